@@ -1,0 +1,147 @@
+//! What a Conductor SDK records: one [`Definition`] per recorded metric.
+//!
+//! Stands beside the flow: `observe` records under these names, and the reader's surfaces
+//! (`surface`) decide under which public names, labels and types each of them is shown.
+//! Recorded names start with `conductor/`, which no Prometheus metric name can, so they never
+//! meet a user's own family.
+
+/// What kind of value the series of a family hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u32)]
+pub enum Kind {
+    /// A total that only grows.
+    Counter = 1,
+    /// A state, set to any value; summed over live processes.
+    Gauge = 2,
+    /// Observations: window, quantiles, count and sum.
+    Timer = 3,
+}
+
+/// What the observations of a timer are measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u32)]
+pub enum Unit {
+    /// No unit: counters, gauges.
+    None = 0,
+    /// Seconds.
+    Seconds = 1,
+    /// Bytes.
+    Bytes = 2,
+}
+
+/// A recorded metric: the family's name in the segment, its kind, unit and label names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The recorded name, `conductor/…`.
+    pub name: &'static str,
+    /// Counter, gauge or timer.
+    pub kind: Kind,
+    /// What a timer's observations are measured in.
+    pub unit: Unit,
+    /// Label names, in the order in which label values are given.
+    pub labels: &'static [&'static str],
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str]) -> Definition {
+    Definition { name, kind: Kind::Counter, unit: Unit::None, labels }
+}
+
+const fn timer(name: &'static str, unit: Unit, labels: &'static [&'static str]) -> Definition {
+    Definition { name, kind: Kind::Timer, unit, labels }
+}
+
+/// How long a request to the server took.
+pub const API_REQUEST_TIME: Definition =
+    timer("conductor/api_request_time", Unit::Seconds, &["method", "uri", "status"]);
+/// Polls for tasks.
+pub const TASK_POLL: Definition = counter("conductor/task_poll", &["taskType"]);
+/// How long a poll took.
+pub const TASK_POLL_TIME: Definition =
+    timer("conductor/task_poll_time", Unit::Seconds, &["taskType", "status"]);
+/// How long a task's execution took.
+pub const TASK_EXECUTE_TIME: Definition =
+    timer("conductor/task_execute_time", Unit::Seconds, &["taskType", "status"]);
+/// How long an update of a task's result took.
+pub const TASK_UPDATE_TIME: Definition =
+    timer("conductor/task_update_time", Unit::Seconds, &["taskType", "status"]);
+/// Failed executions by exception class.
+pub const TASK_EXECUTE_ERROR: Definition =
+    counter("conductor/task_execute_error", &["taskType", "exception"]);
+/// Failed executions by the exception's message.
+pub const TASK_EXECUTE_ERROR_MESSAGE: Definition =
+    counter("conductor/task_execute_error_message", &["taskType", "exception"]);
+/// Failed updates by exception class.
+pub const TASK_UPDATE_ERROR: Definition = counter("conductor/task_update_error", &["taskType", "exception"]);
+/// Failed updates by the exception's message.
+pub const TASK_UPDATE_ERROR_MESSAGE: Definition =
+    counter("conductor/task_update_error_message", &["taskType", "exception"]);
+/// Failed polls by exception class.
+pub const TASK_POLL_ERROR: Definition = counter("conductor/task_poll_error", &["taskType", "exception"]);
+/// Executions started.
+pub const TASK_EXECUTION_STARTED: Definition = counter("conductor/task_execution_started", &["taskType"]);
+/// Failed acknowledgements by exception class.
+pub const TASK_ACK_ERROR: Definition = counter("conductor/task_ack_error", &["taskType", "exception"]);
+/// Failed acknowledgements by the exception's message.
+pub const TASK_ACK_ERROR_MESSAGE: Definition =
+    counter("conductor/task_ack_error_message", &["taskType", "exception"]);
+/// Acknowledgements that the server refused.
+pub const TASK_ACK_FAILED: Definition = counter("conductor/task_ack_failed", &["taskType"]);
+/// Times that the execution queue was full.
+pub const TASK_EXECUTION_QUEUE_FULL: Definition =
+    counter("conductor/task_execution_queue_full", &["taskType"]);
+/// Polls while the worker was paused.
+pub const TASK_PAUSED: Definition = counter("conductor/task_paused", &["taskType"]);
+/// Restarts of a worker process.
+pub const WORKER_RESTART: Definition = counter("conductor/worker_restart", &["taskType"]);
+/// Exceptions that nobody caught, by class.
+pub const UNCAUGHT_EXCEPTION: Definition = counter("conductor/thread_uncaught_exception", &["exception"]);
+/// Uses of external payload storage.
+pub const EXTERNAL_PAYLOAD_USED: Definition =
+    counter("conductor/external_payload_used", &["entityName", "operation", "payloadType"]);
+/// Workflows that could not be started, by exception class.
+pub const WORKFLOW_START_ERROR: Definition =
+    counter("conductor/workflow_start_error", &["workflowType", "exception"]);
+/// Workflows that could not be started, by the exception's message.
+pub const WORKFLOW_START_ERROR_MESSAGE: Definition =
+    counter("conductor/workflow_start_error_message", &["workflowType", "exception"]);
+/// Size of a task's result.
+pub const TASK_RESULT_SIZE: Definition = timer("conductor/task_result_size", Unit::Bytes, &["taskType"]);
+/// Size of a workflow's input. `absent` is `"1"` where the caller gave no version, else empty: the
+/// surfaces spell a missing version differently, and `""` is a version too.
+pub const WORKFLOW_INPUT_SIZE: Definition =
+    timer("conductor/workflow_input_size", Unit::Bytes, &["workflowType", "version", "absent"]);
+/// Worker threads that are executing a task now.
+pub const ACTIVE_WORKERS: Definition = Definition {
+    name: "conductor/active_workers",
+    kind: Kind::Gauge,
+    unit: Unit::None,
+    labels: &["taskType"],
+};
+
+/// Every recorded metric.
+pub const ALL: &[Definition] = &[
+    API_REQUEST_TIME,
+    TASK_POLL,
+    TASK_POLL_TIME,
+    TASK_EXECUTE_TIME,
+    TASK_UPDATE_TIME,
+    TASK_EXECUTE_ERROR,
+    TASK_EXECUTE_ERROR_MESSAGE,
+    TASK_UPDATE_ERROR,
+    TASK_UPDATE_ERROR_MESSAGE,
+    TASK_POLL_ERROR,
+    TASK_EXECUTION_STARTED,
+    TASK_ACK_ERROR,
+    TASK_ACK_ERROR_MESSAGE,
+    TASK_ACK_FAILED,
+    TASK_EXECUTION_QUEUE_FULL,
+    TASK_PAUSED,
+    WORKER_RESTART,
+    UNCAUGHT_EXCEPTION,
+    EXTERNAL_PAYLOAD_USED,
+    WORKFLOW_START_ERROR,
+    WORKFLOW_START_ERROR_MESSAGE,
+    TASK_RESULT_SIZE,
+    WORKFLOW_INPUT_SIZE,
+    ACTIVE_WORKERS,
+];

@@ -1,0 +1,91 @@
+//! What the segments say at one instant, as plain data.
+//!
+//! Stands between the segment reader and the surfaces. Knows nothing of recording: `observe` and
+//! `snapshot` meet only in the segment's byte format.
+
+mod quantile;
+mod reader;
+mod window;
+
+pub use quantile::QUANTILES;
+pub use reader::Reader;
+pub use window::{Observation, Window};
+
+use crate::catalog::{Kind, Unit};
+
+/// Every family at one instant, sorted by name; the series of each sorted by label values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// The families, sorted by name.
+    pub families: Vec<Family>,
+}
+
+/// All series of one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Family {
+    /// The name it was recorded under.
+    pub name: String,
+    /// What it means, in one line.
+    pub help: String,
+    /// Counter, gauge or timer.
+    pub kind: Kind,
+    /// What a timer's observations are measured in.
+    pub unit: Unit,
+    /// Label names, in recorded order.
+    pub label_names: Vec<String>,
+    /// The series, sorted by label values.
+    pub series: Vec<Series>,
+}
+
+/// One metric with one set of label values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Label values, in the order of the family's label names.
+    pub labels: Vec<String>,
+    /// What was recorded.
+    pub value: Value,
+}
+
+/// What a series holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// The total over all threads and processes.
+    Counter(f64),
+    /// The state, summed over live processes.
+    Gauge(f64),
+    /// Observations.
+    Timer(Timing),
+}
+
+/// What a timer's series holds: lifetime totals and the window of newest observations.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timing {
+    /// Observations ever made.
+    pub count: u64,
+    /// Their sum, in the family's unit.
+    pub sum: f64,
+    /// The newest of them.
+    pub window: Window,
+}
+
+impl Snapshot {
+    /// The family of that recorded name.
+    #[must_use]
+    pub fn family(&self, name: &str) -> Option<&Family> {
+        self.families
+            .binary_search_by(|family| family.name.as_str().cmp(name))
+            .ok()
+            .map(|at| &self.families[at])
+    }
+}
+
+impl Family {
+    /// The series with those label values.
+    #[must_use]
+    pub fn get(&self, labels: &[&str]) -> Option<&Value> {
+        self.series
+            .binary_search_by(|series| series.labels.iter().map(String::as_str).cmp(labels.iter().copied()))
+            .ok()
+            .map(|at| &self.series[at].value)
+    }
+}

@@ -1,0 +1,96 @@
+//! The newest observations of a series, oldest first.
+
+use super::quantile::{self, QUANTILES};
+
+/// One observation, with what orders it among those of other lanes.
+///
+/// Observations are ordered by `(epoch, stamp, origin)`; those of one origin stand in the order in
+/// which they were made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// The clock epoch of the directory in which the stamp was taken.
+    pub epoch: u32,
+    /// The rank of the lane among all lanes of the snapshot, by segment id, then lane.
+    pub origin: u32,
+    /// The monotonic stamp.
+    pub stamp: u64,
+    /// Seconds or bytes.
+    pub value: f64,
+}
+
+impl Observation {
+    fn key(&self) -> (u32, u64, u32) {
+        (self.epoch, self.stamp, self.origin)
+    }
+}
+
+/// The newest observations of a series over all threads and processes, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
+    observations: Vec<Observation>,
+}
+
+impl Window {
+    /// The newest `length` of the observations of some lanes, each lane's in the order in which
+    /// they were made.
+    #[must_use]
+    pub fn newest(mut observations: Vec<Observation>, length: usize) -> Window {
+        // Stable: observations of one lane keep the lane's order.
+        observations.sort_by_key(Observation::key);
+        let surplus = observations.len().saturating_sub(length);
+        observations.drain(..surplus);
+        Window { observations }
+    }
+
+    /// The newest `length` observations of several windows.
+    #[must_use]
+    pub fn merge<'a>(windows: impl IntoIterator<Item = &'a Window>, length: usize) -> Window {
+        Window::newest(windows.into_iter().flat_map(|window| &window.observations).copied().collect(), length)
+    }
+
+    /// The observations, oldest first.
+    #[must_use]
+    pub fn observations(&self) -> &[Observation] {
+        &self.observations
+    }
+
+    /// How many observations the window holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.observations.len()
+    }
+
+    /// Whether nothing was observed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.observations.is_empty()
+    }
+
+    /// The newest observation's value.
+    #[must_use]
+    pub fn last(&self) -> Option<f64> {
+        self.observations.last().map(|observation| observation.value)
+    }
+
+    /// The quantile at `q` in `0.0..=1.0`: linear interpolation at index `q * (n - 1)` of the
+    /// sorted window, as the Conductor SDK defines it. `None` where the window is empty or `q` is
+    /// outside the range.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        if !(0.0..=1.0).contains(&q) {
+            return None;
+        }
+        quantile::select(&mut self.values(), &[q]).map(|found| found[0])
+    }
+
+    /// The five quantiles that every surface shows, in the order of [`QUANTILES`].
+    #[must_use]
+    pub fn quantiles(&self) -> Option<[f64; 5]> {
+        let found = quantile::select(&mut self.values(), &QUANTILES)?;
+        found.try_into().ok()
+    }
+
+    fn values(&self) -> Vec<f64> {
+        self.observations.iter().map(|observation| observation.value).collect()
+    }
+}
