@@ -2,47 +2,26 @@
 //!
 //! Stands between the snapshot and the formats: a pure function from a [`Snapshot`] to an
 //! [`Exposition`]. Recorded once, chosen when read: nobody restarts a worker to change a dashboard.
+//!
+//! What a surface shows is data, one row a metric (`table`). A view's rows are joined to one family
+//! a name (`plan`), each family's series are mapped to the shown labels and those that became equal
+//! merged (`series`), and then spelled out as samples (`shape`). What users record beside the
+//! Conductor metrics goes the same way under its own names (`guest`).
 
-use crate::{error::Result, snapshot::Snapshot};
+mod guest;
+mod notice;
+mod plan;
+mod series;
+mod shape;
+mod table;
+mod view;
 
-/// A set of names, labels and types under which the Conductor metrics are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Surface {
-    /// What the SDK's code emits by default.
-    Legacy,
-    /// The rows of the SDK's METRICS.md.
-    Documented,
-    /// The harmonised histograms.
-    Canonical,
-}
+pub use view::{Surface, View};
 
-/// What a reader asked to see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    surfaces: Vec<Surface>,
-    /// Whether timers of `legacy` and `documented` are one summary instead of three gauge families.
-    pub summaries: bool,
-}
+use crate::snapshot::Snapshot;
 
-impl Default for View {
-    /// Legacy and documented together, timers as the SDK's gauges.
-    fn default() -> View {
-        View { surfaces: vec![Surface::Legacy, Surface::Documented], summaries: false }
-    }
-}
-
-impl View {
-    /// A view of those surfaces.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::SurfaceConflict`](crate::Error::SurfaceConflict) where canonical is asked for
-    /// together with another.
-    pub fn new(surfaces: &[Surface]) -> Result<View> {
-        let _ = surfaces;
-        Ok(View::default())
-    }
-}
+/// What the recorded names of Conductor's own metrics start with.
+const RECORDED_PREFIX: &str = "conductor/";
 
 /// Families ready to be written in any format, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,10 +68,39 @@ pub struct Sample {
 }
 
 impl Exposition {
-    /// The snapshot as the view shows it.
+    /// The snapshot as the view shows it. Families without a sample are left out; so are those of
+    /// users whose names or labels no format could carry or another family has taken, each named
+    /// in the log once.
     #[must_use]
     pub fn new(snapshot: &Snapshot, view: &View) -> Exposition {
-        let _ = (snapshot, view);
-        Exposition::default()
+        let mut families: Vec<ShownFamily> = plan::plan(view)
+            .iter()
+            .filter_map(|planned| planned.show(snapshot.family(planned.recorded.name)?, view.summaries))
+            .flatten()
+            .collect();
+        families.retain(|family| !family.samples.is_empty());
+        guest::add(&mut families, snapshot);
+        families.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Exposition { families }
+    }
+
+    /// The family of that shown name (without a counter's `_total`).
+    #[must_use]
+    pub fn family(&self, name: &str) -> Option<&ShownFamily> {
+        let at = self.families.binary_search_by(|family| family.name.as_str().cmp(name)).ok()?;
+        self.families.get(at)
+    }
+}
+
+impl ShownType {
+    /// The type's name in every text format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ShownType::Counter => "counter",
+            ShownType::Gauge => "gauge",
+            ShownType::Summary => "summary",
+            ShownType::Histogram => "histogram",
+        }
     }
 }

@@ -1,0 +1,119 @@
+use crate::{
+    catalog::{self, Kind, Unit},
+    expose,
+    snapshot::{Family, Observation, Series, Snapshot, Timing, Value, Window},
+    surface::{Exposition, Surface, View},
+};
+
+fn family(name: &str, kind: Kind, labels: &[&str], series: &[(&[&str], Value)]) -> Family {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    Family {
+        name: name.to_owned(),
+        help: format!("Help of {name}"),
+        kind,
+        unit: Unit::None,
+        label_names: owned(labels),
+        series: series
+            .iter()
+            .map(|(values, value)| Series { labels: owned(values), value: value.clone() })
+            .collect(),
+    }
+}
+
+fn counter(name: &str, value: f64) -> Family {
+    family(name, Kind::Counter, &[], &[(&[], Value::Counter(value))])
+}
+
+fn gauge(name: &str, value: f64) -> Family {
+    family(name, Kind::Gauge, &[], &[(&[], Value::Gauge(value))])
+}
+
+fn timing(value: f64) -> Value {
+    let observation = Observation { epoch: 1, origin: 0, stamp: 1, value };
+    Value::Timer(Timing { count: 1, sum: value, window: Window::newest(vec![observation], 1_000) })
+}
+
+/// The text in which a surface shows those families.
+fn shown(mut families: Vec<Family>, surface: Surface) -> String {
+    families.sort_by(|a, b| a.name.cmp(&b.name));
+    let snapshot = Snapshot { families };
+    expose::text(&Exposition::new(&snapshot, &View::new(&[surface]).unwrap()))
+}
+
+#[test]
+fn users_families_are_shown_as_they_are_on_every_surface() {
+    let expected = r#"# HELP jobs_total Help of jobs
+# TYPE jobs_total counter
+jobs_total 3.0
+# HELP level Help of level
+# TYPE level gauge
+level 4.0
+# HELP wait Help of wait
+# TYPE wait summary
+wait{a="2",quantile="0.5",z="1"} 0.5
+wait{a="2",quantile="0.75",z="1"} 0.5
+wait{a="2",quantile="0.9",z="1"} 0.5
+wait{a="2",quantile="0.95",z="1"} 0.5
+wait{a="2",quantile="0.99",z="1"} 0.5
+wait_sum{a="2",z="1"} 0.5
+wait_count{a="2",z="1"} 1.0
+"#;
+    for surface in Surface::ALL {
+        let wait = family("wait", Kind::Timer, &["z", "a"], &[(&["1", "2"], timing(0.5))]);
+        assert_eq!(shown(vec![counter("jobs", 3.0), gauge("level", 4.0), wait], surface), expected);
+    }
+}
+
+#[test]
+fn a_counters_total_is_not_doubled() {
+    let text = shown(vec![counter("jobs_total", 3.0)], Surface::Legacy);
+    assert!(text.ends_with("\njobs_total 3.0\n"), "{text}");
+}
+
+#[test]
+fn a_name_that_the_catalog_shows_stays_the_catalogs() {
+    let polls = || {
+        let labels: &[&str] = &["resize"];
+        family(catalog::TASK_POLL.name, Kind::Counter, &["taskType"], &[(labels, Value::Counter(7.0))])
+    };
+    for users in [counter("task_poll", 1.0), counter("task_poll_total", 1.0), gauge("task_poll_total", 1.0)] {
+        let text = shown(vec![polls(), users], Surface::Legacy);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.ends_with("task_poll_total{taskType=\"resize\"} 7.0\n"), "{text}");
+    }
+    // A recorded name that no row knows is nobody's.
+    assert_eq!(shown(vec![counter("conductor/unknown", 1.0)], Surface::Legacy), "");
+}
+
+#[test]
+fn of_two_families_of_one_name_the_first_is_shown() {
+    let wait = family("wait", Kind::Timer, &[], &[(&[], timing(0.5))]);
+    let text = shown(vec![wait, gauge("wait_count", 9.0)], Surface::Documented);
+    assert!(text.ends_with("wait_count 1.0\n"), "{text}");
+}
+
+#[test]
+fn names_that_no_format_can_carry_are_left_out() {
+    for name in ["", "9lives", "a b", "a\nb 1", "a{b=\"c\"}", "naïve", "_total 1\nx"] {
+        assert_eq!(shown(vec![gauge(name, 1.0)], Surface::Legacy), "", "{name:?}");
+    }
+    let one = |kind: Kind, labels: &[&str], value: Value| {
+        let values = vec!["v"; labels.len()];
+        shown(vec![family("x", kind, labels, &[(&values, value)])], Surface::Legacy)
+    };
+    for labels in [&["a:b"][..], &["a", "a"], &[""], &["a\"b"], &["1"]] {
+        assert_eq!(one(Kind::Gauge, labels, Value::Gauge(1.0)), "", "{labels:?}");
+    }
+    assert_eq!(one(Kind::Timer, &["quantile"], timing(1.0)), "");
+    assert!(one(Kind::Gauge, &["quantile"], Value::Gauge(1.0)).ends_with("x{quantile=\"v\"} 1.0\n"));
+}
+
+#[test]
+fn families_without_a_sample_are_left_out() {
+    for kind in [Kind::Counter, Kind::Gauge, Kind::Timer] {
+        assert_eq!(shown(vec![family("x", kind, &[], &[])], Surface::Legacy), "");
+    }
+    // A series with too few values has no labels to be shown under.
+    let torn = family("x", Kind::Gauge, &["a", "b"], &[(&["1"], Value::Gauge(1.0))]);
+    assert_eq!(shown(vec![torn], Surface::Legacy), "");
+}

@@ -1,0 +1,138 @@
+//! What each surface shows of each recorded metric, as data: one row a metric and surface.
+//!
+//! Names, labels and help texts are those of the Conductor SDK for Python (`metric_name.py`,
+//! `metric_label.py`, `metric_documentation.py`, the two collectors) and of its METRICS.md.
+
+mod canonical;
+mod documented;
+mod help;
+mod legacy;
+
+use super::Surface;
+use crate::catalog::Definition;
+
+/// How one surface shows one recorded metric.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// What it is made of.
+    pub(super) recorded: &'static Definition,
+    /// The family's name, without a counter's `_total`.
+    pub(super) name: &'static str,
+    /// The family's help.
+    pub(super) help: &'static str,
+    /// What becomes of the recorded values.
+    pub(super) shape: Shape,
+    /// Which labels are shown, and where their values come from.
+    pub(super) labels: &'static [Label],
+}
+
+/// What becomes of a family's recorded values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A counter's total.
+    Counter,
+    /// A gauge's state.
+    Gauge,
+    /// The newest observation of a timer, as a gauge.
+    Newest,
+    /// A timer's quantiles, count and sum.
+    Timer,
+    /// A timer's buckets, count and sum.
+    Histogram,
+}
+
+/// A shown label and the recorded one that it takes its values from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    /// The name it is shown under.
+    pub(super) shown: &'static str,
+    /// The recorded label's name.
+    pub(super) recorded: &'static str,
+    /// A recorded label that says by `"1"` that there is no value, and what is shown then.
+    pub(super) absent: Option<(&'static str, &'static str)>,
+}
+
+impl Surface {
+    /// The surface's table.
+    pub(super) const fn rows(self) -> &'static [Row] {
+        match self {
+            Surface::Legacy => legacy::ROWS,
+            Surface::Documented => documented::ROWS,
+            Surface::Canonical => canonical::ROWS,
+        }
+    }
+}
+
+const fn row(
+    shape: Shape,
+    recorded: &'static Definition,
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [Label],
+) -> Row {
+    Row { recorded, name, help, shape, labels }
+}
+
+/// A label shown under the name it is recorded under.
+const fn same(name: &'static str) -> Label {
+    renamed(name, name)
+}
+
+const fn renamed(recorded: &'static str, shown: &'static str) -> Label {
+    Label { shown, recorded, absent: None }
+}
+
+/// A workflow's version, shown as `instead` where the caller gave none.
+const fn version_or(instead: &'static str) -> Label {
+    Label { shown: "version", recorded: "version", absent: Some(("absent", instead)) }
+}
+
+// The label sets that several rows share.
+const NONE: &[Label] = &[];
+const TASK: &[Label] = &[same("taskType")];
+const TASK_STATUS: &[Label] = &[same("taskType"), same("status")];
+const TASK_EXCEPTION: &[Label] = &[same("taskType"), same("exception")];
+const WORKFLOW_EXCEPTION: &[Label] = &[same("workflowType"), same("exception")];
+const REQUEST: &[Label] = &[same("method"), same("uri"), same("status")];
+
+#[cfg(test)]
+mod tests {
+    use super::{Shape, Surface};
+    use crate::catalog::{self, Kind};
+
+    #[test]
+    fn rows_fit_what_is_recorded() {
+        for row in Surface::ALL.into_iter().flat_map(Surface::rows) {
+            let kind = match row.shape {
+                Shape::Counter => Kind::Counter,
+                Shape::Gauge => Kind::Gauge,
+                Shape::Newest | Shape::Timer | Shape::Histogram => Kind::Timer,
+            };
+            assert_eq!(row.recorded.kind, kind, "{}", row.name);
+            for label in row.labels {
+                assert!(row.recorded.labels.contains(&label.recorded), "{} {label:?}", row.name);
+                let absent = label.absent.map_or("absent", |(flag, _)| flag);
+                assert!(label.absent.is_none() || row.recorded.labels.contains(&absent), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_surface_shows_each_name_once() {
+        for surface in Surface::ALL {
+            let mut names: Vec<_> = surface.rows().iter().map(|row| row.name).collect();
+            names.sort_unstable();
+            let all = names.len();
+            names.dedup();
+            assert_eq!(names.len(), all, "{surface}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_recorded_is_shown_somewhere() {
+        for recorded in catalog::ALL {
+            let mut rows = Surface::ALL.into_iter().flat_map(Surface::rows);
+            assert!(rows.any(|row| row.recorded == recorded), "{}", recorded.name);
+        }
+    }
+}

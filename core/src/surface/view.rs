@@ -1,0 +1,160 @@
+//! Surfaces by name, and what a reader asks to see of them.
+
+use std::{fmt, str::FromStr};
+
+use crate::error::{Error, Result};
+
+/// A set of names, labels and types under which the Conductor metrics are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Surface {
+    /// What the SDK's code emits by default.
+    Legacy,
+    /// The rows of the SDK's METRICS.md.
+    Documented,
+    /// The harmonised histograms.
+    Canonical,
+}
+
+/// What a reader asked to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// In the order of [`Surface`], each once.
+    surfaces: Vec<Surface>,
+    /// Whether timers of `legacy` and `documented` are one summary instead of three gauge families.
+    pub summaries: bool,
+}
+
+impl Surface {
+    /// Every surface.
+    pub const ALL: [Surface; 3] = [Surface::Legacy, Surface::Documented, Surface::Canonical];
+
+    /// The name by which options, variables and queries choose it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Surface::Legacy => "legacy",
+            Surface::Documented => "documented",
+            Surface::Canonical => "canonical",
+        }
+    }
+}
+
+impl fmt::Display for Surface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Surface {
+    type Err = Error;
+
+    /// The surface of that name, white space around it aside; [`Error::Unknown`] where there is none.
+    fn from_str(given: &str) -> Result<Surface> {
+        Surface::ALL.into_iter().find(|surface| surface.name() == given.trim()).ok_or_else(|| {
+            Error::Unknown {
+                what: "surface",
+                given: given.to_owned(),
+                known: "legacy, documented, canonical",
+            }
+        })
+    }
+}
+
+impl Default for View {
+    /// Legacy and documented together, timers as the SDK's gauges.
+    fn default() -> View {
+        View { surfaces: vec![Surface::Legacy, Surface::Documented], summaries: false }
+    }
+}
+
+impl View {
+    /// A view of those surfaces, in any order; of none, the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SurfaceConflict`](crate::Error::SurfaceConflict) where canonical is asked for
+    /// together with another.
+    pub fn new(surfaces: &[Surface]) -> Result<View> {
+        if surfaces.is_empty() {
+            return Ok(View::default());
+        }
+        let mut surfaces = surfaces.to_vec();
+        surfaces.sort_unstable();
+        surfaces.dedup();
+        if surfaces.len() > 1 && surfaces.contains(&Surface::Canonical) {
+            return Err(Error::SurfaceConflict);
+        }
+        Ok(View { surfaces, summaries: false })
+    }
+
+    /// The surfaces, each once; never none.
+    #[must_use]
+    pub fn surfaces(&self) -> &[Surface] {
+        &self.surfaces
+    }
+}
+
+impl FromStr for View {
+    type Err = Error;
+
+    /// The view of the surfaces in a comma-separated list, white space and empty entries aside.
+    /// Fails as [`View::new`] does, and with [`Error::Unknown`] where a name is not a surface's.
+    fn from_str(list: &str) -> Result<View> {
+        let names = list.split(',').filter(|name| !name.trim().is_empty());
+        View::new(&names.map(str::parse).collect::<Result<Vec<Surface>>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Surface, View};
+    use crate::Error;
+
+    #[test]
+    fn every_surface_is_found_by_its_name() {
+        for surface in Surface::ALL {
+            assert_eq!(surface.to_string().parse::<Surface>().unwrap(), surface);
+        }
+        assert_eq!(" legacy ".parse::<Surface>().unwrap(), Surface::Legacy);
+    }
+
+    #[test]
+    fn an_unknown_name_says_which_are_known() {
+        for given in ["Legacy", "", "canon"] {
+            let error = given.parse::<Surface>().unwrap_err();
+            assert!(matches!(&error, Error::Unknown { what: "surface", given: named, .. } if named == given));
+            for surface in Surface::ALL {
+                assert!(error.to_string().contains(surface.name()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_view_of_nothing_is_the_default() {
+        assert_eq!(View::new(&[]).unwrap(), View::default());
+        assert_eq!("".parse::<View>().unwrap(), View::default());
+        assert_eq!(" , ".parse::<View>().unwrap(), View::default());
+        assert_eq!(View::default().surfaces(), [Surface::Legacy, Surface::Documented]);
+        assert!(!View::default().summaries);
+    }
+
+    #[test]
+    fn order_and_repetition_do_not_matter() {
+        let view = View::new(&[Surface::Documented, Surface::Legacy, Surface::Documented]).unwrap();
+        assert_eq!(view, View::default());
+        assert_eq!("documented, legacy,documented".parse::<View>().unwrap(), view);
+        assert_eq!("canonical,canonical".parse::<View>().unwrap().surfaces(), [Surface::Canonical]);
+    }
+
+    #[test]
+    fn canonical_stands_alone() {
+        for list in ["canonical,legacy", "documented,canonical", "legacy,documented,canonical"] {
+            assert!(matches!(list.parse::<View>(), Err(Error::SurfaceConflict)), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_list_with_an_unknown_name_is_refused() {
+        assert!(matches!("legacy,new".parse::<View>(), Err(Error::Unknown { .. })));
+    }
+}
