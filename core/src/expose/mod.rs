@@ -1,5 +1,7 @@
 //! An exposition in a format that Prometheus reads: pure functions from data to text.
 
+mod number;
 mod text;
+mod writer;
 
-pub use text::{TEXT_CONTENT_TYPE, text};
+pub use text::{TEXT_CONTENT_TYPE, text, text_into};
