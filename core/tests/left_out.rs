@@ -1,0 +1,65 @@
+//! What is not shown is named in the log, each cause once. A process of its own: the log is global.
+
+use std::sync::{Mutex, PoisonError};
+
+use ictus::{
+    catalog::{self, Kind, Unit},
+    expose,
+    snapshot::{Family, Series, Snapshot, Value},
+    surface::{Exposition, View},
+};
+
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Ear;
+
+impl log::Log for Ear {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let said = format!("{} {}", record.level(), record.args());
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).push(said);
+    }
+
+    fn flush(&self) {}
+}
+
+fn counter(name: &str, labels: &[&str]) -> Family {
+    let labels: Vec<_> = labels.iter().map(|&label| label.to_owned()).collect();
+    Family {
+        name: name.to_owned(),
+        help: String::new(),
+        kind: Kind::Counter,
+        unit: Unit::None,
+        series: vec![Series { labels: labels.clone(), value: Value::Counter(1.0) }],
+        label_names: labels,
+    }
+}
+
+#[test]
+fn each_cause_is_said_once() {
+    log::set_logger(&Ear).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let mut families = vec![
+        counter(catalog::TASK_POLL.name, &["taskType"]),
+        // Recorded by something that knows the metric with other labels.
+        counter(catalog::TASK_PAUSED.name, &["task_type"]),
+        counter("task_poll_total", &[]),
+        counter("two words", &[]),
+    ];
+    families.sort_by(|a, b| a.name.cmp(&b.name));
+    let snapshot = Snapshot { families };
+    for _ in 0..3 {
+        let text = expose::text(&Exposition::new(&snapshot, &View::default()));
+        assert!(text.ends_with("task_poll_total{taskType=\"taskType\"} 1.0\n"), "{text}");
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+    let said = SAID.lock().unwrap();
+    let of = |name: &str| said.iter().filter(|said| said.starts_with("WARN") && said.contains(name)).count();
+    assert_eq!(said.len(), 3, "{said:?}");
+    for name in ["\"conductor/task_paused\"", "\"task_poll_total\"", "\"two words\""] {
+        assert_eq!(of(name), 1, "{name}: {said:?}");
+    }
+}
