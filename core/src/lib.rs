@@ -1,13 +1,30 @@
 //! A lock-free latency-timing core for the SDKs of Conductor, the workflow engine.
+//!
+//! ```text
+//!  observe ──► ring ──► segment ══► snapshot ──► surface ──► expose
+//!  handles     lanes    mapped      merged       names,      text
+//!                       memory      windows      labels
+//! ```
+//!
+//! Threads record into lanes of a memory-mapped segment without a lock; any process reads all
+//! segments of a directory into a [`Snapshot`]: exact quantiles of the newest 1,000 observations
+//! of each series, lifetime counts and sums. [`Registry`] is where to start.
 #![deny(unsafe_code)]
 
 pub mod catalog;
+mod clock;
 mod error;
 pub mod expose;
 pub mod observe;
+mod registry;
+mod ring;
+mod segment;
 pub mod snapshot;
+mod sum;
 pub mod surface;
+mod sync;
 
 pub use error::{Error, Result};
-pub use observe::{Counter, Gauge, Registry, Timer};
+pub use observe::{Counter, Family, Gauge, Timer};
+pub use registry::Registry;
 pub use snapshot::{Reader, Snapshot};

@@ -1,0 +1,16 @@
+//! Stamps: monotonic instants that order observations over threads and processes.
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Now, in nanoseconds of `CLOCK_MONOTONIC`: the same clock in every process of this boot.
+#[inline]
+pub(crate) fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// Now by the wall clock, in nanoseconds since 1970: says when a segment was made, orders nothing.
+pub(crate) fn wall() -> u64 {
+    let time = clock_gettime(ClockId::Realtime);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}

@@ -1,0 +1,215 @@
+//! Handles: what the host keeps to record one series.
+
+use std::sync::Arc;
+
+use super::{
+    Recorder,
+    lane::{LaneWriter, SharedLane, Taken},
+    series::Series,
+    shard,
+};
+use crate::{
+    clock,
+    ring::Supply,
+    segment::{
+        layout::{Chunk, Lines, Loss},
+        map,
+    },
+    sum::LIMIT,
+    sync::Ordering,
+};
+
+/// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
+/// thread's first use of the series.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    recorder: Arc<Recorder>,
+    series: Arc<Series>,
+}
+
+/// One series that holds a state of this process, set from any thread.
+#[derive(Clone, Debug)]
+pub struct Gauge {
+    recorder: Arc<Recorder>,
+    series: Arc<Series>,
+}
+
+/// One series that observes durations or sizes. Cheap to clone; recording never fails, blocks or
+/// allocates, but for a thread's first use of the series.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    recorder: Arc<Recorder>,
+    series: Arc<Series>,
+}
+
+impl Counter {
+    pub(super) fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Counter {
+        Counter { recorder, series }
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.add(1.0);
+    }
+
+    /// Adds `by`. A negative, NaN or infinite number is rejected and counted.
+    #[inline]
+    pub fn add(&self, by: f64) {
+        if (0.0..LIMIT).contains(&by) {
+            record(&self.recorder, &self.series, |lane| lane.add(by));
+        } else {
+            reject(&self.recorder, by);
+        }
+    }
+}
+
+impl Gauge {
+    pub(super) fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Gauge {
+        Gauge { recorder, series }
+    }
+
+    /// Sets the state of this process; processes are summed.
+    pub fn set(&self, to: f64) {
+        self.write(|lane| lane.set(to));
+    }
+
+    /// Adds `by`, which may be negative.
+    pub fn add(&self, by: f64) {
+        self.write(|lane| lane.add(by));
+    }
+
+    fn write(&self, write: impl FnOnce(&SharedLane)) {
+        let generation = map::generation();
+        let known = self.series.shared.load(Ordering::Acquire);
+        match known {
+            Some(lane) if lane.generation == generation => write(lane),
+            _ => match self.attach(known) {
+                Some(lane) => write(lane),
+                None => self.recorder.lose(Loss::NoMemory),
+            },
+        }
+    }
+
+    /// The gauge's one lane in this process's segment. Threads that race leave a lane that is
+    /// never published.
+    #[cold]
+    fn attach(&self, known: Option<&'static SharedLane>) -> Option<&'static SharedLane> {
+        let segment = self.recorder.segment()?;
+        let described = self.series.describe(&segment)?;
+        let lane = segment.shared_lane()?;
+        let new: &'static SharedLane =
+            Box::leak(Box::new(SharedLane { generation: segment.generation, lane }));
+        match self.series.shared.exchange(known, Some(new), Ordering::AcqRel) {
+            Ok(()) => {
+                // Release, pairs with the reader's acquire after copying the block.
+                lane.series.store(described, Ordering::Release);
+                Some(new)
+            }
+            Err(other) => other,
+        }
+    }
+}
+
+impl Timer {
+    pub(super) fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Timer {
+        Timer { recorder, series }
+    }
+
+    /// Records one observation, in the family's unit: seconds, or bytes where the catalog says so.
+    /// Negative, NaN and infinite values, and those of 2^94 and more, are rejected and counted.
+    #[inline]
+    pub fn observe(&self, value: f64) {
+        if (0.0..LIMIT).contains(&value) {
+            let stamp = clock::now();
+            let supply = Growth(&self.recorder);
+            record(&self.recorder, &self.series, |lane| lane.observe(value, stamp, &supply));
+        } else {
+            reject(&self.recorder, value);
+        }
+    }
+
+    /// Starts measuring. The time until [`Running::stop`], or until the guard is dropped, is
+    /// observed.
+    #[must_use = "the time until this is dropped is observed"]
+    pub fn start(&self) -> Running<'_> {
+        Running { timer: self, started: clock::now() }
+    }
+}
+
+/// A measurement that has begun.
+#[derive(Debug)]
+pub struct Running<'timer> {
+    timer: &'timer Timer,
+    started: u64,
+}
+
+impl Running<'_> {
+    /// Observes the time since the start; gives it in seconds.
+    pub fn stop(self) -> f64 {
+        let seconds = self.finish();
+        std::mem::forget(self);
+        seconds
+    }
+
+    /// Ends the measurement without observing it.
+    pub fn discard(self) {
+        std::mem::forget(self);
+    }
+
+    fn finish(&self) -> f64 {
+        // The end's reading is the stamp: one look at the clock serves both.
+        let end = clock::now();
+        let seconds = end.saturating_sub(self.started) as f64 / 1e9;
+        let Timer { recorder, series } = self.timer;
+        record(recorder, series, |lane| lane.observe(seconds, end, &Growth(recorder)));
+        seconds
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Where a ring's chunks come from: the process's segment.
+struct Growth<'a>(&'a Recorder);
+
+impl Supply for Growth<'_> {
+    fn claim(&self) -> Option<u64> {
+        self.0.segment()?.claim(Chunk::LINES)
+    }
+
+    fn chunk(&self, line: u64) -> Option<&'static Chunk> {
+        self.0.segment()?.mapping().lines(line)
+    }
+
+    fn short(&self) {
+        self.0.lose(Loss::ShortWindow);
+    }
+}
+
+/// Writes to this thread's lane of a series, and counts where that cannot be.
+#[inline]
+fn record(recorder: &Recorder, series: &Series, write: impl Fn(&LaneWriter) -> Taken) {
+    let taken = match shard::lane(series.id) {
+        Some(lane) => Ok(write(lane)),
+        None => shard::with_new_lane(series, recorder, write),
+    };
+    match taken {
+        Ok(Taken::Yes) => {}
+        Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),
+        Err(loss) => recorder.lose(loss),
+    }
+}
+
+#[cold]
+fn reject(recorder: &Recorder, value: f64) {
+    let loss = match value {
+        _ if value.is_nan() => Loss::Nan,
+        _ if value < 0.0 => Loss::Negative,
+        _ => Loss::TooLarge,
+    };
+    recorder.lose(loss);
+}

@@ -1,0 +1,88 @@
+//! One thread's part of a series, and the one lane of a gauge.
+
+use std::sync::atomic::{AtomicBool, compiler_fence};
+
+use crate::{
+    ring::{Ring, Supply},
+    segment::layout::Lane,
+    sync::Ordering,
+};
+
+/// A lane as its one writer uses it.
+#[derive(Debug)]
+pub(crate) struct LaneWriter {
+    /// Set while the lane is being written: a signal handler that interrupted the write must not
+    /// write too.
+    busy: AtomicBool,
+    lane: &'static Lane,
+    /// A timer's ring; none for counters.
+    ring: Option<Ring>,
+}
+
+/// Whether a lane took what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Yes,
+    /// The caller interrupted a write of the same lane.
+    Reentered,
+}
+
+impl LaneWriter {
+    pub(super) fn new(lane: &'static Lane, ring: Option<Ring>) -> LaneWriter {
+        LaneWriter { busy: AtomicBool::new(false), lane, ring }
+    }
+
+    /// Appends an observation to a timer's ring.
+    #[inline]
+    pub(super) fn observe(&self, value: f64, stamp: u64, supply: &impl Supply) -> Taken {
+        self.exclusively(|| {
+            if let Some(ring) = &self.ring {
+                ring.push(value, stamp, supply);
+            }
+        })
+    }
+
+    /// Adds to a counter.
+    #[inline]
+    pub(super) fn add(&self, by: f64) -> Taken {
+        self.exclusively(|| {
+            let value = f64::from_bits(self.lane.head.load(Ordering::Relaxed)) + by;
+            self.lane.head.store(value.to_bits(), Ordering::Release);
+        })
+    }
+
+    #[inline(always)]
+    fn exclusively(&self, write: impl FnOnce()) -> Taken {
+        if self.busy.load(Ordering::Relaxed) {
+            return Taken::Reentered;
+        }
+        self.busy.store(true, Ordering::Relaxed);
+        // Keep the compiler from moving the write out: a handler on this thread sees program order.
+        compiler_fence(Ordering::SeqCst);
+        write();
+        compiler_fence(Ordering::SeqCst);
+        self.busy.store(false, Ordering::Relaxed);
+        Taken::Yes
+    }
+}
+
+/// A gauge's lane, which all threads of the process write.
+#[derive(Debug)]
+pub(crate) struct SharedLane {
+    /// The process on the line of forks that may write it.
+    pub(super) generation: u32,
+    pub(super) lane: &'static Lane,
+}
+
+impl SharedLane {
+    pub(super) fn set(&self, to: f64) {
+        // Release, pairs with readers' acquire of the lane's head.
+        self.lane.head.store(to.to_bits(), Ordering::Release);
+    }
+
+    pub(super) fn add(&self, by: f64) {
+        let add = |bits| Some((f64::from_bits(bits) + by).to_bits());
+        // Always some: the closure never refuses.
+        let _ = self.lane.head.fetch_update(Ordering::Release, Ordering::Relaxed, add);
+    }
+}

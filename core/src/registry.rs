@@ -1,0 +1,174 @@
+//! The registry: records here, reads there. The only place that knows both sides of the wall.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    catalog::Definition,
+    error::Result,
+    observe::{Counter, Family, Gauge, Recorder, Timer},
+    snapshot::{Reader, Snapshot},
+};
+
+/// Families that this process records, in its own memory or in a metrics directory that it shares
+/// with other processes. Cheap to clone.
+///
+/// ```
+/// let registry = ictus::Registry::new();
+/// let requests = registry.timer("request_seconds", "How long requests take.", &["route"])?;
+/// let index = requests.labels(&["/"])?;
+/// for milliseconds in 1..=100 {
+///     index.observe(f64::from(milliseconds) / 1000.0);
+/// }
+/// let snapshot = registry.snapshot()?;
+/// let text = ictus::expose::text(&snapshot.show(&Default::default()));
+/// assert!(text.contains(r#"request_seconds{quantile="0.99",route="/"} 0.09901"#), "{text}");
+/// assert!(text.contains(r#"request_seconds_count{route="/"} 100.0"#));
+/// # Ok::<(), ictus::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Registry {
+    recorder: Arc<Recorder>,
+    reader: Arc<Mutex<Reader>>,
+}
+
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry::new()
+    }
+}
+
+impl Registry {
+    /// A registry in this process's memory alone.
+    #[must_use]
+    pub fn new() -> Registry {
+        Registry::with(Recorder::default(), None)
+    }
+
+    /// A registry in a metrics directory, which is made where it is missing. The process's segment
+    /// is made at the first observation, and anew in a forked child.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// let registry = ictus::Registry::open(directory.path())?;
+    /// registry.counter("jobs", "Jobs done.", &[])?.labels(&[])?.inc();
+    /// // Any process can read it, this one included.
+    /// let snapshot = ictus::Reader::new(directory.path()).snapshot()?;
+    /// assert_eq!(snapshot, registry.snapshot()?);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) where the directory cannot be made or used.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Registry> {
+        let directory = directory.as_ref();
+        Ok(Registry::with(Recorder::open(directory)?, Some(directory)))
+    }
+
+    fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
+        let recorder = Arc::new(recorder);
+        let memory = Arc::clone(&recorder);
+        let reader = Reader::with_memory(directory.map(Path::to_owned), move || memory.memory());
+        Registry { recorder, reader: Arc::new(Mutex::new(reader)) }
+    }
+
+    /// A family of counters; the one that exists where the name, kind and labels are the same.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// let polls = registry.counter("polls", "Polls made.", &["queue"])?;
+    /// polls.labels(&["mail"])?.inc();
+    /// # use ictus::snapshot::Value;
+    /// let snapshot = registry.snapshot()?;
+    /// assert_eq!(snapshot.family("polls").unwrap().get(&["mail"]), Some(&Value::Counter(1.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
+    pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Counter>> {
+        Family::new(&self.recorder, name, help, labels)
+    }
+
+    /// A family of gauges.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// let active = registry.gauge("active", "Jobs being done now.", &[])?.labels(&[])?;
+    /// active.add(2.0);
+    /// active.add(-1.0);
+    /// # use ictus::snapshot::Value;
+    /// assert_eq!(registry.snapshot()?.family("active").unwrap().get(&[]), Some(&Value::Gauge(1.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
+    pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Gauge>> {
+        Family::new(&self.recorder, name, help, labels)
+    }
+
+    /// A family of timers, in seconds.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// let jobs = registry.timer("job_seconds", "How long a job takes.", &[])?.labels(&[])?;
+    /// jobs.observe(0.25);
+    /// let running = jobs.start();
+    /// let seconds = running.stop();
+    /// # use ictus::snapshot::Value;
+    /// let snapshot = registry.snapshot()?;
+    /// let Some(Value::Timer(timing)) = snapshot.family("job_seconds").unwrap().get(&[]) else { panic!() };
+    /// assert_eq!((timing.count, timing.sum), (2, 0.25 + seconds));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
+    pub fn timer(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Timer>> {
+        Family::new(&self.recorder, name, help, labels)
+    }
+
+    /// The family of a catalogued Conductor counter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`](crate::Error::Mismatch) where the definition is not a counter.
+    pub fn recorded_counter(&self, definition: &Definition) -> Result<Family<Counter>> {
+        Family::recorded(&self.recorder, definition)
+    }
+
+    /// The family of a catalogued Conductor gauge.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`](crate::Error::Mismatch) where the definition is not a gauge.
+    pub fn recorded_gauge(&self, definition: &Definition) -> Result<Family<Gauge>> {
+        Family::recorded(&self.recorder, definition)
+    }
+
+    /// The family of a catalogued Conductor timer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`](crate::Error::Mismatch) where the definition is not a timer.
+    pub fn recorded_timer(&self, definition: &Definition) -> Result<Family<Timer>> {
+        Family::recorded(&self.recorder, definition)
+    }
+
+    /// What was recorded: here, or in the directory by all of its processes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) where the directory cannot be listed.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        // A reader that panicked midway holds whole segments or none.
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
+    }
+}

@@ -1,0 +1,103 @@
+//! The writer's side of a ring.
+
+use crate::{
+    segment::layout::{AtomicRef, CHUNK_SLOTS, Chunk, Lane},
+    sum::Exact,
+    sync::{AtomicU64, Ordering},
+};
+
+/// Where a ring's chunks come from.
+pub(crate) trait Supply {
+    /// The line of a new, zeroed chunk, or none where memory is used up.
+    fn claim(&self) -> Option<u64>;
+    /// The chunk at a line that [`claim`](Supply::claim) gave.
+    fn chunk(&self, line: u64) -> Option<&'static Chunk>;
+    /// Told when a ring wraps in fewer chunks than its window needs.
+    fn short(&self);
+}
+
+/// What the writer of a lane keeps in its own memory. One thread pushes at a time; all stores are
+/// atomics only so that the ring can be handed from thread to thread.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    lane: &'static Lane,
+    table: &'static [AtomicU64],
+    /// The chunk of the newest observation.
+    chunk: AtomicRef<Chunk>,
+    /// Its place in the table.
+    place: AtomicU64,
+    last_stamp: AtomicU64,
+    /// The exact sum of all before the current chunk.
+    sum: [AtomicU64; 3],
+}
+
+impl Ring {
+    /// The ring of a new lane whose table holds its first chunk's line, and nothing else yet.
+    pub(crate) fn new(lane: &'static Lane, table: &'static [AtomicU64]) -> Ring {
+        Ring {
+            lane,
+            table,
+            chunk: AtomicRef::none(),
+            place: AtomicU64::new(0),
+            last_stamp: AtomicU64::new(0),
+            sum: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
+        }
+    }
+
+    /// Appends one observation. The stamp is raised to the last one where it is older.
+    #[inline]
+    pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl Supply) {
+        let head = self.lane.head.load(Ordering::Relaxed);
+        let slot = (head % CHUNK_SLOTS) as usize;
+        let chunk = if slot == 0 { self.enter(head, supply) } else { self.chunk.load(Ordering::Relaxed) };
+        let Some(chunk) = chunk else { return };
+        let stamp = stamp.max(self.last_stamp.load(Ordering::Relaxed));
+        self.last_stamp.store(stamp, Ordering::Relaxed);
+        // Release, "reuse": not before the head that let go of what stood here.
+        chunk.slots[slot].value.store(value.to_bits(), Ordering::Release);
+        chunk.slots[slot].stamp.store(stamp, Ordering::Release);
+        // Release, "publish".
+        self.lane.head.store(head + 1, Ordering::Release);
+    }
+
+    /// Makes the next chunk the current one. Once in 64 observations.
+    #[cold]
+    fn enter(&self, head: u64, supply: &impl Supply) -> Option<&'static Chunk> {
+        let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
+        if let Some(full) = self.chunk.load(Ordering::Relaxed) {
+            for slot in &full.slots {
+                sum.add_value(f64::from_bits(slot.value.load(Ordering::Relaxed)));
+            }
+        }
+        let place = if head == 0 { 0 } else { self.next_place(supply) };
+        let chunk = supply.chunk(self.table.get(place as usize)?.load(Ordering::Relaxed))?;
+        // Release, "enter": the base before the sum, both before the slots.
+        chunk.base.store(head, Ordering::Release);
+        for (word, &value) in sum.0.iter().enumerate() {
+            chunk.sum[word].store(value, Ordering::Release);
+            self.sum[word].store(value, Ordering::Relaxed);
+        }
+        self.place.store(place, Ordering::Relaxed);
+        self.chunk.store(Some(chunk), Ordering::Relaxed);
+        Some(chunk)
+    }
+
+    /// The place after the current one. A ring grows only at the end of a lap, so that the chunks
+    /// always stand in the order of their observations.
+    fn next_place(&self, supply: &impl Supply) -> u64 {
+        let chunks = self.lane.chunks.load(Ordering::Relaxed);
+        let next = self.place.load(Ordering::Relaxed) + 1;
+        if next < chunks {
+            return next;
+        }
+        let Some(place) = self.table.get(chunks as usize) else { return 0 };
+        let Some(line) = supply.claim() else {
+            supply.short();
+            return 0;
+        };
+        // Relaxed, then release: a reader that acquires the number sees the line.
+        place.store(line, Ordering::Relaxed);
+        self.lane.chunks.store(chunks + 1, Ordering::Release);
+        chunks
+    }
+}

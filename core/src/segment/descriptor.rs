@@ -1,0 +1,206 @@
+//! Descriptors: families and series as bytes, written once and checked by every reader.
+//!
+//! ```text
+//! word 0     tag (high half), length of the payload in bytes (low half)
+//! word 1     CRC-32 of the payload
+//! word 2..   payload: numbers of 4 bytes, then strings, each after its length
+//! ```
+
+use super::layout::{LINE, LINE_WORDS};
+use crate::catalog::{Kind, Unit};
+
+/// A family, as the segment holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FamilyRecord {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Unit,
+    pub(crate) window: u32,
+    pub(crate) labels: Vec<String>,
+}
+
+/// A series, as the segment holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeriesRecord {
+    /// The line of the family's descriptor.
+    pub(crate) family: u64,
+    pub(crate) values: Vec<String>,
+}
+
+const FAMILY: u32 = 1;
+const SERIES: u32 = 2;
+/// No descriptor is longer: what a reader is willing to copy.
+pub(crate) const MOST_BYTES: usize = 1 << 20;
+/// Words before the payload.
+const HEAD_WORDS: usize = 2;
+
+impl FamilyRecord {
+    /// The words to be stored.
+    pub(crate) fn encode(&self) -> Vec<u64> {
+        let mut payload = Payload::default();
+        payload.number(self.kind as u32);
+        payload.number(self.unit as u32);
+        payload.number(self.window);
+        payload.string(&self.name);
+        payload.string(&self.help);
+        payload.strings(&self.labels);
+        payload.finish(FAMILY)
+    }
+
+    /// The family, where the words are one.
+    pub(crate) fn decode(words: &[u64]) -> Option<FamilyRecord> {
+        let mut fields = Fields::new(words, FAMILY)?;
+        let kind = match fields.number()? {
+            1 => Kind::Counter,
+            2 => Kind::Gauge,
+            3 => Kind::Timer,
+            _ => return None,
+        };
+        let unit = match fields.number()? {
+            0 => Unit::None,
+            1 => Unit::Seconds,
+            2 => Unit::Bytes,
+            _ => return None,
+        };
+        let window = fields.number()?;
+        let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
+        Some(FamilyRecord { name, help, kind, unit, window, labels })
+    }
+}
+
+impl SeriesRecord {
+    /// The words to be stored.
+    pub(crate) fn encode(family: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
+        let mut payload = Payload::default();
+        payload.number(family as u32);
+        payload.strings(values);
+        payload.finish(SERIES)
+    }
+
+    /// The series, where the words are one.
+    pub(crate) fn decode(words: &[u64]) -> Option<SeriesRecord> {
+        let mut fields = Fields::new(words, SERIES)?;
+        Some(SeriesRecord { family: u64::from(fields.number()?), values: fields.strings()? })
+    }
+}
+
+/// How many lines the descriptor that starts with this line takes, head included.
+pub(crate) fn lines(first: &[u64]) -> Option<u64> {
+    let bytes = length(first)?;
+    Some((HEAD_WORDS * 8 + bytes).div_ceil(LINE) as u64)
+}
+
+fn length(words: &[u64]) -> Option<usize> {
+    let bytes = *words.first()? as u32 as usize;
+    (bytes <= MOST_BYTES).then_some(bytes)
+}
+
+#[derive(Default)]
+struct Payload(Vec<u8>);
+
+impl Payload {
+    fn number(&mut self, number: u32) {
+        self.0.extend(number.to_ne_bytes());
+    }
+
+    fn string(&mut self, string: &str) {
+        self.number(string.len() as u32);
+        self.0.extend(string.as_bytes());
+    }
+
+    fn strings(&mut self, strings: &[impl AsRef<str>]) {
+        self.number(strings.len() as u32);
+        strings.iter().for_each(|string| self.string(string.as_ref()));
+    }
+
+    fn finish(self, tag: u32) -> Vec<u64> {
+        let mut words = vec![u64::from(tag) << 32 | self.0.len() as u64, u64::from(crc32fast::hash(&self.0))];
+        words.extend(self.0.chunks(8).map(|bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u64::from_ne_bytes(word)
+        }));
+        words.resize(words.len().next_multiple_of(LINE_WORDS), 0);
+        words
+    }
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// The payload, where tag, length and checksum hold.
+    fn new(words: &'a [u64], tag: u32) -> Option<Fields<'a>> {
+        let bytes = length(words)?;
+        let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
+        let whole = words[0] >> 32 == u64::from(tag) && words[1] == u64::from(crc32fast::hash(payload));
+        whole.then_some(Fields(payload))
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_ne_bytes(*number))
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let length = self.number()? as usize;
+        let (string, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(std::str::from_utf8(string).ok()?.to_owned())
+    }
+
+    fn strings(&mut self) -> Option<Vec<String>> {
+        let count = self.number()?;
+        // Collected one by one: a wrong count ends at the payload's end, before it takes memory.
+        (0..count).map(|_| self.string()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FamilyRecord, SeriesRecord, lines};
+    use crate::catalog::{Kind, Unit};
+    use proptest::prelude::*;
+
+    fn family() -> FamilyRecord {
+        FamilyRecord {
+            name: "a_seconds".into(),
+            help: "Hélp".into(),
+            kind: Kind::Timer,
+            unit: Unit::Seconds,
+            window: 1000,
+            labels: vec!["x".into(), String::new()],
+        }
+    }
+
+    #[test]
+    fn a_family_comes_back_as_it_was() {
+        let words = family().encode();
+        assert_eq!(lines(&words), Some(words.len() as u64 / 8));
+        assert_eq!(FamilyRecord::decode(&words), Some(family()));
+        assert_eq!(SeriesRecord::decode(&words), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_series_comes_back_as_it_was(family in 0u32.., values in prop::collection::vec(".*", 0..6)) {
+            let words = SeriesRecord::encode(u64::from(family), &values);
+            prop_assert_eq!(SeriesRecord::decode(&words), Some(SeriesRecord { family: u64::from(family), values }));
+        }
+
+        #[test]
+        fn one_flipped_bit_is_seen(bit in 0usize..64 * 8) {
+            let mut words = family().encode();
+            // The padding behind the payload is nobody's.
+            let bit = bit % (64 * 2 + (words[0] as u32 as usize) * 8);
+            words[bit / 64] ^= 1 << (bit % 64);
+            prop_assert_eq!(FamilyRecord::decode(&words), None);
+        }
+
+        #[test]
+        fn any_words_are_refused_or_read(words in prop::collection::vec(any::<u64>(), 0..32)) {
+            let _ = (FamilyRecord::decode(&words), SeriesRecord::decode(&words), lines(&words));
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The bytes of a segment: what lies where, as types over mapped memory.
+//!
+//! Every part is a whole number of 64-byte lines of 8-byte words, and a place is a line number.
+//! All words are atomics, so any bytes are a valid value of every type here.
+//!
+//! ```text
+//! line 0..64     Header     identity (checksummed), root, cursor, losses
+//! line 64..      in the order in which they were claimed:
+//!   Block        64 lines   63 lane heads of one shard, linked to the block before it
+//!   table        2 lines    a timer lane's chunks, as lines (for a ring of 16)
+//!   Chunk        17 lines   a record line, then 64 slots of (value, stamp)
+//!   descriptor   n lines    a family or a series: length, checksum, bytes
+//! ```
+#![expect(unsafe_code, reason = "casts mapped lines to types whose every byte pattern is valid")]
+
+use std::ptr;
+
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+
+/// Bytes of a line, the unit in which memory is claimed.
+pub(crate) const LINE: usize = 64;
+/// Words of a line.
+pub(crate) const LINE_WORDS: usize = 8;
+/// `ICTUSSEG`, as bytes in file order.
+pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSSEG");
+/// The version of this format; a reader refuses newer ones.
+pub(crate) const VERSION: u32 = 1;
+/// Reads as this number only in the byte order in which it was written.
+pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
+/// Slots of a chunk.
+pub(crate) const CHUNK_SLOTS: u64 = 64;
+/// Lanes of a block.
+pub(crate) const BLOCK_LANES: usize = 63;
+
+/// The first page of a segment.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Header {
+    /// See [`identity`]; written once, before the segment has its name.
+    pub(crate) identity: [AtomicU64; identity::WORDS],
+    /// The newest [`Block`]'s line, 0 for none.
+    pub(crate) root: AtomicU64,
+    pub(crate) _pad_root: [AtomicU64; 7],
+    /// The next line to be claimed.
+    pub(crate) cursor: AtomicU64,
+    pub(crate) _pad_cursor: [AtomicU64; 7],
+    /// What was not recorded, by [`Loss`].
+    pub(crate) losses: [AtomicU64; 8],
+    pub(crate) _reserved: [AtomicU64; 512 - identity::WORDS - 24],
+}
+
+/// Places of the identity's words.
+pub(crate) mod identity {
+    pub(crate) const MAGIC: usize = 0;
+    /// Version in the high half, byte order mark in the low one.
+    pub(crate) const VERSION: usize = 1;
+    pub(crate) const ID: usize = 2;
+    pub(crate) const PID: usize = 3;
+    /// Wall clock at creation, nanoseconds since 1970.
+    pub(crate) const CREATED: usize = 4;
+    /// The clock epoch of the stamps.
+    pub(crate) const EPOCH: usize = 5;
+    /// CRC-32 of the words before it.
+    pub(crate) const CHECKSUM: usize = 15;
+    pub(crate) const WORDS: usize = 16;
+}
+
+/// Why something was not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Loss {
+    /// The value was NaN.
+    Nan = 0,
+    /// The value was negative.
+    Negative = 1,
+    /// The value was infinite or 2^94 or more.
+    TooLarge = 2,
+    /// A signal handler observed a series in whose observation it interrupted its own thread.
+    Reentered = 3,
+    /// No memory for a new lane.
+    NoMemory = 4,
+    /// Not an observation: a lap of a ring that could not grow to its window.
+    ShortWindow = 5,
+}
+
+/// One lane's head: what moves with each observation, and where the rest is.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// A timer's observations so far; a counter's or gauge's value as `f64` bits.
+    pub(crate) head: AtomicU64,
+    /// The line of the series' descriptor; 0 until the lane is published.
+    pub(crate) series: AtomicU64,
+    /// The line of a timer's chunk table: the line of each [`Chunk`].
+    pub(crate) table: AtomicU64,
+    /// How many chunks the table has; it only grows.
+    pub(crate) chunks: AtomicU64,
+    pub(crate) _reserved: [AtomicU64; 4],
+}
+
+/// The lanes of one shard.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// The line of the block that was linked before this one, 0 for none.
+    pub(crate) previous: AtomicU64,
+    pub(crate) _reserved: [AtomicU64; 7],
+    pub(crate) lanes: [Lane; BLOCK_LANES],
+}
+
+/// Sixty-four slots and what was before them.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// The index of the observation in the first slot.
+    pub(crate) base: AtomicU64,
+    /// The exact sum of all observations before `base`.
+    pub(crate) sum: [AtomicU64; 3],
+    pub(crate) _reserved: [AtomicU64; 4],
+    pub(crate) slots: [Slot; CHUNK_SLOTS as usize],
+}
+
+/// One observation.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// `f64` bits.
+    pub(crate) value: AtomicU64,
+    pub(crate) stamp: AtomicU64,
+}
+
+/// Chunks of a full ring for a window of that many observations: room for the window and for what
+/// a writer makes while a reader copies it. At least two, so that the newest full chunk of a full
+/// ring is never the next to be reused.
+pub(crate) fn full_ring(window: u32) -> u64 {
+    (u64::from(window) + 24).div_ceil(CHUNK_SLOTS).max(2)
+}
+
+/// Lines of the chunk table of a full ring.
+pub(crate) fn table_lines(full: u64) -> u64 {
+    full.div_ceil(LINE_WORDS as u64)
+}
+
+const _: () = {
+    assert!(size_of::<AtomicU64>() == 8 || cfg!(ictus_loom));
+    assert!(cfg!(ictus_loom) || size_of::<Header>() == 4096);
+    assert!(cfg!(ictus_loom) || size_of::<Lane>() == LINE);
+    assert!(cfg!(ictus_loom) || size_of::<Block>() == 4096);
+    assert!(cfg!(ictus_loom) || size_of::<Chunk>() == 17 * LINE);
+    assert!(cfg!(ictus_loom) || size_of::<Slot>() == 16);
+};
+
+/// A type that any mapped lines are a valid value of.
+///
+/// # Safety
+///
+/// `repr(C)`, made of `AtomicU64` alone, aligned to at most a line.
+pub(crate) unsafe trait Lines: Sized + 'static {
+    /// How many lines it takes.
+    const LINES: u64 = (size_of::<Self>() / LINE) as u64;
+}
+
+// SAFETY: `repr(C)`, words only, aligned to one line.
+unsafe impl Lines for Header {}
+// SAFETY: `repr(C)`, words only, aligned to one line.
+unsafe impl Lines for Block {}
+// SAFETY: `repr(C)`, words only, aligned to one line.
+unsafe impl Lines for Chunk {}
+
+/// The mapped bytes from `start` on as a `T`.
+///
+/// # Safety
+///
+/// `start` is aligned to a line, and `size_of::<T>()` bytes from it on stay mapped, readable and
+/// writable for the life of the process, touched by nothing but atomics.
+pub(super) unsafe fn lines<T: Lines>(start: *mut u8) -> &'static T {
+    debug_assert_eq!(start.addr() % LINE, 0);
+    // SAFETY: the caller vouches for the memory; `Lines` says that any bytes are a valid `T`.
+    unsafe { &*start.cast::<T>() }
+}
+
+/// The mapped words from `start` on.
+///
+/// # Safety
+///
+/// As for [`lines`], for `count` words.
+pub(super) unsafe fn words(start: *mut u8, count: usize) -> &'static [AtomicU64] {
+    debug_assert_eq!(start.addr() % LINE, 0);
+    // SAFETY: the caller vouches for the memory; any bytes are a valid `AtomicU64`.
+    unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), count) }
+}
+
+/// A `&'static T` or nothing, which one thread may change while others look.
+#[derive(Debug)]
+pub(crate) struct AtomicRef<T: 'static>(AtomicPtr<T>);
+
+impl<T: Sync + 'static> AtomicRef<T> {
+    pub(crate) const fn none() -> AtomicRef<T> {
+        AtomicRef(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self, order: Ordering) -> Option<&'static T> {
+        let pointer = self.0.load(order);
+        // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
+        unsafe { pointer.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(&self, to: Option<&'static T>, order: Ordering) {
+        self.0.store(raw(to), order);
+    }
+
+    /// Puts `to` in place of `from`; `Err` with what stands there instead.
+    pub(crate) fn exchange(
+        &self,
+        from: Option<&'static T>,
+        to: Option<&'static T>,
+        order: Ordering,
+    ) -> Result<(), Option<&'static T>> {
+        match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {
+            Ok(_) => Ok(()),
+            // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
+            Err(pointer) => Err(unsafe { pointer.as_ref() }),
+        }
+    }
+}
+
+fn raw<T>(reference: Option<&'static T>) -> *mut T {
+    reference.map_or(ptr::null_mut(), |reference| ptr::from_ref(reference).cast_mut())
+}

@@ -1,0 +1,231 @@
+//! The mapping of a segment, the lock that says its owner lives, and what a fork does to both.
+//!
+//! The largest size is reserved at once and never unmapped: a lane may keep a plain `&'static` to
+//! its lines. Pages are committed with `fallocate` before anybody may touch them, so that a full
+//! disk is an error at growth and not a SIGBUS at some later store.
+#![expect(unsafe_code, reason = "maps memory, closes descriptors in a forked child")]
+
+use std::{
+    io,
+    os::fd::{AsFd, IntoRawFd, OwnedFd},
+    ptr,
+    sync::{
+        Once, OnceLock,
+        atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    },
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::{Errno, retry_on_intr},
+    mm::{MapFlags, ProtFlags, mmap, mmap_anonymous},
+};
+
+use super::layout::{self, LINE, Lines};
+use crate::sync::AtomicU64;
+
+/// What a segment may grow to: address space, not memory.
+const RESERVE: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
+/// Less than this is not worth having.
+const LEAST_RESERVE: usize = 1 << 24;
+
+/// Reserved address space, committed from its start on.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: AtomicPtr<u8>,
+    reserved: usize,
+    committed: AtomicUsize,
+    /// The file behind it; none for anonymous memory.
+    file: Option<OwnedFd>,
+}
+
+impl Mapping {
+    /// Maps a new, empty file and commits its first `bytes`.
+    pub(super) fn file(file: OwnedFd, bytes: usize) -> io::Result<Mapping> {
+        commit(&file, 0, bytes)?;
+        let (start, reserved) = reserve(|length| {
+            // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
+            unsafe {
+                mmap(
+                    ptr::null_mut(),
+                    length,
+                    ProtFlags::READ | ProtFlags::WRITE,
+                    MapFlags::SHARED | MapFlags::NORESERVE,
+                    &file,
+                    0,
+                )
+            }
+        })?;
+        Ok(Mapping { start, reserved, committed: AtomicUsize::new(bytes), file: Some(file) })
+    }
+
+    /// Maps memory of this process alone, all of it committed: the kernel gives pages on touch.
+    pub(super) fn anonymous() -> io::Result<Mapping> {
+        let (start, reserved) = reserve(|length| {
+            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+            // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
+            unsafe { mmap_anonymous(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, flags) }
+        })?;
+        Ok(Mapping { start, reserved, committed: AtomicUsize::new(reserved), file: None })
+    }
+
+    /// Bytes that may be touched.
+    pub(crate) fn committed(&self) -> usize {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Commits at least up to `bytes`. One system call; safe from several threads.
+    pub(super) fn commit(&self, bytes: usize) -> io::Result<()> {
+        let from = self.committed();
+        if bytes <= from {
+            return Ok(());
+        }
+        match &self.file {
+            Some(file) if bytes <= self.reserved => commit(file, from, bytes - from)?,
+            _ => return Err(io::ErrorKind::OutOfMemory.into()),
+        }
+        self.committed.fetch_max(bytes, Ordering::Release);
+        Ok(())
+    }
+
+    /// The committed lines from `line` on as a `T`.
+    pub(crate) fn lines<T: Lines>(&self, line: u64) -> Option<&'static T> {
+        let start = self.at(line, T::LINES)?;
+        // SAFETY: on a line, committed, and never unmapped; shared with others as atomics alone.
+        Some(unsafe { layout::lines(start) })
+    }
+
+    /// The words of `count` committed lines from `line` on.
+    pub(crate) fn words(&self, line: u64, count: u64) -> Option<&'static [AtomicU64]> {
+        let start = self.at(line, count)?;
+        // SAFETY: on a line, committed, and never unmapped; shared with others as atomics alone.
+        Some(unsafe { layout::words(start, usize::try_from(count).ok()? * layout::LINE_WORDS) })
+    }
+
+    fn at(&self, line: u64, count: u64) -> Option<*mut u8> {
+        let offset = usize::try_from(line).ok()?.checked_mul(LINE)?;
+        let end = usize::try_from(line.checked_add(count)?).ok()?.checked_mul(LINE)?;
+        let start = self.start.load(Ordering::Relaxed);
+        (end <= self.committed()).then(|| start.wrapping_add(offset))
+    }
+}
+
+impl Drop for Mapping {
+    /// Gives the pages back, keeps the addresses: lines handed out stay memory, which nobody reads.
+    fn drop(&mut self) {
+        let start = self.start.load(Ordering::Relaxed);
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        // SAFETY: replaces this mapping, and nothing else, by zeroed memory of the same length.
+        let replaced =
+            unsafe { mmap_anonymous(start.cast(), self.reserved, ProtFlags::READ | ProtFlags::WRITE, flags) };
+        if let Err(error) = replaced {
+            log::debug!("pages of a closed segment stay mapped: {error}");
+        }
+    }
+}
+
+fn commit(file: &impl AsFd, from: usize, length: usize) -> io::Result<()> {
+    Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), from as u64, length as u64))?)
+}
+
+/// The most address space that the process may have, in halves from [`RESERVE`] on.
+fn reserve(
+    map: impl Fn(usize) -> rustix::io::Result<*mut std::ffi::c_void>,
+) -> io::Result<(AtomicPtr<u8>, usize)> {
+    let mut length = RESERVE;
+    loop {
+        match map(length) {
+            Ok(start) => return Ok((AtomicPtr::new(start.cast()), length)),
+            Err(Errno::NOMEM) if length > LEAST_RESERVE => length /= 2,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The descriptor whose `flock` says that a segment's owner lives.
+///
+/// It is never mapped: a mapping inherited by a fork pins its open file, so a lock on it would
+/// outlive a killed owner. A forked child closes its copy without unlocking.
+#[derive(Debug)]
+pub(super) struct OwnerLock(&'static HeldLock);
+
+#[derive(Debug)]
+struct HeldLock {
+    descriptor: AtomicI32,
+    next: *const HeldLock,
+}
+
+/// Locks of this process, newest first; entries are never freed, so the fork handler may walk it.
+static HELD: AtomicPtr<HeldLock> = AtomicPtr::new(ptr::null_mut());
+
+impl OwnerLock {
+    /// Keeps a locked descriptor until this is dropped or the process ends.
+    pub(super) fn hold(locked: OwnedFd) -> OwnerLock {
+        let descriptor = AtomicI32::new(locked.into_raw_fd());
+        let node = Box::leak(Box::new(HeldLock { descriptor, next: HELD.load(Ordering::Acquire) }));
+        while let Err(newest) =
+            HELD.compare_exchange(node.next.cast_mut(), node, Ordering::AcqRel, Ordering::Acquire)
+        {
+            node.next = newest;
+        }
+        OwnerLock(node)
+    }
+}
+
+// SAFETY: `next` points to a leaked node and is not written after the node is published.
+unsafe impl Sync for HeldLock {}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl HeldLock {
+    fn close(&self) {
+        let descriptor = self.descriptor.swap(-1, Ordering::AcqRel);
+        if descriptor >= 0 {
+            // SAFETY: taken from an `OwnedFd`; the swap lets exactly one caller close it.
+            unsafe { rustix::io::close(descriptor) };
+        }
+    }
+}
+
+/// How often this process is a forked child: 0 in one that was not forked.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+static CHILD: OnceLock<fn()> = OnceLock::new();
+
+/// Which of the processes on this image's line of forks this one is. What was made in another
+/// generation belongs to the parent.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Watches forks from now on; calls `child` first thing in every forked child, where only
+/// async-signal-safe work is allowed. Later calls do nothing.
+pub(crate) fn watch_forks(child: fn()) {
+    static WATCH: Once = Once::new();
+    WATCH.call_once(|| {
+        // The first caller's function is the only one.
+        let _ = CHILD.set(child);
+        // SAFETY: `forked` only stores atomics and closes descriptors.
+        let failed = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        if failed != 0 {
+            log::error!("forks are not seen (error {failed}): observe in a forked child only after exec");
+        }
+    });
+}
+
+extern "C" fn forked() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    if let Some(child) = CHILD.get() {
+        child();
+    }
+    let mut node = HELD.load(Ordering::Acquire).cast_const();
+    // SAFETY: nodes are leaked, and complete before they are published.
+    while let Some(held) = unsafe { node.as_ref() } {
+        held.close();
+        node = held.next;
+    }
+}

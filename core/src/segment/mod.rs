@@ -1,0 +1,22 @@
+//! A process's memory of what it observed: the wall between `observe` and `snapshot`.
+//!
+//! ```text
+//!  owner (one process)                                   readers (any process)
+//!  ───────────────────                                   ─────────────────────
+//!  writer ── claim lines, publish lanes ──► map ══ file ══► source ── pread, or own memory
+//!                 │                          layout            │
+//!                 └────────── descriptor (families, series) ───┴──► reader ── checks every byte
+//! ```
+//!
+//! A segment is a header page and parts that are only ever appended. Lanes stand in blocks, a
+//! block belongs to one shard (the lanes of one thread at a time), and the blocks are linked from
+//! the header's root. In one process the segment is anonymous memory, across processes a file in
+//! the metrics directory; the bytes are the same.
+
+pub(crate) mod descriptor;
+pub(crate) mod directory;
+pub(crate) mod layout;
+pub(crate) mod map;
+pub(crate) mod reader;
+pub(crate) mod source;
+pub(crate) mod writer;

@@ -1,0 +1,52 @@
+//! Where a reader gets a segment's words from: a file by `pread`, or memory of its own process.
+//!
+//! Foreign segments are never mapped: truncating a file under a mapping raises SIGBUS. The page
+//! cache makes a store into a mapping visible to `pread` at once.
+
+use std::{fs::File, io, sync::Arc};
+
+use rustix::io::pread;
+
+use super::{layout::LINE, writer::Segment};
+use crate::sync::{Ordering, fence};
+
+/// Reads words of a segment that others may be writing.
+///
+/// Each word is read whole. Words read by a later call are at least as new as if an acquire fence
+/// stood between the calls.
+pub(crate) trait Words {
+    /// Copies the words from `line` on; an error where the segment does not reach that far.
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()>;
+}
+
+impl Words for File {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let mut offset = line.checked_mul(LINE as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut bytes = bytemuck::cast_slice_mut::<u64, u8>(into);
+        while !bytes.is_empty() {
+            match pread(self, &mut *bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    offset += read as u64;
+                    bytes = &mut bytes[read..];
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        fence(Ordering::Acquire);
+        Ok(())
+    }
+}
+
+impl Words for Arc<Segment> {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let lines = (into.len() as u64 * 8).div_ceil(LINE as u64);
+        let words = self.mapping().words(line, lines).ok_or(io::ErrorKind::UnexpectedEof)?;
+        for (word, place) in into.iter_mut().zip(words) {
+            *word = place.load(Ordering::Relaxed);
+        }
+        fence(Ordering::Acquire);
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! The owner's side of a segment: claims lines, publishes descriptors and blocks.
+
+use std::{
+    io, iter,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64 as StdAtomicU64, Ordering::Relaxed},
+};
+
+use super::{
+    directory::Directory,
+    layout::{AtomicRef, BYTE_ORDER, Block, Header, LINE, Lane, Lines, Loss, MAGIC, VERSION, identity},
+    map::{self, Mapping, OwnerLock},
+};
+use crate::{
+    clock,
+    sync::{AtomicU64, Ordering},
+};
+
+/// Memory is committed in steps of this.
+const STEP: usize = 256 << 10;
+/// How long after a failed growth the next is tried, in nanoseconds.
+const RETRY_AFTER: u64 = 1_000_000_000;
+
+/// The memory of this process, which it alone writes.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// The random number that names it.
+    pub(crate) id: u64,
+    /// Unlike the id, dense and never reused in this process.
+    pub(crate) ordinal: u32,
+    /// The process on the line of forks that made it.
+    pub(crate) generation: u32,
+    pub(crate) header: &'static Header,
+    mapping: Mapping,
+    growing: AtomicBool,
+    /// No growth is tried before this stamp.
+    retry_at: StdAtomicU64,
+    /// The block from which shared lanes are taken.
+    shared: AtomicRef<SharedBlock>,
+    /// Held until the last handle is gone; dropped after the mapping's pages are given back.
+    lock: Option<OwnerLock>,
+}
+
+#[derive(Debug)]
+struct SharedBlock {
+    block: &'static Block,
+    used: AtomicU64,
+}
+
+impl Segment {
+    /// A segment in a metrics directory, visible to every reader once this returns.
+    pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
+        let id = random_id()?;
+        let new = directory.new_segment(id)?;
+        let mapping = Mapping::file(new.file, STEP)?;
+        let segment = Segment::initialise(id, mapping, Some(new.lock))?;
+        directory.publish_segment(id)?;
+        Ok(segment)
+    }
+
+    /// A segment in memory of this process alone.
+    pub(crate) fn anonymous() -> io::Result<Segment> {
+        Segment::initialise(random_id()?, Mapping::anonymous()?, None)
+    }
+
+    fn initialise(id: u64, mapping: Mapping, lock: Option<OwnerLock>) -> io::Result<Segment> {
+        static ORDINAL: AtomicU32 = AtomicU32::new(1);
+        let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
+        let words = [
+            (identity::MAGIC, MAGIC),
+            (identity::VERSION, u64::from(VERSION) << 32 | u64::from(BYTE_ORDER)),
+            (identity::ID, id),
+            (identity::PID, u64::from(std::process::id())),
+            (identity::CREATED, clock::wall()),
+            (identity::EPOCH, 0),
+        ];
+        for (place, word) in words {
+            header.identity[place].store(word, Ordering::Relaxed);
+        }
+        let written: Vec<u64> = header.identity.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+        header.identity[identity::CHECKSUM].store(checksum(&written), Ordering::Relaxed);
+        header.cursor.store(Header::LINES, Ordering::Release);
+        Ok(Segment {
+            id,
+            ordinal: ORDINAL.fetch_add(1, Relaxed),
+            generation: map::generation(),
+            header,
+            mapping,
+            growing: AtomicBool::new(false),
+            retry_at: StdAtomicU64::new(0),
+            shared: AtomicRef::none(),
+            lock,
+        })
+    }
+
+    /// The mapped bytes, for a reader in this process.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Claims `count` zeroed lines that nobody else has. Wait-free; at most one system call, and
+    /// that only when committed memory runs out. `None` where there is no more.
+    pub(crate) fn claim(&self, count: u64) -> Option<u64> {
+        let next = self.header.cursor.load(Ordering::Relaxed);
+        self.make_room((next + count) as usize * LINE);
+        // Checked before claiming: a full disk must not move the cursor at every try.
+        if (next + count) as usize * LINE > self.mapping.committed() {
+            return None;
+        }
+        // Relaxed: lines are published by whoever links them.
+        let line = self.header.cursor.fetch_add(count, Ordering::Relaxed);
+        let end = (line + count) as usize * LINE;
+        if end > self.mapping.committed() {
+            // Others claimed in between; the lines stay unused where this fails.
+            self.mapping.commit(end.next_multiple_of(STEP)).ok()?;
+        }
+        Some(line)
+    }
+
+    /// Grows before the committed memory is used up, so that one thread's growth stops no other.
+    fn make_room(&self, end: usize) {
+        let committed = self.mapping.committed();
+        if end + STEP / 4 <= committed {
+            return;
+        }
+        let now = clock::now();
+        if now < self.retry_at.load(Relaxed) || self.growing.swap(true, Relaxed) {
+            return;
+        }
+        if self.mapping.commit(committed + STEP).is_err() {
+            self.retry_at.store(now + RETRY_AFTER, Relaxed);
+        }
+        self.growing.store(false, Relaxed);
+    }
+
+    /// Stores a descriptor; gives its line.
+    pub(crate) fn describe(&self, words: &[u64]) -> Option<u64> {
+        let lines = (words.len() * 8).div_ceil(LINE) as u64;
+        let line = self.claim(lines)?;
+        for (place, &word) in iter::zip(self.mapping.words(line, lines)?, words) {
+            place.store(word, Ordering::Relaxed);
+        }
+        Some(line)
+    }
+
+    /// A new block, linked from the root: readers see its lanes as soon as they are published.
+    pub(crate) fn new_block(&self) -> Option<&'static Block> {
+        let line = self.claim(Block::LINES)?;
+        let block: &'static Block = self.mapping.lines(line)?;
+        let mut newest = self.header.root.load(Ordering::Relaxed);
+        loop {
+            block.previous.store(newest, Ordering::Relaxed);
+            // Release, pairs with the reader's acquire of the root: it sees `previous`.
+            match self.header.root.compare_exchange(newest, line, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Some(block),
+                Err(other) => newest = other,
+            }
+        }
+    }
+
+    /// A lane that all threads of the process write, not yet published.
+    pub(crate) fn shared_lane(&self) -> Option<&'static Lane> {
+        loop {
+            let filling = self.shared.load(Ordering::Acquire);
+            if let Some(shared) = filling {
+                let used = shared.used.fetch_add(1, Ordering::Relaxed);
+                if let Some(lane) = usize::try_from(used).ok().and_then(|used| shared.block.lanes.get(used)) {
+                    return Some(lane);
+                }
+            }
+            let block = SharedBlock { block: self.new_block()?, used: AtomicU64::new(0) };
+            // Whoever loses leaves an empty block behind.
+            let _ = self.shared.exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
+        }
+    }
+
+    /// Whether other processes can read it.
+    pub(crate) fn in_file(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// The words of claimed lines.
+    pub(crate) fn words(&self, line: u64, count: u64) -> Option<&'static [AtomicU64]> {
+        self.mapping.words(line, count)
+    }
+
+    /// Counts what could not be recorded.
+    #[cold]
+    pub(crate) fn lose(&self, loss: Loss) {
+        self.header.losses[loss as usize].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// CRC-32 of the identity's words before the checksum.
+pub(crate) fn checksum(identity: &[u64]) -> u64 {
+    u64::from(crc32fast::hash(bytemuck::cast_slice(&identity[..identity::CHECKSUM])))
+}
+
+fn random_id() -> io::Result<u64> {
+    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
+}
