@@ -1,1 +1,13 @@
-//! Sinks.
+//! Sinks for what Ictus recorded: an HTTP endpoint, an atomic file, and the `ictus` command.
+//!
+//! A [`Source`] turns a metrics directory into the bytes of an exposition; [`http::Server`] carries
+//! them out. Nothing here takes part in recording, and no sink makes a worker wait.
+#![forbid(unsafe_code)]
+
+mod complaints;
+mod error;
+pub mod http;
+mod source;
+
+pub use error::{Error, Result};
+pub use source::{Extra, Source, parse_view};
