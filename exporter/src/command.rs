@@ -5,8 +5,7 @@
 
 use std::{
     ffi::OsString,
-    fmt::Display,
-    io::{self, Write},
+    io::{self, Write as _},
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     thread,
@@ -24,9 +23,11 @@ use crate::{
     error::{Error, Result},
     file::Loop,
     http::Server,
-    source::{Source, parse_view},
+    source::Source,
     stop::Stop,
     table,
+    terminal::{self, print, tell},
+    view::parse_view,
 };
 
 /// Shows what the workers of Conductor recorded into a metrics directory.
@@ -42,7 +43,7 @@ enum Action {
     /// Serves the metrics over HTTP, for Prometheus to scrape
     Serve(Serve),
     /// Writes the metrics to a file at an interval, for node-exporter's textfile collector
-    Write(WriteFile),
+    Write(Write),
     /// Prints the metrics once
     Dump(Dump),
 }
@@ -74,7 +75,7 @@ struct Serve {
 }
 
 #[derive(Args, Debug)]
-struct WriteFile {
+struct Write {
     #[command(flatten)]
     input: Input,
     /// The file to write; node-exporter reads only *.prom [default: DIR/conductor_metrics.prom]
@@ -107,10 +108,7 @@ struct Addresses(Vec<SocketAddr>);
 /// Runs the command with those arguments, the first being its name, and returns its exit code.
 /// SIGTERM and SIGINT are caught while it serves or writes.
 pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
-    // A host that has set a logger keeps it.
-    if log::set_logger(&StandardError).is_ok() {
-        log::set_max_level(log::LevelFilter::Warn);
-    }
+    terminal::log_to_standard_error();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(answer) => {
@@ -146,7 +144,7 @@ impl Serve {
     }
 }
 
-impl WriteFile {
+impl Write {
     fn run(self) -> Result<i32> {
         let output = self.output.unwrap_or_else(|| self.input.directory.join("conductor_metrics.prom"));
         let (stop, _signals) = stop_on_signals()?;
@@ -247,39 +245,4 @@ impl Drop for SignalGuard {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-/// Prints to standard output; a reader that has seen enough is no failure.
-fn print(text: &str) -> i32 {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => 0,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(error) => {
-            tell(&format_args!("cannot write to standard output: {error}"));
-            1
-        }
-    }
-}
-
-/// One line on standard error, which may be gone.
-fn tell(message: &dyn Display) {
-    let _ = writeln!(io::stderr().lock(), "ictus: {message}");
-}
-
-/// Warnings and errors of the library, for a command that has no other log.
-struct StandardError;
-
-impl log::Log for StandardError {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Warn
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            tell(record.args());
-        }
-    }
-
-    fn flush(&self) {}
 }

@@ -13,7 +13,9 @@ pub mod http;
 mod source;
 mod stop;
 mod table;
+mod terminal;
+mod view;
 
 pub use error::{Error, Result};
-pub use source::{Extra, Source, parse_view};
+pub use source::{Extra, Source};
 pub use stop::Stop;

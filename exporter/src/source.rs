@@ -6,16 +6,13 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use hyper::body::Bytes;
 use ictus::{
     Reader, Snapshot, expose,
-    surface::{Exposition, Surface, View},
+    surface::{Exposition, View},
 };
 
 use crate::error::Result;
@@ -26,6 +23,8 @@ const MOST_RENDERED: usize = 8;
 /// Yields the text of families that Ictus did not record, to be appended to every exposition.
 pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
+type Write = Box<dyn Fn(&View) -> String + Send>;
+
 /// Where a sink gets its exposition from; clones share everything but their view.
 #[derive(Clone)]
 pub struct Source {
@@ -35,44 +34,59 @@ pub struct Source {
 }
 
 struct Shared {
-    /// How many snapshots have been started. Raised under the lock, read without it.
-    started: AtomicU64,
-    state: Mutex<State>,
-}
-
-struct State {
     origin: Origin,
-    extra: Option<Extra>,
-    /// The number of the snapshot that `origin`, `foreign` and `rendered` hold.
-    taken: u64,
-    foreign: Option<String>,
-    rendered: Vec<(View, Bytes)>,
+    extra: Mutex<Option<Extra>>,
+    /// Never held while a snapshot is taken, so that those who wait for one cannot be overtaken
+    /// again and again by those who come later.
+    flight: Mutex<Flight>,
+    landed: Condvar,
 }
 
 enum Origin {
-    Directory { reader: Reader, snapshot: Snapshot },
-    Function(Box<dyn Fn(&View) -> String + Send>),
+    Directory(Mutex<Reader>),
+    Function(Mutex<Write>),
 }
+
+#[derive(Default)]
+struct Flight {
+    /// How many snapshots have been started.
+    started: u64,
+    /// Whether the last of them is still being taken.
+    running: bool,
+    /// The newest that is complete.
+    taken: Option<Arc<Taken>>,
+}
+
+/// One snapshot, and what has been rendered of it.
+struct Taken {
+    number: u64,
+    snapshot: Snapshot,
+    foreign: Option<String>,
+    rendered: Mutex<Vec<(View, Bytes)>>,
+}
+
+/// When somebody asked: the number of the newest snapshot that may have begun too early for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked(u64);
 
 impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
         let reader = Reader::new(directory.as_ref());
-        let mut source = Source::from_origin(Origin::Directory { reader, snapshot: Snapshot::default() });
-        source.directory = Some(directory.as_ref().to_owned());
-        source
+        let directory = Some(directory.as_ref().to_owned());
+        Source { directory, ..Source::from_origin(Origin::Directory(Mutex::new(reader))) }
     }
 
     /// The exposition that a function writes.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
-        Source::from_origin(Origin::Function(Box::new(write)))
+        Source::from_origin(Origin::Function(Mutex::new(Box::new(write))))
     }
 
     fn from_origin(origin: Origin) -> Source {
-        let state = State { origin, extra: None, taken: 0, foreign: None, rendered: Vec::new() };
-        let shared = Arc::new(Shared { started: AtomicU64::new(0), state: Mutex::new(state) });
+        let (extra, flight, landed) = Default::default();
+        let shared = Arc::new(Shared { origin, extra, flight, landed });
         Source { shared, view: View::default(), directory: None }
     }
 
@@ -83,12 +97,12 @@ impl Source {
         self
     }
 
-    /// This source and all its clones with a hook that yields more families, each line of it in the
-    /// text format and no name in it one of ours. It is called once a snapshot, while other sinks
-    /// wait: whoever asks for text must hold no lock that the hook takes.
+    /// This source and all its clones with a hook that yields more families, in the text format and
+    /// under names that are none of ours. It is called once a snapshot, while sinks wait: it must not
+    /// ask this source, and who asks it must hold no lock that the hook takes.
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).extra = Some(extra);
+        *lock(&self.shared.extra) = Some(extra);
         self
     }
 
@@ -110,37 +124,76 @@ impl Source {
     ///
     /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
     pub fn text(&self, view: &View) -> Result<Bytes> {
-        // Only a snapshot that starts after this line is sure to show what was recorded before it.
-        // One that is running now is not: those who wait for its end take the next, together.
-        let before = self.shared.started.load(Ordering::SeqCst);
-        // A panic in a hook leaves nothing half done: `taken` moves last.
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.taken <= before {
-            let number = self.shared.started.fetch_add(1, Ordering::SeqCst) + 1;
-            state.take()?;
-            state.taken = number;
-        }
-        Ok(state.render(view))
+        self.text_since(self.asked(), view)
+    }
+
+    /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
+    /// snapshot that began meanwhile.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked(lock(&self.shared.flight).started)
+    }
+
+    pub(crate) fn text_since(&self, asked: Asked, view: &View) -> Result<Bytes> {
+        let taken = self.shared.taken_since(asked)?;
+        Ok(taken.render(&self.shared.origin, view))
     }
 }
 
-impl State {
-    fn take(&mut self) -> Result<()> {
-        self.rendered.clear();
-        if let Origin::Directory { reader, snapshot } = &mut self.origin {
-            *snapshot = reader.snapshot()?;
+impl Shared {
+    /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
+    /// else a new one.
+    fn taken_since(&self, Asked(before): Asked) -> Result<Arc<Taken>> {
+        let mut flight = lock(&self.flight);
+        loop {
+            if let Some(taken) = flight.taken.as_ref().filter(|taken| taken.number > before) {
+                return Ok(taken.clone());
+            }
+            if !flight.running {
+                break;
+            }
+            flight = self.landed.wait(flight).unwrap_or_else(PoisonError::into_inner);
         }
-        self.foreign = self.extra.as_ref().and_then(|extra| extra());
-        Ok(())
+        flight.running = true;
+        flight.started += 1;
+        let number = flight.started;
+        drop(flight);
+        let _landing = Landing(self);
+        let taken = Arc::new(self.take(number)?);
+        lock(&self.flight).taken = Some(taken.clone());
+        Ok(taken)
     }
 
-    fn render(&mut self, view: &View) -> Bytes {
-        if let Some((_, text)) = self.rendered.iter().find(|(rendered, _)| rendered == view) {
+    fn take(&self, number: u64) -> Result<Taken> {
+        let snapshot = match &self.origin {
+            Origin::Directory(reader) => lock(reader).snapshot()?,
+            Origin::Function(_) => Snapshot::default(),
+        };
+        let extra = lock(&self.extra).clone();
+        let foreign = extra.and_then(|extra| extra());
+        Ok(Taken { number, snapshot, foreign, rendered: Mutex::default() })
+    }
+}
+
+/// Ends a flight, also where it failed or a hook panicked: nobody may wait for it for ever.
+struct Landing<'a>(&'a Shared);
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.flight).running = false;
+        self.0.landed.notify_all();
+    }
+}
+
+impl Taken {
+    fn render(&self, origin: &Origin, view: &View) -> Bytes {
+        // Held while rendering: who wants the same view would only do the same work.
+        let mut rendered = lock(&self.rendered);
+        if let Some((_, text)) = rendered.iter().find(|(rendered, _)| rendered == view) {
             return text.clone();
         }
-        let mut text = match &self.origin {
-            Origin::Directory { snapshot, .. } => expose::text(&Exposition::new(snapshot, view)),
-            Origin::Function(write) => write(view),
+        let mut text = match origin {
+            Origin::Directory(_) => expose::text(&Exposition::new(&self.snapshot, view)),
+            Origin::Function(write) => lock(write)(view),
         };
         if let Some(foreign) = self.foreign.as_deref().filter(|foreign| !foreign.is_empty()) {
             text.push_str(foreign);
@@ -149,11 +202,16 @@ impl State {
             }
         }
         let text = Bytes::from(text);
-        if self.rendered.len() < MOST_RENDERED {
-            self.rendered.push((view.clone(), text.clone()));
+        if rendered.len() < MOST_RENDERED {
+            rendered.push((view.clone(), text.clone()));
         }
         text
     }
+}
+
+/// Nothing here is left half done by a panic, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Source {
@@ -163,32 +221,4 @@ impl fmt::Debug for Source {
             .field("view", &self.view)
             .finish_non_exhaustive()
     }
-}
-
-/// The view of surfaces named with commas between them.
-///
-/// # Errors
-///
-/// [`Unknown`](ictus::Error::Unknown) for a name that is none, and
-/// [`SurfaceConflict`](ictus::Error::SurfaceConflict) for surfaces that cannot be shown together.
-pub fn parse_view(names: &str) -> ictus::Result<View> {
-    let mut surfaces = Vec::new();
-    for name in names.split(',').map(str::trim) {
-        surfaces.push(match name {
-            "legacy" => Surface::Legacy,
-            "documented" => Surface::Documented,
-            "canonical" => Surface::Canonical,
-            _ => {
-                return Err(ictus::Error::Unknown {
-                    what: "surface",
-                    given: name.to_owned(),
-                    known: "legacy, documented, canonical",
-                });
-            }
-        });
-    }
-    if surfaces.contains(&Surface::Canonical) && surfaces.iter().any(|other| *other != Surface::Canonical) {
-        return Err(ictus::Error::SurfaceConflict);
-    }
-    View::new(&surfaces)
 }

@@ -10,7 +10,7 @@ mod client;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -74,6 +74,29 @@ fn serve_answers_until_a_signal_ends_it() {
         assert_eq!(end(child, signal), Some(0), "{signal}");
         TcpListener::bind(address).unwrap();
     }
+}
+
+/// 512 clients are the limit, and those that say nothing lose their places in seconds.
+#[test]
+fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (child, address) = serve(directory.path(), &[]);
+    let healthy = || {
+        let mut stream = client::connect(address);
+        let mut answer = String::new();
+        // One that is turned away may be told so while it writes.
+        let _ = stream.write_all(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n");
+        stream.read_to_string(&mut answer).is_ok() && answer.ends_with("OK")
+    };
+    let idle: Vec<_> = (0..512).map(|_| client::connect(address)).collect();
+    assert!(!healthy(), "no limit");
+    let start = Instant::now();
+    while !healthy() {
+        assert!(start.elapsed() < Duration::from_secs(30), "idle clients keep their places");
+        thread::sleep(Duration::from_millis(100));
+    }
+    drop(idle);
+    assert_eq!(end(child, "-TERM"), Some(0));
 }
 
 #[test]

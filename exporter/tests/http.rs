@@ -15,7 +15,8 @@ use std::{
 };
 
 use client::{ask, connect, get};
-use ictus_exporter::{Error, Source, http::Server, parse_view};
+use ictus::surface::{Surface, View};
+use ictus_exporter::{Error, Source, http::Server};
 
 const TEXT: &str = "# HELP up Whether.\n# TYPE up gauge\nup 1.0\n";
 
@@ -38,6 +39,16 @@ fn the_metrics_are_served_as_text() {
     assert_eq!((answer.status, answer.body.as_str()), (200, TEXT));
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(answer.header("content-length"), Some(TEXT.len().to_string().as_str()));
+}
+
+#[test]
+fn a_large_exposition_arrives_whole() {
+    let text: String = (0..200_000).map(|n| format!("sample_{n} {n}.0\n")).collect();
+    let server = serve(Source::from_fn({
+        let text = text.clone();
+        move |_| text.clone()
+    }));
+    assert!(get(server.local_addr(), "/metrics").body == text);
 }
 
 #[test]
@@ -88,9 +99,9 @@ fn other_methods_are_refused() {
 #[test]
 fn the_client_chooses_the_view() {
     let server = serve(Source::from_fn(|view| format!("{view:?}")));
-    for surface in ["legacy", "canonical"] {
-        let answer = get(server.local_addr(), &format!("/metrics?surface={surface}"));
-        assert_eq!(answer.body, format!("{:?}", parse_view(surface).unwrap()));
+    for (name, surface) in [("legacy", Surface::Legacy), ("canonical", Surface::Canonical)] {
+        let answer = get(server.local_addr(), &format!("/metrics?surface={name}"));
+        assert_eq!(answer.body, format!("{:?}", View::new(&[surface]).unwrap()));
     }
 }
 
@@ -224,8 +235,10 @@ fn concurrent_scrapes_share_snapshots() {
     for scraper in scrapers {
         assert_eq!(scraper.join().unwrap().body, TEXT);
     }
+    // The first's own, the next for all that came meanwhile, and one or two for the stragglers of a
+    // busy machine.
     let taken = taken.load(Ordering::SeqCst);
-    assert!(taken <= SCRAPERS / 2, "{taken} snapshots for {SCRAPERS} scrapes");
+    assert!(taken <= 4, "{taken} snapshots for {SCRAPERS} scrapes");
 }
 
 #[test]

@@ -64,3 +64,28 @@ fn what_was_recorded_before_the_question_is_in_the_answer() {
     assert_eq!(first.join().unwrap(), "1");
     assert_eq!(second.join().unwrap(), "2");
 }
+
+#[test]
+fn nobody_waits_for_ever_and_nobody_misses_their_own() {
+    let recorded = Arc::new(AtomicUsize::new(0));
+    let source = Source::from_fn({
+        let recorded = recorded.clone();
+        move |_| recorded.load(Ordering::SeqCst).to_string()
+    });
+    let recorders: Vec<_> = (0..8)
+        .map(|_| {
+            let (source, recorded) = (source.clone(), recorded.clone());
+            thread::spawn(move || {
+                for _ in 0..500 {
+                    let own = recorded.fetch_add(1, Ordering::SeqCst) + 1;
+                    let text = source.text(&View::default()).unwrap();
+                    let seen: usize = std::str::from_utf8(&text).unwrap().parse().unwrap();
+                    assert!(seen >= own, "{seen} does not show {own}");
+                }
+            })
+        })
+        .collect();
+    for recorder in recorders {
+        recorder.join().unwrap();
+    }
+}

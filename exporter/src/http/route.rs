@@ -8,10 +8,7 @@ use hyper::{
 };
 use ictus::{expose::TEXT_CONTENT_TYPE, surface::View};
 
-use crate::{
-    complaints::Complaints,
-    source::{Source, parse_view},
-};
+use crate::{complaints::Complaints, source::Source, view::parse_view};
 
 const PLAIN: &str = "text/plain";
 
@@ -38,8 +35,9 @@ async fn metrics(source: Source, complaints: &Complaints, query: Option<&str>) -
         Ok(view) => view,
         Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
     };
+    let asked = source.asked();
     // Reading files blocks; the thread that accepts must not.
-    let failure = match tokio::task::spawn_blocking(move || source.text(&view)).await {
+    let failure = match tokio::task::spawn_blocking(move || source.text_since(asked, &view)).await {
         Ok(Ok(text)) => {
             complaints.well(&"the metrics can be read again");
             return response(StatusCode::OK, TEXT_CONTENT_TYPE, text);
@@ -54,21 +52,15 @@ async fn metrics(source: Source, complaints: &Complaints, query: Option<&str>) -
 /// The view that a query asks for. Keys that nobody knows are left alone: scrapers and proxies add
 /// their own.
 fn asked_view(source: &Source, query: &str) -> ictus::Result<View> {
-    let mut names: Option<String> = None;
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if key == "surface" {
-            // A list in a scrape configuration arrives as one pair for each of its entries.
-            match &mut names {
-                Some(names) => {
-                    names.push(',');
-                    names.push_str(&value);
-                }
-                None => names = Some(value.into_owned()),
-            }
-        }
+    // A list in a scrape configuration arrives as one pair for each of its entries.
+    let names: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, value)| key == "surface" && !value.trim().is_empty())
+        .map(|(_, value)| value)
+        .collect();
+    if names.is_empty() {
+        return Ok(source.view().clone());
     }
-    let Some(names) = names else { return Ok(source.view().clone()) };
-    let mut view = parse_view(&names)?;
+    let mut view = parse_view(&names.join(","))?;
     view.summaries = source.view().summaries;
     Ok(view)
 }
@@ -87,7 +79,7 @@ fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Resp
 #[cfg(test)]
 mod tests {
     use super::asked_view;
-    use crate::source::{Source, parse_view};
+    use crate::{source::Source, view::parse_view};
 
     #[test]
     fn a_surface_is_understood_however_it_is_spelled() {
@@ -108,7 +100,7 @@ mod tests {
         let mut view = parse_view("legacy").unwrap();
         view.summaries = true;
         let source = Source::from_fn(|_| String::new()).with_view(view.clone());
-        for query in ["", "x=1", "&&=", "surfaces=canonical", "%ff%", "name[]=up"] {
+        for query in ["", "x=1", "&&=", "surface=", "surface", "surfaces=canonical", "%ff%", "name[]=up"] {
             assert_eq!(asked_view(&source, query).unwrap(), view, "{query}");
         }
         assert!(asked_view(&source, "surface=documented").unwrap().summaries);
@@ -117,9 +109,7 @@ mod tests {
     #[test]
     fn what_cannot_be_shown_is_refused() {
         let source = Source::from_fn(|_| String::new());
-        for query in
-            ["surface=", "surface=legcy", "surface=legacy,canonical", "surface=canonical&surface=legacy"]
-        {
+        for query in ["surface=legcy", "surface=legacy,canonical", "surface=canonical&surface=legacy"] {
             assert!(asked_view(&source, query).is_err(), "{query}");
         }
     }
