@@ -4,7 +4,7 @@ mod client;
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpListener},
+    net::{Shutdown, SocketAddr, TcpListener},
     sync::{
         Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
@@ -265,6 +265,17 @@ fn kept_connections_serve_more_than_once() {
             bytes.push(byte[0]);
         }
     }
+}
+
+#[test]
+fn a_client_that_closes_its_side_gets_its_answer() {
+    let server = plain();
+    let mut stream = connect(server.local_addr());
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with(TEXT), "{answer}");
 }
 
 #[test]
