@@ -16,6 +16,8 @@ use crate::{
 /// with other processes. Cheap to clone.
 ///
 /// ```
+/// use ictus::surface::{Exposition, View};
+///
 /// let registry = ictus::Registry::new();
 /// let requests = registry.timer("request_seconds", "How long requests take.", &["route"])?;
 /// let index = requests.labels(&["/"])?;
@@ -23,7 +25,7 @@ use crate::{
 ///     index.observe(f64::from(milliseconds) / 1000.0);
 /// }
 /// let snapshot = registry.snapshot()?;
-/// let text = ictus::expose::text(&snapshot.show(&Default::default()));
+/// let text = ictus::expose::text(&Exposition::new(&snapshot, &View::default()));
 /// assert!(text.contains(r#"request_seconds{quantile="0.99",route="/"} 0.09901"#), "{text}");
 /// assert!(text.contains(r#"request_seconds_count{route="/"} 100.0"#));
 /// # Ok::<(), ictus::Error>(())

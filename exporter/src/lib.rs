@@ -1,1 +1,20 @@
-//! Sinks.
+//! Sinks for what Ictus recorded: an HTTP endpoint, an atomic file, and the `ictus` command.
+//!
+//! A [`Source`] turns a metrics directory into the bytes of an exposition; [`http::Server`] and
+//! [`file::Loop`] carry them out; [`command::run`] is both for a shell. Nothing here takes part in
+//! recording, and no sink makes a worker wait.
+#![forbid(unsafe_code)]
+
+pub mod command;
+mod complaints;
+mod error;
+pub mod file;
+pub mod http;
+mod source;
+mod stop;
+mod table;
+mod terminal;
+
+pub use error::{Error, Result};
+pub use source::{Extra, Source};
+pub use stop::Stop;

@@ -1,0 +1,194 @@
+//! The exposition as a file, by the rules of node-exporter's textfile collector.
+//!
+//! Written beside its destination and renamed over it, so that a reader sees the old text or the
+//! new, never a part. Nothing is synced: after a power cut the next write puts things right.
+
+use std::{
+    ffi::OsString,
+    fs::{self, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process,
+    sync::{Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    complaints::Complaints,
+    error::{Error, Result},
+    source::Source,
+    stop::Stop,
+};
+
+const THREAD: &str = "ictus-file";
+/// Other users' collectors read the file.
+const MODE: u32 = 0o644;
+/// Faster than any reader, and slow enough that a mistaken 0 does not eat a core.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Writes the source's exposition to that path. `Ok(false)` where the file already says the same and
+/// was left alone.
+///
+/// # Errors
+///
+/// [`Error::Read`] where the metrics cannot be read, [`Error::Write`] where the file cannot be
+/// written, [`Error::NotAFile`] where the path is a device, a pipe or a directory.
+pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
+    let path = path.as_ref();
+    let text = source.text(source.view())?;
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => {
+            let same = found.len() == text.len() as u64
+                && found.permissions().mode() & 0o7777 == MODE
+                && fs::read(path).is_ok_and(|old| old == text);
+            if same {
+                return Ok(false);
+            }
+        }
+        // A rename replaces the link, not what it points to.
+        Ok(found) if found.is_symlink() => {}
+        Ok(_) => return Err(Error::NotAFile { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    replace(path, &text).map_err(failed)?;
+    Ok(true)
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    // Without a directory the path is relative to the working directory.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // No `.prom` at the end: a collector must not take it for a file of its own.
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(format!(".{}.", process::id()));
+    let builder = &mut tempfile::Builder::new();
+    let mut file = builder.prefix(&prefix).suffix(".tmp").tempfile_in(directory).map_err(nameless)?;
+    file.as_file_mut().write_all(text)?;
+    // Set, not asked for at creation, where the umask takes its part.
+    file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// The system's error without the temporary file's random name, by which every failure would look
+/// like a new one.
+fn nameless(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|named| named.source()?.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
+    }
+}
+
+/// Writes a file at an interval, until it is stopped.
+#[derive(Debug)]
+pub struct Loop {
+    source: Source,
+    path: PathBuf,
+    interval: Duration,
+    complaints: Complaints,
+}
+
+impl Loop {
+    /// A loop that writes the source's exposition to that path. Intervals are held within 10 ms and
+    /// one day.
+    #[must_use]
+    pub fn new(source: Source, path: impl Into<PathBuf>, interval: Duration) -> Loop {
+        let interval = interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
+        Loop { source, path: path.into(), interval, complaints: Complaints::default() }
+    }
+
+    /// Writes now, at every interval, and a last time when told to stop, on the calling thread. A
+    /// write that fails is logged once a cause and tried again at the next interval.
+    pub fn run(&self, stop: &Stop) {
+        let start = Instant::now();
+        loop {
+            self.write();
+            if stop.wait_until(next_tick(start, self.interval, Instant::now())) {
+                break;
+            }
+        }
+        // What was recorded since the last write would be missing for good.
+        self.write();
+    }
+
+    /// Runs on a thread named `ictus-file`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`] where the system gives no thread.
+    pub fn start(self) -> Result<Running> {
+        let stop = Stop::new();
+        let thread = thread::Builder::new()
+            .name(THREAD.to_owned())
+            .spawn({
+                let stop = stop.clone();
+                move || self.run(&stop)
+            })
+            .map_err(Error::Start)?;
+        Ok(Running { stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    fn write(&self) {
+        match write_once(&self.source, &self.path) {
+            Ok(_) => self.complaints.well(&format_args!("{} is written again", self.path.display())),
+            Err(error) => self.complaints.failed(&error),
+        }
+    }
+}
+
+/// A [`Loop`] on its own thread; stops when dropped.
+#[derive(Debug)]
+pub struct Running {
+    stop: Stop,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Running {
+    /// Writes a last time, and returns when that is done. Does nothing the second time.
+    pub fn stop(&self) {
+        self.stop.set();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A panic has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The next multiple of the interval after `start`: late writes shift nothing, and those that were
+/// missed are left out.
+fn next_tick(start: Instant, interval: Duration, now: Instant) -> Instant {
+    let elapsed = now.saturating_duration_since(start);
+    let into = elapsed.as_nanos() % interval.as_nanos();
+    // Less than the interval, which is at most a day.
+    now + (interval - Duration::from_nanos(into as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_tick;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn ticks_stay_on_the_grid_of_the_start() {
+        let start = Instant::now();
+        let interval = Duration::from_millis(100);
+        let at = |millis| start + Duration::from_millis(millis);
+        for (now, next) in [(0, 100), (1, 100), (99, 100), (100, 200), (250, 300), (1_299, 1_300)] {
+            assert_eq!(next_tick(start, interval, at(now)), at(next), "after {now} ms");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The listening socket, its connections and their limits.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+    select,
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::route;
+use crate::{
+    complaints::Complaints,
+    error::{Error, Result},
+    source::Source,
+};
+
+const THREAD: &str = "ictus-http";
+/// Half of the 1,024 descriptors that a process usually has.
+const MOST_CONNECTIONS: usize = 512;
+/// Scrapes share their snapshots, so more threads would only wait.
+const MOST_SNAPSHOT_THREADS: usize = 4;
+/// From the end of one response to the end of the next request's head. No usual scrape interval, so
+/// that a kept connection is not closed just when the next request is on its way.
+const HEAD_TIME: Duration = Duration::from_secs(7);
+/// After which a connection may finish what it is at, and no more: a client that does not read its
+/// response would keep its slot for good.
+const CONNECTION_TIME: Duration = Duration::from_secs(63);
+const LAST_RESPONSE_TIME: Duration = Duration::from_secs(10);
+/// How long a stop waits for responses that are on their way.
+const STOP_TIME: Duration = Duration::from_secs(1);
+/// The pause after a failed accept: without it, a lack of descriptors is a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Room for a request's head, at each connection.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// A running endpoint; stops when dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Server {
+    /// Serves the source on that address, from a thread named `ictus-http`. The port is bound when
+    /// this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bind`] where the address cannot be bound, [`Error::Start`] where the system gives no
+    /// thread.
+    pub fn start(source: Source, address: SocketAddr) -> Result<Server> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .thread_name(THREAD)
+            .max_blocking_threads(MOST_SNAPSHOT_THREADS)
+            .build()
+            .map_err(Error::Start)?;
+        let (listener, address) =
+            listen(&runtime, address).map_err(|source| Error::Bind { address, source })?;
+        let (stop, stopped) = watch::channel(false);
+        let thread = thread::Builder::new()
+            .name(THREAD.to_owned())
+            .spawn(move || {
+                runtime.block_on(serve(listener, source, stopped));
+                // A snapshot that hangs must not hang the stop.
+                runtime.shutdown_timeout(STOP_TIME);
+            })
+            .map_err(Error::Start)?;
+        Ok(Server { address, stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The address that is served: the port that was found, where port 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the port, lets responses that are on their way finish for a second, and returns when
+    /// all is closed. Does nothing the second time.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+        self.wait();
+    }
+
+    /// Blocks until the server has stopped, which another thread asks for by [`Server::stop`].
+    pub fn wait(&self) {
+        // Held while joining, so that all who wait return only when the thread has ended.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // A panic has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn listen(runtime: &Runtime, address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    // The standard library sets SO_REUSEADDR: a port can be bound again at once.
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let _inside = runtime.enter();
+    Ok((TcpListener::from_std(listener)?, address))
+}
+
+/// Accepts until it is told to stop.
+async fn serve(listener: TcpListener, source: Source, mut stopped: watch::Receiver<bool>) {
+    let complaints = Arc::new(Complaints::default());
+    let accepting = Complaints::default();
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                while connections.try_join_next().is_some() {}
+                if connections.len() < MOST_CONNECTIONS / 2 {
+                    accepting.well(&"connections are accepted again");
+                }
+                if connections.len() < MOST_CONNECTIONS {
+                    connections.spawn(talk(stream, source.clone(), complaints.clone(), stopped.clone()));
+                } else {
+                    accepting.failed(&format_args!(
+                        "{MOST_CONNECTIONS} clients are connected, more are turned away: too many scrapers, \
+                         or idle ones that do not go"
+                    ));
+                }
+            }
+            Err(error) => {
+                accepting.failed(&format_args!("cannot accept a connection: {error}"));
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = timeout(STOP_TIME, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+/// Serves one connection until its client, its time or the server ends it.
+async fn talk(
+    stream: TcpStream,
+    source: Source,
+    complaints: Arc<Complaints>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Without it a kept connection may wait for an acknowledgement; a failure costs only that.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let (source, complaints) = (source.clone(), complaints.clone());
+        async move { Ok::<_, Infallible>(route::respond(source, &complaints, &request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        // Clients such as `nc -N` close their side after the request.
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    // What a client breaks is the client's affair.
+    select! {
+        _ = connection.as_mut() => return,
+        () = sleep(CONNECTION_TIME) => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(LAST_RESPONSE_TIME, connection).await;
+}

@@ -1,0 +1,224 @@
+//! From a metrics directory to the bytes of an exposition.
+//!
+//! Stands between the core and the sinks. Sinks ask at the same time and as often as they like:
+//! those that ask while a snapshot is being taken share the next one.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use hyper::body::Bytes;
+use ictus::{
+    Reader, Snapshot, expose,
+    surface::{Exposition, View},
+};
+
+use crate::error::Result;
+
+/// Views kept rendered at a time: clients may ask for any combination, and memory stays bounded.
+const MOST_RENDERED: usize = 8;
+
+/// Yields the text of families that Ictus did not record, to be appended to every exposition.
+pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+type Write = Box<dyn Fn(&View) -> String + Send>;
+
+/// Where a sink gets its exposition from; clones share everything but their view.
+#[derive(Clone)]
+pub struct Source {
+    shared: Arc<Shared>,
+    view: View,
+    directory: Option<PathBuf>,
+}
+
+struct Shared {
+    origin: Origin,
+    extra: Mutex<Option<Extra>>,
+    /// Never held while a snapshot is taken, so that those who wait for one cannot be overtaken
+    /// again and again by those who come later.
+    flight: Mutex<Flight>,
+    landed: Condvar,
+}
+
+enum Origin {
+    Directory(Mutex<Reader>),
+    Function(Mutex<Write>),
+}
+
+#[derive(Default)]
+struct Flight {
+    /// How many snapshots have been started.
+    started: u64,
+    /// Whether the last of them is still being taken.
+    running: bool,
+    /// The newest that is complete.
+    taken: Option<Arc<Taken>>,
+}
+
+/// One snapshot, and what has been rendered of it.
+struct Taken {
+    number: u64,
+    snapshot: Snapshot,
+    foreign: Option<String>,
+    rendered: Mutex<Vec<(View, Bytes)>>,
+}
+
+/// When somebody asked: the number of the newest snapshot that may have begun too early for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked(u64);
+
+impl Source {
+    /// The exposition of a metrics directory, which need not exist yet: workers may start later.
+    #[must_use]
+    pub fn new(directory: impl AsRef<Path>) -> Source {
+        let reader = Reader::new(directory.as_ref());
+        let directory = Some(directory.as_ref().to_owned());
+        Source { directory, ..Source::from_origin(Origin::Directory(Mutex::new(reader))) }
+    }
+
+    /// The exposition that a function writes.
+    #[must_use]
+    pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
+        Source::from_origin(Origin::Function(Mutex::new(Box::new(write))))
+    }
+
+    fn from_origin(origin: Origin) -> Source {
+        let (extra, flight, landed) = Default::default();
+        let shared = Arc::new(Shared { origin, extra, flight, landed });
+        Source { shared, view: View::default(), directory: None }
+    }
+
+    /// This source showing another view where a sink's client asks for none.
+    #[must_use]
+    pub fn with_view(mut self, view: View) -> Source {
+        self.view = view;
+        self
+    }
+
+    /// This source and all its clones with a hook that yields more families, in the text format and
+    /// under names that are none of ours. It is called once a snapshot, while sinks wait: it must not
+    /// ask this source, and who asks it must hold no lock that the hook takes.
+    #[must_use]
+    pub fn with_extra(self, extra: Extra) -> Source {
+        *lock(&self.shared.extra) = Some(extra);
+        self
+    }
+
+    /// The view shown where a client asks for none.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The metrics directory, where the source has one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// The text exposition under that view, with everything that was recorded before this call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
+    pub fn text(&self, view: &View) -> Result<Bytes> {
+        self.text_since(self.asked(), view)
+    }
+
+    /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
+    /// snapshot that began meanwhile.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked(lock(&self.shared.flight).started)
+    }
+
+    pub(crate) fn text_since(&self, asked: Asked, view: &View) -> Result<Bytes> {
+        let taken = self.shared.taken_since(asked)?;
+        Ok(taken.render(&self.shared.origin, view))
+    }
+}
+
+impl Shared {
+    /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
+    /// else a new one.
+    fn taken_since(&self, Asked(before): Asked) -> Result<Arc<Taken>> {
+        let mut flight = lock(&self.flight);
+        loop {
+            if let Some(taken) = flight.taken.as_ref().filter(|taken| taken.number > before) {
+                return Ok(taken.clone());
+            }
+            if !flight.running {
+                break;
+            }
+            flight = self.landed.wait(flight).unwrap_or_else(PoisonError::into_inner);
+        }
+        flight.running = true;
+        flight.started += 1;
+        let number = flight.started;
+        drop(flight);
+        let _landing = Landing(self);
+        let taken = Arc::new(self.take(number)?);
+        lock(&self.flight).taken = Some(taken.clone());
+        Ok(taken)
+    }
+
+    fn take(&self, number: u64) -> Result<Taken> {
+        let snapshot = match &self.origin {
+            Origin::Directory(reader) => lock(reader).snapshot()?,
+            Origin::Function(_) => Snapshot::default(),
+        };
+        let extra = lock(&self.extra).clone();
+        let foreign = extra.and_then(|extra| extra());
+        Ok(Taken { number, snapshot, foreign, rendered: Mutex::default() })
+    }
+}
+
+/// Ends a flight, also where it failed or a hook panicked: nobody may wait for it for ever.
+struct Landing<'a>(&'a Shared);
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.flight).running = false;
+        self.0.landed.notify_all();
+    }
+}
+
+impl Taken {
+    fn render(&self, origin: &Origin, view: &View) -> Bytes {
+        // Held while rendering: who wants the same view would only do the same work.
+        let mut rendered = lock(&self.rendered);
+        if let Some((_, text)) = rendered.iter().find(|(rendered, _)| rendered == view) {
+            return text.clone();
+        }
+        let mut text = match origin {
+            Origin::Directory(_) => expose::text(&Exposition::new(&self.snapshot, view)),
+            Origin::Function(write) => lock(write)(view),
+        };
+        if let Some(foreign) = self.foreign.as_deref().filter(|foreign| !foreign.is_empty()) {
+            text.push_str(foreign);
+            if !foreign.ends_with('\n') {
+                text.push('\n');
+            }
+        }
+        let text = Bytes::from(text);
+        if rendered.len() < MOST_RENDERED {
+            rendered.push((view.clone(), text.clone()));
+        }
+        text
+    }
+}
+
+/// Nothing here is left half done by a panic, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("directory", &self.directory)
+            .field("view", &self.view)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,86 @@
+//! One flag that ends a loop: set from anywhere, waited for without polling.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Instant,
+};
+
+/// Ends a [`file::Loop`](crate::file::Loop); clones are the same flag.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    shared: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Stop {
+    /// A flag that is not set.
+    #[must_use]
+    pub fn new() -> Stop {
+        Stop::default()
+    }
+
+    /// Sets the flag, for good. Takes a lock: not for a signal handler.
+    pub fn set(&self) {
+        let (flag, changed) = &*self.shared;
+        *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+
+    /// Whether the flag is set.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blocks until the flag is set.
+    pub fn wait(&self) {
+        let (flag, changed) = &*self.shared;
+        let mut set = flag.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*set {
+            set = changed.wait(set).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Blocks until the flag is set or the deadline has passed; says whether it is set.
+    #[must_use]
+    pub fn wait_until(&self, deadline: Instant) -> bool {
+        let (flag, changed) = &*self.shared;
+        let mut set = flag.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*set {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            set = changed.wait_timeout(set, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stop;
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    #[test]
+    fn a_deadline_passes_while_nobody_stops() {
+        let start = Instant::now();
+        assert!(!Stop::new().wait_until(start + Duration::from_millis(30)));
+        assert!(start.elapsed() >= Duration::from_millis(30));
+    }
+
+    #[test]
+    fn a_waiter_wakes_when_the_flag_is_set() {
+        let stop = Stop::new();
+        let waiter = thread::spawn({
+            let stop = stop.clone();
+            move || stop.wait_until(Instant::now() + Duration::from_secs(60))
+        });
+        stop.set();
+        assert!(waiter.join().unwrap());
+        assert!(stop.is_set());
+        stop.wait();
+    }
+}

@@ -1,0 +1,193 @@
+//! A snapshot as a table for people: timers with their quantiles, then counters and gauges.
+
+use std::fmt::Write;
+
+use ictus::{
+    Snapshot,
+    catalog::Unit,
+    snapshot::{Family, QUANTILES, Series, Value},
+};
+
+/// Between two columns.
+const GAP: &str = "  ";
+/// Recorded names of Conductor's own metrics start with this; nobody needs to read it.
+const PREFIX: &str = "conductor/";
+
+/// The whole snapshot; says so where there is nothing.
+pub(crate) fn table(snapshot: &Snapshot) -> String {
+    let mut timers = Table::new(["TIMER", "LABELS", "COUNT", "SUM", "P50", "P75", "P90", "P95", "P99"]);
+    let mut states = Table::new(["COUNTER OR GAUGE", "LABELS", "VALUE"]);
+    for family in &snapshot.families {
+        let name = plain(family.name.strip_prefix(PREFIX).unwrap_or(&family.name));
+        for series in &family.series {
+            let labels = labels(family, series);
+            match &series.value {
+                Value::Timer(timing) => {
+                    let quantiles = timing.window.quantiles().map_or_else(
+                        || [const { String::new() }; QUANTILES.len()],
+                        |values| values.map(|value| quantity(value, family.unit)),
+                    );
+                    let [p50, p75, p90, p95, p99] = quantiles;
+                    let sum = quantity(timing.sum, family.unit);
+                    let count = timing.count.to_string();
+                    timers.rows.push([name.clone(), labels, count, sum, p50, p75, p90, p95, p99]);
+                }
+                Value::Counter(value) | Value::Gauge(value) => {
+                    states.rows.push([name.clone(), labels, value.to_string()]);
+                }
+            }
+        }
+    }
+    let blocks = [timers.render(), states.render()];
+    let shown: Vec<&str> = blocks.iter().map(String::as_str).filter(|block| !block.is_empty()).collect();
+    if shown.is_empty() { "nothing is recorded yet\n".to_owned() } else { shown.join("\n") }
+}
+
+fn labels(family: &Family, series: &Series) -> String {
+    let pairs: Vec<String> = family
+        .label_names
+        .iter()
+        .zip(&series.labels)
+        .map(|(name, value)| format!("{}={}", plain(name), plain(value)))
+        .collect();
+    pairs.join(" ")
+}
+
+/// Label values come from anywhere: what would move a terminal's cursor is escaped.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            plain.extend(character.escape_default());
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
+/// Three digits and a unit that suits them.
+fn quantity(value: f64, unit: Unit) -> String {
+    let scales: &[(f64, &str)] = match unit {
+        Unit::None => return value.to_string(),
+        Unit::Seconds => &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],
+        Unit::Bytes => &[(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")],
+    };
+    let smallest = scales[scales.len() - 1];
+    let (scale, name) = scales.iter().copied().find(|(scale, _)| value >= *scale).unwrap_or(smallest);
+    let scaled = value / scale;
+    let digits = match scaled {
+        // There are no parts of a byte, but for quantiles between two sizes.
+        _ if name == "B" => 0,
+        100.0.. | 0.0 => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    format!("{scaled:.digits$} {name}")
+}
+
+struct Table<const COLUMNS: usize> {
+    head: [&'static str; COLUMNS],
+    rows: Vec<[String; COLUMNS]>,
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    fn new(head: [&'static str; COLUMNS]) -> Table<COLUMNS> {
+        Table { head, rows: Vec::new() }
+    }
+
+    /// Names and labels to the left, numbers to the right. Empty where there are no rows.
+    fn render(&self) -> String {
+        let mut text = String::new();
+        if self.rows.is_empty() {
+            return text;
+        }
+        let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
+            let cells = self.rows.iter().map(|row| row[column].chars().count());
+            cells.chain([self.head[column].len()]).max().unwrap_or_default()
+        });
+        line(&mut text, &self.head, &widths);
+        for row in &self.rows {
+            line(&mut text, &row.each_ref().map(String::as_str), &widths);
+        }
+        text
+    }
+}
+
+fn line(text: &mut String, cells: &[&str], widths: &[usize]) {
+    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        // Writing to a string cannot fail.
+        let _ = match column {
+            0 => write!(text, "{cell:<width$}"),
+            1 => write!(text, "{GAP}{cell:<width$}"),
+            _ => write!(text, "{GAP}{cell:>width$}"),
+        };
+    }
+    text.truncate(text.trim_end_matches(' ').len());
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{quantity, table};
+    use ictus::{
+        Snapshot,
+        catalog::{Kind, Unit},
+        snapshot::{Family, Observation, Series, Timing, Value, Window},
+    };
+
+    #[test]
+    fn quantities_are_spelled_for_people() {
+        for (value, unit, spelled) in [
+            (0.0, Unit::Seconds, "0 ns"),
+            (0.000_000_25, Unit::Seconds, "250 ns"),
+            (0.001_234, Unit::Seconds, "1.23 ms"),
+            (0.5, Unit::Seconds, "500 ms"),
+            (12.345, Unit::Seconds, "12.3 s"),
+            (12_345.6, Unit::Seconds, "12346 s"),
+            (56.0, Unit::Bytes, "56 B"),
+            (1_500_000.0, Unit::Bytes, "1.50 MB"),
+        ] {
+            assert_eq!(quantity(value, unit), spelled);
+        }
+    }
+
+    fn family(name: &str, kind: Kind, unit: Unit, value: Value) -> Family {
+        Family {
+            name: name.to_owned(),
+            help: String::new(),
+            kind,
+            unit,
+            label_names: vec!["taskType".to_owned()],
+            series: vec![Series { labels: vec!["a\x1b[2J".to_owned()], value }],
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned_and_nothing_reaches_the_terminal_raw() {
+        let observations = (1..=5)
+            .map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 1000.0 })
+            .collect();
+        let window = Window::newest(observations, 1000);
+        let timing = Timing { count: 5, sum: 0.015, window };
+        let snapshot = Snapshot {
+            families: vec![
+                family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, Value::Timer(timing)),
+                family("jobs", Kind::Counter, Unit::None, Value::Counter(7.0)),
+            ],
+        };
+        let expected = "\
+TIMER           LABELS               COUNT      SUM      P50      P75      P90      P95      P99
+task_poll_time  taskType=a\\u{1b}[2J      5  15.0 ms  3.00 ms  4.00 ms  4.60 ms  4.80 ms  4.96 ms
+
+COUNTER OR GAUGE  LABELS               VALUE
+jobs              taskType=a\\u{1b}[2J      7
+";
+        assert_eq!(table(&snapshot), expected);
+    }
+
+    #[test]
+    fn an_empty_snapshot_says_so() {
+        assert_eq!(table(&Snapshot::default()), "nothing is recorded yet\n");
+    }
+}

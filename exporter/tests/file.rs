@@ -1,0 +1,194 @@
+//! The text file: whole, readable, at its interval, and back by itself after a failure.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use ictus_exporter::{
+    Error, Source, Stop,
+    file::{self, Loop},
+};
+
+fn constant(text: &'static str) -> Source {
+    Source::from_fn(move |_| text.to_owned())
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !reached() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn others_may_read_the_file_and_nothing_stands_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.prom");
+    assert!(file::write_once(&constant("up 1.0\n"), &path).unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "up 1.0\n");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+    assert_eq!(names(directory.path()), ["metrics.prom"]);
+}
+
+#[test]
+fn unchanged_text_is_not_written_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.prom");
+    let source = constant("up 1.0\n");
+    assert!(file::write_once(&source, &path).unwrap());
+    let before = fs::metadata(&path).unwrap();
+    assert!(!file::write_once(&source, &path).unwrap());
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!((before.ino(), before.modified().unwrap()), (after.ino(), after.modified().unwrap()));
+}
+
+#[test]
+fn a_file_that_was_changed_by_others_is_put_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.prom");
+    let source = constant("up 1.0\n");
+    fs::write(&path, "up 0.0\n").unwrap();
+    assert!(file::write_once(&source, &path).unwrap());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(file::write_once(&source, &path).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+    fs::remove_file(&path).unwrap();
+    assert!(file::write_once(&source, &path).unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "up 1.0\n");
+}
+
+#[test]
+fn only_files_and_links_are_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = constant("up 1.0\n");
+    assert!(matches!(file::write_once(&source, directory.path()), Err(Error::NotAFile { .. })));
+    assert!(matches!(file::write_once(&source, "/dev/null"), Err(Error::NotAFile { .. })));
+    let (target, link) = (directory.path().join("target"), directory.path().join("link"));
+    fs::write(&target, "mine").unwrap();
+    symlink(&target, &link).unwrap();
+    assert!(file::write_once(&source, &link).unwrap());
+    assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+}
+
+#[test]
+fn a_failure_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("missing").join("metrics.prom");
+    let error = file::write_once(&constant("up 1.0\n"), &path).unwrap_err().to_string();
+    assert!(error.contains(&path.display().to_string()) && error.contains("create its directory"), "{error}");
+}
+
+#[test]
+fn a_reader_never_sees_a_part() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.prom");
+    let calls = AtomicUsize::new(0);
+    // Of changing length, so that text written over longer text would show.
+    let source = Source::from_fn(move |_| {
+        let call = calls.fetch_add(1, Ordering::SeqCst);
+        let digit = char::from(b'0' + (call % 10) as u8);
+        let length = 1_000 + call * 7_919 % 200_000;
+        std::iter::repeat_n(digit, length).chain(['\n']).collect()
+    });
+    file::write_once(&source, &path).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = thread::spawn({
+        let (path, done) = (path.clone(), done.clone());
+        move || {
+            let mut reads = 0;
+            while !done.load(Ordering::SeqCst) {
+                let text = fs::read(&path).unwrap();
+                let (end, digits) = text.split_last().unwrap();
+                assert_eq!(*end, b'\n');
+                assert!(digits.len() >= 1_000 && digits.iter().all(|digit| *digit == digits[0]));
+                reads += 1;
+            }
+            reads
+        }
+    });
+    for _ in 0..500 {
+        file::write_once(&source, &path).unwrap();
+    }
+    done.store(true, Ordering::SeqCst);
+    assert!(reader.join().unwrap() > 10);
+}
+
+#[test]
+fn a_loop_recovers_when_the_directory_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("home");
+    let path = home.join("metrics.prom");
+    // A file where the directory should be: unwritable for any user, root included.
+    fs::write(&home, "").unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let source = Source::from_fn({
+        let calls = calls.clone();
+        move |_| format!("calls {}\n", calls.fetch_add(1, Ordering::SeqCst))
+    });
+    let running = Loop::new(source, &path, Duration::from_millis(10)).start().unwrap();
+    until("a few failing writes", || calls.load(Ordering::SeqCst) > 3);
+    fs::remove_file(&home).unwrap();
+    fs::create_dir(&home).unwrap();
+    until("a file after the recovery", || path.exists());
+    running.stop();
+    assert_eq!(names(&home), ["metrics.prom"]);
+}
+
+#[test]
+fn a_loop_keeps_its_interval_whatever_a_write_takes() {
+    const INTERVAL: Duration = Duration::from_millis(100);
+    let directory = tempfile::tempdir().unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    // Each write takes 30 ms: intervals counted from the end of a write would be 130 ms.
+    let source = Source::from_fn({
+        let calls = calls.clone();
+        move |_| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(30));
+            "up 1.0\n".to_owned()
+        }
+    });
+    let start = Instant::now();
+    let running = Loop::new(source, directory.path().join("metrics.prom"), INTERVAL).start().unwrap();
+    until("twenty ticks", || calls.load(Ordering::SeqCst) > 20);
+    let elapsed = start.elapsed();
+    running.stop();
+    assert!(elapsed >= INTERVAL * 20, "too fast: {elapsed:?}");
+    assert!(elapsed < INTERVAL * 24, "drifts: {elapsed:?}");
+}
+
+#[test]
+fn a_stop_is_prompt_and_writes_what_is_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.prom");
+    let value = Arc::new(AtomicUsize::new(1));
+    let source = Source::from_fn({
+        let value = value.clone();
+        move |_| format!("value {}\n", value.load(Ordering::SeqCst))
+    });
+    let stop = Stop::new();
+    let runner = thread::spawn({
+        let (path, stop) = (path.clone(), stop.clone());
+        move || Loop::new(source, path, Duration::from_secs(3_600)).run(&stop)
+    });
+    until("the first write", || path.exists());
+    value.store(2, Ordering::SeqCst);
+    let start = Instant::now();
+    stop.set();
+    runner.join().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "value 2\n");
+}

@@ -1,0 +1,287 @@
+//! The endpoint over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+mod client;
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use client::{ask, connect, get};
+use ictus::surface::{Surface, View};
+use ictus_exporter::{Error, Source, http::Server};
+
+const TEXT: &str = "# HELP up Whether.\n# TYPE up gauge\nup 1.0\n";
+
+fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+fn serve(source: Source) -> Server {
+    Server::start(source, loopback()).unwrap()
+}
+
+fn plain() -> Server {
+    serve(Source::from_fn(|_| TEXT.to_owned()))
+}
+
+#[test]
+fn the_metrics_are_served_as_text() {
+    let server = plain();
+    let answer = get(server.local_addr(), "/metrics");
+    assert_eq!((answer.status, answer.body.as_str()), (200, TEXT));
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(answer.header("content-length"), Some(TEXT.len().to_string().as_str()));
+}
+
+#[test]
+fn a_large_exposition_arrives_whole() {
+    let text: String = (0..200_000).map(|n| format!("sample_{n} {n}.0\n")).collect();
+    let server = serve(Source::from_fn({
+        let text = text.clone();
+        move |_| text.clone()
+    }));
+    assert!(get(server.local_addr(), "/metrics").body == text);
+}
+
+#[test]
+fn an_unknown_query_changes_nothing() {
+    let server = plain();
+    for target in ["/metrics?x=1", "/metrics?", "/metrics?name[]=up&%zz"] {
+        let answer = get(server.local_addr(), target);
+        assert_eq!((answer.status, answer.body.as_str()), (200, TEXT), "{target}");
+    }
+}
+
+#[test]
+fn head_answers_as_get_without_a_body() {
+    let server = plain();
+    let answer = ask(server.local_addr(), "HEAD", "/metrics");
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!(answer.header("content-length"), Some(TEXT.len().to_string().as_str()));
+}
+
+#[test]
+fn health_answers_ok() {
+    let server = plain();
+    for target in ["/", "/health", "/health?probe=1"] {
+        let answer = get(server.local_addr(), target);
+        assert_eq!((answer.status, answer.body.as_str()), (200, "OK"), "{target}");
+        assert_eq!(answer.header("content-type"), Some("text/plain"));
+    }
+}
+
+#[test]
+fn other_paths_point_to_the_metrics() {
+    let server = plain();
+    for target in ["/metric", "/metrics/", "/healthz", "/a/../metrics"] {
+        let answer = get(server.local_addr(), target);
+        assert_eq!((answer.status, answer.body.as_str()), (404, "Not Found - Try /metrics"), "{target}");
+    }
+}
+
+#[test]
+fn other_methods_are_refused() {
+    let server = plain();
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let answer = ask(server.local_addr(), method, "/metrics");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+}
+
+#[test]
+fn the_client_chooses_the_view() {
+    let server = serve(Source::from_fn(|view| format!("{view:?}")));
+    for (name, surface) in [("legacy", Surface::Legacy), ("canonical", Surface::Canonical)] {
+        let answer = get(server.local_addr(), &format!("/metrics?surface={name}"));
+        assert_eq!(answer.body, format!("{:?}", View::new(&[surface]).unwrap()));
+    }
+}
+
+#[test]
+fn a_view_that_cannot_be_shown_is_the_clients_error() {
+    let server = plain();
+    let answer = get(server.local_addr(), "/metrics?surface=legacy,canonical");
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.body, ictus::Error::SurfaceConflict.to_string());
+    let answer = get(server.local_addr(), "/metrics?surface=legcy");
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("legcy") && answer.body.contains("documented"), "{}", answer.body);
+}
+
+#[test]
+fn a_port_in_use_is_an_error_that_says_what_to_do() {
+    let taken = TcpListener::bind(loopback()).unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = Server::start(Source::from_fn(|_| String::new()), address).unwrap_err();
+    assert!(matches!(error, Error::Bind { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&address.to_string()) && text.contains("choose another port"), "{text}");
+}
+
+#[test]
+fn the_port_is_free_after_a_stop() {
+    let server = plain();
+    let address = server.local_addr();
+    // A client that stays must not keep the port.
+    let mut idle = connect(address);
+    write!(idle, "GET /health HTTP/1.1\r\nHost: ictus\r\n\r\n").unwrap();
+    idle.read_exact(&mut [0; 1]).unwrap();
+    let start = Instant::now();
+    server.stop();
+    assert!(start.elapsed() < Duration::from_secs(1), "idle clients held the stop: {:?}", start.elapsed());
+    let again = Server::start(Source::from_fn(|_| TEXT.to_owned()), address).unwrap();
+    assert_eq!(get(address, "/metrics").body, TEXT);
+    server.stop();
+    drop(again);
+    TcpListener::bind(address).unwrap();
+}
+
+#[test]
+fn a_stop_lets_a_scrape_finish() {
+    let (entered, scraping) = mpsc::channel();
+    let server = serve(Source::from_fn(move |_| {
+        entered.send(()).unwrap();
+        thread::sleep(Duration::from_millis(200));
+        TEXT.to_owned()
+    }));
+    let address = server.local_addr();
+    let scraper = thread::spawn(move || get(address, "/metrics"));
+    scraping.recv().unwrap();
+    server.stop();
+    assert_eq!(scraper.join().unwrap().body, TEXT);
+}
+
+#[test]
+fn waiting_ends_with_a_stop() {
+    let server = Arc::new(plain());
+    let waiter = thread::spawn({
+        let server = server.clone();
+        move || server.wait()
+    });
+    server.stop();
+    waiter.join().unwrap();
+}
+
+#[test]
+fn idle_and_half_sent_requests_delay_nobody() {
+    let server = plain();
+    let address = server.local_addr();
+    let attached: Vec<_> = (0..50)
+        .map(|n| {
+            let mut stream = connect(address);
+            if n % 2 == 0 {
+                stream.write_all(b"GET /metrics HTTP/1.1\r\nHost:").unwrap();
+            }
+            stream
+        })
+        .collect();
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(get(address, "/metrics").body, TEXT);
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop(attached);
+}
+
+#[test]
+fn a_slow_snapshot_stops_no_accepts() {
+    let (entered, scraping) = mpsc::channel();
+    let (go, gate) = mpsc::channel::<()>();
+    let server = serve(Source::from_fn(move |_| {
+        entered.send(()).unwrap();
+        let _ = gate.recv();
+        TEXT.to_owned()
+    }));
+    let address = server.local_addr();
+    let scraper = thread::spawn(move || get(address, "/metrics"));
+    scraping.recv().unwrap();
+    assert_eq!(get(address, "/health").body, "OK");
+    go.send(()).unwrap();
+    assert_eq!(scraper.join().unwrap().body, TEXT);
+}
+
+#[test]
+fn concurrent_scrapes_share_snapshots() {
+    const SCRAPERS: usize = 20;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let source = Source::from_fn(|_| TEXT.to_owned()).with_extra(Arc::new({
+        let taken = taken.clone();
+        move || {
+            taken.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(100));
+            None
+        }
+    }));
+    let server = serve(source);
+    let address = server.local_addr();
+    let barrier = Arc::new(Barrier::new(SCRAPERS));
+    let scrapers: Vec<_> = (0..SCRAPERS)
+        .map(|_| {
+            let barrier = barrier.clone();
+            thread::spawn(move || {
+                barrier.wait();
+                get(address, "/metrics")
+            })
+        })
+        .collect();
+    for scraper in scrapers {
+        assert_eq!(scraper.join().unwrap().body, TEXT);
+    }
+    // The first's own, the next for all that came meanwhile, and one or two for the stragglers of a
+    // busy machine.
+    let taken = taken.load(Ordering::SeqCst);
+    assert!(taken <= 4, "{taken} snapshots for {SCRAPERS} scrapes");
+}
+
+#[test]
+fn a_panic_in_a_hook_is_one_failed_scrape() {
+    let calls = AtomicUsize::new(0);
+    let server = serve(Source::from_fn(move |_| {
+        assert!(calls.fetch_add(1, Ordering::SeqCst) > 0, "the first scrape fails");
+        TEXT.to_owned()
+    }));
+    assert_eq!(get(server.local_addr(), "/metrics").status, 500);
+    assert_eq!(get(server.local_addr(), "/metrics").body, TEXT);
+}
+
+#[test]
+fn kept_connections_serve_more_than_once() {
+    let server = plain();
+    let mut stream = connect(server.local_addr());
+    for _ in 0..3 {
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: ictus\r\n\r\n").unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\nOK") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            bytes.push(byte[0]);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_closes_its_side_gets_its_answer() {
+    let server = plain();
+    let mut stream = connect(server.local_addr());
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with(TEXT), "{answer}");
+}
+
+#[test]
+fn ipv6_is_served_where_the_machine_has_it() {
+    let Ok(server) = Server::start(Source::from_fn(|_| TEXT.to_owned()), "[::1]:0".parse().unwrap()) else {
+        return;
+    };
+    assert_eq!(get(server.local_addr(), "/metrics").body, TEXT);
+}
