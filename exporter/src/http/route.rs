@@ -79,6 +79,8 @@ fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Resp
 #[cfg(test)]
 mod tests {
     use super::asked_view;
+    use ictus::surface::View;
+
     use crate::source::Source;
 
     #[test]
