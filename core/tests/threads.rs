@@ -1,0 +1,161 @@
+//! Threads on one series, seen by readers while they record.
+
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use ictus::{
+    Reader, Registry, Snapshot,
+    snapshot::{QUANTILES, Timing, Value},
+};
+
+fn timing<'a>(snapshot: &'a Snapshot, labels: &[&str]) -> &'a Timing {
+    match snapshot.family("work_seconds").and_then(|family| family.get(labels)) {
+        Some(Value::Timer(timing)) => timing,
+        other => panic!("no timer but {other:?}"),
+    }
+}
+
+/// Values that say who observed them, and as the how-manieth.
+fn encode(thread: usize, index: usize) -> f64 {
+    (thread * 10_000_000 + index) as f64
+}
+
+fn decode(value: f64) -> (usize, usize) {
+    (value as usize / 10_000_000, value as usize % 10_000_000)
+}
+
+#[test]
+fn a_window_that_wraps_holds_the_newest_thousand() {
+    let registry = Registry::new();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    let mut made = Vec::new();
+    for index in 0..5000 {
+        timer.observe(encode(0, index));
+        made.push(encode(0, index));
+        // Every length up to the first full chunks, then around each chunk's and lap's edge.
+        if index < 200 || index % 64 < 3 || index % 64 > 61 {
+            let snapshot = registry.snapshot().unwrap();
+            let timing = timing(&snapshot, &[]);
+            let newest = &made[made.len().saturating_sub(1000)..];
+            let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
+            assert_eq!(seen, newest);
+            assert_eq!(timing.count, made.len() as u64);
+            assert_eq!(timing.sum, made.iter().sum::<f64>());
+        }
+    }
+}
+
+#[test]
+fn the_window_is_of_the_newest_over_all_threads() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
+    let timer = family.labels(&["mail"]).unwrap();
+    // One after another, so that the order is known: the last two share the window.
+    for thread in 0..4 {
+        let timer = timer.clone();
+        thread::spawn(move || (0..600).for_each(|index| timer.observe(encode(thread, index))))
+            .join()
+            .unwrap();
+    }
+    let snapshot = Reader::new(directory.path()).snapshot().unwrap();
+    let timing = timing(&snapshot, &["mail"]);
+    let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
+    let expected: Vec<f64> =
+        (200..600).map(|index| encode(2, index)).chain((0..600).map(|index| encode(3, index))).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(timing.count, 2400);
+    assert_eq!(timing.window.quantiles().unwrap()[0], timing.window.quantile(QUANTILES[0]).unwrap());
+}
+
+#[test]
+fn readers_beside_writers_see_only_what_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    let done = AtomicBool::new(false);
+    let ready = Barrier::new(4);
+    const EACH: usize = 300_000;
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|thread| {
+                let (timer, ready) = (timer.clone(), &ready);
+                scope.spawn(move || {
+                    ready.wait();
+                    (0..EACH).for_each(|index| timer.observe(encode(thread, index)));
+                })
+            })
+            .collect();
+        let done = &done;
+        let reading = scope.spawn(|| {
+            let mut reader = Reader::new(directory.path());
+            let (mut count, mut sum, mut readings) = (0, 0.0, 0);
+            ready.wait();
+            while !done.load(Ordering::Acquire) || readings == 0 {
+                let snapshot = reader.snapshot().unwrap();
+                let Some(family) = snapshot.family("work_seconds") else { continue };
+                assert_eq!(family.series.len(), 1);
+                let timing = timing(&snapshot, &[]);
+                assert!(timing.count >= count && timing.sum >= sum, "a total fell");
+                (count, sum) = (timing.count, timing.sum);
+                assert_eq!(timing.window.len(), (count as usize).min(1000));
+                check(timing);
+                readings += 1;
+            }
+            readings
+        });
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        done.store(true, Ordering::Release);
+        assert!(reading.join().unwrap() > 0);
+    });
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(timing(&snapshot, &[]).count, 3 * EACH as u64);
+}
+
+/// Each thread's values stand in the order in which it made them, without a gap or a double.
+fn check(timing: &Timing) {
+    let mut last = [None; 3];
+    let mut newest_stamp = 0;
+    for observation in timing.window.observations() {
+        let (thread, index) = decode(observation.value);
+        assert!(last[thread].is_none_or(|before| index == before + 1), "{thread}: {last:?}, then {index}");
+        assert!(observation.stamp >= newest_stamp);
+        (last[thread], newest_stamp) = (Some(index), observation.stamp);
+    }
+}
+
+#[test]
+fn short_lived_threads_adopt_the_lanes_of_finished_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    for _ in 0..1000 {
+        let timer = timer.clone();
+        thread::spawn(move || timer.observe(1.0)).join().unwrap();
+    }
+    let snapshot = registry.snapshot().unwrap();
+    let timing = timing(&snapshot, &[]);
+    assert_eq!((timing.count, timing.sum, timing.window.len()), (1000, 1000.0, 1000));
+    let mut origins: Vec<u32> = timing.window.observations().iter().map(|one| one.origin).collect();
+    origins.dedup();
+    // Other tests' threads may have been given a finished thread's shard in between.
+    assert!(origins.len() < 20, "{} lanes for one thread at a time", origins.len());
+}
+
+#[test]
+fn what_cannot_be_recorded_is_not() {
+    let registry = Registry::new();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-300, 1e300] {
+        timer.observe(value);
+    }
+    timer.observe(0.0);
+    timer.observe(-0.0);
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(timing(&snapshot, &[]).count, 2);
+}
