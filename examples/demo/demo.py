@@ -395,6 +395,8 @@ def run(seconds: float, port: int, directory: Path) -> None:
         try:
             watch(screen, stub, process, seconds)
         except KeyboardInterrupt:
+            if not stub.counts:
+                raise
             screen.line("  stopped early")
         before = total(stub.counts, "polls")
         samples, types = parse(fetch(endpoint))
@@ -433,6 +435,9 @@ def main() -> int:
         except KeyboardInterrupt:
             print(flush=True)
             return 130
+        except BrokenPipeError:  # Whoever was reading has enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except Failure as failure:
             print(f"\ndemo: {failure}", file=sys.stderr)
             log = directory / "worker.log"
