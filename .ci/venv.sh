@@ -1,0 +1,36 @@
+#!/bin/sh
+# Makes the virtual environment $1 with the pinned development tools and version $2 of conductor-python.
+set -eu
+directory=$1
+sdk=$2
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# The first Python that is new enough.
+python=
+for candidate in "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || fail "Python 3.10 or newer is needed (found: $(python3 --version 2>&1 || true)). Install it, or name it: make PYTHON=..."
+
+# Debian and Ubuntu ship the modules that make virtual environments in a package of their own.
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    command -v apt-get >/dev/null || fail "$python cannot make virtual environments: it has no module ensurepip."
+    [ "$(id -u)" = 0 ] || fail "$python cannot make virtual environments. Install what is missing: sudo apt-get install $package"
+    echo "Installing $package ..."
+    apt-get install --yes -qq "$package" >/dev/null 2>&1 ||
+        { apt-get update -qq && apt-get install --yes -qq "$package" >/dev/null; } ||
+        fail "$python cannot make virtual environments, and $package could not be installed."
+fi
+
+echo "Making $directory: pinned development tools and conductor-python $sdk (about 20 s) ..."
+"$python" -m venv --clear "$directory"
+"$directory/bin/python" -m pip --disable-pip-version-check --quiet install \
+    --requirement py-binding/requirements-dev.txt "conductor-python==$sdk"

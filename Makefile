@@ -1,0 +1,57 @@
+# What people run. Needs Rust, a C compiler and Python 3.10 or newer; everything else is fetched.
+
+# The Python that virtual environments are made with.
+PYTHON ?= python3
+# How long `make demo` runs the workers.
+SECONDS ?= 20
+
+SDK := 2.0.0
+OLD_SDK := 1.3.11
+WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -type f \
+	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name requirements-dev.txt)
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo venv wheel test test-rust test-python clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/wheel ## Run real Conductor workers for 20 s (SECONDS=...) and show their timers
+	@.venv/bin/python examples/demo/demo.py --seconds $(SECONDS)
+
+venv: .venv/ready ## Make .venv: pinned development tools and the SDK
+wheel: dist/wheel ## Build the Python wheel into dist/
+
+test: test-rust test-python ## Run all tests
+
+test-rust: ## Run the Rust tests
+	cargo test --workspace --exclude ictus-py --locked
+
+test-python: .venv/wheel .venv-$(OLD_SDK)/wheel ## Run the Python tests, with two versions of the SDK
+	.venv/bin/python -m pytest py-binding/tests
+	.venv-$(OLD_SDK)/bin/python -m pytest py-binding/tests
+
+clean: ## Remove everything that was built
+	rm -rf .venv .venv-* dist target
+
+# Each of these files is made last, so it says that the step is done.
+
+.venv/ready: py-binding/requirements-dev.txt .ci/venv.sh
+	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK)
+	@touch $@
+
+.venv-$(OLD_SDK)/ready: py-binding/requirements-dev.txt .ci/venv.sh
+	@PYTHON="$(PYTHON)" .ci/venv.sh .venv-$(OLD_SDK) $(OLD_SDK)
+	@touch $@
+
+dist/wheel: .venv/ready .ci/wheel.sh $(WHEEL_SOURCES)
+	@.ci/wheel.sh .venv
+	@touch $@
+
+%/wheel: %/ready dist/wheel
+	@echo "Installing the wheel into $* ..."
+	@$*/bin/python -m pip -qq uninstall --yes ictus
+	@$*/bin/python -m pip -q --disable-pip-version-check install dist/ictus-*.whl
+	@touch $@

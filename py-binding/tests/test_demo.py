@@ -1,0 +1,282 @@
+"""Real workers of the installed SDK, timed by Ictus: what ``/metrics`` says is what the server saw."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+sys.path[:0] = [str(EXAMPLES / "demo"), str(EXAMPLES)]
+import demo  # noqa: E402
+from conductor_stub import Counts, Stub  # noqa: E402
+
+pytest.importorskip("conductor.client", reason="needs conductor-python")
+SDK = tuple(int(part) for part in metadata.version("conductor-python").split(".")[:2])
+
+TASKS = 60
+SEED = 1847
+"""With this one a poll fails early, and so few updates of every worker do that its threads do not run out."""
+TASK_TYPES = {"resize_image", "fetch_price", "charge_card"}
+
+
+# The run
+
+
+@dataclass
+class Run:
+    """What one run of ``worker.py`` left behind."""
+
+    samples: list[demo.Sample]
+    types: dict[str, str]
+    polls_before: int
+    polls_after: int
+    counts: dict[str, Counts]
+    status: int
+    session_lives: bool
+    log: str
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of a family's samples with these labels."""
+        return total(self.samples, name, **labels)
+
+
+def total(samples: list[demo.Sample], name: str, **labels: str) -> float:
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == name and labels.items() <= dict(sample.labels).items()
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Let the workers finish all tasks there are, read the endpoint, end the workers."""
+    directory = tmp_path_factory.mktemp("demo")
+    port = demo.free_port()
+    url = f"http://127.0.0.1:{port}/metrics"
+    with Stub(rate=100, tasks=TASKS, poll_errors=0.03, update_errors=0.03, seed=SEED) as stub:
+        with demo.workers(stub, port, 60, directory) as process:
+
+            def done() -> bool:
+                assert process.poll() is None, (directory / "worker.log").read_text()[-3000:]
+                counts = stub.counts
+                return set(counts) == TASK_TYPES and all(
+                    entry.handed_out == TASKS and entry.settled() for entry in counts.values()
+                )
+
+            assert demo.wait_for(done, 60), stub.counts
+
+            # An answer is counted a moment after it was received, so the last ones may take a little.
+            def caught_up() -> bool:
+                answered = sum(entry.updates for entry in stub.counts.values())
+                samples, _ = demo.parse(demo.fetch(url))
+                return total(samples, "http_api_client_request_count", method="POST") >= answered
+
+            demo.wait_for(caught_up, 10)
+            counts = stub.counts
+            polls_before = demo.total(counts, "polls")
+            samples, types = demo.parse(demo.fetch(url))
+            time.sleep(0.5)  # A poll is counted before it is sent: let it arrive.
+            polls_after = demo.total(stub.counts, "polls")
+        yield Run(
+            samples,
+            types,
+            polls_before,
+            polls_after,
+            counts,
+            process.returncode,
+            demo.session_lives(process.pid),
+            (directory / "worker.log").read_text(errors="replace"),
+        )
+
+
+def test_the_polls_counted_are_those_that_the_server_received(run: Run) -> None:
+    assert run.polls_before <= run.total("task_poll_total") <= run.polls_after
+    timed = run.total("task_poll_time_seconds_count")
+    assert run.polls_before - len(TASK_TYPES) <= timed <= run.total("task_poll_total")
+
+
+def test_every_task_was_timed_once(run: Run) -> None:
+    for task_type in TASK_TYPES:
+        assert run.total("task_execute_time_seconds_count", taskType=task_type) == TASKS
+
+
+def test_failures_are_counted_by_message(run: Run) -> None:
+    failed = [number for number in range(1, TASKS + 1) if number % 9 == 0 or number % 50 == 0]
+    assert run.total("task_execute_time_seconds_count", status="FAILURE") == len(failed)
+    assert run.total("task_execute_error_total", taskType="charge_card", exception="card declined") == 6
+    assert run.total("task_execute_error_total") == len(failed)
+
+
+def test_every_update_was_timed_by_its_status(run: Run) -> None:
+    updates = sum(entry.updates for entry in run.counts.values())
+    errors = sum(entry.update_errors for entry in run.counts.values())
+    assert errors > 0, "the run had no failing update"
+    assert run.total("http_api_client_request_count", method="POST", status="500") == errors
+    assert run.total("http_api_client_request_count", method="POST") == updates
+    assert run.total("task_update_error_total") == errors
+
+
+def test_failed_polls_were_timed(run: Run) -> None:
+    errors = sum(entry.poll_errors for entry in run.counts.values())
+    assert errors > 0, "the run had no failing poll"
+    assert run.total("task_poll_time_seconds_count", status="FAILURE") == errors
+    assert run.total("http_api_client_request_count", method="GET", status="500") == errors
+
+
+@pytest.mark.skipif(SDK < (1, 5), reason="this SDK does not time updates")
+def test_update_times_are_there_though_the_sdk_itself_drops_them(run: Run) -> None:
+    updates = sum(entry.updates for entry in run.counts.values())
+    errors = sum(entry.update_errors for entry in run.counts.values())
+    assert run.total("task_update_time_seconds_count", status="FAILURE") == errors
+    assert run.total("task_update_time_seconds_count") == updates
+
+
+def test_the_documented_name_of_the_api_timer_shows_the_same(run: Run) -> None:
+    def series(name: str) -> list[tuple[demo.Labels, dict[str, float], float, float]]:
+        return [(t.labels, t.quantiles, t.count, t.total) for t in demo.timers(run.samples) if t.name == name]
+
+    assert series("http_api_client_request")
+    assert series("api_request_time_seconds") == series("http_api_client_request")
+
+
+def test_every_timer_has_a_count_a_sum_and_quantiles_in_order(run: Run) -> None:
+    found = demo.timers(run.samples)
+    assert {"task_poll_time_seconds", "task_execute_time_seconds", "http_api_client_request"} <= {
+        timer.name for timer in found
+    }
+    for timer in found:
+        values = [timer.quantiles[quantile] for quantile in demo.QUANTILES]
+        assert values == sorted(values), timer
+        assert values[0] > 0, timer
+        assert timer.count >= 1, timer
+        assert timer.total >= values[0], timer
+        assert not math.isnan(timer.total), timer
+
+
+def test_the_gauges_of_the_last_value_are_there(run: Run) -> None:
+    for name in ("task_poll_time", "task_execute_time", "task_result_size"):
+        assert run.types[name] == "gauge"
+        labelled = {dict(sample.labels)["taskType"] for sample in run.samples if sample.name == name}
+        assert labelled == TASK_TYPES, name
+
+
+def test_the_workers_end_when_told_to(run: Run) -> None:
+    assert run.status == 0, run.log[-3000:]
+    assert not run.session_lives
+
+
+# The demonstration as a command
+
+
+def start_demo(*options: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "demo" / "demo.py"), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        text=True,
+    )
+
+
+def test_the_demonstration_shows_a_table_and_says_where_the_endpoint_is() -> None:
+    port = demo.free_port()
+    with start_demo("--seconds", "2", "--port", str(port)) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, ""), output + errors
+    assert f"http://127.0.0.1:{port}/metrics" in output
+    assert "task_execute_time_seconds {taskType, status}" in output
+    assert output.count("http_api_client_request {method, status, uri}") == 1
+    for title in ("p50", "p75", "p90", "p95", "p99", "count", "sum"):
+        assert title in output
+    assert "\033" not in output
+    assert "\r" not in output
+
+
+def test_an_interrupted_demonstration_still_shows_what_there_is() -> None:
+    with start_demo("--seconds", "60") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if " polls " in line:
+                break
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, ""), output + errors
+    assert "stopped early" in output
+    assert "task_poll_total {taskType}" in output
+
+
+def test_a_demonstration_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "ictus").mkdir()
+    (tmp_path / "ictus" / "__init__.py").write_text("raise ImportError('broken on purpose')\n")
+    with start_demo("--seconds", "2", PYTHONPATH=str(tmp_path)) as process:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "worker.py ended by itself" in errors
+    assert "broken on purpose" in errors
+
+
+# Its parts
+
+
+def test_the_parser_reads_the_text_format() -> None:
+    samples, types = demo.parse(
+        "# HELP a Some help with \\n and {braces}\n"
+        "# TYPE a gauge\n"
+        'a{x="q\\"uote",y="back\\\\slash, new\\nline } \u2028"} 1.5e-05 1700000000000\n'
+        "b_total +Inf\n"
+        "c{} NaN\n"
+        "\n"
+    )
+    assert types == {"a": "gauge"}
+    assert samples[0] == demo.Sample(
+        "a", (("x", 'q"uote'), ("y", "back\\slash, new\nline } \u2028")), 1.5e-05
+    )
+    assert samples[1] == demo.Sample("b_total", (), math.inf)
+    assert math.isnan(samples[2].value)
+
+
+@pytest.mark.parametrize("line", ["a", 'a{x="1} 2', "a{x=1} 2", "a{x} 2", "a 1 2 3", "1a 2"])
+def test_the_parser_refuses_what_is_not_the_text_format(line: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        demo.parse(line)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.00 µs"),
+        (4.2e-8, "0.04 µs"),
+        (8.53e-4, "853 µs"),
+        (9.994e-4, "999 µs"),
+        (9.9951e-4, "1.00 ms"),
+        (0.00999, "9.99 ms"),
+        (0.009996, "10.0 ms"),
+        (0.0123, "12.3 ms"),
+        (0.09996, "100 ms"),
+        (0.99951, "1.00 s"),
+        (1.239, "1.24 s"),
+        (12345.6, "12,346 s"),
+        (math.nan, "-"),
+    ],
+)
+def test_durations_have_three_digits(seconds: float, text: str) -> None:
+    assert demo.duration(seconds) == text
+
+
+def test_long_label_values_are_cut_in_the_middle() -> None:
+    assert demo.short("x" * 44) == "x" * 44
+    cut = demo.short("a" * 50 + "b" * 50)
+    assert len(cut) <= 44
+    assert cut.startswith("aaa")
+    assert cut.endswith("bbb")
