@@ -53,7 +53,7 @@ impl Recorder {
         let families = self.families.load();
         let family = families.get(name).unwrap_or(&new);
         let (existing, asked) = (&family.record, &new.record);
-        if (existing.kind, existing.unit, &existing.labels) != (asked.kind, asked.unit, &asked.labels) {
+        if !existing.same_shape(asked) {
             let shape = |record: &FamilyRecord| {
                 format!("a {:?} in {:?} with labels {:?}", record.kind, record.unit, record.labels)
             };

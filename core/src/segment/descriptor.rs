@@ -36,6 +36,11 @@ pub(crate) const MOST_BYTES: usize = 1 << 20;
 const HEAD_WORDS: usize = 2;
 
 impl FamilyRecord {
+    /// Whether series of both may be merged.
+    pub(crate) fn same_shape(&self, other: &FamilyRecord) -> bool {
+        (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
+    }
+
     /// The words to be stored.
     pub(crate) fn encode(&self) -> Vec<u64> {
         let mut payload = Payload::default();

@@ -45,7 +45,7 @@ pub(crate) struct Header {
     pub(crate) cursor: AtomicU64,
     pub(crate) _pad_cursor: [AtomicU64; 7],
     /// What was not recorded, by [`Loss`].
-    pub(crate) losses: [AtomicU64; 8],
+    pub(crate) losses: [AtomicU64; LOSSES],
     pub(crate) _reserved: [AtomicU64; 512 - identity::WORDS - 24],
 }
 
@@ -64,6 +64,9 @@ pub(crate) mod identity {
     pub(crate) const CHECKSUM: usize = 15;
     pub(crate) const WORDS: usize = 16;
 }
+
+/// Kinds of [`Loss`] that a header has room for.
+pub(crate) const LOSSES: usize = 8;
 
 /// Why something was not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,4 +19,5 @@ pub(crate) mod layout;
 pub(crate) mod map;
 pub(crate) mod reader;
 pub(crate) mod source;
+pub(crate) mod totals;
 pub(crate) mod writer;

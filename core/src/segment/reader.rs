@@ -1,10 +1,12 @@
 //! The reader's side of a segment: checks every byte before anything is shown.
 
-use std::{collections::HashMap, fmt, io, sync::Arc};
+use std::{collections::HashMap, fmt, io, mem::offset_of, sync::Arc};
 
 use super::{
     descriptor::{self, FamilyRecord, SeriesRecord},
-    layout::{BLOCK_LANES, BYTE_ORDER, Block, LINE, LINE_WORDS, Lines, MAGIC, VERSION, identity},
+    layout::{
+        BLOCK_LANES, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, LOSSES, Lines, MAGIC, VERSION, identity,
+    },
     source::Words,
     writer,
 };
@@ -15,7 +17,7 @@ use crate::ring::{LaneHead, Unreadable};
 pub(crate) struct SegmentReader<W> {
     source: W,
     pub(crate) created: u64,
-    pub(crate) epoch: u64,
+    pub(crate) epoch: u32,
     /// Descriptors are written once: what was read stays.
     series: HashMap<u64, Arc<Described>>,
     families: HashMap<u64, Arc<FamilyRecord>>,
@@ -104,7 +106,8 @@ impl<W: Words> SegmentReader<W> {
         if words[identity::ID] != id {
             return Err(Bad::Header("another id than its name"));
         }
-        let (created, epoch) = (words[identity::CREATED], words[identity::EPOCH]);
+        let created = words[identity::CREATED];
+        let epoch = u32::try_from(words[identity::EPOCH]).map_err(|_| Bad::Header("its epoch"))?;
         let (series, families) = (HashMap::new(), HashMap::new());
         Ok(SegmentReader { source, created, epoch, series, families })
     }
@@ -113,10 +116,17 @@ impl<W: Words> SegmentReader<W> {
         &self.source
     }
 
+    /// What the owner could not record, by kind.
+    pub(crate) fn losses(&self) -> io::Result<[u64; LOSSES]> {
+        let mut losses = [0; LOSSES];
+        self.source.read((offset_of!(Header, losses) / LINE) as u64, &mut losses)?;
+        Ok(losses)
+    }
+
     /// Every published lane, blocks newest first.
     pub(crate) fn lanes(&mut self) -> Result<Vec<LaneAt>, Bad> {
         let mut root = [0; 1];
-        self.source.read(identity::WORDS as u64 / LINE_WORDS as u64, &mut root)?;
+        self.source.read((offset_of!(Header, root) / LINE) as u64, &mut root)?;
         let mut lanes = Vec::new();
         let mut line = root[0];
         for _ in 0..MOST_BLOCKS {

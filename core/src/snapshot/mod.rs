@@ -3,14 +3,16 @@
 //! Stands between the segment reader and the surfaces. Knows nothing of recording: `observe` and
 //! `snapshot` meet only in the segment's byte format.
 
-mod collect;
+mod convert;
 mod quantile;
 mod reader;
 mod window;
 
 pub use quantile::QUANTILES;
 pub use reader::Reader;
-pub use window::{Observation, Window};
+pub use window::Window;
+
+pub use crate::segment::totals::Observation;
 
 use crate::catalog::{Kind, Unit};
 

@@ -8,13 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{Snapshot, collect::Collector};
+use super::Snapshot;
 use crate::{
     error::{Error, Result},
     segment::{
         directory::{self, Directory},
         reader::{Bad, SegmentReader},
         source::Words,
+        totals::Totals,
         writer::Segment,
     },
 };
@@ -70,7 +71,7 @@ impl Reader {
     ///
     /// [`Error::Io`] where the directory exists and cannot be listed.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
-        let mut collector = Collector::default();
+        let mut totals = Totals::default();
         if let Some(path) = &self.directory {
             let directory = Directory::of(path);
             let mut ids = directory.segments().map_err(|error| Error::io(directory.path(), "list", error))?;
@@ -78,22 +79,21 @@ impl Reader {
             ids.sort_unstable();
             self.files.retain(|id, _| ids.binary_search(id).is_ok());
             for id in ids {
-                self.read_file(&directory, id, &mut collector);
+                self.read_file(&directory, id, &mut totals);
             }
         }
         if let Some(segment) = self.own.as_ref().and_then(|own| own.0()) {
             let id = segment.id;
-            match SegmentReader::open(segment, id)
-                .and_then(|mut reader| read(&mut reader, true, &mut collector))
+            match SegmentReader::open(segment, id).and_then(|mut reader| read(&mut reader, true, &mut totals))
             {
                 Ok(()) => {}
                 Err(bad) => log::error!("this process's own segment is not shown: {bad}"),
             }
         }
-        Ok(collector.finish())
+        Ok(totals.into())
     }
 
-    fn read_file(&mut self, directory: &Directory, id: u64, collector: &mut Collector) {
+    fn read_file(&mut self, directory: &Directory, id: u64, totals: &mut Totals) {
         let result = match self.files.entry(id) {
             std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::hash_map::Entry::Vacant(entry) => directory
@@ -104,7 +104,7 @@ impl Reader {
         };
         let result = result.and_then(|reader| {
             let lives = directory::owner_lives(reader.source());
-            read(reader, lives, collector)
+            read(reader, lives, totals)
         });
         let Err(bad) = result else {
             self.bad.remove(&id);
@@ -121,8 +121,8 @@ impl Reader {
 fn read<W: Words>(
     reader: &mut SegmentReader<W>,
     lives: bool,
-    collector: &mut Collector,
+    totals: &mut Totals,
 ) -> std::result::Result<(), Bad> {
     let lanes = reader.lanes()?;
-    collector.segment(reader, &lanes, lives)
+    totals.add_segment(reader, &lanes, lives)
 }

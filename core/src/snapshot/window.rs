@@ -1,28 +1,7 @@
 //! The newest observations of a series, oldest first.
 
 use super::quantile::{self, QUANTILES};
-
-/// One observation, with what orders it among those of other lanes.
-///
-/// Observations are ordered by `(epoch, stamp, origin)`; those of one origin stand in the order in
-/// which they were made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observation {
-    /// The clock epoch of the directory in which the stamp was taken.
-    pub epoch: u32,
-    /// The rank of the lane among all lanes of the snapshot, by segment id, then lane.
-    pub origin: u32,
-    /// The monotonic stamp.
-    pub stamp: u64,
-    /// Seconds or bytes.
-    pub value: f64,
-}
-
-impl Observation {
-    fn key(&self) -> (u32, u64, u32) {
-        (self.epoch, self.stamp, self.origin)
-    }
-}
+use crate::segment::totals::{Observation, keep_newest};
 
 /// The newest observations of a series over all threads and processes, oldest first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,10 +14,7 @@ impl Window {
     /// they were made.
     #[must_use]
     pub fn newest(mut observations: Vec<Observation>, length: usize) -> Window {
-        // Stable: observations of one lane keep the lane's order.
-        observations.sort_by_key(Observation::key);
-        let surplus = observations.len().saturating_sub(length);
-        observations.drain(..surplus);
+        keep_newest(&mut observations, u32::try_from(length).unwrap_or(u32::MAX));
         Window { observations }
     }
 

@@ -1,0 +1,162 @@
+//! What several segments say together: lanes merged into series, series into families.
+//!
+//! A snapshot is made of it, and so is the totals file that dead segments are folded into.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    descriptor::FamilyRecord,
+    layout::LOSSES,
+    reader::{Bad, LaneAt, SegmentReader},
+    source::Words,
+};
+use crate::{
+    catalog::Kind,
+    ring,
+    sum::{Exact, LIMIT},
+};
+
+/// Families by name, and what was lost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Totals {
+    pub(crate) families: BTreeMap<String, FamilyTotal>,
+    pub(crate) losses: [u64; LOSSES],
+    /// Lanes taken so far: the rank that orders equal stamps.
+    lanes: u32,
+}
+
+/// All series of a family.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FamilyTotal {
+    pub(crate) record: Arc<FamilyRecord>,
+    /// When the segment that defined it was made.
+    pub(crate) created: u64,
+    pub(crate) series: BTreeMap<Vec<String>, SeriesTotal>,
+}
+
+/// One series.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SeriesTotal {
+    /// A timer's observations.
+    pub(crate) count: u64,
+    /// A timer's sum, a counter's value.
+    pub(crate) sum: Exact,
+    /// A gauge's state, summed over live processes.
+    pub(crate) state: f64,
+    /// A timer's newest observations, in no order.
+    pub(crate) newest: Vec<Observation>,
+}
+
+/// One observation, with what orders it among those of other lanes.
+///
+/// Observations are ordered by `(epoch, stamp, origin)`; those of one origin stand in the order in
+/// which they were made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// The clock epoch of the directory in which the stamp was taken.
+    pub epoch: u32,
+    /// The rank of the lane in this snapshot, by segment id, then lane; 0 for what dead processes
+    /// left in the totals file.
+    pub origin: u32,
+    /// The monotonic stamp.
+    pub stamp: u64,
+    /// Seconds or bytes.
+    pub value: f64,
+}
+
+impl Observation {
+    pub(crate) fn key(&self) -> (u32, u64, u32) {
+        (self.epoch, self.stamp, self.origin)
+    }
+}
+
+/// Orders observations and keeps the newest `window` of them.
+pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32) {
+    // Stable: observations of one lane keep the lane's order.
+    observations.sort_by_key(Observation::key);
+    let surplus = observations.len().saturating_sub(window as usize);
+    observations.drain(..surplus);
+}
+
+impl Totals {
+    /// Adds a segment's lanes. All or nothing: a segment found bad midway adds nothing.
+    ///
+    /// Segments are added in the order of their ids, which breaks ties between equal stamps.
+    pub(crate) fn add_segment<W: Words>(
+        &mut self,
+        reader: &SegmentReader<W>,
+        lanes: &[LaneAt],
+        lives: bool,
+    ) -> Result<(), Bad> {
+        let losses = reader.losses()?;
+        let mut read = Vec::with_capacity(lanes.len());
+        for lane in lanes {
+            self.lanes += 1;
+            read.push((&lane.series, self.lane(reader, lane, lives)?));
+        }
+        for (series, total) in read {
+            // A dead process's state is nobody's state.
+            if let Some(total) = total {
+                self.add_series(&series.family, reader.created, &series.values, total);
+            }
+        }
+        for (total, lost) in self.losses.iter_mut().zip(losses) {
+            *total = total.saturating_add(lost);
+        }
+        Ok(())
+    }
+
+    fn lane<W: Words>(
+        &self,
+        reader: &SegmentReader<W>,
+        lane: &LaneAt,
+        lives: bool,
+    ) -> Result<Option<SeriesTotal>, Bad> {
+        let value = f64::from_bits(lane.head.head);
+        let mut total = SeriesTotal::default();
+        match lane.series.family.kind {
+            Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
+            Kind::Counter => return Err(Bad::Body("a counter's value")),
+            Kind::Gauge if !lives => return Ok(None),
+            Kind::Gauge => total.state = value,
+            Kind::Timer => {
+                let reading = ring::read(reader.source(), lane.line, lane.series.family.window)?;
+                total.count = reading.head;
+                total.sum = reading.sum;
+                let (epoch, origin) = (reader.epoch, self.lanes);
+                let observation = |(stamp, value)| Observation { epoch, origin, stamp, value };
+                total.newest = reading.newest.into_iter().map(observation).collect();
+            }
+        }
+        Ok(Some(total))
+    }
+
+    /// Adds to a series. Of families that share a name and differ in shape, the older one stays.
+    pub(crate) fn add_series(
+        &mut self,
+        record: &Arc<FamilyRecord>,
+        created: u64,
+        values: &[String],
+        total: SeriesTotal,
+    ) {
+        let new = || FamilyTotal { record: Arc::clone(record), created, series: BTreeMap::new() };
+        let family = self.families.entry(record.name.clone()).or_insert_with(new);
+        if !family.record.same_shape(record) {
+            log::warn!("a later definition of {} differs in kind or labels and is left out", record.name);
+            if created >= family.created {
+                return;
+            }
+            *family = new();
+        } else if record.window < family.record.window {
+            family.record = Arc::clone(record);
+        }
+        let into = match family.series.get_mut(values) {
+            Some(into) => into,
+            None => family.series.entry(values.to_vec()).or_default(),
+        };
+        into.count += total.count;
+        into.sum.add(&total.sum);
+        into.state += total.state;
+        into.newest.extend(total.newest);
+    }
+}

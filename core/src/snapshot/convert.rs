@@ -1,0 +1,34 @@
+//! From merged totals to a snapshot's plain data.
+
+use super::{Family, Series, Snapshot, Timing, Value, Window};
+use crate::{
+    catalog::Kind,
+    segment::{
+        descriptor::FamilyRecord,
+        totals::{FamilyTotal, SeriesTotal, Totals},
+    },
+};
+
+impl From<Totals> for Snapshot {
+    fn from(totals: Totals) -> Snapshot {
+        Snapshot { families: totals.families.into_values().map(family).collect() }
+    }
+}
+
+fn family(total: FamilyTotal) -> Family {
+    let FamilyRecord { name, help, kind, unit, window, labels } = (*total.record).clone();
+    let series =
+        total.series.into_iter().map(|(labels, total)| Series { labels, value: value(kind, window, total) });
+    Family { name, help, kind, unit, label_names: labels, series: series.collect() }
+}
+
+fn value(kind: Kind, window: u32, total: SeriesTotal) -> Value {
+    match kind {
+        Kind::Counter => Value::Counter(total.sum.to_f64()),
+        Kind::Gauge => Value::Gauge(total.state),
+        Kind::Timer => {
+            let window = Window::newest(total.newest, window as usize);
+            Value::Timer(Timing { count: total.count, sum: total.sum.to_f64(), window })
+        }
+    }
+}
