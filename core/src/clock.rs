@@ -14,3 +14,8 @@ pub(crate) fn wall() -> u64 {
     let time = clock_gettime(ClockId::Realtime);
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
+
+/// The name of the clock that makes the stamps, for the directory's epoch.
+pub(crate) fn source() -> &'static str {
+    "monotonic"
+}

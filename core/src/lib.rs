@@ -15,6 +15,7 @@ pub mod catalog;
 mod clock;
 mod error;
 pub mod expose;
+mod failpoint;
 pub mod observe;
 mod registry;
 mod ring;

@@ -80,8 +80,10 @@ impl Recorder {
             return Some(new);
         }
         // Another thread was first; nobody has seen ours.
-        if let Some(directory) = &self.directory {
-            directory.remove_segment(new.id);
+        if let Some(directory) = &self.directory
+            && let Err(error) = directory.remove_segment(new.id)
+        {
+            log::debug!("an unused segment stays: {error}");
         }
         before.clone()
     }

@@ -6,7 +6,10 @@
 //! word 2..   payload: numbers of 4 bytes, then strings, each after its length
 //! ```
 
-use super::layout::{LINE, LINE_WORDS};
+use super::{
+    bytes::{Bytes, Fields},
+    layout::{LINE, LINE_WORDS},
+};
 use crate::catalog::{Kind, Unit};
 
 /// A family, as the segment holds it.
@@ -43,19 +46,19 @@ impl FamilyRecord {
 
     /// The words to be stored.
     pub(crate) fn encode(&self) -> Vec<u64> {
-        let mut payload = Payload::default();
+        let mut payload = Bytes::default();
         payload.number(self.kind as u32);
         payload.number(self.unit as u32);
         payload.number(self.window);
         payload.string(&self.name);
         payload.string(&self.help);
         payload.strings(&self.labels);
-        payload.finish(FAMILY)
+        finish(&payload, FAMILY)
     }
 
     /// The family, where the words are one.
     pub(crate) fn decode(words: &[u64]) -> Option<FamilyRecord> {
-        let mut fields = Fields::new(words, FAMILY)?;
+        let mut fields = start(words, FAMILY)?;
         let kind = match fields.number()? {
             1 => Kind::Counter,
             2 => Kind::Gauge,
@@ -77,15 +80,15 @@ impl FamilyRecord {
 impl SeriesRecord {
     /// The words to be stored.
     pub(crate) fn encode(family: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
-        let mut payload = Payload::default();
+        let mut payload = Bytes::default();
         payload.number(family as u32);
         payload.strings(values);
-        payload.finish(SERIES)
+        finish(&payload, SERIES)
     }
 
     /// The series, where the words are one.
     pub(crate) fn decode(words: &[u64]) -> Option<SeriesRecord> {
-        let mut fields = Fields::new(words, SERIES)?;
+        let mut fields = start(words, SERIES)?;
         Some(SeriesRecord { family: u64::from(fields.number()?), values: fields.strings()? })
     }
 }
@@ -96,70 +99,30 @@ pub(crate) fn lines(first: &[u64]) -> Option<u64> {
     Some((HEAD_WORDS * 8 + bytes).div_ceil(LINE) as u64)
 }
 
+/// The words of a descriptor: its head, then the payload in whole lines.
+fn finish(payload: &Bytes, tag: u32) -> Vec<u64> {
+    let bytes = payload.as_slice();
+    let mut words = vec![u64::from(tag) << 32 | bytes.len() as u64, u64::from(crc32fast::hash(bytes))];
+    words.extend(bytes.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_ne_bytes(word)
+    }));
+    words.resize(words.len().next_multiple_of(LINE_WORDS), 0);
+    words
+}
+
+/// The payload of a descriptor, where tag, length and checksum hold.
+fn start(words: &[u64], tag: u32) -> Option<Fields<'_>> {
+    let bytes = length(words)?;
+    let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
+    let whole = words[0] >> 32 == u64::from(tag) && words[1] == u64::from(crc32fast::hash(payload));
+    whole.then_some(Fields::of(payload))
+}
+
 fn length(words: &[u64]) -> Option<usize> {
     let bytes = *words.first()? as u32 as usize;
     (bytes <= MOST_BYTES).then_some(bytes)
-}
-
-#[derive(Default)]
-struct Payload(Vec<u8>);
-
-impl Payload {
-    fn number(&mut self, number: u32) {
-        self.0.extend(number.to_ne_bytes());
-    }
-
-    fn string(&mut self, string: &str) {
-        self.number(string.len() as u32);
-        self.0.extend(string.as_bytes());
-    }
-
-    fn strings(&mut self, strings: &[impl AsRef<str>]) {
-        self.number(strings.len() as u32);
-        strings.iter().for_each(|string| self.string(string.as_ref()));
-    }
-
-    fn finish(self, tag: u32) -> Vec<u64> {
-        let mut words = vec![u64::from(tag) << 32 | self.0.len() as u64, u64::from(crc32fast::hash(&self.0))];
-        words.extend(self.0.chunks(8).map(|bytes| {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u64::from_ne_bytes(word)
-        }));
-        words.resize(words.len().next_multiple_of(LINE_WORDS), 0);
-        words
-    }
-}
-
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    /// The payload, where tag, length and checksum hold.
-    fn new(words: &'a [u64], tag: u32) -> Option<Fields<'a>> {
-        let bytes = length(words)?;
-        let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
-        let whole = words[0] >> 32 == u64::from(tag) && words[1] == u64::from(crc32fast::hash(payload));
-        whole.then_some(Fields(payload))
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        let (number, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(u32::from_ne_bytes(*number))
-    }
-
-    fn string(&mut self) -> Option<String> {
-        let length = self.number()? as usize;
-        let (string, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(std::str::from_utf8(string).ok()?.to_owned())
-    }
-
-    fn strings(&mut self) -> Option<Vec<String>> {
-        let count = self.number()?;
-        // Collected one by one: a wrong count ends at the payload's end, before it takes memory.
-        (0..count).map(|_| self.string()).collect()
-    }
 }
 
 #[cfg(test)]

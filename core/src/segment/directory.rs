@@ -1,12 +1,18 @@
 //! The metrics directory: where segments lie, how one appears, and whether its owner lives.
 //!
-//! `{directory}/ictus/{id}.seg`, the id as 16 hexadecimal digits. A segment is made as
-//! `.new-{id}`, complete and locked before it is renamed: no reader ever sees half a header.
+//! ```text
+//! {directory}/ictus/     0700
+//!   {id}.seg             a segment; the id as 16 hexadecimal digits
+//!   .new-{id}            one that is being made: locked and whole before it gets its name
+//!   totals               what dead segments left; replaced as a whole
+//!   epoch                which clock stamps are of
+//!   lock                 guards totals and epoch
+//! ```
 
 use std::{
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
-    io,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Write},
     os::{
         fd::OwnedFd,
         unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
@@ -14,9 +20,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::{
+    fs::{FlockOperation, OFlags, flock},
+    io::{Errno, retry_on_intr},
+};
 
 use super::map::OwnerLock;
+use crate::failpoint;
 
 /// The part of a metrics directory that is Ictus's.
 #[derive(Clone, Debug)]
@@ -31,6 +41,7 @@ pub(super) struct NewSegment {
 }
 
 const FOLDER: &str = "ictus";
+const TOTALS: &str = "totals";
 const EXTENSION: &str = "seg";
 
 impl Directory {
@@ -72,14 +83,7 @@ impl Directory {
 
     /// Opens a segment for reading: a regular file, not through a link, without waiting.
     pub(crate) fn open_segment(&self, id: u64) -> io::Result<File> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
-            .open(self.segment_path(id))?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
-        }
-        Ok(file)
+        open(&self.segment_path(id))
     }
 
     pub(super) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
@@ -98,11 +102,79 @@ impl Directory {
         fs::rename(self.new_path(id), self.segment_path(id))
     }
 
-    /// Removes a segment that nobody has read yet.
-    pub(crate) fn remove_segment(&self, id: u64) {
-        if let Err(error) = fs::remove_file(self.segment_path(id)) {
-            log::debug!("an unused segment stays: {error}");
+    /// Removes a segment's file; that it is gone already is no error.
+    pub(crate) fn remove_segment(&self, id: u64) -> io::Result<()> {
+        match fs::remove_file(self.segment_path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
+    }
+
+    /// Takes the directory's lock, which guards the totals and the epoch; waits for it.
+    pub(super) fn lock(&self) -> io::Result<DirectoryLock> {
+        let file = self.lock_file()?;
+        retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+        Ok(DirectoryLock { _file: file })
+    }
+
+    /// Takes the directory's lock; none where another process has it.
+    pub(super) fn try_lock(&self) -> io::Result<Option<DirectoryLock>> {
+        let file = self.lock_file()?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(DirectoryLock { _file: file })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn lock_file(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(self.path.join("lock"))
+    }
+
+    /// The totals file, where there is one.
+    pub(crate) fn open_totals(&self) -> io::Result<Option<File>> {
+        match open(&self.path.join(TOTALS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(Some),
+        }
+    }
+
+    /// Whether the totals file is still the one that was opened.
+    pub(crate) fn totals_are(&self, opened: Option<&File>) -> io::Result<bool> {
+        let identity = |data: Metadata| (data.dev(), data.ino());
+        let now = match fs::symlink_metadata(self.path.join(TOTALS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            data => Some(identity(data?)),
+        };
+        Ok(now == opened.map(File::metadata).transpose()?.map(identity))
+    }
+
+    /// Replaces a file as a whole and for good; under the directory's lock. Whoever reads sees the
+    /// old bytes or the new ones, after a crash of the machine too.
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let new = self.path.join(format!(".new-{name}"));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(&new)?;
+        file.write_all(bytes)?;
+        failpoint::hit("totals/written");
+        file.sync_all()?;
+        failpoint::hit("totals/synced");
+        fs::rename(&new, self.path.join(name))?;
+        failpoint::hit("totals/renamed");
+        File::open(&self.path)?.sync_all()?;
+        failpoint::hit("totals/directory synced");
+        Ok(())
     }
 
     pub(crate) fn segment_path(&self, id: u64) -> PathBuf {
@@ -112,6 +184,24 @@ impl Directory {
     fn new_path(&self, id: u64) -> PathBuf {
         self.path.join(format!(".new-{id:016x}"))
     }
+}
+
+/// The directory's lock, until this is dropped.
+#[derive(Debug)]
+pub(super) struct DirectoryLock {
+    _file: File,
+}
+
+/// Opens a regular file for reading, not through a link, without waiting.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
+    }
+    Ok(file)
 }
 
 /// Whether the owner of an opened segment still lives.

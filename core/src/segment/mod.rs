@@ -13,11 +13,15 @@
 //! the header's root. In one process the segment is anonymous memory, across processes a file in
 //! the metrics directory; the bytes are the same.
 
+mod bytes;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
+mod epoch;
 pub(crate) mod layout;
 pub(crate) mod map;
 pub(crate) mod reader;
+pub(crate) mod retire;
 pub(crate) mod source;
 pub(crate) mod totals;
+pub(crate) mod totals_file;
 pub(crate) mod writer;

@@ -116,6 +116,10 @@ impl<W: Words> SegmentReader<W> {
         &self.source
     }
 
+    pub(crate) fn into_source(self) -> W {
+        self.source
+    }
+
     /// What the owner could not record, by kind.
     pub(crate) fn losses(&self) -> io::Result<[u64; LOSSES]> {
         let mut losses = [0; LOSSES];

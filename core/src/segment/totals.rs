@@ -79,31 +79,43 @@ pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32) {
 }
 
 impl Totals {
-    /// Adds a segment's lanes. All or nothing: a segment found bad midway adds nothing.
-    ///
-    /// Segments are added in the order of their ids, which breaks ties between equal stamps.
-    pub(crate) fn add_segment<W: Words>(
-        &mut self,
+    /// Totals of nothing but losses.
+    pub(crate) fn of_losses(losses: [u64; LOSSES]) -> Totals {
+        Totals { losses, ..Totals::default() }
+    }
+
+    /// What one segment says. All or nothing: a segment found bad midway says nothing.
+    pub(crate) fn of_segment<W: Words>(
         reader: &SegmentReader<W>,
         lanes: &[LaneAt],
         lives: bool,
-    ) -> Result<(), Bad> {
-        let losses = reader.losses()?;
-        let mut read = Vec::with_capacity(lanes.len());
+    ) -> Result<Totals, Bad> {
+        let mut totals = Totals::of_losses(reader.losses()?);
         for lane in lanes {
-            self.lanes += 1;
-            read.push((&lane.series, self.lane(reader, lane, lives)?));
-        }
-        for (series, total) in read {
-            // A dead process's state is nobody's state.
-            if let Some(total) = total {
-                self.add_series(&series.family, reader.created, &series.values, total);
+            totals.lanes += 1;
+            let series = &lane.series;
+            if let Some(total) = totals.lane(reader, lane, lives)? {
+                totals.add_series(&series.family, reader.created, &series.values, total);
             }
         }
-        for (total, lost) in self.losses.iter_mut().zip(losses) {
+        Ok(totals)
+    }
+
+    /// Adds other totals, whose lanes rank after these. Segments are merged in the order of their
+    /// ids, which breaks ties between equal stamps.
+    pub(crate) fn merge(&mut self, other: &Totals) {
+        for family in other.families.values() {
+            for (values, total) in &family.series {
+                let mut total = total.clone();
+                let ranked = |observation: &mut Observation| observation.origin += self.lanes;
+                total.newest.iter_mut().for_each(ranked);
+                self.add_series(&family.record, family.created, values, total);
+            }
+        }
+        self.lanes += other.lanes;
+        for (total, lost) in self.losses.iter_mut().zip(other.losses) {
             *total = total.saturating_add(lost);
         }
-        Ok(())
     }
 
     fn lane<W: Words>(
@@ -117,6 +129,7 @@ impl Totals {
         match lane.series.family.kind {
             Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
             Kind::Counter => return Err(Bad::Body("a counter's value")),
+            // A dead process's state is nobody's state.
             Kind::Gauge if !lives => return Ok(None),
             Kind::Gauge => total.state = value,
             Kind::Timer => {

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     directory::Directory,
+    epoch,
     layout::{AtomicRef, BYTE_ORDER, Block, Header, LINE, Lane, Lines, Loss, MAGIC, VERSION, identity},
     map::{self, Mapping, OwnerLock},
 };
@@ -50,19 +51,20 @@ impl Segment {
     /// A segment in a metrics directory, visible to every reader once this returns.
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
         let id = random_id()?;
+        let epoch = epoch::join(directory)?;
         let new = directory.new_segment(id)?;
         let mapping = Mapping::file(new.file, STEP)?;
-        let segment = Segment::initialise(id, mapping, Some(new.lock))?;
+        let segment = Segment::initialise(id, epoch, mapping, Some(new.lock))?;
         directory.publish_segment(id)?;
         Ok(segment)
     }
 
     /// A segment in memory of this process alone.
     pub(crate) fn anonymous() -> io::Result<Segment> {
-        Segment::initialise(random_id()?, Mapping::anonymous()?, None)
+        Segment::initialise(random_id()?, 0, Mapping::anonymous()?, None)
     }
 
-    fn initialise(id: u64, mapping: Mapping, lock: Option<OwnerLock>) -> io::Result<Segment> {
+    fn initialise(id: u64, epoch: u32, mapping: Mapping, lock: Option<OwnerLock>) -> io::Result<Segment> {
         static ORDINAL: AtomicU32 = AtomicU32::new(1);
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
@@ -71,7 +73,7 @@ impl Segment {
             (identity::ID, id),
             (identity::PID, u64::from(std::process::id())),
             (identity::CREATED, clock::wall()),
-            (identity::EPOCH, 0),
+            (identity::EPOCH, u64::from(epoch)),
         ];
         for (place, word) in words {
             header.identity[place].store(word, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! `snapshot` meet only in the segment's byte format.
 
 mod convert;
+mod known;
 mod quantile;
 mod reader;
 mod window;

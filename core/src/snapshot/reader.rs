@@ -1,33 +1,46 @@
-//! Reads every segment of a metrics directory into one [`Snapshot`].
+//! Reads a metrics directory into one [`Snapshot`], again and again.
+//!
+//! Totals and segments must be of one moment: the totals file is opened first, then the segments
+//! that it does not name, and if by then the totals have been replaced, all over again. What is
+//! read afterwards comes from open files, which no retirement takes away.
 
 use std::{
     collections::HashMap,
     fmt,
     fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::Snapshot;
+use super::{Snapshot, known::Known};
 use crate::{
     error::{Error, Result},
     segment::{
-        directory::{self, Directory},
+        directory::Directory,
         reader::{Bad, SegmentReader},
-        source::Words,
+        retire::retire,
         totals::Totals,
+        totals_file::TotalsFile,
         writer::Segment,
     },
 };
 
-/// Reads a metrics directory, again and again: keeps what has not changed since the last reading.
+/// Reads a metrics directory, again and again: what goes bad in between keeps its last good state.
+///
+/// Where it may write, a reader retires what dead processes left: their totals and newest
+/// observations move into the directory's totals file, and their segments are removed.
 #[derive(Debug)]
 pub struct Reader {
-    directory: Option<PathBuf>,
+    path: Option<PathBuf>,
     own: Option<Own>,
-    files: HashMap<u64, SegmentReader<File>>,
-    /// Segments that were found bad, so that each is named in the log once.
-    bad: HashMap<u64, String>,
+    segments: HashMap<u64, Known>,
+    totals_file: Option<File>,
+    /// The last that could be read.
+    totals: TotalsFile,
+    last: Option<Totals>,
+    complaint: Option<String>,
+    may_retire: bool,
 }
 
 /// Gives the segment of this process that no file holds, if there is one.
@@ -39,16 +52,14 @@ impl fmt::Debug for Own {
     }
 }
 
+/// Retirements that may come between before the last snapshot is served again.
+const ATTEMPTS: usize = 32;
+
 impl Reader {
     /// A reader of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Reader {
-        Reader {
-            directory: Some(directory.as_ref().to_owned()),
-            own: None,
-            files: HashMap::new(),
-            bad: HashMap::new(),
-        }
+        Reader::of(Some(directory.as_ref().to_owned()), None)
     }
 
     /// A reader of a directory and of what this process records in memory alone.
@@ -56,73 +67,148 @@ impl Reader {
         directory: Option<PathBuf>,
         memory: impl Fn() -> Option<Arc<Segment>> + Send + 'static,
     ) -> Reader {
-        Reader { directory, own: Some(Own(Box::new(memory))), files: HashMap::new(), bad: HashMap::new() }
+        Reader::of(directory, Some(Own(Box::new(memory))))
+    }
+
+    fn of(path: Option<PathBuf>, own: Option<Own>) -> Reader {
+        Reader {
+            path,
+            own,
+            segments: HashMap::new(),
+            totals_file: None,
+            totals: TotalsFile::default(),
+            last: None,
+            complaint: None,
+            may_retire: true,
+        }
+    }
+
+    /// The same reader, but it leaves what dead processes left to other readers.
+    #[must_use]
+    pub fn without_retiring(mut self) -> Reader {
+        self.may_retire = false;
+        self
     }
 
     /// The directory it reads, if it reads one.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {
-        self.directory.as_deref()
+        self.path.as_deref()
     }
 
-    /// What all segments say now. Bad segments are skipped, and named in the log once.
+    /// What all segments and the totals say now. Bad segments are skipped, or stay as they last
+    /// were, and are named in the log once.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the directory exists and cannot be listed.
+    /// [`Error::Io`] where the directory exists and cannot be read.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         let mut totals = Totals::default();
-        if let Some(path) = &self.directory {
-            let directory = Directory::of(path);
-            let mut ids = directory.segments().map_err(|error| Error::io(directory.path(), "list", error))?;
-            // The order of segments breaks ties between equal stamps.
-            ids.sort_unstable();
-            self.files.retain(|id, _| ids.binary_search(id).is_ok());
-            for id in ids {
-                self.read_file(&directory, id, &mut totals);
-            }
+        if let Some(directory) = self.path.as_deref().map(Directory::of) {
+            totals = self
+                .read_directory(&directory)
+                .map_err(|error| Error::io(directory.path(), "read the metrics directory", error))?;
+            self.last = Some(totals.clone());
+            self.retire_dead(&directory);
         }
         if let Some(segment) = self.own.as_ref().and_then(|own| own.0()) {
-            let id = segment.id;
-            match SegmentReader::open(segment, id).and_then(|mut reader| read(&mut reader, true, &mut totals))
-            {
-                Ok(()) => {}
-                Err(bad) => log::error!("this process's own segment is not shown: {bad}"),
+            match read_memory(segment) {
+                Ok(own) => totals.merge(&own),
+                Err(bad) => self.complain(format!("this process's own memory is left out: {bad}")),
             }
         }
         Ok(totals.into())
     }
 
-    fn read_file(&mut self, directory: &Directory, id: u64, totals: &mut Totals) {
-        let result = match self.files.entry(id) {
-            std::collections::hash_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::hash_map::Entry::Vacant(entry) => directory
-                .open_segment(id)
-                .map_err(Bad::from)
-                .and_then(|file| SegmentReader::open(file, id))
-                .map(|reader| entry.insert(reader)),
-        };
-        let result = result.and_then(|reader| {
-            let lives = directory::owner_lives(reader.source());
-            read(reader, lives, totals)
-        });
-        let Err(bad) = result else {
-            self.bad.remove(&id);
+    fn read_directory(&mut self, directory: &Directory) -> io::Result<Totals> {
+        for _ in 0..ATTEMPTS {
+            self.open_totals(directory)?;
+            let ids = self.open_segments(directory)?;
+            if directory.totals_are(self.totals_file.as_ref())? {
+                return Ok(self.merge(directory, &ids));
+            }
+        }
+        self.complain("the totals were replaced faster than they could be read".to_owned());
+        self.last.clone().ok_or_else(|| io::ErrorKind::TimedOut.into())
+    }
+
+    /// Reads the totals file where it is another one than the last time.
+    fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
+        if self.totals_file.is_some() && directory.totals_are(self.totals_file.as_ref())? {
+            return Ok(());
+        }
+        self.totals_file = directory.open_totals()?;
+        let Some(file) = &mut self.totals_file else { return Ok(()) };
+        match TotalsFile::read(file) {
+            Ok(totals) => self.totals = totals,
+            Err(bad) => self.complain(format!(
+                "{} is left out, the last good totals stay: {bad}",
+                directory.path().join("totals").display()
+            )),
+        }
+        Ok(())
+    }
+
+    /// Opens the segments that the totals do not contain; gives their ids in order, which breaks
+    /// ties between equal stamps.
+    fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
+        let mut ids = directory.segments()?;
+        let folded = &self.totals.folded;
+        // A segment whose file is gone while its owner lives goes on being read.
+        self.segments.retain(|id, known| !folded.contains(id) && (ids.contains(id) || known.owner_lives()));
+        ids.extend(self.segments.keys());
+        ids.retain(|id| !folded.contains(id));
+        ids.sort_unstable();
+        ids.dedup();
+        for &id in &ids {
+            self.segments.entry(id).or_default().open(directory, id);
+        }
+        Ok(ids)
+    }
+
+    fn merge(&mut self, directory: &Directory, ids: &[u64]) -> Totals {
+        let mut totals = self.totals.totals.clone();
+        for id in ids {
+            if let Some(segment) = self.segments.get_mut(id).and_then(|known| known.read(directory, *id)) {
+                totals.merge(segment);
+            }
+        }
+        totals
+    }
+
+    fn retire_dead(&mut self, directory: &Directory) {
+        if !self.may_retire || !self.segments.values().any(Known::is_to_be_retired) {
             return;
-        };
-        let reason = bad.to_string();
-        if self.bad.get(&id) != Some(&reason) {
-            log::warn!("{} is left out: {reason}", directory.segment_path(id).display());
-            self.bad.insert(id, reason);
+        }
+        match retire(directory) {
+            Ok(_) => {}
+            Err(Bad::Source(error)) if is_refusal(&error) => {
+                log::debug!("this reader may not write and leaves retirement to others: {error}");
+                self.may_retire = false;
+            }
+            Err(bad) => self.complain(format!(
+                "what dead processes left in {} cannot be folded: {bad}",
+                directory.path().display()
+            )),
+        }
+    }
+
+    /// Logs a cause once in a row.
+    fn complain(&mut self, complaint: String) {
+        if self.complaint.as_ref() != Some(&complaint) {
+            log::warn!("{complaint}");
+            self.complaint = Some(complaint);
         }
     }
 }
 
-fn read<W: Words>(
-    reader: &mut SegmentReader<W>,
-    lives: bool,
-    totals: &mut Totals,
-) -> std::result::Result<(), Bad> {
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+fn read_memory(segment: Arc<Segment>) -> std::result::Result<Totals, Bad> {
+    let id = segment.id;
+    let mut reader = SegmentReader::open(segment, id)?;
     let lanes = reader.lanes()?;
-    totals.add_segment(reader, &lanes, lives)
+    Totals::of_segment(&reader, &lanes, true)
 }

@@ -1,0 +1,68 @@
+//! Clock epochs: stamps are compared only where one clock made them.
+//!
+//! A directory outlives a boot. Its `epoch` file says which clock the present number stands for:
+//! boot id, clock source and time namespace. Who finds another clock than its own starts the next
+//! number, so that observations order by (epoch, stamp) for as long as the directory lives.
+
+use std::{fs, io};
+
+use super::directory::Directory;
+use crate::clock;
+
+/// The number of this process's clock in a directory; starts a new one where the clock is new.
+pub(super) fn join(directory: &Directory) -> io::Result<u32> {
+    let clock = identity();
+    if let Some((number, known)) = read(directory)?
+        && known == clock
+    {
+        return Ok(number);
+    }
+    // Once a boot: waits for whoever holds the lock, and looks again.
+    let _lock = directory.lock()?;
+    let number = match read(directory)? {
+        Some((number, known)) if known == clock => return Ok(number),
+        Some((number, _)) => number.saturating_add(1),
+        None => 1,
+    };
+    directory.replace("epoch", format!("{number}\n{clock}\n").as_bytes())?;
+    Ok(number)
+}
+
+/// The number and the clock; none where there is no epoch yet.
+fn read(directory: &Directory) -> io::Result<Option<(u32, String)>> {
+    let text = match fs::read_to_string(directory.path().join("epoch")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the epoch file is not one; remove it");
+    let (number, clock) = text.trim_end().split_once('\n').ok_or_else(invalid)?;
+    Ok(Some((number.parse().map_err(|_| invalid())?, clock.to_owned())))
+}
+
+/// What must be the same for two stamps to be comparable.
+fn identity() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    format!("{} {} {}", boot.trim(), clock::source(), namespace.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Directory, join};
+    use std::fs;
+
+    #[test]
+    fn another_clock_starts_another_epoch() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::create(parent.path()).unwrap();
+        assert_eq!(join(&directory).unwrap(), 1);
+        assert_eq!(join(&directory).unwrap(), 1);
+        fs::write(directory.path().join("epoch"), "7\nanother boot\n").unwrap();
+        assert_eq!(join(&directory).unwrap(), 8);
+        assert_eq!(join(&directory).unwrap(), 8);
+        for broken in ["", "x\ny\n", "7"] {
+            fs::write(directory.path().join("epoch"), broken).unwrap();
+            join(&directory).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Retirement: a dead owner's segment is folded into the totals file, then removed.
+//!
+//! Under the directory's lock: take the dead segment's own lock; write the new totals, with the
+//! segment's id in them; sync, rename, sync the directory; unlink. Killed anywhere in between,
+//! each observation is counted exactly once: a reader skips segments that the totals name, and a
+//! named segment that is still there is only unlinked.
+
+use std::fs::File;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::{
+    directory::Directory,
+    reader::{Bad, SegmentReader},
+    totals::Totals,
+    totals_file::TotalsFile,
+};
+use crate::failpoint;
+
+/// Folds every segment whose owner is dead. Gives how many; 0 where another process is at it.
+pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
+    let Some(_lock) = directory.try_lock()? else { return Ok(0) };
+    failpoint::hit("retire/locked");
+    let mut file = match directory.open_totals()? {
+        Some(mut opened) => TotalsFile::read(&mut opened)?,
+        None => TotalsFile::default(),
+    };
+    let named = file.folded.len();
+    // Folded before, but not removed: its process was killed here, or the removal failed.
+    file.folded.retain(|&id| directory.remove_segment(id).is_err());
+    failpoint::hit("retire/cleared named");
+    let dead = fold_dead(directory, &mut file)?;
+    if dead.is_empty() && file.folded.len() == named {
+        return Ok(0);
+    }
+    file.totals.settle();
+    file.generation += 1;
+    failpoint::hit("retire/read");
+    directory.replace("totals", &file.encode())?;
+    for (id, _) in &dead {
+        if let Err(error) = directory.remove_segment(*id) {
+            log::warn!("{} is folded and cannot be removed: {error}", directory.segment_path(*id).display());
+        }
+        failpoint::hit("retire/unlinked one");
+    }
+    failpoint::hit("retire/unlinked all");
+    Ok(dead.len())
+}
+
+/// Adds the dead segments to the totals and names them there. Their locks are held until the
+/// files are dropped.
+fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, File)>, Bad> {
+    let mut ids = directory.segments()?;
+    ids.sort_unstable();
+    ids.retain(|id| !file.folded.contains(id));
+    let mut dead = Vec::new();
+    for id in ids {
+        let Ok(opened) = directory.open_segment(id) else { continue };
+        if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
+            continue;
+        }
+        match read(opened, id) {
+            Ok((opened, totals)) => {
+                file.totals.merge(&totals);
+                file.folded.push(id);
+                dead.push((id, opened));
+            }
+            // Stays as it is: whoever reads the directory names it in the log.
+            Err(bad) => log::debug!("{} is not retired: {bad}", directory.segment_path(id).display()),
+        }
+    }
+    Ok(dead)
+}
+
+fn read(opened: File, id: u64) -> Result<(File, Totals), Bad> {
+    let mut reader = SegmentReader::open(opened, id)?;
+    let lanes = reader.lanes()?;
+    let totals = Totals::of_segment(&reader, &lanes, false)?;
+    Ok((reader.into_source(), totals))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, path::Path, process::Command};
+
+    use super::{Directory, retire};
+    use crate::{
+        Reader, Registry, Snapshot,
+        failpoint::{self, ALL, VARIABLE},
+        snapshot::Value,
+    };
+
+    const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+    /// What one process observes before it dies; the gauge dies with it.
+    fn live_and_die(directory: &Path, values: std::ops::Range<u32>) {
+        let registry = Registry::open(directory).unwrap();
+        let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+        values.for_each(|value| timer.observe(f64::from(value)));
+        registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+        registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+    }
+
+    /// What a reader that retires nothing sees, without what depends on the order of folding.
+    fn seen(directory: &Path) -> (u64, f64, Vec<f64>, f64) {
+        let Snapshot { families, .. } = Reader::new(directory).without_retiring().snapshot().unwrap();
+        let value = |name| families.iter().find(|family| family.name == name).unwrap().get(&[]).unwrap();
+        let (Value::Timer(timing), Value::Counter(jobs)) = (value("work_seconds"), value("jobs")) else {
+            panic!("other kinds")
+        };
+        let window = timing.window.observations().iter().map(|observation| observation.value).collect();
+        (timing.count, timing.sum, window, *jobs)
+    }
+
+    #[test]
+    fn what_the_dead_left_stays_as_it_was() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path();
+        let directory = Directory::of(path);
+        (0..3).for_each(|process| live_and_die(path, process * 700..(process + 1) * 700));
+        let before = seen(path);
+        assert_eq!((before.0, before.2.len(), before.3), (2100, 1000, 3.0));
+        assert_eq!(before.2, (1100..2100).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(retire(&directory).unwrap(), 3);
+        assert_eq!(directory.segments().unwrap(), []);
+        assert_eq!(seen(path), before);
+        live_and_die(path, 2100..2101);
+        assert_eq!(retire(&directory).unwrap(), 1);
+        assert_eq!(retire(&directory).unwrap(), 0);
+        let after = seen(path);
+        assert_eq!((after.0, after.1), (2101, before.1 + 2100.0));
+        assert_eq!(after.2, (1101..2101).map(f64::from).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_living_and_the_locked_are_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let registry = Registry::open(parent.path()).unwrap();
+        registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+        let directory = Directory::of(parent.path());
+        assert_eq!(retire(&directory).unwrap(), 0);
+        assert_eq!(directory.segments().unwrap().len(), 1);
+        drop(registry);
+        let other = directory.lock().unwrap();
+        assert_eq!(retire(&directory).unwrap(), 0);
+        drop(other);
+        assert_eq!(retire(&directory).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_reader_retires() {
+        let parent = tempfile::tempdir().unwrap();
+        live_and_die(parent.path(), 0..10);
+        let mut reader = Reader::new(parent.path());
+        let first = reader.snapshot().unwrap();
+        assert_eq!(Directory::of(parent.path()).segments().unwrap(), []);
+        let second = reader.snapshot().unwrap();
+        assert_eq!(first.families.len(), 2, "the dead process's gauge is gone");
+        assert_eq!(second.families.len(), 2);
+    }
+
+    /// Runs only where the test below asks for it, in a process of its own that is to be killed.
+    #[test]
+    fn child() {
+        if let Some(directory) = std::env::var_os(DIRECTORY) {
+            retire(&Directory::of(Path::new(&directory))).unwrap();
+        }
+    }
+
+    #[test]
+    fn killed_at_any_point_nothing_is_lost_or_doubled() {
+        for point in ALL {
+            let parent = tempfile::tempdir().unwrap();
+            let path = parent.path();
+            // An earlier retirement, of which one segment could not be removed.
+            live_and_die(path, 0..700);
+            let directory = Directory::of(path);
+            let named = directory.segments().unwrap()[0];
+            let kept = std::fs::read(directory.segment_path(named)).unwrap();
+            retire(&directory).unwrap();
+            std::fs::write(directory.segment_path(named), kept).unwrap();
+            live_and_die(path, 700..1400);
+            live_and_die(path, 1400..2100);
+            let before = seen(path);
+            assert_eq!(before.0, 2100, "{point}");
+
+            let killed = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "segment::retire::tests::child", "--test-threads=1"])
+                .env(DIRECTORY, path)
+                .env(VARIABLE, point)
+                .output()
+                .unwrap();
+            assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
+            assert_eq!(seen(path), before, "{point}: after the kill");
+            retire(&directory).unwrap();
+            assert_eq!(seen(path), before, "{point}: after the next retirement");
+            retire(&directory).unwrap();
+            assert_eq!(directory.segments().unwrap(), [], "{point}");
+        }
+        let listed: BTreeSet<_> = ALL.iter().copied().collect();
+        assert_eq!(failpoint::tests::passed(), listed, "every listed failpoint is passed, and no other");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a reader knows of one segment's file from one reading to the next.
+
+use std::fs::File;
+
+use crate::segment::{
+    directory::{self, Directory},
+    reader::{Bad, SegmentReader},
+    totals::Totals,
+};
+
+/// A segment's file.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    reader: Option<SegmentReader<File>>,
+    lives: bool,
+    /// What it said when it could last be read.
+    last: Option<Totals>,
+    /// Why it could not be read the last time.
+    bad: Option<String>,
+}
+
+impl Known {
+    /// Opens it where that has not been done.
+    pub(super) fn open(&mut self, directory: &Directory, id: u64) {
+        if self.reader.is_some() {
+            return;
+        }
+        match directory.open_segment(id).map_err(Bad::from).and_then(|file| SegmentReader::open(file, id)) {
+            Ok(reader) => self.reader = Some(reader),
+            // Retired since it was listed: whoever did so replaced the totals, which is seen.
+            Err(Bad::Source(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(bad) => self.complain(directory, id, &bad),
+        }
+    }
+
+    /// What it says now, or said when it was last good.
+    pub(super) fn read(&mut self, directory: &Directory, id: u64) -> Option<&Totals> {
+        if let Some(reader) = &mut self.reader {
+            // Before its lanes: what a dead owner wrote is all there.
+            self.lives = directory::owner_lives(reader.source());
+            let lives = self.lives;
+            match reader.lanes().and_then(|lanes| Totals::of_segment(reader, &lanes, lives)) {
+                Ok(totals) => {
+                    self.last = Some(totals);
+                    self.bad = None;
+                }
+                Err(bad) => self.complain(directory, id, &bad),
+            }
+        }
+        self.last.as_ref()
+    }
+
+    /// Whether its owner lives now.
+    pub(super) fn owner_lives(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| directory::owner_lives(reader.source()))
+    }
+
+    /// Whether it can be folded into the totals.
+    pub(super) fn is_to_be_retired(&self) -> bool {
+        self.last.is_some() && self.bad.is_none() && !self.lives
+    }
+
+    /// Logs a cause once in a row.
+    fn complain(&mut self, directory: &Directory, id: u64, bad: &Bad) {
+        let reason = bad.to_string();
+        if self.bad.as_ref() != Some(&reason) {
+            log::warn!("{} is left out: {reason}", directory.segment_path(id).display());
+            self.bad = Some(reason);
+        }
+    }
+}
