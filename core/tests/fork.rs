@@ -1,0 +1,140 @@
+//! Forks with live lanes: parent, children and grandchildren record into segments of their own.
+#![expect(unsafe_code, reason = "forks")]
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+};
+
+use ictus::{
+    Reader, Registry, Timer,
+    snapshot::{Timing, Value},
+};
+
+const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+/// Runs `child` in a forked process, which ends without unwinding into the test's threads.
+fn fork(child: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: the child runs the closure and leaves by `_exit`; glibc makes malloc usable in it.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork failed");
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: always sound; skips destructors that belong to the parent's threads.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) };
+    }
+    pid
+}
+
+fn wait(pid: libc::pid_t) {
+    let mut status = 0;
+    // SAFETY: waits for a child of this process into a local.
+    let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    assert_eq!((ended, status), (pid, 0), "the child failed");
+}
+
+fn timer(registry: &Registry) -> Timer {
+    registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
+}
+
+fn timing(directory: &Path) -> Timing {
+    let snapshot = Reader::new(directory).snapshot().unwrap();
+    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
+        Some(Value::Timer(timing)) => timing.clone(),
+        other => panic!("no timer but {other:?}"),
+    }
+}
+
+#[test]
+fn parent_child_and_grandchild_count_apart_and_together() {
+    let parent = tempfile::tempdir().unwrap();
+    let registry = Registry::open(parent.path()).unwrap();
+    let timer = timer(&registry);
+    // Other threads hold lanes, one of them in the middle of its work.
+    let (stop, stopped) = mpsc::channel::<()>();
+    let busy = {
+        let timer = timer.clone();
+        thread::spawn(move || {
+            let mut made = 0;
+            while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                timer.observe(1.0);
+                made += 1;
+            }
+            made
+        })
+    };
+    let mut own = 0;
+    for _ in 0..10 {
+        (0..100).for_each(|_| timer.observe(1.0));
+        own += 100;
+        wait(fork(|| {
+            (0..10).for_each(|_| timer.observe(1.0));
+            // A new thread of the child, and a family that the parent never had.
+            let from_thread = timer.clone();
+            thread::spawn(move || from_thread.observe(1.0)).join().unwrap();
+            let counter = registry.counter("childs", "", &["x"]).unwrap().labels(&["y"]).unwrap();
+            counter.inc();
+            wait(fork(|| {
+                timer.observe(1.0);
+                counter.add(2.0);
+            }));
+        }));
+    }
+    drop(stop);
+    own += busy.join().unwrap();
+    let timing = timing(parent.path());
+    assert_eq!(timing.count, own + 10 * 12);
+    assert_eq!(timing.sum, timing.count as f64);
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(snapshot.family("childs").unwrap().get(&["y"]), Some(&Value::Counter(30.0)));
+}
+
+/// Runs only in a process that the test below started: forks, and is killed while its child lives.
+#[test]
+fn killed_parent() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let registry = Registry::open(Path::new(&directory)).unwrap();
+    let (timer, active) = (timer(&registry), registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap());
+    timer.observe(1.0);
+    active.set(1.0);
+    fork(|| {
+        // Observes only after its parent's death.
+        let path = Path::new(&directory).join("parent-is-dead");
+        (0..5000).take_while(|_| !path.exists()).for_each(|_| {
+            thread::sleep(std::time::Duration::from_millis(1));
+        });
+        timer.observe(2.0);
+    });
+    // SAFETY: kills this process.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+#[test]
+fn a_forked_child_does_not_keep_a_dead_parent_alive() {
+    let parent = tempfile::tempdir().unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "killed_parent", "--test-threads=1"])
+        .env(DIRECTORY, parent.path())
+        // Not a pipe, which would last as long as the child.
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    let mut reader = Reader::new(parent.path());
+    let snapshot = reader.snapshot().unwrap();
+    assert_eq!(snapshot.family("active"), None, "the dead parent's state is gone");
+    let segments = || {
+        let entries = std::fs::read_dir(parent.path().join("ictus")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some()).count()
+    };
+    assert_eq!(segments(), 0, "the dead parent's segment is retired");
+    std::fs::write(parent.path().join("parent-is-dead"), "").unwrap();
+    for _ in 0..5000 {
+        if timing(parent.path()).count == 2 {
+            return;
+        }
+        thread::sleep(std::time::Duration::from_millis(1));
+    }
+    panic!("the child's observation is not seen");
+}
