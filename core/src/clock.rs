@@ -1,21 +1,179 @@
 //! Stamps: monotonic instants that order observations over threads and processes.
+//!
+//! Where the kernel itself keeps time by the processor's counter, a stamp is the counter (10 ns to
+//! read here, against 24 for `clock_gettime`); elsewhere it is CLOCK_MONOTONIC in nanoseconds. All
+//! processes of a boot agree on which, and [`source`] goes into the directory's clock epoch.
+//! Stamps only order: durations are measured in seconds by [`Stopwatch`].
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+#[cfg(target_arch = "x86_64")]
+use std::sync::{OnceLock, atomic::AtomicU8};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Now, in nanoseconds of `CLOCK_MONOTONIC`: the same clock in every process of this boot.
+/// Now, as a stamp.
 #[inline]
 pub(crate) fn now() -> u64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+    if counts() { counter() } else { monotonic() }
 }
 
-/// Now by the wall clock, in nanoseconds since 1970: says when a segment was made, orders nothing.
+/// CLOCK_MONOTONIC in nanoseconds.
+#[inline]
+pub(crate) fn monotonic() -> u64 {
+    nanoseconds(ClockId::Monotonic)
+}
+
+/// The wall clock in nanoseconds since 1970: says when a segment was made, orders nothing.
 pub(crate) fn wall() -> u64 {
-    let time = clock_gettime(ClockId::Realtime);
+    nanoseconds(ClockId::Realtime)
+}
+
+/// The name of the clock that makes the stamps.
+pub(crate) fn source() -> &'static str {
+    if counts() { "tsc" } else { "monotonic" }
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// The name of the clock that makes the stamps, for the directory's epoch.
-pub(crate) fn source() -> &'static str {
-    "monotonic"
+/// A measurement that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stopwatch {
+    /// Started at that count; the counter's rate is known.
+    Counter(u64),
+    /// Started at that nanosecond.
+    Monotonic(u64),
+}
+
+impl Stopwatch {
+    #[inline]
+    pub(crate) fn start() -> Stopwatch {
+        if counts() && SECONDS_A_COUNT.load(Relaxed) != 0 {
+            Stopwatch::Counter(counter())
+        } else {
+            Stopwatch::Monotonic(monotonic())
+        }
+    }
+
+    /// Seconds since the start, and the stamp of the end. With the counter, one reading is both.
+    #[inline]
+    pub(crate) fn stop(self) -> (f64, u64) {
+        match self {
+            Stopwatch::Counter(start) => {
+                let end = counter();
+                let seconds = f64::from_bits(SECONDS_A_COUNT.load(Relaxed));
+                (end.saturating_sub(start) as f64 * seconds, end)
+            }
+            Stopwatch::Monotonic(start) => {
+                let end = monotonic();
+                calibrate();
+                let stamp = if counts() { counter() } else { end };
+                (end.saturating_sub(start) as f64 / 1e9, stamp)
+            }
+        }
+    }
+}
+
+/// What one count of the processor's counter lasts, as `f64` bits; 0 until it is known.
+static SECONDS_A_COUNT: AtomicU64 = AtomicU64::new(0);
+
+#[cfg(not(target_arch = "x86_64"))]
+mod processor {
+    /// No counter: the kernel's clock makes the stamps.
+    #[inline(always)]
+    pub(super) fn counts() -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(super) fn counter() -> u64 {
+        0
+    }
+
+    #[inline(always)]
+    pub(super) fn calibrate() {}
+}
+
+#[cfg(target_arch = "x86_64")]
+mod processor {
+    use super::{AtomicU8, OnceLock, Relaxed, SECONDS_A_COUNT, monotonic};
+
+    const UNKNOWN: u8 = 0;
+    const KERNEL: u8 = 1;
+    const COUNTER: u8 = 2;
+    static CHOICE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+    /// Measured over this, two readings of the clocks give the rate to a millionth.
+    const LONG_ENOUGH: u64 = 50_000_000;
+
+    /// Whether the counter makes the stamps: only where the kernel trusts it.
+    #[inline]
+    pub(super) fn counts() -> bool {
+        match CHOICE.load(Relaxed) {
+            UNKNOWN => choose(),
+            choice => choice == COUNTER,
+        }
+    }
+
+    #[cold]
+    fn choose() -> bool {
+        const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+        let trusted = std::fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc");
+        CHOICE.store(if trusted { COUNTER } else { KERNEL }, Relaxed);
+        trusted
+    }
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "one instruction that every x86-64 processor has")]
+    pub(super) fn counter() -> u64 {
+        // SAFETY: reads a register; `rdtsc` is part of the baseline.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+
+    /// Learns the counter's rate, once enough time has passed since the first measurement.
+    #[cold]
+    pub(super) fn calibrate() {
+        static FIRST: OnceLock<(u64, u64)> = OnceLock::new();
+        if !counts() {
+            return;
+        }
+        let now = (counter(), monotonic());
+        let first = FIRST.get_or_init(|| now);
+        let (counts, nanoseconds) = (now.0.saturating_sub(first.0), now.1.saturating_sub(first.1));
+        if nanoseconds > LONG_ENOUGH && counts > 0 {
+            SECONDS_A_COUNT.store((nanoseconds as f64 / 1e9 / counts as f64).to_bits(), Relaxed);
+        }
+    }
+}
+
+use processor::{calibrate, counter, counts};
+
+#[cfg(test)]
+mod tests {
+    use super::{SECONDS_A_COUNT, Stopwatch, counts, now};
+    use std::{sync::atomic::Ordering::Relaxed, thread, time::Duration};
+
+    #[test]
+    fn a_stopwatch_measures_seconds_before_and_after_it_knows_the_rate() {
+        for _ in 0..3 {
+            let (watch, instant) = (Stopwatch::start(), std::time::Instant::now());
+            thread::sleep(Duration::from_millis(60));
+            let (seconds, _) = watch.stop();
+            let expected = instant.elapsed().as_secs_f64();
+            assert!((seconds - expected).abs() < 0.005, "{watch:?}: {seconds}, not {expected}");
+        }
+        assert_eq!(counts(), SECONDS_A_COUNT.load(Relaxed) != 0);
+    }
+
+    #[test]
+    fn stamps_do_not_go_back_from_thread_to_thread() {
+        let mut last = now();
+        for _ in 0..1000 {
+            let next = thread::scope(|scope| scope.spawn(now).join()).unwrap();
+            assert!(next >= last);
+            last = next;
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     shard,
 };
 use crate::{
-    clock,
+    clock::{self, Stopwatch},
     ring::Supply,
     segment::{
         layout::{Chunk, Lines, Loss},
@@ -133,7 +133,7 @@ impl Timer {
     /// observed.
     #[must_use = "the time until this is dropped is observed"]
     pub fn start(&self) -> Running<'_> {
-        Running { timer: self, started: clock::now() }
+        Running { timer: self, started: Stopwatch::start() }
     }
 }
 
@@ -141,7 +141,7 @@ impl Timer {
 #[derive(Debug)]
 pub struct Running<'timer> {
     timer: &'timer Timer,
-    started: u64,
+    started: Stopwatch,
 }
 
 impl Running<'_> {
@@ -158,9 +158,7 @@ impl Running<'_> {
     }
 
     fn finish(&self) -> f64 {
-        // The end's reading is the stamp: one look at the clock serves both.
-        let end = clock::now();
-        let seconds = end.saturating_sub(self.started) as f64 / 1e9;
+        let (seconds, end) = self.started.stop();
         let Timer { recorder, series } = self.timer;
         record(recorder, series, |lane| lane.observe(seconds, end, &Growth(recorder)));
         seconds

@@ -33,7 +33,7 @@ pub(crate) struct Segment {
     pub(crate) header: &'static Header,
     mapping: Mapping,
     growing: AtomicBool,
-    /// No growth is tried before this stamp.
+    /// No growth is tried before this nanosecond of the monotonic clock.
     retry_at: StdAtomicU64,
     /// The block from which shared lanes are taken.
     shared: AtomicRef<SharedBlock>,
@@ -124,7 +124,7 @@ impl Segment {
         if end + STEP / 4 <= committed {
             return;
         }
-        let now = clock::now();
+        let now = clock::monotonic();
         if now < self.retry_at.load(Relaxed) || self.growing.swap(true, Relaxed) {
             return;
         }
