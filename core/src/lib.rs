@@ -11,6 +11,7 @@
 //! of each series, lifetime counts and sums. [`Registry`] is where to start.
 #![deny(unsafe_code)]
 
+mod buckets;
 pub mod catalog;
 mod clock;
 mod error;

@@ -73,7 +73,11 @@ fn no_name_and_no_sample_stands_twice() {
             for line in text.lines().filter(|line| !line.starts_with("# HELP ")) {
                 let (subject, last) = line.rsplit_once(' ').unwrap_or_default();
                 if let Some(name) = subject.strip_prefix("# TYPE ") {
-                    let suffixes: &[&str] = if last == "summary" { &["", "_sum", "_count"] } else { &[""] };
+                    let suffixes: &[&str] = match last {
+                        "summary" => &["", "_sum", "_count"],
+                        "histogram" => &["_bucket", "_sum", "_count"],
+                        _ => &[""],
+                    };
                     of_family = suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect();
                     for name in &of_family {
                         assert!(taken.insert(name.clone()), "{surfaces}: {name} is taken");

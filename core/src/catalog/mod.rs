@@ -29,6 +29,23 @@ pub enum Unit {
     Bytes = 2,
 }
 
+/// Upper bounds of classic buckets of durations, in seconds: those of the SDKs' canonical metrics.
+pub const TIME_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of classic buckets of sizes, in bytes: those of the SDKs' canonical metrics.
+pub const SIZE_BUCKETS: &[f64] = &[1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
+
+impl Unit {
+    /// The upper bounds of the classic buckets of a timer in this unit.
+    #[must_use]
+    pub const fn buckets(self) -> &'static [f64] {
+        match self {
+            Unit::None => &[],
+            Unit::Seconds => TIME_BUCKETS,
+            Unit::Bytes => SIZE_BUCKETS,
+        }
+    }
+}
+
 /// A recorded metric: the family's name in the segment, its kind, unit and label names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Definition {

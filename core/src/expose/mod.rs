@@ -1,6 +1,6 @@
 //! An exposition in a format that Prometheus reads: pure functions from data to text.
 
-mod number;
+pub(crate) mod number;
 mod text;
 mod writer;
 

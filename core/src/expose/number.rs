@@ -11,7 +11,7 @@ const GO_POINT: i32 = 6;
 const LEFT_POINT: i32 = -4;
 
 /// Appends the number.
-pub(super) fn push(out: &mut String, value: f64) {
+pub(crate) fn push(out: &mut String, value: f64) {
     if value.is_nan() {
         return out.push_str("NaN");
     }

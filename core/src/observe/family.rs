@@ -92,6 +92,7 @@ impl<M: Metric> Family<M> {
             kind: M::KIND,
             unit,
             window: WINDOW,
+            bounds: if M::KIND == Kind::Timer { unit.buckets().to_vec() } else { Vec::new() },
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
         })?;
         Ok(Family { recorder: Arc::clone(recorder), index, metric: PhantomData })

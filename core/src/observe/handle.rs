@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{
     clock::{self, Stopwatch},
-    ring::Supply,
     segment::{
-        layout::{Chunk, Lines, Loss},
+        layout::{Chunk, Loss},
         map,
+        supply::Supply,
     },
     sum::LIMIT,
-    sync::Ordering,
+    sync::{AtomicU64, Ordering},
 };
 
 /// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
@@ -171,12 +171,16 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Where a ring's chunks come from: the process's segment.
+/// Where a lane's parts come from: the process's segment.
 struct Growth<'a>(&'a Recorder);
 
 impl Supply for Growth<'_> {
-    fn claim(&self) -> Option<u64> {
-        self.0.segment()?.claim(Chunk::LINES)
+    fn claim(&self, lines: u64) -> Option<u64> {
+        self.0.segment()?.claim(lines)
+    }
+
+    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]> {
+        self.0.segment()?.words(line, lines)
     }
 
     fn chunk(&self, line: u64) -> Option<&'static Chunk> {

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, compiler_fence};
 
 use crate::{
-    ring::{Ring, Supply},
-    segment::layout::Lane,
+    buckets::Buckets,
+    ring::Ring,
+    segment::{layout::Lane, supply::Supply},
     sync::Ordering,
 };
 
@@ -15,8 +16,15 @@ pub(crate) struct LaneWriter {
     /// write too.
     busy: AtomicBool,
     lane: &'static Lane,
-    /// A timer's ring; none for counters.
-    ring: Option<Ring>,
+    /// None for counters.
+    timer: Option<TimerLane>,
+}
+
+/// What a timer's lane has beside its head.
+#[derive(Debug)]
+pub(super) struct TimerLane {
+    pub(super) ring: Ring,
+    pub(super) buckets: Buckets,
 }
 
 /// Whether a lane took what it was given.
@@ -28,15 +36,16 @@ pub(super) enum Taken {
 }
 
 impl LaneWriter {
-    pub(super) fn new(lane: &'static Lane, ring: Option<Ring>) -> LaneWriter {
-        LaneWriter { busy: AtomicBool::new(false), lane, ring }
+    pub(super) fn new(lane: &'static Lane, timer: Option<TimerLane>) -> LaneWriter {
+        LaneWriter { busy: AtomicBool::new(false), lane, timer }
     }
 
-    /// Appends an observation to a timer's ring.
+    /// Records an observation of a timer.
     #[inline]
     pub(super) fn observe(&self, value: f64, stamp: u64, supply: &impl Supply) -> Taken {
         self.exclusively(|| {
-            if let Some(ring) = &self.ring {
+            if let Some(TimerLane { ring, buckets }) = &self.timer {
+                buckets.add(value, supply);
                 ring.push(value, stamp, supply);
             }
         })

@@ -18,11 +18,17 @@ use std::{
     },
 };
 
-use super::{lane::LaneWriter, recorder::Recorder, series::Series};
+use super::{
+    lane::{LaneWriter, TimerLane},
+    recorder::Recorder,
+    series::Series,
+};
 use crate::{
+    buckets::{self, Buckets},
     catalog::Kind,
     ring::Ring,
     segment::{
+        descriptor::FamilyRecord,
         layout::{self, AtomicRef, BLOCK_LANES, Block, Chunk, Lane, Lines, Loss},
         map,
         writer::Segment,
@@ -162,14 +168,14 @@ impl Shard {
         let described = series.describe(segment)?;
         let family = &series.family.record;
         let lane = next_lane(blocks, segment)?;
-        let ring = match family.kind {
-            Kind::Timer => Some(new_ring(lane, segment, family.window)?),
+        let timer = match family.kind {
+            Kind::Timer => Some(new_timer_lane(lane, segment, family)?),
             Kind::Counter | Kind::Gauge => None,
         };
         // Release, pairs with the reader's acquire after copying the block: the lane is there with
         // its table, and the series with its descriptor.
         lane.series.store(described, Release);
-        Some(LaneWriter::new(lane, ring))
+        Some(LaneWriter::new(lane, timer))
     }
 }
 
@@ -187,15 +193,17 @@ fn next_lane(blocks: &mut HashMap<u32, Cursor>, segment: &Segment) -> Option<&'s
     Some(&cursor.block.lanes[cursor.used - 1])
 }
 
-/// A timer lane's table and first chunk, committed together.
-fn new_ring(lane: &'static Lane, segment: &Segment, window: u32) -> Option<Ring> {
-    let table_lines = layout::table_lines(layout::full_ring(window));
-    let line = segment.claim(table_lines + Chunk::LINES)?;
-    let table = &segment.words(line, table_lines)?[..layout::full_ring(window) as usize];
-    table[0].store(line + table_lines, Relaxed);
+/// A timer lane's table, buckets and first chunk, committed together.
+fn new_timer_lane(lane: &'static Lane, segment: &Segment, family: &FamilyRecord) -> Option<TimerLane> {
+    let full = layout::full_ring(family.window);
+    let (table_lines, bucket_lines) = (layout::table_lines(full), buckets::lines(family.bounds.len()));
+    let line = segment.claim(table_lines + bucket_lines + Chunk::LINES)?;
+    let table = &segment.words(line, table_lines)?[..full as usize];
+    let buckets = segment.words(line + table_lines, bucket_lines)?;
+    table[0].store(line + table_lines + bucket_lines, Relaxed);
     lane.table.store(line, Relaxed);
     lane.chunks.store(1, Relaxed);
-    Some(Ring::new(lane, table))
+    Some(TimerLane { ring: Ring::new(lane, table), buckets: Buckets::new(&family.bounds, buckets) })
 }
 
 /// This thread's lane of a series, made where it is missing, for the call `write`.

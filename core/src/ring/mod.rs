@@ -18,5 +18,5 @@
 mod push;
 mod read;
 
-pub(crate) use push::{Ring, Supply};
+pub(crate) use push::Ring;
 pub(crate) use read::{LaneHead, Unreadable, read};

@@ -1,20 +1,13 @@
 //! The writer's side of a ring.
 
 use crate::{
-    segment::layout::{AtomicRef, CHUNK_SLOTS, Chunk, Lane},
+    segment::{
+        layout::{AtomicRef, CHUNK_SLOTS, Chunk, Lane, Lines},
+        supply::Supply,
+    },
     sum::Exact,
     sync::{AtomicU64, Ordering},
 };
-
-/// Where a ring's chunks come from.
-pub(crate) trait Supply {
-    /// The line of a new, zeroed chunk, or none where memory is used up.
-    fn claim(&self) -> Option<u64>;
-    /// The chunk at a line that [`claim`](Supply::claim) gave.
-    fn chunk(&self, line: u64) -> Option<&'static Chunk>;
-    /// Told when a ring wraps in fewer chunks than its window needs.
-    fn short(&self);
-}
 
 /// What the writer of a lane keeps in its own memory. One thread pushes at a time; all stores are
 /// atomics only so that the ring can be handed from thread to thread.
@@ -91,7 +84,7 @@ impl Ring {
             return next;
         }
         let Some(place) = self.table.get(chunks as usize) else { return 0 };
-        let Some(line) = supply.claim() else {
+        let Some(line) = supply.claim(Chunk::LINES) else {
             supply.short();
             return 0;
         };

@@ -62,6 +62,11 @@ impl LaneHead {
         Ok(LaneHead::of(&words))
     }
 
+    /// The line of the lane's buckets, which follow the table of a ring for that window.
+    pub(crate) fn buckets(&self, window: u32) -> u64 {
+        self.table.saturating_add(table_lines(full_ring(window)))
+    }
+
     /// The lane in those words.
     pub(crate) fn of(words: &[u64]) -> LaneHead {
         LaneHead { head: words[0], series: words[1], table: words[2], chunks: words[3] }

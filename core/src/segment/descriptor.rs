@@ -10,16 +10,24 @@ use super::{
     bytes::{Bytes, Fields},
     layout::{LINE, LINE_WORDS},
 };
-use crate::catalog::{Kind, Unit};
+use crate::{
+    buckets::MOST_BOUNDS,
+    catalog::{Kind, Unit},
+};
+
+/// Most observations that a window may hold.
+pub(crate) const MOST_WINDOW: u32 = 1 << 16;
 
 /// A family, as the segment holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FamilyRecord {
     pub(crate) name: String,
     pub(crate) help: String,
     pub(crate) kind: Kind,
     pub(crate) unit: Unit,
     pub(crate) window: u32,
+    /// Ascending upper bounds of a timer's classic buckets.
+    pub(crate) bounds: Vec<f64>,
     pub(crate) labels: Vec<String>,
 }
 
@@ -53,6 +61,8 @@ impl FamilyRecord {
         payload.string(&self.name);
         payload.string(&self.help);
         payload.strings(&self.labels);
+        payload.number(self.bounds.len() as u32);
+        self.bounds.iter().for_each(|bound| payload.word(bound.to_bits()));
         finish(&payload, FAMILY)
     }
 
@@ -73,7 +83,13 @@ impl FamilyRecord {
         };
         let window = fields.number()?;
         let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
-        Some(FamilyRecord { name, help, kind, unit, window, labels })
+        let bounds = fields.number()?;
+        let bounds: Vec<f64> =
+            (0..bounds).map(|_| fields.word().map(f64::from_bits)).collect::<Option<_>>()?;
+        let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]);
+        let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MOST_BOUNDS;
+        let sound = sound && (1..=MOST_WINDOW).contains(&window);
+        sound.then_some(FamilyRecord { name, help, kind, unit, window, bounds, labels })
     }
 }
 
@@ -138,6 +154,7 @@ mod tests {
             kind: Kind::Timer,
             unit: Unit::Seconds,
             window: 1000,
+            bounds: vec![0.5, 1.0],
             labels: vec!["x".into(), String::new()],
         }
     }

@@ -22,6 +22,7 @@ pub(crate) mod map;
 pub(crate) mod reader;
 pub(crate) mod retire;
 pub(crate) mod source;
+pub(crate) mod supply;
 pub(crate) mod totals;
 pub(crate) mod totals_file;
 pub(crate) mod writer;

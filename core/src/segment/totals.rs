@@ -11,6 +11,7 @@ use super::{
     source::Words,
 };
 use crate::{
+    buckets::{self, Distribution},
     catalog::Kind,
     ring,
     sum::{Exact, LIMIT},
@@ -43,6 +44,8 @@ pub(crate) struct SeriesTotal {
     pub(crate) sum: Exact,
     /// A gauge's state, summed over live processes.
     pub(crate) state: f64,
+    /// A timer's buckets.
+    pub(crate) distribution: Distribution,
     /// A timer's newest observations, in no order.
     pub(crate) newest: Vec<Observation>,
 }
@@ -125,17 +128,20 @@ impl Totals {
         lives: bool,
     ) -> Result<Option<SeriesTotal>, Bad> {
         let value = f64::from_bits(lane.head.head);
+        let record = &lane.series.family;
         let mut total = SeriesTotal::default();
-        match lane.series.family.kind {
+        match record.kind {
             Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
             Kind::Counter => return Err(Bad::Body("a counter's value")),
             // A dead process's state is nobody's state.
             Kind::Gauge if !lives => return Ok(None),
             Kind::Gauge => total.state = value,
             Kind::Timer => {
-                let reading = ring::read(reader.source(), lane.line, lane.series.family.window)?;
+                let reading = ring::read(reader.source(), lane.line, record.window)?;
                 total.count = reading.head;
                 total.sum = reading.sum;
+                let buckets = lane.head.buckets(record.window);
+                total.distribution = buckets::read(reader.source(), buckets, &record.bounds)?;
                 let (epoch, origin) = (reader.epoch, self.lanes);
                 let observation = |(stamp, value)| Observation { epoch, origin, stamp, value };
                 total.newest = reading.newest.into_iter().map(observation).collect();
@@ -170,6 +176,7 @@ impl Totals {
         into.count += total.count;
         into.sum.add(&total.sum);
         into.state += total.state;
+        into.distribution.merge(&total.distribution);
         into.newest.extend(total.newest);
     }
 }

@@ -9,6 +9,7 @@
 //! reader must not count the segment a second time.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Read},
     sync::Arc,
@@ -22,6 +23,7 @@ use super::{
     totals::{FamilyTotal, Observation, SeriesTotal, Totals, keep_newest},
 };
 use crate::{
+    buckets::{Distribution, exponential::is_known},
     catalog::Kind,
     sum::{Exact, LIMIT},
 };
@@ -102,6 +104,7 @@ fn encode_family(body: &mut Bytes, family: &FamilyTotal) {
         body.strings(values);
         body.word(series.count);
         series.sum.0.iter().for_each(|&word| body.word(word));
+        encode_distribution(body, &series.distribution);
         body.number(series.newest.len() as u32);
         for observation in &series.newest {
             body.number(observation.epoch);
@@ -133,15 +136,51 @@ fn decode_family(body: &mut Fields<'_>, totals: &mut Totals) -> Option<()> {
             return None;
         }
         let (count, sum) = (body.word()?, Exact(body.words()?));
+        let distribution = decode_distribution(body)?;
         let observations = body.number()?;
         let newest = (0..observations).map(|_| decode_observation(body)).collect::<Option<Vec<_>>>()?;
         let ordered = newest.is_sorted_by_key(Observation::key);
         if !ordered || newest.len() > record.window as usize || newest.len() as u64 > count {
             return None;
         }
-        totals.add_series(&record, created, &values, SeriesTotal { count, sum, state: 0.0, newest });
+        totals.add_series(
+            &record,
+            created,
+            &values,
+            SeriesTotal { count, sum, state: 0.0, distribution, newest },
+        );
     }
     Some(())
+}
+
+fn encode_distribution(body: &mut Bytes, distribution: &Distribution) {
+    let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
+    body.number(bounds.len() as u32);
+    bounds.iter().for_each(|bound| body.word(bound.to_bits()));
+    body.number(classic.len() as u32);
+    classic.iter().for_each(|&count| body.word(count));
+    body.word(*zero);
+    body.word(*unplaced);
+    body.number(exponential.len() as u32);
+    for (&bucket, &count) in exponential {
+        body.number(bucket.cast_unsigned());
+        body.word(count);
+    }
+}
+
+fn decode_distribution(body: &mut Fields<'_>) -> Option<Distribution> {
+    let count = body.number()?;
+    let bounds = (0..count).map(|_| body.word().map(f64::from_bits)).collect::<Option<Vec<_>>>()?;
+    let count = body.number()?;
+    let classic = (0..count).map(|_| body.word()).collect::<Option<Vec<_>>>()?;
+    let (zero, unplaced, count) = (body.word()?, body.word()?, body.number()?);
+    let bucket = |_| Some((body.number()?.cast_signed(), body.word()?));
+    let exponential = (0..count).map(bucket).collect::<Option<_>>()?;
+    let sound = bounds.is_sorted_by(|low, high| low < high) && bounds.iter().all(|bound| bound.is_finite());
+    let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
+    let exponential: BTreeMap<i32, u64> = exponential;
+    let known = exponential.keys().all(|&bucket| is_known(bucket));
+    (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
 }
 
 fn decode_observation(body: &mut Fields<'_>) -> Option<Observation> {
@@ -175,6 +214,7 @@ mod tests {
             kind,
             unit: Unit::None,
             window: 3,
+            bounds: vec![],
             labels: (0..labels).map(|label| format!("l{label}")).collect(),
         })
     }
@@ -192,6 +232,13 @@ mod tests {
                 count: u64::from(*count),
                 sum: Exact::of(newest.clone().map(|observation| observation.value)),
                 state: 0.0,
+                distribution: Distribution {
+                    bounds: vec![0.5],
+                    classic: vec![1, u64::from(*count)],
+                    zero: 7,
+                    unplaced: 8,
+                    exponential: [(-5, 1), (700, 2)].into(),
+                },
                 newest: newest.collect(),
             };
             totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);

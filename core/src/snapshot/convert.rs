@@ -16,7 +16,7 @@ impl From<Totals> for Snapshot {
 }
 
 fn family(total: FamilyTotal) -> Family {
-    let FamilyRecord { name, help, kind, unit, window, labels } = (*total.record).clone();
+    let FamilyRecord { name, help, kind, unit, window, labels, .. } = (*total.record).clone();
     let series =
         total.series.into_iter().map(|(labels, total)| Series { labels, value: value(kind, window, total) });
     Family { name, help, kind, unit, label_names: labels, series: series.collect() }
@@ -28,7 +28,12 @@ fn value(kind: Kind, window: u32, total: SeriesTotal) -> Value {
         Kind::Gauge => Value::Gauge(total.state),
         Kind::Timer => {
             let window = Window::newest(total.newest, window as usize);
-            Value::Timer(Timing { count: total.count, sum: total.sum.to_f64(), window })
+            Value::Timer(Timing {
+                count: total.count,
+                sum: total.sum.to_f64(),
+                window,
+                distribution: total.distribution,
+            })
         }
     }
 }

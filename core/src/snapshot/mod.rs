@@ -13,7 +13,7 @@ pub use quantile::QUANTILES;
 pub use reader::Reader;
 pub use window::Window;
 
-pub use crate::segment::totals::Observation;
+pub use crate::{buckets::Distribution, segment::totals::Observation};
 
 use crate::catalog::{Kind, Unit};
 
@@ -70,6 +70,8 @@ pub struct Timing {
     pub sum: f64,
     /// The newest of them.
     pub window: Window,
+    /// All of them, by buckets.
+    pub distribution: Distribution,
 }
 
 impl Snapshot {

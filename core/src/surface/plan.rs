@@ -64,8 +64,7 @@ impl Planned {
             Shape::Newest => vec![shape::newest(self.name, self.help, &shown)],
             Shape::Timer if summaries => vec![shape::summary(self.name, self.help, &shown)],
             Shape::Timer => shape::quantile_gauges(self.name, self.help, &shown).into(),
-            // Follows once buckets are recorded.
-            Shape::Histogram => Vec::new(),
+            Shape::Histogram => vec![shape::histogram(self.name, self.help, &shown)],
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use crate::snapshot::{Family, Observation, QUANTILES, Series, Timing, Value, Window};
+use crate::snapshot::{Distribution, Family, Observation, QUANTILES, Series, Timing, Value, Window};
 
 /// How many of the newest observations remain where windows are merged.
 const WINDOW: usize = 1_000;
@@ -88,12 +88,24 @@ fn age(a: &Observation, b: &Observation) -> Ordering {
 /// Counts and sums added, windows merged.
 pub(super) fn merged(values: &[&Value]) -> Merged {
     let count = timings(values).fold(0_u64, |count, timing| count.saturating_add(timing.count));
-    let sum = timings(values).fold(0.0, |sum, timing| sum + timing.sum);
+    let sum = sum(values);
     let quantiles = match values {
         [Value::Timer(only)] => only.window.quantiles(),
         _ => Window::merge(timings(values).map(|timing| &timing.window), WINDOW).quantiles(),
     };
     Merged { count: count as f64, sum, quantiles }
+}
+
+/// The sums of all timers added.
+pub(super) fn sum(values: &[&Value]) -> f64 {
+    timings(values).fold(0.0, |sum, timing| sum + timing.sum)
+}
+
+/// The distributions of all timers as one.
+pub(super) fn distribution(values: &[&Value]) -> Distribution {
+    let mut merged = Distribution::default();
+    timings(values).for_each(|timing| merged.merge(&timing.distribution));
+    merged
 }
 
 fn timings<'a>(values: &[&'a Value]) -> impl Iterator<Item = &'a Timing> {
@@ -112,7 +124,12 @@ mod tests {
     fn timer(origin: u32, stamp: u64, values: &[f64]) -> Value {
         let observation = |(stamp, &value)| Observation { epoch: 1, origin, stamp, value };
         let window = Window::newest((stamp..).zip(values).map(observation).collect(), 1_000);
-        Value::Timer(Timing { count: values.len() as u64, sum: values.iter().sum(), window })
+        Value::Timer(Timing {
+            count: values.len() as u64,
+            sum: values.iter().sum(),
+            window,
+            ..Timing::default()
+        })
     }
 
     #[test]

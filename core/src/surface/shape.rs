@@ -4,10 +4,16 @@ use super::{
     Sample, ShownFamily, ShownType,
     series::{self, Shown},
 };
-use crate::snapshot::{QUANTILES, Value};
+use crate::{
+    expose::number,
+    snapshot::{QUANTILES, Value},
+};
 
 /// The label that tells a timer's quantiles apart.
 pub(super) const QUANTILE: &str = "quantile";
+
+/// The label that tells a histogram's buckets apart.
+const BOUND: &str = "le";
 
 /// One counter.
 pub(super) fn counter(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
@@ -50,6 +56,29 @@ pub(super) fn summary(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily 
         summary.samples.push(sample("_count", &labels, merged.count));
     }
     summary
+}
+
+/// A timer as a histogram with the recorded classic buckets. Its count is that of the buckets,
+/// so that the two always agree.
+pub(super) fn histogram(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
+    let mut histogram = family(name.to_owned(), help.to_owned(), ShownType::Histogram);
+    for (labels, values) in shown.iter() {
+        let distribution = series::distribution(values);
+        let place = labels.partition_point(|&(name, _)| name < BOUND);
+        let bounds = distribution.bounds.iter().copied().chain([f64::INFINITY]);
+        let mut count = 0_u64;
+        for (bound, &own) in bounds.zip(&distribution.classic) {
+            count = count.saturating_add(own);
+            let mut spelled = String::new();
+            number::push(&mut spelled, bound);
+            let mut bucket = sample("_bucket", &labels, count as f64);
+            bucket.labels.insert(place, (BOUND.to_owned(), spelled));
+            histogram.samples.push(bucket);
+        }
+        histogram.samples.push(sample("_count", &labels, count as f64));
+        histogram.samples.push(sample("_sum", &labels, series::sum(values)));
+    }
+    histogram
 }
 
 fn single(

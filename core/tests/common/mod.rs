@@ -2,7 +2,7 @@
 
 use ictus::{
     catalog::{self, Definition, Kind, Unit},
-    snapshot::{Family, Observation, Series, Snapshot, Timing, Value, Window},
+    snapshot::{Distribution, Family, Observation, Series, Snapshot, Timing, Value, Window},
 };
 
 /// Every recorded metric, and one family of each kind that a user might add.
@@ -116,9 +116,17 @@ fn timers(definition: Definition, series: &[(Labels, u64, &[f64])]) -> Family {
         let observations = (stamp..).zip(values);
         let observed = observations.map(|(stamp, &value)| Observation { epoch: 1, origin, stamp, value });
         let window = Window::newest(observed.collect(), 1_000);
-        (labels, Value::Timer(Timing { count: values.len() as u64, sum: values.iter().sum(), window }))
+        let (count, sum) = (values.len() as u64, values.iter().sum());
+        let distribution = distribution(definition.unit.buckets(), values);
+        (labels, Value::Timer(Timing { count, sum, window, distribution }))
     };
     family(definition, lanes.map(timing).collect())
+}
+
+fn distribution(bounds: &[f64], values: &[f64]) -> Distribution {
+    let mut classic = vec![0; bounds.len() + 1];
+    values.iter().for_each(|value| classic[bounds.partition_point(|bound| bound < value)] += 1);
+    Distribution { bounds: bounds.to_vec(), classic, ..Distribution::default() }
 }
 
 fn family(definition: Definition, series: Vec<(Labels, Value)>) -> Family {

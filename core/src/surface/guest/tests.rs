@@ -30,7 +30,12 @@ fn gauge(name: &str, value: f64) -> Family {
 
 fn timing(value: f64) -> Value {
     let observation = Observation { epoch: 1, origin: 0, stamp: 1, value };
-    Value::Timer(Timing { count: 1, sum: value, window: Window::newest(vec![observation], 1_000) })
+    Value::Timer(Timing {
+        count: 1,
+        sum: value,
+        window: Window::newest(vec![observation], 1_000),
+        ..Timing::default()
+    })
 }
 
 /// The text in which a surface shows those families.

@@ -1,0 +1,40 @@
+//! Lifetime distributions beside the window: classic buckets with the family's own bounds, and
+//! exponential ones (Prometheus's native histograms, schema 3: eight buckets a doubling).
+//!
+//! A lane's buckets are words that only grow:
+//!
+//! ```text
+//! word 0       values of the zero bucket: below 2^-32
+//! word 1       values of an exponential bucket for which there was no memory
+//! word 2..     classic buckets, one a bound, then the one above all bounds; whole lines
+//! 2 lines      the lines of 16 pages, each of eight doublings, made when first needed
+//! ```
+
+pub(crate) mod exponential;
+mod read;
+mod record;
+
+pub use read::Distribution;
+pub(crate) use read::read;
+pub(crate) use record::Buckets;
+
+use crate::segment::layout::LINE_WORDS;
+
+/// Most bounds a family may have.
+pub(crate) const MOST_BOUNDS: usize = 1000;
+/// Words before the classic buckets.
+const HEAD_WORDS: usize = 2;
+const ZERO: usize = 0;
+const UNPLACED: usize = 1;
+/// Lines of the table of pages.
+const TABLE_LINES: u64 = (exponential::PAGES / LINE_WORDS) as u64;
+
+/// Lines of zero, unplaced and classic words.
+fn classic_lines(bounds: usize) -> u64 {
+    (HEAD_WORDS + bounds + 1).div_ceil(LINE_WORDS) as u64
+}
+
+/// Lines of a lane's buckets, without pages.
+pub(crate) fn lines(bounds: usize) -> u64 {
+    classic_lines(bounds) + TABLE_LINES
+}
