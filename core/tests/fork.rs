@@ -1,4 +1,5 @@
 //! Forks with live lanes: parent, children and grandchildren record into segments of their own.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "forks")]
 
 use std::{

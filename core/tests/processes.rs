@@ -1,4 +1,5 @@
 //! Processes that come, record, and are killed, beside readers that retire what they leave.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,4 +1,5 @@
 //! Threads on one series, seen by readers while they record.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{
     sync::{

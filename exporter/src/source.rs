@@ -43,7 +43,7 @@ struct Shared {
 }
 
 enum Origin {
-    Directory(Mutex<Reader>),
+    Directory(Box<Mutex<Reader>>),
     Function(Mutex<Write>),
 }
 
@@ -75,7 +75,7 @@ impl Source {
     pub fn new(directory: impl AsRef<Path>) -> Source {
         let reader = Reader::new(directory.as_ref());
         let directory = Some(directory.as_ref().to_owned());
-        Source { directory, ..Source::from_origin(Origin::Directory(Mutex::new(reader))) }
+        Source { directory, ..Source::from_origin(Origin::Directory(Box::new(Mutex::new(reader)))) }
     }
 
     /// The exposition that a function writes.
