@@ -108,8 +108,7 @@ fn killed_parent() {
         });
         timer.observe(2.0);
     });
-    // SAFETY: kills this process.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
 }
 
 #[test]

@@ -169,7 +169,7 @@ mod tests {
             .map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 1000.0 })
             .collect();
         let window = Window::newest(observations, 1000);
-        let timing = Timing { count: 5, sum: 0.015, window };
+        let timing = Timing { count: 5, sum: 0.015, window, ..Timing::default() };
         let snapshot = Snapshot {
             families: vec![
                 family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, Value::Timer(timing)),
