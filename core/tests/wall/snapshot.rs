@@ -1,0 +1,26 @@
+//! The wall between recording and reading, from the reading side: this crate has the shipped
+//! modules without `observe`, so it builds only as long as `snapshot` does without it.
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "only half the house is here")]
+
+#[path = "../../src/buckets/mod.rs"]
+mod buckets;
+#[path = "../../src/catalog/mod.rs"]
+mod catalog;
+#[path = "../../src/clock.rs"]
+mod clock;
+#[path = "../../src/error.rs"]
+mod error;
+#[path = "../../src/failpoint.rs"]
+mod failpoint;
+#[path = "../../src/ring/mod.rs"]
+mod ring;
+#[path = "../../src/segment/mod.rs"]
+mod segment;
+#[path = "../../src/snapshot/mod.rs"]
+pub mod snapshot;
+#[path = "../../src/sum.rs"]
+mod sum;
+#[path = "../../src/sync.rs"]
+mod sync;
+
+pub use error::{Error, Result};
