@@ -25,6 +25,13 @@ pub enum Error {
         /// What was asked for.
         asked: String,
     },
+    /// An option that cannot be kept.
+    Option {
+        /// Which.
+        option: &'static str,
+        /// What it must be.
+        reason: &'static str,
+    },
     /// Another number of label values than the family has label names.
     LabelCount {
         /// The family.
@@ -71,6 +78,7 @@ impl fmt::Display for Error {
                 "the family {name:?} exists as {existing}, but was asked for as {asked}; \
                  use the same kind and label names everywhere, or another name"
             ),
+            Error::Option { option, reason } => write!(f, "the option {option} cannot be kept: {reason}"),
             Error::LabelCount { name, expected, given } => {
                 write!(f, "the family {name:?} has {expected} labels, but {given} values were given")
             }

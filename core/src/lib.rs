@@ -18,6 +18,7 @@ mod error;
 pub mod expose;
 mod failpoint;
 pub mod observe;
+mod options;
 mod registry;
 mod ring;
 mod segment;
@@ -28,5 +29,7 @@ mod sync;
 
 pub use error::{Error, Result};
 pub use observe::{Counter, Family, Gauge, Timer};
+pub use options::Options;
 pub use registry::Registry;
+pub use segment::totals::OVERFLOW;
 pub use snapshot::{Reader, Snapshot};

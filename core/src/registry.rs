@@ -9,6 +9,7 @@ use crate::{
     catalog::Definition,
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer},
+    options::Options,
     snapshot::{Reader, Snapshot},
 };
 
@@ -46,7 +47,13 @@ impl Registry {
     /// A registry in this process's memory alone.
     #[must_use]
     pub fn new() -> Registry {
-        Registry::with(Recorder::default(), None)
+        Registry::with_options(Options::default())
+    }
+
+    /// A registry in this process's memory alone, whose families have those options.
+    #[must_use]
+    pub fn with_options(options: Options) -> Registry {
+        Registry::with(Recorder::new(options), None)
     }
 
     /// A registry in a metrics directory, which is made where it is missing. The process's segment
@@ -66,8 +73,19 @@ impl Registry {
     ///
     /// [`Error::Io`](crate::Error::Io) where the directory cannot be made or used.
     pub fn open(directory: impl AsRef<Path>) -> Result<Registry> {
+        Registry::open_with(directory, Options::default())
+    }
+
+    /// A registry in a metrics directory, whose families have those options.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) where the directory cannot be made or used, and
+    /// [`Error::Option`](crate::Error::Option).
+    pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
+        options.check()?;
         let directory = directory.as_ref();
-        Ok(Registry::with(Recorder::open(directory)?, Some(directory)))
+        Ok(Registry::with(Recorder::open(directory, options)?, Some(directory)))
     }
 
     fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
@@ -93,7 +111,7 @@ impl Registry {
     ///
     /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
     pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Counter>> {
-        Family::new(&self.recorder, name, help, labels)
+        Family::new(&self.recorder, name, help, labels, self.recorder.options())
     }
 
     /// A family of gauges.
@@ -112,7 +130,7 @@ impl Registry {
     ///
     /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
     pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Gauge>> {
-        Family::new(&self.recorder, name, help, labels)
+        Family::new(&self.recorder, name, help, labels, self.recorder.options())
     }
 
     /// A family of timers, in seconds.
@@ -134,7 +152,23 @@ impl Registry {
     ///
     /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
     pub fn timer(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Timer>> {
-        Family::new(&self.recorder, name, help, labels)
+        Family::new(&self.recorder, name, help, labels, self.recorder.options())
+    }
+
+    /// A family of timers with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`](crate::Error::Name), [`Error::Mismatch`](crate::Error::Mismatch) and
+    /// [`Error::Option`](crate::Error::Option).
+    pub fn timer_with(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        options: &Options,
+    ) -> Result<Family<Timer>> {
+        Family::new(&self.recorder, name, help, labels, options)
     }
 
     /// The family of a catalogued Conductor counter.

@@ -10,11 +10,9 @@ use super::{
 use crate::{
     catalog::{Definition, Kind, Unit},
     error::{Error, Result},
+    options::Options,
     segment::descriptor::FamilyRecord,
 };
-
-/// Observations that quantiles are taken of.
-const WINDOW: u32 = 1000;
 
 /// All series of one metric, found by their label values.
 #[derive(Clone, Debug)]
@@ -60,11 +58,12 @@ impl<M: Metric> Family<M> {
         name: &str,
         help: &str,
         labels: &[&str],
+        options: &Options,
     ) -> Result<Family<M>> {
         name::metric(name)?;
         name::labels(labels, M::KIND)?;
         let unit = if M::KIND == Kind::Timer { Unit::Seconds } else { Unit::None };
-        Family::register(recorder, name, help, unit, labels)
+        Family::register(recorder, name, help, unit, labels, options)
     }
 
     /// The family of a catalogued metric.
@@ -76,7 +75,8 @@ impl<M: Metric> Family<M> {
                 asked: format!("a {:?}", M::KIND),
             });
         }
-        Family::register(recorder, definition.name, "", definition.unit, definition.labels)
+        let options = recorder.options();
+        Family::register(recorder, definition.name, "", definition.unit, definition.labels, options)
     }
 
     fn register(
@@ -85,26 +85,33 @@ impl<M: Metric> Family<M> {
         help: &str,
         unit: Unit,
         labels: &[&str],
+        options: &Options,
     ) -> Result<Family<M>> {
+        options.check()?;
+        let bounds = options.buckets.as_deref().unwrap_or(unit.buckets());
         let index = recorder.family(FamilyRecord {
             name: name.to_owned(),
             help: help.to_owned(),
             kind: M::KIND,
             unit,
-            window: WINDOW,
-            bounds: if M::KIND == Kind::Timer { unit.buckets().to_vec() } else { Vec::new() },
+            window: options.window,
+            max_age: options.max_age.map_or(0, |age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
+            max_series: options.max_series,
+            bounds: if M::KIND == Kind::Timer { bounds.to_vec() } else { Vec::new() },
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
         })?;
         Ok(Family { recorder: Arc::clone(recorder), index, metric: PhantomData })
     }
 
     /// The series with those label values, in the order of the family's label names; made where it
-    /// is new. Keep the handle where observations are frequent: this looks the series up.
+    /// is new. Keep the handle where observations are frequent: this looks the series up. Where the
+    /// family is full, the handle is that of the [`OVERFLOW`](crate::OVERFLOW) series.
     ///
     /// # Errors
     ///
     /// [`Error::LabelCount`] where their number is not that of the family's labels.
     pub fn labels(&self, values: &[&str]) -> Result<M> {
-        Ok(M::of(Arc::clone(&self.recorder), self.index.series(&Asked(values))?))
+        let series = self.index.series(&Asked(values), &self.recorder)?;
+        Ok(M::of(Arc::clone(&self.recorder), series))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Once},
+    sync::{Arc, Once, OnceLock},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -11,12 +11,16 @@ use hashbrown::HashMap;
 use super::series::{Asked, Described, Series, Values};
 use crate::{
     error::{Error, Result},
-    segment::{descriptor::FamilyRecord, directory::Directory, layout::Loss, map, writer::Segment},
+    options::Options,
+    segment::{
+        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, totals::OVERFLOW, writer::Segment,
+    },
 };
 
 /// What registries and handles share.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
+    options: Options,
     /// None: memory of this process alone.
     directory: Option<Directory>,
     /// Made at the first observation; another one in every forked child.
@@ -30,20 +34,35 @@ pub(crate) struct FamilyIndex {
     pub(super) record: FamilyRecord,
     pub(super) described: Described,
     series: ArcSwap<HashMap<Values, Arc<Series>>>,
+    overflow: OnceLock<Arc<Series>>,
 }
 
 impl Recorder {
     /// A recorder in a metrics directory, which is made where it is missing.
-    pub(crate) fn open(directory: &Path) -> Result<Recorder> {
+    pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
         let directory = Directory::create(directory)
             .map_err(|error| Error::io(directory, "use the metrics directory", error))?;
-        Ok(Recorder { directory: Some(directory), ..Recorder::default() })
+        Ok(Recorder { directory: Some(directory), ..Recorder::new(options) })
+    }
+
+    /// A recorder in this process's memory alone.
+    pub(crate) fn new(options: Options) -> Recorder {
+        Recorder { options, ..Recorder::default() }
+    }
+
+    /// What families are given that are not given anything else.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The family, registered where it is new.
     pub(super) fn family(&self, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
-        let new =
-            Arc::new(FamilyIndex { described: Described::default(), series: ArcSwap::default(), record });
+        let new = Arc::new(FamilyIndex {
+            described: Described::default(),
+            series: ArcSwap::default(),
+            overflow: OnceLock::new(),
+            record,
+        });
         let name = &*new.record.name;
         self.families.rcu(|families| {
             let mut families = HashMap::clone(families);
@@ -124,7 +143,7 @@ impl Recorder {
 
 impl FamilyIndex {
     /// The series with those label values, made where it is new. Does not allocate where it is not.
-    pub(super) fn series(self: &Arc<Self>, asked: &Asked<'_>) -> Result<Arc<Series>> {
+    pub(super) fn series(self: &Arc<Self>, asked: &Asked<'_>, recorder: &Recorder) -> Result<Arc<Series>> {
         if let Some(series) = self.series.load().get(asked) {
             return Ok(Arc::clone(series));
         }
@@ -137,11 +156,32 @@ impl FamilyIndex {
         }
         let new = Arc::new(Series::new(Arc::clone(self), asked));
         self.series.rcu(|series| {
+            if series.contains_key(asked) || series.len() >= self.record.max_series as usize {
+                return Arc::clone(series);
+            }
             let mut series = HashMap::clone(series);
-            series.entry(new.values().clone()).or_insert_with(|| Arc::clone(&new));
-            series
+            series.insert(new.values().clone(), Arc::clone(&new));
+            Arc::new(series)
         });
-        let series = self.series.load();
-        Ok(Arc::clone(series.get(asked).unwrap_or(&new)))
+        match self.series.load().get(asked) {
+            Some(series) => Ok(Arc::clone(series)),
+            None => Ok(self.overflow(recorder)),
+        }
+    }
+
+    /// The one series of all that are beyond the family's number.
+    #[cold]
+    fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
+        recorder.lose(Loss::Overflow);
+        let series = self.overflow.get_or_init(|| {
+            log::warn!(
+                "{} has {} series, its most; what is over is recorded in one series, {OVERFLOW}",
+                self.record.name,
+                self.record.max_series,
+            );
+            let values = vec![OVERFLOW; self.record.labels.len()];
+            Arc::new(Series::new(Arc::clone(self), &Asked(&values)))
+        });
+        Arc::clone(series)
     }
 }

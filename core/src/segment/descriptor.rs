@@ -26,6 +26,9 @@ pub(crate) struct FamilyRecord {
     pub(crate) kind: Kind,
     pub(crate) unit: Unit,
     pub(crate) window: u32,
+    /// Nanoseconds after which an observation leaves the window; 0 for never.
+    pub(crate) max_age: u64,
+    pub(crate) max_series: u32,
     /// Ascending upper bounds of a timer's classic buckets.
     pub(crate) bounds: Vec<f64>,
     pub(crate) labels: Vec<String>,
@@ -58,6 +61,8 @@ impl FamilyRecord {
         payload.number(self.kind as u32);
         payload.number(self.unit as u32);
         payload.number(self.window);
+        payload.word(self.max_age);
+        payload.number(self.max_series);
         payload.string(&self.name);
         payload.string(&self.help);
         payload.strings(&self.labels);
@@ -81,15 +86,15 @@ impl FamilyRecord {
             2 => Unit::Bytes,
             _ => return None,
         };
-        let window = fields.number()?;
+        let (window, max_age, max_series) = (fields.number()?, fields.word()?, fields.number()?);
         let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
         let bounds = fields.number()?;
         let bounds: Vec<f64> =
             (0..bounds).map(|_| fields.word().map(f64::from_bits)).collect::<Option<_>>()?;
         let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]);
         let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MOST_BOUNDS;
-        let sound = sound && (1..=MOST_WINDOW).contains(&window);
-        sound.then_some(FamilyRecord { name, help, kind, unit, window, bounds, labels })
+        let sound = sound && (1..=MOST_WINDOW).contains(&window) && max_series > 0;
+        sound.then_some(FamilyRecord { name, help, kind, unit, window, max_age, max_series, bounds, labels })
     }
 }
 
@@ -154,6 +159,8 @@ mod tests {
             kind: Kind::Timer,
             unit: Unit::Seconds,
             window: 1000,
+            max_age: 5,
+            max_series: 7,
             bounds: vec![0.5, 1.0],
             labels: vec!["x".into(), String::new()],
         }

@@ -82,6 +82,8 @@ pub(crate) enum Loss {
     Reentered = 3,
     /// No memory for a new lane.
     NoMemory = 4,
+    /// Not lost: series beyond the family's number, which were given the overflow series.
+    Overflow = 6,
     /// Not an observation: a lap of a ring that could not grow to its window.
     ShortWindow = 5,
 }

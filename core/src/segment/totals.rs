@@ -17,6 +17,9 @@ use crate::{
     sum::{Exact, LIMIT},
 };
 
+/// The value of every label of the series that stands for those beyond a family's number.
+pub const OVERFLOW: &str = "ictus_overflow";
+
 /// Families by name, and what was lost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Totals {
@@ -48,6 +51,34 @@ pub(crate) struct SeriesTotal {
     pub(crate) distribution: Distribution,
     /// A timer's newest observations, in no order.
     pub(crate) newest: Vec<Observation>,
+}
+
+impl FamilyTotal {
+    /// Definitions may differ in what is kept: the smaller window and age hold, so that every lane
+    /// has what is shown, and the larger number of series.
+    fn agree(&mut self, other: &FamilyRecord) {
+        let own = &*self.record;
+        let ages = [own.max_age, other.max_age].into_iter().filter(|&age| age > 0);
+        let agreed = FamilyRecord {
+            window: own.window.min(other.window),
+            max_age: ages.min().unwrap_or(0),
+            max_series: own.max_series.max(other.max_series),
+            ..own.clone()
+        };
+        if agreed != *own {
+            self.record = Arc::new(agreed);
+        }
+    }
+
+    /// The series with those label values, or, where the family is full, the one of what is over.
+    fn slot(&mut self, values: &[String]) -> &mut SeriesTotal {
+        let full = self.series.len() >= self.record.max_series as usize && !self.series.contains_key(values);
+        let values = match full {
+            true => vec![OVERFLOW.to_owned(); values.len()],
+            false => values.to_vec(),
+        };
+        self.series.entry(values).or_default()
+    }
 }
 
 /// One observation, with what orders it among those of other lanes.
@@ -166,13 +197,10 @@ impl Totals {
                 return;
             }
             *family = new();
-        } else if record.window < family.record.window {
-            family.record = Arc::clone(record);
+        } else {
+            family.agree(record);
         }
-        let into = match family.series.get_mut(values) {
-            Some(into) => into,
-            None => family.series.entry(values.to_vec()).or_default(),
-        };
+        let into = family.slot(values);
         into.count += total.count;
         into.sum.add(&total.sum);
         into.state += total.state;

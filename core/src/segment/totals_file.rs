@@ -214,6 +214,8 @@ mod tests {
             kind,
             unit: Unit::None,
             window: 3,
+            max_age: 0,
+            max_series: 1000,
             bounds: vec![],
             labels: (0..labels).map(|label| format!("l{label}")).collect(),
         })

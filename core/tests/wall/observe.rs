@@ -14,6 +14,8 @@ mod error;
 mod failpoint;
 #[path = "../../src/observe/mod.rs"]
 pub mod observe;
+#[path = "../../src/options.rs"]
+mod options;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]

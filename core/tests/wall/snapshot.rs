@@ -12,6 +12,8 @@ mod clock;
 mod error;
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
+#[path = "../../src/options.rs"]
+mod options;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]

@@ -1,0 +1,103 @@
+//! What a family may be given beside its name: window, age, bounds and number of series.
+
+use std::time::Duration;
+
+use crate::{
+    buckets::MOST_BOUNDS,
+    error::{Error, Result},
+    segment::descriptor::MOST_WINDOW,
+};
+
+/// How a family keeps its observations and how many series it may have. A registry has options for
+/// all of its families, and each family may be given its own.
+///
+/// ```
+/// # use ictus::{Options, Registry};
+/// let registry = Registry::with_options(Options::default().max_series(100));
+/// let options = Options::default().window(200).max_age(std::time::Duration::from_secs(600));
+/// let timer = registry.timer_with("job_seconds", "How long a job takes.", &["queue"], &options)?;
+/// # Ok::<(), ictus::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    pub(crate) window: u32,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_series: u32,
+    pub(crate) buckets: Option<Vec<f64>>,
+}
+
+impl Default for Options {
+    /// A window of 1,000 observations of any age, 1,000 series, the buckets of the unit.
+    fn default() -> Options {
+        Options { window: 1000, max_age: None, max_series: 1000, buckets: None }
+    }
+}
+
+impl Options {
+    /// How many of a timer's newest observations quantiles are taken of: 1 to 65,536.
+    #[must_use]
+    pub fn window(self, observations: u32) -> Options {
+        Options { window: observations, ..self }
+    }
+
+    /// Observations older than this leave a timer's window: an idle series then shows no quantiles
+    /// instead of old ones. Counts and sums stay.
+    #[must_use]
+    pub fn max_age(self, age: Duration) -> Options {
+        Options { max_age: Some(age), ..self }
+    }
+
+    /// How many series the family may have, in this process and over all of them. What is over is
+    /// recorded in one series whose label values are [`OVERFLOW`](crate::OVERFLOW), and counted.
+    #[must_use]
+    pub fn max_series(self, series: u32) -> Options {
+        Options { max_series: series, ..self }
+    }
+
+    /// Ascending, finite upper bounds of a timer's classic buckets, at most 1,000.
+    #[must_use]
+    pub fn buckets(self, bounds: &[f64]) -> Options {
+        Options { buckets: Some(bounds.to_vec()), ..self }
+    }
+
+    /// Refuses what cannot be kept.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refused = |option, reason| Err(Error::Option { option, reason });
+        if !(1..=MOST_WINDOW).contains(&self.window) {
+            return refused("window", "it must be from 1 to 65,536 observations");
+        }
+        if self.max_series == 0 {
+            return refused("max_series", "a family has at least one series");
+        }
+        let bounds = self.buckets.as_deref().unwrap_or_default();
+        if bounds.len() > MOST_BOUNDS || !bounds.iter().all(|bound| bound.is_finite()) {
+            return refused("buckets", "bounds are finite numbers, at most 1,000");
+        }
+        if !bounds.is_sorted_by(|low, high| low < high) {
+            return refused("buckets", "bounds must ascend");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    #[test]
+    fn what_cannot_be_kept_is_refused() {
+        let bad = [
+            Options::default().window(0),
+            Options::default().window(65_537),
+            Options::default().max_series(0),
+            Options::default().buckets(&[1.0, 1.0]),
+            Options::default().buckets(&[2.0, 1.0]),
+            Options::default().buckets(&[f64::INFINITY]),
+            Options::default().buckets(&[f64::NAN]),
+        ];
+        for options in bad {
+            options.check().unwrap_err();
+        }
+        Options::default().window(65_536).buckets(&[]).check().unwrap();
+    }
+}
