@@ -1,0 +1,101 @@
+"""The native module: what the Rust side offers."""
+
+import os
+from collections.abc import Sequence
+
+__version__: str
+
+class Collector:
+    """Records what the Conductor SDK measures into a metrics directory.
+
+    Records nothing until it is opened. No recording method raises.
+    """
+
+    def __init__(self, *arguments: object, **keywords: object) -> None: ...
+    def _open(self, directory: str | os.PathLike[str]) -> None: ...
+    def increment_task_poll(self, task_type: object) -> None: ...
+    def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
+    def increment_task_execution_started(self, task_type: object) -> None: ...
+    def increment_task_execution_queue_full(self, task_type: object) -> None: ...
+    def increment_uncaught_exception(self, exception: object = None) -> None: ...
+    def increment_worker_restart(self, task_type: object) -> None: ...
+    def increment_task_paused(self, task_type: object) -> None: ...
+    def increment_task_execution_error(self, task_type: object, exception: object) -> None: ...
+    def increment_task_ack_failed(self, task_type: object) -> None: ...
+    def increment_task_ack_error(self, task_type: object, exception: object) -> None: ...
+    def increment_task_update_error(self, task_type: object, exception: object) -> None: ...
+    def increment_external_payload_used(
+        self, entity_name: object, operation: object, payload_type: object
+    ) -> None: ...
+    def increment_workflow_start_error(self, workflow_type: object, exception: object) -> None: ...
+    def measure_workflow_start_error(self, name: object, exception: object) -> None: ...
+    def record_task_poll_time(
+        self, task_type: object, time_spent: object, status: object = "SUCCESS"
+    ) -> None: ...
+    def record_task_execute_time(
+        self, task_type: object, time_spent: object, status: object = "SUCCESS"
+    ) -> None: ...
+    def record_task_update_time(
+        self, task_type: object, time_spent: object, status: object = "SUCCESS"
+    ) -> None: ...
+    def record_task_poll_time_histogram(
+        self, task_type: object, time_spent: object, status: object = "SUCCESS"
+    ) -> None: ...
+    def record_task_execute_time_histogram(
+        self, task_type: object, time_spent: object, status: object = "SUCCESS"
+    ) -> None: ...
+    def record_task_update_time_histogram(
+        self, task_type: object, time_spent: object, status: object = "SUCCESS"
+    ) -> None: ...
+    def record_api_request_time(
+        self,
+        method: object,
+        uri: object,
+        status: object,
+        time_spent: object,
+        metric_uri: object = None,
+    ) -> None: ...
+    def record_task_result_payload_size(self, task_type: object, payload_size: object) -> None: ...
+    def record_workflow_input_payload_size(
+        self, workflow_type: object, version: object, payload_size: object
+    ) -> None: ...
+    def set_active_workers(self, task_type: object, count: object) -> None: ...
+
+def text(
+    directory: str | os.PathLike[str],
+    surfaces: Sequence[str] | None = None,
+    *,
+    summaries: bool = False,
+) -> str:
+    """What the directory's segments say now, as Prometheus text."""
+
+def families(
+    directory: str | os.PathLike[str],
+    surfaces: Sequence[str] | None = None,
+    *,
+    summaries: bool = False,
+) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]:
+    """What they say as data: ``(name, help, type, [(sample name, labels, value)])``."""
+
+def write_loop(
+    directory: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    interval: float,
+    surfaces: Sequence[str] | None = None,
+    *,
+    summaries: bool = False,
+) -> None:
+    """Writes the text to ``path`` every ``interval`` seconds until a signal ends it."""
+
+def serve(
+    directory: str | os.PathLike[str],
+    port: int,
+    host: str = "",
+    surfaces: Sequence[str] | None = None,
+    *,
+    summaries: bool = False,
+) -> None:
+    """Serves the text over HTTP until a signal ends it."""
+
+def command(arguments: list[str]) -> int:
+    """Runs the ``ictus`` command and returns its exit status."""

@@ -1,0 +1,76 @@
+"""The installed SDK as it is without Ictus: its own classes, and where its versions differ.
+
+Loaded before anything is replaced, so the names here go on meaning the SDK's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from typing import Any
+
+from conductor.client.configuration.settings.metrics_settings import MetricsSettings
+from conductor.client.telemetry import metrics_collector
+
+try:
+    from conductor.client.telemetry import (
+        canonical_metrics_collector,
+        legacy_metrics_collector,
+        metrics_collector_base,
+        metrics_factory,
+    )
+except ImportError:
+    # Until 1.3: one class, no factory, no canonical mode.
+    HAS_FACTORY = False
+    CollectorBase = metrics_collector.MetricsCollector
+    LegacyMetricsCollector = metrics_collector.MetricsCollector
+    CanonicalMetricsCollector = metrics_collector.MetricsCollector
+    create_metrics_collector = None
+    create_metrics_collector_for_parent = None
+else:
+    HAS_FACTORY = True
+    CollectorBase = metrics_collector_base.MetricsCollectorBase
+    LegacyMetricsCollector = legacy_metrics_collector.LegacyMetricsCollector
+    CanonicalMetricsCollector = canonical_metrics_collector.CanonicalMetricsCollector
+    create_metrics_collector = metrics_factory.create_metrics_collector
+    # Since 1.5.
+    create_metrics_collector_for_parent = getattr(
+        metrics_factory, "create_metrics_collector_for_parent", None
+    )
+
+__all__ = [
+    "HAS_FACTORY",
+    "CanonicalMetricsCollector",
+    "CollectorBase",
+    "LegacyMetricsCollector",
+    "MetricsSettings",
+    "begin_providing",
+    "create_metrics_collector",
+    "create_metrics_collector_for_parent",
+    "is_canonical",
+    "metrics_collector",
+    "metrics_directory",
+]
+
+
+def metrics_directory(settings: Any) -> str:
+    """Where the workers' metrics live: ``metrics_directory``, which is ``directory`` until 1.3."""
+    found: str = settings.metrics_directory if HAS_FACTORY else settings.directory
+    return found
+
+
+def is_canonical(settings: Any) -> bool:
+    """Whether the settings chose the canonical metrics. Until 1.3 there are none."""
+    return HAS_FACTORY and bool(settings.is_canonical)
+
+
+def begin_providing() -> None:
+    """What the SDK's provider does first in its process."""
+    if HAS_FACTORY:
+        # Ctrl-C is the parent's affair, which then ends the provider by SIGTERM. Refused off the
+        # main thread, where no signal arrives anyway.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        time.sleep(0.5)

@@ -1,0 +1,72 @@
+"""The SDK's collectors, recording natively.
+
+The native class comes first in the order of resolution, so its methods take the place of the SDK's
+recording methods. Everything else is the SDK's own: its constructor and attributes, its helpers,
+and its event handlers, which call the recording methods on ``self`` and so honour overrides.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ictus import _core
+from ictus.conductor import _sdk, provider, surfaces
+
+_logger = logging.getLogger("ictus")
+_told: set[str] = set()
+
+
+class _Recording(_core.Collector):
+    """What the collectors have in common."""
+
+    registry: Any
+
+    def __init__(self, settings: Any) -> None:
+        # The SDK's constructor: it sets the attributes and creates no file.
+        super().__init__(settings)
+        if settings is None:
+            return
+        directory = _sdk.metrics_directory(settings)
+        view = surfaces.view(settings)
+        # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
+        from ictus.prometheus import DirectoryCollector  # noqa: PLC0415
+
+        self.registry.register(DirectoryCollector(directory, view.surfaces, summaries=view.summaries))
+        try:
+            self._open(directory)
+        except OSError as refused:
+            # A worker without metrics is better than no worker.
+            if str(refused) not in _told:
+                _told.add(str(refused))
+                _logger.warning("metrics are not recorded: %s", refused)
+
+    provide_metrics = staticmethod(provider.provide_metrics)
+
+    def on_workflow_input_payload_size(self, event: Any) -> None:
+        # Surfaces spell an absent version differently, so it is recorded as absent.
+        version = None if event.version is None else str(event.version)
+        self.record_workflow_input_payload_size(event.name, version, event.size_bytes)
+
+
+class LegacyMetricsCollector(_Recording, _sdk.LegacyMetricsCollector):
+    """The SDK's default collector."""
+
+    def collector_name(self) -> str:
+        """What the SDK calls it."""
+        return "legacy"
+
+
+class CanonicalMetricsCollector(_Recording, _sdk.CanonicalMetricsCollector):
+    """The SDK's collector of canonical mode.
+
+    Records the same as the other: what is shown is chosen by whoever reads.
+    """
+
+    def collector_name(self) -> str:
+        """What the SDK calls it."""
+        return "canonical"
+
+
+MetricsCollector = LegacyMetricsCollector
+"""The name under which the SDK has always had it."""

@@ -1,0 +1,28 @@
+"""The SDK's factory: which collector the settings ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ictus.conductor import _sdk
+from ictus.conductor.collectors import CanonicalMetricsCollector, LegacyMetricsCollector
+
+
+def create_metrics_collector(
+    settings: Any,
+) -> LegacyMetricsCollector | CanonicalMetricsCollector:
+    """The collector that the settings chose, for a worker: nothing in the directory is removed."""
+    Path(_sdk.metrics_directory(settings)).mkdir(parents=True, exist_ok=True)
+    if _sdk.is_canonical(settings):
+        return CanonicalMetricsCollector(settings)
+    return LegacyMetricsCollector(settings)
+
+
+def create_metrics_collector_for_parent(
+    settings: Any,
+) -> LegacyMetricsCollector | CanonicalMetricsCollector:
+    """The same for the process that starts the workers: cleans the directory first, if asked to."""
+    if _sdk.HAS_FACTORY:
+        settings.clean_metrics_directory()
+    return create_metrics_collector(settings)

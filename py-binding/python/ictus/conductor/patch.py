@@ -1,0 +1,75 @@
+"""Activation: the SDK's own names become Ictus's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+from ictus.conductor import _sdk, collectors, factory, provider, settings
+
+
+def install() -> None:
+    """Replaces the SDK's collectors, factory and provider in this process. Once is enough.
+
+    Does nothing where ``ICTUS_DISABLE`` is set.
+    """
+    if _is_installed() or _is_disabled():
+        return
+    _replace_names(
+        [
+            (_sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector),
+            (_sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector),
+            (_sdk.create_metrics_collector, factory.create_metrics_collector),
+            (
+                _sdk.create_metrics_collector_for_parent,
+                factory.create_metrics_collector_for_parent,
+            ),
+        ]
+    )
+    # The parent names the provider through the base class, whichever collector is chosen.
+    _sdk.CollectorBase.provide_metrics = staticmethod(provider.provide_metrics)
+    _count_restarts(_sdk.metrics_collector)
+    settings.carry_activation()
+
+
+def _is_installed() -> bool:
+    return _sdk.CollectorBase.provide_metrics is provider.provide_metrics
+
+
+def _is_disabled() -> bool:
+    return os.environ.get("ICTUS_DISABLE", "").strip().lower() in ("1", "true", "yes")
+
+
+def _replace_names(replacements: list[tuple[Any, Any]]) -> None:
+    """Replaces the objects wherever the SDK's modules, loaded so far, have them.
+
+    Its runners import collector and factory by name; a module loaded later finds the new ones.
+    """
+    # The first wins: until 1.3 the SDK has one class in two places of the list.
+    by_identity = {id(old): new for old, new in reversed(replacements) if old is not None}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "conductor" and isinstance(module, ModuleType):
+            for attribute, value in list(vars(module).items()):
+                if id(value) in by_identity:
+                    setattr(module, attribute, by_identity[id(value)])
+
+
+def _count_restarts(module: Any) -> None:
+    """Gives the module through which the parent counts restarts a counter that records them.
+
+    The parent calls ``_ensure_prometheus_imported``, which sets the names, and then ``Counter``.
+    """
+    ensure = module._ensure_prometheus_imported
+
+    def _ensure_prometheus_imported() -> None:
+        ensure()
+        # Not earlier: the SDK has chosen by now how prometheus_client is imported.
+        from ictus.conductor.restarts import Counter  # noqa: PLC0415
+
+        module.Counter = Counter
+
+    module._ensure_prometheus_imported = _ensure_prometheus_imported
+    if module.CollectorRegistry is not None:
+        _ensure_prometheus_imported()

@@ -1,0 +1,39 @@
+"""The SDK's settings, which bring Ictus along to wherever they are unpickled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ictus.conductor import _sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class MetricsSettings(_sdk.MetricsSettings):
+    """The SDK's ``MetricsSettings``: same arguments, same attributes.
+
+    Unpickling one imports this package, which activates Ictus in that process. That is how workers
+    in spawned processes come to record with it.
+    """
+
+
+def carry_activation() -> None:
+    """Makes the SDK's own settings bring Ictus along too.
+
+    A program that activates Ictus in its main process alone may still use the SDK's class.
+    """
+    _sdk.MetricsSettings.__reduce_ex__ = _reduce
+
+
+def _reduce(settings: object, protocol: Any) -> tuple[Any, ...]:
+    reduced = object.__reduce_ex__(settings, protocol)
+    if isinstance(reduced, str):
+        return _unpickle, (getattr, (settings, reduced))
+    make, arguments, *state = reduced
+    return _unpickle, (make, arguments), *state
+
+
+def _unpickle(make: Callable[..., object], arguments: tuple[Any, ...]) -> object:
+    """Makes what was pickled. That it had to be imported from here has activated Ictus."""
+    return make(*arguments)

@@ -1,0 +1,310 @@
+//! The recording methods of the SDK's collector, in native code.
+//!
+//! The first step of an observation's way: a Python method call becomes label values and a number,
+//! and a handle records. A collector that nobody opened records nothing. Nothing here raises for
+//! what it is given: a value that is no number is recorded as NaN, which the core rejects and
+//! counts.
+
+use std::{borrow::Cow, path::PathBuf, sync::OnceLock};
+
+use ictus::{Counter, Timer};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+
+use crate::{
+    convert, label, log,
+    lookup::Lookup,
+    recorder::{Errors, Recorder},
+};
+
+/// Records what the Conductor SDK measures into a metrics directory.
+#[pyclass(frozen, subclass, module = "ictus._core")]
+pub(crate) struct Collector {
+    recorder: OnceLock<Recorder>,
+}
+
+#[pymethods]
+impl Collector {
+    /// Whatever a subclass's constructor takes is its own affair.
+    #[new]
+    #[pyo3(signature = (*_arguments, **_keywords))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Collector {
+        Collector { recorder: OnceLock::new() }
+    }
+
+    /// Starts recording into the directory. A collector that records already goes on where it is.
+    fn _open(&self, py: Python<'_>, directory: PathBuf) -> PyResult<()> {
+        log::keep();
+        if self.recorder.get().is_none() {
+            let recorder = Recorder::open(&directory).map_err(|refused| convert::error(&refused))?;
+            let _ = self.recorder.set(recorder);
+        }
+        log::deliver(py);
+        Ok(())
+    }
+
+    fn increment_task_poll(&self, task_type: &Bound<'_, PyAny>) {
+        self.count(|to| &to.task_poll, [task_type]);
+    }
+
+    fn increment_task_poll_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+        if let Some(to) = self.recorder.get() {
+            let labels = [&*label::text(task_type), &*label::class(exception)];
+            to.task_poll_error.with_texts(labels, Counter::inc);
+        }
+    }
+
+    fn increment_task_execution_started(&self, task_type: &Bound<'_, PyAny>) {
+        self.count(|to| &to.task_execution_started, [task_type]);
+    }
+
+    fn increment_task_execution_queue_full(&self, task_type: &Bound<'_, PyAny>) {
+        self.count(|to| &to.task_execution_queue_full, [task_type]);
+    }
+
+    #[pyo3(signature = (exception=None))]
+    fn increment_uncaught_exception(&self, exception: Option<&Bound<'_, PyAny>>) {
+        if let Some(to) = self.recorder.get() {
+            let class = exception.map_or(Cow::Borrowed("None"), label::class);
+            to.uncaught_exception.with_texts([&*class], Counter::inc);
+        }
+    }
+
+    fn increment_worker_restart(&self, task_type: &Bound<'_, PyAny>) {
+        self.count(|to| &to.worker_restart, [task_type]);
+    }
+
+    fn increment_task_paused(&self, task_type: &Bound<'_, PyAny>) {
+        self.count(|to| &to.task_paused, [task_type]);
+    }
+
+    fn increment_task_execution_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+        self.count_error(|to| &to.task_execute_error, task_type, exception);
+    }
+
+    fn increment_task_ack_failed(&self, task_type: &Bound<'_, PyAny>) {
+        self.count(|to| &to.task_ack_failed, [task_type]);
+    }
+
+    fn increment_task_ack_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+        self.count_error(|to| &to.task_ack_error, task_type, exception);
+    }
+
+    fn increment_task_update_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+        self.count_error(|to| &to.task_update_error, task_type, exception);
+    }
+
+    fn increment_external_payload_used(
+        &self,
+        entity_name: &Bound<'_, PyAny>,
+        operation: &Bound<'_, PyAny>,
+        payload_type: &Bound<'_, PyAny>,
+    ) {
+        self.count(|to| &to.external_payload_used, [entity_name, operation, payload_type]);
+    }
+
+    fn increment_workflow_start_error(&self, workflow_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+        self.count_error(|to| &to.workflow_start_error, workflow_type, exception);
+    }
+
+    /// Calls `increment_workflow_start_error`, overridden or not.
+    fn measure_workflow_start_error(
+        slf: &Bound<'_, Collector>,
+        name: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+    ) {
+        // What an override raises is not the workflow client's concern.
+        let _ = slf.call_method1("increment_workflow_start_error", (name, exception));
+    }
+
+    #[pyo3(
+        signature = (task_type, time_spent, status=None),
+        text_signature = "($self, task_type, time_spent, status='SUCCESS')"
+    )]
+    fn record_task_poll_time(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status);
+    }
+
+    #[pyo3(
+        signature = (task_type, time_spent, status=None),
+        text_signature = "($self, task_type, time_spent, status='SUCCESS')"
+    )]
+    fn record_task_execute_time(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status);
+    }
+
+    #[pyo3(
+        signature = (task_type, time_spent, status=None),
+        text_signature = "($self, task_type, time_spent, status='SUCCESS')"
+    )]
+    fn record_task_update_time(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        self.time_task(|to| &to.task_update_time, task_type, time_spent, status);
+    }
+
+    #[pyo3(
+        signature = (task_type, time_spent, status=None),
+        text_signature = "($self, task_type, time_spent, status='SUCCESS')"
+    )]
+    fn record_task_poll_time_histogram(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status);
+    }
+
+    #[pyo3(
+        signature = (task_type, time_spent, status=None),
+        text_signature = "($self, task_type, time_spent, status='SUCCESS')"
+    )]
+    fn record_task_execute_time_histogram(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status);
+    }
+
+    #[pyo3(
+        signature = (task_type, time_spent, status=None),
+        text_signature = "($self, task_type, time_spent, status='SUCCESS')"
+    )]
+    fn record_task_update_time_histogram(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        self.time_task(|to| &to.task_update_time, task_type, time_spent, status);
+    }
+
+    /// The label is the template where the caller has one, else the path.
+    #[pyo3(signature = (method, uri, status, time_spent, metric_uri=None))]
+    fn record_api_request_time(
+        &self,
+        method: &Bound<'_, PyAny>,
+        uri: &Bound<'_, PyAny>,
+        status: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        metric_uri: Option<&Bound<'_, PyAny>>,
+    ) {
+        let Some(to) = self.recorder.get() else { return };
+        let template = metric_uri.map(label::text).filter(|template| !template.is_empty());
+        let uri = spell(template.unwrap_or_else(|| label::text(uri)));
+        let labels = [&*label::text(method), &*uri, &*label::text(status)];
+        let time_spent = number(time_spent);
+        to.api_request_time.with_texts(labels, |timer| timer.observe(time_spent));
+    }
+
+    fn record_task_result_payload_size(&self, task_type: &Bound<'_, PyAny>, payload_size: &Bound<'_, PyAny>) {
+        self.time(|to| &to.task_result_size, [task_type], payload_size);
+    }
+
+    /// A `version` of None is recorded as absent, which is not the same as empty.
+    fn record_workflow_input_payload_size(
+        &self,
+        workflow_type: &Bound<'_, PyAny>,
+        version: &Bound<'_, PyAny>,
+        payload_size: &Bound<'_, PyAny>,
+    ) {
+        let Some(to) = self.recorder.get() else { return };
+        let (version, absent) =
+            if version.is_none() { (Cow::Borrowed(""), "1") } else { (label::text(version), "") };
+        let labels = [&*label::text(workflow_type), &*version, absent];
+        let payload_size = number(payload_size);
+        to.workflow_input_size.with_texts(labels, |timer| timer.observe(payload_size));
+    }
+
+    fn set_active_workers(&self, task_type: &Bound<'_, PyAny>, count: &Bound<'_, PyAny>) {
+        if let Some(to) = self.recorder.get() {
+            let count = number(count);
+            to.active_workers.with([task_type], |gauge| gauge.set(count));
+        }
+    }
+}
+
+impl Collector {
+    fn count<const N: usize>(
+        &self,
+        which: impl FnOnce(&Recorder) -> &Lookup<Counter, N>,
+        labels: [&Bound<'_, PyAny>; N],
+    ) {
+        if let Some(to) = self.recorder.get() {
+            which(to).with(labels, Counter::inc);
+        }
+    }
+
+    fn count_error(
+        &self,
+        which: impl FnOnce(&Recorder) -> &Errors,
+        kind: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+    ) {
+        if let Some(to) = self.recorder.get() {
+            let kind = label::text(kind);
+            let errors = which(to);
+            errors.by_class.with_texts([&*kind, &*label::class(exception)], Counter::inc);
+            errors.by_message.with_texts([&*kind, &*label::message(exception)], Counter::inc);
+        }
+    }
+
+    fn time<const N: usize>(
+        &self,
+        which: impl FnOnce(&Recorder) -> &Lookup<Timer, N>,
+        labels: [&Bound<'_, PyAny>; N],
+        value: &Bound<'_, PyAny>,
+    ) {
+        if let Some(to) = self.recorder.get() {
+            let value = number(value);
+            which(to).with(labels, |timer| timer.observe(value));
+        }
+    }
+
+    fn time_task(
+        &self,
+        which: impl FnOnce(&Recorder) -> &Lookup<Timer, 2>,
+        task_type: &Bound<'_, PyAny>,
+        time_spent: &Bound<'_, PyAny>,
+        status: Option<&Bound<'_, PyAny>>,
+    ) {
+        match status {
+            Some(status) => self.time(which, [task_type, status], time_spent),
+            None => {
+                if let Some(to) = self.recorder.get() {
+                    let time_spent = number(time_spent);
+                    let labels = [&*label::text(task_type), "SUCCESS"];
+                    which(to).with_texts(labels, |timer| timer.observe(time_spent));
+                }
+            }
+        }
+    }
+}
+
+/// The value, or NaN for what is no number: the core rejects it and counts the rejection.
+fn number(value: &Bound<'_, PyAny>) -> f64 {
+    value.extract().unwrap_or(f64::NAN)
+}
+
+/// The SDK's clients do not agree on the case of one parameter; its collector makes them.
+fn spell(uri: Cow<'_, str>) -> Cow<'_, str> {
+    if uri.contains("{tasktype}") { Cow::Owned(uri.replace("{tasktype}", "{taskType}")) } else { uri }
+}

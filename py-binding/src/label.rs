@@ -1,0 +1,63 @@
+//! Python objects as label values: what the SDK's collector would show, never an exception.
+
+use std::borrow::Cow;
+
+use pyo3::{
+    exceptions::PyBaseException,
+    prelude::*,
+    types::{PyString, PyType},
+};
+
+/// Exception messages are unbounded; their labels are not.
+const MAX_EXCEPTION_BYTES: usize = 200;
+
+/// `str(object)`, without a copy where it is a `str` already. An object that cannot say what it is
+/// is named by its type.
+pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
+    // Exact, because `prometheus_client` calls `str()`, which an enum of strings overrides.
+    if let Ok(string) = object.cast_exact::<PyString>() {
+        // Lone surrogates have no UTF-8; they are replaced.
+        return string.to_str().map_or_else(|_| string.to_string_lossy(), Cow::Borrowed);
+    }
+    match object.str() {
+        Ok(string) => Cow::Owned(string.to_string_lossy().into_owned()),
+        Err(_) => Cow::Owned(format!("<unprintable {}>", type_name(&object.get_type()))),
+    }
+}
+
+/// The exception's class, by the rule that the SDKs share: the bare name of a class or of an
+/// instance's class, `None` for none, and anything else is itself.
+pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
+    let name = if let Ok(class) = exception.cast::<PyType>() {
+        Cow::Owned(type_name(class))
+    } else if exception.is_instance_of::<PyBaseException>() {
+        Cow::Owned(type_name(&exception.get_type()))
+    } else {
+        text(exception)
+    };
+    cut(name)
+}
+
+/// The exception's message, `str(exception)`.
+pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
+    cut(text(exception))
+}
+
+fn type_name(class: &Bound<'_, PyType>) -> String {
+    class.name().map_or_else(|_| "object".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The longest beginning of at most [`MAX_EXCEPTION_BYTES`] that ends between two characters.
+fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= MAX_EXCEPTION_BYTES {
+        return text;
+    }
+    let end = (0..=MAX_EXCEPTION_BYTES).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    }
+}

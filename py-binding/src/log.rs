@@ -1,0 +1,78 @@
+//! What the core and the sinks log, kept until Python can be told.
+//!
+//! They log from threads that never touch Python, and, rarely, while recording. So a record is only
+//! kept, and a thread that is in Python anyway passes it on to `logging.getLogger("ictus")`.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError, TryLockError},
+};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use pyo3::prelude::*;
+
+/// Causes are logged once, so more than this is a fault; the oldest tell most about it.
+const MOST: usize = 64;
+
+static KEPT: Kept = Kept { records: Mutex::new(VecDeque::new()) };
+
+struct Kept {
+    /// Never waited for: it may be held by another thread at a fork, and then stays locked in the
+    /// child, where records are lost.
+    records: Mutex<VecDeque<(Level, String)>>,
+}
+
+impl Log for Kept {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ictus")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let text = record.args().to_string();
+        if let Ok(mut records) = self.records.try_lock()
+            && records.len() < MOST
+        {
+            records.push_back((record.level(), text));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Keeps what is logged from now on.
+pub(crate) fn keep() {
+    // Not when the module is loaded: the `ictus` command logs to standard error. Refused where a
+    // logger is set already, ours included.
+    if log::set_logger(&KEPT).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}
+
+/// Passes on what was kept. Not from the recording path: this runs Python code.
+pub(crate) fn deliver(py: Python<'_>) {
+    let records = match KEPT.records.try_lock() {
+        Ok(mut records) => std::mem::take(&mut *records),
+        Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *PoisonError::into_inner(poisoned)),
+        Err(TryLockError::WouldBlock) => return,
+    };
+    for (level, text) in records {
+        // A handler that raises is the host's affair, and no reason to end what called us.
+        let _ = tell(py, level, &text);
+    }
+}
+
+fn tell(py: Python<'_>, level: Level, text: &str) -> PyResult<()> {
+    let method = match level {
+        Level::Error => "error",
+        Level::Warn => "warning",
+        Level::Info => "info",
+        Level::Debug | Level::Trace => "debug",
+    };
+    let logger = py.import("logging")?.call_method1("getLogger", ("ictus",))?;
+    // As an argument: the text may contain percent signs.
+    logger.call_method1(method, ("%s", text))?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! From label values to the handle that records: the one place that knows how a series is found.
+//!
+//! Stands between the collector's methods and the core's handles. A hit neither allocates nor
+//! leaves this process; a miss asks the core's family for the series and remembers its handle.
+
+use std::{
+    borrow::Cow,
+    hash::BuildHasher,
+    sync::{Mutex, PoisonError},
+};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use ictus::{Family, observe::Metric};
+use pyo3::prelude::*;
+
+use crate::label;
+
+/// Label sets remembered per metric. The core bounds its series; label sets beyond that bound all
+/// share one series, and remembering each of them would leak what the bound has saved.
+const MAX_REMEMBERED: usize = 4096;
+
+/// The handles of one metric, found by its `N` label values.
+pub(crate) struct Lookup<H, const N: usize> {
+    family: Family<H>,
+    hasher: DefaultHashBuilder,
+    /// Only ever locked by a thread that holds the GIL, and never across a release of it: inside
+    /// the lock no Python code runs. So it is never contended, never waited for, and never held by
+    /// another thread at the moment of `os.fork`, which holds the GIL too.
+    remembered: Mutex<HashTable<Remembered<H, N>>>,
+}
+
+struct Remembered<H, const N: usize> {
+    labels: [Box<str>; N],
+    handle: H,
+}
+
+impl<H: Metric, const N: usize> Lookup<H, N> {
+    pub(crate) fn new(family: Family<H>) -> Lookup<H, N> {
+        Lookup { family, hasher: DefaultHashBuilder::default(), remembered: Mutex::new(HashTable::new()) }
+    }
+
+    /// Records on the series that the objects name.
+    pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) {
+        // `str()` runs Python code, so all of it happens before the lock.
+        let labels: [Cow<'_, str>; N] = labels.map(label::text);
+        self.with_texts(std::array::from_fn(|at| &*labels[at]), record);
+    }
+
+    /// Records on the series with those label values.
+    pub(crate) fn with_texts(&self, labels: [&str; N], record: impl FnOnce(&H)) {
+        let hash = self.hasher.hash_one(labels);
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = remembered.find(hash, |entry| entry.is(labels)) {
+            return record(&found.handle);
+        }
+        // Fails only for a wrong number of labels, which the types of `Recorder` rule out.
+        let Ok(handle) = self.family.labels(&labels) else { return };
+        record(&handle);
+        if remembered.len() < MAX_REMEMBERED {
+            let entry = Remembered { labels: labels.map(Box::from), handle };
+            remembered.insert_unique(hash, entry, |entry| {
+                self.hasher.hash_one(std::array::from_fn::<&str, N, _>(|at| &entry.labels[at]))
+            });
+        }
+    }
+}
+
+impl<H, const N: usize> Remembered<H, N> {
+    fn is(&self, labels: [&str; N]) -> bool {
+        self.labels.iter().zip(labels).all(|(mine, given)| **mine == *given)
+    }
+}

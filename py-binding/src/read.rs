@@ -1,0 +1,70 @@
+//! Reading a metrics directory from Python: as text, or as plain data for other libraries.
+//!
+//! Each call reads with a reader of its own: no lock outlives it, so none can be held across a fork.
+
+use std::path::{Path, PathBuf};
+
+use ictus::{
+    Reader, expose,
+    surface::{Exposition, ShownType, View},
+};
+use pyo3::{
+    prelude::*,
+    types::{IntoPyDict, PyDict},
+};
+
+use crate::{convert, log};
+
+/// A family as Python sees it: name, help, type, samples.
+type Family<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
+
+/// What the directory's segments say now, as Prometheus text.
+#[pyfunction]
+#[pyo3(signature = (directory, surfaces=None, *, summaries=false))]
+pub(crate) fn text(
+    py: Python<'_>,
+    directory: PathBuf,
+    surfaces: Option<Vec<String>>,
+    summaries: bool,
+) -> PyResult<String> {
+    let view = convert::view(surfaces.as_deref(), summaries)?;
+    let text = py.detach(|| exposition(&directory, &view).map(|shown| expose::text(&shown)));
+    log::deliver(py);
+    text.map_err(|refused| convert::error(&refused))
+}
+
+/// What the directory's segments say now: `(name, help, type, [(sample name, labels, value)])`.
+#[pyfunction]
+#[pyo3(signature = (directory, surfaces=None, *, summaries=false))]
+pub(crate) fn families(
+    py: Python<'_>,
+    directory: PathBuf,
+    surfaces: Option<Vec<String>>,
+    summaries: bool,
+) -> PyResult<Vec<Family<'_>>> {
+    let view = convert::view(surfaces.as_deref(), summaries)?;
+    let shown = py.detach(|| exposition(&directory, &view)).map_err(|refused| convert::error(&refused))?;
+    let mut families = Vec::with_capacity(shown.families.len());
+    for family in shown.families {
+        let mut samples = Vec::with_capacity(family.samples.len());
+        for sample in family.samples {
+            let name = format!("{}{}", family.name, sample.suffix);
+            samples.push((name, sample.labels.into_py_dict(py)?, sample.value));
+        }
+        families.push((family.name, family.help, type_name(family.shown_type), samples));
+    }
+    Ok(families)
+}
+
+fn exposition(directory: &Path, view: &View) -> ictus::Result<Exposition> {
+    Ok(Exposition::new(&Reader::new(directory).snapshot()?, view))
+}
+
+fn type_name(shown: ShownType) -> &'static str {
+    match shown {
+        ShownType::Counter => "counter",
+        ShownType::Gauge => "gauge",
+        ShownType::Summary => "summary",
+        ShownType::Histogram => "histogram",
+    }
+}

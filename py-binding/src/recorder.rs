@@ -1,0 +1,92 @@
+//! Every metric that an SDK records, ready to be found by its label values.
+
+use std::path::Path;
+
+use ictus::{
+    Counter, Gauge, Registry, Result, Timer,
+    catalog::{self, Definition},
+};
+
+use crate::lookup::Lookup;
+
+/// An open registry's families, one field per definition of the catalog; the numbers are how many
+/// labels each has.
+pub(crate) struct Recorder {
+    pub(crate) api_request_time: Lookup<Timer, 3>,
+    pub(crate) task_poll: Lookup<Counter, 1>,
+    pub(crate) task_poll_time: Lookup<Timer, 2>,
+    pub(crate) task_execute_time: Lookup<Timer, 2>,
+    pub(crate) task_update_time: Lookup<Timer, 2>,
+    pub(crate) task_execute_error: Errors,
+    pub(crate) task_update_error: Errors,
+    pub(crate) task_poll_error: Lookup<Counter, 2>,
+    pub(crate) task_execution_started: Lookup<Counter, 1>,
+    pub(crate) task_ack_error: Errors,
+    pub(crate) task_ack_failed: Lookup<Counter, 1>,
+    pub(crate) task_execution_queue_full: Lookup<Counter, 1>,
+    pub(crate) task_paused: Lookup<Counter, 1>,
+    pub(crate) worker_restart: Lookup<Counter, 1>,
+    pub(crate) uncaught_exception: Lookup<Counter, 1>,
+    pub(crate) external_payload_used: Lookup<Counter, 3>,
+    pub(crate) workflow_start_error: Errors,
+    pub(crate) task_result_size: Lookup<Timer, 1>,
+    pub(crate) workflow_input_size: Lookup<Timer, 3>,
+    pub(crate) active_workers: Lookup<Gauge, 1>,
+}
+
+/// Errors of one kind, counted twice: by class and by message. Each has its own bound on series,
+/// so endless messages never push the classes out.
+pub(crate) struct Errors {
+    pub(crate) by_class: Lookup<Counter, 2>,
+    pub(crate) by_message: Lookup<Counter, 2>,
+}
+
+impl Recorder {
+    pub(crate) fn open(directory: &Path) -> Result<Recorder> {
+        let registry = &Registry::open(directory)?;
+        Ok(Recorder {
+            api_request_time: timer(registry, &catalog::API_REQUEST_TIME)?,
+            task_poll: counter(registry, &catalog::TASK_POLL)?,
+            task_poll_time: timer(registry, &catalog::TASK_POLL_TIME)?,
+            task_execute_time: timer(registry, &catalog::TASK_EXECUTE_TIME)?,
+            task_update_time: timer(registry, &catalog::TASK_UPDATE_TIME)?,
+            task_execute_error: Errors {
+                by_class: counter(registry, &catalog::TASK_EXECUTE_ERROR)?,
+                by_message: counter(registry, &catalog::TASK_EXECUTE_ERROR_MESSAGE)?,
+            },
+            task_update_error: Errors {
+                by_class: counter(registry, &catalog::TASK_UPDATE_ERROR)?,
+                by_message: counter(registry, &catalog::TASK_UPDATE_ERROR_MESSAGE)?,
+            },
+            task_poll_error: counter(registry, &catalog::TASK_POLL_ERROR)?,
+            task_execution_started: counter(registry, &catalog::TASK_EXECUTION_STARTED)?,
+            task_ack_error: Errors {
+                by_class: counter(registry, &catalog::TASK_ACK_ERROR)?,
+                by_message: counter(registry, &catalog::TASK_ACK_ERROR_MESSAGE)?,
+            },
+            task_ack_failed: counter(registry, &catalog::TASK_ACK_FAILED)?,
+            task_execution_queue_full: counter(registry, &catalog::TASK_EXECUTION_QUEUE_FULL)?,
+            task_paused: counter(registry, &catalog::TASK_PAUSED)?,
+            worker_restart: counter(registry, &catalog::WORKER_RESTART)?,
+            uncaught_exception: counter(registry, &catalog::UNCAUGHT_EXCEPTION)?,
+            external_payload_used: counter(registry, &catalog::EXTERNAL_PAYLOAD_USED)?,
+            workflow_start_error: Errors {
+                by_class: counter(registry, &catalog::WORKFLOW_START_ERROR)?,
+                by_message: counter(registry, &catalog::WORKFLOW_START_ERROR_MESSAGE)?,
+            },
+            task_result_size: timer(registry, &catalog::TASK_RESULT_SIZE)?,
+            workflow_input_size: timer(registry, &catalog::WORKFLOW_INPUT_SIZE)?,
+            active_workers: Lookup::new(registry.recorded_gauge(&catalog::ACTIVE_WORKERS)?),
+        })
+    }
+}
+
+fn counter<const N: usize>(registry: &Registry, definition: &Definition) -> Result<Lookup<Counter, N>> {
+    debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
+    registry.recorded_counter(definition).map(Lookup::new)
+}
+
+fn timer<const N: usize>(registry: &Registry, definition: &Definition) -> Result<Lookup<Timer, N>> {
+    debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
+    registry.recorded_timer(definition).map(Lookup::new)
+}

@@ -1,0 +1,100 @@
+"""What the tests share: running scripts and reading what was recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from ictus import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TESTS = Path(__file__).parent
+HAS_FACTORY = importlib.util.find_spec("conductor.client.telemetry.metrics_factory") is not None
+"""Whether the installed SDK has the factory and the canonical mode, as it has since 1.4."""
+
+Sample = tuple[str, frozenset[tuple[str, str]]]
+T = TypeVar("T")
+
+
+def key(name: str, **labels: str) -> Sample:
+    """A sample's name and labels."""
+    return name, frozenset(labels.items())
+
+
+def parse(text: str) -> dict[Sample, float]:
+    """The samples of a text."""
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def samples(directory: str, *surfaces: str) -> dict[Sample, float]:
+    """What a metrics directory shows."""
+    return parse(_core.text(directory, surfaces or None))
+
+
+def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float = 20) -> T:
+    """The first look for which something holds, or the last one before the time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if holds(seen) or time.monotonic() > deadline:
+            return seen
+        time.sleep(0.05)
+
+
+def file_samples(path: Path) -> dict[Sample, float]:
+    """The samples in a file that may not be there yet."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of this process without what earlier tests have put into it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ICTUS_", "PROMETHEUS_", "WORKER_", "CONDUCTOR_"))
+    }
+    return kept | more
+
+
+def start(script: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    """Starts a script of this folder in an interpreter of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(TESTS / script), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(**more),
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends the script and all that it has started, which may outlive it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
+    """Runs a script of this folder to its end and returns what it printed."""
+    process = start(script, *arguments, **more)
+    printed, _ = process.communicate(give, timeout=120)
+    assert process.returncode == 0, printed
+    return printed

@@ -1,0 +1,19 @@
+"""A worker process: makes some observations of one value, says so, and ends when told to."""
+
+from __future__ import annotations
+
+import sys
+
+from ictus.conductor import MetricsSettings, create_metrics_collector
+
+
+def main(directory: str, value: float, count: int) -> None:
+    collector = create_metrics_collector(MetricsSettings(directory=directory))
+    for _ in range(count):
+        collector.record_task_execute_time("shared", value)
+    print("done", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))

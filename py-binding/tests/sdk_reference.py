@@ -1,0 +1,35 @@
+"""The SDK's own collector: replays calls from standard input, prints what its provider writes.
+
+Ictus is not imported, so everything here is the SDK as it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from conductor.client.configuration.settings.metrics_settings import MetricsSettings
+from conductor.client.telemetry.metrics_collector import MetricsCollector
+
+from calls import replay
+
+
+def main(directory: str) -> None:
+    settings = MetricsSettings(directory=directory, file_name="reference.prom", update_interval=0.05)
+    replay(MetricsCollector(settings), json.load(sys.stdin))
+    assert not any(name.partition(".")[0] == "ictus" for name in sys.modules)
+    threading.Thread(target=MetricsCollector.provide_metrics, args=(settings,), daemon=True).start()
+    written = Path(directory, "reference.prom")
+    while not written.exists():
+        time.sleep(0.02)
+    sys.stdout.buffer.write(written.read_bytes())
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,227 @@
+"""The collectors are the SDK's to everyone who looks, and never raise."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from conductor.client.telemetry import metrics_collector
+from conductor.client.telemetry.model.metric_documentation import MetricDocumentation
+from conductor.client.telemetry.model.metric_label import MetricLabel
+from conductor.client.telemetry.model.metric_name import MetricName
+from prometheus_client import Counter, generate_latest, write_to_textfile
+
+from harness import HAS_FACTORY, key, run, samples
+from ictus.conductor import (
+    CanonicalMetricsCollector,
+    LegacyMetricsCollector,
+    MetricsCollector,
+    MetricsSettings,
+    _sdk,
+    create_metrics_collector,
+    create_metrics_collector_for_parent,
+)
+
+COLLECTORS = [LegacyMetricsCollector, CanonicalMetricsCollector]
+
+
+class Unprintable(Exception):
+    """An exception that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_public_methods_take_what_the_sdks_take(collector: Any) -> None:
+    original = collector.__mro__[collector.__mro__.index(_sdk.CollectorBase) - HAS_FACTORY]
+    names = [name for name in dir(original) if not name.startswith("_") and callable(getattr(original, name))]
+    assert len(names) > 25
+    for name in names:
+        theirs = inspect.signature(getattr(original, name))
+        ours = inspect.signature(getattr(collector, name))
+        expected = [(p.name, p.default) for p in theirs.parameters.values()]
+        found = [(p.name, p.default) for p in ours.parameters.values()]
+        # Versions have added optional parameters; the newest signature serves all.
+        assert found[: len(expected)] == expected, name
+        assert all(default is not inspect.Parameter.empty for _, default in found[len(expected) :]), name
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_instances_are_the_sdks_with_its_attributes_and_no_files_of_its_own(
+    directory: str, collector: Any
+) -> None:
+    made = collector(MetricsSettings(directory=directory))
+    assert isinstance(made, _sdk.CollectorBase)
+    assert made.must_collect_metrics is True
+    assert made.counters == made.gauges == made.histograms == {}
+    assert made._lock.acquire(blocking=False)
+    if HAS_FACTORY:
+        assert made._active_worker_counts == {}
+    made.increment_task_poll("t")
+    made.record_task_poll_time("t", 0.1)
+    assert not list(Path(directory).glob("*.db"))
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_without_settings_nothing_is_recorded(collector: Any) -> None:
+    made = collector(None)
+    made.increment_task_poll("t")
+    made.record_task_execute_time("t", 1.0, status="FAILURE")
+    made.increment_uncaught_exception()
+    assert made.registry is None
+    assert made.must_collect_metrics is False
+
+
+def test_overridden_and_patched_methods_are_honoured(directory: str) -> None:
+    class Own(MetricsCollector):
+        """Counts what it is told, and passes it on."""
+
+        def __init__(self, settings: MetricsSettings, *, name: str) -> None:
+            super().__init__(settings)
+            self.name = name
+            self.polls: list[str] = []
+
+        def increment_task_poll(self, task_type: Any) -> None:
+            self.polls.append(task_type)
+            super().increment_task_poll(task_type)
+
+    own = Own(MetricsSettings(directory=directory), name="own")
+    own.on_poll_started(SimpleNamespace(task_type="t"))
+    assert (own.name, own.polls) == ("own", ["t"])
+    with patch.object(own, "record_task_poll_time") as record:
+        own.on_poll_completed(SimpleNamespace(task_type="t", duration_ms=250))
+    record.assert_called_once_with("t", 0.25, status="SUCCESS")
+    with patch.object(own, "increment_workflow_start_error") as increment:
+        own.measure_workflow_start_error("w", None)
+    increment.assert_called_once_with("w", None)
+    assert samples(directory, "legacy")[key("task_poll_total", taskType="t")] == 1
+
+
+@pytest.mark.parametrize("odd", [None, 7, b"bytes", "\udc80", Unprintable(), object, [], "x" * 100_000])
+@pytest.mark.parametrize("number", ["no number", None, float("nan"), float("inf"), -1, 10**400, object()])
+def test_no_value_is_an_exception(directory: str, odd: Any, number: Any) -> None:
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    made.increment_task_poll(odd)
+    made.increment_task_execution_error(odd, odd)
+    made.increment_task_poll_error(odd, odd)
+    made.increment_uncaught_exception(odd)
+    made.measure_workflow_start_error(odd, odd)
+    made.increment_external_payload_used(odd, odd, odd)
+    made.record_task_poll_time(odd, number)
+    made.record_task_execute_time(odd, number, status=odd)
+    made.record_api_request_time(odd, odd, odd, number, metric_uri=odd)
+    made.record_task_result_payload_size(odd, number)
+    made.record_workflow_input_payload_size(odd, odd, number)
+    made.set_active_workers(odd, number)
+    samples(directory)
+
+
+def test_errors_are_shown_by_message_or_by_class(directory: str) -> None:
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    # 199 bytes and one character of two: it would end in the middle of it.
+    made.increment_task_execution_error("t", ValueError("x" * 199 + "é"))
+    made.increment_task_update_error("t", ValueError)
+    made.increment_task_ack_error("t", "a string")
+    made.increment_workflow_start_error("w", None)
+    legacy = samples(directory, "legacy")
+    assert legacy[key("task_execute_error_total", taskType="t", exception="x" * 199)] == 1
+    assert legacy[key("task_update_error_total", taskType="t", exception="<class 'ValueError'>")] == 1
+    assert legacy[key("task_ack_error_total", taskType="t", exception="a string")] == 1
+    assert legacy[key("workflow_start_error_total", workflowType="w", exception="None")] == 1
+    canonical = samples(directory, "canonical")
+    assert canonical[key("task_execute_error_total", taskType="t", exception="ValueError")] == 1
+    assert canonical[key("task_update_error_total", taskType="t", exception="ValueError")] == 1
+    assert canonical[key("task_ack_error_total", taskType="t", exception="a string")] == 1
+    assert canonical[key("workflow_start_error_total", workflowType="w", exception="None")] == 1
+
+
+def test_an_absent_version_is_recorded_as_absent(directory: str) -> None:
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    event = SimpleNamespace(name="w", version=None, size_bytes=10)
+    made.on_workflow_input_payload_size(event)
+    made.record_workflow_input_payload_size("empty", "", 20)
+    legacy = samples(directory, "legacy")
+    # The SDK's spelling, on this surface; and an empty version is one.
+    assert legacy[key("workflow_input_size", workflowType="w", version="1")] == 10
+    assert legacy[key("workflow_input_size", workflowType="empty", version="")] == 20
+    canonical = samples(directory, "canonical")
+    assert canonical[key("workflow_input_size_bytes_count", workflowType="w", version="")] == 1
+
+
+def test_the_registry_is_one_of_prometheus_client(directory: str) -> None:
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    made.increment_task_poll("t")
+    Counter("mine", "A user's own", registry=made.registry).inc()
+    shown = generate_latest(made.registry).decode()
+    assert 'task_poll_total{taskType="t"} 1.0' in shown
+    assert "mine_total 1.0" in shown
+    path = Path(directory, "out.prom")
+    write_to_textfile(str(path), made.registry)
+    assert 'task_poll_total{taskType="t"} 1.0' in path.read_text(encoding="utf-8")
+
+
+def test_the_parents_restart_counter_lands_in_the_directory(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", directory)
+    metrics_collector._ensure_prometheus_imported()
+    registry = metrics_collector.CollectorRegistry()
+    # As the SDK's parent process makes it.
+    counter = metrics_collector.Counter(
+        name=MetricName.WORKER_RESTART,
+        documentation=MetricDocumentation.WORKER_RESTART,
+        labelnames=[MetricLabel.TASK_TYPE.value],
+        registry=registry,
+    )
+    counter.labels("t").inc()
+    counter.labels("t").inc()
+    assert samples(directory, "legacy")[key("worker_restart_total", taskType="t")] == 2
+    assert registry.get_sample_value("worker_restart_total", {"taskType": "t"}) == 2
+    assert not list(Path(directory).glob("*.db"))
+
+
+def test_another_counter_is_prometheus_clients(directory: str) -> None:
+    # In a process of its own, whose counters live in files.
+    printed = run("own_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
+    assert b'own_total{label="x"} 3.0' in printed
+
+
+def test_settings_are_pickled_whole(directory: str) -> None:
+    settings = MetricsSettings(directory=directory, file_name="f", update_interval=2.5, http_port=1)
+    copy = pickle.loads(pickle.dumps(settings))
+    assert type(copy) is MetricsSettings
+    assert vars(copy) == vars(settings)
+    original = _sdk.MetricsSettings(directory=directory)
+    assert vars(pickle.loads(pickle.dumps(original))) == vars(original)
+
+
+def test_the_factory_makes_what_the_settings_chose(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for create in (create_metrics_collector, create_metrics_collector_for_parent):
+        assert type(create(MetricsSettings(directory=directory))) is LegacyMetricsCollector
+    monkeypatch.setenv("WORKER_CANONICAL_METRICS", " True ")
+    made = create_metrics_collector(MetricsSettings(directory=directory))
+    assert type(made) is (CanonicalMetricsCollector if HAS_FACTORY else LegacyMetricsCollector)
+    made.increment_task_poll_error("t", ValueError("x"))
+    where = f"{directory}/canonical" if HAS_FACTORY else directory
+    polls = key("task_poll_error_total", taskType="t", exception="ValueError")
+    assert samples(where, "canonical")[polls] == 1
+    assert made.registry.get_sample_value(polls[0], dict(polls[1])) == (1 if HAS_FACTORY else None)
+
+
+def test_a_directory_that_cannot_be_used_leaves_an_inert_collector(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for _ in range(3):
+        made = MetricsCollector(
+            SimpleNamespace(directory=str(file), metrics_directory=str(file), is_canonical=False)
+        )
+        made.increment_task_poll("t")
+    assert len([record for record in caplog.records if record.name == "ictus"]) == 1

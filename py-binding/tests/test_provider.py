@@ -1,0 +1,102 @@
+"""The provider shows the metrics as the SDK's does, and ends as the SDK's does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness import HAS_FACTORY, eventually, file_samples, key, kill, start
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+POLLS = key("task_poll_total", taskType="t")
+
+
+@contextmanager
+def provider(directory: str, port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    running = start("provide.py", directory, str(port))
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        yield running
+    finally:
+        kill(running)
+
+
+@pytest.fixture
+def polls(directory: str) -> MetricsCollector:
+    """A collector that has counted a poll."""
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    made.increment_task_poll("t")
+    return made
+
+
+def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollector) -> None:
+    written = Path(directory, "out.prom")
+    with provider(directory):
+        assert eventually(lambda: file_samples(written), lambda shown: POLLS in shown)[POLLS] == 1
+        polls.increment_task_poll("t")
+        assert eventually(lambda: file_samples(written), lambda shown: shown[POLLS] == 2)[POLLS] == 2
+        umask = os.umask(0)
+        os.umask(umask)
+        assert written.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.mark.usefixtures("polls")
+@pytest.mark.parametrize("over_http", [False, True])
+def test_signals_end_it_as_they_end_the_sdks(directory: str, over_http: bool) -> None:
+    with provider(directory, free_port() if over_http else 0) as running:
+        time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        if HAS_FACTORY:
+            time.sleep(0.5)
+            assert running.poll() is None
+            running.terminate()
+            assert running.wait(10) == -signal.SIGTERM
+        else:
+            # A KeyboardInterrupt.
+            assert running.wait(10) in (1, -signal.SIGINT)
+
+
+@pytest.mark.usefixtures("polls")
+def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
+    port = free_port()
+    with provider(directory, port):
+        assert eventually(lambda: reachable(port), bool)
+        status, kind, body = get(port, "/metrics")
+        assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        assert b'task_poll_total{taskType="t"} 1.0' in body
+        for path in ("/", "/health"):
+            assert get(port, path) == (200, "text/plain", b"OK")
+        assert get(port, "/elsewhere")[0] == 404
+    assert not Path(directory, "out.prom").exists()
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
+
+
+def reachable(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def get(port: int, path: str) -> tuple[int, str | None, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.getheader("Content-Type"), response.read()
