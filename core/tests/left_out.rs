@@ -50,9 +50,11 @@ fn each_cause_is_said_once() {
         counter("two words", &[]),
     ];
     families.sort_by(|a, b| a.name.cmp(&b.name));
-    let snapshot = Snapshot { families };
+    let snapshot = Snapshot { families, ..Snapshot::default() };
+    let mut view = View::default();
+    view.own_state = false;
     for _ in 0..3 {
-        let text = expose::text(&Exposition::new(&snapshot, &View::default()));
+        let text = expose::text(&Exposition::new(&snapshot, &view));
         assert!(text.ends_with("task_poll_total{taskType=\"taskType\"} 1.0\n"), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
     }

@@ -175,6 +175,7 @@ mod tests {
                 family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, Value::Timer(timing)),
                 family("jobs", Kind::Counter, Unit::None, Value::Counter(7.0)),
             ],
+            ..Snapshot::default()
         };
         let expected = "\
 TIMER           LABELS               COUNT      SUM      P50      P75      P90      P95      P99

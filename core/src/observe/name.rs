@@ -5,6 +5,10 @@ use crate::{catalog::Kind, error::Error};
 /// Checks a metric's name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub(super) fn metric(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
+    if name.starts_with("ictus_") {
+        let reason = "names that start with ictus_ are those of Ictus's own state";
+        return Err(Error::Name { name: name.to_owned(), reason });
+    }
     check(name, allowed, "a metric name is letters, digits, _ and :, and does not start with a digit")
 }
 
@@ -44,7 +48,7 @@ mod tests {
         for name in ["a", "_a", ":a", "http_requests_total", "a:b:c9"] {
             metric(name).unwrap();
         }
-        for name in ["", "9a", "a-b", "a b", "ä", "conductor/task_poll"] {
+        for name in ["", "9a", "a-b", "a b", "ä", "conductor/task_poll", "ictus_series"] {
             metric(name).unwrap_err();
         }
         labels(&["a", "_b", "c9"], Kind::Timer).unwrap();

@@ -204,6 +204,11 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Disk space of a file, committed pages included.
+pub(crate) fn bytes(file: &File) -> u64 {
+    file.metadata().map_or(0, |data| data.blocks() * 512)
+}
+
 /// Whether the owner of an opened segment still lives.
 ///
 /// The shared lock taken to find out does not stand in another reader's way, and is gone again

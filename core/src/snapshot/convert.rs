@@ -1,6 +1,6 @@
 //! From merged totals to a snapshot's plain data.
 
-use super::{Family, Series, Snapshot, Timing, Value, Window};
+use super::{Family, Health, Series, Snapshot, Timing, Value, Window};
 use crate::{
     catalog::Kind,
     segment::{
@@ -11,7 +11,8 @@ use crate::{
 
 impl From<Totals> for Snapshot {
     fn from(totals: Totals) -> Snapshot {
-        Snapshot { families: totals.families.into_values().map(family).collect() }
+        let health = Health { lost: totals.losses.into(), ..Health::default() };
+        Snapshot { families: totals.families.into_values().map(family).collect(), health }
     }
 }
 

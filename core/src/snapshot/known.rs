@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use super::Health;
 use crate::segment::{
     directory::{self, Directory},
     reader::{Bad, SegmentReader},
@@ -53,6 +54,17 @@ impl Known {
     /// Whether its owner lives now.
     pub(super) fn owner_lives(&self) -> bool {
         self.reader.as_ref().is_some_and(|reader| directory::owner_lives(reader.source()))
+    }
+
+    /// Counts it.
+    pub(super) fn count(&self, health: &mut Health) {
+        let state = match (&self.bad, self.lives) {
+            (Some(_), _) => &mut health.bad_segments,
+            (None, true) => &mut health.live_segments,
+            (None, false) => &mut health.dead_segments,
+        };
+        *state += 1;
+        health.bytes += self.reader.as_ref().map_or(0, |reader| directory::bytes(reader.source()));
     }
 
     /// Whether it can be folded into the totals.

@@ -4,11 +4,13 @@
 //! `snapshot` meet only in the segment's byte format.
 
 mod convert;
+mod health;
 mod known;
 mod quantile;
 mod reader;
 mod window;
 
+pub use health::{Health, Lost};
 pub use quantile::QUANTILES;
 pub use reader::Reader;
 pub use window::Window;
@@ -22,6 +24,8 @@ use crate::catalog::{Kind, Unit};
 pub struct Snapshot {
     /// The families, sorted by name.
     pub families: Vec<Family>,
+    /// What the reader noticed about the directory itself.
+    pub health: Health,
 }
 
 /// All series of one metric.

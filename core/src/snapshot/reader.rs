@@ -13,11 +13,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Snapshot, known::Known};
+use super::{Health, Snapshot, known::Known};
 use crate::{
     error::{Error, Result},
     segment::{
-        directory::Directory,
+        directory::{self, Directory},
         reader::{Bad, SegmentReader},
         retire::retire,
         totals::Totals,
@@ -41,6 +41,8 @@ pub struct Reader {
     last: Option<Totals>,
     complaint: Option<String>,
     may_retire: bool,
+    /// Only its numbers of snapshots.
+    health: Health,
 }
 
 /// Gives the segment of this process that no file holds, if there is one.
@@ -80,6 +82,7 @@ impl Reader {
             last: None,
             complaint: None,
             may_retire: true,
+            health: Health::default(),
         }
     }
 
@@ -104,20 +107,32 @@ impl Reader {
     /// [`Error::Io`] where the directory exists and cannot be read.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         let mut totals = Totals::default();
-        if let Some(directory) = self.path.as_deref().map(Directory::of) {
+        self.health.snapshots += 1;
+        let directory = self.path.as_deref().map(Directory::of);
+        if let Some(directory) = &directory {
             totals = self
-                .read_directory(&directory)
+                .read_directory(directory)
                 .map_err(|error| Error::io(directory.path(), "read the metrics directory", error))?;
             self.last = Some(totals.clone());
-            self.retire_dead(&directory);
         }
+        let mut health = self.health.clone();
+        self.segments.values().for_each(|known| known.count(&mut health));
+        health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
         if let Some(segment) = self.own.as_ref().and_then(|own| own.0()) {
             match read_memory(segment) {
-                Ok(own) => totals.merge(&own),
+                Ok(own) => {
+                    totals.merge(&own);
+                    health.live_segments += 1;
+                }
                 Err(bad) => self.complain(format!("this process's own memory is left out: {bad}")),
             }
         }
-        Ok(totals.into())
+        let mut snapshot = Snapshot::from(totals);
+        snapshot.health = Health { lost: snapshot.health.lost, ..health };
+        if let Some(directory) = &directory {
+            self.retire_dead(directory);
+        }
+        Ok(snapshot)
     }
 
     fn read_directory(&mut self, directory: &Directory) -> io::Result<Totals> {
@@ -128,6 +143,7 @@ impl Reader {
                 return Ok(self.merge(directory, &ids));
             }
         }
+        self.health.stale_snapshots += 1;
         self.complain("the totals were replaced faster than they could be read".to_owned());
         self.last.clone().ok_or_else(|| io::ErrorKind::TimedOut.into())
     }

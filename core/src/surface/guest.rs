@@ -1,4 +1,4 @@
-//! What users record beside Conductor's metrics: shown as it is, on every surface.
+//! What users record beside Conductor's metrics, and Ictus of itself: shown as it is, on every surface.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,11 @@ use crate::{
 };
 
 /// Adds the users' families whose names are still free.
-pub(super) fn add(families: &mut Vec<ShownFamily>, snapshot: &Snapshot) {
+pub(super) fn add(families: &mut Vec<ShownFamily>, snapshot: &Snapshot, own_state: bool) {
     let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
-    for family in snapshot.families.iter().filter(|family| !family.name.starts_with(RECORDED_PREFIX)) {
+    let own = if own_state { snapshot.own_families() } else { Vec::new() };
+    let guests = snapshot.families.iter().filter(|family| !family.name.starts_with(RECORDED_PREFIX));
+    for family in own.iter().chain(guests) {
         if let Some(why) = unfit(family) {
             notice::left_out(&family.name, why);
             continue;

@@ -79,7 +79,7 @@ impl Exposition {
             .flatten()
             .collect();
         families.retain(|family| !family.samples.is_empty());
-        guest::add(&mut families, snapshot);
+        guest::add(&mut families, snapshot, view.own_state);
         families.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Exposition { families }
     }

@@ -22,6 +22,8 @@ pub struct View {
     surfaces: Vec<Surface>,
     /// Whether timers of `legacy` and `documented` are one summary instead of three gauge families.
     pub summaries: bool,
+    /// Whether the `ictus_*` families are shown: the state of Ictus itself.
+    pub own_state: bool,
 }
 
 impl Surface {
@@ -63,7 +65,7 @@ impl FromStr for Surface {
 impl Default for View {
     /// Legacy and documented together, timers as the SDK's gauges.
     fn default() -> View {
-        View { surfaces: vec![Surface::Legacy, Surface::Documented], summaries: false }
+        View { surfaces: vec![Surface::Legacy, Surface::Documented], summaries: false, own_state: true }
     }
 }
 
@@ -84,7 +86,7 @@ impl View {
         if surfaces.len() > 1 && surfaces.contains(&Surface::Canonical) {
             return Err(Error::SurfaceConflict);
         }
-        Ok(View { surfaces, summaries: false })
+        Ok(View { surfaces, summaries: false, own_state: true })
     }
 
     /// The surfaces, each once; never none.

@@ -10,7 +10,7 @@ pub(crate) fn snapshot() -> Snapshot {
     let mut families = conductor();
     families.extend(users());
     families.sort_by(|a, b| a.name.cmp(&b.name));
-    Snapshot { families }
+    Snapshot { families, ..Snapshot::default() }
 }
 
 fn conductor() -> Vec<Family> {

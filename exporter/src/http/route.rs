@@ -62,6 +62,7 @@ fn asked_view(source: &Source, query: &str) -> ictus::Result<View> {
     }
     let mut view = names.join(",").parse::<View>()?;
     view.summaries = source.view().summaries;
+    view.own_state = source.view().own_state;
     Ok(view)
 }
 

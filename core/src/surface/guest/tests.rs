@@ -41,8 +41,10 @@ fn timing(value: f64) -> Value {
 /// The text in which a surface shows those families.
 fn shown(mut families: Vec<Family>, surface: Surface) -> String {
     families.sort_by(|a, b| a.name.cmp(&b.name));
-    let snapshot = Snapshot { families };
-    expose::text(&Exposition::new(&snapshot, &View::new(&[surface]).unwrap()))
+    let snapshot = Snapshot { families, ..Snapshot::default() };
+    let mut view = View::new(&[surface]).unwrap();
+    view.own_state = false;
+    expose::text(&Exposition::new(&snapshot, &view))
 }
 
 #[test]
