@@ -149,10 +149,23 @@ fn write_says_once_what_is_wrong_and_goes_on() {
 #[test]
 fn dump_prints_text_or_a_table() {
     let directory = tempfile::tempdir().unwrap();
-    for (format, expected) in [("text", ""), ("table", "nothing is recorded yet\n")] {
+    let dump = |format: &str| {
         let output = ictus().arg("dump").arg(directory.path()).args(["--format", format]).output().unwrap();
-        assert_eq!(outcome(&output), (Some(0), expected.to_owned(), String::new()), "{format}");
-    }
+        let (code, printed, errors) = outcome(&output);
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{format}");
+        printed
+    };
+    assert!(dump("text").contains("\nictus_series 0.0\n"));
+    assert_eq!(dump("table"), "nothing is recorded yet\n");
+    let registry = ictus::Registry::open(directory.path()).unwrap();
+    let timer = registry.timer("work_seconds", "Work.", &["queue"]).unwrap().labels(&["mail"]).unwrap();
+    (1..=100).for_each(|milliseconds| timer.observe(f64::from(milliseconds) / 1000.0));
+    // The owner lives in this process, the command reads from another one.
+    let text = dump("text");
+    assert!(text.contains("work_seconds{quantile=\"0.5\",queue=\"mail\"} 0.0505\n"), "{text}");
+    assert!(text.contains("work_seconds_count{queue=\"mail\"} 100.0\n"), "{text}");
+    let table = dump("table");
+    assert!(table.contains("queue=mail") && table.contains("50.5 ms") && table.contains("5.05 s"), "{table}");
 }
 
 #[test]
