@@ -7,6 +7,16 @@ use crate::surface::{Exposition, ShownType};
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The exposition as Prometheus text 0.0.4, spelled as `prometheus_client` spells it.
+///
+/// ```
+/// # let registry = ictus::Registry::new();
+/// registry.counter("jobs", "Jobs done.", &["queue"])?.labels(&["a \"b\""])?.inc();
+/// let exposition = ictus::surface::Exposition::new(&registry.snapshot()?, &Default::default());
+/// let text = ictus::expose::text(&exposition);
+/// assert!(text.contains("# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\n"));
+/// assert!(text.ends_with("jobs_total{queue=\"a \\\"b\\\"\"} 1.0\n"), "{text}");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[must_use]
 pub fn text(exposition: &Exposition) -> String {
     let mut out = String::new();

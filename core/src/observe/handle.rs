@@ -21,6 +21,19 @@ use crate::{
 
 /// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
 /// thread's first use of the series.
+///
+/// ```
+/// # let registry = ictus::Registry::new();
+/// let done = registry.counter("jobs_done", "Jobs done.", &["queue"])?.labels(&["mail"])?;
+/// done.inc();
+/// done.add(2.0);
+/// done.add(-1.0); // rejected, and counted as such
+/// # use ictus::snapshot::Value;
+/// let snapshot = registry.snapshot()?;
+/// assert_eq!(snapshot.family("jobs_done").unwrap().get(&["mail"]), Some(&Value::Counter(3.0)));
+/// assert_eq!(snapshot.health.lost.negative, 1);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Counter {
     recorder: Arc<Recorder>,
@@ -28,6 +41,16 @@ pub struct Counter {
 }
 
 /// One series that holds a state of this process, set from any thread.
+///
+/// ```
+/// # let registry = ictus::Registry::new();
+/// let active = registry.gauge("jobs_active", "Jobs being done now.", &[])?.labels(&[])?;
+/// active.set(5.0);
+/// active.add(-2.0);
+/// # use ictus::snapshot::Value;
+/// assert_eq!(registry.snapshot()?.family("jobs_active").unwrap().get(&[]), Some(&Value::Gauge(3.0)));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gauge {
     recorder: Arc<Recorder>,
@@ -36,6 +59,24 @@ pub struct Gauge {
 
 /// One series that observes durations or sizes. Cheap to clone; recording never fails, blocks or
 /// allocates, but for a thread's first use of the series.
+///
+/// ```
+/// # let registry = ictus::Registry::new();
+/// let timer = registry.timer("job_seconds", "How long a job takes.", &[])?.labels(&[])?;
+/// timer.observe(0.25);
+/// {
+///     let _running = timer.start();
+///     // The work; its time is observed at the end of this block.
+/// }
+/// let seconds = timer.start().stop();
+/// timer.start().discard();
+/// # use ictus::snapshot::Value;
+/// let snapshot = registry.snapshot()?;
+/// let Some(Value::Timer(timing)) = snapshot.family("job_seconds").unwrap().get(&[]) else { panic!() };
+/// assert_eq!(timing.count, 3);
+/// assert_eq!(timing.window.last(), Some(seconds));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Timer {
     recorder: Arc<Recorder>,

@@ -20,6 +20,19 @@ pub use crate::{buckets::Distribution, segment::totals::Observation};
 use crate::catalog::{Kind, Unit};
 
 /// Every family at one instant, sorted by name; the series of each sorted by label values.
+///
+/// ```
+/// # let registry = ictus::Registry::new();
+/// # let timer = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+/// (1..=2000).for_each(|number| timer.observe(f64::from(number)));
+/// let snapshot = registry.snapshot()?;
+/// # use ictus::snapshot::Value;
+/// let Some(Value::Timer(timing)) = snapshot.family("job_seconds").unwrap().get(&[]) else { panic!() };
+/// assert_eq!((timing.count, timing.sum), (2000, 2_001_000.0));
+/// // The window is of the newest 1,000: 1001 to 2000.
+/// assert_eq!(timing.window.quantile(0.5), Some(1500.5));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// The families, sorted by name.

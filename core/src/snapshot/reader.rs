@@ -28,6 +28,15 @@ use crate::{
 
 /// Reads a metrics directory, again and again: what goes bad in between keeps its last good state.
 ///
+/// ```
+/// # let directory = tempfile::tempdir().unwrap();
+/// let mut reader = ictus::Reader::new(directory.path());
+/// assert_eq!(reader.snapshot()?.families, []);
+/// ictus::Registry::open(directory.path())?.counter("jobs", "", &[])?.labels(&[])?.inc();
+/// assert_eq!(reader.snapshot()?.families.len(), 1);
+/// # Ok::<(), ictus::Error>(())
+/// ```
+///
 /// Where it may write, a reader retires what dead processes left: their totals and newest
 /// observations move into the directory's totals file, and their segments are removed.
 #[derive(Debug)]
