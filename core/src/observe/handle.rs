@@ -10,13 +10,9 @@ use super::{
 };
 use crate::{
     clock::{self, Stopwatch},
-    segment::{
-        layout::{Chunk, Loss},
-        map,
-        supply::Supply,
-    },
+    segment::{layout::Loss, map},
     sum::LIMIT,
-    sync::{AtomicU64, Ordering},
+    sync::Ordering,
 };
 
 /// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
@@ -136,11 +132,10 @@ impl Gauge {
     /// never published.
     #[cold]
     fn attach(&self, known: Option<&'static SharedLane>) -> Option<&'static SharedLane> {
-        let segment = self.recorder.segment()?;
-        let described = self.series.describe(&segment)?;
-        let lane = segment.shared_lane()?;
-        let new: &'static SharedLane =
-            Box::leak(Box::new(SharedLane { generation: segment.generation, lane }));
+        let (described, lane, generation) = self.recorder.with_segment(|segment| {
+            Some((self.series.describe(segment)?, segment.shared_lane()?, segment.generation))
+        })?;
+        let new: &'static SharedLane = Box::leak(Box::new(SharedLane { generation, lane }));
         match self.series.shared.exchange(known, Some(new), Ordering::AcqRel) {
             Ok(()) => {
                 // Release, pairs with the reader's acquire after copying the block.
@@ -163,8 +158,7 @@ impl Timer {
     pub fn observe(&self, value: f64) {
         if (0.0..LIMIT).contains(&value) {
             let stamp = clock::now();
-            let supply = Growth(&self.recorder);
-            record(&self.recorder, &self.series, |lane| lane.observe(value, stamp, &supply));
+            record(&self.recorder, &self.series, |lane| lane.observe(value, stamp));
         } else {
             reject(&self.recorder, value);
         }
@@ -201,7 +195,7 @@ impl Running<'_> {
     fn finish(&self) -> f64 {
         let (seconds, end) = self.started.stop();
         let Timer { recorder, series } = self.timer;
-        record(recorder, series, |lane| lane.observe(seconds, end, &Growth(recorder)));
+        record(recorder, series, |lane| lane.observe(seconds, end));
         seconds
     }
 }
@@ -209,27 +203,6 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-/// Where a lane's parts come from: the process's segment.
-struct Growth<'a>(&'a Recorder);
-
-impl Supply for Growth<'_> {
-    fn claim(&self, lines: u64) -> Option<u64> {
-        self.0.segment()?.claim(lines)
-    }
-
-    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]> {
-        self.0.segment()?.words(line, lines)
-    }
-
-    fn chunk(&self, line: u64) -> Option<&'static Chunk> {
-        self.0.segment()?.mapping().lines(line)
-    }
-
-    fn short(&self) {
-        self.0.lose(Loss::ShortWindow);
     }
 }
 

@@ -1,12 +1,19 @@
 //! One thread's part of a series, and the one lane of a gauge.
 
-use std::sync::atomic::{AtomicBool, compiler_fence};
+use std::sync::{
+    Weak,
+    atomic::{AtomicBool, compiler_fence},
+};
 
 use crate::{
     buckets::Buckets,
     ring::Ring,
-    segment::{layout::Lane, supply::Supply},
-    sync::Ordering,
+    segment::{
+        layout::{Chunk, Lane, Loss},
+        supply::Supply,
+        writer::Segment,
+    },
+    sync::{AtomicU64, Ordering},
 };
 
 /// A lane as its one writer uses it.
@@ -25,6 +32,32 @@ pub(crate) struct LaneWriter {
 pub(super) struct TimerLane {
     pub(super) ring: Ring,
     pub(super) buckets: Buckets,
+    pub(super) growth: Growth,
+}
+
+/// Where a lane's parts come from as it grows: the segment that it stands in. Weak, for a lane
+/// stays with its thread when the registry is gone, and then the owner's lock must go too.
+#[derive(Debug)]
+pub(super) struct Growth(pub(super) Weak<Segment>);
+
+impl Supply for Growth {
+    fn claim(&self, lines: u64) -> Option<u64> {
+        self.0.upgrade()?.claim(lines)
+    }
+
+    fn chunk(&self, line: u64) -> Option<&'static Chunk> {
+        self.0.upgrade()?.mapping().lines(line)
+    }
+
+    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]> {
+        self.0.upgrade()?.mapping().words(line, lines)
+    }
+
+    fn short(&self) {
+        if let Some(segment) = self.0.upgrade() {
+            segment.lose(Loss::ShortWindow);
+        }
+    }
 }
 
 /// Whether a lane took what it was given.
@@ -42,11 +75,11 @@ impl LaneWriter {
 
     /// Records an observation of a timer.
     #[inline]
-    pub(super) fn observe(&self, value: f64, stamp: u64, supply: &impl Supply) -> Taken {
+    pub(super) fn observe(&self, value: f64, stamp: u64) -> Taken {
         self.exclusively(|| {
-            if let Some(TimerLane { ring, buckets }) = &self.timer {
-                buckets.add(value, supply);
-                ring.push(value, stamp, supply);
+            if let Some(TimerLane { ring, buckets, growth }) = &self.timer {
+                buckets.add(value, growth);
+                ring.push(value, stamp, growth);
             }
         })
     }

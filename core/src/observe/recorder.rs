@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     options::Options,
     segment::{
-        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, totals::OVERFLOW, writer::Segment,
+        descriptor::FamilyRecord, directory::Directory, layout::Loss, totals::OVERFLOW, writer::Segment,
     },
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Recorder {
     directory: Option<Directory>,
     /// Made at the first observation; another one in every forked child.
     segment: ArcSwapOption<Segment>,
+    /// For lanes that found no room there.
+    fallback: ArcSwapOption<Segment>,
     families: ArcSwap<HashMap<Box<str>, Arc<FamilyIndex>>>,
 }
 
@@ -85,26 +87,41 @@ impl Recorder {
         Ok(Arc::clone(family))
     }
 
+    /// Does something in this process's segment; where that has no room for it, in memory that
+    /// other processes do not see.
+    pub(super) fn with_segment<T>(&self, act: impl FnMut(&Arc<Segment>) -> Option<T>) -> Option<T> {
+        let mut act = act;
+        let segment = self.segment()?;
+        if let Some(done) = act(&segment) {
+            return Some(done);
+        }
+        if !segment.in_file() {
+            return None;
+        }
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            log::error!(
+                "the segment of this process cannot grow (is the disk full?); new series are recorded in \
+                 memory that other processes do not see"
+            );
+        });
+        segment.lose(Loss::Unshared);
+        act(&present(&self.fallback, || Segment::anonymous().ok(), |_| {})?)
+    }
+
     /// This process's segment; made where it is missing or the parent's.
-    pub(super) fn segment(&self) -> Option<Arc<Segment>> {
-        let current = self.segment.load_full();
-        if let Some(segment) = &current
-            && segment.generation == map::generation()
-        {
-            return Some(Arc::clone(segment));
-        }
-        let new = Arc::new(self.new_segment()?);
-        let before = self.segment.compare_and_swap(&current, Some(Arc::clone(&new)));
-        if before.as_ref().map(|segment| segment.id) == current.as_ref().map(|segment| segment.id) {
-            return Some(new);
-        }
-        // Another thread was first; nobody has seen ours.
-        if let Some(directory) = &self.directory
-            && let Err(error) = directory.remove_segment(new.id)
-        {
-            log::debug!("an unused segment stays: {error}");
-        }
-        before.clone()
+    fn segment(&self) -> Option<Arc<Segment>> {
+        present(
+            &self.segment,
+            || self.new_segment(),
+            |unused| {
+                if let Some(directory) = &self.directory
+                    && let Err(error) = directory.remove_segment(unused.id)
+                {
+                    log::debug!("an unused segment stays: {error}");
+                }
+            },
+        )
     }
 
     fn new_segment(&self) -> Option<Segment> {
@@ -126,10 +143,10 @@ impl Recorder {
         Segment::anonymous().ok()
     }
 
-    /// The segment of this process that is in no file.
-    pub(crate) fn memory(&self) -> Option<Arc<Segment>> {
-        let segment = self.segment.load_full()?;
-        (segment.generation == map::generation() && !segment.in_file()).then_some(segment)
+    /// The segments of this process that are in no file.
+    pub(crate) fn memory(&self) -> Vec<Arc<Segment>> {
+        let segments = [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten();
+        segments.filter(|segment| segment.is_own() && !segment.in_file()).collect()
     }
 
     /// Counts what was not recorded. Before the first observation nothing is there to count in.
@@ -139,6 +156,28 @@ impl Recorder {
             segment.lose(loss);
         }
     }
+}
+
+/// The segment in a place; made where there is none or the parent's. Of threads that race, one
+/// puts its own there, and the others' are given to `discard`: nobody has seen them.
+fn present(
+    place: &ArcSwapOption<Segment>,
+    make: impl FnOnce() -> Option<Segment>,
+    discard: impl FnOnce(&Segment),
+) -> Option<Arc<Segment>> {
+    let current = place.load_full();
+    if let Some(segment) = &current
+        && segment.is_own()
+    {
+        return Some(Arc::clone(segment));
+    }
+    let new = Arc::new(make()?);
+    let before = place.compare_and_swap(&current, Some(Arc::clone(&new)));
+    if before.as_ref().map(|segment| segment.id) == current.as_ref().map(|segment| segment.id) {
+        return Some(new);
+    }
+    discard(&new);
+    before.clone()
 }
 
 impl FamilyIndex {

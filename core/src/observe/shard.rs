@@ -10,7 +10,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     iter,
     sync::{
-        Mutex, TryLockError,
+        Arc, Mutex, TryLockError,
         atomic::{
             AtomicBool,
             Ordering::{Acquire, Relaxed, Release},
@@ -19,7 +19,7 @@ use std::{
 };
 
 use super::{
-    lane::{LaneWriter, TimerLane},
+    lane::{Growth, LaneWriter, TimerLane},
     recorder::Recorder,
     series::Series,
 };
@@ -152,8 +152,8 @@ impl Shard {
         if let Some(lane) = table[series.id].load(Relaxed) {
             return Ok(lane);
         }
-        let segment = recorder.segment().ok_or(Loss::NoMemory)?;
-        let lane = self.new_lane(&mut blocks, series, &segment).ok_or(Loss::NoMemory)?;
+        let lane = recorder.with_segment(|segment| self.new_lane(&mut blocks, series, segment));
+        let lane = lane.ok_or(Loss::NoMemory)?;
         let lane: &'static LaneWriter = Box::leak(Box::new(lane));
         table[series.id].store(Some(lane), Relaxed);
         Ok(lane)
@@ -163,7 +163,7 @@ impl Shard {
         &self,
         blocks: &mut HashMap<u32, Cursor>,
         series: &Series,
-        segment: &Segment,
+        segment: &Arc<Segment>,
     ) -> Option<LaneWriter> {
         let described = series.describe(segment)?;
         let family = &series.family.record;
@@ -194,7 +194,7 @@ fn next_lane(blocks: &mut HashMap<u32, Cursor>, segment: &Segment) -> Option<&'s
 }
 
 /// A timer lane's table, buckets and first chunk, committed together.
-fn new_timer_lane(lane: &'static Lane, segment: &Segment, family: &FamilyRecord) -> Option<TimerLane> {
+fn new_timer_lane(lane: &'static Lane, segment: &Arc<Segment>, family: &FamilyRecord) -> Option<TimerLane> {
     let full = layout::full_ring(family.window);
     let (table_lines, bucket_lines) = (layout::table_lines(full), buckets::lines(family.bounds.len()));
     let line = segment.claim(table_lines + bucket_lines + Chunk::LINES)?;
@@ -203,7 +203,11 @@ fn new_timer_lane(lane: &'static Lane, segment: &Segment, family: &FamilyRecord)
     table[0].store(line + table_lines + bucket_lines, Relaxed);
     lane.table.store(line, Relaxed);
     lane.chunks.store(1, Relaxed);
-    Some(TimerLane { ring: Ring::new(lane, table), buckets: Buckets::new(&family.bounds, buckets) })
+    Some(TimerLane {
+        ring: Ring::new(lane, table),
+        buckets: Buckets::new(&family.bounds, buckets),
+        growth: Growth(Arc::downgrade(segment)),
+    })
 }
 
 /// This thread's lane of a series, made where it is missing, for the call `write`.

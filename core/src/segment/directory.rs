@@ -102,6 +102,12 @@ impl Directory {
         fs::rename(self.new_path(id), self.segment_path(id))
     }
 
+    /// Removes what is left of a segment that could not be made.
+    pub(super) fn discard_new_segment(&self, id: u64) {
+        // There may be nothing, or no way to remove it: the next retirement clears it.
+        let _ = fs::remove_file(self.new_path(id));
+    }
+
     /// Removes a segment's file; that it is gone already is no error.
     pub(crate) fn remove_segment(&self, id: u64) -> io::Result<()> {
         match fs::remove_file(self.segment_path(id)) {

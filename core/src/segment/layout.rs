@@ -84,6 +84,9 @@ pub(crate) enum Loss {
     NoMemory = 4,
     /// Not lost: series beyond the family's number, which were given the overflow series.
     Overflow = 6,
+    /// Not lost: lanes in memory that other processes do not see, because the segment could not
+    /// grow.
+    Unshared = 7,
     /// Not an observation: a lap of a ring that could not grow to its window.
     ShortWindow = 5,
 }

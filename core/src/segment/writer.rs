@@ -52,11 +52,18 @@ impl Segment {
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
         let id = random_id()?;
         let epoch = epoch::join(directory)?;
-        let new = directory.new_segment(id)?;
-        let mapping = Mapping::file(new.file, STEP)?;
-        let segment = Segment::initialise(id, epoch, mapping, Some(new.lock))?;
-        directory.publish_segment(id)?;
-        Ok(segment)
+        let segment = directory.new_segment(id).and_then(|new| {
+            let mapping = Mapping::file(new.file, STEP)?;
+            Segment::initialise(id, epoch, mapping, Some(new.lock))
+        });
+        let published = segment.and_then(|segment| {
+            directory.publish_segment(id)?;
+            Ok(segment)
+        });
+        if published.is_err() {
+            directory.discard_new_segment(id);
+        }
+        published
     }
 
     /// A segment in memory of this process alone.
@@ -173,6 +180,11 @@ impl Segment {
             // Whoever loses leaves an empty block behind.
             let _ = self.shared.exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
         }
+    }
+
+    /// Whether this process made it, and not the parent it was forked from.
+    pub(crate) fn is_own(&self) -> bool {
+        self.generation == map::generation()
     }
 
     /// Whether other processes can read it.

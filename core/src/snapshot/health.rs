@@ -41,6 +41,8 @@ pub struct Lost {
     pub no_memory: u64,
     /// Look-ups of series beyond a family's number, which got the overflow series. Nothing is lost.
     pub overflowed: u64,
+    /// Lanes in memory that only their own process sees, because its segment could not grow.
+    pub unshared_lanes: u64,
     /// Laps of a ring that could not grow to its window. Counts and sums are right all the same.
     pub short_windows: u64,
 }
@@ -55,6 +57,7 @@ impl From<[u64; LOSSES]> for Lost {
             reentered: of(Loss::Reentered),
             no_memory: of(Loss::NoMemory),
             overflowed: of(Loss::Overflow),
+            unshared_lanes: of(Loss::Unshared),
             short_windows: of(Loss::ShortWindow),
         }
     }
@@ -85,6 +88,11 @@ impl Snapshot {
             ),
             labelled("ictus_segments", "Segments, by state of their owner.", Kind::Gauge, "state", &segments),
             gauge("ictus_series", "Series over all processes.", series),
+            counter(
+                "ictus_lanes_unshared",
+                "Lanes in memory that only their own process sees, because its segment could not grow.",
+                lost.unshared_lanes,
+            ),
             counter(
                 "ictus_series_overflowed",
                 "Look-ups of series beyond a family's number, which got the overflow series.",

@@ -54,8 +54,8 @@ pub struct Reader {
     health: Health,
 }
 
-/// Gives the segment of this process that no file holds, if there is one.
-struct Own(Box<dyn Fn() -> Option<Arc<Segment>> + Send>);
+/// Gives the segments of this process that no file holds.
+struct Own(Box<dyn Fn() -> Vec<Arc<Segment>> + Send>);
 
 impl fmt::Debug for Own {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +76,7 @@ impl Reader {
     /// A reader of a directory and of what this process records in memory alone.
     pub(crate) fn with_memory(
         directory: Option<PathBuf>,
-        memory: impl Fn() -> Option<Arc<Segment>> + Send + 'static,
+        memory: impl Fn() -> Vec<Arc<Segment>> + Send + 'static,
     ) -> Reader {
         Reader::of(directory, Some(Own(Box::new(memory))))
     }
@@ -127,7 +127,7 @@ impl Reader {
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
         health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
-        if let Some(segment) = self.own.as_ref().and_then(|own| own.0()) {
+        for segment in self.own.as_ref().map(|own| own.0()).unwrap_or_default() {
             match read_memory(segment) {
                 Ok(own) => {
                     totals.merge(&own);

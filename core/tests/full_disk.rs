@@ -1,0 +1,123 @@
+//! A disk that fills up: totals stay exact and visible, nothing dies.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use ictus::{
+    Reader, Registry, Snapshot,
+    snapshot::{Timing, Value},
+};
+
+/// A small file system of its own, until this is dropped.
+struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    /// None where this user may not mount.
+    fn mount(path: &Path, size: &str) -> Option<Tmpfs> {
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(path)
+            .status()
+            .is_ok_and(|status| status.success());
+        if !mounted {
+            assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount a tmpfs");
+            println!("skipped: mounting a tmpfs needs root");
+        }
+        mounted.then(|| Tmpfs(path.to_owned()))
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn timing(snapshot: &Snapshot, name: &str, labels: &[&str]) -> Timing {
+    match snapshot.family(name).and_then(|family| family.get(labels)) {
+        Some(Value::Timer(timing)) => timing.clone(),
+        other => panic!("no timer {labels:?} but {other:?}"),
+    }
+}
+
+#[test]
+fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "600k") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
+    // Each takes a whole ring: far more than there is room for.
+    let names: Vec<String> = (0..200).map(|queue| queue.to_string()).collect();
+    for name in &names {
+        let timer = family.labels(&[name]).unwrap();
+        (1..=3000).for_each(|number| timer.observe(f64::from(number)));
+    }
+    let own = registry.snapshot().unwrap();
+    for name in &names {
+        let timing = timing(&own, "work_seconds", &[name]);
+        assert_eq!((timing.count, timing.sum), (3000, 4_501_500.0), "{name}");
+        assert_eq!(timing.distribution.count(), 3000, "{name}");
+        // What is left of the window is without gaps, up to the newest.
+        let window: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
+        let expected: Vec<f64> = (3001 - window.len()..=3000).map(|number| number as f64).collect();
+        assert_eq!(window, expected, "{name}");
+        assert!(!window.is_empty(), "{name}");
+    }
+    assert_eq!(timing(&own, "work_seconds", &["0"]).window.len(), 1000);
+    assert!(own.health.lost.short_windows > 0 && own.health.lost.unshared_lanes > 0, "{:?}", own.health);
+    assert_eq!(own.health.lost.no_memory, 0);
+
+    // Other processes see what is in the file, and of that the exact totals.
+    let seen = Reader::new(parent.path()).without_retiring().snapshot().unwrap();
+    let shared = &seen.family("work_seconds").unwrap().series;
+    assert!((10..200).contains(&shared.len()), "{} series", shared.len());
+    for series in shared {
+        let Value::Timer(timing) = &series.value else { panic!() };
+        assert_eq!((timing.count, timing.sum), (3000, 4_501_500.0));
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_made_is_made_in_memory() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "100k") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    (0..10_000).for_each(|_| timer.observe(1.0));
+    let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
+    assert_eq!((timing.count, timing.sum, timing.window.len()), (10_000, 10_000.0, 1000));
+    let left: Vec<_> = std::fs::read_dir(parent.path().join("ictus")).unwrap().flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(".new-")), "{left:?}");
+}
+
+#[test]
+fn a_ring_grows_again_once_there_is_room() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "2m") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    timer.observe(0.0);
+    let filler = parent.path().join("filler");
+    let full = std::fs::write(&filler, vec![0; 4 << 20]);
+    assert!(full.is_err(), "the disk is not full");
+    // Other series use the committed rest up.
+    let family = registry.timer("other_seconds", "", &["queue"]).unwrap();
+    for queue in 0..200 {
+        family.labels(&[&queue.to_string()]).unwrap().observe(1.0);
+    }
+    (1..2000).for_each(|number| timer.observe(f64::from(number)));
+    let window = |snapshot: &Snapshot| timing(snapshot, "work_seconds", &[]).window.len();
+    assert!(window(&registry.snapshot().unwrap()) < 1000);
+    std::fs::remove_file(&filler).unwrap();
+    // A failed growth is tried again after a second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    (2000..4000).for_each(|number| timer.observe(f64::from(number)));
+    let snapshot = Reader::new(parent.path()).snapshot().unwrap();
+    assert_eq!(window(&snapshot), 1000);
+    let timing = timing(&snapshot, "work_seconds", &[]);
+    assert_eq!((timing.count, timing.sum), (4000, 3999.0 * 2000.0));
+}
