@@ -1,5 +1,10 @@
 //! A disk that fills up: totals stay exact and visible, nothing dies.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says what it skips"
+)]
 
 use std::{
     path::{Path, PathBuf},
