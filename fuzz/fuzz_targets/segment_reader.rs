@@ -14,14 +14,13 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::FileExt,
     path::Path,
     sync::LazyLock,
 };
 
 use ictus::{
     Reader, Registry, Snapshot, expose,
-    snapshot::{Timing, Value},
+    snapshot::{Family, Timing, Value},
     surface::{Exposition, Surface, View},
 };
 use libfuzzer_sys::fuzz_target;
@@ -43,22 +42,53 @@ static PLACE: LazyLock<Place> = LazyLock::new(Place::new);
 
 fuzz_target!(|input: &[u8]| {
     let Some((&mode, rest)) = input.split_first() else { return };
-    if mode & 1 == 0 {
-        PLACE.put(rest, mode & 4 != 0);
+    let owner_lives = mode & 4 != 0;
+    let _owner = if mode & 1 == 0 {
+        PLACE.put(rest, owner_lives)
     } else {
         let mut words = REAL.words.clone();
         rest.chunks_exact(11).for_each(|edit| Edit::of(edit).apply(&mut words));
         if mode & 2 != 0 {
             REAL.seal(&mut words);
         }
-        PLACE.put(&bytes(&words), mode & 4 != 0);
-    }
+        PLACE.put(&bytes(&words), owner_lives)
+    };
     let mut reader = Reader::new(PLACE.directory.path());
-    let snapshot = reader.snapshot().expect("the directory can be listed");
-    check(&snapshot);
-    // Nothing changed; what is kept between readings must not show.
-    assert_eq!(reader.snapshot().expect("the directory can be listed"), snapshot);
+    let first = reader.snapshot().expect("the directory can be read");
+    check(&first);
+    // Nothing was recorded since: neither what a reader keeps nor the retirement of a dead owner's
+    // segment, which the first reading ended with, may show.
+    let second = reader.snapshot().expect("the directory can be read");
+    assert_same(&first, &second);
+    let fresh = Reader::new(PLACE.directory.path()).snapshot().expect("the directory can be read");
+    assert_same(&first, &fresh);
 });
+
+/// Equal, but for the ranks of lanes: observations that were retired have none.
+fn assert_same(one: &Snapshot, other: &Snapshot) {
+    assert_eq!(one.families.len(), other.families.len());
+    for (one, other) in one.families.iter().zip(&other.families) {
+        let shape =
+            |family: &Family| (family.name.clone(), family.kind, family.unit, family.label_names.clone());
+        assert_eq!(shape(one), shape(other));
+        assert_eq!(one.series.len(), other.series.len(), "{}", one.name);
+        for (one, other) in one.series.iter().zip(&other.series) {
+            assert_eq!(one.labels, other.labels);
+            match (&one.value, &other.value) {
+                (Value::Timer(one), Value::Timer(other)) => {
+                    assert_eq!((one.count, one.sum), (other.count, other.sum));
+                    assert_eq!(one.distribution, other.distribution);
+                    assert_eq!(observations(one), observations(other));
+                }
+                (one, other) => assert_eq!(one, other),
+            }
+        }
+    }
+}
+
+fn observations(timing: &Timing) -> Vec<(u32, u64, f64)> {
+    timing.window.observations().iter().map(|one| (one.epoch, one.stamp, one.value)).collect()
+}
 
 /// What holds for everything that is shown, whatever the bytes were.
 fn check(snapshot: &Snapshot) {
@@ -136,8 +166,10 @@ impl Real {
     fn new() -> Real {
         let directory = temporary();
         record(directory.path());
-        let path = fs::read_dir(directory.path().join("ictus")).expect("a directory").next();
-        let path = path.expect("a segment").expect("its name").path();
+        let mut files = fs::read_dir(directory.path().join("ictus")).expect("a directory");
+        let path = files
+            .find_map(|file| Some(file.ok()?.path()).filter(|path| path.extension() == Some("seg".as_ref())))
+            .expect("a segment");
         let bytes = fs::read(path).expect("a segment");
         let mut words: Vec<u64> =
             bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("8 bytes"))).collect();
@@ -156,7 +188,7 @@ impl Real {
         assert_eq!(self.descriptors.len(), 8, "three families with one series, one with two");
         let mut words = self.words.clone();
         self.seal(&mut words);
-        PLACE.put(&bytes(&words), true);
+        let _owner = PLACE.put(&bytes(&words), true);
         let snapshot = Reader::new(PLACE.directory.path()).snapshot().expect("a directory");
         let names: Vec<&str> = snapshot.families.iter().map(|family| family.name.as_str()).collect();
         assert_eq!(names, ["conductor/task_poll_time", "count", "state", "times"]);
@@ -209,32 +241,29 @@ fn record(directory: &Path) {
     });
 }
 
-/// The directory that is read, with one segment in it.
+/// The directory that is read.
 struct Place {
     directory: TempDir,
-    segment: File,
-    /// The owner's, on a descriptor of its own.
-    lock: File,
 }
 
 impl Place {
     fn new() -> Place {
-        let directory = temporary();
-        fs::create_dir(directory.path().join("ictus")).expect("a directory");
-        let path = directory.path().join("ictus").join(format!("{ID:016x}.seg"));
-        let segment = File::create(&path).expect("a file");
-        let lock = File::open(&path).expect("a file");
-        Place { directory, segment, lock }
+        Place { directory: temporary() }
     }
 
-    fn put(&self, bytes: &[u8], owner_lives: bool) {
-        self.segment.set_len(0).expect("a file");
-        self.segment.write_all_at(bytes, 0).expect("a file");
-        if owner_lives {
-            self.lock.try_lock().expect("nobody else locks it");
-        } else {
-            self.lock.unlock().expect("a lock");
-        }
+    /// Makes it anew, with one segment in it; gives what keeps the segment's owner alive.
+    fn put(&self, bytes: &[u8], owner_lives: bool) -> Option<File> {
+        let directory = self.directory.path().join("ictus");
+        // Not there at the first call.
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory).expect("a directory");
+        let segment = directory.join(format!("{ID:016x}.seg"));
+        fs::write(&segment, bytes).expect("a file");
+        owner_lives.then(|| {
+            let owner = File::open(&segment).expect("a file");
+            owner.try_lock().expect("nobody else locks it");
+            owner
+        })
     }
 }
 
