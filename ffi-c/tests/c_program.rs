@@ -76,6 +76,23 @@ fn the_header_is_good_in_every_dialect_also_twice() {
 }
 
 #[test]
+fn the_example_of_the_documentation_compiles() {
+    let page = fs::read_to_string(include().join("../docs/c-api.md")).unwrap();
+    let example = page.split_once("```c\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+    let (includes, body) = example.split_once("\n\n").unwrap();
+    let parameters = "ictus_write write, void *context";
+    let program = format!(
+        "#include <stdio.h>\n{includes}\nvoid example({parameters});\nvoid example({parameters})\n{{\n{body}}}\n"
+    );
+    let build = tempfile::tempdir().unwrap();
+    let source = build.path().join("example.c");
+    fs::write(&source, program).unwrap();
+    let mut command = Command::new(cc());
+    command.args(["-std=c99", "-fsyntax-only", "-I"]).arg(include()).args(WARNINGS);
+    run(command.arg(source));
+}
+
+#[test]
 fn the_shared_library_exports_the_headers_functions_and_nothing_else() {
     let symbols = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library("libictus_ffi.so")));
     let symbols = String::from_utf8(symbols.stdout).unwrap();
