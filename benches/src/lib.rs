@@ -1,0 +1,1 @@
+//! What Ictus costs, beside its peers: see `benches/`, run by `cargo bench`.

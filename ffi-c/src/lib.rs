@@ -1,0 +1,44 @@
+//! The C face of Ictus: translates `include/ictus.h` into calls of the `ictus` crate, and holds no
+//! logic of its own.
+//!
+//! One file a noun. Every function is written out, so that the header can be generated from the
+//! sources as they stand; every type that C sees is defined here. What C callers must keep to is
+//! said once, at the top of the header (`cbindgen.toml`), and is the contract of every function.
+#![allow(non_camel_case_types, reason = "types have the names that C knows them by")]
+#![allow(clippy::missing_safety_doc, reason = "the conventions in ictus.h are every function's contract")]
+
+#[cfg(panic = "abort")]
+compile_error!("panics are turned into ICTUS_STATUS_INTERNAL, which needs panic = \"unwind\"");
+
+mod counter;
+mod gauge;
+mod guard;
+mod registry;
+mod render;
+mod status;
+mod string;
+mod timer;
+mod version;
+
+pub use counter::*;
+pub use gauge::*;
+pub use registry::*;
+pub use render::*;
+pub use status::*;
+pub use string::*;
+pub use timer::*;
+pub use version::*;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_may_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<ictus_registry>();
+        shared::<ictus_counter>();
+        shared::<ictus_gauge>();
+        shared::<ictus_timer>();
+    }
+}

@@ -1,0 +1,192 @@
+/*
+ * Records from two threads, renders, and gives wrong input to everything that takes input.
+ *
+ *     smoke DIRECTORY
+ *
+ * Prints what it rendered; ends with 1 and a line on stderr where an answer is not the expected one.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "ictus.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPECT(what)                                                        \
+    do {                                                                    \
+        if (!(what)) {                                                      \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
+            exit(1);                                                        \
+        }                                                                   \
+    } while (0)
+
+static void expect_status(int line, ictus_status expected, ictus_status status)
+{
+    if (status != expected) {
+        fprintf(stderr, "line %d: expected \"%s\", but: \"%s\"\n", line, ictus_status_text(expected).data,
+                ictus_status_text(status).data);
+        exit(1);
+    }
+}
+
+#define ANSWERS(expected, call) expect_status(__LINE__, ICTUS_STATUS_##expected, call)
+#define SUCCEEDS(call) ANSWERS(OK, call)
+
+static ictus_str str(const char *text)
+{
+    ictus_str string;
+    string.data = text;
+    string.len = strlen(text);
+    return string;
+}
+
+static int to_file(void *file, const char *data, size_t len)
+{
+    return fwrite(data, 1, len, (FILE *)file) == len ? 0 : 1;
+}
+
+static int refuse(void *context, const char *data, size_t len)
+{
+    (void)context;
+    (void)data;
+    (void)len;
+    return 1;
+}
+
+enum { THREADS = 2, OBSERVATIONS = 600 };
+
+static void *observe(void *timer)
+{
+    int i;
+    for (i = 0; i < OBSERVATIONS; i++) {
+        SUCCEEDS(ictus_timer_observe((const ictus_timer *)timer, 0.25));
+    }
+    return NULL;
+}
+
+static void record(const ictus_registry *registry)
+{
+    const ictus_str names[] = {str("queue"), str("zone")};
+    const ictus_str values[] = {str("mail"), str("z\"\\\n\xc3\xbc")};
+    ictus_counter *counter = NULL;
+    ictus_gauge *gauge = NULL;
+    ictus_timer *timer = NULL;
+    pthread_t threads[THREADS];
+    int i;
+
+    SUCCEEDS(ictus_counter_new(registry, str("jobs"), str("Jobs done."), names, values, 2, &counter));
+    SUCCEEDS(ictus_counter_inc(counter));
+    SUCCEEDS(ictus_counter_add(counter, 1.5));
+    ANSWERS(VALUE, ictus_counter_add(counter, -1.0));
+
+    SUCCEEDS(ictus_gauge_new(registry, str("active"), str(""), NULL, NULL, 0, &gauge));
+    SUCCEEDS(ictus_gauge_set(gauge, 5.0));
+    SUCCEEDS(ictus_gauge_add(gauge, -2.0));
+
+    SUCCEEDS(ictus_timer_new(registry, str("wait_seconds"), str("Waits."), names, values, 1, &timer));
+    for (i = 0; i < THREADS; i++) {
+        EXPECT(pthread_create(&threads[i], NULL, observe, timer) == 0);
+    }
+    for (i = 0; i < THREADS; i++) {
+        EXPECT(pthread_join(threads[i], NULL) == 0);
+    }
+    ANSWERS(VALUE, ictus_timer_observe(timer, (double)NAN));
+    ANSWERS(VALUE, ictus_timer_observe(timer, (double)INFINITY));
+
+    ictus_counter_free(counter);
+    ictus_gauge_free(gauge);
+    ictus_timer_free(timer);
+}
+
+static void give_wrong_input(const ictus_registry *registry)
+{
+    const ictus_str name = str("wrong");
+    const ictus_str none = {NULL, 0};
+    const ictus_str nowhere = {NULL, 3};
+    const ictus_str endless = {"x", (size_t)-1};
+    const ictus_str latin1 = {"\xfc", 1};
+    ictus_registry *made = NULL;
+    ictus_counter *counter = NULL;
+    ictus_gauge *gauge = NULL;
+    ictus_timer *timer = NULL;
+
+    ANSWERS(NULL, ictus_registry_new(NULL));
+    ANSWERS(NULL, ictus_registry_open(name, NULL));
+    ANSWERS(NULL, ictus_registry_open(nowhere, &made));
+    ANSWERS(UTF8, ictus_registry_open(latin1, &made));
+    ANSWERS(IO, ictus_registry_open(str("/dev/null/x"), &made));
+    EXPECT(made == NULL);
+
+    ANSWERS(NULL, ictus_counter_new(NULL, name, none, NULL, NULL, 0, &counter));
+    ANSWERS(NULL, ictus_counter_new(registry, nowhere, none, NULL, NULL, 0, &counter));
+    ANSWERS(NULL, ictus_counter_new(registry, name, none, NULL, &name, 1, &counter));
+    ANSWERS(NULL, ictus_counter_new(registry, name, none, &name, NULL, 1, &counter));
+    ANSWERS(NULL, ictus_counter_new(registry, name, none, NULL, NULL, 0, NULL));
+    ANSWERS(LENGTH, ictus_counter_new(registry, endless, none, NULL, NULL, 0, &counter));
+    ANSWERS(LENGTH, ictus_counter_new(registry, name, none, &name, &name, (size_t)-1 / 8, &counter));
+    ANSWERS(UTF8, ictus_counter_new(registry, name, latin1, NULL, NULL, 0, &counter));
+    ANSWERS(UTF8, ictus_counter_new(registry, name, none, &name, &latin1, 1, &counter));
+    ANSWERS(NAME, ictus_counter_new(registry, none, none, NULL, NULL, 0, &counter));
+    ANSWERS(NAME, ictus_counter_new(registry, str("9"), none, NULL, NULL, 0, &counter));
+    ANSWERS(MISMATCH, ictus_counter_new(registry, str("jobs"), none, NULL, NULL, 0, &counter));
+    EXPECT(counter == NULL);
+    ANSWERS(MISMATCH, ictus_gauge_new(registry, str("jobs"), none, NULL, NULL, 0, &gauge));
+    ANSWERS(NULL, ictus_gauge_new(NULL, name, none, NULL, NULL, 0, &gauge));
+    EXPECT(gauge == NULL);
+    ANSWERS(NAME, ictus_timer_new(registry, name, none, &none, &none, 1, &timer));
+    ANSWERS(NULL, ictus_timer_new(NULL, name, none, NULL, NULL, 0, &timer));
+    EXPECT(timer == NULL);
+
+    ANSWERS(NULL, ictus_counter_inc(NULL));
+    ANSWERS(NULL, ictus_counter_add(NULL, 1.0));
+    ANSWERS(NULL, ictus_gauge_set(NULL, 1.0));
+    ANSWERS(NULL, ictus_gauge_add(NULL, 1.0));
+    ANSWERS(NULL, ictus_timer_observe(NULL, 1.0));
+    ANSWERS(NULL, ictus_registry_render(NULL, refuse, NULL));
+    ANSWERS(NULL, ictus_registry_render(registry, NULL, NULL));
+    ANSWERS(STOPPED, ictus_registry_render(registry, refuse, NULL));
+
+    ictus_registry_free(NULL);
+    ictus_counter_free(NULL);
+    ictus_gauge_free(NULL);
+    ictus_timer_free(NULL);
+    EXPECT(ictus_status_text(12345).len > 0 && ictus_status_text(-1).len > 0);
+}
+
+/* A handle works on when its registry is gone, and what it records is seen through another one. */
+static void outlive(ictus_registry *registry, const ictus_registry *other)
+{
+    ictus_counter *counter = NULL;
+    SUCCEEDS(ictus_counter_new(registry, str("late"), str(""), NULL, NULL, 0, &counter));
+    ictus_registry_free(registry);
+    SUCCEEDS(ictus_counter_inc(counter));
+    SUCCEEDS(ictus_registry_render(other, to_file, stdout));
+    ictus_counter_free(counter);
+}
+
+int main(int argc, char **argv)
+{
+    ictus_registry *in_memory = NULL;
+    ictus_registry *registry = NULL;
+    ictus_registry *other = NULL;
+
+    EXPECT(argc == 2);
+    EXPECT(ictus_abi_version() == ICTUS_ABI_VERSION);
+    EXPECT(strcmp(ictus_version().data, ICTUS_VERSION) == 0);
+    EXPECT(ictus_version().len == strlen(ICTUS_VERSION));
+
+    SUCCEEDS(ictus_registry_new(&in_memory));
+    record(in_memory);
+    give_wrong_input(in_memory);
+    ictus_registry_free(in_memory);
+
+    SUCCEEDS(ictus_registry_open(str(argv[1]), &registry));
+    SUCCEEDS(ictus_registry_open(str(argv[1]), &other));
+    record(registry);
+    outlive(registry, other);
+    ictus_registry_free(other);
+    return 0;
+}

@@ -1,0 +1,183 @@
+//! C programs against the committed header and the library that was just built.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop at the first surprise"
+)]
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+/// What the static library needs beside it; `cargo rustc -- --print native-static-libs` says so.
+const SYSTEM_LIBRARIES: [&str; 4] = ["-pthread", "-ldl", "-lm", "-lgcc_s"];
+
+/// What `smoke.c` renders: recorded in one registry, read through another.
+const RENDERED: &str = r#"# HELP active
+# TYPE active gauge
+active 3.0
+# HELP jobs_total Jobs done.
+# TYPE jobs_total counter
+jobs_total{queue="mail",zone="z\"\\\nü"} 2.5
+# HELP late_total
+# TYPE late_total counter
+late_total 1.0
+# HELP wait_seconds Waits.
+# TYPE wait_seconds summary
+wait_seconds{quantile="0.5",queue="mail"} 0.25
+wait_seconds{quantile="0.75",queue="mail"} 0.25
+wait_seconds{quantile="0.9",queue="mail"} 0.25
+wait_seconds{quantile="0.95",queue="mail"} 0.25
+wait_seconds{quantile="0.99",queue="mail"} 0.25
+wait_seconds_sum{queue="mail"} 300.0
+wait_seconds_count{queue="mail"} 1200.0
+"#;
+
+#[test]
+fn a_program_runs_with_the_static_library() {
+    let build = tempfile::tempdir().unwrap();
+    let program = build.path().join("smoke");
+    let library = library("libictus_ffi.a");
+    compile_smoke(&program, |cc| cc.arg(library).args(SYSTEM_LIBRARIES));
+    check_rendered(&mut Command::new(program));
+}
+
+#[test]
+fn a_program_runs_with_the_shared_library() {
+    let build = tempfile::tempdir().unwrap();
+    let program = build.path().join("smoke");
+    let installed = install_shared(build.path());
+    compile_smoke(&program, |cc| cc.arg("-L").arg(&installed).args(["-lictus", "-pthread"]));
+    check_rendered(Command::new(program).env("LD_LIBRARY_PATH", installed));
+}
+
+#[test]
+fn the_header_is_good_in_every_dialect_also_twice() {
+    let twice = "#include \"ictus.h\"\n#include \"ictus.h\"\nint main(void) { return 0; }\n";
+    let mut dialects = vec![("c", cc(), "-std=c99"), ("c", cc(), "-std=c11"), ("c", cc(), "-std=c17")];
+    match cxx() {
+        Some(cxx) => dialects.push(("c++", cxx, "-std=c++17")),
+        None => eprintln!("no C++ compiler: the header is not tried as C++17"),
+    }
+    let build = tempfile::tempdir().unwrap();
+    for (language, compiler, standard) in dialects {
+        let source = build.path().join("twice.c");
+        fs::write(&source, twice).unwrap();
+        let mut command = Command::new(&compiler);
+        command.args([standard, "-fsyntax-only", "-I"]).arg(include()).args(WARNINGS);
+        run(command.args(["-x", language]).arg(&source));
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_compiles() {
+    let page = fs::read_to_string(include().join("../docs/c-api.md")).unwrap();
+    let example = page.split_once("```c\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+    let (includes, body) = example.split_once("\n\n").unwrap();
+    let parameters = "ictus_write write, void *context";
+    let program = format!(
+        "#include <stdio.h>\n{includes}\nvoid example({parameters});\nvoid example({parameters})\n{{\n{body}}}\n"
+    );
+    let build = tempfile::tempdir().unwrap();
+    let source = build.path().join("example.c");
+    fs::write(&source, program).unwrap();
+    let mut command = Command::new(cc());
+    command.args(["-std=c99", "-fsyntax-only", "-I"]).arg(include()).args(WARNINGS);
+    run(command.arg(source));
+}
+
+#[test]
+fn the_shared_library_exports_the_headers_functions_and_nothing_else() {
+    let symbols = run(Command::new("nm").args(["-D", "--defined-only"]).arg(library("libictus_ffi.so")));
+    let symbols = String::from_utf8(symbols.stdout).unwrap();
+    let exported: BTreeSet<&str> =
+        symbols.lines().map(|line| line.split_whitespace().last().unwrap()).collect();
+    let header = fs::read_to_string(include().join("ictus.h")).unwrap();
+    let declared: BTreeSet<&str> = header.lines().filter_map(declared).collect();
+    assert_eq!(exported, declared);
+    assert!(declared.contains("ictus_timer_observe"));
+}
+
+#[test]
+fn the_shared_library_says_its_name_and_stays_loaded() {
+    let dynamic = run(Command::new("readelf").arg("-dW").arg(library("libictus_ffi.so")));
+    let dynamic = String::from_utf8(dynamic.stdout).unwrap();
+    assert!(dynamic.contains(&format!("[{}]", soname())), "{dynamic}");
+    assert!(dynamic.lines().any(|line| line.contains("FLAGS_1") && line.contains("NODELETE")), "{dynamic}");
+}
+
+/// The function that a line of the header declares.
+fn declared(line: &str) -> Option<&str> {
+    let starts = ["enum ", "struct ", "void ", "uint32_t "].iter().any(|start| line.starts_with(start));
+    let before = line.split_once('(')?.0;
+    starts.then(|| before.rsplit([' ', '*']).next()).flatten()
+}
+
+/// A library as cargo built it for this test: it lies beside the test's own program.
+fn library(name: &str) -> PathBuf {
+    let program = env::current_exe().unwrap();
+    let library = program.parent().unwrap().join(name);
+    assert!(library.is_file(), "cargo did not build {}", library.display());
+    library
+}
+
+fn soname() -> String {
+    format!("libictus.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
+}
+
+/// The shared library under the names that it is installed by.
+fn install_shared(to: &Path) -> PathBuf {
+    let soname = soname();
+    symlink(library("libictus_ffi.so"), to.join(&soname)).unwrap();
+    symlink(soname, to.join("libictus.so")).unwrap();
+    to.to_owned()
+}
+
+fn compile_smoke(program: &Path, link: impl FnOnce(&mut Command) -> &mut Command) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/smoke.c");
+    let mut command = Command::new(cc());
+    command.args(["-std=c99", "-O1"]).args(WARNINGS).arg("-I").arg(include()).arg("-o").arg(program);
+    run(link(command.arg(source)));
+}
+
+fn check_rendered(program: &mut Command) {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(program.arg(directory.path()));
+    // The format has a blank at the end of an empty help line.
+    let rendered = String::from_utf8(output.stdout).unwrap().replace(" \n", "\n");
+    // What Ictus says of itself is the core's matter, but for what the C program had rejected.
+    let of_ictus =
+        |line: &&str| line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ").starts_with("ictus_");
+    let (of_ictus, recorded): (Vec<&str>, Vec<&str>) = rendered.split_inclusive('\n').partition(of_ictus);
+    assert_eq!(recorded.concat(), RENDERED);
+    for reason in ["nan", "negative", "too_large"] {
+        let line = format!("ictus_observations_rejected_total{{reason=\"{reason}\"}} 1.0\n");
+        assert!(of_ictus.contains(&line.as_str()), "{line} {of_ictus:#?}");
+    }
+}
+
+fn include() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../include")
+}
+
+fn cc() -> String {
+    env::var("CC").unwrap_or_else(|_| "cc".to_owned())
+}
+
+fn cxx() -> Option<String> {
+    let candidates = env::var("CXX").into_iter().chain(["c++", "g++", "clang++"].map(str::to_owned));
+    candidates.into_iter().find(|compiler| Command::new(compiler).arg("--version").output().is_ok())
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{complaint}", output.status);
+    output
+}

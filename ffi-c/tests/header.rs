@@ -1,0 +1,95 @@
+//! The committed header is the one that the sources say, and cbindgen had nothing to complain of.
+//!
+//! `ICTUS_BLESS=1 cargo test -p ictus-ffi` writes the header anew.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at the first surprise")]
+
+use std::{
+    env, fs,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use cbindgen::{Builder, Config};
+
+/// Nouns in the order in which the header shows them.
+const NOUNS: [&str; 8] = ["status", "string", "version", "registry", "render", "counter", "gauge", "timer"];
+/// Files that C does not see.
+const INSIDE: [&str; 2] = ["guard", "lib"];
+
+/// Keeps cbindgen's warnings, which it sends to the log.
+struct Warnings(Mutex<Vec<String>>);
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+static WARNINGS: Warnings = Warnings(Mutex::new(Vec::new()));
+
+#[test]
+fn the_committed_header_is_current() {
+    log::set_logger(&WARNINGS).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    let generated = generate();
+    let warnings = WARNINGS.0.lock().unwrap();
+    assert!(warnings.is_empty(), "cbindgen warned: {warnings:#?}");
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../include/ictus.h");
+    if env::var_os("ICTUS_BLESS").is_some_and(|bless| bless == "1") {
+        fs::write(&path, &generated).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "include/ictus.h is not what the sources say; if the change is meant, write it anew with \
+         `ICTUS_BLESS=1 cargo test -p ictus-ffi`, look at the difference and commit it",
+    );
+}
+
+#[test]
+fn every_file_is_in_the_header_or_meant_not_to_be() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files: Vec<String> = fs::read_dir(sources)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let mut known: Vec<&str> = NOUNS.iter().chain(&INSIDE).copied().collect();
+    files.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(files, known);
+}
+
+/// From the files themselves, not by way of `cargo metadata`: needs no cargo and no network.
+fn generate() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut config = Config::from_file(root.join("cbindgen.toml")).unwrap();
+    config.after_includes = Some(version_macros());
+    let mut builder = Builder::new().with_config(config);
+    for noun in NOUNS {
+        builder = builder.with_src(root.join("src").join(noun).with_extension("rs"));
+    }
+    let mut header = Vec::new();
+    builder.generate().unwrap().write(&mut header);
+    String::from_utf8(header).unwrap()
+}
+
+/// The one source of the version is the workspace's Cargo.toml.
+fn version_macros() -> String {
+    format!(
+        "\n/**\n * The version of this header.\n */\n#define ICTUS_VERSION \"{}\"\n\
+         #define ICTUS_VERSION_MAJOR {}\n#define ICTUS_VERSION_MINOR {}\n#define ICTUS_VERSION_PATCH {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+    )
+}

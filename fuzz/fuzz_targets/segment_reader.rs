@@ -1,0 +1,273 @@
+//! Any bytes in the metrics directory: no panic, no hang, nothing shown that could not be.
+//!
+//! The first byte of an input says what the others are:
+//!
+//! ```text
+//! bit 0  0: the segment's bytes as they are; 1: edits of a real segment (11 bytes each, see `Edit`)
+//! bit 1  of an edited segment: whether all checksums are made right again
+//! bit 2  whether the segment's owner lives
+//! ```
+//!
+//! Checksums keep a fuzzer out, so it needs the edits to reach what lies behind them. What an edit
+//! means is fixed by word numbers, and those by the order in which `record` records.
+#![no_main]
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::LazyLock,
+};
+
+use ictus::{
+    Reader, Registry, Snapshot, expose,
+    snapshot::{Family, Timing, Value},
+    surface::{Exposition, Surface, View},
+};
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+
+/// The id of the segment, which is its file's name.
+const ID: u64 = 0x1c70;
+/// Words of the header's identity; the last one is the checksum of those before it.
+const IDENTITY_WORDS: usize = 16;
+const ID_WORD: usize = 2;
+/// Holds the first line that was not claimed: all that follows is zero.
+const CURSOR_WORD: usize = 24;
+const LINE_WORDS: usize = 8;
+/// Words of a descriptor before its payload: tag and length, checksum.
+const DESCRIPTOR_HEAD_WORDS: usize = 2;
+
+static REAL: LazyLock<Real> = LazyLock::new(Real::new);
+static PLACE: LazyLock<Place> = LazyLock::new(Place::new);
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&mode, rest)) = input.split_first() else { return };
+    let owner_lives = mode & 4 != 0;
+    let _owner = if mode & 1 == 0 {
+        PLACE.put(rest, owner_lives)
+    } else {
+        let mut words = REAL.words.clone();
+        rest.chunks_exact(11).for_each(|edit| Edit::of(edit).apply(&mut words));
+        if mode & 2 != 0 {
+            REAL.seal(&mut words);
+        }
+        PLACE.put(&bytes(&words), owner_lives)
+    };
+    let mut reader = Reader::new(PLACE.directory.path());
+    let first = reader.snapshot().expect("the directory can be read");
+    check(&first);
+    // Nothing was recorded since: neither what a reader keeps nor the retirement of a dead owner's
+    // segment, which the first reading ended with, may show.
+    let second = reader.snapshot().expect("the directory can be read");
+    assert_same(&first, &second);
+    let fresh = Reader::new(PLACE.directory.path()).snapshot().expect("the directory can be read");
+    assert_same(&first, &fresh);
+});
+
+/// Equal, but for the ranks of lanes: observations that were retired have none.
+fn assert_same(one: &Snapshot, other: &Snapshot) {
+    assert_eq!(one.families.len(), other.families.len());
+    for (one, other) in one.families.iter().zip(&other.families) {
+        let shape =
+            |family: &Family| (family.name.clone(), family.kind, family.unit, family.label_names.clone());
+        assert_eq!(shape(one), shape(other));
+        assert_eq!(one.series.len(), other.series.len(), "{}", one.name);
+        for (one, other) in one.series.iter().zip(&other.series) {
+            assert_eq!(one.labels, other.labels);
+            match (&one.value, &other.value) {
+                (Value::Timer(one), Value::Timer(other)) => {
+                    assert_eq!((one.count, one.sum), (other.count, other.sum));
+                    assert_eq!(one.distribution, other.distribution);
+                    assert_eq!(observations(one), observations(other));
+                }
+                (one, other) => assert_eq!(one, other),
+            }
+        }
+    }
+}
+
+fn observations(timing: &Timing) -> Vec<(u32, u64, f64)> {
+    timing.window.observations().iter().map(|one| (one.epoch, one.stamp, one.value)).collect()
+}
+
+/// What holds for everything that is shown, whatever the bytes were.
+fn check(snapshot: &Snapshot) {
+    for family in &snapshot.families {
+        for series in &family.series {
+            assert_eq!(series.labels.len(), family.label_names.len());
+            match &series.value {
+                Value::Counter(total) => assert!(total.is_finite() && *total >= 0.0, "{total}"),
+                Value::Gauge(state) => assert!(state.is_finite(), "{state}"),
+                Value::Timer(timing) => check_timing(timing),
+            }
+        }
+    }
+    for surfaces in [&[Surface::Legacy, Surface::Documented][..], &[Surface::Canonical]] {
+        let view = View::new(surfaces).expect("these go together");
+        let exposition = Exposition::new(snapshot, &view);
+        let samples = exposition.families.iter().flat_map(|family| &family.samples);
+        samples.for_each(|sample| assert!(sample.value.is_finite(), "{sample:?}"));
+        let _ = expose::text(&exposition);
+    }
+}
+
+fn check_timing(timing: &Timing) {
+    assert!(timing.sum.is_finite() && timing.sum >= 0.0, "{}", timing.sum);
+    assert!(timing.window.len() as u64 <= timing.count);
+    let observations = timing.window.observations();
+    assert!(observations.iter().all(|one| one.value.is_finite() && one.value >= 0.0));
+    assert!(observations.is_sorted_by_key(|one| (one.epoch, one.stamp, one.origin)));
+    if let Some(quantiles) = timing.window.quantiles() {
+        assert!(quantiles.iter().all(|quantile| quantile.is_finite()), "{quantiles:?}");
+        assert!(quantiles.is_sorted(), "{quantiles:?}");
+    }
+}
+
+/// One change of one word: kind (1 byte), which word (2 bytes), value (8 bytes), little-endian.
+struct Edit {
+    kind: u8,
+    word: u16,
+    value: u64,
+}
+
+impl Edit {
+    fn of(bytes: &[u8]) -> Edit {
+        Edit {
+            kind: bytes[0],
+            word: u16::from_le_bytes([bytes[1], bytes[2]]),
+            value: u64::from_le_bytes(bytes[3..11].try_into().expect("8 bytes")),
+        }
+    }
+
+    fn apply(&self, words: &mut Vec<u64>) {
+        let length = words.len();
+        let (at, other) = (usize::from(self.word) % length, (self.value % length as u64) as usize);
+        match self.kind % 6 {
+            0 => words[at] = self.value,
+            1 => words[at] = words[at].wrapping_add(self.value),
+            2 => words[at] ^= 1 << (self.value % 64),
+            3 => words[at] = words[other],
+            // To the line of another word: links between parts are line numbers.
+            4 => words[at] = (other / LINE_WORDS) as u64,
+            // Never to nothing: the next edit needs a word.
+            _ => words.truncate(at.max(1)),
+        }
+    }
+}
+
+/// A segment that a registry made.
+struct Real {
+    words: Vec<u64>,
+    /// The first words of its descriptors.
+    descriptors: Vec<usize>,
+}
+
+impl Real {
+    fn new() -> Real {
+        let directory = temporary();
+        record(directory.path());
+        let mut files = fs::read_dir(directory.path().join("ictus")).expect("a directory");
+        let path = files
+            .find_map(|file| Some(file.ok()?.path()).filter(|path| path.extension() == Some("seg".as_ref())))
+            .expect("a segment");
+        let bytes = fs::read(path).expect("a segment");
+        let mut words: Vec<u64> =
+            bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("8 bytes"))).collect();
+        words.truncate(words[CURSOR_WORD] as usize * LINE_WORDS);
+        let descriptors: Vec<usize> = (0..words.len())
+            .step_by(LINE_WORDS)
+            .filter(|&at| payload_checksum(&words, at).is_some_and(|checksum| words[at + 1] == checksum))
+            .collect();
+        let real = Real { words, descriptors };
+        real.prove();
+        real
+    }
+
+    /// Without edits, all of it must be shown, or this target fuzzes the header's check alone.
+    fn prove(&self) {
+        assert_eq!(self.descriptors.len(), 8, "three families with one series, one with two");
+        let mut words = self.words.clone();
+        self.seal(&mut words);
+        let _owner = PLACE.put(&bytes(&words), true);
+        let snapshot = Reader::new(PLACE.directory.path()).snapshot().expect("a directory");
+        let names: Vec<&str> = snapshot.families.iter().map(|family| family.name.as_str()).collect();
+        assert_eq!(names, ["conductor/task_poll_time", "count", "state", "times"]);
+        check(&snapshot);
+    }
+
+    /// Gives the segment the id of its file, and every checksum that it should have.
+    fn seal(&self, words: &mut [u64]) {
+        if let Some(identity) = words.get_mut(..IDENTITY_WORDS) {
+            identity[..ID_WORD].copy_from_slice(&self.words[..ID_WORD]);
+            identity[ID_WORD] = ID;
+            let checked = bytes(&identity[..IDENTITY_WORDS - 1]);
+            identity[IDENTITY_WORDS - 1] = u64::from(crc32fast::hash(&checked));
+        }
+        for &at in &self.descriptors {
+            if let Some(checksum) = payload_checksum(words, at) {
+                words[at + 1] = checksum;
+            }
+        }
+    }
+}
+
+/// The checksum of a descriptor's payload, where a descriptor could be.
+fn payload_checksum(words: &[u64], at: usize) -> Option<u64> {
+    let (tag, length) = (words.get(at)? >> 32, words[at] as u32 as usize);
+    let payload = words.get(at + DESCRIPTOR_HEAD_WORDS..)?;
+    let payload = payload.get(..length.div_ceil(8))?;
+    ((1..=2).contains(&tag) && length > 0).then(|| u64::from(crc32fast::hash(&bytes(payload)[..length])))
+}
+
+fn bytes(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+/// Every kind of part: a counter, a gauge, rings that are short, whole, and wrapped, on two threads.
+fn record(directory: &Path) {
+    let registry = Registry::open(directory).expect("a directory");
+    let one = |name| registry.timer(name, "Times.", &["label"]).expect("a family");
+    let times = one("times");
+    times.labels(&["wrapped"]).expect("a label").observe(0.5);
+    registry.counter("count", "", &[]).expect("a family").labels(&[]).expect("no labels").add(2.5);
+    registry.gauge("state", "", &["a"]).expect("a family").labels(&[""]).expect("a label").set(-1.0);
+    let polls = registry.recorded_timer(&ictus::catalog::TASK_POLL_TIME).expect("a family");
+    let polls = polls.labels(&["mail", "SUCCESS"]).expect("labels");
+    (0..40).for_each(|n| polls.observe(f64::from(n)));
+    let wrapped = times.labels(&["wrapped"]).expect("a label");
+    (0..2_500).for_each(|n| wrapped.observe(f64::from(n) / 1e3));
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..100).for_each(|n| wrapped.observe(f64::from(n) / 1e4)));
+    });
+}
+
+/// The directory that is read.
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place { directory: temporary() }
+    }
+
+    /// Makes it anew, with one segment in it; gives what keeps the segment's owner alive.
+    fn put(&self, bytes: &[u8], owner_lives: bool) -> Option<File> {
+        let directory = self.directory.path().join("ictus");
+        // Not there at the first call.
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory).expect("a directory");
+        let segment = directory.join(format!("{ID:016x}.seg"));
+        fs::write(&segment, bytes).expect("a file");
+        owner_lives.then(|| {
+            let owner = File::open(&segment).expect("a file");
+            owner.try_lock().expect("nobody else locks it");
+            owner
+        })
+    }
+}
+
+/// In memory where that can be.
+fn temporary() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a temporary directory")
+}

@@ -1,0 +1,284 @@
+/*
+ * Ictus: latencies, recorded without a lock, shown as exact quantiles.
+ *
+ *     ictus_registry *registry;
+ *     ictus_timer *polls;
+ *     ictus_registry_open(directory, &registry);
+ *     ictus_timer_new(registry, name, help, label_names, label_values, label_count, &polls);
+ *     ictus_timer_observe(polls, 0.0125);
+ *     ictus_registry_render(registry, write_to_socket, &socket);
+ *
+ * Conventions, which hold for every function below unless it says otherwise:
+ *
+ * - Names: ictus_<noun>_<verb>. The receiver is the first argument, outputs are the last ones.
+ * - Results: a function that can fail returns an ictus_status; 0 (ICTUS_STATUS_OK) is success.
+ *   Outputs are written on success only. Numbers are never reused; treat unknown ones as failure.
+ * - NULL where an object, an output or a callback is needed is answered with ICTUS_STATUS_NULL.
+ *   Freeing NULL does nothing. An array or string of length 0 may have a NULL pointer.
+ * - Strings are pointer and length, in UTF-8, and need no NUL at the end. Strings given to a
+ *   function are copied and need not outlive the call. Strings that a function returns are static
+ *   and do end with a NUL, which their length does not count.
+ * - Ownership: what ictus_<noun>_new or _open made is freed by ictus_<noun>_free, once, and not
+ *   used after that. Nothing else is to be freed. Objects may be freed in any order, and
+ *   handles outlive their registry. Two handles of one series record into the same place.
+ * - Threads: every function may be called from any thread at any time, also with the same object,
+ *   which is why objects are const. Only _free must not run beside another call with its object.
+ * - Waiting: inc, add, set and observe never block, take no lock and allocate nothing, but for a
+ *   thread's first use of a series; a few thousand of them share the system call that makes room.
+ *   Everything else may allocate, lock and make system calls.
+ * - Signals: a handler may call inc, add, set and observe for a series that its thread has used
+ *   before. A call that interrupts a call for the same series is dropped and counted.
+ * - fork: a child may go on using all objects. It records into a segment of its own, made at its
+ *   first recording.
+ * - Panics of the library never reach the caller: they become ICTUS_STATUS_INTERNAL, with a
+ *   message on stderr.
+ * - Loading: the library starts no threads and reads no environment variables. It stays loaded
+ *   once it is loaded; do not dlclose it.
+ * - Versions: a program works with every later library of the same major version. Check
+ *   ictus_abi_version() == ICTUS_ABI_VERSION where the library is loaded at run time. Before 1.0.0
+ *   that number may change with any release.
+ */
+
+#ifndef ICTUS_H
+#define ICTUS_H
+
+/* Generated from ffi-c/src by cbindgen; `ICTUS_BLESS=1 cargo test -p ictus-ffi` writes it anew. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The version of this header.
+ */
+#define ICTUS_VERSION "0.1.0"
+#define ICTUS_VERSION_MAJOR 0
+#define ICTUS_VERSION_MINOR 1
+#define ICTUS_VERSION_PATCH 0
+
+/**
+ * The version of the binary interface that this header describes. It is raised when a program
+ * compiled against an older header would not work with the library any more.
+ */
+#define ICTUS_ABI_VERSION 1
+
+/**
+ * What a call answers. Numbers are never reused; later versions may add some.
+ */
+typedef enum ictus_status {
+    /**
+     * It is done.
+     */
+    ICTUS_STATUS_OK = 0,
+    /**
+     * A pointer that must not be NULL is NULL.
+     */
+    ICTUS_STATUS_NULL = 1,
+    /**
+     * A length is more than memory can hold.
+     */
+    ICTUS_STATUS_LENGTH = 2,
+    /**
+     * A string is not UTF-8.
+     */
+    ICTUS_STATUS_UTF8 = 3,
+    /**
+     * A metric or label name that Prometheus would not take.
+     */
+    ICTUS_STATUS_NAME = 4,
+    /**
+     * The family exists with another kind or other label names.
+     */
+    ICTUS_STATUS_MISMATCH = 5,
+    /**
+     * Another number of label values than the family has label names.
+     */
+    ICTUS_STATUS_LABELS = 6,
+    /**
+     * A value that cannot be recorded: NaN, negative, infinite, or 2^94 and more. It was counted
+     * as rejected.
+     */
+    ICTUS_STATUS_VALUE = 7,
+    /**
+     * The operating system refused: a directory that cannot be made, used or listed.
+     */
+    ICTUS_STATUS_IO = 8,
+    /**
+     * The write callback asked to stop.
+     */
+    ICTUS_STATUS_STOPPED = 9,
+    /**
+     * A fault in Ictus itself. Nothing is known to be damaged; please report it.
+     */
+    ICTUS_STATUS_INTERNAL = 10,
+} ictus_status;
+
+/**
+ * A total that only grows: one series of a family.
+ */
+typedef struct ictus_counter ictus_counter;
+
+/**
+ * A state of this process, which may rise and fall: one series of a family. The states of live
+ * processes are summed.
+ */
+typedef struct ictus_gauge ictus_gauge;
+
+/**
+ * Families that this process records: in its own memory, or in a metrics directory that it shares
+ * with other processes.
+ */
+typedef struct ictus_registry ictus_registry;
+
+/**
+ * Observed durations in seconds: one series of a family.
+ */
+typedef struct ictus_timer ictus_timer;
+
+/**
+ * A string: UTF-8, not necessarily ended by a NUL. An empty one may have a NULL pointer.
+ */
+typedef struct ictus_str {
+    /**
+     * Its first byte.
+     */
+    const char *data;
+    /**
+     * How many bytes it has.
+     */
+    size_t len;
+} ictus_str;
+
+/**
+ * Takes `len` bytes of an output, which are readable for the time of the call; 0 asks for more,
+ * anything else to stop. Must return to its caller: no longjmp, no C++ exception.
+ */
+typedef int (*ictus_write)(void *context, const char *data, size_t len);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * A status in words, in static memory. Takes any number.
+ */
+struct ictus_str ictus_status_text(int status);
+
+/**
+ * The version of the library that is loaded, as `ICTUS_VERSION` spells it, in static memory.
+ */
+struct ictus_str ictus_version(void);
+
+/**
+ * The binary interface of the library that is loaded. Where it is not `ICTUS_ABI_VERSION`, call
+ * nothing else.
+ */
+uint32_t ictus_abi_version(void);
+
+/**
+ * Makes a registry in this process's memory alone.
+ */
+enum ictus_status ictus_registry_new(struct ictus_registry **out);
+
+/**
+ * Makes a registry in a metrics directory, which is made where it is missing. The process's
+ * segment is made at the first recording, and anew in a forked child.
+ */
+enum ictus_status ictus_registry_open(struct ictus_str directory, struct ictus_registry **out);
+
+/**
+ * Frees a registry. Its counters, gauges and timers go on recording until they are freed, too.
+ */
+void ictus_registry_free(struct ictus_registry *registry);
+
+/**
+ * Writes everything that was recorded, here or in the directory by all of its processes, as
+ * Prometheus text 0.0.4: UTF-8, in one call of `write` or more. `context` is passed on.
+ */
+enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
+                                        ictus_write write,
+                                        void *context);
+
+/**
+ * Makes a handle of the series of the family `name` with those label values; family and series
+ * are registered where they are new. Label names and values are two arrays of the same length, in
+ * the same order.
+ */
+enum ictus_status ictus_counter_new(const struct ictus_registry *registry,
+                                    struct ictus_str name,
+                                    struct ictus_str help,
+                                    const struct ictus_str *label_names,
+                                    const struct ictus_str *label_values,
+                                    size_t label_count,
+                                    struct ictus_counter **out);
+
+/**
+ * Adds one.
+ */
+enum ictus_status ictus_counter_inc(const struct ictus_counter *counter);
+
+/**
+ * Adds `by`, which must not be negative.
+ */
+enum ictus_status ictus_counter_add(const struct ictus_counter *counter, double by);
+
+/**
+ * Frees a handle. What was recorded through it stays.
+ */
+void ictus_counter_free(struct ictus_counter *counter);
+
+/**
+ * Makes a handle of the series of the family `name` with those label values; family and series
+ * are registered where they are new. Label names and values are two arrays of the same length, in
+ * the same order.
+ */
+enum ictus_status ictus_gauge_new(const struct ictus_registry *registry,
+                                  struct ictus_str name,
+                                  struct ictus_str help,
+                                  const struct ictus_str *label_names,
+                                  const struct ictus_str *label_values,
+                                  size_t label_count,
+                                  struct ictus_gauge **out);
+
+/**
+ * Sets the state.
+ */
+enum ictus_status ictus_gauge_set(const struct ictus_gauge *gauge, double to);
+
+/**
+ * Adds `by` to the state, which may be negative.
+ */
+enum ictus_status ictus_gauge_add(const struct ictus_gauge *gauge, double by);
+
+/**
+ * Frees a handle. What was recorded through it stays.
+ */
+void ictus_gauge_free(struct ictus_gauge *gauge);
+
+/**
+ * Makes a handle of the series of the family `name` with those label values; family and series
+ * are registered where they are new. Label names and values are two arrays of the same length, in
+ * the same order.
+ */
+enum ictus_status ictus_timer_new(const struct ictus_registry *registry,
+                                  struct ictus_str name,
+                                  struct ictus_str help,
+                                  const struct ictus_str *label_names,
+                                  const struct ictus_str *label_values,
+                                  size_t label_count,
+                                  struct ictus_timer **out);
+
+/**
+ * Records one duration.
+ */
+enum ictus_status ictus_timer_observe(const struct ictus_timer *timer, double seconds);
+
+/**
+ * Frees a handle. What was recorded through it stays.
+ */
+void ictus_timer_free(struct ictus_timer *timer);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ICTUS_H */
