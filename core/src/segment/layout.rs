@@ -126,6 +126,7 @@ pub(crate) struct Chunk {
 pub(crate) struct Slot {
     /// `f64` bits.
     pub(crate) value: AtomicU64,
+    /// 0 where nothing was observed yet.
     pub(crate) stamp: AtomicU64,
 }
 
