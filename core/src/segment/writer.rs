@@ -101,9 +101,10 @@ impl Segment {
     /// that only when committed memory runs out. `None` where there is no more.
     pub(crate) fn claim(&self, count: u64) -> Option<u64> {
         let next = self.header.cursor.load(Ordering::Relaxed);
-        self.make_room((next + count) as usize * LINE);
+        let end = (next + count) as usize * LINE;
+        self.make_room(end);
         // Checked before claiming: a full disk must not move the cursor at every try.
-        if (next + count) as usize * LINE > self.mapping.committed() {
+        if end > self.mapping.committed() {
             return None;
         }
         // Relaxed: lines are published by whoever links them.
@@ -117,19 +118,26 @@ impl Segment {
     }
 
     /// Grows before the committed memory is used up, so that one thread's growth stops no other.
+    /// Where it is used up, whoever needs more grows: the thread that is at it may not be running.
     fn make_room(&self, end: usize) {
         let committed = self.mapping.committed();
         if end + STEP / 4 <= committed {
             return;
         }
         let now = clock::now();
-        if now < self.retry_at.load(Relaxed) || self.growing.swap(true, Relaxed) {
+        if now < self.retry_at.load(Relaxed) {
             return;
         }
-        if self.mapping.commit(committed + STEP).is_err() {
-            self.retry_at.store(now + RETRY_AFTER, Relaxed);
+        let first = !self.growing.swap(true, Relaxed);
+        if first || end > committed {
+            let enough = (committed + STEP).max(end.next_multiple_of(STEP));
+            if self.mapping.commit(enough).is_err() {
+                self.retry_at.store(now + RETRY_AFTER, Relaxed);
+            }
         }
-        self.growing.store(false, Relaxed);
+        if first {
+            self.growing.store(false, Relaxed);
+        }
     }
 
     /// Stores a descriptor; gives its line.
@@ -197,4 +205,20 @@ pub(crate) fn checksum(identity: &[u64]) -> u64 {
 
 fn random_id() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Directory, LINE, Relaxed, STEP, Segment};
+
+    #[test]
+    fn a_thread_that_stopped_while_it_grew_keeps_nobody_from_memory() {
+        let parent = tempfile::tempdir().unwrap();
+        let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
+        segment.growing.store(true, Relaxed);
+        for _ in 0..3 * STEP / LINE / 16 {
+            segment.claim(16).unwrap();
+        }
+        segment.claim((2 * STEP / LINE) as u64).unwrap();
+    }
 }
