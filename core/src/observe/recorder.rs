@@ -2,20 +2,26 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Once},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 
-use super::series::{Asked, Described, Series, Values};
+use super::{
+    series::{Asked, Described, Series, Values},
+    shard,
+};
 use crate::{
     error::{Error, Result},
     segment::{descriptor::FamilyRecord, directory::Directory, layout::Loss, map, writer::Segment},
 };
 
 /// What registries and handles share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recorder {
     /// None: memory of this process alone.
     directory: Option<Directory>,
@@ -33,11 +39,22 @@ pub(crate) struct FamilyIndex {
 }
 
 impl Recorder {
+    /// A recorder in memory of this process alone.
+    pub(crate) fn in_memory() -> Recorder {
+        Recorder::new(None)
+    }
+
     /// A recorder in a metrics directory, which is made where it is missing.
     pub(crate) fn open(directory: &Path) -> Result<Recorder> {
         let directory = Directory::create(directory)
             .map_err(|error| Error::io(directory, "use the metrics directory", error))?;
-        Ok(Recorder { directory: Some(directory), ..Recorder::default() })
+        Ok(Recorder::new(Some(directory)))
+    }
+
+    fn new(directory: Option<Directory>) -> Recorder {
+        // Before there is anything that a forked child must not share.
+        map::watch_forks(shard::forget_parents_lanes);
+        Recorder { directory, segment: ArcSwapOption::empty(), families: ArcSwap::default() }
     }
 
     /// The family, registered where it is new.
@@ -91,14 +108,14 @@ impl Recorder {
             match Segment::create(directory) {
                 Ok(segment) => return Some(segment),
                 Err(error) => {
-                    static ONCE: Once = Once::new();
-                    ONCE.call_once(|| {
+                    static SAID: AtomicBool = AtomicBool::new(false);
+                    if !SAID.swap(true, Relaxed) {
                         log::error!(
                             "no segment can be made in {}: {error}; this process records in memory that \
                              other processes do not see",
                             directory.path().display(),
                         );
-                    });
+                    }
                 }
             }
         }

@@ -80,7 +80,6 @@ struct Cursor {
 
 impl Shard {
     fn lease() -> &'static Shard {
-        map::watch_forks(forget_parents_lanes);
         let generation = map::generation();
         let all = iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire));
         for shard in all {
@@ -234,6 +233,6 @@ pub(super) fn with_new_lane<T>(
 }
 
 /// What a forked child does first: its one thread forgets the lanes that it inherited.
-fn forget_parents_lanes() {
+pub(super) extern "C" fn forget_parents_lanes() {
     LANES.set(&[]);
 }

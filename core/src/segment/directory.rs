@@ -16,7 +16,7 @@ use std::{
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use super::map::OwnerLock;
+use super::map::OwnDescriptor;
 
 /// The part of a metrics directory that is Ictus's.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Directory {
 /// A segment's file before it has its name.
 pub(super) struct NewSegment {
     pub(super) file: OwnedFd,
-    pub(super) lock: OwnerLock,
+    pub(super) lock: OwnDescriptor,
 }
 
 const FOLDER: &str = "ictus";
@@ -91,7 +91,7 @@ impl Directory {
             return Err(io::Error::other("another process replaced the file"));
         }
         flock(&locked, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(NewSegment { file: file.into(), lock: OwnerLock::hold(locked.into()) })
+        Ok(NewSegment { file: file.into(), lock: OwnDescriptor::hold(locked.into()) })
     }
 
     pub(super) fn publish_segment(&self, id: u64) -> io::Result<()> {

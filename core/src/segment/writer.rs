@@ -8,7 +8,7 @@ use std::{
 use super::{
     directory::Directory,
     layout::{AtomicRef, BYTE_ORDER, Block, Header, LINE, Lane, Lines, Loss, MAGIC, VERSION, identity},
-    map::{self, Mapping, OwnerLock},
+    map::{self, Mapping, OwnDescriptor},
 };
 use crate::{
     clock,
@@ -37,7 +37,7 @@ pub(crate) struct Segment {
     /// The block from which shared lanes are taken.
     shared: AtomicRef<SharedBlock>,
     /// Held until the last handle is gone; dropped after the mapping's pages are given back.
-    lock: Option<OwnerLock>,
+    lock: Option<OwnDescriptor>,
 }
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Segment {
         Segment::initialise(random_id()?, Mapping::anonymous()?, None)
     }
 
-    fn initialise(id: u64, mapping: Mapping, lock: Option<OwnerLock>) -> io::Result<Segment> {
+    fn initialise(id: u64, mapping: Mapping, lock: Option<OwnDescriptor>) -> io::Result<Segment> {
         static ORDINAL: AtomicU32 = AtomicU32::new(1);
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
