@@ -77,7 +77,7 @@ pub(crate) enum Loss {
     TooLarge = 2,
     /// A signal handler observed a series in whose observation it interrupted its own thread.
     Reentered = 3,
-    /// No memory for a new lane.
+    /// No memory for a new lane, or label values of more than a megabyte.
     NoMemory = 4,
     /// Not an observation: a lap of a ring that could not grow to its window.
     ShortWindow = 5,

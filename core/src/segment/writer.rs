@@ -6,8 +6,11 @@ use std::{
 };
 
 use super::{
+    descriptor,
     directory::Directory,
-    layout::{AtomicRef, BYTE_ORDER, Block, Header, LINE, Lane, Lines, Loss, MAGIC, VERSION, identity},
+    layout::{
+        AtomicRef, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, VERSION, identity,
+    },
     map::{self, Mapping, OwnDescriptor},
 };
 use crate::{
@@ -140,9 +143,13 @@ impl Segment {
         }
     }
 
-    /// Stores a descriptor; gives its line.
+    /// Stores a descriptor; gives its line. None where it is longer than a reader takes: that one
+    /// series would keep the whole segment from being shown.
     pub(crate) fn describe(&self, words: &[u64]) -> Option<u64> {
-        let lines = (words.len() * 8).div_ceil(LINE) as u64;
+        let lines = descriptor::lines(words)?;
+        if lines != (words.len() / LINE_WORDS) as u64 {
+            return None;
+        }
         let line = self.claim(lines)?;
         for (place, &word) in iter::zip(self.mapping.words(line, lines)?, words) {
             place.store(word, Ordering::Relaxed);
