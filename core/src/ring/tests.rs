@@ -279,6 +279,10 @@ impl Words for Eyes<'_> {
         }
         Ok(())
     }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok(self.trace.of.len().div_ceil(LINE_WORDS) as u64)
+    }
 }
 
 /// Whether the reading is what the ring held at the reading's head, and that head was the ring's.

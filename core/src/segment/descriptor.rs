@@ -32,6 +32,8 @@ const FAMILY: u32 = 1;
 const SERIES: u32 = 2;
 /// No descriptor is longer: what a reader is willing to copy.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
+/// No window is longer: what a reader is willing to make room for.
+const MOST_WINDOW: u32 = 1 << 20;
 /// Words before the payload.
 const HEAD_WORDS: usize = 2;
 
@@ -63,7 +65,7 @@ impl FamilyRecord {
             2 => Unit::Bytes,
             _ => return None,
         };
-        let window = fields.number()?;
+        let window = fields.number().filter(|&window| window <= MOST_WINDOW)?;
         let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
         Some(FamilyRecord { name, help, kind, unit, window, labels })
     }
@@ -180,6 +182,14 @@ mod tests {
         assert_eq!(lines(&words), Some(words.len() as u64 / 8));
         assert_eq!(FamilyRecord::decode(&words), Some(family()));
         assert_eq!(SeriesRecord::decode(&words), None);
+    }
+
+    #[test]
+    fn a_window_that_no_memory_holds_is_refused() {
+        for (window, taken) in [(1 << 20, true), ((1 << 20) + 1, false), (u32::MAX, false)] {
+            let words = FamilyRecord { window, ..family() }.encode();
+            assert_eq!(FamilyRecord::decode(&words).is_some(), taken, "{window}");
+        }
     }
 
     proptest! {

@@ -106,7 +106,7 @@ impl Directory {
     }
 
     pub(crate) fn segment_path(&self, id: u64) -> PathBuf {
-        self.path.join(format!("{id:016x}.{EXTENSION}"))
+        self.path.join(file_name(id))
     }
 
     fn new_path(&self, id: u64) -> PathBuf {
@@ -131,8 +131,13 @@ pub(crate) fn owner_lives(segment: &File) -> bool {
 
 fn id_of(name: &Path) -> Option<u64> {
     let stem = name.file_stem().and_then(OsStr::to_str)?;
-    let named = name.extension() == Some(OsStr::new(EXTENSION)) && stem.len() == 16;
-    named.then(|| u64::from_str_radix(stem, 16).ok())?
+    let id = u64::from_str_radix(stem, 16).ok()?;
+    // One name for each id: with capitals or a sign, a segment would be read twice.
+    (name == file_name(id)).then_some(id)
+}
+
+fn file_name(id: u64) -> PathBuf {
+    format!("{id:016x}.{EXTENSION}").into()
 }
 
 #[cfg(test)]
@@ -143,8 +148,15 @@ mod tests {
     #[test]
     fn only_whole_names_are_segments() {
         assert_eq!(id_of(Path::new("00000000000000ff.seg")), Some(255));
-        for name in ["ff.seg", ".new-00000000000000ff", "00000000000000ff", "totals", "0000000000000zff.seg"]
-        {
+        for name in [
+            "ff.seg",
+            ".new-00000000000000ff",
+            "00000000000000ff",
+            "totals",
+            "0000000000000zff.seg",
+            "00000000000000FF.seg",
+            "+0000000000000ff.seg",
+        ] {
             assert_eq!(id_of(Path::new(name)), None, "{name}");
         }
     }

@@ -65,7 +65,8 @@ impl Collector {
             Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
             Kind::Counter => return Err(Bad::Body("a counter's value")),
             // A dead process's state is nobody's state.
-            Kind::Gauge => total.state = if lives { value } else { 0.0 },
+            Kind::Gauge if value.is_finite() => total.state = if lives { value } else { 0.0 },
+            Kind::Gauge => return Err(Bad::Body("a gauge's value")),
             Kind::Timer => {
                 let reading = ring::read(reader.source(), lane.line, lane.series.family.window)?;
                 total.count = reading.head;
@@ -96,7 +97,7 @@ impl Collector {
             merged.record = Arc::clone(record);
         }
         let into = merged.series.entry(series.values.clone()).or_default();
-        into.count += total.count;
+        into.count = into.count.saturating_add(total.count);
         into.sum.add(&total.sum);
         into.state += total.state;
         into.observations.extend(total.observations);

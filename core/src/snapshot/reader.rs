@@ -77,6 +77,7 @@ impl Reader {
             // The order of segments breaks ties between equal stamps.
             ids.sort_unstable();
             self.files.retain(|id, _| ids.binary_search(id).is_ok());
+            self.bad.retain(|id, _| ids.binary_search(id).is_ok());
             for id in ids {
                 self.read_file(&directory, id, &mut collector);
             }
