@@ -128,7 +128,7 @@ impl Shard {
             to.store(from.load(Relaxed), Relaxed);
         }
         let table: &'static TableBox = Box::leak(Box::new(TableBox(new)));
-        self.table.store(Some(table), Relaxed);
+        self.table.store(Some(table), Release);
         &table.0
     }
 
@@ -148,7 +148,8 @@ impl Shard {
         let segment = recorder.segment().ok_or(Loss::NoMemory)?;
         let lane = self.new_lane(&mut blocks, series, &segment).ok_or(Loss::NoMemory)?;
         let lane: &'static LaneWriter = Box::leak(Box::new(lane));
-        table[series.id].store(Some(lane), Relaxed);
+        // Release, for the compiler: a signal handler of this thread finds the lane whole.
+        table[series.id].store(Some(lane), Release);
         Ok(lane)
     }
 
