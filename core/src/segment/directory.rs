@@ -100,9 +100,12 @@ impl Directory {
 
     /// Removes a segment that nobody has read yet.
     pub(crate) fn remove_segment(&self, id: u64) {
-        if let Err(error) = fs::remove_file(self.segment_path(id)) {
-            log::debug!("an unused segment stays: {error}");
-        }
+        remove_unused(&self.segment_path(id));
+    }
+
+    /// Removes a segment that never got its name.
+    pub(super) fn remove_new_segment(&self, id: u64) {
+        remove_unused(&self.new_path(id));
     }
 
     pub(crate) fn segment_path(&self, id: u64) -> PathBuf {
@@ -111,6 +114,12 @@ impl Directory {
 
     fn new_path(&self, id: u64) -> PathBuf {
         self.path.join(format!(".new-{id:016x}"))
+    }
+}
+
+fn remove_unused(segment: &Path) {
+    if let Err(error) = fs::remove_file(segment) {
+        log::debug!("an unused segment stays: {error}");
     }
 }
 

@@ -54,10 +54,13 @@ impl Segment {
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
         let id = random_id()?;
         let new = directory.new_segment(id)?;
-        let mapping = Mapping::file(new.file, STEP)?;
-        let segment = Segment::initialise(id, mapping, Some(new.lock))?;
-        directory.publish_segment(id)?;
-        Ok(segment)
+        let made = Mapping::file(new.file, STEP)
+            .and_then(|mapping| Segment::initialise(id, mapping, Some(new.lock)))
+            .and_then(|segment| directory.publish_segment(id).map(|()| segment));
+        if made.is_err() {
+            directory.remove_new_segment(id);
+        }
+        made
     }
 
     /// A segment in memory of this process alone.
