@@ -17,7 +17,8 @@ use crate::{
 /// Takes segments one by one, in the order of their ids.
 #[derive(Debug, Default)]
 pub(super) struct Collector {
-    families: BTreeMap<String, Merged>,
+    /// One for each shape that a name was recorded in.
+    families: BTreeMap<String, Vec<Merged>>,
     /// Lanes taken so far: the rank that orders equal stamps.
     lanes: u32,
 }
@@ -25,7 +26,7 @@ pub(super) struct Collector {
 #[derive(Debug)]
 struct Merged {
     record: Arc<FamilyRecord>,
-    /// When the segment that defined it was made.
+    /// When the first segment that defined it was made.
     created: u64,
     series: BTreeMap<Vec<String>, Total>,
 }
@@ -81,19 +82,15 @@ impl Collector {
 
     fn add(&mut self, series: &Described, created: u64, total: Total) {
         let record = &series.family;
-        let merged = self.families.entry(record.name.clone()).or_insert_with(|| Merged {
-            record: Arc::clone(record),
-            created,
-            series: BTreeMap::new(),
+        let shapes = self.families.entry(record.name.clone()).or_default();
+        let known = shapes.iter().position(|merged| same_shape(&merged.record, record));
+        let at = known.unwrap_or_else(|| {
+            shapes.push(Merged { record: Arc::clone(record), created, series: BTreeMap::new() });
+            shapes.len() - 1
         });
-        if !same_shape(&merged.record, record) {
-            if created >= merged.created {
-                log::warn!("a later definition of {} differs in kind or labels and is left out", record.name);
-                return;
-            }
-            log::warn!("a later definition of {} differs in kind or labels and is left out", record.name);
-            *merged = Merged { record: Arc::clone(record), created, series: BTreeMap::new() };
-        } else if record.window < merged.record.window {
+        let merged = &mut shapes[at];
+        merged.created = merged.created.min(created);
+        if record.window < merged.record.window {
             merged.record = Arc::clone(record);
         }
         let into = merged.series.entry(series.values.clone()).or_default();
@@ -103,9 +100,15 @@ impl Collector {
         into.observations.extend(total.observations);
     }
 
-    /// The snapshot of all that was taken.
+    /// The snapshot of all that was taken: of each family, the shape that was there first.
     pub(super) fn finish(self) -> Snapshot {
-        let families = self.families.into_values().map(|merged| {
+        let families = self.families.into_iter().filter_map(|(name, shapes)| {
+            if shapes.len() > 1 {
+                log::warn!("a later definition of {name} differs in kind or labels and is left out");
+            }
+            shapes.into_iter().min_by_key(|merged| merged.created)
+        });
+        let families = families.map(|merged| {
             let FamilyRecord { name, help, kind, unit, window, labels } = (*merged.record).clone();
             let value = |total: Total| match kind {
                 Kind::Counter => Value::Counter(total.sum.to_f64()),
@@ -126,4 +129,32 @@ impl Collector {
 
 fn same_shape(one: &FamilyRecord, other: &FamilyRecord) -> bool {
     (one.kind, one.unit, &one.labels) == (other.kind, other.unit, &other.labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, Collector, Described, Exact, FamilyRecord, Kind, Total, Value};
+    use crate::catalog::Unit;
+
+    #[test]
+    fn the_shape_that_was_there_first_is_shown_whole_in_any_order() {
+        let record = |kind| FamilyRecord {
+            name: "jobs".to_owned(),
+            help: String::new(),
+            kind,
+            unit: Unit::None,
+            window: 1000,
+            labels: Vec::new(),
+        };
+        let segments = [(Kind::Counter, 10), (Kind::Gauge, 5), (Kind::Counter, 1)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut collector = Collector::default();
+            for (kind, created) in order.map(|segment| segments[segment]) {
+                let series = Described { family: Arc::new(record(kind)), values: Vec::new() };
+                collector.add(&series, created, Total { sum: Exact::of([1.0]), ..Total::default() });
+            }
+            let snapshot = collector.finish();
+            assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(2.0)), "{order:?}");
+        }
+    }
 }
