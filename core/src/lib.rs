@@ -17,6 +17,7 @@ mod clock;
 mod error;
 pub mod expose;
 mod failpoint;
+mod notice;
 pub mod observe;
 mod options;
 mod registry;

@@ -5,11 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use arc_swap::ArcSwap;
+
 use crate::{
     catalog::Definition,
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer},
     options::Options,
+    segment::map,
     snapshot::{Reader, Snapshot},
 };
 
@@ -34,7 +37,24 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Registry {
     recorder: Arc<Recorder>,
-    reader: Arc<Mutex<Reader>>,
+    directory: Option<Arc<Path>>,
+    reader: Arc<ArcSwap<OwnReader>>,
+}
+
+/// The reader of one process. A forked child gets its own: its parent's may be held for ever by a
+/// thread that did not come along.
+#[derive(Debug)]
+struct OwnReader {
+    generation: u32,
+    reader: Mutex<Reader>,
+}
+
+impl OwnReader {
+    fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<OwnReader> {
+        let memory = Arc::clone(recorder);
+        let reader = Reader::with_memory(directory.map(Path::to_owned), move || memory.memory());
+        Arc::new(OwnReader { generation: map::generation(), reader: Mutex::new(reader) })
+    }
 }
 
 impl Default for Registry {
@@ -53,7 +73,7 @@ impl Registry {
     /// A registry in this process's memory alone, whose families have those options.
     #[must_use]
     pub fn with_options(options: Options) -> Registry {
-        Registry::with(Recorder::new(options), None)
+        Registry::with(Recorder::in_memory(options), None)
     }
 
     /// A registry in a metrics directory, which is made where it is missing. The process's segment
@@ -90,9 +110,8 @@ impl Registry {
 
     fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
         let recorder = Arc::new(recorder);
-        let memory = Arc::clone(&recorder);
-        let reader = Reader::with_memory(directory.map(Path::to_owned), move || memory.memory());
-        Registry { recorder, reader: Arc::new(Mutex::new(reader)) }
+        let reader = OwnReader::new(&recorder, directory);
+        Registry { recorder, directory: directory.map(Arc::from), reader: Arc::new(ArcSwap::new(reader)) }
     }
 
     /// A family of counters; the one that exists where the name, kind and labels are the same.
@@ -204,7 +223,14 @@ impl Registry {
     ///
     /// [`Error::Io`](crate::Error::Io) where the directory cannot be listed.
     pub fn snapshot(&self) -> Result<Snapshot> {
+        let mut own = self.reader.load_full();
+        if own.generation != map::generation() {
+            // Never dropped: the parent's thread may have been anywhere inside.
+            std::mem::forget(own);
+            own = OwnReader::new(&self.recorder, self.directory.as_deref());
+            self.reader.store(Arc::clone(&own));
+        }
         // A reader that panicked midway holds whole segments or none.
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
+        own.reader.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
     }
 }

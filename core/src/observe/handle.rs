@@ -106,14 +106,23 @@ impl Gauge {
         Gauge { recorder, series }
     }
 
-    /// Sets the state of this process; processes are summed.
+    /// Sets the state of this process; processes are summed. NaN and infinities, which no sum
+    /// recovers from, are rejected and counted.
     pub fn set(&self, to: f64) {
-        self.write(|lane| lane.set(to));
+        if to.is_finite() {
+            self.write(|lane| lane.set(to));
+        } else {
+            reject(&self.recorder, to);
+        }
     }
 
-    /// Adds `by`, which may be negative.
+    /// Adds `by`, which may be negative. NaN and infinities are rejected and counted.
     pub fn add(&self, by: f64) {
-        self.write(|lane| lane.add(by));
+        if by.is_finite() {
+            self.write(|lane| lane.add(by));
+        } else {
+            reject(&self.recorder, by);
+        }
     }
 
     fn write(&self, write: impl FnOnce(&SharedLane)) {
@@ -158,7 +167,8 @@ impl Timer {
     pub fn observe(&self, value: f64) {
         if (0.0..LIMIT).contains(&value) {
             let stamp = clock::now();
-            record(&self.recorder, &self.series, |lane| lane.observe(value, stamp));
+            // -0.0 is in the range, and is shown as 0.0.
+            record(&self.recorder, &self.series, |lane| lane.observe(value.abs(), stamp));
         } else {
             reject(&self.recorder, value);
         }

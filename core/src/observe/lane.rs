@@ -13,6 +13,7 @@ use crate::{
         supply::Supply,
         writer::Segment,
     },
+    sum::LIMIT,
     sync::{AtomicU64, Ordering},
 };
 
@@ -84,12 +85,12 @@ impl LaneWriter {
         })
     }
 
-    /// Adds to a counter.
+    /// Adds to a counter, which stays below [`LIMIT`]: a reader takes no more.
     #[inline]
     pub(super) fn add(&self, by: f64) -> Taken {
         self.exclusively(|| {
             let value = f64::from_bits(self.lane.head.load(Ordering::Relaxed)) + by;
-            self.lane.head.store(value.to_bits(), Ordering::Release);
+            self.lane.head.store(value.min(LIMIT.next_down()).to_bits(), Ordering::Release);
         })
     }
 
@@ -123,8 +124,11 @@ impl SharedLane {
     }
 
     pub(super) fn add(&self, by: f64) {
-        let add = |bits| Some((f64::from_bits(bits) + by).to_bits());
-        // Always some: the closure never refuses.
+        let add = |bits| {
+            let sum = f64::from_bits(bits) + by;
+            sum.is_finite().then_some(sum.to_bits())
+        };
+        // Refused where the sum would be infinite: the gauge stays.
         let _ = self.lane.head.fetch_update(Ordering::Release, Ordering::Relaxed, add);
     }
 }

@@ -2,23 +2,29 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Once, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 
-use super::series::{Asked, Described, Series, Values};
+use super::{
+    series::{Asked, Described, Series, Values},
+    shard,
+};
 use crate::{
     error::{Error, Result},
     options::Options,
     segment::{
-        descriptor::FamilyRecord, directory::Directory, layout::Loss, totals::OVERFLOW, writer::Segment,
+        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, totals::OVERFLOW, writer::Segment,
     },
 };
 
 /// What registries and handles share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recorder {
     options: Options,
     /// None: memory of this process alone.
@@ -40,16 +46,28 @@ pub(crate) struct FamilyIndex {
 }
 
 impl Recorder {
+    /// A recorder in memory of this process alone.
+    pub(crate) fn in_memory(options: Options) -> Recorder {
+        Recorder::new(None, options)
+    }
+
     /// A recorder in a metrics directory, which is made where it is missing.
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
         let directory = Directory::create(directory)
             .map_err(|error| Error::io(directory, "use the metrics directory", error))?;
-        Ok(Recorder { directory: Some(directory), ..Recorder::new(options) })
+        Ok(Recorder::new(Some(directory), options))
     }
 
-    /// A recorder in this process's memory alone.
-    pub(crate) fn new(options: Options) -> Recorder {
-        Recorder { options, ..Recorder::default() }
+    fn new(directory: Option<Directory>, options: Options) -> Recorder {
+        // Before there is anything that a forked child must not share.
+        map::watch_forks(shard::forget_parents_lanes);
+        Recorder {
+            options,
+            directory,
+            segment: ArcSwapOption::empty(),
+            fallback: ArcSwapOption::empty(),
+            families: ArcSwap::default(),
+        }
     }
 
     /// What families are given that are not given anything else.
@@ -98,13 +116,13 @@ impl Recorder {
         if !segment.in_file() {
             return None;
         }
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
+        static SAID: AtomicBool = AtomicBool::new(false);
+        if !SAID.swap(true, Relaxed) {
             log::error!(
                 "the segment of this process cannot grow (is the disk full?); new series are recorded in \
                  memory that other processes do not see"
             );
-        });
+        }
         segment.lose(Loss::Unshared);
         act(&present(&self.fallback, || Segment::anonymous().ok(), |_| {})?)
     }
@@ -129,14 +147,14 @@ impl Recorder {
             match Segment::create(directory) {
                 Ok(segment) => return Some(segment),
                 Err(error) => {
-                    static ONCE: Once = Once::new();
-                    ONCE.call_once(|| {
+                    static SAID: AtomicBool = AtomicBool::new(false);
+                    if !SAID.swap(true, Relaxed) {
                         log::error!(
                             "no segment can be made in {}: {error}; this process records in memory that \
                              other processes do not see",
                             directory.path().display(),
                         );
-                    });
+                    }
                 }
             }
         }

@@ -86,7 +86,6 @@ struct Cursor {
 
 impl Shard {
     fn lease() -> &'static Shard {
-        map::watch_forks(forget_parents_lanes);
         let generation = map::generation();
         let all = iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire));
         for shard in all {
@@ -135,7 +134,7 @@ impl Shard {
             to.store(from.load(Relaxed), Relaxed);
         }
         let table: &'static TableBox = Box::leak(Box::new(TableBox(new)));
-        self.table.store(Some(table), Relaxed);
+        self.table.store(Some(table), Release);
         &table.0
     }
 
@@ -155,7 +154,8 @@ impl Shard {
         let lane = recorder.with_segment(|segment| self.new_lane(&mut blocks, series, segment));
         let lane = lane.ok_or(Loss::NoMemory)?;
         let lane: &'static LaneWriter = Box::leak(Box::new(lane));
-        table[series.id].store(Some(lane), Relaxed);
+        // Release, for the compiler: a signal handler of this thread finds the lane whole.
+        table[series.id].store(Some(lane), Release);
         Ok(lane)
     }
 
@@ -246,6 +246,6 @@ pub(super) fn with_new_lane<T>(
 }
 
 /// What a forked child does first: its one thread forgets the lanes that it inherited.
-fn forget_parents_lanes() {
+pub(super) extern "C" fn forget_parents_lanes() {
     LANES.set(&[]);
 }

@@ -14,9 +14,16 @@
 //!   what a second look at the head still calls valid was valid when it was copied.
 //! - **enter**: the base of a reused chunk is stored before its sum and slots; a reader that saw
 //!   a new slot sees the new base at its second look.
+//! - **grow**: a chunk is counted with release, after its line and base; a reader that acquires the
+//!   number finds no chunk without them.
+//!
+//! `tests.rs` runs readers over every one of these stores as C11 lets them be seen, and fails where
+//! one is weakened.
 
 mod push;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use push::Ring;
 pub(crate) use read::{LaneHead, Unreadable, read};

@@ -32,7 +32,8 @@ impl Ring {
             table,
             chunk: AtomicRef::none(),
             place: AtomicU64::new(0),
-            last_stamp: AtomicU64::new(0),
+            // A stamp of 0 is a slot that was never written.
+            last_stamp: AtomicU64::new(1),
             sum: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
@@ -70,13 +71,17 @@ impl Ring {
             chunk.sum[word].store(value, Ordering::Release);
             self.sum[word].store(value, Ordering::Relaxed);
         }
+        if place >= self.lane.chunks.load(Ordering::Relaxed) {
+            // Release, "grow": without its base, the chunk would pass for the ring's first one.
+            self.lane.chunks.store(place + 1, Ordering::Release);
+        }
         self.place.store(place, Ordering::Relaxed);
         self.chunk.store(Some(chunk), Ordering::Relaxed);
         Some(chunk)
     }
 
-    /// The place after the current one. A ring grows only at the end of a lap, so that the chunks
-    /// always stand in the order of their observations.
+    /// The place after the current one, with its line in the table. A ring grows only at the end of
+    /// a lap, so that the chunks always stand in the order of their observations.
     fn next_place(&self, supply: &impl Supply) -> u64 {
         let chunks = self.lane.chunks.load(Ordering::Relaxed);
         let next = self.place.load(Ordering::Relaxed) + 1;
@@ -88,9 +93,7 @@ impl Ring {
             supply.short();
             return 0;
         };
-        // Relaxed, then release: a reader that acquires the number sees the line.
         place.store(line, Ordering::Relaxed);
-        self.lane.chunks.store(chunks + 1, Ordering::Release);
         chunks
     }
 }

@@ -71,6 +71,15 @@ impl LaneHead {
     pub(crate) fn of(words: &[u64]) -> LaneHead {
         LaneHead { head: words[0], series: words[1], table: words[2], chunks: words[3] }
     }
+
+    /// The same, where it can be that of a ring which was at `earlier` before.
+    fn of_ring(self, full: u64, earlier: u64) -> Result<LaneHead, Unreadable> {
+        let heads = earlier..=u64::MAX / 2;
+        if !heads.contains(&self.head) || self.chunks == 0 || self.chunks > full {
+            return Err(Unreadable::Corrupt("a lane's head or number of chunks"));
+        }
+        Ok(self)
+    }
 }
 
 /// Reads a timer's lane: exact count, sum and newest observations at one instant of the call.
@@ -93,19 +102,20 @@ fn attempt(
     window: u32,
 ) -> Result<Option<Reading>, Unreadable> {
     let full = full_ring(window);
+    let lane = lane.of_ring(full, 0)?;
     let mut copies = Copies::default();
     copies.take(source, lane, full, None)?;
-    let between = LaneHead::read(source, line)?;
-    copies.keep_valid(source, lane, between, full)?;
+    let between = LaneHead::read(source, line)?.of_ring(full, lane.head)?;
+    copies.keep_valid(lane, between, full);
     let Some(place) = copies.place_of(lane.head) else { return Ok(lapped(lane, between)) };
     if between.head != lane.head {
         let kept = std::mem::take(&mut copies);
         copies.take(source, between, full, Some(place))?;
-        let after = LaneHead::read(source, line)?;
-        copies.keep_valid(source, between, after, full)?;
+        let after = LaneHead::read(source, line)?.of_ring(full, between.head)?;
+        copies.keep_valid(between, after, full);
         copies.chunks.extend(kept.chunks);
     }
-    copies.assemble(lane.head, between.head, window)
+    copies.assemble(lane, between, window)
 }
 
 /// An empty ring has no chunk to be found; any other was lapped.
@@ -122,7 +132,6 @@ struct Copies {
 /// A chunk's words, and which of the observations in it are known to be whole.
 struct Copied {
     place: u64,
-    line: u64,
     words: Box<[u64; CHUNK_WORDS]>,
     /// Indices that were published before the copy and not overwritten after it, of the chunk's
     /// own lap.
@@ -140,9 +149,6 @@ impl Copies {
         full: u64,
         from: Option<u64>,
     ) -> Result<(), Unreadable> {
-        if lane.chunks == 0 || lane.chunks > full || lane.head > u64::MAX / 2 {
-            return Err(Unreadable::Corrupt("a lane's head or number of chunks"));
-        }
         let mut table = vec![0; table_lines(full) as usize * LINE_WORDS];
         source.read(lane.table, &mut table)?;
         for step in 0..lane.chunks {
@@ -151,7 +157,19 @@ impl Copies {
             let mut words = Box::new([0; CHUNK_WORDS]);
             source.read(line, &mut *words)?;
             let base = words[0];
-            self.chunks.push(Copied { place, line, words, valid: base..base, before: base..base });
+            if base % CHUNK_SLOTS != 0 {
+                return Err(Unreadable::Corrupt("a chunk's base"));
+            }
+            let mut again = [base; 1];
+            if lane.chunks < full {
+                // "enter": in a ring that may still grow, or wraps too early, an unchanged base
+                // says that the chunk was not reused. Looked at before the head, so that what was
+                // reused is old at that head.
+                source.read(line, &mut again)?;
+            }
+            let end = base.saturating_add(CHUNK_SLOTS).min(lane.head);
+            let valid = if again[0] == base { base..end } else { base..base };
+            self.chunks.push(Copied { place, words, valid, before: 0..0 });
             if from.is_some() && base < lane.head && lane.head - base <= CHUNK_SLOTS {
                 break;
             }
@@ -159,42 +177,23 @@ impl Copies {
         Ok(())
     }
 
-    /// Decides, by a second look, what of the copies was valid all along.
-    fn keep_valid(
-        &mut self,
-        source: &impl Words,
-        lane: LaneHead,
-        again: LaneHead,
-        full: u64,
-    ) -> Result<(), Unreadable> {
+    /// Decides, by a second look at the head, what of the copies of a full ring was valid all along.
+    fn keep_valid(&mut self, lane: LaneHead, again: LaneHead, full: u64) {
+        if lane.chunks < full {
+            return;
+        }
         let slots = full * CHUNK_SLOTS;
         // "reuse": the slot of index i is reused by i + slots, at the earliest when the head is
         // that; a head below it says that the copy is of i.
         let oldest = (again.head + 1).saturating_sub(slots);
         for chunk in &mut self.chunks {
             let base = chunk.words[0];
-            if base % CHUNK_SLOTS != 0 {
-                return Err(Unreadable::Corrupt("a chunk's base"));
-            }
             let end = base.saturating_add(CHUNK_SLOTS);
-            if lane.chunks == full {
-                chunk.valid = base.max(oldest)..end.min(lane.head);
-                // Slots that the chunk's own lap had not reached by the second look.
-                let reached = base.max(again.head + 1);
-                chunk.before = reached.saturating_sub(slots)..end.saturating_sub(slots);
-                if end <= slots {
-                    chunk.before = 0..0;
-                }
-            } else {
-                // "enter": in a ring that may still grow, or wraps too early, an unchanged base
-                // says that the chunk was not reused.
-                let mut record = [0; 1];
-                source.read(chunk.line, &mut record)?;
-                let unchanged = record[0] == base;
-                chunk.valid = if unchanged { base..end.min(lane.head) } else { base..base };
-            }
+            chunk.valid.start = base.max(oldest);
+            // Slots that the chunk's own lap had not reached by the second look.
+            let reached = base.max(again.head + 1);
+            chunk.before = reached.saturating_sub(slots)..end.saturating_sub(slots);
         }
-        Ok(())
     }
 
     /// Where the chunk of the newest observation stands.
@@ -203,23 +202,33 @@ impl Copies {
         self.chunks.iter().find(|chunk| chunk.valid.contains(&newest)).map(|chunk| chunk.place)
     }
 
-    /// The newest observations below a head, and the sum of all. Observations from `topped` on come
-    /// from the second copy.
-    fn assemble(&self, topped: u64, head: u64, window: u32) -> Result<Option<Reading>, Unreadable> {
-        let wanted = head.min(u64::from(window).max(CHUNK_SLOTS)) as usize;
+    /// The newest observations below the head `between`, and the sum of all. Those that `lane` did
+    /// not have yet come from the second copy.
+    fn assemble(
+        &self,
+        lane: LaneHead,
+        between: LaneHead,
+        window: u32,
+    ) -> Result<Option<Reading>, Unreadable> {
+        let head = between.head;
+        // One more than was copied: what is not there must leave a gap.
+        let copied = self.chunks.len() as u64 * CHUNK_SLOTS + 1;
+        let wanted = head.min(u64::from(window).max(CHUNK_SLOTS)).min(copied) as usize;
         let lowest = head - wanted as u64;
         let mut newest = vec![None; wanted];
         for chunk in &self.chunks {
             for index in chunk.valid.clone().chain(chunk.before.clone()) {
-                if (lowest..head).contains(&index) {
-                    newest[(index - lowest) as usize] = Some(chunk.slot(index)?);
+                if (lowest..head).contains(&index)
+                    && let Some(observation) = chunk.slot(index)?
+                {
+                    newest[(index - lowest) as usize] = Some(observation);
                 }
             }
         }
         let gap = newest.iter().rposition(Option::is_none).map_or(0, |at| at + 1);
         // A hole in what arrived meanwhile: lapped. Below that, a ring that could not grow to its
-        // window just does not hold it any more.
-        if lowest + gap as u64 > topped {
+        // window just does not hold it any more; but one that grew meanwhile may.
+        if lowest + gap as u64 > lane.head || (gap > 0 && lane.chunks != between.chunks) {
             return Ok(None);
         }
         let newest: Vec<(u64, f64)> = newest.into_iter().skip(gap).flatten().collect();
@@ -243,12 +252,14 @@ impl Copies {
 }
 
 impl Copied {
-    fn slot(&self, index: u64) -> Result<(u64, f64), Unreadable> {
+    /// The observation of that index; none where its slot was never written: the last chunk of a
+    /// ring that grew late was not there in the lap before.
+    fn slot(&self, index: u64) -> Result<Option<(u64, f64)>, Unreadable> {
         let at = RECORD_WORDS + 2 * (index % CHUNK_SLOTS) as usize;
-        let value = f64::from_bits(self.words[at]);
+        let (value, stamp) = (f64::from_bits(self.words[at]), self.words[at + 1]);
         if !(0.0..LIMIT).contains(&value) {
             return Err(Unreadable::Corrupt("an observation's value"));
         }
-        Ok((self.words[at + 1], value))
+        Ok((stamp != 0).then_some((stamp, value)))
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     catalog::{Kind, Unit},
 };
 
-/// Most observations that a window may hold.
+/// Most observations that a window may hold: what a reader is willing to make room for.
 pub(crate) const MOST_WINDOW: u32 = 1 << 16;
 
 /// A family, as the segment holds it.
@@ -148,7 +148,7 @@ fn length(words: &[u64]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FamilyRecord, SeriesRecord, lines};
+    use super::{FamilyRecord, MOST_WINDOW, SeriesRecord, lines};
     use crate::catalog::{Kind, Unit};
     use proptest::prelude::*;
 
@@ -172,6 +172,15 @@ mod tests {
         assert_eq!(lines(&words), Some(words.len() as u64 / 8));
         assert_eq!(FamilyRecord::decode(&words), Some(family()));
         assert_eq!(SeriesRecord::decode(&words), None);
+    }
+
+    #[test]
+    fn a_window_that_no_memory_holds_is_refused() {
+        for (window, taken) in [(MOST_WINDOW, true), (MOST_WINDOW + 1, false), (u32::MAX, false), (0, false)]
+        {
+            let words = FamilyRecord { window, ..family() }.encode();
+            assert_eq!(FamilyRecord::decode(&words).is_some(), taken, "{window}");
+        }
     }
 
     proptest! {

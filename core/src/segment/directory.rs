@@ -25,7 +25,7 @@ use rustix::{
     io::{Errno, retry_on_intr},
 };
 
-use super::map::OwnerLock;
+use super::map::OwnDescriptor;
 use crate::failpoint;
 
 /// The part of a metrics directory that is Ictus's.
@@ -37,7 +37,7 @@ pub(crate) struct Directory {
 /// A segment's file before it has its name.
 pub(super) struct NewSegment {
     pub(super) file: OwnedFd,
-    pub(super) lock: OwnerLock,
+    pub(super) lock: OwnDescriptor,
 }
 
 const FOLDER: &str = "ictus";
@@ -95,7 +95,7 @@ impl Directory {
             return Err(io::Error::other("another process replaced the file"));
         }
         flock(&locked, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(NewSegment { file: file.into(), lock: OwnerLock::hold(locked.into()) })
+        Ok(NewSegment { file: file.into(), lock: OwnDescriptor::hold(locked.into()) })
     }
 
     pub(super) fn publish_segment(&self, id: u64) -> io::Result<()> {
@@ -184,7 +184,7 @@ impl Directory {
     }
 
     pub(crate) fn segment_path(&self, id: u64) -> PathBuf {
-        self.path.join(format!("{id:016x}.{EXTENSION}"))
+        self.path.join(file_name(id))
     }
 
     fn new_path(&self, id: u64) -> PathBuf {
@@ -232,8 +232,13 @@ pub(crate) fn owner_lives(segment: &File) -> bool {
 
 fn id_of(name: &Path) -> Option<u64> {
     let stem = name.file_stem().and_then(OsStr::to_str)?;
-    let named = name.extension() == Some(OsStr::new(EXTENSION)) && stem.len() == 16;
-    named.then(|| u64::from_str_radix(stem, 16).ok())?
+    let id = u64::from_str_radix(stem, 16).ok()?;
+    // One name for each id: with capitals or a sign, a segment would be read twice.
+    (name == file_name(id)).then_some(id)
+}
+
+fn file_name(id: u64) -> PathBuf {
+    format!("{id:016x}.{EXTENSION}").into()
 }
 
 #[cfg(test)]
@@ -244,8 +249,15 @@ mod tests {
     #[test]
     fn only_whole_names_are_segments() {
         assert_eq!(id_of(Path::new("00000000000000ff.seg")), Some(255));
-        for name in ["ff.seg", ".new-00000000000000ff", "00000000000000ff", "totals", "0000000000000zff.seg"]
-        {
+        for name in [
+            "ff.seg",
+            ".new-00000000000000ff",
+            "00000000000000ff",
+            "totals",
+            "0000000000000zff.seg",
+            "00000000000000FF.seg",
+            "+0000000000000ff.seg",
+        ] {
             assert_eq!(id_of(Path::new(name)), None, "{name}");
         }
     }

@@ -80,7 +80,7 @@ pub(crate) enum Loss {
     TooLarge = 2,
     /// A signal handler observed a series in whose observation it interrupted its own thread.
     Reentered = 3,
-    /// No memory for a new lane.
+    /// No memory for a new lane, or label values of more than a megabyte.
     NoMemory = 4,
     /// Not lost: series beyond the family's number, which were given the overflow series.
     Overflow = 6,
@@ -134,6 +134,7 @@ pub(crate) struct Chunk {
 pub(crate) struct Slot {
     /// `f64` bits.
     pub(crate) value: AtomicU64,
+    /// 0 where nothing was observed yet.
     pub(crate) stamp: AtomicU64,
 }
 

@@ -1,4 +1,4 @@
-//! The mapping of a segment, the lock that says its owner lives, and what a fork does to both.
+//! The mapping of a segment, its descriptors, and what a fork does to both.
 //!
 //! The largest size is reserved at once and never unmapped: a lane may keep a plain `&'static` to
 //! its lines. Pages are committed with `fallocate` before anybody may touch them, so that a full
@@ -7,12 +7,9 @@
 
 use std::{
     io,
-    os::fd::{AsFd, IntoRawFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd},
     ptr,
-    sync::{
-        Once, OnceLock,
-        atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
 };
 
 use rustix::{
@@ -36,7 +33,7 @@ pub(crate) struct Mapping {
     reserved: usize,
     committed: AtomicUsize,
     /// The file behind it; none for anonymous memory.
-    file: Option<OwnedFd>,
+    file: Option<OwnDescriptor>,
 }
 
 impl Mapping {
@@ -56,7 +53,12 @@ impl Mapping {
                 )
             }
         })?;
-        Ok(Mapping { start, reserved, committed: AtomicUsize::new(bytes), file: Some(file) })
+        Ok(Mapping {
+            start,
+            reserved,
+            committed: AtomicUsize::new(bytes),
+            file: Some(OwnDescriptor::hold(file)),
+        })
     }
 
     /// Maps memory of this process alone, all of it committed: the kernel gives pages on touch.
@@ -80,8 +82,8 @@ impl Mapping {
         if bytes <= from {
             return Ok(());
         }
-        match &self.file {
-            Some(file) if bytes <= self.reserved => commit(file, from, bytes - from)?,
+        match self.file.as_ref().and_then(OwnDescriptor::get) {
+            Some(file) if bytes <= self.reserved => commit(&file, from, bytes - from)?,
             _ => return Err(io::ErrorKind::OutOfMemory.into()),
         }
         self.committed.fetch_max(bytes, Ordering::Release);
@@ -142,58 +144,67 @@ fn reserve(
     }
 }
 
-/// The descriptor whose `flock` says that a segment's owner lives.
+/// A descriptor of a segment, which a forked child closes before it does anything else.
 ///
-/// It is never mapped: a mapping inherited by a fork pins its open file, so a lock on it would
-/// outlive a killed owner. A forked child closes its copy without unlocking.
+/// One holds the `flock` that says that the owner lives. It is never mapped: a mapping inherited by
+/// a fork pins its open file, so a lock on it would outlive a killed owner. The child closes its
+/// copy without unlocking. The other is that of the mapped file: later the child may have closed
+/// all it inherited, as daemons do, and the number may be that of another file.
 #[derive(Debug)]
-pub(super) struct OwnerLock(&'static HeldLock);
+pub(super) struct OwnDescriptor(&'static HeldDescriptor);
 
 #[derive(Debug)]
-struct HeldLock {
-    descriptor: AtomicI32,
-    next: *const HeldLock,
+struct HeldDescriptor {
+    number: AtomicI32,
+    next: *const HeldDescriptor,
 }
 
-/// Locks of this process, newest first; entries are never freed, so the fork handler may walk it.
-static HELD: AtomicPtr<HeldLock> = AtomicPtr::new(ptr::null_mut());
+/// Descriptors of this process, newest first; entries are never freed, so the fork handler may walk
+/// it.
+static HELD: AtomicPtr<HeldDescriptor> = AtomicPtr::new(ptr::null_mut());
 
-impl OwnerLock {
-    /// Keeps a locked descriptor until this is dropped or the process ends.
-    pub(super) fn hold(locked: OwnedFd) -> OwnerLock {
-        let descriptor = AtomicI32::new(locked.into_raw_fd());
-        let node = Box::leak(Box::new(HeldLock { descriptor, next: HELD.load(Ordering::Acquire) }));
+impl OwnDescriptor {
+    /// Keeps a descriptor until this is dropped or the process ends.
+    pub(super) fn hold(descriptor: OwnedFd) -> OwnDescriptor {
+        let number = AtomicI32::new(descriptor.into_raw_fd());
+        let node = Box::leak(Box::new(HeldDescriptor { number, next: HELD.load(Ordering::Acquire) }));
         while let Err(newest) =
             HELD.compare_exchange(node.next.cast_mut(), node, Ordering::AcqRel, Ordering::Acquire)
         {
             node.next = newest;
         }
-        OwnerLock(node)
+        OwnDescriptor(node)
+    }
+
+    /// The descriptor; none in a forked child of the process that held it.
+    fn get(&self) -> Option<BorrowedFd<'_>> {
+        let number = self.0.number.load(Ordering::Acquire);
+        // SAFETY: open until `self` is dropped, or in a forked child until it runs.
+        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
     }
 }
 
 // SAFETY: `next` points to a leaked node and is not written after the node is published.
-unsafe impl Sync for HeldLock {}
+unsafe impl Sync for HeldDescriptor {}
 
-impl Drop for OwnerLock {
+impl Drop for OwnDescriptor {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-impl HeldLock {
+impl HeldDescriptor {
     fn close(&self) {
-        let descriptor = self.descriptor.swap(-1, Ordering::AcqRel);
-        if descriptor >= 0 {
+        let number = self.number.swap(-1, Ordering::AcqRel);
+        if number >= 0 {
             // SAFETY: taken from an `OwnedFd`; the swap lets exactly one caller close it.
-            unsafe { rustix::io::close(descriptor) };
+            unsafe { rustix::io::close(number) };
         }
     }
 }
 
-/// How often this process is a forked child: 0 in one that was not forked.
+/// How many forks made this process: 0 in one that was not forked. A fork may count twice.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-static CHILD: OnceLock<fn()> = OnceLock::new();
 
 /// Which of the processes on this image's line of forks this one is. What was made in another
 /// generation belongs to the parent.
@@ -202,26 +213,27 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Watches forks from now on; calls `child` first thing in every forked child, where only
-/// async-signal-safe work is allowed. Later calls do nothing.
-pub(crate) fn watch_forks(child: fn()) {
-    static WATCH: Once = Once::new();
-    WATCH.call_once(|| {
-        // The first caller's function is the only one.
-        let _ = CHILD.set(child);
-        // SAFETY: `forked` only stores atomics and closes descriptors.
-        let failed = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+/// Watches forks from now on; calls `child` in every forked child before `fork` returns, where only
+/// async-signal-safe work is allowed.
+pub(crate) fn watch_forks(child: extern "C" fn()) {
+    // No `Once`: forked while another thread is inside, a child would wait for that thread for
+    // ever. Whoever is second registers again, and a fork then counts twice.
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if WATCHED.load(Ordering::Acquire) {
+        return;
+    }
+    for handler in [forked, child] {
+        // SAFETY: `forked` only stores atomics and closes descriptors; the caller vouches for `child`.
+        let failed = unsafe { libc::pthread_atfork(None, None, Some(handler)) };
         if failed != 0 {
             log::error!("forks are not seen (error {failed}): observe in a forked child only after exec");
         }
-    });
+    }
+    WATCHED.store(true, Ordering::Release);
 }
 
 extern "C" fn forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    if let Some(child) = CHILD.get() {
-        child();
-    }
     let mut node = HELD.load(Ordering::Acquire).cast_const();
     // SAFETY: nodes are leaked, and complete before they are published.
     while let Some(held) = unsafe { node.as_ref() } {

@@ -1,16 +1,25 @@
 //! The reader's side of a segment: checks every byte before anything is shown.
 
-use std::{collections::HashMap, fmt, io, mem::offset_of, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt, io,
+    mem::offset_of,
+    sync::Arc,
+};
 
 use super::{
     descriptor::{self, FamilyRecord, SeriesRecord},
     layout::{
-        BLOCK_LANES, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, LOSSES, Lines, MAGIC, VERSION, identity,
+        BLOCK_LANES, BYTE_ORDER, Block, Chunk, Header, LINE, LINE_WORDS, LOSSES, Lines, MAGIC, VERSION,
+        identity,
     },
     source::Words,
     writer,
 };
-use crate::ring::{LaneHead, Unreadable};
+use crate::{
+    catalog::Kind,
+    ring::{LaneHead, Unreadable},
+};
 
 /// A segment whose header held.
 #[derive(Debug)]
@@ -81,8 +90,8 @@ impl From<Unreadable> for Bad {
     }
 }
 
-/// A segment has at most this many blocks: as many as its largest size has room for.
-const MOST_BLOCKS: u64 = (1 << 30) / (Block::LINES * LINE as u64);
+/// No segment has more lines, whatever the length of its file says: that of a sparse one is free.
+const MOST_LINES: u64 = (1 << 30) / LINE as u64;
 
 impl<W: Words> SegmentReader<W> {
     /// Checks the header of the segment of that id.
@@ -132,23 +141,32 @@ impl<W: Words> SegmentReader<W> {
         let mut root = [0; 1];
         self.source.read((offset_of!(Header, root) / LINE) as u64, &mut root)?;
         let mut lanes = Vec::new();
-        let mut line = root[0];
-        for _ in 0..MOST_BLOCKS {
-            if line == 0 {
-                return Ok(lanes);
+        let (mut line, mut seen, mut claimed) = (root[0], HashSet::new(), 0_u64);
+        while line != 0 {
+            if !seen.insert(line) {
+                return Err(Bad::Body("its blocks are linked in a ring"));
             }
             let mut words = [0; Block::LINES as usize * LINE_WORDS];
             self.source.read(line, &mut words)?;
+            claimed += Block::LINES;
             for (place, words) in words.chunks_exact(LINE_WORDS).skip(1).enumerate().take(BLOCK_LANES) {
                 let head = LaneHead::of(words);
                 if head.series != 0 {
                     let series = self.series(head.series)?;
+                    if series.family.kind == Kind::Timer {
+                        claimed = claimed.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
+                    }
                     lanes.push(LaneAt { line: line + 1 + place as u64, head, series });
                 }
             }
+            // Blocks and chunks are nobody else's: what they claim is there. So reading takes no
+            // more time and memory than the segment's size explains.
+            if claimed > self.source.lines()?.min(MOST_LINES) {
+                return Err(Bad::Body("its lanes share memory"));
+            }
             line = words[0];
         }
-        Err(Bad::Body("its blocks are linked in a ring"))
+        Ok(lanes)
     }
 
     fn series(&mut self, line: u64) -> Result<Arc<Described>, Bad> {

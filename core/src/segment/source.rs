@@ -17,6 +17,9 @@ use crate::sync::{Ordering, fence};
 pub(crate) trait Words {
     /// Copies the words from `line` on; an error where the segment does not reach that far.
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()>;
+
+    /// How many lines the segment has by now.
+    fn lines(&self) -> io::Result<u64>;
 }
 
 impl Words for File {
@@ -37,6 +40,10 @@ impl Words for File {
         fence(Ordering::Acquire);
         Ok(())
     }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len() / LINE as u64)
+    }
 }
 
 impl Words for Arc<Segment> {
@@ -48,5 +55,9 @@ impl Words for Arc<Segment> {
         }
         fence(Ordering::Acquire);
         Ok(())
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok((self.mapping().committed() / LINE) as u64)
     }
 }

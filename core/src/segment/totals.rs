@@ -23,7 +23,8 @@ pub const OVERFLOW: &str = "ictus_overflow";
 /// Families by name, and what was lost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Totals {
-    pub(crate) families: BTreeMap<String, FamilyTotal>,
+    /// One for each shape that a name was recorded in.
+    pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
     pub(crate) losses: [u64; LOSSES],
     /// Lanes taken so far: the rank that orders equal stamps.
     lanes: u32,
@@ -33,7 +34,7 @@ pub(crate) struct Totals {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FamilyTotal {
     pub(crate) record: Arc<FamilyRecord>,
-    /// When the segment that defined it was made.
+    /// When the first segment that defined it was made.
     pub(crate) created: u64,
     pub(crate) series: BTreeMap<Vec<String>, SeriesTotal>,
 }
@@ -138,7 +139,7 @@ impl Totals {
     /// Adds other totals, whose lanes rank after these. Segments are merged in the order of their
     /// ids, which breaks ties between equal stamps.
     pub(crate) fn merge(&mut self, other: &Totals) {
-        for family in other.families.values() {
+        for family in other.families.values().flatten() {
             for (values, total) in &family.series {
                 let mut total = total.clone();
                 let ranked = |observation: &mut Observation| observation.origin += self.lanes;
@@ -166,7 +167,8 @@ impl Totals {
             Kind::Counter => return Err(Bad::Body("a counter's value")),
             // A dead process's state is nobody's state.
             Kind::Gauge if !lives => return Ok(None),
-            Kind::Gauge => total.state = value,
+            Kind::Gauge if value.is_finite() => total.state = value,
+            Kind::Gauge => return Err(Bad::Body("a gauge's value")),
             Kind::Timer => {
                 let reading = ring::read(reader.source(), lane.line, record.window)?;
                 total.count = reading.head;
@@ -181,7 +183,7 @@ impl Totals {
         Ok(Some(total))
     }
 
-    /// Adds to a series. Of families that share a name and differ in shape, the older one stays.
+    /// Adds to a series.
     pub(crate) fn add_series(
         &mut self,
         record: &Arc<FamilyRecord>,
@@ -189,19 +191,17 @@ impl Totals {
         values: &[String],
         total: SeriesTotal,
     ) {
-        let new = || FamilyTotal { record: Arc::clone(record), created, series: BTreeMap::new() };
-        let family = self.families.entry(record.name.clone()).or_insert_with(new);
-        if !family.record.same_shape(record) {
-            log::warn!("a later definition of {} differs in kind or labels and is left out", record.name);
-            if created >= family.created {
-                return;
-            }
-            *family = new();
-        } else {
-            family.agree(record);
-        }
+        let shapes = self.families.entry(record.name.clone()).or_default();
+        let known = shapes.iter().position(|family| family.record.same_shape(record));
+        let at = known.unwrap_or_else(|| {
+            shapes.push(FamilyTotal { record: Arc::clone(record), created, series: BTreeMap::new() });
+            shapes.len() - 1
+        });
+        let family = &mut shapes[at];
+        family.created = family.created.min(created);
+        family.agree(record);
         let into = family.slot(values);
-        into.count += total.count;
+        into.count = into.count.saturating_add(total.count);
         into.sum.add(&total.sum);
         into.state += total.state;
         into.distribution.merge(&total.distribution);

@@ -1,7 +1,7 @@
 //! The totals file: what dead segments leave behind, and which of them it already contains.
 //!
 //! ```text
-//! ICTUSTOT  version, byte order   generation   CRC-32 of the rest   length of the rest
+//! ICTUSTOT  version, byte order   generation   length of the rest   CRC-32 of all but itself
 //! losses    ids folded into it    families: record, series: values, count, sum, newest
 //! ```
 //!
@@ -61,21 +61,21 @@ impl TotalsFile {
         self.totals.losses.iter().for_each(|&lost| body.word(lost));
         body.number(self.folded.len() as u32);
         self.folded.iter().for_each(|&id| body.word(id));
-        body.number(self.totals.families.len() as u32);
-        self.totals.families.values().for_each(|family| encode_family(&mut body, family));
+        body.number(self.totals.families.values().flatten().count() as u32);
+        self.totals.families.values().flatten().for_each(|family| encode_family(&mut body, family));
         let body = body.as_slice();
         let mut bytes = Bytes::default();
         bytes.word(MAGIC);
         bytes.word(u64::from(VERSION) << 32 | u64::from(BYTE_ORDER));
         bytes.word(self.generation);
-        bytes.word(u64::from(crc32fast::hash(body)));
         bytes.word(body.len() as u64);
+        bytes.word(checksum(bytes.as_slice(), body));
         [bytes.as_slice(), body].concat()
     }
 
     fn decode(bytes: &[u8]) -> Result<TotalsFile, Bad> {
         let (head, body) = bytes.split_at_checked(HEAD).ok_or(Bad::Header("cut short"))?;
-        let [magic, version, generation, checksum, length] =
+        let [magic, version, generation, length, checked] =
             Fields::of(head).words().ok_or(Bad::Header("cut short"))?;
         if magic != MAGIC {
             return Err(Bad::Header("not a totals file"));
@@ -86,12 +86,20 @@ impl TotalsFile {
         if (version >> 32) as u32 > VERSION {
             return Err(Bad::Newer((version >> 32) as u32));
         }
-        if length != body.len() as u64 || checksum != u64::from(crc32fast::hash(body)) {
+        if length != body.len() as u64 || checked != checksum(&head[..HEAD - 8], body) {
             return Err(Bad::Header("wrong length or checksum"));
         }
         let (folded, totals) = decode_body(Fields::of(body)).ok_or(Bad::Body("totals"))?;
         Ok(TotalsFile { generation, folded, totals })
     }
+}
+
+/// CRC-32 of the head's words before it, and of the body.
+fn checksum(head: &[u8], body: &[u8]) -> u64 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(head);
+    hasher.update(body);
+    u64::from(hasher.finalize())
 }
 
 fn encode_family(body: &mut Bytes, family: &FamilyTotal) {
@@ -191,8 +199,11 @@ fn decode_observation(body: &mut Fields<'_>) -> Option<Observation> {
 impl Totals {
     /// Makes these totals fit to be kept for ever: bounded windows, and no states of the dead.
     pub(super) fn settle(&mut self) {
-        self.families.retain(|_, family| family.record.kind != Kind::Gauge);
-        for family in self.families.values_mut() {
+        for shapes in self.families.values_mut() {
+            shapes.retain(|family| family.record.kind != Kind::Gauge);
+        }
+        self.families.retain(|_, shapes| !shapes.is_empty());
+        for family in self.families.values_mut().flatten() {
             for series in family.series.values_mut() {
                 keep_newest(&mut series.newest, family.record.window);
                 series.newest.iter_mut().for_each(|observation| observation.origin = 0);
@@ -261,11 +272,7 @@ mod tests {
             let mut bytes = file(&[("a".into(), 5)]).encode();
             let at = at.index(bytes.len());
             if cut { bytes.truncate(at) } else { bytes[at] ^= 1u8 << bit }
-            match TotalsFile::decode(&bytes) {
-                Err(_) => {}
-                // The generation only tells one file from the next.
-                Ok(read) => prop_assert!((16..24).contains(&at) && read.generation != 9),
-            }
+            prop_assert!(TotalsFile::decode(&bytes).is_err());
         }
     }
 }

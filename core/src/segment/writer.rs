@@ -6,10 +6,13 @@ use std::{
 };
 
 use super::{
+    descriptor,
     directory::Directory,
     epoch,
-    layout::{AtomicRef, BYTE_ORDER, Block, Header, LINE, Lane, Lines, Loss, MAGIC, VERSION, identity},
-    map::{self, Mapping, OwnerLock},
+    layout::{
+        AtomicRef, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, VERSION, identity,
+    },
+    map::{self, Mapping, OwnDescriptor},
 };
 use crate::{
     clock,
@@ -38,7 +41,7 @@ pub(crate) struct Segment {
     /// The block from which shared lanes are taken.
     shared: AtomicRef<SharedBlock>,
     /// Held until the last handle is gone; dropped after the mapping's pages are given back.
-    lock: Option<OwnerLock>,
+    lock: Option<OwnDescriptor>,
 }
 
 #[derive(Debug)]
@@ -52,18 +55,14 @@ impl Segment {
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
         let id = random_id()?;
         let epoch = epoch::join(directory)?;
-        let segment = directory.new_segment(id).and_then(|new| {
-            let mapping = Mapping::file(new.file, STEP)?;
-            Segment::initialise(id, epoch, mapping, Some(new.lock))
-        });
-        let published = segment.and_then(|segment| {
-            directory.publish_segment(id)?;
-            Ok(segment)
-        });
-        if published.is_err() {
+        let new = directory.new_segment(id)?;
+        let made = Mapping::file(new.file, STEP)
+            .and_then(|mapping| Segment::initialise(id, epoch, mapping, Some(new.lock)))
+            .and_then(|segment| directory.publish_segment(id).map(|()| segment));
+        if made.is_err() {
             directory.discard_new_segment(id);
         }
-        published
+        made
     }
 
     /// A segment in memory of this process alone.
@@ -71,7 +70,7 @@ impl Segment {
         Segment::initialise(random_id()?, 0, Mapping::anonymous()?, None)
     }
 
-    fn initialise(id: u64, epoch: u32, mapping: Mapping, lock: Option<OwnerLock>) -> io::Result<Segment> {
+    fn initialise(id: u64, epoch: u32, mapping: Mapping, lock: Option<OwnDescriptor>) -> io::Result<Segment> {
         static ORDINAL: AtomicU32 = AtomicU32::new(1);
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
@@ -110,9 +109,10 @@ impl Segment {
     /// that only when committed memory runs out. `None` where there is no more.
     pub(crate) fn claim(&self, count: u64) -> Option<u64> {
         let next = self.header.cursor.load(Ordering::Relaxed);
-        self.make_room((next + count) as usize * LINE);
+        let end = (next + count) as usize * LINE;
+        self.make_room(end);
         // Checked before claiming: a full disk must not move the cursor at every try.
-        if (next + count) as usize * LINE > self.mapping.committed() {
+        if end > self.mapping.committed() {
             return None;
         }
         // Relaxed: lines are published by whoever links them.
@@ -126,24 +126,35 @@ impl Segment {
     }
 
     /// Grows before the committed memory is used up, so that one thread's growth stops no other.
+    /// Where it is used up, whoever needs more grows: the thread that is at it may not be running.
     fn make_room(&self, end: usize) {
         let committed = self.mapping.committed();
         if end + STEP / 4 <= committed {
             return;
         }
         let now = clock::monotonic();
-        if now < self.retry_at.load(Relaxed) || self.growing.swap(true, Relaxed) {
+        if now < self.retry_at.load(Relaxed) {
             return;
         }
-        if self.mapping.commit(committed + STEP).is_err() {
-            self.retry_at.store(now + RETRY_AFTER, Relaxed);
+        let first = !self.growing.swap(true, Relaxed);
+        if first || end > committed {
+            let enough = (committed + STEP).max(end.next_multiple_of(STEP));
+            if self.mapping.commit(enough).is_err() {
+                self.retry_at.store(now + RETRY_AFTER, Relaxed);
+            }
         }
-        self.growing.store(false, Relaxed);
+        if first {
+            self.growing.store(false, Relaxed);
+        }
     }
 
-    /// Stores a descriptor; gives its line.
+    /// Stores a descriptor; gives its line. None where it is longer than a reader takes: that one
+    /// series would keep the whole segment from being shown.
     pub(crate) fn describe(&self, words: &[u64]) -> Option<u64> {
-        let lines = (words.len() * 8).div_ceil(LINE) as u64;
+        let lines = descriptor::lines(words)?;
+        if lines != (words.len() / LINE_WORDS) as u64 {
+            return None;
+        }
         let line = self.claim(lines)?;
         for (place, &word) in iter::zip(self.mapping.words(line, lines)?, words) {
             place.store(word, Ordering::Relaxed);
@@ -211,4 +222,20 @@ pub(crate) fn checksum(identity: &[u64]) -> u64 {
 
 fn random_id() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Directory, LINE, Relaxed, STEP, Segment};
+
+    #[test]
+    fn a_thread_that_stopped_while_it_grew_keeps_nobody_from_memory() {
+        let parent = tempfile::tempdir().unwrap();
+        let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
+        segment.growing.store(true, Relaxed);
+        for _ in 0..3 * STEP / LINE / 16 {
+            segment.claim(16).unwrap();
+        }
+        segment.claim((2 * STEP / LINE) as u64).unwrap();
+    }
 }

@@ -3,6 +3,7 @@
 use super::{Family, Health, Series, Snapshot, Timing, Value, Window};
 use crate::{
     catalog::Kind,
+    notice,
     segment::{
         descriptor::FamilyRecord,
         totals::{FamilyTotal, SeriesTotal, Totals},
@@ -12,8 +13,17 @@ use crate::{
 impl From<Totals> for Snapshot {
     fn from(totals: Totals) -> Snapshot {
         let health = Health { lost: totals.losses.into(), ..Health::default() };
-        Snapshot { families: totals.families.into_values().map(family).collect(), health }
+        let families = totals.families.into_iter().filter_map(|(name, shapes)| oldest(&name, shapes));
+        Snapshot { families: families.map(family).collect(), health }
     }
+}
+
+/// Of families that share a name and differ in kind, unit or labels, the one that was there first.
+fn oldest(name: &str, shapes: Vec<FamilyTotal>) -> Option<FamilyTotal> {
+    if shapes.len() > 1 {
+        notice::left_out(name, "a later definition differs in kind, unit or labels and is left out");
+    }
+    shapes.into_iter().min_by_key(|family| family.created)
 }
 
 fn family(total: FamilyTotal) -> Family {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{
-    RECORDED_PREFIX, ShownFamily, ShownType, notice,
+    RECORDED_PREFIX, ShownFamily, ShownType,
     series::{Column, Shown},
     shape,
 };
 use crate::{
     catalog::Kind,
+    notice,
     snapshot::{Family, Snapshot},
 };
 

@@ -9,7 +9,6 @@
 //! Conductor metrics goes the same way under its own names (`guest`).
 
 mod guest;
-mod notice;
 mod plan;
 mod series;
 mod shape;

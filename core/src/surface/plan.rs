@@ -1,12 +1,12 @@
 //! Joins the rows of the chosen surfaces into one family a name.
 
 use super::{
-    ShownFamily, View, notice,
+    ShownFamily, View,
     series::{Column, Shown},
     shape,
     table::{Label, Shape},
 };
-use crate::{catalog::Definition, snapshot::Family};
+use crate::{catalog::Definition, notice, snapshot::Family};
 
 /// A family that a view shows, with the labels of every chosen surface.
 #[derive(Debug)]

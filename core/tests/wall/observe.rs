@@ -12,6 +12,8 @@ mod clock;
 mod error;
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
+#[path = "../../src/notice.rs"]
+mod notice;
 #[path = "../../src/observe/mod.rs"]
 pub mod observe;
 #[path = "../../src/options.rs"]
@@ -22,7 +24,7 @@ mod ring;
 mod segment;
 #[path = "../../src/sum.rs"]
 mod sum;
-#[path = "../../src/sync.rs"]
+#[path = "../../src/sync/mod.rs"]
 mod sync;
 
 pub use error::{Error, Result};

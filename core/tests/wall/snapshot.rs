@@ -12,6 +12,8 @@ mod clock;
 mod error;
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
+#[path = "../../src/notice.rs"]
+mod notice;
 #[path = "../../src/options.rs"]
 mod options;
 #[path = "../../src/ring/mod.rs"]
@@ -22,7 +24,7 @@ mod segment;
 pub mod snapshot;
 #[path = "../../src/sum.rs"]
 mod sum;
-#[path = "../../src/sync.rs"]
+#[path = "../../src/sync/mod.rs"]
 mod sync;
 
 pub use error::{Error, Result};

@@ -1,0 +1,160 @@
+//! What one caller records, or one file holds, never keeps the rest from being shown.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+
+use std::{fs, path::PathBuf, time::Instant};
+
+use ictus::{Reader, Registry, Snapshot, snapshot::Value};
+
+fn value<'a>(snapshot: &'a Snapshot, family: &str) -> Option<&'a Value> {
+    snapshot.family(family)?.get(&[])
+}
+
+/// A registry that counted one job.
+fn one_job() -> Registry {
+    let registry = Registry::new();
+    registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    registry
+}
+
+#[test]
+fn a_label_of_megabytes_hides_no_other_series() {
+    let registry = one_job();
+    let errors = registry.counter("errors", "", &["message"]).unwrap();
+    for length in [1 << 10, 1 << 20, 5 << 20] {
+        errors.labels(&[&"x".repeat(length)]).unwrap().inc();
+    }
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(value(&snapshot, "jobs"), Some(&Value::Counter(1.0)));
+    assert_eq!(snapshot.family("errors").unwrap().series.len(), 1);
+}
+
+#[test]
+fn a_label_of_many_pages_is_recorded_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let message = "x".repeat(700 << 10);
+    registry.counter("errors", "", &["message"]).unwrap().labels(&[&message]).unwrap().inc();
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(snapshot.family("errors").unwrap().get(&[&message]), Some(&Value::Counter(1.0)));
+}
+
+#[test]
+fn a_counter_that_was_added_too_much_hides_no_other_series() {
+    let registry = one_job();
+    let bytes = registry.counter("bytes", "", &[]).unwrap().labels(&[]).unwrap();
+    for _ in 0..3 {
+        bytes.add(1.5e28);
+    }
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(value(&snapshot, "jobs"), Some(&Value::Counter(1.0)));
+    assert!(matches!(value(&snapshot, "bytes"), Some(Value::Counter(most)) if *most >= 1.5e28));
+}
+
+#[test]
+fn a_gauge_stays_a_number() {
+    let registry = Registry::new();
+    let active = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
+    active.set(f64::MAX);
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        active.set(number);
+        active.add(number);
+    }
+    active.add(f64::MAX);
+    assert_eq!(value(&registry.snapshot().unwrap(), "active"), Some(&Value::Gauge(f64::MAX)));
+}
+
+#[test]
+fn no_time_at_all_is_not_less_than_none() {
+    let registry = Registry::new();
+    registry.timer("wait_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(-0.0);
+    let snapshot = registry.snapshot().unwrap();
+    let Some(Value::Timer(timing)) = value(&snapshot, "wait_seconds") else { panic!("{snapshot:?}") };
+    assert_eq!(timing.window.last().map(f64::to_bits), Some(0));
+}
+
+/// A directory with one segment of a few timers and counters, and that segment's path.
+fn one_segment() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let (jobs, times) = (registry.counter("jobs", "", &["job"]), registry.timer("job_seconds", "", &["job"]));
+    for job in ["a", "b", "c"] {
+        jobs.as_ref().unwrap().labels(&[job]).unwrap().inc();
+        let time = times.as_ref().unwrap().labels(&[job]).unwrap();
+        (0..100).for_each(|n| time.observe(f64::from(n)));
+    }
+    let files = fs::read_dir(directory.path().join("ictus")).unwrap().map(|entry| entry.unwrap().path());
+    let segment = files.into_iter().find(|path| path.extension() == Some("seg".as_ref())).unwrap();
+    (directory, segment)
+}
+
+#[test]
+fn a_segment_under_two_names_is_read_once() {
+    let (directory, segment) = one_segment();
+    let name = segment.file_stem().unwrap().to_str().unwrap();
+    for other in [name.to_uppercase(), format!("+{}", &name[1..])] {
+        fs::write(segment.with_file_name(other + ".seg"), "").unwrap();
+    }
+    let snapshot = Reader::new(directory.path()).without_retiring().snapshot().unwrap();
+    assert_eq!(snapshot.family("jobs").unwrap().get(&["a"]), Some(&Value::Counter(1.0)));
+}
+
+fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_ne_bytes(bytes[8 * at..][..8].try_into().unwrap())
+}
+
+fn set_word(bytes: &mut [u8], at: usize, to: u64) {
+    bytes[8 * at..][..8].copy_from_slice(&to.to_ne_bytes());
+}
+
+#[test]
+fn blocks_in_a_ring_take_neither_time_nor_memory() {
+    let (directory, segment) = one_segment();
+    let mut bytes = fs::read(&segment).unwrap();
+    let root = word(&bytes, 16);
+    set_word(&mut bytes, root as usize * 8, root);
+    fs::write(&segment, bytes).unwrap();
+    let start = Instant::now();
+    assert_eq!(Reader::new(directory.path()).without_retiring().snapshot().unwrap().families, []);
+    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+}
+
+#[test]
+fn lanes_that_share_their_memory_are_not_read() {
+    let (directory, segment) = one_segment();
+    let mut bytes = fs::read(&segment).unwrap();
+    let first = (word(&bytes, 16) as usize + 1) * 8;
+    let timer = (first..).step_by(8).find(|&lane| word(&bytes, lane + 3) > 0).unwrap();
+    let lane: [u64; 8] = std::array::from_fn(|at| word(&bytes, timer + at));
+    for copy in 0..63 {
+        (0..8).for_each(|at| set_word(&mut bytes, first + 8 * copy + at, lane[at]));
+    }
+    bytes.truncate(64 << 10);
+    fs::write(&segment, bytes).unwrap();
+    assert_eq!(Reader::new(directory.path()).without_retiring().snapshot().unwrap().families, []);
+}
+
+#[test]
+fn any_words_in_a_segment_are_refused_or_read() {
+    let (directory, segment) = one_segment();
+    let whole = fs::read(&segment).unwrap();
+    let used = word(&whole, 24) as usize * 8;
+    let mut random = 1_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    for _ in 0..500 {
+        let mut bytes = whole.clone();
+        for _ in 0..=next(3) {
+            // Behind the header, whose checksum would hide the rest.
+            let at = if next(4) == 0 { 16 } else { 512 + next(used - 512) };
+            let old = word(&bytes, at);
+            let to =
+                [0, 1, old.wrapping_add(1), old ^ 1 << next(64), u64::MAX, u64::MAX / 2, 1 << 63, old << 32]
+                    [next(8)];
+            set_word(&mut bytes, at, to);
+        }
+        fs::write(&segment, bytes).unwrap();
+        Reader::new(directory.path()).without_retiring().snapshot().unwrap();
+    }
+}

@@ -1,0 +1,95 @@
+//! What a forked child shares with its parent: nothing that either could feel.
+
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use ictus::{Reader, Registry, snapshot::Value};
+
+/// Runs in a forked child; gives whether that ended well, and within ten seconds.
+fn in_child(run: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs on with its one thread and ends by `_exit`.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: no memory is involved.
+        unsafe { libc::alarm(10) };
+        let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(false);
+        // SAFETY: ends the child without its parent's destructors.
+        unsafe { libc::_exit(i32::from(!well)) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+fn segments(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory.join("ictus")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().extension() == Some("seg".as_ref())).count()
+}
+
+#[test]
+fn a_child_of_a_process_that_only_sets_gauges_has_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let gauge = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
+    gauge.set(1.0);
+    assert!(in_child(|| {
+        gauge.add(10.0);
+        let both = Reader::new(directory.path()).snapshot().unwrap();
+        both.family("active").unwrap().get(&[]) == Some(&Value::Gauge(11.0))
+            && segments(directory.path()) == 2
+    }));
+    let left = registry.snapshot().unwrap();
+    assert_eq!(left.family("active").unwrap().get(&[]), Some(&Value::Gauge(1.0)));
+}
+
+#[test]
+fn a_child_takes_snapshots_though_its_parent_was_forked_in_the_midst_of_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let family = registry.timer("job_seconds", "", &["job"]).unwrap();
+    for job in 0..300 {
+        family.labels(&[&job.to_string()]).unwrap().observe(1.0);
+    }
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                registry.snapshot().unwrap();
+            }
+        });
+        thread::sleep(Duration::from_millis(50));
+        let well = in_child(|| {
+            (0..2).all(|_| registry.snapshot().unwrap().family("job_seconds").unwrap().series.len() == 300)
+        });
+        stop.store(true, Ordering::Relaxed);
+        assert!(well);
+    });
+}
+
+#[test]
+fn a_child_that_closed_all_it_inherited_keeps_what_it_opened_since() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
+    jobs.inc();
+    assert!(in_child(|| {
+        for inherited in 3..200 {
+            // SAFETY: no memory is involved; nothing in this child uses them any more.
+            unsafe { libc::close(inherited) };
+        }
+        // SAFETY: the path is a C string.
+        let open = |_| unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) };
+        let opened: Vec<i32> = (0..50).map(open).collect();
+        jobs.inc();
+        // SAFETY: no memory is involved.
+        opened.iter().all(|&number| unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0)
+    }));
+    let both = registry.snapshot().unwrap();
+    assert_eq!(both.family("jobs").unwrap().get(&[]), Some(&Value::Counter(2.0)));
+}
