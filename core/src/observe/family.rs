@@ -3,8 +3,9 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use super::{
-    Counter, Gauge, Recorder, Timer, name,
-    recorder::FamilyIndex,
+    Counter, Gauge, Recorder, Timer,
+    index::FamilyIndex,
+    name,
     series::{Asked, Series},
 };
 use crate::{

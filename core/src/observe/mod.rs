@@ -11,6 +11,7 @@
 
 mod family;
 mod handle;
+mod index;
 mod lane;
 mod name;
 mod recorder;

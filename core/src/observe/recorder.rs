@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -11,16 +11,11 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 
-use super::{
-    series::{Asked, Described, Series, Values},
-    shard,
-};
+use super::{index::FamilyIndex, shard};
 use crate::{
     error::{Error, Result},
     options::Options,
-    segment::{
-        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, totals::OVERFLOW, writer::Segment,
-    },
+    segment::{descriptor::FamilyRecord, directory::Directory, layout::Loss, map, writer::Segment},
 };
 
 /// What registries and handles share.
@@ -34,15 +29,6 @@ pub(crate) struct Recorder {
     /// For lanes that found no room there.
     fallback: ArcSwapOption<Segment>,
     families: ArcSwap<HashMap<Box<str>, Arc<FamilyIndex>>>,
-}
-
-/// A family and its series.
-#[derive(Debug)]
-pub(crate) struct FamilyIndex {
-    pub(super) record: FamilyRecord,
-    pub(super) described: Described,
-    series: ArcSwap<HashMap<Values, Arc<Series>>>,
-    overflow: OnceLock<Arc<Series>>,
 }
 
 impl Recorder {
@@ -77,13 +63,8 @@ impl Recorder {
 
     /// The family, registered where it is new.
     pub(super) fn family(&self, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
-        let new = Arc::new(FamilyIndex {
-            described: Described::default(),
-            series: ArcSwap::default(),
-            overflow: OnceLock::new(),
-            record,
-        });
-        let name = &*new.record.name;
+        let new = Arc::new(FamilyIndex::new(record));
+        let name = &*new.family.record.name;
         self.families.rcu(|families| {
             let mut families = HashMap::clone(families);
             families.entry_ref(name).or_insert_with(|| Arc::clone(&new));
@@ -91,7 +72,7 @@ impl Recorder {
         });
         let families = self.families.load();
         let family = families.get(name).unwrap_or(&new);
-        let (existing, asked) = (&family.record, &new.record);
+        let (existing, asked) = (&family.family.record, &new.family.record);
         if !existing.same_shape(asked) {
             let shape = |record: &FamilyRecord| {
                 format!("a {:?} in {:?} with labels {:?}", record.kind, record.unit, record.labels)
@@ -196,49 +177,4 @@ fn present(
     }
     discard(&new);
     before.clone()
-}
-
-impl FamilyIndex {
-    /// The series with those label values, made where it is new. Does not allocate where it is not.
-    pub(super) fn series(self: &Arc<Self>, asked: &Asked<'_>, recorder: &Recorder) -> Result<Arc<Series>> {
-        if let Some(series) = self.series.load().get(asked) {
-            return Ok(Arc::clone(series));
-        }
-        if asked.0.len() != self.record.labels.len() {
-            return Err(Error::LabelCount {
-                name: self.record.name.clone(),
-                expected: self.record.labels.len(),
-                given: asked.0.len(),
-            });
-        }
-        let new = Arc::new(Series::new(Arc::clone(self), asked));
-        self.series.rcu(|series| {
-            if series.contains_key(asked) || series.len() >= self.record.max_series as usize {
-                return Arc::clone(series);
-            }
-            let mut series = HashMap::clone(series);
-            series.insert(new.values().clone(), Arc::clone(&new));
-            Arc::new(series)
-        });
-        match self.series.load().get(asked) {
-            Some(series) => Ok(Arc::clone(series)),
-            None => Ok(self.overflow(recorder)),
-        }
-    }
-
-    /// The one series of all that are beyond the family's number.
-    #[cold]
-    fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
-        recorder.lose(Loss::Overflow);
-        let series = self.overflow.get_or_init(|| {
-            log::warn!(
-                "{} has {} series, its most; what is over is recorded in one series, {OVERFLOW}",
-                self.record.name,
-                self.record.max_series,
-            );
-            let values = vec![OVERFLOW; self.record.labels.len()];
-            Arc::new(Series::new(Arc::clone(self), &Asked(&values)))
-        });
-        Arc::clone(series)
-    }
 }

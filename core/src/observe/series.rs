@@ -10,19 +10,36 @@ use std::{
 
 use hashbrown::Equivalent;
 
-use super::{lane::SharedLane, recorder::FamilyIndex};
-use crate::segment::{descriptor::SeriesRecord, layout::AtomicRef, writer::Segment};
+use super::lane::SharedLane;
+use crate::segment::{
+    descriptor::{FamilyRecord, SeriesRecord},
+    layout::AtomicRef,
+    writer::Segment,
+};
 
 /// A series of a family.
 #[derive(Debug)]
 pub(crate) struct Series {
     /// Dense and never reused in this process: the place in every thread's table of lanes.
     pub(super) id: usize,
-    pub(super) family: Arc<FamilyIndex>,
+    pub(super) family: Arc<DescribedFamily>,
     values: Values,
     described: Described,
     /// A gauge's one lane.
     pub(super) shared: AtomicRef<SharedLane>,
+}
+
+/// A family as its series know it.
+#[derive(Debug)]
+pub(crate) struct DescribedFamily {
+    pub(super) record: FamilyRecord,
+    described: Described,
+}
+
+impl DescribedFamily {
+    pub(super) fn new(record: FamilyRecord) -> DescribedFamily {
+        DescribedFamily { record, described: Described::default() }
+    }
 }
 
 /// Label values, in the order of the family's label names.
@@ -57,7 +74,7 @@ impl From<&Asked<'_>> for Values {
 }
 
 impl Series {
-    pub(super) fn new(family: Arc<FamilyIndex>, asked: &Asked<'_>) -> Series {
+    pub(super) fn new(family: Arc<DescribedFamily>, asked: &Asked<'_>) -> Series {
         static IDS: AtomicU32 = AtomicU32::new(0);
         Series {
             id: IDS.fetch_add(1, Ordering::Relaxed) as usize,
@@ -84,7 +101,7 @@ impl Series {
 
 /// Where in this process's present segment a descriptor is.
 #[derive(Debug, Default)]
-pub(crate) struct Described(
+struct Described(
     /// The segment's ordinal in the high half, the line in the low one: after a fork, the line in
     /// the parent's segment is not taken for one in the child's.
     AtomicU64,
@@ -93,7 +110,7 @@ pub(crate) struct Described(
 impl Described {
     /// The line, after `describe` where there is none. Threads that race describe twice; readers
     /// merge series by their label values, so either will do.
-    pub(super) fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<u64>) -> Option<u64> {
+    fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<u64>) -> Option<u64> {
         let known = self.0.load(Ordering::Acquire);
         if known >> 32 == u64::from(segment.ordinal) {
             return Some(known & u64::from(u32::MAX));
