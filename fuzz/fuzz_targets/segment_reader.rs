@@ -3,17 +3,18 @@
 //! The first byte of an input says what the others are:
 //!
 //! ```text
-//! bit 0  0: the segment's bytes as they are; 1: edits of a real segment (11 bytes each, see `Edit`)
+//! bit 0  0: the segment's bytes as they are; 1: edits of a real segment (12 bytes each, see `Edit`)
 //! bit 1  of an edited segment: whether all checksums are made right again
 //! bit 2  whether the segment's owner lives
 //! ```
 //!
-//! Checksums keep a fuzzer out, so it needs the edits to reach what lies behind them. What an edit
-//! means is fixed by word numbers, and those by the order in which `record` records.
+//! Checksums keep a fuzzer out, so it needs the edits to reach what lies behind them. Edits name a
+//! part of the segment and a word of the part: what they mean does not change with every layout.
 #![no_main]
 
 use std::{
     fs::{self, File},
+    iter::successors,
     path::Path,
     sync::LazyLock,
 };
@@ -31,6 +32,14 @@ const ID: u64 = 0x1c70;
 /// Words of the header's identity; the last one is the checksum of those before it.
 const IDENTITY_WORDS: usize = 16;
 const ID_WORD: usize = 2;
+/// Holds the line of the newest block.
+const ROOT_WORD: usize = 16;
+/// Lanes of a block, a line each, after its first line.
+const BLOCK_LANES: usize = 63;
+/// Words of a lane that lead on: its series' line, its ring's table's line, the ring's length.
+const LANE_SERIES: usize = 1;
+const LANE_TABLE: usize = 2;
+const LANE_CHUNKS: usize = 3;
 /// Holds the first line that was not claimed: all that follows is zero.
 const CURSOR_WORD: usize = 24;
 const LINE_WORDS: usize = 8;
@@ -47,7 +56,7 @@ fuzz_target!(|input: &[u8]| {
         PLACE.put(rest, owner_lives)
     } else {
         let mut words = REAL.words.clone();
-        rest.chunks_exact(11).for_each(|edit| Edit::of(edit).apply(&mut words));
+        rest.chunks_exact(12).for_each(|edit| Edit::of(edit).apply(&REAL, &mut words));
         if mode & 2 != 0 {
             REAL.seal(&mut words);
         }
@@ -123,31 +132,44 @@ fn check_timing(timing: &Timing) {
     }
 }
 
-/// One change of one word: kind (1 byte), which word (2 bytes), value (8 bytes), little-endian.
+/// One change of one word: kind (1 byte), where (3), value (8), all little-endian.
 struct Edit {
     kind: u8,
-    word: u16,
+    at: Spot,
     value: u64,
+}
+
+/// A word: which part (1 byte, see `Real::parts`), which word from its start on (2 bytes).
+struct Spot([u8; 3]);
+
+impl Spot {
+    fn word(&self, real: &Real, length: usize) -> usize {
+        let [part, low, high] = self.0;
+        let start = real.parts[usize::from(part) % real.parts.len()];
+        (start + usize::from(u16::from_le_bytes([low, high]))) % length
+    }
 }
 
 impl Edit {
     fn of(bytes: &[u8]) -> Edit {
         Edit {
             kind: bytes[0],
-            word: u16::from_le_bytes([bytes[1], bytes[2]]),
-            value: u64::from_le_bytes(bytes[3..11].try_into().expect("8 bytes")),
+            at: Spot([bytes[1], bytes[2], bytes[3]]),
+            value: u64::from_le_bytes(bytes[4..12].try_into().expect("8 bytes")),
         }
     }
 
-    fn apply(&self, words: &mut Vec<u64>) {
+    fn apply(&self, real: &Real, words: &mut Vec<u64>) {
         let length = words.len();
-        let (at, other) = (usize::from(self.word) % length, (self.value % length as u64) as usize);
+        let at = self.at.word(real, length);
+        let [one, two, three, ..] = self.value.to_le_bytes();
+        let other = Spot([one, two, three]).word(real, length);
         match self.kind % 6 {
             0 => words[at] = self.value,
             1 => words[at] = words[at].wrapping_add(self.value),
             2 => words[at] ^= 1 << (self.value % 64),
             3 => words[at] = words[other],
-            // To the line of another word: links between parts are line numbers.
+            // Links between parts are line numbers.
             4 => words[at] = (other / LINE_WORDS) as u64,
             // Never to nothing: the next edit needs a word.
             _ => words.truncate(at.max(1)),
@@ -160,6 +182,9 @@ struct Real {
     words: Vec<u64>,
     /// The first words of its descriptors.
     descriptors: Vec<usize>,
+    /// The first words of its parts: header, descriptors, blocks from the newest on, lanes in the
+    /// order of their blocks, then each ring's table and chunks in the order of their lanes.
+    parts: Vec<usize>,
 }
 
 impl Real {
@@ -178,14 +203,16 @@ impl Real {
             .step_by(LINE_WORDS)
             .filter(|&at| payload_checksum(&words, at).is_some_and(|checksum| words[at + 1] == checksum))
             .collect();
-        let real = Real { words, descriptors };
+        let parts = parts(&words, &descriptors);
+        let real = Real { words, descriptors, parts };
         real.prove();
         real
     }
 
     /// Without edits, all of it must be shown, or this target fuzzes the header's check alone.
     fn prove(&self) {
-        assert_eq!(self.descriptors.len(), 8, "three families with one series, one with two");
+        assert_eq!(self.descriptors.len(), 8, "four families of one series");
+        assert_eq!(self.parts.len(), 1 + 8 + 3 + 5 + (1 + 2) + (1 + 16) + (1 + 1), "a part was not found");
         let mut words = self.words.clone();
         self.seal(&mut words);
         let _owner = PLACE.put(&bytes(&words), true);
@@ -209,6 +236,23 @@ impl Real {
             }
         }
     }
+}
+
+/// Walks through a sound segment; see `Real::parts`.
+fn parts(words: &[u64], descriptors: &[usize]) -> Vec<usize> {
+    let start = |line: u64| Some(line as usize * LINE_WORDS).filter(|&start| start != 0);
+    let blocks = successors(start(words[ROOT_WORD]), |&block| start(words[block]));
+    let blocks: Vec<usize> = blocks.collect();
+    let lanes = blocks.iter().flat_map(|block| (block + LINE_WORDS..).step_by(LINE_WORDS).take(BLOCK_LANES));
+    let lanes: Vec<usize> = lanes.filter(|lane| words[lane + LANE_SERIES] != 0).collect();
+    let mut parts = [&[0], descriptors, &blocks, &lanes].concat();
+    for lane in lanes {
+        let Some(table) = start(words[lane + LANE_TABLE]) else { continue };
+        let chunks = words[lane + LANE_CHUNKS] as usize;
+        parts.push(table);
+        parts.extend(words[table..][..chunks].iter().filter_map(|&line| start(line)));
+    }
+    parts
 }
 
 /// The checksum of a descriptor's payload, where a descriptor could be.
