@@ -34,7 +34,7 @@ pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
         return Ok(0);
     }
     file.totals.settle();
-    file.generation += 1;
+    file.generation = file.generation.wrapping_add(1);
     failpoint::hit("retire/read");
     directory.replace("totals", &file.encode())?;
     for (id, _) in &dead {
