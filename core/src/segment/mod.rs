@@ -20,6 +20,7 @@ mod epoch;
 pub(crate) mod layout;
 pub(crate) mod map;
 pub(crate) mod reader;
+pub(crate) mod reading;
 pub(crate) mod retire;
 pub(crate) mod source;
 pub(crate) mod supply;

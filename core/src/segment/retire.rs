@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::{
     directory::Directory,
     reader::{Bad, SegmentReader},
+    reading::Lanes,
     totals::Totals,
     totals_file::TotalsFile,
 };
@@ -74,8 +75,10 @@ fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, F
 
 fn read(opened: File, id: u64) -> Result<(File, Totals), Bad> {
     let mut reader = SegmentReader::open(opened, id)?;
-    let lanes = reader.lanes()?;
-    let totals = Totals::of_segment(&reader, &lanes, false)?;
+    let totals = Lanes::default().read(&mut reader, false)?;
+    if totals.unread_lanes > 0 {
+        return Err(Bad::Overrun);
+    }
     Ok((reader.into_source(), totals))
 }
 

@@ -4,18 +4,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{
-    descriptor::FamilyRecord,
-    layout::LOSSES,
-    reader::{Bad, LaneAt, SegmentReader},
-    source::Words,
-};
-use crate::{
-    buckets::{self, Distribution},
-    catalog::Kind,
-    ring,
-    sum::{Exact, LIMIT},
-};
+use super::{descriptor::FamilyRecord, layout::LOSSES};
+use crate::{buckets::Distribution, sum::Exact};
 
 /// The value of every label of the series that stands for those beyond a family's number.
 pub const OVERFLOW: &str = "ictus_overflow";
@@ -26,6 +16,8 @@ pub(crate) struct Totals {
     /// One for each shape that a name was recorded in.
     pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
     pub(crate) losses: [u64; LOSSES],
+    /// Lanes that could not be read this time, and never before.
+    pub(crate) unread_lanes: u64,
     /// Lanes taken so far: the rank that orders equal stamps.
     lanes: u32,
 }
@@ -119,21 +111,10 @@ impl Totals {
         Totals { losses, ..Totals::default() }
     }
 
-    /// What one segment says. All or nothing: a segment found bad midway says nothing.
-    pub(crate) fn of_segment<W: Words>(
-        reader: &SegmentReader<W>,
-        lanes: &[LaneAt],
-        lives: bool,
-    ) -> Result<Totals, Bad> {
-        let mut totals = Totals::of_losses(reader.losses()?);
-        for lane in lanes {
-            totals.lanes += 1;
-            let series = &lane.series;
-            if let Some(total) = totals.lane(reader, lane, lives)? {
-                totals.add_series(&series.family, reader.created, &series.values, total);
-            }
-        }
-        Ok(totals)
+    /// The rank of the next lane.
+    pub(super) fn next_lane(&mut self) -> u32 {
+        self.lanes += 1;
+        self.lanes
     }
 
     /// Adds other totals, whose lanes rank after these. Segments are merged in the order of their
@@ -148,39 +129,10 @@ impl Totals {
             }
         }
         self.lanes += other.lanes;
+        self.unread_lanes += other.unread_lanes;
         for (total, lost) in self.losses.iter_mut().zip(other.losses) {
             *total = total.saturating_add(lost);
         }
-    }
-
-    fn lane<W: Words>(
-        &self,
-        reader: &SegmentReader<W>,
-        lane: &LaneAt,
-        lives: bool,
-    ) -> Result<Option<SeriesTotal>, Bad> {
-        let value = f64::from_bits(lane.head.head);
-        let record = &lane.series.family;
-        let mut total = SeriesTotal::default();
-        match record.kind {
-            Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
-            Kind::Counter => return Err(Bad::Body("a counter's value")),
-            // A dead process's state is nobody's state.
-            Kind::Gauge if !lives => return Ok(None),
-            Kind::Gauge if value.is_finite() => total.state = value,
-            Kind::Gauge => return Err(Bad::Body("a gauge's value")),
-            Kind::Timer => {
-                let reading = ring::read(reader.source(), lane.line, record.window)?;
-                total.count = reading.head;
-                total.sum = reading.sum;
-                let buckets = lane.head.buckets(record.window);
-                total.distribution = buckets::read(reader.source(), buckets, &record.bounds)?;
-                let (epoch, origin) = (reader.epoch, self.lanes);
-                let observation = |(stamp, value)| Observation { epoch, origin, stamp, value };
-                total.newest = reading.newest.into_iter().map(observation).collect();
-            }
-        }
-        Ok(Some(total))
     }
 
     /// Adds to a series.

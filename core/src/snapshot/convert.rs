@@ -12,7 +12,8 @@ use crate::{
 
 impl From<Totals> for Snapshot {
     fn from(totals: Totals) -> Snapshot {
-        let health = Health { lost: totals.losses.into(), ..Health::default() };
+        let health =
+            Health { lost: totals.losses.into(), unread_lanes: totals.unread_lanes, ..Health::default() };
         let families = totals.families.into_iter().filter_map(|(name, shapes)| oldest(&name, shapes));
         Snapshot { families: families.map(family).collect(), health }
     }

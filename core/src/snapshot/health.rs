@@ -15,6 +15,9 @@ pub struct Health {
     pub dead_segments: u64,
     /// Segments that could not be read this time.
     pub bad_segments: u64,
+    /// Lanes whose writers were faster than every attempt to read them, and that were never read
+    /// before: their observations are missing from this snapshot.
+    pub unread_lanes: u64,
     /// Disk space of the directory's segments and totals.
     pub bytes: u64,
     /// Snapshots that this reader took.
@@ -66,8 +69,16 @@ impl From<[u64; LOSSES]> for Lost {
 impl Snapshot {
     /// The `ictus_*` families: what every exposition shows of Ictus itself.
     pub(crate) fn own_families(&self) -> Vec<Family> {
-        let Health { live_segments, dead_segments, bad_segments, bytes, snapshots, stale_snapshots, lost } =
-            &self.health;
+        let Health {
+            live_segments,
+            dead_segments,
+            bad_segments,
+            unread_lanes,
+            bytes,
+            snapshots,
+            stale_snapshots,
+            lost,
+        } = &self.health;
         let series = self.families.iter().map(|family| family.series.len() as u64).sum();
         let rejected = [
             ("nan", lost.nan),
@@ -92,6 +103,11 @@ impl Snapshot {
                 "ictus_lanes_unshared",
                 "Lanes in memory that only their own process sees, because its segment could not grow.",
                 lost.unshared_lanes,
+            ),
+            gauge(
+                "ictus_lanes_unread",
+                "Lanes that this snapshot lacks: their writers were too fast.",
+                *unread_lanes,
             ),
             counter(
                 "ictus_series_overflowed",

@@ -6,6 +6,7 @@ use super::Health;
 use crate::segment::{
     directory::{self, Directory},
     reader::{Bad, SegmentReader},
+    reading::Lanes,
     totals::Totals,
 };
 
@@ -14,6 +15,7 @@ use crate::segment::{
 pub(super) struct Known {
     reader: Option<SegmentReader<File>>,
     lives: bool,
+    lanes: Lanes,
     /// What it said when it could last be read.
     last: Option<Totals>,
     /// Why it could not be read the last time.
@@ -40,7 +42,7 @@ impl Known {
             // Before its lanes: what a dead owner wrote is all there.
             self.lives = directory::owner_lives(reader.source());
             let lives = self.lives;
-            match reader.lanes().and_then(|lanes| Totals::of_segment(reader, &lanes, lives)) {
+            match self.lanes.read(reader, lives) {
                 Ok(totals) => {
                     self.last = Some(totals);
                     self.bad = None;

@@ -19,6 +19,7 @@ use crate::{
     segment::{
         directory::{self, Directory},
         reader::{Bad, SegmentReader},
+        reading::Lanes,
         retire::retire,
         totals::Totals,
         totals_file::TotalsFile,
@@ -137,7 +138,8 @@ impl Reader {
             }
         }
         let mut snapshot = Snapshot::from(totals);
-        snapshot.health = Health { lost: snapshot.health.lost, ..health };
+        snapshot.health =
+            Health { lost: snapshot.health.lost, unread_lanes: snapshot.health.unread_lanes, ..health };
         if let Some(directory) = &directory {
             self.retire_dead(directory);
         }
@@ -234,6 +236,5 @@ fn is_refusal(error: &io::Error) -> bool {
 fn read_memory(segment: Arc<Segment>) -> std::result::Result<Totals, Bad> {
     let id = segment.id;
     let mut reader = SegmentReader::open(segment, id)?;
-    let lanes = reader.lanes()?;
-    Totals::of_segment(&reader, &lanes, true)
+    Lanes::default().read(&mut reader, true)
 }
