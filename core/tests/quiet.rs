@@ -1,0 +1,145 @@
+//! What recording does not do: allocate, call into the system, lose what a signal handler records.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(unsafe_code, reason = "an allocator, a signal handler, seccomp")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use ictus::{
+    Registry, Timer,
+    snapshot::{Snapshot, Timing, Value},
+};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+// SAFETY: everything is the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn timing(snapshot: &Snapshot) -> Timing {
+    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
+        Some(Value::Timer(timing)) => timing.clone(),
+        other => panic!("no timer but {other:?}"),
+    }
+}
+
+fn timer(registry: &Registry) -> Timer {
+    registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
+}
+
+/// From here on the kernel ends this process by SIGSYS at any system call but its exit. (Strict mode
+/// would do, but takes the processor's counter away as well.)
+fn forbid_system_calls() {
+    let statement = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let exit = u32::try_from(libc::SYS_exit_group).unwrap();
+    let mut filter = [
+        // Load the number of the call, the first word of what a filter is given.
+        statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
+        statement((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 0, 1, exit),
+        statement((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, libc::SECCOMP_RET_ALLOW),
+        statement((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, libc::SECCOMP_RET_KILL_PROCESS),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: takes a number and three zeros.
+    let fixed = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    // SAFETY: the program lives until the kernel has copied it.
+    let filtered =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!((fixed, filtered), (0, 0));
+}
+
+#[test]
+fn a_million_observations_allocate_nothing_and_call_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let (timer, counter) =
+        (timer(&registry), registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap());
+    // In a child of its own, for the kernel kills the process at the first system call.
+    // SAFETY: the child only records, and leaves by `_exit`.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // The ring grows to its full length first, and each exponential bucket's page is made.
+        (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
+        timer.observe(1e-9);
+        counter.inc();
+        let before = ALLOCATIONS.get();
+        forbid_system_calls();
+        for n in 0..1_000_000 {
+            timer.observe(1e-9 * f64::from(n));
+            counter.inc();
+        }
+        let status = i32::from(ALLOCATIONS.get() != before);
+        // SAFETY: nothing of the parent is to be cleaned up.
+        unsafe { libc::_exit(status) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for a child of this process into a local.
+    let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(ended, child);
+    assert_eq!(status, 0, "killed by a system call, or it allocated");
+    assert_eq!(timing(&registry.snapshot().unwrap()).count, 1_003_001);
+}
+
+static SIGNALLED: OnceLock<Timer> = OnceLock::new();
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn handler(_: libc::c_int) {
+    if let Some(timer) = SIGNALLED.get() {
+        timer.observe(1.0);
+        HANDLED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_signal_handler_may_observe_what_it_interrupts() {
+    let registry = Registry::new();
+    let timer = timer(&registry);
+    timer.observe(1.0);
+    SIGNALLED.set(timer.clone()).unwrap();
+    // SAFETY: the handler observes a recorder whose lane exists, which is async-signal-safe.
+    unsafe { libc::signal(libc::SIGUSR1, handler as *const () as libc::sighandler_t) };
+    // SAFETY: names this thread.
+    let thread = unsafe { libc::pthread_self() };
+    let sender = std::thread::spawn(move || {
+        for _ in 0..20_000 {
+            // SAFETY: the thread lives until this one is joined.
+            unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+        }
+    });
+    let mut own = 1;
+    while !sender.is_finished() {
+        timer.observe(1.0);
+        own += 1;
+    }
+    sender.join().unwrap();
+    let snapshot = registry.snapshot().unwrap();
+    let (timing, dropped) = (timing(&snapshot), snapshot.health.lost.reentered);
+    assert_eq!(timing.count, own + HANDLED.load(Ordering::Relaxed) - dropped, "{dropped} were dropped");
+    assert_eq!(timing.sum, timing.count as f64);
+    assert_eq!(timing.distribution.count(), timing.count);
+}
