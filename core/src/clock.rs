@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[cfg(target_arch = "x86_64")]
 use std::sync::{OnceLock, atomic::AtomicU8};
 
+use std::time::Duration;
+
 use rustix::time::{ClockId, clock_gettime};
 
 /// Now, as a stamp.
@@ -26,6 +28,18 @@ pub(crate) fn monotonic() -> u64 {
 /// The wall clock in nanoseconds since 1970: says when a segment was made, orders nothing.
 pub(crate) fn wall() -> u64 {
     nanoseconds(ClockId::Realtime)
+}
+
+/// How many stamps go into so many nanoseconds. For readers: where the counter's rate is not known
+/// yet, this waits for some milliseconds to measure it, to about a hundredth.
+pub(crate) fn stamps_in(nanoseconds: u64) -> u64 {
+    if !counts() {
+        return nanoseconds;
+    }
+    let known = f64::from_bits(SECONDS_A_COUNT.load(Relaxed));
+    let seconds_a_count = if known > 0.0 { known } else { measure(Duration::from_millis(5)) };
+    // Saturates: an age of centuries is no age.
+    (nanoseconds as f64 / 1e9 / seconds_a_count) as u64
 }
 
 /// The name of the clock that makes the stamps.
@@ -94,11 +108,15 @@ mod processor {
 
     #[inline(always)]
     pub(super) fn calibrate() {}
+
+    pub(super) fn measure(_: std::time::Duration) -> f64 {
+        1e-9
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod processor {
-    use super::{AtomicU8, OnceLock, Relaxed, SECONDS_A_COUNT, monotonic};
+    use super::{AtomicU8, Duration, OnceLock, Relaxed, SECONDS_A_COUNT, monotonic};
 
     const UNKNOWN: u8 = 0;
     const KERNEL: u8 = 1;
@@ -132,6 +150,14 @@ mod processor {
         unsafe { core::arch::x86_64::_rdtsc() }
     }
 
+    /// What one count lasts in seconds, measured over so long.
+    pub(super) fn measure(over: Duration) -> f64 {
+        let start = (counter(), monotonic());
+        std::thread::sleep(over);
+        let (counts, nanoseconds) = (counter().saturating_sub(start.0), monotonic().saturating_sub(start.1));
+        nanoseconds as f64 / 1e9 / counts.max(1) as f64
+    }
+
     /// Learns the counter's rate, once enough time has passed since the first measurement.
     #[cold]
     pub(super) fn calibrate() {
@@ -148,11 +174,11 @@ mod processor {
     }
 }
 
-use processor::{calibrate, counter, counts};
+use processor::{calibrate, counter, counts, measure};
 
 #[cfg(test)]
 mod tests {
-    use super::{SECONDS_A_COUNT, Stopwatch, counts, now};
+    use super::{SECONDS_A_COUNT, Stopwatch, counts, now, stamps_in};
     use std::{sync::atomic::Ordering::Relaxed, thread, time::Duration};
 
     #[test]
@@ -165,6 +191,15 @@ mod tests {
             assert!((seconds - expected).abs() < 0.005, "{watch:?}: {seconds}, not {expected}");
         }
         assert_eq!(counts(), SECONDS_A_COUNT.load(Relaxed) != 0);
+    }
+
+    #[test]
+    fn stamps_and_nanoseconds_agree() {
+        let (start, instant) = (now(), std::time::Instant::now());
+        thread::sleep(Duration::from_millis(50));
+        let (stamps, nanoseconds) = (now() - start, instant.elapsed().as_nanos() as u64);
+        let ratio = stamps as f64 / stamps_in(nanoseconds) as f64;
+        assert!((0.9..1.1).contains(&ratio), "{ratio}");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::{fs, io};
 use super::directory::Directory;
 use crate::clock;
 
+/// The epoch of memory that no other process sees: always this process's clock.
+pub(crate) const UNSHARED_EPOCH: u32 = 0;
+
 /// The number of this process's clock in a directory; starts a new one where the clock is new.
 pub(super) fn join(directory: &Directory) -> io::Result<u32> {
     let clock = identity();
@@ -26,6 +29,12 @@ pub(super) fn join(directory: &Directory) -> io::Result<u32> {
     };
     directory.replace("epoch", format!("{number}\n{clock}\n").as_bytes())?;
     Ok(number)
+}
+
+/// The number of this process's clock in a directory; none where nobody has recorded with it.
+pub(crate) fn current(directory: &Directory) -> Option<u32> {
+    let (number, clock) = read(directory).ok()??;
+    (clock == identity()).then_some(number)
 }
 
 /// The number and the clock; none where there is no epoch yet.
@@ -48,16 +57,19 @@ fn identity() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Directory, join};
+    use super::{Directory, current, join};
     use std::fs;
 
     #[test]
     fn another_clock_starts_another_epoch() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
+        assert_eq!(current(&directory), None);
         assert_eq!(join(&directory).unwrap(), 1);
         assert_eq!(join(&directory).unwrap(), 1);
+        assert_eq!(current(&directory), Some(1));
         fs::write(directory.path().join("epoch"), "7\nanother boot\n").unwrap();
+        assert_eq!(current(&directory), None);
         assert_eq!(join(&directory).unwrap(), 8);
         assert_eq!(join(&directory).unwrap(), 8);
         for broken in ["", "x\ny\n", "7"] {

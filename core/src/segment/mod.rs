@@ -16,7 +16,7 @@
 mod bytes;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
-mod epoch;
+pub(crate) mod epoch;
 pub(crate) mod layout;
 pub(crate) mod map;
 pub(crate) mod reader;

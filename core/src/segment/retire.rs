@@ -50,7 +50,7 @@ pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
 
 /// Adds the dead segments to the totals and names them there. Their locks are held until the
 /// files are dropped.
-fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, File)>, Bad> {
+fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, Dead)>, Bad> {
     let mut ids = directory.segments()?;
     ids.sort_unstable();
     ids.retain(|id| !file.folded.contains(id));
@@ -61,25 +61,34 @@ fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, F
             continue;
         }
         match read(opened, id) {
-            Ok((opened, totals)) => {
-                file.totals.merge(&totals);
-                file.folded.push(id);
-                dead.push((id, opened));
-            }
+            Ok(segment) => dead.push((id, segment)),
             // Stays as it is: whoever reads the directory names it in the log.
             Err(bad) => log::debug!("{} is not retired: {bad}", directory.segment_path(id).display()),
         }
     }
+    // In the order in which readers merge them.
+    dead.sort_by_key(|(_, segment)| segment.created);
+    for (id, segment) in &dead {
+        file.totals.merge(&segment.totals);
+        file.folded.push(*id);
+    }
     Ok(dead)
 }
 
-fn read(opened: File, id: u64) -> Result<(File, Totals), Bad> {
-    let mut reader = SegmentReader::open(opened, id)?;
+/// A dead segment that was read; its lock is held until this is dropped.
+struct Dead {
+    created: u64,
+    totals: Totals,
+    _locked: File,
+}
+
+fn read(locked: File, id: u64) -> Result<Dead, Bad> {
+    let mut reader = SegmentReader::open(locked, id)?;
     let totals = Lanes::default().read(&mut reader, false)?;
     if totals.unread_lanes > 0 {
         return Err(Bad::Overrun);
     }
-    Ok((reader.into_source(), totals))
+    Ok(Dead { created: reader.created, totals, _locked: reader.into_source() })
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl FamilyTotal {
 pub struct Observation {
     /// The clock epoch of the directory in which the stamp was taken.
     pub epoch: u32,
-    /// The rank of the lane in this snapshot, by segment id, then lane; 0 for what dead processes
+    /// The rank of the lane in this snapshot, by age of the segment, then lane; 0 for what dead processes
     /// left in the totals file.
     pub origin: u32,
     /// The monotonic stamp.
@@ -117,8 +117,8 @@ impl Totals {
         self.lanes
     }
 
-    /// Adds other totals, whose lanes rank after these. Segments are merged in the order of their
-    /// ids, which breaks ties between equal stamps.
+    /// Adds other totals, whose lanes rank after these. Segments are merged oldest first, which
+    /// breaks ties between equal stamps.
     pub(crate) fn merge(&mut self, other: &Totals) {
         for family in other.families.values().flatten() {
             for (values, total) in &family.series {

@@ -8,7 +8,7 @@ use std::{
 use super::{
     descriptor,
     directory::Directory,
-    epoch,
+    epoch::{self, UNSHARED_EPOCH},
     layout::{
         AtomicRef, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, VERSION, identity,
     },
@@ -67,7 +67,7 @@ impl Segment {
 
     /// A segment in memory of this process alone.
     pub(crate) fn anonymous() -> io::Result<Segment> {
-        Segment::initialise(random_id()?, 0, Mapping::anonymous()?, None)
+        Segment::initialise(random_id()?, UNSHARED_EPOCH, Mapping::anonymous()?, None)
     }
 
     fn initialise(id: u64, epoch: u32, mapping: Mapping, lock: Option<OwnDescriptor>) -> io::Result<Segment> {

@@ -36,6 +36,11 @@ impl Known {
         }
     }
 
+    /// When it was made, by the wall clock of its owner.
+    pub(super) fn created(&self) -> u64 {
+        self.reader.as_ref().map_or(u64::MAX, |reader| reader.created)
+    }
+
     /// What it says now, or said when it was last good.
     pub(super) fn read(&mut self, directory: &Directory, id: u64) -> Option<&Totals> {
         if let Some(reader) = &mut self.reader {

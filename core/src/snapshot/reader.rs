@@ -13,11 +13,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Health, Snapshot, known::Known};
+use super::{Health, Snapshot, convert::Now, known::Known};
 use crate::{
     error::{Error, Result},
     segment::{
         directory::{self, Directory},
+        epoch,
         reader::{Bad, SegmentReader},
         reading::Lanes,
         retire::retire,
@@ -137,7 +138,8 @@ impl Reader {
                 Err(bad) => self.complain(format!("this process's own memory is left out: {bad}")),
             }
         }
-        let mut snapshot = Snapshot::from(totals);
+        let now = Now::in_epoch(directory.as_ref().and_then(epoch::current));
+        let mut snapshot = Snapshot::new(totals, now);
         snapshot.health =
             Health { lost: snapshot.health.lost, unread_lanes: snapshot.health.unread_lanes, ..health };
         if let Some(directory) = &directory {
@@ -176,8 +178,9 @@ impl Reader {
         Ok(())
     }
 
-    /// Opens the segments that the totals do not contain; gives their ids in order, which breaks
-    /// ties between equal stamps.
+    /// Opens the segments that the totals do not contain; gives their ids, oldest segment first. That
+    /// order breaks ties between equal stamps, and decides which series a full family has: a younger
+    /// process never pushes out what an older one had.
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
         let mut ids = directory.segments()?;
         let folded = &self.totals.folded;
@@ -190,6 +193,7 @@ impl Reader {
         for &id in &ids {
             self.segments.entry(id).or_default().open(directory, id);
         }
+        ids.sort_by_key(|id| self.segments.get(id).map(Known::created));
         Ok(ids)
     }
 

@@ -1,0 +1,160 @@
+//! Families with windows, ages, buckets and numbers of series of their own.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::{thread, time::Duration};
+
+use ictus::{
+    OVERFLOW, Options, Reader, Registry, Snapshot,
+    snapshot::{Timing, Value},
+};
+
+fn timing(snapshot: &Snapshot, labels: &[&str]) -> Timing {
+    match snapshot.family("work_seconds").and_then(|family| family.get(labels)) {
+        Some(Value::Timer(timing)) => timing.clone(),
+        other => panic!("no timer {labels:?} but {other:?}"),
+    }
+}
+
+#[test]
+fn windows_of_any_length_hold_the_newest() {
+    for window in [1, 2, 39, 40, 41, 64, 100, 1000, 5000] {
+        let registry = Registry::new();
+        let options = Options::default().window(window);
+        let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
+        for length in [1, window / 2, window, window + 1, 3 * window + 77] {
+            let before = timing_count(&registry);
+            (before..u64::from(length)).for_each(|number| timer.observe(number as f64));
+            let count = timing_count(&registry);
+            let timing = timing(&registry.snapshot().unwrap(), &[]);
+            let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
+            let first = count.saturating_sub(u64::from(window));
+            assert_eq!(seen, (first..count).map(|number| number as f64).collect::<Vec<_>>(), "{window}");
+        }
+    }
+}
+
+fn timing_count(registry: &Registry) -> u64 {
+    match registry.snapshot().unwrap().family("work_seconds").and_then(|family| family.get(&[])) {
+        Some(Value::Timer(timing)) => timing.count,
+        _ => 0,
+    }
+}
+
+#[test]
+fn old_observations_leave_the_window_and_stay_in_the_totals() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let options = Options::default().max_age(Duration::from_millis(300));
+    let family = registry.timer_with("work_seconds", "", &["queue"], &options).unwrap();
+    let (idle, busy) = (family.labels(&["idle"]).unwrap(), family.labels(&["busy"]).unwrap());
+    (0..10).for_each(|_| idle.observe(1.0));
+    busy.observe(1.0);
+    let mut reader = Reader::new(directory.path());
+    assert_eq!(timing(&reader.snapshot().unwrap(), &["idle"]).window.len(), 10);
+    thread::sleep(Duration::from_millis(400));
+    busy.observe(2.0);
+    let snapshot = reader.snapshot().unwrap();
+    let (idle, busy) = (timing(&snapshot, &["idle"]), timing(&snapshot, &["busy"]));
+    assert_eq!((idle.count, idle.sum, idle.window.quantiles()), (10, 10.0, None));
+    assert_eq!((busy.count, busy.window.last(), busy.window.len()), (2, Some(2.0), 1));
+}
+
+#[test]
+fn what_another_boot_stamped_is_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options::default().max_age(Duration::from_secs(3600));
+    let record = |value| {
+        let registry = Registry::open(directory.path()).unwrap();
+        let family = registry.timer_with("work_seconds", "", &[], &options).unwrap();
+        family.labels(&[]).unwrap().observe(value);
+    };
+    record(1.0);
+    std::fs::write(directory.path().join("ictus/epoch"), "1\nanother boot\n").unwrap();
+    let mut reader = Reader::new(directory.path());
+    assert_eq!(timing(&reader.snapshot().unwrap(), &[]).window.len(), 0);
+    record(2.0);
+    let timing = timing(&reader.snapshot().unwrap(), &[]);
+    assert_eq!((timing.count, timing.window.len(), timing.window.last()), (2, 1, Some(2.0)));
+}
+
+#[test]
+fn windows_stay_ordered_over_a_reboot() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = |value| {
+        let registry = Registry::open(directory.path()).unwrap();
+        registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(value);
+    };
+    // As if the clock had gone on from far later, and begun anew with each boot.
+    for boot in 0..3 {
+        record(f64::from(boot));
+        let epoch = directory.path().join("ictus/epoch");
+        let text = std::fs::read_to_string(&epoch).unwrap();
+        let number = text.lines().next().unwrap();
+        assert_eq!(number, (boot + 1).to_string());
+        std::fs::write(&epoch, format!("{number}\nboot {boot}\n")).unwrap();
+    }
+    let mut reader = Reader::new(directory.path());
+    for _ in 0..3 {
+        let timing = timing(&reader.snapshot().unwrap(), &[]);
+        let seen: Vec<_> = timing.window.observations().iter().map(|one| (one.epoch, one.value)).collect();
+        assert_eq!(seen, [(1, 0.0), (2, 1.0), (3, 2.0)]);
+    }
+}
+
+#[test]
+fn series_beyond_the_number_are_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open_with(directory.path(), Options::default().max_series(10)).unwrap();
+    let family = registry.counter("jobs", "", &["queue", "kind"]).unwrap();
+    for queue in 0..100 {
+        family.labels(&[&queue.to_string(), "x"]).unwrap().inc();
+    }
+    let snapshot = registry.snapshot().unwrap();
+    let jobs = snapshot.family("jobs").unwrap();
+    assert_eq!(jobs.series.len(), 11);
+    assert_eq!(jobs.get(&["3", "x"]), Some(&Value::Counter(1.0)));
+    assert_eq!(jobs.get(&[OVERFLOW, OVERFLOW]), Some(&Value::Counter(90.0)));
+    assert_eq!(snapshot.health.lost.overflowed, 90);
+}
+
+#[test]
+fn the_number_of_series_holds_over_processes_and_retirement() {
+    let directory = tempfile::tempdir().unwrap();
+    let total = |snapshot: &Snapshot| {
+        let counts = snapshot.family("jobs").unwrap().series.iter().map(|series| match series.value {
+            Value::Counter(count) => count,
+            _ => panic!(),
+        });
+        counts.sum::<f64>()
+    };
+    for process in 0..6 {
+        let registry = Registry::open_with(directory.path(), Options::default().max_series(10)).unwrap();
+        let family = registry.counter("jobs", "", &["queue"]).unwrap();
+        (0..8).for_each(|queue| family.labels(&[&format!("{process}/{queue}")]).unwrap().inc());
+        let snapshot = registry.snapshot().unwrap();
+        assert!(snapshot.family("jobs").unwrap().series.len() <= 11);
+        assert_eq!(total(&snapshot), f64::from(8 * (process + 1)));
+    }
+    let mut reader = Reader::new(directory.path());
+    reader.snapshot().unwrap();
+    let snapshot = reader.snapshot().unwrap();
+    let jobs = snapshot.family("jobs").unwrap();
+    assert_eq!((jobs.series.len(), total(&snapshot)), (11, 48.0));
+    assert_eq!(jobs.get(&["0/0"]), Some(&Value::Counter(1.0)), "what is in the totals goes first");
+}
+
+#[test]
+fn buckets_of_ones_own_count_inclusively() {
+    let registry = Registry::new();
+    let options = Options::default().buckets(&[1.0, 2.0]);
+    let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
+    [0.0, 1.0, 1.5, 2.0, 2.0f64.next_up(), 1e9].into_iter().for_each(|value| timer.observe(value));
+    let distribution = timing(&registry.snapshot().unwrap(), &[]).distribution;
+    assert_eq!(
+        (distribution.bounds.as_slice(), distribution.classic.as_slice()),
+        (&[1.0, 2.0][..], &[2, 2, 2][..])
+    );
+    assert_eq!(distribution.zero, 1);
+    assert_eq!(distribution.exponential.values().sum::<u64>(), 5);
+    assert_eq!(distribution.exponential.get(&0), Some(&1), "1.0 is the upper bound of bucket 0");
+}
