@@ -18,6 +18,8 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 sys.path[:0] = [str(EXAMPLES / "demo"), str(EXAMPLES)]
 import demo  # noqa: E402
+import exposition  # noqa: E402
+import screen  # noqa: E402
 from conductor_stub import Counts, Stub  # noqa: E402
 
 pytest.importorskip("conductor.client", reason="needs conductor-python")
@@ -36,7 +38,7 @@ TASK_TYPES = {"resize_image", "fetch_price", "charge_card"}
 class Run:
     """What one run of ``worker.py`` left behind."""
 
-    samples: list[demo.Sample]
+    samples: list[exposition.Sample]
     types: dict[str, str]
     polls_before: int
     polls_after: int
@@ -50,7 +52,7 @@ class Run:
         return total(self.samples, name, **labels)
 
 
-def total(samples: list[demo.Sample], name: str, **labels: str) -> float:
+def total(samples: list[exposition.Sample], name: str, **labels: str) -> float:
     return sum(
         sample.value
         for sample in samples
@@ -79,13 +81,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             # An answer is counted a moment after it was received, so the last ones may take a little.
             def caught_up() -> bool:
                 answered = sum(entry.updates for entry in stub.counts.values())
-                samples, _ = demo.parse(demo.fetch(url))
+                samples, _ = exposition.parse(demo.fetch(url))
                 return total(samples, "http_api_client_request_count", method="POST") >= answered
 
             demo.wait_for(caught_up, 10)
             counts = stub.counts
             polls_before = demo.total(counts, "polls")
-            samples, types = demo.parse(demo.fetch(url))
+            samples, types = exposition.parse(demo.fetch(url))
             time.sleep(0.5)  # A poll is counted before it is sent: let it arrive.
             polls_after = demo.total(stub.counts, "polls")
         yield Run(
@@ -143,20 +145,24 @@ def test_update_times_are_there_though_the_sdk_itself_drops_them(run: Run) -> No
 
 
 def test_the_documented_name_of_the_api_timer_shows_the_same(run: Run) -> None:
-    def series(name: str) -> list[tuple[demo.Labels, dict[str, float], float, float]]:
-        return [(t.labels, t.quantiles, t.count, t.total) for t in demo.timers(run.samples) if t.name == name]
+    def series(name: str) -> list[tuple[exposition.Labels, dict[str, float], float, float]]:
+        return [
+            (t.labels, t.quantiles, t.count, t.total)
+            for t in exposition.timers(run.samples)
+            if t.name == name
+        ]
 
     assert series("http_api_client_request")
     assert series("api_request_time_seconds") == series("http_api_client_request")
 
 
 def test_every_timer_has_a_count_a_sum_and_quantiles_in_order(run: Run) -> None:
-    found = demo.timers(run.samples)
+    found = exposition.timers(run.samples)
     assert {"task_poll_time_seconds", "task_execute_time_seconds", "http_api_client_request"} <= {
         timer.name for timer in found
     }
     for timer in found:
-        values = [timer.quantiles[quantile] for quantile in demo.QUANTILES]
+        values = [timer.quantiles[quantile] for quantile in screen.QUANTILES]
         assert values == sorted(values), timer
         assert values[0] > 0, timer
         assert timer.count >= 1, timer
@@ -230,7 +236,7 @@ def test_a_demonstration_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def test_the_parser_reads_the_text_format() -> None:
-    samples, types = demo.parse(
+    samples, types = exposition.parse(
         "# HELP a Some help with \\n and {braces}\n"
         "# TYPE a gauge\n"
         'a{x="q\\"uote",y="back\\\\slash, new\\nline } \u2028"} 1.5e-05 1700000000000\n'
@@ -239,17 +245,17 @@ def test_the_parser_reads_the_text_format() -> None:
         "\n"
     )
     assert types == {"a": "gauge"}
-    assert samples[0] == demo.Sample(
+    assert samples[0] == exposition.Sample(
         "a", (("x", 'q"uote'), ("y", "back\\slash, new\nline } \u2028")), 1.5e-05
     )
-    assert samples[1] == demo.Sample("b_total", (), math.inf)
+    assert samples[1] == exposition.Sample("b_total", (), math.inf)
     assert math.isnan(samples[2].value)
 
 
 @pytest.mark.parametrize("line", ["a", 'a{x="1} 2', "a{x=1} 2", "a{x} 2", "a 1 2 3", "1a 2"])
 def test_the_parser_refuses_what_is_not_the_text_format(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        demo.parse(line)
+        exposition.parse(line)
 
 
 @pytest.mark.parametrize(
@@ -271,12 +277,12 @@ def test_the_parser_refuses_what_is_not_the_text_format(line: str) -> None:
     ],
 )
 def test_durations_have_three_digits(seconds: float, text: str) -> None:
-    assert demo.duration(seconds) == text
+    assert screen.duration(seconds) == text
 
 
 def test_long_label_values_are_cut_in_the_middle() -> None:
-    assert demo.short("x" * 44) == "x" * 44
-    cut = demo.short("a" * 50 + "b" * 50)
+    assert screen.short("x" * 44) == "x" * 44
+    cut = screen.short("a" * 50 + "b" * 50)
     assert len(cut) <= 44
     assert cut.startswith("aaa")
     assert cut.endswith("bbb")
