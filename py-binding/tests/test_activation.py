@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,21 @@ import pytest
 
 from harness import HAS_FACTORY, eventually, file_samples, key, kill, run, start
 from ictus.conductor import MetricsSettings, _sdk
-from stub import conductor
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+from conductor_stub import Stub
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
 TASKS = ("plain", "awaiting")
+
+
+def conductor() -> Stub:
+    """A server that has some work and never fails: with too much, workers never need to poll."""
+    return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
+
 
 # How each version can be told to start its workers. The first is its default.
 WAYS: dict[str, dict[str, str]] = {"by default": {}}
@@ -64,7 +73,7 @@ def test_a_real_task_handler(directory: str, activation: str, way: dict[str, str
         key("task_poll_total", taskType=task) for task in TASKS
     ]
     written = Path(directory, "out.prom")
-    with conductor() as url, app(directory, url, activation, way) as running:
+    with conductor() as stub, app(directory, f"{stub.url}/api", activation, way) as running:
         assert running.stdout is not None
         running.stdout.readline()
         shown = eventually(
@@ -82,7 +91,7 @@ def test_a_real_task_handler(directory: str, activation: str, way: dict[str, str
 def test_a_restart_of_a_worker_is_counted_by_its_parent(directory: str) -> None:
     written = Path(directory, "out.prom")
     restarts = key("worker_restart_total", taskType="plain")
-    with conductor() as url, app(directory, url, "settings", {}) as running:
+    with conductor() as stub, app(directory, f"{stub.url}/api", "settings", {}) as running:
         assert running.stdout is not None
         victim = json.loads(running.stdout.readline())[0]
         time.sleep(0.5)
