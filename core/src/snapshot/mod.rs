@@ -5,6 +5,7 @@
 
 mod convert;
 mod health;
+mod histogram;
 mod known;
 mod quantile;
 mod reader;
