@@ -143,3 +143,32 @@ fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     }
     panic!("not so: {what}");
 }
+
+#[test]
+fn ten_thousand_short_lived_processes_leave_one_totals_file() {
+    const PROCESSES: u64 = 10_000;
+    let parent = tempfile::tempdir().unwrap();
+    let registry = Registry::open(parent.path()).unwrap();
+    let timer = timer(&registry);
+    let mut reader = Reader::new(parent.path());
+    for process in 1..=PROCESSES {
+        wait(fork(|| (0..3).for_each(|_| timer.observe(process as f64))));
+        if process % 100 == 0 {
+            let snapshot = reader.snapshot().unwrap();
+            let Some(Value::Timer(timing)) = snapshot.family("work_seconds").unwrap().get(&[]) else {
+                panic!("no timer")
+            };
+            assert_eq!(timing.count, 3 * process);
+        }
+    }
+    let timing = timing(parent.path());
+    assert_eq!((timing.count, timing.sum), (3 * PROCESSES, (3 * PROCESSES * (PROCESSES + 1) / 2) as f64));
+    assert_eq!(timing.window.quantile(1.0), Some(PROCESSES as f64));
+    let files = std::fs::read_dir(parent.path().join("ictus")).unwrap().flatten();
+    let mut files: Vec<_> = files.map(|file| (file.file_name(), file.metadata().unwrap().len())).collect();
+    files.sort();
+    let names: Vec<_> = files.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+    assert_eq!(names, ["epoch", "lock", "totals"]);
+    // A window of 1,000 observations of 20 bytes, and some hundred bytes about the family.
+    assert!(files[2].1 < 32 << 10, "{files:?}");
+}

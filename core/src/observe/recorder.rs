@@ -15,7 +15,9 @@ use super::{index::FamilyIndex, shard};
 use crate::{
     error::{Error, Result},
     options::Options,
-    segment::{descriptor::FamilyRecord, directory::Directory, layout::Loss, map, writer::Segment},
+    segment::{
+        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, retire::retire, writer::Segment,
+    },
 };
 
 /// What registries and handles share.
@@ -41,6 +43,7 @@ impl Recorder {
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
         let directory = Directory::create(directory)
             .map_err(|error| Error::io(directory, "use the metrics directory", error))?;
+        clear_up(&directory);
         Ok(Recorder::new(Some(directory), options))
     }
 
@@ -154,6 +157,18 @@ impl Recorder {
         if let Some(segment) = self.segment() {
             segment.lose(loss);
         }
+    }
+}
+
+/// Segments that may lie in a directory before a process that opens it retires those of the dead.
+const MANY_SEGMENTS: usize = 32;
+
+/// Retires what dead processes left, where nobody else seems to do it: short-lived jobs whose
+/// directory nobody reads must not fill the disk.
+fn clear_up(directory: &Directory) {
+    let many = directory.segments().is_ok_and(|segments| segments.len() >= MANY_SEGMENTS);
+    if many && let Err(error) = retire(directory) {
+        log::debug!("segments of dead processes stay in {}: {error}", directory.path().display());
     }
 }
 
