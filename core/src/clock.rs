@@ -13,6 +13,19 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+/// An instant of the clock that orders observations. Comparable within one boot of one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(pub(crate) u64);
+
+impl Stamp {
+    /// Now.
+    #[must_use]
+    #[inline]
+    pub fn now() -> Stamp {
+        Stamp(now())
+    }
+}
+
 /// Now, as a stamp.
 #[inline]
 pub(crate) fn now() -> u64 {

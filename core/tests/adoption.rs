@@ -1,0 +1,43 @@
+//! Threads that come and go: the next one adopts the lanes of the last. Alone in its process, so that
+//! no other test's threads adopt them instead.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::thread;
+
+use ictus::{
+    Registry,
+    snapshot::{Timing, Value},
+};
+
+#[test]
+fn a_thousand_short_lived_threads_cost_the_memory_of_those_that_ran_at_once() {
+    const AT_ONCE: usize = 4;
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
+    let timer = family.labels(&["mail"]).unwrap();
+    let observe = || {
+        thread::scope(|scope| {
+            let observe = || (0..2000).for_each(|_| timer.observe(1.0));
+            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(observe)).collect();
+            // Joined one by one: a scope alone does not wait until they have given their lanes back.
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+    };
+    let look = || -> (Timing, u64) {
+        let snapshot = registry.snapshot().unwrap();
+        let Some(Value::Timer(timing)) = snapshot.family("work_seconds").unwrap().get(&["mail"]) else {
+            panic!("no timer")
+        };
+        (timing.clone(), snapshot.health.bytes)
+    };
+    observe();
+    let (_, bytes) = look();
+    for _ in 1..250 {
+        observe();
+    }
+    let (timing, bytes_after) = look();
+    assert_eq!((timing.count, timing.sum), (2_000_000, 2_000_000.0));
+    assert_eq!(timing.window.len(), 1000);
+    assert_eq!(bytes_after, bytes, "a thousand threads took more than the first {AT_ONCE}");
+}
