@@ -56,13 +56,13 @@ impl Window {
         if !(0.0..=1.0).contains(&q) {
             return None;
         }
-        quantile::select(&mut self.values(), &[q]).map(|found| found[0])
+        quantile::select(&self.values(), &[q]).map(|found| found[0])
     }
 
     /// The five quantiles that every surface shows, in the order of [`QUANTILES`].
     #[must_use]
     pub fn quantiles(&self) -> Option<[f64; 5]> {
-        let found = quantile::select(&mut self.values(), &QUANTILES)?;
+        let found = quantile::select(&self.values(), &QUANTILES)?;
         found.try_into().ok()
     }
 
