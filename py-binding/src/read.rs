@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ictus::{
     Reader, expose,
-    surface::{Exposition, ShownType, View},
+    surface::{self, Exposition, ShownType, View},
 };
 use pyo3::{
     prelude::*,
@@ -31,6 +31,12 @@ pub(crate) fn text(
     let text = py.detach(|| exposition(&directory, &view).map(|shown| expose::text(&shown)));
     log::deliver(py);
     text.map_err(|refused| convert::error(&refused))
+}
+
+/// Every name that any surface gives to a family of the Conductor metrics.
+#[pyfunction]
+pub(crate) fn shown_names() -> Vec<String> {
+    surface::shown_names().into_iter().collect()
 }
 
 /// What the directory's segments say now: `(name, help, type, [(sample name, labels, value)])`.

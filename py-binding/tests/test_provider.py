@@ -53,6 +53,27 @@ def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollect
         assert written.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
+def test_metrics_that_users_define_themselves_are_shown_beside(directory: str) -> None:
+    written = Path(directory, "out.prom")
+    workers = [start("guest.py", directory) for _ in range(2)]
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == b"done\n"
+        with provider(directory):
+            charged = key("cards_charged_total", bank="b")
+            shown = eventually(lambda: file_samples(written), lambda shown: charged in shown)
+        assert shown[charged] == 4
+        assert shown[key("cards_waiting")] == 6
+        assert shown[key("card_seconds_bucket", le="2.0")] == 2
+        assert shown[key("card_seconds_count")] == 2
+        assert shown[POLLS] == 2
+        assert written.read_text().count("# TYPE task_poll_total ") == 1
+    finally:
+        for worker in workers:
+            kill(worker)
+
+
 @pytest.mark.usefixtures("polls")
 @pytest.mark.parametrize("over_http", [False, True])
 def test_signals_end_it_as_they_end_the_sdks(directory: str, over_http: bool) -> None:

@@ -17,6 +17,8 @@ mod view;
 
 pub use view::{Surface, View};
 
+use std::collections::BTreeSet;
+
 use crate::snapshot::Snapshot;
 
 /// What the recorded names of Conductor's own metrics start with.
@@ -27,6 +29,16 @@ const RECORDED_PREFIX: &str = "conductor/";
 pub struct Exposition {
     /// The families, sorted by name, each name once.
     pub families: Vec<ShownFamily>,
+}
+
+/// Every name that any surface gives to a family of the Conductor metrics, `_total`, `_count` and
+/// `_sum` included: what families of other origin must not be called.
+#[must_use]
+pub fn shown_names() -> BTreeSet<String> {
+    let rows = Surface::ALL.iter().flat_map(|surface| surface.rows());
+    let names = rows
+        .flat_map(|row| ["", "_total", "_count", "_sum", "_bucket"].map(|end| format!("{}{end}", row.name)));
+    names.collect()
 }
 
 /// The type that a format states for a family.

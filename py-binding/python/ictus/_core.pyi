@@ -1,7 +1,7 @@
 """The native module: what the Rust side offers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 __version__: str
 
@@ -77,6 +77,9 @@ def families(
 ) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]:
     """What they say as data: ``(name, help, type, [(sample name, labels, value)])``."""
 
+def shown_names() -> list[str]:
+    """Every name that any surface gives to a family of the Conductor metrics."""
+
 def write_loop(
     directory: str | os.PathLike[str],
     path: str | os.PathLike[str],
@@ -84,8 +87,12 @@ def write_loop(
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
+    guests: Callable[[], str] | None = None,
 ) -> None:
-    """Writes the text to ``path`` every ``interval`` seconds until a signal ends it."""
+    """Writes the text to ``path`` every ``interval`` seconds until a signal ends it.
+
+    Every second ``guests`` is asked for the text of families that others recorded; it is appended.
+    """
 
 def serve(
     directory: str | os.PathLike[str],
@@ -94,8 +101,9 @@ def serve(
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
+    guests: Callable[[], str] | None = None,
 ) -> None:
-    """Serves the text over HTTP until a signal ends it."""
+    """Serves the text over HTTP until a signal ends it; ``guests`` as in ``write_loop``."""
 
 def command(arguments: list[str]) -> int:
     """Runs the ``ictus`` command and returns its exit status."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ def provide_metrics(settings: Any) -> None:
     directory = _sdk.metrics_directory(settings)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     view = surfaces.view(settings)
+    from ictus.conductor import guests  # noqa: PLC0415 - only now, with the variable set
+
+    shown = functools.partial(guests.text, directory)
     if settings.http_port is None:
         _core.write_loop(
             directory,
@@ -28,7 +32,15 @@ def provide_metrics(settings: Any) -> None:
             settings.update_interval,
             view.surfaces,
             summaries=view.summaries,
+            guests=shown,
         )
         return
     # On all interfaces, as the SDK.
-    _core.serve(directory, settings.http_port, "0.0.0.0", view.surfaces, summaries=view.summaries)
+    _core.serve(
+        directory,
+        settings.http_port,
+        "0.0.0.0",
+        view.surfaces,
+        summaries=view.summaries,
+        guests=shown,
+    )

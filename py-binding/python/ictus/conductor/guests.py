@@ -1,0 +1,69 @@
+"""Metrics that users define themselves with ``prometheus_client`` in multiprocess mode.
+
+The SDK's provider shows them beside its own, so this one does too. They stay in ``prometheus_client``'s
+files; what the SDK's collector may have left there under names of the catalog is not shown twice.
+
+Import it only after ``PROMETHEUS_MULTIPROC_DIR`` is set, for it imports ``prometheus_client``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from ictus import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CATALOG = frozenset(_core.shown_names())
+
+
+def text(directory: str) -> str:
+    """The guests' families as Prometheus text; empty where there are none."""
+    if next(Path(directory).glob("*.db"), None) is None:
+        return ""
+    registry = CollectorRegistry()
+    registry.register(_Guests(directory))
+    return generate_latest(registry).decode()
+
+
+class _Guests:
+    """Families as the SDK's provider shows them: merged over processes, without a label for the pid."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+
+    def describe(self) -> list[Any]:
+        """Nothing is known before it is read."""
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        """The families of all processes."""
+        # The type of the registry is not stated by the library.
+        files: Any = MultiProcessCollector(CollectorRegistry(), path=self._directory)  # type: ignore[no-untyped-call]
+        for metric in files.collect():
+            if metric.name not in _CATALOG and f"{metric.name}_total" not in _CATALOG:
+                metric.samples = _merged(metric)
+                yield metric
+
+
+def _merged(metric: Any) -> list[Any]:
+    """The samples of a family, those that differ by nothing but the process made one.
+
+    What adds up is added up. Of a gauge that each process has its own value of, the last one read is
+    shown: its ``multiprocess_mode`` says what it should be instead.
+    """
+    merged: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
+    for sample in metric.samples:
+        labels = {name: value for name, value in sample.labels.items() if name != "pid"}
+        key = (sample.name, tuple(sorted(labels.items())))
+        before = merged.get(key)
+        value = sample.value
+        if before is not None and metric.type != "gauge":
+            value += before.value
+        merged[key] = sample._replace(labels=labels, value=value)
+    return list(merged.values())
