@@ -13,10 +13,10 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel test test-rust test-python clean
+.PHONY: help demo venv wheel test test-rust test-portable test-python clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/wheel ## Run real Conductor workers for 20 s (SECONDS=...) and show their timers
 	@.venv/bin/python examples/demo/demo.py --seconds $(SECONDS)
@@ -28,6 +28,10 @@ test: test-rust test-python ## Run all tests
 
 test-rust: ## Run the Rust tests
 	cargo test --workspace --exclude ictus-py --locked
+
+# Other flags build everything anew, so it has a folder of its own.
+test-portable: ## Run the core's tests without the calls that only Linux has
+	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
 test-python: .venv/wheel .venv-$(OLD_SDK)/wheel ## Run the Python tests, with two versions of the SDK
 	.venv/bin/python -m pytest py-binding/tests

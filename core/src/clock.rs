@@ -130,6 +130,7 @@ mod processor {
 #[cfg(target_arch = "x86_64")]
 mod processor {
     use super::{AtomicU8, Duration, OnceLock, Relaxed, SECONDS_A_COUNT, monotonic};
+    use crate::platform;
 
     const UNKNOWN: u8 = 0;
     const KERNEL: u8 = 1;
@@ -150,8 +151,7 @@ mod processor {
 
     #[cold]
     fn choose() -> bool {
-        const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-        let trusted = std::fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc");
+        let trusted = platform::trusts_processor_counter();
         CHOICE.store(if trusted { COUNTER } else { KERNEL }, Relaxed);
         trusted
     }

@@ -20,6 +20,7 @@ mod failpoint;
 mod notice;
 pub mod observe;
 mod options;
+mod platform;
 mod registry;
 mod ring;
 mod segment;

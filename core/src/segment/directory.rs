@@ -26,7 +26,7 @@ use rustix::{
 };
 
 use super::map::OwnDescriptor;
-use crate::failpoint;
+use crate::{failpoint, platform};
 
 /// The part of a metrics directory that is Ictus's.
 #[derive(Clone, Debug)]
@@ -55,6 +55,9 @@ impl Directory {
         }
         if !fs::symlink_metadata(&path)?.is_dir() {
             return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
+        }
+        if let Some(system) = platform::refused_file_system(File::open(&path)?)? {
+            return Err(unshared(system));
         }
         Ok(Directory { path })
     }
@@ -88,7 +91,7 @@ impl Directory {
 
     pub(super) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
         let path = self.new_path(id);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
         // A second open file: a mapping that a fork inherits pins the first one, lock and all.
         let locked = OpenOptions::new().read(true).open(&path)?;
         if locked.metadata()?.ino() != file.metadata()?.ino() {
@@ -196,6 +199,16 @@ impl Directory {
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
     _file: File,
+}
+
+fn unshared(system: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!(
+            "it lies on {system}, where memory and locks are not shared reliably; choose a directory on a \
+             local disk or in memory (a tmpfs, such as /dev/shm)"
+        ),
+    )
 }
 
 /// Opens a regular file for reading, not through a link, without waiting.

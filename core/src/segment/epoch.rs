@@ -7,23 +7,26 @@
 use std::{fs, io};
 
 use super::directory::Directory;
-use crate::clock;
+use crate::{
+    clock,
+    platform::{clock_identity, is_same_clock},
+};
 
 /// The epoch of memory that no other process sees: always this process's clock.
 pub(crate) const UNSHARED_EPOCH: u32 = 0;
 
 /// The number of this process's clock in a directory; starts a new one where the clock is new.
 pub(super) fn join(directory: &Directory) -> io::Result<u32> {
-    let clock = identity();
+    let clock = clock_identity(clock::source());
     if let Some((number, known)) = read(directory)?
-        && known == clock
+        && is_same_clock(&known, &clock)
     {
         return Ok(number);
     }
     // Once a boot: waits for whoever holds the lock, and looks again.
     let _lock = directory.lock()?;
     let number = match read(directory)? {
-        Some((number, known)) if known == clock => return Ok(number),
+        Some((number, known)) if is_same_clock(&known, &clock) => return Ok(number),
         Some((number, _)) => number.saturating_add(1),
         None => 1,
     };
@@ -34,7 +37,7 @@ pub(super) fn join(directory: &Directory) -> io::Result<u32> {
 /// The number of this process's clock in a directory; none where nobody has recorded with it.
 pub(crate) fn current(directory: &Directory) -> Option<u32> {
     let (number, clock) = read(directory).ok()??;
-    (clock == identity()).then_some(number)
+    is_same_clock(&clock, &clock_identity(clock::source())).then_some(number)
 }
 
 /// The number and the clock; none where there is no epoch yet.
@@ -46,13 +49,6 @@ fn read(directory: &Directory) -> io::Result<Option<(u32, String)>> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the epoch file is not one; remove it");
     let (number, clock) = text.trim_end().split_once('\n').ok_or_else(invalid)?;
     Ok(Some((number.parse().map_err(|_| invalid())?, clock.to_owned())))
-}
-
-/// What must be the same for two stamps to be comparable.
-fn identity() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = fs::read_link("/proc/self/ns/time").unwrap_or_default();
-    format!("{} {} {}", boot.trim(), clock::source(), namespace.display())
 }
 
 #[cfg(test)]

@@ -1,25 +1,24 @@
 //! The mapping of a segment, its descriptors, and what a fork does to both.
 //!
 //! The largest size is reserved at once and never unmapped: a lane may keep a plain `&'static` to
-//! its lines. Pages are committed with `fallocate` before anybody may touch them, so that a full
-//! disk is an error at growth and not a SIGBUS at some later store.
+//! its lines. Pages are committed before anybody may touch them, so that a full disk is an error at
+//! growth and not a SIGBUS at some later store.
 #![expect(unsafe_code, reason = "maps memory, closes descriptors in a forked child")]
 
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd},
+    os::fd::{BorrowedFd, IntoRawFd, OwnedFd},
     ptr,
     sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
 };
 
 use rustix::{
-    fs::{FallocateFlags, fallocate},
-    io::{Errno, retry_on_intr},
+    io::Errno,
     mm::{MapFlags, ProtFlags, mmap, mmap_anonymous},
 };
 
 use super::layout::{self, LINE, Lines};
-use crate::sync::AtomicU64;
+use crate::{platform, sync::AtomicU64};
 
 /// What a segment may grow to: address space, not memory.
 const RESERVE: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
@@ -37,9 +36,10 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// Maps a new, empty file and commits its first `bytes`.
+    /// Maps a new, empty file, opened to append, and commits its first `bytes`.
     pub(super) fn file(file: OwnedFd, bytes: usize) -> io::Result<Mapping> {
-        commit(&file, 0, bytes)?;
+        let committed = AtomicUsize::new(0);
+        platform::commit(&file, &committed, bytes)?;
         let (start, reserved) = reserve(|length| {
             // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
             unsafe {
@@ -47,24 +47,19 @@ impl Mapping {
                     ptr::null_mut(),
                     length,
                     ProtFlags::READ | ProtFlags::WRITE,
-                    MapFlags::SHARED | MapFlags::NORESERVE,
+                    MapFlags::SHARED | platform::RESERVED_ONLY,
                     &file,
                     0,
                 )
             }
         })?;
-        Ok(Mapping {
-            start,
-            reserved,
-            committed: AtomicUsize::new(bytes),
-            file: Some(OwnDescriptor::hold(file)),
-        })
+        Ok(Mapping { start, reserved, committed, file: Some(OwnDescriptor::hold(file)) })
     }
 
     /// Maps memory of this process alone, all of it committed: the kernel gives pages on touch.
     pub(super) fn anonymous() -> io::Result<Mapping> {
         let (start, reserved) = reserve(|length| {
-            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+            let flags = MapFlags::PRIVATE | platform::RESERVED_ONLY;
             // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
             unsafe { mmap_anonymous(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, flags) }
         })?;
@@ -73,21 +68,19 @@ impl Mapping {
 
     /// Bytes that may be touched.
     pub(crate) fn committed(&self) -> usize {
-        self.committed.load(Ordering::Acquire)
+        // Threads that grow it at once may make the file longer than what is mapped.
+        self.committed.load(Ordering::Acquire).min(self.reserved)
     }
 
-    /// Commits at least up to `bytes`. One system call; safe from several threads.
+    /// Commits at least up to `bytes`. Safe from several threads.
     pub(super) fn commit(&self, bytes: usize) -> io::Result<()> {
-        let from = self.committed();
-        if bytes <= from {
+        if bytes <= self.committed() {
             return Ok(());
         }
         match self.file.as_ref().and_then(OwnDescriptor::get) {
-            Some(file) if bytes <= self.reserved => commit(&file, from, bytes - from)?,
-            _ => return Err(io::ErrorKind::OutOfMemory.into()),
+            Some(file) if bytes <= self.reserved => platform::commit(file, &self.committed, bytes),
+            _ => Err(io::ErrorKind::OutOfMemory.into()),
         }
-        self.committed.fetch_max(bytes, Ordering::Release);
-        Ok(())
     }
 
     /// The committed lines from `line` on as a `T`.
@@ -116,7 +109,7 @@ impl Drop for Mapping {
     /// Gives the pages back, keeps the addresses: lines handed out stay memory, which nobody reads.
     fn drop(&mut self) {
         let start = self.start.load(Ordering::Relaxed);
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        let flags = MapFlags::PRIVATE | platform::RESERVED_ONLY | MapFlags::FIXED;
         // SAFETY: replaces this mapping, and nothing else, by zeroed memory of the same length.
         let replaced =
             unsafe { mmap_anonymous(start.cast(), self.reserved, ProtFlags::READ | ProtFlags::WRITE, flags) };
@@ -124,10 +117,6 @@ impl Drop for Mapping {
             log::debug!("pages of a closed segment stay mapped: {error}");
         }
     }
-}
-
-fn commit(file: &impl AsFd, from: usize, length: usize) -> io::Result<()> {
-    Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), from as u64, length as u64))?)
 }
 
 /// The most address space that the process may have, in halves from [`RESERVE`] on.

@@ -227,6 +227,34 @@ fn random_id() -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::{Directory, LINE, Relaxed, STEP, Segment};
+    use crate::{Registry, platform::growth};
+
+    #[test]
+    fn growth_is_one_system_call_for_each_step_at_most() {
+        let parent = tempfile::tempdir().unwrap();
+        let before = growth::calls();
+        let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
+        for lines in (1..600).cycle().take(20_000) {
+            segment.claim(lines).unwrap();
+        }
+        let (calls, committed) = (growth::calls() - before, segment.mapping.committed());
+        let used = segment.header.cursor.load(super::Ordering::Relaxed) as usize * LINE;
+        assert!(used > 300 << 20 && committed - used <= 2 * STEP, "{used} of {committed} bytes");
+        assert!(calls <= committed / STEP, "{calls} calls for {committed} bytes");
+    }
+
+    #[test]
+    fn observations_on_grown_lanes_grow_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let registry = Registry::open(parent.path()).unwrap();
+        let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+        let before = growth::calls();
+        // Every exponential bucket's page is made, and the ring, all in the first step.
+        (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
+        assert_eq!(growth::calls() - before, 1);
+        (0..1_000_000).for_each(|n| timer.observe(1e-9 * f64::from(n)));
+        assert_eq!(growth::calls() - before, 1);
+    }
 
     #[test]
     fn a_thread_that_stopped_while_it_grew_keeps_nobody_from_memory() {

@@ -18,6 +18,8 @@ mod notice;
 pub mod observe;
 #[path = "../../src/options.rs"]
 mod options;
+#[path = "../../src/platform/mod.rs"]
+mod platform;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]

@@ -16,6 +16,8 @@ mod failpoint;
 mod notice;
 #[path = "../../src/options.rs"]
 mod options;
+#[path = "../../src/platform/mod.rs"]
+mod platform;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]

@@ -1,0 +1,97 @@
+//! Linux: `fallocate`, the kernel's choice of clock, `/proc`, the kinds of file systems.
+
+use std::{
+    fs, io,
+    os::fd::AsFd,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate, fstatfs},
+    io::retry_on_intr,
+    mm::MapFlags,
+};
+
+use super::growth;
+
+/// Address space that takes no memory until it is touched.
+pub(crate) const RESERVED_ONLY: MapFlags = MapFlags::NORESERVE;
+
+/// Commits a file up to `end`. One system call, and safe from several threads: committing what is
+/// committed changes nothing.
+pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io::Result<()> {
+    let from = committed.load(Ordering::Acquire);
+    if end <= from {
+        return Ok(());
+    }
+    retry_on_intr(|| {
+        growth::count();
+        fallocate(&file, FallocateFlags::empty(), from as u64, (end - from) as u64)
+    })?;
+    committed.fetch_max(end, Ordering::Release);
+    Ok(())
+}
+
+/// Whether the kernel itself keeps time by the processor's counter.
+pub(crate) fn trusts_processor_counter() -> bool {
+    const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc")
+}
+
+/// What must be the same for two stamps to be comparable: boot, clock source and time namespace.
+pub(crate) fn clock_identity(source: &str) -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/time").unwrap_or_default();
+    format!("{} {source} {}", boot.trim(), namespace.display())
+}
+
+/// Whether two identities are of one clock.
+pub(crate) fn is_same_clock(one: &str, other: &str) -> bool {
+    one == other
+}
+
+/// The name of the file system that a file lies on, where it is one whose shared memory or locks do
+/// not hold.
+pub(crate) fn refused_file_system(file: impl AsFd) -> io::Result<Option<&'static str>> {
+    Ok(refused(fstatfs(file)?.f_type as u32))
+}
+
+/// By the magic numbers of `statfs`.
+fn refused(kind: u32) -> Option<&'static str> {
+    Some(match kind {
+        0x6969 => "NFS",
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => "SMB (CIFS)",
+        0x0102_1997 => "9p",
+        0x6573_5546 => "FUSE",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{refused, refused_file_system};
+    use std::fs::File;
+
+    #[test]
+    fn file_systems_without_shared_memory_or_locks_are_refused() {
+        // As in linux/magic.h, and fs/smb for the second of SMB's.
+        let magics = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546];
+        let names = ["NFS", "SMB (CIFS)", "SMB (CIFS)", "SMB (CIFS)", "9p", "FUSE"];
+        assert_eq!(magics.map(refused), names.map(Some));
+        // tmpfs, ext4, xfs, btrfs, overlayfs, zfs, ramfs, f2fs.
+        for good in [
+            0x0102_1994,
+            0xEF53,
+            0x5846_5342,
+            0x9123_683E,
+            0x794C_7630,
+            0x2FC1_2FC1,
+            0x8584_58F6,
+            0xF2F5_2010,
+        ] {
+            assert_eq!(refused(good), None);
+        }
+        assert_eq!(refused_file_system(File::open("/dev/shm").unwrap()).unwrap(), None);
+        assert_eq!(refused_file_system(File::open("/proc").unwrap()).unwrap(), None);
+    }
+}

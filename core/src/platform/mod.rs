@@ -1,0 +1,42 @@
+//! What differs between systems: the only place that asks which one this is.
+//!
+//! `--cfg ictus_portable` chooses on Linux what every other system gets, so that it is tested.
+
+#[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
+mod linux;
+#[cfg(any(ictus_portable, not(target_os = "linux")))]
+mod portable;
+
+#[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
+use linux as system;
+#[cfg(any(ictus_portable, not(target_os = "linux")))]
+use portable as system;
+
+pub(crate) use system::{
+    RESERVED_ONLY, clock_identity, commit, is_same_clock, refused_file_system, trusts_processor_counter,
+};
+
+/// How often this thread asked the system for committed memory.
+#[cfg(test)]
+pub(crate) mod growth {
+    use std::cell::Cell;
+
+    thread_local! {
+        static CALLS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count() {
+        CALLS.set(CALLS.get() + 1);
+    }
+
+    pub(crate) fn calls() -> usize {
+        CALLS.get()
+    }
+}
+
+/// Nothing: only tests count.
+#[cfg(not(test))]
+mod growth {
+    #[inline(always)]
+    pub(super) fn count() {}
+}
