@@ -41,7 +41,7 @@ pub enum Error {
         /// How many values were given.
         given: usize,
     },
-    /// The operating system refused.
+    /// The operating system refused, or a metrics directory is not one to be used.
     Io {
         /// The file or directory.
         path: PathBuf,

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) const ALL: &[&str] = &[
     "retire/locked",
+    "retire/cleared unfinished",
     "retire/read",
     "totals/written",
     "totals/synced",

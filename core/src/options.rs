@@ -24,12 +24,13 @@ pub struct Options {
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_series: u32,
     pub(crate) buckets: Option<Vec<f64>>,
+    pub(crate) group: Option<u32>,
 }
 
 impl Default for Options {
     /// A window of 1,000 observations of any age, 1,000 series, the buckets of the unit.
     fn default() -> Options {
-        Options { window: 1000, max_age: None, max_series: 1000, buckets: None }
+        Options { window: 1000, max_age: None, max_series: 1000, buckets: None, group: None }
     }
 }
 
@@ -60,6 +61,22 @@ impl Options {
         Options { buckets: Some(bounds.to_vec()), ..self }
     }
 
+    /// For [`Registry::open_with`](crate::Registry::open_with): the number of a group of users that
+    /// share the metrics directory. Its folder `ictus`, otherwise of mode 0700, gets that group and mode
+    /// 0770, files get mode 0640, and whatever members of the group record counts. All processes that
+    /// record there are given the same group, of which they must be members; readers need not be given
+    /// it. Only the options of a registry are asked for it, not those of a family.
+    ///
+    /// ```no_run
+    /// # use ictus::{Options, Registry};
+    /// let registry = Registry::open_with("/run/metrics", Options::default().group(1000))?;
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    pub fn group(self, number: u32) -> Options {
+        Options { group: Some(number), ..self }
+    }
+
     /// Refuses what cannot be kept.
     pub(crate) fn check(&self) -> Result<()> {
         let refused = |option, reason| Err(Error::Option { option, reason });
@@ -68,6 +85,9 @@ impl Options {
         }
         if self.max_series == 0 {
             return refused("max_series", "a family has at least one series");
+        }
+        if self.group == Some(u32::MAX) {
+            return refused("group", "no group has that number");
         }
         let bounds = self.buckets.as_deref().unwrap_or_default();
         if bounds.len() > MOST_BOUNDS || !bounds.iter().all(|bound| bound.is_finite()) {
@@ -90,6 +110,7 @@ mod tests {
             Options::default().window(0),
             Options::default().window(65_537),
             Options::default().max_series(0),
+            Options::default().group(u32::MAX),
             Options::default().buckets(&[1.0, 1.0]),
             Options::default().buckets(&[2.0, 1.0]),
             Options::default().buckets(&[f64::INFINITY]),

@@ -91,7 +91,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where the directory cannot be made or used.
+    /// [`Error::Io`](crate::Error::Io) where the directory cannot be made, or others than this user may write in
+    /// it, or it lies on NFS, SMB, 9p or FUSE.
     pub fn open(directory: impl AsRef<Path>) -> Result<Registry> {
         Registry::open_with(directory, Options::default())
     }
@@ -100,7 +101,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where the directory cannot be made or used, and
+    /// [`Error::Io`](crate::Error::Io) as [`Registry::open`], and
     /// [`Error::Option`](crate::Error::Option).
     pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
         options.check()?;

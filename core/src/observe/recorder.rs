@@ -16,7 +16,8 @@ use crate::{
     error::{Error, Result},
     options::Options,
     segment::{
-        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, retire::retire, writer::Segment,
+        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, place::Place, retire::retire,
+        writer::Segment,
     },
 };
 
@@ -25,7 +26,7 @@ use crate::{
 pub(crate) struct Recorder {
     options: Options,
     /// None: memory of this process alone.
-    directory: Option<Directory>,
+    place: Option<Place>,
     /// Made at the first observation; another one in every forked child.
     segment: ArcSwapOption<Segment>,
     /// For lanes that found no room there.
@@ -41,18 +42,18 @@ impl Recorder {
 
     /// A recorder in a metrics directory, which is made where it is missing.
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
-        let directory = Directory::create(directory)
-            .map_err(|error| Error::io(directory, "use the metrics directory", error))?;
-        clear_up(&directory);
-        Ok(Recorder::new(Some(directory), options))
+        let place = Place::of(directory).shared_with(options.group);
+        let made = place.make();
+        clear_up(&made.map_err(|error| Error::io(place.path(), "use the metrics directory", error))?);
+        Ok(Recorder::new(Some(place), options))
     }
 
-    fn new(directory: Option<Directory>, options: Options) -> Recorder {
+    fn new(place: Option<Place>, options: Options) -> Recorder {
         // Before there is anything that a forked child must not share.
         map::watch_forks(shard::forget_parents_lanes);
         Recorder {
             options,
-            directory,
+            place,
             segment: ArcSwapOption::empty(),
             fallback: ArcSwapOption::empty(),
             families: ArcSwap::default(),
@@ -117,7 +118,7 @@ impl Recorder {
             &self.segment,
             || self.new_segment(),
             |unused| {
-                if let Some(directory) = &self.directory
+                if let Some(Ok(Some(directory))) = self.place.as_ref().map(Place::open)
                     && let Err(error) = directory.remove_segment(unused.id)
                 {
                     log::debug!("an unused segment stays: {error}");
@@ -127,8 +128,8 @@ impl Recorder {
     }
 
     fn new_segment(&self) -> Option<Segment> {
-        if let Some(directory) = &self.directory {
-            match Segment::create(directory) {
+        if let Some(place) = &self.place {
+            match place.make().and_then(|directory| Segment::create(&directory)) {
                 Ok(segment) => return Some(segment),
                 Err(error) => {
                     static SAID: AtomicBool = AtomicBool::new(false);
@@ -136,7 +137,7 @@ impl Recorder {
                         log::error!(
                             "no segment can be made in {}: {error}; this process records in memory that \
                              other processes do not see",
-                            directory.path().display(),
+                            place.path().display(),
                         );
                     }
                 }
@@ -168,7 +169,7 @@ const MANY_SEGMENTS: usize = 32;
 fn clear_up(directory: &Directory) {
     let many = directory.segments().is_ok_and(|segments| segments.len() >= MANY_SEGMENTS);
     if many && let Err(error) = retire(directory) {
-        log::debug!("segments of dead processes stay in {}: {error}", directory.path().display());
+        log::debug!("segments of dead processes stay in {}: {error}", directory.place().path().display());
     }
 }
 

@@ -1,37 +1,51 @@
-//! The metrics directory: where segments lie, how one appears, and whether its owner lives.
+//! The files of a metrics directory: where segments lie, how one appears, and whether its owner
+//! lives.
 //!
 //! ```text
-//! {directory}/ictus/     0700
+//! {directory}/ictus/     0700, or 0770 for a group
 //!   {id}.seg             a segment; the id as 16 hexadecimal digits
 //!   .new-{id}            one that is being made: locked and whole before it gets its name
 //!   totals               what dead segments left; replaced as a whole
 //!   epoch                which clock stamps are of
 //!   lock                 guards totals and epoch
 //! ```
+//!
+//! Every file is opened by its name in the opened folder, not through a link, without waiting, and
+//! is a regular file of somebody who is trusted there.
 
 use std::{
     ffi::OsStr,
-    fs::{self, File, Metadata, OpenOptions},
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
     os::{
         fd::OwnedFd,
-        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+        unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
-    fs::{FlockOperation, OFlags, flock},
+    fs::{
+        AtFlags, Dir, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat, linkat, openat,
+        renameat, statat, unlinkat,
+    },
     io::{Errno, retry_on_intr},
 };
 
-use super::map::OwnDescriptor;
-use crate::{failpoint, platform};
+use super::{
+    map::OwnDescriptor,
+    place::{Place, Trust},
+};
+use crate::failpoint;
 
-/// The part of a metrics directory that is Ictus's.
-#[derive(Clone, Debug)]
+/// The part of a metrics directory that is Ictus's, opened. Short-lived: a process may close all
+/// that it has open, and the folder may be made anew.
+#[derive(Debug)]
 pub(crate) struct Directory {
-    path: PathBuf,
+    place: Place,
+    folder: File,
+    trust: Trust,
 }
 
 /// A segment's file before it has its name.
@@ -40,61 +54,67 @@ pub(super) struct NewSegment {
     pub(super) lock: OwnDescriptor,
 }
 
-const FOLDER: &str = "ictus";
+/// Which file stands at a name, or that none does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Standing(Option<Stat>);
+
+impl PartialEq for Standing {
+    fn eq(&self, other: &Standing) -> bool {
+        let identity = |standing: &Standing| standing.0.map(|data| (data.st_dev, data.st_ino));
+        identity(self) == identity(other)
+    }
+}
+
 const TOTALS: &str = "totals";
+const LOCK: &str = "lock";
 const EXTENSION: &str = "seg";
+const UNFINISHED: &str = ".new-";
+/// Between making a segment's file and locking it lie microseconds. Whoever was stopped there for
+/// longer than this finds it gone and makes another.
+const UNFINISHED_FOR: Duration = Duration::from_secs(60);
+/// No file that is read as text is longer.
+const MOST_TEXT: u64 = 4096;
 
 impl Directory {
+    pub(super) fn new(place: Place, folder: File, trust: Trust) -> Directory {
+        Directory { place, folder, trust }
+    }
+
     /// The directory's own part, made where it is missing.
+    #[cfg(test)]
     pub(crate) fn create(metrics_directory: &Path) -> io::Result<Directory> {
-        fs::create_dir_all(metrics_directory)?;
-        let path = metrics_directory.join(FOLDER);
-        match fs::DirBuilder::new().mode(0o700).create(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        if !fs::symlink_metadata(&path)?.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a directory"));
-        }
-        if let Some(system) = platform::refused_file_system(File::open(&path)?)? {
-            return Err(unshared(system));
-        }
-        Ok(Directory { path })
+        Place::of(metrics_directory).make()
     }
 
-    /// The directory's own part, which need not exist.
-    pub(crate) fn of(metrics_directory: &Path) -> Directory {
-        Directory { path: metrics_directory.join(FOLDER) }
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The names of all segments, in no order. None where the directory does not exist.
+    /// The names of all segments, in no order.
     pub(crate) fn segments(&self) -> io::Result<Vec<u64>> {
-        let entries = match fs::read_dir(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut ids = Vec::new();
-        for entry in entries {
-            ids.extend(id_of(Path::new(&entry?.file_name())));
-        }
-        Ok(ids)
+        Ok(self.names()?.iter().filter_map(|name| id_of(name)).collect())
     }
 
-    /// Opens a segment for reading: a regular file, not through a link, without waiting.
+    fn names(&self) -> io::Result<Vec<PathBuf>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.folder)? {
+            names.push(OsStr::from_bytes(entry?.file_name().to_bytes()).into());
+        }
+        Ok(names)
+    }
+
+    /// Opens a segment for reading.
     pub(crate) fn open_segment(&self, id: u64) -> io::Result<File> {
-        open(&self.segment_path(id))
+        self.open(segment_name(id))
     }
 
     pub(super) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
-        let path = self.new_path(id);
-        let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
+        let name = unfinished_name(id);
+        let file = self.create_file(&name)?;
         // A second open file: a mapping that a fork inherits pins the first one, lock and all.
-        let locked = OpenOptions::new().read(true).open(&path)?;
-        if locked.metadata()?.ino() != file.metadata()?.ino() {
+        let locked = self.open(&name)?;
+        let (made, opened) = (file.metadata()?, locked.metadata()?);
+        if (made.dev(), made.ino()) != (opened.dev(), opened.ino()) {
             return Err(io::Error::other("another process replaced the file"));
         }
         flock(&locked, FlockOperation::NonBlockingLockExclusive)?;
@@ -102,21 +122,33 @@ impl Directory {
     }
 
     pub(super) fn publish_segment(&self, id: u64) -> io::Result<()> {
-        fs::rename(self.new_path(id), self.segment_path(id))
+        self.rename(unfinished_name(id), segment_name(id))
     }
 
     /// Removes what is left of a segment that could not be made.
     pub(super) fn discard_new_segment(&self, id: u64) {
-        // There may be nothing, or no way to remove it: the next retirement clears it.
-        let _ = fs::remove_file(self.new_path(id));
+        // There may be nothing, or no way to remove it: a later retirement clears it.
+        let _ = self.remove(unfinished_name(id));
     }
 
     /// Removes a segment's file; that it is gone already is no error.
     pub(crate) fn remove_segment(&self, id: u64) -> io::Result<()> {
-        match fs::remove_file(self.segment_path(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        self.remove(segment_name(id))
+    }
+
+    /// Removes what processes left that died while they made a segment; under the directory's lock.
+    /// Nobody has seen those, and nothing was recorded in them.
+    pub(super) fn remove_unfinished(&self) -> io::Result<()> {
+        for name in self.names()?.iter().filter(|name| unfinished_id_of(name).is_some()) {
+            let Ok(file) = self.open(name) else { continue };
+            let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
+            let old = age.is_ok_and(|age| age.is_ok_and(|age| age > UNFINISHED_FOR));
+            // Its maker locks it before all else, so that it can never lock this one any more.
+            if old && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                self.remove(name)?;
+            }
         }
+        Ok(())
     }
 
     /// Takes the directory's lock, which guards the totals and the epoch; waits for it.
@@ -136,62 +168,130 @@ impl Directory {
         }
     }
 
+    /// Opened for reading alone, which is all that a lock needs: nobody needs to write it.
     fn lock_file(&self) -> io::Result<File> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(self.path.join("lock"))
+        if let Some(file) = self.open_existing(LOCK)? {
+            return Ok(file);
+        }
+        // It has its mode before it has its name, for others open it as soon as they see it; and a
+        // link, unlike a rename, never takes the name from a file that others have locked.
+        let new = unfinished_name(super::writer::random_id()?);
+        self.create_file(&new)?;
+        let linked = linkat(&self.folder, &new, &self.folder, LOCK, AtFlags::empty());
+        self.remove(&new)?;
+        match linked {
+            Ok(()) | Err(Errno::EXIST) => self.open(LOCK),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The totals file, where there is one.
     pub(crate) fn open_totals(&self) -> io::Result<Option<File>> {
-        match open(&self.path.join(TOTALS)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => file.map(Some),
+        self.open_existing(TOTALS)
+    }
+
+    /// What stands at the totals' name now.
+    pub(crate) fn standing_totals(&self) -> io::Result<Standing> {
+        match statat(&self.folder, TOTALS, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(Standing(None)),
+            data => Ok(Standing(Some(data?))),
         }
     }
 
-    /// Whether the totals file is still the one that was opened.
-    pub(crate) fn totals_are(&self, opened: Option<&File>) -> io::Result<bool> {
-        let identity = |data: Metadata| (data.dev(), data.ino());
-        let now = match fs::symlink_metadata(self.path.join(TOTALS)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            data => Some(identity(data?)),
-        };
-        Ok(now == opened.map(File::metadata).transpose()?.map(identity))
+    /// The short text in a file, where there is one.
+    pub(super) fn read_text(&self, name: &str) -> io::Result<Option<String>> {
+        let Some(file) = self.open_existing(name)? else { return Ok(None) };
+        let mut text = String::new();
+        file.take(MOST_TEXT).read_to_string(&mut text)?;
+        Ok(Some(text))
     }
 
     /// Replaces a file as a whole and for good; under the directory's lock. Whoever reads sees the
     /// old bytes or the new ones, after a crash of the machine too.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let new = self.path.join(format!(".new-{name}"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(&new)?;
+        let new = format!("{UNFINISHED}{name}");
+        // Whoever held the lock before may have died here.
+        self.remove(&new)?;
+        let mut file = self.create_file(&new)?;
         file.write_all(bytes)?;
         failpoint::hit("totals/written");
         file.sync_all()?;
         failpoint::hit("totals/synced");
-        fs::rename(&new, self.path.join(name))?;
+        self.rename(&new, name)?;
         failpoint::hit("totals/renamed");
-        File::open(&self.path)?.sync_all()?;
+        self.folder.sync_all()?;
         failpoint::hit("totals/directory synced");
         Ok(())
     }
 
-    pub(crate) fn segment_path(&self, id: u64) -> PathBuf {
-        self.path.join(file_name(id))
+    /// Opens a file for reading that must be there.
+    fn open(&self, name: impl AsRef<Path>) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, Mode::empty()));
+        let file = File::from(opened.map_err(|error| match error {
+            Errno::LOOP | Errno::MLINK => refused("it is a symbolic link"),
+            error => error.into(),
+        })?);
+        let data = file.metadata()?;
+        if !data.is_file() {
+            return Err(refused("it is not a regular file"));
+        }
+        if !self.trust.accepts(data.uid(), data.gid()) {
+            return Err(refused(&format!(
+                "it belongs to user {}, whose files do not count in this directory",
+                data.uid()
+            )));
+        }
+        Ok(file)
     }
 
-    fn new_path(&self, id: u64) -> PathBuf {
-        self.path.join(format!(".new-{id:016x}"))
+    fn open_existing(&self, name: &str) -> io::Result<Option<File>> {
+        match self.open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(Some),
+        }
+    }
+
+    /// Makes a file that was not there, for appending, with the mode and group that all have.
+    fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
+        let flags = OFlags::RDWR
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::EXCL
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        let private = Mode::RUSR | Mode::WUSR;
+        let file = File::from(retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, private))?);
+        if let Err(error) = self.share(&file) {
+            let _ = self.remove(name);
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    /// Gives a new file to those who may read it, whatever the process's umask is.
+    fn share(&self, file: &File) -> io::Result<()> {
+        if let Some(group) = self.trust.group
+            && file.metadata()?.gid() != group
+        {
+            fchown(file, None, Some(Gid::from_raw(group)))?;
+        }
+        match self.trust.readers() {
+            Some(readers) => Ok(fchmod(file, Mode::RUSR | Mode::WUSR | readers)?),
+            None => Ok(()),
+        }
+    }
+
+    fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
+        Ok(renameat(&self.folder, from.as_ref(), &self.folder, to.as_ref())?)
+    }
+
+    /// Removes a file; that it is gone already is no error.
+    fn remove(&self, name: impl AsRef<Path>) -> io::Result<()> {
+        match unlinkat(&self.folder, name.as_ref(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -201,26 +301,13 @@ pub(super) struct DirectoryLock {
     _file: File,
 }
 
-fn unshared(system: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!(
-            "it lies on {system}, where memory and locks are not shared reliably; choose a directory on a \
-             local disk or in memory (a tmpfs, such as /dev/shm)"
-        ),
-    )
+/// Which file an opened one is.
+pub(crate) fn standing(file: &File) -> io::Result<Standing> {
+    Ok(Standing(Some(fstat(file)?)))
 }
 
-/// Opens a regular file for reading, not through a link, without waiting.
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
-    }
-    Ok(file)
+fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// Disk space of a file, committed pages included.
@@ -247,11 +334,22 @@ fn id_of(name: &Path) -> Option<u64> {
     let stem = name.file_stem().and_then(OsStr::to_str)?;
     let id = u64::from_str_radix(stem, 16).ok()?;
     // One name for each id: with capitals or a sign, a segment would be read twice.
-    (name == file_name(id)).then_some(id)
+    (name == segment_name(id)).then_some(id)
 }
 
-fn file_name(id: u64) -> PathBuf {
+fn unfinished_id_of(name: &Path) -> Option<u64> {
+    let digits = name.to_str()?.strip_prefix(UNFINISHED)?;
+    let id = u64::from_str_radix(digits, 16).ok()?;
+    (name == Path::new(&unfinished_name(id))).then_some(id)
+}
+
+/// The name of a segment's file.
+pub(super) fn segment_name(id: u64) -> PathBuf {
     format!("{id:016x}.{EXTENSION}").into()
+}
+
+fn unfinished_name(id: u64) -> String {
+    format!("{UNFINISHED}{id:016x}")
 }
 
 #[cfg(test)]
@@ -293,8 +391,8 @@ mod tests {
     fn links_and_folders_are_not_opened() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
-        std::os::unix::fs::symlink("/etc/passwd", directory.segment_path(1)).unwrap();
-        std::fs::create_dir(directory.segment_path(2)).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", directory.place().segment_path(1)).unwrap();
+        std::fs::create_dir(directory.place().segment_path(2)).unwrap();
         directory.open_segment(1).unwrap_err();
         directory.open_segment(2).unwrap_err();
     }

@@ -4,7 +4,7 @@
 //! boot id, clock source and time namespace. Who finds another clock than its own starts the next
 //! number, so that observations order by (epoch, stamp) for as long as the directory lives.
 
-use std::{fs, io};
+use std::io;
 
 use super::directory::Directory;
 use crate::{
@@ -42,10 +42,7 @@ pub(crate) fn current(directory: &Directory) -> Option<u32> {
 
 /// The number and the clock; none where there is no epoch yet.
 fn read(directory: &Directory) -> io::Result<Option<(u32, String)>> {
-    let text = match fs::read_to_string(directory.path().join("epoch")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text?,
-    };
+    let Some(text) = directory.read_text("epoch")? else { return Ok(None) };
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the epoch file is not one; remove it");
     let (number, clock) = text.trim_end().split_once('\n').ok_or_else(invalid)?;
     Ok(Some((number.parse().map_err(|_| invalid())?, clock.to_owned())))
@@ -64,12 +61,12 @@ mod tests {
         assert_eq!(join(&directory).unwrap(), 1);
         assert_eq!(join(&directory).unwrap(), 1);
         assert_eq!(current(&directory), Some(1));
-        fs::write(directory.path().join("epoch"), "7\nanother boot\n").unwrap();
+        fs::write(directory.place().path().join("epoch"), "7\nanother boot\n").unwrap();
         assert_eq!(current(&directory), None);
         assert_eq!(join(&directory).unwrap(), 8);
         assert_eq!(join(&directory).unwrap(), 8);
         for broken in ["", "x\ny\n", "7"] {
-            fs::write(directory.path().join("epoch"), broken).unwrap();
+            fs::write(directory.place().path().join("epoch"), broken).unwrap();
             join(&directory).unwrap_err();
         }
     }

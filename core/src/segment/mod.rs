@@ -19,6 +19,7 @@ pub(crate) mod directory;
 pub(crate) mod epoch;
 pub(crate) mod layout;
 pub(crate) mod map;
+pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod reading;
 pub(crate) mod retire;

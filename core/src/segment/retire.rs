@@ -22,6 +22,8 @@ use crate::failpoint;
 pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
     failpoint::hit("retire/locked");
+    directory.remove_unfinished()?;
+    failpoint::hit("retire/cleared unfinished");
     let mut file = match directory.open_totals()? {
         Some(mut opened) => TotalsFile::read(&mut opened)?,
         None => TotalsFile::default(),
@@ -40,7 +42,8 @@ pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
     directory.replace("totals", &file.encode())?;
     for (id, _) in &dead {
         if let Err(error) = directory.remove_segment(*id) {
-            log::warn!("{} is folded and cannot be removed: {error}", directory.segment_path(*id).display());
+            let path = directory.place().segment_path(*id);
+            log::warn!("{} is folded and cannot be removed: {error}", path.display());
         }
         failpoint::hit("retire/unlinked one");
     }
@@ -63,7 +66,7 @@ fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, D
         match read(opened, id) {
             Ok(segment) => dead.push((id, segment)),
             // Stays as it is: whoever reads the directory names it in the log.
-            Err(bad) => log::debug!("{} is not retired: {bad}", directory.segment_path(id).display()),
+            Err(bad) => log::debug!("{} is not retired: {bad}", directory.place().segment_path(id).display()),
         }
     }
     // In the order in which readers merge them.
@@ -93,16 +96,27 @@ fn read(locked: File, id: u64) -> Result<Dead, Bad> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, os::unix::process::ExitStatusExt, path::Path, process::Command};
+    use std::{
+        collections::BTreeSet,
+        os::unix::process::ExitStatusExt,
+        path::Path,
+        process::Command,
+        time::{Duration, SystemTime},
+    };
 
-    use super::{Directory, retire};
+    use super::{Directory, FlockOperation, flock, retire};
     use crate::{
         Reader, Registry, Snapshot,
         failpoint::{self, ALL, VARIABLE},
+        segment::place::Place,
         snapshot::Value,
     };
 
     const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+    fn opened(metrics_directory: &Path) -> Directory {
+        Place::of(metrics_directory).open().unwrap().unwrap()
+    }
 
     /// What one process observes before it dies; the gauge dies with it.
     fn live_and_die(directory: &Path, values: std::ops::Range<u32>) {
@@ -142,8 +156,8 @@ mod tests {
     fn what_the_dead_left_stays_as_it_was() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path();
-        let directory = Directory::of(path);
         (0..3).for_each(|process| live_and_die(path, process * 700..(process + 1) * 700));
+        let directory = opened(path);
         let before = seen(path);
         assert_eq!((before.0, before.2.len(), before.3), (2100, 1000, 3.0));
         assert_eq!(before.2, (1100..2100).map(f64::from).collect::<Vec<_>>());
@@ -163,7 +177,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let registry = Registry::open(parent.path()).unwrap();
         registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
-        let directory = Directory::of(parent.path());
+        let directory = opened(parent.path());
         assert_eq!(retire(&directory).unwrap(), 0);
         assert_eq!(directory.segments().unwrap().len(), 1);
         drop(registry);
@@ -180,22 +194,43 @@ mod tests {
         let mut reader = Reader::new(parent.path());
         let mut first = reader.snapshot().unwrap();
         for _ in 0..1000 {
-            if Directory::of(parent.path()).segments().unwrap().is_empty() {
+            if opened(parent.path()).segments().unwrap().is_empty() {
                 break;
             }
             first = reader.snapshot().unwrap();
         }
-        assert_eq!(Directory::of(parent.path()).segments().unwrap(), []);
+        assert_eq!(opened(parent.path()).segments().unwrap(), []);
         let second = reader.snapshot().unwrap();
         assert_eq!(first.families.len(), 2, "the dead process's gauge is gone");
         assert_eq!(second.families.len(), 2);
+    }
+
+    #[test]
+    fn what_was_never_finished_is_removed_when_it_is_old() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::create(parent.path()).unwrap();
+        let place = directory.place().path();
+        let [fresh, old, locked, other] = [1, 2, 3, 4].map(|id| place.join(format!(".new-{id:016x}")));
+        let other = other.with_file_name(".new-ff");
+        for path in [&fresh, &old, &locked, &other] {
+            let file = std::fs::File::create(path).unwrap();
+            if *path != fresh {
+                file.set_modified(SystemTime::now() - Duration::from_secs(61)).unwrap();
+            }
+        }
+        let maker = std::fs::File::open(&locked).unwrap();
+        flock(&maker, FlockOperation::NonBlockingLockExclusive).unwrap();
+        retire(&directory).unwrap();
+        assert_eq!([&fresh, &old, &locked, &other].map(|path| path.exists()), [true, false, true, true]);
+        // Its maker was only slow, and finds it gone.
+        directory.publish_segment(2).unwrap_err();
     }
 
     /// Runs only where the test below asks for it, in a process of its own that is to be killed.
     #[test]
     fn child() {
         if let Some(directory) = std::env::var_os(DIRECTORY) {
-            retire(&Directory::of(Path::new(&directory))).unwrap();
+            retire(&opened(Path::new(&directory))).unwrap();
         }
     }
 
@@ -206,11 +241,11 @@ mod tests {
             let path = parent.path();
             // An earlier retirement, of which one segment could not be removed.
             live_and_die(path, 0..700);
-            let directory = Directory::of(path);
+            let directory = opened(path);
             let named = directory.segments().unwrap()[0];
-            let kept = std::fs::read(directory.segment_path(named)).unwrap();
+            let kept = std::fs::read(directory.place().segment_path(named)).unwrap();
             retire_all(&directory, 1);
-            std::fs::write(directory.segment_path(named), kept).unwrap();
+            std::fs::write(directory.place().segment_path(named), kept).unwrap();
             live_and_die(path, 700..1400);
             live_and_die(path, 1400..2100);
             let before = seen(path);

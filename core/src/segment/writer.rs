@@ -53,11 +53,22 @@ struct SharedBlock {
 impl Segment {
     /// A segment in a metrics directory, visible to every reader once this returns.
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
+        match Segment::create_once(directory) {
+            // Stopped for so long between two calls that its file was taken for a dead process's.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {
+                Segment::create_once(directory)
+            }
+            made => made,
+        }
+    }
+
+    fn create_once(directory: &Directory) -> io::Result<Segment> {
         let id = random_id()?;
         let epoch = epoch::join(directory)?;
-        let new = directory.new_segment(id)?;
-        let made = Mapping::file(new.file, STEP)
-            .and_then(|mapping| Segment::initialise(id, epoch, mapping, Some(new.lock)))
+        let made = directory
+            .new_segment(id)
+            .and_then(|new| Ok((Mapping::file(new.file, STEP)?, new.lock)))
+            .and_then(|(mapping, lock)| Segment::initialise(id, epoch, mapping, Some(lock)))
             .and_then(|segment| directory.publish_segment(id).map(|()| segment));
         if made.is_err() {
             directory.discard_new_segment(id);
@@ -220,7 +231,7 @@ pub(crate) fn checksum(identity: &[u64]) -> u64 {
     u64::from(crc32fast::hash(bytemuck::cast_slice(&identity[..identity::CHECKSUM])))
 }
 
-fn random_id() -> io::Result<u64> {
+pub(super) fn random_id() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use super::Health;
 use crate::segment::{
     directory::{self, Directory},
+    place::Place,
     reader::{Bad, SegmentReader},
     reading::Lanes,
     totals::Totals,
@@ -32,7 +33,7 @@ impl Known {
             Ok(reader) => self.reader = Some(reader),
             // Retired since it was listed: whoever did so replaced the totals, which is seen.
             Err(Bad::Source(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(bad) => self.complain(directory, id, &bad),
+            Err(bad) => self.complain(directory.place(), id, &bad),
         }
     }
 
@@ -42,7 +43,7 @@ impl Known {
     }
 
     /// What it says now, or said when it was last good.
-    pub(super) fn read(&mut self, directory: &Directory, id: u64) -> Option<&Totals> {
+    pub(super) fn read(&mut self, place: &Place, id: u64) -> Option<&Totals> {
         if let Some(reader) = &mut self.reader {
             // Before its lanes: what a dead owner wrote is all there.
             self.lives = directory::owner_lives(reader.source());
@@ -52,7 +53,7 @@ impl Known {
                     self.last = Some(totals);
                     self.bad = None;
                 }
-                Err(bad) => self.complain(directory, id, &bad),
+                Err(bad) => self.complain(place, id, &bad),
             }
         }
         self.last.as_ref()
@@ -80,10 +81,10 @@ impl Known {
     }
 
     /// Logs a cause once in a row.
-    fn complain(&mut self, directory: &Directory, id: u64, bad: &Bad) {
+    fn complain(&mut self, place: &Place, id: u64, bad: &Bad) {
         let reason = bad.to_string();
         if self.bad.as_ref() != Some(&reason) {
-            log::warn!("{} is left out: {reason}", directory.segment_path(id).display());
+            log::warn!("{} is left out: {reason}", place.segment_path(id).display());
             self.bad = Some(reason);
         }
     }

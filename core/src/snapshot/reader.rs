@@ -17,8 +17,9 @@ use super::{Health, Snapshot, convert::Now, known::Known};
 use crate::{
     error::{Error, Result},
     segment::{
-        directory::{self, Directory},
+        directory::{self, Directory, Standing},
         epoch,
+        place::Place,
         reader::{Bad, SegmentReader},
         reading::Lanes,
         retire::retire,
@@ -44,9 +45,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Reader {
     path: Option<PathBuf>,
+    place: Option<Place>,
     own: Option<Own>,
     segments: HashMap<u64, Known>,
     totals_file: Option<File>,
+    /// What stood at the totals' name when it was last opened.
+    totals_standing: Standing,
     /// The last that could be read.
     totals: TotalsFile,
     last: Option<Totals>,
@@ -85,10 +89,12 @@ impl Reader {
 
     fn of(path: Option<PathBuf>, own: Option<Own>) -> Reader {
         Reader {
+            place: path.as_deref().map(Place::of),
             path,
             own,
             segments: HashMap::new(),
             totals_file: None,
+            totals_standing: Standing::default(),
             totals: TotalsFile::default(),
             last: None,
             complaint: None,
@@ -119,11 +125,18 @@ impl Reader {
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         let mut totals = Totals::default();
         self.health.snapshots += 1;
-        let directory = self.path.as_deref().map(Directory::of);
-        if let Some(directory) = &directory {
-            totals = self
-                .read_directory(directory)
-                .map_err(|error| Error::io(directory.path(), "read the metrics directory", error))?;
+        let mut directory = None;
+        if let Some(place) = self.place.clone() {
+            let failed = |error| Error::io(place.path(), "read the metrics directory", error);
+            directory = place.open().map_err(failed)?;
+            totals = match &directory {
+                Some(directory) => self.read_directory(directory).map_err(failed)?,
+                // Nothing is there, or not any more.
+                None => {
+                    let ids = self.listed(Vec::new());
+                    self.merge(&place, &ids)
+                }
+            };
             self.last = Some(totals.clone());
         }
         let mut health = self.health.clone();
@@ -152,8 +165,8 @@ impl Reader {
         for _ in 0..ATTEMPTS {
             self.open_totals(directory)?;
             let ids = self.open_segments(directory)?;
-            if directory.totals_are(self.totals_file.as_ref())? {
-                return Ok(self.merge(directory, &ids));
+            if directory.standing_totals()? == self.totals_standing {
+                return Ok(self.merge(directory.place(), &ids));
             }
         }
         self.health.stale_snapshots += 1;
@@ -163,33 +176,40 @@ impl Reader {
 
     /// Reads the totals file where it is another one than the last time.
     fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
-        if self.totals_file.is_some() && directory.totals_are(self.totals_file.as_ref())? {
+        let standing = directory.standing_totals()?;
+        if self.totals_file.is_some() && standing == self.totals_standing {
             return Ok(());
         }
-        self.totals_file = directory.open_totals()?;
-        let Some(file) = &mut self.totals_file else { return Ok(()) };
-        match TotalsFile::read(file) {
-            Ok(totals) => self.totals = totals,
+        // For what cannot be opened: it is left out until something else stands there.
+        self.totals_standing = standing;
+        self.totals_file = None;
+        match self.read_totals(directory) {
+            Ok(Some(totals)) => self.totals = totals,
+            Ok(None) => {}
             Err(bad) => self.complain(format!(
                 "{} is left out, the last good totals stay: {bad}",
-                directory.path().join("totals").display()
+                directory.place().path().join("totals").display()
             )),
         }
         Ok(())
+    }
+
+    fn read_totals(&mut self, directory: &Directory) -> std::result::Result<Option<TotalsFile>, Bad> {
+        let Some(mut file) = directory.open_totals()? else {
+            self.totals_standing = Standing::default();
+            return Ok(None);
+        };
+        self.totals_standing = directory::standing(&file)?;
+        let totals = TotalsFile::read(&mut file);
+        self.totals_file = Some(file);
+        totals.map(Some)
     }
 
     /// Opens the segments that the totals do not contain; gives their ids, oldest segment first. That
     /// order breaks ties between equal stamps, and decides which series a full family has: a younger
     /// process never pushes out what an older one had.
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
-        let mut ids = directory.segments()?;
-        let folded = &self.totals.folded;
-        // A segment whose file is gone while its owner lives goes on being read.
-        self.segments.retain(|id, known| !folded.contains(id) && (ids.contains(id) || known.owner_lives()));
-        ids.extend(self.segments.keys());
-        ids.retain(|id| !folded.contains(id));
-        ids.sort_unstable();
-        ids.dedup();
+        let mut ids = self.listed(directory.segments()?);
         for &id in &ids {
             self.segments.entry(id).or_default().open(directory, id);
         }
@@ -197,10 +217,22 @@ impl Reader {
         Ok(ids)
     }
 
-    fn merge(&mut self, directory: &Directory, ids: &[u64]) -> Totals {
+    /// Forgets the segments that are gone; gives the ids of all others.
+    fn listed(&mut self, mut ids: Vec<u64>) -> Vec<u64> {
+        let folded = &self.totals.folded;
+        // A segment whose file is gone while its owner lives goes on being read.
+        self.segments.retain(|id, known| !folded.contains(id) && (ids.contains(id) || known.owner_lives()));
+        ids.extend(self.segments.keys());
+        ids.retain(|id| !folded.contains(id));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn merge(&mut self, place: &Place, ids: &[u64]) -> Totals {
         let mut totals = self.totals.totals.clone();
         for id in ids {
-            if let Some(segment) = self.segments.get_mut(id).and_then(|known| known.read(directory, *id)) {
+            if let Some(segment) = self.segments.get_mut(id).and_then(|known| known.read(place, *id)) {
                 totals.merge(segment);
             }
         }
@@ -219,7 +251,7 @@ impl Reader {
             }
             Err(bad) => self.complain(format!(
                 "what dead processes left in {} cannot be folded: {bad}",
-                directory.path().display()
+                directory.place().path().display()
             )),
         }
     }
