@@ -31,6 +31,8 @@ pub(crate) struct Mapping {
     start: AtomicPtr<u8>,
     reserved: usize,
     committed: AtomicUsize,
+    /// Up to where threads have asked for more, those included that are still at it.
+    asked: AtomicUsize,
     /// The file behind it; none for anonymous memory.
     file: Option<OwnDescriptor>,
 }
@@ -53,7 +55,13 @@ impl Mapping {
                 )
             }
         })?;
-        Ok(Mapping { start, reserved, committed, file: Some(OwnDescriptor::hold(file)) })
+        Ok(Mapping {
+            start,
+            reserved,
+            committed,
+            asked: AtomicUsize::new(bytes),
+            file: Some(OwnDescriptor::hold(file)),
+        })
     }
 
     /// Maps memory of this process alone, all of it committed: the kernel gives pages on touch.
@@ -63,7 +71,13 @@ impl Mapping {
             // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
             unsafe { mmap_anonymous(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, flags) }
         })?;
-        Ok(Mapping { start, reserved, committed: AtomicUsize::new(reserved), file: None })
+        Ok(Mapping {
+            start,
+            reserved,
+            committed: AtomicUsize::new(reserved),
+            asked: AtomicUsize::new(reserved),
+            file: None,
+        })
     }
 
     /// Bytes that may be touched.
@@ -72,15 +86,27 @@ impl Mapping {
         self.committed.load(Ordering::Acquire).min(self.reserved)
     }
 
-    /// Commits at least up to `bytes`. Safe from several threads.
+    /// Commits at least up to `bytes`. Safe from several threads: who comes while others are at it
+    /// commits what they do and as much again, so that no two calls are spent on the same memory.
     pub(super) fn commit(&self, bytes: usize) -> io::Result<()> {
-        if bytes <= self.committed() {
+        let committed = self.committed();
+        if bytes <= committed {
             return Ok(());
         }
-        match self.file.as_ref().and_then(OwnDescriptor::get) {
-            Some(file) if bytes <= self.reserved => platform::commit(file, &self.committed, bytes),
-            _ => Err(io::ErrorKind::OutOfMemory.into()),
+        let file = match self.file.as_ref().and_then(OwnDescriptor::get) {
+            Some(file) if bytes <= self.reserved => file,
+            _ => return Err(io::ErrorKind::OutOfMemory.into()),
+        };
+        let more = bytes - committed;
+        let end = (self.asked.fetch_add(more, Ordering::Relaxed) + more).clamp(bytes, self.reserved);
+        let grown = platform::commit(file, &self.committed, end);
+        if grown.is_err() {
+            self.asked.fetch_sub(more, Ordering::Relaxed);
+            if end > bytes {
+                return platform::commit(file, &self.committed, bytes);
+            }
         }
+        grown
     }
 
     /// The committed lines from `line` on as a `T`.

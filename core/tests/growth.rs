@@ -1,0 +1,69 @@
+//! Growth, as the system sees it: at most one call for each 256 KiB, and none without need.
+#![cfg(all(target_os = "linux", not(ictus_portable)))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says what it skips"
+)]
+
+use std::{path::Path, process::Command, thread};
+
+use ictus::Registry;
+
+const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+const STEP: u64 = 256 << 10;
+
+/// Runs only where the test below asks for it, in a process that is watched.
+#[test]
+fn child() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let registry = Registry::open(Path::new(&directory)).unwrap();
+    let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
+    // Threads that begin at once make a segment each, of which one is kept.
+    family.labels(&["0 0"]).unwrap().observe(1.0);
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let family = &family;
+            scope.spawn(move || {
+                for queue in 0..50 {
+                    let timer = family.labels(&[&format!("{thread} {queue}")]).unwrap();
+                    (0..3000).for_each(|n| timer.observe(f64::from(n)));
+                }
+            });
+        }
+    });
+    let timer = family.labels(&["0 0"]).unwrap();
+    (0..3000).for_each(|n| timer.observe(f64::from(n)));
+    // From here on, nothing grows any more.
+    std::fs::write(Path::new(&directory).join("grown"), "").unwrap();
+    (0..1_000_000).for_each(|_| timer.observe(1.0));
+}
+
+#[test]
+fn growth_is_one_call_for_each_step_at_most() {
+    let parent = tempfile::tempdir().unwrap();
+    let log = parent.path().join("calls");
+    let traced = Command::new("strace")
+        .args(["-f", "-e", "trace=fallocate,openat", "-o"])
+        .arg(&log)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--test-threads=1"])
+        .env(DIRECTORY, parent.path())
+        .output();
+    if !traced.is_ok_and(|output| output.status.success()) {
+        println!("skipped: there is no strace, or it may not trace");
+        return;
+    }
+    let log = std::fs::read_to_string(&log).unwrap();
+    let (growing, grown) = log.split_once("grown\"").unwrap();
+    // What one thread interrupted in another's line is on a line of its own, resumed.
+    let calls = |log: &str| log.matches("fallocate(").count() as u64;
+    let segment = std::fs::read_dir(parent.path().join("ictus")).unwrap().flatten();
+    let bytes: u64 = segment
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "seg"))
+        .map(|entry| entry.metadata().unwrap().len())
+        .sum();
+    assert!(bytes > 10 * STEP, "{bytes} bytes");
+    assert!(calls(growing) <= bytes / STEP, "{} calls for {bytes} bytes", calls(growing));
+    assert_eq!(calls(grown), 0);
+}
