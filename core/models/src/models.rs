@@ -4,7 +4,20 @@ pub mod lanes;
 pub mod pages;
 pub mod ring;
 
+use loom::thread;
+
 use crate::segment::map;
+
+/// Runs threads; the last one reads.
+///
+/// loom knows the last access to a word, but not the one before. A writer that loads a word before it
+/// stores it hides that a reader had been there. So the first run of all must be that in which the
+/// writers come first: there each load of the reader is held against the last store.
+fn run<const THREADS: usize>(threads: [Box<dyn FnOnce() + Send>; THREADS]) {
+    for thread in threads.map(thread::spawn) {
+        thread.join().unwrap();
+    }
+}
 
 /// Runs a model in every order that two or three threads can take with so many preemptions, in a
 /// segment of so many lines, which may grow to so many. Prints what it cost.

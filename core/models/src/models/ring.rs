@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use loom::thread;
-
-use super::check;
+use super::{check, run};
 use crate::{
     ring::{Ring, Unreadable, read},
     segment::{
@@ -86,12 +84,12 @@ impl Case {
         for index in 0..before {
             ring.push(value(index), stamp(index), &growth);
         }
-        let writer = thread::spawn(move || {
+        let writer = move || {
             for index in before..before + beside {
                 ring.push(value(index), stamp(index), &growth);
             }
-        });
-        match read(&segment, lane_line, window) {
+        };
+        let reader = move || match read(&segment, lane_line, window) {
             Ok(reading) => {
                 let head = reading.head;
                 assert!((before..=before + beside).contains(&head), "a head of another time: {head}");
@@ -105,8 +103,8 @@ impl Case {
             }
             Err(Unreadable::Overrun) => {}
             Err(wrong) => panic!("{wrong:?}"),
-        }
-        writer.join().unwrap();
+        };
+        run([Box::new(writer), Box::new(reader)]);
     }
 }
 
