@@ -1,9 +1,6 @@
 //! One thread's part of a series, and the one lane of a gauge.
 
-use std::sync::{
-    Weak,
-    atomic::{AtomicBool, compiler_fence},
-};
+use std::sync::{Weak, atomic::compiler_fence};
 
 use crate::{
     buckets::Buckets,
@@ -14,7 +11,7 @@ use crate::{
         writer::Segment,
     },
     sum::LIMIT,
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// A lane as its one writer uses it.

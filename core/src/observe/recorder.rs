@@ -92,7 +92,7 @@ impl Recorder {
 
     /// Does something in this process's segment; where that has no room for it, in memory that
     /// other processes do not see.
-    pub(super) fn with_segment<T>(&self, act: impl FnMut(&Arc<Segment>) -> Option<T>) -> Option<T> {
+    pub(crate) fn with_segment<T>(&self, act: impl FnMut(&Arc<Segment>) -> Option<T>) -> Option<T> {
         let mut act = act;
         let segment = self.segment()?;
         if let Some(done) = act(&segment) {

@@ -2,19 +2,19 @@
 
 use std::{
     hash::{Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use hashbrown::Equivalent;
 
 use super::lane::SharedLane;
-use crate::segment::{
-    descriptor::{FamilyRecord, SeriesRecord},
-    layout::AtomicRef,
-    writer::Segment,
+use crate::{
+    segment::{
+        descriptor::{FamilyRecord, SeriesRecord},
+        layout::AtomicRef,
+        writer::Segment,
+    },
+    sync::{AtomicU32, AtomicU64, Ordering, process_wide},
 };
 
 /// A series of a family.
@@ -75,7 +75,9 @@ impl From<&Asked<'_>> for Values {
 
 impl Series {
     pub(super) fn new(family: Arc<DescribedFamily>, asked: &Asked<'_>) -> Series {
-        static IDS: AtomicU32 = AtomicU32::new(0);
+        process_wide! {
+            static IDS: AtomicU32 = AtomicU32::new(0);
+        }
         Series {
             id: IDS.fetch_add(1, Ordering::Relaxed) as usize,
             family,

@@ -9,13 +9,7 @@ use std::{
     cell::Cell,
     collections::{HashMap, hash_map::Entry},
     iter,
-    sync::{
-        Arc, Mutex, TryLockError,
-        atomic::{
-            AtomicBool,
-            Ordering::{Acquire, Relaxed, Release},
-        },
-    },
+    sync::{Arc, Mutex, TryLockError},
 };
 
 use super::{
@@ -33,6 +27,11 @@ use crate::{
         map,
         writer::Segment,
     },
+    sync::{
+        AtomicBool,
+        Ordering::{Acquire, Relaxed, Release},
+        process_wide, thread_local,
+    },
 };
 
 /// A thread's lanes by series id.
@@ -48,7 +47,7 @@ thread_local! {
 /// This thread's lane of a series, where it has one.
 #[inline]
 pub(super) fn lane(id: usize) -> Option<&'static LaneWriter> {
-    LANES.get().get(id)?.load(Relaxed)
+    LANES.with(Cell::get).get(id)?.load(Relaxed)
 }
 
 /// Gives the thread's shard back when the thread ends.
@@ -57,14 +56,17 @@ struct Lease(Cell<Option<&'static Shard>>);
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(shard) = self.0.get() {
-            LANES.set(&[]);
+            // Fails in a model alone, where all of a thread's locals go at once.
+            let _ = LANES.try_with(|lanes| lanes.set(&[]));
             shard.give_back();
         }
     }
 }
 
-/// All shards, newest first; a shard stays in the list for ever.
-static SHARDS: AtomicRef<Shard> = AtomicRef::none();
+process_wide! {
+    /// All shards, newest first; a shard stays in the list for ever.
+    static SHARDS: AtomicRef<Shard> = AtomicRef::none();
+}
 
 struct Shard {
     /// Only this process on the line of forks may lease it.
@@ -233,7 +235,7 @@ pub(super) fn with_new_lane<T>(
         Ok(shard) => {
             let lane = shard.attach(series, recorder);
             // Even where that failed: the shard's other lanes may serve this thread.
-            LANES.set(shard.table());
+            LANES.with(|lanes| lanes.set(shard.table()));
             lane.map(write)
         }
         Err(_) => {
@@ -247,5 +249,5 @@ pub(super) fn with_new_lane<T>(
 
 /// What a forked child does first: its one thread forgets the lanes that it inherited.
 pub(super) extern "C" fn forget_parents_lanes() {
-    LANES.set(&[]);
+    LANES.with(|lanes| lanes.set(&[]));
 }

@@ -11,6 +11,9 @@
 //!   Chunk        17 lines   a record line, then 64 slots of (value, stamp)
 //!   descriptor   n lines    a family or a series: length, checksum, bytes
 //! ```
+//!
+//! A model checker tries every order of every access, so under `ictus_loom` header, blocks and
+//! chunks are as small as they can be while still being lapped, linked and grown.
 #![expect(unsafe_code, reason = "casts mapped lines to types whose every byte pattern is valid")]
 
 use std::ptr;
@@ -28,9 +31,13 @@ pub(crate) const VERSION: u32 = 1;
 /// Reads as this number only in the byte order in which it was written.
 pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 /// Slots of a chunk.
-pub(crate) const CHUNK_SLOTS: u64 = 64;
+pub(crate) const CHUNK_SLOTS: u64 = if cfg!(ictus_loom) { 2 } else { 64 };
 /// Lanes of a block.
-pub(crate) const BLOCK_LANES: usize = 63;
+pub(crate) const BLOCK_LANES: usize = if cfg!(ictus_loom) { 1 } else { 63 };
+/// Words of the header.
+const HEADER_WORDS: usize = if cfg!(ictus_loom) { 48 } else { 512 };
+/// What a writer may push while a reader copies a full ring.
+const HEADROOM: u64 = if cfg!(ictus_loom) { 1 } else { 24 };
 
 /// The first page of a segment.
 #[repr(C, align(64))]
@@ -46,7 +53,7 @@ pub(crate) struct Header {
     pub(crate) _pad_cursor: [AtomicU64; 7],
     /// What was not recorded, by [`Loss`].
     pub(crate) losses: [AtomicU64; LOSSES],
-    pub(crate) _reserved: [AtomicU64; 512 - identity::WORDS - 24],
+    pub(crate) _reserved: [AtomicU64; HEADER_WORDS - identity::WORDS - 24],
 }
 
 /// Places of the identity's words.
@@ -142,7 +149,7 @@ pub(crate) struct Slot {
 /// a writer makes while a reader copies it. At least two, so that the newest full chunk of a full
 /// ring is never the next to be reused.
 pub(crate) fn full_ring(window: u32) -> u64 {
-    (u64::from(window) + 24).div_ceil(CHUNK_SLOTS).max(2)
+    (u64::from(window) + HEADROOM).div_ceil(CHUNK_SLOTS).max(2)
 }
 
 /// Lines of the chunk table of a full ring.
@@ -204,7 +211,14 @@ pub(super) unsafe fn words(start: *mut u8, count: usize) -> &'static [AtomicU64]
 pub(crate) struct AtomicRef<T: 'static>(AtomicPtr<T>);
 
 impl<T: Sync + 'static> AtomicRef<T> {
+    #[cfg(not(ictus_loom))]
     pub(crate) const fn none() -> AtomicRef<T> {
+        AtomicRef(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// A model's atomics are made at run time.
+    #[cfg(ictus_loom)]
+    pub(crate) fn none() -> AtomicRef<T> {
         AtomicRef(AtomicPtr::new(ptr::null_mut()))
     }
 

@@ -18,6 +18,8 @@ pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod epoch;
 pub(crate) mod layout;
+// loom's atomics do not live in mapped memory, so a model has memory of its own.
+#[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
 pub(crate) mod map;
 pub(crate) mod place;
 pub(crate) mod reader;

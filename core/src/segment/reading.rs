@@ -75,8 +75,9 @@ impl Lanes {
 fn timer<W: Words>(reader: &SegmentReader<W>, lane: &LaneAt) -> Result<SeriesTotal, Bad> {
     let family = &lane.series.family;
     let reading = ring::read(reader.source(), lane.line, family.window)?;
-    // After the ring: no bucket lacks an observation that the ring has.
-    let buckets = lane.head.buckets(family.window);
+    // After the ring: no bucket lacks an observation that the ring has. Where they are is asked anew:
+    // in the copy that first showed the series, other words may still be those of before.
+    let buckets = LaneHead::read(reader.source(), lane.line)?.buckets(family.window);
     let distribution = buckets::read(reader.source(), buckets, &family.bounds)?;
     let epoch = reader.epoch;
     let observation = |(stamp, value)| Observation { epoch, origin: 0, stamp, value };

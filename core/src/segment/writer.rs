@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Memory is committed in steps of this.
-const STEP: usize = 256 << 10;
+const STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
 /// How long after a failed growth the next is tried, in nanoseconds.
 const RETRY_AFTER: u64 = 1_000_000_000;
 

@@ -6,7 +6,10 @@
 //! library's, with a trace of its stores.
 
 #[cfg(not(ictus_loom))]
-pub(crate) use std::sync::atomic::{AtomicPtr, Ordering, fence};
+pub(crate) use std::{
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence},
+    thread_local,
+};
 
 #[cfg(not(any(ictus_loom, test)))]
 pub(crate) use std::sync::atomic::AtomicU64;
@@ -17,4 +20,33 @@ pub(crate) mod traced;
 pub(crate) use traced::AtomicU64;
 
 #[cfg(ictus_loom)]
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+
+/// loom's, of threads that share one thread of the system.
+#[cfg(ictus_loom)]
+macro_rules! modelled_thread_local {
+    ($($(#[$about:meta])* static $name:ident: $type:ty = const $value:block;)*) => {
+        loom::thread_local! { $($(#[$about])* static $name: $type = $value;)* }
+    };
+}
+#[cfg(ictus_loom)]
+pub(crate) use modelled_thread_local as thread_local;
+
+/// A static, which a model makes anew for each of its runs.
+#[cfg(not(ictus_loom))]
+macro_rules! process_wide {
+    ($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$about])*
+        static $name: $type = $value;
+    };
+}
+#[cfg(ictus_loom)]
+macro_rules! process_wide {
+    ($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        loom::lazy_static! {
+            $(#[$about])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+pub(crate) use process_wide;

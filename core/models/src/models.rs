@@ -1,0 +1,39 @@
+//! The models. Each is a function that a test of the same name calls.
+
+pub mod lanes;
+pub mod pages;
+pub mod ring;
+
+use loom::thread;
+
+use crate::segment::map;
+
+/// Runs threads; the last one reads.
+///
+/// loom knows the last access to a word, but not the one before. A writer that loads a word before it
+/// stores it hides that a reader had been there. So the first run of all must be that in which the
+/// writers come first: there each load of the reader is held against the last store.
+fn run<const THREADS: usize>(threads: [Box<dyn FnOnce() + Send>; THREADS]) {
+    for thread in threads.map(thread::spawn) {
+        thread.join().unwrap();
+    }
+}
+
+/// Runs a model in every order that two or three threads can take with so many preemptions, in a
+/// segment of so many lines, which may grow to so many. Prints what it cost.
+fn check(name: &str, preemptions: usize, (lines, most): (usize, usize), model: impl Fn() + Sync + Send + 'static) {
+    static RUNS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = 20_000;
+    let started = std::time::Instant::now();
+    let runs = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = std::sync::Arc::clone(&runs);
+    builder.check(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        map::size(lines, most);
+        model();
+    });
+    let runs = runs.load(std::sync::atomic::Ordering::Relaxed);
+    println!("{name}: {runs} runs in {:.1} s", started.elapsed().as_secs_f64());
+}

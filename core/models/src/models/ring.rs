@@ -1,0 +1,170 @@
+//! A ring's writer against its reader.
+
+use std::sync::Arc;
+
+use super::{check, run};
+use crate::{
+    ring::{Ring, Unreadable, read},
+    segment::{
+        layout::{CHUNK_SLOTS, Chunk, Lane, Lines, full_ring, table_lines},
+        supply::Supply,
+        writer::Segment,
+    },
+    sum::Exact,
+    sync::{AtomicU64, Ordering},
+};
+
+/// Gives a ring its chunks, or none.
+struct Growth(Arc<Segment>, bool);
+
+impl Supply for Growth {
+    fn claim(&self, lines: u64) -> Option<u64> {
+        self.1.then(|| self.0.claim(lines))?
+    }
+
+    fn chunk(&self, line: u64) -> Option<&'static Chunk> {
+        self.0.mapping().lines(line)
+    }
+
+    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]> {
+        self.0.words(line, lines)
+    }
+
+    fn short(&self) {}
+}
+
+fn value(index: u64) -> f64 {
+    (index + 1) as f64
+}
+
+fn stamp(index: u64) -> u64 {
+    index + 7
+}
+
+fn sum(head: u64) -> Exact {
+    let mut sum = Exact::default();
+    (0..head).for_each(|index| sum.add_value(value(index)));
+    sum
+}
+
+/// A ring that pushes while it is read.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    window: u32,
+    /// Observations before the reader starts, and beside it.
+    before: u64,
+    beside: u64,
+    /// Whether there is memory for more than the first chunk.
+    grows: bool,
+    lines: (usize, usize),
+    preemptions: usize,
+    /// How many of the newest observations a reading must have, at least, at each head.
+    held: fn(u64) -> u64,
+}
+
+impl Case {
+    fn check(self) {
+        check(self.name, self.preemptions, self.lines, move || self.run());
+    }
+
+    fn run(self) {
+        let Case { window, before, beside, .. } = self;
+        let segment = Arc::new(Segment::anonymous().unwrap());
+        let lane: &'static Lane = &segment.new_block().unwrap().lanes[0];
+        let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
+        let full = full_ring(window);
+        let line = segment.claim(table_lines(full) + Chunk::LINES).unwrap();
+        let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
+        table[0].store(line + table_lines(full), Ordering::Relaxed);
+        lane.table.store(line, Ordering::Relaxed);
+        lane.chunks.store(1, Ordering::Relaxed);
+        let ring = Ring::new(lane, table);
+        let growth = Growth(Arc::clone(&segment), self.grows);
+        for index in 0..before {
+            ring.push(value(index), stamp(index), &growth);
+        }
+        let writer = move || {
+            for index in before..before + beside {
+                ring.push(value(index), stamp(index), &growth);
+            }
+        };
+        let reader = move || match read(&segment, lane_line, window) {
+            Ok(reading) => {
+                let head = reading.head;
+                assert!((before..=before + beside).contains(&head), "a head of another time: {head}");
+                assert_eq!(reading.sum, sum(head), "the sum at {head}");
+                let length = reading.newest.len() as u64;
+                assert!(length <= head.min(u64::from(window)), "{length} observations at {head}");
+                for (index, &seen) in (head - length..).zip(&reading.newest) {
+                    assert_eq!(seen, (stamp(index), value(index)), "{index} below {head}");
+                }
+                assert!(length >= (self.held)(head), "{length} observations at {head}");
+            }
+            Err(Unreadable::Overrun) => {}
+            Err(wrong) => panic!("{wrong:?}"),
+        };
+        run([Box::new(writer), Box::new(reader)]);
+    }
+}
+
+/// A full ring of two chunks that goes on: a chunk is entered again while it is copied.
+pub fn a_full_ring_is_read_beside_its_writer() {
+    assert_eq!((CHUNK_SLOTS, full_ring(2)), (2, 2));
+    Case {
+        name: "full ring",
+        window: 2,
+        before: 4,
+        beside: 2,
+        grows: true,
+        lines: (24, 24),
+        preemptions: 2,
+        held: |head| head.min(2),
+    }
+    .check();
+}
+
+/// A ring that gets its second chunk, in memory that is new, while it is read.
+pub fn a_ring_grows_beside_a_reader() {
+    Case {
+        name: "growing ring",
+        window: 3,
+        before: 1,
+        beside: 2,
+        grows: true,
+        lines: (18, 40),
+        preemptions: 2,
+        held: |head| head.min(3),
+    }
+    .check();
+}
+
+/// A ring that gets no second chunk and enters its first again while it is read.
+pub fn a_ring_short_of_memory_is_read_beside_its_writer() {
+    Case {
+        name: "short ring",
+        window: 2,
+        before: 2,
+        beside: 2,
+        grows: false,
+        lines: (24, 24),
+        preemptions: 2,
+        held: |_| 0,
+    }
+    .check();
+}
+
+/// The first observation of all.
+pub fn the_first_chunk_is_used_beside_a_reader() {
+    Case {
+        name: "first chunk",
+        window: 2,
+        before: 0,
+        beside: 2,
+        grows: true,
+        lines: (24, 24),
+        preemptions: 2,
+        held: |head| head.min(2),
+    }
+    .check();
+}
