@@ -4,7 +4,13 @@
 //! `models` is the shipped file. docs/memory-ordering.md says which model fails where which ordering
 //! is weakened.
 #![cfg(ictus_loom)]
-#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "only a part of the house is here")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    reason = "only a part of the house is here"
+)]
 
 #[path = "../../src/buckets/mod.rs"]
 mod buckets;

@@ -21,7 +21,12 @@ fn run<const THREADS: usize>(threads: [Box<dyn FnOnce() + Send>; THREADS]) {
 
 /// Runs a model in every order that two or three threads can take with so many preemptions, in a
 /// segment of so many lines, which may grow to so many. Prints what it cost.
-fn check(name: &str, preemptions: usize, (lines, most): (usize, usize), model: impl Fn() + Sync + Send + 'static) {
+fn check(
+    name: &str,
+    preemptions: usize,
+    (lines, most): (usize, usize),
+    model: impl Fn() + Sync + Send + 'static,
+) {
     static RUNS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(preemptions);
