@@ -22,6 +22,7 @@ use crate::{
 pub struct Options {
     pub(crate) window: u32,
     pub(crate) max_age: Option<Duration>,
+    pub(crate) expire_after: Option<Duration>,
     pub(crate) max_series: u32,
     pub(crate) buckets: Option<Vec<f64>>,
     pub(crate) group: Option<u32>,
@@ -30,7 +31,14 @@ pub struct Options {
 impl Default for Options {
     /// A window of 1,000 observations of any age, 1,000 series, the buckets of the unit.
     fn default() -> Options {
-        Options { window: 1000, max_age: None, max_series: 1000, buckets: None, group: None }
+        Options {
+            window: 1000,
+            max_age: None,
+            expire_after: None,
+            max_series: 1000,
+            buckets: None,
+            group: None,
+        }
     }
 }
 

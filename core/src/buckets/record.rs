@@ -29,6 +29,13 @@ impl Buckets {
         Buckets { bounds: bounds.into(), words, table, pages: Box::default() }
     }
 
+    /// Makes the buckets of a hidden lane new ones, which keep their pages. Release, "recycle": not
+    /// before the lane was hidden.
+    pub(crate) fn clear(&self) {
+        let pages = self.pages.iter().filter_map(|page| page.get().copied()).flatten();
+        self.words.iter().chain(pages).for_each(|word| word.store(0, Ordering::Release));
+    }
+
     /// Counts a value.
     #[inline]
     pub(crate) fn add(&self, value: f64, supply: &impl Supply) {

@@ -12,7 +12,7 @@ use crate::{
     catalog::{Definition, Kind, Unit},
     error::{Error, Result},
     options::Options,
-    segment::descriptor::FamilyRecord,
+    segment::{descriptor::FamilyRecord, totals::OVERFLOW},
 };
 
 /// All series of one metric, found by their label values.
@@ -97,6 +97,9 @@ impl<M: Metric> Family<M> {
             unit,
             window: options.window,
             max_age: options.max_age.map_or(0, |age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
+            expire_after: options
+                .expire_after
+                .map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
             max_series: options.max_series,
             bounds: if M::KIND == Kind::Timer { bounds.to_vec() } else { Vec::new() },
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
@@ -114,5 +117,47 @@ impl<M: Metric> Family<M> {
     pub fn labels(&self, values: &[&str]) -> Result<M> {
         let series = self.index.series(&Asked(values), &self.recorder)?;
         Ok(M::of(Arc::clone(&self.recorder), series))
+    }
+
+    /// Removes the series with those label values: what this process and those that are dead recorded
+    /// of it is not shown any more, and its memory is free for other series. False where there was
+    /// none.
+    ///
+    /// [`labels`](Family::labels) gives a new series from then on, which starts at zero. Observations
+    /// through handles of the removed one are lost, and counted in
+    /// [`Lost::removed`](crate::snapshot::Lost::removed); so are those that other threads make in the
+    /// very moment. Other live processes of the directory go on showing what they recorded until they
+    /// remove it too. The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed.
+    ///
+    /// In a metrics directory this waits for its lock, and writes its totals anew where they have the
+    /// series: it is not for hot loops.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// let jobs = registry.counter("jobs", "Jobs done.", &["tenant"])?;
+    /// jobs.labels(&["acme"])?.inc();
+    /// assert!(jobs.remove(&["acme"])?);
+    /// assert!(!jobs.remove(&["acme"])?);
+    /// assert_eq!(registry.snapshot()?.families, []);
+    /// jobs.labels(&["acme"])?.inc();
+    /// # use ictus::snapshot::Value;
+    /// let snapshot = registry.snapshot()?;
+    /// assert_eq!(snapshot.family("jobs").unwrap().get(&["acme"]), Some(&Value::Counter(1.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LabelCount`] where their number is not that of the family's labels; [`Error::Io`]
+    /// where the directory's totals cannot be read or written: what dead processes recorded stays then.
+    pub fn remove(&self, values: &[&str]) -> Result<bool> {
+        if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
+            return Ok(false);
+        }
+        let own = self.index.remove(&Asked(values))?;
+        let record = &self.index.family.record;
+        let values: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+        let dead = self.recorder.forget(record, &|series| *series == values)?;
+        Ok(own || dead > 0)
     }
 }

@@ -6,13 +6,13 @@ use super::{
     Recorder,
     lane::{LaneWriter, SharedLane, Taken},
     series::Series,
-    shard,
+    shard::{self, NoLane},
 };
 use crate::{
     clock::{Stamp, Stopwatch},
     segment::{layout::Loss, map},
     sum::LIMIT,
-    sync::Ordering,
+    sync::{Ordering, fence},
 };
 
 /// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
@@ -125,34 +125,55 @@ impl Gauge {
         }
     }
 
-    fn write(&self, write: impl FnOnce(&SharedLane)) {
+    fn write(&self, write: impl Fn(&SharedLane)) {
         let generation = map::generation();
-        let known = self.series.shared.load(Ordering::Acquire);
-        match known {
-            Some(lane) if lane.generation == generation => write(lane),
-            _ => match self.attach(known) {
-                Some(lane) => write(lane),
-                None => self.recorder.lose(Loss::NoMemory),
-            },
+        if let Some(lane) = self.series.shared.load(Ordering::Acquire)
+            && lane.generation == generation
+        {
+            return write(lane);
+        }
+        match again(&self.recorder, &self.series, |series| self.attach(series)) {
+            Ok(lane) => write(lane),
+            Err(loss) => self.recorder.lose(loss),
         }
     }
 
-    /// The gauge's one lane in this process's segment. Threads that race leave a lane that is
-    /// never published.
+    /// The gauge's one lane in this process's segment.
     #[cold]
-    fn attach(&self, known: Option<&'static SharedLane>) -> Option<&'static SharedLane> {
-        let (described, lane, generation) = self.recorder.with_segment(|segment| {
-            Some((self.series.describe(segment)?, segment.shared_lane()?, segment.generation))
-        })?;
-        let new: &'static SharedLane = Box::leak(Box::new(SharedLane { generation, lane }));
-        match self.series.shared.exchange(known, Some(new), Ordering::AcqRel) {
-            Ok(()) => {
-                // Release, pairs with the reader's acquire after copying the block.
-                lane.series.store(described, Ordering::Release);
-                Some(new)
-            }
-            Err(other) => other,
+    fn attach(&self, series: &Series) -> Result<&'static SharedLane, NoLane> {
+        let known = series.shared.load(Ordering::Acquire);
+        if let Some(lane) = known
+            && lane.generation == map::generation()
+        {
+            return Ok(lane);
         }
+        let life = series.life().ok_or(NoLane::Ended)?;
+        let made = self.recorder.with_segment(|segment| {
+            let word = series.describe(segment, life)?;
+            if let Some(lane) = series.kept_lane(segment).or_else(|| self.recorder.freed_gauge(segment)) {
+                lane.clear();
+                return Some((lane, word));
+            }
+            let (generation, ordinal) = (segment.generation, segment.ordinal);
+            let lane = SharedLane { generation, ordinal, lane: segment.shared_lane()? };
+            Some((&*Box::leak(Box::new(lane)), word))
+        });
+        let (new, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
+        if let Err(other) = series.shared.exchange(known, Some(new), Ordering::AcqRel) {
+            // Another thread was faster. Not for others: one that sets the gauge may hold this lane from
+            // its life before.
+            series.keep_lane(new);
+            return other.ok_or(NoLane::Ended);
+        }
+        // "end": whoever ends the life now sees the lane, or this sees the end.
+        fence(Ordering::SeqCst);
+        if series.life() == Some(life) && new.publish(word) {
+            return Ok(new);
+        }
+        if series.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
+            series.keep_lane(new);
+        }
+        Err(NoLane::Ended)
     }
 }
 
@@ -234,16 +255,40 @@ impl Drop for Running<'_> {
 
 /// Writes to this thread's lane of a series, and counts where that cannot be.
 #[inline]
-fn record(recorder: &Recorder, series: &Series, write: impl Fn(&LaneWriter) -> Taken) {
+fn record(recorder: &Recorder, series: &Arc<Series>, write: impl Fn(&LaneWriter) -> Taken) {
     let taken = match shard::lane(series.id) {
         Some(lane) => Ok(write(lane)),
-        None => shard::with_new_lane(series, recorder, write),
+        None => again(recorder, series, |series| shard::with_new_lane(series, recorder, &write)),
     };
     match taken {
         Ok(Taken::Yes) => {}
         Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),
         Err(loss) => recorder.lose(loss),
     }
+}
+
+/// Ends of a life that one observation may meet.
+const LIVES: usize = 4;
+
+/// Does something in a lane of a series, or of the one that is there in its place.
+#[cold]
+fn again<T>(
+    recorder: &Recorder,
+    series: &Arc<Series>,
+    attach: impl Fn(&Series) -> Result<T, NoLane>,
+) -> Result<T, Loss> {
+    let mut series = Arc::clone(series);
+    for _ in 0..LIVES {
+        match attach(&series) {
+            Ok(done) => return Ok(done),
+            Err(NoLane::Lost(loss)) => return Err(loss),
+            Err(NoLane::Ended) => {
+                let index = recorder.known(&series.family.record.name).ok_or(Loss::Removed)?;
+                series = index.again(&series, recorder).ok_or(Loss::Removed)?;
+            }
+        }
+    }
+    Err(Loss::Removed)
 }
 
 #[cold]

@@ -1,12 +1,15 @@
 //! One thread's part of a series, and the one lane of a gauge.
 
-use std::sync::{Weak, atomic::compiler_fence};
+use std::sync::{
+    Weak,
+    atomic::{AtomicU64 as StdAtomicU64, compiler_fence},
+};
 
 use crate::{
     buckets::Buckets,
     ring::Ring,
     segment::{
-        layout::{Chunk, Lane, Loss},
+        layout::{AtomicRef, Chunk, HIDDEN, Lane, Loss},
         supply::Supply,
         writer::Segment,
     },
@@ -23,6 +26,23 @@ pub(crate) struct LaneWriter {
     lane: &'static Lane,
     /// None for counters.
     timer: Option<TimerLane>,
+    /// What it can be used for again.
+    shape: Shape,
+    /// Which life of its series it serves.
+    life: StdAtomicU64,
+    /// In the list of those that were taken from their shard.
+    pub(super) next: AtomicRef<LaneWriter>,
+}
+
+/// What lanes have in common that can be used for one another's series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    /// The segment's.
+    pub(super) ordinal: u32,
+    /// A timer's window; 0 for counters.
+    pub(super) window: u32,
+    /// A timer's bounds, as bits.
+    pub(super) bounds: Vec<u64>,
 }
 
 /// What a timer's lane has beside its head.
@@ -67,8 +87,47 @@ pub(super) enum Taken {
 }
 
 impl LaneWriter {
-    pub(super) fn new(lane: &'static Lane, timer: Option<TimerLane>) -> LaneWriter {
-        LaneWriter { busy: AtomicBool::new(false), lane, timer }
+    pub(super) fn new(lane: &'static Lane, timer: Option<TimerLane>, shape: Shape) -> LaneWriter {
+        let (busy, life) = (AtomicBool::new(false), StdAtomicU64::new(0));
+        LaneWriter { busy, lane, timer, shape, life, next: AtomicRef::none() }
+    }
+
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The life of its series that it serves.
+    pub(super) fn life(&self) -> u64 {
+        self.life.load(Ordering::Relaxed)
+    }
+
+    /// Says which life of a series it serves from now on; it is in no table.
+    pub(super) fn serve(&self, life: u64) {
+        self.life.store(life, Ordering::Relaxed);
+    }
+
+    /// Whether a signal handler runs that interrupted a write.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Shows the lane as one of the series with that word. False where it was hidden before.
+    pub(super) fn publish(&self, word: u64) -> bool {
+        publish(self.lane, word)
+    }
+
+    /// Takes the lane from all readers' eyes; for any thread.
+    pub(super) fn hide(&self) {
+        hide(self.lane);
+    }
+
+    /// Makes a hidden lane a new one; for the thread that may write it.
+    pub(super) fn clear(&self) {
+        if let Some(TimerLane { ring, buckets, growth }) = &self.timer {
+            buckets.clear();
+            ring.clear(growth);
+        }
+        clear(self.lane);
     }
 
     /// Records an observation of a timer.
@@ -106,15 +165,52 @@ impl LaneWriter {
     }
 }
 
+/// Release, "lane": pairs with the reader's acquire after copying the block: the lane is there with
+/// its table, and the series with its descriptor. Acquires the hiding of the descriptor's last lanes.
+fn publish(lane: &Lane, word: u64) -> bool {
+    lane.series.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
+/// Release, "hide": whoever uses lane or descriptor again acquires it, and readers that see what is
+/// new in them see this at their last look.
+fn hide(lane: &Lane) {
+    let hidden = |word| Some(word | HIDDEN);
+    // Never refused.
+    let _ = lane.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, hidden);
+}
+
+/// Release, "recycle": not before the lane was hidden.
+fn clear(lane: &Lane) {
+    lane.head.store(0, Ordering::Release);
+    lane.series.store(0, Ordering::Release);
+}
+
 /// A gauge's lane, which all threads of the process write.
 #[derive(Debug)]
 pub(crate) struct SharedLane {
     /// The process on the line of forks that may write it.
     pub(super) generation: u32,
+    /// The segment's.
+    pub(super) ordinal: u32,
     pub(super) lane: &'static Lane,
 }
 
 impl SharedLane {
+    /// See [`LaneWriter::publish`].
+    pub(super) fn publish(&self, word: u64) -> bool {
+        publish(self.lane, word)
+    }
+
+    /// See [`LaneWriter::hide`].
+    pub(super) fn hide(&self) {
+        hide(self.lane);
+    }
+
+    /// See [`LaneWriter::clear`].
+    pub(super) fn clear(&self) {
+        clear(self.lane);
+    }
+
     pub(super) fn set(&self, to: f64) {
         // Release, pairs with readers' acquire of the lane's head.
         self.lane.head.store(to.to_bits(), Ordering::Release);

@@ -1,9 +1,10 @@
 //! Where a process records: its families, and its present segment.
 
 use std::{
+    io,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, TryLockError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -11,13 +12,19 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 
-use super::{index::FamilyIndex, shard};
+use super::{index::FamilyIndex, lane::SharedLane, shard};
 use crate::{
     error::{Error, Result},
     options::Options,
     segment::{
-        descriptor::FamilyRecord, directory::Directory, layout::Loss, map, place::Place, retire::retire,
-        writer::Segment,
+        descriptor::FamilyRecord,
+        directory::Directory,
+        layout::Loss,
+        map,
+        place::Place,
+        reader::Bad,
+        retire::{forget, retire},
+        writer::{Segment, SeriesPlace},
     },
 };
 
@@ -32,6 +39,8 @@ pub(crate) struct Recorder {
     /// For lanes that found no room there.
     fallback: ArcSwapOption<Segment>,
     families: ArcSwap<HashMap<Box<str>, Arc<FamilyIndex>>>,
+    /// Lanes of removed gauges.
+    gauges: Mutex<Vec<&'static SharedLane>>,
 }
 
 impl Recorder {
@@ -57,6 +66,7 @@ impl Recorder {
             segment: ArcSwapOption::empty(),
             fallback: ArcSwapOption::empty(),
             families: ArcSwap::default(),
+            gauges: Mutex::default(),
         }
     }
 
@@ -66,8 +76,8 @@ impl Recorder {
     }
 
     /// The family, registered where it is new.
-    pub(super) fn family(&self, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
-        let new = Arc::new(FamilyIndex::new(record));
+    pub(super) fn family(self: &Arc<Self>, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
+        let new = Arc::new(FamilyIndex::new(record, Arc::downgrade(self)));
         let name = &*new.family.record.name;
         self.families.rcu(|families| {
             let mut families = HashMap::clone(families);
@@ -88,6 +98,56 @@ impl Recorder {
             });
         }
         Ok(Arc::clone(family))
+    }
+
+    /// A family that is registered.
+    pub(super) fn known(&self, name: &str) -> Option<Arc<FamilyIndex>> {
+        self.families.load().get(name).cloned()
+    }
+
+    /// The lane of a gauge that was removed from a segment, not published.
+    pub(super) fn freed_gauge(&self, segment: &Segment) -> Option<&'static SharedLane> {
+        self.with_gauges(|gauges| {
+            let at = gauges.iter().rposition(|lane| lane.ordinal == segment.ordinal)?;
+            Some(gauges.swap_remove(at))
+        })?
+    }
+
+    /// Takes the hidden lane of a gauge that nobody can set any more.
+    pub(super) fn free_gauge(&self, lane: &'static SharedLane) {
+        if lane.generation == map::generation() {
+            self.with_gauges(|gauges| gauges.push(lane));
+        }
+    }
+
+    fn with_gauges<T>(&self, act: impl FnOnce(&mut Vec<&'static SharedLane>) -> T) -> Option<T> {
+        match self.gauges.try_lock() {
+            Ok(mut gauges) => Some(act(&mut gauges)),
+            Err(TryLockError::Poisoned(poisoned)) => Some(act(&mut poisoned.into_inner())),
+            // Recording waits for nobody: a lane more is taken, or one is lost.
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Takes the lines of a descriptor back.
+    pub(super) fn free(&self, place: &SeriesPlace) {
+        for segment in [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten() {
+            segment.free(place);
+        }
+    }
+
+    /// Drops series of a family from what dead processes left in the directory. Gives how many.
+    pub(super) fn forget(&self, family: &FamilyRecord, gone: &dyn Fn(&[String]) -> bool) -> Result<usize> {
+        let Some(place) = &self.place else { return Ok(0) };
+        let forgotten = match place.open() {
+            Ok(None) => Ok(0),
+            Ok(Some(directory)) => forget(&directory, family, gone).map_err(|bad| match bad {
+                Bad::Source(error) => error,
+                bad => io::Error::other(bad.to_string()),
+            }),
+            Err(error) => Err(error),
+        };
+        forgotten.map_err(|error| Error::io(place.path(), "forget a removed series in", error))
     }
 
     /// Does something in this process's segment; where that has no room for it, in memory that

@@ -2,43 +2,73 @@
 
 use std::{
     hash::{Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, Mutex, TryLockError, Weak},
 };
 
+use arc_swap::{ArcSwapOption, Guard};
 use hashbrown::Equivalent;
 
-use super::lane::SharedLane;
+use super::{
+    lane::SharedLane,
+    recorder::Recorder,
+    shard::{self, End},
+};
 use crate::{
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
         layout::AtomicRef,
-        writer::Segment,
+        map,
+        writer::{Segment, SeriesPlace},
     },
-    sync::{AtomicU32, AtomicU64, Ordering, process_wide},
+    sync::{AtomicU32, AtomicU64, Ordering, fence, process_wide},
 };
 
 /// A series of a family.
+///
+/// It has one life after another: a series that expires is given another one by whoever observes it
+/// again. Lanes serve one life, and end with it.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// Dense and never reused in this process: the place in every thread's table of lanes.
+    /// Dense: the place in every thread's table of lanes. Another series has it when this one is
+    /// dropped, and then no handle can look it up any more, and no table has a lane there.
     pub(super) id: usize,
     pub(super) family: Arc<DescribedFamily>,
     values: Values,
-    described: Described,
+    /// The number of its present life, and below it, in the low bits, its [`State`].
+    life: AtomicU64,
+    described: ArcSwapOption<(u64, SeriesPlace)>,
     /// A gauge's one lane.
     pub(super) shared: AtomicRef<SharedLane>,
+    /// The same, between two lives.
+    kept: AtomicRef<SharedLane>,
 }
+
+/// Whether a series is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Present = 0,
+    /// Expired; whoever observes it gives it another life.
+    Idle = 1,
+    /// Expired, and its family does not know it any more: observations go to the series that the
+    /// family has in its place.
+    Forgotten = 2,
+    /// Removed: observations are lost.
+    Removed = 3,
+}
+
+const STATE_BITS: u32 = 2;
 
 /// A family as its series know it.
 #[derive(Debug)]
 pub(crate) struct DescribedFamily {
     pub(super) record: FamilyRecord,
     described: Described,
+    recorder: Weak<Recorder>,
 }
 
 impl DescribedFamily {
-    pub(super) fn new(record: FamilyRecord) -> DescribedFamily {
-        DescribedFamily { record, described: Described::default() }
+    pub(super) fn new(record: FamilyRecord, recorder: Weak<Recorder>) -> DescribedFamily {
+        DescribedFamily { record, described: Described::default(), recorder }
     }
 }
 
@@ -73,17 +103,23 @@ impl From<&Asked<'_>> for Values {
     }
 }
 
+impl Values {
+    /// As somebody would ask for them.
+    pub(super) fn strs(&self) -> Vec<&str> {
+        self.0.iter().map(|value| &**value).collect()
+    }
+}
+
 impl Series {
     pub(super) fn new(family: Arc<DescribedFamily>, asked: &Asked<'_>) -> Series {
-        process_wide! {
-            static IDS: AtomicU32 = AtomicU32::new(0);
-        }
         Series {
-            id: IDS.fetch_add(1, Ordering::Relaxed) as usize,
+            id: ids::take(),
             family,
             values: asked.into(),
-            described: Described::default(),
+            life: AtomicU64::new(0),
+            described: ArcSwapOption::empty(),
             shared: AtomicRef::none(),
+            kept: AtomicRef::none(),
         }
     }
 
@@ -91,13 +127,173 @@ impl Series {
         &self.values
     }
 
-    /// The line of the series' descriptor, which is written where the segment has none yet.
-    pub(super) fn describe(&self, segment: &Segment) -> Option<u64> {
-        self.described.line(segment, || {
-            let family =
-                self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;
-            segment.describe(&SeriesRecord::encode(family, &self.values.0))
-        })
+    pub(super) fn state(&self) -> State {
+        state(self.life.load(Ordering::Acquire))
+    }
+
+    /// The present life; none where the series is not there.
+    pub(super) fn life(&self) -> Option<u64> {
+        let word = self.life.load(Ordering::Acquire);
+        (state(word) == State::Present).then_some(word >> STATE_BITS)
+    }
+
+    /// Begins another life of an idle series. Whoever comes second finds it begun.
+    pub(super) fn begin(&self) {
+        let another = |word| (state(word) == State::Idle).then_some(((word >> STATE_BITS) + 1) << STATE_BITS);
+        let _ = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another);
+    }
+
+    /// Ends the present life, where there is one, and leaves the series in that state. What it had is
+    /// nobody's then.
+    pub(super) fn end(&self, to: State) {
+        let ended =
+            |word| (state(word) != State::Removed).then_some(word >> STATE_BITS << STATE_BITS | to as u64);
+        let Ok(before) = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else { return };
+        if state(before) == State::Present {
+            self.leave(before >> STATE_BITS);
+        }
+    }
+
+    /// Makes an idle series one that its family does not know any more.
+    pub(super) fn forget(&self) -> bool {
+        let forgotten = |word| {
+            (state(word) == State::Idle).then_some(word >> STATE_BITS << STATE_BITS | State::Forgotten as u64)
+        };
+        self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten).is_ok()
+    }
+
+    /// Gives back what a life had.
+    fn leave(&self, life: u64) {
+        let described = self.described.load_full();
+        // "end": either a thread that makes a lane sees the end, or its lane is seen here.
+        fence(Ordering::SeqCst);
+        shard::end(self.id, life, End::Removed);
+        let shared = self.shared.load(Ordering::Acquire);
+        if let Some(lane) = shared
+            && lane.generation == map::generation()
+            && self.shared.exchange(Some(lane), None, Ordering::AcqRel).is_ok()
+        {
+            lane.hide();
+            self.kept.store(Some(lane), Ordering::Release);
+        }
+        // Now no lane that points to the descriptor is shown.
+        if let Some(described) = described
+            && described.0 == life
+        {
+            let known = self.described.compare_and_swap(&described, None);
+            if Guard::into_inner(known).is_some_and(|known| Arc::ptr_eq(&known, &described))
+                && let Some(recorder) = self.family.recorder.upgrade()
+            {
+                recorder.free(&described.1);
+            }
+        }
+    }
+
+    /// The lane that a gauge had in its life before, in this segment.
+    pub(super) fn kept_lane(&self, segment: &Segment) -> Option<&'static SharedLane> {
+        let lane = self.kept.load(Ordering::Acquire)?;
+        let own = lane.ordinal == segment.ordinal;
+        (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel).is_ok()).then_some(lane)
+    }
+
+    /// Keeps a gauge's lane for its next life.
+    pub(super) fn keep_lane(&self, lane: &'static SharedLane) {
+        self.kept.store(Some(lane), Ordering::Release);
+    }
+
+    /// What a lane has as its series word: where the descriptor is, which is written where the segment
+    /// has none for this life.
+    pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<u64> {
+        let known = self.described.load_full();
+        if let Some(known) = &known
+            && (known.0, known.1.ordinal) == (life, segment.ordinal)
+        {
+            return Some(known.1.word);
+        }
+        let family =
+            self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;
+        let place = segment.describe_series(|serial| SeriesRecord::encode(family, serial, &self.values.0))?;
+        let word = place.word;
+        // Threads that race describe twice; readers merge series by their label values.
+        self.described.compare_and_swap(&known, Some(Arc::new((life, place))));
+        Some(word)
+    }
+}
+
+impl Drop for Series {
+    fn drop(&mut self) {
+        // No handle is left, so nobody writes. What a series had that was not removed stays to be read.
+        if let Some(life) = self.life() {
+            shard::end(self.id, life, End::Kept);
+        }
+        if let Some(lane) = self.kept.load(Ordering::Acquire)
+            && let Some(recorder) = self.family.recorder.upgrade()
+        {
+            recorder.free_gauge(lane);
+        }
+        ids::give(self.id);
+    }
+}
+
+fn state(word: u64) -> State {
+    match word & ((1 << STATE_BITS) - 1) {
+        0 => State::Present,
+        1 => State::Idle,
+        2 => State::Forgotten,
+        _ => State::Removed,
+    }
+}
+
+/// Dense numbers, those of dropped series first.
+mod ids {
+    use super::{AtomicRef, AtomicU32, Mutex, Ordering, TryLockError, map, process_wide};
+
+    process_wide! {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+    }
+    process_wide! {
+        static FREE: AtomicRef<Free> = AtomicRef::none();
+    }
+
+    struct Free {
+        /// A forked child has its own: its parent's may be locked for ever.
+        generation: u32,
+        ids: Mutex<Vec<usize>>,
+    }
+
+    fn with_free<T>(act: impl FnOnce(&mut Vec<usize>) -> T) -> Option<T> {
+        let known = FREE.load(Ordering::Acquire);
+        let free = match known {
+            Some(free) if free.generation == map::generation() => free,
+            _ => {
+                let new: &'static Free =
+                    Box::leak(Box::new(Free { generation: map::generation(), ids: Mutex::default() }));
+                match FREE.exchange(known, Some(new), Ordering::AcqRel) {
+                    Ok(()) => new,
+                    Err(other) => other?,
+                }
+            }
+        };
+        match free.ids.try_lock() {
+            Ok(mut ids) => Some(act(&mut ids)),
+            Err(TryLockError::Poisoned(poisoned)) => Some(act(&mut poisoned.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    pub(super) fn take() -> usize {
+        let free = with_free(Vec::pop).flatten();
+        free.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed) as usize)
+    }
+
+    pub(super) fn give(id: usize) {
+        // Held for an instant only; a few numbers may be lost.
+        for _ in 0..100 {
+            if with_free(|free| free.push(id)).is_some() {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -4,6 +4,11 @@
 //! thread adopts it with all its lanes. So a thousand short-lived threads cost the memory of the
 //! most that ran at once. Shards are never freed. A forked child starts with none: it must not
 //! write its parent's lanes.
+//!
+//! Any thread may end the lanes of a series: it takes them out of the shards' tables, hides them
+//! from readers, and gives them back to the shards that they belong to. Only the thread that leases
+//! a shard makes new lanes of them, so a lane never has two writers. The path of an observation
+//! knows nothing of it: a lane that is not in the table is made.
 
 use std::{
     cell::Cell,
@@ -13,7 +18,7 @@ use std::{
 };
 
 use super::{
-    lane::{Growth, LaneWriter, TimerLane},
+    lane::{Growth, LaneWriter, Shape, TimerLane},
     recorder::Recorder,
     series::Series,
 };
@@ -29,8 +34,8 @@ use crate::{
     },
     sync::{
         AtomicBool,
-        Ordering::{Acquire, Relaxed, Release},
-        process_wide, thread_local,
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
+        fence, process_wide, thread_local,
     },
 };
 
@@ -74,11 +79,31 @@ struct Shard {
     leased: AtomicBool,
     table: AtomicRef<TableBox>,
     /// Only the leasing thread locks it; the lock is what proves that to the compiler.
-    blocks: Mutex<HashMap<u32, Cursor>>,
+    own: Mutex<Own>,
+    /// Lanes that others took out of the table.
+    taken: AtomicRef<LaneWriter>,
     next: AtomicRef<Shard>,
 }
 
 struct TableBox(Box<Table>);
+
+/// What lanes are made of.
+#[derive(Default)]
+struct Own {
+    /// By the segment's ordinal.
+    blocks: HashMap<u32, Cursor>,
+    /// Lanes of removed series.
+    free: HashMap<Shape, Vec<&'static LaneWriter>>,
+}
+
+/// Why a series has no lane.
+#[derive(Debug)]
+pub(super) enum NoLane {
+    /// The observation is lost.
+    Lost(Loss),
+    /// The series' life is over.
+    Ended,
+}
 
 /// The block that the shard is filling in a segment.
 struct Cursor {
@@ -89,8 +114,7 @@ struct Cursor {
 impl Shard {
     fn lease() -> &'static Shard {
         let generation = map::generation();
-        let all = iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire));
-        for shard in all {
+        for shard in shards() {
             let free = shard.generation == generation && !shard.leased.load(Relaxed);
             // Acquire, pairs with the release of `give_back`: all writes of the thread before.
             if free && !shard.leased.swap(true, Acquire) {
@@ -101,7 +125,8 @@ impl Shard {
             generation,
             leased: AtomicBool::new(true),
             table: AtomicRef::none(),
-            blocks: Mutex::new(HashMap::new()),
+            own: Mutex::default(),
+            taken: AtomicRef::none(),
             next: AtomicRef::none(),
         }));
         let mut newest = SHARDS.load(Acquire);
@@ -137,48 +162,151 @@ impl Shard {
         }
         let table: &'static TableBox = Box::leak(Box::new(TableBox(new)));
         self.table.store(Some(table), Release);
+        // "take": whoever takes a lane out of the old table now sees the new one, or this sees it.
+        fence(SeqCst);
+        for (to, from) in iter::zip(&table.0, old) {
+            if from.load(Relaxed).is_none()
+                && let Some(lane) = to.load(Relaxed)
+            {
+                // Whoever took it may take it from here as well.
+                let _ = to.exchange(Some(lane), None, Relaxed);
+            }
+        }
         &table.0
     }
 
+    /// Takes the lane of a life of a series out of the table; for any thread.
+    fn take(&self, id: usize, life: u64) -> Option<&'static LaneWriter> {
+        let mut taken: Option<&'static LaneWriter> = None;
+        let mut table = self.table.load(Acquire);
+        loop {
+            if let Some(slot) = table?.0.get(id)
+                && let Some(lane) = slot.load(Acquire)
+                && lane.life() == life
+                && slot.exchange(Some(lane), None, AcqRel).is_ok()
+            {
+                taken = Some(lane);
+            }
+            // "take", pairs with the fence of `table_for`.
+            fence(SeqCst);
+            let now = self.table.load(Acquire);
+            if now.map(std::ptr::from_ref) == table.map(std::ptr::from_ref) {
+                return taken;
+            }
+            table = now;
+        }
+    }
+
+    /// Gives a lane that was taken and hidden back, to be used again.
+    fn give(&self, lane: &'static LaneWriter) {
+        let mut newest = self.taken.load(Relaxed);
+        loop {
+            lane.next.store(newest, Relaxed);
+            // Release, "return": the lane is hidden.
+            match self.taken.exchange(newest, Some(lane), Release) {
+                Ok(()) => return,
+                Err(other) => newest = other,
+            }
+        }
+    }
+
+    /// Lanes that others took from this shard are its own again.
+    fn collect(&self, own: &mut Own) {
+        let mut newest = self.taken.load(Relaxed);
+        // Acquire, pairs with the release of `give`.
+        while let Err(other) = self.taken.exchange(newest, None, AcqRel) {
+            newest = other;
+        }
+        for lane in iter::successors(newest, |lane| lane.next.load(Relaxed)) {
+            own.free.entry(lane.shape().clone()).or_default().push(lane);
+        }
+    }
+
     /// The shard's lane of a series, made where it is missing.
-    fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, Loss> {
-        let mut blocks = match self.blocks.try_lock() {
-            Ok(blocks) => blocks,
+    fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, NoLane> {
+        let mut own = match self.own.try_lock() {
+            Ok(own) => own,
             // No panic happens under the lock that would leave a cursor half moved.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // A signal handler interrupted this very function on its own thread.
-            Err(TryLockError::WouldBlock) => return Err(Loss::Reentered),
+            Err(TryLockError::WouldBlock) => return Err(NoLane::Lost(Loss::Reentered)),
         };
-        let table = self.table_for(series.id);
-        if let Some(lane) = table[series.id].load(Relaxed) {
+        let slot = &self.table_for(series.id)[series.id];
+        if let Some(lane) = slot.load(Relaxed) {
             return Ok(lane);
         }
-        let lane = recorder.with_segment(|segment| self.new_lane(&mut blocks, series, segment));
-        let lane = lane.ok_or(Loss::NoMemory)?;
-        let lane: &'static LaneWriter = Box::leak(Box::new(lane));
+        let life = series.life().ok_or(NoLane::Ended)?;
+        self.collect(&mut own);
+        let made = recorder.with_segment(|segment| {
+            let word = series.describe(segment, life)?;
+            Some((self.unpublished_lane(&mut own, series, segment)?, word))
+        });
+        let (lane, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
+        lane.serve(life);
         // Release, for the compiler: a signal handler of this thread finds the lane whole.
-        table[series.id].store(Some(lane), Release);
-        Ok(lane)
+        slot.store(Some(lane), Release);
+        // "end": whoever ends the life now sees the lane, or this sees the end.
+        fence(SeqCst);
+        if series.life() == Some(life) && lane.publish(word) {
+            return Ok(lane);
+        }
+        if slot.exchange(Some(lane), None, AcqRel).is_ok() {
+            own.free.entry(lane.shape().clone()).or_default().push(lane);
+        }
+        Err(NoLane::Ended)
     }
 
-    fn new_lane(
+    /// A lane that is in no table and that no reader sees: that of a removed series, or a new one.
+    fn unpublished_lane(
         &self,
-        blocks: &mut HashMap<u32, Cursor>,
+        own: &mut Own,
         series: &Series,
         segment: &Arc<Segment>,
-    ) -> Option<LaneWriter> {
-        let described = series.describe(segment)?;
+    ) -> Option<&'static LaneWriter> {
         let family = &series.family.record;
-        let lane = next_lane(blocks, segment)?;
-        let timer = match family.kind {
-            Kind::Timer => Some(new_timer_lane(lane, segment, family)?),
-            Kind::Counter | Kind::Gauge => None,
+        let is_timer = family.kind == Kind::Timer;
+        let shape = Shape {
+            ordinal: segment.ordinal,
+            window: if is_timer { family.window } else { 0 },
+            bounds: family.bounds.iter().map(|bound| bound.to_bits()).collect(),
         };
-        // Release, pairs with the reader's acquire after copying the block: the lane is there with
-        // its table, and the series with its descriptor.
-        lane.series.store(described, Release);
-        Some(LaneWriter::new(lane, timer))
+        if let Some(free) = own.free.get_mut(&shape)
+            && let Some(at) = free.iter().rposition(|lane| !lane.is_busy())
+        {
+            let lane = free.swap_remove(at);
+            lane.clear();
+            return Some(lane);
+        }
+        let lane = next_lane(&mut own.blocks, segment)?;
+        let timer = if is_timer { Some(new_timer_lane(lane, segment, family)?) } else { None };
+        Some(Box::leak(Box::new(LaneWriter::new(lane, timer, shape))))
     }
+}
+
+/// What becomes of the lanes of a life of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nobody sees what they hold any more, and others use them.
+    Removed,
+    /// The registry is gone: what was recorded stays, and nothing is recorded any more.
+    Kept,
+}
+
+/// Takes the lanes of a life that was ended from all threads of this process.
+pub(super) fn end(id: usize, life: u64, end: End) {
+    let generation = map::generation();
+    for shard in shards().filter(|shard| shard.generation == generation) {
+        if let Some(lane) = shard.take(id, life)
+            && end == End::Removed
+        {
+            lane.hide();
+            shard.give(lane);
+        }
+    }
+}
+
+fn shards() -> impl Iterator<Item = &'static Shard> {
+    iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire))
 }
 
 /// The next free lane of the shard's block in a segment.
@@ -220,7 +348,7 @@ pub(super) fn with_new_lane<T>(
     series: &Series,
     recorder: &Recorder,
     write: impl FnOnce(&LaneWriter) -> T,
-) -> Result<T, Loss> {
+) -> Result<T, NoLane> {
     let leased = LEASE.try_with(|lease| {
         // After a fork, the lease is the parent's thread's: the child's first lease replaces it.
         let generation = map::generation();

@@ -38,6 +38,20 @@ impl Ring {
         }
     }
 
+    /// Makes the ring of a hidden lane a new one, which goes on to use the chunks that it has.
+    /// Release, "recycle": not before the lane was hidden.
+    pub(crate) fn clear(&self, supply: &impl Supply) {
+        self.lane.head.store(0, Ordering::Release);
+        self.lane.chunks.store(1, Ordering::Release);
+        if let Some(first) = self.table.first().and_then(|line| supply.chunk(line.load(Ordering::Relaxed))) {
+            first.clear();
+        }
+        self.chunk.store(None, Ordering::Relaxed);
+        self.place.store(0, Ordering::Relaxed);
+        self.last_stamp.store(1, Ordering::Relaxed);
+        self.sum.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+
     /// Appends one observation. The stamp is raised to the last one where it is older.
     #[inline]
     pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl Supply) {
@@ -89,6 +103,13 @@ impl Ring {
             return next;
         }
         let Some(place) = self.table.get(chunks as usize) else { return 0 };
+        // Left by the life of the lane before this one.
+        if let Some(chunk) = Some(place.load(Ordering::Relaxed)).filter(|&line| line != 0)
+            && let Some(chunk) = supply.chunk(chunk)
+        {
+            chunk.clear();
+            return chunks;
+        }
         let Some(line) = supply.claim(Chunk::LINES) else {
             supply.short();
             return 0;

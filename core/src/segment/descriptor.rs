@@ -28,6 +28,8 @@ pub(crate) struct FamilyRecord {
     pub(crate) window: u32,
     /// Nanoseconds after which an observation leaves the window; 0 for never.
     pub(crate) max_age: u64,
+    /// Nanoseconds after which a series that nobody moves expires; 0 for never.
+    pub(crate) expire_after: u64,
     pub(crate) max_series: u32,
     /// Ascending upper bounds of a timer's classic buckets.
     pub(crate) bounds: Vec<f64>,
@@ -39,6 +41,8 @@ pub(crate) struct FamilyRecord {
 pub(crate) struct SeriesRecord {
     /// The line of the family's descriptor.
     pub(crate) family: u64,
+    /// Of this descriptor alone: its lines may be those of a removed series.
+    pub(crate) serial: u32,
     pub(crate) values: Vec<String>,
 }
 
@@ -62,6 +66,7 @@ impl FamilyRecord {
         payload.number(self.unit as u32);
         payload.number(self.window);
         payload.word(self.max_age);
+        payload.word(self.expire_after);
         payload.number(self.max_series);
         payload.string(&self.name);
         payload.string(&self.help);
@@ -86,7 +91,8 @@ impl FamilyRecord {
             2 => Unit::Bytes,
             _ => return None,
         };
-        let (window, max_age, max_series) = (fields.number()?, fields.word()?, fields.number()?);
+        let (window, max_age, expire_after) = (fields.number()?, fields.word()?, fields.word()?);
+        let max_series = fields.number()?;
         let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
         let bounds = fields.number()?;
         let bounds: Vec<f64> =
@@ -94,15 +100,27 @@ impl FamilyRecord {
         let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]);
         let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MOST_BOUNDS;
         let sound = sound && (1..=MOST_WINDOW).contains(&window) && max_series > 0;
-        sound.then_some(FamilyRecord { name, help, kind, unit, window, max_age, max_series, bounds, labels })
+        sound.then_some(FamilyRecord {
+            name,
+            help,
+            kind,
+            unit,
+            window,
+            max_age,
+            expire_after,
+            max_series,
+            bounds,
+            labels,
+        })
     }
 }
 
 impl SeriesRecord {
     /// The words to be stored.
-    pub(crate) fn encode(family: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
+    pub(crate) fn encode(family: u64, serial: u32, values: &[impl AsRef<str>]) -> Vec<u64> {
         let mut payload = Bytes::default();
         payload.number(family as u32);
+        payload.number(serial);
         payload.strings(values);
         finish(&payload, SERIES)
     }
@@ -110,7 +128,8 @@ impl SeriesRecord {
     /// The series, where the words are one.
     pub(crate) fn decode(words: &[u64]) -> Option<SeriesRecord> {
         let mut fields = start(words, SERIES)?;
-        Some(SeriesRecord { family: u64::from(fields.number()?), values: fields.strings()? })
+        let (family, serial) = (u64::from(fields.number()?), fields.number()?);
+        Some(SeriesRecord { family, serial, values: fields.strings()? })
     }
 }
 
@@ -160,6 +179,7 @@ mod tests {
             unit: Unit::Seconds,
             window: 1000,
             max_age: 5,
+            expire_after: 6,
             max_series: 7,
             bounds: vec![0.5, 1.0],
             labels: vec!["x".into(), String::new()],
@@ -185,9 +205,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_series_comes_back_as_it_was(family in 0u32.., values in prop::collection::vec(".*", 0..6)) {
-            let words = SeriesRecord::encode(u64::from(family), &values);
-            prop_assert_eq!(SeriesRecord::decode(&words), Some(SeriesRecord { family: u64::from(family), values }));
+        fn a_series_comes_back_as_it_was(
+            family in 0u32..,
+            serial in 0u32..,
+            values in prop::collection::vec(".*", 0..6),
+        ) {
+            let words = SeriesRecord::encode(u64::from(family), serial, &values);
+            let expected = SeriesRecord { family: u64::from(family), serial, values };
+            prop_assert_eq!(SeriesRecord::decode(&words), Some(expected));
         }
 
         #[test]

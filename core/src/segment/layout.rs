@@ -53,7 +53,7 @@ pub(crate) struct Header {
     pub(crate) _pad_cursor: [AtomicU64; 7],
     /// What was not recorded, by [`Loss`].
     pub(crate) losses: [AtomicU64; LOSSES],
-    pub(crate) _reserved: [AtomicU64; HEADER_WORDS - identity::WORDS - 24],
+    pub(crate) _reserved: [AtomicU64; HEADER_WORDS - identity::WORDS - 16 - LOSSES],
 }
 
 /// Places of the identity's words.
@@ -73,7 +73,7 @@ pub(crate) mod identity {
 }
 
 /// Kinds of [`Loss`] that a header has room for.
-pub(crate) const LOSSES: usize = 8;
+pub(crate) const LOSSES: usize = 16;
 
 /// Why something was not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +94,16 @@ pub(crate) enum Loss {
     /// Not lost: lanes in memory that other processes do not see, because the segment could not
     /// grow.
     Unshared = 7,
+    /// The handle's series had been removed.
+    Removed = 8,
     /// Not an observation: a lap of a ring that could not grow to its window.
     ShortWindow = 5,
 }
+
+/// Set in a lane's series word when the series was removed: what the lane holds is nobody's.
+pub(crate) const HIDDEN: u64 = 1 << 63;
+/// Serial numbers of descriptors are smaller.
+pub(crate) const SERIALS: u32 = 1 << 31;
 
 /// One lane's head: what moves with each observation, and where the rest is.
 #[repr(C, align(64))]
@@ -104,11 +111,13 @@ pub(crate) enum Loss {
 pub(crate) struct Lane {
     /// A timer's observations so far; a counter's or gauge's value as `f64` bits.
     pub(crate) head: AtomicU64,
-    /// The line of the series' descriptor; 0 until the lane is published.
+    /// The line of the series' descriptor in the low half, its serial number in the high one; 0 until
+    /// the lane is published, and with [`HIDDEN`] once the series was removed. No two lives of a lane
+    /// have the same number.
     pub(crate) series: AtomicU64,
     /// The line of a timer's chunk table: the line of each [`Chunk`].
     pub(crate) table: AtomicU64,
-    /// How many chunks the table has; it only grows.
+    /// How many chunks the table has; it only grows while the lane is shown.
     pub(crate) chunks: AtomicU64,
     pub(crate) _reserved: [AtomicU64; 4],
 }
@@ -143,6 +152,16 @@ pub(crate) struct Slot {
     pub(crate) value: AtomicU64,
     /// 0 where nothing was observed yet.
     pub(crate) stamp: AtomicU64,
+}
+
+impl Chunk {
+    /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.
+    pub(crate) fn clear(&self) {
+        let slots = self.slots.iter().flat_map(|slot| [&slot.value, &slot.stamp]);
+        for word in [&self.base].into_iter().chain(&self.sum).chain(slots) {
+            word.store(0, Ordering::Release);
+        }
+    }
 }
 
 /// Chunks of a full ring for a window of that many observations: room for the window and for what
@@ -321,7 +340,10 @@ mod tests {
             (Loss::ShortWindow, "short window"),
             (Loss::Overflow, "overflow"),
             (Loss::Unshared, "unshared"),
+            (Loss::Removed, "removed"),
         ];
+        assert!(row("### Header", "32")[2].starts_with(&format!("{LOSSES} counters: ")));
+        assert!(row("### Lane", "1")[2].contains(&format!("bit {}", HIDDEN.trailing_zeros())));
         let documented = row("### Header", "32")[2].split_once(": ").unwrap().1;
         for (loss, name) in losses {
             assert_eq!(documented.split(", ").nth(loss as usize), Some(name));

@@ -10,8 +10,8 @@ use std::{
 use super::{
     descriptor::{self, FamilyRecord, SeriesRecord},
     layout::{
-        BLOCK_LANES, BYTE_ORDER, Block, Chunk, Header, LINE, LINE_WORDS, LOSSES, Lines, MAGIC, VERSION,
-        identity,
+        BLOCK_LANES, BYTE_ORDER, Block, Chunk, HIDDEN, Header, LINE, LINE_WORDS, LOSSES, Lines, MAGIC,
+        VERSION, identity,
     },
     source::Words,
     writer,
@@ -27,8 +27,10 @@ pub(crate) struct SegmentReader<W> {
     source: W,
     pub(crate) created: u64,
     pub(crate) epoch: u32,
-    /// Descriptors are written once: what was read stays.
+    /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
+    /// is shown.
     series: HashMap<u64, Arc<Described>>,
+    /// Families are described once: what was read stays.
     families: HashMap<u64, Arc<FamilyRecord>>,
 }
 
@@ -146,19 +148,28 @@ impl<W: Words> SegmentReader<W> {
             if !seen.insert(line) {
                 return Err(Bad::Body("its blocks are linked in a ring"));
             }
-            let mut words = [0; Block::LINES as usize * LINE_WORDS];
-            self.source.read(line, &mut words)?;
-            claimed += Block::LINES;
-            for (place, words) in words.chunks_exact(LINE_WORDS).skip(1).enumerate().take(BLOCK_LANES) {
-                let head = LaneHead::of(words);
-                if head.series != 0 {
-                    let series = self.series(head.series)?;
-                    if series.family.kind == Kind::Timer {
-                        claimed = claimed.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
-                    }
-                    lanes.push(LaneAt { line: line + 1 + place as u64, head, series });
-                }
+            // Three looks. A lane that has the same series at the first and the last had it all along,
+            // so what the second shows is of that series: "hide" and "recycle".
+            let mut looks = [[0; Block::LINES as usize * LINE_WORDS]; 3];
+            for words in &mut looks {
+                self.source.read(line, words)?;
             }
+            claimed += Block::LINES;
+            for place in 1..=BLOCK_LANES {
+                let of = |look: &[u64]| LaneHead::of(&look[place * LINE_WORDS..]);
+                let [first, head, last] = looks.each_ref().map(|look| of(look));
+                let word = first.series;
+                if word == 0 || word & HIDDEN != 0 || last.series != word {
+                    continue;
+                }
+                let (head, line) = (LaneHead { series: word, ..head }, line + place as u64);
+                let Some(series) = self.series(line, word)? else { continue };
+                if series.family.kind == Kind::Timer {
+                    claimed = claimed.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
+                }
+                lanes.push(LaneAt { line, head, series });
+            }
+            let words = &looks[0];
             // Blocks and chunks are nobody else's: what they claim is there. So reading takes no
             // more time and memory than the segment's size explains.
             if claimed > self.source.lines()?.min(MOST_LINES) {
@@ -166,22 +177,44 @@ impl<W: Words> SegmentReader<W> {
             }
             line = words[0];
         }
+        // Those of removed series are not needed again.
+        let shown: HashSet<u64> = lanes.iter().map(|lane| lane.head.series).collect();
+        self.series.retain(|word, _| shown.contains(word));
         Ok(lanes)
     }
 
-    fn series(&mut self, line: u64) -> Result<Arc<Described>, Bad> {
-        if let Some(known) = self.series.get(&line) {
-            return Ok(Arc::clone(known));
+    /// Whether a lane is of that series word no more: what was read of it since then is nobody's.
+    pub(crate) fn has_ended(&self, lane: u64, word: u64) -> io::Result<bool> {
+        Ok(LaneHead::read(&self.source, lane)?.series != word)
+    }
+
+    /// The series of a lane; none where it has been removed meanwhile.
+    fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<Described>>, Bad> {
+        if let Some(known) = self.series.get(&word) {
+            return Ok(Some(Arc::clone(known)));
         }
-        let record =
-            SeriesRecord::decode(&self.descriptor(line)?).ok_or(Bad::Body("a series' descriptor"))?;
+        match self.read_series(word) {
+            Ok(described) => {
+                self.series.insert(word, Arc::clone(&described));
+                Ok(Some(described))
+            }
+            // Another series' descriptor may be written in its place.
+            Err(_) if self.has_ended(lane, word)? => Ok(None),
+            Err(bad) => Err(bad),
+        }
+    }
+
+    fn read_series(&mut self, word: u64) -> Result<Arc<Described>, Bad> {
+        let words = self.descriptor(word & u64::from(u32::MAX))?;
+        let record = SeriesRecord::decode(&words).ok_or(Bad::Body("a series' descriptor"))?;
+        if u64::from(record.serial) != word >> 32 {
+            return Err(Bad::Body("a series' serial number"));
+        }
         let family = self.family(record.family)?;
         if family.labels.len() != record.values.len() {
             return Err(Bad::Body("a series' number of labels"));
         }
-        let described = Arc::new(Described { family, values: record.values });
-        self.series.insert(line, Arc::clone(&described));
-        Ok(described)
+        Ok(Arc::new(Described { family, values: record.values }))
     }
 
     fn family(&mut self, line: u64) -> Result<Arc<FamilyRecord>, Bad> {

@@ -41,8 +41,9 @@ impl Lanes {
                 Kind::Gauge if value.is_finite() => total.state = value,
                 Kind::Gauge => return Err(Bad::Body("a gauge's value")),
                 Kind::Timer => match self.timer(reader, lane)? {
-                    Some(timer) => total.clone_from(timer),
-                    None => {
+                    Lane::Read(timer) => total.clone_from(timer),
+                    Lane::Ended => continue,
+                    Lane::Unread => {
                         totals.unread_lanes += 1;
                         continue;
                     }
@@ -51,25 +52,39 @@ impl Lanes {
             total.newest.iter_mut().for_each(|observation| observation.origin = origin);
             totals.add_series(family, reader.created, &lane.series.values, total);
         }
+        let shown: HashMap<u64, u64> = lanes.iter().map(|lane| (lane.line, lane.head.series)).collect();
+        self.0.retain(|line, (head, _)| shown.get(line) == Some(&head.series));
         Ok(totals)
     }
 
-    /// A timer's lane; none where it could never be read.
-    fn timer<W: Words>(
-        &mut self,
-        reader: &SegmentReader<W>,
-        lane: &LaneAt,
-    ) -> Result<Option<&SeriesTotal>, Bad> {
+    /// A timer's lane.
+    fn timer<W: Words>(&mut self, reader: &SegmentReader<W>, lane: &LaneAt) -> Result<Lane<'_>, Bad> {
+        let word = lane.head.series;
         let unmoved = self.0.get(&lane.line).is_some_and(|(head, _)| *head == lane.head);
         if !unmoved {
-            match timer(reader, lane) {
+            let read = timer(reader, lane);
+            // After all of it: nothing of another series' life of the lane was read, or it is seen here.
+            if reader.has_ended(lane.line, word)? {
+                return Ok(Lane::Ended);
+            }
+            match read {
                 Ok(total) => _ = self.0.insert(lane.line, (lane.head, total)),
                 Err(Bad::Overrun) => {}
                 Err(bad) => return Err(bad),
             }
         }
-        Ok(self.0.get(&lane.line).map(|(_, total)| total))
+        let known = self.0.get(&lane.line).filter(|(head, _)| head.series == word);
+        Ok(known.map_or(Lane::Unread, |(_, total)| Lane::Read(total)))
     }
+}
+
+/// What is known of a timer's lane.
+enum Lane<'a> {
+    Read(&'a SeriesTotal),
+    /// Its series was removed meanwhile.
+    Ended,
+    /// It could never be read.
+    Unread,
 }
 
 fn timer<W: Words>(reader: &SegmentReader<W>, lane: &LaneAt) -> Result<SeriesTotal, Bad> {

@@ -10,6 +10,7 @@ use std::fs::File;
 use rustix::fs::{FlockOperation, flock};
 
 use super::{
+    descriptor::FamilyRecord,
     directory::Directory,
     reader::{Bad, SegmentReader},
     reading::Lanes,
@@ -21,6 +22,23 @@ use crate::failpoint;
 /// Folds every segment whose owner is dead. Gives how many; 0 where another process is at it.
 pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
+    fold(directory, |_| 0).map(|(folded, _)| folded)
+}
+
+/// Drops series of a family from what dead processes left; waits for the directory's lock. Their
+/// segments are folded first: what is only in the totals is forgotten with one replacement of them.
+/// Gives how many series.
+pub(crate) fn forget(
+    directory: &Directory,
+    family: &FamilyRecord,
+    gone: &dyn Fn(&[String]) -> bool,
+) -> Result<usize, Bad> {
+    let _lock = directory.lock()?;
+    fold(directory, |totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+}
+
+/// Under the directory's lock. Gives how many segments are folded, and what `drop` says.
+fn fold(directory: &Directory, drop: impl FnOnce(&mut Totals) -> usize) -> Result<(usize, usize), Bad> {
     failpoint::hit("retire/locked");
     directory.remove_unfinished()?;
     failpoint::hit("retire/cleared unfinished");
@@ -33,8 +51,9 @@ pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
     file.folded.retain(|&id| directory.remove_segment(id).is_err());
     failpoint::hit("retire/cleared named");
     let dead = fold_dead(directory, &mut file)?;
-    if dead.is_empty() && file.folded.len() == named {
-        return Ok(0);
+    let dropped = drop(&mut file.totals);
+    if dead.is_empty() && dropped == 0 && file.folded.len() == named {
+        return Ok((0, 0));
     }
     file.totals.settle();
     file.generation = file.generation.wrapping_add(1);
@@ -48,7 +67,7 @@ pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
         failpoint::hit("retire/unlinked one");
     }
     failpoint::hit("retire/unlinked all");
-    Ok(dead.len())
+    Ok((dead.len(), dropped))
 }
 
 /// Adds the dead segments to the totals and names them there. Their locks are held until the

@@ -55,6 +55,12 @@ impl FamilyTotal {
         let agreed = FamilyRecord {
             window: own.window.min(other.window),
             max_age: ages.min().unwrap_or(0),
+            // Never, where one of them says so.
+            expire_after: if own.expire_after.min(other.expire_after) == 0 {
+                0
+            } else {
+                own.expire_after.max(other.expire_after)
+            },
             max_series: own.max_series.max(other.max_series),
             ..own.clone()
         };
@@ -133,6 +139,22 @@ impl Totals {
         for (total, lost) in self.losses.iter_mut().zip(other.losses) {
             *total = total.saturating_add(lost);
         }
+    }
+
+    /// Drops series of a family. Gives how many.
+    pub(super) fn forget(&mut self, family: &FamilyRecord, gone: &dyn Fn(&[String]) -> bool) -> usize {
+        let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
+        let mut dropped = 0;
+        for total in shapes.iter_mut().filter(|total| total.record.same_shape(family)) {
+            let before = total.series.len();
+            total.series.retain(|values, _| !gone(values));
+            dropped += before - total.series.len();
+        }
+        shapes.retain(|total| !total.series.is_empty());
+        if shapes.is_empty() {
+            self.families.remove(&family.name);
+        }
+        dropped
     }
 
     /// Adds to a series.

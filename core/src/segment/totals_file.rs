@@ -226,6 +226,7 @@ mod tests {
             unit: Unit::None,
             window: 3,
             max_age: 0,
+            expire_after: 0,
             max_series: 1000,
             bounds: vec![],
             labels: (0..labels).map(|label| format!("l{label}")).collect(),
@@ -233,7 +234,7 @@ mod tests {
     }
 
     fn file(series: &[(String, u32)]) -> TotalsFile {
-        let mut totals = Totals::of_losses([1, 2, 3, 4, 5, 6, 7, 8]);
+        let mut totals = Totals::of_losses(std::array::from_fn(|loss| loss as u64 + 1));
         for (value, count) in series {
             let newest = (0..*count).map(|index| Observation {
                 epoch: index / 2,

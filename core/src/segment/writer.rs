@@ -2,7 +2,10 @@
 
 use std::{
     io, iter,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64 as StdAtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64 as StdAtomicU64, Ordering::Relaxed},
+    },
 };
 
 use super::{
@@ -10,7 +13,8 @@ use super::{
     directory::Directory,
     epoch::{self, UNSHARED_EPOCH},
     layout::{
-        AtomicRef, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, VERSION, identity,
+        AtomicRef, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION,
+        identity,
     },
     map::{self, Mapping, OwnDescriptor},
 };
@@ -40,8 +44,28 @@ pub(crate) struct Segment {
     retry_at: StdAtomicU64,
     /// The block from which shared lanes are taken.
     shared: AtomicRef<SharedBlock>,
+    serials: AtomicU32,
+    /// Lines that descriptors of removed series had.
+    free: Mutex<Vec<Room>>,
     /// Held until the last handle is gone; dropped after the mapping's pages are given back.
     lock: Option<OwnDescriptor>,
+}
+
+/// Claimed lines.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    line: u64,
+    lines: u64,
+}
+
+/// A series' descriptor in a segment.
+#[derive(Debug)]
+pub(crate) struct SeriesPlace {
+    /// The segment's.
+    pub(crate) ordinal: u32,
+    /// What a lane of the series has as its series word.
+    pub(crate) word: u64,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -107,6 +131,8 @@ impl Segment {
             growing: AtomicBool::new(false),
             retry_at: StdAtomicU64::new(0),
             shared: AtomicRef::none(),
+            serials: AtomicU32::new(0),
+            free: Mutex::default(),
             lock,
         })
     }
@@ -171,6 +197,43 @@ impl Segment {
             place.store(word, Ordering::Relaxed);
         }
         Some(line)
+    }
+
+    /// Stores a series' descriptor, which `encode` makes for a serial number. None where it is too long,
+    /// or there is no memory for it.
+    pub(crate) fn describe_series(&self, encode: impl FnOnce(u32) -> Vec<u64>) -> Option<SeriesPlace> {
+        // Some wrap after 2^31 series; a reader would have to be at it all that time.
+        let serial = self.serials.fetch_add(1, Relaxed) % SERIALS;
+        let words = encode(serial);
+        let lines = descriptor::lines(&words).filter(|&lines| lines == (words.len() / LINE_WORDS) as u64)?;
+        let room = match self.free_room(lines) {
+            Some(room) => room,
+            None => Room { line: self.claim(lines)?, lines },
+        };
+        for (place, &word) in iter::zip(self.mapping.words(room.line, lines)?, &words) {
+            // Release, "recycle": not before the lanes of the series that had the lines were hidden.
+            place.store(word, Ordering::Release);
+        }
+        Some(SeriesPlace { ordinal: self.ordinal, word: u64::from(serial) << 32 | room.line, room })
+    }
+
+    /// Lines of a removed series, enough and not many more.
+    fn free_room(&self, lines: u64) -> Option<Room> {
+        let mut free = match self.free.try_lock() {
+            Ok(free) => free,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Recording waits for nobody.
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let at = free.iter().rposition(|room| (lines..=2 * lines).contains(&room.lines))?;
+        Some(free.swap_remove(at))
+    }
+
+    /// Takes the lines of a descriptor back, once all lanes that point to it are hidden.
+    pub(crate) fn free(&self, place: &SeriesPlace) {
+        if place.ordinal == self.ordinal && self.is_own() {
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(place.room);
+        }
     }
 
     /// A new block, linked from the root: readers see its lanes as soon as they are published.

@@ -42,6 +42,8 @@ pub struct Lost {
     pub reentered: u64,
     /// Observations for which there was no memory.
     pub no_memory: u64,
+    /// Observations through handles of series that were removed.
+    pub removed: u64,
     /// Look-ups of series beyond a family's number, which got the overflow series. Nothing is lost.
     pub overflowed: u64,
     /// Lanes in memory that only their own process sees, because its segment could not grow.
@@ -59,6 +61,7 @@ impl From<[u64; LOSSES]> for Lost {
             too_large: of(Loss::TooLarge),
             reentered: of(Loss::Reentered),
             no_memory: of(Loss::NoMemory),
+            removed: of(Loss::Removed),
             overflowed: of(Loss::Overflow),
             unshared_lanes: of(Loss::Unshared),
             short_windows: of(Loss::ShortWindow),
@@ -85,6 +88,7 @@ impl Snapshot {
             ("negative", lost.negative),
             ("no_memory", lost.no_memory),
             ("reentered", lost.reentered),
+            ("removed", lost.removed),
             ("too_large", lost.too_large),
         ];
         let segments = [("bad", *bad_segments), ("dead", *dead_segments), ("live", *live_segments)];

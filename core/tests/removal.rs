@@ -1,0 +1,400 @@
+//! Series that are removed: what is shown, what is free again, and who may be at it meanwhile.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use ictus::{
+    Options, Reader, Registry, Snapshot, Timer,
+    snapshot::{Timing, Value},
+};
+use proptest::prelude::*;
+
+/// Everything that a snapshot shows of a family, by the one label.
+fn shown(snapshot: &Snapshot, family: &str) -> BTreeMap<String, Value> {
+    let family = snapshot.families.iter().find(|shown| shown.name == family);
+    let series = family.into_iter().flat_map(|family| &family.series);
+    series.map(|series| (series.labels[0].clone(), series.value.clone())).collect()
+}
+
+fn timing(value: &Value) -> &Timing {
+    match value {
+        Value::Timer(timing) => timing,
+        other => panic!("no timer but {other:?}"),
+    }
+}
+
+fn values(timing: &Timing) -> Vec<f64> {
+    timing.window.observations().iter().map(|one| one.value).collect()
+}
+
+#[test]
+fn a_removed_series_is_gone_and_starts_at_zero() {
+    let directory = tempfile::tempdir().unwrap();
+    for registry in [Registry::new(), Registry::open(directory.path()).unwrap()] {
+        let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+        let counters = registry.counter("jobs", "", &["x"]).unwrap();
+        let gauges = registry.gauge("active", "", &["x"]).unwrap();
+        for round in 1..5 {
+            let (timer, counter, gauge) = (
+                timers.labels(&["a"]).unwrap(),
+                counters.labels(&["a"]).unwrap(),
+                gauges.labels(&["a"]).unwrap(),
+            );
+            (0..round * 500).for_each(|value| timer.observe(f64::from(value)));
+            counter.add(f64::from(round));
+            gauge.set(f64::from(round));
+            let snapshot = registry.snapshot().unwrap();
+            let shown_timer = shown(&snapshot, "work_seconds");
+            let timing = timing(&shown_timer["a"]);
+            assert_eq!(timing.count, (round * 500) as u64);
+            assert_eq!(timing.sum, (0..round * 500).map(f64::from).sum::<f64>());
+            assert_eq!(
+                values(timing),
+                ((round * 500 - 1000).max(0)..round * 500).map(f64::from).collect::<Vec<_>>()
+            );
+            assert_eq!(timing.distribution.count(), timing.count);
+            let all: u64 = timing.distribution.exponential.values().sum();
+            assert_eq!(all + timing.distribution.zero, timing.count);
+            assert_eq!(shown(&snapshot, "jobs")["a"], Value::Counter(f64::from(round)));
+            assert_eq!(shown(&snapshot, "active")["a"], Value::Gauge(f64::from(round)));
+            assert!(timers.remove(&["a"]).unwrap() && counters.remove(&["a"]).unwrap());
+            assert!(gauges.remove(&["a"]).unwrap() && !gauges.remove(&["a"]).unwrap());
+            assert_eq!(registry.snapshot().unwrap().families, []);
+            // Handles of what was removed record nothing, and say so.
+            let before = registry.snapshot().unwrap().health.lost.removed;
+            timer.observe(1.0);
+            counter.inc();
+            gauge.set(7.0);
+            gauge.add(7.0);
+            let snapshot = registry.snapshot().unwrap();
+            assert_eq!((snapshot.families.len(), snapshot.health.lost.removed), (0, before + 4));
+        }
+    }
+}
+
+#[test]
+fn the_overflow_series_stays_and_removal_makes_room() {
+    let registry = Registry::with_options(Options::default().max_series(2));
+    let jobs = registry.counter("jobs", "", &["x"]).unwrap();
+    ["a", "b", "c"].iter().for_each(|x| jobs.labels(&[x]).unwrap().inc());
+    assert!(!jobs.remove(&[ictus::OVERFLOW]).unwrap());
+    assert!(!jobs.remove(&["c"]).unwrap());
+    jobs.remove(&["a", "b"]).unwrap_err();
+    assert!(jobs.remove(&["a"]).unwrap());
+    jobs.labels(&["d"]).unwrap().inc();
+    jobs.labels(&["e"]).unwrap().inc();
+    let shown = shown(&registry.snapshot().unwrap(), "jobs");
+    let expected = [("b", 1.0), ("d", 1.0), (ictus::OVERFLOW, 2.0)];
+    assert_eq!(shown, expected.map(|(x, count)| (x.to_owned(), Value::Counter(count))).into());
+}
+
+fn live_and_die(directory: &Path, value: f64) {
+    let registry = Registry::open(directory).unwrap();
+    let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+    ["a", "b"].iter().for_each(|x| timers.labels(&[x]).unwrap().observe(value));
+}
+
+#[test]
+fn what_the_dead_left_is_removed_and_what_the_living_have_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    live_and_die(directory.path(), 1.0);
+    let mut reader = Reader::new(directory.path());
+    reader.snapshot().unwrap();
+    // Once in the totals, once not yet, once in this process, once in another one.
+    live_and_die(directory.path(), 2.0);
+    let (own, other) = (Registry::open(directory.path()).unwrap(), Registry::open(directory.path()).unwrap());
+    for (registry, value) in [(&own, 4.0), (&other, 8.0)] {
+        let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+        ["a", "b"].iter().for_each(|x| timers.labels(&[x]).unwrap().observe(value));
+    }
+    let sums = |reader: &mut Reader| {
+        let shown = shown(&reader.snapshot().unwrap(), "work_seconds");
+        shown.iter().map(|(x, value)| (x.clone(), timing(value).sum)).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(sums(&mut reader), [("a".to_owned(), 15.0), ("b".to_owned(), 15.0)].into());
+    assert!(own.timer("work_seconds", "", &["x"]).unwrap().remove(&["a"]).unwrap());
+    assert_eq!(sums(&mut reader), [("a".to_owned(), 8.0), ("b".to_owned(), 15.0)].into());
+    drop((own, other));
+    for _ in 0..3 {
+        assert_eq!(sums(&mut reader), [("a".to_owned(), 8.0), ("b".to_owned(), 15.0)].into());
+    }
+    let after = Registry::open(directory.path()).unwrap();
+    assert!(after.timer("work_seconds", "", &["x"]).unwrap().remove(&["a"]).unwrap());
+    assert_eq!(sums(&mut reader), [("b".to_owned(), 15.0)].into());
+    assert!(!after.timer("work_seconds", "", &["x"]).unwrap().remove(&["a"]).unwrap());
+}
+
+/// Bytes of this process, as the kernel counts them.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    status.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+fn segment_bytes(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory.join("ictus")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn twenty_thousand_series_one_after_another_take_the_memory_of_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+    let counters = registry.counter("jobs", "", &["x"]).unwrap();
+    let gauges = registry.gauge("active", "", &["x"]).unwrap();
+    let mut reader = Reader::new(directory.path());
+    let (mut bytes, mut memory) = (0, 0);
+    for round in 0..20_000 {
+        if round == 1000 {
+            (bytes, memory) = (segment_bytes(directory.path()), resident());
+        }
+        let x = round.to_string();
+        let timer = timers.labels(&[&x]).unwrap();
+        // Now and then a whole ring, and many pages of buckets.
+        let count = if round % 50 == 0 { 1500 } else { 3 };
+        (0..count).for_each(|value| timer.observe(f64::from(value) * 1.7));
+        counters.labels(&[&x]).unwrap().inc();
+        gauges.labels(&[&x]).unwrap().set(1.0);
+        if round % 100 == 0 {
+            let snapshot = reader.snapshot().unwrap();
+            assert_eq!(snapshot.families.len(), 3);
+            assert!(snapshot.families.iter().all(|family| family.series.len() == 1));
+            assert_eq!(timing(&shown(&snapshot, "work_seconds")[&x]).count, count as u64);
+        }
+        assert!(timers.remove(&[&x]).unwrap());
+        assert!(counters.remove(&[&x]).unwrap());
+        assert!(gauges.remove(&[&x]).unwrap());
+    }
+    assert_eq!(segment_bytes(directory.path()), bytes, "the segment grew");
+    // Other tests of this file run beside this one.
+    let grown = resident().saturating_sub(memory);
+    assert!(grown < 24 << 20, "{grown} bytes more");
+}
+
+/// What a thread is told to do next.
+#[derive(Clone, Debug)]
+enum Step {
+    Observe { thread: usize, series: usize, count: u32 },
+    Remove { series: usize },
+    Look,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..THREADS, 0..5usize, prop_oneof![1..5u32, 60..70u32, 990..1100u32])
+            .prop_map(|(thread, series, count)| Step::Observe { thread, series, count }),
+        2 => (0..5usize).prop_map(|series| Step::Remove { series }),
+        2 => Just(Step::Look),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+const THREADS: usize = 3;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_sequence_shows_what_was_observed_since_the_removal(steps in steps()) {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = Registry::open(directory.path()).unwrap();
+        let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+        let counters = registry.counter("jobs", "", &["x"]).unwrap();
+        let mut reader = Reader::new(directory.path());
+        let mut expected: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| {
+                let (todo, told) = mpsc::channel::<(String, Vec<f64>)>();
+                let (did, done) = mpsc::channel::<()>();
+                let (timers, counters) = (timers.clone(), counters.clone());
+                scope.spawn(move || {
+                    // Handles of removed series stay with the thread, as hosts keep them.
+                    let mut handles = HashMap::new();
+                    for (x, values) in told {
+                        let new = timers.labels(&[&x]).unwrap();
+                        values.iter().for_each(|&value| new.observe(value));
+                        counters.labels(&[&x]).unwrap().add(values.len() as f64);
+                        handles.insert((x, handles.len()), new);
+                        did.send(()).unwrap();
+                    }
+                });
+                (todo, done)
+            }).collect();
+            let mut next = 0.0;
+            for step in steps {
+                match step {
+                    Step::Observe { thread, series, count } => {
+                        let values: Vec<f64> = (0..count).map(|value| next + f64::from(value)).collect();
+                        next += f64::from(count);
+                        let x = series.to_string();
+                        expected.entry(x.clone()).or_default().extend(&values);
+                        threads[thread].0.send((x, values)).unwrap();
+                        threads[thread].1.recv().unwrap();
+                    }
+                    Step::Remove { series } => {
+                        let x = series.to_string();
+                        let was_there = expected.remove(&x).is_some();
+                        assert_eq!(timers.remove(&[&x]).unwrap(), was_there);
+                        assert_eq!(counters.remove(&[&x]).unwrap(), was_there);
+                    }
+                    Step::Look => {}
+                }
+                for snapshot in [reader.snapshot().unwrap(), registry.snapshot().unwrap()] {
+                    let seen = shown(&snapshot, "work_seconds");
+                    let counted = shown(&snapshot, "jobs");
+                    assert!(seen.keys().eq(expected.keys()) && counted.keys().eq(expected.keys()));
+                    for (x, made) in &expected {
+                        let timing = timing(&seen[x]);
+                        assert_eq!(timing.count, made.len() as u64);
+                        assert_eq!(timing.sum, made.iter().sum::<f64>());
+                        assert_eq!(values(timing), made[made.len().saturating_sub(1000)..]);
+                        assert_eq!(timing.distribution.count(), timing.count);
+                        assert_eq!(counted[x], Value::Counter(made.len() as f64));
+                    }
+                }
+            }
+        });
+        // Retirement finds what is left, and nothing else.
+        drop((registry, timers, counters));
+        for _ in 0..2 {
+            let seen = shown(&reader.snapshot().unwrap(), "work_seconds");
+            prop_assert!(seen.keys().eq(expected.keys()));
+            for (x, made) in &expected {
+                prop_assert_eq!(timing(&seen[x]).count, made.len() as u64);
+            }
+        }
+    }
+}
+
+/// Threads make, observe and remove series as fast as they can, on lanes that go from one to the
+/// other; each value says which series it is of. Nothing that a reader sees may be of another one.
+#[test]
+fn a_reader_beside_removals_never_mixes_series() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timers = registry.timer_with("work_seconds", "", &["x"], &Options::default().window(100)).unwrap();
+    let counters = registry.counter("jobs", "", &["x"]).unwrap();
+    let gauges = registry.gauge("active", "", &["x"]).unwrap();
+    let done = AtomicBool::new(false);
+    const ROUNDS: usize = 4000;
+    const SCALE: usize = 1 << 20;
+    thread::scope(|scope| {
+        let done = &done;
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut reader = Reader::new(directory.path());
+                    let (mut seen, mut reads) = (0, 0);
+                    while !done.load(Ordering::Acquire) {
+                        let snapshot = reader.snapshot().unwrap();
+                        assert_eq!(snapshot.health.bad_segments, 0);
+                        for (x, value) in shown(&snapshot, "work_seconds") {
+                            let (of, timing) = (x.parse::<usize>().unwrap(), timing(&value));
+                            let count = timing.count as usize;
+                            assert_eq!(timing.window.len(), count.min(100));
+                            assert_eq!(
+                                timing.sum,
+                                (count * of * SCALE + count * count.saturating_sub(1) / 2) as f64
+                            );
+                            for (index, value) in (count - timing.window.len()..).zip(values(timing)) {
+                                assert_eq!(value as usize, of * SCALE + index, "a value of another series");
+                            }
+                            seen += 1;
+                        }
+                        for (x, value) in shown(&snapshot, "jobs") {
+                            let of = x.parse::<usize>().unwrap() as f64;
+                            assert!(
+                                value == Value::Counter(of) || value == Value::Counter(0.0),
+                                "{of}: {value:?}"
+                            );
+                        }
+                        for (x, value) in shown(&snapshot, "active") {
+                            let of = x.parse::<usize>().unwrap() as f64;
+                            assert!(
+                                value == Value::Gauge(of) || value == Value::Gauge(0.0),
+                                "{of}: {value:?}"
+                            );
+                        }
+                        reads += 1;
+                    }
+                    (seen, reads)
+                })
+            })
+            .collect();
+        let writers: Vec<_> = (0..2)
+            .map(|thread| {
+                let (timers, counters, gauges) = (timers.clone(), counters.clone(), gauges.clone());
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let of = 1 + thread + 2 * (round % 1000);
+                        let x = of.to_string();
+                        let timer = timers.labels(&[&x]).unwrap();
+                        counters.labels(&[&x]).unwrap().add(of as f64);
+                        gauges.labels(&[&x]).unwrap().set(of as f64);
+                        (0..round % 300).for_each(|index| timer.observe((of * SCALE + index) as f64));
+                        timers.remove(&[&x]).unwrap();
+                        counters.remove(&[&x]).unwrap();
+                        gauges.remove(&[&x]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        done.store(true, Ordering::Release);
+        let seen: usize = readers.into_iter().map(|reader| reader.join().unwrap().0).sum();
+        assert!(seen > 100, "only {seen} series were seen");
+    });
+    assert_eq!(registry.snapshot().unwrap().families, []);
+}
+
+/// One thread removes while others go on with the handles that they have, and with new ones.
+#[test]
+fn what_is_observed_beside_a_removal_is_shown_or_lost_but_nowhere_else() {
+    let registry = Registry::new();
+    let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+    let witness = timers.labels(&["witness"]).unwrap();
+    let current: Mutex<Timer> = Mutex::new(timers.labels(&["a"]).unwrap());
+    let done = AtomicBool::new(false);
+    let witnessed: u64 = thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut own = 0;
+                    while !done.load(Ordering::Acquire) {
+                        let timer = current.lock().unwrap().clone();
+                        for _ in 0..200 {
+                            timer.observe(1.0);
+                            witness.observe(2.0);
+                            own += 1;
+                        }
+                    }
+                    own
+                })
+            })
+            .collect();
+        for _ in 0..3000 {
+            timers.remove(&["a"]).unwrap();
+            *current.lock().unwrap() = timers.labels(&["a"]).unwrap();
+            // Makes lanes that took those of what was removed.
+            timers.labels(&["b"]).unwrap().observe(3.0);
+            timers.remove(&["b"]).unwrap();
+        }
+        done.store(true, Ordering::Release);
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    let shown = shown(&registry.snapshot().unwrap(), "work_seconds");
+    let witness = timing(&shown["witness"]);
+    assert_eq!((witness.count, witness.sum), (witnessed, 2.0 * witnessed as f64));
+    if let Some(value) = shown.get("a") {
+        assert!(values(timing(value)).iter().all(|&value| value == 1.0));
+    }
+    assert!(!shown.contains_key("b"));
+}
