@@ -56,6 +56,35 @@ impl Options {
         Options { max_age: Some(age), ..self }
     }
 
+    /// Series that no process of the directory moves for that long expire: they are not shown any
+    /// more, and what they held is free for others. Never, unless this is said; where processes
+    /// disagree, the shortest time holds.
+    ///
+    /// Handles of an expired series stay good: observing through one begins the series again, from
+    /// zero where its memory had been freed. So a total may fall, as with a counter's restart.
+    ///
+    /// A reader sees that a series does not move by looking twice; a timer's newest observation tells
+    /// it at once. So a reader that has just started shows idle counters and gauges until it has
+    /// looked for that long. Memory is freed by [`Registry::snapshot`](crate::Registry::snapshot) and
+    /// [`Registry::remove_idle`](crate::Registry::remove_idle), each process its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ictus::{Options, Registry};
+    /// let registry = Registry::with_options(Options::default().expire_after(Duration::from_millis(20)));
+    /// let job = registry.timer("job_seconds", "", &["tenant"])?.labels(&["acme"])?;
+    /// job.observe(0.5);
+    /// std::thread::sleep(Duration::from_millis(50));
+    /// assert_eq!(registry.snapshot()?.families, []);
+    /// job.observe(0.5);
+    /// assert_eq!(registry.snapshot()?.families.len(), 1);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    pub fn expire_after(self, idle: Duration) -> Options {
+        Options { expire_after: Some(idle), ..self }
+    }
+
     /// How many series the family may have, in this process and over all of them. What is over is
     /// recorded in one series whose label values are [`OVERFLOW`](crate::OVERFLOW), and counted.
     #[must_use]

@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -224,6 +225,37 @@ impl Registry {
     ///
     /// [`Error::Io`](crate::Error::Io) where the directory cannot be listed.
     pub fn snapshot(&self) -> Result<Snapshot> {
+        self.look(None).map(|(snapshot, _)| snapshot)
+    }
+
+    /// Lets series expire that no process of the directory has moved for that long, of all families,
+    /// as [`Options::expire_after`] does for those that have it. Gives how many series of this process
+    /// that were.
+    ///
+    /// Counters and gauges are judged by looking twice: the first call begins to watch them. Call it
+    /// every now and then in a process that takes no snapshots.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let registry = ictus::Registry::new();
+    /// registry.counter("jobs", "", &["tenant"])?.labels(&["acme"])?.inc();
+    /// assert_eq!(registry.remove_idle(Duration::from_millis(20))?, 0);
+    /// std::thread::sleep(Duration::from_millis(50));
+    /// assert_eq!(registry.remove_idle(Duration::from_millis(20))?, 1);
+    /// assert_eq!(registry.snapshot()?.families, []);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) where the directory cannot be listed.
+    pub fn remove_idle(&self, idle: Duration) -> Result<usize> {
+        let nanoseconds = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
+        self.look(Some(nanoseconds.max(1))).map(|(_, expired)| expired)
+    }
+
+    /// A snapshot; what expired by it is freed here.
+    fn look(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
         let mut own = self.reader.load_full();
         if own.generation != map::generation() {
             // Never dropped: the parent's thread may have been anywhere inside.
@@ -232,6 +264,12 @@ impl Registry {
             self.reader.store(Arc::clone(&own));
         }
         // A reader that panicked midway holds whole segments or none.
-        own.reader.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
+        let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = reader.snapshot_within(idle)?;
+        let expired = reader.expired().iter().map(|expired| {
+            self.recorder.expire(&expired.family.name, |values| expired.series.contains(values))
+        });
+        let expired = expired.sum();
+        Ok((snapshot, expired))
     }
 }

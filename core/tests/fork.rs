@@ -172,3 +172,39 @@ fn ten_thousand_short_lived_processes_leave_one_totals_file() {
     // A window of 1,000 observations of 20 bytes, and some hundred bytes about the family.
     assert!(files[2].1 < 32 << 10, "{files:?}");
 }
+
+#[test]
+fn a_childs_removal_leaves_its_parents_series_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+    let gauges = registry.gauge("active", "", &["x"]).unwrap();
+    let (timer, gauge) = (timers.labels(&["a"]).unwrap(), gauges.labels(&["a"]).unwrap());
+    timer.observe(1.0);
+    gauge.set(1.0);
+    let count = || {
+        let snapshot = Reader::new(directory.path()).snapshot().unwrap();
+        match snapshot.family("work_seconds").and_then(|family| family.get(&["a"])) {
+            Some(Value::Timer(timing)) => timing.count,
+            _ => 0,
+        }
+    };
+    wait(fork(|| {
+        timer.observe(1.0);
+        gauge.set(1.0);
+        assert_eq!(count(), 2);
+        assert!(timers.remove(&["a"]).unwrap() && gauges.remove(&["a"]).unwrap());
+        assert_eq!(count(), 1, "the parent's is the parent's");
+        timer.observe(1.0);
+        gauge.set(1.0);
+        assert_eq!(count(), 1, "an old handle records nothing");
+        timers.labels(&["a"]).unwrap().observe(1.0);
+        assert_eq!(count(), 2);
+    }));
+    timer.observe(1.0);
+    assert_eq!(count(), 3);
+    assert!(timers.remove(&["a"]).unwrap());
+    assert_eq!(count(), 0, "what the dead child left is gone as well");
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(snapshot.family("active").unwrap().get(&["a"]), Some(&Value::Gauge(1.0)));
+}

@@ -10,6 +10,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use ictus::{
@@ -397,4 +398,103 @@ fn what_is_observed_beside_a_removal_is_shown_or_lost_but_nowhere_else() {
         assert!(values(timing(value)).iter().all(|&value| value == 1.0));
     }
     assert!(!shown.contains_key("b"));
+}
+
+/// Two registries of one directory stand for two processes.
+fn pair(directory: &Path, idle: Duration) -> [Registry; 2] {
+    let options = Options::default().expire_after(idle);
+    [(); 2].map(|()| Registry::open_with(directory, options.clone()).unwrap())
+}
+
+#[test]
+fn idle_series_expire_and_their_handles_begin_them_again() {
+    const IDLE: Duration = Duration::from_millis(400);
+    let directory = tempfile::tempdir().unwrap();
+    let [own, other] = pair(directory.path(), IDLE);
+    let of = |registry: &Registry, x: &str| {
+        let labels = [x];
+        (
+            registry.timer("work_seconds", "", &["x"]).unwrap().labels(&labels).unwrap(),
+            registry.counter("jobs", "", &["x"]).unwrap().labels(&labels).unwrap(),
+            registry.gauge("active", "", &["x"]).unwrap().labels(&labels).unwrap(),
+        )
+    };
+    let move_all = |(timer, counter, gauge): &(Timer, ictus::Counter, ictus::Gauge), value| {
+        timer.observe(value);
+        counter.inc();
+        gauge.set(value);
+    };
+    let (idle, busy, others) = (of(&own, "idle"), of(&own, "busy"), of(&other, "busy"));
+    [&idle, &busy, &others].into_iter().for_each(|handles| move_all(handles, 1.0));
+    let mut reader = Reader::new(directory.path());
+    let names = |snapshot: &Snapshot| {
+        ["work_seconds", "jobs", "active"]
+            .map(|family| shown(snapshot, family).into_keys().collect::<Vec<_>>())
+    };
+    assert_eq!(names(&reader.snapshot().unwrap()), [["busy", "idle"]; 3]);
+    assert_eq!(names(&own.snapshot().unwrap()), [["busy", "idle"]; 3]);
+    // Only the other process moves what both have.
+    for round in 0..8 {
+        thread::sleep(IDLE / 4);
+        move_all(&others, 2.0 + f64::from(round));
+        let snapshots = [reader.snapshot().unwrap(), own.snapshot().unwrap()];
+        if round >= 5 {
+            snapshots.iter().for_each(|snapshot| assert_eq!(names(snapshot), [["busy"]; 3]));
+        }
+        let counts = shown(&snapshots[1], "jobs");
+        assert_eq!(counts["busy"], Value::Counter(f64::from(round) + 3.0), "what is shared stays whole");
+    }
+    // The segment is as it was; the lanes of what expired serve what is new.
+    let bytes = segment_bytes(directory.path());
+    move_all(&of(&own, "new"), 1.0);
+    move_all(&idle, 5.0);
+    assert_eq!(segment_bytes(directory.path()), bytes);
+    for snapshot in [reader.snapshot().unwrap(), own.snapshot().unwrap()] {
+        assert_eq!(names(&snapshot), [["busy", "idle", "new"]; 3]);
+        assert_eq!(values(timing(&shown(&snapshot, "work_seconds")["idle"])), [5.0], "from zero");
+        assert_eq!(shown(&snapshot, "jobs")["idle"], Value::Counter(1.0));
+        assert_eq!(snapshot.health.lost.removed, 0);
+    }
+}
+
+#[test]
+fn what_the_dead_left_expires_from_the_totals() {
+    const IDLE: Duration = Duration::from_millis(200);
+    let directory = tempfile::tempdir().unwrap();
+    for registry in pair(directory.path(), IDLE) {
+        registry.timer("work_seconds", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0);
+        registry.counter("jobs", "", &["x"]).unwrap().labels(&["a"]).unwrap().inc();
+    }
+    let mut reader = Reader::new(directory.path());
+    // Retires; a segment may take a look more while another test starts a process.
+    for _ in 0..3 {
+        assert_eq!(shown(&reader.snapshot().unwrap(), "jobs")["a"], Value::Counter(2.0));
+    }
+    thread::sleep(2 * IDLE);
+    assert_eq!(reader.snapshot().unwrap().families, []);
+    // Nobody remembers it: it is gone from the file.
+    let mut young = Reader::new(directory.path());
+    assert_eq!(young.snapshot().unwrap().families, []);
+}
+
+#[test]
+fn labels_without_end_that_expire_take_bounded_memory() {
+    const IDLE: Duration = Duration::from_millis(20);
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options::default().expire_after(IDLE).max_series(100);
+    let registry = Registry::open_with(directory.path(), options).unwrap();
+    let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+    let kept = timers.labels(&["kept"]).unwrap();
+    let mut bytes = 0;
+    for round in 0..60 {
+        kept.observe(1.0);
+        (0..50).for_each(|x| timers.labels(&[&format!("{round}/{x}")]).unwrap().observe(1.0));
+        thread::sleep(IDLE + IDLE / 2);
+        let snapshot = registry.snapshot().unwrap();
+        assert_eq!(snapshot.health.lost.overflowed, 0, "round {round}");
+        if round == 5 {
+            bytes = segment_bytes(directory.path());
+        }
+    }
+    assert_eq!(segment_bytes(directory.path()), bytes);
 }

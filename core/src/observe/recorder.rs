@@ -12,7 +12,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 
-use super::{index::FamilyIndex, lane::SharedLane, shard};
+use super::{index::FamilyIndex, lane::SharedLane, series::Values, shard};
 use crate::{
     error::{Error, Result},
     options::Options,
@@ -134,6 +134,13 @@ impl Recorder {
         for segment in [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten() {
             segment.free(place);
         }
+    }
+
+    /// Lets series of a family expire. Gives how many there were.
+    pub(crate) fn expire(&self, family: &str, is_idle: impl Fn(&[String]) -> bool) -> usize {
+        let is_idle =
+            |values: &Values| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
+        self.known(family).map_or(0, |index| index.expire(is_idle))
     }
 
     /// Drops series of a family from what dead processes left in the directory. Gives how many.

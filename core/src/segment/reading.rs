@@ -31,7 +31,7 @@ impl Lanes {
         for lane in &lanes {
             let family = &lane.series.family;
             let value = f64::from_bits(lane.head.head);
-            let mut total = SeriesTotal::default();
+            let mut total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
             let origin = totals.next_lane();
             match family.kind {
                 Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
@@ -97,6 +97,7 @@ fn timer<W: Words>(reader: &SegmentReader<W>, lane: &LaneAt) -> Result<SeriesTot
     let epoch = reader.epoch;
     let observation = |(stamp, value)| Observation { epoch, origin: 0, stamp, value };
     Ok(SeriesTotal {
+        lanes: 1,
         count: reading.head,
         sum: reading.sum,
         state: 0.0,

@@ -34,6 +34,8 @@ pub(crate) struct FamilyTotal {
 /// One series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SeriesTotal {
+    /// Lanes of live processes that it is the sum of, and of dead ones that are not folded.
+    pub(crate) lanes: u64,
     /// A timer's observations.
     pub(crate) count: u64,
     /// A timer's sum, a counter's value.
@@ -52,15 +54,11 @@ impl FamilyTotal {
     fn agree(&mut self, other: &FamilyRecord) {
         let own = &*self.record;
         let ages = [own.max_age, other.max_age].into_iter().filter(|&age| age > 0);
+        let times = [own.expire_after, other.expire_after].into_iter().filter(|&time| time > 0);
         let agreed = FamilyRecord {
             window: own.window.min(other.window),
             max_age: ages.min().unwrap_or(0),
-            // Never, where one of them says so.
-            expire_after: if own.expire_after.min(other.expire_after) == 0 {
-                0
-            } else {
-                own.expire_after.max(other.expire_after)
-            },
+            expire_after: times.min().unwrap_or(0),
             max_series: own.max_series.max(other.max_series),
             ..own.clone()
         };
@@ -175,6 +173,7 @@ impl Totals {
         family.created = family.created.min(created);
         family.agree(record);
         let into = family.slot(values);
+        into.lanes += total.lanes;
         into.count = into.count.saturating_add(total.count);
         into.sum.add(&total.sum);
         into.state += total.state;

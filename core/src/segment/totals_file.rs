@@ -155,7 +155,7 @@ fn decode_family(body: &mut Fields<'_>, totals: &mut Totals) -> Option<()> {
             &record,
             created,
             &values,
-            SeriesTotal { count, sum, state: 0.0, distribution, newest },
+            SeriesTotal { count, sum, distribution, newest, ..SeriesTotal::default() },
         );
     }
     Some(())
@@ -206,6 +206,7 @@ impl Totals {
         for family in self.families.values_mut().flatten() {
             for series in family.series.values_mut() {
                 keep_newest(&mut series.newest, family.record.window);
+                series.lanes = 0;
                 series.newest.iter_mut().for_each(|observation| observation.origin = 0);
             }
         }

@@ -6,6 +6,7 @@
 mod convert;
 mod health;
 mod histogram;
+mod idle;
 mod known;
 mod quantile;
 mod reader;

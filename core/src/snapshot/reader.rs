@@ -13,7 +13,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Health, Snapshot, convert::Now, known::Known};
+use super::{
+    Health, Snapshot,
+    convert::Now,
+    idle::{Expired, Idle},
+    known::Known,
+};
 use crate::{
     error::{Error, Result},
     segment::{
@@ -22,7 +27,7 @@ use crate::{
         place::Place,
         reader::{Bad, SegmentReader},
         reading::Lanes,
-        retire::retire,
+        retire::{forget, retire},
         totals::Totals,
         totals_file::TotalsFile,
         writer::Segment,
@@ -54,6 +59,8 @@ pub struct Reader {
     /// The last that could be read.
     totals: TotalsFile,
     last: Option<Totals>,
+    idle: Idle,
+    expired: Vec<Expired>,
     complaint: Option<String>,
     may_retire: bool,
     /// Only its numbers of snapshots.
@@ -97,6 +104,8 @@ impl Reader {
             totals_standing: Standing::default(),
             totals: TotalsFile::default(),
             last: None,
+            idle: Idle::default(),
+            expired: Vec::new(),
             complaint: None,
             may_retire: true,
             health: Health::default(),
@@ -123,6 +132,17 @@ impl Reader {
     ///
     /// [`Error::Io`] where the directory exists and cannot be read.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
+        self.snapshot_within(None)
+    }
+
+    /// What expired at the last snapshot.
+    pub(crate) fn expired(&self) -> &[Expired] {
+        &self.expired
+    }
+
+    /// A snapshot in which series that have not moved for so many nanoseconds are expired, of all
+    /// families.
+    pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
         let mut totals = Totals::default();
         self.health.snapshots += 1;
         let mut directory = None;
@@ -151,14 +171,35 @@ impl Reader {
                 Err(bad) => self.complain(format!("this process's own memory is left out: {bad}")),
             }
         }
-        let now = Now::in_epoch(directory.as_ref().and_then(epoch::current));
+        let epoch = directory.as_ref().and_then(epoch::current);
+        self.expired = self.idle.expire(&mut totals, epoch, idle);
+        let now = Now::in_epoch(epoch);
         let mut snapshot = Snapshot::new(totals, now);
         snapshot.health =
             Health { lost: snapshot.health.lost, unread_lanes: snapshot.health.unread_lanes, ..health };
         if let Some(directory) = &directory {
             self.retire_dead(directory);
+            self.forget_expired(directory);
         }
         Ok(snapshot)
+    }
+
+    /// Drops expired series from the totals.
+    fn forget_expired(&mut self, directory: &Directory) {
+        let kept = |expired: &Expired| {
+            let mut shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
+            shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values)))
+        };
+        if !self.may_retire || !self.expired.iter().any(kept) {
+            return;
+        }
+        for Expired { family, series } in &self.expired {
+            match forget(directory, family, &|values| series.contains(values)) {
+                Ok(_) => {}
+                Err(Bad::Source(error)) if is_refusal(&error) => self.may_retire = false,
+                Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),
+            }
+        }
     }
 
     fn read_directory(&mut self, directory: &Directory) -> io::Result<Totals> {

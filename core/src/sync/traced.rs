@@ -46,9 +46,12 @@ impl AtomicU64 {
     #[inline]
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         self.0.store(value, order);
+        self.note(value, order != Ordering::Relaxed);
+    }
+
+    fn note(&self, value: u64, release: bool) {
         TRACE.with_borrow_mut(|trace| {
             if let Some(stores) = trace {
-                let release = order != Ordering::Relaxed;
                 stores.push(Store { address: (&raw const self.0).addr(), value, release });
             }
         });
@@ -64,9 +67,13 @@ impl AtomicU64 {
         &self,
         set: Ordering,
         fetch: Ordering,
-        update: impl FnMut(u64) -> Option<u64>,
+        mut update: impl FnMut(u64) -> Option<u64>,
     ) -> Result<u64, u64> {
-        self.0.fetch_update(set, fetch, update)
+        let before = self.0.fetch_update(set, fetch, &mut update)?;
+        if let Some(value) = update(before) {
+            self.note(value, matches!(set, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst));
+        }
+        Ok(before)
     }
 
     #[inline]
@@ -77,6 +84,8 @@ impl AtomicU64 {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64> {
-        self.0.compare_exchange(from, to, success, failure)
+        let before = self.0.compare_exchange(from, to, success, failure)?;
+        self.note(to, matches!(success, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst));
+        Ok(before)
     }
 }
