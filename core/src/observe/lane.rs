@@ -9,7 +9,7 @@ use crate::{
     buckets::Buckets,
     ring::Ring,
     segment::{
-        layout::{AtomicRef, Chunk, HIDDEN, Lane, Loss},
+        layout::{AtomicRef, Chunk, Lane, Loss},
         supply::Supply,
         writer::Segment,
     },
@@ -113,12 +113,12 @@ impl LaneWriter {
 
     /// Shows the lane as one of the series with that word. False where it was hidden before.
     pub(super) fn publish(&self, word: u64) -> bool {
-        publish(self.lane, word)
+        self.lane.publish(word)
     }
 
     /// Takes the lane from all readers' eyes; for any thread.
     pub(super) fn hide(&self) {
-        hide(self.lane);
+        self.lane.hide();
     }
 
     /// Makes a hidden lane a new one; for the thread that may write it.
@@ -127,7 +127,7 @@ impl LaneWriter {
             buckets.clear();
             ring.clear(growth);
         }
-        clear(self.lane);
+        self.lane.clear();
     }
 
     /// Records an observation of a timer.
@@ -165,26 +165,6 @@ impl LaneWriter {
     }
 }
 
-/// Release, "lane": pairs with the reader's acquire after copying the block: the lane is there with
-/// its table, and the series with its descriptor. Acquires the hiding of the descriptor's last lanes.
-fn publish(lane: &Lane, word: u64) -> bool {
-    lane.series.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-}
-
-/// Release, "hide": whoever uses lane or descriptor again acquires it, and readers that see what is
-/// new in them see this at their last look.
-fn hide(lane: &Lane) {
-    let hidden = |word| Some(word | HIDDEN);
-    // Never refused.
-    let _ = lane.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, hidden);
-}
-
-/// Release, "recycle": not before the lane was hidden.
-fn clear(lane: &Lane) {
-    lane.head.store(0, Ordering::Release);
-    lane.series.store(0, Ordering::Release);
-}
-
 /// A gauge's lane, which all threads of the process write.
 #[derive(Debug)]
 pub(crate) struct SharedLane {
@@ -198,17 +178,17 @@ pub(crate) struct SharedLane {
 impl SharedLane {
     /// See [`LaneWriter::publish`].
     pub(super) fn publish(&self, word: u64) -> bool {
-        publish(self.lane, word)
+        self.lane.publish(word)
     }
 
     /// See [`LaneWriter::hide`].
     pub(super) fn hide(&self) {
-        hide(self.lane);
+        self.lane.hide();
     }
 
     /// See [`LaneWriter::clear`].
     pub(super) fn clear(&self) {
-        clear(self.lane);
+        self.lane.clear();
     }
 
     pub(super) fn set(&self, to: f64) {

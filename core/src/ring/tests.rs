@@ -11,6 +11,8 @@
 //! or a lost observation cannot pass.
 #![cfg(not(ictus_loom))]
 
+mod recycling;
+
 use std::{cell::RefCell, collections::HashMap, io};
 
 use super::{

@@ -154,6 +154,30 @@ pub(crate) struct Slot {
     pub(crate) stamp: AtomicU64,
 }
 
+impl Lane {
+    /// Shows a new or cleared lane as one of the series with that word; false where it was hidden in
+    /// the meantime.
+    ///
+    /// Release, "lane": pairs with the reader's acquire after copying the block: the lane is there with
+    /// its table, and the series with its descriptor.
+    pub(crate) fn publish(&self, word: u64) -> bool {
+        self.series.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes the lane from all readers' eyes; any thread of the owner may.
+    pub(crate) fn hide(&self) {
+        // Never refused.
+        let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| Some(word | HIDDEN));
+    }
+
+    /// Makes the head of a hidden lane a new one. Release, "recycle": whoever sees what is new sees that
+    /// the lane was hidden, at its last look.
+    pub(crate) fn clear(&self) {
+        self.head.store(0, Ordering::Release);
+        self.series.store(0, Ordering::Release);
+    }
+}
+
 impl Chunk {
     /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.
     pub(crate) fn clear(&self) {

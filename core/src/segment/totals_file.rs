@@ -244,6 +244,7 @@ mod tests {
                 value: f64::from(index) / 3.0,
             });
             let total = SeriesTotal {
+                lanes: 0,
                 count: u64::from(*count),
                 sum: Exact::of(newest.clone().map(|observation| observation.value)),
                 state: 0.0,

@@ -12,7 +12,7 @@ use crate::{
     segment::{
         descriptor::FamilyRecord,
         epoch::UNSHARED_EPOCH,
-        totals::{SeriesTotal, Totals},
+        totals::{OVERFLOW, SeriesTotal, Totals},
     },
     sum::Exact,
 };
@@ -67,7 +67,7 @@ impl Idle {
                     let idle = time != 0 && now.saturating_sub(seen.moved) > stamps;
                     seen_now.insert(values.clone(), seen);
                     // Nobody asked for the series of what is over: it stays.
-                    let over = !values.is_empty() && values.iter().all(|value| value == crate::OVERFLOW);
+                    let over = !values.is_empty() && values.iter().all(|value| value == OVERFLOW);
                     if idle && !over {
                         gone.insert(values.clone());
                     }

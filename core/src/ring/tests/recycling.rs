@@ -1,0 +1,132 @@
+//! A lane that serves one series after another, as a reader on a weak machine sees it.
+//!
+//! Each life is one of its own: other values, another length, another series word. A reader that
+//! finds the same word before and after must have read that life, and no older moment of it than it
+//! knew.
+
+use super::*;
+use crate::{buckets::Buckets, ring::LaneHead};
+
+/// What a writer did in all lives, and where each begins in the trace.
+struct Lives {
+    trace: Trace,
+    lengths: Vec<u64>,
+    /// The place of the buckets: one word that counts all observations of the life.
+    buckets: u64,
+    words: Vec<u64>,
+}
+
+const BUCKET_LINES: u64 = 3;
+
+fn of_life(life: usize, index: u64) -> f64 {
+    (life as u64 * 1_000_000 + index + 1) as f64
+}
+
+impl Lives {
+    fn of(window: u32, lengths: &[u64]) -> Lives {
+        let segment = Segment::anonymous().unwrap();
+        let lane = &segment.new_block().unwrap().lanes[0];
+        let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
+        let full = full_ring(window);
+        let line = segment.claim(table_lines(full) + BUCKET_LINES + Chunk::LINES).unwrap();
+        let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
+        let words = segment.words(line + table_lines(full), BUCKET_LINES).unwrap();
+        let ring = Ring::new(lane, table);
+        let buckets = Buckets::new(&[], words);
+        let supply = Rationed { segment: &segment, head: &lane.head, dry: |_| false };
+        let word = |life: usize| (life as u64 + 1) << 32 | 1;
+        let mut published = 0;
+        let stores = trace(|| {
+            table[0].store(line + table_lines(full) + BUCKET_LINES, Ordering::Relaxed);
+            lane.table.store(line, Ordering::Relaxed);
+            lane.chunks.store(1, Ordering::Relaxed);
+            assert!(lane.publish(word(0)));
+            published = 4;
+            for (life, &length) in lengths.iter().enumerate() {
+                if life > 0 {
+                    lane.hide();
+                    buckets.clear();
+                    ring.clear(&supply);
+                    lane.clear();
+                    assert!(lane.publish(word(life)));
+                }
+                for index in 0..length {
+                    let value = of_life(life, index);
+                    buckets.add(value, &supply);
+                    ring.push(value, stamp(index), &supply);
+                }
+            }
+        });
+        let start = std::ptr::from_ref(segment.header).addr();
+        let inside = start..start + segment.mapping().committed();
+        let stores: Vec<Store> = stores.into_iter().filter(|store| inside.contains(&store.address)).collect();
+        let mut of = vec![Vec::new(); segment.header.cursor.load(Ordering::Relaxed) as usize * LINE_WORDS];
+        for (at, store) in stores.iter().enumerate() {
+            of[(store.address - start) / 8].push(at);
+        }
+        let trace = Trace { stores, of, published, lane_line, window, held: Vec::new() };
+        let words = (0..lengths.len()).map(word).collect();
+        Lives { trace, lengths: lengths.to_vec(), buckets: line + table_lines(full), words }
+    }
+}
+
+/// Runs so many readers; gives how many read a life whole, and how many saw that it had ended.
+fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
+    let (mut read_well, mut ended) = (0, 0);
+    for reader in 0..count {
+        let eyes = Eyes::new(&lives.trace, Random(seed << 32 | reader));
+        let line = lives.trace.lane_line;
+        let word = LaneHead::read(&eyes, line).unwrap().series;
+        let Some(life) = lives.words.iter().position(|&known| known == word) else {
+            ended += 1;
+            continue;
+        };
+        // As of now, the reader knows the head.
+        let known = LaneHead::read(&eyes, line).unwrap();
+        let reading = read(&eyes, line, lives.trace.window);
+        let mut counted = [0; 8];
+        eyes.read(lives.buckets, &mut counted).unwrap();
+        let again = LaneHead::read(&eyes, line).unwrap();
+        if again.series != word {
+            ended += 1;
+            continue;
+        }
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(Unreadable::Overrun) => continue,
+            Err(wrong) => panic!("reader {seed}/{reader}: {wrong:?}"),
+        };
+        read_well += 1;
+        let head = reading.head;
+        assert!(
+            (known.head..=lives.lengths[life]).contains(&head),
+            "reader {seed}/{reader}: {head} after {} in life {life}",
+            known.head
+        );
+        assert_eq!(reading.sum, Exact::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
+        assert_eq!(reading.newest.len() as u64, head.min(u64::from(lives.trace.window)), "{seed}/{reader}");
+        let first = head - reading.newest.len() as u64;
+        for (index, &seen) in (first..).zip(&reading.newest) {
+            assert_eq!(seen, (stamp(index), of_life(life, index)), "{seed}/{reader}");
+        }
+        // The one classic bucket, behind the two special words.
+        assert!(counted[2] <= lives.lengths[life], "{seed}/{reader}: {} in life {life}", counted[2]);
+    }
+    (read_well, ended)
+}
+
+#[test]
+fn a_reader_never_mixes_two_lives_of_a_lane() {
+    let all: [(u32, &[u64], u64); 5] = [
+        (40, &[3, 5, 1, 0, 7, 2, 90, 4], 4000),
+        (40, &[300, 20, 500, 3, 200], 1500),
+        (100, &[64, 65, 300, 10, 130], 1500),
+        (300, &[700, 100, 900], 800),
+        (1000, &[1500, 300, 1200], 300),
+    ];
+    for (seed, (window, lengths, count)) in all.into_iter().enumerate() {
+        let lives = Lives::of(window, lengths);
+        let (read_well, ended) = readers(&lives, count, 200 + seed as u64);
+        assert!(read_well > count / 20 && ended > 0, "window {window}: {read_well} and {ended} of {count}");
+    }
+}
