@@ -204,7 +204,14 @@ fn as_stranger(directory: &Path, uid: u32, gid: u32, group: Option<u32>) -> bool
     if let Some(group) = group {
         child.env(GROUP, group.to_string());
     }
-    child.uid(uid).gid(gid).output().unwrap().status.success()
+    child.uid(uid).gid(gid);
+    loop {
+        match child.output() {
+            // A process that another test just started still has the copy open for writing.
+            Err(busy) if busy.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
+            output => return output.unwrap().status.success(),
+        }
+    }
 }
 
 #[test]
