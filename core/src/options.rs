@@ -71,10 +71,10 @@ impl Options {
     /// ```
     /// # use std::time::Duration;
     /// # use ictus::{Options, Registry};
-    /// let registry = Registry::with_options(Options::default().expire_after(Duration::from_millis(20)));
+    /// let registry = Registry::with_options(Options::default().expire_after(Duration::from_millis(500)));
     /// let job = registry.timer("job_seconds", "", &["tenant"])?.labels(&["acme"])?;
     /// job.observe(0.5);
-    /// std::thread::sleep(Duration::from_millis(50));
+    /// std::thread::sleep(Duration::from_millis(700));
     /// assert_eq!(registry.snapshot()?.families, []);
     /// job.observe(0.5);
     /// assert_eq!(registry.snapshot()?.families.len(), 1);

@@ -408,7 +408,7 @@ fn pair(directory: &Path, idle: Duration) -> [Registry; 2] {
 
 #[test]
 fn idle_series_expire_and_their_handles_begin_them_again() {
-    const IDLE: Duration = Duration::from_millis(400);
+    const IDLE: Duration = Duration::from_millis(1200);
     let directory = tempfile::tempdir().unwrap();
     let [own, other] = pair(directory.path(), IDLE);
     let of = |registry: &Registry, x: &str| {
@@ -459,7 +459,7 @@ fn idle_series_expire_and_their_handles_begin_them_again() {
 
 #[test]
 fn what_the_dead_left_expires_from_the_totals() {
-    const IDLE: Duration = Duration::from_millis(200);
+    const IDLE: Duration = Duration::from_millis(800);
     let directory = tempfile::tempdir().unwrap();
     for registry in pair(directory.path(), IDLE) {
         registry.timer("work_seconds", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0);
