@@ -408,7 +408,7 @@ fn pair(directory: &Path, idle: Duration) -> [Registry; 2] {
 
 #[test]
 fn idle_series_expire_and_their_handles_begin_them_again() {
-    const IDLE: Duration = Duration::from_millis(400);
+    const IDLE: Duration = Duration::from_millis(1200);
     let directory = tempfile::tempdir().unwrap();
     let [own, other] = pair(directory.path(), IDLE);
     let of = |registry: &Registry, x: &str| {
@@ -459,7 +459,7 @@ fn idle_series_expire_and_their_handles_begin_them_again() {
 
 #[test]
 fn what_the_dead_left_expires_from_the_totals() {
-    const IDLE: Duration = Duration::from_millis(200);
+    const IDLE: Duration = Duration::from_millis(800);
     let directory = tempfile::tempdir().unwrap();
     for registry in pair(directory.path(), IDLE) {
         registry.timer("work_seconds", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0);
@@ -497,4 +497,24 @@ fn labels_without_end_that_expire_take_bounded_memory() {
         }
     }
     assert_eq!(segment_bytes(directory.path()), bytes);
+}
+
+#[test]
+fn what_expired_and_begins_with_the_same_values_is_shown() {
+    const IDLE: Duration = Duration::from_millis(500);
+    let directory = tempfile::tempdir().unwrap();
+    let [own, _] = pair(directory.path(), IDLE);
+    for registry in [own, Registry::with_options(Options::default().expire_after(IDLE))] {
+        let timer = registry.timer("work_seconds", "", &["x"]).unwrap().labels(&["a"]).unwrap();
+        let counter = registry.counter("jobs", "", &["x"]).unwrap().labels(&["a"]).unwrap();
+        let gauge = registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap();
+        for _ in 0..3 {
+            timer.observe(1.0);
+            counter.inc();
+            gauge.set(1.0);
+            assert_eq!(registry.snapshot().unwrap().families.len(), 3);
+            thread::sleep(IDLE + IDLE / 4);
+            assert_eq!(registry.snapshot().unwrap().families, []);
+        }
+    }
 }

@@ -10,13 +10,18 @@ use super::{
 use crate::{
     buckets,
     catalog::Kind,
+    clock,
     ring::{self, LaneHead},
     sum::LIMIT,
 };
 
-/// Timers' lanes by their line, as they last were.
+/// The lanes of a segment by their line, as they last were.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(HashMap<u64, (LaneHead, SeriesTotal)>);
+pub(crate) struct Lanes {
+    timers: HashMap<u64, (LaneHead, SeriesTotal)>,
+    /// The series word, and the stamp at which the lane was first seen with it.
+    since: HashMap<u64, (u64, u64)>,
+}
 
 impl Lanes {
     /// What a segment says now. All or nothing: a segment found bad midway says nothing. Only a lane
@@ -28,10 +33,19 @@ impl Lanes {
     ) -> Result<Totals, Bad> {
         let lanes = reader.lanes()?;
         let mut totals = Totals::of_losses(reader.losses()?);
+        let (now, mut since) = (clock::now(), HashMap::new());
         for lane in &lanes {
             let family = &lane.series.family;
             let value = f64::from_bits(lane.head.head);
             let mut total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
+            let word = lane.head.series;
+            let seen = *since
+                .entry(lane.line)
+                .insert_entry(match self.since.get(&lane.line) {
+                    Some(&known) if known.0 == word => known,
+                    _ => (word, now),
+                })
+                .get();
             let origin = totals.next_lane();
             match family.kind {
                 Kind::Counter if (0.0..LIMIT).contains(&value) => total.sum.add_value(value),
@@ -49,18 +63,19 @@ impl Lanes {
                     }
                 },
             }
+            total.since = seen.1;
             total.newest.iter_mut().for_each(|observation| observation.origin = origin);
             totals.add_series(family, reader.created, &lane.series.values, total);
         }
-        let shown: HashMap<u64, u64> = lanes.iter().map(|lane| (lane.line, lane.head.series)).collect();
-        self.0.retain(|line, (head, _)| shown.get(line) == Some(&head.series));
+        self.timers.retain(|line, (head, _)| since.get(line).is_some_and(|&(word, _)| word == head.series));
+        self.since = since;
         Ok(totals)
     }
 
     /// A timer's lane.
     fn timer<W: Words>(&mut self, reader: &SegmentReader<W>, lane: &LaneAt) -> Result<Lane<'_>, Bad> {
         let word = lane.head.series;
-        let unmoved = self.0.get(&lane.line).is_some_and(|(head, _)| *head == lane.head);
+        let unmoved = self.timers.get(&lane.line).is_some_and(|(head, _)| *head == lane.head);
         if !unmoved {
             let read = timer(reader, lane);
             // After all of it: nothing of another series' life of the lane was read, or it is seen here.
@@ -68,12 +83,12 @@ impl Lanes {
                 return Ok(Lane::Ended);
             }
             match read {
-                Ok(total) => _ = self.0.insert(lane.line, (lane.head, total)),
+                Ok(total) => _ = self.timers.insert(lane.line, (lane.head, total)),
                 Err(Bad::Overrun) => {}
                 Err(bad) => return Err(bad),
             }
         }
-        let known = self.0.get(&lane.line).filter(|(head, _)| head.series == word);
+        let known = self.timers.get(&lane.line).filter(|(head, _)| head.series == word);
         Ok(known.map_or(Lane::Unread, |(_, total)| Lane::Read(total)))
     }
 }
@@ -98,6 +113,7 @@ fn timer<W: Words>(reader: &SegmentReader<W>, lane: &LaneAt) -> Result<SeriesTot
     let observation = |(stamp, value)| Observation { epoch, origin: 0, stamp, value };
     Ok(SeriesTotal {
         lanes: 1,
+        since: 0,
         count: reading.head,
         sum: reading.sum,
         state: 0.0,

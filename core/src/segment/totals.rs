@@ -36,6 +36,8 @@ pub(crate) struct FamilyTotal {
 pub(crate) struct SeriesTotal {
     /// Lanes of live processes that it is the sum of, and of dead ones that are not folded.
     pub(crate) lanes: u64,
+    /// When this reader first saw the youngest of them.
+    pub(crate) since: u64,
     /// A timer's observations.
     pub(crate) count: u64,
     /// A timer's sum, a counter's value.
@@ -174,6 +176,7 @@ impl Totals {
         family.agree(record);
         let into = family.slot(values);
         into.lanes += total.lanes;
+        into.since = into.since.max(total.since);
         into.count = into.count.saturating_add(total.count);
         into.sum.add(&total.sum);
         into.state += total.state;

@@ -206,7 +206,7 @@ impl Totals {
         for family in self.families.values_mut().flatten() {
             for series in family.series.values_mut() {
                 keep_newest(&mut series.newest, family.record.window);
-                series.lanes = 0;
+                (series.lanes, series.since) = (0, 0);
                 series.newest.iter_mut().for_each(|observation| observation.origin = 0);
             }
         }
@@ -245,6 +245,7 @@ mod tests {
             });
             let total = SeriesTotal {
                 lanes: 0,
+                since: 0,
                 count: u64::from(*count),
                 sum: Exact::of(newest.clone().map(|observation| observation.value)),
                 state: 0.0,

@@ -93,14 +93,16 @@ impl Seen {
             .iter()
             .filter(|observation| Some(observation.epoch) == epoch || observation.epoch == UNSHARED_EPOCH);
         let stamped = own.map(|observation| observation.stamp).max().filter(|_| kind == Kind::Timer);
-        let SeriesTotal { count, sum, state, lanes, .. } = *total;
-        let moved = match before {
-            None => stamped.unwrap_or(now),
-            Some(before) => {
+        let SeriesTotal { count, sum, state, lanes, since, .. } = *total;
+        let moved = match (stamped, before) {
+            (Some(stamp), before) => before.map_or(0, |before| before.moved).max(stamp),
+            (None, None) => now,
+            (None, Some(before)) => {
                 let grown = count > before.count || sum.to_f64() > before.sum.to_f64();
                 // With a lane less, a state is another one because a process gave its part up.
                 let set = state.to_bits() != before.state.to_bits() && lanes >= before.lanes;
-                let seen = if grown || set { stamped.unwrap_or(now) } else { before.moved };
+                // A lane that was not there at the look before was made by somebody who moved it.
+                let seen = if grown || set { now } else { since };
                 seen.max(before.moved)
             }
         };

@@ -59,6 +59,8 @@ pub struct Reader {
     /// The last that could be read.
     totals: TotalsFile,
     last: Option<Totals>,
+    /// Lanes of this process's memory.
+    memory: HashMap<u64, Lanes>,
     idle: Idle,
     expired: Vec<Expired>,
     complaint: Option<String>,
@@ -104,6 +106,7 @@ impl Reader {
             totals_standing: Standing::default(),
             totals: TotalsFile::default(),
             last: None,
+            memory: HashMap::new(),
             idle: Idle::default(),
             expired: Vec::new(),
             complaint: None,
@@ -162,8 +165,10 @@ impl Reader {
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
         health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
-        for segment in self.own.as_ref().map(|own| own.0()).unwrap_or_default() {
-            match read_memory(segment) {
+        let own = self.own.as_ref().map(|own| own.0()).unwrap_or_default();
+        self.memory.retain(|id, _| own.iter().any(|segment| segment.id == *id));
+        for segment in own {
+            match read_memory(&segment, self.memory.entry(segment.id).or_default()) {
                 Ok(own) => {
                     totals.merge(&own);
                     health.live_segments += 1;
@@ -310,8 +315,7 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
-fn read_memory(segment: Arc<Segment>) -> std::result::Result<Totals, Bad> {
-    let id = segment.id;
-    let mut reader = SegmentReader::open(segment, id)?;
-    Lanes::default().read(&mut reader, true)
+fn read_memory(segment: &Arc<Segment>, lanes: &mut Lanes) -> std::result::Result<Totals, Bad> {
+    let mut reader = SegmentReader::open(Arc::clone(segment), segment.id)?;
+    lanes.read(&mut reader, true)
 }
