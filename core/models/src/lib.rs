@@ -1,8 +1,7 @@
 //! Models of what the threads of `ictus` share: the shipped modules, run by loom in every order.
 //!
-//! Compiled under `--cfg ictus_loom` alone; `.ci/loom.sh` runs them. Every module but `memory` and
-//! `models` is the shipped file. docs/memory-ordering.md says which model fails where which ordering
-//! is weakened.
+//! Compiled under `--cfg ictus_loom` alone, and not yet a step of `.ci/run`. Every module but `memory`
+//! and `models` is the shipped file.
 #![cfg(ictus_loom)]
 #![allow(
     dead_code,
