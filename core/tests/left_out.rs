@@ -33,7 +33,7 @@ fn counter(name: &str, labels: &[&str]) -> Family {
         help: String::new(),
         kind: Kind::Counter,
         unit: Unit::None,
-        series: vec![Series { labels: labels.clone(), value: Value::Counter(1.0) }],
+        series: vec![Series { labels: labels.clone().into(), value: Value::Counter(1.0) }],
         label_names: labels,
     }
 }

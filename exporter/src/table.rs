@@ -47,7 +47,7 @@ fn labels(family: &Family, series: &Series) -> String {
     let pairs: Vec<String> = family
         .label_names
         .iter()
-        .zip(&series.labels)
+        .zip(series.labels.iter())
         .map(|(name, value)| format!("{}={}", plain(name), plain(value)))
         .collect();
     pairs.join(" ")
@@ -159,7 +159,7 @@ mod tests {
             kind,
             unit,
             label_names: vec!["taskType".to_owned()],
-            series: vec![Series { labels: vec!["a\x1b[2J".to_owned()], value }],
+            series: vec![Series { labels: ["a\x1b[2J".to_owned()].into(), value }],
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Totals {
     /// Lanes that could not be read this time, and never before.
     pub(crate) unread_lanes: u64,
     /// Lanes taken so far: the rank that orders equal stamps.
-    lanes: u32,
+    lanes: u64,
 }
 
 /// All series of a family.
@@ -90,7 +90,7 @@ pub struct Observation {
     pub epoch: u32,
     /// The rank of the lane in this snapshot, by age of the segment, then lane; 0 for what dead processes
     /// left in the totals file.
-    pub origin: u32,
+    pub origin: u64,
     /// The monotonic stamp.
     pub stamp: u64,
     /// Seconds or bytes.
@@ -98,7 +98,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    pub(crate) fn key(&self) -> (u32, u64, u32) {
+    pub(crate) fn key(&self) -> (u32, u64, u64) {
         (self.epoch, self.stamp, self.origin)
     }
 }
@@ -118,7 +118,7 @@ impl Totals {
     }
 
     /// The rank of the next lane.
-    pub(super) fn next_lane(&mut self) -> u32 {
+    pub(super) fn next_lane(&mut self) -> u64 {
         self.lanes += 1;
         self.lanes
     }

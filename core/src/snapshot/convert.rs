@@ -1,5 +1,7 @@
 //! From merged totals to a snapshot's plain data.
 
+use std::sync::Arc;
+
 use super::{Family, Health, Series, Snapshot, Timing, Value, Window};
 use crate::{
     catalog::Kind,
@@ -57,7 +59,7 @@ fn family(total: FamilyTotal, now: Now) -> Family {
         if let Some(age) = age {
             total.newest.retain(|observation| now.is_within(observation, age));
         }
-        Series { labels, value: value(record, total) }
+        Series { labels: labels.into(), value: value(record, total) }
     });
     Family { series: series.collect(), ..described(record) }
 }
@@ -75,7 +77,7 @@ fn value(record: &FamilyRecord, total: SeriesTotal) -> Value {
             count: total.count,
             sum: total.sum.to_f64(),
             window: Window::newest(total.newest, record.window as usize),
-            distribution: total.distribution,
+            distribution: Arc::new(total.distribution),
         }),
     }
 }

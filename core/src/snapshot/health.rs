@@ -157,6 +157,9 @@ fn family(name: &str, help: &str, kind: Kind, labels: &[&str], series: Vec<(Vec<
         kind,
         unit: Unit::None,
         label_names: labels.iter().map(|&label| label.to_owned()).collect(),
-        series: series.into_iter().map(|(labels, number)| Series { labels, value: value(number) }).collect(),
+        series: series
+            .into_iter()
+            .map(|(labels, number)| Series { labels: labels.into(), value: value(number) })
+            .collect(),
     }
 }

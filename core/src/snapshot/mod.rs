@@ -19,6 +19,8 @@ pub use window::Window;
 
 pub use crate::{buckets::Distribution, segment::totals::Observation};
 
+use std::sync::Arc;
+
 use crate::catalog::{Kind, Unit};
 
 /// Every family at one instant, sorted by name; the series of each sorted by label values.
@@ -63,8 +65,8 @@ pub struct Family {
 /// One metric with one set of label values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Label values, in the order of the family's label names.
-    pub labels: Vec<String>,
+    /// Label values, in the order of the family's label names. Snapshots of one reader share them.
+    pub labels: Arc<[String]>,
     /// What was recorded.
     pub value: Value,
 }
@@ -90,7 +92,7 @@ pub struct Timing {
     /// The newest of them.
     pub window: Window,
     /// All of them, by buckets.
-    pub distribution: Distribution,
+    pub distribution: Arc<Distribution>,
 }
 
 impl Snapshot {

@@ -121,7 +121,7 @@ mod tests {
     use crate::snapshot::{Observation, Timing, Value, Window};
 
     /// Observations at `stamp, stamp + 1, …`.
-    fn timer(origin: u32, stamp: u64, values: &[f64]) -> Value {
+    fn timer(origin: u64, stamp: u64, values: &[f64]) -> Value {
         let observation = |(stamp, &value)| Observation { epoch: 1, origin, stamp, value };
         let window = Window::newest((stamp..).zip(values).map(observation).collect(), 1_000);
         Value::Timer(Timing {

@@ -111,13 +111,13 @@ fn counters(definition: Definition, series: &[(Labels, f64)]) -> Family {
 
 /// Series of observations at `stamp`, `stamp + 1`, …
 fn timers(definition: Definition, series: &[(Labels, u64, &[f64])]) -> Family {
-    let lanes = (0_u32..).zip(series);
-    let timing = |(origin, &(labels, stamp, values)): (u32, &(Labels, u64, &[f64]))| {
+    let lanes = (0_u64..).zip(series);
+    let timing = |(origin, &(labels, stamp, values)): (u64, &(Labels, u64, &[f64]))| {
         let observations = (stamp..).zip(values);
         let observed = observations.map(|(stamp, &value)| Observation { epoch: 1, origin, stamp, value });
         let window = Window::newest(observed.collect(), 1_000);
         let (count, sum) = (values.len() as u64, values.iter().sum());
-        let distribution = distribution(definition.unit.buckets(), values);
+        let distribution = distribution(definition.unit.buckets(), values).into();
         (labels, Value::Timer(Timing { count, sum, window, distribution }))
     };
     family(definition, lanes.map(timing).collect())
@@ -130,9 +130,9 @@ fn distribution(bounds: &[f64], values: &[f64]) -> Distribution {
 }
 
 fn family(definition: Definition, series: Vec<(Labels, Value)>) -> Family {
-    let owned = |names: Labels| names.iter().map(|&name| name.to_owned()).collect();
+    let owned = |names: Labels| names.iter().map(|&name| name.to_owned()).collect::<Vec<String>>();
     let mut series: Vec<_> =
-        series.into_iter().map(|(labels, value)| Series { labels: owned(labels), value }).collect();
+        series.into_iter().map(|(labels, value)| Series { labels: owned(labels).into(), value }).collect();
     series.sort_by(|a, b| a.labels.cmp(&b.labels));
     Family {
         name: definition.name.to_owned(),

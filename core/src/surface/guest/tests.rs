@@ -15,7 +15,7 @@ fn family(name: &str, kind: Kind, labels: &[&str], series: &[(&[&str], Value)]) 
         label_names: owned(labels),
         series: series
             .iter()
-            .map(|(values, value)| Series { labels: owned(values), value: value.clone() })
+            .map(|(values, value)| Series { labels: owned(values).into(), value: value.clone() })
             .collect(),
     }
 }
