@@ -25,6 +25,7 @@ pub struct Options {
     pub(crate) expire_after: Option<Duration>,
     pub(crate) max_series: u32,
     pub(crate) buckets: Option<Vec<f64>>,
+    pub(crate) distribution: bool,
     pub(crate) group: Option<u32>,
 }
 
@@ -37,6 +38,7 @@ impl Default for Options {
             expire_after: None,
             max_series: 1000,
             buckets: None,
+            distribution: true,
             group: None,
         }
     }
@@ -94,6 +96,14 @@ impl Options {
     #[must_use]
     pub fn buckets(self, bounds: &[f64]) -> Options {
         Options { buckets: Some(bounds.to_vec()), ..self }
+    }
+
+    /// A timer without buckets of either kind: a window, a count and a sum, for half the cost of an
+    /// observation. Its snapshots have an empty [`Distribution`](crate::snapshot::Distribution), and no
+    /// surface shows it as a histogram. Where processes disagree, those that have buckets are shown.
+    #[must_use]
+    pub fn without_distribution(self) -> Options {
+        Options { distribution: false, ..self }
     }
 
     /// For [`Registry::open_with`](crate::Registry::open_with): the number of a group of users that

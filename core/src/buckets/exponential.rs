@@ -3,14 +3,18 @@
 //! Bucket `i` holds values in `(2^((i-1)/8), 2^(i/8)]`, as Prometheus defines schema 3
 //! (<https://prometheus.io/docs/specs/native_histograms/>).
 
+pub(super) use crate::segment::layout::PAGE_BUCKETS;
+
 /// Values not above this are in the zero bucket.
 pub(crate) const ZERO_THRESHOLD: f64 = 1.0 / (1u64 << 32) as f64;
-/// Buckets of a page: eight doublings.
-pub(crate) const PAGE_BUCKETS: usize = 64;
 /// Pages that cover all values from the zero threshold to 2^96.
-pub(crate) const PAGES: usize = 16;
-/// The first page's place relative to bucket 0: the buckets (2^-32, …] start at index -255.
-const FIRST_PAGE: i32 = -4;
+pub(super) const PAGES: usize = 16;
+/// All exponential buckets that can be had, from the zero threshold on, as dense numbers: cells.
+pub(super) const CELLS: usize = PAGES * PAGE_BUCKETS;
+/// The bucket of cell 0.
+const FIRST: i32 = -255;
+/// The biased exponent of its values.
+const FIRST_EXPONENT: u64 = 1023 - 32;
 
 /// Upper bounds of the eight buckets of a doubling, but for the last, as mantissas: a value whose
 /// mantissa is greater than `n` of them is in bucket `n + 1` above the power of two.
@@ -27,21 +31,63 @@ const MANTISSAS: [u64; 7] = [
 ];
 
 const fn mantissa(value: f64) -> u64 {
-    value.to_bits() & ((1 << 52) - 1)
+    value.to_bits() & MANTISSA
 }
 
-/// The bucket of a value above the zero threshold and below 2^96.
-#[inline]
-pub(crate) fn index(value: f64) -> i32 {
-    let bits = value.to_bits();
-    let exponent = (bits >> 52) as i32 - 1023;
-    let mantissa = bits & ((1 << 52) - 1);
-    if mantissa == 0 {
-        // A power of two is the upper bound of its bucket.
-        return exponent * 8;
+const MANTISSA: u64 = (1 << 52) - 1;
+
+/// A sixteenth of a doubling: the bucket in which it begins, and the one bound that it may have inside.
+#[derive(Clone, Copy)]
+struct Sixteenth {
+    /// Buckets of the doubling that end before it; a power of two is the bound of the one before.
+    buckets: u32,
+    /// Mantissas above this are in the next one.
+    bound: u64,
+}
+
+/// No two bounds are as near to each other as a sixteenth.
+const SIXTEENTHS: [Sixteenth; 16] = {
+    let mut sixteenths = [Sixteenth { buckets: 0, bound: MANTISSA }; 16];
+    let mut at = 0;
+    while at < 16 {
+        let (start, end) = ((at as u64) << 48, (at as u64 + 1) << 48);
+        // The bound 0 is that of the power of two.
+        let (mut below, mut inside) = (0, if at == 0 { 0 } else { MANTISSA });
+        if at > 0 {
+            below += 1;
+        }
+        let mut bound = 0;
+        while bound < MANTISSAS.len() {
+            if MANTISSAS[bound] < start {
+                below += 1;
+            } else if MANTISSAS[bound] < end {
+                inside = MANTISSAS[bound];
+            }
+            bound += 1;
+        }
+        sixteenths[at] = Sixteenth { buckets: below, bound: inside };
+        at += 1;
     }
-    let above = MANTISSAS.iter().filter(|&&bound| mantissa > bound).count() as i32;
-    exponent * 8 + above + 1
+    sixteenths
+};
+
+/// The cell of a value that is not in the zero bucket and below 2^96.
+#[inline(always)]
+pub(super) fn cell(value: f64) -> Option<usize> {
+    if value <= ZERO_THRESHOLD {
+        return None;
+    }
+    let bits = value.to_bits();
+    let Sixteenth { buckets, bound } = SIXTEENTHS[(bits >> 48) as usize % 16];
+    let above = buckets + u32::from(bits & MANTISSA > bound);
+    // Bucket 0 of a doubling is the last one of the doubling before, cell -1 that of the zero threshold.
+    let cell = 8 * ((bits >> 52) - FIRST_EXPONENT) as usize + above as usize;
+    Some(cell.wrapping_sub(1) % CELLS)
+}
+
+/// The inclusive upper bound of a cell; that of cell -1 is the zero threshold.
+pub(super) fn upper_bound_of(cell: i32) -> f64 {
+    upper_bound(cell + FIRST)
 }
 
 /// The inclusive upper bound of a bucket.
@@ -52,23 +98,18 @@ pub(crate) fn upper_bound(index: i32) -> f64 {
 }
 
 /// Whether a bucket holds values that can be observed.
-pub(crate) fn is_known(index: i32) -> bool {
-    let first = FIRST_PAGE * PAGE_BUCKETS as i32;
-    (first + 1..=first + (PAGES * PAGE_BUCKETS) as i32).contains(&index)
-}
-
-/// The page of a bucket and its place there: index 1 is the first of its page, for a page ends
-/// with a power of two.
-#[inline]
-pub(crate) fn page(index: i32) -> (usize, usize) {
-    let shifted = index - 1;
-    let page = shifted.div_euclid(PAGE_BUCKETS as i32) - FIRST_PAGE;
-    (page as usize, shifted.rem_euclid(PAGE_BUCKETS as i32) as usize)
+pub(crate) fn is_known(bucket: i32) -> bool {
+    (FIRST..FIRST + CELLS as i32).contains(&bucket)
 }
 
 /// The bucket at a place of a page.
-pub(crate) fn at(page: usize, place: usize) -> i32 {
-    (page as i32 + FIRST_PAGE) * PAGE_BUCKETS as i32 + place as i32 + 1
+pub(super) fn at(page: usize, place: usize) -> i32 {
+    (page * PAGE_BUCKETS + place) as i32 + FIRST
+}
+
+/// The bucket of a value; none for the zero bucket.
+pub(super) fn index(value: f64) -> Option<i32> {
+    cell(value).map(|cell| cell as i32 + FIRST)
 }
 
 #[cfg(test)]
@@ -109,22 +150,25 @@ mod tests {
     fn a_bound_is_in_its_bucket_and_the_next_value_in_the_next() {
         for bucket in -255..=750 {
             let bound = upper_bound(bucket);
-            assert_eq!((index(bound), index(bound.next_up())), (bucket, bucket + 1));
-            let (page, place) = page(bucket);
-            assert!(page < PAGES && place < PAGE_BUCKETS);
-            assert_eq!(at(page, place), bucket);
+            assert_eq!((index(bound), index(bound.next_up())), (Some(bucket), Some(bucket + 1)));
+            let cell = cell(bound).unwrap();
+            assert_eq!(
+                (at(cell / PAGE_BUCKETS, cell % PAGE_BUCKETS), upper_bound_of(cell as i32)),
+                (bucket, bound)
+            );
             assert!(is_known(bucket));
         }
-        assert_eq!(index(ZERO_THRESHOLD), -256);
         assert!(!is_known(-256) && is_known(-255) && is_known(768) && !is_known(769));
-        assert_eq!(page(index(ZERO_THRESHOLD.next_up())), (0, 0));
-        assert!(page(index(LIMIT.next_down())).0 < PAGES);
+        assert_eq!((upper_bound_of(-1), cell(ZERO_THRESHOLD)), (ZERO_THRESHOLD, None));
+        assert_eq!((cell(0.0), cell(f64::MIN_POSITIVE)), (None, None));
+        assert_eq!(cell(ZERO_THRESHOLD.next_up()), Some(0));
+        assert!(cell(LIMIT.next_down()).unwrap() < CELLS - 8);
     }
 
     proptest! {
         #[test]
         fn buckets_are_those_of_prometheus(value in prop_oneof![1e-9..1e7f64, 2.4e-10..1e-6, 1e7..1e28]) {
-            prop_assert_eq!(index(value), oracle(value));
+            prop_assert_eq!(index(value), Some(oracle(value)).filter(|_| value > ZERO_THRESHOLD));
         }
     }
 }

@@ -1,20 +1,26 @@
 //! Lifetime distributions beside the window: classic buckets with the family's own bounds, and
 //! exponential ones (Prometheus's native histograms, schema 3: eight buckets a doubling).
 //!
-//! A lane's buckets are words that only grow:
+//! A lane's buckets are words that only grow. They hold what has left the ring's current chunk: 64
+//! observations are added at once, one after the other, so that the sum of the words says up to which
+//! observation they go, also where the writer was killed in between. A reader adds the rest from the
+//! ring.
 //!
 //! ```text
-//! word 0       values of the zero bucket: below 2^-32
+//! word 0       values of the zero bucket: not above 2^-32
 //! word 1       values of an exponential bucket for which there was no memory
 //! word 2..     classic buckets, one a bound, then the one above all bounds; whole lines
 //! 2 lines      the lines of 16 pages, each of eight doublings, made when first needed
 //! ```
 
+mod classic;
+mod distribution;
 pub(crate) mod exponential;
 mod read;
 mod record;
 
-pub use read::Distribution;
+pub(crate) use classic::Bounds;
+pub use distribution::Distribution;
 pub(crate) use read::read;
 pub(crate) use record::Buckets;
 

@@ -1,32 +1,71 @@
-//! The reader's side: a lane's buckets as numbers, and how those of several lanes are merged.
+//! The reader's side: a lane's buckets, and what they lack of its ring.
 
 use std::{collections::BTreeMap, io};
 
-use super::{HEAD_WORDS, TABLE_LINES, UNPLACED, ZERO, classic_lines, exponential};
-use crate::segment::{layout::LINE_WORDS, source::Words};
+use super::{Distribution, HEAD_WORDS, TABLE_LINES, UNPLACED, ZERO, classic_lines, exponential};
+use crate::{
+    ring::{Reading, Unreadable},
+    segment::{layout::LINE_WORDS, source::Words},
+};
 
-/// Lifetime distribution of a timer's observations.
-///
-/// Each number only grows. Numbers read beside a busy writer may differ from the count by what is
-/// in flight; they agree at rest.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Distribution {
-    /// Inclusive upper bounds of the classic buckets, ascending, without infinity.
-    pub bounds: Vec<f64>,
-    /// Observations in each classic bucket (not cumulative); one more than bounds, for the bucket
-    /// above them all. Empty where the lanes share no bounds.
-    pub classic: Vec<u64>,
-    /// Observations not above 2^-32.
-    pub zero: u64,
-    /// Observations that no exponential bucket could be had for.
-    pub unplaced: u64,
-    /// Observations by exponential bucket: bucket `i` is `(2^((i-1)/8), 2^(i/8)]`, Prometheus's
-    /// schema 3.
-    pub exponential: BTreeMap<i32, u64>,
+/// A writer that adds to the buckets between two looks this often in a row is no worker.
+const ATTEMPTS: usize = 8;
+
+/// What a lane's words say.
+#[derive(Debug)]
+pub(crate) struct Folded {
+    distribution: Distribution,
+    /// Up to which observation the classic and the exponential buckets go; none where that cannot be
+    /// said, for some words are older than others.
+    upto: Option<[u64; 2]>,
 }
 
 /// Reads the buckets that start at a line.
-pub(crate) fn read(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Distribution> {
+pub(crate) fn read(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Folded> {
+    let mut distribution = look(source, line, bounds)?;
+    for _ in 0..ATTEMPTS {
+        let again = look(source, line, bounds)?;
+        // "fold": words only grow. Where their sums are the same, all of them were so at one instant
+        // between the looks, and hold the values up to that number.
+        let upto = counted(&distribution);
+        if counted(&again) == upto {
+            return Ok(Folded { distribution: again, upto: Some(upto) });
+        }
+        distribution = again;
+    }
+    Ok(Folded { distribution, upto: None })
+}
+
+impl Folded {
+    /// Up to which observations the buckets go, where that is known.
+    #[cfg(test)]
+    pub(crate) fn upto(&self) -> Option<[u64; 2]> {
+        self.upto
+    }
+
+    /// The distribution of all observations of a reading that was made after this. Beside a writer
+    /// that was faster, what is known for sure.
+    pub(crate) fn with_rest(mut self, reading: &Reading) -> Result<Distribution, Unreadable> {
+        let Some([classic, exponential]) = self.upto else { return Ok(self.distribution) };
+        if classic.max(exponential) > reading.mark.head {
+            return Err(Unreadable::Corrupt("a lane's buckets hold more than its ring"));
+        }
+        if let (Some(classic), Some(exponential)) = (reading.since(classic), reading.since(exponential)) {
+            self.distribution.add_classic(classic);
+            self.distribution.add_exponential(exponential);
+        }
+        Ok(self.distribution)
+    }
+}
+
+/// How many observations are in the classic and in the exponential buckets.
+fn counted(distribution: &Distribution) -> [u64; 2] {
+    let Distribution { zero, unplaced, exponential, .. } = distribution;
+    let all = exponential.values().chain([zero, unplaced]);
+    [distribution.count(), all.fold(0, |sum: u64, &count| sum.saturating_add(count))]
+}
+
+fn look(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Distribution> {
     let mut words = vec![0; (classic_lines(bounds.len()) + TABLE_LINES) as usize * LINE_WORDS];
     source.read(line, &mut words)?;
     let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
@@ -44,88 +83,4 @@ pub(crate) fn read(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result
         unplaced: words[UNPLACED],
         exponential,
     })
-}
-
-impl Distribution {
-    /// Prometheus's number for the exponential buckets: eight a doubling.
-    pub const SCHEMA: i32 = 3;
-    /// Values not above this are in the zero bucket.
-    pub const ZERO_THRESHOLD: f64 = exponential::ZERO_THRESHOLD;
-
-    /// The inclusive upper bound of an exponential bucket.
-    ///
-    /// ```
-    /// # use ictus::snapshot::Distribution;
-    /// assert_eq!(Distribution::upper_bound(8), 2.0);
-    /// ```
-    #[must_use]
-    pub fn upper_bound(bucket: i32) -> f64 {
-        exponential::upper_bound(bucket.clamp(-8184, 8184))
-    }
-
-    /// Observations in all classic buckets.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.classic.iter().fold(0, |sum, &count| sum.saturating_add(count))
-    }
-
-    /// Adds another distribution. Where the bounds differ, those that both have are kept: a bound
-    /// that one of them lacks cannot be answered for both.
-    pub(crate) fn merge(&mut self, other: &Distribution) {
-        if self.classic.is_empty() {
-            (self.bounds, self.classic) = (other.bounds.clone(), other.classic.clone());
-        } else if other.bounds == self.bounds {
-            add(&mut self.classic, &other.classic);
-        } else {
-            let shared: Vec<f64> =
-                self.bounds.iter().copied().filter(|bound| other.bounds.contains(bound)).collect();
-            let mut classic = self.coarse(&shared);
-            add(&mut classic, &other.coarse(&shared));
-            (self.bounds, self.classic) = (shared, classic);
-        }
-        self.zero = self.zero.saturating_add(other.zero);
-        self.unplaced = self.unplaced.saturating_add(other.unplaced);
-        for (&bucket, &count) in &other.exponential {
-            let sum = self.exponential.entry(bucket).or_default();
-            *sum = sum.saturating_add(count);
-        }
-    }
-
-    /// The classic buckets with some of the bounds only.
-    fn coarse(&self, bounds: &[f64]) -> Vec<u64> {
-        let mut coarse = vec![0u64; bounds.len() + 1];
-        for (place, &count) in self.classic.iter().enumerate() {
-            let upper = self.bounds.get(place).copied().unwrap_or(f64::INFINITY);
-            let into = bounds.partition_point(|&bound| bound < upper);
-            coarse[into] = coarse[into].saturating_add(count);
-        }
-        coarse
-    }
-}
-
-fn add(sums: &mut [u64], counts: &[u64]) {
-    for (sum, &count) in sums.iter_mut().zip(counts) {
-        *sum = sum.saturating_add(count);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Distribution;
-
-    fn of(bounds: &[f64], classic: &[u64]) -> Distribution {
-        Distribution { bounds: bounds.to_vec(), classic: classic.to_vec(), ..Distribution::default() }
-    }
-
-    #[test]
-    fn shared_bounds_stay() {
-        let mut one = of(&[1.0, 2.0, 5.0], &[1, 2, 3, 4]);
-        one.merge(&of(&[1.0, 2.0, 5.0], &[1, 1, 1, 1]));
-        assert_eq!(one, of(&[1.0, 2.0, 5.0], &[2, 3, 4, 5]));
-        one.merge(&of(&[2.0, 3.0, 5.0, 7.0], &[10, 20, 30, 40, 50]));
-        assert_eq!(one, of(&[2.0, 5.0], &[15, 54, 95]));
-        assert_eq!(one.count(), 14 + 150);
-        one.merge(&of(&[4.0], &[1, 1]));
-        assert_eq!(one, of(&[], &[166]));
-    }
 }

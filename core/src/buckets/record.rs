@@ -1,8 +1,13 @@
-//! The writer's side: one bucket word of each kind per observation.
+//! The writer's side: one word of each kind for every observation that has left the ring's chunk.
 
-use super::{HEAD_WORDS, UNPLACED, ZERO, classic_lines, exponential};
+use std::sync::Arc;
+
+use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, classic_lines, exponential};
 use crate::{
-    segment::{layout::LINE_WORDS, supply::Supply},
+    segment::{
+        layout::{AtomicRef, BucketPage, LINE_WORDS, Lines},
+        supply::Supply,
+    },
     sync::{AtomicU64, Ordering},
 };
 
@@ -12,60 +17,60 @@ type Words = &'static [AtomicU64];
 /// A lane's buckets, as its writer keeps them.
 #[derive(Debug)]
 pub(crate) struct Buckets {
-    bounds: Box<[f64]>,
+    bounds: Arc<Bounds>,
     words: Words,
     /// The mapped table of pages, and where they are in this process.
     table: Words,
-    pages: Box<[std::sync::OnceLock<Words>; exponential::PAGES]>,
+    pages: [AtomicRef<BucketPage>; exponential::PAGES],
 }
-
-/// Lines of a page.
-const PAGE_LINES: u64 = (exponential::PAGE_BUCKETS / LINE_WORDS) as u64;
 
 impl Buckets {
     /// Buckets in new, zeroed words.
-    pub(crate) fn new(bounds: &[f64], words: Words) -> Buckets {
+    pub(crate) fn new(bounds: Arc<Bounds>, words: Words) -> Buckets {
         let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
-        Buckets { bounds: bounds.into(), words, table, pages: Box::default() }
+        Buckets { bounds, words, table, pages: [const { AtomicRef::none() }; exponential::PAGES] }
     }
 
     /// Makes the buckets of a hidden lane new ones, which keep their pages. Release, "recycle": not
     /// before the lane was hidden.
     pub(crate) fn clear(&self) {
-        let pages = self.pages.iter().filter_map(|page| page.get().copied()).flatten();
-        self.words.iter().chain(pages).for_each(|word| word.store(0, Ordering::Release));
+        let pages = self.pages.iter().filter_map(|page| page.load(Ordering::Relaxed));
+        let counts = pages.flat_map(|page| &page.counts);
+        self.words.iter().chain(counts).for_each(|word| word.store(0, Ordering::Release));
     }
 
-    /// Counts a value.
-    #[inline]
-    pub(crate) fn add(&self, value: f64, supply: &impl Supply) {
-        // Inclusive upper bounds: the first that is not below the value.
-        let classic = self.bounds.iter().filter(|&&bound| value > bound).count();
-        increment(&self.words[HEAD_WORDS + classic]);
-        if value <= exponential::ZERO_THRESHOLD {
-            return increment(&self.words[ZERO]);
-        }
-        let (page, place) = exponential::page(exponential::index(value));
-        match self.pages[page].get() {
-            Some(words) => increment(&words[place]),
-            None => self.add_to_new_page(page, place, supply),
+    /// Counts values, one after the other.
+    pub(crate) fn add(&self, values: &[f64], supply: &impl Supply) {
+        for &value in values {
+            let Some(cell) = exponential::cell(value) else {
+                increment(&self.words[HEAD_WORDS + self.bounds.place(value)]);
+                increment(&self.words[ZERO]);
+                continue;
+            };
+            increment(&self.words[HEAD_WORDS + self.bounds.place_in(value, cell)]);
+            let (page, place) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
+            match self.pages[page].load(Ordering::Relaxed) {
+                Some(page) => increment(&page.counts[place]),
+                None => self.add_to_new_page(page, place, supply),
+            }
         }
     }
 
     #[cold]
     fn add_to_new_page(&self, page: usize, place: usize, supply: &impl Supply) {
-        let new = supply.claim(PAGE_LINES).and_then(|line| Some((line, supply.words(line, PAGE_LINES)?)));
-        let Some((line, words)) = new else { return increment(&self.words[UNPLACED]) };
-        increment(&words[place]);
+        let new = supply.claim(BucketPage::LINES).and_then(|line| Some((line, supply.lines(line)?)));
+        let Some((line, new)) = new else { return increment(&self.words[UNPLACED]) };
+        let new: &'static BucketPage = new;
+        increment(&new.counts[place]);
         // Release, "page": a reader that acquires the line sees zeroed words or later ones.
         self.table[page].store(line, Ordering::Release);
-        // The lane has one writer: nobody else sets it.
-        let _ = self.pages[page].set(words);
+        self.pages[page].store(Some(new), Ordering::Relaxed);
     }
 }
 
-/// Adds one to a word that has a single writer.
-#[inline]
+/// Adds one to a word that has a single writer. Release, "fold": not before the value that was
+/// counted last, so that the sum of all words says which have been.
+#[inline(always)]
 fn increment(word: &AtomicU64) {
-    word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
 }

@@ -101,7 +101,8 @@ impl<M: Metric> Family<M> {
                 .expire_after
                 .map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
             max_series: options.max_series,
-            bounds: if M::KIND == Kind::Timer { bounds.to_vec() } else { Vec::new() },
+            distribution: options.distribution,
+            bounds: if M::KIND == Kind::Timer && options.distribution { bounds.to_vec() } else { Vec::new() },
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
         })?;
         Ok(Family { recorder: Arc::clone(recorder), index, metric: PhantomData })

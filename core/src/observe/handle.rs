@@ -31,10 +31,7 @@ use crate::{
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Counter {
-    recorder: Arc<Recorder>,
-    series: Arc<Series>,
-}
+pub struct Counter(Handle);
 
 /// One series that holds a state of this process, set from any thread.
 ///
@@ -74,14 +71,20 @@ pub struct Gauge {
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Timer {
+pub struct Timer(Handle);
+
+/// A series and where it is recorded.
+#[derive(Clone, Debug)]
+struct Handle {
+    /// The series' place in every thread's table, here again: one load less.
+    id: usize,
     recorder: Arc<Recorder>,
     series: Arc<Series>,
 }
 
 impl Counter {
     pub(super) fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Counter {
-        Counter { recorder, series }
+        Counter(Handle::new(recorder, series))
     }
 
     /// Adds one.
@@ -94,9 +97,9 @@ impl Counter {
     #[inline]
     pub fn add(&self, by: f64) {
         if (0.0..LIMIT).contains(&by) {
-            record(&self.recorder, &self.series, |lane| lane.add(by));
+            self.0.record(|lane| lane.add(by));
         } else {
-            reject(&self.recorder, by);
+            reject(&self.0.recorder, by);
         }
     }
 }
@@ -179,7 +182,7 @@ impl Gauge {
 
 impl Timer {
     pub(super) fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Timer {
-        Timer { recorder, series }
+        Timer(Handle::new(recorder, series))
     }
 
     /// Records one observation, in the family's unit: seconds, or bytes where the catalog says so.
@@ -203,12 +206,19 @@ impl Timer {
     /// ```
     #[inline]
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
-        if (0.0..LIMIT).contains(&value) {
-            // -0.0 is in the range, and is shown as 0.0.
-            record(&self.recorder, &self.series, |lane| lane.observe(value.abs(), stamp.0));
+        // Bits of numbers that are not negative order as the numbers do; all others are greater.
+        if value.to_bits() < LIMIT.to_bits() {
+            self.0.record(|lane| lane.observe(value, stamp.0));
         } else {
-            reject(&self.recorder, value);
+            self.observe_unusual(value, stamp);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn observe_unusual(&self, value: f64, stamp: Stamp) {
+        // -0.0, which is shown as 0.0.
+        if value == 0.0 { self.observe_at(0.0, stamp) } else { reject(&self.0.recorder, value) }
     }
 
     /// Starts measuring. The time until [`Running::stop`], or until the guard is dropped, is
@@ -241,8 +251,7 @@ impl Running<'_> {
 
     fn finish(&self) -> f64 {
         let (seconds, end) = self.started.stop();
-        let Timer { recorder, series } = self.timer;
-        record(recorder, series, |lane| lane.observe(seconds, end));
+        self.timer.0.record(|lane| lane.observe(seconds, end));
         seconds
     }
 }
@@ -253,17 +262,30 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Writes to this thread's lane of a series, and counts where that cannot be.
-#[inline]
-fn record(recorder: &Recorder, series: &Arc<Series>, write: impl Fn(&LaneWriter) -> Taken) {
-    let taken = match shard::lane(series.id) {
-        Some(lane) => Ok(write(lane)),
-        None => again(recorder, series, |series| shard::with_new_lane(series, recorder, &write)),
-    };
-    match taken {
-        Ok(Taken::Yes) => {}
-        Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),
-        Err(loss) => recorder.lose(loss),
+impl Handle {
+    fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Handle {
+        Handle { id: series.id, recorder, series }
+    }
+
+    /// Writes to this thread's lane of the series, and counts where that cannot be.
+    #[inline(always)]
+    fn record(&self, write: impl Fn(&LaneWriter) -> Taken) {
+        match shard::lane(self.id) {
+            Some(lane) if write(lane) == Taken::Yes => {}
+            Some(_) => self.recorder.lose(Loss::Reentered),
+            None => self.record_in_new_lane(write),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_in_new_lane(&self, write: impl Fn(&LaneWriter) -> Taken) {
+        let Handle { recorder, series, .. } = self;
+        match again(recorder, series, |series| shard::with_new_lane(series, recorder, &write)) {
+            Ok(Taken::Yes) => {}
+            Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),
+            Err(loss) => recorder.lose(loss),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     buckets::Buckets,
     ring::Ring,
     segment::{
-        layout::{AtomicRef, Chunk, Lane, Loss},
+        layout::{AtomicRef, CHUNK_SLOTS, Lane, Lines, Loss},
         supply::Supply,
         writer::Segment,
     },
@@ -17,15 +17,15 @@ use crate::{
     sync::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// A lane as its one writer uses it.
+/// A lane as its one writer uses it. What an observation needs of it is in its first line, and no
+/// other lane's is.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct LaneWriter {
-    /// Set while the lane is being written: a signal handler that interrupted the write must not
-    /// write too.
-    busy: AtomicBool,
-    lane: &'static Lane,
-    /// None for counters.
-    timer: Option<TimerLane>,
+    /// A timer's; a counter has none.
+    ring: Ring,
+    counter: CounterLane,
+    rest: Rest,
     /// What it can be used for again.
     shape: Shape,
     /// Which life of its series it serves.
@@ -41,39 +41,48 @@ pub(super) struct Shape {
     pub(super) ordinal: u32,
     /// A timer's window; 0 for counters.
     pub(super) window: u32,
-    /// A timer's bounds, as bits.
-    pub(super) bounds: Vec<u64>,
+    /// A timer's bounds, as bits; none without buckets.
+    pub(super) bounds: Option<Vec<u64>>,
 }
 
-/// What a timer's lane has beside its head.
-#[derive(Debug)]
-pub(super) struct TimerLane {
-    pub(super) ring: Ring,
-    pub(super) buckets: Buckets,
-    pub(super) growth: Growth,
+/// What a counter's lane has beside its head.
+#[derive(Debug, Default)]
+struct CounterLane {
+    /// As a ring's.
+    busy: AtomicBool,
+    /// What the head's last rounding left over, as `f64` bits: else a million additions of a tenth
+    /// would drift.
+    left_over: AtomicU64,
 }
 
-/// Where a lane's parts come from as it grows: the segment that it stands in. Weak, for a lane
-/// stays with its thread when the registry is gone, and then the owner's lock must go too.
+/// What a timer's lane needs once in 64 observations.
 #[derive(Debug)]
-pub(super) struct Growth(pub(super) Weak<Segment>);
+pub(super) struct Rest {
+    /// Where a lane's parts come from as it grows: the segment that it stands in. Weak, for a lane
+    /// stays with its thread when the registry is gone, and then the owner's lock must go too.
+    pub(super) segment: Weak<Segment>,
+    /// None for a timer without, and for counters.
+    pub(super) buckets: Option<Buckets>,
+}
 
-impl Supply for Growth {
+impl Supply for Rest {
     fn claim(&self, lines: u64) -> Option<u64> {
-        self.0.upgrade()?.claim(lines)
+        self.segment.upgrade()?.claim(lines)
     }
 
-    fn chunk(&self, line: u64) -> Option<&'static Chunk> {
-        self.0.upgrade()?.mapping().lines(line)
-    }
-
-    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]> {
-        self.0.upgrade()?.mapping().words(line, lines)
+    fn lines<T: Lines>(&self, line: u64) -> Option<&'static T> {
+        self.segment.upgrade()?.mapping().lines(line)
     }
 
     fn short(&self) {
-        if let Some(segment) = self.0.upgrade() {
+        if let Some(segment) = self.segment.upgrade() {
             segment.lose(Loss::ShortWindow);
+        }
+    }
+
+    fn left(&self, values: &[f64; CHUNK_SLOTS as usize]) {
+        if let Some(buckets) = &self.buckets {
+            buckets.add(values, self);
         }
     }
 }
@@ -87,9 +96,13 @@ pub(super) enum Taken {
 }
 
 impl LaneWriter {
-    pub(super) fn new(lane: &'static Lane, timer: Option<TimerLane>, shape: Shape) -> LaneWriter {
-        let (busy, life) = (AtomicBool::new(false), StdAtomicU64::new(0));
-        LaneWriter { busy, lane, timer, shape, life, next: AtomicRef::none() }
+    pub(super) fn new(ring: Ring, rest: Rest, shape: Shape) -> LaneWriter {
+        let (counter, life, next) = (CounterLane::default(), StdAtomicU64::new(0), AtomicRef::none());
+        LaneWriter { ring, counter, rest, shape, life, next }
+    }
+
+    fn lane(&self) -> &'static Lane {
+        self.ring.lane()
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -108,61 +121,63 @@ impl LaneWriter {
 
     /// Whether a signal handler runs that interrupted a write.
     pub(super) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        self.ring.is_busy() || self.counter.busy.load(Ordering::Relaxed)
     }
 
     /// Shows the lane as one of the series with that word. False where it was hidden before.
     pub(super) fn publish(&self, word: u64) -> bool {
-        self.lane.publish(word)
+        self.lane().publish(word)
     }
 
     /// Takes the lane from all readers' eyes; for any thread.
     pub(super) fn hide(&self) {
-        self.lane.hide();
+        self.lane().hide();
     }
 
     /// Makes a hidden lane a new one; for the thread that may write it.
     pub(super) fn clear(&self) {
-        if let Some(TimerLane { ring, buckets, growth }) = &self.timer {
+        if let Some(buckets) = &self.rest.buckets {
             buckets.clear();
-            ring.clear(growth);
         }
-        self.lane.clear();
+        self.ring.clear(&self.rest);
+        self.counter.left_over.store(0, Ordering::Relaxed);
+        self.lane().clear();
     }
 
     /// Records an observation of a timer.
-    #[inline]
+    #[inline(always)]
     pub(super) fn observe(&self, value: f64, stamp: u64) -> Taken {
-        self.exclusively(|| {
-            if let Some(TimerLane { ring, buckets, growth }) = &self.timer {
-                buckets.add(value, growth);
-                ring.push(value, stamp, growth);
-            }
-        })
+        if self.ring.push(value, stamp, &self.rest) { Taken::Yes } else { Taken::Reentered }
     }
 
     /// Adds to a counter, which stays below [`LIMIT`]: a reader takes no more.
     #[inline]
     pub(super) fn add(&self, by: f64) -> Taken {
-        self.exclusively(|| {
-            let value = f64::from_bits(self.lane.head.load(Ordering::Relaxed)) + by;
-            self.lane.head.store(value.min(LIMIT.next_down()).to_bits(), Ordering::Release);
-        })
-    }
-
-    #[inline(always)]
-    fn exclusively(&self, write: impl FnOnce()) -> Taken {
-        if self.busy.load(Ordering::Relaxed) {
+        let CounterLane { busy, left_over } = &self.counter;
+        if busy.load(Ordering::Relaxed) {
             return Taken::Reentered;
         }
-        self.busy.store(true, Ordering::Relaxed);
+        busy.store(true, Ordering::Relaxed);
         // Keep the compiler from moving the write out: a handler on this thread sees program order.
         compiler_fence(Ordering::SeqCst);
-        write();
+        let head = &self.lane().head;
+        let value = f64::from_bits(head.load(Ordering::Relaxed));
+        let by = by + f64::from_bits(left_over.load(Ordering::Relaxed));
+        // It never falls, whatever is left over.
+        let sum = (value + by).max(value).min(LIMIT.next_down());
+        left_over.store(rounded_off(value, by, sum).to_bits(), Ordering::Relaxed);
+        head.store(sum.to_bits(), Ordering::Release);
         compiler_fence(Ordering::SeqCst);
-        self.busy.store(false, Ordering::Relaxed);
+        busy.store(false, Ordering::Relaxed);
         Taken::Yes
     }
+}
+
+/// What `sum`, which is `value + by` rounded, lacks of it (Knuth's two-sum).
+#[inline]
+fn rounded_off(value: f64, by: f64, sum: f64) -> f64 {
+    let added = sum - value;
+    (value - (sum - added)) + (by - added)
 }
 
 /// A gauge's lane, which all threads of the process write.

@@ -14,6 +14,8 @@ use super::{
     shard::{self, End},
 };
 use crate::{
+    buckets::Bounds,
+    catalog::Kind,
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
         layout::AtomicRef,
@@ -62,13 +64,17 @@ const STATE_BITS: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct DescribedFamily {
     pub(super) record: FamilyRecord,
+    /// Those of a timer with buckets.
+    pub(super) bounds: Option<Arc<Bounds>>,
     described: Described,
     recorder: Weak<Recorder>,
 }
 
 impl DescribedFamily {
     pub(super) fn new(record: FamilyRecord, recorder: Weak<Recorder>) -> DescribedFamily {
-        DescribedFamily { record, described: Described::default(), recorder }
+        let has_buckets = record.kind == Kind::Timer && record.distribution;
+        let bounds = has_buckets.then(|| Arc::new(Bounds::new(&record.bounds)));
+        DescribedFamily { record, bounds, described: Described::default(), recorder }
     }
 }
 

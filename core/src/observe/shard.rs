@@ -18,16 +18,15 @@ use std::{
 };
 
 use super::{
-    lane::{Growth, LaneWriter, Shape, TimerLane},
+    lane::{LaneWriter, Rest, Shape},
     recorder::Recorder,
-    series::Series,
+    series::{DescribedFamily, Series},
 };
 use crate::{
-    buckets::{self, Buckets},
+    buckets::{self, Bounds, Buckets},
     catalog::Kind,
     ring::Ring,
     segment::{
-        descriptor::FamilyRecord,
         layout::{self, AtomicRef, BLOCK_LANES, Block, Chunk, Lane, Lines, Loss},
         map,
         writer::Segment,
@@ -263,12 +262,13 @@ impl Shard {
         series: &Series,
         segment: &Arc<Segment>,
     ) -> Option<&'static LaneWriter> {
-        let family = &series.family.record;
-        let is_timer = family.kind == Kind::Timer;
+        let family = &series.family;
+        let is_timer = family.record.kind == Kind::Timer;
+        let bits = |bounds: &Bounds| bounds.as_slice().iter().map(|bound| bound.to_bits()).collect();
         let shape = Shape {
             ordinal: segment.ordinal,
-            window: if is_timer { family.window } else { 0 },
-            bounds: family.bounds.iter().map(|bound| bound.to_bits()).collect(),
+            window: if is_timer { family.record.window } else { 0 },
+            bounds: family.bounds.as_deref().map(bits),
         };
         if let Some(free) = own.free.get_mut(&shape)
             && let Some(at) = free.iter().rposition(|lane| !lane.is_busy())
@@ -278,8 +278,12 @@ impl Shard {
             return Some(lane);
         }
         let lane = next_lane(&mut own.blocks, segment)?;
-        let timer = if is_timer { Some(new_timer_lane(lane, segment, family)?) } else { None };
-        Some(Box::leak(Box::new(LaneWriter::new(lane, timer, shape))))
+        let (ring, buckets) = match is_timer {
+            true => new_ring(lane, segment, family)?,
+            false => (Ring::none(lane), None),
+        };
+        let rest = Rest { segment: Arc::downgrade(segment), buckets };
+        Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 }
 
@@ -324,20 +328,23 @@ fn next_lane(blocks: &mut HashMap<u32, Cursor>, segment: &Segment) -> Option<&'s
 }
 
 /// A timer lane's table, buckets and first chunk, committed together.
-fn new_timer_lane(lane: &'static Lane, segment: &Arc<Segment>, family: &FamilyRecord) -> Option<TimerLane> {
-    let full = layout::full_ring(family.window);
-    let (table_lines, bucket_lines) = (layout::table_lines(full), buckets::lines(family.bounds.len()));
+fn new_ring(
+    lane: &'static Lane,
+    segment: &Segment,
+    family: &DescribedFamily,
+) -> Option<(Ring, Option<Buckets>)> {
+    let full = layout::full_ring(family.record.window);
+    let table_lines = layout::table_lines(full);
+    let bucket_lines = family.bounds.as_ref().map_or(0, |bounds| buckets::lines(bounds.len()));
     let line = segment.claim(table_lines + bucket_lines + Chunk::LINES)?;
     let table = &segment.words(line, table_lines)?[..full as usize];
     let buckets = segment.words(line + table_lines, bucket_lines)?;
-    table[0].store(line + table_lines + bucket_lines, Relaxed);
+    let first = line + table_lines + bucket_lines;
+    table[0].store(first, Relaxed);
     lane.table.store(line, Relaxed);
     lane.chunks.store(1, Relaxed);
-    Some(TimerLane {
-        ring: Ring::new(lane, table),
-        buckets: Buckets::new(&family.bounds, buckets),
-        growth: Growth(Arc::downgrade(segment)),
-    })
+    let ring = Ring::new(lane, table, segment.mapping().lines(first)?);
+    Some((ring, family.bounds.as_ref().map(|bounds| Buckets::new(Arc::clone(bounds), buckets))))
 }
 
 /// This thread's lane of a series, made where it is missing, for the call `write`.

@@ -1,8 +1,10 @@
 //! The writer's side of a ring.
 
+use std::sync::atomic::compiler_fence;
+
 use crate::{
     segment::{
-        layout::{AtomicRef, CHUNK_SLOTS, Chunk, Lane, Lines},
+        layout::{AtomicStatic, CHUNK_SLOTS, Chunk, Lane, Lines},
         supply::Supply,
     },
     sum::Exact,
@@ -11,86 +13,171 @@ use crate::{
 
 /// What the writer of a lane keeps in its own memory. One thread pushes at a time; all stores are
 /// atomics only so that the ring can be handed from thread to thread.
+///
+/// The first three words are all that an observation needs, but for its slot and the one before.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Ring {
+    /// Observations so far; [`BUSY`] while one is written.
+    head: AtomicU64,
+    /// The chunk of the newest observation.
+    chunk: AtomicStatic<Chunk>,
     lane: &'static Lane,
     table: &'static [AtomicU64],
-    /// The chunk of the newest observation.
-    chunk: AtomicRef<Chunk>,
-    /// Its place in the table.
+    /// The chunk's place in the table.
     place: AtomicU64,
-    last_stamp: AtomicU64,
     /// The exact sum of all before the current chunk.
     sum: [AtomicU64; 3],
 }
 
+/// In place of a head: an observation is being written, and a signal handler that interrupted it must
+/// not write too. As a multiple of a chunk's slots it leads to where the next chunk is entered: what
+/// is rare is told apart there, and the path of most observations looks once for both.
+const BUSY: u64 = 0_u64.wrapping_sub(CHUNK_SLOTS);
+
 impl Ring {
-    /// The ring of a new lane whose table holds its first chunk's line, and nothing else yet.
-    pub(crate) fn new(lane: &'static Lane, table: &'static [AtomicU64]) -> Ring {
+    /// The ring of a new lane: its table holds the line of the first chunk, and nothing else yet.
+    pub(crate) fn new(lane: &'static Lane, table: &'static [AtomicU64], first: &'static Chunk) -> Ring {
         Ring {
+            head: AtomicU64::new(0),
+            chunk: AtomicStatic::new(first),
             lane,
             table,
-            chunk: AtomicRef::none(),
             place: AtomicU64::new(0),
-            // A stamp of 0 is a slot that was never written.
-            last_stamp: AtomicU64::new(1),
             sum: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
         }
+    }
+
+    /// That of a lane without a ring: it takes nothing.
+    pub(crate) fn none(lane: &'static Lane) -> Ring {
+        let ring = Ring::new(lane, &[], Chunk::none());
+        ring.head.store(BUSY, Ordering::Relaxed);
+        ring
+    }
+
+    pub(crate) fn lane(&self) -> &'static Lane {
+        self.lane
+    }
+
+    /// Whether an observation is being written, by a thread that a signal handler interrupted.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.table.is_empty() && self.head.load(Ordering::Relaxed) == BUSY
     }
 
     /// Makes the ring of a hidden lane a new one, which goes on to use the chunks that it has.
     /// Release, "recycle": not before the lane was hidden.
     pub(crate) fn clear(&self, supply: &impl Supply) {
-        self.lane.head.store(0, Ordering::Release);
+        let Some(line) = self.table.first() else { return };
         self.lane.chunks.store(1, Ordering::Release);
-        if let Some(first) = self.table.first().and_then(|line| supply.chunk(line.load(Ordering::Relaxed))) {
-            first.clear();
+        if let Some(first) = supply.lines(line.load(Ordering::Relaxed)) {
+            Chunk::clear(first);
+            self.chunk.store(first, Ordering::Relaxed);
         }
-        self.chunk.store(None, Ordering::Relaxed);
+        self.head.store(0, Ordering::Relaxed);
         self.place.store(0, Ordering::Relaxed);
-        self.last_stamp.store(1, Ordering::Relaxed);
         self.sum.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
 
-    /// Appends one observation. The stamp is raised to the last one where it is older.
-    #[inline]
-    pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl Supply) {
-        let head = self.lane.head.load(Ordering::Relaxed);
+    /// Appends one observation. The stamp is raised to the last one where it is older. False where
+    /// the caller interrupted this very function on its own thread.
+    #[inline(always)]
+    pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl Supply) -> bool {
+        let head = self.head.load(Ordering::Relaxed);
         let slot = (head % CHUNK_SLOTS) as usize;
-        let chunk = if slot == 0 { self.enter(head, supply) } else { self.chunk.load(Ordering::Relaxed) };
-        let Some(chunk) = chunk else { return };
-        let stamp = stamp.max(self.last_stamp.load(Ordering::Relaxed));
-        self.last_stamp.store(stamp, Ordering::Relaxed);
-        // Release, "reuse": not before the head that let go of what stood here.
-        chunk.slots[slot].value.store(value.to_bits(), Ordering::Release);
-        chunk.slots[slot].stamp.store(stamp, Ordering::Release);
-        // Release, "publish".
-        self.lane.head.store(head + 1, Ordering::Release);
+        if slot == 0 {
+            return self.push_first(head, value, stamp, supply);
+        }
+        let chunk = self.chunk.load(Ordering::Relaxed);
+        let last = chunk.slots[slot - 1].stamp.load(Ordering::Relaxed);
+        let stamp = if stamp < last { raised(last) } else { stamp };
+        if !self.begin(head) {
+            return self.push_again(value, stamp, supply);
+        }
+        self.write(chunk, head, value, stamp);
+        true
     }
 
-    /// Makes the next chunk the current one. Once in 64 observations.
+    /// From here on a signal handler must not write. False where one has written since the head was read.
+    #[inline(always)]
+    fn begin(&self, head: u64) -> bool {
+        self.head.store(BUSY, Ordering::Relaxed);
+        // Keeps the compiler from moving the writing out: a handler on this thread sees program order.
+        compiler_fence(Ordering::SeqCst);
+        self.lane.head.load(Ordering::Relaxed) == head
+    }
+
+    /// After a signal handler that came between two instructions of [`push`](Ring::push).
     #[cold]
-    fn enter(&self, head: u64, supply: &impl Supply) -> Option<&'static Chunk> {
+    #[inline(never)]
+    fn push_again(&self, value: f64, stamp: u64, supply: &impl Supply) -> bool {
+        self.head.store(self.lane.head.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.push(value, stamp, supply)
+    }
+
+    /// The first observation in a chunk. Once in 64.
+    #[cold]
+    #[inline(never)]
+    fn push_first(&self, head: u64, value: f64, stamp: u64, supply: &impl Supply) -> bool {
+        if head == BUSY {
+            return false;
+        }
+        // Until it is written again, the chunk has the last stamp.
+        let left = self.chunk.load(Ordering::Relaxed);
+        let last = left.slots[CHUNK_SLOTS as usize - 1].stamp.load(Ordering::Relaxed);
+        if !self.begin(head) {
+            return self.push_again(value, stamp, supply);
+        }
+        if head > 0 {
+            self.leave(left, supply);
+        }
+        let chunk = self.enter(head, supply).unwrap_or(left);
+        // A stamp of 0 is a slot that was never written.
+        self.write(chunk, head, value, stamp.max(last).max(1));
+        true
+    }
+
+    #[inline(always)]
+    fn write(&self, chunk: &Chunk, head: u64, value: f64, stamp: u64) {
+        let slot = &chunk.slots[(head % CHUNK_SLOTS) as usize];
+        // Release, "reuse": not before the head that let go of what stood here.
+        slot.value.store(value.to_bits(), Ordering::Release);
+        slot.stamp.store(stamp, Ordering::Release);
+        // Release, "publish".
+        self.lane.head.store(head + 1, Ordering::Release);
+        compiler_fence(Ordering::SeqCst);
+        self.head.store(head + 1, Ordering::Relaxed);
+    }
+
+    /// Adds up a full chunk, before anything in it is written again.
+    fn leave(&self, full: &Chunk, supply: &impl Supply) {
         let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
-        if let Some(full) = self.chunk.load(Ordering::Relaxed) {
-            for slot in &full.slots {
-                sum.add_value(f64::from_bits(slot.value.load(Ordering::Relaxed)));
-            }
+        let values = full.values();
+        sum.add_all(&values);
+        for (word, value) in self.sum.iter().zip(sum.0) {
+            word.store(value, Ordering::Relaxed);
         }
+        supply.left(&values);
+    }
+
+    /// Makes the next chunk the current one. None where the registry is gone and nobody reads: any memory
+    /// that is still there will do.
+    fn enter(&self, head: u64, supply: &impl Supply) -> Option<&'static Chunk> {
         let place = if head == 0 { 0 } else { self.next_place(supply) };
-        let chunk = supply.chunk(self.table.get(place as usize)?.load(Ordering::Relaxed))?;
-        // Release, "enter": the base before the sum, both before the slots.
-        chunk.base.store(head, Ordering::Release);
-        for (word, &value) in sum.0.iter().enumerate() {
-            chunk.sum[word].store(value, Ordering::Release);
-            self.sum[word].store(value, Ordering::Relaxed);
+        let chunk: &'static Chunk = supply.lines(self.table.get(place as usize)?.load(Ordering::Relaxed))?;
+        let [first, second] = &chunk.records;
+        let older = second.entered.load(Ordering::Relaxed) < first.entered.load(Ordering::Relaxed);
+        let record = if older { second } else { first };
+        // Release, "enter": the sum before the index, both before the slots.
+        for (to, from) in record.sum.iter().zip(&self.sum) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Release);
         }
+        record.entered.store(head + 1, Ordering::Release);
         if place >= self.lane.chunks.load(Ordering::Relaxed) {
-            // Release, "grow": without its base, the chunk would pass for the ring's first one.
+            // Release, "grow": not before the chunk has a record.
             self.lane.chunks.store(place + 1, Ordering::Release);
         }
         self.place.store(place, Ordering::Relaxed);
-        self.chunk.store(Some(chunk), Ordering::Relaxed);
+        self.chunk.store(chunk, Ordering::Relaxed);
         Some(chunk)
     }
 
@@ -105,9 +192,9 @@ impl Ring {
         let Some(place) = self.table.get(chunks as usize) else { return 0 };
         // Left by the life of the lane before this one.
         if let Some(chunk) = Some(place.load(Ordering::Relaxed)).filter(|&line| line != 0)
-            && let Some(chunk) = supply.chunk(chunk)
+            && let Some(chunk) = supply.lines(chunk)
         {
-            chunk.clear();
+            Chunk::clear(chunk);
             return chunks;
         }
         let Some(line) = supply.claim(Chunk::LINES) else {
@@ -117,4 +204,12 @@ impl Ring {
         place.store(line, Ordering::Relaxed);
         chunks
     }
+}
+
+/// The stamp of an observation that came with an older one. Not inline, so that it is a branch: the
+/// next observation need not wait for this one's stamp.
+#[cold]
+#[inline(never)]
+fn raised(last: u64) -> u64 {
+    last
 }

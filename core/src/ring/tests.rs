@@ -13,15 +13,16 @@
 
 mod recycling;
 
-use std::{cell::RefCell, collections::HashMap, io};
+use std::{cell::RefCell, collections::HashMap, io, sync::Arc};
 
 use super::{
     push::Ring,
-    read::{Reading, Unreadable, read},
+    read::{Mark, Reading, Unreadable, read},
 };
 use crate::{
+    buckets::{self, Bounds, Buckets, Distribution},
     segment::{
-        layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lines, full_ring, table_lines},
+        layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, full_ring, table_lines},
         source::Words,
         supply::Supply,
         writer::Segment,
@@ -44,15 +45,21 @@ struct Trace {
     /// Stores before the lane was published.
     published: usize,
     lane_line: u64,
+    /// The line of the buckets.
+    buckets: u64,
     window: u32,
     /// From which index on the ring holds all, at each head.
     held: Vec<u64>,
 }
 
-/// Gives chunks but for some of the claims.
+/// Upper bounds of classic buckets.
+const BOUNDS: [f64; 3] = [10.0, 100.0, 1000.0];
+
+/// A lane as a thread has it, with chunks but for some of the claims.
 struct Rationed<'a> {
     segment: &'a Segment,
     head: &'a AtomicU64,
+    buckets: Buckets,
     /// Whether memory is used up when the ring enters its n-th chunk.
     dry: fn(u64) -> bool,
 }
@@ -63,15 +70,38 @@ impl Supply for Rationed<'_> {
         (!dry).then(|| self.segment.claim(lines))?
     }
 
-    fn chunk(&self, line: u64) -> Option<&'static Chunk> {
+    fn lines<T: Lines>(&self, line: u64) -> Option<&'static T> {
         self.segment.mapping().lines(line)
     }
 
-    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]> {
-        self.segment.words(line, lines)
-    }
-
     fn short(&self) {}
+
+    fn left(&self, values: &[f64; CHUNK_SLOTS as usize]) {
+        self.buckets.add(values, self);
+    }
+}
+
+/// The table, buckets and first chunk of a lane, as `observe` lays them out, not yet linked to it.
+fn new_lane<'a>(
+    segment: &'a Segment,
+    lane: &'static Lane,
+    window: u32,
+    dry: fn(u64) -> bool,
+) -> (Ring, Rationed<'a>, impl FnOnce()) {
+    let full = full_ring(window);
+    let bucket_lines = buckets::lines(BOUNDS.len());
+    let line = segment.claim(table_lines(full) + bucket_lines + Chunk::LINES).unwrap();
+    let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
+    let words = segment.words(line + table_lines(full), bucket_lines).unwrap();
+    let first = line + table_lines(full) + bucket_lines;
+    let ring = Ring::new(lane, table, segment.mapping().lines(first).unwrap());
+    let buckets = Buckets::new(Arc::new(Bounds::new(&BOUNDS)), words);
+    let link = move || {
+        table[0].store(first, Ordering::Relaxed);
+        lane.table.store(line, Ordering::Relaxed);
+        lane.chunks.store(1, Ordering::Relaxed);
+    };
+    (ring, Rationed { segment, head: &lane.head, buckets, dry }, link)
 }
 
 fn value(index: u64) -> f64 {
@@ -90,16 +120,11 @@ impl Trace {
         let lane = &segment.new_block().unwrap().lanes[0];
         let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
         let full = full_ring(window);
-        let line = segment.claim(table_lines(full) + Chunk::LINES).unwrap();
-        let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
+        let (ring, supply, link) = new_lane(&segment, lane, window, dry);
         let mut published = trace(|| {
-            table[0].store(line + table_lines(full), Ordering::Relaxed);
-            lane.table.store(line, Ordering::Relaxed);
-            lane.chunks.store(1, Ordering::Relaxed);
+            link();
             lane.series.store(1, Ordering::Release);
         });
-        let ring = Ring::new(lane, table);
-        let supply = Rationed { segment: &segment, head: &lane.head, dry };
         let pushes = trace(|| {
             for index in 0..observations {
                 ring.push(value(index), stamp(index) - u64::from(index % 3 == 1), &supply);
@@ -119,50 +144,36 @@ impl Trace {
             of[place(store)].push(at);
         }
         let head = lane_line as usize * LINE_WORDS;
+        let table = segment.words(lane.table.load(Ordering::Relaxed), table_lines(full)).unwrap();
         let chunks = table.iter().map(|line| line.load(Ordering::Relaxed) as usize * LINE_WORDS);
         let chunks: Vec<Place> = chunks.filter(|&place| place != 0).collect();
-        let held = held(&stores, place, head, &chunks, full);
-        Trace { stores, of, published: published_at, lane_line, window, held }
+        let held = held(&stores, place, head, &chunks);
+        let buckets = lane.table.load(Ordering::Relaxed) + table_lines(full);
+        Trace { stores, of, published: published_at, lane_line, buckets, window, held }
     }
 }
 
 /// Follows the stores: from which index on the ring holds all, at each head.
-///
-/// A full ring holds what was not overwritten. One that may still grow holds whole chunks: those
-/// that were not entered again.
-fn held(
-    stores: &[Store],
-    place: impl Fn(&Store) -> Place,
-    head: Place,
-    chunks: &[Place],
-    full: u64,
-) -> Vec<u64> {
+fn held(stores: &[Store], place: impl Fn(&Store) -> Place, head: Place, chunks: &[Place]) -> Vec<u64> {
     let slots = |chunk: Place| chunk + LINE_WORDS..chunk + LINE_WORDS + 2 * CHUNK_SLOTS as usize;
-    let mut held = vec![0];
-    let (mut by_slot, mut by_chunk, mut count) = (0, 0, 1);
-    let (mut bases, mut indices) = (HashMap::new(), HashMap::new());
+    let (mut held, mut oldest, mut next) = (vec![0], 0, 0);
+    let mut indices = HashMap::new();
     for store in stores {
         let at = place(store);
         if at == head {
-            held.push(if count == full { by_slot } else { by_chunk });
-        } else if at == head + 3 {
-            count = store.value;
-        } else if chunks.contains(&at) {
-            if let Some(before) = bases.insert(at, store.value) {
-                by_chunk = before + CHUNK_SLOTS;
-                if count < full {
-                    // A reader may see this before the head moves.
-                    held[store.value as usize] = by_chunk;
-                }
-            }
-        } else if let Some(&chunk) = chunks.iter().find(|&&chunk| slots(chunk).contains(&at))
-            && (at - chunk).is_multiple_of(2)
+            next = store.value;
+            // A reader takes the slot that comes next for one that is being written.
+            held.push(oldest);
+        } else if chunks.iter().any(|&chunk| slots(chunk).contains(&at) && (at - chunk).is_multiple_of(2))
+            && let Some(before) = indices.insert(at, next)
         {
-            let index = bases[&chunk] + ((at - chunk - LINE_WORDS) / 2) as u64;
-            if let Some(before) = indices.insert(at, index) {
-                by_slot = before + 1;
-            }
+            oldest = before + 1;
+            held[next as usize] = oldest;
         }
+    }
+    // As if there were a next one.
+    if let Some(last) = held.last_mut() {
+        *last += 1;
     }
     held
 }
@@ -292,9 +303,10 @@ impl Words for Eyes<'_> {
     }
 }
 
-/// Whether the reading is what the ring held at the reading's head, and that head was the ring's.
-fn check(trace: &Trace, reading: &Reading, healthy: bool) -> Result<(), String> {
-    let head = reading.head;
+/// Whether the reading is what the ring held at the reading's head: all of the window, or all since
+/// what had been read before.
+fn check(trace: &Trace, reading: &Reading, since: u64, healthy: bool) -> Result<(), String> {
+    let head = reading.mark.head;
     let window = u64::from(trace.window);
     if reading.sum != Exact::of((0..head).map(value)) {
         return Err(format!("the sum at {head}: {:?}", reading.sum.to_f64()));
@@ -306,37 +318,70 @@ fn check(trace: &Trace, reading: &Reading, healthy: bool) -> Result<(), String> 
             return Err(format!("{index} below {head} reads {seen} at {at}"));
         }
     }
-    let held = if healthy { head.min(window) } else { (head - trace.held[head as usize]).min(window) };
-    if !(held..=head.min(window)).contains(&length) {
-        return Err(format!("{length} observations at {head}, but {held} were held"));
+    let held = if healthy { head } else { head - trace.held[head as usize] };
+    let least = held.min(window).min(head - since);
+    if length < least {
+        return Err(format!("{length} observations at {head} since {since}, but {held} were held"));
     }
     Ok(())
 }
 
-/// Runs so many readers over a trace; gives how many got a reading.
-fn readers(trace: &Trace, healthy: bool, count: u64, seed: u64) -> u64 {
-    let mut read_well = 0;
+/// Whether the distribution is that of all observations below the head.
+fn check_distribution(seen: &Distribution, head: u64) -> Result<(), String> {
+    let mut classic = vec![0; BOUNDS.len() + 1];
+    let mut exponential = std::collections::BTreeMap::new();
+    for value in (0..head).map(value) {
+        classic[BOUNDS.partition_point(|&bound| bound < value)] += 1;
+        // The definition: in (2^((i-1)/8), 2^(i/8)].
+        *exponential.entry((value.log2() * 8.0 - 1e-9).ceil() as i32).or_insert(0) += 1;
+    }
+    let placed: u64 = seen.exponential.values().sum();
+    // Without memory for a page, an observation is counted as such.
+    let same = seen.exponential == exponential || seen.unplaced > 0;
+    if same && seen.classic == classic && placed + seen.unplaced == head {
+        Ok(())
+    } else {
+        Err(format!("the distribution at {head}: {seen:?}"))
+    }
+}
+
+/// Runs so many readers over a trace; gives how many got a reading, and how many a distribution.
+fn readers(trace: &Trace, healthy: bool, count: u64, seed: u64) -> (u64, u64) {
+    let (mut read_well, mut counted) = (0, 0);
     for reader in 0..count {
         let eyes = Eyes::new(trace, Random(seed << 32 | reader));
-        let before = eyes.state.borrow().seen;
-        let result = read(&eyes, trace.lane_line, trace.window);
-        let state = eyes.state.into_inner();
-        match result {
-            Ok(reading) => {
-                read_well += 1;
-                if let Err(wrong) = check(trace, &reading, healthy) {
-                    panic!("window {}, reader {seed}/{reader}: {wrong}", trace.window);
+        let mut since = Mark::default();
+        // Read whole, then what came since.
+        for time in 0..3 {
+            let before = eyes.state.borrow().seen;
+            let folded = buckets::read(&eyes, trace.buckets, &BOUNDS).unwrap();
+            let result = read(&eyes, trace.lane_line, trace.window, since);
+            let state = eyes.state.borrow();
+            let fail = |wrong| panic!("window {}, reader {seed}/{reader}/{time}: {wrong}", trace.window);
+            match result {
+                Ok(reading) => {
+                    read_well += u64::from(time == 0);
+                    check(trace, &reading, since.head, healthy).unwrap_or_else(fail);
+                    let heads = &trace.of[trace.lane_line as usize * LINE_WORDS];
+                    let earliest = heads.partition_point(|&store| store < before) as u64;
+                    let latest = heads.partition_point(|&store| store < state.written) as u64;
+                    assert!((earliest..=latest).contains(&reading.mark.head), "a head of another time");
+                    let upto = folded.upto();
+                    let distribution = folded.with_rest(&reading).unwrap();
+                    let rest =
+                        upto.is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()));
+                    if rest {
+                        counted += u64::from(time == 0);
+                        check_distribution(&distribution, reading.mark.head).unwrap_or_else(fail);
+                    }
+                    since = reading.mark;
                 }
-                let heads = &trace.of[trace.lane_line as usize * LINE_WORDS];
-                let earliest = heads.partition_point(|&store| store < before) as u64;
-                let latest = heads.partition_point(|&store| store < state.written) as u64;
-                assert!((earliest..=latest).contains(&reading.head), "a head of another time");
+                Err(Unreadable::Overrun) => {}
+                Err(wrong) => fail(format!("{wrong:?}")),
             }
-            Err(Unreadable::Overrun) => {}
-            Err(wrong) => panic!("window {}, reader {seed}/{reader}: {wrong:?}", trace.window),
         }
     }
-    read_well
+    (read_well, counted)
 }
 
 #[test]
@@ -353,8 +398,9 @@ fn a_full_ring_reads_exactly() {
     .enumerate()
     {
         let trace = Trace::of(window, observations, |_| false);
-        let read_well = readers(&trace, true, count, seed as u64);
+        let (read_well, counted) = readers(&trace, true, count, seed as u64);
         assert!(read_well > count / 2, "window {window}: only {read_well} of {count} readers read");
+        assert!(counted > count / 3, "window {window}: only {counted} of {count} readers counted");
     }
 }
 
@@ -373,7 +419,7 @@ fn a_ring_short_of_memory_reads_what_it_holds() {
     for (seed, window) in [40, 300, 1000].into_iter().enumerate() {
         for (shortage, dry) in shortages.into_iter().enumerate() {
             let trace = Trace::of(window, 3800, dry);
-            let read_well = readers(&trace, false, 100, (100 + 10 * seed + shortage) as u64);
+            let (read_well, _) = readers(&trace, false, 100, (100 + 10 * seed + shortage) as u64);
             assert!(read_well > 90, "window {window}, shortage {shortage}: {read_well} of 100 read");
         }
     }

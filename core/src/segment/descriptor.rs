@@ -31,6 +31,8 @@ pub(crate) struct FamilyRecord {
     /// Nanoseconds after which a series that nobody moves expires; 0 for never.
     pub(crate) expire_after: u64,
     pub(crate) max_series: u32,
+    /// Whether a timer has buckets.
+    pub(crate) distribution: bool,
     /// Ascending upper bounds of a timer's classic buckets.
     pub(crate) bounds: Vec<f64>,
     pub(crate) labels: Vec<String>,
@@ -68,6 +70,7 @@ impl FamilyRecord {
         payload.word(self.max_age);
         payload.word(self.expire_after);
         payload.number(self.max_series);
+        payload.number(u32::from(self.distribution));
         payload.string(&self.name);
         payload.string(&self.help);
         payload.strings(&self.labels);
@@ -92,7 +95,7 @@ impl FamilyRecord {
             _ => return None,
         };
         let (window, max_age, expire_after) = (fields.number()?, fields.word()?, fields.word()?);
-        let max_series = fields.number()?;
+        let (max_series, distribution) = (fields.number()?, fields.number()? != 0);
         let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
         let bounds = fields.number()?;
         let bounds: Vec<f64> =
@@ -109,6 +112,7 @@ impl FamilyRecord {
             max_age,
             expire_after,
             max_series,
+            distribution,
             bounds,
             labels,
         })
@@ -181,6 +185,7 @@ mod tests {
             max_age: 5,
             expire_after: 6,
             max_series: 7,
+            distribution: true,
             bounds: vec![0.5, 1.0],
             labels: vec!["x".into(), String::new()],
         }

@@ -32,6 +32,8 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 /// Slots of a chunk.
 pub(crate) const CHUNK_SLOTS: u64 = if cfg!(ictus_loom) { 2 } else { 64 };
+/// Exponential buckets of a page.
+pub(crate) const PAGE_BUCKETS: usize = 64;
 /// Lanes of a block.
 pub(crate) const BLOCK_LANES: usize = if cfg!(ictus_loom) { 1 } else { 63 };
 /// Words of the header.
@@ -136,12 +138,26 @@ pub(crate) struct Block {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    /// The index of the observation in the first slot.
-    pub(crate) base: AtomicU64,
-    /// The exact sum of all observations before `base`.
-    pub(crate) sum: [AtomicU64; 3],
-    pub(crate) _reserved: [AtomicU64; 4],
+    /// Written in turn, so that one of them is whole at any instant.
+    pub(crate) records: [Record; 2],
     pub(crate) slots: [Slot; CHUNK_SLOTS as usize],
+}
+
+/// Where a lap of the ring entered a chunk.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The index of the observation in the first slot, plus one; 0 for no record.
+    pub(crate) entered: AtomicU64,
+    /// The exact sum of all observations before that index.
+    pub(crate) sum: [AtomicU64; 3],
+}
+
+/// Counts of exponential buckets: eight doublings.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct BucketPage {
+    pub(crate) counts: [AtomicU64; PAGE_BUCKETS],
 }
 
 /// One observation.
@@ -179,10 +195,38 @@ impl Lane {
 }
 
 impl Chunk {
+    /// Where there is none: nobody writes in it.
+    #[cfg(not(ictus_loom))]
+    pub(crate) fn none() -> &'static Chunk {
+        const fn word() -> AtomicU64 {
+            AtomicU64::new(0)
+        }
+        static NONE: Chunk = Chunk {
+            records: [const { Record { entered: word(), sum: [word(), word(), word()] } }; 2],
+            slots: [const { Slot { value: word(), stamp: word() } }; CHUNK_SLOTS as usize],
+        };
+        &NONE
+    }
+
+    /// A model's atomics are made at run time.
+    #[cfg(ictus_loom)]
+    pub(crate) fn none() -> &'static Chunk {
+        let word = || AtomicU64::new(0);
+        let record = || Record { entered: word(), sum: [word(), word(), word()] };
+        let slots = std::array::from_fn(|_| Slot { value: word(), stamp: word() });
+        Box::leak(Box::new(Chunk { records: [record(), record()], slots }))
+    }
+
+    /// Its values, for its writer.
+    pub(crate) fn values(&self) -> [f64; CHUNK_SLOTS as usize] {
+        std::array::from_fn(|slot| f64::from_bits(self.slots[slot].value.load(Ordering::Relaxed)))
+    }
+
     /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.
     pub(crate) fn clear(&self) {
+        let records = self.records.iter().flat_map(|record| [&record.entered].into_iter().chain(&record.sum));
         let slots = self.slots.iter().flat_map(|slot| [&slot.value, &slot.stamp]);
-        for word in [&self.base].into_iter().chain(&self.sum).chain(slots) {
+        for word in records.chain(slots) {
             word.store(0, Ordering::Release);
         }
     }
@@ -225,6 +269,8 @@ unsafe impl Lines for Header {}
 unsafe impl Lines for Block {}
 // SAFETY: `repr(C)`, words only, aligned to one line.
 unsafe impl Lines for Chunk {}
+// SAFETY: `repr(C)`, words only, aligned to one line.
+unsafe impl Lines for BucketPage {}
 
 /// The mapped bytes from `start` on as a `T`.
 ///
@@ -292,6 +338,27 @@ impl<T: Sync + 'static> AtomicRef<T> {
     }
 }
 
+/// A `&'static T`, which one thread may change while others look.
+#[derive(Debug)]
+pub(crate) struct AtomicStatic<T: 'static>(AtomicPtr<T>);
+
+impl<T: Sync + 'static> AtomicStatic<T> {
+    pub(crate) fn new(to: &'static T) -> AtomicStatic<T> {
+        AtomicStatic(AtomicPtr::new(raw(Some(to))))
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self, order: Ordering) -> &'static T {
+        // SAFETY: from a `&'static T` given to `new` or `store`.
+        unsafe { &*self.0.load(order) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(&self, to: &'static T, order: Ordering) {
+        self.0.store(raw(Some(to)), order);
+    }
+}
+
 fn raw<T>(reference: Option<&'static T>) -> *mut T {
     reference.map_or(ptr::null_mut(), |reference| ptr::from_ref(reference).cast_mut())
 }
@@ -317,7 +384,7 @@ mod tests {
             ("header", Header::LINES),
             ("block", Block::LINES),
             ("chunk", Chunk::LINES),
-            ("bucket page", crate::buckets::exponential::PAGE_BUCKETS as u64 / LINE_WORDS as u64),
+            ("bucket page", BucketPage::LINES),
         ];
         for (part, expected) in lines {
             assert_eq!(row("## A segment", part)[1], expected.to_string(), "{part}");
@@ -352,7 +419,9 @@ mod tests {
         for (offset, name) in lane {
             assert_eq!(row("### Lane", &(offset / 8).to_string())[1], name);
         }
-        assert_eq!((offset_of!(Chunk, base), offset_of!(Chunk, sum), offset_of!(Chunk, slots)), (0, 8, 64));
+        assert_eq!((offset_of!(Record, entered), offset_of!(Record, sum)), (0, 8));
+        assert_eq!((offset_of!(Chunk, records), size_of::<Record>(), offset_of!(Chunk, slots)), (0, 32, 64));
+        assert!(row("## A segment", "chunk")[2].contains("0 and 4: index entered"));
         assert!(row("### Header", "1")[2].contains(&format!("format version, {VERSION};")));
         assert!(row("### Header", "1")[2].contains("`0x01020304`") && BYTE_ORDER == 0x0102_0304);
         let losses = [

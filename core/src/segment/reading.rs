@@ -8,10 +8,10 @@ use super::{
     totals::{Observation, SeriesTotal, Totals},
 };
 use crate::{
-    buckets,
+    buckets::{self, Distribution},
     catalog::Kind,
     clock,
-    ring::{self, LaneHead},
+    ring::{self, LaneHead, Mark},
     sum::LIMIT,
 };
 
@@ -77,7 +77,8 @@ impl Lanes {
         let word = lane.head.series;
         let unmoved = self.timers.get(&lane.line).is_some_and(|(head, _)| *head == lane.head);
         if !unmoved {
-            let read = timer(reader, lane);
+            let before = self.timers.get(&lane.line).filter(|(head, _)| head.series == word);
+            let read = timer(reader, lane, before.map(|(_, total)| total));
             // After all of it: nothing of another series' life of the lane was read, or it is seen here.
             if reader.has_ended(lane.line, word)? {
                 return Ok(Lane::Ended);
@@ -102,22 +103,38 @@ enum Lane<'a> {
     Unread,
 }
 
-fn timer<W: Words>(reader: &SegmentReader<W>, lane: &LaneAt) -> Result<SeriesTotal, Bad> {
-    let family = &lane.series.family;
-    let reading = ring::read(reader.source(), lane.line, family.window)?;
-    // After the ring: no bucket lacks an observation that the ring has. Where they are is asked anew:
-    // in the copy that first showed the series, other words may still be those of before.
-    let buckets = LaneHead::read(reader.source(), lane.line)?.buckets(family.window);
-    let distribution = buckets::read(reader.source(), buckets, &family.bounds)?;
+/// What a timer's lane says now; `before` is what it said the last time.
+fn timer<W: Words>(
+    reader: &SegmentReader<W>,
+    lane: &LaneAt,
+    before: Option<&SeriesTotal>,
+) -> Result<SeriesTotal, Bad> {
+    let (source, family) = (reader.source(), &lane.series.family);
+    let mut distribution = Distribution::default();
+    let reading = if family.distribution {
+        // Where they are is asked anew: in the copy that first showed the series, other words may still
+        // be those of before.
+        let place = LaneHead::read(source, lane.line)?.buckets(family.window);
+        let folded = buckets::read(source, place, &family.bounds)?;
+        let reading = ring::read(source, lane.line, family.window, Mark::default())?;
+        distribution = folded.with_rest(&reading)?;
+        reading
+    } else {
+        ring::read(source, lane.line, family.window, Mark::default())?
+    };
+    if let Some(before) = before {
+        distribution.raise(&before.distribution);
+    }
     let epoch = reader.epoch;
-    let observation = |(stamp, value)| Observation { epoch, origin: 0, stamp, value };
+    let observation = |&(stamp, value)| Observation { epoch, origin: 0, stamp, value };
+    let surplus = reading.newest.len().saturating_sub(family.window as usize);
     Ok(SeriesTotal {
         lanes: 1,
         since: 0,
-        count: reading.head,
+        count: reading.mark.head,
         sum: reading.sum,
         state: 0.0,
         distribution,
-        newest: reading.newest.into_iter().map(observation).collect(),
+        newest: reading.newest[surplus..].iter().map(observation).collect(),
     })
 }

@@ -1,16 +1,15 @@
-//! Where a lane's parts come from as it grows.
+//! Where a lane's parts come from as it grows, and who is told what became of them.
 
-use super::layout::Chunk;
-use crate::sync::AtomicU64;
+use super::layout::{CHUNK_SLOTS, Lines};
 
 /// Memory of a segment, or of a model of one.
 pub(crate) trait Supply {
     /// The first of so many new, zeroed lines, or none where memory is used up.
     fn claim(&self, lines: u64) -> Option<u64>;
-    /// The chunk at a line that was claimed for it.
-    fn chunk(&self, line: u64) -> Option<&'static Chunk>;
-    /// The words of claimed lines.
-    fn words(&self, line: u64, lines: u64) -> Option<&'static [AtomicU64]>;
+    /// Claimed lines as what they were claimed for.
+    fn lines<T: Lines>(&self, line: u64) -> Option<&'static T>;
     /// Told when a ring wraps in fewer chunks than its window needs.
     fn short(&self);
+    /// Told of the values of a full chunk when a ring leaves it, before one of them is written over.
+    fn left(&self, _values: &[f64; CHUNK_SLOTS as usize]) {}
 }

@@ -229,6 +229,7 @@ mod tests {
             max_age: 0,
             expire_after: 0,
             max_series: 1000,
+            distribution: true,
             bounds: vec![],
             labels: (0..labels).map(|label| format!("l{label}")).collect(),
         })

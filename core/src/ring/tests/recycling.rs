@@ -5,20 +5,16 @@
 //! knew.
 
 use super::*;
-use crate::{buckets::Buckets, ring::LaneHead, segment::layout::HIDDEN};
+use crate::{ring::LaneHead, segment::layout::HIDDEN};
 
 /// What a writer did in all lives, and where each begins in the trace.
 struct Lives {
     trace: Trace,
     lengths: Vec<u64>,
-    /// The place of the buckets: one word that counts all observations of the life.
-    buckets: u64,
     words: Vec<u64>,
     /// The stores that hide the lane.
     ends: Vec<usize>,
 }
-
-const BUCKET_LINES: u64 = 3;
 
 fn of_life(life: usize, index: u64) -> f64 {
     (life as u64 * 1_000_000 + index + 1) as f64
@@ -29,32 +25,23 @@ impl Lives {
         let segment = Segment::anonymous().unwrap();
         let lane = &segment.new_block().unwrap().lanes[0];
         let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
-        let full = full_ring(window);
-        let line = segment.claim(table_lines(full) + BUCKET_LINES + Chunk::LINES).unwrap();
-        let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
-        let words = segment.words(line + table_lines(full), BUCKET_LINES).unwrap();
-        let ring = Ring::new(lane, table);
-        let buckets = Buckets::new(&[], words);
-        let supply = Rationed { segment: &segment, head: &lane.head, dry: |_| false };
+        let (ring, supply, link) = new_lane(&segment, lane, window, |_| false);
         let word = |life: usize| (life as u64 + 1) << 32 | 1;
         let mut published = 0;
         let stores = trace(|| {
-            table[0].store(line + table_lines(full) + BUCKET_LINES, Ordering::Relaxed);
-            lane.table.store(line, Ordering::Relaxed);
-            lane.chunks.store(1, Ordering::Relaxed);
+            link();
             assert!(lane.publish(word(0)));
             published = 4;
             for (life, &length) in lengths.iter().enumerate() {
                 if life > 0 {
                     lane.hide();
-                    buckets.clear();
+                    supply.buckets.clear();
                     ring.clear(&supply);
                     lane.clear();
                     assert!(lane.publish(word(life)));
                 }
                 for index in 0..length {
                     let value = of_life(life, index);
-                    buckets.add(value, &supply);
                     ring.push(value, stamp(index), &supply);
                 }
             }
@@ -66,12 +53,13 @@ impl Lives {
         for (at, store) in stores.iter().enumerate() {
             of[(store.address - start) / 8].push(at);
         }
-        let trace = Trace { stores, of, published, lane_line, window, held: Vec::new() };
+        let buckets = lane.table.load(Ordering::Relaxed) + table_lines(full_ring(window));
+        let trace = Trace { stores, of, published, lane_line, buckets, window, held: Vec::new() };
         let words = (0..lengths.len()).map(word).collect();
         let series = &trace.of[lane_line as usize * LINE_WORDS + 1];
         let hidden = |&&store: &&usize| trace.stores[store].value & HIDDEN != 0;
         let ends = series.iter().filter(hidden).copied().collect();
-        Lives { trace, lengths: lengths.to_vec(), buckets: line + table_lines(full), words, ends }
+        Lives { trace, lengths: lengths.to_vec(), words, ends }
     }
 
     /// Lets most readers begin shortly before a life ends, the writer slow and the machine weak.
@@ -110,9 +98,8 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
         };
         // As of now, the reader knows the head.
         let known = LaneHead::read(&eyes, line).unwrap();
-        let reading = read(&eyes, line, lives.trace.window);
-        let mut counted = [0; 8];
-        eyes.read(lives.buckets, &mut counted).unwrap();
+        let folded = buckets::read(&eyes, lives.trace.buckets, &BOUNDS).unwrap();
+        let reading = read(&eyes, line, lives.trace.window, Mark::default());
         let again = LaneHead::read(&eyes, line).unwrap();
         if again.series != word {
             ended += 1;
@@ -124,20 +111,20 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             Err(wrong) => panic!("reader {seed}/{reader}: {wrong:?}"),
         };
         read_well += 1;
-        let head = reading.head;
+        let head = reading.mark.head;
         assert!(
             (known.head..=lives.lengths[life]).contains(&head),
             "reader {seed}/{reader}: {head} after {} in life {life}",
             known.head
         );
         assert_eq!(reading.sum, Exact::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
-        assert_eq!(reading.newest.len() as u64, head.min(u64::from(lives.trace.window)), "{seed}/{reader}");
+        assert!(reading.newest.len() as u64 >= head.min(u64::from(lives.trace.window)), "{seed}/{reader}");
         let first = head - reading.newest.len() as u64;
         for (index, &seen) in (first..).zip(&reading.newest) {
             assert_eq!(seen, (stamp(index), of_life(life, index)), "{seed}/{reader}");
         }
-        // The one classic bucket, behind the two special words.
-        assert!(counted[2] <= lives.lengths[life], "{seed}/{reader}: {} in life {life}", counted[2]);
+        let counted = folded.with_rest(&reading).unwrap().count();
+        assert!(counted <= head, "{seed}/{reader}: {counted} of {head} in life {life}");
     }
     (read_well, ended)
 }
