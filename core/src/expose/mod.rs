@@ -1,5 +1,6 @@
 //! An exposition in a format that Prometheus reads: pure functions from data to text.
 
+pub(crate) mod escape;
 pub(crate) mod number;
 mod text;
 mod writer;
