@@ -12,7 +12,7 @@ use std::{
 use hyper::body::Bytes;
 use ictus::{
     Reader, Snapshot, expose,
-    surface::{Exposition, View},
+    surface::{Plan, View},
 };
 
 use crate::error::Result;
@@ -43,8 +43,21 @@ struct Shared {
 }
 
 enum Origin {
-    Directory(Box<Mutex<Reader>>),
+    Directory(Box<Directory>),
     Function(Mutex<Write>),
+}
+
+struct Directory {
+    reader: Mutex<Reader>,
+    /// Of the views that were asked for last, the newest at the end.
+    renderings: Mutex<Vec<Rendering>>,
+}
+
+/// What is kept of one view from one snapshot to the next.
+struct Rendering {
+    plan: Plan,
+    /// How long its last text was.
+    length: usize,
 }
 
 #[derive(Default)]
@@ -73,9 +86,9 @@ impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
-        let reader = Reader::new(directory.as_ref());
-        let directory = Some(directory.as_ref().to_owned());
-        Source { directory, ..Source::from_origin(Origin::Directory(Box::new(Mutex::new(reader)))) }
+        let reader = Mutex::new(Reader::new(directory.as_ref()));
+        let origin = Origin::Directory(Box::new(Directory { reader, renderings: Mutex::default() }));
+        Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
     /// The exposition that a function writes.
@@ -165,12 +178,31 @@ impl Shared {
 
     fn take(&self, number: u64) -> Result<Taken> {
         let snapshot = match &self.origin {
-            Origin::Directory(reader) => lock(reader).snapshot()?,
+            Origin::Directory(directory) => lock(&directory.reader).snapshot()?,
             Origin::Function(_) => Snapshot::default(),
         };
         let extra = lock(&self.extra).clone();
         let foreign = extra.and_then(|extra| extra());
         Ok(Taken { number, snapshot, foreign, rendered: Mutex::default() })
+    }
+}
+
+impl Directory {
+    fn text(&self, snapshot: &Snapshot, view: &View) -> String {
+        let mut renderings = lock(&self.renderings);
+        let known = renderings.iter().position(|rendering| rendering.plan.view() == view);
+        let mut rendering = match known {
+            Some(at) => renderings.remove(at),
+            None => Rendering { plan: Plan::new(view), length: 0 },
+        };
+        let mut text = String::with_capacity(rendering.length + rendering.length / 16);
+        expose::text_into(&mut text, rendering.plan.show(snapshot));
+        rendering.length = text.len();
+        if renderings.len() == MOST_RENDERED {
+            renderings.remove(0);
+        }
+        renderings.push(rendering);
+        text
     }
 }
 
@@ -192,7 +224,7 @@ impl Taken {
             return text.clone();
         }
         let mut text = match origin {
-            Origin::Directory(_) => expose::text(&Exposition::new(&self.snapshot, view)),
+            Origin::Directory(directory) => directory.text(&self.snapshot, view),
             Origin::Function(write) => lock(write)(view),
         };
         if let Some(foreign) = self.foreign.as_deref().filter(|foreign| !foreign.is_empty()) {
