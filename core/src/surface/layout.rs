@@ -7,16 +7,12 @@ use super::{
     labels::{Column, Labels},
     series::Members,
 };
-use crate::{
-    catalog::Kind,
-    snapshot::{Family, Series},
-};
+use crate::{catalog::Kind, snapshot::Family};
 
 /// The series of one family under their shown labels.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// What this was made for. Snapshots of one reader share a series' label values, and while they
-    /// are held here no others can have their address: the same address is the same series.
+    /// What this was made for.
     kind: Kind,
     label_names: Vec<String>,
     recorded: Vec<Arc<[String]>>,
@@ -54,13 +50,13 @@ impl Layout {
         Layout { kind: family.kind, label_names, recorded, places, shown }
     }
 
-    /// Whether the family has the very series that this was made for.
+    /// Whether the family has the series that this was made for.
     pub(super) fn fits(&self, family: &Family) -> bool {
-        let same = |(held, series): (&Arc<[String]>, &Series)| Arc::ptr_eq(held, &series.labels);
+        // Snapshots of one reader share a series' label values, and what is shared is not compared
+        // letter by letter.
         self.kind == family.kind
-            && self.recorded.len() == family.series.len()
             && self.label_names == family.label_names
-            && self.recorded.iter().zip(&family.series).all(same)
+            && self.recorded.iter().eq(family.series.iter().map(|series| &series.labels))
     }
 
     /// The shown series, sorted by label values, and the recorded ones behind them, of a family that

@@ -10,8 +10,7 @@
 //! (`guest`), and what Ictus says of itself stands beside both (`own`).
 //!
 //! Labels and their text cost more than all numbers, and hardly ever change. So a [`Plan`] keeps
-//! them from one snapshot to the next (`heads`): a series is known again by the address of its
-//! label values.
+//! them from one snapshot to the next (`layout`, `heads`).
 //!
 //! [`Snapshot`]: crate::Snapshot
 
