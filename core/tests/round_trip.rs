@@ -88,14 +88,20 @@ proptest! {
         let snapshot = Snapshot { families: vec![family], ..Snapshot::default() };
         let mut view = View::default();
         view.own_state = false;
-        let (helps, samples) = parsed(&expose::text(&Exposition::new(&snapshot, &view)));
-        prop_assert_eq!(helps, [("level".to_owned(), help)]);
+        let exposition = Exposition::new(&snapshot, &view);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let expected: Vec<Sample> = expected
             .into_iter()
             .map(|((a, z), number)| ("level".to_owned(), vec![pair("a", a), pair("z", z)], number))
             .collect();
-        prop_assert_eq!(samples, expected);
+        let openmetrics = expose::openmetrics(&exposition);
+        for text in [&expose::text(&exposition), openmetrics.strip_suffix("# EOF\n").unwrap()] {
+            let (helps, samples) = parsed(text);
+            prop_assert_eq!(helps, [("level".to_owned(), help.clone())]);
+            prop_assert_eq!(&samples, &expected);
+        }
+        // Its help texts have no bare quote.
+        prop_assert!(!openmetrics.lines().next().unwrap().replace("\\\\", "").replace("\\\"", "").contains('"'));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Escapes of the text formats.
 
-/// Appends a label's value: backslash, line feed and quote are escaped, everything else passes.
+/// Appends a label's value, or a help text of OpenMetrics: backslash, line feed and quote are escaped,
+/// everything else passes.
 pub(crate) fn value(out: &mut String, text: &str) {
     push(out, text, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
 }

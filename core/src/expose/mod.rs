@@ -2,7 +2,9 @@
 
 pub(crate) mod escape;
 pub(crate) mod number;
+mod openmetrics;
 mod text;
 mod writer;
 
+pub use openmetrics::{OPENMETRICS_CONTENT_TYPE, openmetrics, openmetrics_into};
 pub use text::{TEXT_CONTENT_TYPE, text, text_into};

@@ -130,9 +130,11 @@ impl ShownType {
 
 impl Buckets {
     /// The classic buckets: the upper bound of each as it is spelled, `+Inf` at the end, and the
-    /// observations not above it.
+    /// observations not above it. There is always the last of them.
     pub fn cumulative(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.bounds.iter().zip(&self.distribution.classic).scan(0, |count: &mut u64, (bound, &own)| {
+        let classic = &self.distribution.classic;
+        let own = if classic.is_empty() { &[0][..] } else { classic };
+        self.bounds.iter().zip(own).scan(0, |count: &mut u64, (bound, &own)| {
             *count = count.saturating_add(own);
             Some((bound.as_str(), *count))
         })
@@ -141,5 +143,37 @@ impl Buckets {
     /// Whether another value has the same number of buckets under the same bounds.
     pub(super) fn is_like(&self, other: &Buckets) -> bool {
         self.bounds == other.bounds && self.distribution.classic.len() == other.distribution.classic.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exposition, ShownValue};
+    use crate::{
+        catalog::{self, Kind, Unit},
+        snapshot::{Family, Series, Snapshot, Timing, Value},
+        surface::{Surface, View},
+    };
+
+    #[test]
+    fn a_histogram_without_buckets_still_has_the_last() {
+        let polls = Family {
+            name: catalog::TASK_POLL_TIME.name.to_owned(),
+            help: String::new(),
+            kind: Kind::Timer,
+            unit: Unit::Seconds,
+            label_names: vec!["taskType".to_owned(), "status".to_owned()],
+            series: vec![Series {
+                labels: vec![String::new(); 2].into(),
+                value: Value::Timer(Timing::default()),
+            }],
+        };
+        let snapshot = Snapshot { families: vec![polls], ..Snapshot::default() };
+        let shown = Exposition::new(&snapshot, &View::new(&[Surface::Canonical]).unwrap());
+        let family = shown.family("task_poll_time_seconds").unwrap();
+        let ShownValue::Histogram(buckets) = &family.series[0].value else { panic!("{family:?}") };
+        assert!(buckets.cumulative().eq([("+Inf", 0)]));
+        let suffixes: Vec<_> = family.samples().map(|sample| sample.suffix).collect();
+        assert_eq!(suffixes, ["_bucket", "_count", "_sum"]);
     }
 }
