@@ -50,14 +50,7 @@ enum Origin {
 struct Directory {
     reader: Mutex<Reader>,
     /// Of the views that were asked for last, the newest at the end.
-    renderings: Mutex<Vec<Rendering>>,
-}
-
-/// What is kept of one view from one snapshot to the next.
-struct Rendering {
-    plan: Plan,
-    /// How long its last text was.
-    length: usize,
+    plans: Mutex<Vec<Plan>>,
 }
 
 #[derive(Default)]
@@ -87,7 +80,7 @@ impl Source {
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
         let reader = Mutex::new(Reader::new(directory.as_ref()));
-        let origin = Origin::Directory(Box::new(Directory { reader, renderings: Mutex::default() }));
+        let origin = Origin::Directory(Box::new(Directory { reader, plans: Mutex::default() }));
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
@@ -189,19 +182,14 @@ impl Shared {
 
 impl Directory {
     fn text(&self, snapshot: &Snapshot, view: &View) -> String {
-        let mut renderings = lock(&self.renderings);
-        let known = renderings.iter().position(|rendering| rendering.plan.view() == view);
-        let mut rendering = match known {
-            Some(at) => renderings.remove(at),
-            None => Rendering { plan: Plan::new(view), length: 0 },
-        };
-        let mut text = String::with_capacity(rendering.length + rendering.length / 16);
-        expose::text_into(&mut text, rendering.plan.show(snapshot));
-        rendering.length = text.len();
-        if renderings.len() == MOST_RENDERED {
-            renderings.remove(0);
+        let mut plans = lock(&self.plans);
+        let known = plans.iter().position(|plan| plan.view() == view);
+        let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
+        let text = expose::text(plan.show(snapshot));
+        if plans.len() == MOST_RENDERED {
+            plans.remove(0);
         }
-        renderings.push(rendering);
+        plans.push(plan);
         text
     }
 }

@@ -28,7 +28,7 @@ pub fn openmetrics(exposition: &Exposition) -> String {
 
 /// Appends what [`openmetrics`] returns, for a caller that renders again and again into one buffer.
 pub fn openmetrics_into(out: &mut String, exposition: &Exposition) {
-    let mut writer = Writer::new(out);
+    let mut writer = Writer::new(out, exposition);
     for family in exposition.families() {
         writer.help(family, "", escape::value);
         writer.type_line(family, "");

@@ -26,7 +26,7 @@ pub fn text(exposition: &Exposition) -> String {
 
 /// Appends what [`text`] returns, for a caller that renders again and again into one buffer.
 pub fn text_into(out: &mut String, exposition: &Exposition) {
-    let mut writer = Writer::new(out);
+    let mut writer = Writer::new(out, exposition);
     for family in exposition.families() {
         // In this format a counter's `_total` belongs to the family's name.
         let suffix = if family.shown_type == ShownType::Counter { "_total" } else { "" };

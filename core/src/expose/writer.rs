@@ -1,7 +1,12 @@
 //! Writes the lines that the text formats share: comments and samples.
 
 use super::number;
-use crate::surface::ShownFamily;
+use crate::surface::{Exposition, ShownFamily};
+
+/// Lengths: of a number with 17 digits and an exponent, and of a family's two comments without names
+/// and help text. What is longer makes the buffer grow.
+const LONGEST_NUMBER: usize = 24;
+const COMMENTS: usize = 48;
 
 /// Appends lines to a buffer, which a caller that renders again and again can keep.
 #[derive(Debug)]
@@ -10,7 +15,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut String) -> Writer<'a> {
+    /// A writer for an exposition, with room for all of it.
+    pub(super) fn new(out: &'a mut String, exposition: &Exposition) -> Writer<'a> {
+        let length = |family: &ShownFamily| {
+            let comments = COMMENTS + 2 * family.name.len() + family.help.len();
+            comments + family.heads.length_with(LONGEST_NUMBER)
+        };
+        out.reserve(exposition.families().map(length).sum());
         Writer { out }
     }
 

@@ -25,6 +25,11 @@ impl Heads {
         })
     }
 
+    /// The length of all lines where numbers are that long.
+    pub(crate) fn length_with(&self, number: usize) -> usize {
+        self.text.len() + self.ends.len() * number
+    }
+
     /// The heads of a family of that name with those series.
     pub(super) fn set(&mut self, name: &str, series: &[ShownSeries]) {
         self.text.clear();
@@ -33,6 +38,9 @@ impl Heads {
             self.add_own(name, series);
             self.add_plain(name, series);
         }
+        // Not for ever as large as the largest that they were.
+        self.text.shrink_to(2 * self.text.len());
+        self.ends.shrink_to(2 * self.ends.len());
     }
 
     /// Labels are escaped for the first line, and copied to the others.

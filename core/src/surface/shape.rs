@@ -103,6 +103,7 @@ impl Part {
         }
         if !same || next < series.len() {
             series.truncate(next);
+            series.shrink_to(2 * next);
             heads.set(name, series);
         }
     }
