@@ -5,6 +5,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    sync::Arc,
 };
 
 use ictus::{
@@ -75,6 +76,35 @@ fn the_same_series_are_shown_again_without_an_allocation() {
         assert_eq!(text, first);
         assert_eq!(allocations(&mut plan, &moved, &mut text), 0, "{surfaces}");
         assert_ne!(text, first);
+    }
+}
+
+#[test]
+fn what_a_snapshot_lacks_is_forgotten() {
+    for surfaces in ["legacy,documented", "canonical"] {
+        let mut plan = Plan::new(&surfaces.parse::<View>().unwrap());
+        let mut snapshot = common::snapshot();
+        let all = snapshot.families.iter().flat_map(|family| &family.series);
+        let all: Vec<Arc<[String]>> = all.map(|series| series.labels.clone()).collect();
+        plan.show(&snapshot);
+        // The last series of each family goes, then every second family, then all.
+        let forgotten = |snapshot: &Snapshot| {
+            let held: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
+            assert_eq!(all.iter().filter(|labels| Arc::strong_count(labels) > 1).count(), held);
+        };
+        snapshot.families.iter_mut().for_each(|family| drop(family.series.pop()));
+        plan.show(&snapshot);
+        forgotten(&snapshot);
+        let mut place = 0;
+        snapshot.families.retain(|_| {
+            place += 1;
+            place % 2 == 0
+        });
+        plan.show(&snapshot);
+        forgotten(&snapshot);
+        plan.show(&Snapshot::default());
+        snapshot.families.clear();
+        forgotten(&snapshot);
     }
 }
 
