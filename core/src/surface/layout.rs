@@ -7,7 +7,10 @@ use super::{
     labels::{Column, Labels},
     series::Members,
 };
-use crate::{catalog::Kind, snapshot::Family};
+use crate::{
+    catalog::Kind,
+    snapshot::{Family, Series},
+};
 
 /// The series of one family under their shown labels.
 #[derive(Debug)]
@@ -52,11 +55,14 @@ impl Layout {
 
     /// Whether the family has the series that this was made for.
     pub(super) fn fits(&self, family: &Family) -> bool {
-        // Snapshots of one reader share a series' label values, and what is shared is not compared
-        // letter by letter.
+        // Snapshots of one reader share a series' label values: nearly always the address tells.
+        let same = |(held, series): (&Arc<[String]>, &Series)| {
+            Arc::ptr_eq(held, &series.labels) || *held == series.labels
+        };
         self.kind == family.kind
             && self.label_names == family.label_names
-            && self.recorded.iter().eq(family.series.iter().map(|series| &series.labels))
+            && self.recorded.len() == family.series.len()
+            && self.recorded.iter().zip(&family.series).all(same)
     }
 
     /// The shown series, sorted by label values, and the recorded ones behind them, of a family that
