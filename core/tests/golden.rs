@@ -10,10 +10,18 @@ use ictus::{
 
 mod common;
 
-fn text(surfaces: &str, summaries: bool) -> String {
+fn shown(surfaces: &str, summaries: bool) -> Exposition {
     let mut view: View = surfaces.parse().unwrap_or_default();
     view.summaries = summaries;
-    expose::text(&Exposition::new(&common::snapshot(), &view))
+    Exposition::new(&common::snapshot(), &view)
+}
+
+fn text(surfaces: &str, summaries: bool) -> String {
+    expose::text(&shown(surfaces, summaries))
+}
+
+fn openmetrics(surfaces: &str, summaries: bool) -> String {
+    expose::openmetrics(&shown(surfaces, summaries))
 }
 
 fn compare(name: &str, shown: &str) -> io::Result<()> {
@@ -52,6 +60,23 @@ fn legacy_and_documented_with_summaries() -> io::Result<()> {
 #[test]
 fn canonical() -> io::Result<()> {
     compare("canonical.prom", &text("canonical", false))
+}
+
+// A strict parser reads these in the Python package's tests.
+
+#[test]
+fn openmetrics_of_legacy_and_documented() -> io::Result<()> {
+    compare("both.openmetrics", &openmetrics("legacy,documented", false))
+}
+
+#[test]
+fn openmetrics_of_legacy_and_documented_with_summaries() -> io::Result<()> {
+    compare("both-summaries.openmetrics", &openmetrics("legacy,documented", true))
+}
+
+#[test]
+fn openmetrics_of_canonical() -> io::Result<()> {
+    compare("canonical.openmetrics", &openmetrics("canonical", false))
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 use hyper::body::Bytes;
 use ictus::{
     Reader, Snapshot, expose,
-    surface::{Exposition, View},
+    surface::{Plan, View},
 };
 
 use crate::error::Result;
@@ -43,8 +43,14 @@ struct Shared {
 }
 
 enum Origin {
-    Directory(Box<Mutex<Reader>>),
+    Directory(Box<Directory>),
     Function(Mutex<Write>),
+}
+
+struct Directory {
+    reader: Mutex<Reader>,
+    /// Of the views that were asked for last, the newest at the end.
+    plans: Mutex<Vec<Plan>>,
 }
 
 #[derive(Default)]
@@ -73,9 +79,9 @@ impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
-        let reader = Reader::new(directory.as_ref());
-        let directory = Some(directory.as_ref().to_owned());
-        Source { directory, ..Source::from_origin(Origin::Directory(Box::new(Mutex::new(reader)))) }
+        let reader = Mutex::new(Reader::new(directory.as_ref()));
+        let origin = Origin::Directory(Box::new(Directory { reader, plans: Mutex::default() }));
+        Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
     /// The exposition that a function writes.
@@ -165,12 +171,26 @@ impl Shared {
 
     fn take(&self, number: u64) -> Result<Taken> {
         let snapshot = match &self.origin {
-            Origin::Directory(reader) => lock(reader).snapshot()?,
+            Origin::Directory(directory) => lock(&directory.reader).snapshot()?,
             Origin::Function(_) => Snapshot::default(),
         };
         let extra = lock(&self.extra).clone();
         let foreign = extra.and_then(|extra| extra());
         Ok(Taken { number, snapshot, foreign, rendered: Mutex::default() })
+    }
+}
+
+impl Directory {
+    fn text(&self, snapshot: &Snapshot, view: &View) -> String {
+        let mut plans = lock(&self.plans);
+        let known = plans.iter().position(|plan| plan.view() == view);
+        let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
+        let text = expose::text(plan.show(snapshot));
+        if plans.len() == MOST_RENDERED {
+            plans.remove(0);
+        }
+        plans.push(plan);
+        text
     }
 }
 
@@ -192,7 +212,7 @@ impl Taken {
             return text.clone();
         }
         let mut text = match origin {
-            Origin::Directory(_) => expose::text(&Exposition::new(&self.snapshot, view)),
+            Origin::Directory(directory) => directory.text(&self.snapshot, view),
             Origin::Function(write) => lock(write)(view),
         };
         if let Some(foreign) = self.foreign.as_deref().filter(|foreign| !foreign.is_empty()) {

@@ -19,6 +19,38 @@ fn a_directory_that_does_not_exist_yet_is_read() {
     source.text(&View::default()).unwrap();
 }
 
+/// More views than are kept, each asked for again after others took its place.
+#[test]
+fn every_view_of_every_snapshot_is_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = ictus::Registry::open(directory.path()).unwrap();
+    let wait = registry.timer("wait_seconds", "", &["queue"]).unwrap().labels(&["fast"]).unwrap();
+    let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
+    let source = Source::new(directory.path());
+    let mut views = Vec::new();
+    for surfaces in ["legacy", "documented", "legacy,documented", "canonical"] {
+        for (summaries, own_state) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut view: View = surfaces.parse().unwrap();
+            (view.summaries, view.own_state) = (summaries, own_state);
+            views.push(view);
+        }
+    }
+    for round in 1..=3 {
+        jobs.inc();
+        wait.observe(0.5);
+        for view in &views {
+            let text = source.text(view).unwrap();
+            let text = std::str::from_utf8(&text).unwrap();
+            for line in
+                [format!("jobs_total {round}.0"), format!("wait_seconds_count{{queue=\"fast\"}} {round}.0")]
+            {
+                assert_eq!(text.lines().filter(|shown| *shown == line).count(), 1, "{line} in {text}");
+            }
+            assert_eq!(text.contains("ictus_series "), view.own_state, "{text}");
+        }
+    }
+}
+
 #[test]
 fn more_families_are_appended_on_lines_of_their_own() {
     let source = |extra: Option<&'static str>| {

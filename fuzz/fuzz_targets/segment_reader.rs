@@ -22,7 +22,7 @@ use std::{
 use ictus::{
     Reader, Registry, Snapshot, expose,
     snapshot::{Family, Timing, Value},
-    surface::{Exposition, Surface, View},
+    surface::{Exposition, ShownFamily, Surface, View},
 };
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -114,7 +114,7 @@ fn check(snapshot: &Snapshot) {
     for surfaces in [&[Surface::Legacy, Surface::Documented][..], &[Surface::Canonical]] {
         let view = View::new(surfaces).expect("these go together");
         let exposition = Exposition::new(snapshot, &view);
-        let samples = exposition.families.iter().flat_map(|family| &family.samples);
+        let samples = exposition.families().flat_map(ShownFamily::samples);
         samples.for_each(|sample| assert!(sample.value.is_finite(), "{sample:?}"));
         let _ = expose::text(&exposition);
     }

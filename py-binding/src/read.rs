@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ictus::{
     Reader, expose,
-    surface::{self, Exposition, ShownType, View},
+    surface::{self, Exposition, View},
 };
 use pyo3::{
     prelude::*,
@@ -50,27 +50,17 @@ pub(crate) fn families(
 ) -> PyResult<Vec<Family<'_>>> {
     let view = convert::view(surfaces.as_deref(), summaries)?;
     let shown = py.detach(|| exposition(&directory, &view)).map_err(|refused| convert::error(&refused))?;
-    let mut families = Vec::with_capacity(shown.families.len());
-    for family in shown.families {
-        let mut samples = Vec::with_capacity(family.samples.len());
-        for sample in family.samples {
+    let families = shown.families().map(|family| {
+        let samples = family.samples().map(|sample| {
             let name = format!("{}{}", family.name, sample.suffix);
-            samples.push((name, sample.labels.into_py_dict(py)?, sample.value));
-        }
-        families.push((family.name, family.help, type_name(family.shown_type), samples));
-    }
-    Ok(families)
+            Ok((name, sample.labels().into_py_dict(py)?, sample.value))
+        });
+        let samples = samples.collect::<PyResult<_>>()?;
+        Ok((family.name.clone(), family.help.clone(), family.shown_type.as_str(), samples))
+    });
+    families.collect()
 }
 
 fn exposition(directory: &Path, view: &View) -> ictus::Result<Exposition> {
     Ok(Exposition::new(&Reader::new(directory).snapshot()?, view))
-}
-
-fn type_name(shown: ShownType) -> &'static str {
-    match shown {
-        ShownType::Counter => "counter",
-        ShownType::Gauge => "gauge",
-        ShownType::Summary => "summary",
-        ShownType::Histogram => "histogram",
-    }
 }

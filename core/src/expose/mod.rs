@@ -1,7 +1,10 @@
 //! An exposition in a format that Prometheus reads: pure functions from data to text.
 
+pub(crate) mod escape;
 pub(crate) mod number;
+mod openmetrics;
 mod text;
 mod writer;
 
+pub use openmetrics::{OPENMETRICS_CONTENT_TYPE, openmetrics, openmetrics_into};
 pub use text::{TEXT_CONTENT_TYPE, text, text_into};

@@ -1,17 +1,34 @@
 //! Numbers as `prometheus_client` spells them (`prometheus_client.utils.floatToGoString`).
 //!
 //! That is Python's `repr`, shortest digits that read back as the same float, but positive numbers
-//! of more than six digits before the point take Go's exponent: `1000.0`, `1e-05`, `1e+06`.
+//! of more than six digits before the point take Go's exponent: `1000.0`, `1e-05`, `1e+06`. zmij
+//! finds the same digits, and from 1e-5 to 1e16 writes them without an exponent.
 
-/// How far the point may stand to the right of the first digit before an exponent is written:
-/// Python's limit, and Go's, which `prometheus_client` applies to positive numbers only.
-const PYTHON_POINT: i32 = 16;
-const GO_POINT: i32 = 6;
-/// A point this far to the left takes an exponent: `0.0001`, but `1e-05`.
-const LEFT_POINT: i32 = -4;
+/// Below this a number takes an exponent.
+const SMALLEST_FIXED: f64 = 1e-4;
+/// From these on it does: Python's limit, and Go's, which `prometheus_client` applies to positive
+/// numbers only.
+const PYTHON_LIMIT: f64 = 1e16;
+const GO_LIMIT: f64 = 1e6;
 
 /// Appends the number.
+#[inline]
 pub(crate) fn push(out: &mut String, value: f64) {
+    if !(SMALLEST_FIXED..GO_LIMIT).contains(&value) {
+        return push_other(out, value);
+    }
+    let whole = value as u32;
+    // The first question is quickly answered: whole numbers of this size have no bits so low.
+    if value.to_bits() as u32 == 0 && f64::from(whole) == value {
+        out.push_str(itoa::Buffer::new().format(whole));
+        out.push_str(".0");
+    } else {
+        out.push_str(zmij::Buffer::new().format_finite(value));
+    }
+}
+
+/// What is not in the range of most numbers.
+fn push_other(out: &mut String, value: f64) {
     if value.is_nan() {
         return out.push_str("NaN");
     }
@@ -21,99 +38,54 @@ pub(crate) fn push(out: &mut String, value: f64) {
     if value.is_sign_negative() {
         out.push('-');
     }
-    if value == 0.0 {
-        return out.push_str("0.0");
-    }
-    let furthest = if value > 0.0 { GO_POINT } else { PYTHON_POINT };
-    let decimal = Decimal::shortest(value.abs());
-    if LEFT_POINT < decimal.point && decimal.point <= furthest {
-        decimal.push_fixed(out);
+    let (magnitude, limit) = (value.abs(), if value > 0.0 { GO_LIMIT } else { PYTHON_LIMIT });
+    let mut buffer = zmij::Buffer::new();
+    let spelled = buffer.format_finite(magnitude);
+    if magnitude == 0.0 || (SMALLEST_FIXED..limit).contains(&magnitude) {
+        out.push_str(spelled);
     } else {
-        decimal.push_exponent(out);
+        push_exponent(out, spelled);
     }
 }
 
-/// `0.digits * 10^point`, the first and the last digit not zero.
-struct Decimal {
-    digits: [u8; 17],
-    length: usize,
-    point: i32,
+/// Appends a positive number as zmij has spelled it, with an exponent of at least two digits:
+/// `1e-05` for `0.00001`, `1.5e+06` for `1500000.0`, `5e-324` for itself.
+fn push_exponent(out: &mut String, spelled: &str) {
+    let point = spelled.bytes().position(|byte| byte == b'.');
+    let exponent = match point {
+        Some(point) if spelled.starts_with('0') => {
+            let digits = spelled[point + 1..].trim_start_matches('0');
+            push_digits(out, digits, "");
+            digits.len() as i32 + point as i32 - spelled.len() as i32
+        }
+        Some(point) if point > 1 => {
+            match (&spelled[..point], &spelled[point + 1..]) {
+                (whole, "0") => push_digits(out, whole.trim_end_matches('0'), ""),
+                (whole, fraction) => push_digits(out, whole, fraction),
+            }
+            point as i32 - 1
+        }
+        _ => {
+            let (mantissa, exponent) = spelled.split_once('e').unwrap_or((spelled, "0"));
+            out.push_str(mantissa);
+            exponent.parse().unwrap_or(0)
+        }
+    };
+    out.push_str(if exponent < 0 { "e-" } else { "e+" });
+    if exponent.abs() < 10 {
+        out.push('0');
+    }
+    out.push_str(itoa::Buffer::new().format(exponent.unsigned_abs()));
 }
 
-impl Decimal {
-    /// The shortest digits that read back as this positive, finite value.
-    fn shortest(value: f64) -> Decimal {
-        let mut buffer = zmij::Buffer::new();
-        let spelled = buffer.format_finite(value);
-        let (mantissa, exponent) = spelled.split_once('e').unwrap_or((spelled, "0"));
-        let mut decimal = Decimal { digits: [0; 17], length: 0, point: exponent.parse().unwrap_or(0) };
-        let (mut zeros, mut fraction) = (0, false);
-        for digit in mantissa.bytes() {
-            if digit == b'.' {
-                fraction = true;
-                continue;
-            }
-            let leading = decimal.length == 0 && digit == b'0';
-            // The point moves right by a digit before it, and left by a leading zero after it.
-            decimal.point += i32::from(!fraction && !leading) - i32::from(fraction && leading);
-            if leading {
-                continue;
-            }
-            if digit == b'0' {
-                // Kept back: only a zero between other digits is one of the shortest.
-                zeros += 1;
-                continue;
-            }
-            for _ in 0..zeros {
-                decimal.push(b'0');
-            }
-            zeros = 0;
-            decimal.push(digit);
-        }
-        decimal
-    }
-
-    fn push(&mut self, digit: u8) {
-        // 17 digits tell any two floats apart.
-        if let Some(slot) = self.digits.get_mut(self.length) {
-            *slot = digit;
-            self.length += 1;
-        }
-    }
-
-    fn digits(&self) -> impl Iterator<Item = char> {
-        self.digits[..self.length].iter().map(|&digit| char::from(digit))
-    }
-
-    /// `123.45`, `0.0012`, `1000.0`.
-    fn push_fixed(&self, out: &mut String) {
-        let whole = usize::try_from(self.point).unwrap_or(0);
-        if whole == 0 {
-            out.push_str("0.");
-            out.extend(std::iter::repeat_n('0', self.point.unsigned_abs() as usize));
-            return out.extend(self.digits());
-        }
-        out.extend(self.digits().chain(std::iter::repeat('0')).take(whole));
+/// Appends digits, given in two parts, with a point behind the first.
+fn push_digits(out: &mut String, digits: &str, more: &str) {
+    let (first, rest) = digits.split_at_checked(1).unwrap_or_default();
+    out.push_str(first);
+    if rest.len() + more.len() > 0 {
         out.push('.');
-        if self.length <= whole {
-            out.push('0');
-        }
-        out.extend(self.digits().skip(whole));
-    }
-
-    /// `1e-05`, `1.234567e+06`: at least two digits of exponent.
-    fn push_exponent(&self, out: &mut String) {
-        out.extend(self.digits().take(1));
-        if self.length > 1 {
-            out.push('.');
-            out.extend(self.digits().skip(1));
-        }
-        let exponent = self.point - 1;
-        out.push_str(if exponent < 0 { "e-" } else { "e+" });
-        if exponent.abs() < 10 {
-            out.push('0');
-        }
-        out.push_str(itoa::Buffer::new().format(exponent.unsigned_abs()));
+        out.push_str(rest);
+        out.push_str(more);
     }
 }
 
@@ -188,12 +160,47 @@ mod tests {
         }
     }
 
+    /// The rules written down again, from the digits that the standard library finds. Halfway between
+    /// two shortest numbers it takes the other one.
+    fn by_rule(value: f64) -> String {
+        let scientific = format!("{:e}", value.abs());
+        let (mantissa, exponent) = scientific.split_once('e').unwrap();
+        let (digits, exponent) = (mantissa.replace('.', ""), exponent.parse::<i32>().unwrap());
+        let sign = if value < 0.0 { "-" } else { "" };
+        let limit = if value < 0.0 { 16 } else { 6 };
+        if (-4..limit).contains(&exponent) {
+            let decimal = format!("{}", value.abs());
+            return format!("{sign}{decimal}{}", if decimal.contains('.') { "" } else { ".0" });
+        }
+        let point = if digits.len() > 1 { "." } else { "" };
+        format!("{sign}{}{point}{}e{exponent:+03}", &digits[..1], &digits[1..])
+    }
+
     proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1_000))]
         #[test]
         fn every_number_reads_back_as_itself(bits: u64) {
             let value = f64::from_bits(bits);
             let back: f64 = spelled(value).parse().unwrap();
             proptest::prop_assert!(back.to_bits() == bits || value.is_nan() && back.is_nan());
+        }
+
+        #[test]
+        fn every_number_is_spelled_by_the_rules(
+            mantissa in -1e3..1e3f64,
+            exponent in -12..20i32,
+            places in 0..9i32,
+        ) {
+            let rounded = (mantissa * 10f64.powi(places)).round() / 10f64.powi(places);
+            for value in [mantissa, rounded, rounded.round()] {
+                let value = value * 10f64.powi(exponent);
+                if value != 0.0 {
+                    let shape = |spelled: &str| spelled.replace(|c: char| c.is_ascii_digit(), "0");
+                    let (spelled, by_rule) = (spelled(value), by_rule(value));
+                    proptest::prop_assert_eq!(shape(&spelled), shape(&by_rule));
+                    proptest::prop_assert_eq!(spelled.parse::<f64>(), by_rule.parse::<f64>());
+                }
+            }
         }
     }
 }

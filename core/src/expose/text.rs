@@ -1,6 +1,6 @@
 //! The Prometheus text format, version 0.0.4.
 
-use super::writer::Writer;
+use super::{escape, writer::Writer};
 use crate::surface::{Exposition, ShownType};
 
 /// The `Content-Type` of [`text`].
@@ -26,57 +26,68 @@ pub fn text(exposition: &Exposition) -> String {
 
 /// Appends what [`text`] returns, for a caller that renders again and again into one buffer.
 pub fn text_into(out: &mut String, exposition: &Exposition) {
-    let mut writer = Writer::new(out);
-    for family in &exposition.families {
+    let mut writer = Writer::new(out, exposition);
+    for family in exposition.families() {
         // In this format a counter's `_total` belongs to the family's name.
         let suffix = if family.shown_type == ShownType::Counter { "_total" } else { "" };
-        writer.help(family, suffix);
+        writer.help(family, suffix, escape::help);
         writer.type_line(family, suffix);
-        for sample in &family.samples {
-            writer.sample(family, sample);
-        }
+        writer.samples(family);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::text;
-    use crate::surface::{Exposition, Sample, ShownFamily, ShownType};
+    use crate::{
+        catalog::{Kind, Unit},
+        snapshot::{Family, Observation, Series, Snapshot, Timing, Value, Window},
+        surface::{Exposition, View},
+    };
 
-    fn sample(suffix: &'static str, labels: &[(&str, &str)], value: f64) -> Sample {
-        let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Sample { suffix, labels, value }
+    fn family(name: &str, help: &str, labels: &[(&str, &str)], value: Value) -> Family {
+        let kind = match value {
+            Value::Counter(_) => Kind::Counter,
+            Value::Gauge(_) => Kind::Gauge,
+            Value::Timer(_) => Kind::Timer,
+        };
+        let values: Vec<_> = labels.iter().map(|&(_, value)| value.to_owned()).collect();
+        Family {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            kind,
+            unit: Unit::None,
+            label_names: labels.iter().map(|&(name, _)| name.to_owned()).collect(),
+            series: vec![Series { labels: values.into(), value }],
+        }
     }
 
-    fn family(name: &str, help: &str, shown_type: ShownType, samples: Vec<Sample>) -> ShownFamily {
-        ShownFamily { name: name.to_owned(), help: help.to_owned(), shown_type, samples }
+    fn shown(families: Vec<Family>) -> String {
+        let mut view = View::default();
+        view.own_state = false;
+        text(&Exposition::new(&Snapshot { families, ..Snapshot::default() }, &view))
     }
 
     #[test]
     fn nothing_is_an_empty_text() {
         assert_eq!(text(&Exposition::default()), "");
+        assert_eq!(shown(Vec::new()), "");
     }
 
     #[test]
     fn families_are_spelled_as_prometheus_client_spells_them() {
+        let observation = Observation { epoch: 1, origin: 0, stamp: 1, value: 0.25 };
+        let window = Window::newest(vec![observation], 1_000);
+        let timing = Timing { count: 2, sum: 0.5, window, ..Timing::default() };
         let families = vec![
             family(
                 "jobs",
                 "Jobs \\ \"done\"\nso far",
-                ShownType::Counter,
-                vec![sample("_total", &[("kind", "a\"b"), ("zone", "")], 2e6)],
+                &[("kind", "a\"b"), ("zone", "")],
+                Value::Counter(2e6),
             ),
-            family("level", "", ShownType::Gauge, vec![sample("", &[], -2e6)]),
-            family(
-                "wait",
-                "Waits",
-                ShownType::Summary,
-                vec![
-                    sample("", &[("quantile", "0.5")], 0.25),
-                    sample("_sum", &[], 0.5),
-                    sample("_count", &[], 2.0),
-                ],
-            ),
+            family("level", "", &[], Value::Gauge(-2e6)),
+            family("wait", "Waits", &[], Value::Timer(timing)),
         ];
         let expected = r#"# HELP jobs_total Jobs \\ "done"\nso far
 # TYPE jobs_total counter
@@ -87,9 +98,13 @@ level -2000000.0
 # HELP wait Waits
 # TYPE wait summary
 wait{quantile="0.5"} 0.25
+wait{quantile="0.75"} 0.25
+wait{quantile="0.9"} 0.25
+wait{quantile="0.95"} 0.25
+wait{quantile="0.99"} 0.25
 wait_sum 0.5
 wait_count 2.0
 "#;
-        assert_eq!(text(&Exposition { families }), expected);
+        assert_eq!(shown(families), expected);
     }
 }

@@ -1,7 +1,12 @@
-//! Writes the lines that the text formats share: comments, samples, escapes.
+//! Writes the lines that the text formats share: comments and samples.
 
 use super::number;
-use crate::surface::{Sample, ShownFamily};
+use crate::surface::{Exposition, ShownFamily};
+
+/// Lengths: of a number with 17 digits and an exponent, and of a family's two comments without names
+/// and help text. What is longer makes the buffer grow.
+const LONGEST_NUMBER: usize = 24;
+const COMMENTS: usize = 48;
 
 /// Appends lines to a buffer, which a caller that renders again and again can keep.
 #[derive(Debug)]
@@ -10,14 +15,20 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut String) -> Writer<'a> {
+    /// A writer for an exposition, with room for all of it.
+    pub(super) fn new(out: &'a mut String, exposition: &Exposition) -> Writer<'a> {
+        let length = |family: &ShownFamily| {
+            let comments = COMMENTS + 2 * family.name.len() + family.help.len();
+            comments + family.heads.length_with(LONGEST_NUMBER)
+        };
+        out.reserve(exposition.families().map(length).sum());
         Writer { out }
     }
 
-    /// `# HELP name help`. Backslash and line feed are escaped; a quote is not.
-    pub(super) fn help(&mut self, family: &ShownFamily, suffix: &str) {
+    /// `# HELP name help`, the help text escaped as the format has it.
+    pub(super) fn help(&mut self, family: &ShownFamily, suffix: &str, escape: fn(&mut String, &str)) {
         self.comment("# HELP ", family, suffix);
-        self.escaped(&family.help, false);
+        escape(self.out, &family.help);
         self.out.push('\n');
     }
 
@@ -28,77 +39,19 @@ impl<'a> Writer<'a> {
         self.out.push('\n');
     }
 
-    /// `name{label="value",…} number`.
-    pub(super) fn sample(&mut self, family: &ShownFamily, sample: &Sample) {
-        self.out.push_str(&family.name);
-        self.out.push_str(sample.suffix);
-        let mut opener = '{';
-        for (name, value) in &sample.labels {
-            self.out.push(opener);
-            self.out.push_str(name);
-            self.out.push_str("=\"");
-            self.escaped(value, true);
-            self.out.push('"');
-            opener = ',';
-        }
-        if opener == ',' {
-            self.out.push('}');
-        }
-        self.out.push(' ');
-        number::push(self.out, sample.value);
+    /// A line a sample: `name{label="value",…} number`.
+    pub(super) fn samples(&mut self, family: &ShownFamily) {
+        // A head starts with the line feed of the line before it.
+        self.out.pop();
+        let mut heads = family.heads.iter();
+        family.numbers().for_each(|number| {
+            self.out.push_str(heads.next().unwrap_or_default());
+            number::push(self.out, number);
+        });
         self.out.push('\n');
     }
 
     fn comment(&mut self, keyword: &str, family: &ShownFamily, suffix: &str) {
-        for part in [keyword, &family.name, suffix, " "] {
-            self.out.push_str(part);
-        }
-    }
-
-    /// Backslash, line feed and, in label values, the quote; everything else passes as it is.
-    fn escaped(&mut self, text: &str, quote: bool) {
-        let mut rest = text;
-        while let Some(at) = rest.find(|c| matches!(c, '\\' | '\n') || (quote && c == '"')) {
-            // All three are one byte long.
-            let (plain, special) = rest.split_at(at);
-            self.out.push_str(plain);
-            self.out.push('\\');
-            self.out.push(if special.starts_with('\n') { 'n' } else { char::from(special.as_bytes()[0]) });
-            rest = &special[1..];
-        }
-        self.out.push_str(rest);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Writer;
-
-    fn escaped(text: &str, quote: bool) -> String {
-        let mut out = String::new();
-        Writer::new(&mut out).escaped(text, quote);
-        out
-    }
-
-    #[test]
-    fn label_values_escape_backslash_line_feed_and_quote() {
-        assert_eq!(escaped("plain", true), "plain");
-        assert_eq!(escaped("", true), "");
-        assert_eq!(escaped("\\", true), r"\\");
-        assert_eq!(escaped("a\nb\n", true), r"a\nb\n");
-        assert_eq!(escaped("say \"hi\"", true), r#"say \"hi\""#);
-        assert_eq!(escaped("\\n\\\"", true), r#"\\n\\\""#);
-        assert_eq!(escaped("\"\n\\", true), r#"\"\n\\"#);
-    }
-
-    #[test]
-    fn help_leaves_quotes_alone() {
-        assert_eq!(escaped("say \"hi\" \\ \n", false), r#"say "hi" \\ \n"#);
-    }
-
-    #[test]
-    fn other_control_characters_and_letters_pass() {
-        assert_eq!(escaped("\r\t\0\u{7f}\u{2028}", true), "\r\t\0\u{7f}\u{2028}");
-        assert_eq!(escaped("日本\n語", true), "日本\\n語");
+        self.out.extend([keyword, &family.name, suffix, " "]);
     }
 }

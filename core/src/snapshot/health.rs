@@ -1,10 +1,6 @@
-//! What a reader noticed about the directory itself, and how it is shown: the `ictus_*` families.
+//! What a reader noticed about the directory itself.
 
-use super::{Family, Series, Snapshot, Value};
-use crate::{
-    catalog::{Kind, Unit},
-    segment::layout::{LOSSES, Loss},
-};
+use crate::segment::layout::{LOSSES, Loss};
 
 /// The state of a metrics directory at one instant, and what was not recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,100 +62,5 @@ impl From<[u64; LOSSES]> for Lost {
             unshared_lanes: of(Loss::Unshared),
             short_windows: of(Loss::ShortWindow),
         }
-    }
-}
-
-impl Snapshot {
-    /// The `ictus_*` families: what every exposition shows of Ictus itself.
-    pub(crate) fn own_families(&self) -> Vec<Family> {
-        let Health {
-            live_segments,
-            dead_segments,
-            bad_segments,
-            unread_lanes,
-            bytes,
-            snapshots,
-            stale_snapshots,
-            lost,
-        } = &self.health;
-        let series = self.families.iter().map(|family| family.series.len() as u64).sum();
-        let rejected = [
-            ("nan", lost.nan),
-            ("negative", lost.negative),
-            ("no_memory", lost.no_memory),
-            ("reentered", lost.reentered),
-            ("removed", lost.removed),
-            ("too_large", lost.too_large),
-        ];
-        let segments = [("bad", *bad_segments), ("dead", *dead_segments), ("live", *live_segments)];
-        vec![
-            gauge("ictus_directory_bytes", "Disk space of segments and totals.", *bytes),
-            labelled(
-                "ictus_observations_rejected",
-                "Observations that were not recorded, by reason.",
-                Kind::Counter,
-                "reason",
-                &rejected,
-            ),
-            labelled("ictus_segments", "Segments, by state of their owner.", Kind::Gauge, "state", &segments),
-            gauge("ictus_series", "Series over all processes.", series),
-            counter(
-                "ictus_lanes_unshared",
-                "Lanes in memory that only their own process sees, because its segment could not grow.",
-                lost.unshared_lanes,
-            ),
-            gauge(
-                "ictus_lanes_unread",
-                "Lanes that this snapshot lacks: their writers were too fast.",
-                *unread_lanes,
-            ),
-            counter(
-                "ictus_series_overflowed",
-                "Look-ups of series beyond a family's number, which got the overflow series.",
-                lost.overflowed,
-            ),
-            counter("ictus_snapshots", "Snapshots that this reader took.", *snapshots),
-            counter(
-                "ictus_snapshots_stale",
-                "Snapshots for which an earlier one was served again.",
-                *stale_snapshots,
-            ),
-            counter(
-                "ictus_windows_short",
-                "Laps of a ring that could not grow to its window.",
-                lost.short_windows,
-            ),
-        ]
-    }
-}
-
-fn counter(name: &str, help: &str, value: u64) -> Family {
-    family(name, help, Kind::Counter, &[], vec![(vec![], value)])
-}
-
-fn gauge(name: &str, help: &str, value: u64) -> Family {
-    family(name, help, Kind::Gauge, &[], vec![(vec![], value)])
-}
-
-fn labelled(name: &str, help: &str, kind: Kind, label: &str, values: &[(&str, u64)]) -> Family {
-    let series = values.iter().map(|&(value, count)| (vec![value.to_owned()], count));
-    family(name, help, kind, &[label], series.collect())
-}
-
-fn family(name: &str, help: &str, kind: Kind, labels: &[&str], series: Vec<(Vec<String>, u64)>) -> Family {
-    let value = |number: u64| match kind {
-        Kind::Counter => Value::Counter(number as f64),
-        Kind::Gauge | Kind::Timer => Value::Gauge(number as f64),
-    };
-    Family {
-        name: name.to_owned(),
-        help: help.to_owned(),
-        kind,
-        unit: Unit::None,
-        label_names: labels.iter().map(|&label| label.to_owned()).collect(),
-        series: series
-            .into_iter()
-            .map(|(labels, number)| Series { labels: labels.into(), value: value(number) })
-            .collect(),
     }
 }

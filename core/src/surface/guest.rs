@@ -1,11 +1,14 @@
-//! What users record beside Conductor's metrics, and Ictus of itself: shown as it is, on every surface.
+//! What users record beside Conductor's metrics: shown as it is, on every surface.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    RECORDED_PREFIX, ShownFamily, ShownType,
-    series::{Column, Shown},
+    RECORDED_PREFIX,
+    exposition::{Exposition, ShownFamily, ShownType},
+    labels::Column,
+    sample::QUANTILE,
     shape,
+    slot::Slot,
 };
 use crate::{
     catalog::Kind,
@@ -13,40 +16,116 @@ use crate::{
     snapshot::{Family, Snapshot},
 };
 
-/// Adds the users' families whose names are still free.
-pub(super) fn add(families: &mut Vec<ShownFamily>, snapshot: &Snapshot, own_state: bool) {
-    let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
-    let own = if own_state { snapshot.own_families() } else { Vec::new() };
-    let guests = snapshot.families.iter().filter(|family| !family.name.starts_with(RECORDED_PREFIX));
-    for family in own.iter().chain(guests) {
-        if let Some(why) = unfit(family) {
-            notice::left_out(&family.name, why);
-            continue;
+/// The users' families in an exposition: at its end, in the snapshot's order.
+#[derive(Debug)]
+pub(super) struct Guests {
+    /// How many families are not the users'.
+    others: usize,
+    guests: Vec<Guest>,
+}
+
+#[derive(Debug)]
+struct Guest {
+    /// What this was made for: the family without its series.
+    family: Family,
+    /// Where it is shown, or why it cannot be.
+    room: Result<Room, &'static str>,
+}
+
+#[derive(Debug)]
+struct Room {
+    slot: Slot,
+    /// Places in the exposition of the families that come first where they are shown: those that
+    /// were there before and have one of this family's names.
+    rivals: Vec<usize>,
+}
+
+impl Guests {
+    /// None yet, beside the families that the exposition has.
+    pub(super) fn new(exposition: &Exposition) -> Guests {
+        Guests { others: exposition.families.len(), guests: Vec::new() }
+    }
+
+    /// Shows the users' families, each unless another one is shown under one of its names.
+    pub(super) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
+        let families = || snapshot.families.iter().filter(|family| !family.name.starts_with(RECORDED_PREFIX));
+        let mut known = self.guests.iter();
+        let same = families().all(|family| known.next().is_some_and(|guest| guest.is_of(family)));
+        if !same || known.next().is_some() {
+            self.settle(families(), exposition);
         }
-        let shown = show(family);
-        if shown.samples.is_empty() {
-            continue;
+        for (guest, family) in self.guests.iter_mut().zip(families()) {
+            if let Err(why) = guest.show(family, exposition) {
+                notice::left_out(&family.name, why);
+            }
         }
-        let names = names(&shown);
-        if names.iter().any(|name| taken.contains(name)) {
-            notice::left_out(&family.name, "another family is shown under that name");
-            continue;
-        }
-        taken.extend(names);
-        families.push(shown);
+    }
+
+    /// Gives each family its place.
+    fn settle<'a>(&mut self, families: impl Iterator<Item = &'a Family>, exposition: &mut Exposition) {
+        exposition.families.truncate(self.others);
+        let mut taken: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut settled = 0;
+        let mut take = |exposition: &Exposition| {
+            let mut rivals = Vec::new();
+            for (at, family) in exposition.families.iter().enumerate().skip(settled) {
+                for name in names(family) {
+                    let holders = taken.entry(name).or_default();
+                    rivals.extend_from_slice(holders);
+                    holders.push(at);
+                }
+            }
+            settled = exposition.families.len();
+            rivals
+        };
+        take(exposition);
+        let guests = families.map(|family| {
+            let room = unfit(family).map_or_else(
+                || {
+                    let form = shape::of_kind(family.kind);
+                    let slot = Slot::new(form, shown_name(family), &family.help, exposition);
+                    Ok(Room { slot, rivals: take(exposition) })
+                },
+                Err,
+            );
+            Guest { family: described(family), room }
+        });
+        self.guests = guests.collect();
+        exposition.sort();
     }
 }
 
-fn show(family: &Family) -> ShownFamily {
-    let label = |(at, name)| Column { name, at, absent: None };
-    let mut columns: Vec<_> = family.label_names.iter().map(String::as_str).enumerate().map(label).collect();
-    columns.sort_unstable_by_key(|column| column.name);
-    let (name, help, shown) = (shown_name(family), family.help.as_str(), Shown::new(family, columns));
-    match family.kind {
-        Kind::Counter => shape::counter(name, help, &shown),
-        Kind::Gauge => shape::gauge(name, help, &shown),
-        Kind::Timer => shape::summary(name, help, &shown),
+impl Guest {
+    fn is_of(&self, family: &Family) -> bool {
+        let Family { name, help, kind, label_names, .. } = &self.family;
+        (name, help, kind, label_names) == (&family.name, &family.help, &family.kind, &family.label_names)
     }
+
+    /// Shows the family, or says why not.
+    fn show(&mut self, family: &Family, exposition: &mut Exposition) -> Result<(), &'static str> {
+        let Room { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
+        if rivals.iter().any(|&rival| !exposition.families[rival].series.is_empty()) {
+            slot.clear(exposition);
+            let nothing = family.series.is_empty();
+            return if nothing { Ok(()) } else { Err("another family is shown under that name") };
+        }
+        slot.show(family, exposition, || Some(columns(family)));
+        Ok(())
+    }
+}
+
+/// The family without its series.
+fn described(family: &Family) -> Family {
+    let Family { name, help, kind, unit, label_names, .. } = family;
+    let (name, help, label_names) = (name.clone(), help.clone(), label_names.clone());
+    Family { name, help, kind: *kind, unit: *unit, label_names, series: Vec::new() }
+}
+
+fn columns(family: &Family) -> Vec<Column> {
+    let column = |(at, name): (usize, &String)| Column { name: name.clone().into(), at, absent: None };
+    let mut columns: Vec<_> = family.label_names.iter().enumerate().map(column).collect();
+    columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    columns
 }
 
 /// The name to show: a counter's `_total` comes with its samples and is not written twice.
@@ -77,7 +156,7 @@ fn unfit(family: &Family) -> Option<&'static str> {
         Some("a label's name is not a label's name")
     } else if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
         Some("two of its labels have one name")
-    } else if family.kind == Kind::Timer && labels.iter().any(|label| label == shape::QUANTILE) {
+    } else if family.kind == Kind::Timer && labels.iter().any(|label| label == QUANTILE) {
         Some("a timer's own label is named quantile")
     } else {
         None

@@ -1,126 +1,75 @@
-//! Joins the rows of the chosen surfaces into one family a name.
+//! One view's exposition, kept from one snapshot to the next.
 
 use super::{
-    ShownFamily, View,
-    series::{Column, Shown},
-    shape,
-    table::{Label, Shape},
+    View,
+    exposition::Exposition,
+    guest::Guests,
+    own,
+    planned::{self, Planned},
 };
-use crate::{catalog::Definition, notice, snapshot::Family};
+use crate::snapshot::Snapshot;
 
-/// A family that a view shows, with the labels of every chosen surface.
+/// Shows snapshots under one view, one after the other.
+///
+/// Names, labels and their text are made when a family's series change, and kept from then on;
+/// showing the same series again sets their values and allocates nothing, unless series that became
+/// equal under the shown labels have windows or buckets to merge. Only what the last snapshot had is
+/// kept.
+///
+/// ```
+/// # use ictus::surface::{Plan, View};
+/// # let registry = ictus::Registry::new();
+/// let jobs = registry.counter("jobs", "", &[])?.labels(&[])?;
+/// let (mut plan, mut text) = (Plan::new(&View::default()), String::new());
+/// for expected in ["jobs_total 1.0", "jobs_total 2.0"] {
+///     jobs.inc();
+///     text.clear();
+///     ictus::expose::text_into(&mut text, plan.show(&registry.snapshot()?));
+///     assert!(text.lines().any(|line| line == expected), "{text}");
+/// }
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct Planned {
-    pub(super) recorded: &'static Definition,
-    name: &'static str,
-    help: &'static str,
-    shape: Shape,
-    labels: Vec<Label>,
+pub struct Plan {
+    view: View,
+    planned: Vec<Planned>,
+    /// Where the `ictus_*` families start, where they are shown.
+    own: Option<usize>,
+    guests: Guests,
+    exposition: Exposition,
 }
 
-/// The view's families. Where two surfaces show one name, a row of the same recorded metric adds
-/// its labels to the samples, and of different ones the earlier surface's stands.
-pub(super) fn plan(view: &View) -> Vec<Planned> {
-    let mut plan: Vec<Planned> = Vec::new();
-    for row in view.surfaces().iter().flat_map(|surface| surface.rows()) {
-        match plan.iter_mut().find(|planned| planned.name == row.name) {
-            None => plan.push(Planned {
-                recorded: row.recorded,
-                name: row.name,
-                help: row.help,
-                shape: row.shape,
-                labels: row.labels.to_vec(),
-            }),
-            Some(planned) if planned.recorded == row.recorded => {
-                let added = row.labels.iter().filter(|label| !planned.shows(label.shown));
-                planned.labels.extend(added.copied().collect::<Vec<Label>>());
-            }
-            Some(_) => {}
+impl Plan {
+    /// A plan of that view, with nothing to show yet.
+    #[must_use]
+    pub fn new(view: &View) -> Plan {
+        let mut exposition = Exposition::default();
+        let planned = planned::add(&mut exposition, view);
+        let own = view.own_state.then(|| own::add(&mut exposition));
+        let guests = Guests::new(&exposition);
+        exposition.sort();
+        Plan { view: view.clone(), planned, own, guests, exposition }
+    }
+
+    /// The view.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The snapshot as the view shows it: what [`Exposition::new`] returns.
+    pub fn show(&mut self, snapshot: &Snapshot) -> &Exposition {
+        for planned in &mut self.planned {
+            planned.show(snapshot, &mut self.exposition);
         }
-    }
-    for planned in &mut plan {
-        planned.labels.sort_unstable_by_key(|label| label.shown);
-    }
-    plan
-}
-
-impl Planned {
-    fn shows(&self, label: &str) -> bool {
-        self.labels.iter().any(|shown| shown.shown == label)
+        if let Some(first) = self.own {
+            own::show(&mut self.exposition, first, snapshot);
+        }
+        self.guests.show(snapshot, &mut self.exposition);
+        &self.exposition
     }
 
-    /// The recorded family as this plan shows it; none where it was recorded by something that
-    /// takes the metric for something else.
-    pub(super) fn show(&self, family: &Family, summaries: bool) -> Option<Vec<ShownFamily>> {
-        let columns: Option<Vec<_>> = self.labels.iter().map(|label| column(family, label)).collect();
-        let Some(columns) = columns.filter(|_| family.kind == self.recorded.kind) else {
-            notice::left_out(&family.name, "it was recorded with another kind or other label names");
-            return None;
-        };
-        let shown = Shown::new(family, columns);
-        Some(match self.shape {
-            Shape::Counter => vec![shape::counter(self.name, self.help, &shown)],
-            Shape::Gauge => vec![shape::gauge(self.name, self.help, &shown)],
-            Shape::Newest => vec![shape::newest(self.name, self.help, &shown)],
-            Shape::Timer if summaries => vec![shape::summary(self.name, self.help, &shown)],
-            Shape::Timer => shape::quantile_gauges(self.name, self.help, &shown).into(),
-            Shape::Histogram => vec![shape::histogram(self.name, self.help, &shown)],
-        })
-    }
-}
-
-fn column(family: &Family, label: &Label) -> Option<Column<'static>> {
-    let at = |name: &str| family.label_names.iter().position(|recorded| recorded == name);
-    let absent = match label.absent {
-        Some((flag, instead)) => Some((at(flag)?, instead)),
-        None => None,
-    };
-    Some(Column { name: label.shown, at: at(label.recorded)?, absent })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Planned, plan};
-    use crate::{
-        catalog,
-        surface::{Surface, View},
-    };
-
-    fn planned(surfaces: &[Surface], name: &str) -> Option<Planned> {
-        plan(&View::new(surfaces).unwrap()).into_iter().find(|planned| planned.name == name)
-    }
-
-    fn labels(planned: &Planned) -> Vec<&str> {
-        planned.labels.iter().map(|label| label.shown).collect()
-    }
-
-    #[test]
-    fn both_surfaces_share_one_family_a_name() {
-        let plan = plan(&View::default());
-        let mut names: Vec<_> = plan.iter().map(|planned| planned.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), plan.len());
-        assert!(names.contains(&"http_api_client_request") && names.contains(&"api_request_time_seconds"));
-    }
-
-    #[test]
-    fn external_payload_has_the_labels_of_both() {
-        let both = planned(&[Surface::Legacy, Surface::Documented], "external_payload_used").unwrap();
-        assert_eq!(labels(&both), ["entityName", "operation", "payloadType", "payload_type", "taskType"]);
-        let documented = planned(&[Surface::Documented], "external_payload_used").unwrap();
-        assert_eq!(labels(&documented), ["payloadType", "taskType"]);
-    }
-
-    #[test]
-    fn exceptions_are_messages_wherever_legacy_is_shown() {
-        let recorded = |surfaces: &[Surface]| planned(surfaces, "task_execute_error").map(|row| row.recorded);
-        assert_eq!(recorded(&[Surface::Legacy]), Some(&catalog::TASK_EXECUTE_ERROR_MESSAGE));
-        assert_eq!(
-            recorded(&[Surface::Documented, Surface::Legacy]),
-            Some(&catalog::TASK_EXECUTE_ERROR_MESSAGE)
-        );
-        assert_eq!(recorded(&[Surface::Documented]), Some(&catalog::TASK_EXECUTE_ERROR));
-        assert_eq!(recorded(&[Surface::Canonical]), Some(&catalog::TASK_EXECUTE_ERROR));
+    pub(super) fn into_exposition(self) -> Exposition {
+        self.exposition
     }
 }

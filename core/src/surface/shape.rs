@@ -1,118 +1,146 @@
-//! Spells shown series out as families of samples.
+//! What becomes of a family's recorded values: which families they are shown as, and what each of
+//! them says of a series.
+
+use std::sync::Arc;
 
 use super::{
-    Sample, ShownFamily, ShownType,
-    series::{self, Shown},
+    exposition::{Buckets, ShownFamily, ShownSeries, ShownType, ShownValue},
+    labels::Labels,
+    layout::Layout,
+    series::Members,
+    table::Shape,
 };
-use crate::{
-    expose::number,
-    snapshot::{QUANTILES, Value},
-};
+use crate::{catalog::Kind, expose::number, snapshot::Family};
 
-/// The label that tells a timer's quantiles apart.
-pub(super) const QUANTILE: &str = "quantile";
+/// The families that one recorded family is shown as.
+pub(super) type Form = &'static [Part];
 
-/// The label that tells a histogram's buckets apart.
-const BOUND: &str = "le";
-
-/// One counter.
-pub(super) fn counter(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
-    single(name, help, shown, ShownType::Counter, "_total", |values| Some(series::total(values)))
+/// One of those families.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// What the family adds to the name, and to the help text.
+    pub(super) suffix: &'static str,
+    pub(super) note: &'static str,
+    pub(super) shown_type: ShownType,
+    /// What it says of a series, if anything.
+    value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>,
 }
 
-/// One gauge: a state.
-pub(super) fn gauge(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
-    single(name, help, shown, ShownType::Gauge, "", |values| Some(series::total(values)))
-}
+const COUNTER: Form = &[part(ShownType::Counter, |members, _| Some(ShownValue::Counter(members.total())))];
 
-/// One gauge: a timer's newest observation. Without an observation there is no sample.
-pub(super) fn newest(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
-    single(name, help, shown, ShownType::Gauge, "", series::newest)
-}
+const GAUGE: Form = &[part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.total())))];
+
+/// A timer's newest observation. Without an observation there is no sample.
+const NEWEST: Form = &[part(ShownType::Gauge, |members, _| members.newest().map(ShownValue::Gauge))];
 
 /// A timer as the SDK shows it: the gauges `x` (a sample a quantile), `x_count` and `x_sum`.
-pub(super) fn quantile_gauges(name: &str, help: &str, shown: &Shown<'_>) -> [ShownFamily; 3] {
-    let gauge = |suffix: &str, note: &str| {
-        family(format!("{name}{suffix}"), format!("{help}{note}"), ShownType::Gauge)
-    };
-    let (mut quantiles, mut count, mut sum) =
-        (gauge("", ""), gauge("_count", " - count"), gauge("_sum", " - sum"));
-    for (labels, values) in shown.iter() {
-        let merged = series::merged(values);
-        quantiles.samples.extend(quantile_samples(&labels, merged.quantiles));
-        count.samples.push(sample("", &labels, merged.count));
-        sum.samples.push(sample("", &labels, merged.sum));
-    }
-    [quantiles, count, sum]
+const QUANTILE_GAUGES: Form = &[
+    part(ShownType::Gauge, |members, _| members.quantiles().map(ShownValue::Quantiles)),
+    Part {
+        suffix: "_count",
+        note: " - count",
+        ..part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.count() as f64)))
+    },
+    Part {
+        suffix: "_sum",
+        note: " - sum",
+        ..part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.sum())))
+    },
+];
+
+const SUMMARY: Form = &[part(ShownType::Summary, |members, _| {
+    let (quantiles, sum, count) = (members.quantiles(), members.sum(), members.count());
+    Some(ShownValue::Summary { quantiles, sum, count })
+})];
+
+const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
+    let distribution = members.distribution();
+    let bounds = bounds.spell(&distribution.bounds);
+    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), bounds }))
+})];
+
+const fn part(shown_type: ShownType, value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>) -> Part {
+    Part { suffix: "", note: "", shown_type, value }
 }
 
-/// A timer as one summary: for each series a sample a quantile, then `_sum` and `_count`.
-pub(super) fn summary(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
-    let mut summary = family(name.to_owned(), help.to_owned(), ShownType::Summary);
-    for (labels, values) in shown.iter() {
-        let merged = series::merged(values);
-        summary.samples.extend(quantile_samples(&labels, merged.quantiles));
-        summary.samples.push(sample("_sum", &labels, merged.sum));
-        summary.samples.push(sample("_count", &labels, merged.count));
+/// The form of a row of a surface.
+pub(super) const fn of_shape(shape: Shape, summaries: bool) -> Form {
+    match shape {
+        Shape::Counter => COUNTER,
+        Shape::Gauge => GAUGE,
+        Shape::Newest => NEWEST,
+        Shape::Timer if summaries => SUMMARY,
+        Shape::Timer => QUANTILE_GAUGES,
+        Shape::Histogram => HISTOGRAM,
     }
-    summary
 }
 
-/// A timer as a histogram with the recorded classic buckets. Its count is that of the buckets,
-/// so that the two always agree.
-pub(super) fn histogram(name: &str, help: &str, shown: &Shown<'_>) -> ShownFamily {
-    let mut histogram = family(name.to_owned(), help.to_owned(), ShownType::Histogram);
-    for (labels, values) in shown.iter() {
-        let distribution = series::distribution(values);
-        let place = labels.partition_point(|&(name, _)| name < BOUND);
-        let bounds = distribution.bounds.iter().copied().chain([f64::INFINITY]);
-        let mut count = 0_u64;
-        for (bound, &own) in bounds.zip(&distribution.classic) {
-            count = count.saturating_add(own);
-            let mut spelled = String::new();
-            number::push(&mut spelled, bound);
-            let mut bucket = sample("_bucket", &labels, count as f64);
-            bucket.labels.insert(place, (BOUND.to_owned(), spelled));
-            histogram.samples.push(bucket);
+/// The form of a family that is shown as it is recorded.
+pub(super) const fn of_kind(kind: Kind) -> Form {
+    match kind {
+        Kind::Counter => COUNTER,
+        Kind::Gauge => GAUGE,
+        Kind::Timer => SUMMARY,
+    }
+}
+
+impl Part {
+    /// Overwrites the shown series with those of a family that the layout fits.
+    pub(super) fn show(
+        &self,
+        layout: &Layout,
+        family: &Family,
+        bounds: &mut Bounds,
+        shown: &mut ShownFamily,
+    ) {
+        let ShownFamily { name, series, heads, .. } = shown;
+        let (mut next, mut same) = (0, true);
+        for (labels, members) in layout.iter(family) {
+            if let Some(value) = (self.value)(members, bounds) {
+                same &= put(series, next, labels, value);
+                next += 1;
+            }
         }
-        histogram.samples.push(sample("_count", &labels, count as f64));
-        histogram.samples.push(sample("_sum", &labels, series::sum(values)));
+        if !same || next < series.len() {
+            series.truncate(next);
+            series.shrink_to(2 * next);
+            heads.set(name, series);
+        }
     }
-    histogram
 }
 
-fn single(
-    name: &str,
-    help: &str,
-    shown: &Shown<'_>,
-    shown_type: ShownType,
-    suffix: &'static str,
-    value: impl Fn(&[&Value]) -> Option<f64>,
-) -> ShownFamily {
-    let mut family = family(name.to_owned(), help.to_owned(), shown_type);
-    family.samples =
-        shown.iter().filter_map(|(labels, values)| Some(sample(suffix, &labels, value(values)?))).collect();
-    family
+/// Overwrites a series. Says whether nothing but numbers has changed: so it is nearly always.
+fn put(series: &mut Vec<ShownSeries>, at: usize, labels: &Labels, value: ShownValue) -> bool {
+    match series.get_mut(at) {
+        Some(shown) if shown.labels.is(labels) => {
+            let same = shown.value.is_like(&value);
+            shown.value = value;
+            return same;
+        }
+        Some(shown) => *shown = ShownSeries { labels: labels.clone(), value },
+        None => series.push(ShownSeries { labels: labels.clone(), value }),
+    }
+    false
 }
 
-fn family(name: String, help: String, shown_type: ShownType) -> ShownFamily {
-    ShownFamily { name, help, shown_type, samples: Vec::new() }
+/// The last bounds that were spelled: those of a family's series are all alike.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    bounds: Vec<f64>,
+    spelled: Arc<[String]>,
 }
 
-fn sample(suffix: &'static str, labels: &[(&str, &str)], value: f64) -> Sample {
-    let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Sample { suffix, labels, value }
-}
-
-fn quantile_samples(
-    labels: &[(&str, &str)],
-    values: Option<[f64; QUANTILES.len()]>,
-) -> impl Iterator<Item = Sample> {
-    // Labels are sorted by name, this one among them.
-    let place = labels.partition_point(|&(name, _)| name < QUANTILE);
-    QUANTILES.into_iter().zip(values.into_iter().flatten()).map(move |(quantile, value)| {
-        let mut sample = sample("", labels, value);
-        sample.labels.insert(place, (QUANTILE.to_owned(), quantile.to_string()));
-        sample
-    })
+impl Bounds {
+    fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
+        if self.spelled.is_empty() || self.bounds != bounds {
+            let spell = |bound| {
+                let mut spelled = String::new();
+                number::push(&mut spelled, bound);
+                spelled
+            };
+            self.spelled = bounds.iter().copied().chain([f64::INFINITY]).map(spell).collect();
+            self.bounds = bounds.to_vec();
+        }
+        self.spelled.clone()
+    }
 }

@@ -1,0 +1,130 @@
+//! The `ictus_*` families: what every exposition shows of Ictus itself.
+
+use super::{
+    exposition::{Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+    heads::Heads,
+    labels::{Column, Labels},
+};
+use crate::snapshot::Snapshot;
+
+/// One of these families.
+struct Row {
+    name: &'static str,
+    help: &'static str,
+    shown_type: ShownType,
+    /// Its label's name, where it has one.
+    label: Option<&'static str>,
+    /// Label values, sorted, and what is shown under each.
+    series: &'static [(&'static str, Number)],
+}
+
+type Number = fn(&Snapshot) -> u64;
+
+const ROWS: &[Row] = &[
+    gauge("ictus_directory_bytes", "Disk space of segments and totals.", &[("", |of| of.health.bytes)]),
+    Row {
+        label: Some("reason"),
+        ..counter(
+            "ictus_observations_rejected",
+            "Observations that were not recorded, by reason.",
+            &[
+                ("nan", |of| of.health.lost.nan),
+                ("negative", |of| of.health.lost.negative),
+                ("no_memory", |of| of.health.lost.no_memory),
+                ("reentered", |of| of.health.lost.reentered),
+                ("removed", |of| of.health.lost.removed),
+                ("too_large", |of| of.health.lost.too_large),
+            ],
+        )
+    },
+    Row {
+        label: Some("state"),
+        ..gauge(
+            "ictus_segments",
+            "Segments, by state of their owner.",
+            &[
+                ("bad", |of| of.health.bad_segments),
+                ("dead", |of| of.health.dead_segments),
+                ("live", |of| of.health.live_segments),
+            ],
+        )
+    },
+    gauge("ictus_series", "Series over all processes.", &[("", series)]),
+    counter(
+        "ictus_lanes_unshared",
+        "Lanes in memory that only their own process sees, because its segment could not grow.",
+        &[("", |of| of.health.lost.unshared_lanes)],
+    ),
+    gauge(
+        "ictus_lanes_unread",
+        "Lanes that this snapshot lacks: their writers were too fast.",
+        &[("", |of| of.health.unread_lanes)],
+    ),
+    counter(
+        "ictus_series_overflowed",
+        "Look-ups of series beyond a family's number, which got the overflow series.",
+        &[("", |of| of.health.lost.overflowed)],
+    ),
+    counter("ictus_snapshots", "Snapshots that this reader took.", &[("", |of| of.health.snapshots)]),
+    counter(
+        "ictus_snapshots_stale",
+        "Snapshots for which an earlier one was served again.",
+        &[("", |of| of.health.stale_snapshots)],
+    ),
+    counter(
+        "ictus_windows_short",
+        "Laps of a ring that could not grow to its window.",
+        &[("", |of| of.health.lost.short_windows)],
+    ),
+];
+
+const fn counter(name: &'static str, help: &'static str, series: &'static [(&'static str, Number)]) -> Row {
+    Row { name, help, shown_type: ShownType::Counter, label: None, series }
+}
+
+const fn gauge(name: &'static str, help: &'static str, series: &'static [(&'static str, Number)]) -> Row {
+    Row { name, help, shown_type: ShownType::Gauge, label: None, series }
+}
+
+fn series(of: &Snapshot) -> u64 {
+    of.families.iter().map(|family| family.series.len() as u64).sum()
+}
+
+/// Adds the families to an exposition, and says where the first of them stands.
+pub(super) fn add(exposition: &mut Exposition) -> usize {
+    let first = exposition.families.len();
+    exposition.families.extend(ROWS.iter().map(Row::family));
+    first
+}
+
+/// Shows the snapshot's numbers in families that were added there.
+pub(super) fn show(exposition: &mut Exposition, first: usize, snapshot: &Snapshot) {
+    for (row, family) in ROWS.iter().zip(exposition.families.iter_mut().skip(first)) {
+        for ((_, number), series) in row.series.iter().zip(&mut family.series) {
+            series.value = row.value(number(snapshot));
+        }
+    }
+}
+
+impl Row {
+    fn family(&self) -> ShownFamily {
+        let column = |name: &'static str| Column { name: name.into(), at: 0, absent: None };
+        let columns = self.label.map(column).into_iter().collect();
+        let series = self.series.iter().map(|&(value, _)| {
+            let labels = Labels::new(&columns, &[value.to_owned()].into());
+            ShownSeries { labels, value: self.value(0) }
+        });
+        let series: Vec<_> = series.collect();
+        let mut heads = Heads::default();
+        heads.set(self.name, &series);
+        let (name, help, shown_type) = (self.name.to_owned(), self.help.to_owned(), self.shown_type);
+        ShownFamily { name, help, shown_type, series, heads }
+    }
+
+    fn value(&self, number: u64) -> ShownValue {
+        match self.shown_type {
+            ShownType::Counter => ShownValue::Counter(number as f64),
+            _ => ShownValue::Gauge(number as f64),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Shown series spelled out as samples, the lines of a text format.
+
+use super::{
+    exposition::{Buckets, ShownFamily, ShownSeries, ShownValue},
+    labels::Labels,
+};
+use crate::snapshot::QUANTILES;
+
+/// The label that tells a timer's quantiles apart.
+pub(super) const QUANTILE: &str = "quantile";
+
+/// [`QUANTILES`] as they are spelled.
+const SPELLED: [&str; QUANTILES.len()] = ["0.5", "0.75", "0.9", "0.95", "0.99"];
+
+/// One line of an exposition.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// What follows the family's name: empty, `_total`, `_count`, `_sum`, `_bucket`.
+    pub suffix: &'static str,
+    /// The value.
+    pub value: f64,
+    /// The series' labels.
+    labels: &'a Labels,
+    /// `quantile` or `le` and its value, where the sample has one.
+    own: Option<(&'static str, &'a str)>,
+}
+
+impl<'a> Sample<'a> {
+    /// Label names and values, sorted by name, `quantile` or `le` among them; unescaped.
+    pub fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let (before, after) = self.labels.around(self.own.map_or("", |(name, _)| name));
+        before.chain(self.own).chain(after)
+    }
+}
+
+impl ShownFamily {
+    /// The samples of all series, in the order in which they are written.
+    pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.series.iter().flat_map(ShownSeries::samples)
+    }
+
+    /// The values of these samples.
+    #[inline]
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = f64> {
+        self.series.iter().flat_map(|ShownSeries { value, .. }| {
+            let own = value.own_samples().map(|(_, number)| number);
+            own.chain(value.plain_samples().map(|(_, number)| number))
+        })
+    }
+}
+
+impl ShownSeries {
+    /// The series' samples, in the order in which they are written.
+    pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        let ShownSeries { labels, value } = self;
+        let (name, suffix) = value.own();
+        let own = value.own_samples();
+        let own = own.map(move |(own, value)| Sample { suffix, value, labels, own: Some((name, own)) });
+        let plain = value.plain_samples();
+        own.chain(plain.map(move |(suffix, value)| Sample { suffix, value, labels, own: None }))
+    }
+}
+
+impl ShownValue {
+    /// The label that tells samples of one series apart, and the suffix of those samples.
+    pub(super) fn own(&self) -> (&'static str, &'static str) {
+        if let ShownValue::Histogram(_) = self { ("le", "_bucket") } else { (QUANTILE, "") }
+    }
+
+    /// These samples: the label's value, and the sample's. They come first.
+    #[inline]
+    pub(super) fn own_samples(&self) -> impl Iterator<Item = (&str, f64)> {
+        let (quantiles, buckets) = match self {
+            ShownValue::Counter(_) | ShownValue::Gauge(_) => (None, None),
+            ShownValue::Quantiles(quantiles) => (Some(quantiles), None),
+            ShownValue::Summary { quantiles, .. } => (quantiles.as_ref(), None),
+            ShownValue::Histogram(buckets) => (None, Some(buckets)),
+        };
+        let quantiles =
+            quantiles.into_iter().flat_map(|values| SPELLED.into_iter().zip(values.iter().copied()));
+        let buckets = buckets.into_iter().flat_map(Buckets::cumulative);
+        quantiles.chain(buckets.map(|(bound, count)| (bound, count as f64)))
+    }
+
+    /// The other samples: what follows the family's name, and the sample's value.
+    #[inline]
+    pub(super) fn plain_samples(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let samples = match self {
+            ShownValue::Counter(total) => [Some(("_total", *total)), None],
+            ShownValue::Gauge(state) => [Some(("", *state)), None],
+            ShownValue::Quantiles(_) => [None, None],
+            ShownValue::Summary { sum, count, .. } => [Some(("_sum", *sum)), Some(("_count", *count as f64))],
+            ShownValue::Histogram(Buckets { distribution, sum, .. }) => {
+                [Some(("_count", distribution.count() as f64)), Some(("_sum", *sum))]
+            }
+        };
+        samples.into_iter().flatten()
+    }
+
+    /// Whether the samples differ from those of another value in their numbers alone.
+    pub(super) fn is_like(&self, other: &ShownValue) -> bool {
+        use ShownValue::{Counter, Gauge, Histogram, Quantiles, Summary};
+        match (self, other) {
+            (Counter(_), Counter(_)) | (Gauge(_), Gauge(_)) | (Quantiles(_), Quantiles(_)) => true,
+            (Summary { quantiles: one, .. }, Summary { quantiles: other, .. }) => {
+                one.is_some() == other.is_some()
+            }
+            (Histogram(one), Histogram(other)) => one.is_like(other),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QUANTILES, SPELLED};
+
+    #[test]
+    fn quantiles_are_spelled_as_numbers_are() {
+        assert_eq!(SPELLED.map(str::to_owned), QUANTILES.map(|quantile| quantile.to_string()));
+    }
+}

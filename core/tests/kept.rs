@@ -1,0 +1,130 @@
+//! What a plan keeps: showing the same series again allocates nothing.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    sync::Arc,
+};
+
+use ictus::{
+    Registry, expose,
+    snapshot::{Snapshot, Value},
+    surface::{Plan, View},
+};
+
+mod common;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+// SAFETY: everything is the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often this thread allocates while it renders.
+fn allocations(plan: &mut Plan, snapshot: &Snapshot, text: &mut String) -> u64 {
+    let before = ALLOCATIONS.get();
+    text.clear();
+    expose::text_into(text, plan.show(snapshot));
+    ALLOCATIONS.get() - before
+}
+
+/// The same series with other numbers.
+fn moved(snapshot: &Snapshot) -> Snapshot {
+    let mut moved = snapshot.clone();
+    for series in moved.families.iter_mut().flat_map(|family| &mut family.series) {
+        match &mut series.value {
+            Value::Counter(number) | Value::Gauge(number) => *number += 1e6,
+            Value::Timer(timing) => (timing.count, timing.sum) = (timing.count + 1, timing.sum + 0.1),
+        }
+    }
+    moved
+}
+
+#[test]
+fn the_same_series_are_shown_again_without_an_allocation() {
+    for surfaces in ["legacy,documented", "canonical"] {
+        let (mut plan, mut text) = (Plan::new(&surfaces.parse::<View>().unwrap()), String::new());
+        let mut snapshot = common::snapshot();
+        // Sizes of two versions are one series where versions are not shown: windows are merged.
+        snapshot.families.retain(|family| family.name != "conductor/workflow_input_size");
+        assert!(allocations(&mut plan, &snapshot, &mut text) > 100);
+        let first = text.clone();
+        // Longer numbers need a longer text.
+        text.reserve(first.len());
+        let moved = moved(&snapshot);
+        assert_eq!(allocations(&mut plan, &snapshot, &mut text), 0, "{surfaces}");
+        assert_eq!(text, first);
+        assert_eq!(allocations(&mut plan, &moved, &mut text), 0, "{surfaces}");
+        assert_ne!(text, first);
+    }
+}
+
+#[test]
+fn what_a_snapshot_lacks_is_forgotten() {
+    for surfaces in ["legacy,documented", "canonical"] {
+        let mut plan = Plan::new(&surfaces.parse::<View>().unwrap());
+        let mut snapshot = common::snapshot();
+        let all = snapshot.families.iter().flat_map(|family| &family.series);
+        let all: Vec<Arc<[String]>> = all.map(|series| series.labels.clone()).collect();
+        plan.show(&snapshot);
+        // The last series of each family goes, then every second family, then all.
+        let forgotten = |snapshot: &Snapshot| {
+            let held: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
+            assert_eq!(all.iter().filter(|labels| Arc::strong_count(labels) > 1).count(), held);
+        };
+        snapshot.families.iter_mut().for_each(|family| drop(family.series.pop()));
+        plan.show(&snapshot);
+        forgotten(&snapshot);
+        let mut place = 0;
+        snapshot.families.retain(|_| {
+            place += 1;
+            place % 2 == 0
+        });
+        plan.show(&snapshot);
+        forgotten(&snapshot);
+        plan.show(&Snapshot::default());
+        snapshot.families.clear();
+        forgotten(&snapshot);
+    }
+}
+
+#[test]
+fn a_readers_next_snapshot_has_the_same_series() {
+    let registry = Registry::new();
+    let family = registry.timer("job_seconds", "", &["queue"]).unwrap();
+    let timers: Vec<_> = (0..50).map(|queue| family.labels(&[&queue.to_string()]).unwrap()).collect();
+    let mut plan = Plan::new(&View::default());
+    let mut text = String::with_capacity(100_000);
+    for round in 0..4 {
+        timers.iter().for_each(|timer| timer.observe(f64::from(round)));
+        let snapshot = registry.snapshot().unwrap();
+        // Quantiles are selected when they are asked for first, in memory of their own.
+        for series in snapshot.families.iter().flat_map(|family| &family.series) {
+            let Value::Timer(timing) = &series.value else { unreachable!("only timers") };
+            assert!(timing.window.quantiles().is_some());
+        }
+        let allocations = allocations(&mut plan, &snapshot, &mut text);
+        assert!(round == 0 || allocations == 0, "{allocations} in round {round}");
+        assert_eq!(text.matches("\njob_seconds_count{").count(), 50);
+    }
+}

@@ -1,0 +1,236 @@
+//! What any snapshots come to, kept by a plan or not, as a parser reads it that knows nothing of us.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ictus::{
+    catalog::{self, Definition, Kind, Unit},
+    expose,
+    snapshot::{Distribution, Family, Observation, Series, Snapshot, Timing, Value, Window},
+    surface::{Exposition, Plan, View},
+};
+use proptest::{collection::vec, prelude::*, sample::subsequence};
+
+type Sample = (String, Vec<(String, String)>, f64);
+
+/// Help texts and samples of a text, by the words of the format's description alone.
+fn parsed(text: &str) -> (Vec<(String, String)>, Vec<Sample>) {
+    let (mut helps, mut samples) = (Vec::new(), Vec::new());
+    assert!(text.is_empty() || text.ends_with('\n'));
+    for line in text.split_terminator('\n') {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, help) = help.split_once(' ').unwrap();
+            helps.push((name.to_owned(), unescaped(&mut help.chars(), None)));
+        } else if !line.starts_with("# TYPE ") {
+            samples.push(sample(line));
+        }
+    }
+    (helps, samples)
+}
+
+fn sample(line: &str) -> Sample {
+    let end = line.find(['{', ' ']).unwrap();
+    let (name, mut rest) = line.split_at(end);
+    let mut labels = Vec::new();
+    while let Some(label) = rest.strip_prefix(['{', ',']) {
+        let (name, value) = label.split_once("=\"").unwrap();
+        let mut value = value.chars();
+        labels.push((name.to_owned(), unescaped(&mut value, Some('"'))));
+        rest = value.as_str();
+    }
+    let number = rest.strip_prefix('}').unwrap_or(rest).strip_prefix(' ').unwrap();
+    (name.to_owned(), labels, number.parse().unwrap())
+}
+
+fn unescaped(text: &mut std::str::Chars<'_>, end: Option<char>) -> String {
+    let mut plain = String::new();
+    while let Some(character) = text.next().filter(|&character| Some(character) != end) {
+        plain.push(match character {
+            '\\' => match text.next() {
+                Some('n') => '\n',
+                Some(escaped @ ('\\' | '"')) => escaped,
+                other => panic!("{other:?} is not to be escaped"),
+            },
+            other => other,
+        });
+    }
+    plain
+}
+
+/// Texts in which what must be escaped is frequent.
+fn any_text() -> impl Strategy<Value = String> {
+    vec(prop_oneof![Just('\\'), Just('\n'), Just('"'), Just('n'), Just(','), Just('}'), any::<char>()], 0..12)
+        .prop_map(|characters| characters.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn labels_and_help_read_back_as_they_were(
+        help in any_text(),
+        values in vec((any_text(), any_text()), 1..5),
+        number in any::<f64>().prop_filter("equal to itself", |number| !number.is_nan()),
+    ) {
+        // Sorted by the label that comes first by name, though it was recorded second.
+        let expected: BTreeMap<(&str, &str), f64> =
+            values.iter().map(|(z, a)| ((a.as_str(), z.as_str()), number)).collect();
+        let series = expected.iter().map(|(&(a, z), &number)| Series {
+            labels: vec![z.to_owned(), a.to_owned()].into(),
+            value: Value::Gauge(number),
+        });
+        let family = Family {
+            name: "level".to_owned(),
+            help: help.clone(),
+            kind: Kind::Gauge,
+            unit: Unit::None,
+            label_names: vec!["z".to_owned(), "a".to_owned()],
+            series: series.collect(),
+        };
+        let snapshot = Snapshot { families: vec![family], ..Snapshot::default() };
+        let mut view = View::default();
+        view.own_state = false;
+        let exposition = Exposition::new(&snapshot, &view);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected: Vec<Sample> = expected
+            .into_iter()
+            .map(|((a, z), number)| ("level".to_owned(), vec![pair("a", a), pair("z", z)], number))
+            .collect();
+        let openmetrics = expose::openmetrics(&exposition);
+        for text in [&expose::text(&exposition), openmetrics.strip_suffix("# EOF\n").unwrap()] {
+            let (helps, samples) = parsed(text);
+            prop_assert_eq!(helps, [("level".to_owned(), help.clone())]);
+            prop_assert_eq!(&samples, &expected);
+        }
+        // Its help texts have no bare quote.
+        prop_assert!(!openmetrics.lines().next().unwrap().replace("\\\\", "").replace("\\\"", "").contains('"'));
+    }
+}
+
+/// Recorded metrics whose series are merged, shown in more than one way, or stand in each other's way.
+const FAMILIES: [Definition; 8] = [
+    catalog::TASK_POLL,
+    catalog::TASK_POLL_TIME,
+    catalog::EXTERNAL_PAYLOAD_USED,
+    catalog::WORKFLOW_INPUT_SIZE,
+    Definition { name: "task_poll_total", kind: Kind::Counter, unit: Unit::None, labels: &[] },
+    Definition { name: "wait", kind: Kind::Timer, unit: Unit::Seconds, labels: &["z", "a"] },
+    Definition { name: "wait_count", kind: Kind::Gauge, unit: Unit::None, labels: &["a"] },
+    Definition { name: "two words", kind: Kind::Gauge, unit: Unit::None, labels: &[] },
+];
+
+/// Up to 27 series' label values, which all snapshots share as those of one reader do.
+fn pool(family: &Definition) -> Vec<Arc<[String]>> {
+    let mut pool = vec![Vec::new()];
+    for _ in family.labels {
+        pool = pool.iter().flat_map(|first| ["", "1", "x\"\\\n"].map(|last| with(first, last))).collect();
+    }
+    pool.into_iter().map(Into::into).collect()
+}
+
+fn with(first: &[String], last: &str) -> Vec<String> {
+    first.iter().cloned().chain([last.to_owned()]).collect()
+}
+
+fn any_value(kind: Kind) -> BoxedStrategy<Value> {
+    let number = (0..4_000_000u32).prop_map(|number| f64::from(number) / 3.0);
+    match kind {
+        Kind::Counter => number.prop_map(Value::Counter).boxed(),
+        Kind::Gauge => number.prop_map(Value::Gauge).boxed(),
+        Kind::Timer => {
+            (vec(number, 0..4), 0..3usize).prop_map(|(values, which)| timer(&values, BOUNDS[which])).boxed()
+        }
+    }
+}
+
+/// Buckets as processes with different options have them.
+const BOUNDS: [&[f64]; 3] = [&[10.0, 1e3], &[1.0, 1e3], &[0.5, 10.0, 1e3]];
+
+fn timer(values: &[f64], bounds: &[f64]) -> Value {
+    let mut classic = vec![0; bounds.len() + 1];
+    values.iter().for_each(|value| classic[bounds.partition_point(|bound| bound < value)] += 1);
+    let observations =
+        (0..).zip(values).map(|(stamp, &value)| Observation { epoch: 0, origin: 0, stamp, value });
+    Value::Timer(Timing {
+        count: values.len() as u64,
+        sum: values.iter().sum(),
+        window: Window::newest(observations.collect(), 1_000),
+        distribution: Distribution { bounds: bounds.to_vec(), classic, ..Distribution::default() }.into(),
+    })
+}
+
+/// A family with some of its pool's series, and the same series with other values; sometimes recorded
+/// by something that has the metric otherwise.
+fn any_family(definition: Definition) -> impl Strategy<Value = [Family; 2]> {
+    let pool = pool(&definition);
+    let most = pool.len();
+    let series = subsequence(pool, 0..=most).prop_flat_map(move |labels| {
+        let values = |labels| (Just(labels), any_value(definition.kind), any_value(definition.kind));
+        labels.into_iter().map(values).collect::<Vec<_>>()
+    });
+    let differs = || prop::array::uniform2(prop::bool::weighted(0.1));
+    (series, differs(), differs()).prop_map(move |(series, other, turned)| {
+        let one = |(labels, value, _): &(Arc<[String]>, Value, Value)| (labels.clone(), value.clone());
+        let next = |(labels, _, value): &(Arc<[String]>, Value, Value)| (labels.clone(), value.clone());
+        [
+            family(definition, other[0], turned[0], series.iter().map(one)),
+            family(definition, other[1], turned[1], series.iter().map(next)),
+        ]
+    })
+}
+
+fn family(
+    definition: Definition,
+    other: bool,
+    turned: bool,
+    series: impl Iterator<Item = (Arc<[String]>, Value)>,
+) -> Family {
+    let mut label_names: Vec<_> = definition.labels.iter().map(|&name| name.to_owned()).collect();
+    if turned {
+        label_names.reverse();
+    }
+    Family {
+        name: definition.name.to_owned(),
+        help: if turned { "turned".to_owned() } else { String::new() },
+        kind: if other { Kind::Gauge } else { definition.kind },
+        unit: definition.unit,
+        label_names,
+        series: series.map(|(labels, value)| Series { labels, value }).collect(),
+    }
+}
+
+/// Two snapshots with the same series of some of the families.
+fn any_snapshots() -> impl Strategy<Value = [Snapshot; 2]> {
+    let families: Vec<_> = FAMILIES.into_iter().map(|definition| any_family(definition).boxed()).collect();
+    (subsequence(families, 0..=FAMILIES.len())).prop_flat_map(|families| families).prop_map(|pairs| {
+        [0, 1].map(|which| {
+            let mut families: Vec<_> = pairs.iter().map(|pair| pair[which].clone()).collect();
+            families.sort_by(|a, b| a.name.cmp(&b.name));
+            Snapshot { families, ..Snapshot::default() }
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_plan_shows_what_a_first_look_shows(
+            snapshots in vec(any_snapshots(), 1..4),
+            summaries: bool,
+        ) {
+        for surfaces in ["legacy", "legacy,documented", "canonical"] {
+            let mut view: View = surfaces.parse().unwrap();
+            view.summaries = summaries;
+            let mut plan = Plan::new(&view);
+            for snapshot in snapshots.iter().flatten() {
+                let first = Exposition::new(snapshot, &view);
+                let text = expose::text(plan.show(snapshot));
+                prop_assert_eq!(&text, &expose::text(&first));
+                // Samples are the lines.
+                let samples: Vec<Sample> = first.families().flat_map(|family| family.samples().map(|sample| {
+                    let labels = sample.labels().map(|(name, value)| (name.to_owned(), value.to_owned()));
+                    (format!("{}{}", family.name, sample.suffix), labels.collect(), sample.value)
+                })).collect();
+                prop_assert_eq!(parsed(&text).1, samples);
+            }
+        }
+    }
+}

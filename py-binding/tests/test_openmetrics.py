@@ -1,0 +1,33 @@
+"""OpenMetrics as a strict parser reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+GOLDEN = Path(__file__).resolve().parents[2] / "core" / "tests" / "golden"
+
+
+def samples(families: Iterable[Metric]) -> list[tuple[str, str, dict[str, str], float]]:
+    """Type, name, labels and value of every sample."""
+    return [(family.type, one.name, one.labels, one.value) for family in families for one in family.samples]
+
+
+@pytest.mark.parametrize("name", ["both", "both-summaries", "canonical"])
+def test_both_formats_say_the_same(name: str) -> None:
+    """What the strict parser refuses raises; the rest is what the text format says."""
+    openmetrics = parse_openmetrics((GOLDEN / f"{name}.openmetrics").read_text())  # type: ignore[no-untyped-call]
+    text = parse_text((GOLDEN / f"{name}.prom").read_text())
+    assert samples(openmetrics) == samples(text)
+
+
+def test_what_is_cut_off_is_noticed() -> None:
+    """The end is marked."""
+    openmetrics = (GOLDEN / "both.openmetrics").read_text()
+    with pytest.raises(ValueError, match="EOF"):
+        list(parse_openmetrics(openmetrics.removesuffix("# EOF\n")))  # type: ignore[no-untyped-call]
