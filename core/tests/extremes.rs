@@ -1,5 +1,9 @@
 //! What one caller records, or one file holds, never keeps the rest from being shown.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise, in its helpers too"
+)]
 
 use std::{fs, path::PathBuf, time::Instant};
 
@@ -157,4 +161,28 @@ fn any_words_in_a_segment_are_refused_or_read() {
         fs::write(&segment, bytes).unwrap();
         Reader::new(directory.path()).without_retiring().snapshot().unwrap();
     }
+}
+
+#[test]
+fn a_million_additions_of_a_tenth_do_not_drift() {
+    let registry = Registry::new();
+    let spent = registry.counter("spent", "", &[]).unwrap().labels(&[]).unwrap();
+    let (mut seen, mut drifted) = (0.0, 0.0_f64);
+    for round in 1..=10 {
+        for _ in 0..100_000 {
+            spent.add(0.1);
+            drifted += 0.1;
+        }
+        let Some(&Value::Counter(now)) = value(&registry.snapshot().unwrap(), "spent") else { panic!() };
+        assert!(now > seen);
+        seen = now;
+        // What a tenth really is as an f64, times a number that is exact.
+        assert!((now / (0.1 * f64::from(round) * 100_000.0) - 1.0).abs() < 1e-15, "{now}");
+    }
+    assert!((drifted / 100_000.0 - 1.0).abs() > 1e-12, "the oracle does not drift either: {drifted}");
+    // What is too small to move it one by one is not lost.
+    let huge = registry.counter("huge", "", &[]).unwrap().labels(&[]).unwrap();
+    huge.add(1e16);
+    (0..1000).for_each(|_| huge.add(0.5));
+    assert_eq!(value(&registry.snapshot().unwrap(), "huge"), Some(&Value::Counter(1e16 + 500.0)));
 }

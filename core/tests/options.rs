@@ -158,3 +158,36 @@ fn buckets_of_ones_own_count_inclusively() {
     assert_eq!(distribution.exponential.values().sum::<u64>(), 5);
     assert_eq!(distribution.exponential.get(&0), Some(&1), "1.0 is the upper bound of bucket 0");
 }
+
+#[test]
+fn a_timer_without_a_distribution_has_all_but_that() {
+    let directory = tempfile::tempdir().unwrap();
+    let bare = Options::default().without_distribution();
+    let expect = |count: u32, buckets: u64| {
+        for snapshot in
+            [Reader::new(directory.path()).snapshot(), Registry::open(directory.path()).unwrap().snapshot()]
+        {
+            let timing = timing(&snapshot.unwrap(), &[]);
+            assert_eq!((timing.count, timing.window.len()), (u64::from(count), (count as usize).min(1000)));
+            assert_eq!(
+                timing.sum,
+                (1..=count % 2000).map(f64::from).sum::<f64>() + f64::from(count / 2000) * 2_001_000.0
+            );
+            let all: u64 = timing.distribution.exponential.values().sum();
+            assert_eq!((timing.distribution.count(), all), (buckets, buckets));
+        }
+    };
+    let observe = |registry: &Registry| {
+        let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+        (1..=2000).for_each(|number| timer.observe(f64::from(number)));
+    };
+    let registry = Registry::open_with(directory.path(), bare).unwrap();
+    observe(&registry);
+    expect(2000, 0);
+    // Another process has buckets: its own are shown, and folding loses neither.
+    let other = Registry::open(directory.path()).unwrap();
+    observe(&other);
+    expect(4000, 2000);
+    drop((registry, other));
+    expect(4000, 2000);
+}

@@ -2,56 +2,62 @@
 
 use super::exponential;
 
-/// Ascending upper bounds, and where to begin looking for a value's.
+/// Ascending upper bounds, and where those of a value's exponential cell are.
 #[derive(Debug)]
 pub(crate) struct Bounds {
-    /// With infinity behind them.
     bounds: Box<[f64]>,
-    /// By exponential cell: how many bounds are not above its lowest value.
-    below: Box<[u16; exponential::CELLS]>,
+    cells: Box<[Cell; exponential::CELLS]>,
     /// Whether there is a cell with more than one bound in it.
     crowded: bool,
 }
 
+/// What the values of an exponential cell have in common.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    /// The least bound inside the cell, infinity for none.
+    inside: f64,
+    /// How many bounds are below all of the cell.
+    below: u32,
+}
+
 impl Bounds {
     pub(crate) fn new(bounds: &[f64]) -> Bounds {
-        // A cell holds what is above the bound of the one before it.
-        let below = |cell| bounds.partition_point(|&bound| bound <= exponential::upper_bound_of(cell - 1));
-        let mut counts = Box::new([0; exponential::CELLS]);
-        for (count, cell) in counts.iter_mut().zip(0..) {
-            *count = below(cell) as u16;
+        let mut cells = Box::new([Cell { inside: f64::INFINITY, below: 0 }; exponential::CELLS]);
+        let mut crowded = false;
+        for (cell, number) in cells.iter_mut().zip(0..) {
+            // A cell holds what is above the bound of the one before it.
+            let (low, high) = (exponential::upper_bound_of(number - 1), exponential::upper_bound_of(number));
+            let below = bounds.partition_point(|&bound| bound <= low);
+            let inside = bounds[below..].iter().take_while(|&&bound| bound < high);
+            crowded |= inside.clone().count() > 1;
+            *cell = Cell { inside: *inside.clone().next().unwrap_or(&f64::INFINITY), below: below as u32 };
         }
-        let inside =
-            |cell| bounds.partition_point(|&bound| bound < exponential::upper_bound_of(cell)) - below(cell);
-        let crowded = (0..exponential::CELLS as i32).any(|cell| inside(cell) > 1);
-        let bounds = bounds.iter().copied().chain([f64::INFINITY]).collect();
-        Bounds { bounds, below: counts, crowded }
+        Bounds { bounds: bounds.into(), cells, crowded }
     }
 
     /// How many bounds there are.
     pub(crate) fn len(&self) -> usize {
-        self.bounds.len() - 1
+        self.bounds.len()
     }
 
     /// The bounds.
     pub(crate) fn as_slice(&self) -> &[f64] {
-        &self.bounds[..self.len()]
+        &self.bounds
     }
 
     /// The place of a value's bucket: the first whose bound is not below it.
     pub(super) fn place(&self, value: f64) -> usize {
-        self.as_slice().partition_point(|&bound| bound < value)
+        self.bounds.partition_point(|&bound| bound < value)
     }
 
     /// The same, of a value in that exponential cell.
     #[inline(always)]
     pub(super) fn place_in(&self, value: f64, cell: usize) -> usize {
-        let mut place = usize::from(self.below[cell % exponential::CELLS]);
-        place += usize::from(value > self.bounds[place]);
-        while self.crowded && value > self.bounds[place] {
-            place += 1;
+        if self.crowded {
+            return self.place(value);
         }
-        place
+        let Cell { inside, below } = self.cells[cell % exponential::CELLS];
+        below as usize + usize::from(value > inside)
     }
 }
 

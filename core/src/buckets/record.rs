@@ -41,13 +41,16 @@ impl Buckets {
 
     /// Counts values, one after the other.
     pub(crate) fn add(&self, values: &[f64], supply: &impl Supply) {
+        // Read once: a store with release lets the compiler take nothing for granted after it.
+        let (bounds, words) = (&*self.bounds, self.words);
+        let classic = &words[HEAD_WORDS..];
         for &value in values {
             let Some(cell) = exponential::cell(value) else {
-                increment(&self.words[HEAD_WORDS + self.bounds.place(value)]);
-                increment(&self.words[ZERO]);
+                increment(&classic[bounds.place(value)]);
+                increment(&words[ZERO]);
                 continue;
             };
-            increment(&self.words[HEAD_WORDS + self.bounds.place_in(value, cell)]);
+            increment(&classic[bounds.place_in(value, cell)]);
             let (page, place) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
             match self.pages[page].load(Ordering::Relaxed) {
                 Some(page) => increment(&page.counts[place]),

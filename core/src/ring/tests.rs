@@ -404,6 +404,37 @@ fn a_full_ring_reads_exactly() {
     }
 }
 
+/// A writer killed between any two of its stores leaves all that it had published.
+#[test]
+fn whatever_a_killed_writer_left_is_read() {
+    let cases: [(u32, u64, fn(u64) -> bool); 4] =
+        [(1, 400, |_| false), (40, 400, |n| n >= 1), (300, 700, |n| n % 3 != 0), (1000, 1500, |_| false)];
+    for (window, observations, dry) in cases {
+        let trace = Trace::of(window, observations, dry);
+        let heads = &trace.of[trace.lane_line as usize * LINE_WORDS];
+        for at in trace.published..=trace.stores.len() {
+            let eyes = Eyes::new(&trace, Random(at as u64));
+            let never = Pace { chance: u64::MAX, stores: 0, leaps: 0, leap: 0, stale: 1 };
+            eyes.state.replace_with(|state| State {
+                random: Random(at as u64),
+                written: at,
+                seen: at,
+                pending: at,
+                given: std::mem::take(&mut state.given),
+                pace: never,
+            });
+            let folded = buckets::read(&eyes, trace.buckets, &BOUNDS).unwrap();
+            let reading = read(&eyes, trace.lane_line, window, Mark::default())
+                .unwrap_or_else(|error| panic!("window {window}, killed at {at}: {error:?}"));
+            let head = heads.partition_point(|&store| store < at) as u64;
+            assert_eq!(reading.mark.head, head, "window {window}, killed at {at}");
+            let fail = |wrong| panic!("window {window}, killed at {at}: {wrong}");
+            check(&trace, &reading, 0, false).unwrap_or_else(fail);
+            check_distribution(&folded.with_rest(&reading).unwrap(), head).unwrap_or_else(fail);
+        }
+    }
+}
+
 #[test]
 fn a_ring_short_of_memory_reads_what_it_holds() {
     // When it enters its n-th chunk, there is none: at first, once, now and then, from then on.
