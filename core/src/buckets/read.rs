@@ -47,7 +47,7 @@ impl Folded {
     /// that was faster, what is known for sure.
     pub(crate) fn with_rest(mut self, reading: &Reading) -> Result<Distribution, Unreadable> {
         let Some([classic, exponential]) = self.upto else { return Ok(self.distribution) };
-        if classic.max(exponential) > reading.mark.head {
+        if classic.max(exponential) > reading.head {
             return Err(Unreadable::Corrupt("a lane's buckets hold more than its ring"));
         }
         if let (Some(classic), Some(exponential)) = (reading.since(classic), reading.since(exponential)) {

@@ -64,7 +64,7 @@ impl Copies {
         let mut table = vec![0; table_lines(self.full) as usize * LINE_WORDS];
         source.read(lane.table, &mut table)?;
         for step in 0..lane.chunks {
-            let place = (from.unwrap_or(0) + step) % lane.chunks;
+            let place = from.unwrap_or(0).wrapping_add(step) % lane.chunks;
             let line = table[place as usize];
             let mut words = Box::new([0; CHUNK_WORDS]);
             source.read(line, &mut *words)?;
@@ -112,7 +112,9 @@ impl Copies {
         if head == 0 {
             return Ok(Some(Reading::default()));
         }
-        let Some(place) = self.place_of(head) else { return Ok(None) };
+        if self.place_of(head).is_none() {
+            return Ok(None);
+        }
         // No more than a window and what buckets may lack; one more than was copied, for what is not
         // there must leave a gap.
         let most = (u64::from(window) + CHUNK_SLOTS).min(self.chunks.len() as u64 * CHUNK_SLOTS + 1);
@@ -134,7 +136,7 @@ impl Copies {
             return Err(Unreadable::Corrupt("the order of stamps"));
         }
         let sum = self.sum(head, &newest);
-        Ok(sum.map(|sum| Reading::new(head, place, sum, newest)))
+        Ok(sum.map(|sum| Reading { head, sum, newest }))
     }
 
     /// The sum of all observations below a head: what was before the newest chunk, and its own. Where

@@ -29,4 +29,4 @@ mod read;
 mod tests;
 
 pub(crate) use push::Ring;
-pub(crate) use read::{LaneHead, Mark, Reading, Unreadable, read};
+pub(crate) use read::{LaneHead, Reading, Unreadable, read};

@@ -20,22 +20,14 @@ pub(crate) struct LaneHead {
     pub(crate) chunks: u64,
 }
 
-/// How far a lane has been read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// Observations so far.
-    pub(crate) head: u64,
-    /// The place of the newest one's chunk.
-    place: u64,
-}
-
 /// What a timer's lane held at one instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Reading {
-    pub(crate) mark: Mark,
-    /// The exact sum of all observations.
+    /// Observations so far.
+    pub(crate) head: u64,
+    /// Their exact sum.
     pub(crate) sum: Exact,
-    /// The newest of them as (stamp, value), oldest first, up to the mark without a gap: a window, or
+    /// The newest of them as (stamp, value), oldest first, up to the head without a gap: a window, or
     /// what the ring holds of it, and some more; at least all that are newer than what had been read,
     /// if those are fewer.
     pub(crate) newest: Vec<(u64, f64)>,
@@ -90,30 +82,26 @@ impl LaneHead {
 }
 
 impl Reading {
-    pub(super) fn new(head: u64, place: u64, sum: Exact, newest: Vec<(u64, f64)>) -> Reading {
-        Reading { mark: Mark { head, place }, sum, newest }
-    }
-
     /// Whether it has a whole window.
     fn is_whole(&self, window: u32) -> bool {
-        self.newest.len() as u64 >= self.mark.head.min(u64::from(window))
+        self.newest.len() as u64 >= self.head.min(u64::from(window))
     }
 
     /// The values of the observations from that index on; none where the reading lacks one.
     pub(crate) fn since(&self, index: u64) -> Option<impl Iterator<Item = f64>> {
-        let wanted = usize::try_from(self.mark.head.checked_sub(index)?).ok()?;
+        let wanted = usize::try_from(self.head.checked_sub(index)?).ok()?;
         let first = self.newest.len().checked_sub(wanted)?;
         Some(self.newest[first..].iter().map(|&(_, value)| value))
     }
 }
 
 /// Reads a timer's lane: exact count, sum and newest observations at one instant of the call. What
-/// had been read up to a mark before is left out where that saves copying.
-pub(crate) fn read(source: &impl Words, line: u64, window: u32, since: Mark) -> Result<Reading, Unreadable> {
+/// had been read before, when the head was `since`, is left out where that saves copying.
+pub(crate) fn read(source: &impl Words, line: u64, window: u32, since: u64) -> Result<Reading, Unreadable> {
     let ring = Ring { source, line, full: full_ring(window), window };
-    let mut lane = ring.look(since.head)?;
-    if since.head > 0
-        && lane.head - since.head < (ring.full - 1) * CHUNK_SLOTS
+    let mut lane = ring.look(since)?;
+    if since > 0
+        && lane.head - since < (ring.full - 1) * CHUNK_SLOTS
         && let Some(reading) = ring.follow(lane, since)?
     {
         return Ok(reading);
@@ -140,13 +128,14 @@ impl<W: Words> Ring<'_, W> {
         LaneHead::read(self.source, self.line)?.of_ring(self.full, earlier)
     }
 
-    /// Copies what arrived since the mark: exact at `lane`. None where it is not all there any more.
-    fn follow(&self, lane: LaneHead, since: Mark) -> Result<Option<Reading>, Unreadable> {
+    /// Copies what arrived since then: exact at `lane`. None where it is not all there any more, or not
+    /// where it is in a ring that never was short of memory.
+    fn follow(&self, lane: LaneHead, since: u64) -> Result<Option<Reading>, Unreadable> {
         let mut copies = Copies::of(self.full);
-        copies.take(self.source, lane, Some(since.place))?;
+        copies.take(self.source, lane, Some((since - 1) / CHUNK_SLOTS))?;
         copies.settle(lane, self.look(lane.head)?);
         let reading = copies.assemble(lane.head, self.window)?;
-        Ok(reading.filter(|reading| reading.since(since.head).is_some()))
+        Ok(reading.filter(|reading| reading.since(since).is_some()))
     }
 
     /// Copies the ring, then what arrived meanwhile: exact at the head seen between the two. None

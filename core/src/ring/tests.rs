@@ -17,7 +17,7 @@ use std::{cell::RefCell, collections::HashMap, io, sync::Arc};
 
 use super::{
     push::Ring,
-    read::{Mark, Reading, Unreadable, read},
+    read::{Reading, Unreadable, read},
 };
 use crate::{
     buckets::{self, Bounds, Buckets, Distribution},
@@ -306,7 +306,7 @@ impl Words for Eyes<'_> {
 /// Whether the reading is what the ring held at the reading's head: all of the window, or all since
 /// what had been read before.
 fn check(trace: &Trace, reading: &Reading, since: u64, healthy: bool) -> Result<(), String> {
-    let head = reading.mark.head;
+    let head = reading.head;
     let window = u64::from(trace.window);
     if reading.sum != Exact::of((0..head).map(value)) {
         return Err(format!("the sum at {head}: {:?}", reading.sum.to_f64()));
@@ -350,7 +350,7 @@ fn readers(trace: &Trace, healthy: bool, count: u64, seed: u64) -> (u64, u64) {
     let (mut read_well, mut counted) = (0, 0);
     for reader in 0..count {
         let eyes = Eyes::new(trace, Random(seed << 32 | reader));
-        let mut since = Mark::default();
+        let mut since = 0;
         // Read whole, then what came since.
         for time in 0..3 {
             let before = eyes.state.borrow().seen;
@@ -361,20 +361,20 @@ fn readers(trace: &Trace, healthy: bool, count: u64, seed: u64) -> (u64, u64) {
             match result {
                 Ok(reading) => {
                     read_well += u64::from(time == 0);
-                    check(trace, &reading, since.head, healthy).unwrap_or_else(fail);
+                    check(trace, &reading, since, healthy).unwrap_or_else(fail);
                     let heads = &trace.of[trace.lane_line as usize * LINE_WORDS];
                     let earliest = heads.partition_point(|&store| store < before) as u64;
                     let latest = heads.partition_point(|&store| store < state.written) as u64;
-                    assert!((earliest..=latest).contains(&reading.mark.head), "a head of another time");
+                    assert!((earliest..=latest).contains(&reading.head), "a head of another time");
                     let upto = folded.upto();
                     let distribution = folded.with_rest(&reading).unwrap();
                     let rest =
                         upto.is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()));
                     if rest {
                         counted += u64::from(time == 0);
-                        check_distribution(&distribution, reading.mark.head).unwrap_or_else(fail);
+                        check_distribution(&distribution, reading.head).unwrap_or_else(fail);
                     }
-                    since = reading.mark;
+                    since = reading.head;
                 }
                 Err(Unreadable::Overrun) => {}
                 Err(wrong) => fail(format!("{wrong:?}")),
@@ -425,10 +425,10 @@ fn whatever_a_killed_writer_left_is_read() {
                 pace: never,
             });
             let folded = buckets::read(&eyes, trace.buckets, &BOUNDS).unwrap();
-            let reading = read(&eyes, trace.lane_line, window, Mark::default())
+            let reading = read(&eyes, trace.lane_line, window, 0)
                 .unwrap_or_else(|error| panic!("window {window}, killed at {at}: {error:?}"));
             let head = heads.partition_point(|&store| store < at) as u64;
-            assert_eq!(reading.mark.head, head, "window {window}, killed at {at}");
+            assert_eq!(reading.head, head, "window {window}, killed at {at}");
             let fail = |wrong| panic!("window {window}, killed at {at}: {wrong}");
             check(&trace, &reading, 0, false).unwrap_or_else(fail);
             check_distribution(&folded.with_rest(&reading).unwrap(), head).unwrap_or_else(fail);

@@ -11,7 +11,7 @@ use crate::{
     buckets::{self, Distribution},
     catalog::Kind,
     clock,
-    ring::{self, LaneHead, Mark},
+    ring::{self, LaneHead},
     sum::LIMIT,
 };
 
@@ -116,11 +116,11 @@ fn timer<W: Words>(
         // be those of before.
         let place = LaneHead::read(source, lane.line)?.buckets(family.window);
         let folded = buckets::read(source, place, &family.bounds)?;
-        let reading = ring::read(source, lane.line, family.window, Mark::default())?;
+        let reading = ring::read(source, lane.line, family.window, 0)?;
         distribution = folded.with_rest(&reading)?;
         reading
     } else {
-        ring::read(source, lane.line, family.window, Mark::default())?
+        ring::read(source, lane.line, family.window, 0)?
     };
     if let Some(before) = before {
         distribution.raise(&before.distribution);
@@ -131,7 +131,7 @@ fn timer<W: Words>(
     Ok(SeriesTotal {
         lanes: 1,
         since: 0,
-        count: reading.mark.head,
+        count: reading.head,
         sum: reading.sum,
         state: 0.0,
         distribution,

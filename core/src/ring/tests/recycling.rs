@@ -99,7 +99,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
         // As of now, the reader knows the head.
         let known = LaneHead::read(&eyes, line).unwrap();
         let folded = buckets::read(&eyes, lives.trace.buckets, &BOUNDS).unwrap();
-        let reading = read(&eyes, line, lives.trace.window, Mark::default());
+        let reading = read(&eyes, line, lives.trace.window, 0);
         let again = LaneHead::read(&eyes, line).unwrap();
         if again.series != word {
             ended += 1;
@@ -111,7 +111,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             Err(wrong) => panic!("reader {seed}/{reader}: {wrong:?}"),
         };
         read_well += 1;
-        let head = reading.mark.head;
+        let head = reading.head;
         assert!(
             (known.head..=lives.lengths[life]).contains(&head),
             "reader {seed}/{reader}: {head} after {} in life {life}",
