@@ -69,17 +69,19 @@ impl Window {
         if !(0.0..=1.0).contains(&q) {
             return None;
         }
-        quantile::select(&self.values(), &[q]).map(|found| found[0])
+        quantile::select(&self.values(), &[q]).map(|[found]| found)
     }
 
     /// The five quantiles that every surface shows, in the order of [`QUANTILES`].
     #[must_use]
     pub fn quantiles(&self) -> Option<[f64; QUANTILES.len()]> {
-        let select = || quantile::select(&self.values(), &QUANTILES)?.try_into().ok();
+        let select = || quantile::select(&self.values(), &QUANTILES);
         *self.0.quantiles.get_or_init(select)
     }
 
     fn values(&self) -> Vec<f64> {
-        self.observations().iter().map(|observation| observation.value).collect()
+        // What nobody can have observed, below nothing or no number, is nothing.
+        let value = |one: &Observation| if one.value > 0.0 { one.value } else { 0.0 };
+        self.observations().iter().map(value).collect()
     }
 }
