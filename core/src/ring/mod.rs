@@ -26,4 +26,4 @@ mod read;
 mod tests;
 
 pub(crate) use push::Ring;
-pub(crate) use read::{LaneHead, Unreadable, read};
+pub(crate) use read::{LaneHead, Reading, Unreadable, read};

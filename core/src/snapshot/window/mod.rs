@@ -106,17 +106,27 @@ impl Window {
         }
     }
 
-    /// Adds observations that are in order, and keeps the newest `length` of all. Nobody else's window
-    /// changes by it.
-    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) {
+    /// Adds observations that are in order, and keeps the newest `length` of all; gives the newest of
+    /// those that go. Nobody else's window changes by it.
+    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
+        if arrivals.is_empty() && self.len() <= length {
+            return None;
+        }
         if matches!(self.0.observations, Observations::Merged(_)) {
             *self = self.sorted();
         }
         let held = Arc::make_mut(&mut self.0);
-        if let Observations::Sorted(sorted) = &mut held.observations {
-            sorted.slide(arrivals, length);
-        }
         held.quantiles = OnceLock::new();
+        match &mut held.observations {
+            Observations::Sorted(sorted) => sorted.slide(arrivals, length),
+            Observations::Merged(_) => None,
+        }
+    }
+
+    /// The same window with the observations that `change` gives instead of its own, in the same order.
+    pub(super) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
+        let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
+        Window::newest(observations, usize::MAX)
     }
 
     /// The observations, oldest first.

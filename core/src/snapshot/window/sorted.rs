@@ -33,25 +33,29 @@ impl Sorted {
         &self.values[self.gone..]
     }
 
-    /// Adds observations that are in order, and keeps the newest `length`. Of those with equal keys,
-    /// the ones that were there stay the older ones.
-    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) {
-        let Some(first) = arrivals.first() else { return };
-        let kept = self.observations().partition_point(|one| one.key() <= first.key()) + self.gone;
-        let in_place = kept == self.observations.len();
-        self.observations.extend_from_slice(arrivals);
-        if !in_place {
-            self.observations[kept..].sort_by_key(Observation::key);
+    /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
+    /// that go. Of observations with equal keys, the ones that were there stay the older ones.
+    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
+        if let Some(first) = arrivals.first() {
+            let kept = self.observations().partition_point(|one| one.key() <= first.key()) + self.gone;
+            let in_place = kept == self.observations.len();
+            self.observations.extend_from_slice(arrivals);
+            if !in_place {
+                self.observations[kept..].sort_by_key(Observation::key);
+            }
+            self.values.truncate(kept);
+            self.values.extend(self.observations[kept..].iter().map(value));
         }
-        self.values.truncate(kept);
-        self.values.extend(self.observations[kept..].iter().map(value));
-        self.gone = self.gone.max(self.observations.len().saturating_sub(length));
+        let surplus = self.values().len().saturating_sub(length);
+        self.gone += surplus;
+        let newest_gone = self.observations[..self.gone].last().filter(|_| surplus > 0).copied();
         // Now and then, so that an arrival moves few others.
         if self.gone > length / 4 {
             self.observations.drain(..self.gone);
             self.values.drain(..self.gone);
             self.gone = 0;
         }
+        newest_gone
     }
 }
 
@@ -79,11 +83,12 @@ mod tests {
                 };
                 let mut part: Vec<Observation> = part.iter().enumerate().map(observation).collect();
                 part.sort_by_key(Observation::key);
-                sorted.slide(&part, length);
-                // What is no longer there does not come back: as a lane, which only goes on.
+                let gone = sorted.slide(&part, length);
+                // What went does not come back.
                 all.extend(part);
                 all.sort_by_key(Observation::key);
-                all.drain(..all.len().saturating_sub(length));
+                let went = all.drain(..all.len().saturating_sub(length)).next_back();
+                prop_assert_eq!(gone, went);
                 prop_assert_eq!(sorted.observations(), &all[..]);
                 let values: Vec<f64> = all.iter().map(|one| one.value).collect();
                 prop_assert_eq!(sorted.values(), &values[..]);
