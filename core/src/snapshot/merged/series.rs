@@ -90,8 +90,8 @@ impl Series {
         self.shares.first_key_value().map(|(&origin, _)| origin)
     }
 
-    /// What a lane has now; its observations are the newest that it made. The first time that it has
-    /// anything, `since` says when that was.
+    /// What a lane has now, which had nothing before or was in the same life; its observations are the
+    /// newest that it made.
     pub(super) fn put(
         &mut self,
         origin: u64,
@@ -102,9 +102,8 @@ impl Series {
     ) {
         let newest = std::mem::take(&mut total.newest);
         let before = self.shares.remove(&origin);
-        let same = before.as_ref().filter(|before| before.word == word);
-        total.since = same.map_or(total.since, |before| before.total.since);
-        let goes_on = same.filter(|before| !before.again);
+        total.since = before.as_ref().map_or(total.since, |before| before.total.since);
+        let goes_on = before.as_ref().filter(|before| !before.again);
         let arrivals = goes_on.and_then(|before| total.count.checked_sub(before.total.count));
         let known = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
         if before.is_some() && known.is_none() {
