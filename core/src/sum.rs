@@ -63,7 +63,6 @@ impl Exact {
     }
 
     /// The sum of values.
-    #[cfg(test)]
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Exact {
         let mut sum = Exact::default();
         values.into_iter().for_each(|value| sum.add_value(value));

@@ -1,7 +1,13 @@
 //! A reader that has seen everything before says what one says that sees it for the first time:
 //! whatever processes recorded, removed and left behind in between.
 
-use std::{collections::HashMap, path::Path, sync::mpsc, thread};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+};
 
 use ictus::{
     Options, Reader, Registry, Snapshot, Stamp,
@@ -36,12 +42,12 @@ enum Step {
         process: usize,
         series: usize,
     },
-    /// The process dies; the next of its number has other options.
+    /// The process dies; the next of its number has other options. Where it is `lost`, somebody takes
+    /// its segment away, with what was in it.
     Die {
         process: usize,
+        lost: bool,
     },
-    /// A dead process's segment is taken away, with what was in it.
-    Lose,
     /// Another reader retires the dead.
     Retire,
 }
@@ -56,8 +62,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (process.clone(), series.clone(), -1e3..1e3_f64)
             .prop_map(|(process, series, to)| Step::Set { process, series, to }),
         2 => (process.clone(), series).prop_map(|(process, series)| Step::Remove { process, series }),
-        2 => process.prop_map(|process| Step::Die { process }),
-        1 => Just(Step::Lose),
+        3 => (process, any::<bool>()).prop_map(|(process, lost)| Step::Die { process, lost }),
         1 => Just(Step::Retire),
     ];
     prop::collection::vec(step, 1..60)
@@ -95,42 +100,14 @@ fn said(snapshot: &Snapshot) -> Vec<String> {
     families.chain([format!("{lost:?} {}", snapshot.health.unread_lanes)]).collect()
 }
 
-fn segments(directory: &Path) -> Vec<std::path::PathBuf> {
-    let files = std::fs::read_dir(directory.join("ictus")).into_iter().flatten();
-    let paths = files.map(|file| file.unwrap().path());
+/// The segments of a directory.
+fn segments(directory: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(directory.join("ictus")).into_iter().flatten().flatten();
+    let paths = files.map(|file| file.path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "seg")).collect()
 }
 
-/// Takes away segments that nobody holds.
-fn lose_dead(directory: &Path) {
-    for path in segments(directory) {
-        let file = std::fs::File::open(&path).unwrap();
-        if file.try_lock().is_ok() {
-            std::fs::remove_file(&path).unwrap();
-        }
-    }
-}
-
 type Job = Box<dyn FnOnce() + Send>;
-
-/// Threads that do one thing after another; each has lanes of its own.
-fn threads<'scope>(scope: &'scope thread::Scope<'scope, '_>) -> Vec<impl Fn(Job)> {
-    let one = |_| {
-        let (todo, jobs) = mpsc::channel::<Job>();
-        let (did, done) = mpsc::channel();
-        scope.spawn(move || {
-            for job in jobs {
-                job();
-                did.send(()).unwrap();
-            }
-        });
-        move |job| {
-            todo.send(job).unwrap();
-            done.recv().unwrap();
-        }
-    };
-    (0..THREADS).map(one).collect()
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
@@ -140,9 +117,24 @@ proptest! {
         let path = directory.path();
         let mut old = if retires { Reader::new(path) } else { Reader::new(path).without_retiring() };
         let mut processes: HashMap<usize, Registry> = HashMap::new();
+        let mut segments_of: HashMap<usize, PathBuf> = HashMap::new();
+        let mut of_dead = Vec::new();
         let mut births = 0;
         thread::scope(|scope| {
-            let threads = threads(scope);
+            let threads: Vec<_> = (0..THREADS).map(|_| {
+                let (todo, jobs) = mpsc::channel::<Job>();
+                let (did, done) = mpsc::channel();
+                scope.spawn(move || {
+                    for job in jobs {
+                        job();
+                        did.send(()).unwrap();
+                    }
+                });
+                move |job| {
+                    todo.send(job).unwrap();
+                    done.recv().unwrap();
+                }
+            }).collect();
             let mut value = 0.0;
             for step in steps {
                 let mut process = |number| {
@@ -179,9 +171,22 @@ proptest! {
                         registry.timer("work_seconds", "", &["x"]).unwrap().remove(&[x]).unwrap();
                         registry.counter("jobs", "", &["x"]).unwrap().remove(&[x]).unwrap();
                     }
-                    Step::Die { process: number } => drop(processes.remove(&number)),
-                    Step::Lose => lose_dead(path),
+                    Step::Die { process: number, lost } => {
+                        drop(processes.remove(&number));
+                        if let Some(segment) = segments_of.remove(&number) {
+                            if lost {
+                                // Unless it is retired.
+                                let _ = fs::remove_file(&segment);
+                            }
+                            of_dead.push(segment);
+                        }
+                    }
                     Step::Retire => drop(Reader::new(path).snapshot().unwrap()),
+                }
+                if let Step::Observe { process, .. } | Step::Count { process, .. } | Step::Set { process, .. } = step {
+                    let known: Vec<PathBuf> = segments_of.values().cloned().collect();
+                    let made = segments(path).into_iter().find(|path| !known.contains(path) && !of_dead.contains(path));
+                    made.into_iter().for_each(|made| _ = segments_of.insert(process, made));
                 }
                 let new = Reader::new(path).without_retiring().snapshot().unwrap();
                 let old = old.snapshot().unwrap();

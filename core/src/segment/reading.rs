@@ -21,7 +21,7 @@ use crate::{
     buckets::{self, Distribution},
     catalog::Kind,
     ring::{self, LaneHead, Reading},
-    sum::LIMIT,
+    sum::{Exact, LIMIT},
 };
 
 const BLOCK_WORDS: usize = Block::LINES as usize * LINE_WORDS;
@@ -162,11 +162,12 @@ impl Lanes {
         news.lanes.sort_unstable_by_key(|&(line, _)| line);
         let mut totals = Totals::of_losses(news.losses);
         totals.unread_lanes = news.unread;
-        for lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
-            let origin = totals.next_lane();
-            let series = Arc::clone(&lane.series);
-            let Described { family, values } = &*series;
-            totals.add_series(family, reader.created, values, lane.total(reader.epoch, origin));
+        for mut lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
+            let (epoch, origin) = (reader.epoch, totals.next_lane());
+            let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
+            let newest = lane.newest().iter().map(observation).collect();
+            let total = SeriesTotal { newest, ..lane.total() };
+            totals.add_series(&lane.series.family, reader.created, &lane.series.values, total);
         }
         Ok(totals)
     }
@@ -191,6 +192,13 @@ impl Seen {
     /// The series words of the lanes that are shown.
     fn series(&self) -> impl Iterator<Item = u64> {
         self.shown().map(|place| LaneHead::of(&self.words[place * LINE_WORDS..]).series)
+    }
+
+    /// The head of a lane as it was last read in that life; none where all of it is to be read.
+    fn known_head(&self, place: usize, word: u64) -> Option<u64> {
+        let known = LaneHead::of(&self.words[place * LINE_WORDS..]);
+        let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
+        is_known.then_some(known.head)
     }
 
     /// Reads the lanes of a block whose words are not those of the look before; gauges, too, where the
@@ -224,10 +232,11 @@ impl Seen {
             if is_known && (lives[0] == lives[1] || reader.is_no_gauge(word)) {
                 continue;
             }
+            let before = self.known_head(place, word);
             let outcome = match is_shown {
                 false => Outcome::Nobodys,
                 true if of(last).series != word => Outcome::Ended,
-                true => read(reader, line + place as u64, head, lives[1])?,
+                true => read(reader, line + place as u64, head, before, lives[1])?,
             };
             let (bit, lane) = (1 << place, line + place as u64);
             let was_shown = self.shown & bit != 0;
@@ -262,6 +271,7 @@ fn read<W: Words>(
     reader: &mut SegmentReader<W>,
     line: u64,
     head: LaneHead,
+    before: Option<u64>,
     lives: bool,
 ) -> Result<Outcome, Bad> {
     let word = head.series;
@@ -281,7 +291,7 @@ fn read<W: Words>(
                 return Ok(Outcome::Ended);
             }
             match read {
-                Ok((reading, distribution)) => Holds::Timer(reading, distribution),
+                Ok((reading, distribution)) => Holds::Timer(since(reading, before), distribution),
                 Err(Bad::Overrun) => return Ok(Outcome::Unread),
                 Err(bad) => return Err(bad),
             }
@@ -299,6 +309,18 @@ fn timer(source: &impl Words, line: u64, family: &FamilyRecord) -> Result<(Readi
     Ok((reading, buckets::read(source, buckets, &family.bounds)?))
 }
 
+/// Without the observations that were there when the head was `before`, where that is known and all
+/// that were made since are there.
+fn since(mut reading: Reading, before: Option<u64>) -> Reading {
+    let arrivals = before.and_then(|before| reading.head.checked_sub(before));
+    let known = arrivals.and_then(|arrivals| reading.newest.len().checked_sub(arrivals as usize));
+    if let Some(known) = known {
+        // What is kept until the whole segment is read is small.
+        reading.newest = reading.newest[known..].to_vec();
+    }
+    reading
+}
+
 impl Lane {
     /// The word that its line starts with, where this is what it says.
     fn head(&self, seen: u64) -> u64 {
@@ -308,18 +330,23 @@ impl Lane {
         }
     }
 
-    /// What it adds to its series.
-    pub(crate) fn total(self, epoch: u32, origin: u64) -> SeriesTotal {
-        let mut total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
-        match self.holds {
-            Holds::Counter(value) => total.sum.add_value(value),
-            Holds::Gauge(state) => total.state = state,
-            Holds::Timer(Reading { head, sum, newest }, distribution) => {
-                let observation = |(stamp, value)| Observation { epoch, origin, stamp, value };
-                let newest = newest.into_iter().map(observation).collect();
-                total = SeriesTotal { count: head, sum, distribution, newest, ..total };
+    /// What it adds to its series, but for observations.
+    pub(crate) fn total(&mut self) -> SeriesTotal {
+        let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
+        match &mut self.holds {
+            Holds::Counter(value) => SeriesTotal { sum: Exact::of([*value]), ..total },
+            Holds::Gauge(state) => SeriesTotal { state: *state, ..total },
+            Holds::Timer(Reading { head, sum, .. }, distribution) => {
+                SeriesTotal { count: *head, sum: *sum, distribution: std::mem::take(distribution), ..total }
             }
         }
-        total
+    }
+
+    /// Its observations: those that came since the lane was last read, or the newest of all.
+    pub(crate) fn newest(&self) -> &[(u64, f64)] {
+        match &self.holds {
+            Holds::Timer(reading, _) => &reading.newest,
+            Holds::Counter(_) | Holds::Gauge(_) => &[],
+        }
     }
 }

@@ -19,7 +19,10 @@ pub(super) use self::{
     shape::is_over,
     show::{Shown, ShownFamily},
 };
-use self::{series::Series, shape::Shape};
+use self::{
+    series::{Newest, Series},
+    shape::Shape,
+};
 use crate::{
     clock,
     segment::{
@@ -102,7 +105,7 @@ impl Merged {
             for (labels, total) in &family.series {
                 let id = self.series_of(&family.record, labels);
                 self.in_totals.push(id);
-                self.put(id, NO_ORIGIN, NO_WORD, &family.record, family.created, total.clone());
+                self.put(id, NO_ORIGIN, NO_WORD, &family.record, family.created, kept(total));
             }
         }
     }
@@ -119,7 +122,7 @@ impl Merged {
             let Some(segment) = self.segments.get_mut(&key) else { return };
             let origin = u64::from(segment.rank) << 32 | line;
             let before = segment.lanes.get(&line).copied();
-            let Some(lane) = lane else {
+            let Some(mut lane) = lane else {
                 segment.lanes.remove(&line);
                 before.into_iter().for_each(|id| self.remove(id, origin));
                 continue;
@@ -136,8 +139,9 @@ impl Merged {
             if let Some(segment) = self.segments.get_mut(&key) {
                 segment.lanes.insert(line, id);
             }
-            let total = SeriesTotal { since: now, ..lane.total(epoch, origin) };
-            self.put(id, origin, word, &series.family, key.created, total);
+            let total = SeriesTotal { since: now, ..lane.total() };
+            let newest = Newest::Made { epoch, observations: lane.newest() };
+            self.put(id, origin, word, &series.family, key.created, (total, newest));
         }
         if let Some(segment) = self.segments.get_mut(&key) {
             (segment.losses, segment.unread) = (news.losses, news.unread);
@@ -190,7 +194,7 @@ impl Merged {
         for family in shapes.filter(|family| family.record.same_shape(&shape.record)) {
             if let Some(total) = family.series.get(&*series.labels) {
                 let (record, created) = (Arc::clone(&family.record), family.created);
-                return self.put(id, NO_ORIGIN, NO_WORD, &record, created, total.clone());
+                return self.put(id, NO_ORIGIN, NO_WORD, &record, created, kept(total));
             }
         }
     }
@@ -232,7 +236,7 @@ impl Merged {
         word: u64,
         record: &Arc<FamilyRecord>,
         created: u64,
-        total: SeriesTotal,
+        (total, newest): (SeriesTotal, Newest<'_>),
     ) {
         let Some(series) = self.series.get(&id) else { return };
         let number = series.shape;
@@ -241,7 +245,7 @@ impl Merged {
         }
         let Some(shape) = self.shapes.get(&number) else { return };
         if let Some(series) = self.series.get_mut(&id) {
-            series.put(origin, word, record, total, shape.record.window);
+            series.put(origin, word, record, total, newest, shape.record.window);
         }
         self.changed.insert(id);
     }
@@ -320,4 +324,12 @@ impl Merged {
         self.series.values_mut().for_each(|series| series.renumber(number));
         self.shapes.values_mut().for_each(|shape| shape.renumber(rank));
     }
+}
+
+/// What the totals have of a series, and its observations.
+fn kept(total: &SeriesTotal) -> (SeriesTotal, Newest<'_>) {
+    let SeriesTotal { lanes, since, count, sum, state, ref distribution, ref newest } = *total;
+    let distribution = distribution.clone();
+    let total = SeriesTotal { lanes, since, count, sum, state, distribution, newest: Vec::new() };
+    (total, Newest::Kept(newest))
 }

@@ -50,6 +50,33 @@ struct Share {
     again: bool,
 }
 
+/// Observations that a lane made, oldest first, or that the totals have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Newest<'a> {
+    Made { epoch: u32, observations: &'a [(u64, f64)] },
+    Kept(&'a [Observation]),
+}
+
+impl Newest<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Newest::Made { observations, .. } => observations.len(),
+            Newest::Kept(observations) => observations.len(),
+        }
+    }
+
+    /// Those from a place on.
+    fn from(&self, first: usize, origin: u64) -> Vec<Observation> {
+        match *self {
+            Newest::Made { epoch, observations } => {
+                let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
+                observations[first..].iter().map(observation).collect()
+            }
+            Newest::Kept(observations) => observations[first..].to_vec(),
+        }
+    }
+}
+
 /// What tells whether a series was moved.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Activity {
@@ -91,16 +118,16 @@ impl Series {
     }
 
     /// What a lane has now, which had nothing before or was in the same life; its observations are the
-    /// newest that it made.
+    /// newest of all that it made, or those at least that are new.
     pub(super) fn put(
         &mut self,
         origin: u64,
         word: u64,
         record: &Arc<FamilyRecord>,
         mut total: SeriesTotal,
+        newest: Newest<'_>,
         window: u32,
     ) {
-        let newest = std::mem::take(&mut total.newest);
         let before = self.shares.remove(&origin);
         total.since = before.as_ref().map_or(total.since, |before| before.total.since);
         let goes_on = before.as_ref().filter(|before| !before.again);
@@ -110,9 +137,11 @@ impl Series {
             // What came in between was overwritten, or everything comes anew.
             self.leaving.push(origin);
         }
-        self.slide(&newest[known.unwrap_or(0)..], window);
+        let arrivals = newest.from(known.unwrap_or(0), origin);
+        let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
+        let newest = newest.or(before.as_ref().and_then(|before| before.newest));
+        self.slide(&arrivals, window);
         self.tells &= self.sums.exchange(before.as_ref().map(|before| &before.total), Some(&total));
-        let newest = newest.last().map(|one| (one.epoch, one.stamp));
         let share = Share { word, record: Arc::clone(record), total, newest, again: false };
         self.shares.insert(origin, share);
         self.add_up();

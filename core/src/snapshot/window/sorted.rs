@@ -37,8 +37,12 @@ impl Sorted {
     /// that go. Of observations with equal keys, the ones that were there stay the older ones.
     pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
         if let Some(first) = arrivals.first() {
-            let kept = self.observations().partition_point(|one| one.key() <= first.key()) + self.gone;
-            let in_place = kept == self.observations.len();
+            // Most arrive behind all others; a search would look at places that nobody needs.
+            let in_place = self.observations().last().is_none_or(|last| last.key() <= first.key());
+            let kept = match in_place {
+                true => self.observations.len(),
+                false => self.gone + self.observations().partition_point(|one| one.key() <= first.key()),
+            };
             self.observations.extend_from_slice(arrivals);
             if !in_place {
                 self.observations[kept..].sort_by_key(Observation::key);
