@@ -141,27 +141,30 @@ impl Series {
         let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
         let newest = newest.or(before.as_ref().and_then(|before| before.newest));
         self.slide(&arrivals, window);
-        self.tells &= self.sums.exchange(before.as_ref().map(|before| &before.total), Some(&total));
         let share = Share { word, record: Arc::clone(record), total, newest, again: false };
         self.shares.insert(origin, share);
-        self.add_up();
+        self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
     }
 
     /// Takes out what a lane had; gives how it defined the family.
     pub(super) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyRecord>> {
         let share = self.shares.remove(&origin)?;
         self.leaving.push(origin);
-        self.tells &= self.sums.exchange(Some(&share.total), None);
-        self.add_up();
+        self.exchange(Some(&share.total), None);
         Some(share.record)
     }
 
-    /// Adds up what does not follow from what it was before.
-    fn add_up(&mut self) {
-        // Floats would keep traces of what was taken out of them.
-        self.state = self.shares.values().fold(0.0, |state, share| state + share.total.state);
+    /// Puts what a lane has now in the place of what it had.
+    fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
+        let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
+        self.tells &= self.sums.exchange(old, new);
         if !self.tells {
             self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
+        }
+        let has_state = |total: Option<&SeriesTotal>| total.is_some_and(|total| total.state != 0.0);
+        if has_state(old) || has_state(new) {
+            // Floats would keep traces of what was taken out of them.
+            self.state = self.shares.values().fold(0.0, |state, share| state + share.total.state);
         }
     }
 
