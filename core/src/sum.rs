@@ -62,8 +62,16 @@ impl Exact {
         self.0 = if carry { [u64::MAX; 3] } else { [low, middle, high] };
     }
 
+    /// What is left without a part of this sum; none where it is no part, and where the sum is the
+    /// largest, which stands for many.
+    pub(crate) fn without(&self, part: &Exact) -> Option<Exact> {
+        let (low, borrow) = self.0[0].overflowing_sub(part.0[0]);
+        let (middle, borrow) = sub_with_borrow(self.0[1], part.0[1], borrow);
+        let (high, borrow) = sub_with_borrow(self.0[2], part.0[2], borrow);
+        (!borrow && self.0 != [u64::MAX; 3]).then_some(Exact([low, middle, high]))
+    }
+
     /// The sum of values.
-    #[cfg(test)]
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Exact {
         let mut sum = Exact::default();
         values.into_iter().for_each(|value| sum.add_value(value));
@@ -137,6 +145,12 @@ fn add_with_carry(left: u64, right: u64, carry: bool) -> (u64, bool) {
     (sum, first | second)
 }
 
+fn sub_with_borrow(left: u64, right: u64, borrow: bool) -> (u64, bool) {
+    let (difference, first) = left.overflowing_sub(right);
+    let (difference, second) = difference.overflowing_sub(u64::from(borrow));
+    (difference, first | second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Exact, LIMIT};
@@ -179,6 +193,15 @@ mod tests {
         sum.add_value(1.0);
         assert_eq!(sum, Exact([u64::MAX; 3]));
         assert_eq!(sum.to_f64(), 2f64.powi(96));
+    }
+
+    #[test]
+    fn a_full_sum_has_lost_its_parts() {
+        let mut sum = Exact([u64::MAX, u64::MAX, u64::MAX - 1]);
+        let part = Exact([0, 0, u64::MAX - 1]);
+        assert_eq!(sum.without(&part), Some(Exact([u64::MAX, u64::MAX, 0])));
+        sum.add(&part);
+        assert_eq!((sum, sum.without(&part)), (Exact([u64::MAX; 3]), None));
     }
 
     /// Sums of small multiples of a power of two, which `i128` holds exactly.
@@ -231,6 +254,18 @@ mod tests {
                 prop_assert!(sum.to_f64() >= shown);
                 shown = sum.to_f64();
             }
+        }
+
+        #[test]
+        fn what_is_taken_out_leaves_the_sum_of_the_others(
+            kept in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
+            taken in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
+        ) {
+            let [kept, taken] = [kept, taken].map(Exact::of);
+            let mut all = kept;
+            all.add(&taken);
+            prop_assert_eq!(all.without(&taken), Some(kept));
+            prop_assert_eq!(kept.without(&all), Some(Exact::default()).filter(|_| taken == Exact::default()));
         }
 
         #[test]

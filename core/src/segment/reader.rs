@@ -9,10 +9,7 @@ use std::{
 
 use super::{
     descriptor::{self, FamilyRecord, SeriesRecord},
-    layout::{
-        BLOCK_LANES, BYTE_ORDER, Block, Chunk, HIDDEN, Header, LINE, LINE_WORDS, LOSSES, Lines, MAGIC,
-        VERSION, identity,
-    },
+    layout::{BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, identity},
     source::Words,
     writer,
 };
@@ -39,14 +36,6 @@ pub(crate) struct SegmentReader<W> {
 pub(crate) struct Described {
     pub(crate) family: Arc<FamilyRecord>,
     pub(crate) values: Vec<String>,
-}
-
-/// A published lane.
-#[derive(Clone, Debug)]
-pub(crate) struct LaneAt {
-    pub(crate) line: u64,
-    pub(crate) head: LaneHead,
-    pub(crate) series: Arc<Described>,
 }
 
 /// Why a segment is not shown.
@@ -131,56 +120,31 @@ impl<W: Words> SegmentReader<W> {
         self.source
     }
 
-    /// What the owner could not record, by kind.
-    pub(crate) fn losses(&self) -> io::Result<[u64; LOSSES]> {
+    /// The newest block's line, 0 for none, and what the owner could not record, by kind.
+    pub(super) fn root(&self) -> io::Result<(u64, [u64; LOSSES])> {
+        const FIRST: usize = offset_of!(Header, root) / 8;
+        const LAST: usize = offset_of!(Header, losses) / 8 - FIRST;
+        let mut words = [0; LAST + LOSSES];
+        self.source.read((FIRST / LINE_WORDS) as u64, &mut words)?;
         let mut losses = [0; LOSSES];
-        self.source.read((offset_of!(Header, losses) / LINE) as u64, &mut losses)?;
-        Ok(losses)
+        losses.copy_from_slice(&words[LAST..]);
+        Ok((words[0], losses))
     }
 
-    /// Every published lane, blocks newest first.
-    pub(crate) fn lanes(&mut self) -> Result<Vec<LaneAt>, Bad> {
-        let mut root = [0; 1];
-        self.source.read((offset_of!(Header, root) / LINE) as u64, &mut root)?;
-        let mut lanes = Vec::new();
-        let (mut line, mut seen, mut claimed) = (root[0], HashSet::new(), 0_u64);
-        while line != 0 {
-            if !seen.insert(line) {
-                return Err(Bad::Body("its blocks are linked in a ring"));
-            }
-            // Three looks. A lane that has the same series at the first and the last had it all along,
-            // so what the second shows is of that series: "hide" and "recycle".
-            let mut looks = [[0; Block::LINES as usize * LINE_WORDS]; 3];
-            for words in &mut looks {
-                self.source.read(line, words)?;
-            }
-            claimed += Block::LINES;
-            for place in 1..=BLOCK_LANES {
-                let of = |look: &[u64]| LaneHead::of(&look[place * LINE_WORDS..]);
-                let [first, head, last] = looks.each_ref().map(|look| of(look));
-                let word = first.series;
-                if word == 0 || word & HIDDEN != 0 || last.series != word {
-                    continue;
-                }
-                let (head, line) = (LaneHead { series: word, ..head }, line + place as u64);
-                let Some(series) = self.series(line, word)? else { continue };
-                if series.family.kind == Kind::Timer {
-                    claimed = claimed.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
-                }
-                lanes.push(LaneAt { line, head, series });
-            }
-            let words = &looks[0];
-            // Blocks and chunks are nobody else's: what they claim is there. So reading takes no
-            // more time and memory than the segment's size explains.
-            if claimed > self.source.lines()?.min(MOST_LINES) {
-                return Err(Bad::Body("its lanes share memory"));
-            }
-            line = words[0];
-        }
-        // Those of removed series are not needed again.
-        let shown: HashSet<u64> = lanes.iter().map(|lane| lane.head.series).collect();
+    /// Lines that blocks and chunks can have by now. They are nobody else's, so those of a segment that
+    /// claim more are not there, and reading takes no more time and memory than its size explains.
+    pub(super) fn room(&self) -> io::Result<u64> {
+        Ok(self.source.lines()?.min(MOST_LINES))
+    }
+
+    /// Forgets the series of lanes that are not shown any more.
+    pub(super) fn keep_series(&mut self, shown: &HashSet<u64>) {
         self.series.retain(|word, _| shown.contains(word));
-        Ok(lanes)
+    }
+
+    /// Whether lanes of that word are known to be of other things than gauges.
+    pub(super) fn is_no_gauge(&self, word: u64) -> bool {
+        self.series.get(&word).is_some_and(|series| series.family.kind != Kind::Gauge)
     }
 
     /// Whether a lane is of that series word no more: what was read of it since then is nobody's.
@@ -189,7 +153,7 @@ impl<W: Words> SegmentReader<W> {
     }
 
     /// The series of a lane; none where it has been removed meanwhile.
-    fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<Described>>, Bad> {
+    pub(super) fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<Described>>, Bad> {
         if let Some(known) = self.series.get(&word) {
             return Ok(Some(Arc::clone(known)));
         }

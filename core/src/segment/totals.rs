@@ -71,9 +71,12 @@ impl FamilyTotal {
 
     /// The series with those label values, or, where the family is full, the one of what is over.
     fn slot(&mut self, values: &[String]) -> &mut SeriesTotal {
-        let full = self.series.len() >= self.record.max_series as usize && !self.series.contains_key(values);
+        let over = vec![OVERFLOW.to_owned(); values.len()];
+        // The series of what is over does not count.
+        let series = self.series.len() - usize::from(self.series.contains_key(&over));
+        let full = series >= self.record.max_series as usize && !self.series.contains_key(values);
         let values = match full {
-            true => vec![OVERFLOW.to_owned(); values.len()],
+            true => over,
             false => values.to_vec(),
         };
         self.series.entry(values).or_default()

@@ -1,16 +1,12 @@
-//! From merged totals to a snapshot's plain data.
+//! From merged lanes to a snapshot's plain data.
 
-use std::sync::Arc;
-
-use super::{Family, Health, Series, Snapshot, Timing, Value, Window};
+use super::{
+    Family, Series, Value,
+    merged::{Shown, ShownFamily},
+};
 use crate::{
-    catalog::Kind,
     clock, notice,
-    segment::{
-        descriptor::FamilyRecord,
-        epoch::UNSHARED_EPOCH,
-        totals::{FamilyTotal, Observation, SeriesTotal, Totals},
-    },
+    segment::{descriptor::FamilyRecord, epoch::UNSHARED_EPOCH, totals::Observation},
 };
 
 /// The clock by which observations grow old.
@@ -34,50 +30,35 @@ impl Now {
     }
 }
 
-impl Snapshot {
-    /// The snapshot of merged totals at that instant.
-    pub(super) fn new(totals: Totals, now: Now) -> Snapshot {
-        let lost = totals.losses.into();
-        let health = Health { lost, unread_lanes: totals.unread_lanes, ..Health::default() };
-        let families = totals.families.into_iter().filter_map(|(name, shapes)| oldest(&name, shapes));
-        Snapshot { families: families.map(|total| family(total, now)).collect(), health }
-    }
+/// The families that a snapshot has at that instant.
+pub(super) fn families(families: Vec<(&str, Vec<ShownFamily<'_>>)>, now: Now) -> Vec<Family> {
+    let shown = families.into_iter().filter_map(|(name, shapes)| oldest(name, shapes));
+    shown.map(|shown| family(&shown, now)).collect()
 }
 
 /// Of families that share a name and differ in kind, unit or labels, the one that was there first.
-fn oldest(name: &str, shapes: Vec<FamilyTotal>) -> Option<FamilyTotal> {
+fn oldest<'a>(name: &str, shapes: Vec<ShownFamily<'a>>) -> Option<ShownFamily<'a>> {
     if shapes.len() > 1 {
         notice::left_out(name, "a later definition differs in kind, unit or labels and is left out");
     }
-    shapes.into_iter().min_by_key(|family| family.created)
+    shapes.into_iter().next()
 }
 
-fn family(total: FamilyTotal, now: Now) -> Family {
-    let record = &*total.record;
+fn family(shown: &ShownFamily<'_>, now: Now) -> Family {
+    let record = &**shown.record;
     let age = (record.max_age > 0).then(|| clock::stamps_in(record.max_age));
-    let series = total.series.into_iter().map(|(labels, mut total)| {
-        if let Some(age) = age {
-            total.newest.retain(|observation| now.is_within(observation, age));
-        }
-        Series { labels: labels.into(), value: value(record, total) }
-    });
-    Family { series: series.collect(), ..described(record) }
-}
-
-fn described(record: &FamilyRecord) -> Family {
+    let series = shown.series.iter().map(|series| one(series, record, age, now));
     let FamilyRecord { name, help, kind, unit, labels, .. } = record.clone();
-    Family { name, help, kind, unit, label_names: labels, series: Vec::new() }
+    Family { name, help, kind, unit, label_names: labels, series: series.collect() }
 }
 
-fn value(record: &FamilyRecord, total: SeriesTotal) -> Value {
-    match record.kind {
-        Kind::Counter => Value::Counter(total.sum.to_f64()),
-        Kind::Gauge => Value::Gauge(total.state),
-        Kind::Timer => Value::Timer(Timing {
-            count: total.count,
-            sum: total.sum.to_f64(),
-            window: Window::newest(total.newest, record.window as usize),
-            distribution: Arc::new(total.distribution),
-        }),
+fn one(shown: &Shown<'_>, record: &FamilyRecord, age: Option<u64>, now: Now) -> Series {
+    let mut value = shown.value(record.kind, record.window);
+    if let (Value::Timer(timing), Some(age)) = (&mut value, age) {
+        let is_within = |one: &Observation| now.is_within(one, age);
+        if !timing.window.observations().iter().all(is_within) {
+            timing.window = timing.window.map(|one| is_within(one).then_some(*one));
+        }
     }
+    Series { labels: shown.labels.clone(), value }
 }

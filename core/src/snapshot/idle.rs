@@ -4,55 +4,52 @@
 //! what has not changed between two looks has not moved. A timer's newest observation tells it at
 //! the first look.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use super::merged::{Activity, ShownFamily, is_over};
 use crate::{
     catalog::Kind,
     clock,
-    segment::{
-        descriptor::FamilyRecord,
-        epoch::UNSHARED_EPOCH,
-        totals::{OVERFLOW, SeriesTotal, Totals},
-    },
-    sum::Exact,
+    segment::{descriptor::FamilyRecord, epoch::UNSHARED_EPOCH},
 };
 
 /// What a reader remembers of series that may expire.
 #[derive(Debug, Default)]
-pub(super) struct Idle(HashMap<String, HashMap<Vec<String>, Seen>>);
+pub(super) struct Idle(HashMap<String, HashMap<Arc<[String]>, Seen>>);
 
 /// Series of one family that have expired.
 #[derive(Debug)]
 pub(crate) struct Expired {
     pub(crate) family: FamilyRecord,
-    pub(crate) series: HashSet<Vec<String>>,
+    pub(crate) series: HashSet<Arc<[String]>>,
 }
 
 /// One series as it last was.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    count: u64,
-    sum: Exact,
-    state: f64,
-    lanes: u64,
+    was: Activity,
     /// The stamp at which it was last known to move.
     moved: u64,
 }
 
 impl Idle {
-    /// Takes the series out of the totals that have expired; `within` instead of the families' own
+    /// Takes the series out of the families that have expired; `within` instead of the families' own
     /// time, where it is given. `epoch` is that of this process's clock.
     pub(super) fn expire(
         &mut self,
-        totals: &mut Totals,
+        families: &mut Vec<(&str, Vec<ShownFamily<'_>>)>,
         epoch: Option<u32>,
         within: Option<u64>,
     ) -> Vec<Expired> {
         let now = clock::now();
+        let is_ours = |other: u32| Some(other) == epoch || other == UNSHARED_EPOCH;
         let mut expired = Vec::new();
         let mut before = std::mem::take(&mut self.0);
-        for (name, shapes) in &mut totals.families {
-            let mut known = before.remove(name).unwrap_or_default();
+        for (name, shapes) in &mut *families {
+            let mut known = before.remove(*name).unwrap_or_default();
             for family in shapes {
                 let time = within.unwrap_or(family.record.expire_after);
                 // Once it was watched, it goes on being so: the next call may be about an idle time.
@@ -61,51 +58,46 @@ impl Idle {
                 }
                 let (stamps, kind) = (clock::stamps_in(time), family.record.kind);
                 let mut gone = HashSet::new();
-                let seen_now = self.0.entry(name.clone()).or_default();
-                family.series.retain(|values, total| {
-                    let seen = Seen::of(total, known.remove(values), kind, epoch, now);
+                let seen_now = self.0.entry((*name).to_owned()).or_default();
+                family.series.retain(|series| {
+                    let seen = Seen::of(series.activity(is_ours), known.remove(&series.labels), kind, now);
                     let idle = time != 0 && now.saturating_sub(seen.moved) > stamps;
-                    seen_now.insert(values.clone(), seen);
+                    seen_now.insert(Arc::clone(&series.labels), seen);
                     // Nobody asked for the series of what is over: it stays.
-                    let over = !values.is_empty() && values.iter().all(|value| value == OVERFLOW);
-                    if idle && !over {
-                        gone.insert(values.clone());
+                    let stays = !idle || is_over(&series.labels);
+                    if !stays {
+                        gone.insert(Arc::clone(&series.labels));
                     }
-                    !idle || over
+                    stays
                 });
                 if !gone.is_empty() {
-                    expired.push(Expired { family: (*family.record).clone(), series: gone });
+                    expired.push(Expired { family: (**family.record).clone(), series: gone });
                 }
             }
         }
-        for shapes in totals.families.values_mut() {
+        for (_, shapes) in &mut *families {
             shapes.retain(|family| !family.series.is_empty());
         }
-        totals.families.retain(|_, shapes| !shapes.is_empty());
+        families.retain(|(_, shapes)| !shapes.is_empty());
         expired
     }
 }
 
 impl Seen {
-    fn of(total: &SeriesTotal, before: Option<Seen>, kind: Kind, epoch: Option<u32>, now: u64) -> Seen {
-        let own = total
-            .newest
-            .iter()
-            .filter(|observation| Some(observation.epoch) == epoch || observation.epoch == UNSHARED_EPOCH);
-        let stamped = own.map(|observation| observation.stamp).max().filter(|_| kind == Kind::Timer);
-        let SeriesTotal { count, sum, state, lanes, since, .. } = *total;
+    fn of(is: Activity, before: Option<Seen>, kind: Kind, now: u64) -> Seen {
+        let stamped = is.stamped.filter(|_| kind == Kind::Timer);
         let moved = match (stamped, before) {
             (Some(stamp), before) => before.map_or(0, |before| before.moved).max(stamp),
             (None, None) => now,
-            (None, Some(before)) => {
-                let grown = count > before.count || sum.to_f64() > before.sum.to_f64();
+            (None, Some(Seen { was, moved })) => {
+                let grown = is.count > was.count || is.sum.to_f64() > was.sum.to_f64();
                 // With a lane less, a state is another one because a process gave its part up.
-                let set = state.to_bits() != before.state.to_bits() && lanes >= before.lanes;
+                let set = is.state.to_bits() != was.state.to_bits() && is.lanes >= was.lanes;
                 // A lane that was not there at the look before was made by somebody who moved it.
-                let seen = if grown || set { now } else { since };
-                seen.max(before.moved)
+                let seen = if grown || set { now } else { is.since };
+                seen.max(moved)
             }
         };
-        Seen { count, sum, state, lanes, moved }
+        Seen { was: is, moved }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::fs::File;
 
-use super::Health;
+use super::{
+    Health,
+    merged::{Key, Merged},
+};
 use crate::segment::{
     directory::{self, Directory},
     place::Place,
     reader::{Bad, SegmentReader},
     reading::Lanes,
-    totals::Totals,
 };
 
 /// A segment's file.
@@ -17,8 +19,8 @@ pub(super) struct Known {
     reader: Option<SegmentReader<File>>,
     lives: bool,
     lanes: Lanes,
-    /// What it said when it could last be read.
-    last: Option<Totals>,
+    /// Whether it could ever be read: then what it said last stays merged.
+    was_good: bool,
     /// Why it could not be read the last time.
     bad: Option<String>,
 }
@@ -37,26 +39,29 @@ impl Known {
         }
     }
 
-    /// When it was made, by the wall clock of its owner.
-    pub(super) fn created(&self) -> u64 {
-        self.reader.as_ref().map_or(u64::MAX, |reader| reader.created)
+    /// Where it stands among the others; none where it could not be opened.
+    pub(super) fn key(&self, id: u64) -> Option<Key> {
+        self.reader.as_ref().map(|reader| Key { in_memory: false, created: reader.created, id })
     }
 
-    /// What it says now, or said when it was last good.
-    pub(super) fn read(&mut self, place: &Place, id: u64) -> Option<&Totals> {
-        if let Some(reader) = &mut self.reader {
-            // Before its lanes: what a dead owner wrote is all there.
-            self.lives = directory::owner_lives(reader.source());
-            let lives = self.lives;
-            match self.lanes.read(reader, lives) {
-                Ok(totals) => {
-                    self.last = Some(totals);
-                    self.bad = None;
-                }
-                Err(bad) => self.complain(place, id, &bad),
+    /// Merges what it says now. Where it cannot be read, it stays as it was when it was last good.
+    pub(super) fn read(&mut self, place: &Place, id: u64, into: &mut Merged) {
+        let Some(key) = self.key(id) else { return };
+        let Some(reader) = &mut self.reader else { return };
+        // Before its lanes: what a dead owner wrote is all there.
+        self.lives = directory::owner_lives(reader.source());
+        match self.lanes.look(reader, self.lives) {
+            Ok(news) => {
+                into.put_news(key, reader.epoch, news);
+                (self.was_good, self.bad) = (true, None);
             }
+            Err(bad) => self.complain(place, id, &bad),
         }
-        self.last.as_ref()
+    }
+
+    /// Has a lane read again at the next look.
+    pub(super) fn forget(&mut self, lane: u64) {
+        self.lanes.forget(lane);
     }
 
     /// Whether its owner lives now.
@@ -77,7 +82,7 @@ impl Known {
 
     /// Whether it can be folded into the totals.
     pub(super) fn is_to_be_retired(&self) -> bool {
-        self.last.is_some() && self.bad.is_none() && !self.lives
+        self.was_good && self.bad.is_none() && !self.lives
     }
 
     /// Logs a cause once in a row.

@@ -8,6 +8,8 @@ mod health;
 mod histogram;
 mod idle;
 mod known;
+mod memory;
+mod merged;
 mod quantile;
 mod reader;
 mod window;

@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -15,9 +14,11 @@ use std::{
 
 use super::{
     Health, Snapshot,
-    convert::Now,
+    convert::{self, Now},
     idle::{Expired, Idle},
     known::Known,
+    memory::Memory,
+    merged::Merged,
 };
 use crate::{
     error::{Error, Result},
@@ -25,10 +26,8 @@ use crate::{
         directory::{self, Directory, Standing},
         epoch,
         place::Place,
-        reader::{Bad, SegmentReader},
-        reading::Lanes,
+        reader::Bad,
         retire::{forget, retire},
-        totals::Totals,
         totals_file::TotalsFile,
         writer::Segment,
     },
@@ -51,16 +50,18 @@ use crate::{
 pub struct Reader {
     path: Option<PathBuf>,
     place: Option<Place>,
-    own: Option<Own>,
+    memory: Option<Memory>,
     segments: HashMap<u64, Known>,
     totals_file: Option<File>,
     /// What stood at the totals' name when it was last opened.
     totals_standing: Standing,
     /// The last that could be read.
     totals: TotalsFile,
-    last: Option<Totals>,
-    /// Lanes of this process's memory.
-    memory: HashMap<u64, Lanes>,
+    /// Whether they are merged.
+    is_merged: bool,
+    merged: Merged,
+    /// Whether the directory could ever be read.
+    was_good: bool,
     idle: Idle,
     expired: Vec<Expired>,
     complaint: Option<String>,
@@ -69,17 +70,10 @@ pub struct Reader {
     health: Health,
 }
 
-/// Gives the segments of this process that no file holds.
-struct Own(Box<dyn Fn() -> Vec<Arc<Segment>> + Send>);
-
-impl fmt::Debug for Own {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Own")
-    }
-}
-
 /// Retirements that may come between before the last snapshot is served again.
 const ATTEMPTS: usize = 32;
+/// Looks at segments in one snapshot: each but the first for lanes that must be read again.
+const LOOKS: usize = 4;
 
 impl Reader {
     /// A reader of a metrics directory, which need not exist yet: workers may start later.
@@ -93,20 +87,21 @@ impl Reader {
         directory: Option<PathBuf>,
         memory: impl Fn() -> Vec<Arc<Segment>> + Send + 'static,
     ) -> Reader {
-        Reader::of(directory, Some(Own(Box::new(memory))))
+        Reader::of(directory, Some(Memory::new(memory)))
     }
 
-    fn of(path: Option<PathBuf>, own: Option<Own>) -> Reader {
+    fn of(path: Option<PathBuf>, memory: Option<Memory>) -> Reader {
         Reader {
             place: path.as_deref().map(Place::of),
             path,
-            own,
+            memory,
             segments: HashMap::new(),
             totals_file: None,
             totals_standing: Standing::default(),
             totals: TotalsFile::default(),
-            last: None,
-            memory: HashMap::new(),
+            is_merged: true,
+            merged: Merged::default(),
+            was_good: false,
             idle: Idle::default(),
             expired: Vec::new(),
             complaint: None,
@@ -146,54 +141,41 @@ impl Reader {
     /// A snapshot in which series that have not moved for so many nanoseconds are expired, of all
     /// families.
     pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
-        let mut totals = Totals::default();
         self.health.snapshots += 1;
         let mut directory = None;
+        let mut listed = None;
         if let Some(place) = self.place.clone() {
             let failed = |error| Error::io(place.path(), "read the metrics directory", error);
             directory = place.open().map_err(failed)?;
-            totals = match &directory {
-                Some(directory) => self.read_directory(directory).map_err(failed)?,
+            listed = match &directory {
+                Some(directory) => self.list(directory).map_err(failed)?,
                 // Nothing is there, or not any more.
-                None => {
-                    let ids = self.listed(Vec::new());
-                    self.merge(&place, &ids)
-                }
+                None => Some(self.listed(Vec::new())),
             };
-            self.last = Some(totals.clone());
         }
+        let in_memory = self.merge(listed.as_deref());
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
         health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
-        let own = self.own.as_ref().map(|own| own.0()).unwrap_or_default();
-        self.memory.retain(|id, _| own.iter().any(|segment| segment.id == *id));
-        for segment in own {
-            match read_memory(&segment, self.memory.entry(segment.id).or_default()) {
-                Ok(own) => {
-                    totals.merge(&own);
-                    health.live_segments += 1;
-                }
-                Err(bad) => self.complain(format!("this process's own memory is left out: {bad}")),
-            }
-        }
+        health.live_segments += in_memory;
+        let (losses, unread_lanes) = self.merged.lost();
+        let health = Health { lost: losses.into(), unread_lanes, ..health };
         let epoch = directory.as_ref().and_then(epoch::current);
-        self.expired = self.idle.expire(&mut totals, epoch, idle);
-        let now = Now::in_epoch(epoch);
-        let mut snapshot = Snapshot::new(totals, now);
-        snapshot.health =
-            Health { lost: snapshot.health.lost, unread_lanes: snapshot.health.unread_lanes, ..health };
+        let mut families = self.merged.families();
+        self.expired = self.idle.expire(&mut families, epoch, idle);
+        let families = convert::families(families, Now::in_epoch(epoch));
         if let Some(directory) = &directory {
             self.retire_dead(directory);
             self.forget_expired(directory);
         }
-        Ok(snapshot)
+        Ok(Snapshot { families, health })
     }
 
     /// Drops expired series from the totals.
     fn forget_expired(&mut self, directory: &Directory) {
         let kept = |expired: &Expired| {
             let mut shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
-            shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values)))
+            shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values.as_slice())))
         };
         if !self.may_retire || !self.expired.iter().any(kept) {
             return;
@@ -207,17 +189,20 @@ impl Reader {
         }
     }
 
-    fn read_directory(&mut self, directory: &Directory) -> io::Result<Totals> {
+    /// The ids of the segments that count beside the totals; none where they could not be had of one
+    /// moment, so that those of an earlier one are served again.
+    fn list(&mut self, directory: &Directory) -> io::Result<Option<Vec<u64>>> {
         for _ in 0..ATTEMPTS {
             self.open_totals(directory)?;
             let ids = self.open_segments(directory)?;
             if directory.standing_totals()? == self.totals_standing {
-                return Ok(self.merge(directory.place(), &ids));
+                self.was_good = true;
+                return Ok(Some(ids));
             }
         }
         self.health.stale_snapshots += 1;
         self.complain("the totals were replaced faster than they could be read".to_owned());
-        self.last.clone().ok_or_else(|| io::ErrorKind::TimedOut.into())
+        if self.was_good { Ok(None) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
     /// Reads the totals file where it is another one than the last time.
@@ -230,7 +215,7 @@ impl Reader {
         self.totals_standing = standing;
         self.totals_file = None;
         match self.read_totals(directory) {
-            Ok(Some(totals)) => self.totals = totals,
+            Ok(Some(totals)) => (self.totals, self.is_merged) = (totals, false),
             Ok(None) => {}
             Err(bad) => self.complain(format!(
                 "{} is left out, the last good totals stay: {bad}",
@@ -251,15 +236,12 @@ impl Reader {
         totals.map(Some)
     }
 
-    /// Opens the segments that the totals do not contain; gives their ids, oldest segment first. That
-    /// order breaks ties between equal stamps, and decides which series a full family has: a younger
-    /// process never pushes out what an older one had.
+    /// Opens the segments that the totals do not contain; gives their ids.
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
-        let mut ids = self.listed(directory.segments()?);
+        let ids = self.listed(directory.segments()?);
         for &id in &ids {
             self.segments.entry(id).or_default().open(directory, id);
         }
-        ids.sort_by_key(|id| self.segments.get(id).map(Known::created));
         Ok(ids)
     }
 
@@ -275,14 +257,48 @@ impl Reader {
         ids
     }
 
-    fn merge(&mut self, place: &Place, ids: &[u64]) -> Totals {
-        let mut totals = self.totals.totals.clone();
-        for id in ids {
-            if let Some(segment) = self.segments.get_mut(id).and_then(|known| known.read(place, *id)) {
-                totals.merge(segment);
+    /// Merges what has changed in the directory's segments, where they could be listed, and in this
+    /// process's memory; gives how many there are in memory.
+    fn merge(&mut self, listed: Option<&[u64]>) -> u64 {
+        if let Some(ids) = listed {
+            self.merged.keep_segments(|key| key.in_memory || ids.contains(&key.id));
+            if !self.is_merged {
+                self.merged.put_totals(&self.totals.totals);
+                self.is_merged = true;
             }
         }
-        totals
+        let mut in_memory = 0;
+        for _ in 0..LOOKS {
+            in_memory = self.look(listed.unwrap_or_default());
+            let again = self.merged.settle(&self.totals.totals);
+            if again.is_empty() {
+                break;
+            }
+            for (key, lane) in again {
+                match (&mut self.memory, self.segments.get_mut(&key.id)) {
+                    (Some(memory), _) if key.in_memory => memory.forget(key.id, lane),
+                    (_, Some(known)) if !key.in_memory => known.forget(lane),
+                    _ => {}
+                }
+            }
+        }
+        in_memory
+    }
+
+    fn look(&mut self, ids: &[u64]) -> u64 {
+        if let Some(place) = &self.place {
+            for id in ids {
+                if let Some(known) = self.segments.get_mut(id) {
+                    known.read(place, *id, &mut self.merged);
+                }
+            }
+        }
+        let Some(memory) = &mut self.memory else { return 0 };
+        let (read, bad) = memory.read(&mut self.merged);
+        if let Some(bad) = bad {
+            self.complain(format!("this process's own memory is left out: {bad}"));
+        }
+        read
     }
 
     fn retire_dead(&mut self, directory: &Directory) {
@@ -313,9 +329,4 @@ impl Reader {
 
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
-}
-
-fn read_memory(segment: &Arc<Segment>, lanes: &mut Lanes) -> std::result::Result<Totals, Bad> {
-    let mut reader = SegmentReader::open(Arc::clone(segment), segment.id)?;
-    lanes.read(&mut reader, true)
 }

@@ -1,0 +1,75 @@
+//! What this process records in its own memory alone.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    sync::Arc,
+};
+
+use super::merged::{Key, Merged};
+use crate::segment::{
+    reader::{Bad, SegmentReader},
+    reading::Lanes,
+    writer::Segment,
+};
+
+/// The segments of this process that no file holds.
+pub(super) struct Memory {
+    segments: Box<dyn Fn() -> Vec<Arc<Segment>> + Send>,
+    known: HashMap<u64, Known>,
+}
+
+/// One of them.
+struct Known {
+    reader: SegmentReader<Arc<Segment>>,
+    lanes: Lanes,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
+    }
+}
+
+impl Memory {
+    pub(super) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> Memory {
+        Memory { segments: Box::new(segments), known: HashMap::new() }
+    }
+
+    /// Merges what they say now; gives how many there are, and why one cannot be read.
+    pub(super) fn read(&mut self, into: &mut Merged) -> (u64, Option<Bad>) {
+        let segments = (self.segments)();
+        let is_there = |id: u64| segments.iter().any(|segment| segment.id == id);
+        self.known.retain(|id, _| is_there(*id));
+        into.keep_segments(|key| !key.in_memory || is_there(key.id));
+        let (mut read, mut why) = (0, None);
+        for segment in segments {
+            match self.read_one(&segment, into) {
+                Ok(()) => read += 1,
+                Err(bad) => why = Some(bad),
+            }
+        }
+        (read, why)
+    }
+
+    fn read_one(&mut self, segment: &Arc<Segment>, into: &mut Merged) -> Result<(), Bad> {
+        let known = match self.known.entry(segment.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let reader = SegmentReader::open(Arc::clone(segment), segment.id)?;
+                place.insert(Known { reader, lanes: Lanes::default() })
+            }
+        };
+        let news = known.lanes.look(&mut known.reader, true)?;
+        let key = Key { in_memory: true, created: known.reader.created, id: segment.id };
+        into.put_news(key, known.reader.epoch, news);
+        Ok(())
+    }
+
+    /// Has a lane read again at the next look.
+    pub(super) fn forget(&mut self, id: u64, lane: u64) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.lanes.forget(lane);
+        }
+    }
+}

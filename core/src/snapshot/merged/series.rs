@@ -1,0 +1,293 @@
+//! One series: what its lanes and the totals hold together.
+//!
+//! Observations that fell out of the window are not kept. Lanes only go on, so nothing brings them
+//! back but the loss of newer ones, and then the lanes are read again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    super::{Distribution, Observation, Timing, Value, Window},
+    sums::Sums,
+};
+use crate::{
+    catalog::Kind,
+    segment::{descriptor::FamilyRecord, totals::SeriesTotal},
+    sum::Exact,
+};
+
+/// A series.
+#[derive(Debug)]
+pub(super) struct Series {
+    /// The family that it is of.
+    pub(super) shape: u64,
+    pub(super) labels: Arc<[String]>,
+    /// By origin.
+    shares: BTreeMap<u64, Share>,
+    sums: Sums,
+    /// Whether the sums tell what is left when a share is taken out of them.
+    tells: bool,
+    state: f64,
+    window: Window,
+    /// Epoch and stamp of the newest observation that fell out of the window.
+    fell: Option<(u32, u64)>,
+    /// Whether something left the window in another way: what fell may have to come back.
+    holed: bool,
+    /// Origins whose observations are still to leave the window.
+    leaving: Vec<u64>,
+}
+
+/// What one lane has of a series, or the totals.
+#[derive(Debug)]
+struct Share {
+    /// Of the lane's life.
+    word: u64,
+    record: Arc<FamilyRecord>,
+    /// Without its observations: those are in the window.
+    total: SeriesTotal,
+    /// Epoch and stamp of its newest observation.
+    newest: Option<(u32, u64)>,
+    /// Whether it is being read again, for what fell out of the window.
+    again: bool,
+}
+
+/// Observations that a lane made, oldest first, or that the totals have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Newest<'a> {
+    Made { epoch: u32, observations: &'a [(u64, f64)] },
+    Kept(&'a [Observation]),
+}
+
+impl Newest<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Newest::Made { observations, .. } => observations.len(),
+            Newest::Kept(observations) => observations.len(),
+        }
+    }
+
+    /// Those from a place on.
+    fn from(&self, first: usize, origin: u64) -> Vec<Observation> {
+        match *self {
+            Newest::Made { epoch, observations } => {
+                let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
+                observations[first..].iter().map(observation).collect()
+            }
+            Newest::Kept(observations) => observations[first..].to_vec(),
+        }
+    }
+}
+
+/// What tells whether a series was moved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in super::super) struct Activity {
+    pub(in super::super) count: u64,
+    pub(in super::super) sum: Exact,
+    pub(in super::super) state: f64,
+    /// Lanes that it is the sum of.
+    pub(in super::super) lanes: u64,
+    /// When the youngest of them was first seen.
+    pub(in super::super) since: u64,
+    /// The newest stamp of the epochs asked for.
+    pub(in super::super) stamped: Option<u64>,
+}
+
+impl Series {
+    pub(super) fn new(shape: u64, labels: Arc<[String]>) -> Series {
+        Series {
+            shape,
+            labels,
+            shares: BTreeMap::new(),
+            sums: Sums::default(),
+            tells: true,
+            state: 0.0,
+            window: Window::default(),
+            fell: None,
+            holed: false,
+            leaving: Vec::new(),
+        }
+    }
+
+    /// Whether a lane has a share of that life of it.
+    pub(super) fn has(&self, origin: u64, word: u64) -> bool {
+        self.shares.get(&origin).is_some_and(|share| share.word == word)
+    }
+
+    /// The oldest origin; none where nobody has the series.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.shares.first_key_value().map(|(&origin, _)| origin)
+    }
+
+    /// What a lane has now, which had nothing before or was in the same life; its observations are the
+    /// newest of all that it made, or those at least that are new.
+    pub(super) fn put(
+        &mut self,
+        origin: u64,
+        word: u64,
+        record: &Arc<FamilyRecord>,
+        mut total: SeriesTotal,
+        newest: Newest<'_>,
+        window: u32,
+    ) {
+        let before = self.shares.remove(&origin);
+        if let Some(before) = &before {
+            total.since = before.total.since;
+            // Beside a writer that was too fast to follow, buckets may have been read with less of the ring.
+            total.distribution.raise(&before.total.distribution);
+        }
+        let goes_on = before.as_ref().filter(|before| !before.again);
+        let arrivals = goes_on.and_then(|before| total.count.checked_sub(before.total.count));
+        let known = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
+        if before.is_some() && known.is_none() {
+            // What came in between was overwritten, or everything comes anew.
+            self.leaving.push(origin);
+        }
+        let arrivals = newest.from(known.unwrap_or(0), origin);
+        let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
+        let newest = newest.or(before.as_ref().and_then(|before| before.newest));
+        self.slide(&arrivals, window);
+        let share = Share { word, record: Arc::clone(record), total, newest, again: false };
+        self.shares.insert(origin, share);
+        self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
+    }
+
+    /// Takes out what a lane had; gives how it defined the family.
+    pub(super) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyRecord>> {
+        let share = self.shares.remove(&origin)?;
+        self.leaving.push(origin);
+        self.exchange(Some(&share.total), None);
+        Some(share.record)
+    }
+
+    /// Puts what a lane has now in the place of what it had.
+    fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
+        let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
+        self.tells &= self.sums.exchange(old, new);
+        if !self.tells {
+            self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
+        }
+        let has_state = |total: Option<&SeriesTotal>| total.is_some_and(|total| total.state != 0.0);
+        if has_state(old) || has_state(new) {
+            // Floats would keep traces of what was taken out of them.
+            self.state = self.shares.values().fold(0.0, |state, share| state + share.total.state);
+        }
+    }
+
+    fn slide(&mut self, arrivals: &[Observation], window: u32) {
+        self.sweep();
+        let fell = self.window.slide(arrivals, window as usize);
+        self.fell = self.fell.max(fell.map(|one| (one.epoch, one.stamp)));
+    }
+
+    /// Takes out of the window what is to leave it, of however many origins at once.
+    fn sweep(&mut self) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        self.leaving.sort_unstable();
+        let leaves = |one: &Observation| self.leaving.binary_search(&one.origin).is_ok();
+        if self.window.observations().iter().any(leaves) {
+            self.window = self.window.map(|one| (!leaves(one)).then_some(*one));
+            self.holed = true;
+        }
+        self.leaving.clear();
+    }
+
+    /// Keeps a window of that length from now on, instead of `before`.
+    pub(super) fn resize(&mut self, before: u32, window: u32) {
+        self.holed |= window > before;
+        self.slide(&[], window);
+    }
+
+    /// Whether nothing that fell out of the window would be in it now.
+    pub(super) fn is_whole(&mut self, window: u32) -> bool {
+        self.sweep();
+        let oldest = self.window.observations().first().map(|one| (one.epoch, one.stamp));
+        let is_full = self.window.len() == window as usize;
+        self.holed = self.holed && self.fell.is_some() && !(is_full && oldest > self.fell);
+        !self.holed
+    }
+
+    /// Takes the window as it is.
+    pub(super) fn accept(&mut self) {
+        self.holed = false;
+    }
+
+    /// Expects all shares anew, with whatever may be in the window; gives their origins.
+    pub(super) fn expect_again(&mut self) -> Vec<u64> {
+        (self.fell, self.holed) = (None, false);
+        self.shares.values_mut().for_each(|share| share.again = true);
+        self.shares.keys().copied().collect()
+    }
+
+    /// Gives origins other numbers, in the same order.
+    pub(super) fn renumber(&mut self, number: impl Fn(u64) -> u64) {
+        self.sweep();
+        self.shares = std::mem::take(&mut self.shares)
+            .into_iter()
+            .map(|(origin, share)| (number(origin), share))
+            .collect();
+        if !self.window.is_empty() {
+            self.window = self.window.map(|one| Some(Observation { origin: number(one.origin), ..*one }));
+        }
+    }
+
+    /// What it shows.
+    pub(super) fn value(&self, kind: Kind) -> Value {
+        shown(kind, &self.sums, self.state, self.window.clone())
+    }
+
+    /// What tells whether it was moved, by stamps of those epochs.
+    pub(super) fn activity(&self, is_ours: impl Fn(u32) -> bool) -> Activity {
+        let stamps = self.shares.values().filter_map(|share| share.newest);
+        Activity {
+            count: self.sums.count,
+            sum: self.sums.exact,
+            state: self.state,
+            lanes: self.shares.values().map(|share| share.total.lanes).sum(),
+            since: self.shares.values().map(|share| share.total.since).max().unwrap_or(0),
+            stamped: stamps.filter(|&(epoch, _)| is_ours(epoch)).map(|(_, stamp)| stamp).max(),
+        }
+    }
+
+    /// What a series shows that stands for several.
+    pub(super) fn value_of_all(all: &[&Series], kind: Kind, window: u32) -> Value {
+        let mut sums = Sums::default();
+        let mut distribution = Distribution::default();
+        for series in all {
+            sums.count = sums.count.saturating_add(series.sums.count);
+            sums.exact.add(&series.sums.exact);
+            distribution.merge(&series.sums.distribution);
+        }
+        sums.distribution = Arc::new(distribution);
+        let state = all.iter().fold(0.0, |state, series| state + series.state);
+        let window = Window::merge(all.iter().map(|series| &series.window), window as usize);
+        shown(kind, &sums, state, window)
+    }
+
+    /// The same for what tells whether it was moved.
+    pub(super) fn activity_of_all(all: &[&Series], is_ours: impl Fn(u32) -> bool) -> Activity {
+        let mut joined = Activity::default();
+        for one in all.iter().map(|series| series.activity(&is_ours)) {
+            joined.count = joined.count.saturating_add(one.count);
+            joined.sum.add(&one.sum);
+            joined.state += one.state;
+            joined.lanes += one.lanes;
+            joined.since = joined.since.max(one.since);
+            joined.stamped = joined.stamped.max(one.stamped);
+        }
+        joined
+    }
+}
+
+fn shown(kind: Kind, sums: &Sums, state: f64, window: Window) -> Value {
+    match kind {
+        Kind::Counter => Value::Counter(sums.exact.to_f64()),
+        Kind::Gauge => Value::Gauge(state),
+        Kind::Timer => Value::Timer(Timing {
+            count: sums.count,
+            sum: sums.exact.to_f64(),
+            window,
+            distribution: Arc::clone(&sums.distribution),
+        }),
+    }
+}

@@ -1,0 +1,170 @@
+//! Count, sum and buckets of a series, in which the part of one lane is exchanged for what it is now.
+//!
+//! Integers can be taken out of what they were added to. Where that does not tell the sum of the
+//! others, because something is full or bounds differ, it is said, and all is added up again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::super::Distribution;
+use crate::{segment::totals::SeriesTotal, sum::Exact};
+
+/// What lanes have together.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    pub(super) count: u64,
+    pub(super) exact: Exact,
+    pub(super) distribution: Arc<Distribution>,
+    /// How many lanes there are.
+    parts: usize,
+}
+
+impl Sums {
+    /// Puts what a lane has now in the place of what it had. False where all has to be added up.
+    pub(super) fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> bool {
+        self.parts = self.parts + usize::from(new.is_some()) - usize::from(old.is_some());
+        if self.try_exchange(old, new).is_some() {
+            return true;
+        }
+        let only = new.filter(|_| self.parts == 1);
+        only.is_some_and(|only| self.add_up(std::iter::once(only)))
+    }
+
+    fn try_exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> Option<()> {
+        let [old_count, new_count] = [old, new].map(|total| total.map_or(0, |total| total.count));
+        let [old_sum, new_sum] = [old, new].map(|total| total.map_or(Exact::default(), |total| total.sum));
+        self.count = moved(self.count, old_count, new_count)?;
+        self.exact = self.exact.without(&old_sum)?;
+        self.exact.add(&new_sum);
+        let [old, new] = [old, new].map(|total| total.map(|total| &total.distribution));
+        if is_nothing(&self.distribution) && [old, new].into_iter().flatten().all(is_nothing) {
+            return Some(());
+        }
+        exchange(Arc::make_mut(&mut self.distribution), old, new)
+    }
+
+    /// Adds all up. Gives whether parts can be exchanged from now on.
+    pub(super) fn add_up<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
+        let (mut count, mut exact, mut distribution) = (0_u64, Exact::default(), Distribution::default());
+        for total in totals.clone() {
+            count = count.saturating_add(total.count);
+            exact.add(&total.sum);
+            distribution.merge(&total.distribution);
+        }
+        let alike = totals.clone().all(|total| has_same_bounds(&total.distribution, &distribution));
+        let full = count == u64::MAX || counts(&distribution).any(|count| count == u64::MAX);
+        let parts = totals.count();
+        *self = Sums { count, exact, distribution: Arc::new(distribution), parts };
+        alike && !full
+    }
+}
+
+/// A sum of which `old` was a part, with `new` instead.
+fn moved(sum: u64, old: u64, new: u64) -> Option<u64> {
+    sum.checked_sub(old)?.checked_add(new).filter(|&sum| sum != u64::MAX)
+}
+
+fn counts(distribution: &Distribution) -> impl Iterator<Item = u64> {
+    let Distribution { classic, zero, unplaced, exponential, .. } = distribution;
+    [*zero, *unplaced].into_iter().chain(classic.iter().copied()).chain(exponential.values().copied())
+}
+
+fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
+    one.classic.len() == other.classic.len() && one.bounds == other.bounds
+}
+
+/// Whether there are no buckets at all, as in a counter's.
+fn is_nothing(distribution: &Distribution) -> bool {
+    let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
+    bounds.is_empty() && classic.is_empty() && (*zero, *unplaced) == (0, 0) && exponential.is_empty()
+}
+
+/// Exchanges buckets; the sum is of no use where it gives none.
+fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Distribution>) -> Option<()> {
+    if [old, new].into_iter().flatten().any(|part| !has_same_bounds(part, sum)) {
+        return None;
+    }
+    let of = |part: Option<&Distribution>, at: usize| part.map_or(0, |part| part.classic[at]);
+    for (at, count) in sum.classic.iter_mut().enumerate() {
+        *count = moved(*count, of(old, at), of(new, at))?;
+    }
+    let of = |part: Option<&Distribution>| part.map_or((0, 0), |part| (part.zero, part.unplaced));
+    let ((old_zero, old_unplaced), (new_zero, new_unplaced)) = (of(old), of(new));
+    sum.zero = moved(sum.zero, old_zero, new_zero)?;
+    sum.unplaced = moved(sum.unplaced, old_unplaced, new_unplaced)?;
+    exchange_buckets(&mut sum.exponential, old.map(|old| &old.exponential), new.map(|new| &new.exponential))
+}
+
+/// Few buckets are others: only those are looked up.
+fn exchange_buckets(
+    sums: &mut BTreeMap<i32, u64>,
+    old: Option<&BTreeMap<i32, u64>>,
+    new: Option<&BTreeMap<i32, u64>>,
+) -> Option<()> {
+    let mut old = old.into_iter().flatten().peekable();
+    let mut new = new.into_iter().flatten().peekable();
+    loop {
+        let bucket = match (old.peek(), new.peek()) {
+            (Some((one, _)), Some((other, _))) => **one.min(other),
+            (Some((bucket, _)), None) | (None, Some((bucket, _))) => **bucket,
+            (None, None) => return Some(()),
+        };
+        let had = old.next_if(|(at, _)| **at == bucket).map_or(0, |(_, count)| *count);
+        let has = new.next_if(|(at, _)| **at == bucket).map_or(0, |(_, count)| *count);
+        if had == has {
+            continue;
+        }
+        let sum = moved(sums.get(&bucket).copied().unwrap_or(0), had, has)?;
+        match sum {
+            0 => sums.remove(&bucket),
+            sum => sums.insert(bucket, sum),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Distribution, SeriesTotal, Sums};
+    use crate::sum::Exact;
+    use proptest::prelude::*;
+
+    fn total() -> impl Strategy<Value = SeriesTotal> {
+        let few = prop_oneof![20 => 0..5_u64, 1 => Just(u64::MAX), 1 => u64::MAX - 3..u64::MAX];
+        let bounds = prop_oneof![6 => Just(vec![1.0, 2.0]), 1 => Just(vec![1.0, 3.0]), 1 => Just(vec![])];
+        let exponential = prop::collection::btree_map(-3..3, 1..5_u64, 0..4);
+        let sums = prop_oneof![20 => 0.0..1e9, 1 => Just(f64::MAX)];
+        (few.clone(), sums, bounds, prop::array::uniform5(few), exponential, 0..8).prop_map(
+            |(count, sum, bounds, counts, exponential, kind)| {
+                let sum = if sum == f64::MAX { Exact([u64::MAX; 3]) } else { Exact::of([sum]) };
+                let classic = counts[2..][..=bounds.len()].to_vec();
+                let [zero, unplaced, ..] = counts;
+                let distribution = match kind {
+                    0 => Distribution::default(),
+                    _ => Distribution { bounds, classic, zero, unplaced, exponential },
+                };
+                SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
+            },
+        )
+    }
+
+    proptest! {
+        /// Lanes come, move and go; one that is full or has other bounds, too.
+        #[test]
+        fn exchanging_parts_is_adding_all_up(steps in prop::collection::vec((0..4_usize, prop::option::of(total())), 1..40)) {
+            let mut lanes: [Option<SeriesTotal>; 4] = Default::default();
+            let (mut sums, mut tells) = (Sums::default(), true);
+            for (lane, new) in steps {
+                tells &= sums.exchange(lanes[lane].as_ref(), new.as_ref());
+                lanes[lane] = new;
+                if !tells {
+                    tells = sums.add_up(lanes.iter().flatten());
+                }
+                let mut expected = Sums::default();
+                expected.add_up(lanes.iter().flatten());
+                prop_assert_eq!((sums.count, sums.exact), (expected.count, expected.exact));
+                if lanes.iter().any(Option::is_some) {
+                    prop_assert_eq!(&sums.distribution, &expected.distribution);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The same selection, compiled for processors with AVX2: nothing in it is written for them.
+#![expect(unsafe_code, reason = "that the processor has the instructions is only known at run time")]
+
+use std::arch::is_x86_feature_detected;
+
+use super::ranks;
+
+/// As [`ranks::at_ranks`]; false, and nothing done, where the processor lacks the instructions.
+pub(super) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) -> bool {
+    let there = is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2");
+    if there {
+        // SAFETY: the processor has the three features that the function is compiled for.
+        unsafe { compiled(values, ranks, found) };
+    }
+    there
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn compiled(values: &[f64], ranks: &[usize], found: &mut [f64]) {
+    ranks::at_ranks(values, ranks, found);
+}

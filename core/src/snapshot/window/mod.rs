@@ -1,0 +1,247 @@
+//! The newest observations of a series, oldest first.
+
+mod cut;
+mod sorted;
+
+use std::sync::{Arc, OnceLock};
+
+use self::sorted::Sorted;
+use super::quantile::{self, QUANTILES};
+use crate::segment::totals::Observation;
+
+/// The newest observations of a series over all threads and processes, oldest first. Cheap to
+/// clone: what was selected of one is known to all.
+#[derive(Clone, Debug, Default)]
+pub struct Window(Arc<Held>);
+
+#[derive(Clone, Debug, Default)]
+struct Held {
+    observations: Observations,
+    quantiles: OnceLock<Option<[f64; QUANTILES.len()]>>,
+}
+
+#[derive(Clone, Debug)]
+enum Observations {
+    Sorted(Sorted),
+    Merged(Merged),
+}
+
+/// The ends of other windows. Their order among each other is found where somebody asks for it:
+/// quantiles do not.
+#[derive(Clone, Debug)]
+struct Merged {
+    values: Vec<f64>,
+    /// Sorted windows, and the place in each from which on it counts.
+    ends: Vec<(Window, usize)>,
+    sorted: OnceLock<Vec<Observation>>,
+}
+
+impl Default for Observations {
+    fn default() -> Observations {
+        Observations::Sorted(Sorted::default())
+    }
+}
+
+impl PartialEq for Window {
+    fn eq(&self, other: &Window) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.observations() == other.observations()
+    }
+}
+
+impl Window {
+    /// The newest `length` of the observations of some lanes, each lane's in the order in which
+    /// they were made.
+    ///
+    /// ```
+    /// # use ictus::snapshot::{Observation, Window};
+    /// let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+    /// let window = Window::newest(vec![at(3), at(5), at(1), at(4)], 3);
+    /// assert_eq!(window.observations(), [at(3), at(4), at(5)]);
+    /// ```
+    #[must_use]
+    pub fn newest(mut observations: Vec<Observation>, length: usize) -> Window {
+        if !observations.is_sorted_by_key(Observation::key) {
+            // Stable: observations of one lane keep the lane's order.
+            observations.sort_by_key(Observation::key);
+        }
+        observations.drain(..observations.len().saturating_sub(length));
+        Window::of(Observations::Sorted(Sorted::of(observations)))
+    }
+
+    /// The newest `length` observations of several windows.
+    ///
+    /// ```
+    /// # use ictus::snapshot::{Observation, Window};
+    /// let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+    /// let windows = [[at(1), at(4)], [at(2), at(3)]].map(|lane| Window::newest(lane.to_vec(), 1_000));
+    /// assert_eq!(Window::merge(&windows, 3).observations(), [at(2), at(3), at(4)]);
+    /// ```
+    #[must_use]
+    pub fn merge<'a>(windows: impl IntoIterator<Item = &'a Window>, length: usize) -> Window {
+        let windows = windows.into_iter().filter(|window| !window.is_empty()).map(Window::sorted);
+        let windows: Vec<Window> = windows.collect();
+        if let [only] = &windows[..]
+            && only.len() <= length
+        {
+            return only.clone();
+        }
+        let runs: Vec<&[Observation]> = windows.iter().map(Window::observations).collect();
+        let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
+        let cuts = cut::newest(&lengths, length, |run, at| runs[run][at].key());
+        let ends: Vec<(Window, usize)> = windows.into_iter().zip(cuts).collect();
+        let mut values = Vec::with_capacity(length.min(lengths.iter().sum()));
+        ends.iter().for_each(|(window, cut)| values.extend_from_slice(&window.values()[*cut..]));
+        Window::of(Observations::Merged(Merged { values, ends, sorted: OnceLock::new() }))
+    }
+
+    fn of(observations: Observations) -> Window {
+        Window(Arc::new(Held { observations, quantiles: OnceLock::new() }))
+    }
+
+    /// The same window; its values are in the order of its observations.
+    fn sorted(&self) -> Window {
+        match &self.0.observations {
+            Observations::Sorted(_) => self.clone(),
+            Observations::Merged(_) => Window::newest(self.observations().to_vec(), self.len()),
+        }
+    }
+
+    /// Adds observations that are in order, and keeps the newest `length` of all; gives the newest of
+    /// those that go. Nobody else's window changes by it.
+    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
+        if arrivals.is_empty() && self.len() <= length {
+            return None;
+        }
+        if matches!(self.0.observations, Observations::Merged(_)) {
+            *self = self.sorted();
+        }
+        let held = Arc::make_mut(&mut self.0);
+        held.quantiles = OnceLock::new();
+        match &mut held.observations {
+            Observations::Sorted(sorted) => sorted.slide(arrivals, length),
+            Observations::Merged(_) => None,
+        }
+    }
+
+    /// The same window with the observations that `change` gives instead of its own, in the same order.
+    pub(super) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
+        let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
+        Window::newest(observations, usize::MAX)
+    }
+
+    /// The observations, oldest first.
+    #[must_use]
+    pub fn observations(&self) -> &[Observation] {
+        match &self.0.observations {
+            Observations::Sorted(sorted) => sorted.observations(),
+            Observations::Merged(merged) => merged.sorted.get_or_init(|| {
+                let mut all: Vec<Observation> = merged
+                    .ends
+                    .iter()
+                    .flat_map(|(window, cut)| &window.observations()[*cut..])
+                    .copied()
+                    .collect();
+                all.sort_by_key(Observation::key);
+                all
+            }),
+        }
+    }
+
+    /// How many observations the window holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values().len()
+    }
+
+    /// Whether nothing was observed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values().is_empty()
+    }
+
+    /// The newest observation's value.
+    #[must_use]
+    pub fn last(&self) -> Option<f64> {
+        self.observations().last().map(|observation| observation.value)
+    }
+
+    /// The quantile at `q` in `0.0..=1.0`: linear interpolation at index `q * (n - 1)` of the
+    /// sorted window, as the Conductor SDK defines it. `None` where the window is empty or `q` is
+    /// outside the range.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        if !(0.0..=1.0).contains(&q) {
+            return None;
+        }
+        quantile::select(self.values(), &[q]).map(|[found]| found)
+    }
+
+    /// The five quantiles that every surface shows, in the order of [`QUANTILES`].
+    #[must_use]
+    pub fn quantiles(&self) -> Option<[f64; QUANTILES.len()]> {
+        *self.0.quantiles.get_or_init(|| quantile::select(self.values(), &QUANTILES))
+    }
+
+    /// The observations' values; of a merged window in no order.
+    fn values(&self) -> &[f64] {
+        match &self.0.observations {
+            Observations::Sorted(sorted) => sorted.values(),
+            Observations::Merged(merged) => &merged.values,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Observation, Window};
+    use proptest::prelude::*;
+
+    fn lanes() -> impl Strategy<Value = Vec<Vec<Observation>>> {
+        let stamps = prop::collection::vec((0_u32..2, 0_u64..200, 0.0..1e3_f64), 0..300);
+        prop::collection::vec(stamps, 0..8).prop_map(|lanes| {
+            let lanes = lanes.into_iter().enumerate().map(|(origin, lane)| {
+                let observation =
+                    |(epoch, stamp, value)| Observation { epoch, origin: origin as u64, stamp, value };
+                let mut lane: Vec<Observation> = lane.into_iter().map(observation).collect();
+                lane.sort_by_key(Observation::key);
+                lane
+            });
+            lanes.collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_sorting_all_and_keeping_the_end(lanes in lanes(), length in 0_usize..500) {
+            let expected = Window::newest(lanes.concat(), length);
+            let windows: Vec<Window> =
+                lanes.iter().map(|lane| Window::newest(lane.clone(), usize::MAX)).collect();
+            let merged = Window::merge(&windows, length);
+            prop_assert_eq!((merged.len(), merged.quantiles()), (expected.len(), expected.quantiles()));
+            prop_assert_eq!(merged.last(), expected.last());
+            prop_assert_eq!(merged.observations(), expected.observations());
+            // What was merged is merged again, and slides, as if it had been sorted at once.
+            let (one, other) = windows.split_at(windows.len() / 2);
+            let halves = [Window::merge(one, length), Window::merge(other, length)];
+            prop_assert_eq!(&Window::merge(&halves, length), &expected);
+            let mut slid = halves[0].clone();
+            slid.slide(halves[1].observations(), length);
+            prop_assert_eq!(&slid, &expected);
+            prop_assert_eq!(slid.quantiles(), expected.quantiles());
+        }
+    }
+
+    #[test]
+    fn a_window_that_others_hold_stays_as_it_is() {
+        let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+        let mut window = Window::newest((0..10).map(at).collect(), 10);
+        let (held, median) = (window.clone(), window.quantile(0.5));
+        assert_eq!(held.quantiles().unwrap()[0], 4.5);
+        window.slide(&[at(10), at(11)], 10);
+        assert_eq!((held.len(), held.quantile(0.5), held.quantiles().unwrap()[0]), (10, median, 4.5));
+        assert_eq!(
+            (window.len(), window.quantile(0.5), window.quantiles().unwrap()[0]),
+            (10, Some(6.5), 6.5)
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! Observations in their order, to which newer ones come while older ones go.
+
+use crate::segment::totals::Observation;
+
+/// Observations, oldest first, with their values beside them: quantiles need nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    observations: Vec<Observation>,
+    values: Vec<f64>,
+    /// How many of the first ones are no longer there.
+    gone: usize,
+}
+
+impl Clone for Sorted {
+    fn clone(&self) -> Sorted {
+        Sorted { observations: self.observations().to_vec(), values: self.values().to_vec(), gone: 0 }
+    }
+}
+
+impl Sorted {
+    /// Observations that are in order.
+    pub(super) fn of(observations: Vec<Observation>) -> Sorted {
+        let values = observations.iter().map(value).collect();
+        Sorted { observations, values, gone: 0 }
+    }
+
+    pub(super) fn observations(&self) -> &[Observation] {
+        &self.observations[self.gone..]
+    }
+
+    /// The observations' values, as quantiles take them: numbers from `+0.0` up.
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values[self.gone..]
+    }
+
+    /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
+    /// that go. Of observations with equal keys, the ones that were there stay the older ones.
+    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
+        if let Some(first) = arrivals.first() {
+            // Most arrive behind all others; a search would look at places that nobody needs.
+            let in_place = self.observations().last().is_none_or(|last| last.key() <= first.key());
+            let kept = match in_place {
+                true => self.observations.len(),
+                false => self.gone + self.observations().partition_point(|one| one.key() <= first.key()),
+            };
+            self.observations.extend_from_slice(arrivals);
+            if !in_place {
+                self.observations[kept..].sort_by_key(Observation::key);
+            }
+            self.values.truncate(kept);
+            self.values.extend(self.observations[kept..].iter().map(value));
+        }
+        let surplus = self.values().len().saturating_sub(length);
+        self.gone += surplus;
+        let newest_gone = self.observations[..self.gone].last().filter(|_| surplus > 0).copied();
+        // Now and then, so that an arrival moves few others.
+        if self.gone > length / 4 {
+            self.observations.drain(..self.gone);
+            self.values.drain(..self.gone);
+            self.gone = 0;
+        }
+        newest_gone
+    }
+}
+
+/// What cannot have been observed, below nothing or no number, is nothing.
+fn value(observation: &Observation) -> f64 {
+    if observation.value > 0.0 { observation.value } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Observation, Sorted};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_arrives_in_parts_is_what_comes_at_once(
+            parts in prop::collection::vec(prop::collection::vec((0_u64..50, 0_u64..3), 0..30), 1..20),
+            length in 1_usize..100,
+        ) {
+            let mut sorted = Sorted::default();
+            let mut all = Vec::new();
+            for (number, part) in parts.iter().enumerate() {
+                let observation = |(at, &(stamp, origin))| Observation {
+                    epoch: 1, origin, stamp, value: (100 * number + at) as f64,
+                };
+                let mut part: Vec<Observation> = part.iter().enumerate().map(observation).collect();
+                part.sort_by_key(Observation::key);
+                let gone = sorted.slide(&part, length);
+                // What went does not come back.
+                all.extend(part);
+                all.sort_by_key(Observation::key);
+                let went = all.drain(..all.len().saturating_sub(length)).next_back();
+                prop_assert_eq!(gone, went);
+                prop_assert_eq!(sorted.observations(), &all[..]);
+                let values: Vec<f64> = all.iter().map(|one| one.value).collect();
+                prop_assert_eq!(sorted.values(), &values[..]);
+                let copy = sorted.clone();
+                prop_assert_eq!(copy.observations(), &all[..]);
+            }
+        }
+    }
+}

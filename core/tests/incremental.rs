@@ -1,0 +1,197 @@
+//! A reader that has seen everything before says what one says that sees it for the first time:
+//! whatever processes recorded, removed and left behind in between.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+};
+
+use ictus::{
+    Options, Reader, Registry, Snapshot, Stamp,
+    snapshot::{Family, Value},
+};
+use proptest::prelude::*;
+
+const THREADS: usize = 3;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// One stamp for all where `tie`.
+    Observe {
+        process: usize,
+        thread: usize,
+        series: usize,
+        count: usize,
+        tie: bool,
+    },
+    Count {
+        process: usize,
+        thread: usize,
+        series: usize,
+        by: u8,
+    },
+    Set {
+        process: usize,
+        series: usize,
+        to: f64,
+    },
+    Remove {
+        process: usize,
+        series: usize,
+    },
+    /// The process dies; the next of its number has other options. Where it is `lost`, somebody takes
+    /// its segment away, with what was in it.
+    Die {
+        process: usize,
+        lost: bool,
+    },
+    /// Another reader retires the dead.
+    Retire,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (process, thread, series) = (0..3_usize, 0..THREADS, 0..5_usize);
+    let step = prop_oneof![
+        12 => (process.clone(), thread.clone(), series.clone(), prop_oneof![4 => 1..4_usize, 1 => 5..40_usize], any::<bool>())
+            .prop_map(|(process, thread, series, count, tie)| Step::Observe { process, thread, series, count, tie }),
+        3 => (process.clone(), thread, series.clone(), any::<u8>())
+            .prop_map(|(process, thread, series, by)| Step::Count { process, thread, series, by }),
+        3 => (process.clone(), series.clone(), -1e3..1e3_f64)
+            .prop_map(|(process, series, to)| Step::Set { process, series, to }),
+        2 => (process.clone(), series).prop_map(|(process, series)| Step::Remove { process, series }),
+        3 => (process, any::<bool>()).prop_map(|(process, lost)| Step::Die { process, lost }),
+        1 => Just(Step::Retire),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// Definitions that differ in what they keep.
+fn options(birth: usize) -> Options {
+    let windows = [8, 8, 5, 30];
+    let options = Options::default().window(windows[birth % windows.len()]);
+    match birth % 7 {
+        3 => options.buckets(&[0.5, 1.0]),
+        5 => options.max_series(3),
+        _ => options,
+    }
+}
+
+/// What a snapshot says, but for the ranks of lanes.
+fn said(snapshot: &Snapshot) -> Vec<String> {
+    let lost = &snapshot.health.lost;
+    let families = snapshot.families.iter().flat_map(|family| {
+        let Family { name, help, kind, unit, label_names, series } = family;
+        let head = format!("{name} {help} {kind:?} {unit:?} {label_names:?}");
+        let series = series.iter().map(|series| match &series.value {
+            Value::Timer(timing) => {
+                let window = timing.window.observations().iter();
+                let window: Vec<_> = window.map(|one| (one.epoch, one.stamp, one.value)).collect();
+                let quantiles = timing.window.quantiles();
+                let (count, sum, distribution) = (timing.count, timing.sum, &timing.distribution);
+                format!("{:?} {count} {sum:?} {window:?} {quantiles:?} {distribution:?}", series.labels)
+            }
+            other => format!("{:?} {other:?}", series.labels),
+        });
+        [head].into_iter().chain(series).collect::<Vec<_>>()
+    });
+    families.chain([format!("{lost:?} {}", snapshot.health.unread_lanes)]).collect()
+}
+
+/// The segments of a directory.
+fn segments(directory: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(directory.join("ictus")).into_iter().flatten().flatten();
+    let paths = files.map(|file| file.path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "seg")).collect()
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn an_old_reader_says_what_a_new_one_says(steps in steps(), retires in any::<bool>()) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let mut old = if retires { Reader::new(path) } else { Reader::new(path).without_retiring() };
+        let mut processes: HashMap<usize, Registry> = HashMap::new();
+        let mut segments_of: HashMap<usize, PathBuf> = HashMap::new();
+        let mut of_dead = Vec::new();
+        let mut births = 0;
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| {
+                let (todo, jobs) = mpsc::channel::<Job>();
+                let (did, done) = mpsc::channel();
+                scope.spawn(move || {
+                    for job in jobs {
+                        job();
+                        did.send(()).unwrap();
+                    }
+                });
+                move |job| {
+                    todo.send(job).unwrap();
+                    done.recv().unwrap();
+                }
+            }).collect();
+            let mut value = 0.0;
+            for step in steps {
+                let mut process = |number| {
+                    processes.entry(number).or_insert_with(|| {
+                        births += 1;
+                        Registry::open_with(path, options(births)).unwrap()
+                    }).clone()
+                };
+                match step.clone() {
+                    Step::Observe { process: number, thread, series, count, tie } => {
+                        let timers = process(number).timer("work_seconds", "", &["x"]).unwrap();
+                        let timer = timers.labels(&[&series.to_string()]).unwrap();
+                        let values: Vec<f64> = (0..count).map(|at| value + at as f64 / 8.0).collect();
+                        value = (value + 3.7) % 100.0;
+                        threads[thread](Box::new(move || {
+                            let stamp = Stamp::now();
+                            for value in values {
+                                timer.observe_at(value, if tie { stamp } else { Stamp::now() });
+                            }
+                        }));
+                    }
+                    Step::Count { process: number, thread, series, by } => {
+                        let counters = process(number).counter("jobs", "", &["x"]).unwrap();
+                        let counter = counters.labels(&[&series.to_string()]).unwrap();
+                        threads[thread](Box::new(move || counter.add(f64::from(by) / 10.0)));
+                    }
+                    Step::Set { process: number, series, to } => {
+                        let gauges = process(number).gauge("state", "", &["x"]).unwrap();
+                        gauges.labels(&[&series.to_string()]).unwrap().set(to);
+                    }
+                    Step::Remove { process: number, series } => {
+                        let x = &series.to_string();
+                        let registry = process(number);
+                        registry.timer("work_seconds", "", &["x"]).unwrap().remove(&[x]).unwrap();
+                        registry.counter("jobs", "", &["x"]).unwrap().remove(&[x]).unwrap();
+                    }
+                    Step::Die { process: number, lost } => {
+                        drop(processes.remove(&number));
+                        if let Some(segment) = segments_of.remove(&number) {
+                            if lost {
+                                // Unless it is retired.
+                                let _ = fs::remove_file(&segment);
+                            }
+                            of_dead.push(segment);
+                        }
+                    }
+                    Step::Retire => drop(Reader::new(path).snapshot().unwrap()),
+                }
+                if let Step::Observe { process, .. } | Step::Count { process, .. } | Step::Set { process, .. } = step {
+                    let known: Vec<PathBuf> = segments_of.values().cloned().collect();
+                    let made = segments(path).into_iter().find(|path| !known.contains(path) && !of_dead.contains(path));
+                    made.into_iter().for_each(|made| _ = segments_of.insert(process, made));
+                }
+                let new = Reader::new(path).without_retiring().snapshot().unwrap();
+                let old = old.snapshot().unwrap();
+                assert_eq!(said(&old), said(&new), "after {step:?}");
+            }
+        });
+    }
+}
