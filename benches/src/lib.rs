@@ -20,14 +20,22 @@
 )]
 
 #[cfg(feature = "room")]
+pub mod budget;
+#[cfg(feature = "room")]
 pub mod candidate;
 #[cfg(feature = "room")]
 pub mod clock;
+#[cfg(feature = "room")]
+pub mod contention;
 #[cfg(feature = "room")]
 pub mod data;
 #[cfg(feature = "room")]
 pub mod groups;
 #[cfg(feature = "room")]
+pub mod instructions;
+#[cfg(feature = "room")]
 pub mod measure;
 #[cfg(feature = "room")]
 pub mod recorder;
+#[cfg(feature = "room")]
+pub mod table;

@@ -28,6 +28,7 @@ pub(crate) const MANY: usize = 300;
 pub fn one_series() -> Group {
     let candidates = vec![
         one::<FetchAdd>(),
+        loop_alone(),
         one::<Ours<false>>(),
         one::<Ours<true>>(),
         one::<PlainHistogram>(),
@@ -76,7 +77,7 @@ pub fn many_series() -> Group {
     Group::new("series", "one observation of 300 series in turn (Zipf)", candidates)
 }
 
-fn values<R: Recorder>() -> Table<R::Value> {
+pub(super) fn values<R: Recorder>() -> Table<R::Value> {
     let mut random = Random::new(1);
     Table::of(|| R::value(random.duration()))
 }
@@ -93,6 +94,15 @@ fn one<R: Recorder>() -> Candidate {
         observe(&mut series[0], CHECKED);
         assert_eq!(R::count(&books, &series), CHECKED, "{}", R::NAME);
         Work::prepared(QUICK, move || R::settle(&books), move |(), times| observe(&mut series[0], times))
+    })
+}
+
+/// What all of these have around them: the loop and the table.
+fn loop_alone() -> Candidate {
+    Candidate::new("the loop alone", || {
+        let values = values::<FetchAdd>();
+        assert_eq!((0..CHECKED).map(|step| values.at(step)).sum::<u64>(), CHECKED);
+        Work::repeated(move |times| (0..times).for_each(|step| _ = values.at(step)))
     })
 }
 

@@ -20,10 +20,8 @@ use crate::{
 /// 300 series, of which each has one observation more than at the last scrape.
 #[must_use]
 pub fn scrape() -> Group {
-    let candidates = vec![
-        Candidate::new("metrics-exporter-prometheus", metrics_exporter),
-        Candidate::new("ictus", ours),
-    ];
+    let candidates =
+        vec![Candidate::new("metrics-exporter-prometheus", metrics_exporter), Candidate::new("ictus", ours)];
     Group::new("scrape", "a scrape of 300 series, all changed", candidates)
 }
 

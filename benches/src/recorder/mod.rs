@@ -4,8 +4,8 @@
 mod ours;
 mod peers;
 
-pub use ours::{Ours, Series, Stamped, timers};
 pub(crate) use ours::count;
+pub use ours::{Ours, Series, Stamped, timers};
 pub use peers::{
     AtomicHistogram, Deque, FetchAdd, HdrHistogram, MetricsHandle, PlainHistogram, Prometheus,
     PrometheusClient,
@@ -18,7 +18,7 @@ pub trait Recorder: Clone + Sized + 'static {
     /// What it takes.
     type Value: Copy;
     /// What belongs to all series.
-    type Books: 'static;
+    type Books: Send + Sync + 'static;
 
     /// A duration as it takes it.
     fn value(seconds: f64) -> Self::Value;
@@ -31,6 +31,9 @@ pub trait Recorder: Clone + Sized + 'static {
 
     /// How many observations all series hold.
     fn count(books: &Self::Books, series: &[Self]) -> u64;
+
+    /// Reads what is there, as a scrape does.
+    fn read(books: &Self::Books, series: &[Self]);
 
     /// What has to be done now and then, so that memory stays bounded. It is not measured.
     fn settle(_: &Self::Books) {}

@@ -1,5 +1,7 @@
 //! Ictus as a recorder.
 
+use std::hint::black_box;
+
 use ictus::{Options, Registry, Stamp, Timer, snapshot::Value};
 
 use super::Recorder;
@@ -85,6 +87,10 @@ impl<const BUCKETS: bool> Recorder for Ours<BUCKETS> {
     fn count(registry: &Registry, _: &[Self]) -> u64 {
         count(registry)
     }
+
+    fn read(registry: &Registry, _: &[Self]) {
+        _ = black_box(registry.snapshot());
+    }
 }
 
 impl<const BUCKETS: bool> Recorder for Stamped<BUCKETS> {
@@ -108,5 +114,9 @@ impl<const BUCKETS: bool> Recorder for Stamped<BUCKETS> {
 
     fn count(registry: &Registry, _: &[Self]) -> u64 {
         count(registry)
+    }
+
+    fn read(registry: &Registry, _: &[Self]) {
+        _ = black_box(registry.snapshot());
     }
 }

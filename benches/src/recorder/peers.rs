@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    hint::black_box,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -44,6 +45,10 @@ impl Recorder for FetchAdd {
     fn count((): &(), series: &[Self]) -> u64 {
         series.iter().map(|one| one.0.load(Ordering::Relaxed)).sum()
     }
+
+    fn read((): &(), series: &[Self]) {
+        series.iter().for_each(|one| _ = black_box(one.0.load(Ordering::Relaxed)));
+    }
 }
 
 /// `hdrhistogram` as one thread uses it: three digits, 1 ns to a minute.
@@ -71,6 +76,10 @@ impl Recorder for HdrHistogram {
 
     fn count((): &(), series: &[Self]) -> u64 {
         series.iter().map(|one| one.0.len()).sum()
+    }
+
+    fn read((): &(), series: &[Self]) {
+        series.iter().for_each(|one| _ = black_box(one.0.value_at_quantile(0.99)));
     }
 }
 
@@ -100,6 +109,10 @@ impl Recorder for PlainHistogram {
     fn count((): &(), series: &[Self]) -> u64 {
         series.iter().flat_map(|one| one.0.as_slice()).sum()
     }
+
+    fn read((): &(), series: &[Self]) {
+        series.iter().for_each(|one| _ = black_box(one.0.quantile(0.99)));
+    }
 }
 
 /// The `histogram` crate's shared one: no sum, no window.
@@ -128,6 +141,10 @@ impl Recorder for AtomicHistogram {
     fn count((): &(), series: &[Self]) -> u64 {
         series.iter().map(|one| one.0.load().as_slice().iter().sum::<u64>()).sum()
     }
+
+    fn read((): &(), series: &[Self]) {
+        series.iter().for_each(|one| _ = black_box(one.0.load()));
+    }
 }
 
 /// The window that anybody would write first: the newest thousand behind a lock.
@@ -136,8 +153,7 @@ pub struct Deque(Arc<Mutex<(u64, VecDeque<f64>)>>);
 
 impl Deque {
     /// A copy of the window.
-    #[must_use]
-    pub fn window(&self) -> Vec<f64> {
+    fn window(&self) -> Vec<f64> {
         self.0.lock().expect("no panic under it").1.iter().copied().collect()
     }
 }
@@ -167,6 +183,10 @@ impl Recorder for Deque {
 
     fn count((): &(), series: &[Self]) -> u64 {
         series.iter().map(|one| one.0.lock().expect("no panic under it").0).sum()
+    }
+
+    fn read((): &(), series: &[Self]) {
+        series.iter().for_each(|one| _ = black_box(one.window()));
     }
 }
 
@@ -200,6 +220,10 @@ impl Recorder for Prometheus {
 
     fn count(_: &prometheus::Registry, series: &[Self]) -> u64 {
         series.iter().map(|one| one.0.get_sample_count()).sum()
+    }
+
+    fn read(registry: &prometheus::Registry, _: &[Self]) {
+        _ = black_box(registry.gather());
     }
 }
 
@@ -236,6 +260,12 @@ impl Recorder for PrometheusClient {
 
     fn count(_: &prometheus_client::registry::Registry, series: &[Self]) -> u64 {
         series.iter().map(|one| one.0.count()).sum()
+    }
+
+    fn read(registry: &prometheus_client::registry::Registry, _: &[Self]) {
+        let mut out = String::new();
+        let _ = prometheus_client::encoding::text::encode(&mut out, registry);
+        black_box(&out);
     }
 }
 
@@ -297,6 +327,10 @@ impl Recorder for MetricsHandle {
 
     fn settle(exporter: &MetricsExporter) {
         exporter.handle.run_upkeep();
+    }
+
+    fn read(exporter: &MetricsExporter, _: &[Self]) {
+        _ = black_box(exporter.render());
     }
 }
 
