@@ -13,13 +13,17 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from conductor.client.configuration.settings.metrics_settings import MetricsSettings
 from conductor.client.telemetry import metrics_collector_base
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client import mmap_dict
+from prometheus_client.mmap_dict import mmap_key
 
 NAME = "task_seconds"
 HELP = "How long tasks take."
+# It has no types.
+MmapedDict: Any = mmap_dict.MmapedDict
 OUTCOMES = ("SUCCESS", "FAILURE", "TIMED_OUT")
 
 

@@ -25,6 +25,26 @@ pub fn counter() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// The processor's counter, read when everything before it is done; elsewhere nanoseconds.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[must_use]
+#[expect(unsafe_code, reason = "one instruction that every processor has whose counter is steady")]
+pub fn counter_after() -> u64 {
+    let mut processor = 0;
+    // SAFETY: writes to a local variable; processors without `rdtscp` have no steady counter either.
+    unsafe { core::arch::x86_64::__rdtscp(&raw mut processor) }
+}
+
+/// The processor's counter, read when everything before it is done; elsewhere nanoseconds.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+#[must_use]
+pub fn counter_after() -> u64 {
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    counter()
+}
+
 /// The processor's counter; elsewhere nanoseconds.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]

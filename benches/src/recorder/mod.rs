@@ -15,6 +15,8 @@ pub use peers::{
 pub trait Recorder: Clone + Sized + 'static {
     /// The name in tables.
     const NAME: &'static str;
+    /// Whether it holds each observation that was made while somebody read.
+    const KEEPS_ALL: bool = true;
     /// What it takes.
     type Value: Copy;
     /// What belongs to all series.

@@ -295,6 +295,8 @@ impl MetricsExporter {
 
 impl Recorder for MetricsHandle {
     const NAME: &'static str = "metrics, its exporter's handle";
+    // Its buckets are emptied under the writers: 4 of 1,002,000 were seen to be lost.
+    const KEEPS_ALL: bool = false;
     type Value = f64;
     type Books = MetricsExporter;
 
