@@ -1,8 +1,8 @@
 //! What a scrape costs as there are more processes, beside the SDK's provider on the same data.
 //!
-//! `-- TIMERS` gives each process so many timers; without it, each has the 43 that the SDK shows as 301
+//! `--timers NUMBER` gives each process so many timers; without it, each has the 43 that the SDK shows as 301
 //! series.
-#![allow(clippy::print_stdout, reason = "a program that prints")]
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a program that prints, and may stop")]
 
 use std::env;
 
@@ -13,8 +13,9 @@ use ictus_benches::{
 };
 
 fn main() {
+    let timers = env::args().skip_while(|argument| argument != "--timers").nth(1);
+    let timers = timers.map_or(43, |number| number.parse().expect("a number after --timers"));
     let measured = env::args().any(|argument| argument == "--bench");
-    let timers = env::args().find_map(|argument| argument.parse().ok()).unwrap_or(43);
     let sizes: &[usize] = if measured { &[1, 10, 50, 200, 1000] } else { &[2] };
     let heading = ["segments", "the SDK's provider", "1 % changed", "of it", "all changed", "of it"];
     let mut table = Table::new(&heading);

@@ -10,6 +10,7 @@
 //! drops everything would be the fastest. A group is a list of them, and the first is what the others
 //! are measured by. The same groups are run by criterion, by the program that holds them to
 //! `budgets.toml`, and under callgrind, which counts instructions.
+#![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,

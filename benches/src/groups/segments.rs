@@ -69,7 +69,8 @@ fn scrape(segments: usize, series: usize, share: f64) -> Work {
 
 /// Observes once with a share of the timers, with others each time.
 fn changing(timers: Vec<Timer>, share: f64) -> impl FnMut(f64) {
-    let step = (1.0 / share).round() as usize;
+    // Of few timers, one.
+    let step = ((1.0 / share).round() as usize).min(timers.len());
     let mut times = 0;
     move |seconds| {
         times += 1;
