@@ -25,7 +25,7 @@ use ictus_benches::{
 
 const THREADS: &str = "threads";
 /// What those are measured by.
-const ALONE: &str = "itself alone";
+const ALONE: &str = "a series of its own";
 
 fn main() -> ExitCode {
     if instructions::work(groups::find) {
@@ -103,7 +103,7 @@ fn times(asked: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
 
 fn from_threads() -> Vec<Measured> {
     let costs = groups::threads::threads().into_iter().filter_map(|shared| {
-        let costs = contention::measure(&shared, 9);
+        let costs = contention::measure(&shared, 15);
         if costs.is_none() {
             println!("{} is left out: two threads never ran at once.", shared.name);
         }

@@ -3,7 +3,9 @@
 //! On a machine with neighbours, threads take turns on the processors, and what takes turns does not
 //! contend: plain averages show every recorder free of contention. So two threads, each kept on a
 //! processor, write down when they began each chunk of some ten microseconds, and only those chunks
-//! count that lie wholly inside a time in which the other thread ran without a gap.
+//! count that lie wholly inside a time in which the other thread ran without a gap. They observe one
+//! series, and for comparison each one of its own, in another registry: whatever else two busy
+//! processors do to each other is in both.
 
 use std::{
     fmt,
@@ -20,12 +22,15 @@ use crate::{
     measure::{Measured, median},
 };
 
-/// A recorder's one series, which many threads observe.
+/// Observes so many times.
+pub type Observe = Box<dyn FnMut(u64)>;
+
+/// A recorder's two series, each of a registry of its own, which many threads observe.
 pub struct Shared {
     /// The recorder.
     pub name: &'static str,
-    /// Makes a thread's own handle, and observes through it so many times.
-    pub work: Box<dyn Fn() -> Box<dyn FnMut(u64)> + Sync>,
+    /// Makes a thread's own handle of the first or second.
+    pub work: Box<dyn Fn(usize) -> Observe + Sync>,
     /// See [`Recorder::settle`](crate::recorder::Recorder::settle).
     pub settle: Box<dyn Fn() + Sync>,
 }
@@ -53,8 +58,8 @@ const TURNS: u64 = 2000;
 /// When a chunk began and ended.
 type Chunk = (u64, u64);
 
-/// What an observation costs from two threads that really run at once, and from four, by what it costs
-/// alone. None where there are no two processors, or neighbours never leave both of them.
+/// What an observation of one series costs from two threads that really run at once, and from four, by
+/// what it costs where nobody else observes the series. None where there are no two processors, or neighbours never leave both of them.
 #[must_use]
 pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
     let processors = processors();
@@ -65,23 +70,16 @@ pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
     let turns = |threads| cpu_nanoseconds(shared, threads, TURNS * chunk);
     let (mut from_two, mut from_four, mut missed) = (Vec::new(), Vec::new(), 0);
     while from_two.len() < rounds {
-        let alone = log(shared, &[first], chunk).swap_remove(0);
-        let both = log(shared, &[first, second], chunk);
+        let [own, same] = [1, 0].map(|other| beside(shared, [(first, 0), (second, other)], chunk, long));
         (shared.settle)();
-        let kept: Vec<f64> = [(0, 1), (1, 0)]
-            .into_iter()
-            .flat_map(|(own, other)| while_running(&both[own], &both[other], long))
-            .map(|(start, end)| (end - start) as f64)
-            .collect();
-        if kept.len() < ENOUGH {
+        let (Some(own), Some(same)) = (own, same) else {
             missed += 1;
             if missed > PATIENCE {
                 return None;
             }
             continue;
-        }
-        let (alone, both) = (median(durations(&alone)), median(kept.into_iter()));
-        from_two.push((both * nanoseconds / chunk as f64, both / alone));
+        };
+        from_two.push((same * nanoseconds / chunk as f64, same / own));
         let (alone, four) = (turns(1), turns(4));
         (shared.settle)();
         from_four.push((four, four / alone));
@@ -92,6 +90,14 @@ pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
         ratio: median(rounds.iter().map(|round| round.1)),
     };
     Some([of(2, &from_two), of(4, &from_four)])
+}
+
+/// What a chunk takes, in counts, on two processors at once, with those series. None where they hardly
+/// ever both ran.
+fn beside(shared: &Shared, on: [(usize, usize); 2], observations: u64, long: u64) -> Option<f64> {
+    let both = log(shared, on, observations);
+    let kept = [(0, 1), (1, 0)].map(|(own, other)| while_running(&both[own], &both[other], long)).concat();
+    (kept.len() >= ENOUGH).then(|| median(kept.iter().map(|(start, end)| (end - start) as f64)))
 }
 
 /// What the cost of a recorder from so many threads is called.
@@ -106,7 +112,7 @@ fn chunk_of(shared: &Shared, processor: usize) -> u64 {
     let took = thread::scope(|scope| {
         let timed = || {
             pin(processor);
-            let mut work = (shared.work)();
+            let mut work = (shared.work)(0);
             work(observed);
             let start = Instant::now();
             work(observed);
@@ -117,12 +123,12 @@ fn chunk_of(shared: &Shared, processor: usize) -> u64 {
     (CHUNK.as_nanos() as u64 * observed / took.as_nanos() as u64).max(1)
 }
 
-/// Observes from a thread on each of these processors for a round; gives the chunks of each.
-fn log(shared: &Shared, processors: &[usize], observations: u64) -> Vec<Vec<Chunk>> {
-    let (ready, over) = (Barrier::new(processors.len() + 1), AtomicBool::new(false));
-    let run = |processor| {
+/// Observes on each of these processors that series for a round; gives the chunks of each.
+fn log(shared: &Shared, on: [(usize, usize); 2], observations: u64) -> [Vec<Chunk>; 2] {
+    let (ready, over) = (Barrier::new(on.len() + 1), AtomicBool::new(false));
+    let run = |(processor, series)| {
         pin(processor);
-        let mut work = (shared.work)();
+        let mut work = (shared.work)(series);
         work(observations);
         let mut chunks = Vec::with_capacity(1 << 14);
         ready.wait();
@@ -137,11 +143,11 @@ fn log(shared: &Shared, processors: &[usize], observations: u64) -> Vec<Vec<Chun
     };
     thread::scope(|scope| {
         let run = &run;
-        let threads: Vec<_> = processors.iter().map(|&at| scope.spawn(move || run(at))).collect();
+        let threads = on.map(|on| scope.spawn(move || run(on)));
         ready.wait();
         thread::sleep(ROUND);
         over.store(true, Ordering::Relaxed);
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        threads.map(|thread| thread.join().expect("no panic"))
     })
 }
 
@@ -167,15 +173,11 @@ fn stretches(chunks: &[Chunk], long: u64) -> Vec<Chunk> {
     stretches
 }
 
-fn durations(chunks: &[Chunk]) -> impl Iterator<Item = f64> {
-    chunks.iter().map(|&(start, end)| (end - start) as f64)
-}
-
 /// An observation's share of the processors' time, from so many threads that may have to take turns.
 fn cpu_nanoseconds(shared: &Shared, threads: u32, observations: u64) -> f64 {
     let ready = Barrier::new(threads as usize);
     let run = || {
-        let mut work = (shared.work)();
+        let mut work = (shared.work)(0);
         work(1);
         ready.wait();
         let start = cpu_time();

@@ -4,7 +4,7 @@ use std::thread;
 
 use super::observe::{CHECKED, values};
 use crate::{
-    contention::Shared,
+    contention::{Observe, Shared},
     recorder::{
         AtomicHistogram, Deque, FetchAdd, MetricsHandle, Ours, Prometheus, PrometheusClient, Recorder,
     },
@@ -26,7 +26,8 @@ pub fn threads() -> Vec<Shared> {
 }
 
 fn shared<R: Recorder + Send + Sync>() -> Shared {
-    let (mut series, books) = R::series(1);
+    let (series, books) = R::series(1);
+    let (others, other_books) = R::series(1);
     thread::scope(|scope| {
         for mut one in [series[0].clone(), series[0].clone()] {
             scope.spawn(move || {
@@ -36,14 +37,18 @@ fn shared<R: Recorder + Send + Sync>() -> Shared {
         }
     });
     assert_eq!(R::count(&books, &series), 2 * CHECKED, "{}", R::NAME);
-    let one = series.swap_remove(0);
-    let work = move || -> Box<dyn FnMut(u64)> {
-        let (mut one, values) = (one.clone(), values::<R>());
+    let both = [series, others];
+    let work = move |which: usize| -> Observe {
+        let (mut one, values) = (both[which][0].clone(), values::<R>());
         Box::new(move |times| {
             for step in 0..times {
                 one.observe(values.at(step));
             }
         })
     };
-    Shared { name: R::NAME, work: Box::new(work), settle: Box::new(move || R::settle(&books)) }
+    let settle = move || {
+        R::settle(&books);
+        R::settle(&other_books);
+    };
+    Shared { name: R::NAME, work: Box::new(work), settle: Box::new(settle) }
 }
