@@ -26,7 +26,7 @@ TEXT
     bench budgets
     printf '\n## More processes\n\n'
     tables segments
-    printf '## The slowest observations\n\nEach number has two looks at the clock in it, like the first row.\n\n'
+    printf '## The slowest observations\n\nEach number has two looks at the clock in it, like the first row. The clock moves in steps.\n\n'
     tables tail
 } >"$new"
 cp "$new" benches/RESULTS.md

@@ -16,6 +16,8 @@ pub struct Table {
     heading: Vec<String>,
     rows: Vec<Vec<String>>,
     exceeded: usize,
+    /// Said below the rows.
+    notes: Vec<String>,
 }
 
 impl Table {
@@ -28,6 +30,8 @@ impl Table {
             // Without its reference it cannot be judged.
             let budget = budgets.iter().find(|budget| budget.id == id && budget.reference == of);
             let judged = budget.map(|budget| -> Judged { (*ratio, budget.most(), share) });
+            let reason = budget.and_then(|budget| budget.reason.as_ref());
+            table.notes.extend(reason.map(|reason| format!("- {candidate}: {reason}")));
             table.push(candidate, &[time(*nanoseconds), share(*ratio)], judged);
         }
         table
@@ -39,7 +43,7 @@ impl Table {
         let mut table = Table::new(&["instructions", "counted", "budget", ""]);
         for (budget, count) in counted {
             let judged = budget.instructions.map(|most| -> Judged { (*count, most, number) });
-            table.push(&budget.id, &[number(*count)], judged);
+            table.push(&budget.what, &[number(*count)], judged);
         }
         table
     }
@@ -48,7 +52,7 @@ impl Table {
     #[must_use]
     pub fn new(heading: &[&str]) -> Table {
         let heading = heading.iter().map(|&cell| cell.to_owned()).collect();
-        Table { heading, rows: Vec::new(), exceeded: 0 }
+        Table { heading, rows: Vec::new(), exceeded: 0, notes: Vec::new() }
     }
 
     /// Adds a row without a budget.
@@ -93,6 +97,10 @@ impl Table {
         };
         println!("|{}", widths.iter().enumerate().map(rule).collect::<String>());
         self.rows.iter().for_each(|row| println!("{}", line(row)));
+        if !self.notes.is_empty() {
+            println!();
+        }
+        self.notes.iter().for_each(|note| println!("{note}"));
         println!();
         self.exceeded
     }
@@ -177,13 +185,14 @@ mod tests {
             ratio,
             ratio_with_avx2: None,
             instructions: Some(100.0),
-            reason: None,
+            reason: Some("for now".to_owned()),
         };
         let measured = |name: &str, ratio| Measured { name: name.to_owned(), nanoseconds: 1.0, ratio };
         let rows = [measured("first", 1.0), measured("one", 0.5), measured("other", 2.0)];
         let budgets = [budget("group/one", 0.5), budget("group/other", 1.9), budget("else/first", 0.1)];
         let table = Table::of_times("group", "about", "first", &rows, &budgets);
         assert_eq!(table.exceeded, 1);
+        assert_eq!(table.notes, ["- one: for now", "- other: for now"]);
         assert_eq!(table.rows[2][3..], ["1.90 x", "EXCEEDED"]);
         let counted = [(&budgets[0], 99.0), (&budgets[1], 101.0), (&budgets[2], f64::NAN)];
         assert_eq!(Table::of_instructions(&counted).exceeded, 2);

@@ -2,14 +2,11 @@
 
 use std::hint::black_box;
 
-use ictus::{
-    Registry, expose,
-    surface::{Exposition, View},
-};
+use ictus::{Registry, surface::View};
 
 use super::{
     observe::MANY,
-    text::{LINES, OBSERVATIONS, samples, view},
+    text::{LINES, OBSERVATIONS, samples, view, write_snapshot},
 };
 use crate::{
     candidate::{Candidate, Group, Work},
@@ -27,9 +24,7 @@ pub fn scrape() -> Group {
 
 /// Reads, shows and writes what a registry holds.
 fn render(registry: &Registry, view: &View, out: &mut String) {
-    let snapshot = registry.snapshot().expect("memory of this process");
-    out.clear();
-    expose::text_into(out, &Exposition::new(&snapshot, view));
+    write_snapshot(out, &registry.snapshot().expect("memory of this process"), view);
 }
 
 fn ours() -> Work {

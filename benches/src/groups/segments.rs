@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use ictus::{Reader, Registry, Timer, expose, surface::Exposition};
+use ictus::{Reader, Registry, Timer};
 
-use super::text::{LINES, samples, view};
+use super::text::{LINES, samples, view, write_snapshot};
 use crate::{
     candidate::{Candidate, Group, Work},
     data::Random,
@@ -50,9 +50,7 @@ fn scrape(segments: usize, series: usize, share: f64) -> Work {
     let (view, mut out) = (view(), String::new());
     let mut reader = Reader::new(directory.path());
     let mut scrape = move |out: &mut String| {
-        let snapshot = reader.snapshot().expect("a directory of our own");
-        out.clear();
-        expose::text_into(out, &Exposition::new(&snapshot, &view));
+        write_snapshot(out, &reader.snapshot().expect("a directory of our own"), &view);
     };
     scrape(&mut out);
     assert_eq!(samples(&out), series * LINES);

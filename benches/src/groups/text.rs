@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use ictus::{
-    Registry, expose,
+    Registry, Snapshot, expose,
     surface::{Exposition, View},
 };
 use prometheus::Encoder as _;
@@ -26,6 +26,7 @@ pub fn text() -> Group {
     let candidates = vec![
         Candidate::new(PrometheusClient::NAME, client),
         Candidate::new("ictus", ours),
+        Candidate::new("ictus from a snapshot", from_a_snapshot),
         Candidate::new(Prometheus::NAME, prometheus),
         Candidate::new("memcpy of ours", copy),
     ];
@@ -33,7 +34,7 @@ pub fn text() -> Group {
 }
 
 /// A registry of 300 timers with full windows.
-pub(crate) fn registry() -> Registry {
+fn registry() -> Registry {
     let (registry, mut random) = (Registry::new(), Random::new(4));
     for timer in timers(&registry, Series::Buckets, MANY) {
         (0..OBSERVATIONS).for_each(|_| timer.observe(random.duration()));
@@ -41,9 +42,19 @@ pub(crate) fn registry() -> Registry {
     registry
 }
 
-/// What a registry shows, without what Ictus says of itself.
-pub(crate) fn exposition(registry: &Registry) -> Exposition {
-    let snapshot = registry.snapshot().expect("memory of this process");
+/// Writes what is shown: the call that all benches measure.
+fn write(out: &mut String, exposition: &Exposition) {
+    out.clear();
+    expose::text_into(out, exposition);
+}
+
+/// Shows and writes a snapshot, as a scrape does.
+pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, view: &View) {
+    write(out, &Exposition::new(snapshot, view));
+}
+
+fn exposition() -> Exposition {
+    let snapshot = registry().snapshot().expect("memory of this process");
     Exposition::new(&snapshot, &view())
 }
 
@@ -66,18 +77,29 @@ fn writing(parts: usize, mut write: impl FnMut() + 'static) -> Work {
 }
 
 fn ours() -> Work {
-    let (exposition, mut out) = (exposition(&registry()), String::new());
-    expose::text_into(&mut out, &exposition);
+    let (exposition, mut out) = (exposition(), String::new());
+    write(&mut out, &exposition);
     assert_eq!(samples(&out), MANY * LINES);
     writing(MANY * LINES, move || {
-        out.clear();
-        expose::text_into(&mut out, black_box(&exposition));
+        write(&mut out, black_box(&exposition));
+        black_box(&out);
+    })
+}
+
+/// The same from a snapshot whose quantiles have been asked for before.
+fn from_a_snapshot() -> Work {
+    let snapshot = registry().snapshot().expect("memory of this process");
+    let (view, mut out) = (view(), String::new());
+    write_snapshot(&mut out, &snapshot, &view);
+    assert_eq!(samples(&out), MANY * LINES);
+    writing(MANY * LINES, move || {
+        write_snapshot(&mut out, black_box(&snapshot), &view);
         black_box(&out);
     })
 }
 
 fn copy() -> Work {
-    let (finished, mut out) = (expose::text(&exposition(&registry())), String::new());
+    let (finished, mut out) = (expose::text(&exposition()), String::new());
     assert_eq!(samples(&finished), MANY * LINES);
     writing(MANY * LINES, move || {
         out.clear();

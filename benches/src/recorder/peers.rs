@@ -159,7 +159,7 @@ impl Deque {
 }
 
 impl Recorder for Deque {
-    const NAME: &'static str = "Mutex<VecDeque>";
+    const NAME: &'static str = "VecDeque in a Mutex";
     type Value = f64;
     type Books = ();
 
