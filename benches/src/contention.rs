@@ -6,6 +6,9 @@
 //! count that lie wholly inside a time in which the other thread ran without a gap. They observe one
 //! series, and for comparison each one of its own, in another registry: whatever else two busy
 //! processors do to each other is in both.
+//!
+//! In a guest, how far apart the two processors are may change from minute to minute. What threads share
+//! then costs more or less; what they do not share costs the same.
 
 use std::{
     fmt,
