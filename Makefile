@@ -13,7 +13,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel test test-rust test-portable test-python clean
+.PHONY: help demo venv wheel test test-rust test-portable test-python bench results clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ test-portable: ## Run the core's tests without the calls that only Linux has
 test-python: .venv/wheel .venv-$(OLD_SDK)/wheel ## Run the Python tests, with two versions of the SDK
 	.venv/bin/python -m pytest py-binding/tests
 	.venv-$(OLD_SDK)/bin/python -m pytest py-binding/tests
+
+# The SDK's provider is one of the peers.
+bench: .venv/ready ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded
+	cargo bench --package ictus-benches --bench budgets --locked -- --hold
+
+results: .venv/ready ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
+	benches/results.sh
 
 clean: ## Remove everything that was built
 	rm -rf .venv .venv-* dist target

@@ -1,0 +1,125 @@
+//! Measures everything and holds it to `budgets.toml`: a table for each group, budgets beside what was
+//! measured, then instructions where valgrind is there.
+//!
+//! - `--hold` fails where a budget is exceeded: `make bench`.
+//! - `--only WORD` measures the groups in whose names the word is, and counts no instructions.
+//! - `--instructions` only counts those, and fails where there is no valgrind.
+//!
+//! Under `cargo test` it only sees that everything does what it should, and that each budget is one of
+//! something.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a program that prints, and may stop at the first surprise"
+)]
+
+use std::{env, process::ExitCode};
+
+use ictus_benches::{
+    budget::{Budget, budgets},
+    contention, groups, instructions,
+    measure::{Measured, compare, once},
+    table::{Table, circumstances},
+};
+
+const THREADS: &str = "threads";
+/// What those are measured by.
+const ALONE: &str = "a series of its own";
+
+fn main() -> ExitCode {
+    if instructions::work(groups::find) {
+        return ExitCode::SUCCESS;
+    }
+    let arguments: Vec<String> = env::args().collect();
+    let given = |flag: &str| arguments.iter().position(|argument| argument == flag);
+    let budgets = budgets();
+    // Cargo says so under `cargo bench` alone.
+    if given("--bench").is_none() {
+        check(&budgets);
+        return ExitCode::SUCCESS;
+    }
+    let only = given("--only").map(|at| arguments.get(at + 1).expect("a word after --only").as_str());
+    let alone = given("--instructions").is_some();
+    let mut exceeded = 0;
+    println!("{}", circumstances());
+    if !alone {
+        groups::segments::say_whether_sdk_is_there();
+        exceeded += times(|name| only.is_none_or(|word| name.contains(word)), &budgets);
+    }
+    if only.is_none() {
+        if instructions::is_there() {
+            exceeded += counts(&budgets);
+        } else {
+            println!("Instructions are not counted: there is no valgrind.");
+            if alone {
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    if exceeded == 0 {
+        return ExitCode::SUCCESS;
+    }
+    println!("Budgets exceeded: {exceeded}.");
+    if alone || given("--hold").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Does all work once, and finds the candidate and the reference of each budget.
+fn check(budgets: &[Budget]) {
+    let mut known = Vec::new();
+    for shared in groups::threads::threads() {
+        // None where there is no second processor; the names are known all the same.
+        let _ = contention::measure(&shared, 1);
+        let names = [2, 4].map(|threads| contention::name(&shared, threads));
+        known.extend(names.map(|name| (format!("{THREADS}/{name}"), ALONE.to_owned())));
+    }
+    for mut group in groups::all(false) {
+        once(&mut group);
+        let reference = group.candidates[0].name().to_owned();
+        let id = |name: &str| format!("{}/{name}", group.name);
+        known.extend(group.candidates.iter().map(|one| (id(one.name()), reference.clone())));
+        println!("{}: {} did what they should", group.name, group.candidates.len());
+    }
+    for budget in budgets {
+        let reference = known.iter().find(|(id, _)| *id == budget.id).map(|(_, reference)| reference);
+        let reference = reference.unwrap_or_else(|| panic!("nothing is called {}", budget.id));
+        // It is left out where the SDK is not installed.
+        let left_out = budget.reference == groups::segments::SDK && !groups::segments::sdk_is_there();
+        assert!(*reference == budget.reference || left_out, "{} is measured by {reference}", budget.id);
+    }
+}
+
+/// Measures the groups that are asked for; gives how many budgets were exceeded.
+fn times(asked: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
+    let mut exceeded = 0;
+    if asked(THREADS) {
+        let about = "one observation of a series that others observe";
+        exceeded += Table::of_times(THREADS, about, ALONE, &from_threads(), budgets).print();
+    }
+    for mut group in groups::all(true).into_iter().filter(|group| asked(group.name)) {
+        let costs = compare(&mut group);
+        let reference = group.candidates[0].name();
+        exceeded += Table::of_times(group.name, &group.about, reference, &costs, budgets).print();
+    }
+    exceeded
+}
+
+fn from_threads() -> Vec<Measured> {
+    let costs = groups::threads::threads().into_iter().filter_map(|shared| {
+        let costs = contention::measure(&shared, 15);
+        if costs.is_none() {
+            println!("{} is left out: two threads never ran at once.", shared.name);
+        }
+        costs
+    });
+    costs.flatten().collect()
+}
+
+fn counts(budgets: &[Budget]) -> usize {
+    let counted: Vec<(&Budget, f64)> = budgets
+        .iter()
+        .filter(|budget| budget.instructions.is_some())
+        .map(|budget| (budget, instructions::count(&budget.id).expect("callgrind")))
+        .collect();
+    Table::of_instructions(&counted).print()
+}

@@ -1,0 +1,6 @@
+//! What a whole scrape of one process costs, beside the one peer that shows quantiles.
+use ictus_benches::{candidate::criterion, groups::scrape};
+
+fn main() {
+    criterion([scrape::scrape()]);
+}

@@ -1,0 +1,42 @@
+//! What a scrape costs as there are more processes, beside the SDK's provider on the same data.
+//!
+//! `--timers NUMBER` gives each process so many timers; without it, each has the 43 that the SDK shows as 301
+//! series.
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a program that prints, and may stop")]
+
+use std::env;
+
+use ictus_benches::{
+    groups::segments::{say_whether_sdk_is_there, segments},
+    measure::compare,
+    table::{Table, circumstances, share, time},
+};
+
+fn main() {
+    let timers = env::args().skip_while(|argument| argument != "--timers").nth(1);
+    let timers = timers.map_or(43, |number| number.parse().expect("a number after --timers"));
+    let measured = env::args().any(|argument| argument == "--bench");
+    let sizes: &[usize] = if measured { &[1, 10, 50, 200, 1000] } else { &[2] };
+    let heading = ["segments", "the SDK's provider", "1 % changed", "of it", "all changed", "of it"];
+    let mut table = Table::new(&heading);
+    for &size in sizes {
+        let mut group = segments("segments", size, timers);
+        group.rounds = if measured { 5 } else { 1 };
+        let costs = compare(&mut group);
+        let cells = match costs.as_slice() {
+            [sdk, few, all] => {
+                let ours = [few, all].map(|ours| [time(ours.nanoseconds), share(ours.ratio)]);
+                [vec![time(sdk.nanoseconds)], ours.concat()].concat()
+            }
+            ours => {
+                let ours = ours.iter().map(|ours| [time(ours.nanoseconds), "-".to_owned()]);
+                [vec!["-".to_owned()], ours.collect::<Vec<_>>().concat()].concat()
+            }
+        };
+        table.add(&size.to_string(), &cells);
+    }
+    println!("{}", circumstances());
+    say_whether_sdk_is_there();
+    println!("A scrape of processes with {timers} timers each:\n");
+    _ = table.print();
+}

@@ -1,0 +1,77 @@
+//! The clocks that measure: this thread's time on a processor, and the processor's counter.
+
+use std::time::{Duration, Instant};
+
+use rustix::{
+    process::Pid,
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+    time::{ClockId, clock_gettime},
+};
+
+/// The time that this thread has spent on a processor. What neighbours take is not in it.
+#[must_use]
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The processor's counter; elsewhere nanoseconds.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[must_use]
+#[expect(unsafe_code, reason = "one instruction that every x86-64 processor has")]
+pub fn counter() -> u64 {
+    // SAFETY: reads a register; `rdtsc` is part of the baseline.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// The processor's counter, read when everything before it is done; elsewhere nanoseconds.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[must_use]
+#[expect(unsafe_code, reason = "one instruction that every processor has whose counter is steady")]
+pub fn counter_after() -> u64 {
+    let mut processor = 0;
+    // SAFETY: writes to a local variable; processors without `rdtscp` have no steady counter either.
+    unsafe { core::arch::x86_64::__rdtscp(&raw mut processor) }
+}
+
+/// The processor's counter, read when everything before it is done; elsewhere nanoseconds.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+#[must_use]
+pub fn counter_after() -> u64 {
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    counter()
+}
+
+/// The processor's counter; elsewhere nanoseconds.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+#[must_use]
+pub fn counter() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// What one count of the counter lasts, in nanoseconds: measured, for 50 ms.
+#[must_use]
+pub fn nanoseconds_a_count() -> f64 {
+    let (start, instant) = (counter(), Instant::now());
+    std::thread::sleep(Duration::from_millis(50));
+    instant.elapsed().as_nanos() as f64 / (counter() - start) as f64
+}
+
+/// The processors that this process may use.
+#[must_use]
+pub fn processors() -> Vec<usize> {
+    let allowed = sched_getaffinity(None::<Pid>).expect("the processors that are allowed");
+    (0..CpuSet::MAX_CPU).filter(|&at| allowed.is_set(at)).collect()
+}
+
+/// Keeps this thread on one processor.
+pub fn pin(processor: usize) {
+    let mut only = CpuSet::new();
+    only.set(processor);
+    sched_setaffinity(None, &only).expect("a processor that this process may use");
+}

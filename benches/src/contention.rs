@@ -1,0 +1,211 @@
+//! What an observation costs while other threads make some of the same series.
+//!
+//! On a machine with neighbours, threads take turns on the processors, and what takes turns does not
+//! contend: plain averages show every recorder free of contention. So two threads, each kept on a
+//! processor, write down when they began each chunk of some ten microseconds, and only those chunks
+//! count that lie wholly inside a time in which the other thread ran without a gap. They observe one
+//! series, and for comparison each one of its own, in another registry: whatever else two busy
+//! processors do to each other is in both.
+//!
+//! In a guest, how far apart the two processors are may change from minute to minute. What threads share
+//! then costs more or less; what they do not share costs the same.
+
+use std::{
+    fmt,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    clock::{counter, cpu_time, nanoseconds_a_count, pin, processors},
+    measure::{Measured, median},
+};
+
+/// Observes so many times.
+pub type Observe = Box<dyn FnMut(u64)>;
+
+/// A recorder's two series, each of a registry of its own, which many threads observe.
+pub struct Shared {
+    /// The recorder.
+    pub name: &'static str,
+    /// Makes a thread's own handle of the first or second.
+    pub work: Box<dyn Fn(usize) -> Observe + Sync>,
+    /// See [`Recorder::settle`](crate::recorder::Recorder::settle).
+    pub settle: Box<dyn Fn() + Sync>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shared").field(&self.name).finish()
+    }
+}
+
+/// How long two threads run against each other in a round.
+const ROUND: Duration = Duration::from_millis(30);
+/// What a chunk of observations takes, alone.
+const CHUNK: Duration = Duration::from_micros(10);
+/// Chunks of a round without which it does not count.
+const ENOUGH: usize = 50;
+/// Rounds that may not count before this gives up.
+const PATIENCE: usize = 20;
+/// A chunk that took longer was interrupted. Not a multiple of the median: where the threads ran at once
+/// only now and then, what contended would pass for interrupted.
+const INTERRUPTED: Duration = Duration::from_micros(250);
+/// Chunks of each thread where threads take turns: more than one turn.
+const TURNS: u64 = 2000;
+
+/// When a chunk began and ended.
+type Chunk = (u64, u64);
+
+/// What an observation of one series costs from two threads that really run at once, and from four, by
+/// what it costs where nobody else observes the series. None where there are no two processors, or neighbours never leave both of them.
+#[must_use]
+pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
+    let processors = processors();
+    let &[first, second, ..] = processors.as_slice() else { return None };
+    let nanoseconds = nanoseconds_a_count();
+    let chunk = chunk_of(shared, first);
+    let long = (INTERRUPTED.as_nanos() as f64 / nanoseconds) as u64;
+    let turns = |threads| cpu_nanoseconds(shared, threads, TURNS * chunk);
+    let (mut from_two, mut from_four, mut missed) = (Vec::new(), Vec::new(), 0);
+    while from_two.len() < rounds {
+        let [own, same] = [1, 0].map(|other| beside(shared, [(first, 0), (second, other)], chunk, long));
+        (shared.settle)();
+        let (Some(own), Some(same)) = (own, same) else {
+            missed += 1;
+            if missed > PATIENCE {
+                return None;
+            }
+            continue;
+        };
+        from_two.push((same * nanoseconds / chunk as f64, same / own));
+        let (alone, four) = (turns(1), turns(4));
+        (shared.settle)();
+        from_four.push((four, four / alone));
+    }
+    let of = |threads, rounds: &[(f64, f64)]| Measured {
+        name: name(shared, threads),
+        nanoseconds: median(rounds.iter().map(|round| round.0)),
+        ratio: median(rounds.iter().map(|round| round.1)),
+    };
+    Some([of(2, &from_two), of(4, &from_four)])
+}
+
+/// What a chunk takes, in counts, on two processors at once, with those series. None where they hardly
+/// ever both ran.
+fn beside(shared: &Shared, on: [(usize, usize); 2], observations: u64, long: u64) -> Option<f64> {
+    let both = log(shared, on, observations);
+    let kept = [(0, 1), (1, 0)].map(|(own, other)| while_running(&both[own], &both[other], long)).concat();
+    (kept.len() >= ENOUGH).then(|| median(kept.iter().map(|(start, end)| (end - start) as f64)))
+}
+
+/// What the cost of a recorder from so many threads is called.
+#[must_use]
+pub fn name(shared: &Shared, threads: u32) -> String {
+    format!("{}, {threads} threads", shared.name)
+}
+
+/// How many observations take about as long as a chunk should.
+fn chunk_of(shared: &Shared, processor: usize) -> u64 {
+    let observed = 100_000;
+    let took = thread::scope(|scope| {
+        let timed = || {
+            pin(processor);
+            let mut work = (shared.work)(0);
+            work(observed);
+            let start = Instant::now();
+            work(observed);
+            start.elapsed()
+        };
+        scope.spawn(timed).join().expect("no panic")
+    });
+    (CHUNK.as_nanos() as u64 * observed / took.as_nanos() as u64).max(1)
+}
+
+/// Observes on each of these processors that series for a round; gives the chunks of each.
+fn log(shared: &Shared, on: [(usize, usize); 2], observations: u64) -> [Vec<Chunk>; 2] {
+    let (ready, over) = (Barrier::new(on.len() + 1), AtomicBool::new(false));
+    let run = |(processor, series)| {
+        pin(processor);
+        let mut work = (shared.work)(series);
+        work(observations);
+        let mut chunks = Vec::with_capacity(1 << 14);
+        ready.wait();
+        let mut start = counter();
+        while !over.load(Ordering::Relaxed) {
+            work(observations);
+            let end = counter();
+            chunks.push((start, end));
+            start = end;
+        }
+        chunks
+    };
+    thread::scope(|scope| {
+        let run = &run;
+        let threads = on.map(|on| scope.spawn(move || run(on)));
+        ready.wait();
+        thread::sleep(ROUND);
+        over.store(true, Ordering::Relaxed);
+        threads.map(|thread| thread.join().expect("no panic"))
+    })
+}
+
+/// The chunks that lie wholly inside a time in which the other thread ran, and were not interrupted.
+fn while_running(own: &[Chunk], other: &[Chunk], long: u64) -> Vec<Chunk> {
+    let running = stretches(other, long);
+    let inside = |&&(start, end): &&Chunk| {
+        let after = running.partition_point(|stretch| stretch.1 < end);
+        end - start < long && running.get(after).is_some_and(|stretch| stretch.0 <= start)
+    };
+    own.iter().filter(inside).copied().collect()
+}
+
+/// Times without an interruption: chunks that were not long, one right after another.
+fn stretches(chunks: &[Chunk], long: u64) -> Vec<Chunk> {
+    let mut stretches: Vec<Chunk> = Vec::new();
+    for &(start, end) in chunks.iter().filter(|&&(start, end)| end - start < long) {
+        match stretches.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            _ => stretches.push((start, end)),
+        }
+    }
+    stretches
+}
+
+/// An observation's share of the processors' time, from so many threads that may have to take turns.
+fn cpu_nanoseconds(shared: &Shared, threads: u32, observations: u64) -> f64 {
+    let ready = Barrier::new(threads as usize);
+    let run = || {
+        let mut work = (shared.work)(0);
+        work(1);
+        ready.wait();
+        let start = cpu_time();
+        work(observations);
+        cpu_time() - start
+    };
+    let spent: Duration = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    spent.as_nanos() as f64 / f64::from(threads) / observations as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::while_running;
+
+    #[test]
+    fn only_what_ran_beside_the_other_counts() {
+        let own = [(0, 10), (10, 20), (20, 30), (30, 95), (95, 105), (105, 115)];
+        // From 12 to 22 and from 60 on, with an interruption between 70 and 104.
+        let other = [(12, 17), (17, 22), (60, 65), (65, 70), (70, 104), (104, 110), (110, 116)];
+        assert_eq!(while_running(&own, &other, 30), [(105, 115)]);
+        let steady: Vec<_> = (0..30).map(|at| (at * 5, at * 5 + 5)).collect();
+        assert_eq!(while_running(&own, &steady, 30), [(0, 10), (10, 20), (20, 30), (95, 105), (105, 115)]);
+        assert_eq!(while_running(&own, &own[..1], 30), [(0, 10)]);
+    }
+}

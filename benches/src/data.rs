@@ -1,0 +1,69 @@
+//! What is observed: durations as they are met with, the same in every run.
+
+use std::hint::black_box;
+
+/// How many values a table holds before it begins again.
+pub const LENGTH: usize = 4096;
+
+/// A table that is gone through again and again, whose values the compiler cannot know.
+#[derive(Clone, Debug)]
+pub struct Table<T>(Box<[T; LENGTH]>);
+
+impl<T: Copy> Table<T> {
+    /// The values that a function gives, in order.
+    pub fn of(value: impl FnMut() -> T) -> Table<T> {
+        let values: Vec<T> = std::iter::repeat_with(value).take(LENGTH).collect();
+        Table(values.try_into().unwrap_or_else(|_| unreachable!("as many as were taken")))
+    }
+
+    /// The value of a step. Nothing can be moved over it.
+    #[inline(always)]
+    #[must_use]
+    pub fn at(&self, step: u64) -> T {
+        black_box(self.0[step as usize % LENGTH])
+    }
+}
+
+/// Numbers that look random (SplitMix64), the same from the same seed.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// From a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    /// Evenly in `0.0..1.0`.
+    pub fn even(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Seconds with a median of 12.5 ms, lognormal as latencies are: one in six beyond 34 ms.
+    pub fn duration(&mut self) -> f64 {
+        // Box and Muller; the logarithm is of (0, 1].
+        let radius = (-2.0 * (1.0 - self.even()).ln()).sqrt();
+        0.0125 * (radius * (std::f64::consts::TAU * self.even()).cos()).exp()
+    }
+
+    /// One of so many places, the first the most often (Zipf's law).
+    pub fn zipf(&mut self, places: usize) -> usize {
+        let all: f64 = (1..=places).map(|place| 1.0 / place as f64).sum();
+        let mut left = self.even() * all;
+        let reached = (1..places).find(|&place| {
+            left -= 1.0 / place as f64;
+            left < 0.0
+        });
+        reached.unwrap_or(places) - 1
+    }
+}
+
+/// Label values of so many series.
+pub fn labels(series: usize) -> impl Iterator<Item = [String; 2]> {
+    let outcome = |at: usize| ["SUCCESS", "FAILURE", "TIMED_OUT"][at % 3].to_owned();
+    (0..series).map(move |at| [format!("task_type_{at:03}"), outcome(at)])
+}

@@ -1,0 +1,35 @@
+//! What is compared with what.
+
+pub mod observe;
+pub mod read;
+pub mod scrape;
+pub mod segments;
+pub mod text;
+pub mod threads;
+
+use crate::candidate::{Candidate, Group};
+
+/// All groups of one thread. Where it is only to be seen that they do what they should, of few segments.
+#[must_use]
+pub fn all(measured: bool) -> Vec<Group> {
+    let segments = if measured { 200 } else { 2 };
+    vec![
+        observe::one_series(),
+        observe::with_the_clock(),
+        observe::many_series(),
+        read::quantiles(),
+        read::merge(),
+        text::text(),
+        scrape::scrape(),
+        segments::segments("segments", segments, 300),
+        segments::segments("small segments", segments, 43),
+    ]
+}
+
+/// The candidate that budgets call `group/candidate`.
+#[must_use]
+pub fn find(id: &str) -> Option<Candidate> {
+    let (group, name) = id.split_once('/')?;
+    let group = all(true).into_iter().find(|one| one.name == group)?;
+    group.candidates.into_iter().find(|candidate| candidate.name() == name)
+}

@@ -1,0 +1,152 @@
+//! Observations on one thread: into one series, with a look at the clock, into 300 series.
+
+use std::{
+    hint::black_box,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use ictus::Registry;
+
+use crate::{
+    candidate::{Candidate, Group, QUICK, Work},
+    clock::counter,
+    data::{Random, Table},
+    recorder::{
+        AtomicHistogram, Deque, FetchAdd, HdrHistogram, MetricsHandle, Ours, PlainHistogram, Prometheus,
+        PrometheusClient, Recorder, Series, Stamped, count, timers,
+    },
+};
+
+/// Observations whose arrival is checked before anything is measured.
+pub(crate) const CHECKED: u64 = 10_000;
+/// Series of a busy worker.
+pub(crate) const MANY: usize = 300;
+
+/// Into one series, whose end has been looked at before.
+#[must_use]
+pub fn one_series() -> Group {
+    let candidates = vec![
+        one::<FetchAdd>(),
+        loop_alone(),
+        one::<Ours<false>>(),
+        one::<Ours<true>>(),
+        one::<PlainHistogram>(),
+        one::<HdrHistogram>(),
+        one::<AtomicHistogram>(),
+        one::<Deque>(),
+        one::<PrometheusClient>(),
+        one::<Prometheus>(),
+        one::<MetricsHandle>(),
+    ];
+    Group::new("observe", "one observation, its end given", candidates)
+}
+
+/// Observations that look at the clock themselves, and timers from start to stop.
+#[must_use]
+pub fn with_the_clock() -> Group {
+    let candidates = vec![
+        clock("rdtsc", counter),
+        one::<Stamped<false>>(),
+        one::<Stamped<true>>(),
+        start_to_stop("ictus start to stop", Series::Plain),
+        start_to_stop("ictus start to stop with buckets", Series::Buckets),
+        clock("Instant::now", Instant::now),
+        Candidate::new("two Instant::now", || {
+            let measure = || Instant::now().elapsed();
+            assert!((0..CHECKED).map(|_| measure()).sum::<Duration>() > Duration::ZERO);
+            Work::repeated(move |times| (0..times).for_each(|_| _ = black_box(measure())))
+        }),
+    ];
+    Group::new("clock", "one observation that looks at the clock", candidates)
+}
+
+/// Into 300 series in turn, the frequent ones more often.
+#[must_use]
+pub fn many_series() -> Group {
+    let candidates = vec![
+        one::<FetchAdd>(),
+        many::<Ours<false>>(),
+        many::<Ours<true>>(),
+        many::<PlainHistogram>(),
+        many::<AtomicHistogram>(),
+        many::<Deque>(),
+        many::<HdrHistogram>(),
+        many::<Prometheus>(),
+    ];
+    Group::new("series", "one observation of 300 series in turn (Zipf)", candidates)
+}
+
+pub(super) fn values<R: Recorder>() -> Table<R::Value> {
+    let mut random = Random::new(1);
+    Table::of(|| R::value(random.duration()))
+}
+
+fn one<R: Recorder>() -> Candidate {
+    Candidate::new(R::NAME, || {
+        let (mut series, books) = R::series(1);
+        let values = values::<R>();
+        let observe = move |series: &mut R, times| {
+            for step in 0..times {
+                series.observe(values.at(step));
+            }
+        };
+        observe(&mut series[0], CHECKED);
+        assert_eq!(R::count(&books, &series), CHECKED, "{}", R::NAME);
+        Work::prepared(QUICK, move || R::settle(&books), move |(), times| observe(&mut series[0], times))
+    })
+}
+
+/// What all of these have around them: the loop and the table.
+fn loop_alone() -> Candidate {
+    Candidate::new("the loop alone", || {
+        let values = values::<FetchAdd>();
+        assert_eq!((0..CHECKED).map(|step| values.at(step)).sum::<u64>(), CHECKED);
+        Work::repeated(move |times| (0..times).for_each(|step| _ = values.at(step)))
+    })
+}
+
+fn many<R: Recorder>() -> Candidate {
+    Candidate::new(R::NAME, || {
+        let (mut series, books) = R::series(MANY);
+        let (values, mut random) = (values::<R>(), Random::new(2));
+        let places = Table::of(|| random.zipf(MANY) as u16);
+        let observe = move |series: &mut [R], times| {
+            for step in 0..times {
+                series[usize::from(places.at(step))].observe(values.at(step));
+            }
+        };
+        observe(&mut series, CHECKED);
+        assert_eq!(R::count(&books, &series), CHECKED, "{}", R::NAME);
+        Work::prepared(QUICK, move || R::settle(&books), move |(), times| observe(&mut series, times))
+    })
+}
+
+fn start_to_stop(name: &'static str, kept: Series) -> Candidate {
+    Candidate::new(name, move || {
+        let registry = Registry::new();
+        let timer = timers(&registry, kept, 1).swap_remove(0);
+        // The counter's rate is known once some milliseconds lie between two measurements.
+        timer.start().stop();
+        sleep(Duration::from_millis(100));
+        (1..CHECKED).for_each(|_| _ = timer.start().stop());
+        assert_eq!(count(&registry), CHECKED, "{name}");
+        Work::repeated(move |times| {
+            for _ in 0..times {
+                black_box(timer.start().stop());
+            }
+        })
+    })
+}
+
+/// A look at a clock, which must not go back.
+fn clock<T: PartialOrd + 'static>(name: &str, look: impl Fn() -> T + 'static) -> Candidate {
+    Candidate::new(name, move || {
+        assert!((0..CHECKED).map(|_| look()).is_sorted());
+        Work::repeated(move |times| {
+            for _ in 0..times {
+                black_box(look());
+            }
+        })
+    })
+}

@@ -1,0 +1,185 @@
+//! Quantiles of a window, and windows brought together.
+
+use std::hint::black_box;
+
+use ictus::snapshot::{Observation, QUANTILES, Window};
+
+use crate::{
+    candidate::{Candidate, Group, Work},
+    data::Random,
+};
+
+/// Observations in a window.
+const LENGTH: usize = 1000;
+/// Different windows: more than branch predictors remember.
+const WINDOWS: usize = 256;
+/// Windows that are made before their quantiles are measured.
+const BATCH: u64 = 16;
+/// Lanes that are merged.
+const LANES: usize = 8;
+
+type Quantiles = [f64; QUANTILES.len()];
+
+/// The five quantiles of a window of a thousand.
+#[must_use]
+pub fn quantiles() -> Group {
+    let candidates = vec![
+        copy(),
+        ours(),
+        peer("nested select_nth", selected),
+        peer("sort_unstable of the bits", sorted_bits),
+        peer("sort_by total_cmp", sorted),
+    ];
+    Group::new("quantiles", "five quantiles of 1,000", candidates)
+}
+
+/// The newest thousand of eight lanes of a thousand, and their quantiles.
+#[must_use]
+pub fn merge() -> Group {
+    let candidates = vec![copy(), merging("ictus", merged), merging("concatenate and sort", of_all)];
+    Group::new("merge", "8 lanes to the newest 1,000, and quantiles", candidates)
+}
+
+fn values() -> Vec<Vec<f64>> {
+    let mut random = Random::new(3);
+    (0..WINDOWS).map(|_| (0..LENGTH).map(|_| random.duration()).collect()).collect()
+}
+
+/// Copying the window's values: what looking at each of them costs at least.
+fn copy() -> Candidate {
+    Candidate::new("memcpy", || {
+        let (windows, mut to) = (values(), vec![0.0; LENGTH]);
+        to.copy_from_slice(&windows[0]);
+        assert_eq!(to, windows[0]);
+        let run = move |(): &mut (), times| {
+            for step in 0..times as usize {
+                black_box(&mut to).copy_from_slice(black_box(&windows[step % WINDOWS]));
+            }
+        };
+        Work::prepared(1 << 10, || (), run)
+    })
+}
+
+fn ours() -> Candidate {
+    Candidate::new("ictus", || {
+        let windows = values();
+        let window = |values: &[f64]| Window::newest(observations(values), LENGTH);
+        for values in &windows {
+            assert_eq!(window(values).quantiles(), Some(sorted(values)));
+        }
+        // A window keeps its quantiles: each is asked once.
+        let mut next = 0;
+        let prepare = move || {
+            next += BATCH as usize;
+            let at = |step: usize| window(&windows[(next + step) % WINDOWS]);
+            (0..BATCH as usize).map(at).collect::<Vec<Window>>()
+        };
+        Work::prepared(BATCH, prepare, |windows, times| {
+            for window in &windows[..times as usize] {
+                black_box(black_box(window).quantiles());
+            }
+        })
+    })
+}
+
+fn peer(name: &'static str, work: fn(&[f64]) -> Quantiles) -> Candidate {
+    Candidate::new(name, move || {
+        let windows = values();
+        for values in &windows {
+            assert_eq!(work(values), sorted(values), "{name}");
+        }
+        let run = move |(): &mut (), times| {
+            for step in 0..times as usize {
+                black_box(work(black_box(&windows[step % WINDOWS])));
+            }
+        };
+        Work::prepared(WINDOWS as u64, || (), run)
+    })
+}
+
+fn merging(name: &'static str, work: fn(&[Window]) -> Quantiles) -> Candidate {
+    Candidate::new(name, move || {
+        let lanes: Vec<Window> = (0..2 * LANES).map(lane).collect();
+        // Eight neighbours, another eight each time.
+        let chosen = move |from: usize| -> Vec<Window> {
+            (from..from + LANES).map(|at| lanes[at % lanes.len()].clone()).collect()
+        };
+        for from in 0..2 * LANES {
+            let chosen = chosen(from);
+            assert_eq!(work(&chosen), of_all(&chosen), "{name}");
+        }
+        let mut from = 0;
+        let prepare = move || {
+            from += 1;
+            (from..from + BATCH as usize).map(&chosen).collect::<Vec<_>>()
+        };
+        Work::prepared(BATCH, prepare, move |chosen, times| {
+            for lanes in &chosen[..times as usize] {
+                black_box(work(black_box(lanes)));
+            }
+        })
+    })
+}
+
+fn merged(lanes: &[Window]) -> Quantiles {
+    Window::merge(lanes, LENGTH).quantiles().expect("a window that is not empty")
+}
+
+fn of_all(lanes: &[Window]) -> Quantiles {
+    let mut all: Vec<&Observation> = lanes.iter().flat_map(Window::observations).collect();
+    all.sort_unstable_by_key(|observation| observation.stamp);
+    let newest: Vec<f64> = all[all.len() - LENGTH..].iter().map(|observation| observation.value).collect();
+    sorted(&newest)
+}
+
+fn observations(values: &[f64]) -> Vec<Observation> {
+    let at = |(stamp, &value)| Observation { epoch: 1, origin: 1, stamp, value };
+    (1..).zip(values).map(at).collect()
+}
+
+/// A lane that observed as often as the others, in turn with them.
+fn lane(number: usize) -> Window {
+    let (mut random, number) = (Random::new(number as u64), number as u64);
+    let at = |step| Observation {
+        epoch: 1,
+        origin: number,
+        stamp: step * 2 * LANES as u64 + number,
+        value: random.duration(),
+    };
+    Window::newest((1..=LENGTH as u64).map(at).collect(), LENGTH)
+}
+
+/// Between the neighbours of each quantile's index, as they are found by rank.
+fn interpolated(at: impl Fn(usize) -> f64) -> Quantiles {
+    QUANTILES.map(|q| {
+        let index = q * (LENGTH - 1) as f64;
+        let (lower, fraction) = (index as usize, index.fract());
+        at(lower) + fraction * (at((lower + 1).min(LENGTH - 1)) - at(lower))
+    })
+}
+
+fn sorted(values: &[f64]) -> Quantiles {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    interpolated(|rank| sorted[rank])
+}
+
+fn sorted_bits(values: &[f64]) -> Quantiles {
+    let mut sorted: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+    sorted.sort_unstable();
+    interpolated(|rank| f64::from_bits(sorted[rank]))
+}
+
+/// Lowest first: each selection leaves the rest to its right.
+fn selected(values: &[f64]) -> Quantiles {
+    let mut bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+    let mut done = 0;
+    for q in QUANTILES {
+        let lower = (q * (LENGTH - 1) as f64) as usize;
+        for rank in [lower, lower + 1] {
+            bits[done..].select_nth_unstable(rank - done);
+            done = rank + 1;
+        }
+    }
+    interpolated(|rank| f64::from_bits(bits[rank]))
+}

@@ -1,0 +1,60 @@
+//! A whole scrape of one process: all that has happened since the last one, to text.
+
+use std::hint::black_box;
+
+use ictus::{Registry, surface::View};
+
+use super::{
+    observe::MANY,
+    text::{LINES, OBSERVATIONS, samples, view, write_snapshot},
+};
+use crate::{
+    candidate::{Candidate, Group, Work},
+    data::Random,
+    recorder::{MetricsHandle, Recorder, Series, timers},
+};
+
+/// 300 series, of which each has one observation more than at the last scrape.
+#[must_use]
+pub fn scrape() -> Group {
+    let candidates =
+        vec![Candidate::new("metrics-exporter-prometheus", metrics_exporter), Candidate::new("ictus", ours)];
+    Group::new("scrape", "a scrape of 300 series, all changed", candidates)
+}
+
+/// Reads, shows and writes what a registry holds.
+fn render(registry: &Registry, view: &View, out: &mut String) {
+    write_snapshot(out, &registry.snapshot().expect("memory of this process"), view);
+}
+
+fn ours() -> Work {
+    let registry = Registry::new();
+    let timers = timers(&registry, Series::Buckets, MANY);
+    let mut random = Random::new(5);
+    let mut observe = move || timers.iter().for_each(|timer| timer.observe(random.duration()));
+    (0..OBSERVATIONS).for_each(|_| observe());
+    let (view, mut out) = (view(), String::new());
+    render(&registry, &view, &mut out);
+    assert_eq!(samples(&out), MANY * LINES);
+    assert_eq!(out.matches("\"} 1000.0\n").count(), MANY);
+    Work::prepared(1, observe, move |(), times| {
+        for _ in 0..times {
+            render(&registry, &view, &mut out);
+            black_box(&out);
+        }
+    })
+}
+
+fn metrics_exporter() -> Work {
+    let (mut series, exporter) = MetricsHandle::series(MANY);
+    let mut random = Random::new(5);
+    let mut observe = move || series.iter_mut().for_each(|one| one.observe(random.duration()));
+    (0..OBSERVATIONS).for_each(|_| observe());
+    // It shows the least and the greatest too: quantiles of 0 and 1.
+    let text = exporter.render();
+    assert_eq!(text.matches("task_seconds_count{").count(), MANY);
+    assert_eq!(text.matches("quantile=\"0.99\"").count(), MANY);
+    Work::prepared(1, observe, move |(), times| {
+        (0..times).for_each(|_| _ = black_box(exporter.render()));
+    })
+}

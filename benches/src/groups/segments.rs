@@ -1,0 +1,142 @@
+//! A scrape of many processes, of which few have anything new, beside the SDK's provider.
+
+use std::{
+    hint::black_box,
+    io::{BufRead, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use ictus::{Reader, Registry, Timer};
+
+use super::text::{LINES, samples, view, write_snapshot};
+use crate::{
+    candidate::{Candidate, Group, Work},
+    data::Random,
+    recorder::{Series, timers},
+};
+
+/// What each process has observed of each of its series: a chunk of a ring.
+const OBSERVATIONS: usize = 64;
+/// The candidate that is the SDK.
+pub const SDK: &str = "the SDK's provider";
+
+/// So many segments, each with so many timers, of which 1 % and all have changed since the last scrape.
+/// The SDK's provider has the same data, seven values a timer, where `make venv` has installed it.
+#[must_use]
+pub fn segments(name: &'static str, segments: usize, timers: usize) -> Group {
+    let ours = |name, share| Candidate::new(name, move || scrape(segments, timers, share));
+    let mut candidates = vec![ours("ictus, 1 % changed", 0.01), ours("ictus, all changed", 1.0)];
+    if let Some(python) = python() {
+        let sdk = Candidate::new(SDK, move || provider(&python, segments, timers));
+        candidates.insert(0, sdk);
+    }
+    let about = format!("a scrape of {segments} segments of {timers} timers");
+    Group { rounds: 5, ..Group::new(name, &about, candidates) }
+}
+
+fn scrape(segments: usize, series: usize, share: f64) -> Work {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut random = Random::new(6);
+    let mut all = Vec::new();
+    for _ in 0..segments {
+        let registry = Registry::open(directory.path()).expect("a directory of our own");
+        all.extend(timers(&registry, Series::Buckets, series));
+    }
+    for _ in 0..OBSERVATIONS {
+        all.iter().for_each(|timer| timer.observe(random.duration()));
+    }
+    let (view, mut out) = (view(), String::new());
+    let mut reader = Reader::new(directory.path());
+    let mut scrape = move |out: &mut String| {
+        write_snapshot(out, &reader.snapshot().expect("a directory of our own"), &view);
+    };
+    scrape(&mut out);
+    assert_eq!(samples(&out), series * LINES);
+    let count = format!("\"}} {}.0\n", segments * OBSERVATIONS);
+    assert_eq!(out.matches(&count).count(), series);
+    let mut change = changing(all, share);
+    let prepare = move || {
+        // Its files go when this does.
+        let _ = &directory;
+        change(random.duration());
+    };
+    Work::prepared(1, prepare, move |(), times| (0..times).for_each(|_| scrape(black_box(&mut out))))
+}
+
+/// Observes once with a share of the timers, with others each time.
+fn changing(timers: Vec<Timer>, share: f64) -> impl FnMut(f64) {
+    // Of few timers, one.
+    let step = ((1.0 / share).round() as usize).min(timers.len());
+    let mut times = 0;
+    move |seconds| {
+        times += 1;
+        timers.iter().skip(times % step).step_by(step).for_each(|timer| timer.observe(seconds));
+    }
+}
+
+/// Whether the SDK is installed.
+#[must_use]
+pub fn sdk_is_there() -> bool {
+    python().is_some()
+}
+
+/// Says so where it is not.
+pub fn say_whether_sdk_is_there() {
+    if !sdk_is_there() {
+        println!("{SDK} is left out: there is no .venv (`make venv` makes it).\n");
+    }
+}
+
+/// The Python that the SDK is installed for.
+fn python() -> Option<PathBuf> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
+    python.exists().then_some(python)
+}
+
+/// The provider, in a process of its own.
+struct Provider {
+    process: Child,
+    asks: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Provider {
+    fn start(python: &Path, processes: usize, timers: usize) -> Provider {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk_provider.py");
+        let mut process = Command::new(python)
+            .arg(script)
+            .args([processes.to_string(), timers.to_string(), "0.01".to_owned()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the Python of .venv");
+        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
+        Provider { asks: process.stdin.take(), answers, process }
+    }
+
+    /// The processor time of the scrape that was asked for last.
+    fn answer(&mut self) -> Duration {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the provider runs");
+        Duration::from_nanos(line.trim().parse().expect("nanoseconds"))
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        // At the end of its input it ends.
+        self.asks = None;
+        let _ = self.process.wait();
+    }
+}
+
+fn provider(python: &Path, processes: usize, timers: usize) -> Work {
+    let mut provider = Provider::start(python, processes, timers);
+    assert!(provider.answer() > Duration::ZERO);
+    Work::elsewhere(move || {
+        writeln!(provider.asks.as_mut().expect("it runs")).expect("it runs");
+        provider.answer()
+    })
+}

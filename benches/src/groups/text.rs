@@ -1,0 +1,143 @@
+//! What a scrape looks like, written out.
+
+use std::hint::black_box;
+
+use ictus::{
+    Registry, Snapshot, expose,
+    surface::{Exposition, View},
+};
+use prometheus::Encoder as _;
+
+use super::observe::MANY;
+use crate::{
+    candidate::{Candidate, Group, Work},
+    data::Random,
+    recorder::{Prometheus, PrometheusClient, Recorder, Series, timers},
+};
+
+/// Lines of a summary: five quantiles, sum and count.
+pub(crate) const LINES: usize = 7;
+/// Observations of each series.
+pub(crate) const OBSERVATIONS: usize = 1000;
+
+/// 300 series, of which each peer shows what it has.
+#[must_use]
+pub fn text() -> Group {
+    let candidates = vec![
+        Candidate::new(PrometheusClient::NAME, client),
+        Candidate::new("ictus", ours),
+        Candidate::new("ictus from a snapshot", from_a_snapshot),
+        Candidate::new(Prometheus::NAME, prometheus),
+        Candidate::new("memcpy of ours", copy),
+    ];
+    Group::new("text", "one sample of the text of 300 series", candidates)
+}
+
+/// A registry of 300 timers with full windows.
+fn registry() -> Registry {
+    let (registry, mut random) = (Registry::new(), Random::new(4));
+    for timer in timers(&registry, Series::Buckets, MANY) {
+        (0..OBSERVATIONS).for_each(|_| timer.observe(random.duration()));
+    }
+    registry
+}
+
+/// Writes what is shown: the call that all benches measure.
+fn write(out: &mut String, exposition: &Exposition) {
+    out.clear();
+    expose::text_into(out, exposition);
+}
+
+/// Shows and writes a snapshot, as a scrape does.
+pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, view: &View) {
+    write(out, &Exposition::new(snapshot, view));
+}
+
+fn exposition() -> Exposition {
+    let snapshot = registry().snapshot().expect("memory of this process");
+    Exposition::new(&snapshot, &view())
+}
+
+/// All but what Ictus says of itself.
+pub(crate) fn view() -> View {
+    let mut view = View::default();
+    view.own_state = false;
+    view
+}
+
+/// How many samples a text has.
+pub(crate) fn samples(text: &str) -> usize {
+    text.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+/// Work of microseconds.
+fn writing(parts: usize, mut write: impl FnMut() + 'static) -> Work {
+    let run = move |(): &mut (), times| (0..times).for_each(|_| write());
+    Work::prepared(16, || (), run).of_parts(parts)
+}
+
+fn ours() -> Work {
+    let (exposition, mut out) = (exposition(), String::new());
+    write(&mut out, &exposition);
+    assert_eq!(samples(&out), MANY * LINES);
+    writing(MANY * LINES, move || {
+        write(&mut out, black_box(&exposition));
+        black_box(&out);
+    })
+}
+
+/// The same from a snapshot whose quantiles have been asked for before.
+fn from_a_snapshot() -> Work {
+    let snapshot = registry().snapshot().expect("memory of this process");
+    let (view, mut out) = (view(), String::new());
+    write_snapshot(&mut out, &snapshot, &view);
+    assert_eq!(samples(&out), MANY * LINES);
+    writing(MANY * LINES, move || {
+        write_snapshot(&mut out, black_box(&snapshot), &view);
+        black_box(&out);
+    })
+}
+
+fn copy() -> Work {
+    let (finished, mut out) = (expose::text(&exposition()), String::new());
+    assert_eq!(samples(&finished), MANY * LINES);
+    writing(MANY * LINES, move || {
+        out.clear();
+        out.push_str(black_box(&finished));
+        black_box(&out);
+    })
+}
+
+fn observed<R: Recorder<Value = f64>>() -> R::Books {
+    let ((mut series, books), mut random) = (R::series(MANY), Random::new(4));
+    for one in &mut series {
+        (0..OBSERVATIONS).for_each(|_| one.observe(random.duration()));
+    }
+    assert_eq!(R::count(&books, &series), (MANY * OBSERVATIONS) as u64);
+    books
+}
+
+fn client() -> Work {
+    let (registry, mut out) = (observed::<PrometheusClient>(), String::new());
+    prometheus_client::encoding::text::encode(&mut out, &registry).expect("memory");
+    let samples = samples(&out);
+    assert_eq!(samples % MANY, 0);
+    writing(samples, move || {
+        out.clear();
+        prometheus_client::encoding::text::encode(&mut out, black_box(&registry)).expect("memory");
+        black_box(&out);
+    })
+}
+
+fn prometheus() -> Work {
+    let (registry, mut out) = (observed::<Prometheus>(), Vec::new());
+    let encoder = prometheus::TextEncoder::new();
+    encoder.encode(&registry.gather(), &mut out).expect("memory");
+    let samples = samples(std::str::from_utf8(&out).expect("text"));
+    assert_eq!(samples % MANY, 0);
+    writing(samples, move || {
+        out.clear();
+        encoder.encode(&black_box(&registry).gather(), &mut out).expect("memory");
+        black_box(&out);
+    })
+}

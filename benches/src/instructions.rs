@@ -1,0 +1,72 @@
+//! Instructions, counted by callgrind: where time is noise, these are the same in every run.
+//!
+//! A program is run twice under callgrind, with a whole batch of work and with half of it. What is the
+//! same in both falls out of the difference.
+
+use std::{env, fs, io, process::Command};
+
+use crate::candidate::Candidate;
+
+/// How this program is told to do nothing but work.
+const WORK: &str = "--work";
+
+/// Whether callgrind is there.
+#[must_use]
+pub fn is_there() -> bool {
+    Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Instructions of a candidate: of this program, which must call [`work`] first of all.
+///
+/// # Errors
+///
+/// Where valgrind cannot be run, or does not say.
+pub fn count(id: &str) -> io::Result<f64> {
+    let (whole, times) = run(id, 1.0)?;
+    let (half, of_them) = run(id, 0.5)?;
+    Ok((whole - half) / (times - of_them))
+}
+
+/// Does a part of a batch of a candidate's work, and nothing else, where this program was started to do
+/// that.
+pub fn work(find: impl Fn(&str) -> Option<Candidate>) -> bool {
+    let arguments: Vec<String> = env::args().collect();
+    let [_, flag, id, part] = arguments.as_slice() else { return false };
+    if flag != WORK {
+        return false;
+    }
+    let mut candidate = find(id).unwrap_or_else(|| panic!("{id} is a candidate"));
+    println!("{}", candidate.run(part.parse().expect("a part of a batch")));
+    true
+}
+
+fn run(id: &str, part: f64) -> io::Result<(f64, f64)> {
+    let file = tempfile::NamedTempFile::new()?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", &format!("--callgrind-out-file={}", file.path().display())])
+        .arg(env::current_exe()?)
+        .args([WORK, id, &part.to_string()])
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counted = fs::read_to_string(file.path())?;
+    match (total(&counted), text.trim().parse()) {
+        (Some(total), Ok(times)) if output.status.success() => Ok((total, times)),
+        _ => Err(io::Error::other(format!("{id}: {}", String::from_utf8_lossy(&output.stderr)))),
+    }
+}
+
+/// The total of a file that callgrind wrote.
+fn total(file: &str) -> Option<f64> {
+    file.lines().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    #[test]
+    fn the_total_is_found() {
+        assert_eq!(total("events: Ir\nsummary: 12\n\nfn=(1)\n12 3\n\ntotals: 123456\n"), Some(123_456.0));
+        assert_eq!(total("events: Ir\n"), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! Measures the candidates of a group one after the other, round by round: what disturbs one round
+//! disturbs them all, and ratios stay.
+
+use std::time::Duration;
+
+use crate::candidate::Group;
+
+/// What a candidate costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The candidate.
+    pub name: String,
+    /// The median of its rounds.
+    pub nanoseconds: f64,
+    /// The median of what it cost in a round by what the first candidate cost in the same.
+    pub ratio: f64,
+}
+
+/// How long each candidate works in a round, at least.
+const ROUND: Duration = Duration::from_millis(3);
+
+/// Measures a group.
+pub fn compare(group: &mut Group) -> Vec<Measured> {
+    // Warms up: pages, caches, tables that grow.
+    once(group);
+    let rounds: Vec<Vec<f64>> = (0..group.rounds).map(|_| round(group, ROUND)).collect();
+    let names = group.candidates.iter().map(|candidate| candidate.name().to_owned());
+    let column = |at: usize| rounds.iter().map(move |round| round[at]);
+    let of = |(at, name)| Measured {
+        name,
+        nanoseconds: median(column(at)),
+        ratio: median(column(at).zip(column(0)).map(|(cost, first)| cost / first)),
+    };
+    names.enumerate().map(of).collect()
+}
+
+/// Does each candidate's work, which sees before that it does what it should.
+pub fn once(group: &mut Group) {
+    let _ = round(group, Duration::ZERO);
+}
+
+fn round(group: &mut Group, at_least: Duration) -> Vec<f64> {
+    group.candidates.iter_mut().map(|candidate| candidate.nanoseconds(at_least)).collect()
+}
+
+/// The median; of an even number, the upper of the middle two.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}

@@ -1,0 +1,200 @@
+//! Tables, as Markdown that is readable as it is.
+
+use std::{fmt::Write as _, fs, process::Command};
+
+use crate::{
+    budget::{Budget, Verdict},
+    measure::Measured,
+};
+
+/// What something came to, the most that it may, and how such numbers are spelled.
+type Judged = (f64, f64, fn(f64) -> String);
+
+/// A table of what was measured, with the budgets that concern it.
+#[derive(Debug)]
+pub struct Table {
+    heading: Vec<String>,
+    rows: Vec<Vec<String>>,
+    exceeded: usize,
+    /// Said below the rows.
+    notes: Vec<String>,
+}
+
+impl Table {
+    /// What a group of that name costs, of the first candidate or what `of` calls it; and what it may.
+    #[must_use]
+    pub fn of_times(name: &str, about: &str, of: &str, measured: &[Measured], budgets: &[Budget]) -> Table {
+        let mut table = Table::new(&[about, "time", &format!("of {of}"), "budget", ""]);
+        for Measured { name: candidate, nanoseconds, ratio } in measured {
+            let id = format!("{name}/{candidate}");
+            // Without its reference it cannot be judged.
+            let budget = budgets.iter().find(|budget| budget.id == id && budget.reference == of);
+            let judged = budget.map(|budget| -> Judged { (*ratio, budget.most(), share) });
+            let reason = budget.and_then(|budget| budget.reason.as_ref());
+            table.notes.extend(reason.map(|reason| format!("- {candidate}: {reason}")));
+            table.push(candidate, &[time(*nanoseconds), share(*ratio)], judged);
+        }
+        table
+    }
+
+    /// What callgrind counted, or no number where it could not.
+    #[must_use]
+    pub fn of_instructions(counted: &[(&Budget, f64)]) -> Table {
+        let mut table = Table::new(&["instructions", "counted", "budget", ""]);
+        for (budget, count) in counted {
+            let judged = budget.instructions.map(|most| -> Judged { (*count, most, number) });
+            table.push(&budget.what, &[number(*count)], judged);
+        }
+        table
+    }
+
+    /// A table without budgets.
+    #[must_use]
+    pub fn new(heading: &[&str]) -> Table {
+        let heading = heading.iter().map(|&cell| cell.to_owned()).collect();
+        Table { heading, rows: Vec::new(), exceeded: 0, notes: Vec::new() }
+    }
+
+    /// Adds a row without a budget.
+    pub fn add(&mut self, name: &str, cells: &[String]) {
+        self.push(name, cells, None);
+    }
+
+    fn push(&mut self, name: &str, cells: &[String], judged: Option<Judged>) {
+        let mut row = vec![name.to_owned()];
+        row.extend_from_slice(cells);
+        if let Some((measured, most, spelled)) = judged {
+            let verdict = Verdict::of(measured, most);
+            self.exceeded += usize::from(verdict == Verdict::Exceeded);
+            row.extend([spelled(most), verdict.word().to_owned()]);
+        }
+        row.resize(self.heading.len(), String::new());
+        self.rows.push(row);
+    }
+
+    /// Prints it; gives how many budgets were exceeded.
+    #[must_use]
+    pub fn print(&self) -> usize {
+        let all = || std::iter::once(&self.heading).chain(&self.rows);
+        let width = |at: usize| all().map(|row| row[at].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.heading.len()).map(width).collect();
+        let last = widths.len() - 1;
+        let line = |row: &[String]| {
+            let mut line = String::from("|");
+            for (at, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                // Names and verdicts begin, numbers end, under one another.
+                let _ = match at {
+                    _ if at == 0 || at == last => write!(line, " {cell:<width$} |"),
+                    _ => write!(line, " {cell:>width$} |"),
+                };
+            }
+            line
+        };
+        println!("{}", line(&self.heading));
+        let rule = |(at, width): (usize, &usize)| {
+            let dashes = "-".repeat(width + 1);
+            if at == 0 || at == last { format!("-{dashes}|") } else { format!("{dashes}:|") }
+        };
+        println!("|{}", widths.iter().enumerate().map(rule).collect::<String>());
+        self.rows.iter().for_each(|row| println!("{}", line(row)));
+        if !self.notes.is_empty() {
+            println!();
+        }
+        self.notes.iter().for_each(|note| println!("{note}"));
+        println!();
+        self.exceeded
+    }
+}
+
+/// A time in the unit that suits it.
+#[must_use]
+pub fn time(nanoseconds: f64) -> String {
+    let (number, unit) = match nanoseconds {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "µs"),
+        n if n < 1e9 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    format!("{} {unit}", number_of_digits(number))
+}
+
+/// How many times of something; small ones as `1/40`.
+#[must_use]
+pub fn share(ratio: f64) -> String {
+    if ratio < 0.1 { format!("1/{:.0}", 1.0 / ratio) } else { format!("{} x", number_of_digits(ratio)) }
+}
+
+fn number(number: f64) -> String {
+    format!("{number:.0}")
+}
+
+/// Three digits, and no digit that is noise.
+fn number_of_digits(number: f64) -> String {
+    match number {
+        n if n < 9.995 => format!("{n:.2}"),
+        n if n < 99.95 => format!("{n:.1}"),
+        n => format!("{n:.0}"),
+    }
+}
+
+/// What was measured on what: as the first lines of results.
+#[must_use]
+pub fn circumstances() -> String {
+    let first_line = |text: String| text.lines().next().unwrap_or_default().trim().to_owned();
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        output.map_or_else(
+            |_| "unknown".to_owned(),
+            |output| first_line(String::from_utf8_lossy(&output.stdout).into_owned()),
+        )
+    };
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.and_then(|line| line.split_once(": ")).map_or("an unknown processor", |(_, name)| name);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "- machine: {model}, {processors} processors, {}\n- compiler: {}, profile bench\n- commit: {}\n",
+        said("uname", &["-sr"]),
+        said("rustc", &["--version"]),
+        said("git", &["describe", "--always", "--dirty"]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, share, time};
+    use crate::{budget::Budget, measure::Measured};
+
+    #[test]
+    fn numbers_have_three_digits() {
+        assert_eq!(time(5.184), "5.18 ns");
+        assert_eq!(time(12_450.0), "12.4 µs");
+        assert_eq!(time(109e6), "109 ms");
+        assert_eq!(time(4.2e9), "4.20 s");
+        assert_eq!(share(0.352), "0.35 x");
+        assert_eq!(share(0.025), "1/40");
+        assert_eq!(share(1269.5), "1270 x");
+    }
+
+    #[test]
+    fn what_costs_more_than_its_budget_is_counted() {
+        let budget = |id: &str, ratio| Budget {
+            id: id.to_owned(),
+            what: String::new(),
+            reference: "first".to_owned(),
+            ratio,
+            ratio_with_avx2: None,
+            instructions: Some(100.0),
+            reason: Some("for now".to_owned()),
+        };
+        let measured = |name: &str, ratio| Measured { name: name.to_owned(), nanoseconds: 1.0, ratio };
+        let rows = [measured("first", 1.0), measured("one", 0.5), measured("other", 2.0)];
+        let budgets = [budget("group/one", 0.5), budget("group/other", 1.9), budget("else/first", 0.1)];
+        let table = Table::of_times("group", "about", "first", &rows, &budgets);
+        assert_eq!(table.exceeded, 1);
+        assert_eq!(table.notes, ["- one: for now", "- other: for now"]);
+        assert_eq!(table.rows[2][3..], ["1.90 x", "EXCEEDED"]);
+        let counted = [(&budgets[0], 99.0), (&budgets[1], 101.0), (&budgets[2], f64::NAN)];
+        assert_eq!(Table::of_instructions(&counted).exceeded, 2);
+    }
+}
