@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use ictus::{Registry, surface::View};
+use ictus::{Registry, surface::Plan};
 
 use super::{
     observe::MANY,
-    text::{LINES, OBSERVATIONS, samples, view, write_snapshot},
+    text::{LINES, OBSERVATIONS, plan, samples, write_snapshot},
 };
 use crate::{
     candidate::{Candidate, Group, Work},
@@ -23,8 +23,8 @@ pub fn scrape() -> Group {
 }
 
 /// Reads, shows and writes what a registry holds.
-fn render(registry: &Registry, view: &View, out: &mut String) {
-    write_snapshot(out, &registry.snapshot().expect("memory of this process"), view);
+fn render(registry: &Registry, plan: &mut Plan, out: &mut String) {
+    write_snapshot(out, &registry.snapshot().expect("memory of this process"), plan);
 }
 
 fn ours() -> Work {
@@ -33,13 +33,13 @@ fn ours() -> Work {
     let mut random = Random::new(5);
     let mut observe = move || timers.iter().for_each(|timer| timer.observe(random.duration()));
     (0..OBSERVATIONS).for_each(|_| observe());
-    let (view, mut out) = (view(), String::new());
-    render(&registry, &view, &mut out);
+    let (mut plan, mut out) = (plan(), String::new());
+    render(&registry, &mut plan, &mut out);
     assert_eq!(samples(&out), MANY * LINES);
     assert_eq!(out.matches("\"} 1000.0\n").count(), MANY);
     Work::prepared(1, observe, move |(), times| {
         for _ in 0..times {
-            render(&registry, &view, &mut out);
+            render(&registry, &mut plan, &mut out);
             black_box(&out);
         }
     })

@@ -10,7 +10,7 @@ use std::{
 
 use ictus::{Reader, Registry, Timer};
 
-use super::text::{LINES, samples, view, write_snapshot};
+use super::text::{LINES, plan, samples, write_snapshot};
 use crate::{
     candidate::{Candidate, Group, Work},
     data::Random,
@@ -47,10 +47,10 @@ fn scrape(segments: usize, series: usize, share: f64) -> Work {
     for _ in 0..OBSERVATIONS {
         all.iter().for_each(|timer| timer.observe(random.duration()));
     }
-    let (view, mut out) = (view(), String::new());
+    let (mut plan, mut out) = (plan(), String::new());
     let mut reader = Reader::new(directory.path());
     let mut scrape = move |out: &mut String| {
-        write_snapshot(out, &reader.snapshot().expect("a directory of our own"), &view);
+        write_snapshot(out, &reader.snapshot().expect("a directory of our own"), &mut plan);
     };
     scrape(&mut out);
     assert_eq!(samples(&out), series * LINES);

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use ictus::{
     Registry, Snapshot, expose,
-    surface::{Exposition, View},
+    surface::{Exposition, Plan, View},
 };
 use prometheus::Encoder as _;
 
@@ -49,8 +49,13 @@ fn write(out: &mut String, exposition: &Exposition) {
 }
 
 /// Shows and writes a snapshot, as a scrape does.
-pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, view: &View) {
-    write(out, &Exposition::new(snapshot, view));
+pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, plan: &mut Plan) {
+    write(out, plan.show(snapshot));
+}
+
+/// What a scraper keeps from one snapshot to the next.
+pub(crate) fn plan() -> Plan {
+    Plan::new(&view())
 }
 
 fn exposition() -> Exposition {
@@ -59,7 +64,7 @@ fn exposition() -> Exposition {
 }
 
 /// All but what Ictus says of itself.
-pub(crate) fn view() -> View {
+fn view() -> View {
     let mut view = View::default();
     view.own_state = false;
     view
@@ -89,11 +94,11 @@ fn ours() -> Work {
 /// The same from a snapshot whose quantiles have been asked for before.
 fn from_a_snapshot() -> Work {
     let snapshot = registry().snapshot().expect("memory of this process");
-    let (view, mut out) = (view(), String::new());
-    write_snapshot(&mut out, &snapshot, &view);
+    let (mut plan, mut out) = (plan(), String::new());
+    write_snapshot(&mut out, &snapshot, &mut plan);
     assert_eq!(samples(&out), MANY * LINES);
     writing(MANY * LINES, move || {
-        write_snapshot(&mut out, black_box(&snapshot), &view);
+        write_snapshot(&mut out, black_box(&snapshot), &mut plan);
         black_box(&out);
     })
 }

@@ -24,7 +24,7 @@ impl Series {
     #[must_use]
     pub fn options(self) -> Options {
         match self {
-            Series::Plain => Options::default().buckets(&[]),
+            Series::Plain => Options::default().without_distribution(),
             Series::Buckets => Options::default(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::compiler_fence;
 
 use crate::{
     segment::{
-        layout::{AtomicStatic, CHUNK_SLOTS, Chunk, Lane, Lines},
+        layout::{AtomicRef, AtomicStatic, CHUNK_SLOTS, Chunk, Lane, Lines},
         supply::Supply,
     },
     sum::Exact,
@@ -24,6 +24,8 @@ pub(crate) struct Ring {
     chunk: AtomicStatic<Chunk>,
     lane: &'static Lane,
     table: &'static [AtomicU64],
+    /// The chunks of the table, once they have been used: the memory is this process's own for good.
+    known: Box<[AtomicRef<Chunk>]>,
     /// The chunk's place in the table.
     place: AtomicU64,
     /// The exact sum of all before the current chunk.
@@ -43,6 +45,7 @@ impl Ring {
             chunk: AtomicStatic::new(first),
             lane,
             table,
+            known: table.iter().map(|_| AtomicRef::none()).collect(),
             place: AtomicU64::new(0),
             sum: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
         }
@@ -67,9 +70,11 @@ impl Ring {
     /// Makes the ring of a hidden lane a new one, which goes on to use the chunks that it has.
     /// Release, "recycle": not before the lane was hidden.
     pub(crate) fn clear(&self, supply: &impl Supply) {
-        let Some(line) = self.table.first() else { return };
+        if self.table.is_empty() {
+            return;
+        }
         self.lane.chunks.store(1, Ordering::Release);
-        if let Some(first) = supply.lines(line.load(Ordering::Relaxed)) {
+        if let Some(first) = self.chunk_at(0, supply) {
             Chunk::clear(first);
             self.chunk.store(first, Ordering::Relaxed);
         }
@@ -163,7 +168,7 @@ impl Ring {
     /// that is still there will do.
     fn enter(&self, head: u64, supply: &impl Supply) -> Option<&'static Chunk> {
         let place = if head == 0 { 0 } else { self.next_place(supply) };
-        let chunk: &'static Chunk = supply.lines(self.table.get(place as usize)?.load(Ordering::Relaxed))?;
+        let chunk = self.chunk_at(place as usize, supply)?;
         let [first, second] = &chunk.records;
         let older = second.entered.load(Ordering::Relaxed) < first.entered.load(Ordering::Relaxed);
         let record = if older { second } else { first };
@@ -181,6 +186,16 @@ impl Ring {
         Some(chunk)
     }
 
+    fn chunk_at(&self, place: usize, supply: &impl Supply) -> Option<&'static Chunk> {
+        let known = self.known.get(place)?;
+        if let Some(chunk) = known.load(Ordering::Relaxed) {
+            return Some(chunk);
+        }
+        let chunk = supply.lines(self.table.get(place)?.load(Ordering::Relaxed))?;
+        known.store(Some(chunk), Ordering::Relaxed);
+        Some(chunk)
+    }
+
     /// The place after the current one, with its line in the table. A ring grows only at the end of
     /// a lap, so that the chunks always stand in the order of their observations.
     fn next_place(&self, supply: &impl Supply) -> u64 {
@@ -191,8 +206,8 @@ impl Ring {
         }
         let Some(place) = self.table.get(chunks as usize) else { return 0 };
         // Left by the life of the lane before this one.
-        if let Some(chunk) = Some(place.load(Ordering::Relaxed)).filter(|&line| line != 0)
-            && let Some(chunk) = supply.lines(chunk)
+        if place.load(Ordering::Relaxed) != 0
+            && let Some(chunk) = self.chunk_at(chunks as usize, supply)
         {
             Chunk::clear(chunk);
             return chunks;
