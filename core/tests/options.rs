@@ -156,7 +156,7 @@ fn buckets_of_ones_own_count_inclusively() {
     );
     assert_eq!(distribution.zero, 1);
     assert_eq!(distribution.exponential.values().sum::<u64>(), 5);
-    assert_eq!(distribution.exponential.get(&0), Some(&1), "1.0 is the upper bound of bucket 0");
+    assert_eq!(distribution.exponential.get(0), 1, "1.0 is the upper bound of bucket 0");
 }
 
 #[test]

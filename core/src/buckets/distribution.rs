@@ -1,8 +1,6 @@
 //! A distribution as plain data, and how those of several lanes are merged.
 
-use std::collections::BTreeMap;
-
-use super::exponential;
+use super::{Exponential, exponential};
 
 /// Lifetime distribution of a timer's observations.
 ///
@@ -21,7 +19,7 @@ pub struct Distribution {
     pub unplaced: u64,
     /// Observations by exponential bucket: bucket `i` is `(2^((i-1)/8), 2^(i/8)]`, Prometheus's
     /// schema 3.
-    pub exponential: BTreeMap<i32, u64>,
+    pub exponential: Exponential,
 }
 
 impl Distribution {
@@ -65,9 +63,10 @@ impl Distribution {
         }
         self.zero = self.zero.saturating_add(other.zero);
         self.unplaced = self.unplaced.saturating_add(other.unplaced);
-        for (&bucket, &count) in &other.exponential {
-            let sum = self.exponential.entry(bucket).or_default();
-            *sum = sum.saturating_add(count);
+        if self.exponential.is_empty() {
+            self.exponential.clone_from(&other.exponential);
+        } else {
+            other.exponential.iter().for_each(|(bucket, count)| self.exponential.add(bucket, count));
         }
     }
 
@@ -80,7 +79,7 @@ impl Distribution {
     pub(super) fn add_exponential(&mut self, values: impl Iterator<Item = f64>) {
         for value in values {
             match exponential::index(value) {
-                Some(bucket) => *self.exponential.entry(bucket).or_default() += 1,
+                Some(bucket) => self.exponential.add(bucket, 1),
                 None => self.zero += 1,
             }
         }
@@ -96,9 +95,10 @@ impl Distribution {
         }
         self.zero = self.zero.max(earlier.zero);
         self.unplaced = self.unplaced.max(earlier.unplaced);
-        for (&bucket, &known) in &earlier.exponential {
-            let count = self.exponential.entry(bucket).or_default();
-            *count = known.max(*count);
+        for (bucket, known) in earlier.exponential.iter() {
+            if known > self.exponential.get(bucket) {
+                self.exponential.set(bucket, known);
+            }
         }
     }
 

@@ -18,11 +18,13 @@ mod distribution;
 pub(crate) mod exponential;
 mod read;
 mod record;
+mod sparse;
 
 pub(crate) use classic::Bounds;
 pub use distribution::Distribution;
 pub(crate) use read::read;
 pub(crate) use record::Buckets;
+pub use sparse::Exponential;
 
 use crate::segment::layout::LINE_WORDS;
 

@@ -1,6 +1,6 @@
 //! The reader's side: a lane's buckets, and what they lack of its ring.
 
-use std::{collections::BTreeMap, io};
+use std::io;
 
 use super::{Distribution, HEAD_WORDS, TABLE_LINES, UNPLACED, ZERO, classic_lines, exponential};
 use crate::{
@@ -22,18 +22,19 @@ pub(crate) struct Folded {
 
 /// Reads the buckets that start at a line.
 pub(crate) fn read(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Folded> {
-    let mut distribution = look(source, line, bounds)?;
+    let mut words = look(source, line, bounds)?;
     for _ in 0..ATTEMPTS {
+        // "fold": words only grow. Where two looks are the same, all words were so at one instant
+        // between them, and hold the values up to the number that they add up to.
         let again = look(source, line, bounds)?;
-        // "fold": words only grow. Where their sums are the same, all of them were so at one instant
-        // between the looks, and hold the values up to that number.
-        let upto = counted(&distribution);
-        if counted(&again) == upto {
-            return Ok(Folded { distribution: again, upto: Some(upto) });
+        if again == words {
+            let distribution = words.distribution(bounds);
+            let upto = Some(counted(&distribution));
+            return Ok(Folded { distribution, upto });
         }
-        distribution = again;
+        words = again;
     }
-    Ok(Folded { distribution, upto: None })
+    Ok(Folded { distribution: words.distribution(bounds), upto: None })
 }
 
 impl Folded {
@@ -61,26 +62,46 @@ impl Folded {
 /// How many observations are in the classic and in the exponential buckets.
 fn counted(distribution: &Distribution) -> [u64; 2] {
     let Distribution { zero, unplaced, exponential, .. } = distribution;
-    let all = exponential.values().chain([zero, unplaced]);
-    [distribution.count(), all.fold(0, |sum: u64, &count| sum.saturating_add(count))]
+    let all = exponential.values().chain([*zero, *unplaced]);
+    [distribution.count(), all.fold(0, u64::saturating_add)]
 }
 
-fn look(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Distribution> {
-    let mut words = vec![0; (classic_lines(bounds.len()) + TABLE_LINES) as usize * LINE_WORDS];
+/// Copied words.
+#[derive(PartialEq)]
+struct Look {
+    /// Of the zero, unplaced and classic buckets, and the table of pages.
+    words: Vec<u64>,
+    /// The pages that there are, one after the other.
+    pages: Vec<u64>,
+}
+
+fn look(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Look> {
+    let classic = classic_lines(bounds.len()) as usize * LINE_WORDS;
+    let mut words = vec![0; classic + TABLE_LINES as usize * LINE_WORDS];
     source.read(line, &mut words)?;
-    let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
-    let mut exponential = BTreeMap::new();
-    for (page, &line) in table.iter().enumerate().filter(|&(_, &line)| line != 0) {
-        let mut counts = [0; exponential::PAGE_BUCKETS];
-        source.read(line, &mut counts)?;
-        let used = counts.iter().enumerate().filter(|&(_, &count)| count != 0);
-        exponential.extend(used.map(|(place, &count)| (exponential::at(page, place), count)));
+    let mut pages = Vec::new();
+    for &page in words[classic..].iter().filter(|&&line| line != 0) {
+        let known = pages.len();
+        pages.resize(known + exponential::PAGE_BUCKETS, 0);
+        source.read(page, &mut pages[known..])?;
     }
-    Ok(Distribution {
-        bounds: bounds.to_vec(),
-        classic: words[HEAD_WORDS..][..=bounds.len()].to_vec(),
-        zero: words[ZERO],
-        unplaced: words[UNPLACED],
-        exponential,
-    })
+    Ok(Look { words, pages })
+}
+
+impl Look {
+    fn distribution(&self, bounds: &[f64]) -> Distribution {
+        let (words, table) = self.words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
+        let made = table.iter().enumerate().filter(|&(_, &line)| line != 0);
+        let pages = made.zip(self.pages.chunks_exact(exponential::PAGE_BUCKETS));
+        let counts = pages.flat_map(|((page, _), counts)| {
+            counts.iter().enumerate().map(move |(place, &count)| (exponential::at(page, place), count))
+        });
+        Distribution {
+            bounds: bounds.to_vec(),
+            classic: words[HEAD_WORDS..][..=bounds.len()].to_vec(),
+            zero: words[ZERO],
+            unplaced: words[UNPLACED],
+            exponential: counts.collect(),
+        }
+    }
 }

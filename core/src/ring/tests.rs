@@ -337,7 +337,7 @@ fn check_distribution(seen: &Distribution, head: u64) -> Result<(), String> {
     }
     let placed: u64 = seen.exponential.values().sum();
     // Without memory for a page, an observation is counted as such.
-    let same = seen.exponential == exponential || seen.unplaced > 0;
+    let same = seen.exponential.iter().eq(exponential) || seen.unplaced > 0;
     if same && seen.classic == classic && placed + seen.unplaced == head {
         Ok(())
     } else {

@@ -9,7 +9,6 @@
 //! reader must not count the segment a second time.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, Read},
     sync::Arc,
@@ -23,7 +22,7 @@ use super::{
     totals::{FamilyTotal, Observation, SeriesTotal, Totals, keep_newest},
 };
 use crate::{
-    buckets::{Distribution, exponential::is_known},
+    buckets::{Distribution, Exponential, exponential::is_known},
     catalog::Kind,
     sum::{Exact, LIMIT},
 };
@@ -170,7 +169,7 @@ fn encode_distribution(body: &mut Bytes, distribution: &Distribution) {
     body.word(*zero);
     body.word(*unplaced);
     body.number(exponential.len() as u32);
-    for (&bucket, &count) in exponential {
+    for (bucket, count) in exponential.iter() {
         body.number(bucket.cast_unsigned());
         body.word(count);
     }
@@ -183,11 +182,10 @@ fn decode_distribution(body: &mut Fields<'_>) -> Option<Distribution> {
     let classic = (0..count).map(|_| body.word()).collect::<Option<Vec<_>>>()?;
     let (zero, unplaced, count) = (body.word()?, body.word()?, body.number()?);
     let bucket = |_| Some((body.number()?.cast_signed(), body.word()?));
-    let exponential = (0..count).map(bucket).collect::<Option<_>>()?;
+    let exponential = (0..count).map(bucket).collect::<Option<Exponential>>()?;
     let sound = bounds.is_sorted_by(|low, high| low < high) && bounds.iter().all(|bound| bound.is_finite());
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
-    let exponential: BTreeMap<i32, u64> = exponential;
-    let known = exponential.keys().all(|&bucket| is_known(bucket));
+    let known = exponential.iter().all(|(bucket, _)| is_known(bucket));
     (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
 }
 
@@ -255,7 +253,7 @@ mod tests {
                     classic: vec![1, u64::from(*count)],
                     zero: 7,
                     unplaced: 8,
-                    exponential: [(-5, 1), (700, 2)].into(),
+                    exponential: [(-5, 1), (700, 2)].into_iter().collect(),
                 },
                 newest: newest.collect(),
             };

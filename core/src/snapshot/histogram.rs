@@ -44,7 +44,7 @@ impl Distribution {
         let zeros = [(0.0, self.zero)];
         let middle =
             |bucket| (Distribution::upper_bound(bucket) * Distribution::upper_bound(bucket - 1)).sqrt();
-        let buckets = self.exponential.iter().map(|(&bucket, &count)| (middle(bucket), count));
+        let buckets = self.exponential.iter().map(|(bucket, count)| (middle(bucket), count));
         for (value, count) in zeros.into_iter().chain(buckets) {
             // The conversion saturates, and the histogram grows to whatever is below its greatest value.
             let value = ((value * scale).round() as u64).min(u64::MAX / 2);

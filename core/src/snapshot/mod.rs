@@ -19,7 +19,10 @@ pub use quantile::QUANTILES;
 pub use reader::Reader;
 pub use window::Window;
 
-pub use crate::{buckets::Distribution, segment::totals::Observation};
+pub use crate::{
+    buckets::{Distribution, Exponential},
+    segment::totals::Observation,
+};
 
 use std::sync::Arc;
 

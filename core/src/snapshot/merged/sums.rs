@@ -3,9 +3,9 @@
 //! Integers can be taken out of what they were added to. Where that does not tell the sum of the
 //! others, because something is full or bounds differ, it is said, and all is added up again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use super::super::Distribution;
+use super::super::{Distribution, Exponential};
 use crate::{segment::totals::SeriesTotal, sum::Exact};
 
 /// What lanes have together.
@@ -65,7 +65,7 @@ fn moved(sum: u64, old: u64, new: u64) -> Option<u64> {
 
 fn counts(distribution: &Distribution) -> impl Iterator<Item = u64> {
     let Distribution { classic, zero, unplaced, exponential, .. } = distribution;
-    [*zero, *unplaced].into_iter().chain(classic.iter().copied()).chain(exponential.values().copied())
+    [*zero, *unplaced].into_iter().chain(classic.iter().copied()).chain(exponential.values())
 }
 
 fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
@@ -96,28 +96,24 @@ fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Dis
 
 /// Few buckets are others: only those are looked up.
 fn exchange_buckets(
-    sums: &mut BTreeMap<i32, u64>,
-    old: Option<&BTreeMap<i32, u64>>,
-    new: Option<&BTreeMap<i32, u64>>,
+    sums: &mut Exponential,
+    old: Option<&Exponential>,
+    new: Option<&Exponential>,
 ) -> Option<()> {
-    let mut old = old.into_iter().flatten().peekable();
-    let mut new = new.into_iter().flatten().peekable();
+    let mut old = old.into_iter().flat_map(Exponential::iter).peekable();
+    let mut new = new.into_iter().flat_map(Exponential::iter).peekable();
     loop {
         let bucket = match (old.peek(), new.peek()) {
-            (Some((one, _)), Some((other, _))) => **one.min(other),
-            (Some((bucket, _)), None) | (None, Some((bucket, _))) => **bucket,
+            (Some((one, _)), Some((other, _))) => *one.min(other),
+            (Some((bucket, _)), None) | (None, Some((bucket, _))) => *bucket,
             (None, None) => return Some(()),
         };
-        let had = old.next_if(|(at, _)| **at == bucket).map_or(0, |(_, count)| *count);
-        let has = new.next_if(|(at, _)| **at == bucket).map_or(0, |(_, count)| *count);
+        let had = old.next_if(|&(at, _)| at == bucket).map_or(0, |(_, count)| count);
+        let has = new.next_if(|&(at, _)| at == bucket).map_or(0, |(_, count)| count);
         if had == has {
             continue;
         }
-        let sum = moved(sums.get(&bucket).copied().unwrap_or(0), had, has)?;
-        match sum {
-            0 => sums.remove(&bucket),
-            sum => sums.insert(bucket, sum),
-        };
+        sums.set(bucket, moved(sums.get(bucket), had, has)?);
     }
 }
 
@@ -130,7 +126,7 @@ mod tests {
     fn total() -> impl Strategy<Value = SeriesTotal> {
         let few = prop_oneof![20 => 0..5_u64, 1 => Just(u64::MAX), 1 => u64::MAX - 3..u64::MAX];
         let bounds = prop_oneof![6 => Just(vec![1.0, 2.0]), 1 => Just(vec![1.0, 3.0]), 1 => Just(vec![])];
-        let exponential = prop::collection::btree_map(-3..3, 1..5_u64, 0..4);
+        let exponential = prop::collection::vec((-3..3, 1..5_u64), 0..4);
         let sums = prop_oneof![20 => 0.0..1e9, 1 => Just(f64::MAX)];
         (few.clone(), sums, bounds, prop::array::uniform5(few), exponential, 0..8).prop_map(
             |(count, sum, bounds, counts, exponential, kind)| {
@@ -139,7 +135,10 @@ mod tests {
                 let [zero, unplaced, ..] = counts;
                 let distribution = match kind {
                     0 => Distribution::default(),
-                    _ => Distribution { bounds, classic, zero, unplaced, exponential },
+                    _ => {
+                        let exponential = exponential.into_iter().collect();
+                        Distribution { bounds, classic, zero, unplaced, exponential }
+                    }
                 };
                 SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
             },

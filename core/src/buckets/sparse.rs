@@ -1,0 +1,99 @@
+//! Counts of exponential buckets: few of the many that there may be.
+
+/// Counts by exponential bucket, for those that have any, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exponential(Vec<(i32, u64)>);
+
+impl Exponential {
+    /// Buckets and their counts, ascending.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (i32, u64)> + Clone {
+        self.0.iter().copied()
+    }
+
+    /// The counts, by ascending buckets.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = u64> + Clone {
+        self.0.iter().map(|&(_, count)| count)
+    }
+
+    /// The count of a bucket; 0 where it has none.
+    #[must_use]
+    pub fn get(&self, bucket: i32) -> u64 {
+        self.find(bucket).map_or(0, |at| self.0[at].1)
+    }
+
+    /// How many buckets have a count.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no bucket has a count.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn find(&self, bucket: i32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&bucket, |&(bucket, _)| bucket)
+    }
+
+    /// Gives a bucket another count.
+    pub(crate) fn set(&mut self, bucket: i32, count: u64) {
+        match (self.find(bucket), count) {
+            (Ok(at), 0) => _ = self.0.remove(at),
+            (Ok(at), count) => self.0[at].1 = count,
+            (Err(_), 0) => {}
+            (Err(at), count) => self.0.insert(at, (bucket, count)),
+        }
+    }
+
+    /// Adds to a bucket; stays at the largest count instead of wrapping.
+    pub(crate) fn add(&mut self, bucket: i32, count: u64) {
+        self.set(bucket, self.get(bucket).saturating_add(count));
+    }
+}
+
+/// Later counts of a bucket replace earlier ones.
+impl FromIterator<(i32, u64)> for Exponential {
+    fn from_iter<I: IntoIterator<Item = (i32, u64)>>(counts: I) -> Exponential {
+        let mut buckets = Exponential::default();
+        for (bucket, count) in counts {
+            match buckets.0.last() {
+                // They mostly come in order.
+                Some(&(last, _)) if last >= bucket => buckets.set(bucket, count),
+                _ if count > 0 => buckets.0.push((bucket, count)),
+                _ => {}
+            }
+        }
+        buckets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::Exponential;
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_without_zeros(counts in prop::collection::vec((-5..5, 0..3_u64), 0..30)) {
+            let mut expected: BTreeMap<i32, u64> = counts.iter().copied().collect();
+            expected.retain(|_, count| *count > 0);
+            let collected: Exponential = counts.iter().copied().collect();
+            prop_assert!(collected.iter().eq(expected.iter().map(|(&bucket, &count)| (bucket, count))));
+            let (mut sums, mut expected) = (Exponential::default(), BTreeMap::new());
+            for (bucket, count) in counts {
+                sums.add(bucket, count);
+                *expected.entry(bucket).or_insert(0) += count;
+                prop_assert_eq!(sums.get(bucket), expected[&bucket]);
+            }
+            expected.retain(|_, count| *count > 0);
+            prop_assert!(sums.iter().eq(expected.iter().map(|(&bucket, &count)| (bucket, count))));
+            prop_assert!(sums.values().eq(expected.values().copied()) && sums.len() == expected.len());
+            prop_assert_eq!(sums.is_empty(), expected.is_empty());
+        }
+    }
+}
