@@ -98,6 +98,7 @@ impl Ring {
         if !self.begin(head) {
             return self.push_again(value, stamp, supply);
         }
+        chunk.expect_behind(slot);
         self.write(chunk, head, value, stamp);
         true
     }
@@ -183,6 +184,10 @@ impl Ring {
         }
         self.place.store(place, Ordering::Relaxed);
         self.chunk.store(chunk, Ordering::Relaxed);
+        let next = self.known.get(place as usize + 1).or(self.known.first())?;
+        if let Some(next) = next.load(Ordering::Relaxed) {
+            next.expect_start();
+        }
         Some(chunk)
     }
 

@@ -217,6 +217,19 @@ impl Chunk {
         Box::leak(Box::new(Chunk { records: [record(), record()], slots }))
     }
 
+    /// Asks for the line behind that of a slot: with many series in turn, it is long until the writer
+    /// comes to it, and then it need not wait for memory.
+    #[inline(always)]
+    pub(crate) fn expect_behind(&self, slot: usize) {
+        expect(ptr::from_ref(&self.slots[slot]).wrapping_add(LINE / size_of::<Slot>()));
+    }
+
+    /// Asks for the lines that are written first when the chunk is entered.
+    pub(crate) fn expect_start(&self) {
+        expect(self);
+        expect(&self.slots[0]);
+    }
+
     /// Its values, for its writer.
     pub(crate) fn values(&self) -> [f64; CHUNK_SLOTS as usize] {
         std::array::from_fn(|slot| f64::from_bits(self.slots[slot].value.load(Ordering::Relaxed)))
@@ -357,6 +370,19 @@ impl<T: Sync + 'static> AtomicStatic<T> {
     pub(crate) fn store(&self, to: &'static T, order: Ordering) {
         self.0.store(raw(Some(to)), order);
     }
+}
+
+/// Asks for a line of memory.
+#[inline(always)]
+fn expect<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint; of any address it reads nothing that a program can see.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 fn raw<T>(reference: Option<&'static T>) -> *mut T {
