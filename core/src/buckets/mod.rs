@@ -21,6 +21,8 @@ mod record;
 
 pub(crate) use classic::Bounds;
 pub use distribution::Distribution;
+#[cfg(test)]
+pub(crate) use read::Folded;
 pub(crate) use read::read;
 pub(crate) use record::Buckets;
 
