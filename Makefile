@@ -13,7 +13,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel test test-rust test-portable test-python bench results clean
+.PHONY: help demo venv wheel test test-rust test-portable test-python bench results weaken clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: .venv/ready ## Measure Ictus beside its peers; fails where a budget of be
 
 results: .venv/ready ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
 	benches/results.sh
+
+weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 minutes)
+	core/models/weaken.py
 
 clean: ## Remove everything that was built
 	rm -rf .venv .venv-* dist target

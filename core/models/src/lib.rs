@@ -1,7 +1,7 @@
 //! Models of what the threads of `ictus` share: the shipped modules, run by loom in every order.
 //!
-//! Compiled under `--cfg ictus_loom` alone, and not yet a step of `.ci/run`. Every module but `memory`
-//! and `models` is the shipped file.
+//! Compiled under `--cfg ictus_loom` alone; `.ci/run loom` runs them. Every module but `memory`, `models`,
+//! `pointer` and `swap` is the shipped file.
 #![cfg(ictus_loom)]
 #![allow(
     dead_code,
@@ -10,6 +10,16 @@
     missing_docs,
     reason = "only a part of the house is here"
 )]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
+
+// What the shipped files take from the crate `arc_swap`, they find here: loom sees no atomics but its own.
+extern crate self as arc_swap;
 
 #[path = "../../src/buckets/mod.rs"]
 mod buckets;
@@ -28,14 +38,18 @@ mod notice;
 pub mod observe;
 #[path = "../../src/options.rs"]
 mod options;
+#[path = "../../src/platform/mod.rs"]
+mod platform;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]
 mod segment;
 #[path = "../../src/sum.rs"]
 mod sum;
+mod swap;
 #[path = "../../src/sync/mod.rs"]
 mod sync;
 
 pub use error::{Error, Result};
 pub use segment::totals::OVERFLOW;
+pub use swap::{ArcSwap, ArcSwapOption, Guard};

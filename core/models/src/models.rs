@@ -1,12 +1,14 @@
 //! The models. Each is a function that a test of the same name calls.
 
+mod house;
 pub mod lanes;
 pub mod pages;
+pub mod removal;
 pub mod ring;
 
 use loom::thread;
 
-use crate::segment::map;
+use crate::{segment::map, sync::pointer};
 
 /// Runs threads; the last one reads.
 ///
@@ -37,6 +39,7 @@ fn check(
     builder.check(move || {
         counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         map::size(lines, most);
+        pointer::forget();
         model();
     });
     let runs = runs.load(std::sync::atomic::Ordering::Relaxed);

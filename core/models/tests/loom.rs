@@ -14,10 +14,19 @@ models! {
     lanes:
         a_lane_is_published_beside_a_reader
         a_lane_is_handed_over
-        two_threads_link_their_blocks_beside_a_reader
-        two_threads_make_one_gauge_beside_a_reader;
+        two_threads_link_their_blocks
+        two_threads_make_one_gauge
+        two_threads_make_two_gauges;
     pages:
         a_bucket_page_is_first_used_beside_a_reader;
+    removal:
+        a_series_ends_while_its_lane_is_made
+        a_lane_is_taken_from_a_growing_table
+        a_lane_goes_to_another_series_beside_a_reader
+        a_gauge_ends_while_its_lane_is_made
+        a_lane_is_published_late
+        a_gauge_expires_while_it_is_set
+        a_gauge_expires_while_two_threads_set_it;
     ring:
         a_full_ring_is_read_beside_its_writer
         a_ring_grows_beside_a_reader

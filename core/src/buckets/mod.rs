@@ -22,6 +22,8 @@ mod sparse;
 
 pub(crate) use classic::Bounds;
 pub use distribution::Distribution;
+#[cfg(test)]
+pub(crate) use read::Folded;
 pub(crate) use read::read;
 pub(crate) use record::Buckets;
 pub use sparse::Exponential;

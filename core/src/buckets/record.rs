@@ -28,7 +28,7 @@ impl Buckets {
     /// Buckets in new, zeroed words.
     pub(crate) fn new(bounds: Arc<Bounds>, words: Words) -> Buckets {
         let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
-        Buckets { bounds, words, table, pages: [const { AtomicRef::none() }; exponential::PAGES] }
+        Buckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicRef::none()) }
     }
 
     /// Makes the buckets of a hidden lane new ones, which keep their pages. Release, "recycle": not

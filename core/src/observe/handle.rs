@@ -162,6 +162,7 @@ impl Gauge {
             Some((&*Box::leak(Box::new(lane)), word))
         });
         let (new, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
+        new.promise(word);
         if let Err(other) = series.shared.exchange(known, Some(new), Ordering::AcqRel) {
             // Another thread was faster. Not for others: one that sets the gauge may hold this lane from
             // its life before.
@@ -174,6 +175,8 @@ impl Gauge {
             return Ok(new);
         }
         if series.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
+            // The next life may have begun with this lane, and shown it.
+            new.hide();
             series.keep_lane(new);
         }
         Err(NoLane::Ended)

@@ -114,9 +114,11 @@ impl LaneWriter {
         self.life.load(Ordering::Relaxed)
     }
 
-    /// Says which life of a series it serves from now on; it is in no table.
-    pub(super) fn serve(&self, life: u64) {
+    /// Says which life of a series it serves from now on, and with which word it will be shown; it is in
+    /// no table.
+    pub(super) fn serve(&self, life: u64, word: u64) {
         self.life.store(life, Ordering::Relaxed);
+        self.lane().promise(word);
     }
 
     /// Whether a signal handler runs that interrupted a write.
@@ -191,6 +193,11 @@ pub(crate) struct SharedLane {
 }
 
 impl SharedLane {
+    /// Says with which word it will be shown; it is not the gauge's lane yet.
+    pub(super) fn promise(&self, word: u64) {
+        self.lane.promise(word);
+    }
+
     /// See [`LaneWriter::publish`].
     pub(super) fn publish(&self, word: u64) -> bool {
         self.lane.publish(word)

@@ -14,6 +14,8 @@ mod handle;
 mod index;
 mod lane;
 mod name;
+#[cfg(test)]
+mod published;
 mod recorder;
 mod series;
 mod shard;

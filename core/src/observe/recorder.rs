@@ -4,7 +4,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Mutex, TryLockError,
+        Arc, TryLockError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -26,6 +26,7 @@ use crate::{
         retire::{forget, retire},
         writer::{Segment, SeriesPlace},
     },
+    sync::Mutex,
 };
 
 /// What registries and handles share.

@@ -2,7 +2,7 @@
 
 use std::{
     hash::{Hash, Hasher},
-    sync::{Arc, Mutex, TryLockError, Weak},
+    sync::{Arc, TryLockError, Weak},
 };
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -22,7 +22,7 @@ use crate::{
         map,
         writer::{Segment, SeriesPlace},
     },
-    sync::{AtomicU32, AtomicU64, Ordering, fence, process_wide},
+    sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide},
 };
 
 /// A series of a family.
@@ -180,7 +180,7 @@ impl Series {
             && self.shared.exchange(Some(lane), None, Ordering::AcqRel).is_ok()
         {
             lane.hide();
-            self.kept.store(Some(lane), Ordering::Release);
+            self.keep_lane(lane);
         }
         // Now no lane that points to the descriptor is shown.
         if let Some(described) = described
@@ -202,9 +202,10 @@ impl Series {
         (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel).is_ok()).then_some(lane)
     }
 
-    /// Keeps a gauge's lane for its next life.
+    /// Keeps a gauge's hidden lane for its next life; of two that threads made at once, one.
     pub(super) fn keep_lane(&self, lane: &'static SharedLane) {
-        self.kept.store(Some(lane), Ordering::Release);
+        // Release, "kept": the lane is hidden.
+        let _ = self.kept.exchange(None, Some(lane), Ordering::Release);
     }
 
     /// What a lane has as its series word: where the descriptor is, which is written where the segment

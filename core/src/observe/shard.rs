@@ -38,6 +38,9 @@ use crate::{
     },
 };
 
+/// Places in a thread's first table. A model's grows at once.
+const LEAST_TABLE: usize = if cfg!(ictus_loom) { 1 } else { 64 };
+
 /// A thread's lanes by series id.
 type Table = [AtomicRef<LaneWriter>];
 
@@ -154,7 +157,7 @@ impl Shard {
         if id < old.len() {
             return old;
         }
-        let length = (id + 1).next_power_of_two().max(64);
+        let length = (id + 1).next_power_of_two().max(LEAST_TABLE);
         let new: Box<Table> = (0..length).map(|_| AtomicRef::none()).collect();
         for (to, from) in iter::zip(&new, old) {
             to.store(from.load(Relaxed), Relaxed);
@@ -198,7 +201,7 @@ impl Shard {
 
     /// Gives a lane that was taken and hidden back, to be used again.
     fn give(&self, lane: &'static LaneWriter) {
-        let mut newest = self.taken.load(Relaxed);
+        let mut newest = None;
         loop {
             lane.next.store(newest, Relaxed);
             // Release, "return": the lane is hidden.
@@ -211,7 +214,7 @@ impl Shard {
 
     /// Lanes that others took from this shard are its own again.
     fn collect(&self, own: &mut Own) {
-        let mut newest = self.taken.load(Relaxed);
+        let mut newest = None;
         // Acquire, pairs with the release of `give`.
         while let Err(other) = self.taken.exchange(newest, None, AcqRel) {
             newest = other;
@@ -241,7 +244,7 @@ impl Shard {
             Some((self.unpublished_lane(&mut own, series, segment)?, word))
         });
         let (lane, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
-        lane.serve(life);
+        lane.serve(life, word);
         // Release, for the compiler: a signal handler of this thread finds the lane whole.
         slot.store(Some(lane), Release);
         // "end": whoever ends the life now sees the lane, or this sees the end.

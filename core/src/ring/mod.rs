@@ -19,8 +19,8 @@
 //! - **grow**: a chunk is counted with release, after its line and record; a reader that acquires
 //!   the number finds no chunk without them.
 //!
-//! `tests.rs` runs readers over every one of these stores as C11 lets them be seen, and fails where
-//! one is weakened.
+//! `tests.rs` runs readers over every one of these stores as C11 lets them be seen; `make weaken` sees
+//! it fail where one is weakened.
 
 mod copies;
 mod push;

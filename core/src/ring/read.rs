@@ -145,7 +145,9 @@ impl<W: Words> Ring<'_, W> {
         copies.take(self.source, lane, None)?;
         let between = self.look(lane.head)?;
         copies.settle(lane, between);
-        if between.head == lane.head {
+        // The words of a look may be of several moments: with the number of chunks of an older one, not all
+        // were copied.
+        if between.head == lane.head && between.chunks == lane.chunks {
             return copies.assemble(lane.head, self.window);
         }
         let Some(place) = copies.place_of(lane.head) else { return Ok(None) };

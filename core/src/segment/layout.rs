@@ -102,7 +102,8 @@ pub(crate) enum Loss {
     ShortWindow = 5,
 }
 
-/// Set in a lane's series word when the series was removed: what the lane holds is nobody's.
+/// Set in a lane's series word before it is published, and once the series was removed: what the lane holds
+/// is nobody's.
 pub(crate) const HIDDEN: u64 = 1 << 63;
 /// Serial numbers of descriptors are smaller.
 pub(crate) const SERIALS: u32 = 1 << 31;
@@ -113,9 +114,9 @@ pub(crate) const SERIALS: u32 = 1 << 31;
 pub(crate) struct Lane {
     /// A timer's observations so far; a counter's or gauge's value as `f64` bits.
     pub(crate) head: AtomicU64,
-    /// The line of the series' descriptor in the low half, its serial number in the high one; 0 until
-    /// the lane is published, and with [`HIDDEN`] once the series was removed. No two lives of a lane
-    /// have the same number.
+    /// The line of the series' descriptor in the low half, its serial number in the high one; 0 in a new
+    /// lane, with [`HIDDEN`] until it is published, and that alone once the series was removed. No two
+    /// lives of a lane have the same number.
     pub(crate) series: AtomicU64,
     /// The line of a timer's chunk table: the line of each [`Chunk`].
     pub(crate) table: AtomicU64,
@@ -171,26 +172,32 @@ pub(crate) struct Slot {
 }
 
 impl Lane {
-    /// Shows a new or cleared lane as one of the series with that word; false where it was hidden in
-    /// the meantime.
+    /// Says with which series word a new or cleared lane will be shown; nobody sees it yet. The word is of
+    /// one life of one series, so whoever promised it for an earlier life cannot publish the lane any more.
+    pub(crate) fn promise(&self, word: u64) {
+        self.series.store(word | HIDDEN, Ordering::Relaxed);
+    }
+
+    /// Shows a lane as that of the series word that was promised; false where it was hidden in the
+    /// meantime.
     ///
     /// Release, "lane": pairs with the reader's acquire after copying the block: the lane is there with
     /// its table, and the series with its descriptor.
     pub(crate) fn publish(&self, word: u64) -> bool {
-        self.series.compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes the lane from all readers' eyes; any thread of the owner may.
+    /// Takes the lane from all readers' eyes, and back what was promised; any thread of the owner may.
     pub(crate) fn hide(&self) {
         // Never refused.
-        let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| Some(word | HIDDEN));
+        let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(HIDDEN));
     }
 
     /// Makes the head of a hidden lane a new one. Release, "recycle": whoever sees what is new sees that
     /// the lane was hidden, at its last look.
     pub(crate) fn clear(&self) {
+        debug_assert!(self.series.load(Ordering::Relaxed) & HIDDEN != 0, "the lane is shown");
         self.head.store(0, Ordering::Release);
-        self.series.store(0, Ordering::Release);
     }
 }
 

@@ -17,6 +17,8 @@ mod bytes;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod epoch;
+#[cfg(test)]
+pub(crate) mod eyes;
 pub(crate) mod layout;
 // loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]

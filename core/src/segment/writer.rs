@@ -3,7 +3,7 @@
 use std::{
     io, iter,
     sync::{
-        Mutex, PoisonError, TryLockError,
+        PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU32, AtomicU64 as StdAtomicU64, Ordering::Relaxed},
     },
 };
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU64, Mutex, Ordering},
 };
 
 /// Memory is committed in steps of this.

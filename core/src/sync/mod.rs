@@ -1,26 +1,38 @@
 //! The one place where atomics come from, so that a model checker can stand in for them.
 //!
-//! Under `--cfg ictus_loom` every atomic of the recording path is loom's. loom's atomics cannot
+//! Under `--cfg ictus_loom` every atomic and every lock of the recording path is loom's. loom's atomics cannot
 //! live in mapped memory, so the algorithms take references to [`crate::segment::layout`] types
 //! from whoever provides the memory: the mapping, or a model. In unit tests a word is the standard
-//! library's, with a trace of its stores.
+//! library's, with a trace of its stores and fences.
 
 #[cfg(not(ictus_loom))]
 pub(crate) use std::{
-    sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
+    },
     thread_local,
 };
 
 #[cfg(not(any(ictus_loom, test)))]
-pub(crate) use std::sync::atomic::AtomicU64;
+pub(crate) use std::sync::atomic::{AtomicU64, fence};
 
 #[cfg(all(test, not(ictus_loom)))]
 pub(crate) mod traced;
 #[cfg(all(test, not(ictus_loom)))]
-pub(crate) use traced::AtomicU64;
+pub(crate) use traced::{AtomicU64, fence};
 
 #[cfg(ictus_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+#[path = "../../models/src/pointer.rs"]
+pub(crate) mod pointer;
+#[cfg(ictus_loom)]
+pub(crate) use {
+    loom::sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+    },
+    pointer::AtomicPtr,
+};
 
 /// loom's, of threads that share one thread of the system.
 #[cfg(ictus_loom)]

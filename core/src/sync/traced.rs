@@ -5,7 +5,8 @@
 
 use std::{
     cell::RefCell,
-    sync::atomic::{AtomicU64 as Word, Ordering},
+    panic::Location,
+    sync::atomic::{self, AtomicU64 as Word, Ordering},
 };
 
 /// A word of memory.
@@ -18,19 +19,63 @@ pub(crate) struct AtomicU64(Word);
 pub(crate) struct Store {
     pub(crate) address: usize,
     pub(crate) value: u64,
-    /// Whether whoever acquires this store sees all that came before.
-    pub(crate) release: bool,
+    /// Whoever acquires this store sees so many of the first ones: itself and all before it, or those
+    /// before the last release fence.
+    pub(crate) releases: usize,
+    /// The line of code that made it.
+    pub(crate) site: Site,
 }
 
+/// A place in the source.
+pub(crate) type Site = &'static Location<'static>;
+
 thread_local! {
-    static TRACE: RefCell<Option<Vec<Store>>> = const { RefCell::new(None) };
+    static TRACE: RefCell<Option<Traced>> = const { RefCell::new(None) };
+}
+
+#[derive(Default)]
+struct Traced {
+    stores: Vec<Store>,
+    /// How many there were at the last release fence.
+    fenced: usize,
 }
 
 /// The stores that this thread makes in `run`.
 pub(crate) fn trace(run: impl FnOnce()) -> Vec<Store> {
-    TRACE.set(Some(Vec::new()));
+    TRACE.set(Some(Traced::default()));
     run();
-    TRACE.take().unwrap_or_default()
+    TRACE.take().unwrap_or_default().stores
+}
+
+/// How many stores this thread has made in the trace.
+pub(crate) fn count() -> usize {
+    TRACE.with_borrow(|trace| trace.as_ref().map_or(0, |traced| traced.stores.len()))
+}
+
+/// From here on another thread goes on, which acquired all that this one did: no fence of this one is
+/// before its stores.
+pub(crate) fn hand_over() {
+    TRACE.with_borrow_mut(|trace| {
+        if let Some(traced) = trace {
+            traced.fenced = 0;
+        }
+    });
+}
+
+/// The standard library's, kept as well.
+pub(crate) fn fence(order: Ordering) {
+    atomic::fence(order);
+    let _ = TRACE.try_with(|trace| {
+        if let Some(traced) = &mut *trace.borrow_mut()
+            && releases(order)
+        {
+            traced.fenced = traced.stores.len();
+        }
+    });
+}
+
+fn releases(order: Ordering) -> bool {
+    matches!(order, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst)
 }
 
 impl AtomicU64 {
@@ -44,25 +89,34 @@ impl AtomicU64 {
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         self.0.store(value, order);
-        self.note(value, order != Ordering::Relaxed);
+        self.note(value, order);
     }
 
-    fn note(&self, value: u64, release: bool) {
-        TRACE.with_borrow_mut(|trace| {
-            if let Some(stores) = trace {
-                stores.push(Store { address: (&raw const self.0).addr(), value, release });
+    #[track_caller]
+    fn note(&self, value: u64, order: Ordering) {
+        let site = Location::caller();
+        // In a thread that ends, nobody traces.
+        let _ = TRACE.try_with(|trace| {
+            if let Some(Traced { stores, fenced }) = &mut *trace.borrow_mut() {
+                let releases = if releases(order) { stores.len() + 1 } else { *fenced };
+                stores.push(Store { address: (&raw const self.0).addr(), value, releases, site });
             }
         });
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn fetch_add(&self, by: u64, order: Ordering) -> u64 {
-        self.0.fetch_add(by, order)
+        let before = self.0.fetch_add(by, order);
+        self.note(before.wrapping_add(by), order);
+        before
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn fetch_update(
         &self,
         set: Ordering,
@@ -71,12 +125,13 @@ impl AtomicU64 {
     ) -> Result<u64, u64> {
         let before = self.0.fetch_update(set, fetch, &mut update)?;
         if let Some(value) = update(before) {
-            self.note(value, matches!(set, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst));
+            self.note(value, set);
         }
         Ok(before)
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn compare_exchange(
         &self,
         from: u64,
@@ -85,7 +140,7 @@ impl AtomicU64 {
         failure: Ordering,
     ) -> Result<u64, u64> {
         let before = self.0.compare_exchange(from, to, success, failure)?;
-        self.note(to, matches!(success, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst));
+        self.note(to, success);
         Ok(before)
     }
 }

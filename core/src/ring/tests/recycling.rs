@@ -5,11 +5,21 @@
 //! knew.
 
 use super::*;
-use crate::{ring::LaneHead, segment::layout::HIDDEN};
+use crate::{
+    ring::LaneHead,
+    segment::{
+        eyes::{Gaze, Pace},
+        layout::HIDDEN,
+    },
+};
 
 /// What a writer did in all lives, and where each begins in the trace.
 struct Lives {
     trace: Trace,
+    lane_line: u64,
+    /// The line of the buckets.
+    buckets: u64,
+    window: u32,
     lengths: Vec<u64>,
     words: Vec<u64>,
     /// The stores that hide the lane.
@@ -22,54 +32,49 @@ fn of_life(life: usize, index: u64) -> f64 {
 
 impl Lives {
     fn of(window: u32, lengths: &[u64]) -> Lives {
-        let segment = Segment::anonymous().unwrap();
-        let lane = &segment.new_block().unwrap().lanes[0];
-        let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
-        let (ring, supply, link) = new_lane(&segment, lane, window, |_| false);
         let word = |life: usize| (life as u64 + 1) << 32 | 1;
-        let mut published = 0;
-        let stores = trace(|| {
+        let (mut lane_line, mut buckets) = (0, 0);
+        let trace = Trace::of(|| {
+            let segment = Arc::new(Segment::anonymous().unwrap());
+            let lane = &segment.new_block().unwrap().lanes[0];
+            lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
+            let (ring, supply, link) = new_lane(&segment, lane, window, |_| false);
             link();
+            buckets = lane.table.load(Ordering::Relaxed) + table_lines(full_ring(window));
+            lane.promise(word(0));
             assert!(lane.publish(word(0)));
-            published = 4;
+            let published = traced::count();
             for (life, &length) in lengths.iter().enumerate() {
                 if life > 0 {
                     lane.hide();
                     supply.buckets.clear();
                     ring.clear(&supply);
                     lane.clear();
+                    lane.promise(word(life));
                     assert!(lane.publish(word(life)));
                 }
                 for index in 0..length {
-                    let value = of_life(life, index);
-                    ring.push(value, stamp(index), &supply);
+                    ring.push(of_life(life, index), stamp(index), &supply);
                 }
             }
+            drop(supply);
+            (segment, vec![published])
         });
-        let start = std::ptr::from_ref(segment.header).addr();
-        let inside = start..start + segment.mapping().committed();
-        let stores: Vec<Store> = stores.into_iter().filter(|store| inside.contains(&store.address)).collect();
-        let mut of = vec![Vec::new(); segment.header.cursor.load(Ordering::Relaxed) as usize * LINE_WORDS];
-        for (at, store) in stores.iter().enumerate() {
-            of[(store.address - start) / 8].push(at);
-        }
-        let buckets = lane.table.load(Ordering::Relaxed) + table_lines(full_ring(window));
-        let trace = Trace { stores, of, published, lane_line, buckets, window, held: Vec::new() };
         let words = (0..lengths.len()).map(word).collect();
-        let series = &trace.of[lane_line as usize * LINE_WORDS + 1];
-        let hidden = |&&store: &&usize| trace.stores[store].value & HIDDEN != 0;
+        let series = trace.to(lane_line as usize * LINE_WORDS + 1);
+        let hidden = |&&store: &&usize| trace.stores[store].value == HIDDEN;
         let ends = series.iter().filter(hidden).copied().collect();
-        Lives { trace, lengths: lengths.to_vec(), words, ends }
+        Lives { trace, lane_line, buckets, window, lengths: lengths.to_vec(), words, ends }
     }
 
     /// Lets most readers begin shortly before a life ends, the writer slow and the machine weak.
     fn approach_an_end(&self, eyes: &Eyes<'_>) {
         let mut state = eyes.state.borrow_mut();
-        if state.random.one_in(4) {
+        if matches!(state.gaze, Gaze::Glimpses(_)) || state.random.one_in(4) {
             return;
         }
         let end = self.ends[state.random.below(self.ends.len() as u64) as usize];
-        let ahead = [1, 20, 300][state.random.below(3) as usize];
+        let ahead = state.random.of(&[1, 20, 300]);
         // Before the end, or after it and not knowing.
         let (before, after) = (state.random.below(ahead) as usize, state.random.below(400) as usize);
         let past = state.random.one_in(2);
@@ -78,9 +83,8 @@ impl Lives {
         let behind = if past { after + before } else { state.random.below(20) as usize };
         state.seen = state.written.saturating_sub(behind).max(self.trace.published);
         state.pending = state.seen;
-        let (chance, leap) =
-            ([8, 50, 200][state.random.below(3) as usize], [20, 200, 600][state.random.below(3) as usize]);
-        state.pace = Pace { chance, stores: 3, leaps: 2, leap, stale: 2 };
+        let (chance, leap) = (state.random.of(&[8, 50, 200]), state.random.of(&[20, 200, 600]));
+        state.gaze = Gaze::Wanders(Pace { chance, stores: 3, leaps: 2, leap, stale: 2 });
     }
 }
 
@@ -90,7 +94,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
     for reader in 0..count {
         let eyes = Eyes::new(&lives.trace, Random(seed << 32 | reader));
         lives.approach_an_end(&eyes);
-        let line = lives.trace.lane_line;
+        let line = lives.lane_line;
         let word = LaneHead::read(&eyes, line).unwrap().series;
         let Some(life) = lives.words.iter().position(|&known| known == word) else {
             ended += 1;
@@ -98,8 +102,8 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
         };
         // As of now, the reader knows the head.
         let known = LaneHead::read(&eyes, line).unwrap();
-        let folded = buckets::read(&eyes, lives.trace.buckets, &BOUNDS).unwrap();
-        let reading = read(&eyes, line, lives.trace.window, 0);
+        let folded = buckets::read(&eyes, lives.buckets, &BOUNDS).unwrap();
+        let reading = read(&eyes, line, lives.window, 0);
         let again = LaneHead::read(&eyes, line).unwrap();
         if again.series != word {
             ended += 1;
@@ -118,13 +122,19 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             known.head
         );
         assert_eq!(reading.sum, Exact::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
-        assert!(reading.newest.len() as u64 >= head.min(u64::from(lives.trace.window)), "{seed}/{reader}");
+        assert!(reading.newest.len() as u64 >= head.min(u64::from(lives.window)), "{seed}/{reader}");
         let first = head - reading.newest.len() as u64;
         for (index, &seen) in (first..).zip(&reading.newest) {
             assert_eq!(seen, (stamp(index), of_life(life, index)), "{seed}/{reader}");
         }
-        let counted = folded.with_rest(&reading).unwrap().count();
+        let is_whole = is_whole(&folded, &reading);
+        let distribution = folded.with_rest(&reading).unwrap();
+        let counted = distribution.count();
         assert!(counted <= head, "{seed}/{reader}: {counted} of {head} in life {life}");
+        if is_whole {
+            let wrong = check_distribution(&distribution, (0..head).map(|index| of_life(life, index)));
+            wrong.unwrap_or_else(|wrong| panic!("reader {seed}/{reader}, life {life}: {wrong}"));
+        }
     }
     (read_well, ended)
 }

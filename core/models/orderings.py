@@ -1,0 +1,558 @@
+"""Each ordering of recording and reading that is stronger than Relaxed, and what stands for it.
+
+The names are those of docs/memory-ordering.md. `weaken.py` puts `weakened` in place of `snippet` and runs
+`evidence`: a model of core/models where it is a plain name, else a unit test of core/src.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Ordering(NamedTuple):
+    """An ordering, or the acquire or release half of one."""
+
+    name: str
+    file: str
+    snippet: str
+    weakened: str
+    evidence: str
+
+
+class LeftOut(NamedTuple):
+    """An ordering that is not weakened, and why."""
+
+    file: str
+    snippet: str
+    half: str
+    """`Acquire` or `Release` where the other half is in the table; empty where all of it is left out."""
+    reason: str
+
+
+FULL_RING = "ring::tests::a_full_ring_reads_exactly"
+SHORT_RING = "ring::tests::a_ring_short_of_memory_reads_what_it_holds"
+LIVES = "ring::tests::recycling::a_reader_never_mixes_two_lives_of_a_lane"
+PUBLISHED = "observe::published::a_reader_sees_what_was_published_and_nothing_else"
+SERIES = "observe::published::a_reader_never_mixes_series"
+
+OUT = "takes a pointer out: nobody follows what stands there then, and it was acquired when it was loaded"
+IN = "nothing is followed that was there before; where it fails, it acquires by *follow*"
+LIFE = "a number by which nothing else is read: the fences of *end*, and pointers, order what a life has"
+FORK = "descriptors and forks: no part of recording or reading"
+
+ORDERINGS = [
+    Ordering(
+        "publish",
+        "ring/push.rs",
+        "self.lane.head.store(head + 1, Ordering::Release);",
+        "self.lane.head.store(head + 1, Ordering::Relaxed);",
+        FULL_RING,
+    ),
+    Ordering(
+        "reuse",
+        "ring/push.rs",
+        ".value.store(value.to_bits(), Ordering::Release);",
+        ".value.store(value.to_bits(), Ordering::Relaxed);",
+        FULL_RING,
+    ),
+    Ordering(
+        "reuse",
+        "ring/push.rs",
+        ".stamp.store(stamp, Ordering::Release);",
+        ".stamp.store(stamp, Ordering::Relaxed);",
+        FULL_RING,
+    ),
+    Ordering(
+        "reuse",
+        "ring/push.rs",
+        "to.store(from.load(Ordering::Relaxed), Ordering::Release);",
+        "to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);",
+        SHORT_RING,
+    ),
+    Ordering(
+        "enter",
+        "ring/push.rs",
+        "record.entered.store(head + 1, Ordering::Release);",
+        "record.entered.store(head + 1, Ordering::Relaxed);",
+        SHORT_RING,
+    ),
+    Ordering(
+        "grow",
+        "ring/push.rs",
+        "self.lane.chunks.store(place + 1, Ordering::Release);",
+        "self.lane.chunks.store(place + 1, Ordering::Relaxed);",
+        FULL_RING,
+    ),
+    Ordering(
+        "look",
+        "segment/source.rs",
+        ("            *word = place.load(Ordering::Relaxed);\n        }\n        fence(Ordering::Acquire);"),
+        ("            *word = place.load(Ordering::Relaxed);\n        }"),
+        "a_full_ring_is_read_beside_its_writer",
+    ),
+    Ordering(
+        "block",
+        "segment/writer.rs",
+        "self.header.root.compare_exchange(newest, line, Ordering::Release, Ordering::Relaxed)",
+        "self.header.root.compare_exchange(newest, line, Ordering::Relaxed, Ordering::Relaxed)",
+        PUBLISHED,
+    ),
+    Ordering(
+        "lane",
+        "segment/layout.rs",
+        "self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed)",
+        "self.series.compare_exchange(word | HIDDEN, word, Ordering::Acquire, Ordering::Relaxed)",
+        LIVES,
+    ),
+    Ordering(
+        "page",
+        "buckets/record.rs",
+        "self.table[page].store(line, Ordering::Release);",
+        "self.table[page].store(line, Ordering::Relaxed);",
+        "a_bucket_page_is_first_used_beside_a_reader",
+    ),
+    Ordering(
+        "follow",
+        "segment/layout.rs",
+        "match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {",
+        "match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Relaxed) {",
+        "two_threads_make_two_gauges",
+    ),
+    Ordering(
+        "shared block",
+        "segment/writer.rs",
+        "let filling = self.shared.load(Ordering::Acquire);",
+        "let filling = self.shared.load(Ordering::Relaxed);",
+        "two_threads_make_two_gauges",
+    ),
+    Ordering(
+        "shared block",
+        "segment/writer.rs",
+        "Some(Box::leak(Box::new(block))), Ordering::AcqRel);",
+        "Some(Box::leak(Box::new(block))), Ordering::Acquire);",
+        "two_threads_make_two_gauges",
+    ),
+    Ordering(
+        "described",
+        "observe/series.rs",
+        "self.0.store(u64::from(segment.ordinal) << 32 | line, Ordering::Release);",
+        "self.0.store(u64::from(segment.ordinal) << 32 | line, Ordering::Relaxed);",
+        "two_threads_link_their_blocks",
+    ),
+    Ordering(
+        "shared",
+        "observe/handle.rs",
+        "if let Some(lane) = self.series.shared.load(Ordering::Acquire)",
+        "if let Some(lane) = self.series.shared.load(Ordering::Relaxed)",
+        "two_threads_make_one_gauge",
+    ),
+    Ordering(
+        "shared",
+        "observe/handle.rs",
+        "let known = series.shared.load(Ordering::Acquire);",
+        "let known = series.shared.load(Ordering::Relaxed);",
+        "two_threads_make_one_gauge",
+    ),
+    Ordering(
+        "shared",
+        "observe/handle.rs",
+        "series.shared.exchange(known, Some(new), Ordering::AcqRel)",
+        "series.shared.exchange(known, Some(new), Ordering::Acquire)",
+        "two_threads_make_one_gauge",
+    ),
+    Ordering(
+        "shared",
+        "observe/series.rs",
+        "let shared = self.shared.load(Ordering::Acquire);",
+        "let shared = self.shared.load(Ordering::Relaxed);",
+        "a_gauge_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "ids",
+        "observe/series.rs",
+        "let known = FREE.load(Ordering::Acquire);",
+        "let known = FREE.load(Ordering::Relaxed);",
+        "two_threads_make_two_gauges",
+    ),
+    Ordering(
+        "ids",
+        "observe/series.rs",
+        "FREE.exchange(known, Some(new), Ordering::AcqRel)",
+        "FREE.exchange(known, Some(new), Ordering::Acquire)",
+        "two_threads_make_two_gauges",
+    ),
+    Ordering(
+        "recycle",
+        "ring/push.rs",
+        "self.lane.chunks.store(1, Ordering::Release);",
+        "self.lane.chunks.store(1, Ordering::Relaxed);",
+        LIVES,
+    ),
+    Ordering(
+        "recycle",
+        "buckets/record.rs",
+        "word.store(0, Ordering::Release)",
+        "word.store(0, Ordering::Relaxed)",
+        LIVES,
+    ),
+    Ordering(
+        "fold",
+        "buckets/record.rs",
+        "word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);",
+        "word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);",
+        FULL_RING,
+    ),
+    Ordering(
+        "recycle",
+        "segment/layout.rs",
+        "self.head.store(0, Ordering::Release);",
+        "self.head.store(0, Ordering::Relaxed);",
+        LIVES,
+    ),
+    Ordering(
+        "recycle",
+        "segment/layout.rs",
+        "            word.store(0, Ordering::Release);",
+        "            word.store(0, Ordering::Relaxed);",
+        LIVES,
+    ),
+    Ordering(
+        "recycle",
+        "segment/writer.rs",
+        "            place.store(word, Ordering::Release);",
+        "            place.store(word, Ordering::Relaxed);",
+        SERIES,
+    ),
+    Ordering(
+        "recycle",
+        "observe/lane.rs",
+        "head.store(sum.to_bits(), Ordering::Release);",
+        "head.store(sum.to_bits(), Ordering::Relaxed);",
+        SERIES,
+    ),
+    Ordering(
+        "recycle",
+        "observe/lane.rs",
+        "self.lane.head.store(to.to_bits(), Ordering::Release);",
+        "self.lane.head.store(to.to_bits(), Ordering::Relaxed);",
+        SERIES,
+    ),
+    Ordering(
+        "recycle",
+        "observe/lane.rs",
+        "self.lane.head.fetch_update(Ordering::Release, Ordering::Relaxed, add);",
+        "self.lane.head.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);",
+        SERIES,
+    ),
+    Ordering(
+        "return",
+        "observe/shard.rs",
+        "self.taken.exchange(newest, Some(lane), Release)",
+        "self.taken.exchange(newest, Some(lane), Relaxed)",
+        "a_lane_is_taken_from_a_growing_table",
+    ),
+    Ordering(
+        "end",
+        "observe/handle.rs",
+        ("        fence(Ordering::SeqCst);\n"),
+        "",
+        "a_gauge_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "end",
+        "observe/series.rs",
+        ("        fence(Ordering::SeqCst);\n"),
+        "",
+        "a_series_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "end",
+        "observe/shard.rs",
+        ("        fence(SeqCst);\n        if series.life()"),
+        "        if series.life()",
+        "a_series_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "take",
+        "observe/shard.rs",
+        ("        fence(SeqCst);\n        for (to, from)"),
+        "        for (to, from)",
+        "a_lane_is_taken_from_a_growing_table",
+    ),
+    Ordering(
+        "take",
+        "observe/shard.rs",
+        ("            fence(SeqCst);\n            let now"),
+        "            let now",
+        "a_lane_is_taken_from_a_growing_table",
+    ),
+    Ordering(
+        "table",
+        "observe/shard.rs",
+        "self.table.store(Some(table), Release);",
+        "self.table.store(Some(table), Relaxed);",
+        "a_lane_is_taken_from_a_growing_table",
+    ),
+    Ordering(
+        "table",
+        "observe/shard.rs",
+        "let mut table = self.table.load(Acquire);",
+        "let mut table = self.table.load(Relaxed);",
+        "a_series_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "table",
+        "observe/shard.rs",
+        "let now = self.table.load(Acquire);",
+        "let now = self.table.load(Relaxed);",
+        "a_lane_is_taken_from_a_growing_table",
+    ),
+    Ordering(
+        "signal",
+        "observe/shard.rs",
+        "slot.store(Some(lane), Release);",
+        "slot.store(Some(lane), Relaxed);",
+        "a_series_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "signal",
+        "observe/shard.rs",
+        "let Some(lane) = slot.load(Acquire)",
+        "let Some(lane) = slot.load(Relaxed)",
+        "a_series_ends_while_its_lane_is_made",
+    ),
+    Ordering(
+        "kept",
+        "observe/series.rs",
+        "self.kept.exchange(None, Some(lane), Ordering::Release)",
+        "self.kept.exchange(None, Some(lane), Ordering::Relaxed)",
+        "a_gauge_expires_while_two_threads_set_it",
+    ),
+    Ordering(
+        "kept",
+        "observe/series.rs",
+        (
+            "let lane = self.kept.load(Ordering::Acquire)?;\n"
+            "        let own = lane.ordinal == segment.ordinal;\n"
+            "        (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel)"
+        ),
+        (
+            "let lane = self.kept.load(Ordering::Relaxed)?;\n"
+            "        let own = lane.ordinal == segment.ordinal;\n"
+            "        (own && self.kept.exchange(Some(lane), None, Ordering::Release)"
+        ),
+        "a_gauge_expires_while_two_threads_set_it",
+    ),
+    Ordering(
+        "give back",
+        "observe/shard.rs",
+        "!shard.leased.swap(true, Acquire)",
+        "!shard.leased.swap(true, Relaxed)",
+        "a_lane_is_handed_over",
+    ),
+    Ordering(
+        "give back",
+        "observe/shard.rs",
+        "self.leased.store(false, Release);",
+        "self.leased.store(false, Relaxed);",
+        "a_lane_is_handed_over",
+    ),
+    Ordering(
+        "shards",
+        "observe/shard.rs",
+        "let mut newest = SHARDS.load(Acquire);",
+        "let mut newest = SHARDS.load(Relaxed);",
+        "two_threads_link_their_blocks",
+    ),
+    Ordering(
+        "shards",
+        "observe/shard.rs",
+        "SHARDS.exchange(newest, Some(shard), Release)",
+        "SHARDS.exchange(newest, Some(shard), Relaxed)",
+        "two_threads_link_their_blocks",
+    ),
+    Ordering(
+        "shards",
+        "observe/shard.rs",
+        "iter::successors(SHARDS.load(Acquire), |",
+        "iter::successors(SHARDS.load(Relaxed), |",
+        "two_threads_link_their_blocks",
+    ),
+]
+
+LEFT_OUT = [
+    LeftOut(
+        "segment/layout.rs",
+        "self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed)",
+        "Acquire",
+        "what it replaces, the same thread stored",
+    ),
+    LeftOut(
+        "segment/layout.rs",
+        "self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(HIDDEN))",
+        "",
+        "who reads it reads nothing more; who clears the lane has it from *return* or *kept*, which release",
+    ),
+    LeftOut(
+        "segment/writer.rs",
+        "header.cursor.store(Header::LINES, Ordering::Release);",
+        "",
+        "before anybody has the segment, which a rename or an `Arc` hands on",
+    ),
+    LeftOut(
+        "segment/writer.rs",
+        "Some(Box::leak(Box::new(block))), Ordering::AcqRel);",
+        "Acquire",
+        IN,
+    ),
+    LeftOut(
+        "observe/handle.rs",
+        "series.shared.exchange(known, Some(new), Ordering::AcqRel)",
+        "Acquire",
+        IN,
+    ),
+    LeftOut(
+        "observe/handle.rs",
+        "series.shared.exchange(Some(new), None, Ordering::AcqRel)",
+        "",
+        OUT,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "self.shared.exchange(Some(lane), None, Ordering::AcqRel)",
+        "",
+        OUT,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "(own && self.kept.exchange(Some(lane), None, Ordering::AcqRel)",
+        "Release",
+        OUT,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "if let Some(lane) = self.kept.load(Ordering::Acquire)",
+        "",
+        "the last handle is gone: its `Arc` orders all that was done through others",
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "FREE.exchange(known, Some(new), Ordering::AcqRel)",
+        "Acquire",
+        IN,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "let known = self.0.load(Ordering::Acquire);",
+        "",
+        "the fence of *end* stands between it and the lane's publication",
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "state(self.life.load(Ordering::Acquire))",
+        "",
+        LIFE,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "let word = self.life.load(Ordering::Acquire);",
+        "",
+        LIFE,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another)",
+        "",
+        LIFE,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended)",
+        "",
+        LIFE,
+    ),
+    LeftOut(
+        "observe/series.rs",
+        "self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten)",
+        "",
+        LIFE,
+    ),
+    LeftOut(
+        "observe/shard.rs",
+        ("== life\n                && slot.exchange(Some(lane), None, AcqRel).is_ok()"),
+        "",
+        OUT,
+    ),
+    LeftOut(
+        "observe/shard.rs",
+        ("        if slot.exchange(Some(lane), None, AcqRel).is_ok() {\n            own.free"),
+        "",
+        OUT,
+    ),
+    LeftOut(
+        "observe/shard.rs",
+        "self.taken.exchange(newest, None, AcqRel)",
+        "",
+        OUT,
+    ),
+    LeftOut(
+        "observe/shard.rs",
+        "|shard| shard.next.load(Acquire))",
+        "",
+        "the exchanges that put shards in are one release sequence: who acquired the newest acquired all",
+    ),
+    LeftOut(
+        "segment/source.rs",
+        ("            }\n        }\n        fence(Ordering::Acquire);"),
+        "",
+        "`pread`: the kernel copies, which no model runs; a call into it orders no less than a fence",
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "self.committed.load(Ordering::Acquire).min(self.reserved)",
+        "",
+        "a length: what it lets touch are pages that the kernel made, zeroed, before it said so",
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "HELD.load(Ordering::Acquire) }));",
+        "",
+        FORK,
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "HELD.compare_exchange(node.next.cast_mut(), node, Ordering::AcqRel, Ordering::Acquire)",
+        "",
+        FORK,
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "let number = self.0.number.load(Ordering::Acquire);",
+        "",
+        FORK,
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "let number = self.number.swap(-1, Ordering::AcqRel);",
+        "",
+        FORK,
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "WATCHED.load(Ordering::Acquire)",
+        "",
+        FORK,
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "WATCHED.store(true, Ordering::Release);",
+        "",
+        FORK,
+    ),
+    LeftOut(
+        "segment/map.rs",
+        "let mut node = HELD.load(Ordering::Acquire).cast_const();",
+        "",
+        FORK,
+    ),
+]

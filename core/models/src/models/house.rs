@@ -1,0 +1,55 @@
+//! A recorder whose segment is there already, and what a reader makes of it.
+
+use std::sync::Arc;
+
+use crate::{
+    observe::{Family, Metric, Recorder},
+    options::Options,
+    segment::{
+        reader::SegmentReader,
+        reading::Lanes,
+        totals::{SeriesTotal, Totals},
+        writer::Segment,
+    },
+};
+
+/// A recorder with a segment, as it is once anything was recorded.
+#[derive(Clone)]
+pub(super) struct House {
+    pub(super) recorder: Arc<Recorder>,
+    segment: Arc<Segment>,
+}
+
+impl House {
+    pub(super) fn new() -> House {
+        let recorder = Arc::new(Recorder::in_memory(Options::default().window(2).buckets(&[])));
+        let segment = recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
+        House { recorder, segment }
+    }
+
+    pub(super) fn family<M: Metric>(&self, name: &str) -> Family<M> {
+        Family::new(&self.recorder, name, "", &[], self.recorder.options()).unwrap()
+    }
+
+    /// A family whose series are told apart by one label.
+    pub(super) fn labelled<M: Metric>(&self, name: &str) -> Family<M> {
+        Family::new(&self.recorder, name, "", &["l"], self.recorder.options()).unwrap()
+    }
+
+    /// The one series of a new family.
+    pub(super) fn metric<M: Metric>(&self, name: &str) -> M {
+        self.family(name).labels(&[]).unwrap()
+    }
+
+    /// What a reader sees now.
+    pub(super) fn read(&self) -> Totals {
+        let mut reader = SegmentReader::open(Arc::clone(&self.segment), self.segment.id).unwrap();
+        Lanes::default().read(&mut reader, true).unwrap()
+    }
+}
+
+/// The one series of a family; what a series is at first, where it is not there yet.
+pub(super) fn series(totals: &Totals, name: &str) -> SeriesTotal {
+    let family = totals.families.get(name).map(|shapes| &shapes[0]);
+    family.and_then(|family| family.series.values().next()).cloned().unwrap_or_default()
+}

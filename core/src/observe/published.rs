@@ -1,0 +1,196 @@
+//! What a reader on a weak machine makes of all that a thread records, from its first series on.
+//!
+//! [`eyes`](crate::segment::eyes) tells what such a reader may see. Values tell their series and their
+//! index.
+#![cfg(not(ictus_loom))]
+
+use std::sync::Arc;
+
+use super::{Counter, Family, Gauge, Metric, Recorder, Timer};
+use crate::{
+    clock::Stamp,
+    options::Options,
+    segment::{
+        eyes::{Eyes, Random, Trace},
+        reader::SegmentReader,
+        reading::Lanes,
+        totals::{SeriesTotal, Totals},
+        writer::Segment,
+    },
+    sync::traced,
+};
+
+const WINDOW: u32 = 40;
+
+fn value(series: usize, index: usize) -> f64 {
+    (series * 1000 + index + 1) as f64
+}
+
+/// The sum of the first so many values of a series.
+fn sum(series: usize, count: usize) -> f64 {
+    (0..count).map(|index| value(series, index)).sum()
+}
+
+/// What a thread records that does what it is told, and its segment's id. It tells each moment by
+/// calling what it is given.
+fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, u64) {
+    // In a thread of its own, which has no lanes from other tests.
+    std::thread::scope(|scope| {
+        let recorded = scope.spawn(|| {
+            let recorder = Arc::new(Recorder::in_memory(Options::default().window(WINDOW).buckets(&[])));
+            let mut id = 0;
+            let trace = Trace::of(|| {
+                let segment: Arc<Segment> =
+                    recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
+                id = segment.id;
+                let mut moments = vec![traced::count()];
+                run(&recorder, &mut || moments.push(traced::count()));
+                (segment, moments)
+            });
+            (trace, id)
+        });
+        recorded.join().unwrap()
+    })
+}
+
+fn family<M: Metric>(recorder: &Arc<Recorder>, name: &str) -> Family<M> {
+    Family::new(recorder, name, "", &["series"], recorder.options()).unwrap()
+}
+
+/// Runs so many readers, each of which reads twice. What they read is checked together with the number of
+/// moments that were known before.
+fn readers((trace, id): &(Trace, u64), count: u64, check: impl Fn(&Totals, usize) -> Result<(), String>) {
+    for reader in 0..count {
+        let eyes = Eyes::new(trace, Random(reader));
+        let mut segment = SegmentReader::open(eyes, *id).unwrap();
+        for look in 0..2 {
+            let seen = segment.source().state.borrow().seen;
+            let known = trace.moments.partition_point(|&moment| moment <= seen) - 1;
+            let totals = Lanes::default().read(&mut segment, true);
+            let totals = totals.unwrap_or_else(|bad| panic!("reader {reader}, look {look}: {bad}"));
+            check(&totals, known).unwrap_or_else(|wrong| panic!("reader {reader}, look {look}: {wrong}"));
+        }
+    }
+}
+
+/// Each series of a family by its number.
+fn each(totals: &Totals, name: &str) -> Vec<(usize, SeriesTotal)> {
+    let shapes = totals.families.get(name).into_iter().flatten();
+    let series = shapes.flat_map(|family| &family.series);
+    series.map(|(values, total)| (values[0].parse().unwrap(), total.clone())).collect()
+}
+
+/// Whether a timer shows the first so many values of its series, at most as many as there are.
+fn timer_holds(series: usize, most: usize, seen: &SeriesTotal) -> Result<(), String> {
+    let count = seen.count as usize;
+    let newest: Vec<f64> = seen.newest.iter().map(|observation| observation.value).collect();
+    let expected: Vec<f64> =
+        (count.saturating_sub(WINDOW as usize)..count).map(|index| value(series, index)).collect();
+    let counted = seen.distribution.count() as usize;
+    let exponential: u64 = seen.distribution.exponential.values().sum();
+    let holds = count <= most
+        && newest == expected
+        && seen.sum.to_f64() == sum(series, count)
+        && counted.max(exponential as usize) <= count;
+    if holds { Ok(()) } else { Err(format!("timer {series} with {most} observations: {seen:?}")) }
+}
+
+fn state_holds(series: usize, states: &[f64], seen: f64) -> Result<(), String> {
+    if states.contains(&seen) { Ok(()) } else { Err(format!("{seen} in series {series} of {states:?}")) }
+}
+
+#[test]
+fn a_reader_sees_what_was_published_and_nothing_else() {
+    // Several blocks of lanes, rings that grow, pages of buckets. A moment after each series.
+    const COUNTERS: usize = 70;
+    let timers = [3, 1, 100, 1, 70];
+    let recorded = record(|recorder, moment| {
+        let (timed, counted) = (family::<Timer>(recorder, "timed"), family::<Counter>(recorder, "counted"));
+        for (series, &count) in timers.iter().enumerate() {
+            let timer = timed.labels(&[&series.to_string()]).unwrap();
+            for index in 0..count {
+                timer.observe_at(value(series, index), Stamp::now());
+            }
+            moment();
+        }
+        for series in 0..COUNTERS {
+            counted.labels(&[&series.to_string()]).unwrap().add(value(series, 0));
+            moment();
+        }
+        let gauge = family::<Gauge>(recorder, "gauged").labels(&["0"]).unwrap();
+        gauge.set(value(0, 0));
+        gauge.add(1.0);
+        moment();
+    });
+    readers(&recorded, 1500, |totals, known| {
+        let shown = each(totals, "timed");
+        for (series, seen) in &shown {
+            timer_holds(*series, timers[*series], seen)?;
+        }
+        let whole = shown.iter().filter(|(series, seen)| seen.count as usize == timers[*series]).count();
+        if whole < known.min(timers.len()) {
+            return Err(format!("{whole} timers are whole of {known} series"));
+        }
+        let shown = each(totals, "counted");
+        for (series, seen) in &shown {
+            state_holds(*series, &[0.0, value(*series, 0)], seen.sum.to_f64())?;
+        }
+        let whole = shown.iter().filter(|(_, seen)| seen.sum.to_f64() > 0.0).count() + timers.len();
+        if whole < known.min(timers.len() + COUNTERS) {
+            return Err(format!("{whole} timers and counters are whole of {known} series"));
+        }
+        for (series, seen) in each(totals, "gauged") {
+            state_holds(series, &[0.0, value(series, 0), value(series, 1)], seen.state)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reader_never_mixes_series() {
+    // Each takes the lane and the descriptor of the one before. Others remove, and adopt the lanes.
+    /// Most changes of a counter or gauge.
+    const SHORT: usize = 5;
+    let lengths = [3, 2, 1, 4, 3, 2, 3, 66, 5, 2, 3, 2];
+    let recorded = record(|recorder, _| {
+        let (timed, counted) = (family::<Timer>(recorder, "timed"), family::<Counter>(recorder, "counted"));
+        let gauged = family::<Gauge>(recorder, "gauged");
+        for (series, &length) in lengths.iter().enumerate() {
+            let label = series.to_string();
+            let timer = timed.labels(&[&label]).unwrap();
+            let counter = counted.labels(&[&label]).unwrap();
+            let gauge = gauged.labels(&[&label]).unwrap();
+            for index in 0..length {
+                timer.observe_at(value(series, index), Stamp::now());
+                if index < SHORT {
+                    counter.add(value(series, index));
+                    if index == 2 {
+                        gauge.add(1.0);
+                    } else {
+                        gauge.set(value(series, index));
+                    }
+                }
+                traced::hand_over();
+            }
+            timed.remove(&[&label]).unwrap();
+            counted.remove(&[&label]).unwrap();
+            gauged.remove(&[&label]).unwrap();
+            traced::hand_over();
+        }
+    });
+    readers(&recorded, 10_000, |totals, _| {
+        for (series, seen) in each(totals, "timed") {
+            timer_holds(series, lengths[series], &seen)?;
+        }
+        for (series, seen) in each(totals, "counted") {
+            let sums: Vec<f64> = (0..=lengths[series].min(SHORT)).map(|count| sum(series, count)).collect();
+            state_holds(series, &sums, seen.sum.to_f64())?;
+        }
+        for (series, seen) in each(totals, "gauged") {
+            let mut states: Vec<f64> = (0..lengths[series]).map(|index| value(series, index)).collect();
+            states.push(0.0);
+            state_holds(series, &states, seen.state)?;
+        }
+        Ok(())
+    });
+}
