@@ -44,8 +44,8 @@ ORDERINGS = [
     Ordering(
         "publish",
         "ring/push.rs",
-        "self.lane.head.store(head + 1, Ordering::Release);",
-        "self.lane.head.store(head + 1, Ordering::Relaxed);",
+        "lane.head.store(head + 1, Ordering::Release);",
+        "lane.head.store(head + 1, Ordering::Relaxed);",
         FULL_RING,
     ),
     Ordering(

@@ -95,21 +95,22 @@ impl Ring {
         let chunk = self.chunk.load(Ordering::Relaxed);
         let last = chunk.slots[slot - 1].stamp.load(Ordering::Relaxed);
         let stamp = if stamp < last { raised(last) } else { stamp };
-        if !self.begin(head) {
+        let lane = self.lane;
+        if !self.begin(lane, head) {
             return self.push_again(value, stamp, supply);
         }
         chunk.expect_behind(slot);
-        self.write(chunk, head, value, stamp);
+        self.write(lane, chunk, head, value, stamp);
         true
     }
 
     /// From here on a signal handler must not write. False where one has written since the head was read.
     #[inline(always)]
-    fn begin(&self, head: u64) -> bool {
+    fn begin(&self, lane: &Lane, head: u64) -> bool {
         self.head.store(BUSY, Ordering::Relaxed);
         // Keeps the compiler from moving the writing out: a handler on this thread sees program order.
         compiler_fence(Ordering::SeqCst);
-        self.lane.head.load(Ordering::Relaxed) == head
+        lane.head.load(Ordering::Relaxed) == head
     }
 
     /// After a signal handler that came between two instructions of [`push`](Ring::push).
@@ -130,7 +131,7 @@ impl Ring {
         // Until it is written again, the chunk has the last stamp.
         let left = self.chunk.load(Ordering::Relaxed);
         let last = left.slots[CHUNK_SLOTS as usize - 1].stamp.load(Ordering::Relaxed);
-        if !self.begin(head) {
+        if !self.begin(self.lane, head) {
             return self.push_again(value, stamp, supply);
         }
         if head > 0 {
@@ -138,18 +139,18 @@ impl Ring {
         }
         let chunk = self.enter(head, supply).unwrap_or(left);
         // A stamp of 0 is a slot that was never written.
-        self.write(chunk, head, value, stamp.max(last).max(1));
+        self.write(self.lane, chunk, head, value, stamp.max(last).max(1));
         true
     }
 
     #[inline(always)]
-    fn write(&self, chunk: &Chunk, head: u64, value: f64, stamp: u64) {
+    fn write(&self, lane: &Lane, chunk: &Chunk, head: u64, value: f64, stamp: u64) {
         let slot = &chunk.slots[(head % CHUNK_SLOTS) as usize];
         // Release, "reuse": not before the head that let go of what stood here.
         slot.value.store(value.to_bits(), Ordering::Release);
         slot.stamp.store(stamp, Ordering::Release);
         // Release, "publish".
-        self.lane.head.store(head + 1, Ordering::Release);
+        lane.head.store(head + 1, Ordering::Release);
         compiler_fence(Ordering::SeqCst);
         self.head.store(head + 1, Ordering::Relaxed);
     }
