@@ -1,6 +1,6 @@
 //! The index of a family: its series by their label values.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    segment::{descriptor::FamilyRecord, layout::Loss, totals::OVERFLOW},
+    segment::{layout::Loss, totals::OVERFLOW},
 };
 
 /// A family and its series.
@@ -26,12 +26,8 @@ type Index = HashMap<Values, Arc<Series>>;
 
 impl FamilyIndex {
     /// An index without series.
-    pub(super) fn new(record: FamilyRecord, recorder: Weak<Recorder>) -> FamilyIndex {
-        FamilyIndex {
-            family: Arc::new(DescribedFamily::new(record, recorder)),
-            series: ArcSwap::default(),
-            overflow: OnceLock::new(),
-        }
+    pub(super) fn new(family: DescribedFamily) -> FamilyIndex {
+        FamilyIndex { family: Arc::new(family), series: ArcSwap::default(), overflow: OnceLock::new() }
     }
 
     /// The series with those label values, made where it is new. Does not allocate where it is not.

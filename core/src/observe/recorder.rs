@@ -12,7 +12,12 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::HashMap;
 
-use super::{index::FamilyIndex, lane::SharedLane, series::Values, shard};
+use super::{
+    index::FamilyIndex,
+    lane::SharedLane,
+    series::{DescribedFamily, Values},
+    shard,
+};
 use crate::{
     error::{Error, Result},
     options::Options,
@@ -78,7 +83,9 @@ impl Recorder {
 
     /// The family, registered where it is new.
     pub(super) fn family(self: &Arc<Self>, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
-        let new = Arc::new(FamilyIndex::new(record, Arc::downgrade(self)));
+        let known = self.families.load_full();
+        let bounds = known.values().filter_map(|other| other.family.bounds.as_ref());
+        let new = Arc::new(FamilyIndex::new(DescribedFamily::new(record, Arc::downgrade(self), bounds)));
         let name = &*new.family.record.name;
         self.families.rcu(|families| {
             let mut families = HashMap::clone(families);

@@ -71,9 +71,16 @@ pub(crate) struct DescribedFamily {
 }
 
 impl DescribedFamily {
-    pub(super) fn new(record: FamilyRecord, recorder: Weak<Recorder>) -> DescribedFamily {
+    /// A family, which shares the bounds of another one that has the same.
+    pub(super) fn new<'a>(
+        record: FamilyRecord,
+        recorder: Weak<Recorder>,
+        others: impl IntoIterator<Item = &'a Arc<Bounds>>,
+    ) -> DescribedFamily {
         let has_buckets = record.kind == Kind::Timer && record.distribution;
-        let bounds = has_buckets.then(|| Arc::new(Bounds::new(&record.bounds)));
+        let mut others = others.into_iter().filter(|other| other.as_slice() == record.bounds);
+        let shared = || others.next().map_or_else(|| Arc::new(Bounds::new(&record.bounds)), Arc::clone);
+        let bounds = has_buckets.then(shared);
         DescribedFamily { record, bounds, described: Described::default(), recorder }
     }
 }
