@@ -195,3 +195,31 @@ proptest! {
         });
     }
 }
+
+/// The smallest window holds for all; where who asked for it is gone, what had fallen out is back.
+#[test]
+fn a_window_grows_again_as_often_as_it_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut old = Reader::new(directory.path()).without_retiring();
+    let process = |window, x, observations: u32| {
+        let registry = Registry::open_with(directory.path(), Options::default().window(window)).unwrap();
+        let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+        (0..observations).for_each(|value| timers.labels(&[x]).unwrap().observe(f64::from(value)));
+        (registry, timers)
+    };
+    let [(_eight, of_eight), (_five, of_five)] = [process(8, "eight", 1), process(5, "five", 1)];
+    drop(process(30, "dead", 20));
+    let mut length = || {
+        let snapshot = old.snapshot().unwrap();
+        let Some(Value::Timer(timing)) = snapshot.family("work_seconds").unwrap().get(&["dead"]) else {
+            panic!()
+        };
+        timing.window.len()
+    };
+    assert_eq!(length(), 5);
+    // This retires the dead one, too.
+    of_five.remove(&["five"]).unwrap();
+    assert_eq!(length(), 8);
+    of_eight.remove(&["eight"]).unwrap();
+    assert_eq!(length(), 20);
+}

@@ -209,6 +209,7 @@ impl Series {
 
     /// Takes the window as it is.
     pub(super) fn accept(&mut self) {
+        self.sweep();
         self.holed = false;
     }
 
