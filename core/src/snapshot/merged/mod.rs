@@ -137,8 +137,13 @@ impl Merged {
                 segment.lanes.insert(line, id);
                 id
             });
-            let total = SeriesTotal { since: now, ..lane.total() };
+            let goes_on = lane.goes_on();
+            let total = SeriesTotal { since: now, ..lane.take_total() };
             let newest = Newest::Made { epoch, observations: lane.newest() };
+            if goes_on {
+                self.advance(id, origin, &total, newest);
+                continue;
+            }
             self.put(id, origin, lane.word, &series.family, key.created, (total, newest));
         }
         self.segments.insert(key, segment);
@@ -254,6 +259,13 @@ impl Merged {
         if let Some(series) = self.series.get_mut(&id) {
             series.put(origin, word, record, total, newest, shape.record.window);
         }
+        self.changed.insert(id);
+    }
+
+    fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Newest<'_>) {
+        let Some(series) = self.series.get_mut(&id) else { return };
+        let Some(shape) = self.shapes.get(&series.shape) else { return };
+        series.advance(origin, total.count, total.sum, newest, shape.record.window);
         self.changed.insert(id);
     }
 
