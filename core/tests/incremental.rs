@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -55,7 +58,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (process, thread, series) = (0..3_usize, 0..THREADS, 0..5_usize);
     let step = prop_oneof![
-        12 => (process.clone(), thread.clone(), series.clone(), prop_oneof![4 => 1..4_usize, 1 => 5..40_usize], any::<bool>())
+        12 => (process.clone(), thread.clone(), series.clone(), prop_oneof![6 => 1..4_usize, 1 => 5..40_usize, 1 => 60..140_usize], any::<bool>())
             .prop_map(|(process, thread, series, count, tie)| Step::Observe { process, thread, series, count, tie }),
         3 => (process.clone(), thread, series.clone(), any::<u8>())
             .prop_map(|(process, thread, series, by)| Step::Count { process, thread, series, by }),
@@ -193,5 +196,61 @@ proptest! {
                 assert_eq!(said(&old), said(&new), "after {step:?}");
             }
         });
+    }
+}
+
+/// The smallest window holds for all; where who asked for it is gone, what had fallen out is back.
+#[test]
+fn a_window_grows_again_as_often_as_it_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut old = Reader::new(directory.path()).without_retiring();
+    let process = |window, x, observations: u32| {
+        let registry = Registry::open_with(directory.path(), Options::default().window(window)).unwrap();
+        let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+        (0..observations).for_each(|value| timers.labels(&[x]).unwrap().observe(f64::from(value)));
+        (registry, timers)
+    };
+    let [(_eight, of_eight), (_five, of_five)] = [process(8, "eight", 1), process(5, "five", 1)];
+    drop(process(30, "dead", 20));
+    let mut length = || {
+        let snapshot = old.snapshot().unwrap();
+        let Some(Value::Timer(timing)) = snapshot.family("work_seconds").unwrap().get(&["dead"]) else {
+            panic!()
+        };
+        timing.window.len()
+    };
+    assert_eq!(length(), 5);
+    // This retires the dead one, too.
+    of_five.remove(&["five"]).unwrap();
+    assert_eq!(length(), 8);
+    of_eight.remove(&["eight"]).unwrap();
+    assert_eq!(length(), 20);
+}
+
+/// What a reader could not follow beside busy writers, it has once they rest.
+#[test]
+fn what_was_missed_beside_busy_writers_is_not_missed_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
+    let mut old = Reader::new(directory.path());
+    for round in 0..20 {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for thread in 0..2 {
+                let (timer, stop) = (timers.labels(&["a"]).unwrap(), &stop);
+                scope.spawn(move || {
+                    let mut value = f64::from(thread);
+                    while !stop.load(Ordering::Relaxed) {
+                        value = (value * 1.1 + 0.001) % 50.0;
+                        timer.observe(value);
+                    }
+                });
+            }
+            (0..20).for_each(|_| drop(old.snapshot().unwrap()));
+            stop.store(true, Ordering::Relaxed);
+        });
+        let new = Reader::new(directory.path()).snapshot().unwrap();
+        assert_eq!(said(&old.snapshot().unwrap()), said(&new), "in round {round}");
     }
 }

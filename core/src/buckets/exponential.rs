@@ -108,7 +108,7 @@ pub(super) fn at(page: usize, place: usize) -> i32 {
 }
 
 /// The bucket of a value; none for the zero bucket.
-pub(super) fn index(value: f64) -> Option<i32> {
+pub(crate) fn index(value: f64) -> Option<i32> {
     cell(value).map(|cell| cell as i32 + FIRST)
 }
 

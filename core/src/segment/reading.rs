@@ -25,6 +25,8 @@ use crate::{
 };
 
 const BLOCK_WORDS: usize = Block::LINES as usize * LINE_WORDS;
+/// More new observations than this are not counted one by one.
+const FEW: u64 = 64;
 /// Words of a lane.
 const HEAD: usize = offset_of!(layout::Lane, head) / 8;
 const SERIES: usize = offset_of!(layout::Lane, series) / 8;
@@ -48,6 +50,8 @@ struct Seen {
     words: Box<[u64; BLOCK_WORDS]>,
     /// Which of its lanes are shown, as bits.
     shown: u64,
+    /// Of which of them the buckets that were read last hold every observation, as bits.
+    complete: u64,
     /// Lines of it and of the chunks of its lanes.
     claimed: u64,
 }
@@ -77,7 +81,16 @@ pub(crate) struct Lane {
 pub(crate) enum Holds {
     Counter(f64),
     Gauge(f64),
-    Timer(Reading, Distribution),
+    /// Without a distribution where that is what it was, with the new observations in it.
+    Timer(Reading, Option<Distribution>),
+}
+
+/// What is known of a timer's lane.
+#[derive(Clone, Copy)]
+struct Known {
+    head: u64,
+    /// Whether the buckets that were read with that head hold every observation.
+    is_complete: bool,
 }
 
 /// What came of reading a lane.
@@ -166,7 +179,7 @@ impl Lanes {
             let (epoch, origin) = (reader.epoch, totals.next_lane());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
-            let total = SeriesTotal { newest, ..lane.total() };
+            let total = SeriesTotal { newest, ..lane.take_total() };
             totals.add_series(&lane.series.family, reader.created, &lane.series.values, total);
         }
         Ok(totals)
@@ -175,7 +188,7 @@ impl Lanes {
 
 impl Default for Seen {
     fn default() -> Seen {
-        Seen { words: Box::new([0; BLOCK_WORDS]), shown: 0, claimed: 0 }
+        Seen { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, claimed: 0 }
     }
 }
 
@@ -194,11 +207,12 @@ impl Seen {
         self.shown().map(|place| LaneHead::of(&self.words[place * LINE_WORDS..]).series)
     }
 
-    /// The head of a lane as it was last read in that life; none where all of it is to be read.
-    fn known_head(&self, place: usize, word: u64) -> Option<u64> {
+    /// What is known of a lane in that life; none where all of it is to be read.
+    fn known(&self, place: usize, word: u64) -> Option<Known> {
         let known = LaneHead::of(&self.words[place * LINE_WORDS..]);
         let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
-        is_known.then_some(known.head)
+        let is_complete = self.complete >> place & 1 == 1;
+        is_known.then_some(Known { head: known.head, is_complete })
     }
 
     /// Reads the lanes of a block whose words are not those of the look before; gauges, too, where the
@@ -232,7 +246,7 @@ impl Seen {
             if is_known && (lives[0] == lives[1] || reader.is_no_gauge(word)) {
                 continue;
             }
-            let before = self.known_head(place, word);
+            let before = self.known(place, word);
             let outcome = match is_shown {
                 false => Outcome::Nobodys,
                 true if of(last).series != word => Outcome::Ended,
@@ -247,6 +261,8 @@ impl Seen {
                     was.copy_from_slice(&second[at]);
                     (was[SERIES], was[HEAD]) = (word, read.head(head.head));
                     self.shown |= bit;
+                    self.complete =
+                        if read.is_complete() { self.complete | bit } else { self.complete & !bit };
                     news.lanes.push((lane, Some(read)));
                     continue;
                 }
@@ -271,7 +287,7 @@ fn read<W: Words>(
     reader: &mut SegmentReader<W>,
     line: u64,
     head: LaneHead,
-    before: Option<u64>,
+    before: Option<Known>,
     lives: bool,
 ) -> Result<Outcome, Bad> {
     let word = head.series;
@@ -285,7 +301,7 @@ fn read<W: Words>(
         Kind::Gauge if value.is_finite() => Holds::Gauge(value),
         Kind::Gauge => return Err(Bad::Body("a gauge's value")),
         Kind::Timer => {
-            let read = timer(reader.source(), line, &series.family, before);
+            let read = timer(reader.source(), line, head.head, &series.family, before);
             // After all of it: nothing of another series' life of the lane was read, or it is seen here.
             if reader.has_ended(line, word)? {
                 return Ok(Outcome::Ended);
@@ -300,13 +316,22 @@ fn read<W: Words>(
     Ok(Outcome::Read(Lane { word, series, holds }))
 }
 
-/// A timer's lane; where its head was `before`, without what had come until then.
+/// A timer's lane, whose head is at least `head`.
 fn timer(
     source: &impl Words,
     line: u64,
+    head: u64,
     family: &FamilyRecord,
-    before: Option<u64>,
-) -> Result<(Reading, Distribution), Bad> {
+    before: Option<Known>,
+) -> Result<(Reading, Option<Distribution>), Bad> {
+    let known = before.map_or(0, |before| before.head);
+    // Few values are faster counted than all buckets read.
+    if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= FEW {
+        let reading = ring::read(source, line, family.window, known)?;
+        if reading.since(known).is_some() {
+            return Ok((newer(reading, known, u64::MAX), None));
+        }
+    }
     let folded = if family.distribution {
         // Where they are is asked anew: in the copy that first showed the series, other words may still
         // be those of before.
@@ -316,13 +341,17 @@ fn timer(
         None
     };
     // After the buckets: it has what they lack.
-    let mut reading = ring::read(source, line, family.window, before.unwrap_or(0))?;
+    let reading = ring::read(source, line, family.window, known)?;
     let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.with_rest(&reading))?;
-    let arrivals = reading.head - before.unwrap_or(0);
-    let wanted = usize::try_from(arrivals.min(u64::from(family.window))).unwrap_or(usize::MAX);
-    // What is kept until the whole segment is read is small.
+    Ok((newer(reading, known, family.window.into()), Some(distribution)))
+}
+
+/// Without what was known when the head was `before`, and at most so many: what is kept until the whole
+/// segment is read is small.
+fn newer(mut reading: Reading, before: u64, most: u64) -> Reading {
+    let wanted = usize::try_from(most.min(reading.head - before)).unwrap_or(usize::MAX);
     reading.newest = reading.newest.split_off(reading.newest.len().saturating_sub(wanted));
-    Ok((reading, distribution))
+    reading
 }
 
 impl Lane {
@@ -334,14 +363,33 @@ impl Lane {
         }
     }
 
+    /// Whether buckets hold every observation, as far as there are any.
+    fn is_complete(&self) -> bool {
+        match &self.holds {
+            Holds::Timer(reading, Some(distribution)) if self.series.family.distribution => {
+                let Distribution { zero, unplaced, exponential, .. } = distribution;
+                let all = exponential.values().chain([*zero, *unplaced]);
+                let exponential = all.fold(0_u64, u64::saturating_add);
+                distribution.count() == reading.head && exponential == reading.head
+            }
+            Holds::Timer(..) | Holds::Counter(_) | Holds::Gauge(_) => true,
+        }
+    }
+
+    /// Whether it is what it was, but for new observations; else all of it was read.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self.holds, Holds::Timer(_, None))
+    }
+
     /// What it adds to its series, but for observations.
-    pub(crate) fn total(&mut self) -> SeriesTotal {
+    pub(crate) fn take_total(&mut self) -> SeriesTotal {
         let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
         match &mut self.holds {
             Holds::Counter(value) => SeriesTotal { sum: Exact::of([*value]), ..total },
             Holds::Gauge(state) => SeriesTotal { state: *state, ..total },
             Holds::Timer(Reading { head, sum, .. }, distribution) => {
-                SeriesTotal { count: *head, sum: *sum, distribution: std::mem::take(distribution), ..total }
+                let distribution = distribution.take().unwrap_or_default();
+                SeriesTotal { count: *head, sum: *sum, distribution, ..total }
             }
         }
     }

@@ -91,8 +91,9 @@ impl FamilyTotal {
 pub struct Observation {
     /// The clock epoch of the directory in which the stamp was taken.
     pub epoch: u32,
-    /// The rank of the lane in this snapshot, by age of the segment, then lane; 0 for what dead processes
-    /// left in the totals file.
+    /// The rank of the lane among those of a snapshot, by age of the segment, then lane; 0 for what dead
+    /// processes left in the totals file. It says nothing beside those of another reader, and may be
+    /// another one in a later snapshot.
     pub origin: u64,
     /// The monotonic stamp.
     pub stamp: u64,

@@ -282,6 +282,7 @@ impl Reader {
                 }
             }
         }
+        self.merged.accept();
         in_memory
     }
 

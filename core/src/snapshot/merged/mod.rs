@@ -117,35 +117,40 @@ impl Merged {
         } else if news.first {
             self.clear(&key);
         }
+        let Some(mut segment) = self.segments.remove(&key) else { return };
+        (segment.losses, segment.unread) = (news.losses, news.unread);
         let now = clock::now();
         for (line, lane) in news.lanes {
-            let Some(segment) = self.segments.get_mut(&key) else { return };
             let origin = u64::from(segment.rank) << 32 | line;
             let before = segment.lanes.get(&line).copied();
-            let Some(mut lane) = lane else {
+            let word = lane.as_ref().map(|lane| lane.word);
+            // Of another life of the lane, or of none.
+            let known = before.filter(|id| word.is_some_and(|word| self.has(*id, origin, word)));
+            if let (Some(id), None) = (before, known) {
                 segment.lanes.remove(&line);
-                before.into_iter().for_each(|id| self.remove(id, origin));
-                continue;
-            };
-            let (word, series) = (lane.word, Arc::clone(&lane.series));
-            let is_same = |id: &u64| self.series.get(id).is_some_and(|series| series.has(origin, word));
-            let id = match before.filter(is_same) {
-                Some(id) => id,
-                None => {
-                    before.into_iter().for_each(|id| self.remove(id, origin));
-                    self.series_of(&series.family, &series.values)
-                }
-            };
-            if let Some(segment) = self.segments.get_mut(&key) {
-                segment.lanes.insert(line, id);
+                self.remove(id, origin);
             }
-            let total = SeriesTotal { since: now, ..lane.total() };
+            let Some(mut lane) = lane else { continue };
+            let series = Arc::clone(&lane.series);
+            let id = known.unwrap_or_else(|| {
+                let id = self.series_of(&series.family, &series.values);
+                segment.lanes.insert(line, id);
+                id
+            });
+            let goes_on = lane.goes_on();
+            let total = SeriesTotal { since: now, ..lane.take_total() };
             let newest = Newest::Made { epoch, observations: lane.newest() };
-            self.put(id, origin, word, &series.family, key.created, (total, newest));
+            if goes_on {
+                self.advance(id, origin, &total, newest);
+                continue;
+            }
+            self.put(id, origin, lane.word, &series.family, key.created, (total, newest));
         }
-        if let Some(segment) = self.segments.get_mut(&key) {
-            (segment.losses, segment.unread) = (news.losses, news.unread);
-        }
+        self.segments.insert(key, segment);
+    }
+
+    fn has(&self, id: u64, origin: u64, word: u64) -> bool {
+        self.series.get(&id).is_some_and(|series| series.has(origin, word))
     }
 
     /// Settles what has changed. Gives lanes that are to be read again before it is: newer observations
@@ -175,15 +180,22 @@ impl Merged {
         };
         let mut lanes = Vec::new();
         for id in self.awaited.clone() {
-            self.changed.insert(id);
             for origin in self.series.get_mut(&id).map(Series::expect_again).unwrap_or_default() {
                 match keys.get(&((origin >> 32) as u32)) {
                     Some(key) => lanes.push((*key, origin & u64::from(u32::MAX))),
                     None => self.put_again(id, totals),
                 }
             }
+            self.changed.insert(id);
         }
         lanes
+    }
+
+    /// Takes windows as they are, after all that could be read again has been.
+    pub(super) fn accept(&mut self) {
+        for id in std::mem::take(&mut self.awaited) {
+            self.series.get_mut(&id).into_iter().for_each(Series::accept);
+        }
     }
 
     /// What the totals have of a series.
@@ -247,6 +259,13 @@ impl Merged {
         if let Some(series) = self.series.get_mut(&id) {
             series.put(origin, word, record, total, newest, shape.record.window);
         }
+        self.changed.insert(id);
+    }
+
+    fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Newest<'_>) {
+        let Some(series) = self.series.get_mut(&id) else { return };
+        let Some(shape) = self.shapes.get(&series.shape) else { return };
+        series.advance(origin, total.count, total.sum, newest, shape.record.window);
         self.changed.insert(id);
     }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{Distribution, Observation, Timing, Value, Window},
-    sums::Sums,
+    sums::{Sums, tally},
 };
 use crate::{
     catalog::Kind,
@@ -150,6 +150,31 @@ impl Series {
         self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
     }
 
+    /// What a lane has now that goes on from what it had, by those observations.
+    pub(super) fn advance(&mut self, origin: u64, count: u64, sum: Exact, newest: Newest<'_>, window: u32) {
+        let arrivals = newest.from(0, origin);
+        let values: Vec<f64> = arrivals.iter().map(|one| one.value).collect();
+        let share = self.shares.get_mut(&origin).filter(|share| !share.again);
+        let share = share.filter(|share| share.total.count.checked_add(values.len() as u64) == Some(count));
+        let Some(share) = share else { return self.distrust() };
+        let has_buckets = share.record.distribution;
+        if has_buckets && tally(&mut share.total.distribution, &values).is_none() {
+            return self.distrust();
+        }
+        self.tells &= self.sums.advance(share.total.sum, sum, &values, has_buckets);
+        (share.total.count, share.total.sum) = (count, sum);
+        share.newest = arrivals.last().map(|one| (one.epoch, one.stamp)).or(share.newest);
+        if !self.tells {
+            self.add_up();
+        }
+        self.slide(&arrivals, window);
+    }
+
+    /// Has all lanes read again.
+    fn distrust(&mut self) {
+        (self.holed, self.fell) = (true, Some((u32::MAX, u64::MAX)));
+    }
+
     /// Takes out what a lane had; gives how it defined the family.
     pub(super) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyRecord>> {
         let share = self.shares.remove(&origin)?;
@@ -161,15 +186,19 @@ impl Series {
     /// Puts what a lane has now in the place of what it had.
     fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
         let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
+        let has_state = [old, new].into_iter().flatten().any(|total| total.state != 0.0);
         self.tells &= self.sums.exchange(old, new);
         if !self.tells {
-            self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
+            self.add_up();
         }
-        let has_state = |total: Option<&SeriesTotal>| total.is_some_and(|total| total.state != 0.0);
-        if has_state(old) || has_state(new) {
+        if has_state {
             // Floats would keep traces of what was taken out of them.
             self.state = self.shares.values().fold(0.0, |state, share| state + share.total.state);
         }
+    }
+
+    fn add_up(&mut self) {
+        self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
     }
 
     fn slide(&mut self, arrivals: &[Observation], window: u32) {
@@ -209,6 +238,7 @@ impl Series {
 
     /// Takes the window as it is.
     pub(super) fn accept(&mut self) {
+        self.sweep();
         self.holed = false;
     }
 
@@ -289,5 +319,38 @@ fn shown(kind: Kind, sums: &Sums, state: f64, window: Window) -> Value {
             window,
             distribution: Arc::clone(&sums.distribution),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
+        let record = Arc::new(crate::segment::descriptor::FamilyRecord {
+            name: "a".into(),
+            help: String::new(),
+            kind: Kind::Timer,
+            unit: crate::catalog::Unit::None,
+            window: 3,
+            max_age: 0,
+            expire_after: 0,
+            max_series: 1,
+            distribution: false,
+            bounds: vec![],
+            labels: vec![],
+        });
+        let mut series = Series::new(1, Arc::new([]));
+        let total = SeriesTotal { count: 1, sum: Exact::of([1.0]), ..SeriesTotal::default() };
+        let made = |observations| Newest::Made { epoch: 1, observations };
+        series.put(1, 1, &record, total, made(&[(1, 1.0)]), 3);
+        series.advance(1, 2, Exact::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
+        assert!(series.is_whole(3));
+        let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
+        assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
+        series.advance(1, 4, Exact::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
+        assert!(!series.is_whole(3));
+        assert_eq!(series.expect_again(), [1]);
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::super::{Distribution, Exponential};
-use crate::{segment::totals::SeriesTotal, sum::Exact};
+use crate::{buckets::exponential, segment::totals::SeriesTotal, sum::Exact};
 
 /// What lanes have together.
 #[derive(Debug, Default)]
@@ -40,6 +40,16 @@ impl Sums {
             return Some(());
         }
         exchange(Arc::make_mut(&mut self.distribution), old, new)
+    }
+
+    /// Adds what a lane has more than it had. False where all has to be added up.
+    pub(super) fn advance(&mut self, from: Exact, to: Exact, values: &[f64], has_buckets: bool) -> bool {
+        let count = moved(self.count, 0, values.len() as u64);
+        let exact = self.exact.without(&from);
+        let (Some(count), Some(mut exact)) = (count, exact) else { return false };
+        exact.add(&to);
+        (self.count, self.exact) = (count, exact);
+        !has_buckets || tally(Arc::make_mut(&mut self.distribution), values).is_some()
     }
 
     /// Adds all up. Gives whether parts can be exchanged from now on.
@@ -76,6 +86,23 @@ fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
 fn is_nothing(distribution: &Distribution) -> bool {
     let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
     bounds.is_empty() && classic.is_empty() && (*zero, *unplaced) == (0, 0) && exponential.is_empty()
+}
+
+/// Counts values; the distribution is of no use where that cannot be done.
+pub(super) fn tally(distribution: &mut Distribution, values: &[f64]) -> Option<()> {
+    for &value in values {
+        let place = distribution.bounds.partition_point(|&bound| bound < value);
+        let count = distribution.classic.get_mut(place)?;
+        *count = moved(*count, 0, 1)?;
+        match exponential::index(value) {
+            Some(bucket) => {
+                let count = moved(distribution.exponential.get(bucket), 0, 1)?;
+                distribution.exponential.set(bucket, count);
+            }
+            None => distribution.zero = moved(distribution.zero, 0, 1)?,
+        }
+    }
+    Some(())
 }
 
 /// Exchanges buckets; the sum is of no use where it gives none.
