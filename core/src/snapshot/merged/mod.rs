@@ -4,7 +4,10 @@
 //! nobody moved costs nothing. Every lane has an **origin**, its rank among all lanes: the rank of
 //! its segment, by creation and id, then its line; what is in the totals has origin 0.
 
+mod newest;
+mod ranks;
 mod series;
+mod settle;
 mod shape;
 mod show;
 mod sums;
@@ -14,14 +17,12 @@ use std::{
     sync::Arc,
 };
 
+use self::{newest::Newest, series::Series, shape::Shape};
 pub(super) use self::{
+    ranks::Key,
     series::Activity,
     shape::is_over,
     show::{Shown, ShownFamily},
-};
-use self::{
-    series::{Newest, Series},
-    shape::Shape,
 };
 use crate::{
     clock,
@@ -52,14 +53,6 @@ pub(super) struct Merged {
     awaited: BTreeSet<u64>,
 }
 
-/// A segment, in the order in which segments rank: those of a directory, then those in memory alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) in_memory: bool,
-    pub(super) created: u64,
-    pub(super) id: u64,
-}
-
 #[derive(Debug, Default)]
 struct Segment {
     rank: u32,
@@ -72,9 +65,6 @@ struct Segment {
 /// What the totals have has no series word.
 const NO_WORD: u64 = 0;
 const NO_ORIGIN: u64 = 0;
-/// Segments of a directory have smaller ranks.
-const FIRST_IN_MEMORY: u32 = 1 << 31;
-const LAST: u32 = u32::MAX;
 
 impl Merged {
     /// Counts of what was lost, and of lanes that could not be read.
@@ -151,64 +141,6 @@ impl Merged {
 
     fn has(&self, id: u64, origin: u64, word: u64) -> bool {
         self.series.get(&id).is_some_and(|series| series.has(origin, word))
-    }
-
-    /// Settles what has changed. Gives lanes that are to be read again before it is: newer observations
-    /// are gone, so that some which fell out of a window may belong in it.
-    pub(super) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
-        let awaited = std::mem::take(&mut self.awaited);
-        for id in std::mem::take(&mut self.changed) {
-            let Some(series) = self.series.get_mut(&id) else { continue };
-            let Some(shape) = self.shapes.get_mut(&series.shape) else { continue };
-            if series.first().is_none() {
-                shape.series.remove(&series.labels);
-                let (number, is_empty) = (series.shape, shape.series.is_empty());
-                self.series.remove(&id);
-                if is_empty {
-                    self.drop_shape(number);
-                }
-            } else if awaited.contains(&id) {
-                // Whatever could be read again has been.
-                series.accept();
-            } else if !series.is_whole(shape.record.window) {
-                self.awaited.insert(id);
-            }
-        }
-        let keys: HashMap<u32, Key> = match self.awaited.is_empty() {
-            true => return Vec::new(),
-            false => self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect(),
-        };
-        let mut lanes = Vec::new();
-        for id in self.awaited.clone() {
-            for origin in self.series.get_mut(&id).map(Series::expect_again).unwrap_or_default() {
-                match keys.get(&((origin >> 32) as u32)) {
-                    Some(key) => lanes.push((*key, origin & u64::from(u32::MAX))),
-                    None => self.put_again(id, totals),
-                }
-            }
-            self.changed.insert(id);
-        }
-        lanes
-    }
-
-    /// Takes windows as they are, after all that could be read again has been.
-    pub(super) fn accept(&mut self) {
-        for id in std::mem::take(&mut self.awaited) {
-            self.series.get_mut(&id).into_iter().for_each(Series::accept);
-        }
-    }
-
-    /// What the totals have of a series.
-    fn put_again(&mut self, id: u64, totals: &Totals) {
-        let Some(series) = self.series.get(&id) else { return };
-        let Some(shape) = self.shapes.get(&series.shape) else { return };
-        let shapes = totals.families.get(&shape.record.name).into_iter().flatten();
-        for family in shapes.filter(|family| family.record.same_shape(&shape.record)) {
-            if let Some(total) = family.series.get(&*series.labels) {
-                let (record, created) = (Arc::clone(&family.record), family.created);
-                return self.put(id, NO_ORIGIN, NO_WORD, &record, created, kept(total));
-            }
-        }
     }
 
     /// The number of a series.
@@ -309,39 +241,6 @@ impl Merged {
         for (line, id) in std::mem::take(&mut segment.lanes) {
             self.remove(id, u64::from(rank) << 32 | line);
         }
-    }
-
-    /// Makes room for a segment. Ranks grow with every new one; only where an older one appears late
-    /// do all get new ranks.
-    fn enter(&mut self, key: Key) {
-        let alike = |other: &&Key| other.in_memory == key.in_memory;
-        let before = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
-        let is_last = self.segments.range(key..).next().is_none_or(|(other, _)| !alike(&other));
-        let first = if key.in_memory { FIRST_IN_MEMORY } else { 1 };
-        let rank = before.map_or(first, |(_, segment)| segment.rank + 1);
-        self.segments.insert(key, Segment { rank, ..Segment::default() });
-        if !is_last || rank == LAST || rank == FIRST_IN_MEMORY - 1 {
-            self.renumber(key);
-        }
-    }
-
-    /// Gives segments new ranks in the same order, after one came in between.
-    fn renumber(&mut self, new: Key) {
-        let mut ranks = HashMap::new();
-        let (mut in_directory, mut in_memory) = (1.., FIRST_IN_MEMORY..);
-        for (key, segment) in &mut self.segments {
-            let next = if key.in_memory { in_memory.next() } else { in_directory.next() };
-            let rank = next.unwrap_or(LAST);
-            if *key != new {
-                ranks.insert(segment.rank, rank);
-            }
-            segment.rank = rank;
-        }
-        let rank = |rank: u32| ranks.get(&rank).copied().unwrap_or(rank);
-        let number =
-            |origin: u64| u64::from(rank((origin >> 32) as u32)) << 32 | origin & u64::from(u32::MAX);
-        self.series.values_mut().for_each(|series| series.renumber(number));
-        self.shapes.values_mut().for_each(|shape| shape.renumber(rank));
     }
 }
 

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{Distribution, Observation, Timing, Value, Window},
+    newest::Newest,
     sums::{Sums, tally},
 };
 use crate::{
@@ -48,33 +49,6 @@ struct Share {
     newest: Option<(u32, u64)>,
     /// Whether it is being read again, for what fell out of the window.
     again: bool,
-}
-
-/// Observations that a lane made, oldest first, or that the totals have.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Newest<'a> {
-    Made { epoch: u32, observations: &'a [(u64, f64)] },
-    Kept(&'a [Observation]),
-}
-
-impl Newest<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Newest::Made { observations, .. } => observations.len(),
-            Newest::Kept(observations) => observations.len(),
-        }
-    }
-
-    /// Those from a place on.
-    fn from(&self, first: usize, origin: u64) -> Vec<Observation> {
-        match *self {
-            Newest::Made { epoch, observations } => {
-                let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
-                observations[first..].iter().map(observation).collect()
-            }
-            Newest::Kept(observations) => observations[first..].to_vec(),
-        }
-    }
 }
 
 /// What tells whether a series was moved.
