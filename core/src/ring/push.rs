@@ -157,13 +157,14 @@ impl Ring {
 
     /// Adds up a full chunk, before anything in it is written again.
     fn leave(&self, full: &Chunk, supply: &impl Supply) {
-        let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
         let values = full.values();
+        // First: what was copied word by word is then in the cache, where the sum reads it by pairs.
+        supply.left(&values);
+        let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
         sum.add_all(&values);
         for (word, value) in self.sum.iter().zip(sum.0) {
             word.store(value, Ordering::Relaxed);
         }
-        supply.left(&values);
     }
 
     /// Makes the next chunk the current one. None where the registry is gone and nobody reads: any memory
