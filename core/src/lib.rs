@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  observe ──► ring ──► segment ══► snapshot ──► surface ──► expose
-//!  handles     lanes    mapped      merged       names,      text
-//!                       memory      windows      labels
+//!  handles     lanes    mapped      merged       names,      text,
+//!                       memory      windows      labels      protobuf
 //! ```
 //!
 //! Threads record into lanes of a memory-mapped segment without a lock; any process reads all

@@ -1,10 +1,12 @@
-//! An exposition in a format that Prometheus reads: pure functions from data to text.
+//! An exposition in a format that Prometheus reads: pure functions from data to bytes.
 
 pub(crate) mod escape;
 pub(crate) mod number;
 mod openmetrics;
+mod protobuf;
 mod text;
 mod writer;
 
 pub use openmetrics::{OPENMETRICS_CONTENT_TYPE, openmetrics, openmetrics_into};
+pub use protobuf::{PROTOBUF_CONTENT_TYPE, protobuf, protobuf_into};
 pub use text::{TEXT_CONTENT_TYPE, text, text_into};

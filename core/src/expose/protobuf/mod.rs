@@ -1,0 +1,125 @@
+//! Prometheus's protobuf format, the one in which it takes native histograms.
+
+mod message;
+mod native;
+
+use prost::Message;
+
+use self::message::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary,
+};
+use crate::{
+    snapshot::QUANTILES,
+    surface::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+};
+
+/// The `Content-Type` of [`protobuf`].
+pub const PROTOBUF_CONTENT_TYPE: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+
+/// The exposition as `io.prometheus.client.MetricFamily` messages, the length before each.
+///
+/// Names are those of [`text`](super::text()): a counter's ends in `_total`.
+///
+/// With `native`, histograms have their exponential buckets beside the classic ones, as native
+/// histograms of schema [`Distribution::SCHEMA`]. A Prometheus that takes these drops the classic
+/// buckets unless it is told to keep them (`always_scrape_classic_histograms`), so they are left out
+/// unless asked for.
+///
+/// Prometheus refuses a native histogram whose buckets do not add up to its count. So with `native`
+/// that count is of the exponential buckets, and observations that none could be had for
+/// ([`Distribution::unplaced`]) are in the classic buckets alone.
+///
+/// ```
+/// # let registry = ictus::Registry::new();
+/// registry.gauge("level", "", &[])?.labels(&[])?.set(1.0);
+/// let mut view = ictus::surface::View::default();
+/// view.own_state = false;
+/// let exposition = ictus::surface::Exposition::new(&registry.snapshot()?, &view);
+/// let bytes = ictus::expose::protobuf(&exposition, false);
+/// assert_eq!(bytes, b"\x18\x0a\x05level\x12\0\x18\x01\x22\x0b\x12\x09\x09\0\0\0\0\0\0\xf0\x3f");
+/// # Ok::<(), ictus::Error>(())
+/// ```
+///
+/// [`Distribution::SCHEMA`]: crate::snapshot::Distribution::SCHEMA
+/// [`Distribution::unplaced`]: crate::snapshot::Distribution::unplaced
+#[must_use]
+pub fn protobuf(exposition: &Exposition, native: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    protobuf_into(&mut out, exposition, native);
+    out
+}
+
+/// Appends what [`protobuf`] returns, for a caller that renders again and again into one buffer.
+pub fn protobuf_into(out: &mut Vec<u8>, exposition: &Exposition, native: bool) {
+    for family in exposition.families() {
+        // Fails where a buffer is full, which a vector never is.
+        _ = message(family, native).encode_length_delimited(out);
+    }
+}
+
+fn message(family: &ShownFamily, native: bool) -> MetricFamily {
+    let (suffix, kind) = match family.shown_type {
+        ShownType::Counter => ("_total", MetricType::Counter),
+        ShownType::Gauge => ("", MetricType::Gauge),
+        ShownType::Summary => ("", MetricType::Summary),
+        ShownType::Histogram => ("", MetricType::Histogram),
+    };
+    let mut metric = Vec::with_capacity(family.series.len());
+    family.series.iter().for_each(|series| push(&mut metric, series, native));
+    MetricFamily {
+        name: format!("{}{suffix}", family.name),
+        help: family.help.clone(),
+        kind: kind.into(),
+        metric,
+    }
+}
+
+/// A metric a series; of quantiles in a gauge family, a metric a quantile.
+fn push(metrics: &mut Vec<Metric>, series: &ShownSeries, native: bool) {
+    let mut metric = Metric::default();
+    match &series.value {
+        &ShownValue::Counter(value) => metric.counter = Some(Counter { value }),
+        &ShownValue::Gauge(value) => metric.gauge = Some(Gauge { value }),
+        ShownValue::Quantiles(_) => {
+            return metrics.extend(series.samples().map(|sample| Metric {
+                label: labels(sample.labels()),
+                gauge: Some(Gauge { value: sample.value }),
+                ..Metric::default()
+            }));
+        }
+        ShownValue::Summary { quantiles, sum, count } => {
+            let values = QUANTILES.into_iter().zip(quantiles.iter().flatten());
+            metric.summary = Some(Summary {
+                sample_count: *count,
+                sample_sum: *sum,
+                quantile: values.map(|(quantile, &value)| Quantile { quantile, value }).collect(),
+            });
+        }
+        ShownValue::Histogram(buckets) => metric.histogram = Some(histogram(buckets, native)),
+    }
+    metric.label = labels(series.labels.iter());
+    metrics.push(metric);
+}
+
+fn labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<LabelPair> {
+    labels.map(|(name, value)| LabelPair { name: name.to_owned(), value: value.to_owned() }).collect()
+}
+
+fn histogram(buckets: &Buckets, native: bool) -> Histogram {
+    let distribution = &*buckets.distribution;
+    let bounds = distribution.bounds.iter().copied().chain([f64::INFINITY]);
+    let classic = buckets.cumulative().zip(bounds);
+    let mut histogram = Histogram {
+        sample_count: distribution.count(),
+        sample_sum: buckets.sum,
+        bucket: classic
+            .map(|((_, cumulative_count), upper_bound)| Bucket { cumulative_count, upper_bound })
+            .collect(),
+        ..Histogram::default()
+    };
+    if native {
+        native::add(&mut histogram, distribution);
+    }
+    histogram
+}

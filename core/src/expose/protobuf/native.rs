@@ -1,0 +1,62 @@
+//! Exponential buckets as a native histogram spells them: spans of neighbours, and by how much each
+//! count differs from the one before.
+
+use super::message::{BucketSpan, Histogram};
+use crate::snapshot::{Distribution, Exponential};
+
+/// Up to so many empty buckets take less room as counts than as the gap before another span.
+const GAP: u32 = 2;
+
+/// Makes a histogram native.
+pub(super) fn add(histogram: &mut Histogram, distribution: &Distribution) {
+    let Distribution { zero, exponential, .. } = distribution;
+    histogram.sample_count = exponential.values().fold(*zero, u64::saturating_add);
+    histogram.schema = Some(Distribution::SCHEMA);
+    // Not zero, so that a histogram without observations is still known as a native one.
+    histogram.zero_threshold = Some(Distribution::ZERO_THRESHOLD);
+    histogram.zero_count = Some(*zero);
+    (histogram.positive_span, histogram.positive_delta) = spans(exponential);
+}
+
+fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
+    let mut spans: Vec<BucketSpan> = Vec::new();
+    let mut deltas = Vec::with_capacity(buckets.len());
+    let (mut next, mut last) = (0_i32, 0_u64);
+    for (bucket, count) in buckets.iter() {
+        let offset = bucket.wrapping_sub(next);
+        // Between buckets of ascending numbers never negative.
+        let gap = offset.cast_unsigned();
+        match spans.last_mut() {
+            Some(span) if gap <= GAP => {
+                for _ in 0..gap {
+                    deltas.push(delta(last, 0));
+                    last = 0;
+                }
+                span.length += gap + 1;
+            }
+            _ => spans.push(BucketSpan { offset, length: 1 }),
+        }
+        deltas.push(delta(last, count));
+        (next, last) = (bucket.wrapping_add(1), count);
+    }
+    (spans, deltas)
+}
+
+/// Wraps where counts are above the largest `i64`, and so does who adds it up.
+fn delta(last: u64, count: u64) -> i64 {
+    count.wrapping_sub(last).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BucketSpan, spans};
+
+    #[test]
+    fn gaps_up_to_two_are_filled() {
+        let buckets = [(-9, 4), (-8, 6), (-5, 1), (0, 7), (2, 7), (300, 1)].into_iter().collect();
+        let (spans, deltas) = spans(&buckets);
+        let span = |offset, length| BucketSpan { offset, length };
+        assert_eq!(spans, [span(-9, 5), span(4, 3), span(297, 1)]);
+        assert_eq!(deltas, [4, 2, -6, 0, 1, 6, -7, 7, -6]);
+    }
+}
