@@ -180,7 +180,7 @@ proptest! {
         values in vec(prop_oneof![
             Just(0.0), Just(Distribution::ZERO_THRESHOLD), Just(0.5), Just(1.0),
             1e-12..1e-9, 1e-6..1e-2, 0.9..1.2, 1e-3..1e4f64, 1e9..1e20,
-        ], 0..300),
+        ], 1..300),
     ) {
         let registry = Registry::new();
         let timer = registry.recorded_timer(&catalog::TASK_POLL_TIME)?.labels(&["resize", "SUCCESS"])?;
