@@ -2,11 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use ictus::{
     Registry, expose,
@@ -15,37 +11,14 @@ use ictus::{
 };
 
 mod common;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-// SAFETY: everything is the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod counting;
 
 /// How often this thread allocates while it renders.
 fn allocations(plan: &mut Plan, snapshot: &Snapshot, text: &mut String) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = counting::allocations();
     text.clear();
     expose::text_into(text, plan.show(snapshot));
-    ALLOCATIONS.get() - before
+    counting::allocations() - before
 }
 
 /// The same series with other numbers.

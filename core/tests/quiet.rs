@@ -2,13 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator, a signal handler, seccomp")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use ictus::{
@@ -16,29 +12,7 @@ use ictus::{
     snapshot::{Snapshot, Timing, Value},
 };
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-// SAFETY: everything is the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod counting;
 
 fn timing(snapshot: &Snapshot) -> Timing {
     match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
@@ -87,13 +61,13 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
         timer.observe(1e-9);
         counter.inc();
-        let before = ALLOCATIONS.get();
+        let before = counting::allocations();
         forbid_system_calls();
         for n in 0..1_000_000 {
             timer.observe(1e-9 * f64::from(n));
             counter.inc();
         }
-        let status = i32::from(ALLOCATIONS.get() != before);
+        let status = i32::from(counting::allocations() != before);
         // SAFETY: nothing of the parent is to be cleaned up.
         unsafe { libc::_exit(status) };
     }
