@@ -121,6 +121,12 @@ impl Ring {
         self.push(value, stamp, supply)
     }
 
+    /// What an observation knows that read the head when it was that, and was interrupted.
+    #[cfg(test)]
+    pub(super) fn knew(&self, head: u64) {
+        self.head.store(head, Ordering::Relaxed);
+    }
+
     /// The first observation in a chunk. Once in 64.
     #[cold]
     #[inline(never)]

@@ -257,6 +257,49 @@ fn a_full_ring_reads_exactly() {
     }
 }
 
+#[test]
+fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
+    let segment = Segment::anonymous().unwrap();
+    let lane = &segment.new_block().unwrap().lanes[0];
+    let (ring, supply, link) = new_lane(&segment, lane, 300, |_| false);
+    link();
+    let mut index = 0;
+    // In a chunk, where one begins, and over the end of one.
+    for (known, written) in [(3, 5), (0, 6), (60, 64), (60, 70), (64, 71), (100, 130)] {
+        while index < written {
+            assert!(ring.push(value(index), stamp(index), &supply));
+            index += 1;
+        }
+        ring.knew(known);
+        assert!(ring.push(value(index), stamp(index), &supply));
+        index += 1;
+    }
+    let line = segment.header.root.load(Ordering::Relaxed) + 1;
+    let segment = Arc::new(segment);
+    let reading = read(&segment, line, 300, 0).unwrap();
+    let expected: Vec<_> = (0..index).map(|index| (stamp(index), value(index))).collect();
+    assert_eq!((reading.head, reading.sum), (index, Exact::of((0..index).map(value))));
+    assert_eq!(reading.newest, expected);
+    // While one is being written, none is.
+    ring.knew(0_u64.wrapping_sub(CHUNK_SLOTS));
+    assert!(!ring.push(1.0, 1, &NoMemory));
+}
+
+/// For what needs none.
+struct NoMemory;
+
+impl Supply for NoMemory {
+    fn claim(&self, _: u64) -> Option<u64> {
+        None
+    }
+
+    fn lines<T: Lines>(&self, _: u64) -> Option<&'static T> {
+        None
+    }
+
+    fn short(&self) {}
+}
+
 /// A writer killed between any two of its stores leaves all that it had published.
 #[test]
 fn whatever_a_killed_writer_left_is_read() {
