@@ -11,14 +11,18 @@ use std::{
 
 use hyper::body::Bytes;
 use ictus::{
-    Reader, Snapshot, expose,
+    Reader, Snapshot,
     surface::{Plan, View},
 };
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    query::{Format, Query},
+    rendered::Rendered,
+};
 
-/// Views kept rendered at a time: clients may ask for any combination, and memory stays bounded.
-const MOST_RENDERED: usize = 8;
+/// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
+const MOST_KEPT: usize = 8;
 
 /// Yields the text of families that Ictus did not record, to be appended to every exposition.
 pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
@@ -68,7 +72,7 @@ struct Taken {
     number: u64,
     snapshot: Snapshot,
     foreign: Option<String>,
-    rendered: Mutex<Vec<(View, Bytes)>>,
+    rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
 }
 
 /// When somebody asked: the number of the newest snapshot that may have begun too early for them.
@@ -84,7 +88,7 @@ impl Source {
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
-    /// The exposition that a function writes.
+    /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
         Source::from_origin(Origin::Function(Mutex::new(Box::new(write))))
@@ -106,6 +110,9 @@ impl Source {
     /// This source and all its clones with a hook that yields more families, in the text format and
     /// under names that are none of ours. It is called once a snapshot, while sinks wait: it must not
     /// ask this source, and who asks it must hold no lock that the hook takes.
+    ///
+    /// From then on the source knows no other format than text 0.0.4: the hook's families could not
+    /// stand before the end that OpenMetrics marks.
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
         *lock(&self.shared.extra) = Some(extra);
@@ -130,7 +137,17 @@ impl Source {
     ///
     /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
     pub fn text(&self, view: &View) -> Result<Bytes> {
-        self.text_since(self.asked(), view)
+        Ok(self.render(&Query::from(view))?.bytes().clone())
+    }
+
+    /// What a query asks for, with everything that was recorded before this call. In text 0.0.4
+    /// whatever the query says, where the source knows no other: [`Rendered::format`] is the answer's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
+    pub fn render(&self, query: &Query) -> Result<Arc<Rendered>> {
+        self.render_since(self.asked(), query)
     }
 
     /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
@@ -139,9 +156,13 @@ impl Source {
         Asked(lock(&self.shared.flight).started)
     }
 
-    pub(crate) fn text_since(&self, asked: Asked, view: &View) -> Result<Bytes> {
+    pub(crate) fn render_since(&self, asked: Asked, query: &Query) -> Result<Arc<Rendered>> {
         let taken = self.shared.taken_since(asked)?;
-        Ok(taken.render(&self.shared.origin, view))
+        if query.format == Format::Text || self.shared.knows_all_formats() {
+            return Ok(taken.render(&self.shared.origin, query));
+        }
+        let query = Query { format: Format::Text, ..query.clone() };
+        Ok(taken.render(&self.shared.origin, &query))
     }
 }
 
@@ -169,6 +190,10 @@ impl Shared {
         Ok(taken)
     }
 
+    fn knows_all_formats(&self) -> bool {
+        matches!(self.origin, Origin::Directory(_)) && lock(&self.extra).is_none()
+    }
+
     fn take(&self, number: u64) -> Result<Taken> {
         let snapshot = match &self.origin {
             Origin::Directory(directory) => lock(&directory.reader).snapshot()?,
@@ -181,16 +206,17 @@ impl Shared {
 }
 
 impl Directory {
-    fn text(&self, snapshot: &Snapshot, view: &View) -> String {
+    fn write(&self, snapshot: &Snapshot, Query { view, format, filter }: &Query) -> Vec<u8> {
         let mut plans = lock(&self.plans);
         let known = plans.iter().position(|plan| plan.view() == view);
         let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
-        let text = expose::text(plan.show(snapshot));
-        if plans.len() == MOST_RENDERED {
+        let whole = plan.show(snapshot);
+        let bytes = format.write(&filter.exposition(whole));
+        if plans.len() == MOST_KEPT {
             plans.remove(0);
         }
         plans.push(plan);
-        text
+        bytes
     }
 }
 
@@ -205,27 +231,29 @@ impl Drop for Landing<'_> {
 }
 
 impl Taken {
-    fn render(&self, origin: &Origin, view: &View) -> Bytes {
-        // Held while rendering: who wants the same view would only do the same work.
+    fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
+        // Held while rendering: who wants the same would only do the same work.
         let mut rendered = lock(&self.rendered);
-        if let Some((_, text)) = rendered.iter().find(|(rendered, _)| rendered == view) {
-            return text.clone();
+        if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
+            return rendered.clone();
         }
-        let mut text = match origin {
-            Origin::Directory(directory) => directory.text(&self.snapshot, view),
-            Origin::Function(write) => lock(write)(view),
-        };
-        if let Some(foreign) = self.foreign.as_deref().filter(|foreign| !foreign.is_empty()) {
-            text.push_str(foreign);
-            if !foreign.ends_with('\n') {
-                text.push('\n');
+        let mut bytes = match origin {
+            Origin::Directory(directory) => directory.write(&self.snapshot, query),
+            Origin::Function(write) => {
+                query.filter.text(lock(write)(&query.view).into()).into_owned().into_bytes()
             }
+        };
+        let foreign = self.foreign.as_deref().unwrap_or_default();
+        let foreign = query.filter.text(foreign.into());
+        bytes.extend_from_slice(foreign.as_bytes());
+        if !foreign.is_empty() && !foreign.ends_with('\n') {
+            bytes.push(b'\n');
         }
-        let text = Bytes::from(text);
-        if rendered.len() < MOST_RENDERED {
-            rendered.push((view.clone(), text.clone()));
+        let new = Arc::new(Rendered::new(query.format, bytes));
+        if rendered.len() < MOST_KEPT {
+            rendered.push((query.clone(), new.clone()));
         }
-        text
+        new
     }
 }
 
