@@ -51,7 +51,7 @@ impl Endpoint {
         let directory = tempfile::tempdir().unwrap();
         let registry = ictus::Registry::open(directory.path()).unwrap();
         let timer = registry.timer("wait_seconds", "Waits.", &["queue"]).unwrap();
-        ["mail", "print"].map(|queue| timer.labels(&[queue]).unwrap().observe(0.25));
+        ["mail", "print"].iter().for_each(|queue| timer.labels(&[queue]).unwrap().observe(0.25));
         registry.counter("jobs", "Jobs done.", &[]).unwrap().labels(&[]).unwrap().inc();
         registry.gauge("level", "Its level.", &[]).unwrap().labels(&[]).unwrap().set(3.0);
         let source = Source::new(directory.path());
@@ -160,6 +160,17 @@ fn families_of_others_are_text_whatever_is_asked() {
         let answer = ask_with(server.local_addr(), "GET", "/metrics", accept);
         assert_eq!(answer.header("content-type"), Some(TEXT));
         assert!(answer.body.ends_with("\nb 2.0\n"), "{}", answer.body);
+    }
+}
+
+/// A hook that has nothing to add takes nothing away.
+#[test]
+fn a_hook_without_families_leaves_all_formats() {
+    for nothing in [None, Some(String::new())] {
+        let source = Endpoint::new().source.with_extra(Arc::new(move || nothing.clone()));
+        let accept = &["Accept: application/openmetrics-text"];
+        let answer = ask_with(serve(source).local_addr(), "GET", "/metrics", accept);
+        assert_eq!(answer.header("content-type"), Some(OPENMETRICS));
     }
 }
 

@@ -4,8 +4,8 @@
 //! a slot each for a bounded time and delay nobody.
 //!
 //! - `?surface=` chooses another view, `?name[]=` the families, once for each name.
-//! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 where it is liked better and the
-//!   [`Source`](crate::Source) knows it. Nobody is refused.
+//! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 where it is liked better and no
+//!   [`Extra`](crate::Extra) families have to be appended. Nobody is refused.
 //! - `Accept-Encoding` chooses gzip, for what does not fit into one packet.
 
 mod accept;

@@ -3,6 +3,8 @@
 //! Stands between the core and the sinks. Sinks ask at the same time and as often as they like:
 //! those that ask while a snapshot is being taken share the next one.
 
+mod taken;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -10,24 +12,13 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use ictus::{
-    Reader, Snapshot,
-    surface::{Plan, View},
-};
+use ictus::surface::View;
 
-use crate::{
-    error::Result,
-    query::{Format, Query},
-    rendered::Rendered,
-};
-
-/// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
-const MOST_KEPT: usize = 8;
+use self::taken::{Origin, Taken};
+use crate::{error::Result, query::Query, rendered::Rendered};
 
 /// Yields the text of families that Ictus did not record, to be appended to every exposition.
 pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
-
-type Write = Box<dyn Fn(&View) -> String + Send>;
 
 /// Where a sink gets its exposition from; clones share everything but their view.
 #[derive(Clone)]
@@ -46,17 +37,6 @@ struct Shared {
     landed: Condvar,
 }
 
-enum Origin {
-    Directory(Box<Directory>),
-    Function(Mutex<Write>),
-}
-
-struct Directory {
-    reader: Mutex<Reader>,
-    /// Of the views that were asked for last, the newest at the end.
-    plans: Mutex<Vec<Plan>>,
-}
-
 #[derive(Default)]
 struct Flight {
     /// How many snapshots have been started.
@@ -67,14 +47,6 @@ struct Flight {
     taken: Option<Arc<Taken>>,
 }
 
-/// One snapshot, and what has been rendered of it.
-struct Taken {
-    number: u64,
-    snapshot: Snapshot,
-    foreign: Option<String>,
-    rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
-}
-
 /// When somebody asked: the number of the newest snapshot that may have begun too early for them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked(u64);
@@ -83,15 +55,14 @@ impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
-        let reader = Mutex::new(Reader::new(directory.as_ref()));
-        let origin = Origin::Directory(Box::new(Directory { reader, plans: Mutex::default() }));
+        let origin = Origin::directory(directory.as_ref());
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
     /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
-        Source::from_origin(Origin::Function(Mutex::new(Box::new(write))))
+        Source::from_origin(Origin::function(write))
     }
 
     fn from_origin(origin: Origin) -> Source {
@@ -111,8 +82,8 @@ impl Source {
     /// under names that are none of ours. It is called once a snapshot, while sinks wait: it must not
     /// ask this source, and who asks it must hold no lock that the hook takes.
     ///
-    /// From then on the source knows no other format than text 0.0.4: the hook's families could not
-    /// stand before the end that OpenMetrics marks.
+    /// A snapshot for which the hook yields any is shown as text 0.0.4, whatever is asked for: what it
+    /// wrote could not stand before the end that OpenMetrics marks.
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
         *lock(&self.shared.extra) = Some(extra);
@@ -141,7 +112,7 @@ impl Source {
     }
 
     /// What a query asks for, with everything that was recorded before this call. In text 0.0.4
-    /// whatever the query says, where the source knows no other: [`Rendered::format`] is the answer's.
+    /// whatever the query says, where a function wrote some of it: [`Rendered::format`] is the answer's.
     ///
     /// # Errors
     ///
@@ -158,11 +129,7 @@ impl Source {
 
     pub(crate) fn render_since(&self, asked: Asked, query: &Query) -> Result<Arc<Rendered>> {
         let taken = self.shared.taken_since(asked)?;
-        if query.format == Format::Text || self.shared.knows_all_formats() {
-            return Ok(taken.render(&self.shared.origin, query));
-        }
-        let query = Query { format: Format::Text, ..query.clone() };
-        Ok(taken.render(&self.shared.origin, &query))
+        Ok(taken.render(&self.shared.origin, query))
     }
 }
 
@@ -190,33 +157,11 @@ impl Shared {
         Ok(taken)
     }
 
-    fn knows_all_formats(&self) -> bool {
-        matches!(self.origin, Origin::Directory(_)) && lock(&self.extra).is_none()
-    }
-
     fn take(&self, number: u64) -> Result<Taken> {
-        let snapshot = match &self.origin {
-            Origin::Directory(directory) => lock(&directory.reader).snapshot()?,
-            Origin::Function(_) => Snapshot::default(),
-        };
+        let snapshot = self.origin.snapshot()?;
         let extra = lock(&self.extra).clone();
         let foreign = extra.and_then(|extra| extra());
-        Ok(Taken { number, snapshot, foreign, rendered: Mutex::default() })
-    }
-}
-
-impl Directory {
-    fn write(&self, snapshot: &Snapshot, Query { view, format, filter }: &Query) -> Vec<u8> {
-        let mut plans = lock(&self.plans);
-        let known = plans.iter().position(|plan| plan.view() == view);
-        let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
-        let whole = plan.show(snapshot);
-        let bytes = format.write(&filter.exposition(whole));
-        if plans.len() == MOST_KEPT {
-            plans.remove(0);
-        }
-        plans.push(plan);
-        bytes
+        Ok(Taken::new(number, snapshot, foreign))
     }
 }
 
@@ -227,33 +172,6 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         lock(&self.0.flight).running = false;
         self.0.landed.notify_all();
-    }
-}
-
-impl Taken {
-    fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
-        // Held while rendering: who wants the same would only do the same work.
-        let mut rendered = lock(&self.rendered);
-        if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
-            return rendered.clone();
-        }
-        let mut bytes = match origin {
-            Origin::Directory(directory) => directory.write(&self.snapshot, query),
-            Origin::Function(write) => {
-                query.filter.text(lock(write)(&query.view).into()).into_owned().into_bytes()
-            }
-        };
-        let foreign = self.foreign.as_deref().unwrap_or_default();
-        let foreign = query.filter.text(foreign.into());
-        bytes.extend_from_slice(foreign.as_bytes());
-        if !foreign.is_empty() && !foreign.ends_with('\n') {
-            bytes.push(b'\n');
-        }
-        let new = Arc::new(Rendered::new(query.format, bytes));
-        if rendered.len() < MOST_KEPT {
-            rendered.push((query.clone(), new.clone()));
-        }
-        new
     }
 }
 
