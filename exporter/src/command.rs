@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Result},
     file::Loop,
     http::Server,
+    query::{Format, Query},
     source::Source,
     stop::Stop,
     table,
@@ -83,14 +84,19 @@ struct Write {
 struct Dump {
     #[command(flatten)]
     input: Input,
-    /// How to print: as Prometheus reads it, or as a table of what was recorded, whatever the surface
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Printed::Text)]
+    format: Printed,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum Printed {
+    /// Prometheus text 0.0.4
     Text,
+    /// OpenMetrics text 1.0.0
+    #[value(name = "openmetrics")]
+    OpenMetrics,
+    /// A table of what was recorded, whatever the surface
     Table,
 }
 
@@ -110,7 +116,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
                 let _ = io::stderr().lock().write_all(text.as_bytes());
                 return answer.exit_code();
             }
-            return print(&text);
+            return print(text.as_bytes());
         }
     };
     let done = match cli.action {
@@ -158,13 +164,17 @@ impl Dump {
             ));
             return Ok(1);
         }
-        match self.format {
-            Format::Text => {
-                let source = self.input.source();
-                Ok(print(&String::from_utf8_lossy(&source.text(source.view())?)))
+        let format = match self.format {
+            Printed::Text => Format::Text,
+            Printed::OpenMetrics => Format::OpenMetrics,
+            Printed::Table => {
+                let snapshot = Reader::new(&self.input.directory).snapshot()?;
+                return Ok(print(table::table(&snapshot).as_bytes()));
             }
-            Format::Table => Ok(print(&table::table(&Reader::new(&self.input.directory).snapshot()?))),
-        }
+        };
+        let source = self.input.source();
+        let rendered = source.render(&Query { format, ..Query::from(source.view()) })?;
+        Ok(print(rendered.bytes()))
     }
 }
 

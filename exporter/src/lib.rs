@@ -9,12 +9,18 @@ pub mod command;
 mod complaints;
 mod error;
 pub mod file;
+mod filter;
 pub mod http;
+mod query;
+mod rendered;
 mod source;
 mod stop;
 mod table;
 mod terminal;
 
 pub use error::{Error, Result};
+pub use filter::Filter;
+pub use query::{Format, Query};
+pub use rendered::Rendered;
 pub use source::{Extra, Source};
 pub use stop::Stop;

@@ -6,9 +6,9 @@ use std::{
 };
 
 /// Prints to standard output; a reader that has seen enough is no failure.
-pub(crate) fn print(text: &str) -> i32 {
+pub(crate) fn print(bytes: &[u8]) -> i32 {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => 0,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(error) => {

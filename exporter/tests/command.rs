@@ -5,7 +5,6 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
-#[allow(dead_code, reason = "the tests of the endpoint use the rest")]
 mod client;
 
 use std::{
@@ -147,7 +146,7 @@ fn write_says_once_what_is_wrong_and_goes_on() {
 }
 
 #[test]
-fn dump_prints_text_or_a_table() {
+fn dump_prints_text_openmetrics_or_a_table() {
     let directory = tempfile::tempdir().unwrap();
     let dump = |format: &str| {
         let output = ictus().arg("dump").arg(directory.path()).args(["--format", format]).output().unwrap();
@@ -164,6 +163,9 @@ fn dump_prints_text_or_a_table() {
     let text = dump("text");
     assert!(text.contains("work_seconds{quantile=\"0.5\",queue=\"mail\"} 0.0505\n"), "{text}");
     assert!(text.contains("work_seconds_count{queue=\"mail\"} 100.0\n"), "{text}");
+    let openmetrics = dump("openmetrics");
+    assert!(openmetrics.contains("work_seconds_count{queue=\"mail\"} 100.0\n"), "{openmetrics}");
+    assert!(openmetrics.ends_with("\n# EOF\n"), "{openmetrics}");
     let table = dump("table");
     assert!(table.contains("queue=mail") && table.contains("50.5 ms") && table.contains("5.05 s"), "{table}");
 }

@@ -107,6 +107,13 @@ impl Exposition {
         self.families().find(|family| family.name == name)
     }
 
+    /// A copy of those families that `keep` says yes to.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
+        let families: Vec<_> = self.families().filter(|family| keep(family)).cloned().collect();
+        Exposition { order: (0..families.len()).collect(), families }
+    }
+
     /// Puts the places of the families in order.
     pub(super) fn sort(&mut self) {
         self.order.clear();
@@ -175,5 +182,19 @@ mod tests {
         assert!(buckets.cumulative().eq([("+Inf", 0)]));
         let suffixes: Vec<_> = family.samples().map(|sample| sample.suffix).collect();
         assert_eq!(suffixes, ["_bucket", "_count", "_sum"]);
+    }
+
+    #[test]
+    fn a_part_is_written_as_it_is_in_the_whole() {
+        let registry = crate::Registry::new();
+        for name in ["zebras", "apes", "mice"] {
+            registry.gauge(name, "", &["zone"]).unwrap().labels(&["a"]).unwrap().set(1.0);
+        }
+        let whole = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let part = whole.only(|family| ["zebras", "apes"].contains(&family.name.as_str()));
+        let names: Vec<_> = part.families().map(|family| family.name.as_str()).collect();
+        assert_eq!(names, ["apes", "zebras"]);
+        let (whole, part) = (crate::expose::text(&whole), crate::expose::text(&part));
+        assert!(part.lines().count() == 6 && part.lines().all(|line| whole.contains(line)), "{part}");
     }
 }

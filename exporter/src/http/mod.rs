@@ -1,8 +1,15 @@
 //! The endpoint that Prometheus scrapes.
 //!
-//! `GET` and `HEAD` of `/metrics`, with `?surface=` for another view; `/` and `/health` answer
-//! `OK`. Idle, slow and broken clients cost a slot each for a bounded time and delay nobody.
+//! `GET` and `HEAD` of `/metrics`; `/` and `/health` answer `OK`. Idle, slow and broken clients cost
+//! a slot each for a bounded time and delay nobody.
+//!
+//! - `?surface=` chooses another view, `?name[]=` the families, once for each name.
+//! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 where it is liked better and no
+//!   [`Extra`](crate::Extra) families have to be appended. Nobody is refused.
+//! - `Accept-Encoding` chooses gzip, for what does not fit into one packet.
 
+mod accept;
+mod query;
 mod route;
 mod server;
 

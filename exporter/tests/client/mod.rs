@@ -1,8 +1,9 @@
 //! An HTTP client that hides nothing: bytes out, bytes in.
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test may stop at the first surprise, in its helpers too"
+    reason = "a test may stop at the first surprise, in its helpers too; no test needs all of them"
 )]
 use std::{
     io::{Read, Write},
@@ -15,6 +16,8 @@ use std::{
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    pub(crate) bytes: Vec<u8>,
+    /// The bytes as text; empty where they are none.
     pub(crate) body: String,
 }
 
@@ -35,16 +38,25 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// One request on its own connection.
-pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> Answer {
+/// One request on its own connection, with those lines in its head.
+pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Answer {
     let mut stream = connect(address);
-    write!(stream, "{method} {target} HTTP/1.1\r\nHost: ictus\r\nConnection: close\r\n\r\n").unwrap();
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
+    write!(stream, "{method} {target} HTTP/1.1\r\nHost: ictus\r\nConnection: close\r\n").unwrap();
+    lines.iter().for_each(|line| write!(stream, "{line}\r\n").unwrap());
+    write!(stream, "\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no head in {answer:?}"));
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let bytes = answer[end + 4..].to_vec();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    let body = String::from_utf8(bytes.clone()).unwrap_or_default();
+    Answer { status, head, bytes, body }
+}
+
+pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> Answer {
+    ask_with(address, method, target, &[])
 }
 
 pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {

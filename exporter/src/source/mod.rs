@@ -3,6 +3,8 @@
 //! Stands between the core and the sinks. Sinks ask at the same time and as often as they like:
 //! those that ask while a snapshot is being taken share the next one.
 
+mod taken;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -10,20 +12,13 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use ictus::{
-    Reader, Snapshot, expose,
-    surface::{Plan, View},
-};
+use ictus::surface::View;
 
-use crate::error::Result;
-
-/// Views kept rendered at a time: clients may ask for any combination, and memory stays bounded.
-const MOST_RENDERED: usize = 8;
+use self::taken::{Origin, Taken};
+use crate::{error::Result, query::Query, rendered::Rendered};
 
 /// Yields the text of families that Ictus did not record, to be appended to every exposition.
 pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
-
-type Write = Box<dyn Fn(&View) -> String + Send>;
 
 /// Where a sink gets its exposition from; clones share everything but their view.
 #[derive(Clone)]
@@ -42,17 +37,6 @@ struct Shared {
     landed: Condvar,
 }
 
-enum Origin {
-    Directory(Box<Directory>),
-    Function(Mutex<Write>),
-}
-
-struct Directory {
-    reader: Mutex<Reader>,
-    /// Of the views that were asked for last, the newest at the end.
-    plans: Mutex<Vec<Plan>>,
-}
-
 #[derive(Default)]
 struct Flight {
     /// How many snapshots have been started.
@@ -63,14 +47,6 @@ struct Flight {
     taken: Option<Arc<Taken>>,
 }
 
-/// One snapshot, and what has been rendered of it.
-struct Taken {
-    number: u64,
-    snapshot: Snapshot,
-    foreign: Option<String>,
-    rendered: Mutex<Vec<(View, Bytes)>>,
-}
-
 /// When somebody asked: the number of the newest snapshot that may have begun too early for them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked(u64);
@@ -79,15 +55,14 @@ impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
-        let reader = Mutex::new(Reader::new(directory.as_ref()));
-        let origin = Origin::Directory(Box::new(Directory { reader, plans: Mutex::default() }));
+        let origin = Origin::directory(directory.as_ref());
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
-    /// The exposition that a function writes.
+    /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
-        Source::from_origin(Origin::Function(Mutex::new(Box::new(write))))
+        Source::from_origin(Origin::function(write))
     }
 
     fn from_origin(origin: Origin) -> Source {
@@ -106,6 +81,9 @@ impl Source {
     /// This source and all its clones with a hook that yields more families, in the text format and
     /// under names that are none of ours. It is called once a snapshot, while sinks wait: it must not
     /// ask this source, and who asks it must hold no lock that the hook takes.
+    ///
+    /// A snapshot for which the hook yields any is shown as text 0.0.4, whatever is asked for: what it
+    /// wrote could not stand before the end that OpenMetrics marks.
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
         *lock(&self.shared.extra) = Some(extra);
@@ -130,7 +108,17 @@ impl Source {
     ///
     /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
     pub fn text(&self, view: &View) -> Result<Bytes> {
-        self.text_since(self.asked(), view)
+        Ok(self.render(&Query::from(view))?.bytes().clone())
+    }
+
+    /// What a query asks for, with everything that was recorded before this call. In text 0.0.4
+    /// whatever the query says, where a function wrote some of it: [`Rendered::format`] is the answer's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
+    pub fn render(&self, query: &Query) -> Result<Arc<Rendered>> {
+        self.render_since(self.asked(), query)
     }
 
     /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
@@ -139,9 +127,9 @@ impl Source {
         Asked(lock(&self.shared.flight).started)
     }
 
-    pub(crate) fn text_since(&self, asked: Asked, view: &View) -> Result<Bytes> {
+    pub(crate) fn render_since(&self, asked: Asked, query: &Query) -> Result<Arc<Rendered>> {
         let taken = self.shared.taken_since(asked)?;
-        Ok(taken.render(&self.shared.origin, view))
+        Ok(taken.render(&self.shared.origin, query))
     }
 }
 
@@ -170,27 +158,10 @@ impl Shared {
     }
 
     fn take(&self, number: u64) -> Result<Taken> {
-        let snapshot = match &self.origin {
-            Origin::Directory(directory) => lock(&directory.reader).snapshot()?,
-            Origin::Function(_) => Snapshot::default(),
-        };
+        let snapshot = self.origin.snapshot()?;
         let extra = lock(&self.extra).clone();
         let foreign = extra.and_then(|extra| extra());
-        Ok(Taken { number, snapshot, foreign, rendered: Mutex::default() })
-    }
-}
-
-impl Directory {
-    fn text(&self, snapshot: &Snapshot, view: &View) -> String {
-        let mut plans = lock(&self.plans);
-        let known = plans.iter().position(|plan| plan.view() == view);
-        let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
-        let text = expose::text(plan.show(snapshot));
-        if plans.len() == MOST_RENDERED {
-            plans.remove(0);
-        }
-        plans.push(plan);
-        text
+        Ok(Taken::new(number, snapshot, foreign))
     }
 }
 
@@ -201,31 +172,6 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         lock(&self.0.flight).running = false;
         self.0.landed.notify_all();
-    }
-}
-
-impl Taken {
-    fn render(&self, origin: &Origin, view: &View) -> Bytes {
-        // Held while rendering: who wants the same view would only do the same work.
-        let mut rendered = lock(&self.rendered);
-        if let Some((_, text)) = rendered.iter().find(|(rendered, _)| rendered == view) {
-            return text.clone();
-        }
-        let mut text = match origin {
-            Origin::Directory(directory) => directory.text(&self.snapshot, view),
-            Origin::Function(write) => lock(write)(view),
-        };
-        if let Some(foreign) = self.foreign.as_deref().filter(|foreign| !foreign.is_empty()) {
-            text.push_str(foreign);
-            if !foreign.ends_with('\n') {
-                text.push('\n');
-            }
-        }
-        let text = Bytes::from(text);
-        if rendered.len() < MOST_RENDERED {
-            rendered.push((view.clone(), text.clone()));
-        }
-        text
     }
 }
 

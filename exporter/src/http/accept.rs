@@ -1,0 +1,119 @@
+//! What a client takes, by the rules of RFC 9110, section 12.5.
+//!
+//! Nobody is refused: whoever takes nothing of what there is gets text as it is.
+
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderName},
+};
+
+use crate::query::Format;
+
+/// Thousandths; 0 is a refusal.
+type Quality = u16;
+
+const BEST: Quality = 1_000;
+
+/// The exactness of a media type without parameters.
+const NAMED: usize = 2;
+
+/// An entry of a header's list, its quality aside.
+struct Entry<'a> {
+    name: &'a str,
+    parameters: Vec<(&'a str, &'a str)>,
+}
+
+/// The format that the client likes best. Of those liked as well, one that it names and no wildcard
+/// stands for, then the one that it names first, then text.
+pub(super) fn format(headers: &HeaderMap) -> Format {
+    let entries: Vec<_> = entries(headers, ACCEPT).collect();
+    let liked = Format::ALL.into_iter().rev().filter_map(|format| {
+        let matching = entries.iter().enumerate().filter_map(|(place, (entry, quality))| {
+            Some((exactness(entry, format)?, usize::MAX - place, *quality))
+        });
+        // The most exact entry counts, also where it says less than a wildcard.
+        let (exactness, place, quality) = matching.max()?;
+        (quality > 0).then_some(((quality, exactness >= NAMED, place), format))
+    });
+    liked.max_by_key(|&(rank, _)| rank).map_or(Format::Text, |(_, format)| format)
+}
+
+/// Whether the client likes gzip, and no less than bytes as they are.
+pub(super) fn gzip(headers: &HeaderMap) -> bool {
+    let (mut gzip, mut any, mut identity) = (None, None, 0);
+    for (Entry { name, .. }, quality) in entries(headers, ACCEPT_ENCODING) {
+        match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => gzip = Some(quality),
+            "*" => any = Some(quality),
+            "identity" => identity = quality,
+            _ => {}
+        }
+    }
+    gzip.or(any).is_some_and(|quality| quality > 0 && quality >= identity)
+}
+
+/// How exactly an entry names a format: the more parameters, the more exactly.
+fn exactness(entry: &Entry<'_>, format: Format) -> Option<usize> {
+    let (range, required) = known(format);
+    let (kind, _) = range.split_once('/')?;
+    if entry.name == "*/*" {
+        return Some(0);
+    }
+    if entry.name.strip_suffix("/*").is_some_and(|given| given.eq_ignore_ascii_case(kind)) {
+        return Some(1);
+    }
+    if !entry.name.eq_ignore_ascii_case(range) {
+        return None;
+    }
+    let mut exactness = NAMED;
+    for (key, value) in &entry.parameters {
+        // Others say nothing of the bytes: all that is shown is ASCII or UTF-8, and no name of it needs
+        // to be escaped.
+        if let Some((_, wanted)) = required.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)) {
+            if !wanted.eq_ignore_ascii_case(value) {
+                return None;
+            }
+            exactness += 1;
+        }
+    }
+    Some(exactness)
+}
+
+/// A format's media type, and the parameters that must be these where they are given.
+fn known(format: Format) -> (&'static str, &'static [(&'static str, &'static str)]) {
+    match format {
+        Format::Text => ("text/plain", &[("version", "0.0.4")]),
+        Format::OpenMetrics => ("application/openmetrics-text", &[("version", "1.0.0")]),
+    }
+}
+
+/// The entries of a list, over all headers of that name. What is no entry is left out.
+fn entries(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = (Entry<'_>, Quality)> {
+    let lists = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| split(list, ',')).filter_map(entry)
+}
+
+fn entry(text: &str) -> Option<(Entry<'_>, Quality)> {
+    let mut parts = split(text, ';').map(str::trim);
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let (mut parameters, mut quality) = (Vec::new(), BEST);
+    for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+        let (key, value) = (key.trim(), value.trim().trim_matches('"'));
+        if key.eq_ignore_ascii_case("q") {
+            let given: f32 = value.parse().ok().filter(|given| (0.0..=1.0).contains(given))?;
+            quality = (given * f32::from(BEST)).round() as Quality;
+        } else {
+            parameters.push((key, value));
+        }
+    }
+    Some((Entry { name, parameters }, quality))
+}
+
+/// Splits where the separator is not inside of quotes.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |character| {
+        quoted ^= character == '"';
+        character == separator && !quoted
+    })
+}

@@ -1,0 +1,75 @@
+//! What a request asks to see.
+
+use hyper::Request;
+use ictus::surface::View;
+
+use super::accept;
+use crate::{filter::Filter, query::Query, source::Source};
+
+/// The query of a request. Keys that nobody knows are left alone: scrapers and proxies add their own.
+pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Query> {
+    let pairs = request.uri().query().unwrap_or_default();
+    let view = view(source, pairs)?;
+    let filter = Filter::new(values(pairs, "name[]"));
+    Ok(Query { view, filter, format: accept::format(request.headers()) })
+}
+
+fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
+    let names = values(pairs, "surface").join(",");
+    if names.is_empty() {
+        return Ok(source.view().clone());
+    }
+    let mut view = names.parse::<View>()?;
+    view.summaries = source.view().summaries;
+    view.own_state = source.view().own_state;
+    Ok(view)
+}
+
+/// The values of a key, blank ones aside. A list in a scrape configuration arrives as one pair for
+/// each of its entries.
+fn values(pairs: &str, key: &str) -> Vec<String> {
+    let pairs = form_urlencoded::parse(pairs.as_bytes());
+    let values = pairs.filter(|(name, value)| name == key && !value.trim().is_empty());
+    values.map(|(_, value)| value.into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::view;
+    use ictus::surface::View;
+
+    use crate::source::Source;
+
+    #[test]
+    fn a_surface_is_understood_however_it_is_spelled() {
+        let source = Source::from_fn(|_| String::new());
+        let both = "legacy,documented".parse::<View>().unwrap();
+        for query in [
+            "surface=legacy,documented",
+            "surface=legacy%2Cdocumented",
+            "surface=legacy&surface=documented",
+            "x=1&surface=legacy%2c+documented&y",
+        ] {
+            assert_eq!(view(&source, query).unwrap(), both, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_query_without_a_surface_keeps_the_view() {
+        let mut shown = "legacy".parse::<View>().unwrap();
+        shown.summaries = true;
+        let source = Source::from_fn(|_| String::new()).with_view(shown.clone());
+        for query in ["", "x=1", "&&=", "surface=", "surface", "surfaces=canonical", "%ff%", "name[]=up"] {
+            assert_eq!(view(&source, query).unwrap(), shown, "{query}");
+        }
+        assert!(view(&source, "surface=documented").unwrap().summaries);
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_refused() {
+        let source = Source::from_fn(|_| String::new());
+        for query in ["surface=legcy", "surface=legacy,canonical", "surface=canonical&surface=legacy"] {
+            assert!(view(&source, query).is_err(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What somebody wants to see, and in which format.
+
+use ictus::{
+    expose::{self, OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE},
+    surface::{Exposition, View},
+};
+
+use crate::filter::Filter;
+
+/// What to show of a snapshot, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// The names and types under which it is shown.
+    pub view: View,
+    /// The format; what functions wrote, a [`Source`](crate::Source) shows as text whatever this says.
+    pub format: Format,
+    /// The families to show.
+    pub filter: Filter,
+}
+
+/// A format of an exposition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Prometheus text 0.0.4.
+    #[default]
+    Text,
+    /// OpenMetrics text 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Every format; of those that a client likes as well, the first is its answer.
+    pub(crate) const ALL: [Format; 2] = [Format::Text, Format::OpenMetrics];
+
+    /// The `Content-Type` of the format.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Format::Text => TEXT_CONTENT_TYPE,
+            Format::OpenMetrics => OPENMETRICS_CONTENT_TYPE,
+        }
+    }
+
+    pub(crate) fn write(self, exposition: &Exposition) -> Vec<u8> {
+        match self {
+            Format::Text => expose::text(exposition).into_bytes(),
+            Format::OpenMetrics => expose::openmetrics(exposition).into_bytes(),
+        }
+    }
+}
+
+impl From<&View> for Query {
+    /// All families as text.
+    fn from(view: &View) -> Query {
+        Query { view: view.clone(), ..Query::default() }
+    }
+}

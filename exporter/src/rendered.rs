@@ -1,0 +1,52 @@
+//! The bytes of an exposition, as they are and compressed.
+
+use std::{io::Write, sync::OnceLock};
+
+use flate2::{Compression, write::GzEncoder};
+use hyper::body::Bytes;
+
+use crate::query::Format;
+
+/// What fits into one packet arrives no sooner when it is smaller.
+const SMALLEST_COMPRESSED: usize = 1_024;
+
+/// An exposition in one of its formats; whoever asks for the same shares it.
+#[derive(Debug)]
+pub struct Rendered {
+    format: Format,
+    bytes: Bytes,
+    gzipped: OnceLock<Bytes>,
+}
+
+impl Rendered {
+    pub(crate) fn new(format: Format, bytes: Vec<u8>) -> Rendered {
+        Rendered { format, bytes: bytes.into(), gzipped: OnceLock::new() }
+    }
+
+    /// The format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The exposition.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The exposition as gzip, compressed when first asked for; none where it is too short to be worth it.
+    #[must_use]
+    pub fn gzipped(&self) -> Option<&Bytes> {
+        let worth_it = self.bytes.len() >= SMALLEST_COMPRESSED;
+        worth_it.then(|| self.gzipped.get_or_init(|| gzip(&self.bytes)))
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Bytes {
+    // Text of this kind becomes a tenth already.
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
+    // Fails where a buffer is full, which a vector never is.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default().into()
+}

@@ -1,0 +1,165 @@
+//! One snapshot, and what has been rendered of it.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use ictus::{
+    Reader, Snapshot,
+    surface::{Plan, View},
+};
+
+use super::lock;
+use crate::{
+    error::Result,
+    query::{Format, Query},
+    rendered::Rendered,
+};
+
+/// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
+const MOST_KEPT: usize = 8;
+
+type Write = Box<dyn Fn(&View) -> String + Send>;
+
+/// What a source reads.
+pub(super) enum Origin {
+    Directory(Box<Directory>),
+    Function(Mutex<Write>),
+}
+
+pub(super) struct Directory {
+    reader: Mutex<Reader>,
+    /// Of the views that were asked for last, the newest at the end.
+    plans: Mutex<Vec<Plan>>,
+}
+
+/// One snapshot, and what has been rendered of it.
+pub(super) struct Taken {
+    pub(super) number: u64,
+    snapshot: Snapshot,
+    /// The text of other families; empty where there are none.
+    foreign: String,
+    rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
+}
+
+impl Origin {
+    pub(super) fn directory(directory: &Path) -> Origin {
+        let reader = Mutex::new(Reader::new(directory));
+        Origin::Directory(Box::new(Directory { reader, plans: Mutex::default() }))
+    }
+
+    pub(super) fn function(write: impl Fn(&View) -> String + Send + 'static) -> Origin {
+        Origin::Function(Mutex::new(Box::new(write)))
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot> {
+        match self {
+            Origin::Directory(directory) => Ok(lock(&directory.reader).snapshot()?),
+            Origin::Function(_) => Ok(Snapshot::default()),
+        }
+    }
+}
+
+impl Directory {
+    fn write(&self, snapshot: &Snapshot, Query { view, format, filter }: &Query) -> Vec<u8> {
+        let mut plans = lock(&self.plans);
+        let known = plans.iter().position(|plan| plan.view() == view);
+        let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
+        let whole = plan.show(snapshot);
+        let bytes = format.write(&filter.exposition(whole));
+        if plans.len() == MOST_KEPT {
+            plans.remove(0);
+        }
+        plans.push(plan);
+        bytes
+    }
+}
+
+impl Taken {
+    pub(super) fn new(number: u64, snapshot: Snapshot, foreign: Option<String>) -> Taken {
+        Taken { number, snapshot, foreign: foreign.unwrap_or_default(), rendered: Mutex::default() }
+    }
+
+    /// What a query asks for, in the format that all of it can be written in.
+    pub(super) fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
+        let text = &Query { format: Format::Text, ..query.clone() };
+        let all_formats = matches!(origin, Origin::Directory(_)) && self.foreign.is_empty();
+        let query = if all_formats { query } else { text };
+        // Held while rendering: who wants the same would only do the same work.
+        let mut rendered = lock(&self.rendered);
+        if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
+            return rendered.clone();
+        }
+        let mut bytes = match origin {
+            Origin::Directory(directory) => directory.write(&self.snapshot, query),
+            Origin::Function(write) => {
+                query.filter.text(lock(write)(&query.view).into()).into_owned().into_bytes()
+            }
+        };
+        let foreign = query.filter.text(self.foreign.as_str().into());
+        bytes.extend_from_slice(foreign.as_bytes());
+        if !foreign.is_empty() && !foreign.ends_with('\n') {
+            bytes.push(b'\n');
+        }
+        let new = Arc::new(Rendered::new(query.format, bytes));
+        if rendered.len() < MOST_KEPT {
+            rendered.push((query.clone(), new.clone()));
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ictus::Registry;
+
+    use super::{Origin, Taken};
+    use crate::{
+        filter::Filter,
+        query::{Format, Query},
+    };
+
+    #[test]
+    fn what_is_the_same_is_written_and_compressed_once() {
+        let registry = Registry::new();
+        for name in ["jobs", "mails"] {
+            registry.counter(name, "", &[]).unwrap().labels(&[]).unwrap().inc();
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let origin = Origin::directory(directory.path());
+        let taken = Taken::new(1, registry.snapshot().unwrap(), None);
+        let mut answers = Vec::new();
+        for names in [&[][..], &["jobs"], &["mails"]] {
+            for format in [Format::Text, Format::OpenMetrics] {
+                let query = Query { format, filter: Filter::new(names.iter().copied()), ..Query::default() };
+                let answer = taken.render(&origin, &query);
+                assert!(Arc::ptr_eq(&taken.render(&origin, &query), &answer), "{query:?}");
+                if let Some(gzipped) = answer.gzipped() {
+                    assert_eq!(answer.gzipped().unwrap().as_ptr(), gzipped.as_ptr());
+                }
+                answers.push(answer.bytes().clone());
+            }
+        }
+        assert!(taken.render(&origin, &Query::default()).gzipped().is_some());
+        answers.sort();
+        answers.dedup();
+        assert_eq!(answers.len(), 6, "each is its own");
+    }
+
+    #[test]
+    fn a_format_that_is_not_known_shares_the_text() {
+        let directory = tempfile::tempdir().unwrap();
+        for (origin, foreign) in [
+            (Origin::directory(directory.path()), Some("up 1.0\n".to_owned())),
+            (Origin::function(|_| String::new()), None),
+        ] {
+            let taken = Taken::new(1, origin.snapshot().unwrap(), foreign);
+            let text = taken.render(&origin, &Query::default());
+            let asked = Query { format: Format::OpenMetrics, ..Query::default() };
+            assert!(Arc::ptr_eq(&taken.render(&origin, &asked), &text));
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What clients may ask the endpoint for: formats, gzip, families.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+mod client;
+
+use std::{
+    io::Read,
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use client::{Answer, ask_with};
+use flate2::read::GzDecoder;
+use ictus_exporter::{Source, http::Server};
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What Prometheus sends, by version and options.
+const PROMETHEUS_2_5: &str =
+    "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+const PROMETHEUS_2_4X: &str = "application/openmetrics-text;version=1.0.0,\
+    application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+const PROMETHEUS_2_4X_NATIVE: &str = "application/vnd.google.protobuf;\
+    proto=io.prometheus.client.MetricFamily;encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,\
+    application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+    application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+    text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+const PROMETHEUS_3_TEXT: &str =
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+const PROMETHEUS_3_NATIVE: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+    encoding=delimited;q=0.7,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+    application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+    text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+
+/// A directory with one family of each kind, enough for gzip, and its endpoint.
+struct Endpoint {
+    _directory: tempfile::TempDir,
+    /// Gauges are shown as long as it lives.
+    _registry: ictus::Registry,
+    source: Source,
+    server: Server,
+}
+
+impl Endpoint {
+    fn new() -> Endpoint {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = ictus::Registry::open(directory.path()).unwrap();
+        let timer = registry.timer("wait_seconds", "Waits.", &["queue"]).unwrap();
+        ["mail", "print"].iter().for_each(|queue| timer.labels(&[queue]).unwrap().observe(0.25));
+        registry.counter("jobs", "Jobs done.", &[]).unwrap().labels(&[]).unwrap().inc();
+        registry.gauge("level", "Its level.", &[]).unwrap().labels(&[]).unwrap().set(3.0);
+        let source = Source::new(directory.path());
+        let server = serve(source.clone());
+        Endpoint { _directory: directory, _registry: registry, source, server }
+    }
+
+    fn get(&self, target: &str, lines: &[&str]) -> Answer {
+        ask_with(self.server.local_addr(), "GET", target, lines)
+    }
+}
+
+fn serve(source: Source) -> Server {
+    Server::start(source, "127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+fn unzip(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Every scrape is counted by the reader itself; the rest is the same each time.
+fn without_own(text: &str) -> String {
+    text.lines().filter(|line| !line.contains("ictus_")).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn the_client_chooses_the_format() {
+    let endpoint = Endpoint::new();
+    for (accept, expected) in [
+        (
+            "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            OPENMETRICS,
+        ),
+        (PROMETHEUS_2_5, TEXT),
+        (PROMETHEUS_2_4X, OPENMETRICS),
+        (PROMETHEUS_2_4X_NATIVE, OPENMETRICS),
+        (PROMETHEUS_3, OPENMETRICS),
+        (PROMETHEUS_3_TEXT, TEXT),
+        (PROMETHEUS_3_NATIVE, OPENMETRICS),
+        // What browsers and curl send.
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
+        ("*/*", TEXT),
+        // Names alone, in any case, with blanks and quotes.
+        ("application/openmetrics-text", OPENMETRICS),
+        ("Application/OpenMetrics-Text ; Version=\"1.0.0\" ; Charset=UTF-8", OPENMETRICS),
+        ("application/openmetrics-text;note=\"a,b;q=0\"", OPENMETRICS),
+        ("text/plain", TEXT),
+        // Wildcards.
+        ("application/*", OPENMETRICS),
+        ("text/*", TEXT),
+        ("*/*;q=0.5,application/openmetrics-text;q=0.4", TEXT),
+        ("*/*,application/openmetrics-text", OPENMETRICS),
+        ("text/plain;q=0,*/*", OPENMETRICS),
+        ("application/openmetrics-text;q=0,application/*", TEXT),
+        // Of equals, the first.
+        ("text/plain;version=0.0.4,application/openmetrics-text", TEXT),
+        ("text/plain,application/openmetrics-text;version=1.0.0", TEXT),
+        ("application/openmetrics-text,text/plain;version=0.0.4", OPENMETRICS),
+        // The more exact entry counts, wherever it stands.
+        (
+            "application/openmetrics-text;q=0.9,application/openmetrics-text;version=1.0.0;q=0.1,text/plain;q=0.5",
+            TEXT,
+        ),
+        ("application/openmetrics-text;version=1.0.0;q=0.001,text/plain;q=0.0", OPENMETRICS),
+        // Nothing that there is: never refused.
+        ("application/json", TEXT),
+        ("application/openmetrics-text;version=2.0.0", TEXT),
+        ("text/plain;version=1.0.0", TEXT),
+        ("*/*;q=0", TEXT),
+        // What is no list.
+        ("", TEXT),
+        (",;,=;q", TEXT),
+        ("application/openmetrics-text;q=2", TEXT),
+        ("application/openmetrics-text;q=-1", TEXT),
+        ("application/openmetrics-text;q=NaN", TEXT),
+        ("application/openmetrics-text;q=high,text/plain;q=0.1", TEXT),
+    ] {
+        let answer = endpoint.get("/metrics", &[&format!("Accept: {accept}")]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(expected)), "{accept:?}");
+        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{accept:?}");
+        assert_eq!(answer.body.ends_with("\n# EOF\n"), expected == OPENMETRICS, "{accept:?}");
+        assert_eq!(answer.body.matches("# EOF").count(), usize::from(expected == OPENMETRICS), "{accept:?}");
+    }
+    let several = ["Accept: text/plain;q=0.5", "Accept: application/openmetrics-text"];
+    assert_eq!(endpoint.get("/metrics", &several).header("content-type"), Some(OPENMETRICS));
+    assert_eq!(endpoint.get("/metrics", &[]).header("content-type"), Some(TEXT));
+}
+
+#[test]
+fn formats_differ_in_the_names_of_counters() {
+    let endpoint = Endpoint::new();
+    let answer = endpoint.get("/metrics", &["Accept: application/openmetrics-text"]);
+    assert!(answer.body.contains("# TYPE jobs counter\njobs_total 1.0\n"), "{}", answer.body);
+    let answer = endpoint.get("/metrics", &[]);
+    assert!(answer.body.contains("# TYPE jobs_total counter\njobs_total 1.0\n"), "{}", answer.body);
+}
+
+#[test]
+fn families_of_others_are_text_whatever_is_asked() {
+    let endpoint = Endpoint::new();
+    let source = endpoint.source.clone().with_extra(Arc::new(|| Some("b 2.0".to_owned())));
+    for server in [serve(source), serve(Source::from_fn(|_| "a 1.0\nb 2.0\n".to_owned()))] {
+        let accept = &["Accept: application/openmetrics-text"];
+        let answer = ask_with(server.local_addr(), "GET", "/metrics", accept);
+        assert_eq!(answer.header("content-type"), Some(TEXT));
+        assert!(answer.body.ends_with("\nb 2.0\n"), "{}", answer.body);
+    }
+}
+
+/// A hook that has nothing to add takes nothing away.
+#[test]
+fn a_hook_without_families_leaves_all_formats() {
+    for nothing in [None, Some(String::new())] {
+        let source = Endpoint::new().source.with_extra(Arc::new(move || nothing.clone()));
+        let accept = &["Accept: application/openmetrics-text"];
+        let answer = ask_with(serve(source).local_addr(), "GET", "/metrics", accept);
+        assert_eq!(answer.header("content-type"), Some(OPENMETRICS));
+    }
+}
+
+#[test]
+fn the_client_chooses_gzip() {
+    let endpoint = Endpoint::new();
+    for (encoding, gzip) in [
+        ("gzip", true),
+        ("GZip", true),
+        ("x-gzip", true),
+        ("deflate, gzip;q=0.5, br", true),
+        ("*", true),
+        ("identity;q=0.5, gzip", true),
+        ("identity;q=0, *;q=0.1", true),
+        ("gzip, identity", true),
+        ("gzip;q=0", false),
+        ("gzip;q=0.000, *", false),
+        ("*;q=0", false),
+        ("gzip;q=0.5, identity", false),
+        ("gzip;q=nonsense", false),
+        ("deflate, br, zstd", false),
+        ("identity;q=0", false),
+        ("", false),
+    ] {
+        let answer = endpoint.get("/metrics", &[&format!("Accept-Encoding: {encoding}")]);
+        let expected = gzip.then_some("gzip");
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, expected), "{encoding:?}");
+        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{encoding:?}");
+        assert_eq!(answer.header("content-length"), Some(answer.bytes.len().to_string().as_str()));
+        let text = if gzip { unzip(&answer.bytes) } else { answer.body };
+        assert!(text.contains("\njobs_total 1.0\n"), "{encoding:?}: {text}");
+    }
+    assert_eq!(endpoint.get("/metrics", &[]).header("content-encoding"), None);
+}
+
+#[test]
+fn gzip_changes_no_byte() {
+    let endpoint = Endpoint::new();
+    for accept in ["Accept: text/plain", "Accept: application/openmetrics-text"] {
+        let plain = endpoint.get("/metrics", &[accept]);
+        let gzipped = endpoint.get("/metrics", &[accept, "Accept-Encoding: gzip"]);
+        assert_eq!(gzipped.header("content-type"), plain.header("content-type"));
+        assert!(gzipped.bytes.len() * 2 < plain.bytes.len());
+        assert_eq!(without_own(&unzip(&gzipped.bytes)), without_own(&plain.body));
+    }
+    let large: String = (0..200_000).map(|n| format!("sample_{n} {n}.0\n")).collect();
+    let source = Source::from_fn({
+        let large = large.clone();
+        move |_| large.clone()
+    });
+    let answer = ask_with(serve(source).local_addr(), "GET", "/metrics", &["Accept-Encoding: gzip"]);
+    assert!(unzip(&answer.bytes) == large);
+}
+
+#[test]
+fn what_is_short_stays_as_it_is() {
+    for (length, gzip) in [(0, None), (1_023, None), (1_024, Some("gzip"))] {
+        let server = serve(Source::from_fn(move |_| "#".repeat(length)));
+        let answer = ask_with(server.local_addr(), "GET", "/metrics", &["Accept-Encoding: gzip"]);
+        assert_eq!(answer.header("content-encoding"), gzip, "{length}");
+        assert_eq!(answer.bytes.len() == length, gzip.is_none(), "{length}");
+    }
+    let health = ask_with(serve(Source::from_fn(|_| String::new())).local_addr(), "GET", "/health", &[]);
+    assert_eq!(health.header("vary"), None);
+}
+
+#[test]
+fn head_has_the_headers_of_get() {
+    let long = "# all the same\n".repeat(100);
+    let server = serve(Source::from_fn(move |_| long.clone()));
+    let endpoint = Endpoint::new();
+    for (address, lines, target) in [
+        (server.local_addr(), &[][..], "/metrics"),
+        (server.local_addr(), &["Accept-Encoding: gzip"], "/metrics"),
+        (endpoint.server.local_addr(), &["Accept: application/openmetrics-text"], "/metrics?name[]=jobs"),
+    ] {
+        let get = ask_with(address, "GET", target, lines);
+        let head = ask_with(address, "HEAD", target, lines);
+        assert!(!get.bytes.is_empty() && head.bytes.is_empty(), "{lines:?}");
+        let dateless = |answer: &Answer| {
+            let lines = answer.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(dateless(&head), dateless(&get), "{lines:?}");
+        assert_eq!(head.header("content-length"), Some(get.bytes.len().to_string().as_str()));
+    }
+}
+
+#[test]
+fn names_choose_families() {
+    let endpoint = Endpoint::new();
+    let families = |target: &str, accept: &str| {
+        let answer = endpoint.get(target, &[accept]);
+        assert_eq!(answer.status, 200);
+        let types = answer.body.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let names: Vec<_> = types.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+        (names, answer.body)
+    };
+    for (query, shown) in [
+        ("name[]=jobs", &["jobs"][..]),
+        ("name[]=jobs_total", &["jobs"]),
+        ("name%5B%5D=level", &["level"]),
+        ("name[]=wait_seconds", &["wait_seconds"]),
+        ("name[]=wait_seconds_sum&x=1", &["wait_seconds"]),
+        ("name[]=wait_seconds_count&name[]=level", &["level", "wait_seconds"]),
+        ("name[]=level&name[]=level&name[]=none", &["level"]),
+        ("name[]=jobs&surface=canonical", &["jobs"]),
+        ("name[]=wait_seconds_bucket&name[]=wait&name[]=LEVEL&name[]=jobs_sum", &[]),
+        ("name[]=none", &[]),
+    ] {
+        let (names, body) = families(&format!("/metrics?{query}"), "Accept: application/openmetrics-text");
+        assert_eq!(names, shown, "{query}: {body}");
+        assert!(body.ends_with("# EOF\n"), "{query}: {body}");
+        let (names, body) = families(&format!("/metrics?{query}"), "Accept: text/plain");
+        let in_text = shown.iter().map(|&name| if name == "jobs" { "jobs_total" } else { name });
+        assert!(names.iter().eq(in_text), "{query}: {body}");
+    }
+    let whole = families("/metrics", "").1;
+    for query in ["", "name[]=", "name=jobs", "names[]=jobs", "Name[]=jobs"] {
+        let shown = families(&format!("/metrics?{query}"), "").1;
+        assert_eq!(without_own(&shown), without_own(&whole), "{query}");
+    }
+}
+
+#[test]
+fn names_choose_families_of_others_too() {
+    let endpoint = Endpoint::new();
+    let extra = "# TYPE up gauge\nup 1.0\n# TYPE hits counter\nhits_total 1.0\nhits_sum 1.0";
+    let source = endpoint.source.clone().with_extra(Arc::new(|| Some(extra.to_owned())));
+    let server = serve(source);
+    let get = |query: &str| ask_with(server.local_addr(), "GET", &format!("/metrics?{query}"), &[]).body;
+    assert_eq!(get("name[]=up"), "# TYPE up gauge\nup 1.0\n");
+    assert_eq!(get("name[]=hits_total"), "# TYPE hits counter\nhits_total 1.0\n");
+    assert_eq!(get("name[]=hits_sum"), "hits_sum 1.0\n");
+    assert_eq!(
+        get("name[]=up&name[]=level"),
+        "# HELP level Its level.\n# TYPE level gauge\nlevel 3.0\n# TYPE up gauge\nup 1.0\n"
+    );
+    assert_eq!(get("name[]=none"), "");
+}
+
+/// All who ask meanwhile get one snapshot, written and compressed once.
+#[test]
+fn concurrent_scrapes_share_what_is_written() {
+    const SCRAPERS: usize = 20;
+    let written = Arc::new(AtomicUsize::new(0));
+    let server = serve(Source::from_fn({
+        let written = written.clone();
+        move |_| {
+            thread::sleep(Duration::from_millis(100));
+            format!("{}written {}\n", "# all the same\n".repeat(100), written.fetch_add(1, Ordering::SeqCst))
+        }
+    }));
+    let address = server.local_addr();
+    let barrier = Arc::new(Barrier::new(SCRAPERS));
+    let scrapers = (0..SCRAPERS).map(|place| {
+        let barrier = barrier.clone();
+        thread::spawn(move || {
+            let encoding = ["Accept-Encoding: gzip", "Accept-Encoding: identity"][place % 2];
+            barrier.wait();
+            ask_with(address, "GET", "/metrics", &[encoding])
+        })
+    });
+    for scraper in scrapers.collect::<Vec<_>>() {
+        let answer = scraper.join().unwrap();
+        let gzipped = answer.header("content-encoding").is_some();
+        let text = if gzipped { unzip(&answer.bytes) } else { answer.body };
+        assert!(text.contains("\nwritten "), "{text}");
+    }
+    // As in the test of shared snapshots: one or two more for the stragglers of a busy machine.
+    let written = written.load(Ordering::SeqCst);
+    assert!(written <= 4, "written {written} times for {SCRAPERS} scrapes");
+}
