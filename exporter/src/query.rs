@@ -1,7 +1,7 @@
 //! What somebody wants to see, and in which format.
 
 use ictus::{
-    expose::{self, OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE},
+    expose::{self, OPENMETRICS_CONTENT_TYPE, PROTOBUF_CONTENT_TYPE, TEXT_CONTENT_TYPE},
     surface::{Exposition, View},
 };
 
@@ -16,6 +16,8 @@ pub struct Query {
     pub format: Format,
     /// The families to show.
     pub filter: Filter,
+    /// Whether histograms are native ones too, which only [`Format::Protobuf`] can say.
+    pub native: bool,
 }
 
 /// A format of an exposition.
@@ -27,11 +29,13 @@ pub enum Format {
     Text,
     /// OpenMetrics text 1.0.0.
     OpenMetrics,
+    /// Prometheus's protobuf messages, the length before each.
+    Protobuf,
 }
 
 impl Format {
     /// Every format; of those that a client likes as well, the first is its answer.
-    pub(crate) const ALL: [Format; 2] = [Format::Text, Format::OpenMetrics];
+    pub(crate) const ALL: [Format; 3] = [Format::Text, Format::OpenMetrics, Format::Protobuf];
 
     /// The `Content-Type` of the format.
     #[must_use]
@@ -39,13 +43,15 @@ impl Format {
         match self {
             Format::Text => TEXT_CONTENT_TYPE,
             Format::OpenMetrics => OPENMETRICS_CONTENT_TYPE,
+            Format::Protobuf => PROTOBUF_CONTENT_TYPE,
         }
     }
 
-    pub(crate) fn write(self, exposition: &Exposition) -> Vec<u8> {
+    pub(crate) fn write(self, exposition: &Exposition, native: bool) -> Vec<u8> {
         match self {
             Format::Text => expose::text(exposition).into_bytes(),
             Format::OpenMetrics => expose::openmetrics(exposition).into_bytes(),
+            Format::Protobuf => expose::protobuf(exposition, native),
         }
     }
 }

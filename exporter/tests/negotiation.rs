@@ -14,10 +14,17 @@ use std::{
 
 use client::{Answer, ask_with};
 use flate2::read::GzDecoder;
+use ictus::{
+    Reader, catalog, expose,
+    surface::{Exposition, Surface, View},
+};
 use ictus_exporter::{Source, http::Server};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const PROTOBUF: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// What Prometheus sends, by version and options.
 const PROMETHEUS_2_5: &str =
@@ -39,9 +46,9 @@ const PROMETHEUS_3_NATIVE: &str = "application/vnd.google.protobuf;proto=io.prom
 
 /// A directory with one family of each kind, enough for gzip, and its endpoint.
 struct Endpoint {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     /// Gauges are shown as long as it lives.
-    _registry: ictus::Registry,
+    registry: ictus::Registry,
     source: Source,
     server: Server,
 }
@@ -56,7 +63,7 @@ impl Endpoint {
         registry.gauge("level", "Its level.", &[]).unwrap().labels(&[]).unwrap().set(3.0);
         let source = Source::new(directory.path());
         let server = serve(source.clone());
-        Endpoint { _directory: directory, _registry: registry, source, server }
+        Endpoint { directory, registry, source, server }
     }
 
     fn get(&self, target: &str, lines: &[&str]) -> Answer {
@@ -89,10 +96,10 @@ fn the_client_chooses_the_format() {
         ),
         (PROMETHEUS_2_5, TEXT),
         (PROMETHEUS_2_4X, OPENMETRICS),
-        (PROMETHEUS_2_4X_NATIVE, OPENMETRICS),
+        (PROMETHEUS_2_4X_NATIVE, PROTOBUF),
         (PROMETHEUS_3, OPENMETRICS),
         (PROMETHEUS_3_TEXT, TEXT),
-        (PROMETHEUS_3_NATIVE, OPENMETRICS),
+        (PROMETHEUS_3_NATIVE, PROTOBUF),
         // What browsers and curl send.
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
         ("*/*", TEXT),
@@ -107,7 +114,7 @@ fn the_client_chooses_the_format() {
         ("*/*;q=0.5,application/openmetrics-text;q=0.4", TEXT),
         ("*/*,application/openmetrics-text", OPENMETRICS),
         ("text/plain;q=0,*/*", OPENMETRICS),
-        ("application/openmetrics-text;q=0,application/*", TEXT),
+        ("application/openmetrics-text;q=0,application/*", PROTOBUF),
         // Of equals, the first.
         ("text/plain;version=0.0.4,application/openmetrics-text", TEXT),
         ("text/plain,application/openmetrics-text;version=1.0.0", TEXT),
@@ -118,7 +125,11 @@ fn the_client_chooses_the_format() {
             TEXT,
         ),
         ("application/openmetrics-text;version=1.0.0;q=0.001,text/plain;q=0.0", OPENMETRICS),
+        ("application/vnd.google.protobuf", PROTOBUF),
+        ("application/vnd.google.protobuf;encoding=delimited,application/openmetrics-text", PROTOBUF),
         // Nothing that there is: never refused.
+        ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT),
+        ("application/vnd.google.protobuf;proto=other;encoding=delimited", TEXT),
         ("application/json", TEXT),
         ("application/openmetrics-text;version=2.0.0", TEXT),
         ("text/plain;version=1.0.0", TEXT),
@@ -160,6 +171,25 @@ fn families_of_others_are_text_whatever_is_asked() {
         let answer = ask_with(server.local_addr(), "GET", "/metrics", accept);
         assert_eq!(answer.header("content-type"), Some(TEXT));
         assert!(answer.body.ends_with("\nb 2.0\n"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn protobuf_has_native_histograms_where_they_are_asked_for() {
+    let endpoint = Endpoint::new();
+    let polls = endpoint.registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
+    let view = View::new(&[Surface::Canonical]).unwrap();
+    let snapshot = Reader::new(endpoint.directory.path()).snapshot().unwrap();
+    let shown = Exposition::new(&snapshot, &view).only(|family| family.name == "task_poll_time_seconds");
+    let target = "/metrics?surface=canonical&name[]=task_poll_time_seconds_bucket";
+    assert_ne!(expose::protobuf(&shown, true), expose::protobuf(&shown, false));
+    for (query, native) in [("", false), ("&histograms=classic", false), ("&histograms=native", true)] {
+        let target = format!("{target}{query}");
+        let answer = endpoint.get(&target, &[&format!("Accept: {PROMETHEUS_3_NATIVE}")]);
+        assert_eq!(answer.header("content-type"), Some(PROTOBUF));
+        assert_eq!(answer.bytes, expose::protobuf(&shown, native), "{query}");
+        assert_eq!(endpoint.get(&target, &[]).body, expose::text(&shown), "{query}");
     }
 }
 

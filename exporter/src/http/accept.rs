@@ -84,6 +84,10 @@ fn known(format: Format) -> (&'static str, &'static [(&'static str, &'static str
     match format {
         Format::Text => ("text/plain", &[("version", "0.0.4")]),
         Format::OpenMetrics => ("application/openmetrics-text", &[("version", "1.0.0")]),
+        Format::Protobuf => (
+            "application/vnd.google.protobuf",
+            &[("proto", "io.prometheus.client.MetricFamily"), ("encoding", "delimited")],
+        ),
     }
 }
 

@@ -11,7 +11,8 @@ pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Q
     let pairs = request.uri().query().unwrap_or_default();
     let view = view(source, pairs)?;
     let filter = Filter::new(values(pairs, "name[]"));
-    Ok(Query { view, filter, format: accept::format(request.headers()) })
+    let native = values(pairs, "histograms").iter().any(|kind| kind == "native");
+    Ok(Query { view, format: accept::format(request.headers()), filter, native })
 }
 
 fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
