@@ -6,7 +6,7 @@
 //! - `?surface=` chooses another view, `?name[]=` the families, once for each name.
 //! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 or protobuf where it is liked better
 //!   and no [`Extra`](crate::Extra) families have to be appended. Nobody is refused.
-//! - `?histograms=native` adds native histograms to protobuf. A Prometheus that takes these drops the
+//! - `?native=1` adds native histograms to protobuf. A Prometheus that takes these drops the
 //!   classic buckets, which dashboards may be made of: so none is added unasked.
 //! - `Accept-Encoding` chooses gzip, for what does not fit into one packet.
 

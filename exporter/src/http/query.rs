@@ -11,7 +11,7 @@ pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Q
     let pairs = request.uri().query().unwrap_or_default();
     let view = view(source, pairs)?;
     let filter = Filter::new(values(pairs, "name[]"));
-    let native = values(pairs, "histograms").iter().any(|kind| kind == "native");
+    let native = values(pairs, "native").iter().any(|asked| asked == "1");
     Ok(Query { view, format: accept::format(request.headers()), filter, native })
 }
 
