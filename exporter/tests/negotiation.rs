@@ -184,7 +184,7 @@ fn protobuf_has_native_histograms_where_they_are_asked_for() {
     let shown = Exposition::new(&snapshot, &view).only(|family| family.name == "task_poll_time_seconds");
     let target = "/metrics?surface=canonical&name[]=task_poll_time_seconds_bucket";
     assert_ne!(expose::protobuf(&shown, true), expose::protobuf(&shown, false));
-    for (query, native) in [("", false), ("&histograms=classic", false), ("&native=1", true)] {
+    for (query, native) in [("", false), ("&native=0", false), ("&native=1", true)] {
         let target = format!("{target}{query}");
         let answer = endpoint.get(&target, &[&format!("Accept: {PROMETHEUS_3_NATIVE}")]);
         assert_eq!(answer.header("content-type"), Some(PROTOBUF));
