@@ -36,19 +36,16 @@ impl Filter {
         if self.is_all() {
             return whole;
         }
-        let comments = whole.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-        let kinds: HashMap<&str, &str> = comments.map(|(name, kind)| (name, kind.trim())).collect();
-        let mut family = "";
-        let mut shown = String::new();
+        let types = whole.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let kinds: HashMap<&str, &str> = types.map(|(name, kind)| (name, kind.trim())).collect();
+        let (mut family, mut kind, mut shown) = ("", "", String::new());
         for line in whole.split_terminator('\n') {
             let comment = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
-            let name = until(comment.unwrap_or(line), &['{', ' ', '\t']);
-            let suffix = name.strip_prefix(family).unwrap_or("none");
-            let known = kinds.get(family).is_some_and(|kind| suffixes(kind).contains(&suffix));
-            if comment.is_some() || !(suffix.is_empty() || known) {
+            let name = comment.unwrap_or(line).split(['{', ' ', '\t']).next().unwrap_or_default();
+            if comment.is_some() || !belongs(name, family, kind) {
                 family = name;
+                kind = kinds.get(family).copied().unwrap_or_default();
             }
-            let kind = kinds.get(family).copied().unwrap_or("untyped");
             // Here a counter's suffix belongs to the family's name.
             let base = family.strip_suffix("_total").filter(|_| kind == "counter").unwrap_or(family);
             if self.shows(base, kind) {
@@ -63,9 +60,14 @@ impl Filter {
     }
 
     fn shows(&self, family: &str, kind: &str) -> bool {
-        let has = |suffix: &str| suffix.is_empty() || suffixes(kind).contains(&suffix);
-        self.names.iter().any(|name| name.strip_prefix(family).is_some_and(has))
+        self.names.iter().any(|name| belongs(name, family, kind))
     }
+}
+
+/// Whether a family of that kind has that name, or one of its samples does.
+fn belongs(name: &str, family: &str, kind: &str) -> bool {
+    let has = |suffix: &str| suffix.is_empty() || suffixes(kind).contains(&suffix);
+    name.strip_prefix(family).is_some_and(has)
 }
 
 /// What the names of a family's samples may add to its own.
@@ -76,10 +78,6 @@ fn suffixes(kind: &str) -> &'static [&'static str] {
         "histogram" => &["_bucket", "_count", "_sum"],
         _ => &[],
     }
-}
-
-fn until<'a>(text: &'a str, ends: &[char]) -> &'a str {
-    text.split(ends).next().unwrap_or_default()
 }
 
 #[cfg(test)]
