@@ -1,0 +1,27 @@
+//! Short-lived jobs whose directory nobody reads. A file of its own: a process that another test
+//! starts has copies of this one's locks until it runs its own program.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use ictus::{Reader, Registry, snapshot::Value};
+
+/// A job that opens a directory with so many segments retires those of the dead first.
+const LEFT_ALONE: usize = 32;
+/// Totals, epoch and lock.
+const OTHERS: usize = 3;
+
+#[test]
+fn jobs_whose_directory_nobody_reads_do_not_fill_the_disk() {
+    let parent = tempfile::tempdir().unwrap();
+    for job in 1..=400 {
+        let registry = Registry::open(parent.path()).unwrap();
+        registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
+        drop(registry);
+        let left = std::fs::read_dir(parent.path().join("ictus")).unwrap().count();
+        assert!(left <= LEFT_ALONE + 1 + OTHERS, "{left} files after {job} jobs");
+    }
+    let snapshot = Reader::new(parent.path()).snapshot().unwrap();
+    match snapshot.family("work_seconds").unwrap().get(&[]) {
+        Some(Value::Timer(timing)) => assert_eq!(timing.count, 400),
+        other => panic!("{other:?}"),
+    }
+}
