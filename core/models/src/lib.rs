@@ -44,7 +44,7 @@ mod platform;
 mod ring;
 #[path = "../../src/segment/mod.rs"]
 mod segment;
-#[path = "../../src/sum.rs"]
+#[path = "../../src/sum/mod.rs"]
 mod sum;
 mod swap;
 #[path = "../../src/sync/mod.rs"]

@@ -209,19 +209,26 @@ impl Timer {
     /// ```
     #[inline]
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
-        // Bits of numbers that are not negative order as the numbers do; all others are greater.
-        if value.to_bits() < LIMIT.to_bits() {
-            self.0.record(|lane| lane.observe(value, stamp.0));
-        } else {
-            self.observe_unusual(value, stamp);
+        // What is rare is told apart behind one call, so that nothing is kept for it before.
+        if is_observation(value)
+            && let Some(lane) = shard::lane(self.0.id)
+            && lane.observe_usual(value, stamp.0)
+        {
+            return;
         }
+        self.observe_unusual(value, stamp);
     }
 
     #[cold]
     #[inline(never)]
     fn observe_unusual(&self, value: f64, stamp: Stamp) {
-        // -0.0, which is shown as 0.0.
-        if value == 0.0 { self.observe_at(0.0, stamp) } else { reject(&self.0.recorder, value) }
+        // -0.0 is shown as 0.0.
+        let value = if value == 0.0 { 0.0 } else { value };
+        if is_observation(value) {
+            self.0.record(|lane| lane.observe(value, stamp.0));
+        } else {
+            reject(&self.0.recorder, value);
+        }
     }
 
     /// Starts measuring. The time until [`Running::stop`], or until the guard is dropped, is
@@ -254,7 +261,7 @@ impl Running<'_> {
 
     fn finish(&self) -> f64 {
         let (seconds, end) = self.started.stop();
-        self.timer.0.record(|lane| lane.observe(seconds, end));
+        self.timer.observe_at(seconds, Stamp(end));
         seconds
     }
 }
@@ -314,6 +321,12 @@ fn again<T>(
         }
     }
     Err(Loss::Removed)
+}
+
+/// Bits of numbers that are not negative order as the numbers do; all others are greater.
+#[inline(always)]
+fn is_observation(value: f64) -> bool {
+    value.to_bits() < LIMIT.to_bits()
 }
 
 #[cold]

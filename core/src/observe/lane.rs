@@ -9,7 +9,7 @@ use crate::{
     buckets::Buckets,
     ring::Ring,
     segment::{
-        layout::{AtomicRef, CHUNK_SLOTS, Lane, Lines, Loss},
+        layout::{AtomicRef, Chunk, Lane, Lines, Loss},
         supply::Supply,
         writer::Segment,
     },
@@ -80,9 +80,9 @@ impl Supply for Rest {
         }
     }
 
-    fn left(&self, values: &[f64; CHUNK_SLOTS as usize]) {
+    fn left(&self, full: &Chunk) {
         if let Some(buckets) = &self.buckets {
-            buckets.add(values, self);
+            buckets.add(&full.values(), self);
         }
     }
 }
@@ -146,8 +146,14 @@ impl LaneWriter {
         self.lane().clear();
     }
 
-    /// Records an observation of a timer.
+    /// Records an observation of a timer where that is as usual; false, and nothing is done, where it
+    /// is not.
     #[inline(always)]
+    pub(super) fn observe_usual(&self, value: f64, stamp: u64) -> bool {
+        self.ring.push_behind(value, stamp)
+    }
+
+    /// Records an observation of a timer.
     pub(super) fn observe(&self, value: f64, stamp: u64) -> Taken {
         if self.ring.push(value, stamp, &self.rest) { Taken::Yes } else { Taken::Reentered }
     }

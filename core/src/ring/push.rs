@@ -18,8 +18,9 @@ use crate::{
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Ring {
-    /// Observations so far; [`BUSY`] while one is written.
-    head: AtomicU64,
+    /// Observations that were begun. While one is written, and then only, the lane's head is one less: that
+    /// is how a signal handler sees that it interrupted a write.
+    begun: AtomicU64,
     /// The chunk of the newest observation.
     chunk: AtomicStatic<Chunk>,
     lane: &'static Lane,
@@ -32,16 +33,11 @@ pub(crate) struct Ring {
     sum: [AtomicU64; 3],
 }
 
-/// In place of a head: an observation is being written, and a signal handler that interrupted it must
-/// not write too. As a multiple of a chunk's slots it leads to where the next chunk is entered: what
-/// is rare is told apart there, and the path of most observations looks once for both.
-const BUSY: u64 = 0_u64.wrapping_sub(CHUNK_SLOTS);
-
 impl Ring {
     /// The ring of a new lane: its table holds the line of the first chunk, and nothing else yet.
     pub(crate) fn new(lane: &'static Lane, table: &'static [AtomicU64], first: &'static Chunk) -> Ring {
         Ring {
-            head: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
             chunk: AtomicStatic::new(first),
             lane,
             table,
@@ -53,9 +49,7 @@ impl Ring {
 
     /// That of a lane without a ring: it takes nothing.
     pub(crate) fn none(lane: &'static Lane) -> Ring {
-        let ring = Ring::new(lane, &[], Chunk::none());
-        ring.head.store(BUSY, Ordering::Relaxed);
-        ring
+        Ring::new(lane, &[], Chunk::none())
     }
 
     pub(crate) fn lane(&self) -> &'static Lane {
@@ -64,7 +58,7 @@ impl Ring {
 
     /// Whether an observation is being written, by a thread that a signal handler interrupted.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.table.is_empty() && self.head.load(Ordering::Relaxed) == BUSY
+        !self.table.is_empty() && self.begun.load(Ordering::Relaxed) != self.lane.head.load(Ordering::Relaxed)
     }
 
     /// Makes the ring of a hidden lane a new one, which goes on to use the chunks that it has.
@@ -78,67 +72,79 @@ impl Ring {
             Chunk::clear(first);
             self.chunk.store(first, Ordering::Relaxed);
         }
-        self.head.store(0, Ordering::Relaxed);
+        self.begun.store(0, Ordering::Relaxed);
         self.place.store(0, Ordering::Relaxed);
         self.sum.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
 
     /// Appends one observation. The stamp is raised to the last one where it is older. False where
     /// the caller interrupted this very function on its own thread.
-    #[inline(always)]
     pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl Supply) -> bool {
-        let head = self.head.load(Ordering::Relaxed);
+        loop {
+            if self.push_behind(value, stamp) {
+                return true;
+            }
+            let head = self.begun.load(Ordering::Relaxed);
+            if head.is_multiple_of(CHUNK_SLOTS) && self.push_first(head, value, stamp, supply) {
+                return true;
+            }
+            if self.is_busy() || self.table.is_empty() {
+                return false;
+            }
+        }
+    }
+
+    /// The same behind another observation of the chunk, which is nearly always where one goes. False, and
+    /// nothing is done, where it is not, and where a signal handler came between two instructions.
+    #[inline(always)]
+    pub(crate) fn push_behind(&self, value: f64, stamp: u64) -> bool {
+        let head = self.begun.load(Ordering::Relaxed);
         let slot = (head % CHUNK_SLOTS) as usize;
         if slot == 0 {
-            return self.push_first(head, value, stamp, supply);
+            return false;
         }
         let chunk = self.chunk.load(Ordering::Relaxed);
         let last = chunk.slots[slot - 1].stamp.load(Ordering::Relaxed);
         let stamp = if stamp < last { raised(last) } else { stamp };
         let lane = self.lane;
         if !self.begin(lane, head) {
-            return self.push_again(value, stamp, supply);
+            return false;
         }
         chunk.expect_behind(slot);
         self.write(lane, chunk, head, value, stamp);
         true
     }
 
-    /// From here on a signal handler must not write. False where one has written since the head was read.
+    /// From here on a signal handler writes nothing. False, and so it is not, where the lane's head is another
+    /// one: a handler has written since the caller looked, or the caller is one that interrupted a write.
     #[inline(always)]
     fn begin(&self, lane: &Lane, head: u64) -> bool {
-        self.head.store(BUSY, Ordering::Relaxed);
+        self.begun.store(head + 1, Ordering::Relaxed);
         // Keeps the compiler from moving the writing out: a handler on this thread sees program order.
         compiler_fence(Ordering::SeqCst);
-        lane.head.load(Ordering::Relaxed) == head
+        let published = lane.head.load(Ordering::Relaxed);
+        if published != head {
+            self.begun.store(head.max(published), Ordering::Relaxed);
+        }
+        published == head
     }
 
-    /// After a signal handler that came between two instructions of [`push`](Ring::push).
-    #[cold]
-    #[inline(never)]
-    fn push_again(&self, value: f64, stamp: u64, supply: &impl Supply) -> bool {
-        self.head.store(self.lane.head.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.push(value, stamp, supply)
-    }
-
-    /// What an observation knows that read the head when it was that, and was interrupted.
+    /// What an observation knows that looked when so many were begun, and was interrupted.
     #[cfg(test)]
-    pub(super) fn knew(&self, head: u64) {
-        self.head.store(head, Ordering::Relaxed);
+    pub(super) fn knew(&self, begun: u64) {
+        self.begun.store(begun, Ordering::Relaxed);
     }
 
-    /// The first observation in a chunk. Once in 64.
+    /// The first observation in a chunk, once in 64. False, and nothing is done, where the lane's head is
+    /// another one.
     #[cold]
     #[inline(never)]
     fn push_first(&self, head: u64, value: f64, stamp: u64, supply: &impl Supply) -> bool {
-        if head == BUSY {
-            return false;
-        }
         // Until it is written again, the chunk has the last stamp.
         let left = self.chunk.load(Ordering::Relaxed);
         let last = left.slots[CHUNK_SLOTS as usize - 1].stamp.load(Ordering::Relaxed);
-        if !self.begin(self.lane, head) {
-            return self.push_again(value, stamp, supply);
+        if self.table.is_empty() || !self.begin(self.lane, head) {
+            return false;
         }
         if head > 0 {
             self.leave(left, supply);
@@ -157,17 +163,13 @@ impl Ring {
         slot.stamp.store(stamp, Ordering::Release);
         // Release, "publish".
         lane.head.store(head + 1, Ordering::Release);
-        compiler_fence(Ordering::SeqCst);
-        self.head.store(head + 1, Ordering::Relaxed);
     }
 
     /// Adds up a full chunk, before anything in it is written again.
     fn leave(&self, full: &Chunk, supply: &impl Supply) {
-        let values = full.values();
-        // First: what was copied word by word is then in the cache, where the sum reads it by pairs.
-        supply.left(&values);
+        supply.left(full);
         let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
-        sum.add_all(&values);
+        sum.add_all::<{ CHUNK_SLOTS as usize }>(|slot| full.value(slot));
         for (word, value) in self.sum.iter().zip(sum.0) {
             word.store(value, Ordering::Relaxed);
         }

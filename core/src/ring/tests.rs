@@ -64,8 +64,8 @@ impl Supply for Rationed<'_> {
 
     fn short(&self) {}
 
-    fn left(&self, values: &[f64; CHUNK_SLOTS as usize]) {
-        self.buckets.add(values, self);
+    fn left(&self, full: &Chunk) {
+        self.buckets.add(&full.values(), self);
     }
 }
 
@@ -273,6 +273,11 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
         ring.knew(known);
         assert!(ring.push(value(index), stamp(index), &supply));
         index += 1;
+        // While one is being written, none is.
+        ring.knew(index + 1);
+        assert!(ring.is_busy() && !ring.push(1.0, 1, &supply));
+        assert!(ring.is_busy(), "it is still written");
+        ring.knew(index);
     }
     let line = segment.header.root.load(Ordering::Relaxed) + 1;
     let segment = Arc::new(segment);
@@ -280,24 +285,6 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
     let expected: Vec<_> = (0..index).map(|index| (stamp(index), value(index))).collect();
     assert_eq!((reading.head, reading.sum), (index, Exact::of((0..index).map(value))));
     assert_eq!(reading.newest, expected);
-    // While one is being written, none is.
-    ring.knew(0_u64.wrapping_sub(CHUNK_SLOTS));
-    assert!(!ring.push(1.0, 1, &NoMemory));
-}
-
-/// For what needs none.
-struct NoMemory;
-
-impl Supply for NoMemory {
-    fn claim(&self, _: u64) -> Option<u64> {
-        None
-    }
-
-    fn lines<T: Lines>(&self, _: u64) -> Option<&'static T> {
-        None
-    }
-
-    fn short(&self) {}
 }
 
 /// A writer killed between any two of its stores leaves all that it had published.

@@ -237,9 +237,15 @@ impl Chunk {
         expect(&self.slots[0]);
     }
 
+    /// A value, for its writer.
+    #[inline(always)]
+    pub(crate) fn value(&self, slot: usize) -> f64 {
+        f64::from_bits(self.slots[slot].value.load(Ordering::Relaxed))
+    }
+
     /// Its values, for its writer.
     pub(crate) fn values(&self) -> [f64; CHUNK_SLOTS as usize] {
-        std::array::from_fn(|slot| f64::from_bits(self.slots[slot].value.load(Ordering::Relaxed)))
+        std::array::from_fn(|slot| self.value(slot))
     }
 
     /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.

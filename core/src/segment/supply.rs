@@ -1,6 +1,6 @@
 //! Where a lane's parts come from as it grows, and who is told what became of them.
 
-use super::layout::{CHUNK_SLOTS, Lines};
+use super::layout::{Chunk, Lines};
 
 /// Memory of a segment, or of a model of one.
 pub(crate) trait Supply {
@@ -10,6 +10,6 @@ pub(crate) trait Supply {
     fn lines<T: Lines>(&self, line: u64) -> Option<&'static T>;
     /// Told when a ring wraps in fewer chunks than its window needs.
     fn short(&self);
-    /// Told of the values of a full chunk when a ring leaves it, before one of them is written over.
-    fn left(&self, _values: &[f64; CHUNK_SLOTS as usize]) {}
+    /// Told of a full chunk when a ring leaves it, before one of its values is written over.
+    fn left(&self, _full: &Chunk) {}
 }

@@ -31,7 +31,7 @@ mod platform;
 mod ring;
 #[path = "../../src/segment/mod.rs"]
 mod segment;
-#[path = "../../src/sum.rs"]
+#[path = "../../src/sum/mod.rs"]
 mod sum;
 #[path = "../../src/sync/mod.rs"]
 mod sync;

@@ -31,7 +31,7 @@ mod ring;
 mod segment;
 #[path = "../../src/snapshot/mod.rs"]
 pub mod snapshot;
-#[path = "../../src/sum.rs"]
+#[path = "../../src/sum/mod.rs"]
 mod sum;
 #[path = "../../src/sync/mod.rs"]
 mod sync;

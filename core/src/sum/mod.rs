@@ -5,6 +5,10 @@
 //! Prometheus takes for a counter reset. Integers have neither fault. One rounding happens, when a
 //! sum is shown.
 
+mod abreast;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 /// A sum in units of 2^-96: values from 2^-96 up to [`LIMIT`], low word first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exact(pub(crate) [u64; 3]);
@@ -46,10 +50,10 @@ impl Exact {
 
     /// Adds at most 64 values in `0.0..LIMIT` as [`add_value`](Exact::add_value) does one by one, and
     /// faster.
-    pub(crate) fn add_all(&mut self, values: &[f64]) {
-        match by_halves(values).or_else(|| by_mantissas(values)) {
+    pub(crate) fn add_all<const COUNT: usize>(&mut self, value: impl Fn(usize) -> f64 + Copy) {
+        match abreast::sum::<COUNT>(value) {
             Some(sum) => self.add(&Exact([sum as u64, (sum >> 64) as u64, 0])),
-            None => values.iter().for_each(|&value| self.add_value(value)),
+            None => (0..COUNT).for_each(|at| self.add_value(value(at))),
         }
     }
 
@@ -95,50 +99,6 @@ impl Exact {
     }
 }
 
-/// The sum of values from 2^-30 to 2^13, which most durations are, in units of 2^-96.
-///
-/// Adding and subtracting a large number splits a value into a multiple of 2^-34 and a rest of at
-/// most 2^-35, which is a multiple of 2^-82. Sums of 64 of either have no more than 53 bits, so every
-/// addition is exact, and any order will do: several run side by side.
-fn by_halves(values: &[f64]) -> Option<u128> {
-    const SPLIT: f64 = (3_u64 << 17) as f64;
-    const FROM: f64 = 1.0 / (1 << 30) as f64;
-    const TO: f64 = (1 << 13) as f64;
-    const ABREAST: usize = 4;
-    let (mut highs, mut lows) = ([0.0; ABREAST], [0.0; ABREAST]);
-    let (mut least, mut greatest) = ([TO; ABREAST], [FROM; ABREAST]);
-    let (abreast, rest) = values.as_chunks::<ABREAST>();
-    for values in abreast {
-        for (at, &value) in values.iter().enumerate() {
-            let high = (value + SPLIT) - SPLIT;
-            highs[at] += high;
-            lows[at] += value - high;
-            least[at] = if value < least[at] { value } else { least[at] };
-            greatest[at] = if value > greatest[at] { value } else { greatest[at] };
-        }
-    }
-    let within = rest.is_empty()
-        && least.iter().all(|&value| value >= FROM)
-        && greatest.iter().all(|&value| value < TO);
-    let units = |sums: [f64; ABREAST], unit: u64| (sums.iter().sum::<f64>() * unit as f64) as i64;
-    let high = i128::from(units(highs, 1 << 34));
-    let low = i128::from(units(lows.map(|low| low * (1_u64 << 41) as f64), 1 << 41));
-    within.then_some(((high << 62) + (low << 14)) as u128)
-}
-
-/// The same of values from 2^-44 to 2^20: shifted mantissas, 64 of which fit into 124 bits.
-fn by_mantissas(values: &[f64]) -> Option<u128> {
-    let (mut sum, mut outside) = (0_u128, 0);
-    for value in values {
-        let bits = value.to_bits();
-        let shift = (bits >> 52).wrapping_sub(UNIT_EXPONENT);
-        outside |= shift;
-        let mantissa = (bits & ((1 << 52) - 1)) | 1 << 52;
-        sum = sum.wrapping_add(u128::from(mantissa) << (shift % 64));
-    }
-    (outside < 64).then_some(sum)
-}
-
 fn add_with_carry(left: u64, right: u64, carry: bool) -> (u64, bool) {
     let (sum, first) = left.overflowing_add(right);
     let (sum, second) = sum.overflowing_add(u64::from(carry));
@@ -171,23 +131,6 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_and_the_finest_are_summed_exactly() {
-        let (greatest, least) = (8192_f64.next_down(), 2_f64.powi(-30));
-        for values in
-            [[greatest; 64], [least; 64], [least.next_up(); 64], [least.next_down(); 64], [8192.0; 64]]
-        {
-            let mut sum = Exact::default();
-            sum.add_all(&values);
-            assert_eq!(sum, Exact::of(values));
-        }
-        let mut mixed = [greatest; 64];
-        mixed[..32].fill(least.next_up());
-        assert_eq!(super::by_halves(&mixed), super::by_mantissas(&mixed));
-        assert!(super::by_halves(&mixed).is_some() && super::by_halves(&[8192.0; 64]).is_none());
-        assert!(super::by_mantissas(&[8192.0; 64]).is_some() && super::by_mantissas(&[0.0; 64]).is_none());
-    }
-
-    #[test]
     fn a_full_sum_stays_full() {
         let mut sum = Exact([u64::MAX; 3]);
         sum.add_value(1.0);
@@ -216,28 +159,6 @@ mod tests {
         fn sums_are_those_of_integers(values in prop::collection::vec(any::<u32>(), 0..200), exponent in -80..40i32) {
             let sum = Exact::of(values.iter().map(|&value| f64::from(value) * 2f64.powi(exponent)));
             prop_assert_eq!(sum.to_f64(), oracle(&values, exponent));
-        }
-
-        #[test]
-        fn many_at_once_are_as_one_by_one(
-            durations in prop::collection::vec(prop_oneof![1e-9..1e-6, 1e-6..1.0, 1.0..8191.9f64], 64),
-            sizes in prop::collection::vec((0.0..1e6f64).prop_map(f64::floor), 64),
-            any in prop::collection::vec(
-                prop_oneof![
-                    8 => 1e-9..1e5f64, 1 => 0.0..1e-15, 1 => Just(0.0), 1 => 1e5..1e9, 1 => 0.0..LIMIT / 1e3,
-                ],
-                64,
-            ),
-            swap in 0..64usize,
-            by in prop_oneof![1e-13..1e-9f64, 8000.0..1048575.9f64],
-        ) {
-            let mut mixed = durations.clone();
-            mixed[swap] = by;
-            for values in [durations, mixed, sizes, any] {
-                let mut sum = Exact::of([1.0]);
-                sum.add_all(values.as_slice());
-                prop_assert_eq!(sum, Exact::of([1.0].into_iter().chain(values)));
-            }
         }
 
         #[test]
