@@ -27,6 +27,7 @@ wheel: dist/wheel ## Build the Python wheel into dist/
 test: test-rust test-python ## Run all tests
 
 test-rust: ## Run the Rust tests
+	@.ci/prometheus.sh
 	cargo test --workspace --exclude ictus-py --locked
 
 # Other flags build everything anew, so it has a folder of its own.

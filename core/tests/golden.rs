@@ -65,6 +65,16 @@ fn canonical() -> io::Result<()> {
 // A strict parser reads these in the Python package's tests.
 
 #[test]
+fn openmetrics_of_legacy() -> io::Result<()> {
+    compare("legacy.openmetrics", &openmetrics("legacy", false))
+}
+
+#[test]
+fn openmetrics_of_documented() -> io::Result<()> {
+    compare("documented.openmetrics", &openmetrics("documented", false))
+}
+
+#[test]
 fn openmetrics_of_legacy_and_documented() -> io::Result<()> {
     compare("both.openmetrics", &openmetrics("legacy,documented", false))
 }

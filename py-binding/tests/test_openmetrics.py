@@ -18,7 +18,7 @@ def samples(families: Iterable[Metric]) -> list[tuple[str, str, dict[str, str], 
     return [(family.type, one.name, one.labels, one.value) for family in families for one in family.samples]
 
 
-@pytest.mark.parametrize("name", ["both", "both-summaries", "canonical"])
+@pytest.mark.parametrize("name", ["legacy", "documented", "both", "both-summaries", "canonical"])
 def test_both_formats_say_the_same(name: str) -> None:
     """What the strict parser refuses raises; the rest is what the text format says."""
     openmetrics = parse_openmetrics((GOLDEN / f"{name}.openmetrics").read_text())  # type: ignore[no-untyped-call]

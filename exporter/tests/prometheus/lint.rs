@@ -1,0 +1,88 @@
+//! promtool: no surface has a finding that is not known, no configuration of the page has any.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{
+    ictus_command, page,
+    programs::installed,
+    recorded::{Recorded, record_others},
+};
+
+const SURFACES: [&str; 4] = ["legacy", "documented", "legacy,documented", "canonical"];
+
+/// Surface, metric, and what promtool says of it.
+type Finding = (String, String, String);
+
+/// The findings in docs/promtool-findings.txt. A paragraph is a kind: why it is so, in lines that begin with
+/// `#`, what promtool says, and then `surface: metrics`.
+fn listed() -> BTreeSet<Finding> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/promtool-findings.txt");
+    let list = fs::read_to_string(path).unwrap();
+    let mut findings = BTreeSet::new();
+    for paragraph in list.split("\n\n") {
+        let mut lines = paragraph.lines().filter(|line| !line.starts_with('#'));
+        let Some(remark) = lines.next() else { continue };
+        assert!(paragraph.starts_with('#'), "no reason is given: {remark}");
+        for line in lines {
+            let (surface, metrics) = line.split_once(": ").unwrap_or_else(|| panic!("{line:?}"));
+            for metric in metrics.split(' ') {
+                let new = findings.insert((surface.to_owned(), metric.to_owned(), remark.to_owned()));
+                assert!(new, "listed twice: {surface} {metric} {remark}");
+            }
+        }
+    }
+    findings
+}
+
+fn promtool(arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    let mut command = Command::new("promtool");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.code(), said)
+}
+
+#[test]
+fn promtool_finds_what_is_listed_and_nothing_else() {
+    if !installed(&["promtool", "setpriv"]) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let registry = ictus::Registry::open(directory.path()).unwrap();
+    let recorded = Recorded::before();
+    recorded.record(&registry);
+    record_others(&registry, &recorded);
+    let mut found: BTreeSet<Finding> = BTreeSet::new();
+    for surface in SURFACES {
+        let (code, said) = promtool(&["check", "metrics"], &ictus_command::dump(directory.path(), surface));
+        // Remarks are status 3; text that cannot be read is 1.
+        assert!(matches!(code, Some(0 | 3)), "{surface}: {code:?} {said}");
+        for line in said.lines() {
+            let (metric, remark) = line.split_once(' ').unwrap();
+            found.insert((surface.to_owned(), metric.to_owned(), remark.to_owned()));
+        }
+    }
+    let listed = listed();
+    let new: Vec<_> = found.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&found).collect();
+    assert!(new.is_empty() && gone.is_empty(), "not listed: {new:#?}\nno longer found: {gone:#?}");
+}
+
+#[test]
+fn the_configurations_of_the_page_are_right() {
+    if !installed(&["promtool"]) {
+        return;
+    }
+    for configuration in page::configurations() {
+        let (code, said) = promtool(&["check", "config", "/dev/stdin"], &configuration);
+        assert_eq!(code, Some(0), "{said}\n{configuration}");
+    }
+}

@@ -1,0 +1,170 @@
+//! A Prometheus of our own, and what it has stored.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    http::data,
+    page,
+    programs::{PATIENCE, Running, listening, tied, until},
+    promql::Vector,
+    text::{Labels, Series},
+};
+
+/// A server that runs one configuration of the page.
+pub(crate) struct Prometheus {
+    pub(crate) jobs: Vec<&'static str>,
+    pub(crate) native: bool,
+    address: SocketAddr,
+    _running: Running,
+    _home: TempDir,
+}
+
+/// All samples that a server has at an instant, five minutes back, by job.
+pub(crate) struct Stored {
+    pub(crate) at: f64,
+    /// Times and values; a value is text, or a histogram.
+    series: BTreeMap<(String, Series), Vec<(f64, Value)>>,
+}
+
+impl Prometheus {
+    /// Starts it; with `native` it takes native histograms.
+    pub(crate) fn start(
+        jobs: &[&'static str],
+        native: bool,
+        endpoint: SocketAddr,
+        exporter: SocketAddr,
+    ) -> Prometheus {
+        let home = tempfile::tempdir().unwrap();
+        let configuration = home.path().join("prometheus.yml");
+        fs::write(&configuration, page::configuration(jobs, endpoint, exporter)).unwrap();
+        let storage = home.path().join("data").display().to_string();
+        let command = |address| {
+            let mut command = tied("prometheus");
+            command.arg(format!("--config.file={}", configuration.display()));
+            command.arg(format!("--storage.tsdb.path={storage}"));
+            command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
+            command.args(native.then_some("--enable-feature=native-histograms"));
+            command
+        };
+        let ready = |address| {
+            let flags = data(address, "/api/v1/status/flags", &[]);
+            flags.is_ok_and(|flags| flags["storage.tsdb.path"] == storage.as_str())
+                && super::http::get(address, "/-/ready").is_ok()
+        };
+        let (running, address) = listening(command, ready);
+        Prometheus { jobs: jobs.to_vec(), native, address, _running: running, _home: home }
+    }
+
+    pub(crate) fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        data(self.address, path, parameters).unwrap()
+    }
+
+    /// What it answers to a query at that time.
+    pub(crate) fn query(&self, query: &str, at: f64) -> Vec<Value> {
+        let answer = self.ask("/api/v1/query", &[("query", query), ("time", &format!("{at:.3}"))]);
+        answer["result"].as_array().unwrap_or_else(|| panic!("{query}: {answer}")).clone()
+    }
+
+    /// That as numbers by labels, those of the scrape and the name aside.
+    pub(crate) fn vector(&self, query: &str, at: f64) -> Vector {
+        let mut vector = Vector::new();
+        for result in self.query(query, at) {
+            let mut labels = labels(&result["metric"]);
+            labels.retain(|label, _| !["__name__", "instance", "job"].contains(&label.as_str()));
+            let value = result["value"][1].as_str().unwrap_or_else(|| panic!("{query}: {result}"));
+            let known = vector.insert(labels, value.replace("Inf", "inf").parse().unwrap());
+            assert_eq!(known, None, "{query}: {result}");
+        }
+        vector
+    }
+
+    /// Waits until each job was scraped since, that many times and whole.
+    pub(crate) fn until_scraped(&self, times: usize, since: f64) {
+        for job in &self.jobs {
+            until(&format!("{times} scrapes of {job}"), || {
+                let result = self.query(&format!("up{{job=\"{job}\"}}[5m]"), now());
+                let scrapes = result.first().and_then(|series| series["values"].as_array());
+                let scrapes = scrapes.into_iter().flatten();
+                let good = scrapes.filter(|scrape| scrape[0].as_f64() > Some(since) && scrape[1] == "1");
+                good.count() >= times
+            });
+        }
+    }
+
+    /// What it has stored, to the last scrape that began before now.
+    pub(crate) fn stored(&self) -> Stored {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let at = now();
+            self.until_scraped(1, at);
+            let stored = Stored::new(at, &self.query("{__name__=~\".+\"}[5m]", at));
+            let up = Series::new("up", &[]);
+            // A scrape of a busy machine may be too slow, and the last one is what queries are answered by.
+            if self.jobs.iter().all(|job| stored.ends(job, &up)[1] == "1") {
+                return stored;
+            }
+            assert!(Instant::now() < deadline, "no good scrapes of {:?}", self.jobs);
+        }
+    }
+}
+
+impl Stored {
+    fn new(at: f64, all: &[Value]) -> Stored {
+        let series = all.iter().map(|result| {
+            let mut labels = labels(&result["metric"]);
+            let [name, job] = ["__name__", "job"].map(|label| labels.remove(label).unwrap());
+            labels.remove("instance");
+            let samples = ["values", "histograms"].into_iter().filter_map(|kind| result[kind].as_array());
+            let samples = samples.flatten().map(|sample| (sample[0].as_f64().unwrap(), sample[1].clone()));
+            ((job, Series { name, labels }), samples.collect())
+        });
+        Stored { at, series: series.collect() }
+    }
+
+    fn of(&self, job: &str, series: &Series) -> &[(f64, Value)] {
+        let found = self.series.get(&(job.to_owned(), series.clone()));
+        found.unwrap_or_else(|| panic!("{job} has no {series:?}"))
+    }
+
+    /// When a series was scraped: in seconds before now, so not above zero.
+    pub(crate) fn times(&self, job: &str, series: &Series) -> Vec<f64> {
+        // Whole milliseconds, as Prometheus has them; a difference of seconds would lose digits.
+        let milliseconds = |time: f64| (time * 1000.0).round();
+        let since = |(time, _): &(f64, Value)| (milliseconds(*time) - milliseconds(self.at)) / 1000.0;
+        self.of(job, series).iter().map(since).collect()
+    }
+
+    /// Its first and its last value.
+    pub(crate) fn ends(&self, job: &str, series: &Series) -> [&Value; 2] {
+        let samples = self.of(job, series);
+        [&samples[0].1, &samples[samples.len() - 1].1]
+    }
+
+    /// How many series a job has.
+    pub(crate) fn of_job(&self, job: &str) -> impl Iterator<Item = &Series> {
+        self.series.keys().filter(move |(given, _)| given == job).map(|(_, series)| series)
+    }
+}
+
+/// A number that Prometheus wrote as text.
+pub(crate) fn number(value: &Value) -> f64 {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no number")).replace("Inf", "inf").parse().unwrap()
+}
+
+pub(crate) fn now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_millis() as f64 / 1000.0
+}
+
+fn labels(metric: &Value) -> Labels {
+    let pairs = metric.as_object().unwrap().iter();
+    pairs.map(|(label, value)| (label.clone(), value.as_str().unwrap().to_owned())).collect()
+}

@@ -1,0 +1,94 @@
+//! node-exporter's textfile collector: the file shows what the surface has.
+
+use std::{fs, net::SocketAddr, path::Path, time::SystemTime};
+
+use super::{
+    http, ictus_command,
+    programs::{Running, installed, listening, tied, until},
+    recorded::{Recorded, record_others},
+    text::{Series, Text},
+};
+
+/// Starts node-exporter with the folder of a file that is there or will be soon.
+pub(crate) fn exporter(file: &Path) -> (Running, SocketAddr) {
+    until("the file", || file.exists());
+    let folder = file.parent().unwrap().display().to_string();
+    let command = |address| {
+        let mut command = tied("prometheus-node-exporter");
+        command.args([
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            "--web.disable-exporter-metrics",
+        ]);
+        command.arg(format!("--collector.textfile.directory={folder}"));
+        command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
+        command
+    };
+    let ready = |address| http::get(address, "/metrics").is_ok_and(|text| text.contains(&folder));
+    listening(command, ready)
+}
+
+/// Waits until the file shows what is recorded by now. It is left alone where nothing changes, so its age does
+/// not tell.
+pub(crate) fn until_written(metrics: &Path, surface: &str, file: &Path) {
+    let shown = |text: &str| {
+        let mut samples = Text::parse(text).samples;
+        // How often the reader has read is its own.
+        samples.retain(|series, _| !series.name.starts_with("ictus_snapshots"));
+        samples
+    };
+    let recorded = shown(&ictus_command::dump(metrics, surface));
+    until("a write", || shown(&fs::read_to_string(file).unwrap()) == recorded);
+}
+
+/// As node-exporter spells it: bounds of buckets are numbers to it.
+fn spelled(mut series: Series) -> Series {
+    if let Some(bound) = series.labels.get_mut("le").filter(|bound| bound.ends_with(".0")) {
+        bound.truncate(bound.len() - 2);
+    }
+    series
+}
+
+#[test]
+fn node_exporter_shows_the_file_unchanged() {
+    if !installed(&["prometheus-node-exporter", "setpriv"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let metrics = home.path().join("metrics");
+    let registry = ictus::Registry::open(&metrics).unwrap();
+    let recorded = Recorded::before();
+    recorded.record(&registry);
+    record_others(&registry, &recorded);
+    for surface in ["legacy", "documented", "legacy,documented", "canonical"] {
+        let file = home.path().join(surface).join("conductor.prom");
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        // Ended before it is read: what it wrote last stays.
+        let writing = ictus_command::write(&metrics, surface, &file);
+        until("the file", || file.exists());
+        drop(writing);
+        let (_exporting, address) = exporter(&file);
+        let mut written = Text::parse(&fs::read_to_string(&file).unwrap());
+        written.samples =
+            written.samples.into_iter().map(|(series, value)| (spelled(series), value)).collect();
+        let shown = Text::parse(&http::get(address, "/metrics").unwrap());
+        for (series, value) in &written.samples {
+            assert_eq!(shown.samples.get(series), Some(value), "{surface}: {series:?}");
+        }
+        for (name, stated) in &written.families {
+            assert_eq!(shown.families.get(name), Some(stated), "{surface}: {name}");
+        }
+        let own: Vec<_> =
+            shown.samples.keys().filter(|series| !written.samples.contains_key(series)).collect();
+        assert!(
+            own.iter().all(|series| series.name.starts_with("node_") || series.name.starts_with("promhttp_")),
+            "{surface}: {own:?}"
+        );
+        assert_eq!(shown.samples[&Series::new("node_textfile_scrape_error", &[])], 0.0, "{surface}");
+        let path = file.display().to_string();
+        let modified = shown.samples[&Series::new("node_textfile_mtime_seconds", &[("file", &path)])];
+        let actual = fs::metadata(&file).unwrap().modified().unwrap();
+        let actual = actual.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(modified, actual.as_secs() as f64, "{surface}");
+    }
+}
