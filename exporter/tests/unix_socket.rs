@@ -10,8 +10,6 @@ use std::{
         net::{UnixDatagram, UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
-    sync::{Arc, Barrier},
-    thread,
 };
 
 use client::ask_on;
@@ -150,28 +148,6 @@ fn a_directory_that_is_not_there_is_named() {
     assert!(text.contains("create its directory"), "{text}");
     let path = directory.path().join("x".repeat(200));
     assert!(matches!(serve(&path), Err(Error::Bind { .. })));
-}
-
-/// Of many that find a dead socket at once, one has it: the others must not take it away again.
-#[test]
-fn one_of_many_takes_over() {
-    const STARTERS: usize = 8;
-    for _ in 0..20 {
-        let (_directory, path) = place();
-        abandon(&path);
-        let barrier = Arc::new(Barrier::new(STARTERS));
-        let starters = (0..STARTERS).map(|_| {
-            let (path, barrier) = (path.clone(), barrier.clone());
-            thread::spawn(move || {
-                barrier.wait();
-                serve(&path).ok()
-            })
-        });
-        let starters: Vec<_> = starters.collect();
-        let servers: Vec<_> = starters.into_iter().filter_map(|starter| starter.join().unwrap()).collect();
-        assert_eq!(servers.len(), 1);
-        assert_eq!(get(&path, "/metrics").body, TEXT);
-    }
 }
 
 #[test]

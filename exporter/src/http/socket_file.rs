@@ -18,8 +18,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 /// Connecting takes the right to write: the owner, and the group that its directory may give it.
 const MODE: u32 = 0o660;
 /// How often a starter asks for its turn, and the pause after each.
-const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(20);
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Removes the file when dropped, unless somebody has put another one in its place.
 #[derive(Debug)]
@@ -82,6 +82,39 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity) {
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::net::{UnixListener, UnixStream},
+        sync::Barrier,
+        thread,
+    };
+
+    use super::bind;
+
+    /// Of many that find a dead socket at once, one has it: the others must not take it away again.
+    #[test]
+    fn one_of_many_takes_over() {
+        const STARTERS: usize = 4;
+        let directory = tempfile::tempdir().unwrap();
+        for round in 0..200 {
+            let path = directory.path().join(round.to_string());
+            drop(UnixListener::bind(&path).unwrap());
+            let barrier = Barrier::new(STARTERS);
+            let start = || {
+                barrier.wait();
+                bind(&path).ok()
+            };
+            let bound: Vec<_> = thread::scope(|scope| {
+                let starters: Vec<_> = (0..STARTERS).map(|_| scope.spawn(start)).collect();
+                starters.into_iter().filter_map(|starter| starter.join().unwrap()).collect()
+            });
+            assert_eq!(bound.len(), 1, "round {round}");
+            UnixStream::connect(&path).unwrap();
         }
     }
 }
