@@ -85,7 +85,8 @@ impl fmt::Display for Error {
             Error::Io { path, action, source } => write!(f, "cannot {action} {}: {source}", path.display()),
             Error::SurfaceConflict => f.write_str(
                 "the canonical surface cannot share an exposition with legacy or documented, because \
-                 families of one name would have two types; scrape it as a job of its own",
+                 families of one name would have two types; make them two scrape jobs, one with \
+                 ?surface=canonical and one with ?surface=legacy,documented",
             ),
             Error::Unknown { what, given, known } => {
                 write!(f, "{given:?} is not a known {what}; known are: {known}")

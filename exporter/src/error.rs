@@ -1,6 +1,8 @@
 //! The one error type of the sinks: what went wrong, and what to do about it.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
+
+use crate::http::Address;
 
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -11,10 +13,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The metrics directory could not be read.
     Read(ictus::Error),
+    /// What was given is no address to listen on.
+    Address {
+        /// What was given.
+        given: String,
+        /// Why it is none.
+        why: String,
+    },
     /// The address could not be bound.
     Bind {
         /// The address as given.
-        address: SocketAddr,
+        address: Address,
         /// The system's own words.
         source: io::Error,
     },
@@ -39,8 +48,13 @@ impl fmt::Display for Error {
         match self {
             Error::Read(error) => error.fmt(f),
             Error::Bind { address, source } => {
-                write!(f, "cannot listen on {address}: {source}{}", bind_advice(source))
+                write!(f, "cannot listen on {address}: {source}{}", bind_advice(address, source))
             }
+            Error::Address { given, why } => write!(
+                f,
+                "cannot listen on {given:?}: {why}; give a host and a port, such as 127.0.0.1:9464, or a \
+                 socket's file, such as unix:/run/ictus.sock"
+            ),
             Error::Start(source) => {
                 write!(f, "cannot start a thread: {source}; raise this process's limits")
             }
@@ -59,7 +73,7 @@ impl std::error::Error for Error {
         match self {
             Error::Read(error) => Some(error),
             Error::Bind { source, .. } | Error::Start(source) | Error::Write { source, .. } => Some(source),
-            Error::NotAFile { .. } => None,
+            Error::Address { .. } | Error::NotAFile { .. } => None,
         }
     }
 }
@@ -70,15 +84,30 @@ impl From<ictus::Error> for Error {
     }
 }
 
-fn bind_advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => {
+fn bind_advice(address: &Address, source: &io::Error) -> &'static str {
+    use io::ErrorKind;
+    match (address, source.kind()) {
+        (Address::Tcp(_), ErrorKind::AddrInUse) => {
             "; another process listens there: stop it, or choose another port (0 takes any free one)"
         }
-        io::ErrorKind::AddrNotAvailable => {
+        (Address::Tcp(_), ErrorKind::AddrNotAvailable) => {
             "; this machine has no such address: use 127.0.0.1, or 0.0.0.0 for all interfaces"
         }
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges: choose a higher one",
+        (Address::Tcp(_), ErrorKind::PermissionDenied) => {
+            "; ports below 1024 need privileges: choose a higher one"
+        }
+        (Address::Unix(_), ErrorKind::AddrInUse) => {
+            "; another process listens there: stop it, or choose another path"
+        }
+        (Address::Unix(_), ErrorKind::AlreadyExists) => {
+            "; it is no socket, and is left alone: remove it, or choose another path"
+        }
+        (Address::Unix(_), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            "; create its directory, or choose another path"
+        }
+        (Address::Unix(_), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            "; make its directory writable for this user, or choose another path"
+        }
         _ => "",
     }
 }

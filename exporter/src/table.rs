@@ -8,17 +8,17 @@ use ictus::{
     snapshot::{Family, QUANTILES, Series, Value},
 };
 
+use crate::recorded::Origin;
+
 /// Between two columns.
 const GAP: &str = "  ";
-/// Recorded names of Conductor's own metrics start with this; nobody needs to read it.
-const PREFIX: &str = "conductor/";
 
 /// The whole snapshot; says so where there is nothing.
 pub(crate) fn table(snapshot: &Snapshot) -> String {
     let mut timers = Table::new(["TIMER", "LABELS", "COUNT", "SUM", "P50", "P75", "P90", "P95", "P99"]);
     let mut states = Table::new(["COUNTER OR GAUGE", "LABELS", "VALUE"]);
     for family in &snapshot.families {
-        let name = plain(family.name.strip_prefix(PREFIX).unwrap_or(&family.name));
+        let name = plain(Origin::of(family).1);
         for series in &family.series {
             let labels = labels(family, series);
             match &series.value {

@@ -6,71 +6,35 @@
 )]
 
 mod client;
+mod shell;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener},
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    io::{Read, Write},
+    net::TcpListener,
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
-fn ictus() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ictus"));
-    command.env_remove("ICTUS_SURFACES");
-    command
-}
-
-fn outcome(output: &Output) -> (Option<i32>, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-/// Sends a signal by the shell's own command, and waits for the end.
-fn end(mut child: Child, signal: &str) -> Option<i32> {
-    let sent = Command::new("kill").arg(signal).arg(child.id().to_string()).status().unwrap();
-    assert!(sent.success());
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("still running after {signal}");
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Starts `ictus serve` on a free port, and finds out which.
-fn serve(directory: &Path, options: &[&str]) -> (Child, SocketAddr) {
-    let mut child = ictus()
-        .arg("serve")
-        .arg(directory)
-        .args(["--listen", "127.0.0.1:0"])
-        .args(options)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
-    let address = address.and_then(|address| address.parse().ok());
-    let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-    (child, address)
-}
+use ictus::{
+    Reader, Registry, catalog, expose,
+    surface::{Exposition, View},
+};
+use rustix::{
+    fs::Mode,
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
+use shell::{ictus, outcome, serve};
 
 #[test]
 fn serve_answers_until_a_signal_ends_it() {
     for signal in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().unwrap();
-        let (child, address) = serve(directory.path(), &[]);
+        let (running, address) = serve(directory.path(), &[]);
         assert_eq!(client::get(address, "/health").body, "OK");
         assert_eq!(client::get(address, "/metrics").status, 200);
-        assert_eq!(end(child, signal), Some(0), "{signal}");
+        assert_eq!(running.end(signal), (Some(0), String::new()), "{signal}");
         TcpListener::bind(address).unwrap();
     }
 }
@@ -79,7 +43,7 @@ fn serve_answers_until_a_signal_ends_it() {
 #[test]
 fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
     let directory = tempfile::tempdir().unwrap();
-    let (child, address) = serve(directory.path(), &[]);
+    let (running, address) = serve(directory.path(), &[]);
     let healthy = || {
         let mut stream = client::connect(address);
         let mut answer = String::new();
@@ -95,7 +59,7 @@ fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
         thread::sleep(Duration::from_millis(100));
     }
     drop(idle);
-    assert_eq!(end(child, "-TERM"), Some(0));
+    assert_eq!(running.end("-TERM").0, Some(0));
 }
 
 #[test]
@@ -113,36 +77,27 @@ fn serve_on_a_port_in_use_fails_with_one_line() {
 #[test]
 fn write_writes_beside_the_segments_until_a_signal_ends_it() {
     let directory = tempfile::tempdir().unwrap();
-    let child = ictus().arg("write").arg(directory.path()).stderr(Stdio::null()).spawn().unwrap();
+    let running = shell::start("write", directory.path(), &[]);
+    assert!(running.said.ends_with("conductor_metrics.prom every 10 s\n"), "{}", running.said);
     let path = directory.path().join("conductor_metrics.prom");
     let deadline = Instant::now() + Duration::from_secs(20);
     while !path.exists() {
         assert!(Instant::now() < deadline, "no file");
         thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(end(child, "-TERM"), Some(0));
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
     assert!(fs::metadata(path).unwrap().is_file());
 }
 
 #[test]
 fn write_says_once_what_is_wrong_and_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let output = directory.path().join("missing").join("metrics.prom");
-    let mut child = ictus()
-        .arg("write")
-        .arg(directory.path())
-        .arg("--output")
-        .arg(&output)
-        .args(["--interval", "0.01"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = child.stderr.take().unwrap();
+    let output = directory.path().join("missing").join("metrics.prom").display().to_string();
+    let running = shell::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(end(child, "-INT"), Some(0));
-    let mut text = String::new();
-    errors.read_to_string(&mut text).unwrap();
-    assert_eq!(text.matches("cannot write").count(), 1, "{text}");
+    let (code, errors) = running.end("-INT");
+    assert_eq!(code, Some(0));
+    assert_eq!(errors.matches("cannot write").count(), 1, "{errors}");
 }
 
 #[test]
@@ -170,6 +125,146 @@ fn dump_prints_text_openmetrics_or_a_table() {
     assert!(table.contains("queue=mail") && table.contains("50.5 ms") && table.contains("5.05 s"), "{table}");
 }
 
+/// What a jq filter asks for is there, and the text is one line.
+#[test]
+fn dump_prints_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timer = registry.timer("work_seconds", "Work.", &["queue"]).unwrap().labels(&["mail"]).unwrap();
+    (1..=100).for_each(|milliseconds| timer.observe(f64::from(milliseconds) / 1000.0));
+    timer.observe(f64::NAN);
+    registry.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(3.5);
+    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
+    let output = ictus().arg("dump").arg(directory.path()).args(["--format", "json"]).output().unwrap();
+    let (code, printed, errors) = outcome(&output);
+    assert_eq!((code, errors.as_str(), printed.matches('\n').count()), (Some(0), "", 1));
+    let shown: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let family = |name: &str| {
+        let families = shown["families"].as_array().unwrap();
+        families
+            .iter()
+            .find(|family| family["name"] == name)
+            .unwrap_or_else(|| panic!("no {name}: {printed}"))
+    };
+    let work = family("work_seconds");
+    assert_eq!(
+        (&work["type"], &work["unit"], &work["help"]),
+        (&"timer".into(), &"seconds".into(), &"Work.".into())
+    );
+    let series = &work["series"][0];
+    assert_eq!((&series["labels"]["queue"], &series["count"]), (&"mail".into(), &100.into()));
+    assert_eq!((&series["window"], &series["quantiles"]["p50"]), (&100.into(), &0.0505.into()));
+    assert_eq!(family("level")["series"][0]["value"], 3.5);
+    assert_eq!(family("task_poll_time")["origin"], "conductor");
+    assert_eq!(shown["health"]["lost"]["nan"], 1);
+    assert_eq!(shown["health"]["live_segments"], 1);
+}
+
+#[test]
+fn dump_prints_protobuf_with_native_histograms_where_they_are_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
+    let view: View = "canonical".parse().unwrap();
+    let exposition = Exposition::new(&Reader::new(directory.path()).snapshot().unwrap(), &view);
+    let arguments = ["--surface", "canonical", "--format", "protobuf"];
+    assert_ne!(expose::protobuf(&exposition, true), expose::protobuf(&exposition, false));
+    for (option, native) in [(None, false), (Some("--native"), true)] {
+        let output = ictus().arg("dump").arg(directory.path()).args(arguments).args(option).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+        assert!(output.stdout == expose::protobuf(&exposition, native), "{option:?}");
+    }
+}
+
+#[test]
+fn serve_adds_native_histograms_where_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
+    let (_running, address) = serve(directory.path(), &["--surface", "canonical", "--native"]);
+    let view: View = "canonical".parse().unwrap();
+    let snapshot = Reader::new(directory.path()).snapshot().unwrap();
+    let shown = Exposition::new(&snapshot, &view).only(|family| family.name == "task_poll_time_seconds");
+    let accept = ["Accept: application/vnd.google.protobuf"];
+    for (query, native) in [("", true), ("&native=0", false)] {
+        let target = format!("/metrics?name[]=task_poll_time_seconds{query}");
+        assert_eq!(
+            client::ask_with(address, "GET", &target, &accept).bytes,
+            expose::protobuf(&shown, native)
+        );
+        assert_eq!(client::get(address, &target).body, expose::text(&shown));
+    }
+}
+
+#[test]
+fn protobuf_is_not_for_a_terminal() {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+    let screen = || rustix::fs::open(&name, flags, Mode::empty()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for (format, code) in [("protobuf", 2), ("text", 0)] {
+        let mut command = ictus();
+        let command = command.arg("dump").arg(directory.path()).args(["--format", format]);
+        let child = command.stdout(screen()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let (exited, _, errors) = outcome(&output);
+        assert_eq!(exited, Some(code), "{format}: {errors}");
+        assert_eq!(errors.contains("not for a terminal"), code == 2, "{format}: {errors}");
+    }
+}
+
+/// Metrics that programs define with `prometheus_client` take Python to merge.
+#[test]
+fn what_others_left_in_the_directory_is_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let leave = |name: &str, family: &str| {
+        let key = format!(r#"["{family}", "{family}_total", {{}}, "Its help."]"#);
+        let padding = 8 - (key.len() + 4) % 8;
+        let used = 8 + 4 + key.len() + padding + 16;
+        let mut bytes = [(used as u64).to_ne_bytes().as_slice(), &(key.len() as u32).to_ne_bytes()].concat();
+        bytes.extend(key.as_bytes());
+        bytes.resize(1 << 16, 0);
+        fs::write(directory.path().join(name), bytes).unwrap();
+    };
+    // What the SDK's own collector left says nothing.
+    leave("counter_122.db", "task_poll");
+    let (running, _) = serve(directory.path(), &[]);
+    assert!(running.said.lines().count() == 1, "{}", running.said);
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+
+    leave("counter_123.db", "orders");
+    let told = |text: &str| text.matches("prometheus_client (orders)").count();
+    let (running, address) = serve(directory.path(), &[]);
+    assert_eq!(told(&running.said), 1, "{}", running.said);
+    for _ in 0..3 {
+        let answer = client::ask_with(address, "GET", "/metrics", &["Accept: application/openmetrics-text"]);
+        assert!(answer.body.ends_with("# EOF\n"), "{}", answer.body);
+    }
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+    let (code, _, errors) = outcome(&ictus().arg("dump").arg(directory.path()).output().unwrap());
+    assert_eq!((code, told(&errors), errors.lines().count()), (Some(0), 1, 1), "{errors}");
+}
+
+#[test]
+fn serve_listens_where_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    for (listen, ip) in [("127.0.0.2:0", "127.0.0.2"), ("0.0.0.0:0", "0.0.0.0"), ("[::1]:0", "::1")] {
+        if ip == "::1" && !ipv6 {
+            continue;
+        }
+        let (_running, address) = serve(directory.path(), &["--listen", listen]);
+        assert_eq!(address.ip().to_string(), ip);
+        assert_eq!(client::get(address, "/health").body, "OK");
+    }
+}
+
 #[test]
 fn dump_of_nothing_says_which_directory_it_wants() {
     let directory = tempfile::tempdir().unwrap();
@@ -194,7 +289,14 @@ fn wrong_calls_exit_with_two() {
         (&["dump", ".", "--surface", "legacy,canonical"][..], "canonical"),
         (&["dump", ".", "--surface", "legcy"], "documented"),
         (&["dump", ".", "--format", "xml"], "table"),
+        (&["serve", ".", "--surface", "documented,canonical"], "?surface=legacy,documented"),
+        (&["write", ".", "--surface", "legacy,canonical"], "two scrape jobs"),
+        (&["dump", ".", "--native"], "--format protobuf"),
+        (&["dump", ".", "--native", "--format", "openmetrics"], "--format protobuf"),
+        (&["dump", ".", "--native", "--format", "json"], "--format protobuf"),
+        (&["write", ".", "--native"], "--native"),
         (&["serve", ".", "--listen", "9464"], "127.0.0.1:9464"),
+        (&["serve", ".", "--listen", "unix:"], "unix:/run/ictus.sock"),
         (&["write", ".", "--interval", "0"], "0.01"),
         (&["write", ".", "--interval", "NaN"], "0.01"),
         (&["serve"], "DIR"),

@@ -55,6 +55,20 @@ fn unchanged_text_is_not_written_again() {
     assert_eq!((before.ino(), before.modified().unwrap()), (after.ino(), after.modified().unwrap()));
 }
 
+/// Not even how often it was read counts as a change.
+#[test]
+fn a_directory_at_rest_is_not_written_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = ictus::Registry::open(directory.path()).unwrap();
+    let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
+    let (source, path) = (Source::new(directory.path()), directory.path().join("metrics.prom"));
+    for _ in 0..2 {
+        jobs.inc();
+        assert!(file::write_once(&source, &path).unwrap());
+        assert!(!file::write_once(&source, &path).unwrap());
+    }
+}
+
 #[test]
 fn a_file_that_was_changed_by_others_is_put_right() {
     let directory = tempfile::tempdir().unwrap();

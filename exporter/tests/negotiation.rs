@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use client::{Answer, ask_with};
+use client::{Answer, ask_with, tcp};
 use flate2::read::GzDecoder;
 use ictus::{
     Reader, catalog, expose,
@@ -67,7 +67,7 @@ impl Endpoint {
     }
 
     fn get(&self, target: &str, lines: &[&str]) -> Answer {
-        ask_with(self.server.local_addr(), "GET", target, lines)
+        ask_with(tcp(&self.server), "GET", target, lines)
     }
 }
 
@@ -168,7 +168,7 @@ fn families_of_others_are_text_whatever_is_asked() {
     let source = endpoint.source.clone().with_extra(Arc::new(|| Some("b 2.0".to_owned())));
     for server in [serve(source), serve(Source::from_fn(|_| "a 1.0\nb 2.0\n".to_owned()))] {
         let accept = &["Accept: application/openmetrics-text"];
-        let answer = ask_with(server.local_addr(), "GET", "/metrics", accept);
+        let answer = ask_with(tcp(&server), "GET", "/metrics", accept);
         assert_eq!(answer.header("content-type"), Some(TEXT));
         assert!(answer.body.ends_with("\nb 2.0\n"), "{}", answer.body);
     }
@@ -199,7 +199,7 @@ fn a_hook_without_families_leaves_all_formats() {
     for nothing in [None, Some(String::new())] {
         let source = Endpoint::new().source.with_extra(Arc::new(move || nothing.clone()));
         let accept = &["Accept: application/openmetrics-text"];
-        let answer = ask_with(serve(source).local_addr(), "GET", "/metrics", accept);
+        let answer = ask_with(tcp(&serve(source)), "GET", "/metrics", accept);
         assert_eq!(answer.header("content-type"), Some(OPENMETRICS));
     }
 }
@@ -251,7 +251,7 @@ fn gzip_changes_no_byte() {
         let large = large.clone();
         move |_| large.clone()
     });
-    let answer = ask_with(serve(source).local_addr(), "GET", "/metrics", &["Accept-Encoding: gzip"]);
+    let answer = ask_with(tcp(&serve(source)), "GET", "/metrics", &["Accept-Encoding: gzip"]);
     assert!(unzip(&answer.bytes) == large);
 }
 
@@ -259,11 +259,11 @@ fn gzip_changes_no_byte() {
 fn what_is_short_stays_as_it_is() {
     for (length, gzip) in [(0, None), (1_023, None), (1_024, Some("gzip"))] {
         let server = serve(Source::from_fn(move |_| "#".repeat(length)));
-        let answer = ask_with(server.local_addr(), "GET", "/metrics", &["Accept-Encoding: gzip"]);
+        let answer = ask_with(tcp(&server), "GET", "/metrics", &["Accept-Encoding: gzip"]);
         assert_eq!(answer.header("content-encoding"), gzip, "{length}");
         assert_eq!(answer.bytes.len() == length, gzip.is_none(), "{length}");
     }
-    let health = ask_with(serve(Source::from_fn(|_| String::new())).local_addr(), "GET", "/health", &[]);
+    let health = ask_with(tcp(&serve(Source::from_fn(|_| String::new()))), "GET", "/health", &[]);
     assert_eq!(health.header("vary"), None);
 }
 
@@ -273,9 +273,9 @@ fn head_has_the_headers_of_get() {
     let server = serve(Source::from_fn(move |_| long.clone()));
     let endpoint = Endpoint::new();
     for (address, lines, target) in [
-        (server.local_addr(), &[][..], "/metrics"),
-        (server.local_addr(), &["Accept-Encoding: gzip"], "/metrics"),
-        (endpoint.server.local_addr(), &["Accept: application/openmetrics-text"], "/metrics?name[]=jobs"),
+        (tcp(&server), &[][..], "/metrics"),
+        (tcp(&server), &["Accept-Encoding: gzip"], "/metrics"),
+        (tcp(&endpoint.server), &["Accept: application/openmetrics-text"], "/metrics?name[]=jobs"),
     ] {
         let get = ask_with(address, "GET", target, lines);
         let head = ask_with(address, "HEAD", target, lines);
@@ -331,7 +331,7 @@ fn names_choose_families_of_others_too() {
     let extra = "# TYPE up gauge\nup 1.0\n# TYPE hits counter\nhits_total 1.0\nhits_sum 1.0";
     let source = endpoint.source.clone().with_extra(Arc::new(|| Some(extra.to_owned())));
     let server = serve(source);
-    let get = |query: &str| ask_with(server.local_addr(), "GET", &format!("/metrics?{query}"), &[]).body;
+    let get = |query: &str| ask_with(tcp(&server), "GET", &format!("/metrics?{query}"), &[]).body;
     assert_eq!(get("name[]=up"), "# TYPE up gauge\nup 1.0\n");
     assert_eq!(get("name[]=hits_total"), "# TYPE hits counter\nhits_total 1.0\n");
     assert_eq!(get("name[]=hits_sum"), "hits_sum 1.0\n");
@@ -354,7 +354,7 @@ fn concurrent_scrapes_share_what_is_written() {
             format!("{}written {}\n", "# all the same\n".repeat(100), written.fetch_add(1, Ordering::SeqCst))
         }
     }));
-    let address = server.local_addr();
+    let address = tcp(&server);
     let barrier = Arc::new(Barrier::new(SCRAPERS));
     let scrapers = (0..SCRAPERS).map(|place| {
         let barrier = barrier.clone();

@@ -66,8 +66,8 @@ pub(crate) fn serve(
     let view = convert::view(surfaces.as_deref(), summaries)?;
     let guests = Guests::new(guests);
     let source = Source::new(directory).with_view(view).with_extra(guests.extra());
-    let server =
-        http::Server::start(source, address(host, port)?).map_err(|refused| convert::sink_error(&refused))?;
+    let server = http::Server::start(source, address(host, port)?.into())
+        .map_err(|refused| convert::sink_error(&refused))?;
     let Err(raised) = until_raised(py, &guests);
     py.detach(|| drop(server));
     Err(raised)

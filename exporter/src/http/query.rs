@@ -11,7 +11,7 @@ pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Q
     let pairs = request.uri().query().unwrap_or_default();
     let view = view(source, pairs)?;
     let filter = Filter::new(values(pairs, "name[]"));
-    let native = values(pairs, "native").iter().any(|asked| asked == "1");
+    let native = native(source, pairs);
     Ok(Query { view, format: accept::format(request.headers()), filter, native })
 }
 
@@ -26,6 +26,13 @@ fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
     Ok(view)
 }
 
+/// What is neither a yes nor a no says nothing.
+fn native(source: &Source, pairs: &str) -> bool {
+    let asked = values(pairs, "native");
+    let has = |answer: &str| asked.iter().any(|asked| asked == answer);
+    has("1") || source.native() && !has("0")
+}
+
 /// The values of a key, blank ones aside. A list in a scrape configuration arrives as one pair for
 /// each of its entries.
 fn values(pairs: &str, key: &str) -> Vec<String> {
@@ -36,7 +43,7 @@ fn values(pairs: &str, key: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::view;
+    use super::{native, view};
     use ictus::surface::View;
 
     use crate::source::Source;
@@ -71,6 +78,25 @@ mod tests {
         let source = Source::from_fn(|_| String::new());
         for query in ["surface=legcy", "surface=legacy,canonical", "surface=canonical&surface=legacy"] {
             assert!(view(&source, query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn native_histograms_are_as_the_source_has_them_unless_asked_otherwise() {
+        let source = |native| Source::from_fn(|_| String::new()).with_native(native);
+        for (query, with, without) in [
+            ("", true, false),
+            ("x=1&native", true, false),
+            ("native=yes", true, false),
+            ("native=1", true, true),
+            ("native=0", false, false),
+            ("native=0&native=1", true, true),
+        ] {
+            assert_eq!(
+                (native(&source(true), query), native(&source(false), query)),
+                (with, without),
+                "{query}"
+            );
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -12,15 +11,18 @@ use std::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
-    runtime::{Builder, Runtime},
+    runtime::Builder,
     select,
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use super::route;
+use super::{
+    address::{Address, Listen},
+    listener::{Duplex, Listener},
+    route,
+};
 use crate::{
     complaints::Complaints,
     error::{Error, Result},
@@ -49,20 +51,35 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// A running endpoint; stops when dropped.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    address: Address,
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Server {
-    /// Serves the source on that address, from a thread named `ictus-http`. The port is bound when
-    /// this returns.
+    /// Serves the source there, from a thread named `ictus-http`. The address is bound when this
+    /// returns.
+    ///
+    /// A unix socket's file has mode 0660 and goes when the server stops; the group is that of the
+    /// process, or of a directory that hands its own on (`chmod g+s`). One that a killed server left
+    /// is replaced.
+    ///
+    /// ```
+    /// use ictus_exporter::{Source, http::Server};
+    ///
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let metrics = directory.path();
+    /// let server = Server::start(Source::new(metrics), "127.0.0.1:0".parse()?)?;
+    /// println!("metrics are at http://{}/metrics", server.address());
+    /// server.stop();
+    /// # Ok::<(), ictus_exporter::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`Error::Bind`] where the address cannot be bound, [`Error::Start`] where the system gives no
     /// thread.
-    pub fn start(source: Source, address: SocketAddr) -> Result<Server> {
+    pub fn start(source: Source, listen: Listen) -> Result<Server> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -70,8 +87,10 @@ impl Server {
             .max_blocking_threads(MOST_SNAPSHOT_THREADS)
             .build()
             .map_err(Error::Start)?;
-        let (listener, address) =
-            listen(&runtime, address).map_err(|source| Error::Bind { address, source })?;
+        let (listener, address) = {
+            let _inside = runtime.enter();
+            Listener::bind(&listen)?
+        };
         let (stop, stopped) = watch::channel(false);
         let thread = thread::Builder::new()
             .name(THREAD.to_owned())
@@ -84,13 +103,13 @@ impl Server {
         Ok(Server { address, stop, thread: Mutex::new(Some(thread)) })
     }
 
-    /// The address that is served: the port that was found, where port 0 was asked for.
+    /// The address that is served: with the port that was found, where port 0 was asked for.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
-    /// Closes the port, lets responses that are on their way finish for a second, and returns when
+    /// Closes the socket, lets responses that are on their way finish for a second, and returns when
     /// all is closed. Does nothing the second time.
     pub fn stop(&self) {
         self.stop.send_replace(true);
@@ -114,17 +133,8 @@ impl Drop for Server {
     }
 }
 
-fn listen(runtime: &Runtime, address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
-    // The standard library sets SO_REUSEADDR: a port can be bound again at once.
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let _inside = runtime.enter();
-    Ok((TcpListener::from_std(listener)?, address))
-}
-
 /// Accepts until it is told to stop.
-async fn serve(listener: TcpListener, source: Source, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: Listener, source: Source, mut stopped: watch::Receiver<bool>) {
     let complaints = Arc::new(Complaints::default());
     let accepting = Complaints::default();
     let mut connections = JoinSet::new();
@@ -134,7 +144,7 @@ async fn serve(listener: TcpListener, source: Source, mut stopped: watch::Receiv
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(stream) => {
                 while connections.try_join_next().is_some() {}
                 if connections.len() < MOST_CONNECTIONS / 2 {
                     accepting.well(&"connections are accepted again");
@@ -160,13 +170,11 @@ async fn serve(listener: TcpListener, source: Source, mut stopped: watch::Receiv
 
 /// Serves one connection until its client, its time or the server ends it.
 async fn talk(
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     source: Source,
     complaints: Arc<Complaints>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Without it a kept connection may wait for an acknowledgement; a failure costs only that.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let (source, complaints) = (source.clone(), complaints.clone());
         async move { Ok::<_, Infallible>(route::respond(source, &complaints, &request).await) }

@@ -20,11 +20,12 @@ use crate::{error::Result, query::Query, rendered::Rendered};
 /// Yields the text of families that Ictus did not record, to be appended to every exposition.
 pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// Where a sink gets its exposition from; clones share everything but their view.
+/// Where a sink gets its exposition from; clones share everything but what they show.
 #[derive(Clone)]
 pub struct Source {
     shared: Arc<Shared>,
     view: View,
+    native: bool,
     directory: Option<PathBuf>,
 }
 
@@ -68,13 +69,21 @@ impl Source {
     fn from_origin(origin: Origin) -> Source {
         let (extra, flight, landed) = Default::default();
         let shared = Arc::new(Shared { origin, extra, flight, landed });
-        Source { shared, view: View::default(), directory: None }
+        Source { shared, view: View::default(), native: false, directory: None }
     }
 
     /// This source showing another view where a sink's client asks for none.
     #[must_use]
     pub fn with_view(mut self, view: View) -> Source {
         self.view = view;
+        self
+    }
+
+    /// This source with native histograms, or without, where a client of the endpoint asks for
+    /// protobuf and does not say. They are left out unless this is called.
+    #[must_use]
+    pub fn with_native(mut self, native: bool) -> Source {
+        self.native = native;
         self
     }
 
@@ -94,6 +103,12 @@ impl Source {
     #[must_use]
     pub fn view(&self) -> &View {
         &self.view
+    }
+
+    /// Whether native histograms are shown where a client does not say.
+    #[must_use]
+    pub fn native(&self) -> bool {
+        self.native
     }
 
     /// The metrics directory, where the source has one.
@@ -185,6 +200,7 @@ impl fmt::Debug for Source {
         f.debug_struct("Source")
             .field("directory", &self.directory)
             .field("view", &self.view)
+            .field("native", &self.native)
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use ictus_exporter::http::Server;
+
 /// A response as it came.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -31,6 +33,11 @@ impl Answer {
     }
 }
 
+/// Where a server on a TCP port is.
+pub(crate) fn tcp(server: &Server) -> SocketAddr {
+    server.address().tcp().unwrap()
+}
+
 /// Connects, with a limit that turns a hanging server into a failing test.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(10)).unwrap();
@@ -38,9 +45,8 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// One request on its own connection, with those lines in its head.
-pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Answer {
-    let mut stream = connect(address);
+/// One request on that connection, the only one, with those lines in its head.
+pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, lines: &[&str]) -> Answer {
     write!(stream, "{method} {target} HTTP/1.1\r\nHost: ictus\r\nConnection: close\r\n").unwrap();
     lines.iter().for_each(|line| write!(stream, "{line}\r\n").unwrap());
     write!(stream, "\r\n").unwrap();
@@ -53,6 +59,11 @@ pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = String::from_utf8(bytes.clone()).unwrap_or_default();
     Answer { status, head, bytes, body }
+}
+
+/// One request on its own connection.
+pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Answer {
+    ask_on(connect(address), method, target, lines)
 }
 
 pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> Answer {

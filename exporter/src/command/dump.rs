@@ -1,0 +1,91 @@
+//! `ictus dump`.
+
+use std::io::{self, IsTerminal};
+
+use clap::{Args, ValueEnum};
+use ictus::Reader;
+
+use super::{WRONGLY_CALLED, input::Input};
+use crate::{
+    error::Result,
+    guests::Guests,
+    json,
+    query::{Format, Query},
+    table,
+    terminal::{print, tell},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Dump {
+    #[command(flatten)]
+    input: Input,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Printed::Text)]
+    format: Printed,
+    /// Add native histograms, which only protobuf can carry
+    #[arg(long)]
+    native: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Printed {
+    /// Prometheus text 0.0.4
+    Text,
+    /// OpenMetrics text 1.0.0
+    #[value(name = "openmetrics")]
+    OpenMetrics,
+    /// Prometheus's protobuf messages, the length before each; not to a terminal
+    Protobuf,
+    /// What was recorded as one line of JSON, whatever the surface
+    Json,
+    /// What was recorded as a table for people, whatever the surface
+    Table,
+}
+
+impl Dump {
+    pub(super) fn run(self) -> Result<i32> {
+        if let Some(refusal) = self.refusal() {
+            tell(&refusal);
+            return Ok(WRONGLY_CALLED);
+        }
+        // The other actions may wait for their workers; a person would look at nothing and wonder.
+        if !self.input.directory.is_dir() {
+            tell(&format_args!(
+                "{} is not a directory; give the metrics directory that the workers record into",
+                self.input.directory.display()
+            ));
+            return Ok(1);
+        }
+        Guests::of(&self.input.directory).look();
+        let bytes = match self.format {
+            Printed::Text => self.exposition(Format::Text)?,
+            Printed::OpenMetrics => self.exposition(Format::OpenMetrics)?,
+            Printed::Protobuf => self.exposition(Format::Protobuf)?,
+            Printed::Json => json::json(&self.snapshot()?),
+            Printed::Table => table::table(&self.snapshot()?).into(),
+        };
+        Ok(print(&bytes))
+    }
+
+    /// Why what was asked for cannot be meant.
+    fn refusal(&self) -> Option<&'static str> {
+        let protobuf = self.format == Printed::Protobuf;
+        if self.native && !protobuf {
+            Some("only protobuf can carry native histograms: add --format protobuf, or leave --native out")
+        } else if protobuf && io::stdout().is_terminal() {
+            Some("protobuf is not for a terminal: send it to a file (> metrics.pb) or to another program")
+        } else {
+            None
+        }
+    }
+
+    fn exposition(&self, format: Format) -> Result<Vec<u8>> {
+        let source = self.input.source();
+        let query = Query { format, native: self.native, ..Query::from(source.view()) };
+        Ok(source.render(&query)?.bytes().to_vec())
+    }
+
+    fn snapshot(&self) -> Result<ictus::Snapshot> {
+        Ok(Reader::new(&self.input.directory).snapshot()?)
+    }
+}

@@ -1,0 +1,211 @@
+//! Metrics that programs of the directory define themselves with `prometheus_client`, whose files lie
+//! beside ours. Merging them takes Python: where there is none, at least somebody says so.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, OpenOptions},
+    io::Read,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use ictus::surface;
+use rustix::fs::OFlags;
+
+use crate::terminal::tell;
+
+/// From one look to the next: a scrape must not pay for what is hardly ever there.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Names that are told of; of more, that there are more.
+const MOST_NAMED: usize = 3;
+/// What is read of a file. Its first entries name its families.
+const MOST_BYTES: u64 = 1 << 20;
+/// The number of used bytes and the padding after it.
+const HEADER: usize = 8;
+/// A value and a time.
+const NUMBERS: usize = 16;
+
+/// Says once that such metrics are left out, as soon as there are any.
+#[derive(Debug)]
+pub(crate) struct Guests {
+    directory: PathBuf,
+    /// None when it has been said.
+    next_look: Mutex<Option<Instant>>,
+}
+
+impl Guests {
+    pub(crate) fn of(directory: &Path) -> Guests {
+        Guests { directory: directory.to_owned(), next_look: Mutex::new(Some(Instant::now())) }
+    }
+
+    /// Looks, unless somebody has done so a moment ago.
+    pub(crate) fn look(&self) {
+        let mut next_look = self.next_look.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if next_look.is_none_or(|next| next > now) {
+            return;
+        }
+        let names = names(&self.directory);
+        *next_look = names.is_empty().then_some(now + PAUSE);
+        if !names.is_empty() {
+            tell(&format_args!(
+                "{} also holds metrics that were defined with prometheus_client ({}): they are left out here, \
+                 for only Python can merge them; to have all in one place, let the workers' own provider serve \
+                 or write them (MetricsSettings with http_port or file_name)",
+                self.directory.display(),
+                listed(&names)
+            ));
+        }
+    }
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    let mut listed: Vec<String> =
+        names.iter().take(MOST_NAMED).map(|name| name.escape_debug().to_string()).collect();
+    if names.len() > MOST_NAMED {
+        listed.push("…".to_owned());
+    }
+    listed.join(", ")
+}
+
+/// Families that are none of Conductor's; not all, where there are many. What the SDK's own collector
+/// left under Conductor's names is recorded by us now.
+fn names(directory: &Path) -> BTreeSet<String> {
+    let known = surface::shown_names();
+    let is_guest = |name: &String| !known.contains(name) && !known.contains(&format!("{name}_total"));
+    let mut found = BTreeSet::new();
+    let Ok(entries) = fs::read_dir(directory) else { return found };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "db")) {
+        found.extend(families(&used(&path).unwrap_or_default()).filter(is_guest));
+        if found.len() > MOST_NAMED {
+            break;
+        }
+    }
+    found
+}
+
+/// The used bytes of a file, header aside; none of what is no such file.
+fn used(path: &Path) -> Option<Vec<u8>> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let mut file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).ok()?;
+    let used = u64::from(number(&header)?).saturating_sub(HEADER as u64);
+    let mut bytes = Vec::new();
+    file.take(used.min(MOST_BYTES)).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// The families' names, again for each series, as far as the bytes are entries: the length of a
+/// key, the key, filled up to eight bytes, a value and a time. A key is a list that starts with the
+/// family's name.
+fn families(mut bytes: &[u8]) -> impl Iterator<Item = String> {
+    std::iter::from_fn(move || {
+        let length = number(bytes)? as usize;
+        let rest = bytes.get(4..)?;
+        let key: Vec<serde_json::Value> = serde_json::from_slice(rest.get(..length)?).ok()?;
+        let filled = length + (8 - (length + 4) % 8);
+        bytes = rest.get(filled + NUMBERS..)?;
+        Some(key.first()?.as_str()?.to_owned())
+    })
+}
+
+/// In the machine's order, as the program that wrote it.
+fn number(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path, time::Instant};
+
+    use super::{Guests, families, listed, names};
+
+    /// A file as `prometheus_client` writes it, with one series for each name.
+    fn file(names: &[&str]) -> Vec<u8> {
+        let mut entries = Vec::new();
+        for name in names {
+            let key = format!(r#"["{name}", "{name}_total", {{"queue": "a"}}, "Its help."]"#);
+            entries.extend((key.len() as u32).to_ne_bytes());
+            entries.extend(key.as_bytes());
+            entries.resize(entries.len() + 8 - (key.len() + 4) % 8, b' ');
+            entries.extend([0; 16]);
+        }
+        let mut file = (entries.len() as u32 + 8).to_ne_bytes().to_vec();
+        file.extend([0; 4]);
+        file.extend(entries);
+        file.resize(1 << 16, 0);
+        file
+    }
+
+    fn found(directory: &Path) -> Vec<String> {
+        names(directory).into_iter().collect()
+    }
+
+    #[test]
+    fn families_of_others_are_found_and_those_of_conductor_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
+        write("counter_1.db", &file(&["task_poll", "task_poll_time_seconds", "http_api_client_request"]));
+        write("orders.prom", &file(&["other"]));
+        assert_eq!(found(directory.path()), [""; 0]);
+        write("counter_2.db", &file(&["task_poll", "orders", "mails", "orders"]));
+        assert_eq!(found(directory.path()), ["mails", "orders"]);
+        assert_eq!(found(&directory.path().join("missing")), [""; 0]);
+    }
+
+    #[test]
+    fn whatever_bytes_there_are_nothing_is_made_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("counter_1.db");
+        let whole = file(&["orders", "mails"]);
+        let first = &file(&["orders"]);
+        let end = u32::from_ne_bytes(*first.first_chunk().unwrap()) as usize;
+        for length in 0..end {
+            // Bytes end before an entry does.
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(found(directory.path()), [""; 0], "{length}");
+        }
+        for (at, byte) in (0..end).flat_map(|at| [0, 0x7f, 0xff].map(|byte| (at, byte))) {
+            let mut bytes = whole.clone();
+            bytes[at] = byte;
+            fs::write(&path, &bytes).unwrap();
+            assert!(found(directory.path()).len() <= 2, "{at}");
+        }
+        fs::write(&path, [0xff; 64]).unwrap();
+        assert_eq!(found(directory.path()), [""; 0]);
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        assert_eq!(found(directory.path()), [""; 0]);
+        assert_eq!(families(&[4, 0, 0, 0, b'[', b'1', b']', b' ']).count(), 0);
+    }
+
+    #[test]
+    fn those_that_come_later_are_noticed_and_not_sought_all_the_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let guests = Guests::of(directory.path());
+        let next = || *guests.next_look.lock().unwrap();
+        guests.look();
+        let pause = next().unwrap();
+        assert!(pause > Instant::now());
+        fs::write(directory.path().join("counter_1.db"), file(&["orders"])).unwrap();
+        guests.look();
+        assert_eq!(next(), Some(pause), "looked before its time");
+        *guests.next_look.lock().unwrap() = Some(Instant::now());
+        guests.look();
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn few_names_are_listed_and_none_reaches_the_terminal_raw() {
+        let names = |all: &[&str]| all.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(listed(&names(&["b", "a\x1b[2J"])), "a\\u{1b}[2J, b");
+        assert_eq!(listed(&names(&["a", "b", "c", "d"])), "a, b, c, …");
+    }
+}

@@ -1,0 +1,135 @@
+//! Where an endpoint listens.
+
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+    str::FromStr,
+};
+
+use crate::error::{Error, Result};
+
+/// What a socket's path starts with where addresses are spelled.
+const UNIX: &str = "unix:";
+
+/// An address that clients connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// The file of a unix socket.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// The IP address and the port, where it has any.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Tcp(address) => Some(*address),
+            Address::Unix(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    /// As [`Listen`] is parsed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+/// Where a [`Server`](super::Server) is to listen: an address, or a host that has several, of which
+/// the first that can be bound is served.
+///
+/// ```
+/// use ictus_exporter::http::{Address, Listen};
+///
+/// let socket: Listen = "unix:/run/ictus/metrics.sock".parse()?;
+/// assert_eq!(socket, Address::Unix("/run/ictus/metrics.sock".into()).into());
+/// for tcp in ["127.0.0.1:9464", "[::]:9464", "localhost:0"] {
+///     tcp.parse::<Listen>()?;
+/// }
+/// assert!("9464".parse::<Listen>().is_err());
+/// # Ok::<(), ictus_exporter::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen(Vec<Address>);
+
+impl Listen {
+    /// Never none.
+    pub(super) fn addresses(&self) -> &[Address] {
+        &self.0
+    }
+}
+
+impl From<Address> for Listen {
+    fn from(address: Address) -> Listen {
+        Listen(vec![address])
+    }
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Listen {
+        Address::Tcp(address).into()
+    }
+}
+
+impl FromStr for Listen {
+    type Err = Error;
+
+    /// `HOST:PORT`, the host being a name, an IPv4 address or an IPv6 address in brackets, or
+    /// `unix:PATH`. Looks names up. [`Error::Address`] where it is neither, or the host is not known.
+    fn from_str(given: &str) -> Result<Listen> {
+        let refused =
+            |why: &dyn fmt::Display| Error::Address { given: given.to_owned(), why: why.to_string() };
+        if let Some(path) = given.strip_prefix(UNIX) {
+            return match path {
+                "" => Err(refused(&"the path is empty")),
+                path => Ok(Address::Unix(path.into()).into()),
+            };
+        }
+        let found = given.to_socket_addrs().map_err(|error| refused(&error))?;
+        let addresses: Vec<_> = found.map(Address::Tcp).collect();
+        if addresses.is_empty() { Err(refused(&"this host has no address")) } else { Ok(Listen(addresses)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, Listen};
+
+    #[test]
+    fn an_address_is_parsed_as_it_is_spelled() {
+        for given in ["127.0.0.1:9464", "0.0.0.0:0", "[::1]:9464", "[::]:1", "unix:/run/a b.sock", "unix:x"] {
+            let listen: Listen = given.parse().unwrap();
+            let [address] = listen.addresses() else { panic!("{listen:?}") };
+            assert_eq!(address.to_string(), given);
+            assert_eq!(address.tcp().is_none(), given.starts_with("unix:"));
+        }
+    }
+
+    #[test]
+    fn a_host_has_all_its_addresses() {
+        let listen: Listen = "localhost:9464".parse().unwrap();
+        let all = listen.addresses();
+        assert!(!all.is_empty());
+        assert!(
+            all.iter().all(|address| matches!(address, Address::Tcp(ip) if ip.port() == 9464)),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_an_example() {
+        for given in
+            ["", "9464", ":9464x", "127.0.0.1", "::1:9464:", "127.0.0.1:65536", "unix:", "/run/x.sock"]
+        {
+            let error = given.parse::<Listen>().unwrap_err().to_string();
+            assert!(error.contains("127.0.0.1:9464") && error.contains("unix:/"), "{given}: {error}");
+        }
+    }
+}

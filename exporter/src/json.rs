@@ -1,0 +1,235 @@
+//! A snapshot as JSON for programs: what was recorded, whatever the surface.
+//!
+//! The schema is described in docs/command.md, and only ever grows: what is renamed or removed is
+//! another `version`. Numbers that JSON cannot say are null.
+
+use ictus::{
+    Snapshot,
+    catalog::{Kind, Unit},
+    snapshot::{self, Timing, Value},
+};
+use serde::{Serialize, Serializer};
+
+use crate::recorded::Origin;
+
+const VERSION: u32 = 1;
+
+/// The whole snapshot on one line.
+pub(crate) fn json(snapshot: &Snapshot) -> Vec<u8> {
+    let families = snapshot.families.iter().map(family).collect();
+    let recorded = Recorded { version: VERSION, families, health: health(&snapshot.health) };
+    // Fails where a key is no string or a writer fails, and here is neither.
+    let mut bytes = serde_json::to_vec(&recorded).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+#[derive(Serialize)]
+struct Recorded<'a> {
+    version: u32,
+    families: Vec<Family<'a>>,
+    health: Health,
+}
+
+#[derive(Serialize)]
+struct Family<'a> {
+    name: &'a str,
+    origin: &'static str,
+    help: &'a str,
+    r#type: &'static str,
+    unit: Option<&'static str>,
+    series: Vec<Series<'a>>,
+}
+
+#[derive(Serialize)]
+struct Series<'a> {
+    labels: Labels<'a>,
+    #[serde(flatten)]
+    value: Shown,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown {
+    State { value: f64 },
+    Timing { count: u64, sum: f64, window: usize, quantiles: Option<Quantiles> },
+}
+
+#[derive(Serialize)]
+struct Quantiles {
+    p50: f64,
+    p75: f64,
+    p90: f64,
+    p95: f64,
+    p99: f64,
+}
+
+/// Names and values, in the family's order.
+struct Labels<'a>(&'a [String], &'a [String]);
+
+#[derive(Serialize)]
+struct Health {
+    live_segments: u64,
+    dead_segments: u64,
+    bad_segments: u64,
+    unread_lanes: u64,
+    bytes: u64,
+    lost: Lost,
+}
+
+#[derive(Serialize)]
+struct Lost {
+    nan: u64,
+    negative: u64,
+    too_large: u64,
+    reentered: u64,
+    no_memory: u64,
+    removed: u64,
+    overflowed: u64,
+    unshared_lanes: u64,
+    short_windows: u64,
+}
+
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().zip(self.1))
+    }
+}
+
+fn family(family: &snapshot::Family) -> Family<'_> {
+    let (origin, name) = Origin::of(family);
+    let series = family.series.iter().map(|series| Series {
+        labels: Labels(&family.label_names, &series.labels),
+        value: shown(&series.value),
+    });
+    Family {
+        name,
+        origin: origin.name(),
+        help: &family.help,
+        r#type: match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Timer => "timer",
+        },
+        unit: match family.unit {
+            Unit::None => None,
+            Unit::Seconds => Some("seconds"),
+            Unit::Bytes => Some("bytes"),
+        },
+        series: series.collect(),
+    }
+}
+
+fn shown(value: &Value) -> Shown {
+    match value {
+        Value::Counter(value) | Value::Gauge(value) => Shown::State { value: *value },
+        Value::Timer(Timing { count, sum, window, .. }) => {
+            let quantiles =
+                window.quantiles().map(|[p50, p75, p90, p95, p99]| Quantiles { p50, p75, p90, p95, p99 });
+            Shown::Timing { count: *count, sum: *sum, window: window.len(), quantiles }
+        }
+    }
+}
+
+fn health(health: &snapshot::Health) -> Health {
+    let snapshot::Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, .. } = *health;
+    let snapshot::Lost {
+        nan,
+        negative,
+        too_large,
+        reentered,
+        no_memory,
+        removed,
+        overflowed,
+        unshared_lanes,
+        short_windows,
+    } = health.lost;
+    let lost = Lost {
+        nan,
+        negative,
+        too_large,
+        reentered,
+        no_memory,
+        removed,
+        overflowed,
+        unshared_lanes,
+        short_windows,
+    };
+    Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, lost }
+}
+
+#[cfg(test)]
+mod tests {
+    use ictus::{
+        Snapshot,
+        catalog::{Kind, Unit},
+        snapshot::{Family, Health, Observation, Series, Timing, Value, Window},
+    };
+
+    use super::json;
+
+    fn family(name: &str, kind: Kind, unit: Unit, names: &[&str], series: &[(&[&str], Value)]) -> Family {
+        let strings = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+        let series = series
+            .iter()
+            .map(|(labels, value)| Series { labels: strings(labels).into(), value: value.clone() });
+        Family {
+            name: name.to_owned(),
+            help: String::new(),
+            kind,
+            unit,
+            label_names: strings(names),
+            series: series.collect(),
+        }
+    }
+
+    /// The example of the page for users, white space aside.
+    #[test]
+    fn everything_recorded_is_said_as_documented() {
+        let observations =
+            (1..=5).map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 8.0 });
+        let window = Window::newest(observations.collect(), 1000);
+        let full = Timing { count: 7, sum: 2.5, window, ..Timing::default() };
+        let polls = [(&["resize", "SUCCESS"][..], Value::Timer(full))];
+        let families = vec![
+            family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, &["taskType", "status"], &polls),
+            family("jobs", Kind::Counter, Unit::None, &[], &[(&[], Value::Counter(7.0))]),
+        ];
+        let health = Health { live_segments: 2, bytes: 524_288, ..Health::default() };
+        let page = include_str!("../../docs/command.md");
+        let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let mut quoted = false;
+        let is_said = |character: &char| {
+            quoted ^= *character == '"';
+            quoted || !character.is_whitespace()
+        };
+        let expected: String = example.chars().filter(is_said).chain(['\n']).collect();
+        assert_eq!(String::from_utf8(json(&Snapshot { families, health })).unwrap(), expected);
+    }
+
+    #[test]
+    fn any_text_and_an_empty_window_can_be_said() {
+        let label = "x\n\u{1b}\"\\é";
+        let series = [(&[label][..], Value::Timer(Timing::default()))];
+        let families = vec![family("wait", Kind::Timer, Unit::Bytes, &["queue"], &series)];
+        let bytes = json(&Snapshot { families, ..Snapshot::default() });
+        assert_eq!(bytes.iter().filter(|byte| byte.is_ascii_control()).count(), 1, "the end of the line");
+        let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let series = &parsed["families"][0]["series"][0];
+        assert_eq!(series["labels"]["queue"], label);
+        assert!(series["count"] == 0 && series["quantiles"].is_null(), "{series}");
+    }
+
+    #[test]
+    fn numbers_that_json_cannot_say_are_null() {
+        let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.0];
+        let series: Vec<_> = values.iter().map(|value| (&[][..], Value::Gauge(*value))).collect();
+        let families = vec![family("level", Kind::Gauge, Unit::None, &[], &series)];
+        let bytes = json(&Snapshot { families, ..Snapshot::default() });
+        let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let shown: Vec<_> =
+            (0..values.len()).map(|at| parsed["families"][0]["series"][at]["value"].as_f64()).collect();
+        assert_eq!(shown, [None, None, None, Some(f64::MAX), Some(-0.0)]);
+        assert!(parsed["families"][0]["series"][0]["value"].is_null());
+    }
+}

@@ -1,0 +1,96 @@
+//! A disk that fills up under the text file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says what it skips"
+)]
+mod shell;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use ictus::Registry;
+
+/// A small file system of its own, until this is dropped.
+struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    /// None where this user may not mount.
+    fn mount(path: &Path, size: &str) -> Option<Tmpfs> {
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(path)
+            .status()
+            .is_ok_and(|status| status.success());
+        if !mounted {
+            assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount a tmpfs");
+            println!("skipped: mounting a tmpfs needs root");
+        }
+        mounted.then(|| Tmpfs(path.to_owned()))
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn the_old_text_stays_whole_until_there_is_room_again() {
+    let (directory, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Some(_tmpfs) = Tmpfs::mount(disk.path(), "1m") else { return };
+    let registry = Registry::open(directory.path()).unwrap();
+    let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
+    jobs.inc();
+    let path = disk.path().join("metrics.prom");
+    let shows = |jobs: u32| {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        // The family is the last.
+        let last = text.lines().last().unwrap_or("jobs_total ");
+        assert!(
+            last.starts_with("jobs_total ") && (text.is_empty() || text.ends_with(".0\n")),
+            "a part: {text}"
+        );
+        text.ends_with(&format!("\njobs_total {jobs}.0\n"))
+    };
+    let until = |jobs| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !shows(jobs) {
+            assert!(Instant::now() < deadline, "never: {jobs} jobs");
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let output = path.display().to_string();
+    let mut running = shell::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
+    until(1);
+
+    // Twice, for a cause that has gone may come again.
+    for jobs_before in [1, 2] {
+        let filler = disk.path().join("filler");
+        assert!(fs::write(&filler, vec![0; 2 << 20]).is_err(), "the disk is not full");
+        jobs.inc();
+        let line = running.line();
+        assert!(line.contains("cannot write") && line.contains("free some space"), "{line}");
+        // Some more tries, which say nothing and leave nothing.
+        thread::sleep(Duration::from_millis(300));
+        assert!(shows(jobs_before));
+        let mut names: Vec<_> =
+            fs::read_dir(disk.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.retain(|name| !name.to_string_lossy().ends_with(".tmp"));
+        names.sort();
+        assert_eq!(names, ["filler", "metrics.prom"]);
+        fs::remove_file(&filler).unwrap();
+        until(jobs_before + 1);
+        let line = running.line();
+        assert!(line.contains("is written again"), "{line}");
+    }
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 1);
+}

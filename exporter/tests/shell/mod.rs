@@ -1,0 +1,93 @@
+//! The command as a shell runs it.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise, in its helpers too; no test needs all of them"
+)]
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub(crate) fn ictus() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ictus"));
+    command.env_remove("ICTUS_SURFACES");
+    command
+}
+
+/// The exit code, and what was said on standard output and standard error.
+pub(crate) fn outcome(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// An action that goes on; killed where a test fails before its end.
+pub(crate) struct Running {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    /// What it said until it was ready.
+    pub(crate) said: String,
+}
+
+/// Starts `ictus ACTION DIR …`, and waits until it says that it is at work.
+pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> Running {
+    let mut command = ictus();
+    command.arg(action).arg(directory).args(options).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("ictus: serving ") && !said.contains("ictus: writing ") {
+        assert!(errors.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    Running { child, errors, said }
+}
+
+/// Starts `ictus serve` on a free port, and finds out which.
+pub(crate) fn serve(directory: &Path, options: &[&str]) -> (Running, SocketAddr) {
+    let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
+    let running = start("serve", directory, &[listen, options].concat());
+    let address = running.said.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+    let address = address.and_then(|address| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("no address in {:?}", running.said));
+    (running, address)
+}
+
+impl Running {
+    /// Waits for its next line on standard error.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.errors.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Sends a signal by the shell's own command, and waits for the end: the exit code, and what
+    /// else it said.
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "still running after {signal}");
+            thread::sleep(Duration::from_millis(10));
+        };
+        let mut rest = String::new();
+        self.errors.read_to_string(&mut rest).unwrap();
+        (status.code(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail where it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,170 @@
+//! The endpoint at a unix socket: whose file it is, and who may connect.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+mod client;
+mod shell;
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink},
+        net::{UnixDatagram, UnixListener, UnixStream},
+    },
+    path::{Path, PathBuf},
+};
+
+use client::ask_on;
+use ictus_exporter::{
+    Error, Source,
+    http::{Address, Server},
+};
+
+const TEXT: &str = "up 1.0\n";
+
+fn serve(path: &Path) -> Result<Server, Error> {
+    Server::start(Source::from_fn(|_| TEXT.to_owned()), Address::Unix(path.to_owned()).into())
+}
+
+fn get(path: &Path, target: &str) -> client::Answer {
+    ask_on(UnixStream::connect(path).unwrap(), "GET", target, &[])
+}
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.sock");
+    (directory, path)
+}
+
+/// Leaves the socket of a server that died.
+fn abandon(path: &Path) {
+    drop(UnixListener::bind(path).unwrap());
+    assert!(UnixStream::connect(path).is_err());
+}
+
+#[test]
+fn it_answers_as_a_port_does_and_goes_with_its_server() {
+    let (directory, path) = place();
+    let server = serve(&path).unwrap();
+    assert_eq!(server.address(), &Address::Unix(path.clone()));
+    assert_eq!(server.address().to_string(), format!("unix:{}", path.display()));
+    let answer = get(&path, "/metrics");
+    assert_eq!((answer.status, answer.body.as_str()), (200, TEXT));
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(get(&path, "/health").body, "OK");
+    server.stop();
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    // And may be there again.
+    drop(serve(&path).unwrap());
+    assert!(!path.exists());
+}
+
+#[test]
+fn its_owner_and_its_group_may_connect() {
+    let (directory, path) = place();
+    // Another group than this process's, where this user may give a directory to one.
+    let given = std::os::unix::fs::chown(directory.path(), None, Some(1)).is_ok();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o2750)).unwrap();
+    let _server = serve(&path).unwrap();
+    let file = fs::metadata(&path).unwrap();
+    assert_eq!(file.permissions().mode() & 0o7777, 0o660);
+    assert_eq!(file.gid(), fs::metadata(directory.path()).unwrap().gid());
+    assert!(!given || file.gid() == 1);
+}
+
+#[test]
+fn one_that_nobody_listens_on_is_replaced() {
+    let (_directory, path) = place();
+    abandon(&path);
+    let server = serve(&path).unwrap();
+    assert_eq!(get(&path, "/metrics").body, TEXT);
+    server.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn one_in_use_is_an_error_that_says_what_to_do() {
+    let (_directory, path) = place();
+    let first = serve(&path).unwrap();
+    let error = serve(&path).unwrap_err();
+    assert!(matches!(error, Error::Bind { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&path.display().to_string()) && text.contains("choose another path"), "{text}");
+    assert_eq!(get(&path, "/metrics").body, TEXT);
+    drop(first);
+    // Its owner has more connections than it takes, or is of another type: in use all the same.
+    let busy = UnixListener::bind(&path).unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..200 {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let full = socket.connect(&socket2::SockAddr::unix(&path).unwrap()).is_err();
+        waiting.push(socket);
+        if full {
+            break;
+        }
+    }
+    assert!(serve(&path).unwrap_err().to_string().contains("another process listens there"));
+    drop(busy);
+    fs::remove_file(&path).unwrap();
+    let _datagrams = UnixDatagram::bind(&path).unwrap();
+    assert!(serve(&path).unwrap_err().to_string().contains("another process listens there"));
+}
+
+#[test]
+fn what_is_no_socket_is_left_alone() {
+    let (directory, path) = place();
+    let refused = || {
+        let text = serve(&path).unwrap_err().to_string();
+        assert!(text.contains("no socket") && text.contains("choose another path"), "{text}");
+    };
+    fs::write(&path, "mine").unwrap();
+    refused();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    refused();
+    fs::remove_dir(&path).unwrap();
+    let abandoned = directory.path().join("abandoned.sock");
+    abandon(&abandoned);
+    symlink(&abandoned, &path).unwrap();
+    refused();
+    assert!(path.is_symlink() && abandoned.exists());
+}
+
+#[test]
+fn a_stop_leaves_what_others_put_in_its_place() {
+    let (_directory, path) = place();
+    let server = serve(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "mine").unwrap();
+    server.stop();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_named() {
+    let (directory, _) = place();
+    let path = directory.path().join("missing").join("metrics.sock");
+    let text = serve(&path).unwrap_err().to_string();
+    assert!(text.contains("create its directory"), "{text}");
+    let path = directory.path().join("x".repeat(200));
+    assert!(matches!(serve(&path), Err(Error::Bind { .. })));
+}
+
+#[test]
+fn the_command_serves_it_and_replaces_what_a_kill_left() {
+    let (directory, path) = place();
+    let listen = format!("unix:{}", path.display());
+    for (signal, code) in [("-KILL", None), ("-TERM", Some(0))] {
+        let running = shell::start("serve", directory.path(), &["--listen", &listen]);
+        assert!(running.said.contains(&format!("{listen}, path /metrics")), "{}", running.said);
+        assert!(get(&path, "/metrics").body.contains("ictus_series 0.0\n"));
+        let mut second = shell::ictus();
+        let second = second.arg("serve").arg(directory.path()).args(["--listen", &listen]).output().unwrap();
+        let (failed, _, errors) = shell::outcome(&second);
+        assert_eq!((failed, errors.lines().count()), (Some(1), 1), "{errors}");
+        assert!(errors.contains("another process listens there"), "{errors}");
+        assert_eq!(running.end(signal).0, code);
+        let left = fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket());
+        assert_eq!(left, signal == "-KILL");
+    }
+}
