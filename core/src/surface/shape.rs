@@ -56,7 +56,8 @@ const SUMMARY: Form = &[part(ShownType::Summary, |members, _| {
 const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
     let distribution = members.distribution();
     let bounds = bounds.spell(&distribution.bounds);
-    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), bounds }))
+    let exemplars = members.exemplars(&distribution);
+    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), exemplars, bounds }))
 })];
 
 const fn part(shown_type: ShownType, value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>) -> Part {
