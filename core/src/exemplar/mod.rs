@@ -82,10 +82,11 @@ pub(crate) fn lines(bounds: usize) -> u64 {
 /// Keeps the newest exemplar of each bucket, in the order of the buckets.
 pub(crate) fn keep_newest(exemplars: &mut Vec<Exemplar>, bounds: &[f64]) {
     let bucket = |one: &Exemplar| bucket(bounds, one.value);
-    // The id breaks ties, so that the order of lanes and segments says nothing.
+    // The rest breaks ties, so that the order of lanes and segments says nothing.
     exemplars.sort_by(|one, other| {
         let key = |one: &Exemplar| (bucket(one), Reverse(one.time));
-        key(one).cmp(&key(other)).then_with(|| one.trace_id.cmp(&other.trace_id))
+        let ties = || one.trace_id.cmp(&other.trace_id).then(one.value.total_cmp(&other.value));
+        key(one).cmp(&key(other)).then_with(ties)
     });
     exemplars.dedup_by_key(|one| bucket(one));
 }

@@ -36,7 +36,9 @@ pub(crate) fn read(source: &impl Words, lane: u64, bounds: usize) -> io::Result<
         for (place, found) in found.iter_mut().enumerate() {
             let [first, second, last] = looks.each_ref().map(|look| &look[place * WORDS..][..WORDS]);
             match (first[0], last[0]) {
-                (turn, again) if turn == again && turn.is_multiple_of(2) => *found = decode(second),
+                // What words it has are left from another series.
+                (0, 0) => *found = None,
+                (turn, again) if turn == again && turn % 2 == 0 => *found = decode(second),
                 _ => is_torn = true,
             }
         }

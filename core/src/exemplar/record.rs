@@ -24,16 +24,15 @@ pub(crate) fn record(
         return false;
     }
     let Some(slot) = slot(lane, supply, bounds, value) else { return false };
-    let turn = slot.turn.load(Ordering::Relaxed);
-    // Not a store: a handler that came after the load has had its own turn.
-    let begun = turn.is_multiple_of(2)
-        && slot.turn.compare_exchange(turn, turn.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed).is_ok();
-    if !begun {
+    let (turn, relaxed) = (slot.turn.load(Ordering::Relaxed), Ordering::Relaxed);
+    // Not a store: a signal handler may have had its turn since the load. Odd: this one is such a handler.
+    if turn % 2 == 1 || slot.turn.compare_exchange(turn, turn.wrapping_add(1), relaxed, relaxed).is_err() {
         return false;
     }
     let words = [value.to_bits(), clock::wall(), trace_id.len() as u64].into_iter().chain(text(trace_id));
     for (place, word) in slot.words.iter().zip(words) {
-        // Release, "turn": whoever sees what is new sees at its last look that the turn was odd.
+        // Release, "turn": whoever sees what is new sees at its last look that the turn is odd, or a later
+        // one, and that the lane was hidden that had another series.
         place.store(word, Ordering::Release);
     }
     // Release, "whole": whoever sees the even turn sees all of it.
@@ -78,13 +77,12 @@ fn all(lane: &Lane, supply: &impl Supply, bounds: usize) -> impl Iterator<Item =
 
 /// Whether a signal handler runs that interrupted the write of an exemplar.
 pub(crate) fn is_busy(lane: &Lane, supply: &impl Supply, bounds: usize) -> bool {
-    all(lane, supply, bounds).any(|slot| !slot.turn.load(Ordering::Relaxed).is_multiple_of(2))
+    all(lane, supply, bounds).any(|slot| slot.turn.load(Ordering::Relaxed) % 2 == 1)
 }
 
-/// Empties the slots of a hidden lane, which keeps them. Release, "recycle": not before it was hidden.
+/// Empties the slots of a hidden lane, which keeps them. Relaxed: who still reads the life before finds less
+/// of it, and whoever reads the next one acquires the lane after this.
 pub(crate) fn clear(lane: &Lane, supply: &impl Supply, bounds: usize) {
-    lane.exemplified.store(0, Ordering::Release);
-    for word in all(lane, supply, bounds).flat_map(|slot| [&slot.turn].into_iter().chain(&slot.words)) {
-        word.store(0, Ordering::Release);
-    }
+    lane.exemplified.store(0, Ordering::Relaxed);
+    all(lane, supply, bounds).for_each(|slot| slot.turn.store(0, Ordering::Relaxed));
 }

@@ -275,9 +275,7 @@ mod tests {
                     exponential: [(-5, 1), (700, 2)].into_iter().collect(),
                 },
                 newest: newest.collect(),
-                exemplars: (0..2)
-                    .map(|time| Exemplar { value: f64::from(time), time: 1 + u64::from(time), trace_id: "ab".into() })
-                    .collect(),
+                exemplars: [0.25, 0.75].map(|value| Exemplar { value, time: 9, trace_id: "ab".into() }).into(),
             };
             totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);
         }
