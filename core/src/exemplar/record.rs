@@ -13,13 +13,7 @@ use crate::{
 /// Keeps an exemplar in a lane whose buckets have those bounds; for the thread that may write the lane,
 /// after the observation. False where it is left out: its trace's id is unfit, there is no memory for
 /// the slots, or a signal handler and the write that it interrupted met in one slot.
-pub(crate) fn record(
-    lane: &Lane,
-    supply: &impl Supply,
-    bounds: &[f64],
-    value: f64,
-    trace_id: &str,
-) -> bool {
+pub(crate) fn record(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f64, trace_id: &str) -> bool {
     if !is_fit(trace_id) {
         return false;
     }

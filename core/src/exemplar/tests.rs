@@ -8,7 +8,9 @@ use std::{cell::Cell, io, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::{AHEAD, Exemplar, LONGEST_TRACE_ID, bucket, clear, is_busy, keep_newest, lines, read, record, slots};
+use super::{
+    AHEAD, Exemplar, LONGEST_TRACE_ID, bucket, clear, is_busy, keep_newest, lines, read, record, slots,
+};
 use crate::{
     clock,
     ring::LaneHead,
@@ -131,9 +133,9 @@ impl Written {
                     && exemplar.value == value(number)
                     && *exemplar.trace_id == *trace_id(number)
                     && exemplar.time == self.times[number as usize];
-                let newest = known.clone().rfind(|&other| {
-                    bucket(&BOUNDS, value(other)) == bucket(&BOUNDS, value(number))
-                });
+                let newest = known
+                    .clone()
+                    .rfind(|&other| bucket(&BOUNDS, value(other)) == bucket(&BOUNDS, value(number)));
                 if !whole || newest.is_some_and(|newest| number < newest) {
                     return Err(format!("{exemplar:?} in life {life} with {known:?}"));
                 }
@@ -262,7 +264,7 @@ fn holds(words: &[u64; 16]) -> bool {
     let text = std::str::from_utf8(&bytes[..length.min(96) as usize]);
     let is_text = (1..=96).contains(&length) && text.is_ok_and(|text| !text.contains(char::is_control));
     let is_of_now = time > 0 && time < clock::wall() + AHEAD;
-    turn != 0 && turn % 2 == 0 && value.is_finite() && value >= 0.0 && value < LIMIT && is_of_now && is_text
+    turn != 0 && turn % 2 == 0 && (0.0..LIMIT).contains(&value) && is_of_now && is_text
 }
 
 proptest! {
@@ -316,5 +318,5 @@ proptest! {
 /// Lines that the segment does not have are an error; else whatever is there is no lane's.
 fn read_of_what_is_not_there(at: u64, bytes: &Bytes) -> bool {
     let fits = at.checked_add(lines(BOUNDS.len())).is_some_and(|end| end <= bytes.lines().unwrap());
-    read(bytes, 0, BOUNDS.len()).is_err() == !fits
+    read(bytes, 0, BOUNDS.len()).is_ok() == fits
 }

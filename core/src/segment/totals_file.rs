@@ -275,12 +275,29 @@ mod tests {
                     exponential: [(-5, 1), (700, 2)].into_iter().collect(),
                 },
                 newest: newest.collect(),
-                exemplars: [0.25, 0.75].map(|value| Exemplar { value, time: 9, trace_id: "ab".into() }).into(),
+                exemplars: [0.25, 0.75]
+                    .map(|value| Exemplar { value, time: 9, trace_id: "ab".into() })
+                    .into(),
             };
             totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);
         }
         totals.settle();
         TotalsFile { generation: 9, folded: vec![1, u64::MAX], totals }
+    }
+
+    #[test]
+    fn exemplars_that_cannot_be_shown_are_dropped() {
+        let mut file = file(&[("a".into(), 5)]);
+        let of = |time, trace_id: &str| Exemplar { value: 0.25, time, trace_id: trace_id.into() };
+        for unfit in [of(0, "a"), of(u64::MAX, "a"), of(9, ""), of(9, "\n")] {
+            let series =
+                file.totals.families.values_mut().flatten().flat_map(|family| family.series.values_mut());
+            series.for_each(|series| series.exemplars = vec![unfit.clone(), of(9, "fit")]);
+            let decoded = TotalsFile::decode(&file.encode()).unwrap();
+            let mut series =
+                decoded.totals.families.values().flatten().flat_map(|family| family.series.values());
+            assert_eq!(series.next().unwrap().exemplars, [of(9, "fit")]);
+        }
     }
 
     proptest! {

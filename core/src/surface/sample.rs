@@ -63,8 +63,12 @@ impl ShownSeries {
         let ShownSeries { labels, value } = self;
         let (name, suffix) = value.own();
         let own = value.own_samples();
-        let own = own.zip(value.own_exemplars()).map(move |((own, value), exemplar)| {
-            Sample { suffix, value, exemplar, labels, own: Some((name, own)) }
+        let own = own.zip(value.own_exemplars()).map(move |((own, value), exemplar)| Sample {
+            suffix,
+            value,
+            exemplar,
+            labels,
+            own: Some((name, own)),
         });
         let plain = value.plain_samples();
         let exemplar = None;

@@ -74,8 +74,7 @@ impl<'a> Members<'a> {
         if let Some(timing) = self.only() {
             return Arc::clone(&timing.exemplars);
         }
-        let mut all: Vec<Exemplar> =
-            self.timings().flat_map(|timing| &*timing.exemplars).cloned().collect();
+        let mut all: Vec<Exemplar> = self.timings().flat_map(|timing| &*timing.exemplars).cloned().collect();
         exemplar::keep_newest(&mut all, &distribution.bounds);
         all.into()
     }
