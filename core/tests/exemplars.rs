@@ -44,10 +44,10 @@ fn numbered(number: u64) -> (f64, String) {
     ((number % 2) as f64 + number as f64 / 1e15, format!("{number:x}").repeat(1 + number as usize % 6))
 }
 
-fn number(exemplar: &Exemplar) -> u64 {
+/// The number that an exemplar's value tells; the greatest of all where its id tells another one.
+fn stated(exemplar: &Exemplar) -> u64 {
     let number = ((exemplar.value % 1.0) * 1e15).round() as u64;
-    assert_eq!(&*exemplar.trace_id, numbered(number).1, "{exemplar:?}");
-    number
+    if *exemplar.trace_id == *numbered(number).1 { number } else { u64::MAX }
 }
 
 #[test]
@@ -144,38 +144,36 @@ fn those_of_threads_processes_and_the_dead_are_merged() {
 }
 
 #[test]
-fn a_reader_beside_writers_sees_only_what_was_observed() {
+fn a_reader_beside_a_writer_sees_only_what_was_observed() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(directory.path(), two_buckets()).unwrap();
     let done = AtomicBool::new(false);
+    let (mut seen, mut buckets, mut ahead) = (0, BTreeSet::new(), Vec::new());
     thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let timer = timer(&registry);
-                for (value, id) in (0..).map(numbered).take_while(|_| !done.load(Ordering::Relaxed)) {
-                    timer.observe_with_exemplar(value, &id);
-                }
-            });
-        }
+        scope.spawn(|| {
+            let timer = timer(&registry);
+            for (value, id) in (0..).map(numbered).take_while(|_| !done.load(Ordering::Relaxed)) {
+                timer.observe_with_exemplar(value, &id);
+            }
+        });
         let mut reader = Reader::new(directory.path());
-        let (mut seen, mut buckets) = (0, BTreeSet::new());
         let started = SystemTime::now();
         while seen < 3000 && started.elapsed().unwrap() < Duration::from_secs(60) {
             let snapshot = reader.snapshot().unwrap();
-            if snapshot.families.is_empty() {
+            let Some(Value::Timer(timing)) = snapshot.families.first().and_then(|family| family.get(&[]))
+            else {
                 continue;
-            }
-            let timing = timing(&snapshot);
+            };
             for exemplar in &*timing.exemplars {
                 // Whoever has an exemplar has its observation, and all before it.
-                assert!(timing.count > number(exemplar), "{exemplar:?} of {} observations", timing.count);
+                ahead.extend((timing.count <= stated(exemplar)).then(|| (timing.count, exemplar.clone())));
                 buckets.insert(exemplar.value > BOUNDS[0]);
                 seen += 1;
             }
         }
         done.store(true, Ordering::Relaxed);
-        assert!(seen >= 3000 && buckets.len() == 2, "{seen} exemplars in {buckets:?}");
     });
+    assert!(seen >= 3000 && buckets.len() == 2 && ahead.is_empty(), "{seen} in {buckets:?}: {ahead:?}");
 }
 
 /// Runs only in a process that the test below started: says each number once its call has returned.
@@ -214,7 +212,7 @@ fn what_returned_survives_a_kill_at_any_instant() {
         // From the dead one's segment, then from the totals.
         for _ in 0..2 {
             let exemplars = timing(&reader.snapshot().unwrap()).exemplars;
-            let numbers: Vec<u64> = exemplars.iter().map(number).collect();
+            let numbers: Vec<u64> = exemplars.iter().map(stated).collect();
             // The next one may have been in the making, in the other bucket.
             assert!(numbers.contains(&said), "round {round}: said {said}, seen {numbers:?}");
             assert!(
