@@ -88,6 +88,7 @@ struct Lost {
     overflowed: u64,
     unshared_lanes: u64,
     short_windows: u64,
+    exemplars: u64,
 }
 
 impl Serialize for Labels<'_> {
@@ -143,6 +144,7 @@ fn health(health: &snapshot::Health) -> Health {
         overflowed,
         unshared_lanes,
         short_windows,
+        exemplars,
     } = health.lost;
     let lost = Lost {
         nan,
@@ -154,6 +156,7 @@ fn health(health: &snapshot::Health) -> Health {
         overflowed,
         unshared_lanes,
         short_windows,
+        exemplars,
     };
     Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, lost }
 }
