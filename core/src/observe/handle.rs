@@ -244,7 +244,7 @@ impl Timer {
         // -0.0 is shown as 0.0.
         let value = value + 0.0;
         let Handle { recorder, series, .. } = &self.0;
-        if !(0.0..LIMIT).contains(&value) {
+        if !is_observation(value) {
             return reject(recorder, value);
         }
         let bounds = series.family.bounds.as_deref().map_or(&[][..], Bounds::as_slice);
