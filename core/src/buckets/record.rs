@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, classic_lines, exponential};
 use crate::{
     segment::{
-        layout::{AtomicRef, BucketPage, LINE_WORDS, Lines},
+        layout::{BucketPage, LINE_WORDS, Lines},
+        reference::AtomicRef,
         supply::Supply,
     },
     sync::{AtomicU64, Ordering},

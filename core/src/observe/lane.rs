@@ -9,7 +9,8 @@ use crate::{
     buckets::Buckets,
     ring::Ring,
     segment::{
-        layout::{AtomicRef, Chunk, Lane, Lines, Loss},
+        layout::{Chunk, Lane, Lines, Loss},
+        reference::AtomicRef,
         supply::Supply,
         writer::Segment,
     },

@@ -26,6 +26,7 @@ pub(crate) mod map;
 pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod reading;
+pub(crate) mod reference;
 pub(crate) mod retire;
 pub(crate) mod source;
 pub(crate) mod supply;
