@@ -83,7 +83,7 @@ impl Supply for Rest {
 
     fn left(&self, full: &Chunk) {
         if let Some(buckets) = &self.buckets {
-            buckets.add(&full.values(), self);
+            buckets.add(full.values(), self);
         }
     }
 }

@@ -244,8 +244,8 @@ impl Chunk {
     }
 
     /// Its values, for its writer.
-    pub(crate) fn values(&self) -> [f64; CHUNK_SLOTS as usize] {
-        std::array::from_fn(|slot| self.value(slot))
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
+        (0..CHUNK_SLOTS as usize).map(|slot| self.value(slot))
     }
 
     /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.
