@@ -143,7 +143,7 @@ impl Http {
         }
         table.note(format!(
             "- all changed: by {RATE} observations a second of {}, {PEER_RATE} of the peer, of all timers in turn; \
-             else nothing changes",
+             else nothing changes; the peer counts and adds up, and its quantiles stay as they were set",
             Ictus::NAME
         ));
         table.note(
