@@ -37,9 +37,6 @@ pub use view::{Surface, View};
 
 use std::collections::BTreeSet;
 
-/// What the recorded names of Conductor's own metrics start with.
-const RECORDED_PREFIX: &str = "conductor/";
-
 /// Every name that any surface gives to a family of the Conductor metrics, `_total`, `_count` and
 /// `_sum` included: what families of other origin must not be called.
 #[must_use]
