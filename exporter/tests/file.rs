@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use ictus_exporter::{
@@ -43,16 +43,27 @@ fn others_may_read_the_file_and_nothing_stands_beside_it() {
     assert_eq!(names(directory.path()), ["metrics.prom"]);
 }
 
+/// Its time says that somebody still writes, as node-exporter's `node_textfile_mtime_seconds` shows it.
 #[test]
-fn unchanged_text_is_not_written_again() {
+fn unchanged_text_is_not_written_again_and_no_older_for_that() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     let source = constant("up 1.0\n");
     assert!(file::write_once(&source, &path).unwrap());
     let before = fs::metadata(&path).unwrap();
+    let age = || path.metadata().unwrap().modified().unwrap().elapsed().unwrap_or_default();
+    let hour = Duration::from_secs(3_600);
+    let make_old = || fs::File::open(&path).unwrap().set_modified(SystemTime::now() - 2 * hour).unwrap();
+    make_old();
     assert!(!file::write_once(&source, &path).unwrap());
-    let after = fs::metadata(&path).unwrap();
-    assert_eq!((before.ino(), before.modified().unwrap()), (after.ino(), after.modified().unwrap()));
+    assert_eq!(before.ino(), fs::metadata(&path).unwrap().ino());
+    assert!(age() < hour);
+    // Of what cannot be read, nobody can say that the text is still right.
+    make_old();
+    let unreadable = directory.path().join("file");
+    fs::write(&unreadable, "").unwrap();
+    file::write_once(&Source::new(&unreadable), &path).unwrap_err();
+    assert!(age() > hour);
 }
 
 /// Not even how often it was read counts as a change.
