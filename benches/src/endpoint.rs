@@ -77,7 +77,7 @@ pub fn command() {
     let mut arguments = env::args_os();
     let name = arguments.next();
     if arguments.next().is_some_and(|flag| flag == COMMAND) {
-        std::process::exit(ictus_exporter::command::run(name.into_iter().chain(arguments)));
+        std::process::exit(ictus_exporter::command::run(name.into_iter().chain(arguments), None));
     }
 }
 
