@@ -47,9 +47,9 @@ pub(crate) fn write_loop(
 }
 
 /// Serves the directory's exposition over HTTP, until a signal ends the process or its handler
-/// raises. An empty host is all interfaces; `guests` as in [`write_loop`].
+/// raises; `guests` as in [`write_loop`].
 #[pyfunction]
-#[pyo3(signature = (directory, port, host="", surfaces=None, *, summaries=false, guests=None))]
+#[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, guests=None))]
 pub(crate) fn serve(
     py: Python<'_>,
     directory: PathBuf,
@@ -70,7 +70,6 @@ pub(crate) fn serve(
 }
 
 fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
-    let host = if host.is_empty() { "0.0.0.0" } else { host };
     let mut found = (host, port)
         .to_socket_addrs()
         .map_err(|refused| PyOSError::new_err(format!("cannot listen on {host}: {refused}")))?;

@@ -146,11 +146,14 @@ def test_the_file_has_them_to_the_end(guests: str) -> None:
     assert file_samples(written)[CHARGED] == GUESTS[CHARGED]
 
 
-def test_a_file_that_cannot_be_merged_is_said_and_takes_nothing_else_away(guests: str) -> None:
+def test_a_file_that_cannot_be_read_is_named_and_takes_nothing_else_away(guests: str) -> None:
     # A key of four bytes that is none, a value and a time.
     entry = struct.pack("=i4sdd", 4, b"oops", 0, 0)
-    Path(guests, "counter_1.db").write_bytes(struct.pack("=ii", 8 + len(entry), 0) + entry)
+    broken = Path(guests, "counter_1.db")
+    broken.write_bytes(struct.pack("=ii", 8 + len(entry), 0) + entry)
     text, said = dump(guests)
-    assert parse(text.decode())[POLLS] == 2
-    assert said.startswith("ictus: metrics of prometheus_client cannot be merged: ")
+    shown = parse(text.decode())
+    assert {one: shown.get(one) for one in GUESTS} == GUESTS
+    assert shown[POLLS] == 2
+    assert said.startswith(f"ictus: {broken} is left out, prometheus_client cannot read it: ")
     assert said.count("\n") == 1

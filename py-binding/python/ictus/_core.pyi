@@ -101,7 +101,7 @@ def write_loop(
 def serve(
     directory: str | os.PathLike[str],
     port: int,
-    host: str = "",
+    host: str = "127.0.0.1",
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,

@@ -8,6 +8,7 @@ shown twice.
 from __future__ import annotations
 
 import importlib.util
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ictus import _core
@@ -22,22 +23,48 @@ _CATALOG = frozenset(_core.shown_names())
 CAN_BE_MERGED = importlib.util.find_spec("prometheus_client") is not None
 """Whether the library that can read them is installed."""
 
+_told: set[str] = set()
+
 
 def families(directory: Path) -> list[Family]:
     """The guests' families, merged over processes as the SDK's provider does, without a label for the pid."""
     if next(directory.glob("*.db"), None) is None:
         return []
     # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
-    from prometheus_client import CollectorRegistry  # noqa: PLC0415
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
-    # The type of the registry is not stated by the library.
-    files: Any = MultiProcessCollector(CollectorRegistry(), path=str(directory))  # type: ignore[no-untyped-call]
     return [
         (metric.name, metric.documentation, metric.type, _merged(metric))
-        for metric in files.collect()
+        for metric in _read(MultiProcessCollector.merge, sorted(map(str, directory.glob("*.db"))))
         if metric.name not in _CATALOG and f"{metric.name}_total" not in _CATALOG
     ]
+
+
+def _read(merge: Any, files: list[str]) -> list[Any]:
+    """The families in the files. One that cannot be read is left out, not all for its sake."""
+    try:
+        return list(merge(files))
+    except Exception:
+        sound = [file for file in files if _is_sound(merge, file)]
+        return list(merge(sound))
+
+
+def _is_sound(merge: Any, file: str) -> bool:
+    try:
+        merge([file], accumulate=False)
+    except FileNotFoundError:
+        return False
+    except Exception as failed:
+        _tell(f"{file} is left out, prometheus_client cannot read it: {failed!r}")
+        return False
+    return True
+
+
+def _tell(text: str) -> None:
+    """Logs a warning, unless this process has logged it before."""
+    if text not in _told:
+        _told.add(text)
+        logging.getLogger("ictus").warning("%s", text)
 
 
 def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:

@@ -31,11 +31,11 @@ def provide_metrics(settings: Any) -> None:
             guests=_guests.families,
         )
         return
-    # On all interfaces, as the SDK.
     _core.serve(
         directory,
         settings.http_port,
-        "0.0.0.0",
+        # On all interfaces, as the SDK, unless told otherwise.
+        os.environ.get("ICTUS_HTTP_HOST", "").strip() or "0.0.0.0",
         view.surfaces,
         summaries=view.summaries,
         guests=_guests.families,
