@@ -95,10 +95,9 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 /// The system's error without the temporary file's random name, by which every failure would look
 /// like a new one.
 fn nameless(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|named| named.source()?.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error.kind().into(),
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
     }
 }
 

@@ -114,6 +114,11 @@ fn a_failure_says_what_to_do() {
     let path = directory.path().join("missing").join("metrics.prom");
     let error = file::write_once(&constant("up 1.0\n"), &path).unwrap_err().to_string();
     assert!(error.contains(&path.display().to_string()) && error.contains("create its directory"), "{error}");
+    // The system's own words, without a name that is another one each time.
+    assert!(
+        error.contains(": No such file or directory (os error 2); ") && !error.contains("metrics.prom."),
+        "{error}"
+    );
 }
 
 #[test]
@@ -172,12 +177,13 @@ fn a_loop_recovers_when_the_directory_does() {
     assert_eq!(names(&home), ["metrics.prom"]);
 }
 
+/// Each write takes 30 ms: intervals counted from the end of a write would be 80 ms. A busy machine may be as
+/// late as that, but not every time.
 #[test]
 fn a_loop_keeps_its_interval_whatever_a_write_takes() {
-    const INTERVAL: Duration = Duration::from_millis(100);
+    const INTERVAL: Duration = Duration::from_millis(50);
     let directory = tempfile::tempdir().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
-    // Each write takes 30 ms: intervals counted from the end of a write would be 130 ms.
     let source = Source::from_fn({
         let calls = calls.clone();
         move |_| {
@@ -186,13 +192,17 @@ fn a_loop_keeps_its_interval_whatever_a_write_takes() {
             "up 1.0\n".to_owned()
         }
     });
-    let start = Instant::now();
-    let running = Loop::new(source, directory.path().join("metrics.prom"), INTERVAL).start().unwrap();
-    until("twenty ticks", || calls.load(Ordering::SeqCst) > 20);
-    let elapsed = start.elapsed();
-    running.stop();
-    assert!(elapsed >= INTERVAL * 20, "too fast: {elapsed:?}");
-    assert!(elapsed < INTERVAL * 24, "drifts: {elapsed:?}");
+    until("ten ticks in time", || {
+        calls.store(0, Ordering::SeqCst);
+        let start = Instant::now();
+        let running =
+            Loop::new(source.clone(), directory.path().join("metrics.prom"), INTERVAL).start().unwrap();
+        until("ten ticks", || calls.load(Ordering::SeqCst) > 10);
+        let elapsed = start.elapsed();
+        running.stop();
+        assert!(elapsed >= INTERVAL * 10, "too fast: {elapsed:?}");
+        elapsed < INTERVAL * 15
+    });
 }
 
 #[test]
