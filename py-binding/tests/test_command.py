@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import struct
 import subprocess
@@ -151,6 +152,8 @@ def test_a_file_that_cannot_be_read_is_named_and_takes_nothing_else_away(guests:
     entry = struct.pack("=i4sdd", 4, b"oops", 0, 0)
     broken = Path(guests, "counter_1.db")
     broken.write_bytes(struct.pack("=ii", 8 + len(entry), 0) + entry)
+    # Nobody writes into it: who reads it waits for ever.
+    os.mkfifo(Path(guests, "counter_2.db"))
     text, said = dump(guests)
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS

@@ -28,14 +28,16 @@ _told: set[str] = set()
 
 def families(directory: Path) -> list[Family]:
     """The guests' families, merged over processes as the SDK's provider does, without a label for the pid."""
-    if next(directory.glob("*.db"), None) is None:
+    # Whoever may write there may have left a pipe, which would be waited for.
+    files = sorted(str(path) for path in directory.glob("*.db") if path.is_file())
+    if not files:
         return []
     # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
     return [
         (metric.name, metric.documentation, metric.type, _merged(metric))
-        for metric in _read(MultiProcessCollector.merge, sorted(map(str, directory.glob("*.db"))))
+        for metric in _read(MultiProcessCollector.merge, files)
         if metric.name not in _CATALOG and f"{metric.name}_total" not in _CATALOG
     ]
 
