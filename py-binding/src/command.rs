@@ -25,7 +25,7 @@ pub(crate) fn command(
     let (mut desk, merge) = Desk::new(function);
     let running =
         thread::Builder::new().name(THREAD.to_owned()).spawn(move || run(arguments, Some(&merge)))?;
-    while !running.is_finished() && desk.attend(py, END_CHECK) {}
+    while !running.is_finished() && desk.attend(py, END_CHECK)? {}
     // A panic has been reported by the thread itself.
     Ok(py.detach(|| running.join()).unwrap_or(1))
 }

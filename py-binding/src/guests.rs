@@ -15,7 +15,7 @@ use std::{
 
 use ictus::surface::{ShownFamily, ShownType};
 use ictus_exporter::command::Merge;
-use pyo3::prelude::*;
+use pyo3::{exceptions::PyException, prelude::*};
 
 /// Merging takes at most one part in so many of the time: what was merged stays good for so many times as
 /// long as it took.
@@ -57,30 +57,37 @@ impl<'py> Desk<'py> {
     }
 
     /// Waits so long for a question, and answers it. False where nobody is left who could ask.
-    pub(crate) fn attend(&mut self, py: Python<'_>, patience: Duration) -> bool {
+    ///
+    /// Fails where the function raised what is no failure of its own: a signal's handler ran in it.
+    pub(crate) fn attend(&mut self, py: Python<'_>, patience: Duration) -> PyResult<bool> {
         let questions = &mut self.questions;
         match py.detach(move || questions.recv_timeout(patience)) {
             Ok((directory, answer)) => {
+                let raised = self.look(py, &directory);
                 // Who asked may have gone.
-                let _ = answer.send(self.families(&directory));
-                true
+                let _ = answer.send(get(&self.last));
+                raised.map(|()| true)
             }
-            Err(RecvTimeoutError::Timeout) => true,
-            Err(RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout) => Ok(true),
+            Err(RecvTimeoutError::Disconnected) => Ok(false),
         }
     }
 
-    fn families(&mut self, directory: &Path) -> Families {
+    fn look(&mut self, py: Python<'_>, directory: &Path) -> PyResult<()> {
         let begun = Instant::now();
-        if begun >= self.good_until {
-            match self.merged(directory) {
-                Ok(families) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = families,
-                // A file in the making may cause it: the last families stay.
-                Err(failed) => self.say(format!("metrics of prometheus_client cannot be merged: {failed}")),
-            }
-            self.good_until = Instant::now() + begun.elapsed() * SHARE;
+        if begun < self.good_until {
+            return Ok(());
         }
-        get(&self.last)
+        match self.merged(directory) {
+            Ok(families) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = families,
+            // A file in the making may cause it: the last families stay.
+            Err(failed) if failed.is_instance_of::<PyException>(py) => {
+                self.say(format!("metrics of prometheus_client cannot be merged: {failed}"));
+            }
+            Err(raised) => return Err(raised),
+        }
+        self.good_until = Instant::now() + begun.elapsed() * SHARE;
+        Ok(())
     }
 
     fn merged(&mut self, directory: &Path) -> PyResult<Families> {

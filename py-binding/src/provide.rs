@@ -82,7 +82,7 @@ fn until_raised(py: Python<'_>, mut desk: Option<Desk<'_>>) -> Result<Infallible
         py.check_signals()?;
         log::deliver(py);
         match &mut desk {
-            Some(desk) => _ = desk.attend(py, SIGNAL_CHECK),
+            Some(desk) => _ = desk.attend(py, SIGNAL_CHECK)?,
             None => py.detach(|| thread::sleep(SIGNAL_CHECK)),
         }
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import HAS_FACTORY, eventually, file_samples, key, kill, start
+from ictus import _core
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 if TYPE_CHECKING:
@@ -129,6 +130,17 @@ def test_the_endpoint_is_on_all_interfaces_unless_told_otherwise(
     with provider(directory, port, ICTUS_HTTP_HOST=host):
         assert eventually(lambda: reachable(port, "127.0.0.2"), bool)
         assert reachable(port) == elsewhere
+
+
+def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> None:
+    raised = iter([ValueError("a file in the making"), KeyboardInterrupt()])
+
+    def guests(read: Path) -> list[_core.Family]:
+        assert read == Path(directory)
+        raise next(raised)
+
+    with pytest.raises(KeyboardInterrupt):
+        _core.write_loop(directory, Path(directory, "out.prom"), 0.05, guests=guests)
 
 
 def free_port() -> int:
