@@ -41,7 +41,7 @@ fn tells_the_same(old: &str, new: &[u8]) -> bool {
 /// # Errors
 ///
 /// [`Error::Read`] where the metrics cannot be read, [`Error::Write`] where the file cannot be
-/// written, [`Error::NotAFile`] where the path is a device, a pipe or a directory.
+/// written, [`Error::NotAFile`] where the path is a device, a pipe or a directory, or a link to one.
 pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
     let text = source.text(source.view())?;
@@ -54,13 +54,19 @@ pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
             }
         }
         // A rename replaces the link, not what it points to.
-        Ok(found) if found.is_symlink() => {}
+        Ok(found) if found.is_symlink() && may_go(path) => {}
         Ok(_) => return Err(Error::NotAFile { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
     replace(path, &text).map_err(failed)?;
     Ok(true)
+}
+
+/// Whether nobody misses a link: not the names of devices, directories and streams (`/dev/stdout`).
+fn may_go(link: &Path) -> bool {
+    let leads_to_stream = fs::read_link(link).is_ok_and(|target| target.starts_with("/proc"));
+    !leads_to_stream && fs::metadata(link).map_or(true, |target| target.is_file())
 }
 
 /// Sets the time of a file that tells the same as that text; says whether it does.

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt, symlink},
+    },
     path::Path,
     sync::{
         Arc,
@@ -106,6 +109,18 @@ fn only_files_and_links_are_replaced() {
     symlink(&target, &link).unwrap();
     assert!(file::write_once(&source, &link).unwrap());
     assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+    let dangling = directory.path().join("dangling");
+    symlink(directory.path().join("missing"), &dangling).unwrap();
+    assert!(file::write_once(&source, &dangling).unwrap());
+    // As root one would replace `/dev/stdout`, whatever that is at the time.
+    let open = fs::File::open(&target).unwrap();
+    let stream = format!("/proc/self/fd/{}", open.as_raw_fd());
+    for (name, other) in [("null", "/dev/null"), ("folder", "/"), ("stdout", &stream)] {
+        let link = directory.path().join(name);
+        symlink(other, &link).unwrap();
+        assert!(matches!(file::write_once(&source, &link), Err(Error::NotAFile { .. })), "{other}");
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new(other));
+    }
 }
 
 #[test]
