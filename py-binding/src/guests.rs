@@ -20,6 +20,8 @@ use pyo3::{exceptions::PyException, prelude::*};
 /// Merging takes at most one part in so many of the time: what was merged stays good for so many times as
 /// long as it took.
 const SHARE: u32 = 10;
+/// Sinks wait no longer than that, half of Prometheus's own patience, and then go on with what was merged last.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Causes that are told apart, so that memory stays bounded.
 const MOST_SAID: usize = 32;
 
@@ -40,7 +42,7 @@ pub(crate) struct Desk<'py> {
 }
 
 impl<'py> Desk<'py> {
-    /// A desk, and how any thread asks there. Who asks when the desk is gone gets the last answer.
+    /// A desk, and how any thread asks there. Where nobody answers, that is as the last answer was.
     pub(crate) fn new(function: Bound<'py, PyAny>) -> (Desk<'py>, Merge) {
         let (ask, questions) = mpsc::channel::<Question>();
         let last = Arc::<Mutex<Families>>::default();
@@ -49,7 +51,7 @@ impl<'py> Desk<'py> {
             move |directory: &Path| {
                 let (answer, answered) = mpsc::sync_channel(1);
                 let asked = ask.send((directory.to_owned(), answer)).ok();
-                asked.and_then(|()| answered.recv().ok()).unwrap_or_else(|| get(&last))
+                asked.and_then(|()| answered.recv_timeout(PATIENCE).ok()).unwrap_or_else(|| get(&last))
             }
         };
         let (good_until, said) = (Instant::now(), HashSet::new());

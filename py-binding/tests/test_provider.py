@@ -143,6 +143,18 @@ def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> Non
         _core.write_loop(directory, Path(directory, "out.prom"), 0.05, guests=guests)
 
 
+@pytest.mark.usefixtures("polls")
+def test_a_merge_that_hangs_takes_nothing_else_away(directory: str) -> None:
+    written = Path(directory, "out.prom")
+
+    def guests(_: Path) -> list[_core.Family]:
+        assert POLLS in eventually(lambda: file_samples(written), lambda shown: POLLS in shown)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _core.write_loop(directory, written, 0.05, guests=guests)
+
+
 def free_port() -> int:
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
