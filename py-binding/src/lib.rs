@@ -4,6 +4,7 @@
 mod collector;
 mod command;
 mod convert;
+mod guests;
 mod label;
 mod log;
 mod lookup;

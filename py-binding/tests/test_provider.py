@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import HAS_FACTORY, eventually, file_samples, key, kill, start
+from ictus import _core
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ POLLS = key("task_poll_total", taskType="t")
 
 
 @contextmanager
-def provider(directory: str, port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    running = start("provide.py", directory, str(port))
+def provider(directory: str, port: int = 0, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    running = start("provide.py", directory, str(port), **environment)
     try:
         assert running.stdout is not None
         assert running.stdout.readline() == b"ready\n"
@@ -104,6 +105,56 @@ def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
     assert not Path(directory, "out.prom").exists()
 
 
+def test_the_endpoint_has_what_users_define_in_openmetrics_too(directory: str) -> None:
+    worker = start("guest.py", directory)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"done\n"
+        port = free_port()
+        with provider(directory, port):
+            assert eventually(lambda: reachable(port), bool)
+            _, kind, body = get(port, "/metrics", "application/openmetrics-text; version=1.0.0")
+        assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert b'# TYPE cards_charged counter\ncards_charged_total{bank="b"} 2.0\n' in body
+        assert body.endswith(b"\n# EOF\n")
+    finally:
+        kill(worker)
+
+
+@pytest.mark.usefixtures("polls")
+@pytest.mark.parametrize(("host", "elsewhere"), [("", True), ("127.0.0.2", False)])
+def test_the_endpoint_is_on_all_interfaces_unless_told_otherwise(
+    directory: str, host: str, elsewhere: bool
+) -> None:
+    port = free_port()
+    with provider(directory, port, ICTUS_HTTP_HOST=host):
+        assert eventually(lambda: reachable(port, "127.0.0.2"), bool)
+        assert reachable(port) == elsewhere
+
+
+def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> None:
+    raised = iter([ValueError("a file in the making"), KeyboardInterrupt()])
+
+    def guests(read: Path) -> list[_core.Family]:
+        assert read == Path(directory)
+        raise next(raised)
+
+    with pytest.raises(KeyboardInterrupt):
+        _core.write_loop(directory, Path(directory, "out.prom"), 0.05, guests=guests)
+
+
+@pytest.mark.usefixtures("polls")
+def test_a_merge_that_hangs_takes_nothing_else_away(directory: str) -> None:
+    written = Path(directory, "out.prom")
+
+    def guests(_: Path) -> list[_core.Family]:
+        assert POLLS in eventually(lambda: file_samples(written), lambda shown: POLLS in shown)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _core.write_loop(directory, written, 0.05, guests=guests)
+
+
 def free_port() -> int:
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
@@ -111,13 +162,13 @@ def free_port() -> int:
         return port
 
 
-def reachable(port: int) -> bool:
+def reachable(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+        return asking.connect_ex((host, port)) == 0
 
 
-def get(port: int, path: str) -> tuple[int, str | None, bytes]:
+def get(port: int, path: str, accept: str = "*/*") -> tuple[int, str | None, bytes]:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path)
+    connection.request("GET", path, headers={"Accept": accept})
     response = connection.getresponse()
     return response.status, response.getheader("Content-Type"), response.read()

@@ -82,6 +82,8 @@ pub struct Buckets {
     pub sum: f64,
     /// The classic buckets' bounds as they are spelled, `+Inf` at the end.
     pub(super) bounds: Arc<[String]>,
+    /// Whether exponential buckets were recorded.
+    pub(crate) native: bool,
 }
 
 impl Exposition {

@@ -56,7 +56,7 @@ const SUMMARY: Form = &[part(ShownType::Summary, |members, _| {
 const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
     let distribution = members.distribution();
     let bounds = bounds.spell(&distribution.bounds);
-    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), bounds }))
+    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), bounds, native: true }))
 })];
 
 const fn part(shown_type: ShownType, value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>) -> Part {
@@ -131,7 +131,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
+    pub(super) fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
         if self.spelled.is_empty() || self.bounds != bounds {
             let spell = |bound| {
                 let mut spelled = String::new();

@@ -1,13 +1,19 @@
 """The ``ictus`` command, as ``ictus`` or ``python -m ictus``."""
 
+import logging
+import signal
 import sys
 
-from ictus import _core
+from ictus import _core, _guests
 
 
 def main() -> int:
     """Runs the command with the process's arguments."""
-    return _core.command(["ictus", *sys.argv[1:]])
+    # No interrupt may be left pending for Python: the command catches it, or ends by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    logging.basicConfig(format="ictus: %(message)s")
+    guests = _guests.families if _guests.CAN_BE_MERGED else None
+    return _core.command(["ictus", *sys.argv[1:]], guests)
 
 
 if __name__ == "__main__":

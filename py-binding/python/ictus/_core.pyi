@@ -2,8 +2,12 @@
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 __version__: str
+
+Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
+Guests = Callable[[Path], list[Family]]
 
 class Collector:
     """Records what the Conductor SDK measures into a metrics directory.
@@ -74,7 +78,7 @@ def families(
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]:
+) -> list[Family]:
     """What they say as data: ``(name, help, type, [(sample name, labels, value)])``."""
 
 def shown_names() -> list[str]:
@@ -87,23 +91,23 @@ def write_loop(
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-    guests: Callable[[], str] | None = None,
+    guests: Guests | None = None,
 ) -> None:
     """Writes the text to ``path`` every ``interval`` seconds until a signal ends it.
 
-    Every second ``guests`` is asked for the text of families that others recorded; it is appended.
+    ``guests`` is asked for the families that others recorded in the directory, whenever it is read.
     """
 
 def serve(
     directory: str | os.PathLike[str],
     port: int,
-    host: str = "",
+    host: str = "127.0.0.1",
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-    guests: Callable[[], str] | None = None,
+    guests: Guests | None = None,
 ) -> None:
     """Serves the text over HTTP until a signal ends it; ``guests`` as in ``write_loop``."""
 
-def command(arguments: list[str]) -> int:
-    """Runs the ``ictus`` command and returns its exit status."""
+def command(arguments: list[str], guests: Guests | None = None) -> int:
+    """Runs the ``ictus`` command and returns its exit status; ``guests`` as in ``write_loop``."""
