@@ -39,6 +39,20 @@ pub(crate) fn shown_names() -> Vec<String> {
     surface::shown_names().into_iter().collect()
 }
 
+/// Moves what dead processes left into the directory's totals, and removes their segments.
+#[pyfunction]
+pub(crate) fn retire(py: Python<'_>, directory: PathBuf) -> PyResult<()> {
+    let read = py.detach(|| Reader::new(directory).snapshot());
+    log::deliver(py);
+    read.map(drop).map_err(|refused| convert::error(&refused))
+}
+
+/// Removes what dead processes left, totals included. Gives how many segments.
+#[pyfunction]
+pub(crate) fn clear(py: Python<'_>, directory: PathBuf) -> PyResult<usize> {
+    py.detach(|| ictus::clear(directory)).map_err(|refused| convert::error(&refused))
+}
+
 /// What the directory's segments say now: `(name, help, type, [(sample name, labels, value)])`.
 #[pyfunction]
 #[pyo3(signature = (directory, surfaces=None, *, summaries=false))]

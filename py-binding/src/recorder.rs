@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ictus::{
-    Counter, Gauge, Registry, Result, Timer,
+    Counter, Gauge, Options, Registry, Result, Timer,
     catalog::{self, Definition},
 };
 
@@ -42,8 +42,8 @@ pub(crate) struct Errors {
 }
 
 impl Recorder {
-    pub(crate) fn open(directory: &Path) -> Result<Recorder> {
-        let registry = &Registry::open(directory)?;
+    pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
+        let registry = &Registry::open_with(directory, options)?;
         Ok(Recorder {
             api_request_time: timer(registry, &catalog::API_REQUEST_TIME)?,
             task_poll: counter(registry, &catalog::TASK_POLL)?,

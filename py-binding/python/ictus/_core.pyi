@@ -12,7 +12,13 @@ class Collector:
     """
 
     def __init__(self, *arguments: object, **keywords: object) -> None: ...
-    def _open(self, directory: str | os.PathLike[str]) -> None: ...
+    _paused: bool
+    def _open(
+        self,
+        directory: str | os.PathLike[str],
+        window: int | None = None,
+        max_series: int | None = None,
+    ) -> None: ...
     def increment_task_poll(self, task_type: object) -> None: ...
     def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
     def increment_task_execution_started(self, task_type: object) -> None: ...
@@ -68,6 +74,12 @@ def text(
     summaries: bool = False,
 ) -> str:
     """What the directory's segments say now, as Prometheus text."""
+
+def retire(directory: str | os.PathLike[str]) -> None:
+    """Moves what dead processes left into the directory's totals, and removes their segments."""
+
+def clear(directory: str | os.PathLike[str]) -> int:
+    """Removes what dead processes left, totals included. Gives how many segments."""
 
 def families(
     directory: str | os.PathLike[str],
