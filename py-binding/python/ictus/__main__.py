@@ -2,11 +2,15 @@
 
 import sys
 
-from ictus import _core
-
 
 def main() -> int:
     """Runs the command with the process's arguments."""
+    if sys.argv[1:2] == ["run"]:
+        from ictus import run  # noqa: PLC0415
+
+        return run.main(sys.argv[2:])
+    from ictus import _core  # noqa: PLC0415
+
     return _core.command(["ictus", *sys.argv[1:]])
 
 

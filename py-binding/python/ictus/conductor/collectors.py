@@ -7,14 +7,10 @@ and its event handlers, which call the recording methods on ``self`` and so hono
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from ictus import _core
-from ictus.conductor import _sdk, provider, surfaces
-
-_logger = logging.getLogger("ictus")
-_told: set[str] = set()
+from ictus.conductor import _sdk, notice, options, provider, surfaces, updates
 
 
 class _Recording(_core.Collector):
@@ -27,6 +23,8 @@ class _Recording(_core.Collector):
         super().__init__(settings)
         if settings is None:
             return
+        if not _sdk.TIMES_UPDATES:
+            updates.time_them()
         directory = _sdk.metrics_directory(settings)
         view = surfaces.view(settings)
         # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
@@ -34,12 +32,20 @@ class _Recording(_core.Collector):
 
         self.registry.register(DirectoryCollector(directory, view.surfaces, summaries=view.summaries))
         try:
-            self._open(directory)
+            self._open(directory, *options.of(settings, type(self)))
         except OSError as refused:
             # A worker without metrics is better than no worker.
-            if str(refused) not in _told:
-                _told.add(str(refused))
-                _logger.warning("metrics are not recorded: %s", refused)
+            notice.once(f"metrics are not recorded: {refused}")
+
+    @property
+    def must_collect_metrics(self) -> bool:
+        """Whether anything is recorded; may be set at any time, as with the SDK's collectors."""
+        return bool(self.__dict__["must_collect_metrics"])
+
+    @must_collect_metrics.setter
+    def must_collect_metrics(self, must: bool) -> None:
+        self.__dict__["must_collect_metrics"] = must
+        self._paused = not must
 
     provide_metrics = staticmethod(provider.provide_metrics)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from ictus.conductor import _sdk
@@ -11,11 +12,31 @@ if TYPE_CHECKING:
 
 
 class MetricsSettings(_sdk.MetricsSettings):
-    """The SDK's ``MetricsSettings``: same arguments, same attributes.
+    """The SDK's ``MetricsSettings``: same arguments, same attributes, and two more.
 
-    Unpickling one imports this package, which activates Ictus in that process. That is how workers
-    in spawned processes come to record with it.
+    ``window`` is how many of the newest observations quantiles are taken of (1,000), and
+    ``max_series`` how many series a metric may have (1,000). They go along to the workers.
+
+    Unpickling settings imports this package, which activates Ictus in that process. That is how
+    workers in spawned processes come to record with it.
     """
+
+    def __init__(
+        self, *arguments: Any, window: int | None = None, max_series: int | None = None, **keywords: Any
+    ) -> None:
+        super().__init__(*arguments, **keywords)
+        self.window = window
+        self.max_series = max_series
+
+
+def _signature() -> inspect.Signature:
+    """What the installed SDK's settings take, and ours."""
+    theirs = inspect.signature(_sdk.MetricsSettings).parameters.values()
+    ours = inspect.signature(MetricsSettings).parameters
+    return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
+
+
+MetricsSettings.__signature__ = _signature()
 
 
 def carry_activation() -> None:
