@@ -6,9 +6,11 @@ import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,10 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ictus import _core
 
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS.parents[1] / "examples"))
+from conductor_stub import Stub  # noqa: E402
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TESTS = Path(__file__).parent
 HAS_FACTORY = importlib.util.find_spec("conductor.client.telemetry.metrics_factory") is not None
 """Whether the installed SDK has the factory and the canonical mode, as it has since 1.4."""
 
@@ -98,3 +103,27 @@ def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
     printed, _ = process.communicate(give, timeout=120)
     assert process.returncode == 0, printed
     return printed
+
+
+def conductor() -> Stub:
+    """A server that has some work and never fails: with too much, workers never need to poll."""
+    return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
+
+
+def reachable(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def get(port: int, path: str) -> tuple[int, str | None, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.getheader("Content-Type"), response.read()

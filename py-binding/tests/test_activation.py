@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import signal
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,22 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import HAS_FACTORY, eventually, file_samples, key, kill, run, start
+from harness import HAS_FACTORY, conductor, eventually, file_samples, key, kill, run, start
 from ictus.conductor import MetricsSettings, _sdk
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from conductor_stub import Stub
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
 TASKS = ("plain", "awaiting")
-
-
-def conductor() -> Stub:
-    """A server that has some work and never fails: with too much, workers never need to poll."""
-    return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
 
 
 # How each version can be told to start its workers. The first is its default.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import HAS_FACTORY, eventually, file_samples, key, kill, start
+from harness import HAS_FACTORY, eventually, file_samples, free_port, get, key, kill, reachable, start
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 if TYPE_CHECKING:
@@ -102,22 +100,3 @@ def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
             assert get(port, path) == (200, "text/plain", b"OK")
         assert get(port, "/elsewhere")[0] == 404
     assert not Path(directory, "out.prom").exists()
-
-
-def free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port: int = asked.getsockname()[1]
-        return port
-
-
-def reachable(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
-
-
-def get(port: int, path: str) -> tuple[int, str | None, bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    return response.status, response.getheader("Content-Type"), response.read()
