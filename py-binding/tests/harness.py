@@ -79,15 +79,21 @@ def environment(**more: str) -> dict[str, str]:
     return kept | more
 
 
-def start(script: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
-    """Starts a script of this folder in an interpreter of its own."""
+def launch(*command: str, **more: str) -> subprocess.Popen[bytes]:
+    """Starts a command in this folder."""
     return subprocess.Popen(
-        [sys.executable, str(TESTS / script), *arguments],
+        command,
+        cwd=TESTS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(**more),
         start_new_session=True,
     )
+
+
+def start(script: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    """Starts a script of this folder in an interpreter of its own."""
+    return launch(sys.executable, str(TESTS / script), *arguments, **more)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

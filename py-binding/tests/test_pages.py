@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PROGRAMS: list[str] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 DIRECTORY = "/var/lib/conductor/metrics"
 SERVER = "http://localhost:8080/api"
 WORKERS = {"greet": "greet", "your_module": "awaiting", "Resize": "resize"}
@@ -58,7 +58,7 @@ def program(part: str, **replacements: str) -> str:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+def started() -> Iterator[list[subprocess.Popen[bytes]]]:
     """What a test has started, which ends with it."""
     processes: list[subprocess.Popen[bytes]] = []
     yield processes

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     except (ImportError, OSError) as missing:
         print(f"ictus: {missing}", file=sys.stderr)
         return 1
-    sys.argv[:] = [file, *given[1:]]
+    sys.argv[:] = [file if by_name else given[0], *given[1:]]
     # In place of the one that called this: worker processes look for what it defines in `__main__`,
     # as long as any thread of the program runs.
     program = ModuleType("__main__")

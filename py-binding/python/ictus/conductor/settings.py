@@ -31,12 +31,12 @@ class MetricsSettings(_sdk.MetricsSettings):
 
 def _signature() -> inspect.Signature:
     """What the installed SDK's settings take, and ours."""
-    theirs = inspect.signature(_sdk.MetricsSettings).parameters.values()
-    ours = inspect.signature(MetricsSettings).parameters
+    theirs = inspect.signature(_sdk.MetricsSettings.__init__).parameters.values()
+    ours = inspect.signature(MetricsSettings.__init__).parameters
     return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
 
 
-MetricsSettings.__signature__ = _signature()
+setattr(MetricsSettings.__init__, "__signature__", _signature())  # noqa: B010 - not known to type checkers
 
 
 def carry_activation() -> None:
