@@ -8,21 +8,14 @@ import pickle
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from harness import HAS_FACTORY, conductor, eventually, file_samples, key, kill, launch, run
+from application import TASKS, Start, app, executed
+from harness import HAS_FACTORY, eventually, file_samples, key, launch, run
 from ictus.conductor import MetricsSettings, _sdk
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness import Sample
-
-TASKS = ("plain", "awaiting")
 
 # How each version can be told to start its workers. The first is its default.
 WAYS: dict[str, dict[str, str]] = {"by default": {}}
@@ -35,7 +28,7 @@ elif HAS_FACTORY:
 ICTUS = str(Path(sys.executable).with_name("ictus"))
 HOOK = {"ICTUS_CONDUCTOR": "1"}
 # How a program is started, what in it activates Ictus, and its environment.
-STARTS: dict[str, tuple[list[str], str, dict[str, str]]] = {
+STARTS: dict[str, Start] = {
     "a script": ([sys.executable, "app.py"], "settings", {}),
     "a script that installs": ([sys.executable, "app.py"], "install", {}),
     "a module": ([sys.executable, "-m", "app"], "settings", {}),
@@ -52,7 +45,7 @@ RUNS = [(start, "by default") for start in STARTS] + [
     (start, way) for start in ("a script", "ictus run", "the hook") for way in WAYS if way != "by default"
 ]
 # What leaves the SDK its own metrics.
-OFF: dict[str, tuple[list[str], str, dict[str, str]]] = {
+OFF: dict[str, Start] = {
     "no hook": ([sys.executable, "app.py"], "sdk", {}),
     "a hook that says no": ([sys.executable, "app.py"], "sdk", {"ICTUS_CONDUCTOR": "0"}),
     "disabled settings": ([sys.executable, "app.py"], "settings", {"ICTUS_DISABLE": "1"}),
@@ -60,39 +53,6 @@ OFF: dict[str, tuple[list[str], str, dict[str, str]]] = {
     "disabled hook": ([sys.executable, "app.py"], "sdk", HOOK | {"ICTUS_DISABLE": "1"}),
     "disabled ictus run": ([ICTUS, "run", "app.py"], "sdk", {"ICTUS_DISABLE": "1"}),
 }
-
-
-@contextmanager
-def app(
-    directory: str, start: tuple[list[str], str, dict[str, str]], **more: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The program beside a Conductor, once its workers have been started."""
-    command, activation, variables = start
-    with conductor() as stub:
-        running = launch(*command, directory, f"{stub.url}/api", activation, **variables, **more)
-        try:
-            yield running
-            if "thread" not in more.values():
-                # The end of its input is the program's sign to stop. Threads do not end by themselves.
-                running.communicate(timeout=60)
-        finally:
-            kill(running)
-
-
-def executed(directory: str, *more: Sample) -> dict[Sample, float]:
-    """What the file shows when all tasks have been executed some times."""
-    awaited = [
-        *(key("task_execute_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS),
-        *(key("task_poll_total", taskType=task) for task in TASKS),
-        *more,
-    ]
-    shown = eventually(
-        lambda: file_samples(Path(directory, "out.prom")),
-        lambda shown: all(shown.get(sample, 0) >= 3 for sample in awaited),
-        60,
-    )
-    assert {sample: shown.get(sample, 0) >= 3 for sample in awaited} == dict.fromkeys(awaited, True)
-    return shown
 
 
 @pytest.mark.parametrize(("start", "way"), RUNS)
