@@ -23,7 +23,7 @@ sys.path.insert(0, str(TESTS.parents[1] / "examples"))
 from conductor_stub import Stub  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HAS_FACTORY = importlib.util.find_spec("conductor.client.telemetry.metrics_factory") is not None
 """Whether the installed SDK has the factory and the canonical mode, as it has since 1.4."""
@@ -114,6 +114,18 @@ def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
 def conductor() -> Stub:
     """A server that has some work and never fails: with too much, workers never need to poll."""
     return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
+
+
+@contextlib.contextmanager
+def provider(directory: str, port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    """A metrics provider in a process of its own, that writes `out.prom` or serves."""
+    running = start("provide.py", directory, str(port))
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        yield running
+    finally:
+        kill(running)
 
 
 def free_port() -> int:

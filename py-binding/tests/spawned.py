@@ -26,7 +26,8 @@ if __name__ == "__main__":
     from ictus.conductor import MetricsSettings
 
     made = MetricsSettings(directory=sys.argv[1], **json.loads(sys.argv[2]))
-    process = multiprocessing.get_context(sys.argv[3]).Process(target=work, args=(made,))
+    context: Any = multiprocessing.get_context(sys.argv[3])
+    process = context.Process(target=work, args=(made,))
     process.start()
     process.join(60)
     sys.exit(process.exitcode)

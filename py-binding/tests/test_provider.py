@@ -5,31 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import HAS_FACTORY, eventually, file_samples, free_port, get, key, kill, reachable, start
+from harness import (
+    HAS_FACTORY,
+    eventually,
+    file_samples,
+    free_port,
+    get,
+    key,
+    kill,
+    provider,
+    reachable,
+    start,
+)
 from ictus.conductor import MetricsCollector, MetricsSettings
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
-
 POLLS = key("task_poll_total", taskType="t")
-
-
-@contextmanager
-def provider(directory: str, port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    running = start("provide.py", directory, str(port))
-    try:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"ready\n"
-        yield running
-    finally:
-        kill(running)
 
 
 @pytest.fixture

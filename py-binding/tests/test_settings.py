@@ -52,7 +52,7 @@ def effective(directory: str) -> tuple[float, int]:
 def test_they_hold_in_workers(
     directory: str, method: str, given: dict[str, int], variables: dict[str, str], expected: tuple[int, int]
 ) -> None:
-    run("spawned.py", directory, json.dumps(given), method, **variables)
+    run("spawned.py", directory, json.dumps(given), method, give=b"", **variables)
     window, series = effective(directory)
     assert (window, series) == pytest.approx(expected)
 

@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ictus import _core
+from ictus.conductor import notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _CATALOG = frozenset(_core.shown_names())
 
@@ -43,12 +44,36 @@ class _Guests:
 
     def collect(self) -> Iterator[Any]:
         """The families of all processes."""
-        # The type of the registry is not stated by the library.
-        files: Any = MultiProcessCollector(CollectorRegistry(), path=self._directory)  # type: ignore[no-untyped-call]
-        for metric in files.collect():
+        for metric in _read(sorted(map(str, Path(self._directory).glob("*.db")))):
             if metric.name not in _CATALOG and f"{metric.name}_total" not in _CATALOG:
                 metric.samples = _merged(metric)
                 yield metric
+
+
+def _read(files: list[str]) -> Iterable[Any]:
+    """The families in the files. One that cannot be read is left out, not all for its sake."""
+    merge: Any = MultiProcessCollector.merge  # Its types are not stated by the library.
+    try:
+        return list(merge(files))
+    except Exception:
+        sound = [file for file in files if _is_sound(merge, file)]
+    try:
+        return list(merge(sound))
+    except Exception as failed:
+        # One that was being made at this moment; the next look finds it whole.
+        notice.once(f"metrics of prometheus_client cannot be read: {failed}")
+        return []
+
+
+def _is_sound(merge: Any, file: str) -> bool:
+    try:
+        merge([file], accumulate=False)
+    except FileNotFoundError:
+        return False
+    except Exception as failed:
+        notice.once(f"{file} is left out, prometheus_client cannot read it: {failed!r}")
+        return False
+    return True
 
 
 def _merged(metric: Any) -> list[Any]:
