@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use ictus::{Counter, Options, Timer};
+use ictus::{Counter, Options, Timer, surface::Exposition};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -23,6 +23,7 @@ use pyo3::{
 use crate::{
     convert, label, log,
     lookup::Lookup,
+    read::{self, Family},
     recorder::{Errors, Recorder},
 };
 
@@ -65,14 +66,29 @@ impl Collector {
         Ok(())
     }
 
+    /// What this collector has recorded in this process: `(name, help, type, [(sample name, labels,
+    /// value)])`.
+    #[pyo3(signature = (surfaces=None, *, summaries=false))]
+    fn _families<'py>(
+        &self,
+        py: Python<'py>,
+        surfaces: Option<Vec<String>>,
+        summaries: bool,
+    ) -> PyResult<Vec<Family<'py>>> {
+        let view = convert::view(surfaces.as_deref(), summaries)?;
+        let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
+        let shown = py.detach(|| Ok(Exposition::new(&recorder.registry.own_snapshot()?, &view)));
+        read::families(py, &shown.map_err(|refused| convert::error(&refused))?)
+    }
+
     /// Whether recording is paused.
-    #[getter]
-    fn _paused(&self) -> bool {
+    #[getter(_paused)]
+    fn paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
     }
 
-    #[setter]
-    fn set__paused(&self, paused: bool) {
+    #[setter(_paused)]
+    fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
     }
 

@@ -23,12 +23,10 @@ NAMES = {
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        if argument == "install":
-            from ictus.conductor import install
-
-            install()
-        elif argument == "settings":
-            pass
+        if argument == "settings":
+            importlib.import_module("ictus.conductor")
+        elif argument == "install":
+            importlib.import_module("ictus.conductor").install()
         else:
             importlib.import_module(f"conductor.client.{argument}")
     found = {}

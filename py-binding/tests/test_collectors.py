@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
@@ -148,6 +149,23 @@ def test_the_registry_is_one_of_prometheus_client(directory: str) -> None:
     path = Path(directory, "out.prom")
     write_to_textfile(str(path), made.registry)
     assert 'task_poll_total{taskType="t"} 1.0' in path.read_text(encoding="utf-8")
+
+
+def test_the_registry_shows_this_processs_values(directory: str) -> None:
+    run("record.py", directory, "0.5", "10")
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    assert made.registry.get_sample_value("task_execute_time_seconds_count") is None
+    made.record_task_execute_time("shared", 0.25)
+    labels = {"taskType": "shared", "status": "SUCCESS"}
+    assert made.registry.get_sample_value("task_execute_time_seconds_count", labels) == 1
+    assert made.registry.get_sample_value("task_execute_time_seconds_sum", labels) == 0.25
+    child = os.fork()
+    if child == 0:
+        # A child has recorded nothing yet, whatever its parent has.
+        same = made.registry.get_sample_value("task_execute_time_seconds_count", labels)
+        os._exit(0 if same is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert samples(directory)[key("task_execute_time_seconds_count", **labels)] == 11
 
 
 def test_the_parents_restart_counter_lands_in_the_directory(

@@ -19,6 +19,9 @@ class Collector:
         window: int | None = None,
         max_series: int | None = None,
     ) -> None: ...
+    def _families(
+        self, surfaces: Sequence[str] | None = None, *, summaries: bool = False
+    ) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]: ...
     def increment_task_poll(self, task_type: object) -> None: ...
     def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
     def increment_task_execution_started(self, task_type: object) -> None: ...
@@ -80,14 +83,6 @@ def retire(directory: str | os.PathLike[str]) -> None:
 
 def clear(directory: str | os.PathLike[str]) -> int:
     """Removes what dead processes left, totals included. Gives how many segments."""
-
-def families(
-    directory: str | os.PathLike[str],
-    surfaces: Sequence[str] | None = None,
-    *,
-    summaries: bool = False,
-) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]:
-    """What they say as data: ``(name, help, type, [(sample name, labels, value)])``."""
 
 def shown_names() -> list[str]:
     """Every name that any surface gives to a family of the Conductor metrics."""

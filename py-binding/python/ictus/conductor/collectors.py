@@ -26,11 +26,10 @@ class _Recording(_core.Collector):
         if not _sdk.TIMES_UPDATES:
             updates.time_them()
         directory = _sdk.metrics_directory(settings)
-        view = surfaces.view(settings)
         # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
-        from ictus.prometheus import DirectoryCollector  # noqa: PLC0415
+        from ictus.conductor.own import Own  # noqa: PLC0415
 
-        self.registry.register(DirectoryCollector(directory, view.surfaces, summaries=view.summaries))
+        self.registry.register(Own(self, surfaces.view(settings)))
         try:
             self._open(directory, *options.of(settings, type(self)))
         except OSError as refused:
