@@ -102,6 +102,12 @@ def test_what_ictus_run_cannot_run(tmp_path: Path) -> None:
     assert launch(ICTUS, "run", str(script), "7").wait(60) == 7
 
 
+def test_the_command_tells_of_run() -> None:
+    told = launch(ICTUS, "--help").communicate(timeout=60)[0].decode()
+    assert [line.split()[0] for line in told.splitlines() if line.startswith("  ")][-1] == "run"
+    assert "ictus run -m MODULE" in launch(ICTUS, "run", "--help").communicate(timeout=60)[0].decode()
+
+
 def test_ictus_run_runs_a_program_as_python_does(tmp_path: Path) -> None:
     told = "import __main__, sys; print(sys.argv, __name__, __main__.__dict__ is globals(), sys.path[0])"
     (tmp_path / "told.py").write_text(told)

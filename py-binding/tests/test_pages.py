@@ -1,4 +1,4 @@
-"""The programs in docs/metrics.md run, and its table of settings has what the code reads."""
+"""The programs of the pages on the drop-in run, and what the pages name is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from application import app, executed
 from harness import (
+    TESTS,
     Sample,
     conductor,
     environment,
@@ -28,7 +30,8 @@ from ictus.conductor import MetricsSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+DOCS = TESTS.parents[1] / "docs"
+PAGE = (DOCS / "metrics.md").read_text(encoding="utf-8")
 PROGRAMS: list[str] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 DIRECTORY = "/var/lib/conductor/metrics"
 SERVER = "http://localhost:8080/api"
@@ -150,3 +153,34 @@ def test_the_table_of_settings_is_complete() -> None:
         if name in ("window", "max_series"):
             expected = "1000"
         assert documented[name] == expected
+
+
+def test_what_the_comparison_names_is_tested() -> None:
+    page = (DOCS / "comparison.md").read_text(encoding="utf-8")
+    tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 10
+    assert not [name for name in named if f"def {name}(" not in tests]
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| what")]
+    assert not [row for row in rows if "`test_" not in row]
+
+
+def test_the_program_that_compares(tmp_path: Path) -> None:
+    """Workers of both kinds, one after the other: what the SDK shows is all there."""
+    [text] = re.findall(
+        r"^```python\n(.*?)^```", (DOCS / "migration.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    for name, variables in (("sdk", {"ICTUS_DISABLE": "1"}), ("ictus", {})):
+        with app(str(tmp_path / name), ([sys.executable, "app.py"], "settings", variables)):
+            executed(str(tmp_path / name))
+    places = [str(tmp_path / "sdk" / "out.prom"), (tmp_path / "ictus" / "out.prom").as_uri()]
+    ran = subprocess.run(
+        [sys.executable, "-c", text, *places], capture_output=True, text=True, check=True, timeout=60
+    )
+    lines = ran.stdout.splitlines()
+    assert len(lines) > 40
+    assert not [line for line in lines if line.startswith("another")]
+    # Both have seen the same kinds of tasks; requests may have been answered in other ways.
+    missing = [line for line in lines if line.startswith("missing") and "http_api_client_request" not in line]
+    assert missing == []
+    assert [line for line in lines if line.endswith(" task_poll_total {'taskType': 'plain'}")]

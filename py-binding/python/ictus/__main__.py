@@ -11,7 +11,10 @@ def main() -> int:
         return run.main(sys.argv[2:])
     from ictus import _core  # noqa: PLC0415
 
-    return _core.command(["ictus", *sys.argv[1:]])
+    status = _core.command(["ictus", *sys.argv[1:]])
+    if sys.argv[1:] in (["--help"], ["-h"], ["help"]):
+        print("\nWith Python:\n  run    Runs a Python program whose Conductor workers record with Ictus")
+    return status
 
 
 if __name__ == "__main__":
