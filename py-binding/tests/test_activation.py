@@ -65,6 +65,19 @@ def test_a_real_task_handler(directory: str, start: str, way: str) -> None:
         assert not list(Path(directory).glob("*.db"))
 
 
+@pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 there are no canonical metrics")
+@pytest.mark.parametrize("way", WAYS)
+def test_the_sdks_variable_for_canonical_metrics_is_honoured(directory: str, way: str) -> None:
+    canonical = f"{directory}/canonical"
+    with app(directory, STARTS["a script"], WORKER_CANONICAL_METRICS="true", **WAYS[way]):
+        updates = [key("task_update_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS]
+        shown = executed(canonical, *updates)
+    names = {name for name, _ in shown}
+    assert {"http_api_client_request_seconds_bucket", "active_workers"} <= names
+    assert not [name for name in names if name.startswith("api_request") or name == "task_poll_time"]
+    assert not [path for path in Path(directory).iterdir() if path.name != "canonical"]
+
+
 @pytest.mark.parametrize("start", OFF)
 def test_off_the_sdk_records_by_itself(directory: str, start: str) -> None:
     with app(directory, OFF[start]):

@@ -88,6 +88,36 @@ def test_overridden_and_patched_methods_are_honoured(directory: str) -> None:
     assert samples(directory, "legacy")[key("task_poll_total", taskType="t")] == 1
 
 
+def test_classes_that_were_imported_or_derived_before_make_ours(directory: str) -> None:
+    settings = MetricsSettings(directory=directory)
+
+    class Own(_sdk.LegacyMetricsCollector):  # type: ignore[misc]
+        """As of a program that knows the SDK's class alone."""
+
+        def __init__(self, settings: Any, name: str = "own") -> None:
+            super().__init__(settings)
+            self.name = name
+
+        def increment_task_poll(self, task_type: Any) -> None:
+            super().increment_task_poll(f"{self.name} {task_type}")
+
+    class Further(Own):
+        """One more."""
+
+    for made, name in ((Own(settings), "own"), (Further(settings, name="further"), "further")):
+        assert isinstance(made, (Own, LegacyMetricsCollector))
+        made.on_poll_started(SimpleNamespace(task_type="t"))
+        assert samples(directory)[key("task_poll_total", taskType=f"{name} t")] == 1
+    assert type(Own(settings)) is type(Own(settings))
+    assert type(Own(settings)).__name__ == "Own"
+    assert type(_sdk.LegacyMetricsCollector(settings)) is LegacyMetricsCollector
+    if HAS_FACTORY:
+        assert type(_sdk.CanonicalMetricsCollector(settings)) is CanonicalMetricsCollector
+        create: Any = _sdk.create_metrics_collector
+        assert type(create(settings)) is LegacyMetricsCollector
+    assert not list(Path(directory).glob("*.db"))
+
+
 @pytest.mark.parametrize("odd", [None, 7, b"bytes", "\udc80", Unprintable(), object, [], "x" * 100_000])
 @pytest.mark.parametrize("number", ["no number", None, float("nan"), float("inf"), -1, 10**400, object()])
 def test_no_value_is_an_exception(directory: str, odd: Any, number: Any) -> None:
@@ -221,9 +251,29 @@ def test_a_directory_that_cannot_be_used_leaves_an_inert_collector(
 ) -> None:
     file = tmp_path / "file"
     file.write_text("")
-    for _ in range(3):
-        made = MetricsCollector(
-            SimpleNamespace(directory=str(file), metrics_directory=str(file), is_canonical=False)
-        )
+    settings = SimpleNamespace(
+        directory=str(file),
+        metrics_directory=str(file),
+        is_canonical=False,
+        clean_metrics_directory=lambda: file.mkdir(exist_ok=True),
+    )
+    for make in (MetricsCollector, create_metrics_collector, create_metrics_collector_for_parent):
+        made = make(settings)
         made.increment_task_poll("t")
+        assert list(made.registry.collect()) == []
+    assert len([record for record in caplog.records if record.name == "ictus"]) == 1
+
+
+def test_restarts_in_a_directory_that_cannot_be_used_are_said_to_be_lost_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(file))
+    metrics_collector._ensure_prometheus_imported()
+    counter = metrics_collector.Counter(
+        "worker_restart", "Restarts", ["taskType"], registry=metrics_collector.CollectorRegistry()
+    )
+    for task_type in ("a", "b"):
+        counter.labels(task_type).inc()
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from harness import (
 )
 from ictus.conductor import MetricsCollector, MetricsSettings
 
+NOBODY = 65534
+"""Who node-exporter may run as."""
 POLLS = key("task_poll_total", taskType="t")
 
 
@@ -31,6 +34,7 @@ def polls(directory: str) -> MetricsCollector:
     """A collector that has counted a poll."""
     made = MetricsCollector(MetricsSettings(directory=directory))
     made.increment_task_poll("t")
+    made.record_api_request_time("GET", "/", "200", 0.1)
     return made
 
 
@@ -94,3 +98,41 @@ def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
             assert get(port, path) == (200, "text/plain", b"OK")
         assert get(port, "/elsewhere")[0] == 404
     assert not Path(directory, "out.prom").exists()
+
+
+@pytest.mark.usefixtures("polls")
+def test_the_reader_chooses_the_surface(directory: str) -> None:
+    port = free_port()
+    with provider(directory, port):
+        assert eventually(lambda: reachable(port), bool)
+        families = {
+            "": {"http_api_client_request", "api_request_time_seconds"},
+            "?surface=legacy": {"http_api_client_request"},
+            "?surface=documented": {"api_request_time_seconds"},
+            "?surface=canonical": {"http_api_client_request_seconds"},
+        }
+        for query, expected in families.items():
+            body = get(port, f"/metrics{query}")[2].decode()
+            shown = {line.split()[2] for line in body.splitlines() if line.startswith("# TYPE ")}
+            assert shown & set().union(*families.values()) == expected
+        assert get(port, "/metrics?surface=canonical,legacy")[0] == 400
+
+
+def test_another_user_can_read_the_file() -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        written = Path(parent, "metrics", "out.prom")
+        written.parent.mkdir()
+        for folder in (written.parent, Path(parent)):
+            folder.chmod(0o755)
+        MetricsCollector(MetricsSettings(str(written.parent))).increment_task_poll("t")
+        with provider(str(written.parent)):
+            assert eventually(lambda: file_samples(written), lambda shown: POLLS in shown)[POLLS] == 1
+        assert written.stat().st_mode & 0o004
+        assert not (written.parent / "ictus").stat().st_mode & 0o077
+        if os.getuid() != 0:
+            return
+        child = os.fork()
+        if child == 0:
+            os.setuid(NOBODY)
+            os._exit(0 if b"task_poll_total" in written.read_bytes() else 1)
+        assert os.waitpid(child, 0)[1] == 0

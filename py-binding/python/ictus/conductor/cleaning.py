@@ -36,7 +36,7 @@ def _extend(name: str, clean: Callable[[str], object]) -> None:
         directory = _sdk.metrics_directory(self)
         try:
             clean(directory)
-        except OSError as refused:
+        except Exception as refused:
             notice.once(f"{directory} is not cleaned: {refused}")
 
     setattr(_sdk.MetricsSettings, name, both)

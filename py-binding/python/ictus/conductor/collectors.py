@@ -32,7 +32,7 @@ class _Recording(_core.Collector):
         self.registry.register(Own(self, surfaces.view(settings)))
         try:
             self._open(directory, *options.of(settings, type(self)))
-        except OSError as refused:
+        except Exception as refused:
             # A worker without metrics is better than no worker.
             notice.once(f"metrics are not recorded: {refused}")
 

@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from ictus.conductor import _sdk, cleaning, collectors, factory, provider, settings
+from ictus.conductor import _sdk, cleaning, collectors, factory, instances, provider, settings
 
 
 def install() -> None:
@@ -24,6 +24,9 @@ def install() -> None:
             ),
         ]
     )
+    instances.replace(_sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
+    if _sdk.HAS_FACTORY:
+        instances.replace(_sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
     # The parent names the provider through the base class, whichever collector is chosen.
     _sdk.CollectorBase.provide_metrics = staticmethod(provider.provide_metrics)
     _count_restarts(_sdk.metrics_collector)
