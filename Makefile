@@ -35,9 +35,7 @@ test-portable: ## Run the core's tests without the calls that only Linux has
 	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
 test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
-	.venv/bin/python -m pytest py-binding/tests
-	@set -e; for sdk in $(OLD_SDKS); do \
-		echo "With conductor-python $$sdk:"; .venv-$$sdk/bin/python -m pytest py-binding/tests; done
+	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
 
 # The SDK's provider is one of the peers.
 bench: .venv/ready ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded

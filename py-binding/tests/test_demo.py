@@ -183,8 +183,6 @@ def test_the_workers_end_when_told_to(run: Run) -> None:
 
 
 def start_demo(*options: str, **environment: str) -> subprocess.Popen[str]:
-    # Tests that run in the background ignore what a user at a terminal can send; so would the child.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, str(EXAMPLES / "demo" / "demo.py"), *options],
         stdout=subprocess.PIPE,
