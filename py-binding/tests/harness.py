@@ -51,7 +51,7 @@ def samples(directory: str, *surfaces: str) -> dict[Sample, float]:
     return parse(_core.text(directory, surfaces or None))
 
 
-def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float = 20) -> T:
+def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float = 60) -> T:
     """The first look for which something holds, or the last one before the time is up."""
     deadline = time.monotonic() + seconds
     while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from harness import (
     get,
     key,
     kill,
+    parse,
     provider,
     reachable,
     start,
@@ -49,41 +49,58 @@ def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollect
         assert written.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_metrics_that_users_define_themselves_are_shown_beside(directory: str) -> None:
-    written = Path(directory, "out.prom")
+@pytest.mark.parametrize("over_http", [False, True])
+def test_metrics_that_users_define_themselves_are_shown_beside(directory: str, over_http: bool) -> None:
+    port = free_port() if over_http else 0
     workers = [start("guest.py", directory) for _ in range(2)]
     try:
         for worker in workers:
             assert worker.stdout is not None
             assert worker.stdout.readline() == b"done\n"
-        with provider(directory):
-            charged = key("cards_charged_total", bank="b")
-            shown = eventually(lambda: file_samples(written), lambda shown: charged in shown)
-        assert shown[charged] == 4
+        with provider(directory, port):
+            text = eventually(lambda: shown_by(directory, port), lambda text: "cards_charged" in text)
+        shown = parse(text)
+        assert shown[key("cards_charged_total", bank="b")] == 4
         assert shown[key("cards_waiting")] == 6
         assert shown[key("card_seconds_bucket", le="2.0")] == 2
         assert shown[key("card_seconds_count")] == 2
         assert shown[POLLS] == 2
-        assert written.read_text().count("# TYPE task_poll_total ") == 1
+        assert text.count("# TYPE task_poll_total ") == 1
     finally:
         for worker in workers:
             kill(worker)
 
 
-@pytest.mark.usefixtures("polls")
 @pytest.mark.parametrize("over_http", [False, True])
-def test_signals_end_it_as_they_end_the_sdks(directory: str, over_http: bool) -> None:
-    with provider(directory, free_port() if over_http else 0) as running:
-        time.sleep(1)
+def test_signals_end_it_as_they_end_the_sdks(
+    directory: str, over_http: bool, polls: MetricsCollector
+) -> None:
+    port = free_port() if over_http else 0
+
+    def polled(times: int) -> None:
+        shown = eventually(lambda: parse(shown_by(directory, port)), lambda shown: shown.get(POLLS) == times)
+        assert shown[POLLS] == times
+
+    with provider(directory, port) as running:
+        polled(1)
         running.send_signal(signal.SIGINT)
         if HAS_FACTORY:
-            time.sleep(0.5)
-            assert running.poll() is None
+            # It goes on.
+            polls.increment_task_poll("t")
+            polled(2)
             running.terminate()
-            assert running.wait(10) == -signal.SIGTERM
+            assert running.wait(60) == -signal.SIGTERM
         else:
             # A KeyboardInterrupt.
-            assert running.wait(10) in (1, -signal.SIGINT)
+            assert running.wait(60) in (1, -signal.SIGINT)
+
+
+def shown_by(directory: str, port: int) -> str:
+    """What the endpoint shows, or the file where there is no port; nothing yet where there is neither."""
+    if port == 0:
+        written = Path(directory, "out.prom")
+        return written.read_text(encoding="utf-8") if written.exists() else ""
+    return get(port, "/metrics")[2].decode() if reachable(port) else ""
 
 
 @pytest.mark.usefixtures("polls")

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from ictus import _core
-from ictus.conductor import _sdk, notice, options, provider, surfaces, updates
+from ictus.conductor import _sdk, helpers, notice, options, provider, surfaces, updates
 
 
-class _Recording(_core.Collector):
+class _Recording(helpers.ByName, _core.Collector):
     """What the collectors have in common."""
 
     registry: Any
