@@ -106,7 +106,10 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
     """Runs a script of this folder to its end and returns what it printed."""
     process = start(script, *arguments, **more)
-    printed, _ = process.communicate(give, timeout=120)
+    try:
+        printed, _ = process.communicate(give, timeout=120)
+    finally:
+        kill(process)
     assert process.returncode == 0, printed
     return printed
 

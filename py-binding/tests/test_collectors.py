@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import pickle
+import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -255,6 +257,33 @@ def test_the_registry_shows_this_processs_values(directory: str) -> None:
         os._exit(0 if same is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert samples(directory)[key("task_execute_time_seconds_count", **labels)] == 11
+
+
+def test_a_forked_child_has_locks_of_its_own(directory: str) -> None:
+    made: Any = MetricsCollector(MetricsSettings(directory=directory))
+    held = threading.Event()
+    release = threading.Event()
+
+    def hold() -> None:
+        with made._lock, made.registry._lock:
+            held.set()
+            release.wait()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        # Ends it, should it wait for ever.
+        signal.alarm(60)
+        made.increment_task_poll("t")
+        if HAS_FACTORY:
+            made._increment_counter("own", "A user's own.", {MetricLabel.TASK_TYPE: "t"})
+        polls = made.registry.get_sample_value("task_poll_total", {"taskType": "t"})
+        os._exit(0 if polls == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    release.set()
+    holding.join()
 
 
 def test_the_parents_restart_counter_lands_in_the_directory(

@@ -7,10 +7,29 @@ and its event handlers, which call the recording methods on ``self`` and so hono
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from typing import Any
 
 from ictus import _core
 from ictus.conductor import _sdk, helpers, notice, options, provider, surfaces, updates
+
+_made: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a forked child: a lock that a thread of its parent held would be held for ever.
+
+    Recording takes none of them, but the registry's collecting does, and so do the SDK's helpers.
+    """
+    for collector in list(_made):
+        collector._lock = threading.RLock()
+        if hasattr(collector.registry, "_lock"):
+            collector.registry._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 class _Recording(helpers.ByName, _core.Collector):
@@ -29,6 +48,7 @@ class _Recording(helpers.ByName, _core.Collector):
         # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
         from ictus.conductor.own import Own  # noqa: PLC0415
 
+        _made.add(self)
         self.registry.register(Own(self, surfaces.view(settings)))
         try:
             self._open(directory, *options.of(settings, type(self)))
