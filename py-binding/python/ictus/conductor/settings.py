@@ -21,12 +21,32 @@ class MetricsSettings(_sdk.MetricsSettings):
     workers in spawned processes come to record with it.
     """
 
-    def __init__(
-        self, *arguments: Any, window: int | None = None, max_series: int | None = None, **keywords: Any
-    ) -> None:
-        super().__init__(*arguments, **keywords)
-        self.window = window
-        self.max_series = max_series
+    window: int | None
+    max_series: int | None
+
+    if TYPE_CHECKING:
+        # What the newest SDK takes; an older one refuses what it does not know.
+        def __init__(  # noqa: PLR0917 - as the SDK's
+            self,
+            directory: str | None = None,
+            file_name: str = "metrics.log",
+            update_interval: float = 0.1,
+            http_port: int | None = None,
+            clean_directory: bool = False,
+            clean_dead_pids: bool = False,
+            *,
+            window: int | None = None,
+            max_series: int | None = None,
+        ) -> None: ...
+
+    else:
+
+        def __init__(
+            self, *arguments: Any, window: int | None = None, max_series: int | None = None, **keywords: Any
+        ) -> None:
+            super().__init__(*arguments, **keywords)
+            self.window = window
+            self.max_series = max_series
 
 
 def _signature() -> inspect.Signature:
