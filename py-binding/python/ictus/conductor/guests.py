@@ -57,16 +57,15 @@ def _read(files: list[str]) -> Iterable[Any]:
         return list(merge(files))
     except Exception:
         sound = [file for file in files if _is_sound(merge, file)]
-    try:
-        return list(merge(sound))
-    except Exception as failed:
-        # One that was being made at this moment; the next look finds it whole.
-        notice.once(f"metrics of prometheus_client cannot be read: {failed}")
-        return []
+    # One that went bad in the meantime: the provider shows what it had, and looks again.
+    return list(merge(sound))
 
 
 def _is_sound(merge: Any, file: str) -> bool:
     try:
+        # One that is being made is empty for a moment.
+        if Path(file).stat().st_size == 0:
+            return False
         merge([file], accumulate=False)
     except FileNotFoundError:
         return False
