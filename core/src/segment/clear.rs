@@ -74,10 +74,12 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command};
 
     use super::clear;
-    use crate::{Reader, Registry, snapshot::Value};
+    use crate::{Reader, Registry, failpoint::VARIABLE, snapshot::Value};
+
+    const DIRECTORY: &str = "ICTUS_TEST_CLEARED_DIRECTORY";
 
     fn count_a_job(directory: &Path) -> Registry {
         let registry = Registry::open(directory).unwrap();
@@ -139,6 +141,48 @@ mod tests {
             }
         }
         panic!("{:?}", reader.snapshot().unwrap().families);
+    }
+
+    /// Runs only where the test below asks for it, in a process of its own that is to be killed.
+    #[test]
+    fn child() {
+        if let Some(directory) = std::env::var_os(DIRECTORY) {
+            clear(directory).unwrap();
+        }
+    }
+
+    #[test]
+    fn killed_at_any_point_all_of_the_past_is_there_or_none() {
+        for (point, left) in [
+            ("totals/written", Some(2.0)),
+            ("totals/synced", Some(2.0)),
+            ("totals/renamed", None),
+            ("totals/directory synced", None),
+        ] {
+            let parent = tempfile::tempdir().unwrap();
+            let path = parent.path();
+            (0..2).for_each(|_| drop(count_a_job(path)));
+            assert_eq!(jobs(path), Some(2.0));
+            // Other tests may have a copy of a lock for a moment: then a segment is not seen to be dead.
+            let killed = (0..1000).any(|_| {
+                let child = Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "segment::clear::tests::child", "--test-threads=1"])
+                    .env(DIRECTORY, path)
+                    .env(VARIABLE, point)
+                    .output()
+                    .unwrap();
+                child.status.signal() == Some(9) && jobs(path) == left
+            });
+            assert!(killed, "{point}");
+            assert_eq!(jobs(path), left, "{point}");
+            for _ in 0..1000 {
+                clear(path).unwrap();
+                if jobs(path).is_none() {
+                    break;
+                }
+            }
+            assert_eq!(jobs(path), None, "{point}: after the next time");
+        }
     }
 
     #[test]
