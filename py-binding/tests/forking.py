@@ -1,7 +1,4 @@
-"""Forks while other threads record, again and again; each child records too, and ends.
-
-With ``sdk`` as its second argument it does so with the SDK's settings and whatever collector they get.
-"""
+"""Forks while other threads record, again and again; each child records too, and ends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The SDK's helpers that record by name, as subclasses of its collectors use them since 1.4.
 
-What the catalogue has, with the labels that it has there, is recorded natively; all else by the SDK, in
+What the catalog has, with the labels that it has there, is recorded natively; all else by the SDK, in
 ``prometheus_client``, as a metric of the user's own.
 """
 
@@ -91,7 +91,7 @@ def _recorded(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
     method, arguments = _METHODS[text]
     if given.keys() != set(arguments):
         labelled = ", ".join(sorted(given.keys() - {_VALUE}))
-        notice.once(f"{text}{{{labelled}}} is not of the catalogue: the collector's registry alone shows it")
+        notice.once(f"{text}{{{labelled}}} is not of the catalog: the collector's registry alone shows it")
         return False
     # Of the class: what is called here may be what overrides it there.
     getattr(_core.Collector, method)(collector, *(given[argument] for argument in arguments))
