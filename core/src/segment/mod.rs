@@ -14,6 +14,7 @@
 //! the metrics directory; the bytes are the same.
 
 mod bytes;
+pub(crate) mod clear;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod epoch;

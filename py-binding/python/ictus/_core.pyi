@@ -16,7 +16,16 @@ class Collector:
     """
 
     def __init__(self, *arguments: object, **keywords: object) -> None: ...
-    def _open(self, directory: str | os.PathLike[str]) -> None: ...
+    _paused: bool
+    def _open(
+        self,
+        directory: str | os.PathLike[str],
+        window: int | None = None,
+        max_series: int | None = None,
+    ) -> None: ...
+    def _families(
+        self, surfaces: Sequence[str] | None = None, *, summaries: bool = False
+    ) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]: ...
     def increment_task_poll(self, task_type: object) -> None: ...
     def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
     def increment_task_execution_started(self, task_type: object) -> None: ...
@@ -73,13 +82,11 @@ def text(
 ) -> str:
     """What the directory's segments say now, as Prometheus text."""
 
-def families(
-    directory: str | os.PathLike[str],
-    surfaces: Sequence[str] | None = None,
-    *,
-    summaries: bool = False,
-) -> list[Family]:
-    """What they say as data: ``(name, help, type, [(sample name, labels, value)])``."""
+def retire(directory: str | os.PathLike[str]) -> None:
+    """Moves what dead processes left into the directory's totals, and removes their segments."""
+
+def clear(directory: str | os.PathLike[str]) -> int:
+    """Removes what dead processes left, totals included. Gives how many segments."""
 
 def shown_names() -> list[str]:
     """Every name that any surface gives to a family of the Conductor metrics."""

@@ -8,22 +8,18 @@ shown twice.
 from __future__ import annotations
 
 import importlib.util
-import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core
+from ictus import _core, _notice
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ictus._core import Family
 
 _CATALOG = frozenset(_core.shown_names())
 
 CAN_BE_MERGED = importlib.util.find_spec("prometheus_client") is not None
 """Whether the library that can read them is installed."""
-
-_told: set[str] = set()
 
 
 def families(directory: Path) -> list[Family]:
@@ -53,20 +49,16 @@ def _read(merge: Any, files: list[str]) -> list[Any]:
 
 def _is_sound(merge: Any, file: str) -> bool:
     try:
+        # One that is being made is empty for a moment.
+        if Path(file).stat().st_size == 0:
+            return False
         merge([file], accumulate=False)
     except FileNotFoundError:
         return False
     except Exception as failed:
-        _tell(f"{file} is left out, prometheus_client cannot read it: {failed!r}")
+        _notice.once(f"{file} is left out, prometheus_client cannot read it: {failed!r}")
         return False
     return True
-
-
-def _tell(text: str) -> None:
-    """Logs a warning, unless this process has logged it before."""
-    if text not in _told:
-        _told.add(text)
-        logging.getLogger("ictus").warning("%s", text)
 
 
 def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
