@@ -6,7 +6,7 @@ PYTHON ?= python3
 SECONDS ?= 20
 
 SDK := 2.0.0
-OLD_SDK := 1.3.11
+OLD_SDKS := 1.5.1 1.3.11
 WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -type f \
 	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name requirements-dev.txt)
 
@@ -34,15 +34,16 @@ test-rust: ## Run the Rust tests
 test-portable: ## Run the core's tests without the calls that only Linux has
 	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
-test-python: .venv/wheel .venv-$(OLD_SDK)/wheel ## Run the Python tests, with two versions of the SDK
-	.venv/bin/python -m pytest py-binding/tests
-	.venv-$(OLD_SDK)/bin/python -m pytest py-binding/tests
+test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
+	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
 
-# The SDK's provider is one of the peers.
-bench: .venv/ready ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded
+# Peers are the SDK's provider and prometheus_client's HTTP server. Where wrk cannot be had, HTTP is left out.
+bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded
+	@.ci/debian.sh wrk || [ $$? = 77 ]
 	cargo bench --package ictus-benches --bench budgets --locked -- --hold
 
-results: .venv/ready ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
+results: .venv/ready .ci/debian.sh ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
+	@.ci/debian.sh wrk || [ $$? = 77 ]
 	benches/results.sh
 
 weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 minutes)
@@ -57,8 +58,10 @@ clean: ## Remove everything that was built
 	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK)
 	@touch $@
 
-.venv-$(OLD_SDK)/ready: py-binding/requirements-dev.txt .ci/venv.sh
-	@PYTHON="$(PYTHON)" .ci/venv.sh .venv-$(OLD_SDK) $(OLD_SDK)
+# Make would remove it again, as a step between two others.
+.PRECIOUS: .venv-%/ready
+.venv-%/ready: py-binding/requirements-dev.txt .ci/venv.sh
+	@PYTHON="$(PYTHON)" .ci/venv.sh .venv-$* $*
 	@touch $@
 
 dist/wheel: .venv/ready .ci/wheel.sh $(WHEEL_SOURCES)

@@ -13,44 +13,20 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from conductor.client.configuration.settings.metrics_settings import MetricsSettings
 from conductor.client.telemetry import metrics_collector_base
-from prometheus_client import mmap_dict
-from prometheus_client.mmap_dict import mmap_key
-
-NAME = "task_seconds"
-HELP = "How long tasks take."
-# It has no types.
-MmapedDict: Any = mmap_dict.MmapedDict
-OUTCOMES = ("SUCCESS", "FAILURE", "TIMED_OUT")
+from worker_files import WorkerFiles
 
 
 class End(BaseException):
     """Nothing more is asked for."""
 
 
-def keys(timer: int) -> list[str]:
-    """The keys of what the SDK records of a timer: five quantiles, count and sum."""
-    labels = {"task_type": f"task_type_{timer:03}", "status": OUTCOMES[timer % len(OUTCOMES)]}
-    found = []
-    for quantile in ("0.5", "0.75", "0.9", "0.95", "0.99"):
-        shown = {**labels, "quantile": quantile}
-        found.append(mmap_key(NAME, NAME, list(shown), list(shown.values()), HELP))
-    for suffix in ("_count", "_sum"):
-        name = NAME + suffix
-        found.append(mmap_key(name, name, list(labels), list(labels.values()), HELP))
-    return found
-
-
 def main(processes: int, timers: int, share: float) -> None:
     """Write the files, then scrape them whenever that is asked for."""
     with tempfile.TemporaryDirectory() as directory:
-        files = [MmapedDict(str(Path(directory, f"gauge_all_{1 + pid}.db"))) for pid in range(processes)]
-        values = [(file, key) for file in files for timer in range(timers) for key in keys(timer)]
-        for file, key in values:
-            file.write_value(key, 0.0123456789, 0.0)
+        files = WorkerFiles(Path(directory), "all", processes, timers)
         settings = MetricsSettings(directory=directory, file_name="metrics.prom")
         written = Path(directory, settings.file_name)
         step = round(1 / share)
@@ -62,21 +38,19 @@ def main(processes: int, timers: int, share: float) -> None:
             nonlocal scrapes, start
             took = time.thread_time_ns() - start
             samples = [line for line in written.read_text().splitlines() if not line.startswith("#")]
-            assert len(samples) == len(values) // processes, len(samples)
+            assert len(samples) == len(files.values) // processes, len(samples)
             print(took, flush=True)
             if not sys.stdin.readline():
                 raise End
             scrapes += 1
-            for file, key in values[scrapes % step :: step]:
-                file.write_value(key, 0.0123456789 * scrapes, 0.0)
+            files.write(files.values[scrapes % step :: step], 0.0123456789 * scrapes)
             start = time.thread_time_ns()
 
         metrics_collector_base.time = SimpleNamespace(sleep=sleep)
         try:
             metrics_collector_base.MetricsCollectorBase.provide_metrics(settings)
         except End:
-            for file in files:
-                file.close()
+            files.close()
 
 
 if __name__ == "__main__":

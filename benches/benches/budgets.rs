@@ -18,7 +18,9 @@ use std::{env, process::ExitCode};
 
 use ictus_benches::{
     budget::{Budget, budgets},
-    contention, groups, instructions,
+    contention, endpoint,
+    groups::{self, http},
+    instructions,
     measure::{Measured, compare, once},
     table::{Table, circumstances},
 };
@@ -28,6 +30,7 @@ const THREADS: &str = "threads";
 const ALONE: &str = "a series of its own";
 
 fn main() -> ExitCode {
+    endpoint::command();
     if instructions::work(groups::find) {
         return ExitCode::SUCCESS;
     }
@@ -80,6 +83,11 @@ fn check(budgets: &[Budget]) {
         known.extend(group.candidates.iter().map(|one| (id(one.name()), reference.clone())));
         println!("{}: {} did what they should", group.name, group.candidates.len());
     }
+    for http in http::ALL {
+        http.check();
+        let id = |name: String| format!("{}/{name}", http.name);
+        known.extend(http::names().into_iter().map(|name| (id(name), http::REFERENCE.to_owned())));
+    }
     for budget in budgets {
         let reference = known.iter().find(|(id, _)| *id == budget.id).map(|(_, reference)| reference);
         let reference = reference.unwrap_or_else(|| panic!("nothing is called {}", budget.id));
@@ -100,6 +108,12 @@ fn times(asked: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
         let costs = compare(&mut group);
         let reference = group.candidates[0].name();
         exceeded += Table::of_times(group.name, &group.about, reference, &costs, budgets).print();
+    }
+    for http in http::ALL.into_iter().filter(|http| asked(http.name)) {
+        match http::missing() {
+            None => exceeded += http.measure(budgets).print(),
+            Some(why) => println!("{} is left out: {why}.\n", http.name),
+        }
     }
     exceeded
 }

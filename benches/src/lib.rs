@@ -31,12 +31,18 @@ pub mod contention;
 #[cfg(feature = "room")]
 pub mod data;
 #[cfg(feature = "room")]
+pub mod endpoint;
+#[cfg(feature = "room")]
 pub mod groups;
 #[cfg(feature = "room")]
 pub mod instructions;
 #[cfg(feature = "room")]
 pub mod measure;
 #[cfg(feature = "room")]
+mod python;
+#[cfg(feature = "room")]
 pub mod recorder;
 #[cfg(feature = "room")]
 pub mod table;
+#[cfg(feature = "room")]
+mod wrk;

@@ -25,14 +25,8 @@ impl Table {
     #[must_use]
     pub fn of_times(name: &str, about: &str, of: &str, measured: &[Measured], budgets: &[Budget]) -> Table {
         let mut table = Table::new(&[about, "time", &format!("of {of}"), "budget", ""]);
-        for Measured { name: candidate, nanoseconds, ratio } in measured {
-            let id = format!("{name}/{candidate}");
-            // Without its reference it cannot be judged.
-            let budget = budgets.iter().find(|budget| budget.id == id && budget.reference == of);
-            let judged = budget.map(|budget| -> Judged { (*ratio, budget.most(), share) });
-            let reason = budget.and_then(|budget| budget.reason.as_ref());
-            table.notes.extend(reason.map(|reason| format!("- {candidate}: {reason}")));
-            table.push(candidate, &[time(*nanoseconds), share(*ratio)], judged);
+        for one in measured {
+            table.judge(name, of, one, &[time(one.nanoseconds)], budgets);
         }
         table
     }
@@ -58,6 +52,29 @@ impl Table {
     /// Adds a row without a budget.
     pub fn add(&mut self, name: &str, cells: &[String]) {
         self.push(name, cells, None);
+    }
+
+    /// Adds a row of a group's candidate: cells, then what it costs of `of`, and what it may.
+    pub(crate) fn judge(
+        &mut self,
+        group: &str,
+        of: &str,
+        Measured { name, ratio, .. }: &Measured,
+        cells: &[String],
+        budgets: &[Budget],
+    ) {
+        let id = format!("{group}/{name}");
+        // Without its reference it cannot be judged.
+        let budget = budgets.iter().find(|budget| budget.id == id && budget.reference == of);
+        let judged = budget.map(|budget| -> Judged { (*ratio, budget.most(), share) });
+        let reason = budget.and_then(|budget| budget.reason.as_ref());
+        self.notes.extend(reason.map(|reason| format!("- {name}: {reason}")));
+        self.push(name, &[cells, &[share(*ratio)]].concat(), judged);
+    }
+
+    /// Adds a line that is said below the rows.
+    pub(crate) fn note(&mut self, line: String) {
+        self.notes.push(line);
     }
 
     fn push(&mut self, name: &str, cells: &[String], judged: Option<Judged>) {

@@ -114,7 +114,7 @@ ORDERINGS = [
     ),
     Ordering(
         "follow",
-        "segment/layout.rs",
+        "segment/reference.rs",
         "match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {",
         "match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Relaxed) {",
         "two_threads_make_two_gauges",

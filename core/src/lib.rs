@@ -35,5 +35,5 @@ pub use error::{Error, Result};
 pub use observe::{Counter, Family, Gauge, Timer};
 pub use options::Options;
 pub use registry::Registry;
-pub use segment::totals::OVERFLOW;
+pub use segment::{clear::clear, totals::OVERFLOW};
 pub use snapshot::{Reader, Snapshot};

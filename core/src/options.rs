@@ -98,8 +98,8 @@ impl Options {
         Options { buckets: Some(bounds.to_vec()), ..self }
     }
 
-    /// A timer without buckets of either kind: a window, a count and a sum, for three fifths of the
-    /// cost of an observation. Its snapshots have an empty [`Distribution`](crate::snapshot::Distribution), and no
+    /// A timer without buckets of either kind: a window, a count and a sum, for three fifths of
+    /// the cost of an observation. Its snapshots have an empty [`Distribution`](crate::snapshot::Distribution), and no
     /// surface shows it as a histogram. Where processes disagree, those that have buckets are shown.
     #[must_use]
     pub fn without_distribution(self) -> Options {

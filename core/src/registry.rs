@@ -228,6 +228,31 @@ impl Registry {
         self.look(None).map(|(snapshot, _)| snapshot)
     }
 
+    /// What was recorded through this registry by this process alone, also where others record in the
+    /// same directory. Each call looks anew; who looks often takes [`snapshot`](Registry::snapshot).
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # use ictus::{Registry, snapshot::Value};
+    /// let (mine, other) = (Registry::open(directory.path())?, Registry::open(directory.path())?);
+    /// for registry in [&mine, &other] {
+    ///     registry.counter("jobs", "", &[])?.labels(&[])?.inc();
+    /// }
+    /// let jobs = |snapshot: ictus::Snapshot| snapshot.family("jobs").unwrap().get(&[]).cloned();
+    /// assert_eq!(jobs(mine.snapshot()?), Some(Value::Counter(2.0)));
+    /// assert_eq!(jobs(mine.own_snapshot()?), Some(Value::Counter(1.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None at present; as [`snapshot`](Registry::snapshot) for what may come.
+    pub fn own_snapshot(&self) -> Result<Snapshot> {
+        let recorder = Arc::clone(&self.recorder);
+        // A reader of its own: no lock of another call or of a fork's parent is waited for.
+        Reader::with_memory(None, move || recorder.own()).snapshot()
+    }
+
     /// Lets series expire that no process of the directory has moved for that long, of all families,
     /// as [`Options::expire_after`] does for those that have it. Gives how many series of this process
     /// that were.

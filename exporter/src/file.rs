@@ -5,14 +5,14 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, Permissions},
-    io::{self, Write},
+    fs::{self, File, Permissions},
+    io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process,
     sync::{Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
@@ -35,33 +35,50 @@ fn tells_the_same(old: &str, new: &[u8]) -> bool {
     std::str::from_utf8(new).is_ok_and(|new| old.lines().filter(told).eq(new.lines().filter(told)))
 }
 
-/// Writes the source's exposition to that path. `Ok(false)` where the file already says the same and
-/// was left alone.
+/// Writes the source's exposition to that path. `Ok(false)` where the file already says the same: then
+/// only its modification time is set, by which collectors tell whether anybody still writes.
 ///
 /// # Errors
 ///
 /// [`Error::Read`] where the metrics cannot be read, [`Error::Write`] where the file cannot be
-/// written, [`Error::NotAFile`] where the path is a device, a pipe or a directory.
+/// written, [`Error::NotAFile`] where the path is a device, a pipe or a directory, or a link to one.
 pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
     let text = source.text(source.view())?;
     let failed = |source| Error::Write { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => {
-            let same = found.permissions().mode() & 0o7777 == MODE
-                && fs::read_to_string(path).is_ok_and(|old| tells_the_same(&old, &text));
-            if same {
+            // Where its time cannot be set, it is written.
+            if touch(path, &text).is_ok_and(|same| same) {
                 return Ok(false);
             }
         }
         // A rename replaces the link, not what it points to.
-        Ok(found) if found.is_symlink() => {}
+        Ok(found) if found.is_symlink() && may_go(path) => {}
         Ok(_) => return Err(Error::NotAFile { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
     replace(path, &text).map_err(failed)?;
     Ok(true)
+}
+
+/// Whether nobody misses a link: not the names of devices, directories and streams (`/dev/stdout`).
+fn may_go(link: &Path) -> bool {
+    let leads_to_stream = fs::read_link(link).is_ok_and(|target| target.starts_with("/proc"));
+    !leads_to_stream && fs::metadata(link).map_or(true, |target| target.is_file())
+}
+
+/// Sets the time of a file that tells the same as that text; says whether it does.
+fn touch(path: &Path, text: &[u8]) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut old = String::new();
+    file.read_to_string(&mut old)?;
+    let same = file.metadata()?.permissions().mode() & 0o7777 == MODE && tells_the_same(&old, text);
+    if same {
+        file.set_modified(SystemTime::now())?;
+    }
+    Ok(same)
 }
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -84,10 +101,9 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 /// The system's error without the temporary file's random name, by which every failure would look
 /// like a new one.
 fn nameless(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|named| named.source()?.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error.kind().into(),
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
     }
 }
 

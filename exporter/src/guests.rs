@@ -1,5 +1,5 @@
 //! Metrics that programs of the directory define themselves with `prometheus_client`, whose files lie
-//! beside ours. Merging them takes Python: where there is none, at least somebody says so.
+//! beside ours. Merging them takes Python: where they are left out, at least somebody says so.
 
 use std::{
     collections::BTreeSet,
@@ -27,17 +27,25 @@ const HEADER: usize = 8;
 /// A value and a time.
 const NUMBERS: usize = 16;
 
+/// Why they are left out, where this is not Python's command.
+pub(crate) const ONLY_PYTHON: &str = "only Python can merge them; the command of the Python wheel does, where \
+    prometheus_client is installed, and so does the workers' own provider (MetricsSettings with http_port or file_name)";
+/// Why they are left out, where only that is shown which Ictus recorded.
+pub(crate) const NOT_RECORDED: &str =
+    "this format shows what Ictus recorded; text, OpenMetrics and protobuf can have all";
+
 /// Says once that such metrics are left out, as soon as there are any.
 #[derive(Debug)]
 pub(crate) struct Guests {
     directory: PathBuf,
+    why: &'static str,
     /// None when it has been said.
     next_look: Mutex<Option<Instant>>,
 }
 
 impl Guests {
-    pub(crate) fn of(directory: &Path) -> Guests {
-        Guests { directory: directory.to_owned(), next_look: Mutex::new(Some(Instant::now())) }
+    pub(crate) fn of(directory: &Path, why: &'static str) -> Guests {
+        Guests { directory: directory.to_owned(), why, next_look: Mutex::new(Some(Instant::now())) }
     }
 
     /// Looks, unless somebody has done so a moment ago.
@@ -52,10 +60,10 @@ impl Guests {
         if !names.is_empty() {
             tell(&format_args!(
                 "{} also holds metrics that were defined with prometheus_client ({}): they are left out here, \
-                 for only Python can merge them; to have all in one place, let the workers' own provider serve \
-                 or write them (MetricsSettings with http_port or file_name)",
+                 for {}",
                 self.directory.display(),
-                listed(&names)
+                listed(&names),
+                self.why
             ));
         }
     }
@@ -189,7 +197,7 @@ mod tests {
     #[test]
     fn those_that_come_later_are_noticed_and_not_sought_all_the_time() {
         let directory = tempfile::tempdir().unwrap();
-        let guests = Guests::of(directory.path());
+        let guests = Guests::of(directory.path(), super::ONLY_PYTHON);
         let next = || *guests.next_look.lock().unwrap();
         guests.look();
         let pause = next().unwrap();

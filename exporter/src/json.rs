@@ -74,26 +74,21 @@ struct Health {
     bad_segments: u64,
     unread_lanes: u64,
     bytes: u64,
-    lost: Lost,
+    lost: Counts<10>,
 }
 
-#[derive(Serialize)]
-struct Lost {
-    nan: u64,
-    negative: u64,
-    too_large: u64,
-    reentered: u64,
-    no_memory: u64,
-    removed: u64,
-    overflowed: u64,
-    unshared_lanes: u64,
-    short_windows: u64,
-    exemplars: u64,
-}
+/// Names and how often; each name once.
+struct Counts<const N: usize>([(&'static str, u64); N]);
 
 impl Serialize for Labels<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().zip(self.1))
+    }
+}
+
+impl<const N: usize> Serialize for Counts<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0)
     }
 }
 
@@ -146,18 +141,18 @@ fn health(health: &snapshot::Health) -> Health {
         short_windows,
         exemplars,
     } = health.lost;
-    let lost = Lost {
-        nan,
-        negative,
-        too_large,
-        reentered,
-        no_memory,
-        removed,
-        overflowed,
-        unshared_lanes,
-        short_windows,
-        exemplars,
-    };
+    let lost = Counts([
+        ("nan", nan),
+        ("negative", negative),
+        ("too_large", too_large),
+        ("reentered", reentered),
+        ("no_memory", no_memory),
+        ("removed", removed),
+        ("overflowed", overflowed),
+        ("unshared_lanes", unshared_lanes),
+        ("short_windows", short_windows),
+        ("exemplars", exemplars),
+    ]);
     Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, lost }
 }
 

@@ -12,7 +12,7 @@ use crate::filter::Filter;
 pub struct Query {
     /// The names and types under which it is shown.
     pub view: View,
-    /// The format; what functions wrote, a [`Source`](crate::Source) shows as text whatever this says.
+    /// The format; what a function writes, a [`Source`](crate::Source) shows as text whatever this says.
     pub format: Format,
     /// The families to show.
     pub filter: Filter,

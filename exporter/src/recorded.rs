@@ -1,9 +1,6 @@
 //! Names as they were recorded, for people and programs that look at no surface.
 
-use ictus::snapshot::Family;
-
-/// What recorded names of Conductor's own metrics start with; nobody needs to read it.
-const PREFIX: &str = "conductor/";
+use ictus::{catalog, snapshot::Family};
 
 /// Who thought a family up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +12,9 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// Whose a family is, and its name.
+    /// Whose a family is, and its name without the prefix, which nobody needs to read.
     pub(crate) fn of(family: &Family) -> (Origin, &str) {
-        match family.name.strip_prefix(PREFIX) {
+        match family.name.strip_prefix(catalog::PREFIX) {
             Some(name) => (Origin::Conductor, name),
             None => (Origin::User, &family.name),
         }

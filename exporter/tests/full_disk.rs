@@ -1,46 +1,16 @@
 //! A disk that fills up under the text file.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test stops at the first surprise and says what it skips"
-)]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod shell;
+#[path = "../../core/tests/tmpfs/mod.rs"]
+mod tmpfs;
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use ictus::Registry;
-
-/// A small file system of its own, until this is dropped.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    /// None where this user may not mount.
-    fn mount(path: &Path, size: &str) -> Option<Tmpfs> {
-        let options = format!("size={size}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(path)
-            .status()
-            .is_ok_and(|status| status.success());
-        if !mounted {
-            assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount a tmpfs");
-            println!("skipped: mounting a tmpfs needs root");
-        }
-        mounted.then(|| Tmpfs(path.to_owned()))
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use tmpfs::Tmpfs;
 
 #[test]
 fn the_old_text_stays_whole_until_there_is_room_again() {

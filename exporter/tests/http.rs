@@ -207,7 +207,7 @@ fn concurrent_scrapes_share_snapshots() {
         move || {
             taken.fetch_add(1, Ordering::SeqCst);
             thread::sleep(Duration::from_millis(100));
-            None
+            Arc::default()
         }
     }));
     let server = serve(source);

@@ -16,9 +16,9 @@ use client::{Answer, ask_with, tcp};
 use flate2::read::GzDecoder;
 use ictus::{
     Reader, catalog, expose,
-    surface::{Exposition, Surface, View},
+    surface::{Exposition, ShownFamily, ShownType, Surface, View},
 };
-use ictus_exporter::{Source, http::Server};
+use ictus_exporter::{Extra, Source, http::Server};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -73,6 +73,18 @@ impl Endpoint {
 
 fn serve(source: Source) -> Server {
     Server::start(source, "127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+/// What another library recorded: a counter and a gauge.
+fn others() -> Extra {
+    let family = |name, help, shown_type, sample: &str| {
+        ShownFamily::foreign(name, help, shown_type, [(sample.to_owned(), Vec::new(), 1.0)]).unwrap()
+    };
+    let all: Arc<[_]> = Arc::new([
+        family("up", "Whether.", ShownType::Gauge, "up"),
+        family("hits", "Hits.", ShownType::Counter, "hits_total"),
+    ]);
+    Arc::new(move || all.clone())
 }
 
 fn unzip(bytes: &[u8]) -> String {
@@ -163,15 +175,34 @@ fn formats_differ_in_the_names_of_counters() {
 }
 
 #[test]
-fn families_of_others_are_text_whatever_is_asked() {
+fn what_a_function_writes_is_text_whatever_is_asked() {
+    let server = serve(Source::from_fn(|_| "a 1.0\n".to_owned()).with_extra(others()));
+    let answer = ask_with(tcp(&server), "GET", "/metrics", &["Accept: application/openmetrics-text"]);
+    assert_eq!(answer.header("content-type"), Some(TEXT));
+    assert!(answer.body.starts_with("a 1.0\n# HELP hits_total "), "{}", answer.body);
+}
+
+#[test]
+fn families_of_others_are_in_every_format() {
     let endpoint = Endpoint::new();
-    let source = endpoint.source.clone().with_extra(Arc::new(|| Some("b 2.0".to_owned())));
-    for server in [serve(source), serve(Source::from_fn(|_| "a 1.0\nb 2.0\n".to_owned()))] {
-        let accept = &["Accept: application/openmetrics-text"];
-        let answer = ask_with(tcp(&server), "GET", "/metrics", accept);
-        assert_eq!(answer.header("content-type"), Some(TEXT));
-        assert!(answer.body.ends_with("\nb 2.0\n"), "{}", answer.body);
+    let others = others();
+    let server = serve(endpoint.source.clone().with_extra(others.clone()));
+    let both = Exposition::default().beside(&others());
+    let target = "/metrics?name[]=hits&name[]=up&native=1";
+    for (accept, kind, bytes) in [
+        ("text/plain", TEXT, expose::text(&both).into_bytes()),
+        ("application/openmetrics-text", OPENMETRICS, expose::openmetrics(&both).into_bytes()),
+        ("application/vnd.google.protobuf", PROTOBUF, expose::protobuf(&both, true)),
+    ] {
+        let answer = ask_with(tcp(&server), "GET", target, &[&format!("Accept: {accept}")]);
+        assert_eq!(answer.header("content-type"), Some(kind));
+        assert_eq!(answer.bytes, bytes, "{accept}");
     }
+    let whole = ask_with(tcp(&server), "GET", "/metrics", &[]).body;
+    let order: Vec<_> = ["hits_total 1.0", "jobs_total 1.0", "level 3.0", "up 1.0"]
+        .map(|line| whole.find(&format!("\n{line}\n")).unwrap())
+        .into();
+    assert!(order.is_sorted(), "{whole}");
 }
 
 #[test]
@@ -190,17 +221,6 @@ fn protobuf_has_native_histograms_where_they_are_asked_for() {
         assert_eq!(answer.header("content-type"), Some(PROTOBUF));
         assert_eq!(answer.bytes, expose::protobuf(&shown, native), "{query}");
         assert_eq!(endpoint.get(&target, &[]).body, expose::text(&shown), "{query}");
-    }
-}
-
-/// A hook that has nothing to add takes nothing away.
-#[test]
-fn a_hook_without_families_leaves_all_formats() {
-    for nothing in [None, Some(String::new())] {
-        let source = Endpoint::new().source.with_extra(Arc::new(move || nothing.clone()));
-        let accept = &["Accept: application/openmetrics-text"];
-        let answer = ask_with(tcp(&serve(source)), "GET", "/metrics", accept);
-        assert_eq!(answer.header("content-type"), Some(OPENMETRICS));
     }
 }
 
@@ -328,16 +348,17 @@ fn names_choose_families() {
 #[test]
 fn names_choose_families_of_others_too() {
     let endpoint = Endpoint::new();
-    let extra = "# TYPE up gauge\nup 1.0\n# TYPE hits counter\nhits_total 1.0\nhits_sum 1.0";
-    let source = endpoint.source.clone().with_extra(Arc::new(|| Some(extra.to_owned())));
-    let server = serve(source);
+    let server = serve(endpoint.source.clone().with_extra(others()));
     let get = |query: &str| ask_with(tcp(&server), "GET", &format!("/metrics?{query}"), &[]).body;
-    assert_eq!(get("name[]=up"), "# TYPE up gauge\nup 1.0\n");
-    assert_eq!(get("name[]=hits_total"), "# TYPE hits counter\nhits_total 1.0\n");
-    assert_eq!(get("name[]=hits_sum"), "hits_sum 1.0\n");
+    let up = "# HELP up Whether.\n# TYPE up gauge\nup 1.0\n";
+    assert_eq!(get("name[]=up"), up);
+    assert_eq!(
+        get("name[]=hits_total"),
+        "# HELP hits_total Hits.\n# TYPE hits_total counter\nhits_total 1.0\n"
+    );
     assert_eq!(
         get("name[]=up&name[]=level"),
-        "# HELP level Its level.\n# TYPE level gauge\nlevel 3.0\n# TYPE up gauge\nup 1.0\n"
+        format!("# HELP level Its level.\n# TYPE level gauge\nlevel 3.0\n{up}")
     );
     assert_eq!(get("name[]=none"), "");
 }

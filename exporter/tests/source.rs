@@ -51,21 +51,6 @@ fn every_view_of_every_snapshot_is_its_own() {
     }
 }
 
-#[test]
-fn more_families_are_appended_on_lines_of_their_own() {
-    let source = |extra: Option<&'static str>| {
-        Source::from_fn(|_| "a 1.0\n".to_owned()).with_extra(Arc::new(move || extra.map(str::to_owned)))
-    };
-    for (extra, expected) in [
-        (None, "a 1.0\n"),
-        (Some(""), "a 1.0\n"),
-        (Some("b 2.0"), "a 1.0\nb 2.0\n"),
-        (Some("b 2.0\n"), "a 1.0\nb 2.0\n"),
-    ] {
-        assert_eq!(source(extra).text(&View::default()).unwrap(), expected);
-    }
-}
-
 /// A snapshot that was already running when the question came does not answer it.
 #[test]
 fn what_was_recorded_before_the_question_is_in_the_answer() {

@@ -5,9 +5,16 @@
 //! what it is given: a value that is no number is recorded as NaN, which the core rejects and
 //! counts.
 
-use std::{borrow::Cow, path::PathBuf, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use ictus::{Counter, Timer};
+use ictus::{Counter, Options, Timer, surface::Exposition};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -16,6 +23,7 @@ use pyo3::{
 use crate::{
     convert, label, log,
     lookup::Lookup,
+    read::{self, Family},
     recorder::{Errors, Recorder},
 };
 
@@ -23,6 +31,8 @@ use crate::{
 #[pyclass(frozen, subclass, module = "ictus._core")]
 pub(crate) struct Collector {
     recorder: OnceLock<Recorder>,
+    /// Pairs with nothing: whoever pauses it while others record cannot tell which call is the last.
+    paused: AtomicBool,
 }
 
 #[pymethods]
@@ -31,18 +41,55 @@ impl Collector {
     #[new]
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Collector {
-        Collector { recorder: OnceLock::new() }
+        Collector { recorder: OnceLock::new(), paused: AtomicBool::new(false) }
     }
 
-    /// Starts recording into the directory. A collector that records already goes on where it is.
-    fn _open(&self, py: Python<'_>, directory: PathBuf) -> PyResult<()> {
+    /// Starts recording into the directory, with windows of so many observations and so many series a
+    /// metric. A collector that records already goes on as it is.
+    #[pyo3(signature = (directory, window=None, max_series=None))]
+    fn _open(
+        &self,
+        py: Python<'_>,
+        directory: PathBuf,
+        window: Option<u32>,
+        max_series: Option<u32>,
+    ) -> PyResult<()> {
         log::keep();
         if self.recorder.get().is_none() {
-            let recorder = Recorder::open(&directory).map_err(|refused| convert::error(&refused))?;
+            let mut options = Options::default();
+            options = window.into_iter().fold(options, Options::window);
+            options = max_series.into_iter().fold(options, Options::max_series);
+            let recorder = Recorder::open(&directory, options).map_err(|refused| convert::error(&refused))?;
             let _ = self.recorder.set(recorder);
         }
         log::deliver(py);
         Ok(())
+    }
+
+    /// What this collector has recorded in this process: `(name, help, type, [(sample name, labels,
+    /// value)])`.
+    #[pyo3(signature = (surfaces=None, *, summaries=false))]
+    fn _families<'py>(
+        &self,
+        py: Python<'py>,
+        surfaces: Option<Vec<String>>,
+        summaries: bool,
+    ) -> PyResult<Vec<Family<'py>>> {
+        let view = convert::view(surfaces.as_deref(), summaries)?;
+        let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
+        let shown = py.detach(|| Ok(Exposition::new(&recorder.registry.own_snapshot()?, &view)));
+        read::families(py, &shown.map_err(|refused| convert::error(&refused))?)
+    }
+
+    /// Whether recording is paused.
+    #[getter(_paused)]
+    fn paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    #[setter(_paused)]
+    fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
     }
 
     fn increment_task_poll(&self, task_type: &Bound<'_, PyAny>) {
@@ -50,7 +97,7 @@ impl Collector {
     }
 
     fn increment_task_poll_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
-        if let Some(to) = self.recorder.get() {
+        if let Some(to) = self.recorder() {
             let labels = [&*label::text(task_type), &*label::class(exception)];
             to.task_poll_error.with_texts(labels, Counter::inc);
         }
@@ -66,7 +113,7 @@ impl Collector {
 
     #[pyo3(signature = (exception=None))]
     fn increment_uncaught_exception(&self, exception: Option<&Bound<'_, PyAny>>) {
-        if let Some(to) = self.recorder.get() {
+        if let Some(to) = self.recorder() {
             let class = exception.map_or(Cow::Borrowed("None"), label::class);
             to.uncaught_exception.with_texts([&*class], Counter::inc);
         }
@@ -207,7 +254,7 @@ impl Collector {
         time_spent: &Bound<'_, PyAny>,
         metric_uri: Option<&Bound<'_, PyAny>>,
     ) {
-        let Some(to) = self.recorder.get() else { return };
+        let Some(to) = self.recorder() else { return };
         let template = metric_uri.map(label::text).filter(|template| !template.is_empty());
         let uri = spell(template.unwrap_or_else(|| label::text(uri)));
         let labels = [&*label::text(method), &*uri, &*label::text(status)];
@@ -226,7 +273,7 @@ impl Collector {
         version: &Bound<'_, PyAny>,
         payload_size: &Bound<'_, PyAny>,
     ) {
-        let Some(to) = self.recorder.get() else { return };
+        let Some(to) = self.recorder() else { return };
         let (version, absent) =
             if version.is_none() { (Cow::Borrowed(""), "1") } else { (label::text(version), "") };
         let labels = [&*label::text(workflow_type), &*version, absent];
@@ -235,7 +282,7 @@ impl Collector {
     }
 
     fn set_active_workers(&self, task_type: &Bound<'_, PyAny>, count: &Bound<'_, PyAny>) {
-        if let Some(to) = self.recorder.get() {
+        if let Some(to) = self.recorder() {
             let count = number(count);
             to.active_workers.with([task_type], |gauge| gauge.set(count));
         }
@@ -243,12 +290,17 @@ impl Collector {
 }
 
 impl Collector {
+    /// Where to record, unless nowhere.
+    fn recorder(&self) -> Option<&Recorder> {
+        if self.paused.load(Ordering::Relaxed) { None } else { self.recorder.get() }
+    }
+
     fn count<const N: usize>(
         &self,
         which: impl FnOnce(&Recorder) -> &Lookup<Counter, N>,
         labels: [&Bound<'_, PyAny>; N],
     ) {
-        if let Some(to) = self.recorder.get() {
+        if let Some(to) = self.recorder() {
             which(to).with(labels, Counter::inc);
         }
     }
@@ -259,7 +311,7 @@ impl Collector {
         kind: &Bound<'_, PyAny>,
         exception: &Bound<'_, PyAny>,
     ) {
-        if let Some(to) = self.recorder.get() {
+        if let Some(to) = self.recorder() {
             let kind = label::text(kind);
             let errors = which(to);
             errors.by_class.with_texts([&*kind, &*label::class(exception)], Counter::inc);
@@ -273,7 +325,7 @@ impl Collector {
         labels: [&Bound<'_, PyAny>; N],
         value: &Bound<'_, PyAny>,
     ) {
-        if let Some(to) = self.recorder.get() {
+        if let Some(to) = self.recorder() {
             let value = number(value);
             which(to).with(labels, |timer| timer.observe(value));
         }
@@ -289,7 +341,7 @@ impl Collector {
         match status {
             Some(status) => self.time(which, [task_type, status], time_spent),
             None => {
-                if let Some(to) = self.recorder.get() {
+                if let Some(to) = self.recorder() {
                     let time_spent = number(time_spent);
                     let labels = [&*label::text(task_type), "SUCCESS"];
                     which(to).with_texts(labels, |timer| timer.observe(time_spent));

@@ -1,12 +1,31 @@
 //! The `ictus` command.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, thread, time::Duration};
 
+use ictus_exporter::command::run;
 use pyo3::prelude::*;
 
+use crate::guests::Desk;
+
+const THREAD: &str = "ictus-command";
+/// How often to look whether the command has ended.
+const END_CHECK: Duration = Duration::from_millis(100);
+
 /// Runs the `ictus` command with those arguments, the first being its name, and returns its exit
-/// code.
+/// code. `guests` gives the families of others in a metrics directory.
 #[pyfunction]
-pub(crate) fn command(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
-    py.detach(|| ictus_exporter::command::run(arguments.into_iter()))
+#[pyo3(signature = (arguments, guests=None))]
+pub(crate) fn command(
+    py: Python<'_>,
+    arguments: Vec<OsString>,
+    guests: Option<Bound<'_, PyAny>>,
+) -> PyResult<i32> {
+    let arguments = arguments.into_iter();
+    let Some(function) = guests else { return Ok(py.detach(|| run(arguments, None))) };
+    let (mut desk, merge) = Desk::new(function);
+    let running =
+        thread::Builder::new().name(THREAD.to_owned()).spawn(move || run(arguments, Some(&merge)))?;
+    while !running.is_finished() && desk.attend(py, END_CHECK)? {}
+    // A panic has been reported by the thread itself.
+    Ok(py.detach(|| running.join()).unwrap_or(1))
 }

@@ -4,6 +4,7 @@
 mod collector;
 mod command;
 mod convert;
+mod guests;
 mod label;
 mod log;
 mod lookup;
@@ -22,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use super::provide::{serve, write_loop};
     #[pymodule_export]
-    use super::read::{families, shown_names, text};
+    use super::read::{clear, retire, shown_names, text};
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python gives it")]

@@ -16,7 +16,7 @@ use pyo3::{
 use crate::{convert, log};
 
 /// A family as Python sees it: name, help, type, samples.
-type Family<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
+pub(crate) type Family<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
 
 /// What the directory's segments say now, as Prometheus text.
 #[pyfunction]
@@ -39,17 +39,22 @@ pub(crate) fn shown_names() -> Vec<String> {
     surface::shown_names().into_iter().collect()
 }
 
-/// What the directory's segments say now: `(name, help, type, [(sample name, labels, value)])`.
+/// Moves what dead processes left into the directory's totals, and removes their segments.
 #[pyfunction]
-#[pyo3(signature = (directory, surfaces=None, *, summaries=false))]
-pub(crate) fn families(
-    py: Python<'_>,
-    directory: PathBuf,
-    surfaces: Option<Vec<String>>,
-    summaries: bool,
-) -> PyResult<Vec<Family<'_>>> {
-    let view = convert::view(surfaces.as_deref(), summaries)?;
-    let shown = py.detach(|| exposition(&directory, &view)).map_err(|refused| convert::error(&refused))?;
+pub(crate) fn retire(py: Python<'_>, directory: PathBuf) -> PyResult<()> {
+    let read = py.detach(|| Reader::new(directory).snapshot());
+    log::deliver(py);
+    read.map(drop).map_err(|refused| convert::error(&refused))
+}
+
+/// Removes what dead processes left, totals included. Gives how many segments.
+#[pyfunction]
+pub(crate) fn clear(py: Python<'_>, directory: PathBuf) -> PyResult<usize> {
+    py.detach(|| ictus::clear(directory)).map_err(|refused| convert::error(&refused))
+}
+
+/// What an exposition shows: `(name, help, type, [(sample name, labels, value)])`.
+pub(crate) fn families<'py>(py: Python<'py>, shown: &Exposition) -> PyResult<Vec<Family<'py>>> {
     let families = shown.families().map(|family| {
         let samples = family.samples().map(|sample| {
             let name = format!("{}{}", family.name, sample.suffix);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ictus::{
-    Counter, Gauge, Registry, Result, Timer,
+    Counter, Gauge, Options, Registry, Result, Timer,
     catalog::{self, Definition},
 };
 
@@ -12,6 +12,7 @@ use crate::lookup::Lookup;
 /// An open registry's families, one field per definition of the catalog; the numbers are how many
 /// labels each has.
 pub(crate) struct Recorder {
+    pub(crate) registry: Registry,
     pub(crate) api_request_time: Lookup<Timer, 3>,
     pub(crate) task_poll: Lookup<Counter, 1>,
     pub(crate) task_poll_time: Lookup<Timer, 2>,
@@ -42,9 +43,10 @@ pub(crate) struct Errors {
 }
 
 impl Recorder {
-    pub(crate) fn open(directory: &Path) -> Result<Recorder> {
-        let registry = &Registry::open(directory)?;
+    pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
+        let registry = &Registry::open_with(directory, options)?;
         Ok(Recorder {
+            registry: registry.clone(),
             api_request_time: timer(registry, &catalog::API_REQUEST_TIME)?,
             task_poll: counter(registry, &catalog::TASK_POLL)?,
             task_poll_time: timer(registry, &catalog::TASK_POLL_TIME)?,

@@ -1,12 +1,14 @@
 """A program that uses the SDK: two workers, metrics into a file, until its standard input ends.
 
 The import that activates Ictus is guarded, so that workers in spawned processes, which import this
-file again, do not see it.
+file again, do not see it. With ``sdk`` as its third argument nothing in it activates Ictus.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import sys
 from typing import Any
 
@@ -15,8 +17,18 @@ from conductor.client.configuration.configuration import Configuration
 from conductor.client.worker.worker_task import worker_task
 
 
+@functools.cache
+def own_counter() -> Any:
+    """A metric of the user's own, made where it is first counted: in the worker."""
+    from prometheus_client import Counter  # noqa: PLC0415
+
+    return Counter("greetings", "A user's own metric.", ["language"])
+
+
 @worker_task(task_definition_name="plain", poll_interval_millis=20)
 def plain() -> dict[str, Any]:
+    if "APP_COUNTS" in os.environ:
+        own_counter().labels("en").inc()
     return {"fine": True}
 
 
@@ -49,12 +61,17 @@ def settings_class(activation: str) -> Any:
         return MetricsSettings
     from conductor.client.configuration.settings import metrics_settings  # noqa: PLC0415
 
-    from ictus.conductor import install  # noqa: PLC0415
+    if activation == "install":
+        from ictus.conductor import install  # noqa: PLC0415
 
-    install()
+        install()
     return metrics_settings.MetricsSettings
 
 
-if __name__ == "__main__":
+def run() -> None:
     made = settings_class(sys.argv[3])(directory=sys.argv[1], file_name="out.prom")
     main(made, sys.argv[2])
+
+
+if __name__ == "__main__":
+    run()

@@ -6,9 +6,11 @@ import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,10 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ictus import _core
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS.parents[1] / "examples"))
+from conductor_stub import Stub  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 HAS_FACTORY = importlib.util.find_spec("conductor.client.telemetry.metrics_factory") is not None
 """Whether the installed SDK has the factory and the canonical mode, as it has since 1.4."""
 
@@ -46,7 +51,7 @@ def samples(directory: str, *surfaces: str) -> dict[Sample, float]:
     return parse(_core.text(directory, surfaces or None))
 
 
-def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float = 20) -> T:
+def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float = 60) -> T:
     """The first look for which something holds, or the last one before the time is up."""
     deadline = time.monotonic() + seconds
     while True:
@@ -74,15 +79,21 @@ def environment(**more: str) -> dict[str, str]:
     return kept | more
 
 
-def start(script: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
-    """Starts a script of this folder in an interpreter of its own."""
+def launch(*command: str, **more: str) -> subprocess.Popen[bytes]:
+    """Starts a command in this folder."""
     return subprocess.Popen(
-        [sys.executable, str(TESTS / script), *arguments],
+        command,
+        cwd=TESTS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(**more),
         start_new_session=True,
     )
+
+
+def start(script: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    """Starts a script of this folder in an interpreter of its own."""
+    return launch(sys.executable, str(TESTS / script), *arguments, **more)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -95,6 +106,45 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
     """Runs a script of this folder to its end and returns what it printed."""
     process = start(script, *arguments, **more)
-    printed, _ = process.communicate(give, timeout=120)
+    try:
+        printed, _ = process.communicate(give, timeout=120)
+    finally:
+        kill(process)
     assert process.returncode == 0, printed
     return printed
+
+
+def conductor() -> Stub:
+    """A server that has some work and never fails: with too much, workers never need to poll."""
+    return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
+
+
+@contextlib.contextmanager
+def provider(directory: str, port: int = 0, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A metrics provider in a process of its own, that writes `out.prom` or serves."""
+    running = start("provide.py", directory, str(port), **environment)
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        yield running
+    finally:
+        kill(running)
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
+
+
+def reachable(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex((host, port)) == 0
+
+
+def get(port: int, path: str, accept: str = "*/*") -> tuple[int, str | None, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers={"Accept": accept})
+    response = connection.getresponse()
+    return response.status, response.getheader("Content-Type"), response.read()

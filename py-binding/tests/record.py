@@ -9,6 +9,7 @@ from ictus.conductor import MetricsSettings, create_metrics_collector
 
 def main(directory: str, value: float, count: int) -> None:
     collector = create_metrics_collector(MetricsSettings(directory=directory))
+    collector.set_active_workers("shared", 1)
     for _ in range(count):
         collector.record_task_execute_time("shared", value)
     print("done", flush=True)

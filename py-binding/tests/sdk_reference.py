@@ -1,5 +1,7 @@
 """The SDK's own collector: replays calls from standard input, prints what its provider writes.
 
+The settings choose which collector, by ``WORKER_CANONICAL_METRICS``.
+
 Ictus is not imported, so everything here is the SDK as it is installed.
 """
 
@@ -11,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from conductor.client.configuration.settings.metrics_settings import MetricsSettings
 from conductor.client.telemetry.metrics_collector import MetricsCollector
@@ -18,12 +21,20 @@ from conductor.client.telemetry.metrics_collector import MetricsCollector
 from calls import replay
 
 
+def collector(settings: MetricsSettings) -> Any:
+    if not getattr(settings, "is_canonical", False):
+        return MetricsCollector(settings)
+    from conductor.client.telemetry.metrics_factory import create_metrics_collector  # noqa: PLC0415
+
+    return create_metrics_collector(settings)
+
+
 def main(directory: str) -> None:
     settings = MetricsSettings(directory=directory, file_name="reference.prom", update_interval=0.05)
-    replay(MetricsCollector(settings), json.load(sys.stdin))
+    replay(collector(settings), json.load(sys.stdin))
     assert not any(name.partition(".")[0] == "ictus" for name in sys.modules)
     threading.Thread(target=MetricsCollector.provide_metrics, args=(settings,), daemon=True).start()
-    written = Path(directory, "reference.prom")
+    written = Path(getattr(settings, "metrics_directory", directory), "reference.prom")
     while not written.exists():
         time.sleep(0.02)
     sys.stdout.buffer.write(written.read_bytes())

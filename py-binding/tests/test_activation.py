@@ -1,4 +1,4 @@
-"""Workers record with Ictus however their processes have come to be."""
+"""Workers record with Ictus however their processes have come to be, and however it was activated."""
 
 from __future__ import annotations
 
@@ -6,31 +6,16 @@ import json
 import os
 import pickle
 import signal
+import subprocess
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from harness import HAS_FACTORY, eventually, file_samples, key, kill, run, start
+from application import TASKS, Start, app, executed
+from harness import HAS_FACTORY, eventually, file_samples, key, launch, run
 from ictus.conductor import MetricsSettings, _sdk
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from conductor_stub import Stub
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
-
-TASKS = ("plain", "awaiting")
-
-
-def conductor() -> Stub:
-    """A server that has some work and never fails: with too much, workers never need to poll."""
-    return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
-
 
 # How each version can be told to start its workers. The first is its default.
 WAYS: dict[str, dict[str, str]] = {"by default": {}}
@@ -40,6 +25,112 @@ elif HAS_FACTORY:
     WAYS["by fork"] = {"CONDUCTOR_MP_START_METHOD": "fork"}
     WAYS["by forkserver"] = {"CONDUCTOR_MP_START_METHOD": "forkserver"}
 
+ICTUS = str(Path(sys.executable).with_name("ictus"))
+HOOK = {"ICTUS_CONDUCTOR": "1"}
+# How a program is started, what in it activates Ictus, and its environment.
+STARTS: dict[str, Start] = {
+    "a script": ([sys.executable, "app.py"], "settings", {}),
+    "a script that installs": ([sys.executable, "app.py"], "install", {}),
+    "a module": ([sys.executable, "-m", "app"], "settings", {}),
+    "a package": ([sys.executable, "-m", "app_package"], "settings", {}),
+    "ictus run": ([ICTUS, "run", "app.py"], "sdk", {}),
+    "ictus run a module": ([ICTUS, "run", "-m", "app"], "sdk", {}),
+    "ictus run a package": ([ICTUS, "run", "-m", "app_package"], "sdk", {}),
+    "the hook": ([sys.executable, "app.py"], "sdk", HOOK),
+    "the hook and -E": ([sys.executable, "-E", "app.py"], "sdk", HOOK),
+    "the hook and -I": ([sys.executable, "-I", "app.py"], "sdk", HOOK),
+}
+# Every start with the default way, and every way with three of the starts.
+RUNS = [(start, "by default") for start in STARTS] + [
+    (start, way) for start in ("a script", "ictus run", "the hook") for way in WAYS if way != "by default"
+]
+# What leaves the SDK its own metrics.
+OFF: dict[str, Start] = {
+    "no hook": ([sys.executable, "app.py"], "sdk", {}),
+    "a hook that says no": ([sys.executable, "app.py"], "sdk", {"ICTUS_CONDUCTOR": "0"}),
+    "disabled settings": ([sys.executable, "app.py"], "settings", {"ICTUS_DISABLE": "1"}),
+    "disabled install": ([sys.executable, "app.py"], "install", {"ICTUS_DISABLE": "1"}),
+    "disabled hook": ([sys.executable, "app.py"], "sdk", HOOK | {"ICTUS_DISABLE": "1"}),
+    "disabled ictus run": ([ICTUS, "run", "app.py"], "sdk", {"ICTUS_DISABLE": "1"}),
+}
+
+
+@pytest.mark.parametrize(("start", "way"), RUNS)
+def test_a_real_task_handler(directory: str, start: str, way: str) -> None:
+    updates = [key("task_update_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS]
+    with app(directory, STARTS[start], **WAYS[way]):
+        shown = executed(directory, *updates)
+        assert [sample for sample in shown if sample[0] == "http_api_client_request_count"]
+        # Nothing was recorded by the SDK's own means.
+        assert not list(Path(directory).glob("*.db"))
+
+
+@pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 there are no canonical metrics")
+@pytest.mark.parametrize("way", WAYS)
+def test_the_sdks_variable_for_canonical_metrics_is_honoured(directory: str, way: str) -> None:
+    canonical = f"{directory}/canonical"
+    with app(directory, STARTS["a script"], WORKER_CANONICAL_METRICS="true", **WAYS[way]):
+        updates = [key("task_update_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS]
+        shown = executed(canonical, *updates)
+    names = {name for name, _ in shown}
+    assert {"http_api_client_request_seconds_bucket", "active_workers"} <= names
+    assert not [name for name in names if name.startswith("api_request") or name == "task_poll_time"]
+    assert not [path for path in Path(directory).iterdir() if path.name != "canonical"]
+
+
+@pytest.mark.parametrize("start", OFF)
+def test_off_the_sdk_records_by_itself(directory: str, start: str) -> None:
+    with app(directory, OFF[start]):
+        executed(directory)
+    assert list(Path(directory).glob("*.db"))
+    assert not Path(directory, "ictus").exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_counter_of_the_users_own_is_shown_beside(directory: str, way: str) -> None:
+    own = key("greetings_total", language="en")
+    with app(directory, STARTS["a script"], APP_COUNTS="1", **WAYS[way]):
+        executed(directory, own)
+
+
+def test_a_restart_of_a_worker_is_counted_by_its_parent(directory: str) -> None:
+    restarts = key("worker_restart_total", taskType="plain")
+    with app(directory, STARTS["a script"]) as running:
+        assert running.stdout is not None
+        victim = json.loads(running.stdout.readline())[0]
+        executed(directory)
+        os.kill(victim, signal.SIGKILL)
+        shown = eventually(lambda: file_samples(Path(directory, "out.prom")), lambda shown: restarts in shown)
+        assert shown.get(restarts) == 1
+
+
+def test_what_ictus_run_cannot_run(tmp_path: Path) -> None:
+    assert launch(ICTUS, "run").wait(60) == 2
+    for missing in (["no_such_script.py"], ["-m", "no_such_module"], ["-m", "no_such_package.module"]):
+        assert launch(ICTUS, "run", *missing).wait(60) == 1
+    script = tmp_path / "exits.py"
+    script.write_text("import sys; sys.exit(int(sys.argv[1]))")
+    assert launch(ICTUS, "run", str(script), "7").wait(60) == 7
+
+
+def test_the_command_tells_of_run() -> None:
+    told = launch(ICTUS, "--help").communicate(timeout=60)[0].decode()
+    assert [line.split()[0] for line in told.splitlines() if line.startswith("  ")][-1] == "run"
+    assert "ictus run -m MODULE" in launch(ICTUS, "run", "--help").communicate(timeout=60)[0].decode()
+
+
+def test_ictus_run_runs_a_program_as_python_does(tmp_path: Path) -> None:
+    told = "import __main__, sys; print(sys.argv, __name__, __main__.__dict__ is globals(), sys.path[0])"
+    (tmp_path / "told.py").write_text(told)
+    (tmp_path / "told").mkdir()
+    (tmp_path / "told" / "__main__.py").write_text(told)
+    for given in ([str(tmp_path / "told.py")], [str(tmp_path / "told")], ["-m", "told"]):
+        with_python, with_ictus = (
+            subprocess.run([*command, *given, "a", "-b"], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
+            for command in ([sys.executable], [ICTUS, "run"])
+        )
+        assert with_ictus.stdout == with_python.stdout
+
 
 @pytest.mark.parametrize("settings", [MetricsSettings, _sdk.MetricsSettings])
 def test_unpickled_settings_activate_a_process(directory: str, settings: Any) -> None:
@@ -47,54 +138,10 @@ def test_unpickled_settings_activate_a_process(directory: str, settings: Any) ->
     assert printed.decode().splitlines() == ["ictus.conductor.collectors LegacyMetricsCollector"] * 2
 
 
-def test_the_off_switch_leaves_the_sdk_its_own(directory: str) -> None:
-    printed = run(
-        "unpickle.py", give=pickle.dumps(MetricsSettings(directory=directory)), ICTUS_DISABLE="1"
-    ).decode()
-    assert "ictus" not in printed
-    assert printed.count("conductor.client.telemetry") == 2
-
-
-@contextmanager
-def app(directory: str, url: str, activation: str, way: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    running = start("app.py", directory, url, activation, **way)
-    try:
-        yield running
-        # The end of its input is the program's sign to stop.
-        running.communicate(timeout=60)
-    finally:
-        kill(running)
-
-
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
-@pytest.mark.parametrize("activation", ["settings", "install"])
-def test_a_real_task_handler(directory: str, activation: str, way: dict[str, str]) -> None:
-    executed = [key("task_execute_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS] + [
-        key("task_poll_total", taskType=task) for task in TASKS
-    ]
-    written = Path(directory, "out.prom")
-    with conductor() as stub, app(directory, f"{stub.url}/api", activation, way) as running:
-        assert running.stdout is not None
-        running.stdout.readline()
-        shown = eventually(
-            lambda: file_samples(written), lambda shown: all(shown.get(sample, 0) >= 3 for sample in executed)
-        )
-        assert {sample: shown.get(sample, 0) >= 3 for sample in executed} == dict.fromkeys(executed, True)
-        assert [sample for sample in shown if sample[0] == "http_api_client_request_count"]
-        # Nothing was recorded by the SDK's own means.
-        assert not list(Path(directory).glob("*.db"))
-        if "thread" in way.values():
-            # Threads of the SDK do not end by themselves.
-            kill(running)
-
-
-def test_a_restart_of_a_worker_is_counted_by_its_parent(directory: str) -> None:
-    written = Path(directory, "out.prom")
-    restarts = key("worker_restart_total", taskType="plain")
-    with conductor() as stub, app(directory, f"{stub.url}/api", "settings", {}) as running:
-        assert running.stdout is not None
-        victim = json.loads(running.stdout.readline())[0]
-        time.sleep(0.5)
-        os.kill(victim, signal.SIGKILL)
-        shown = eventually(lambda: file_samples(written), lambda shown: restarts in shown)
-        assert shown.get(restarts) == 1
+def test_the_hook_loads_nothing_where_it_is_off() -> None:
+    told = "import sys; print([name for name in sys.modules if 'ictus' in name or 'conductor' in name])"
+    for variables in ({}, {"ICTUS_CONDUCTOR": ""}):
+        assert launch(sys.executable, "-c", told, **variables).communicate(timeout=60)[0] == b"[]\n"
+    # And on, it does not load the SDK for programs that do not.
+    shown = launch(sys.executable, "-c", told, **HOOK).communicate(timeout=60)[0]
+    assert shown == b"['ictus', 'ictus.hook']\n"

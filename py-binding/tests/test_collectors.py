@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
+import os
 import pickle
+import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from conductor.client.telemetry import metrics_collector
-from conductor.client.telemetry.model.metric_documentation import MetricDocumentation
 from conductor.client.telemetry.model.metric_label import MetricLabel
-from conductor.client.telemetry.model.metric_name import MetricName
 from prometheus_client import Counter, generate_latest, write_to_textfile
 
 from harness import HAS_FACTORY, key, run, samples
@@ -35,21 +34,6 @@ class Unprintable(Exception):
 
     def __str__(self) -> str:
         raise ValueError("no")
-
-
-@pytest.mark.parametrize("collector", COLLECTORS)
-def test_public_methods_take_what_the_sdks_take(collector: Any) -> None:
-    original = collector.__mro__[collector.__mro__.index(_sdk.CollectorBase) - HAS_FACTORY]
-    names = [name for name in dir(original) if not name.startswith("_") and callable(getattr(original, name))]
-    assert len(names) > 25
-    for name in names:
-        theirs = inspect.signature(getattr(original, name))
-        ours = inspect.signature(getattr(collector, name))
-        expected = [(p.name, p.default) for p in theirs.parameters.values()]
-        found = [(p.name, p.default) for p in ours.parameters.values()]
-        # Versions have added optional parameters; the newest signature serves all.
-        assert found[: len(expected)] == expected, name
-        assert all(default is not inspect.Parameter.empty for _, default in found[len(expected) :]), name
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
@@ -101,6 +85,36 @@ def test_overridden_and_patched_methods_are_honoured(directory: str) -> None:
         own.measure_workflow_start_error("w", None)
     increment.assert_called_once_with("w", None)
     assert samples(directory, "legacy")[key("task_poll_total", taskType="t")] == 1
+
+
+def test_classes_that_were_imported_or_derived_before_make_ours(directory: str) -> None:
+    settings = MetricsSettings(directory=directory)
+
+    class Own(_sdk.LegacyMetricsCollector):  # type: ignore[misc]
+        """As of a program that knows the SDK's class alone."""
+
+        def __init__(self, settings: Any, name: str = "own") -> None:
+            super().__init__(settings)
+            self.name = name
+
+        def increment_task_poll(self, task_type: Any) -> None:
+            super().increment_task_poll(f"{self.name} {task_type}")
+
+    class Further(Own):
+        """One more."""
+
+    for made, name in ((Own(settings), "own"), (Further(settings, name="further"), "further")):
+        assert isinstance(made, (Own, LegacyMetricsCollector))
+        made.on_poll_started(SimpleNamespace(task_type="t"))
+        assert samples(directory)[key("task_poll_total", taskType=f"{name} t")] == 1
+    assert type(Own(settings)) is type(Own(settings))
+    assert type(Own(settings)).__name__ == "Own"
+    assert type(_sdk.LegacyMetricsCollector(settings)) is LegacyMetricsCollector
+    if HAS_FACTORY:
+        assert type(_sdk.CanonicalMetricsCollector(settings)) is CanonicalMetricsCollector
+        create: Any = _sdk.create_metrics_collector
+        assert type(create(settings)) is LegacyMetricsCollector
+    assert not list(Path(directory).glob("*.db"))
 
 
 @pytest.mark.parametrize("odd", [None, 7, b"bytes", "\udc80", Unprintable(), object, [], "x" * 100_000])
@@ -166,30 +180,48 @@ def test_the_registry_is_one_of_prometheus_client(directory: str) -> None:
     assert 'task_poll_total{taskType="t"} 1.0' in path.read_text(encoding="utf-8")
 
 
-def test_the_parents_restart_counter_lands_in_the_directory(
-    directory: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", directory)
-    metrics_collector._ensure_prometheus_imported()
-    registry = metrics_collector.CollectorRegistry()
-    # As the SDK's parent process makes it.
-    counter = metrics_collector.Counter(
-        name=MetricName.WORKER_RESTART,
-        documentation=MetricDocumentation.WORKER_RESTART,
-        labelnames=[MetricLabel.TASK_TYPE.value],
-        registry=registry,
-    )
-    counter.labels("t").inc()
-    counter.labels("t").inc()
-    assert samples(directory, "legacy")[key("worker_restart_total", taskType="t")] == 2
-    assert registry.get_sample_value("worker_restart_total", {"taskType": "t"}) == 2
-    assert not list(Path(directory).glob("*.db"))
+def test_the_registry_shows_this_processs_values(directory: str) -> None:
+    run("record.py", directory, "0.5", "10")
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    assert made.registry.get_sample_value("task_execute_time_seconds_count") is None
+    made.record_task_execute_time("shared", 0.25)
+    labels = {"taskType": "shared", "status": "SUCCESS"}
+    assert made.registry.get_sample_value("task_execute_time_seconds_count", labels) == 1
+    assert made.registry.get_sample_value("task_execute_time_seconds_sum", labels) == 0.25
+    child = os.fork()
+    if child == 0:
+        # A child has recorded nothing yet, whatever its parent has.
+        same = made.registry.get_sample_value("task_execute_time_seconds_count", labels)
+        os._exit(0 if same is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert samples(directory)[key("task_execute_time_seconds_count", **labels)] == 11
 
 
-def test_another_counter_is_prometheus_clients(directory: str) -> None:
-    # In a process of its own, whose counters live in files.
-    printed = run("own_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
-    assert b'own_total{label="x"} 3.0' in printed
+def test_a_forked_child_has_locks_of_its_own(directory: str) -> None:
+    made: Any = MetricsCollector(MetricsSettings(directory=directory))
+    held = threading.Event()
+    release = threading.Event()
+
+    def hold() -> None:
+        with made._lock, made.registry._lock:
+            held.set()
+            release.wait()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        # Ends it, should it wait for ever.
+        signal.alarm(60)
+        made.increment_task_poll("t")
+        if HAS_FACTORY:
+            made._increment_counter("own", "A user's own.", {MetricLabel.TASK_TYPE: "t"})
+        polls = made.registry.get_sample_value("task_poll_total", {"taskType": "t"})
+        os._exit(0 if polls == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    release.set()
+    holding.join()
 
 
 def test_settings_are_pickled_whole(directory: str) -> None:
@@ -219,9 +251,14 @@ def test_a_directory_that_cannot_be_used_leaves_an_inert_collector(
 ) -> None:
     file = tmp_path / "file"
     file.write_text("")
-    for _ in range(3):
-        made = MetricsCollector(
-            SimpleNamespace(directory=str(file), metrics_directory=str(file), is_canonical=False)
-        )
+    settings = SimpleNamespace(
+        directory=str(file),
+        metrics_directory=str(file),
+        is_canonical=False,
+        clean_metrics_directory=lambda: file.mkdir(exist_ok=True),
+    )
+    for make in (MetricsCollector, create_metrics_collector, create_metrics_collector_for_parent):
+        made = make(settings)
         made.increment_task_poll("t")
+        assert list(made.registry.collect()) == []
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1

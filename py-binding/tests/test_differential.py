@@ -24,16 +24,32 @@ def families(text: str) -> dict[str, Metric]:
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
+SURFACES = ["legacy", "canonical"] if HAS_FACTORY else ["legacy"]
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_every_sample_of_the_sdk_is_shown_with_its_value(directory: str, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("surface", SURFACES)
+def test_every_sample_of_the_sdk_is_shown_with_its_value(
+    directory: str, tmp_path: Path, seed: int, surface: str
+) -> None:
     calls = random_calls(seed, 200 if seed % 2 else 3000, has_factory=HAS_FACTORY)
+    if surface == "canonical":
+        # The legacy collector raises.
+        calls += [["increment_uncaught_exception", [{"raised": ["ValueError", "x"]}], {}]]
     theirs = tmp_path / "sdk"
     theirs.mkdir()
-    expected = families(run("sdk_reference.py", str(theirs), give=json.dumps(calls).encode()).decode())
-    assert len(expected) > 20
+    reference = run(
+        "sdk_reference.py",
+        str(theirs),
+        give=json.dumps(calls).encode(),
+        WORKER_CANONICAL_METRICS=str(surface == "canonical"),
+    )
+    expected = families(reference.decode())
+    assert len(expected) > 15
 
+    # What is recorded does not depend on what is to be shown.
     replay(MetricsCollector(MetricsSettings(directory=directory)), calls)
-    shown = families(_core.text(directory, ["legacy"]))
+    shown = families(_core.text(directory, [surface]))
 
     wrong = []
     for name, family in expected.items():

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import time
-from contextlib import contextmanager
-from http.client import HTTPConnection
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import HAS_FACTORY, eventually, file_samples, key, kill, start
+from harness import (
+    HAS_FACTORY,
+    eventually,
+    file_samples,
+    free_port,
+    get,
+    key,
+    kill,
+    parse,
+    provider,
+    reachable,
+    start,
+)
+from ictus import _core
 from ictus.conductor import MetricsCollector, MetricsSettings
 
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
-
+NOBODY = 65534
+"""Who node-exporter may run as."""
 POLLS = key("task_poll_total", taskType="t")
-
-
-@contextmanager
-def provider(directory: str, port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    running = start("provide.py", directory, str(port))
-    try:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"ready\n"
-        yield running
-    finally:
-        kill(running)
 
 
 @pytest.fixture
@@ -39,6 +35,7 @@ def polls(directory: str) -> MetricsCollector:
     """A collector that has counted a poll."""
     made = MetricsCollector(MetricsSettings(directory=directory))
     made.increment_task_poll("t")
+    made.record_api_request_time("GET", "/", "200", 0.1)
     return made
 
 
@@ -53,41 +50,58 @@ def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollect
         assert written.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_metrics_that_users_define_themselves_are_shown_beside(directory: str) -> None:
-    written = Path(directory, "out.prom")
+@pytest.mark.parametrize("over_http", [False, True])
+def test_metrics_that_users_define_themselves_are_shown_beside(directory: str, over_http: bool) -> None:
+    port = free_port() if over_http else 0
     workers = [start("guest.py", directory) for _ in range(2)]
     try:
         for worker in workers:
             assert worker.stdout is not None
             assert worker.stdout.readline() == b"done\n"
-        with provider(directory):
-            charged = key("cards_charged_total", bank="b")
-            shown = eventually(lambda: file_samples(written), lambda shown: charged in shown)
-        assert shown[charged] == 4
+        with provider(directory, port):
+            text = eventually(lambda: shown_by(directory, port), lambda text: "cards_charged" in text)
+        shown = parse(text)
+        assert shown[key("cards_charged_total", bank="b")] == 4
         assert shown[key("cards_waiting")] == 6
         assert shown[key("card_seconds_bucket", le="2.0")] == 2
         assert shown[key("card_seconds_count")] == 2
         assert shown[POLLS] == 2
-        assert written.read_text().count("# TYPE task_poll_total ") == 1
+        assert text.count("# TYPE task_poll_total ") == 1
     finally:
         for worker in workers:
             kill(worker)
 
 
-@pytest.mark.usefixtures("polls")
 @pytest.mark.parametrize("over_http", [False, True])
-def test_signals_end_it_as_they_end_the_sdks(directory: str, over_http: bool) -> None:
-    with provider(directory, free_port() if over_http else 0) as running:
-        time.sleep(1)
+def test_signals_end_it_as_they_end_the_sdks(
+    directory: str, over_http: bool, polls: MetricsCollector
+) -> None:
+    port = free_port() if over_http else 0
+
+    def polled(times: int) -> None:
+        shown = eventually(lambda: parse(shown_by(directory, port)), lambda shown: shown.get(POLLS) == times)
+        assert shown[POLLS] == times
+
+    with provider(directory, port) as running:
+        polled(1)
         running.send_signal(signal.SIGINT)
         if HAS_FACTORY:
-            time.sleep(0.5)
-            assert running.poll() is None
+            # It goes on.
+            polls.increment_task_poll("t")
+            polled(2)
             running.terminate()
-            assert running.wait(10) == -signal.SIGTERM
+            assert running.wait(60) == -signal.SIGTERM
         else:
             # A KeyboardInterrupt.
-            assert running.wait(10) in (1, -signal.SIGINT)
+            assert running.wait(60) in (1, -signal.SIGINT)
+
+
+def shown_by(directory: str, port: int) -> str:
+    """What the endpoint shows, or the file where there is no port; nothing yet where there is neither."""
+    if port == 0:
+        written = Path(directory, "out.prom")
+        return written.read_text(encoding="utf-8") if written.exists() else ""
+    return get(port, "/metrics")[2].decode() if reachable(port) else ""
 
 
 @pytest.mark.usefixtures("polls")
@@ -104,20 +118,89 @@ def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
     assert not Path(directory, "out.prom").exists()
 
 
-def free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port: int = asked.getsockname()[1]
-        return port
+def test_the_endpoint_has_what_users_define_in_openmetrics_too(directory: str) -> None:
+    worker = start("guest.py", directory)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"done\n"
+        port = free_port()
+        with provider(directory, port):
+            assert eventually(lambda: reachable(port), bool)
+            _, kind, body = get(port, "/metrics", "application/openmetrics-text; version=1.0.0")
+        assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert b'# TYPE cards_charged counter\ncards_charged_total{bank="b"} 2.0\n' in body
+        assert body.endswith(b"\n# EOF\n")
+    finally:
+        kill(worker)
 
 
-def reachable(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+@pytest.mark.usefixtures("polls")
+@pytest.mark.parametrize(("host", "elsewhere"), [("", True), ("127.0.0.2", False)])
+def test_the_endpoint_is_on_all_interfaces_unless_told_otherwise(
+    directory: str, host: str, elsewhere: bool
+) -> None:
+    port = free_port()
+    with provider(directory, port, ICTUS_HTTP_HOST=host):
+        assert eventually(lambda: reachable(port, "127.0.0.2"), bool)
+        assert reachable(port) == elsewhere
 
 
-def get(port: int, path: str) -> tuple[int, str | None, bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    return response.status, response.getheader("Content-Type"), response.read()
+def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> None:
+    raised = iter([ValueError("a file in the making"), KeyboardInterrupt()])
+
+    def guests(read: Path) -> list[_core.Family]:
+        assert read == Path(directory)
+        raise next(raised)
+
+    with pytest.raises(KeyboardInterrupt):
+        _core.write_loop(directory, Path(directory, "out.prom"), 0.05, guests=guests)
+
+
+@pytest.mark.usefixtures("polls")
+def test_a_merge_that_hangs_takes_nothing_else_away(directory: str) -> None:
+    written = Path(directory, "out.prom")
+
+    def guests(_: Path) -> list[_core.Family]:
+        assert POLLS in eventually(lambda: file_samples(written), lambda shown: POLLS in shown)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _core.write_loop(directory, written, 0.05, guests=guests)
+
+
+@pytest.mark.usefixtures("polls")
+def test_the_reader_chooses_the_surface(directory: str) -> None:
+    port = free_port()
+    with provider(directory, port):
+        assert eventually(lambda: reachable(port), bool)
+        families = {
+            "": {"http_api_client_request", "api_request_time_seconds"},
+            "?surface=legacy": {"http_api_client_request"},
+            "?surface=documented": {"api_request_time_seconds"},
+            "?surface=canonical": {"http_api_client_request_seconds"},
+        }
+        for query, expected in families.items():
+            body = get(port, f"/metrics{query}")[2].decode()
+            shown = {line.split()[2] for line in body.splitlines() if line.startswith("# TYPE ")}
+            assert shown & set().union(*families.values()) == expected
+        assert get(port, "/metrics?surface=canonical,legacy")[0] == 400
+
+
+def test_another_user_can_read_the_file() -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        written = Path(parent, "metrics", "out.prom")
+        written.parent.mkdir()
+        for folder in (written.parent, Path(parent)):
+            folder.chmod(0o755)
+        MetricsCollector(MetricsSettings(str(written.parent))).increment_task_poll("t")
+        with provider(str(written.parent)):
+            assert eventually(lambda: file_samples(written), lambda shown: POLLS in shown)[POLLS] == 1
+        assert written.stat().st_mode & 0o004
+        assert not (written.parent / "ictus").stat().st_mode & 0o077
+        if os.getuid() != 0:
+            return
+        child = os.fork()
+        if child == 0:
+            os.setuid(NOBODY)
+            os._exit(0 if b"task_poll_total" in written.read_bytes() else 1)
+        assert os.waitpid(child, 0)[1] == 0

@@ -1,5 +1,6 @@
 //! What is compared with what.
 
+pub mod http;
 pub mod observe;
 pub mod read;
 pub mod scrape;

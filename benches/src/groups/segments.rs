@@ -1,12 +1,6 @@
 //! A scrape of many processes, of which few have anything new, beside the SDK's provider.
 
-use std::{
-    hint::black_box,
-    io::{BufRead, BufReader, Write as _},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
-};
+use std::{hint::black_box, time::Duration};
 
 use ictus::{Reader, Registry, Timer};
 
@@ -14,6 +8,7 @@ use super::text::{LINES, plan, samples, write_snapshot};
 use crate::{
     candidate::{Candidate, Group, Work},
     data::Random,
+    python::{self, Program},
     recorder::{Series, timers},
 };
 
@@ -28,8 +23,8 @@ pub const SDK: &str = "the SDK's provider";
 pub fn segments(name: &'static str, segments: usize, timers: usize) -> Group {
     let ours = |name, share| Candidate::new(name, move || scrape(segments, timers, share));
     let mut candidates = vec![ours("ictus, 1 % changed", 0.01), ours("ictus, all changed", 1.0)];
-    if let Some(python) = python() {
-        let sdk = Candidate::new(SDK, move || provider(&python, segments, timers));
+    if sdk_is_there() {
+        let sdk = Candidate::new(SDK, move || provider(segments, timers));
         candidates.insert(0, sdk);
     }
     let about = format!("a scrape of {segments} segments of {timers} timers");
@@ -79,7 +74,7 @@ fn changing(timers: Vec<Timer>, share: f64) -> impl FnMut(f64) {
 /// Whether the SDK is installed.
 #[must_use]
 pub fn sdk_is_there() -> bool {
-    python().is_some()
+    python::is_there()
 }
 
 /// Says so where it is not.
@@ -89,54 +84,12 @@ pub fn say_whether_sdk_is_there() {
     }
 }
 
-/// The Python that the SDK is installed for.
-fn python() -> Option<PathBuf> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
-    python.exists().then_some(python)
-}
-
 /// The provider, in a process of its own.
-struct Provider {
-    process: Child,
-    asks: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Provider {
-    fn start(python: &Path, processes: usize, timers: usize) -> Provider {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk_provider.py");
-        let mut process = Command::new(python)
-            .arg(script)
-            .args([processes.to_string(), timers.to_string(), "0.01".to_owned()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the Python of .venv");
-        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
-        Provider { asks: process.stdin.take(), answers, process }
-    }
-
-    /// The processor time of the scrape that was asked for last.
-    fn answer(&mut self) -> Duration {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the provider runs");
-        Duration::from_nanos(line.trim().parse().expect("nanoseconds"))
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        // At the end of its input it ends.
-        self.asks = None;
-        let _ = self.process.wait();
-    }
-}
-
-fn provider(python: &Path, processes: usize, timers: usize) -> Work {
-    let mut provider = Provider::start(python, processes, timers);
-    assert!(provider.answer() > Duration::ZERO);
-    Work::elsewhere(move || {
-        writeln!(provider.asks.as_mut().expect("it runs")).expect("it runs");
-        provider.answer()
-    })
+fn provider(segments: usize, timers: usize) -> Work {
+    let arguments = [segments.to_string(), timers.to_string(), "0.01".to_owned()];
+    let mut provider = Program::start("sdk_provider.py", &arguments);
+    // The processor time of the scrape that was asked for last.
+    let took = |answer: String| Duration::from_nanos(answer.parse().expect("nanoseconds"));
+    assert!(took(provider.answer()) > Duration::ZERO);
+    Work::elsewhere(move || took(provider.ask()))
 }

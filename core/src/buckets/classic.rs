@@ -1,38 +1,38 @@
-//! Classic buckets: which one a value falls into.
+//! Which buckets a value falls into.
 
 use super::exponential;
 
-/// Ascending upper bounds, and where those of a value's exponential cell are.
+/// Ascending upper bounds, and which buckets the values of each sixteenth of a doubling are in: those of
+/// both kinds, so that a value is looked up once.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     bounds: Box<[f64]>,
-    cells: Box<[Cell; exponential::CELLS]>,
-    /// Whether there is a cell with more than one bound in it.
+    sixteenths: Box<[Sixteenth; exponential::SIXTEENTHS]>,
+    /// Whether there is a sixteenth with more than one bound in it.
     crowded: bool,
 }
 
-/// What the values of an exponential cell have in common.
+/// What the values of a sixteenth of a doubling have in common.
 #[derive(Clone, Copy, Debug)]
-struct Cell {
-    /// The least bound inside the cell, infinity for none.
-    inside: f64,
-    /// How many bounds are below all of the cell.
-    below: u32,
+pub(super) struct Sixteenth {
+    /// The bits of the greatest value that is in its first cell.
+    cell_bound: u64,
+    /// The bits of the least bound in it, or of more than any value.
+    bound: u64,
+    /// Its first cell; one less than 0 for that of the zero threshold.
+    cell: u32,
+    /// How many bounds are below all of it.
+    place: u32,
 }
 
 impl Bounds {
     pub(crate) fn new(bounds: &[f64]) -> Bounds {
-        let mut cells = Box::new([Cell { inside: f64::INFINITY, below: 0 }; exponential::CELLS]);
-        let mut crowded = false;
-        for (cell, number) in cells.iter_mut().zip(0..) {
-            // A cell holds what is above the bound of the one before it.
-            let (low, high) = (exponential::upper_bound_of(number - 1), exponential::upper_bound_of(number));
-            let below = bounds.partition_point(|&bound| bound <= low);
-            let inside = bounds[below..].iter().take_while(|&&bound| bound < high);
-            crowded |= inside.clone().count() > 1;
-            *cell = Cell { inside: *inside.clone().next().unwrap_or(&f64::INFINITY), below: below as u32 };
-        }
-        Bounds { bounds: bounds.into(), cells, crowded }
+        let sixteenths: Vec<(Sixteenth, bool)> =
+            (0..exponential::SIXTEENTHS).map(|number| Sixteenth::new(number, bounds)).collect();
+        let crowded = sixteenths.iter().any(|(_, crowded)| *crowded);
+        let sixteenths: Box<[Sixteenth]> = sixteenths.into_iter().map(|(sixteenth, _)| sixteenth).collect();
+        let sixteenths = sixteenths.try_into().unwrap_or_else(|_| unreachable!("one for each number"));
+        Bounds { bounds: bounds.into(), sixteenths, crowded }
     }
 
     /// How many bounds there are.
@@ -45,19 +45,45 @@ impl Bounds {
         &self.bounds
     }
 
+    /// Whether only [`Bounds::place`] knows the places.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded
+    }
+
     /// The place of a value's bucket: the first whose bound is not below it.
     pub(super) fn place(&self, value: f64) -> usize {
         self.bounds.partition_point(|&bound| bound < value)
     }
 
-    /// The same, of a value in that exponential cell.
+    /// That of a value above the zero threshold.
     #[inline(always)]
-    pub(super) fn place_in(&self, value: f64, cell: usize) -> usize {
-        if self.crowded {
-            return self.place(value);
-        }
-        let Cell { inside, below } = self.cells[cell % exponential::CELLS];
-        below as usize + usize::from(value > inside)
+    pub(super) fn sixteenth(&self, value: f64) -> &Sixteenth {
+        &self.sixteenths[exponential::sixteenth(value)]
+    }
+}
+
+impl Sixteenth {
+    /// The sixteenth of a number, and whether more than one bound is in it.
+    fn new(number: usize, bounds: &[f64]) -> (Sixteenth, bool) {
+        let bits = exponential::bits_of(number);
+        let place = bounds.partition_point(|&bound| bound < f64::from_bits(bits.start));
+        let mut inside =
+            bounds[place..].iter().map(|bound| bound.to_bits()).take_while(|&bound| bound < bits.end);
+        let bound = inside.next().unwrap_or(u64::MAX);
+        let (cell, cell_bound) = exponential::first_cell(&bits);
+        (Sixteenth { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
+    }
+
+    /// As [`Bounds::place`], of a value in this sixteenth of bounds that are not crowded.
+    #[inline(always)]
+    pub(super) fn place(&self, value: f64) -> usize {
+        (self.place + u32::from(value.to_bits() > self.bound)) as usize
+    }
+
+    /// As [`exponential::cell`], of a value in this sixteenth.
+    #[inline(always)]
+    pub(super) fn cell(&self, value: f64) -> usize {
+        self.cell.wrapping_add(u32::from(value.to_bits() > self.cell_bound)) as usize % exponential::CELLS
     }
 }
 
@@ -71,11 +97,9 @@ mod tests {
     fn check(bounds: &Bounds, value: f64) {
         if let Some(cell) = exponential::cell(value) {
             let expected = bounds.as_slice().iter().filter(|&&bound| value > bound).count();
-            assert_eq!(
-                (bounds.place_in(value, cell), bounds.place(value)),
-                (expected, expected),
-                "{value:e}"
-            );
+            let sixteenth = bounds.sixteenth(value);
+            assert_eq!((bounds.place(value), sixteenth.cell(value)), (expected, cell), "{value:e}");
+            assert!(bounds.crowded || sixteenth.place(value) == expected, "{value:e}");
         }
     }
 

@@ -3,6 +3,8 @@
 //! Bucket `i` holds values in `(2^((i-1)/8), 2^(i/8)]`, as Prometheus defines schema 3
 //! (<https://prometheus.io/docs/specs/native_histograms/>).
 
+use std::ops::Range;
+
 pub(super) use crate::segment::layout::PAGE_BUCKETS;
 
 /// Values not above this are in the zero bucket.
@@ -36,6 +38,9 @@ const fn mantissa(value: f64) -> u64 {
 
 const MANTISSA: u64 = (1 << 52) - 1;
 
+/// Sixteenths of all those doublings.
+pub(super) const SIXTEENTHS: usize = CELLS * 2;
+
 /// A sixteenth of a doubling: the bucket in which it begins, and the one bound that it may have inside.
 #[derive(Clone, Copy)]
 struct Sixteenth {
@@ -46,7 +51,7 @@ struct Sixteenth {
 }
 
 /// No two bounds are as near to each other as a sixteenth.
-const SIXTEENTHS: [Sixteenth; 16] = {
+const DOUBLING: [Sixteenth; 16] = {
     let mut sixteenths = [Sixteenth { buckets: 0, bound: MANTISSA }; 16];
     let mut at = 0;
     while at < 16 {
@@ -78,16 +83,32 @@ pub(super) fn cell(value: f64) -> Option<usize> {
         return None;
     }
     let bits = value.to_bits();
-    let Sixteenth { buckets, bound } = SIXTEENTHS[(bits >> 48) as usize % 16];
+    let Sixteenth { buckets, bound } = DOUBLING[(bits >> 48) as usize % 16];
     let above = buckets + u32::from(bits & MANTISSA > bound);
     // Bucket 0 of a doubling is the last one of the doubling before, cell -1 that of the zero threshold.
     let cell = 8 * ((bits >> 52) - FIRST_EXPONENT) as usize + above as usize;
     Some(cell.wrapping_sub(1) % CELLS)
 }
 
-/// The inclusive upper bound of a cell; that of cell -1 is the zero threshold.
-pub(super) fn upper_bound_of(cell: i32) -> f64 {
-    upper_bound(cell + FIRST)
+/// The number of the sixteenth in which a value is that has a cell.
+#[inline(always)]
+pub(super) fn sixteenth(value: f64) -> usize {
+    (value.to_bits() >> 48) as usize % SIXTEENTHS
+}
+
+/// The bits of the least number in a sixteenth, and those behind it.
+pub(super) fn bits_of(number: usize) -> Range<u64> {
+    let first = (FIRST_EXPONENT << 4) as usize;
+    let start = (first + (number.wrapping_sub(first) % SIXTEENTHS)) as u64;
+    start << 48..(start + 1) << 48
+}
+
+/// The cell of the least value in a sixteenth, as a number that wraps below 0, and the bits of the greatest
+/// value in it.
+pub(super) fn first_cell(bits: &Range<u64>) -> (u32, u64) {
+    let Sixteenth { buckets, bound } = DOUBLING[(bits.start >> 48) as usize % 16];
+    let doublings = ((bits.start >> 52) - FIRST_EXPONENT) as u32;
+    ((8 * doublings + buckets).wrapping_sub(1), bits.start & !MANTISSA | bound)
 }
 
 /// The inclusive upper bound of a bucket.
@@ -147,19 +168,29 @@ mod tests {
     }
 
     #[test]
+    fn sixteenths_are_of_all_values_that_have_a_cell() {
+        for value in
+            [ZERO_THRESHOLD, ZERO_THRESHOLD.next_up(), 1e-3, 1.0_f64.next_down(), 1.0, LIMIT.next_down()]
+        {
+            assert!(bits_of(sixteenth(value)).contains(&value.to_bits()), "{value:e}");
+        }
+        let mut starts: Vec<u64> = (0..SIXTEENTHS).map(|number| bits_of(number).start).collect();
+        starts.sort_unstable();
+        assert_eq!(starts[0], ZERO_THRESHOLD.to_bits());
+        assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == 1 << 48));
+    }
+
+    #[test]
     fn a_bound_is_in_its_bucket_and_the_next_value_in_the_next() {
         for bucket in -255..=750 {
             let bound = upper_bound(bucket);
             assert_eq!((index(bound), index(bound.next_up())), (Some(bucket), Some(bucket + 1)));
             let cell = cell(bound).unwrap();
-            assert_eq!(
-                (at(cell / PAGE_BUCKETS, cell % PAGE_BUCKETS), upper_bound_of(cell as i32)),
-                (bucket, bound)
-            );
+            assert_eq!(at(cell / PAGE_BUCKETS, cell % PAGE_BUCKETS), bucket);
             assert!(is_known(bucket));
         }
         assert!(!is_known(-256) && is_known(-255) && is_known(768) && !is_known(769));
-        assert_eq!((upper_bound_of(-1), cell(ZERO_THRESHOLD)), (ZERO_THRESHOLD, None));
+        assert_eq!((upper_bound(FIRST - 1), cell(ZERO_THRESHOLD)), (ZERO_THRESHOLD, None));
         assert_eq!((cell(0.0), cell(f64::MIN_POSITIVE)), (None, None));
         assert_eq!(cell(ZERO_THRESHOLD.next_up()), Some(0));
         assert!(cell(LIMIT.next_down()).unwrap() < CELLS - 8);

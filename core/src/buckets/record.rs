@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, classic_lines, exponential};
+use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, classic::Sixteenth, classic_lines, exponential};
 use crate::{
     segment::{
-        layout::{AtomicRef, BucketPage, LINE_WORDS, Lines},
+        layout::{BucketPage, LINE_WORDS, Lines},
+        reference::AtomicRef,
         supply::Supply,
     },
     sync::{AtomicU64, Ordering},
@@ -40,17 +41,34 @@ impl Buckets {
     }
 
     /// Counts values, one after the other.
-    pub(crate) fn add(&self, values: &[f64], supply: &impl Supply) {
+    pub(crate) fn add(&self, values: impl Iterator<Item = f64>, supply: &impl Supply) {
+        let bounds = &*self.bounds;
+        if bounds.is_crowded() {
+            self.add_by(values, |_, value| bounds.place(value), supply);
+        } else {
+            self.add_by(values, Sixteenth::place, supply);
+        }
+    }
+
+    #[inline(always)]
+    fn add_by(
+        &self,
+        values: impl Iterator<Item = f64>,
+        place: impl Fn(&Sixteenth, f64) -> usize,
+        supply: &impl Supply,
+    ) {
         // Read once: a store with release lets the compiler take nothing for granted after it.
         let (bounds, words) = (&*self.bounds, self.words);
         let classic = &words[HEAD_WORDS..];
-        for &value in values {
-            let Some(cell) = exponential::cell(value) else {
+        for value in values {
+            if value <= exponential::ZERO_THRESHOLD {
                 increment(&classic[bounds.place(value)]);
                 increment(&words[ZERO]);
                 continue;
-            };
-            increment(&classic[bounds.place_in(value, cell)]);
+            }
+            let sixteenth = bounds.sixteenth(value);
+            increment(&classic[place(sixteenth, value)]);
+            let cell = sixteenth.cell(value);
             let (page, place) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
             match self.pages[page].load(Ordering::Relaxed) {
                 Some(page) => increment(&page.counts[place]),

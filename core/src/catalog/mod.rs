@@ -2,8 +2,11 @@
 //!
 //! Stands beside the flow: `observe` records under these names, and the reader's surfaces
 //! (`surface`) decide under which public names, labels and types each of them is shown.
-//! Recorded names start with `conductor/`, which no Prometheus metric name can, so they never
-//! meet a user's own family.
+//! Recorded names start with [`PREFIX`].
+
+/// What the recorded names of Conductor's own metrics start with. No Prometheus metric name can, so they
+/// never meet a user's own family.
+pub const PREFIX: &str = "conductor/";
 
 /// What kind of value the series of a family hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +52,7 @@ impl Unit {
 /// A recorded metric: the family's name in the segment, its kind, unit and label names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// The recorded name, `conductor/…`.
+    /// The recorded name, which starts with [`PREFIX`].
     pub name: &'static str,
     /// Counter, gauge or timer.
     pub kind: Kind,

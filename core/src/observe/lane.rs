@@ -10,7 +10,8 @@ use crate::{
     exemplar,
     ring::Ring,
     segment::{
-        layout::{AtomicRef, Chunk, Lane, Lines, Loss},
+        layout::{Chunk, Lane, Lines, Loss},
+        reference::AtomicRef,
         supply::Supply,
         writer::Segment,
     },
@@ -89,7 +90,7 @@ impl Supply for Rest {
 
     fn left(&self, full: &Chunk) {
         if let Some(buckets) = &self.buckets {
-            buckets.add(&full.values(), self);
+            buckets.add(full.values(), self);
         }
     }
 }

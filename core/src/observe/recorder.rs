@@ -223,8 +223,13 @@ impl Recorder {
 
     /// The segments of this process that are in no file.
     pub(crate) fn memory(&self) -> Vec<Arc<Segment>> {
+        self.own().into_iter().filter(|segment| !segment.in_file()).collect()
+    }
+
+    /// The segments of this process, wherever they are.
+    pub(crate) fn own(&self) -> Vec<Arc<Segment>> {
         let segments = [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten();
-        segments.filter(|segment| segment.is_own() && !segment.in_file()).collect()
+        segments.filter(|segment| segment.is_own()).collect()
     }
 
     /// Counts what was not recorded. Before the first observation nothing is there to count in.

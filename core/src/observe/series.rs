@@ -18,8 +18,8 @@ use crate::{
     catalog::Kind,
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
-        layout::AtomicRef,
         map,
+        reference::AtomicRef,
         writer::{Segment, SeriesPlace},
     },
     sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide},

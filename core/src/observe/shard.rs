@@ -27,8 +27,9 @@ use crate::{
     catalog::Kind,
     ring::Ring,
     segment::{
-        layout::{self, AtomicRef, BLOCK_LANES, Block, Chunk, Lane, Lines, Loss},
+        layout::{self, BLOCK_LANES, Block, Chunk, Lane, Lines, Loss},
         map,
+        reference::AtomicRef,
         writer::Segment,
     },
     sync::{

@@ -4,7 +4,8 @@ use std::sync::atomic::compiler_fence;
 
 use crate::{
     segment::{
-        layout::{AtomicRef, AtomicStatic, CHUNK_SLOTS, Chunk, Lane, Lines},
+        layout::{CHUNK_SLOTS, Chunk, Lane, Lines},
+        reference::{AtomicRef, AtomicStatic},
         supply::Supply,
     },
     sum::Exact,

@@ -65,7 +65,7 @@ impl Supply for Rationed<'_> {
     fn short(&self) {}
 
     fn left(&self, full: &Chunk) {
-        self.buckets.add(&full.values(), self);
+        self.buckets.add(full.values(), self);
     }
 }
 

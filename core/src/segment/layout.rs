@@ -19,7 +19,7 @@
 
 use std::ptr;
 
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Bytes of a line, the unit in which memory is claimed.
 pub(crate) const LINE: usize = 64;
@@ -264,8 +264,8 @@ impl Chunk {
     }
 
     /// Its values, for its writer.
-    pub(crate) fn values(&self) -> [f64; CHUNK_SLOTS as usize] {
-        std::array::from_fn(|slot| self.value(slot))
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
+        (0..CHUNK_SLOTS as usize).map(|slot| self.value(slot))
     }
 
     /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.
@@ -344,70 +344,6 @@ pub(super) unsafe fn words(start: *mut u8, count: usize) -> &'static [AtomicU64]
     unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), count) }
 }
 
-/// A `&'static T` or nothing, which one thread may change while others look.
-#[derive(Debug)]
-pub(crate) struct AtomicRef<T: 'static>(AtomicPtr<T>);
-
-impl<T: Sync + 'static> AtomicRef<T> {
-    #[cfg(not(ictus_loom))]
-    pub(crate) const fn none() -> AtomicRef<T> {
-        AtomicRef(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    /// A model's atomics are made at run time.
-    #[cfg(ictus_loom)]
-    pub(crate) fn none() -> AtomicRef<T> {
-        AtomicRef(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self, order: Ordering) -> Option<&'static T> {
-        let pointer = self.0.load(order);
-        // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
-        unsafe { pointer.as_ref() }
-    }
-
-    #[inline(always)]
-    pub(crate) fn store(&self, to: Option<&'static T>, order: Ordering) {
-        self.0.store(raw(to), order);
-    }
-
-    /// Puts `to` in place of `from`; `Err` with what stands there instead.
-    pub(crate) fn exchange(
-        &self,
-        from: Option<&'static T>,
-        to: Option<&'static T>,
-        order: Ordering,
-    ) -> Result<(), Option<&'static T>> {
-        match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {
-            Ok(_) => Ok(()),
-            // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
-            Err(pointer) => Err(unsafe { pointer.as_ref() }),
-        }
-    }
-}
-
-/// A `&'static T`, which one thread may change while others look.
-#[derive(Debug)]
-pub(crate) struct AtomicStatic<T: 'static>(AtomicPtr<T>);
-
-impl<T: Sync + 'static> AtomicStatic<T> {
-    pub(crate) fn new(to: &'static T) -> AtomicStatic<T> {
-        AtomicStatic(AtomicPtr::new(raw(Some(to))))
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self, order: Ordering) -> &'static T {
-        // SAFETY: from a `&'static T` given to `new` or `store`.
-        unsafe { &*self.0.load(order) }
-    }
-
-    #[inline(always)]
-    pub(crate) fn store(&self, to: &'static T, order: Ordering) {
-        self.0.store(raw(Some(to)), order);
-    }
-}
-
 /// Asks for a line of memory.
 #[inline(always)]
 fn expect<T>(at: *const T) {
@@ -421,91 +357,5 @@ fn expect<T>(at: *const T) {
     let _ = at;
 }
 
-fn raw<T>(reference: Option<&'static T>) -> *mut T {
-    reference.map_or(ptr::null_mut(), |reference| ptr::from_ref(reference).cast_mut())
-}
-
 #[cfg(test)]
-mod tests {
-    use std::mem::offset_of;
-
-    use super::*;
-
-    const PAGE: &str = include_str!("../../../docs/segment-format.md");
-
-    /// The cells of the table row that starts with that cell.
-    fn row(section: &str, first: &str) -> Vec<&'static str> {
-        let section = &PAGE[PAGE.find(section).unwrap()..];
-        let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
-        section.lines().map(cells).find(|cells| cells[0] == first).unwrap()
-    }
-
-    #[test]
-    fn the_documented_lines_are_those_of_the_code() {
-        let lines = [
-            ("header", Header::LINES),
-            ("block", Block::LINES),
-            ("chunk", Chunk::LINES),
-            ("bucket page", BucketPage::LINES),
-            ("exemplar", ExemplarSlot::LINES),
-        ];
-        for (part, expected) in lines {
-            assert_eq!(row("## A segment", part)[1], expected.to_string(), "{part}");
-        }
-        assert!(PAGE.contains("16 for a window of 1,000") && full_ring(1000) == 16 && full_ring(1) == 2);
-        assert!(row("## A segment", "block")[2].contains("63 lanes of 8 words") && BLOCK_LANES == 63);
-    }
-
-    #[test]
-    fn the_documented_words_are_those_of_the_code() {
-        let header = [
-            (identity::MAGIC, "magic"),
-            (identity::VERSION, "version"),
-            (identity::ID, "id"),
-            (identity::PID, "pid"),
-            (identity::CREATED, "created"),
-            (identity::EPOCH, "epoch"),
-            (identity::CHECKSUM, "checksum"),
-            (offset_of!(Header, root) / 8, "root"),
-            (offset_of!(Header, cursor) / 8, "cursor"),
-            (offset_of!(Header, losses) / 8, "losses"),
-        ];
-        for (word, name) in header {
-            assert_eq!(row("### Header", &word.to_string())[1], name);
-        }
-        let lane = [
-            (offset_of!(Lane, head), "head"),
-            (offset_of!(Lane, series), "series"),
-            (offset_of!(Lane, table), "table"),
-            (offset_of!(Lane, chunks), "chunks"),
-            (offset_of!(Lane, exemplars), "exemplars"),
-            (offset_of!(Lane, exemplified), "exemplified"),
-        ];
-        for (offset, name) in lane {
-            assert_eq!(row("### Lane", &(offset / 8).to_string())[1], name);
-        }
-        assert_eq!((offset_of!(Record, entered), offset_of!(Record, sum)), (0, 8));
-        assert_eq!((offset_of!(Chunk, records), size_of::<Record>(), offset_of!(Chunk, slots)), (0, 32, 64));
-        assert!(row("## A segment", "chunk")[2].contains("0 and 4: index entered"));
-        assert!(row("### Header", "1")[2].contains(&format!("format version, {VERSION};")));
-        assert!(row("### Header", "1")[2].contains("`0x01020304`") && BYTE_ORDER == 0x0102_0304);
-        let losses = [
-            (Loss::Nan, "NaN"),
-            (Loss::Negative, "negative"),
-            (Loss::TooLarge, "too large"),
-            (Loss::Reentered, "re-entered"),
-            (Loss::NoMemory, "no memory"),
-            (Loss::ShortWindow, "short window"),
-            (Loss::Overflow, "overflow"),
-            (Loss::Unshared, "unshared"),
-            (Loss::Removed, "removed"),
-            (Loss::Exemplar, "exemplar"),
-        ];
-        assert!(row("### Header", "32")[2].starts_with(&format!("{LOSSES} counters: ")));
-        assert!(row("### Lane", "1")[2].contains(&format!("bit {}", HIDDEN.trailing_zeros())));
-        let documented = row("### Header", "32")[2].split_once(": ").unwrap().1;
-        for (loss, name) in losses {
-            assert_eq!(documented.split(", ").nth(loss as usize), Some(name));
-        }
-    }
-}
+mod tests;

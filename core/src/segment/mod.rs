@@ -14,6 +14,7 @@
 //! the metrics directory; the bytes are the same.
 
 mod bytes;
+pub(crate) mod clear;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod epoch;
@@ -26,6 +27,7 @@ pub(crate) mod map;
 pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod reading;
+pub(crate) mod reference;
 pub(crate) mod retire;
 pub(crate) mod source;
 pub(crate) mod supply;

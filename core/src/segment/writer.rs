@@ -13,10 +13,10 @@ use super::{
     directory::Directory,
     epoch::{self, UNSHARED_EPOCH},
     layout::{
-        AtomicRef, BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION,
-        identity,
+        BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
     },
     map::{self, Mapping, OwnDescriptor},
+    reference::AtomicRef,
 };
 use crate::{
     clock,

@@ -84,6 +84,8 @@ pub struct Buckets {
     pub exemplars: Arc<[Exemplar]>,
     /// The classic buckets' bounds as they are spelled, `+Inf` at the end.
     pub(super) bounds: Arc<[String]>,
+    /// Whether exponential buckets were recorded.
+    pub(crate) native: bool,
 }
 
 impl Exposition {

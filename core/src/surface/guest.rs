@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    RECORDED_PREFIX,
     exposition::{Exposition, ShownFamily, ShownType},
     labels::Column,
     sample::QUANTILE,
@@ -11,7 +10,7 @@ use super::{
     slot::Slot,
 };
 use crate::{
-    catalog::Kind,
+    catalog::{self, Kind},
     notice,
     snapshot::{Family, Snapshot},
 };
@@ -48,7 +47,7 @@ impl Guests {
 
     /// Shows the users' families, each unless another one is shown under one of its names.
     pub(super) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
-        let families = || snapshot.families.iter().filter(|family| !family.name.starts_with(RECORDED_PREFIX));
+        let families = || snapshot.families.iter().filter(|family| !family.name.starts_with(catalog::PREFIX));
         let mut known = self.guests.iter();
         let same = families().all(|family| known.next().is_some_and(|guest| guest.is_of(family)));
         if !same || known.next().is_some() {
@@ -137,7 +136,7 @@ fn shown_name(family: &Family) -> &str {
 }
 
 /// Every name that a family takes from the others, as `prometheus_client`'s registry counts them.
-fn names(family: &ShownFamily) -> Vec<String> {
+pub(super) fn names(family: &ShownFamily) -> Vec<String> {
     let suffixes: &[&str] = match family.shown_type {
         ShownType::Counter => &["", "_total"],
         ShownType::Gauge => &[""],
@@ -164,7 +163,7 @@ fn unfit(family: &Family) -> Option<&'static str> {
 }
 
 /// Letters, digits, underscores and what else is allowed, not a digit first.
-fn is_name(name: &str, also: &str) -> bool {
+pub(super) fn is_name(name: &str, also: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || also.contains(c);
     !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(allowed)
 }

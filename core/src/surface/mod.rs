@@ -7,7 +7,8 @@
 //! a name (`planned`). Each family has its `slot` in the exposition: its series are mapped to the
 //! shown labels and those that became equal brought together (`layout`), and then valued (`shape`,
 //! `series`). What users record beside the Conductor metrics goes the same way under its own names
-//! (`guest`), and what Ictus says of itself stands beside both (`own`).
+//! (`guest`), what another library recorded can be shown beside (`foreign`), and so is what Ictus says of
+//! itself (`own`).
 //!
 //! Labels and their text cost more than all numbers, and hardly ever change. So a [`Plan`] keeps
 //! them from one snapshot to the next (`layout`, `heads`).
@@ -15,6 +16,7 @@
 //! [`Snapshot`]: crate::Snapshot
 
 mod exposition;
+mod foreign;
 mod guest;
 mod heads;
 mod labels;
@@ -30,15 +32,13 @@ mod table;
 mod view;
 
 pub use exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue};
+pub use foreign::ForeignSample;
 pub use labels::Labels;
 pub use plan::Plan;
 pub use sample::Sample;
 pub use view::{Surface, View};
 
 use std::collections::BTreeSet;
-
-/// What the recorded names of Conductor's own metrics start with.
-const RECORDED_PREFIX: &str = "conductor/";
 
 /// Every name that any surface gives to a family of the Conductor metrics, `_total`, `_count` and
 /// `_sum` included: what families of other origin must not be called.

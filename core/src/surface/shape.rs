@@ -57,7 +57,8 @@ const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
     let distribution = members.distribution();
     let bounds = bounds.spell(&distribution.bounds);
     let exemplars = members.exemplars(&distribution);
-    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), exemplars, bounds }))
+    let sum = members.sum();
+    Some(ShownValue::Histogram(Buckets { distribution, sum, exemplars, bounds, native: true }))
 })];
 
 const fn part(shown_type: ShownType, value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>) -> Part {
@@ -132,7 +133,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
+    pub(super) fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
         if self.spelled.is_empty() || self.bounds != bounds {
             let spell = |bound| {
                 let mut spelled = String::new();

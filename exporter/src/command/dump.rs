@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal};
 use clap::{Args, ValueEnum};
 use ictus::Reader;
 
-use super::{WRONGLY_CALLED, input::Input};
+use super::{Merge, WRONGLY_CALLED, input::Input};
 use crate::{
     error::Result,
-    guests::Guests,
+    guests::{self, Guests},
     json,
     query::{Format, Query},
     table,
@@ -43,7 +43,7 @@ enum Printed {
 }
 
 impl Dump {
-    pub(super) fn run(self) -> Result<i32> {
+    pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         if let Some(refusal) = self.refusal() {
             tell(&refusal);
             return Ok(WRONGLY_CALLED);
@@ -56,11 +56,11 @@ impl Dump {
             ));
             return Ok(1);
         }
-        Guests::of(&self.input.directory).look();
+        let exposition = |format| self.exposition(format, merge);
         let bytes = match self.format {
-            Printed::Text => self.exposition(Format::Text)?,
-            Printed::OpenMetrics => self.exposition(Format::OpenMetrics)?,
-            Printed::Protobuf => self.exposition(Format::Protobuf)?,
+            Printed::Text => exposition(Format::Text)?,
+            Printed::OpenMetrics => exposition(Format::OpenMetrics)?,
+            Printed::Protobuf => exposition(Format::Protobuf)?,
             Printed::Json => json::json(&self.snapshot()?),
             Printed::Table => table::table(&self.snapshot()?).into(),
         };
@@ -79,13 +79,15 @@ impl Dump {
         }
     }
 
-    fn exposition(&self, format: Format) -> Result<Vec<u8>> {
-        let source = self.input.source();
+    fn exposition(&self, format: Format, merge: Option<&Merge>) -> Result<Vec<u8>> {
+        let source = self.input.source(merge);
         let query = Query { format, native: self.native, ..Query::from(source.view()) };
         Ok(source.render(&query)?.bytes().to_vec())
     }
 
+    /// What Ictus recorded, and nothing else.
     fn snapshot(&self) -> Result<ictus::Snapshot> {
+        Guests::of(&self.input.directory, guests::NOT_RECORDED).look();
         Ok(Reader::new(&self.input.directory).snapshot()?)
     }
 }

@@ -5,7 +5,12 @@ use std::{path::PathBuf, sync::Arc};
 use clap::Args;
 use ictus::surface::View;
 
-use crate::{guests::Guests, source::Source, terminal::tell};
+use super::Merge;
+use crate::{
+    guests::{self, Guests},
+    source::{Extra, Source},
+    terminal::tell,
+};
 
 #[derive(Args, Debug)]
 pub(super) struct Input {
@@ -19,20 +24,27 @@ pub(super) struct Input {
 
 impl Input {
     /// The source, for an action that goes on: workers may start later.
-    pub(super) fn awaited(&self) -> Source {
+    pub(super) fn awaited(&self, merge: Option<&Merge>) -> Source {
         if !self.directory.is_dir() {
             tell(&format_args!("{} does not exist yet; waiting for workers", self.directory.display()));
         }
-        let guests = Guests::of(&self.directory);
-        guests.look();
-        let adds_nothing = move || {
-            guests.look();
-            None
-        };
-        self.source().with_extra(Arc::new(adds_nothing))
+        self.source(merge)
     }
 
-    pub(super) fn source(&self) -> Source {
-        Source::new(&self.directory).with_view(self.surface.clone())
+    /// The source, with what others recorded where that can be merged. Where it cannot, it is said.
+    pub(super) fn source(&self, merge: Option<&Merge>) -> Source {
+        let source = Source::new(&self.directory).with_view(self.surface.clone());
+        let extra: Extra = if let Some(merge) = merge.cloned() {
+            let directory = self.directory.clone();
+            Arc::new(move || merge(&directory))
+        } else {
+            let guests = Guests::of(&self.directory, guests::ONLY_PYTHON);
+            guests.look();
+            Arc::new(move || {
+                guests.look();
+                Arc::default()
+            })
+        };
+        source.with_extra(extra)
     }
 }

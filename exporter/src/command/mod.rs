@@ -12,9 +12,12 @@ mod write;
 use std::{
     ffi::OsString,
     io::{self, Write as _},
+    path::Path,
+    sync::Arc,
 };
 
 use clap::{Parser, Subcommand};
+use ictus::surface::ShownFamily;
 
 use self::{dump::Dump, serve::Serve, write::Write};
 use crate::terminal::{self, print, tell};
@@ -40,9 +43,15 @@ enum Action {
     Dump(Dump),
 }
 
+/// Reads what programs defined themselves with `prometheus_client` in a metrics directory, which takes
+/// Python.
+pub type Merge = Arc<dyn Fn(&Path) -> Arc<[ShownFamily]> + Send + Sync>;
+
 /// Runs the command with those arguments, the first being its name, and returns its exit code.
 /// SIGTERM and SIGINT are caught while it serves or writes.
-pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
+///
+/// Without `merge`, what others left in the directory is not shown, and that is said once.
+pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
     terminal::log_to_standard_error();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -56,9 +65,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> i32 {
         }
     };
     let done = match cli.action {
-        Action::Serve(serve) => serve.run(),
-        Action::Write(write) => write.run(),
-        Action::Dump(dump) => dump.run(),
+        Action::Serve(serve) => serve.run(merge),
+        Action::Write(write) => write.run(merge),
+        Action::Dump(dump) => dump.run(merge),
     };
     done.unwrap_or_else(|error| {
         tell(&error);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{input::Input, signals};
+use super::{Merge, input::Input, signals};
 use crate::{
     error::Result,
     http::{Address, Listen, Server},
@@ -22,8 +22,8 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) fn run(self) -> Result<i32> {
-        let source = self.input.awaited().with_native(self.native);
+    pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
+        let source = self.input.awaited(merge).with_native(self.native);
         let (stop, _signals) = signals::stop()?;
         let server = Server::start(source, self.listen)?;
         let directory = self.input.directory.display();

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{input::Input, signals};
+use super::{Merge, input::Input, signals};
 use crate::{error::Result, file::Loop, terminal::tell};
 
 #[derive(Args, Debug)]
@@ -20,12 +20,12 @@ pub(super) struct Write {
 }
 
 impl Write {
-    pub(super) fn run(self) -> Result<i32> {
+    pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         let output = self.output.unwrap_or_else(|| self.input.directory.join("conductor_metrics.prom"));
         let (stop, _signals) = signals::stop()?;
         let (directory, seconds) = (self.input.directory.display(), self.interval.as_secs_f64());
         tell(&format_args!("writing {directory} to {} every {seconds} s", output.display()));
-        Loop::new(self.input.awaited(), output, self.interval).run(&stop);
+        Loop::new(self.input.awaited(merge), output, self.interval).run(&stop);
         Ok(0)
     }
 }

@@ -1,11 +1,11 @@
 //! The endpoint that Prometheus scrapes.
 //!
-//! Over TCP or a unix socket. `GET` and `HEAD` of `/metrics`; `/` and `/health` answer `OK`. Idle, slow and broken clients cost
-//! a slot each for a bounded time and delay nobody.
+//! Over TCP or a unix socket. `GET` and `HEAD` of `/metrics`; `/` and `/health` answer `OK`. Idle, slow
+//! and broken clients cost a slot each for a bounded time and delay nobody.
 //!
 //! - `?surface=` chooses another view, `?name[]=` the families, once for each name.
-//! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 or protobuf where it is liked better
-//!   and no [`Extra`](crate::Extra) families have to be appended. Nobody is refused.
+//! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 or protobuf where it is liked better.
+//!   Nobody is refused. What a function writes ([`Source::from_fn`](crate::Source::from_fn)) is text.
 //! - `?native=1` adds native histograms to protobuf, and `?native=0` leaves them out where the source
 //!   has them ([`Source::with_native`](crate::Source::with_native)). A Prometheus that takes these
 //!   drops the classic buckets, which dashboards may be made of: so none is added unasked.

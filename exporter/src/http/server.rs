@@ -196,3 +196,6 @@ async fn talk(
     connection.as_mut().graceful_shutdown();
     let _ = timeout(LAST_RESPONSE_TIME, connection).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,13 +12,13 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use ictus::surface::View;
+use ictus::surface::{ShownFamily, View};
 
 use self::taken::{Origin, Taken};
 use crate::{error::Result, query::Query, rendered::Rendered};
 
-/// Yields the text of families that Ictus did not record, to be appended to every exposition.
-pub type Extra = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+/// Yields families that Ictus did not record, to be shown beside its own in every exposition.
+pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
 
 /// Where a sink gets its exposition from; clones share everything but what they show.
 #[derive(Clone)]
@@ -87,12 +87,11 @@ impl Source {
         self
     }
 
-    /// This source and all its clones with a hook that yields more families, in the text format and
-    /// under names that are none of ours. It is called once a snapshot, while sinks wait: it must not
+    /// This source and all its clones with a hook that yields more families; those whose names are taken
+    /// are left out ([`Exposition::beside`]). It is called once a snapshot, while sinks wait: it must not
     /// ask this source, and who asks it must hold no lock that the hook takes.
     ///
-    /// A snapshot for which the hook yields any is shown as text 0.0.4, whatever is asked for: what it
-    /// wrote could not stand before the end that OpenMetrics marks.
+    /// [`Exposition::beside`]: ictus::surface::Exposition::beside
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
         *lock(&self.shared.extra) = Some(extra);
@@ -127,7 +126,7 @@ impl Source {
     }
 
     /// What a query asks for, with everything that was recorded before this call. In text 0.0.4
-    /// whatever the query says, where a function wrote some of it: [`Rendered::format`] is the answer's.
+    /// whatever the query says, where a function writes it: [`Rendered::format`] is the answer's.
     ///
     /// # Errors
     ///
@@ -175,7 +174,7 @@ impl Shared {
     fn take(&self, number: u64) -> Result<Taken> {
         let snapshot = self.origin.snapshot()?;
         let extra = lock(&self.extra).clone();
-        let foreign = extra.and_then(|extra| extra());
+        let foreign = extra.map(|extra| extra()).unwrap_or_default();
         Ok(Taken::new(number, snapshot, foreign))
     }
 }

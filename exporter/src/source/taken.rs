@@ -1,13 +1,14 @@
 //! One snapshot, and what has been rendered of it.
 
 use std::{
+    borrow::Cow,
     path::Path,
     sync::{Arc, Mutex},
 };
 
 use ictus::{
-    Reader, Snapshot,
-    surface::{Plan, View},
+    Reader, Snapshot, expose,
+    surface::{Exposition, Plan, ShownFamily, View},
 };
 
 use super::lock;
@@ -38,8 +39,8 @@ pub(super) struct Directory {
 pub(super) struct Taken {
     pub(super) number: u64,
     snapshot: Snapshot,
-    /// The text of other families; empty where there are none.
-    foreign: String,
+    /// What others recorded.
+    foreign: Arc<[ShownFamily]>,
     rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
 }
 
@@ -62,12 +63,18 @@ impl Origin {
 }
 
 impl Directory {
-    fn write(&self, snapshot: &Snapshot, Query { view, format, filter, native }: &Query) -> Vec<u8> {
+    fn write(
+        &self,
+        snapshot: &Snapshot,
+        foreign: &[ShownFamily],
+        Query { view, format, filter, native }: &Query,
+    ) -> Vec<u8> {
         let mut plans = lock(&self.plans);
         let known = plans.iter().position(|plan| plan.view() == view);
         let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
-        let whole = plan.show(snapshot);
-        let bytes = format.write(&filter.exposition(whole), *native);
+        let own = plan.show(snapshot);
+        let whole = if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.beside(foreign)) };
+        let bytes = format.write(&filter.exposition(&whole), *native);
         if plans.len() == MOST_KEPT {
             plans.remove(0);
         }
@@ -77,31 +84,28 @@ impl Directory {
 }
 
 impl Taken {
-    pub(super) fn new(number: u64, snapshot: Snapshot, foreign: Option<String>) -> Taken {
-        Taken { number, snapshot, foreign: foreign.unwrap_or_default(), rendered: Mutex::default() }
+    pub(super) fn new(number: u64, snapshot: Snapshot, foreign: Arc<[ShownFamily]>) -> Taken {
+        Taken { number, snapshot, foreign, rendered: Mutex::default() }
     }
 
     /// What a query asks for, in the format that all of it can be written in.
     pub(super) fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
         let text = &Query { format: Format::Text, ..query.clone() };
-        let all_formats = matches!(origin, Origin::Directory(_)) && self.foreign.is_empty();
-        let query = if all_formats { query } else { text };
+        let query = if matches!(origin, Origin::Directory(_)) { query } else { text };
         // Held while rendering: who wants the same would only do the same work.
         let mut rendered = lock(&self.rendered);
         if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
             return rendered.clone();
         }
-        let mut bytes = match origin {
-            Origin::Directory(directory) => directory.write(&self.snapshot, query),
+        let bytes = match origin {
+            Origin::Directory(directory) => directory.write(&self.snapshot, &self.foreign, query),
             Origin::Function(write) => {
-                query.filter.text(lock(write)(&query.view).into()).into_owned().into_bytes()
+                let mut text = query.filter.text(lock(write)(&query.view).into()).into_owned();
+                let foreign = Exposition::default().beside(&self.foreign);
+                expose::text_into(&mut text, &query.filter.exposition(&foreign));
+                text.into_bytes()
             }
         };
-        let foreign = query.filter.text(self.foreign.as_str().into());
-        bytes.extend_from_slice(foreign.as_bytes());
-        if !foreign.is_empty() && !foreign.ends_with('\n') {
-            bytes.push(b'\n');
-        }
         let new = Arc::new(Rendered::new(query.format, bytes));
         if rendered.len() < MOST_KEPT {
             rendered.push((query.clone(), new.clone()));
@@ -130,7 +134,7 @@ mod tests {
         }
         let directory = tempfile::tempdir().unwrap();
         let origin = Origin::directory(directory.path());
-        let taken = Taken::new(1, registry.snapshot().unwrap(), None);
+        let taken = Taken::new(1, registry.snapshot().unwrap(), Arc::default());
         let mut answers = Vec::new();
         for names in [&[][..], &["jobs"]] {
             for format in Format::ALL {
@@ -151,15 +155,10 @@ mod tests {
 
     #[test]
     fn a_format_that_is_not_known_shares_the_text() {
-        let directory = tempfile::tempdir().unwrap();
-        for (origin, foreign) in [
-            (Origin::directory(directory.path()), Some("up 1.0\n".to_owned())),
-            (Origin::function(|_| String::new()), None),
-        ] {
-            let taken = Taken::new(1, origin.snapshot().unwrap(), foreign);
-            let text = taken.render(&origin, &Query::default());
-            let asked = Query { format: Format::OpenMetrics, ..Query::default() };
-            assert!(Arc::ptr_eq(&taken.render(&origin, &asked), &text));
-        }
+        let origin = Origin::function(|_| String::new());
+        let taken = Taken::new(1, origin.snapshot().unwrap(), Arc::default());
+        let text = taken.render(&origin, &Query::default());
+        let asked = Query { format: Format::OpenMetrics, ..Query::default() };
+        assert!(Arc::ptr_eq(&taken.render(&origin, &asked), &text));
     }
 }

@@ -21,6 +21,8 @@ mod queries;
 mod recorded;
 mod scrapes;
 mod server;
+#[path = "../shell/mod.rs"]
+mod shell;
 mod shown;
 mod text;
 mod textfile;

@@ -42,10 +42,6 @@ impl Running {
         Running(command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
 
-    pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.0
-    }
-
     fn ended(&mut self) -> bool {
         self.0.try_wait().unwrap().is_some()
     }

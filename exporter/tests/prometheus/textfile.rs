@@ -1,6 +1,6 @@
 //! node-exporter's textfile collector: the file shows what the surface has.
 
-use std::{fs, net::SocketAddr, path::Path, time::SystemTime};
+use std::{fs, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
 
 use super::{
     http, ictus_command,
@@ -28,8 +28,7 @@ pub(crate) fn exporter(file: &Path) -> (Running, SocketAddr) {
     listening(command, ready)
 }
 
-/// Waits until the file shows what is recorded by now. It is left alone where nothing changes, so its age does
-/// not tell.
+/// Waits until the file shows what is recorded by now. Its age does not tell whether it was read before that.
 pub(crate) fn until_written(metrics: &Path, surface: &str, file: &Path) {
     let shown = |text: &str| {
         let mut samples = Text::parse(text).samples;
@@ -91,4 +90,34 @@ fn node_exporter_shows_the_file_unchanged() {
         let actual = actual.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(modified, actual.as_secs() as f64, "{surface}");
     }
+}
+
+/// Nobody records, and the file is not written: its time goes on all the same, as long as somebody would.
+#[test]
+fn node_exporter_tells_idle_workers_from_a_dead_writer() {
+    if !installed(&["prometheus-node-exporter", "setpriv"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let metrics = home.path().join("metrics");
+    let registry = ictus::Registry::open(&metrics).unwrap();
+    Recorded::before().record(&registry);
+    let folder = home.path().join("textfile");
+    fs::create_dir(&folder).unwrap();
+    let file = folder.join("conductor.prom");
+    let writing = ictus_command::write(&metrics, "legacy", &file);
+    let (_exporting, address) = exporter(&file);
+    let path = file.display().to_string();
+    let modified = || {
+        let shown = Text::parse(&http::get(address, "/metrics").unwrap());
+        shown.samples[&Series::new("node_textfile_mtime_seconds", &[("file", &path)])]
+    };
+    let (written, first) = (fs::metadata(&file).unwrap().ino(), modified());
+    until("a later time", || modified() > first);
+    assert_eq!(fs::metadata(&file).unwrap().ino(), written);
+    drop(writing);
+    let last = modified();
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    until("its age", || now() - last > 2.0);
+    assert_eq!(modified(), last);
 }

@@ -1,13 +1,26 @@
 """The ``ictus`` command, as ``ictus`` or ``python -m ictus``."""
 
+import logging
+import signal
 import sys
-
-from ictus import _core
 
 
 def main() -> int:
     """Runs the command with the process's arguments."""
-    return _core.command(["ictus", *sys.argv[1:]])
+    if sys.argv[1:2] == ["run"]:
+        from ictus import run  # noqa: PLC0415
+
+        return run.main(sys.argv[2:])
+    from ictus import _core, _guests  # noqa: PLC0415
+
+    # No interrupt may be left pending for Python: the command catches it, or ends by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    logging.basicConfig(format="ictus: %(message)s")
+    guests = _guests.families if _guests.CAN_BE_MERGED else None
+    status = _core.command(["ictus", *sys.argv[1:]], guests)
+    if sys.argv[1:] in (["--help"], ["-h"], ["help"]):
+        print("\nWith Python:\n  run    Runs a Python program whose Conductor workers record with Ictus")
+    return status
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 __version__: str
+
+Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
+Guests = Callable[[Path], list[Family]]
 
 class Collector:
     """Records what the Conductor SDK measures into a metrics directory.
@@ -12,7 +16,16 @@ class Collector:
     """
 
     def __init__(self, *arguments: object, **keywords: object) -> None: ...
-    def _open(self, directory: str | os.PathLike[str]) -> None: ...
+    _paused: bool
+    def _open(
+        self,
+        directory: str | os.PathLike[str],
+        window: int | None = None,
+        max_series: int | None = None,
+    ) -> None: ...
+    def _families(
+        self, surfaces: Sequence[str] | None = None, *, summaries: bool = False
+    ) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]: ...
     def increment_task_poll(self, task_type: object) -> None: ...
     def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
     def increment_task_execution_started(self, task_type: object) -> None: ...
@@ -69,13 +82,11 @@ def text(
 ) -> str:
     """What the directory's segments say now, as Prometheus text."""
 
-def families(
-    directory: str | os.PathLike[str],
-    surfaces: Sequence[str] | None = None,
-    *,
-    summaries: bool = False,
-) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]:
-    """What they say as data: ``(name, help, type, [(sample name, labels, value)])``."""
+def retire(directory: str | os.PathLike[str]) -> None:
+    """Moves what dead processes left into the directory's totals, and removes their segments."""
+
+def clear(directory: str | os.PathLike[str]) -> int:
+    """Removes what dead processes left, totals included. Gives how many segments."""
 
 def shown_names() -> list[str]:
     """Every name that any surface gives to a family of the Conductor metrics."""
@@ -87,23 +98,23 @@ def write_loop(
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-    guests: Callable[[], str] | None = None,
+    guests: Guests | None = None,
 ) -> None:
     """Writes the text to ``path`` every ``interval`` seconds until a signal ends it.
 
-    Every second ``guests`` is asked for the text of families that others recorded; it is appended.
+    ``guests`` is asked for the families that others recorded in the directory, whenever it is read.
     """
 
 def serve(
     directory: str | os.PathLike[str],
     port: int,
-    host: str = "",
+    host: str = "127.0.0.1",
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-    guests: Callable[[], str] | None = None,
+    guests: Guests | None = None,
 ) -> None:
     """Serves the text over HTTP until a signal ends it; ``guests`` as in ``write_loop``."""
 
-def command(arguments: list[str]) -> int:
-    """Runs the ``ictus`` command and returns its exit status."""
+def command(arguments: list[str], guests: Guests | None = None) -> int:
+    """Runs the ``ictus`` command and returns its exit status; ``guests`` as in ``write_loop``."""

@@ -126,7 +126,7 @@ fn histogram(buckets: &Buckets, native: bool) -> Histogram {
             .collect(),
         ..Histogram::default()
     };
-    if native {
+    if native && buckets.native {
         native::add(&mut histogram, distribution);
     }
     histogram

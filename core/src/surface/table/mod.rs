@@ -133,6 +133,7 @@ mod tests {
         for recorded in catalog::ALL {
             let mut rows = Surface::ALL.into_iter().flat_map(Surface::rows);
             assert!(rows.any(|row| row.recorded == recorded), "{}", recorded.name);
+            assert!(recorded.name.starts_with(catalog::PREFIX), "{}", recorded.name);
         }
     }
 }

@@ -23,6 +23,7 @@ try:
 except ImportError:
     # Until 1.3: one class, no factory, no canonical mode.
     HAS_FACTORY = False
+    TIMES_UPDATES = False
     CollectorBase = metrics_collector.MetricsCollector
     LegacyMetricsCollector = metrics_collector.MetricsCollector
     CanonicalMetricsCollector = metrics_collector.MetricsCollector
@@ -30,6 +31,7 @@ except ImportError:
     create_metrics_collector_for_parent = None
 else:
     HAS_FACTORY = True
+    TIMES_UPDATES = True
     CollectorBase = metrics_collector_base.MetricsCollectorBase
     LegacyMetricsCollector = legacy_metrics_collector.LegacyMetricsCollector
     CanonicalMetricsCollector = canonical_metrics_collector.CanonicalMetricsCollector
@@ -41,6 +43,7 @@ else:
 
 __all__ = [
     "HAS_FACTORY",
+    "TIMES_UPDATES",
     "CanonicalMetricsCollector",
     "CollectorBase",
     "LegacyMetricsCollector",

@@ -7,17 +7,32 @@ and its event handlers, which call the recording methods on ``self`` and so hono
 
 from __future__ import annotations
 
-import logging
+import os
+import threading
+import weakref
 from typing import Any
 
-from ictus import _core
-from ictus.conductor import _sdk, provider, surfaces
+from ictus import _core, _notice
+from ictus.conductor import _sdk, helpers, options, provider, surfaces, updates
 
-_logger = logging.getLogger("ictus")
-_told: set[str] = set()
+_made: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-class _Recording(_core.Collector):
+def _renew_locks() -> None:
+    """In a forked child: a lock that a thread of its parent held would be held for ever.
+
+    Recording takes none of them, but the registry's collecting does, and so do the SDK's helpers.
+    """
+    for collector in list(_made):
+        collector._lock = threading.RLock()
+        if hasattr(collector.registry, "_lock"):
+            collector.registry._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
+
+
+class _Recording(helpers.ByName, _core.Collector):
     """What the collectors have in common."""
 
     registry: Any
@@ -27,19 +42,29 @@ class _Recording(_core.Collector):
         super().__init__(settings)
         if settings is None:
             return
+        if not _sdk.TIMES_UPDATES:
+            updates.time_them()
         directory = _sdk.metrics_directory(settings)
-        view = surfaces.view(settings)
         # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
-        from ictus.prometheus import DirectoryCollector  # noqa: PLC0415
+        from ictus.conductor.own import Own  # noqa: PLC0415
 
-        self.registry.register(DirectoryCollector(directory, view.surfaces, summaries=view.summaries))
+        _made.add(self)
+        self.registry.register(Own(self, surfaces.view(settings)))
         try:
-            self._open(directory)
-        except OSError as refused:
+            self._open(directory, *options.of(settings, type(self)))
+        except Exception as refused:
             # A worker without metrics is better than no worker.
-            if str(refused) not in _told:
-                _told.add(str(refused))
-                _logger.warning("metrics are not recorded: %s", refused)
+            _notice.once(f"metrics are not recorded: {refused}")
+
+    @property
+    def must_collect_metrics(self) -> bool:
+        """Whether anything is recorded; may be set at any time, as with the SDK's collectors."""
+        return bool(self.__dict__["must_collect_metrics"])
+
+    @must_collect_metrics.setter
+    def must_collect_metrics(self, must: bool) -> None:
+        self.__dict__["must_collect_metrics"] = must
+        self._paused = not must
 
     provide_metrics = staticmethod(provider.provide_metrics)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ def create_metrics_collector(
     settings: Any,
 ) -> LegacyMetricsCollector | CanonicalMetricsCollector:
     """The collector that the settings chose, for a worker: nothing in the directory is removed."""
-    Path(_sdk.metrics_directory(settings)).mkdir(parents=True, exist_ok=True)
+    # Where it cannot be made, the collector says so, and records nothing.
+    with contextlib.suppress(OSError):
+        Path(_sdk.metrics_directory(settings)).mkdir(parents=True, exist_ok=True)
     if _sdk.is_canonical(settings):
         return CanonicalMetricsCollector(settings)
     return LegacyMetricsCollector(settings)
@@ -24,5 +27,6 @@ def create_metrics_collector_for_parent(
 ) -> LegacyMetricsCollector | CanonicalMetricsCollector:
     """The same for the process that starts the workers: cleans the directory first, if asked to."""
     if _sdk.HAS_FACTORY:
-        settings.clean_metrics_directory()
+        with contextlib.suppress(OSError):
+            settings.clean_metrics_directory()
     return create_metrics_collector(settings)

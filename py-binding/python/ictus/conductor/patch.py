@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from types import ModuleType
 from typing import Any
 
-from ictus.conductor import _sdk, collectors, factory, provider, settings
+from ictus.conductor import _sdk, cleaning, collectors, factory, instances, provider, settings
 
 
 def install() -> None:
-    """Replaces the SDK's collectors, factory and provider in this process. Once is enough.
-
-    Does nothing where ``ICTUS_DISABLE`` is set.
-    """
-    if _is_installed() or _is_disabled():
+    """Replaces the SDK's collectors, factory and provider in this process. Once is enough."""
+    if _is_installed():
         return
     _replace_names(
         [
@@ -28,18 +24,18 @@ def install() -> None:
             ),
         ]
     )
+    instances.replace(_sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
+    if _sdk.HAS_FACTORY:
+        instances.replace(_sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
     # The parent names the provider through the base class, whichever collector is chosen.
     _sdk.CollectorBase.provide_metrics = staticmethod(provider.provide_metrics)
     _count_restarts(_sdk.metrics_collector)
     settings.carry_activation()
+    cleaning.extend()
 
 
 def _is_installed() -> bool:
     return _sdk.CollectorBase.provide_metrics is provider.provide_metrics
-
-
-def _is_disabled() -> bool:
-    return os.environ.get("ICTUS_DISABLE", "").strip().lower() in ("1", "true", "yes")
 
 
 def _replace_names(replacements: list[tuple[Any, Any]]) -> None:

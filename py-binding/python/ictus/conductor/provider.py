@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from pathlib import Path
 from typing import Any
 
-from ictus import _core
+from ictus import _core, _guests
 from ictus.conductor import _sdk, surfaces
 
 
@@ -22,9 +21,6 @@ def provide_metrics(settings: Any) -> None:
     directory = _sdk.metrics_directory(settings)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     view = surfaces.view(settings)
-    from ictus.conductor import guests  # noqa: PLC0415 - only now, with the variable set
-
-    shown = functools.partial(guests.text, directory)
     if settings.http_port is None:
         _core.write_loop(
             directory,
@@ -32,15 +28,15 @@ def provide_metrics(settings: Any) -> None:
             settings.update_interval,
             view.surfaces,
             summaries=view.summaries,
-            guests=shown,
+            guests=_guests.families,
         )
         return
-    # On all interfaces, as the SDK.
     _core.serve(
         directory,
         settings.http_port,
-        "0.0.0.0",
+        # On all interfaces, as the SDK, unless told otherwise.
+        os.environ.get("ICTUS_HTTP_HOST", "").strip() or "0.0.0.0",
         view.surfaces,
         summaries=view.summaries,
-        guests=shown,
+        guests=_guests.families,
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 import prometheus_client
 
-from ictus import _core
+from ictus import _core, _notice
 
 _NAME = "worker_restart"
 _LABELS = ("taskType",)
@@ -25,8 +25,9 @@ class Counter(prometheus_client.Counter):
     """``prometheus_client``'s, with another place for the value of the restarts."""
 
     def _metric_init(self) -> None:
-        if self._name == _NAME and tuple(self._labelnames) == _LABELS:
-            self._value = _Restarts(*self._labelvalues)
+        directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if directory and self._name == _NAME and tuple(self._labelnames) == _LABELS:
+            self._value = _Restarts(directory, *self._labelvalues)
             self._created = time.time()
         else:
             super()._metric_init()
@@ -35,10 +36,10 @@ class Counter(prometheus_client.Counter):
 class _Restarts:
     """The value of one worker's counter."""
 
-    def __init__(self, task_type: str) -> None:
+    def __init__(self, directory: str, task_type: str) -> None:
         self._task_type = task_type
         self._total = 0.0
-        self._collector = _collector(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        self._collector = _collector(directory)
 
     def inc(self, amount: float) -> None:
         for _ in range(int(amount)):
@@ -62,5 +63,8 @@ class _Restarts:
 @functools.cache
 def _collector(directory: str) -> _core.Collector:
     collector = _core.Collector()
-    collector._open(directory)
+    try:
+        collector._open(directory)
+    except OSError as refused:
+        _notice.once(f"restarts are not recorded: {refused}")
     return collector

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from ictus.conductor import _sdk
@@ -11,11 +12,51 @@ if TYPE_CHECKING:
 
 
 class MetricsSettings(_sdk.MetricsSettings):
-    """The SDK's ``MetricsSettings``: same arguments, same attributes.
+    """The SDK's ``MetricsSettings``: same arguments, same attributes, and two more.
 
-    Unpickling one imports this package, which activates Ictus in that process. That is how workers
-    in spawned processes come to record with it.
+    ``window`` is how many of the newest observations quantiles are taken of (1,000), and
+    ``max_series`` how many series a metric may have (1,000). They go along to the workers.
+
+    Unpickling settings imports this package, which activates Ictus in that process. That is how
+    workers in spawned processes come to record with it.
     """
+
+    window: int | None
+    max_series: int | None
+
+    if TYPE_CHECKING:
+        # What the newest SDK takes; an older one refuses what it does not know.
+        def __init__(  # noqa: PLR0917 - as the SDK's
+            self,
+            directory: str | None = None,
+            file_name: str = "metrics.log",
+            update_interval: float = 0.1,
+            http_port: int | None = None,
+            clean_directory: bool = False,
+            clean_dead_pids: bool = False,
+            *,
+            window: int | None = None,
+            max_series: int | None = None,
+        ) -> None: ...
+
+    else:
+
+        def __init__(
+            self, *arguments: Any, window: int | None = None, max_series: int | None = None, **keywords: Any
+        ) -> None:
+            super().__init__(*arguments, **keywords)
+            self.window = window
+            self.max_series = max_series
+
+
+def _signature() -> inspect.Signature:
+    """What the installed SDK's settings take, and ours."""
+    theirs = inspect.signature(_sdk.MetricsSettings.__init__).parameters.values()
+    ours = inspect.signature(MetricsSettings.__init__).parameters
+    return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
+
+
+setattr(MetricsSettings.__init__, "__signature__", _signature())  # noqa: B010 - not known to type checkers
 
 
 def carry_activation() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from ictus import _notice
 from ictus.conductor import _sdk
+
+_NAMES = frozenset({"legacy", "documented", "canonical"})
 
 
 class View(NamedTuple):
@@ -17,8 +20,19 @@ class View(NamedTuple):
 
 def view(settings: Any) -> View:
     """``ICTUS_SURFACES`` where it is set, else what the settings chose."""
-    chosen = [name.strip() for name in os.environ.get("ICTUS_SURFACES", "").split(",") if name.strip()]
+    chosen = _chosen()
     if not chosen and _sdk.is_canonical(settings):
         chosen = ["canonical"]
     summaries = os.environ.get("ICTUS_TIMER_TYPE", "").strip().lower() == "summary"
     return View(chosen or None, summaries)
+
+
+def _chosen() -> list[str]:
+    given = os.environ.get("ICTUS_SURFACES", "")
+    chosen = [name.strip() for name in given.split(",") if name.strip()]
+    if not _NAMES.issuperset(chosen) or ("canonical" in chosen and len(set(chosen)) > 1):
+        _notice.once(
+            f"ICTUS_SURFACES={given!r} is left out: it must be legacy, documented, both of them, or canonical"
+        )
+        return []
+    return chosen

@@ -1,0 +1,185 @@
+//! Endpoints of metrics, each in a process of its own, and who records what they show: the `ictus serve`
+//! command, and the HTTP server of Python's `prometheus_client`.
+
+use std::{
+    env, fmt,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use ictus::{Registry, Timer};
+use tempfile::TempDir;
+
+use crate::{
+    data::Random,
+    python::Program,
+    recorder::{Series, timers},
+};
+
+/// Who records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recorders {
+    /// Processes.
+    pub(crate) processes: usize,
+    /// Timers of each, the same in all.
+    pub(crate) timers: usize,
+}
+
+/// Observations a second, of all processes together, where they observe: so many that all timers have changed
+/// from one answer to the next.
+pub(crate) const RATE: f64 = 600_000.0;
+/// The same for the peer, which answers less often and pays more for each.
+pub(crate) const PEER_RATE: f64 = 30_000.0;
+/// What has been observed of each timer, of all processes together: more than a window.
+const OBSERVATIONS: usize = 1_280;
+/// How long an observation waits that is due.
+const TURN: Duration = Duration::from_millis(1);
+/// How this program is told to be the `ictus` command.
+const COMMAND: &str = "--ictus";
+
+/// Something that answers, and those whose metrics it shows.
+pub(crate) trait Endpoint: fmt::Debug {
+    /// The name in tables.
+    fn name(&self) -> &'static str;
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+    /// Those who did not observe begin to, and those who did cease.
+    fn turn(&mut self);
+}
+
+/// The `ictus serve` command, and segments that this process writes.
+#[derive(Debug)]
+pub(crate) struct Ictus {
+    command: Child,
+    address: SocketAddr,
+    timers: Vec<Timer>,
+    observing: Option<(Sender<()>, JoinHandle<()>)>,
+    /// What it says has somewhere to go.
+    _said: BufReader<ChildStderr>,
+    /// Its files go when this does.
+    _directory: TempDir,
+}
+
+/// The server of Python's `prometheus_client`, and a process that writes its files.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    program: Program,
+    address: SocketAddr,
+}
+
+/// Is the `ictus` command, where this program was started to be that.
+pub fn command() {
+    let mut arguments = env::args_os();
+    let name = arguments.next();
+    if arguments.next().is_some_and(|flag| flag == COMMAND) {
+        std::process::exit(ictus_exporter::command::run(name.into_iter().chain(arguments), None));
+    }
+}
+
+impl Ictus {
+    /// The name in tables.
+    pub(crate) const NAME: &str = "ictus serve";
+
+    pub(crate) fn start(recorders: Recorders) -> Ictus {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (mut random, mut all) = (Random::new(8), Vec::new());
+        for _ in 0..recorders.processes {
+            let registry = Registry::open(directory.path()).expect("a directory of our own");
+            all.extend(timers(&registry, Series::Buckets, recorders.timers));
+        }
+        for _ in 0..OBSERVATIONS / recorders.processes {
+            all.iter().for_each(|timer| timer.observe(random.duration()));
+        }
+        let (command, said, address) = serve(directory.path());
+        Ictus { command, address, timers: all, observing: None, _said: said, _directory: directory }
+    }
+}
+
+/// Starts this program as the command, and reads where it listens.
+fn serve(directory: &Path) -> (Child, BufReader<ChildStderr>, SocketAddr) {
+    let mut command = Command::new(env::current_exe().expect("this program"))
+        .args([COMMAND, "serve"])
+        .arg(directory)
+        .arg("--listen=127.0.0.1:0")
+        .env_remove("ICTUS_SURFACES")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("this program");
+    let mut said = BufReader::new(command.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("where it listens");
+    let address = line.split_once("http://").and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("no address in {line}"));
+    (command, said, address)
+}
+
+impl Endpoint for Ictus {
+    fn name(&self) -> &'static str {
+        Ictus::NAME
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn turn(&mut self) {
+        if let Some((stop, thread)) = self.observing.take() {
+            drop(stop);
+            thread.join().expect("no panic");
+            return;
+        }
+        let (stop, stopped) = channel();
+        let timers = self.timers.clone();
+        let observe = move || {
+            let (start, mut made, mut random) = (Instant::now(), 0, Random::new(9));
+            let mut timers = timers.iter().cycle();
+            while stopped.recv_timeout(TURN) == Err(RecvTimeoutError::Timeout) {
+                let due = (start.elapsed().as_secs_f64() * RATE) as u64;
+                for _ in made..due {
+                    timers.next().expect("no end").observe(random.duration());
+                }
+                made = due;
+            }
+        };
+        self.observing = Some((stop, thread::spawn(observe)));
+    }
+}
+
+impl Drop for Ictus {
+    fn drop(&mut self) {
+        let _ = self.command.kill();
+        let _ = self.command.wait();
+    }
+}
+
+impl Peer {
+    /// The name in tables.
+    pub(crate) const NAME: &str = "Python's prometheus_client";
+
+    pub(crate) fn start(Recorders { processes, timers }: Recorders) -> Peer {
+        let arguments = [processes.to_string(), timers.to_string(), PEER_RATE.to_string()];
+        let mut program = Program::start("http_peer.py", &arguments);
+        let port = program.answer().parse().expect("a port");
+        Peer { program, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    }
+}
+
+impl Endpoint for Peer {
+    fn name(&self) -> &'static str {
+        Peer::NAME
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn turn(&mut self) {
+        let answer = self.program.ask();
+        assert!(["True", "False"].contains(&answer.as_str()), "{answer}");
+    }
+}

@@ -1,0 +1,196 @@
+//! Requests for `/metrics`, as many as are answered, while nothing changes and while everything does, so that
+//! no answer can be used again.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::text::{LINES, samples};
+use crate::{
+    budget::Budget,
+    endpoint::{Endpoint, Ictus, PEER_RATE, Peer, RATE, Recorders},
+    measure::{Measured, median},
+    python,
+    table::{Table, time},
+    wrk::{self, Found, get, wrk},
+};
+
+/// What all are measured by.
+pub const REFERENCE: &str = Peer::NAME;
+
+const ROUNDS: usize = 3;
+const DURING: Duration = Duration::from_secs(2);
+/// How long what is observed may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whose metrics are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Http {
+    /// What budgets call it.
+    pub name: &'static str,
+    recorders: Recorders,
+    how: &'static str,
+}
+
+/// One process, whose series `prometheus_client` serves out of its memory, and more, for which it has files.
+pub const ALL: [Http; 2] = [
+    Http {
+        name: "http",
+        recorders: Recorders { processes: 1, timers: 300 },
+        how: "the peer serves the memory of its own process, and reads no file",
+    },
+    Http {
+        name: "http, 10 processes",
+        recorders: Recorders { processes: 10, timers: 43 },
+        how: "the peer reads the files of its multiprocess mode",
+    },
+];
+
+/// Who asks, and who observes.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    connections: usize,
+    changing: bool,
+}
+
+const LOADS: [Load; 4] = [
+    Load { connections: 1, changing: false },
+    Load { connections: 50, changing: false },
+    Load { connections: 1, changing: true },
+    Load { connections: 50, changing: true },
+];
+
+impl Load {
+    fn of(self, name: &str) -> String {
+        let connections = if self.connections == 1 { "1 scraper" } else { "50 scrapers" };
+        format!("{name}, {connections}{}", if self.changing { ", all changed" } else { "" })
+    }
+}
+
+/// The candidates that budgets may name.
+#[must_use]
+pub fn names() -> Vec<String> {
+    LOADS.iter().map(|load| load.of(Ictus::NAME)).collect()
+}
+
+/// Why it cannot be measured here.
+#[must_use]
+pub fn missing() -> Option<&'static str> {
+    match (python::is_there(), wrk::is_there()) {
+        (false, _) => Some("there is no .venv (`make venv` makes it)"),
+        (_, false) => Some("there is no wrk (Debian has it in a package of that name)"),
+        _ => None,
+    }
+}
+
+impl Http {
+    /// Sees that those that are there answer with what is recorded.
+    pub fn check(self) {
+        let mut endpoints: Vec<Box<dyn Endpoint>> = vec![Box::new(Ictus::start(self.recorders))];
+        if python::is_there() {
+            endpoints.push(Box::new(Peer::start(self.recorders)));
+        }
+        for endpoint in &mut endpoints {
+            let before = self.series(&get(endpoint.address()));
+            assert_eq!(self.series(&get(endpoint.address())), before, "{}", endpoint.name());
+            endpoint.turn();
+            let until = Instant::now() + PATIENCE;
+            while self.series(&get(endpoint.address())) == before {
+                assert!(Instant::now() < until, "{} shows nothing new", endpoint.name());
+                thread::yield_now();
+            }
+            endpoint.turn();
+        }
+    }
+
+    /// Measures both under all loads, in turns.
+    #[must_use]
+    pub fn measure(self, budgets: &[Budget]) -> Table {
+        let mut endpoints: [Box<dyn Endpoint>; 2] =
+            [Box::new(Peer::start(self.recorders)), Box::new(Ictus::start(self.recorders))];
+        let bodies = endpoints.each_ref().map(|endpoint| get(endpoint.address()));
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            rounds.push(LOADS.map(|load| endpoints.each_mut().map(|one| self.turn(one.as_mut(), load))));
+        }
+        let Recorders { processes, timers } = self.recorders;
+        let about = format!("/metrics, {processes} x {timers} timers");
+        let of = format!("of {REFERENCE}");
+        let mut table = Table::new(&[&about, "requests/s", "p50", "p99", &of, "budget", ""]);
+        for (at, load) in LOADS.into_iter().enumerate() {
+            for (which, endpoint) in endpoints.iter().enumerate() {
+                let middle =
+                    |number: fn(&Found) -> f64| median(rounds.iter().map(|round| number(&round[at][which])));
+                let ratio = median(rounds.iter().map(|round| round[at][0].rate / round[at][which].rate));
+                let nanoseconds = 1e9 / middle(|found| found.rate);
+                let measured = Measured { name: load.of(endpoint.name()), nanoseconds, ratio };
+                let cells = [
+                    rate(middle(|found| found.rate)),
+                    time(middle(|found| found.p50)),
+                    time(middle(|found| found.p99)),
+                ];
+                table.judge(self.name, REFERENCE, &measured, &cells, budgets);
+            }
+        }
+        table.note(format!("- {}", self.how));
+        for (endpoint, body) in endpoints.iter().zip(&bodies) {
+            let (name, bytes, samples) = (endpoint.name(), body.len(), samples(body));
+            table.note(format!(
+                "- {name}: {samples} samples, {} of them of the timers, {bytes} bytes",
+                timers * LINES
+            ));
+        }
+        table.note(format!(
+            "- all changed: by {RATE} observations a second of {}, {PEER_RATE} of the peer, of all timers in turn; \
+             else nothing changes; the peer counts and adds up, and its quantiles stay as they were set",
+            Ictus::NAME
+        ));
+        table.note(
+            "- a share is of the time of a request: a second by how many are answered in it".to_owned(),
+        );
+        table.note(format!(
+            "- {}: who asks while a snapshot is taken shares the next; connections stay open, the peer closes each",
+            Ictus::NAME
+        ));
+        table
+    }
+
+    /// One turn of an endpoint.
+    fn turn(self, endpoint: &mut dyn Endpoint, Load { connections, changing }: Load) -> Found {
+        // What wrk has left behind is answered before this is.
+        let before = get(endpoint.address());
+        if changing {
+            endpoint.turn();
+        }
+        let found = wrk(endpoint.address(), connections, DURING);
+        if changing {
+            endpoint.turn();
+        }
+        let name = endpoint.name();
+        let after = get(endpoint.address());
+        assert_eq!(
+            self.series(&before) != self.series(&after),
+            changing,
+            "{name}: whether it shows other values"
+        );
+        assert!(found.errors == 0.0, "{name}: {found:?}");
+        // A value may have fewer digits than before.
+        assert!(found.bytes > 0.9 * before.len() as f64, "{name}: {found:?}, and not {} bytes", before.len());
+        found
+    }
+
+    /// The samples of the timers, which must all be there.
+    fn series(self, body: &str) -> Vec<String> {
+        let lines: Vec<String> =
+            body.lines().filter(|line| line.starts_with("task_seconds")).map(str::to_owned).collect();
+        assert_eq!(lines.len(), self.recorders.timers * LINES, "{body}");
+        lines
+    }
+}
+
+/// Three digits, and no digit that is noise.
+fn rate(rate: f64) -> String {
+    let last = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
+    format!("{:.0}", (rate / last).round() * last)
+}

@@ -1,0 +1,66 @@
+//! Peers that are written in Python: programs of this folder, each in a process of its own.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+/// A program that answers a line with a line.
+#[derive(Debug)]
+pub(crate) struct Program {
+    process: Child,
+    asks: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Whether the peers are installed.
+#[must_use]
+pub(crate) fn is_there() -> bool {
+    python().exists()
+}
+
+/// Where `make venv` installs them.
+fn python() -> PathBuf {
+    folder().join("../.venv/bin/python")
+}
+
+fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Program {
+    /// Starts a program; its first answer has not been asked for.
+    pub(crate) fn start(script: &str, arguments: &[String]) -> Program {
+        let mut process = Command::new(python())
+            .arg(folder().join(script))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the Python of .venv");
+        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
+        Program { asks: process.stdin.take(), answers, process }
+    }
+
+    /// Asks for one more answer.
+    pub(crate) fn ask(&mut self) -> String {
+        writeln!(self.asks.as_mut().expect("it runs")).expect("it runs");
+        self.answer()
+    }
+
+    /// What it answers next.
+    pub(crate) fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("it runs");
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // At the end of its input it ends.
+        self.asks = None;
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,83 @@
+//! Requests, as many as an endpoint answers: what wrk finds.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
+
+/// A request that takes longer is an error.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What wrk found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Found {
+    /// Requests that were answered in a second.
+    pub(crate) rate: f64,
+    /// Bytes of an answer with its head; of parts of answers, too, that came too late.
+    pub(crate) bytes: f64,
+    /// Answers that were none, or that said so.
+    pub(crate) errors: f64,
+    /// Nanoseconds from request to answer: of half of them, and of all but one in a hundred.
+    pub(crate) p50: f64,
+    /// See above.
+    pub(crate) p99: f64,
+}
+
+/// Whether it is installed.
+#[must_use]
+pub(crate) fn is_there() -> bool {
+    // Asked for its version, it fails as if wrongly called.
+    Command::new("wrk").arg("--version").output().is_ok()
+}
+
+/// Asks for metrics for so long, over so many connections, each of which asks again as soon as it is answered.
+pub(crate) fn wrk(address: SocketAddr, connections: usize, during: Duration) -> Found {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk.lua");
+    let output = Command::new("wrk")
+        .args(["--threads=1", &format!("--connections={connections}")])
+        .args([format!("--duration={}s", during.as_secs()), format!("--timeout={}s", PATIENCE.as_secs())])
+        .arg(format!("--script={}", script.display()))
+        .arg(format!("http://{address}/metrics"))
+        .output()
+        .expect("wrk");
+    let text = String::from_utf8_lossy(&output.stdout);
+    found(&text).unwrap_or_else(|| panic!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// What `wrk.lua` printed.
+fn found(text: &str) -> Option<Found> {
+    let line = text.lines().find_map(|line| line.strip_prefix("found\t"))?;
+    let numbers: Vec<f64> = line.split('\t').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let [requests, microseconds, bytes, errors, p50, p99] = numbers[..] else { return None };
+    let rate = requests / microseconds * 1e6;
+    Some(Found { rate, bytes: bytes / requests, errors, p50: p50 * 1e3, p99: p99 * 1e3 })
+}
+
+/// The body of one answer.
+pub(crate) fn get(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).expect("an endpoint");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").expect("it listens");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(head.split(' ').nth(1) == Some("200"), "{head}");
+    body.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, found};
+
+    #[test]
+    fn what_the_script_prints_is_read() {
+        let text = "Running 2s test\nRequests/sec: 50\nfound\t100\t2000000\t5000\t1\t7\t9\n";
+        let expected = Found { rate: 50.0, bytes: 50.0, errors: 1.0, p50: 7e3, p99: 9e3 };
+        assert_eq!(found(text), Some(expected));
+        assert_eq!(found("found\t100\t2000000\n"), None);
+        assert_eq!(found("unable to connect"), None);
+    }
+}

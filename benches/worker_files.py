@@ -1,0 +1,54 @@
+"""The files of workers in ``prometheus_client``'s multiprocess mode, with what the SDK records of timers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import mmap_dict
+from prometheus_client.mmap_dict import mmap_key
+
+NAME = "task_seconds"
+HELP = "How long tasks take."
+OUTCOMES = ("SUCCESS", "FAILURE", "TIMED_OUT")
+QUANTILES = ("0.5", "0.75", "0.9", "0.95", "0.99")
+# It has no types.
+MmapedDict: Any = mmap_dict.MmapedDict
+
+
+class WorkerFiles:
+    """A file for each process, and all values in them."""
+
+    def __init__(self, directory: Path, mode: str, processes: int, timers: int) -> None:
+        paths = [directory / f"gauge_{mode}_{1 + pid}.db" for pid in range(processes)]
+        self.files = [MmapedDict(str(path)) for path in paths]
+        self.values = [(file, key) for file in self.files for timer in range(timers) for key in keys(timer)]
+        self.write(self.values, 0.0123456789)
+
+    def write(self, values: list[tuple[Any, str]], value: float) -> None:
+        """Write a value to some of them."""
+        for file, key in values:
+            file.write_value(key, value, 0.0)
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self.files:
+            file.close()
+
+
+def labels(timer: int) -> dict[str, str]:
+    """The labels of a timer."""
+    return {"task_type": f"task_type_{timer:03}", "status": OUTCOMES[timer % len(OUTCOMES)]}
+
+
+def keys(timer: int) -> list[str]:
+    """The keys of what the SDK records of a timer: five quantiles, count and sum."""
+    own = labels(timer)
+    found = []
+    for quantile in QUANTILES:
+        shown = {**own, "quantile": quantile}
+        found.append(mmap_key(NAME, NAME, list(shown), list(shown.values()), HELP))
+    for suffix in ("_count", "_sum"):
+        name = NAME + suffix
+        found.append(mmap_key(name, name, list(own), list(own.values()), HELP))
+    return found

@@ -1,0 +1,289 @@
+//! Families that another library recorded, shown beside those that Ictus did, in every format.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+    guest::{is_name, names},
+    heads::Heads,
+    labels::{Column, Labels},
+    shape::Bounds,
+};
+use crate::{notice, snapshot::Distribution};
+
+/// A sample of another library: its name, its labels (`le` among them), its value.
+pub type ForeignSample = (String, Vec<(String, String)>, f64);
+
+/// What the samples of a series say.
+#[derive(Default)]
+struct Parts {
+    value: f64,
+    count: f64,
+    sum: f64,
+    /// Upper bounds, and the observations not above them.
+    buckets: Vec<(f64, f64)>,
+}
+
+impl ShownFamily {
+    /// A family that another library recorded: its name without a counter's `_total`, and all its samples.
+    /// Buckets are cumulative, as in the text formats. When it was made (`_created`) is not shown.
+    ///
+    /// ```
+    /// use ictus::surface::{Exposition, ShownFamily, ShownType};
+    ///
+    /// let sample = ("cards_total".to_owned(), vec![("bank".to_owned(), "b".to_owned())], 2.0);
+    /// let cards = ShownFamily::foreign("cards", "Cards charged.", ShownType::Counter, [sample])?;
+    /// let text = ictus::expose::text(&Exposition::default().beside(&[cards]));
+    /// assert!(text.ends_with("cards_total{bank=\"b\"} 2.0\n"), "{text}");
+    /// # Ok::<(), &str>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why no format could carry it, in words.
+    pub fn foreign(
+        name: &str,
+        help: &str,
+        shown_type: ShownType,
+        samples: impl IntoIterator<Item = ForeignSample>,
+    ) -> Result<ShownFamily, &'static str> {
+        if !is_name(name, ":") {
+            return Err("its name is not a metric's name");
+        }
+        let mut all: BTreeMap<Vec<(String, String)>, Parts> = BTreeMap::new();
+        for (sample, mut labels, value) in samples {
+            let suffix = sample.strip_prefix(name).ok_or("one of its samples has another name")?;
+            if suffix == "_created" {
+                continue;
+            }
+            let bound = if suffix == "_bucket" { Some(bound(&mut labels)?) } else { None };
+            labels.sort_unstable();
+            check(&labels)?;
+            let parts = all.entry(labels).or_default();
+            match (shown_type, suffix, bound) {
+                (ShownType::Counter, "_total", _) | (ShownType::Gauge, "", _) => parts.value = value,
+                (ShownType::Summary | ShownType::Histogram, "_count", _) => parts.count = value,
+                (ShownType::Summary | ShownType::Histogram, "_sum", _) => parts.sum = value,
+                (ShownType::Histogram, _, Some(bound)) => parts.buckets.push((bound, value)),
+                _ => return Err("it has a sample that its type has not"),
+            }
+        }
+        let mut bounds = Bounds::default();
+        let series = all.into_iter().map(|(labels, parts)| ShownSeries {
+            labels: shown(labels),
+            value: parts.value(shown_type, &mut bounds),
+        });
+        let series: Vec<_> = series.collect();
+        let mut heads = Heads::default();
+        heads.set(name, &series);
+        Ok(ShownFamily { name: name.to_owned(), help: help.to_owned(), shown_type, series, heads })
+    }
+}
+
+impl Exposition {
+    /// A copy that shows families of others too, each unless another one has one of its names; those that
+    /// are left out are named in the log once.
+    #[must_use]
+    pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
+        let mut families: Vec<_> = self.families().cloned().collect();
+        let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
+        for other in others {
+            let names = names(other);
+            if names.iter().any(|name| taken.contains(name)) {
+                notice::left_out(&other.name, "another family is shown under that name");
+            } else {
+                taken.extend(names);
+                families.push(other.clone());
+            }
+        }
+        let mut both = Exposition { families, order: Vec::new() };
+        both.sort();
+        both
+    }
+}
+
+impl Parts {
+    fn value(self, shown_type: ShownType, bounds: &mut Bounds) -> ShownValue {
+        let Parts { value, count, sum, buckets } = self;
+        match shown_type {
+            ShownType::Counter => ShownValue::Counter(value),
+            ShownType::Gauge => ShownValue::Gauge(value),
+            // The library has no quantiles.
+            ShownType::Summary => ShownValue::Summary { quantiles: None, sum, count: count as u64 },
+            ShownType::Histogram => {
+                let distribution = distribution(buckets, count);
+                let bounds = bounds.spell(&distribution.bounds);
+                let distribution = Arc::new(distribution);
+                ShownValue::Histogram(Buckets {
+                    distribution,
+                    sum,
+                    exemplars: Arc::default(),
+                    bounds,
+                    native: false,
+                })
+            }
+        }
+    }
+}
+
+/// Buckets of their own from cumulative ones; the last one has what the others lack of the count.
+fn distribution(mut buckets: Vec<(f64, f64)>, count: f64) -> Distribution {
+    buckets.retain(|(bound, _)| bound.is_finite());
+    buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let bounds = buckets.iter().map(|&(bound, _)| bound).collect();
+    let mut below = 0;
+    let cumulative = buckets.iter().map(|&(_, count)| count).chain([count]);
+    let classic = cumulative.map(|count| {
+        let own = (count as u64).saturating_sub(below);
+        below += own;
+        own
+    });
+    Distribution { classic: classic.collect(), bounds, ..Distribution::default() }
+}
+
+/// Takes the upper bound out of a bucket's labels.
+fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
+    let at = labels.iter().position(|(name, _)| name == "le").ok_or("one of its buckets has no bound")?;
+    let bound: f64 = labels.remove(at).1.parse().map_err(|_| "a bucket's bound is not a number")?;
+    if bound.is_nan() { Err("a bucket's bound is not a number") } else { Ok(bound) }
+}
+
+/// Whether sorted labels can be written.
+fn check(labels: &[(String, String)]) -> Result<(), &'static str> {
+    if !labels.iter().all(|(name, _)| is_name(name, "")) {
+        Err("a label's name is not a label's name")
+    } else if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        Err("two of its labels have one name")
+    } else {
+        Ok(())
+    }
+}
+
+fn shown(labels: Vec<(String, String)>) -> Labels {
+    let (names, values): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
+    let columns = names.into_iter().enumerate();
+    let columns = columns.map(|(at, name)| Column { name: name.into(), at, absent: None }).collect();
+    Labels::new(&columns, &values.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exposition, ForeignSample, ShownFamily, ShownType};
+    use crate::{Registry, expose, surface::View};
+
+    fn sample(name: &str, labels: &[(&str, &str)], value: f64) -> ForeignSample {
+        let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        (name.to_owned(), labels.collect(), value)
+    }
+
+    /// A card is charged in 0.5, 1.5 and 9 seconds.
+    fn seconds() -> ShownFamily {
+        let bucket = |bound, value| sample("card_seconds_bucket", &[("le", bound), ("bank", "b")], value);
+        let samples = [
+            bucket("+Inf", 3.0),
+            bucket("2.0", 2.0),
+            bucket("1.0", 1.0),
+            sample("card_seconds_count", &[("bank", "b")], 3.0),
+            sample("card_seconds_sum", &[("bank", "b")], 11.0),
+            sample("card_seconds_created", &[("bank", "b")], 1.7e9),
+        ];
+        ShownFamily::foreign("card_seconds", "A \"card\".", ShownType::Histogram, samples).unwrap()
+    }
+
+    fn others() -> Vec<ShownFamily> {
+        let (counter, gauge) = (ShownType::Counter, ShownType::Gauge);
+        let charged = ["d", "b"].map(|bank| sample("cards_total", &[("zone", "z"), ("bank", bank)], 2.0));
+        let sizes = [sample("size_sum", &[], 4.5), sample("size_count", &[], 2.0)];
+        vec![
+            ShownFamily::foreign("cards", "Cards.", counter, charged).unwrap(),
+            seconds(),
+            ShownFamily::foreign("waiting", "", gauge, [sample("waiting", &[], -0.5)]).unwrap(),
+            ShownFamily::foreign("size", "", ShownType::Summary, sizes).unwrap(),
+            ShownFamily::foreign("nothing", "", gauge, []).unwrap(),
+        ]
+    }
+
+    #[test]
+    fn they_stand_among_the_others_in_every_format() {
+        let registry = Registry::new();
+        registry.gauge("centre", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+        let mut view = View::default();
+        view.own_state = false;
+        let both = Exposition::new(&registry.snapshot().unwrap(), &view).beside(&others());
+        let text = r#"# HELP card_seconds A "card".
+# TYPE card_seconds histogram
+card_seconds_bucket{bank="b",le="1.0"} 1.0
+card_seconds_bucket{bank="b",le="2.0"} 2.0
+card_seconds_bucket{bank="b",le="+Inf"} 3.0
+card_seconds_count{bank="b"} 3.0
+card_seconds_sum{bank="b"} 11.0
+# HELP cards_total Cards.
+# TYPE cards_total counter
+cards_total{bank="b",zone="z"} 2.0
+cards_total{bank="d",zone="z"} 2.0
+# HELP centre 
+# TYPE centre gauge
+centre 1.0
+# HELP size 
+# TYPE size summary
+size_sum 4.5
+size_count 2.0
+# HELP waiting 
+# TYPE waiting gauge
+waiting -0.5
+"#;
+        assert_eq!(expose::text(&both), text);
+        let openmetrics = text
+            .replace("# HELP cards_total", "# HELP cards")
+            .replace("# TYPE cards_total", "# TYPE cards")
+            .replace("A \"card\".", "A \\\"card\\\".");
+        assert_eq!(expose::openmetrics(&both), openmetrics + "# EOF\n");
+    }
+
+    /// It has no exponential buckets: as a native histogram it would lose what it has.
+    #[test]
+    fn a_histogram_stays_classic_where_native_ones_are_asked_for() {
+        let only = Exposition::default().beside(&[seconds()]);
+        assert_eq!(expose::protobuf(&only, true), expose::protobuf(&only, false));
+    }
+
+    #[test]
+    fn each_name_has_one_family() {
+        let registry = Registry::new();
+        registry.counter("cards", "Ours.", &[]).unwrap().labels(&[]).unwrap().inc();
+        registry.timer("size", "Ours.", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
+        let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let count =
+            ShownFamily::foreign("size_count", "", ShownType::Gauge, [sample("size_count", &[], 1.0)]);
+        let both = ours.beside(&[others(), others(), vec![count.unwrap()]].concat());
+        for (name, help) in [("cards", "Ours."), ("size", "Ours."), ("card_seconds", "A \"card\".")] {
+            let helps: Vec<_> =
+                both.families().filter(|family| family.name == name).map(|family| &*family.help).collect();
+            assert_eq!(helps, [help], "{name}");
+        }
+        assert!(both.family("size_count").is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused() {
+        let plain =
+            |name: &str, sample: ForeignSample| ShownFamily::foreign(name, "", ShownType::Gauge, [sample]);
+        let histogram = |sample| ShownFamily::foreign("x", "", ShownType::Histogram, [sample]);
+        for refused in [
+            plain("two words", sample("two words", &[], 1.0)),
+            plain("x", sample("y", &[], 1.0)),
+            plain("x", sample("x_sum", &[], 1.0)),
+            plain("x", sample("x", &[("a-b", "")], 1.0)),
+            plain("x", sample("x", &[("a", "1"), ("a", "2")], 1.0)),
+            histogram(sample("x", &[], 1.0)),
+            histogram(sample("x_bucket", &[], 1.0)),
+            histogram(sample("x_bucket", &[("le", "much")], 1.0)),
+            histogram(sample("x_bucket", &[("le", "nan")], 1.0)),
+        ] {
+            refused.unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A disk that is soon full, for the tests of every crate that writes to one.
+#![allow(clippy::print_stdout, reason = "a test says what it skips")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A small file system of its own, until this is dropped.
+pub(crate) struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    /// None where this user may not mount.
+    pub(crate) fn mount(path: &Path, size: &str) -> Option<Tmpfs> {
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(path)
+            .status()
+            .is_ok_and(|status| status.success());
+        if !mounted {
+            assert!(std::env::var_os("CI").is_none(), "continuous integration must be able to mount a tmpfs");
+            println!("skipped: mounting a tmpfs needs root");
+        }
+        mounted.then(|| Tmpfs(path.to_owned()))
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}

@@ -1,0 +1,75 @@
+//! How long clients keep their places.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    runtime::Builder,
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use super::{CONNECTION_TIME, HEAD_TIME, LAST_RESPONSE_TIME, talk};
+use crate::source::Source;
+
+/// Between sending and what comes next.
+const PAUSE: Duration = Duration::from_secs(1);
+const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: ictus\r\n\r\n";
+
+/// For how many seconds a client keeps its place. The clock goes on by itself whenever all wait for it.
+fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        // Less room than an answer takes.
+        let (server, mut stream) = duplex(1_024);
+        let source = Source::from_fn(|_| "# an answer\n".repeat(1_000));
+        let (_stop, stopped) = watch::channel(false);
+        let start = Instant::now();
+        let served = async {
+            talk(Box::new(server), source, Arc::default(), stopped).await;
+            start.elapsed()
+        };
+        let (stayed, ()) = tokio::join!(served, client(&mut stream));
+        stayed.as_secs()
+    })
+}
+
+/// Sends a byte each second, as long as it may.
+async fn drip(stream: &mut DuplexStream, bytes: &[u8]) {
+    for byte in bytes {
+        if stream.write_all(&[*byte]).await.is_err() {
+            return;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+#[test]
+fn a_head_has_its_time_however_it_comes() {
+    assert_eq!(stays(async |_| ()), HEAD_TIME.as_secs());
+    assert_eq!(stays(async |stream| drip(stream, &[b'G'; 1_000]).await), HEAD_TIME.as_secs());
+}
+
+#[test]
+fn a_client_that_does_not_read_loses_its_place() {
+    let most = (CONNECTION_TIME + LAST_RESPONSE_TIME).as_secs();
+    assert_eq!(stays(async |stream| stream.write_all(REQUEST).await.unwrap()), most);
+}
+
+#[test]
+fn a_client_that_asks_again_and_again_has_to_connect_again() {
+    let asks = async |stream: &mut DuplexStream| {
+        let mut answer = [0; 1 << 14];
+        while stream.write_all(REQUEST).await.is_ok() {
+            let mut read = 0;
+            while read < 12_000 {
+                match stream.read(&mut answer).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(more) => read += more,
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    };
+    assert_eq!(stays(asks), CONNECTION_TIME.as_secs());
+}

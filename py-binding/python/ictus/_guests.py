@@ -1,0 +1,78 @@
+"""Metrics that users define themselves with ``prometheus_client`` in multiprocess mode.
+
+The SDK's provider shows them beside its own, so whatever shows Ictus's does too. They stay in
+``prometheus_client``'s files; what the SDK's collector may have left there under names of the catalog is not
+shown twice.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ictus import _core, _notice
+
+if TYPE_CHECKING:
+    from ictus._core import Family
+
+_CATALOG = frozenset(_core.shown_names())
+
+CAN_BE_MERGED = importlib.util.find_spec("prometheus_client") is not None
+"""Whether the library that can read them is installed."""
+
+
+def families(directory: Path) -> list[Family]:
+    """The guests' families, merged over processes as the SDK's provider does, without a label for the pid."""
+    # Whoever may write there may have left a pipe, which would be waited for.
+    files = sorted(str(path) for path in directory.glob("*.db") if path.is_file())
+    if not files:
+        return []
+    # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
+    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+    return [
+        (metric.name, metric.documentation, metric.type, _merged(metric))
+        for metric in _read(MultiProcessCollector.merge, files)
+        if metric.name not in _CATALOG and f"{metric.name}_total" not in _CATALOG
+    ]
+
+
+def _read(merge: Any, files: list[str]) -> list[Any]:
+    """The families in the files. One that cannot be read is left out, not all for its sake."""
+    try:
+        return list(merge(files))
+    except Exception:
+        sound = [file for file in files if _is_sound(merge, file)]
+        return list(merge(sound))
+
+
+def _is_sound(merge: Any, file: str) -> bool:
+    try:
+        # One that is being made is empty for a moment.
+        if Path(file).stat().st_size == 0:
+            return False
+        merge([file], accumulate=False)
+    except FileNotFoundError:
+        return False
+    except Exception as failed:
+        _notice.once(f"{file} is left out, prometheus_client cannot read it: {failed!r}")
+        return False
+    return True
+
+
+def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
+    """The samples of a family, those that differ by nothing but the process made one.
+
+    What adds up is added up. Of a gauge that each process has its own value of, the last one read is
+    shown: its ``multiprocess_mode`` says what it should be instead.
+    """
+    merged: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for sample in metric.samples:
+        labels = {name: value for name, value in sample.labels.items() if name != "pid"}
+        key = (sample.name, tuple(sorted(labels.items())))
+        if metric.type != "gauge":
+            merged[key] = merged.get(key, 0.0) + sample.value
+        else:
+            merged[key] = sample.value
+    return [(name, dict(labels), value) for (name, labels), value in merged.items()]

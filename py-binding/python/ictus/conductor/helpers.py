@@ -1,0 +1,101 @@
+"""The SDK's helpers that record by name, as subclasses of its collectors use them since 1.4.
+
+What the catalog has, with the labels that it has there, is recorded natively; all else by the SDK, in
+``prometheus_client``, as a metric of the user's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ictus import _core, _notice
+
+_VALUE = "the value"
+_TASK = ("taskType",)
+_TASK_EXCEPTION = ("taskType", "exception")
+_TASK_TIME = ("taskType", _VALUE, "status")
+_REQUEST = ("method", "uri", "status", _VALUE)
+_TASK_SIZE = ("taskType", _VALUE)
+_WORKFLOW_SIZE = ("workflowType", "version", _VALUE)
+
+# By name: the native method, and what its arguments are called.
+_METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "task_poll": ("increment_task_poll", _TASK),
+    "task_poll_error": ("increment_task_poll_error", _TASK_EXCEPTION),
+    "task_execution_started": ("increment_task_execution_started", _TASK),
+    "task_execution_queue_full": ("increment_task_execution_queue_full", _TASK),
+    "task_paused": ("increment_task_paused", _TASK),
+    "task_execute_error": ("increment_task_execution_error", _TASK_EXCEPTION),
+    "task_ack_failed": ("increment_task_ack_failed", _TASK),
+    "task_ack_error": ("increment_task_ack_error", _TASK_EXCEPTION),
+    "task_update_error": ("increment_task_update_error", _TASK_EXCEPTION),
+    "worker_restart": ("increment_worker_restart", _TASK),
+    "external_payload_used": (
+        "increment_external_payload_used",
+        ("entityName", "operation", "payload_type"),
+    ),
+    "workflow_start_error": ("increment_workflow_start_error", ("workflowType", "exception")),
+    "http_api_client_request": ("record_api_request_time", _REQUEST),
+    "http_api_client_request_seconds": ("record_api_request_time", _REQUEST),
+    "task_poll_time_seconds": ("record_task_poll_time", _TASK_TIME),
+    "task_execute_time_seconds": ("record_task_execute_time", _TASK_TIME),
+    "task_update_time_seconds": ("record_task_update_time", _TASK_TIME),
+    "task_result_size": ("record_task_result_payload_size", _TASK_SIZE),
+    "task_result_size_bytes": ("record_task_result_payload_size", _TASK_SIZE),
+    "workflow_input_size": ("record_workflow_input_payload_size", _WORKFLOW_SIZE),
+    "workflow_input_size_bytes": ("record_workflow_input_payload_size", _WORKFLOW_SIZE),
+    "active_workers": ("set_active_workers", _TASK_SIZE),
+}
+# The newest observation of a timer, which is shown without being recorded.
+_DERIVED = frozenset({"task_poll_time", "task_execute_time"})
+_SPELLINGS = {"payloadType": "payload_type"}
+
+
+class ByName:
+    """The helpers, before those of the SDK."""
+
+    def _increment_counter(self, name: Any, documentation: Any, labels: Any) -> None:
+        if not _recorded(self, name, labels):
+            super()._increment_counter(name, documentation, labels)  # type: ignore[misc]
+
+    def _record_gauge(
+        self, name: Any, documentation: Any, labels: Any, value: Any, multiprocess_mode: str = "all"
+    ) -> None:
+        if not _recorded(self, name, labels, value):
+            super()._record_gauge(name, documentation, labels, value, multiprocess_mode)  # type: ignore[misc]
+
+    def _observe_histogram(
+        self, name: Any, documentation: Any, labels: Any, value: Any, buckets: Any = None
+    ) -> None:
+        if not _recorded(self, name, labels, value):
+            super()._observe_histogram(name, documentation, labels, value, buckets)  # type: ignore[misc]
+
+    def _record_quantiles(self, name: Any, documentation: Any, labels: Any, value: Any) -> None:
+        if not _recorded(self, name, labels, value):
+            super()._record_quantiles(name, documentation, labels, value)  # type: ignore[misc]
+
+
+def _recorded(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
+    """Records natively what can be; false where it cannot."""
+    text = _text(name)
+    if text in _DERIVED:
+        return True
+    given = {_SPELLINGS.get(_text(label), _text(label)): content for label, content in labels.items()}
+    given.update((_VALUE, one) for one in value)
+    if text == "thread_uncaught_exceptions" and given.keys() <= {"exception"}:
+        _core.Collector.increment_uncaught_exception(collector, *given.values())
+        return True
+    if text not in _METHODS:
+        return False
+    method, arguments = _METHODS[text]
+    if given.keys() != set(arguments):
+        labelled = ", ".join(sorted(given.keys() - {_VALUE}))
+        _notice.once(f"{text}{{{labelled}}} is not of the catalog: the collector's registry alone shows it")
+        return False
+    # Of the class: what is called here may be what overrides it there.
+    getattr(_core.Collector, method)(collector, *(given[argument] for argument in arguments))
+    return True
+
+
+def _text(name: Any) -> str:
+    return str(getattr(name, "value", name))

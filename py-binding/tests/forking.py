@@ -1,0 +1,41 @@
+"""Forks while other threads record, again and again; each child records too, and ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+FORKS = 100
+made = MetricsCollector(MetricsSettings(sys.argv[1]))
+stop = threading.Event()
+
+
+def record() -> None:
+    number = 0
+    while not stop.is_set():
+        number += 1
+        # New series now and then: the slow path holds what a fast one does not.
+        made.increment_task_poll(f"task {number % 2000 // 10}")
+        made.record_task_poll_time("t", 0.1)
+        made.registry.get_sample_value("no_such_name")
+
+
+threads = [threading.Thread(target=record) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(FORKS):
+    child = os.fork()
+    if child == 0:
+        made.increment_task_paused("child")
+        made.record_task_execute_time("child", 0.1)
+        # A new series and a reading, with whatever the parent's threads held.
+        made.increment_task_poll(f"child {os.getpid()}")
+        made.registry.get_sample_value("no_such_name")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in threads:
+    thread.join()

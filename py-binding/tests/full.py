@@ -1,0 +1,19 @@
+"""Records more than its disk can hold, and shows what it counted of the first series."""
+
+from __future__ import annotations
+
+import sys
+
+from ictus import _core
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+directory = sys.argv[1]
+made = MetricsCollector(MetricsSettings(directory))
+for _ in range(100):
+    made.record_task_execute_time("first", 0.1)
+for number in range(300):
+    for _ in range(200):
+        made.record_task_execute_time(f"task {number}", 0.1)
+for _ in range(2000):
+    made.record_task_execute_time("first", 0.1)
+print(_core.text(directory, ["legacy"]))

@@ -1,0 +1,15 @@
+"""Imports ``prometheus_client`` before anybody has said where its files are to be."""
+
+from __future__ import annotations
+
+import sys
+
+import prometheus_client
+
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+assert prometheus_client.values.ValueClass.__name__ == "MutexValue"
+for directory in sys.argv[1:]:
+    made = MetricsCollector(MetricsSettings(directory))
+    made.increment_task_poll(directory)
+    print(made.registry.get_sample_value("task_poll_total", {"taskType": directory}))

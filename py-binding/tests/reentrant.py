@@ -1,0 +1,60 @@
+"""Records from signal handlers, destructors and conversions to text, in the middle of recording.
+
+Prints how often, by task type.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import signal
+import sys
+from typing import Any
+
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+made = MetricsCollector(MetricsSettings(sys.argv[1]))
+told = dict.fromkeys(("main", "signal", "destructor", "text"), 0)
+
+
+def count(task_type: str) -> None:
+    told[task_type] += 1
+    made.increment_task_poll(task_type)
+    made.record_task_execute_time(task_type, 0.1)
+
+
+class Cyclic:
+    """Destroyed by the collector of garbage alone."""
+
+    def __init__(self) -> None:
+        self.myself = self
+
+    def __del__(self) -> None:
+        count("destructor")
+
+
+class Label:
+    """Whose text is made while it is being recorded: natively, between lookup and series."""
+
+    def __str__(self) -> str:
+        Cyclic()
+        gc.collect()
+        count("text")
+        return "labelled"
+
+
+def interrupt(*_: Any) -> None:
+    count("signal")
+    made.registry.get_sample_value("task_poll_total", {"taskType": "main"})
+    # Only now: on a busy machine the next one would come before this one has ended, without end.
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
+while told["signal"] < 100:
+    count("main")
+    made.increment_task_poll(Label())
+    made.record_task_execute_time(Label(), 0.1)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(json.dumps(told))

@@ -1,0 +1,73 @@
+"""The SDK's helpers that record by name: what the catalog has is recorded natively, all else by the SDK."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conductor.client.telemetry.model.metric_documentation import MetricDocumentation
+from conductor.client.telemetry.model.metric_label import MetricLabel
+from conductor.client.telemetry.model.metric_name import MetricName
+
+from harness import HAS_FACTORY, samples
+from ictus.conductor import MetricsCollector, MetricsSettings, _sdk
+
+pytestmark = pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 the helpers are private")
+
+
+@pytest.mark.parametrize("name", MetricName)
+def test_what_subclasses_record_by_name_is_recorded(directory: str, name: Any) -> None:
+    """Whatever the SDK's collectors would record by their helpers: recorded natively, shown the same."""
+    theirs = tell_calls(_sdk.LegacyMetricsCollector) | tell_calls(_sdk.CanonicalMetricsCollector)
+    helper, arguments = theirs[name]
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    getattr(made, helper)(**arguments)
+    if name in (MetricName.TASK_POLL_TIME, MetricName.TASK_EXECUTE_TIME):
+        return
+    shown = samples(directory, "legacy") | samples(directory, "canonical")
+    found = [labels for (shown_name, labels) in shown if shown_name.startswith(name.value)]
+    expected = {label.value: value for label, value in arguments["labels"].items()}
+    assert [labels for labels in found if expected.items() <= dict(labels).items()]
+    assert not list(Path(directory).glob("*.db"))
+
+
+def tell_calls(original: Any) -> dict[Any, tuple[str, dict[str, Any]]]:
+    """Which helper the SDK's own recording methods call, and with what, by the name of the metric."""
+    told: dict[Any, tuple[str, dict[str, Any]]] = {}
+
+    def told_to(helper: str) -> Any:
+        def tell(**arguments: Any) -> None:
+            told[arguments["name"]] = (helper, arguments)
+
+        return tell
+
+    made = object.__new__(original)
+    made.__init__(None)
+    for helper in ("_increment_counter", "_record_gauge", "_observe_histogram", "_record_quantiles"):
+        setattr(made, helper, told_to(helper))
+    made.increment_uncaught_exception(ValueError("x"))
+    for method in dir(original):
+        if method.startswith(("increment_", "record_", "set_")) and "uncaught" not in method:
+            parameters = inspect.signature(getattr(made, method)).parameters
+            numbers = {"time_spent", "payload_size", "count"}
+            getattr(made, method)(*[7 if one in numbers else "text" for one in parameters])
+    return told
+
+
+def test_what_the_catalog_does_not_have_is_recorded_by_the_sdk(
+    directory: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: Any = MetricsCollector(MetricsSettings(directory=directory))
+    made._increment_counter("cards_charged", "Cards charged.", {MetricLabel.TASK_TYPE: "t"})
+    made._observe_histogram("card_seconds", "A card.", {MetricLabel.TASK_TYPE: "t"}, 0.5, (0.1, 1))
+    made._record_gauge("cards", "Cards.", {MetricLabel.TASK_TYPE: "t"}, 3)
+    request = {MetricLabel.METHOD: "GET"}
+    made._record_quantiles(MetricName.API_REQUEST_TIME, MetricDocumentation.API_REQUEST_TIME, request, 0.5)
+    shown = made.registry.get_sample_value
+    assert shown("cards_charged_total", {"taskType": "t"}) == 1
+    assert shown("card_seconds_count", {"taskType": "t"}) == 1
+    assert shown("cards", {"taskType": "t"}) == 3
+    assert shown("http_api_client_request", {"method": "GET", "quantile": "0.5"}) == 0.5
+    assert len([record for record in caplog.records if record.name == "ictus"]) == 1

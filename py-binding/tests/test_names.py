@@ -1,0 +1,107 @@
+"""Whoever asks the SDK for its metrics gets Ictus's, which have all that the SDK's have."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import pytest
+
+from harness import HAS_FACTORY, run
+from ictus import conductor
+from ictus.conductor import MetricsSettings, _sdk
+
+PAIRS = [
+    pytest.param(getattr(_sdk, name), getattr(conductor, name), id=name)
+    for name in ("LegacyMetricsCollector", "CanonicalMetricsCollector", "MetricsSettings")
+]
+FACTORY = ["create_metrics_collector", "create_metrics_collector_for_parent"]
+# What is imported before Ictus comes in, and how it does.
+ORDERS = [
+    ["settings"],
+    ["install"],
+    ["automator.task_handler", "install"],
+    ["automator.task_runner", "telemetry.metrics_collector", "settings"],
+]
+# What a program imports first, where nothing in it activates Ictus.
+FIRST = [
+    "automator.task_handler",
+    "automator.async_task_runner",
+    "telemetry.metrics_collector",
+    "orkes_clients",
+]
+if HAS_FACTORY:
+    FIRST += [
+        "telemetry.legacy_metrics_collector",
+        "telemetry.canonical_metrics_collector",
+        "telemetry.metrics_collector_base",
+        "telemetry.metrics_factory",
+    ]
+
+
+@pytest.mark.parametrize(("theirs", "ours"), PAIRS)
+def test_every_attribute_is_there_and_takes_what_the_sdks_takes(theirs: Any, ours: Any) -> None:
+    assert issubclass(ours, theirs)
+    names = set(dir(theirs))
+    assert len(names) > 25
+    assert names <= set(dir(ours))
+    wrong = [
+        name
+        for name in sorted(names - set(dir(object)) | {"__init__"})
+        if callable(getattr(theirs, name)) and not _takes(getattr(ours, name), getattr(theirs, name))
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", FACTORY)
+def test_the_factory_takes_what_the_sdks_takes(name: str) -> None:
+    theirs = getattr(_sdk, name)
+    assert _takes(getattr(conductor, name), theirs or (lambda settings: settings))
+
+
+@pytest.mark.parametrize(("theirs", "ours"), PAIRS)
+def test_instances_have_what_the_sdks_have(theirs: Any, ours: Any, directory: str) -> None:
+    if theirs is _sdk.MetricsSettings:
+        assert vars(theirs(directory)).keys() | {"window", "max_series"} == vars(ours(directory)).keys()
+        return
+    for settings in (None, MetricsSettings(directory)):
+        original = object.__new__(theirs)
+        original.__init__(settings)
+        expected, made = vars(original), vars(ours(settings))
+        assert made.keys() == expected.keys()
+        assert {name: type(value) for name, value in made.items()} == {
+            name: type(value) for name, value in expected.items()
+        }
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=" ".join)
+def test_the_sdks_names_are_ours(order: list[str]) -> None:
+    _all_ours(json.loads(run("names.py", *order)))
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_the_hook_replaces_them_whatever_is_imported_first(first: str) -> None:
+    _all_ours(json.loads(run("names.py", first, ICTUS_CONDUCTOR="1")))
+
+
+@pytest.mark.parametrize(("hook", "disable"), [("", ""), ("0", ""), ("1", "1")])
+def test_without_the_hook_they_are_the_sdks(hook: str, disable: str) -> None:
+    found = json.loads(run("names.py", ICTUS_CONDUCTOR=hook, ICTUS_DISABLE=disable))
+    assert found
+    assert not [name for name, module in found.items() if "ictus" in module]
+
+
+def _all_ours(found: dict[str, str]) -> None:
+    assert len(found) == (13 if HAS_FACTORY else 8), found
+    assert not [name for name, module in found.items() if not module.startswith("ictus.")]
+
+
+def _takes(ours: Any, theirs: Any) -> bool:
+    """Whether a call of theirs is a call of ours. Versions have added optional parameters."""
+    if theirs is object.__init__:
+        return True
+    expected = [(p.name, p.default) for p in inspect.signature(theirs).parameters.values()]
+    found = [(p.name, p.default) for p in inspect.signature(ours).parameters.values()]
+    more = [default for _, default in found[len(expected) :]]
+    return found[: len(expected)] == expected and inspect.Parameter.empty not in more

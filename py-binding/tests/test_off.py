@@ -1,0 +1,121 @@
+"""Where Ictus is off, broken or gone, the SDK's own metrics are back, in the same directory."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from application import TASKS, app, executed
+from harness import HAS_FACTORY, environment, file_samples, key
+
+PACKAGES = Path(sysconfig.get_path("purelib"))
+HOOK = {"ICTUS_CONDUCTOR": "1"}
+COUNTS = [key("task_execute_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS]
+
+
+@pytest.fixture(params=["uninstalled", "all but the .pth file uninstalled", "a broken native module"])
+def interpreter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """An interpreter with all packages that this one has, but Ictus as the test says."""
+    made = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
+    [packages] = made.glob("lib/python*/site-packages")
+    for entry in PACKAGES.iterdir():
+        if not entry.name.startswith("ictus"):
+            (packages / entry.name).symlink_to(entry)
+    if request.param != "uninstalled":
+        shutil.copy(PACKAGES / "ictus.pth", packages)
+    if request.param == "a broken native module":
+        shutil.copytree(PACKAGES / "ictus", packages / "ictus")
+        for native in (packages / "ictus").glob("_core*.so"):
+            native.write_bytes(b"not a library")
+    return request.param, made / "bin" / "python"
+
+
+def test_a_program_goes_on_with_the_sdks_metrics(directory: str, interpreter: tuple[str, Path]) -> None:
+    state, python = interpreter
+    with app(directory, ([sys.executable, "app.py"], "sdk", HOOK)):
+        executed(directory)
+    assert not list(Path(directory).glob("*.db"))
+    Path(directory, "out.prom").unlink()
+    with app(directory, ([str(python), "app.py"], "sdk", HOOK)):
+        executed(directory)
+    assert list(Path(directory).glob("*.db"))
+    if state == "a broken native module":
+        # Nor does it matter there that the program imports from Ictus.
+        Path(directory, "out.prom").unlink()
+        with app(directory, ([str(python), "app.py"], "settings", {})):
+            executed(directory)
+
+
+def test_a_broken_native_module_is_said_once_and_the_names_are_the_sdks(
+    interpreter: tuple[str, Path], directory: str
+) -> None:
+    state, python = interpreter
+    program = f"""
+from conductor.client.telemetry.metrics_collector import MetricsCollector as theirs
+try:
+    from ictus.conductor import (
+        CanonicalMetricsCollector, LegacyMetricsCollector, MetricsCollector, MetricsSettings,
+        create_metrics_collector, create_metrics_collector_for_parent, install,
+    )
+except ImportError:
+    raise SystemExit("gone")
+install()
+settings = MetricsSettings({directory!r}, window=10, max_series=10)
+for create in (create_metrics_collector, create_metrics_collector_for_parent, MetricsCollector):
+    create(settings).increment_task_poll("t")
+    print(type(create(settings)) is theirs is LegacyMetricsCollector)
+"""
+    run = subprocess.run(
+        [python, "-c", program],
+        env=environment(**HOOK),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if state == "a broken native module":
+        assert (run.returncode, run.stdout) == (0, "True\nTrue\nTrue\n"), run.stderr
+        assert run.stderr.count("the SDK's own metrics stay in use") == 1
+        assert len(run.stderr.splitlines()) == 1
+    else:
+        # The hook says nothing; the program's own import is the program's affair.
+        assert (run.returncode, run.stderr) == (1, "gone\n")
+
+
+def test_there_and_back(directory: str) -> None:
+    start = ([sys.executable, "app.py"], "settings")
+    with app(directory, (*start, {})):
+        executed(directory)
+    first = file_samples(Path(directory, "out.prom"))
+    Path(directory, "out.prom").unlink()
+    with app(directory, (*start, {"ICTUS_DISABLE": "1"})):
+        executed(directory)
+    own = [name for name in file_samples(Path(directory, "out.prom")) if name[0].startswith("ictus_")]
+    assert own == []
+    Path(directory, "out.prom").unlink()
+    with app(directory, (*start, {})):
+        again = executed(directory)
+    # Totals go on where they were, and what the SDK recorded meanwhile is not shown beside.
+    assert all(again[count] >= first[count] for count in COUNTS)
+    text = Path(directory, "out.prom").read_text(encoding="utf-8")
+    assert text.count("# TYPE task_poll_total ") == 1
+
+
+@pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 settings clean nothing")
+def test_disabled_settings_clean_as_the_sdks(directory: str) -> None:
+    Path(directory, "counter_1.db").write_bytes(b"")
+    Path(directory, "ictus").mkdir()
+    Path(directory, "ictus", "totals").write_bytes(b"kept")
+    program = f"""
+from ictus.conductor import MetricsSettings
+MetricsSettings({directory!r}, clean_directory=True, clean_dead_pids=True).clean_metrics_directory()
+"""
+    subprocess.run([sys.executable, "-c", program], env=environment(ICTUS_DISABLE="1"), check=True)
+    assert [path.name for path in Path(directory).iterdir()] == ["ictus"]
+    assert Path(directory, "ictus", "totals").read_bytes() == b"kept"

@@ -1,0 +1,221 @@
+"""What users of multiprocess metrics in Python suffer from does not happen: rows of docs/comparison.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from harness import (
+    TESTS,
+    eventually,
+    file_samples,
+    free_port,
+    get,
+    key,
+    kill,
+    launch,
+    parse,
+    provider,
+    reachable,
+    run,
+    samples,
+    start,
+)
+from ictus import _core
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+COUNT = key("task_execute_time_seconds_count", taskType="shared", status="SUCCESS")
+POLLS = key("task_poll_total", taskType="t")
+
+
+def _may_unshare(*flags: str) -> bool:
+    """Whether this machine lets a test have namespaces of its own."""
+    unshare = shutil.which("unshare")
+    return unshare is not None and subprocess.run([unshare, *flags, "true"], check=False).returncode == 0
+
+
+def test_dead_pids_leave_no_files_behind(directory: str) -> None:
+    sizes = []
+    for number in range(1, 13):
+        run("record.py", directory, "0.5", "100")
+        assert samples(directory)[COUNT] == 100 * number
+        files = [path for path in Path(directory).rglob("*") if path.is_file()]
+        assert len(files) <= 4, files
+        sizes.append(sum(path.stat().st_blocks * 512 for path in files))
+    # The window is full after ten of them; until then totals grow by what is kept.
+    assert sizes[-1] == sizes[-2]
+
+
+def test_nothing_has_to_be_called_when_a_worker_is_killed(directory: str) -> None:
+    killed = start("record.py", directory, "0.5", "100")
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == b"done\n"
+    active = key("active_workers", taskType="shared")
+    assert samples(directory, "canonical")[active] == 1
+    kill(killed)
+    shown = samples(directory, "canonical")
+    assert active not in shown
+    assert shown[COUNT] == 100
+    assert not list(Path(directory, "ictus").glob("*.seg"))
+
+
+BAD = {
+    "empty": b"",
+    "zeros": bytes(1 << 20),
+    "text": b"not a segment, and longer than a header is\n" * 1000,
+    "sqlite": b"SQLite format 3\0" + bytes(4096),
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
+def test_a_bad_file_takes_nothing_else_with_it(directory: str, content: bytes) -> None:
+    worker = start("guest.py", directory)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"done\n"
+        Path(directory, "ictus", "0123456789abcdef.seg").write_bytes(content)
+        Path(directory, "ictus", "fedcba9876543210.seg").mkdir()
+        os.mkfifo(Path(directory, "ictus", "00000000000000ff.seg"))
+        Path(directory, "counter_1.db").write_bytes(content)
+        with provider(directory):
+            shown = eventually(
+                lambda: file_samples(Path(directory, "out.prom")),
+                lambda shown: key("cards_charged_total", bank="b") in shown,
+            )
+        assert shown[POLLS] == 1
+        assert shown[key("cards_charged_total", bank="b")] == 2
+    finally:
+        kill(worker)
+
+
+@pytest.mark.skipif(not _may_unshare("-Urpf"), reason="needs namespaces of processes")
+def test_the_same_pid_in_two_containers(directory: str) -> None:
+    container = ["unshare", "-Urpf", "sh", "-c", 'echo $$; exec "$@"', "sh", sys.executable]
+    containers = [launch(*container, "record.py", directory, "0.5", "100") for _ in range(2)]
+    try:
+        for one in containers:
+            assert one.stdout is not None
+            assert one.stdout.readline() == b"1\n"
+            assert one.stdout.readline() == b"done\n"
+        assert samples(directory)[COUNT] == 200
+        kill(containers.pop())
+        assert samples(directory)[COUNT] == 200
+    finally:
+        for one in containers:
+            kill(one)
+
+
+@pytest.mark.skipif(not _may_unshare("-Urm"), reason="needs a file system of its own")
+def test_a_full_tmpfs_kills_nobody(directory: str) -> None:
+    mounted = 'mount -t tmpfs -o size=600k none "$1" && exec "$2" full.py "$1"'
+    ran = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", mounted, "sh", directory, sys.executable],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, (ran.returncode, ran.stderr)
+    shown = parse(ran.stdout)
+    assert shown[key("task_execute_time_seconds_count", taskType="first", status="SUCCESS")] == 2100
+    # The disk was full indeed.
+    assert len([name for name, _ in shown if name == "task_execute_time_seconds_count"]) < 301
+    assert len([line for line in ran.stderr.splitlines() if line]) <= 1
+
+
+def test_a_forked_child_does_not_wait_for_its_parents_threads(directory: str) -> None:
+    run("forking.py", directory)
+    shown = samples(directory, "documented")
+    assert shown[key("task_paused_total", taskType="child")] == 100
+    assert shown[key("task_execute_time_seconds_count", taskType="child", status="SUCCESS")] == 100
+
+
+def test_recording_may_interrupt_recording(directory: str) -> None:
+    told = json.loads(run("reentrant.py", directory))
+    assert told["signal"] >= 100
+    assert told["text"] == told["destructor"] == 2 * told["main"]
+    shown = samples(directory, "documented")
+    for task_type, times in told.items():
+        assert shown[key("task_poll_total", taskType=task_type)] == times
+        timed = key("task_execute_time_seconds_count", taskType=task_type, status="SUCCESS")
+        assert shown[timed] == times
+    assert shown[key("task_poll_total", taskType="labelled")] == told["main"]
+
+
+def test_no_mode_is_frozen_when_something_is_imported(tmp_path: Path) -> None:
+    directories = [str(tmp_path / name) for name in ("first", "second")]
+    assert run("late.py", *directories) == b"1.0\n1.0\n"
+    for directory in directories:
+        assert samples(directory)[key("task_poll_total", taskType=directory)] == 1
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_port_is_free_again_when_its_provider_has_ended(directory: str, signal_number: int) -> None:
+    MetricsCollector(MetricsSettings(directory)).increment_task_poll("t")
+    port = free_port()
+    for _ in range(3):
+        with provider(directory, port) as running:
+            assert eventually(lambda: reachable(port), bool)
+            assert get(port, "/metrics")[0] == 200
+            running.send_signal(signal_number)
+            assert running.wait(20) == -signal_number
+
+
+def test_an_idle_connection_blocks_nobody(directory: str) -> None:
+    MetricsCollector(MetricsSettings(directory)).increment_task_poll("t")
+    port = free_port()
+    with provider(directory, port):
+        assert eventually(lambda: reachable(port), bool)
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+        idle[0].sendall(b"GET /metrics HT")
+        assert get(port, "/metrics?x=1")[0] == 200
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("HEAD", "/metrics", headers={"Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Content-Encoding"), answer.read()) == (200, "gzip", b"")
+        for one in idle:
+            one.close()
+
+
+def test_messages_of_exceptions_do_not_become_endless_series(directory: str) -> None:
+    made = MetricsCollector(MetricsSettings(directory, max_series=50))
+    for number in range(500):
+        made.increment_task_execution_error("t", ValueError(f"no file {number}"))
+    errors = {
+        labels: value for (name, labels), value in samples(directory, "legacy").items() if "error" in name
+    }
+    assert len(errors) == 51
+    assert sum(errors.values()) == 500
+    classes = samples(directory, "canonical")
+    assert classes[key("task_execute_error_total", taskType="t", exception="ValueError")] == 500
+
+
+def test_collectors_can_be_made_again_and_again(directory: str) -> None:
+    for _ in range(5):
+        made = MetricsCollector(MetricsSettings(directory))
+        made.increment_task_poll("t")
+        assert "task_poll_total" in _core.text(directory)
+    assert made.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
+    assert samples(directory)[POLLS] == 5
+
+
+def test_counts_go_on_and_quantiles_are_of_all_processes(directory: str) -> None:
+    run("record.py", directory, "10.0", "5")
+    run("record.py", directory, "0.01", "995")
+    labels = {"taskType": "shared", "status": "SUCCESS"}
+    median = key("task_execute_time_seconds", quantile="0.5", **labels)
+    assert samples(directory)[median] == 0.01
+    run("record.py", directory, "0.01", "2000")
+    shown = samples(directory)
+    assert shown[COUNT] == 3000
+    assert shown[key("task_execute_time_seconds_sum", **labels)] == pytest.approx(79.95, rel=1e-12)

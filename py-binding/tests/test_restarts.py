@@ -1,0 +1,55 @@
+"""The counter with which the SDK's parent process counts restarts records into the directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conductor.client.telemetry import metrics_collector
+from conductor.client.telemetry.model.metric_documentation import MetricDocumentation
+from conductor.client.telemetry.model.metric_label import MetricLabel
+from conductor.client.telemetry.model.metric_name import MetricName
+
+import ictus.conductor  # noqa: F401 - replaces the counter
+from harness import key, run, samples
+
+
+def test_the_parents_restart_counter_lands_in_the_directory(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", directory)
+    metrics_collector._ensure_prometheus_imported()
+    registry = metrics_collector.CollectorRegistry()
+    # As the SDK's parent process makes it.
+    counter = metrics_collector.Counter(
+        name=MetricName.WORKER_RESTART,
+        documentation=MetricDocumentation.WORKER_RESTART,
+        labelnames=[MetricLabel.TASK_TYPE.value],
+        registry=registry,
+    )
+    counter.labels("t").inc()
+    counter.labels("t").inc()
+    assert samples(directory, "legacy")[key("worker_restart_total", taskType="t")] == 2
+    assert registry.get_sample_value("worker_restart_total", {"taskType": "t"}) == 2
+    assert not list(Path(directory).glob("*.db"))
+
+
+def test_another_counter_is_prometheus_clients(directory: str) -> None:
+    # In a process of its own, whose counters live in files.
+    printed = run("own_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
+    assert b'own_total{label="x"} 3.0' in printed
+
+
+def test_restarts_in_a_directory_that_cannot_be_used_are_said_to_be_lost_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(file))
+    metrics_collector._ensure_prometheus_imported()
+    counter = metrics_collector.Counter(
+        "worker_restart", "Restarts", ["taskType"], registry=metrics_collector.CollectorRegistry()
+    )
+    for task_type in ("a", "b"):
+        counter.labels(task_type).inc()
+    assert len([record for record in caplog.records if record.name == "ictus"]) == 1
