@@ -34,6 +34,7 @@ SHORT_RING = "ring::tests::a_ring_short_of_memory_reads_what_it_holds"
 LIVES = "ring::tests::recycling::a_reader_never_mixes_two_lives_of_a_lane"
 PUBLISHED = "observe::published::a_reader_sees_what_was_published_and_nothing_else"
 SERIES = "observe::published::a_reader_never_mixes_series"
+EXEMPLARS = "exemplar::tests::a_reader_never_tears_an_exemplar"
 
 OUT = "takes a pointer out: nobody follows what stands there then, and it was acquired when it was loaded"
 IN = "nothing is followed that was there before; where it fails, it acquires by *follow*"
@@ -201,6 +202,27 @@ ORDERINGS = [
         "word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);",
         "word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);",
         FULL_RING,
+    ),
+    Ordering(
+        "turn",
+        "exemplar/record.rs",
+        "place.store(word, Ordering::Release);",
+        "place.store(word, Ordering::Relaxed);",
+        EXEMPLARS,
+    ),
+    Ordering(
+        "whole",
+        "exemplar/record.rs",
+        "slot.turn.store(turn.wrapping_add(2), Ordering::Release);",
+        "slot.turn.store(turn.wrapping_add(2), Ordering::Relaxed);",
+        EXEMPLARS,
+    ),
+    Ordering(
+        "exemplify",
+        "exemplar/record.rs",
+        "lane.exemplified.fetch_add(1, Ordering::Release);",
+        "lane.exemplified.fetch_add(1, Ordering::Relaxed);",
+        EXEMPLARS,
     ),
     Ordering(
         "recycle",

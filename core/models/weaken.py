@@ -20,7 +20,7 @@ from orderings import LEFT_OUT, ORDERINGS, Ordering
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "core/src"
-ROOMS = ["ring", "observe", "segment", "buckets", "sync"]
+ROOMS = ["ring", "observe", "segment", "buckets", "exemplar", "sync"]
 PAGE = ROOT / "docs/memory-ordering.md"
 # Longer than any model or test takes that is not weakened.
 SECONDS = 900

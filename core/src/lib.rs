@@ -15,6 +15,7 @@ mod buckets;
 pub mod catalog;
 mod clock;
 mod error;
+mod exemplar;
 pub mod expose;
 mod failpoint;
 mod notice;

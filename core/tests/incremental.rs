@@ -94,7 +94,8 @@ fn said(snapshot: &Snapshot) -> Vec<String> {
                 let window: Vec<_> = window.map(|one| (one.epoch, one.stamp, one.value)).collect();
                 let quantiles = timing.window.quantiles();
                 let (count, sum, distribution) = (timing.count, timing.sum, &timing.distribution);
-                format!("{:?} {count} {sum:?} {window:?} {quantiles:?} {distribution:?}", series.labels)
+                let (labels, exemplars) = (&series.labels, &timing.exemplars);
+                format!("{labels:?} {count} {sum:?} {window:?} {quantiles:?} {distribution:?} {exemplars:?}")
             }
             other => format!("{:?} {other:?}", series.labels),
         });
@@ -154,8 +155,12 @@ proptest! {
                         value = (value + 3.7) % 100.0;
                         threads[thread](Box::new(move || {
                             let stamp = Stamp::now();
-                            for value in values {
-                                timer.observe_at(value, if tie { stamp } else { Stamp::now() });
+                            for (at, value) in values.into_iter().enumerate() {
+                                if !tie && at % 3 == 0 {
+                                    timer.observe_with_exemplar(value, &value.to_string());
+                                } else {
+                                    timer.observe_at(value, if tie { stamp } else { Stamp::now() });
+                                }
                             }
                         }));
                     }

@@ -14,6 +14,9 @@ use ictus::{
 
 mod counting;
 
+/// The id of a trace.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 fn timing(snapshot: &Snapshot) -> Timing {
     match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
         Some(Value::Timer(timing)) => timing.clone(),
@@ -59,7 +62,7 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
     if child == 0 {
         // The ring grows to its full length first, and each exponential bucket's page is made.
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
-        timer.observe(1e-9);
+        timer.observe_with_exemplar(1e-9, TRACE);
         counter.inc();
         let before = counting::allocations();
         forbid_system_calls();
@@ -67,6 +70,7 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
             timer.observe(1e-9 * f64::from(n));
             counter.inc();
         }
+        (0..100_000).for_each(|_| timer.observe_with_exemplar(1e-9, TRACE));
         let status = i32::from(counting::allocations() != before);
         // SAFETY: nothing of the parent is to be cleaned up.
         unsafe { libc::_exit(status) };
@@ -76,7 +80,8 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
     let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(ended, child);
     assert_eq!(status, 0, "killed by a system call, or it allocated");
-    assert_eq!(timing(&registry.snapshot().unwrap()).count, 1_003_001);
+    let timing = timing(&registry.snapshot().unwrap());
+    assert_eq!((timing.count, &*timing.exemplars[0].trace_id), (1_103_001, TRACE));
 }
 
 static SIGNALLED: OnceLock<Timer> = OnceLock::new();
@@ -84,7 +89,7 @@ static HANDLED: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn handler(_: libc::c_int) {
     if let Some(timer) = SIGNALLED.get() {
-        timer.observe(1.0);
+        timer.observe_with_exemplar(1.0, "handler's");
         HANDLED.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -108,7 +113,12 @@ fn a_signal_handler_may_observe_what_it_interrupts() {
     let mut own = 1;
     while !sender.is_finished() {
         timer.observe(1.0);
-        own += 1;
+        timer.observe_with_exemplar(1.0, TRACE);
+        own += 2;
+        if own % 1000 == 1 {
+            let timing = timing(&registry.snapshot().unwrap());
+            assert!([TRACE, "handler's"].contains(&&*timing.exemplars[0].trace_id), "{:?}", timing.exemplars);
+        }
     }
     sender.join().unwrap();
     let snapshot = registry.snapshot().unwrap();

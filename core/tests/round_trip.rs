@@ -154,6 +154,7 @@ fn timer(values: &[f64], bounds: &[f64]) -> Value {
         sum: values.iter().sum(),
         window: Window::newest(observations.collect(), 1_000),
         distribution: Distribution { bounds: bounds.to_vec(), classic, ..Distribution::default() }.into(),
+        exemplars: Arc::default(),
     })
 }
 

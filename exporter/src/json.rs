@@ -74,7 +74,7 @@ struct Health {
     bad_segments: u64,
     unread_lanes: u64,
     bytes: u64,
-    lost: Counts<9>,
+    lost: Counts<10>,
 }
 
 /// Names and how often; each name once.
@@ -139,6 +139,7 @@ fn health(health: &snapshot::Health) -> Health {
         overflowed,
         unshared_lanes,
         short_windows,
+        exemplars,
     } = health.lost;
     let lost = Counts([
         ("nan", nan),
@@ -150,6 +151,7 @@ fn health(health: &snapshot::Health) -> Health {
         ("overflowed", overflowed),
         ("unshared_lanes", unshared_lanes),
         ("short_windows", short_windows),
+        ("exemplars", exemplars),
     ]);
     Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, lost }
 }

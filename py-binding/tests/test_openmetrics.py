@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.samples import Timestamp
 
 GOLDEN = Path(__file__).resolve().parents[2] / "core" / "tests" / "golden"
 
@@ -24,6 +25,27 @@ def test_both_formats_say_the_same(name: str) -> None:
     openmetrics = parse_openmetrics((GOLDEN / f"{name}.openmetrics").read_text())  # type: ignore[no-untyped-call]
     text = parse_text((GOLDEN / f"{name}.prom").read_text())
     assert samples(openmetrics) == samples(text)
+
+
+def test_exemplars_are_those_that_were_given() -> None:
+    """Escapes, a value at a bound, and all digits of the time; `core/tests/common` has them."""
+    families = parse_openmetrics((GOLDEN / "canonical.openmetrics").read_text())  # type: ignore[no-untyped-call]
+    found = [
+        (one.labels["le"], one.exemplar.labels, one.exemplar.value, one.exemplar.timestamp)
+        for family in families
+        for one in family.samples
+        if one.exemplar is not None
+    ]
+    assert found == [
+        ("+Inf", {"trace_id": "日本"}, 30.0, Timestamp(1_520_879_609, 50_000_000)),
+        (
+            "0.25",
+            {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"},
+            0.25,
+            Timestamp(1_520_879_607, 789_000_001),
+        ),
+        ("1.0", {"trace_id": 'a \\ "b"'}, 0.75, Timestamp(1_520_879_608, 0)),
+    ]
 
 
 def test_what_is_cut_off_is_noticed() -> None:

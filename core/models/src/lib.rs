@@ -29,6 +29,8 @@ mod catalog;
 mod clock;
 #[path = "../../src/error.rs"]
 mod error;
+#[path = "../../src/exemplar/mod.rs"]
+mod exemplar;
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
 pub mod models;

@@ -11,6 +11,9 @@ const SMALLEST_FIXED: f64 = 1e-4;
 const PYTHON_LIMIT: f64 = 1e16;
 const GO_LIMIT: f64 = 1e6;
 
+/// Nanoseconds of a second.
+const NANOSECONDS: u64 = 1_000_000_000;
+
 /// Appends the number.
 #[inline]
 pub(crate) fn push(out: &mut String, value: f64) {
@@ -25,6 +28,15 @@ pub(crate) fn push(out: &mut String, value: f64) {
     } else {
         out.push_str(zmij::Buffer::new().format_finite(value));
     }
+}
+
+/// Appends nanoseconds as seconds, all nine digits of them: more than a float holds of today.
+pub(crate) fn push_seconds(out: &mut String, nanoseconds: u64) {
+    let (seconds, rest) = (nanoseconds / NANOSECONDS, nanoseconds % NANOSECONDS);
+    out.push_str(itoa::Buffer::new().format(seconds));
+    out.push('.');
+    // One above all nine digits keeps zeros at their front.
+    out.push_str(&itoa::Buffer::new().format(NANOSECONDS + rest)[1..]);
 }
 
 /// What is not in the range of most numbers.
@@ -158,6 +170,18 @@ mod tests {
         for &(value, expected) in table {
             assert_eq!(spelled(value), expected, "{value:e}");
         }
+    }
+
+    #[test]
+    fn seconds_have_nine_digits_behind_the_point() {
+        let spelled = |nanoseconds| {
+            let mut out = String::new();
+            super::push_seconds(&mut out, nanoseconds);
+            out
+        };
+        assert_eq!(spelled(1_520_879_607_000_000_000), "1520879607.000000000");
+        assert_eq!(spelled(1_520_879_607_007_000_089), "1520879607.007000089");
+        assert_eq!((spelled(1), spelled(u64::MAX)), ("0.000000001".into(), "18446744073.709551615".into()));
     }
 
     /// The rules written down again, from the digits that the standard library finds. Halfway between

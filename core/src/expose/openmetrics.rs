@@ -9,7 +9,8 @@ pub const OPENMETRICS_CONTENT_TYPE: &str = "application/openmetrics-text; versio
 /// The exposition as OpenMetrics text 1.0.0.
 ///
 /// Beside text 0.0.4, a counter's family is named without `_total`, quotes in help texts are
-/// escaped, and the end is marked: what is cut off on its way is noticed.
+/// escaped, and the end is marked: what is cut off on its way is noticed. The buckets of histograms have
+/// their exemplars.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -32,7 +33,11 @@ pub fn openmetrics_into(out: &mut String, exposition: &Exposition) {
     for family in exposition.families() {
         writer.help(family, "", escape::value);
         writer.type_line(family, "");
-        writer.samples(family);
+        if family.has_exemplars() {
+            writer.samples_with_exemplars(family);
+        } else {
+            writer.samples(family);
+        }
     }
     out.push_str("# EOF\n");
 }

@@ -1,7 +1,10 @@
 //! Writes the lines that the text formats share: comments and samples.
 
-use super::number;
-use crate::surface::{Exposition, ShownFamily};
+use super::{escape, number};
+use crate::{
+    snapshot::Exemplar,
+    surface::{Exposition, ShownFamily},
+};
 
 /// Lengths: of a number with 17 digits and an exponent, and of a family's two comments without names
 /// and help text. What is longer makes the buffer grow.
@@ -49,6 +52,28 @@ impl<'a> Writer<'a> {
             number::push(self.out, number);
         });
         self.out.push('\n');
+    }
+
+    /// The same, with exemplars behind the numbers: `name{label="value",…} number # {trace_id="id"} value time`.
+    pub(super) fn samples_with_exemplars(&mut self, family: &ShownFamily) {
+        self.out.pop();
+        for (head, sample) in family.heads.iter().zip(family.samples()) {
+            self.out.push_str(head);
+            number::push(self.out, sample.value);
+            if let Some(exemplar) = sample.exemplar {
+                self.exemplar(exemplar);
+            }
+        }
+        self.out.push('\n');
+    }
+
+    fn exemplar(&mut self, Exemplar { value, time, trace_id }: &Exemplar) {
+        self.out.push_str(" # {trace_id=\"");
+        escape::value(self.out, trace_id);
+        self.out.push_str("\"} ");
+        number::push(self.out, *value);
+        self.out.push(' ');
+        number::push_seconds(self.out, *time);
     }
 
     fn comment(&mut self, keyword: &str, family: &ShownFamily, suffix: &str) {

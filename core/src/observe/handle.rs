@@ -9,6 +9,7 @@ use super::{
     shard::{self, NoLane},
 };
 use crate::{
+    buckets::Bounds,
     clock::{Stamp, Stopwatch},
     segment::{layout::Loss, map},
     sum::LIMIT,
@@ -217,6 +218,44 @@ impl Timer {
             return;
         }
         self.observe_unusual(value, stamp);
+    }
+
+    /// Records one observation, and the id of the trace that it belongs to: as an **exemplar**, by which
+    /// somebody who looks at a bucket finds a request that fell into it. The newest of each classic bucket
+    /// is kept (of more than 32 buckets, neighbours share one). OpenMetrics and protobuf show it where the
+    /// timer is a histogram; [`Timing::exemplars`](crate::snapshot::Timing::exemplars) has it everywhere.
+    ///
+    /// An id is 1 to 96 bytes without control characters. With any other the observation is recorded all
+    /// the same, and the exemplar is left out and counted
+    /// ([`Lost::exemplars`](crate::snapshot::Lost::exemplars)).
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// # let timer = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+    /// timer.observe_with_exemplar(0.25, "4bf92f3577b34da6a3ce929d0e0e4736");
+    /// # use ictus::snapshot::Value;
+    /// let snapshot = registry.snapshot()?;
+    /// let Some(Value::Timer(timing)) = snapshot.family("job_seconds").unwrap().get(&[]) else { panic!() };
+    /// assert_eq!(&*timing.exemplars[0].trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    pub fn observe_with_exemplar(&self, value: f64, trace_id: &str) {
+        let end = Stamp::now();
+        // -0.0 is shown as 0.0.
+        let value = value + 0.0;
+        let Handle { recorder, series, .. } = &self.0;
+        if !is_observation(value) {
+            return reject(recorder, value);
+        }
+        let bounds = series.family.bounds.as_deref().map_or(&[][..], Bounds::as_slice);
+        self.0.record(|lane| {
+            let taken = lane.observe(value, end.0);
+            // After the observation: a reader that sees the exemplar counts it, too.
+            if taken == Taken::Yes && !lane.exemplify(bounds, value, trace_id) {
+                recorder.lose(Loss::Exemplar);
+            }
+            taken
+        });
     }
 
     #[cold]

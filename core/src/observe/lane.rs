@@ -7,6 +7,7 @@ use std::sync::{
 
 use crate::{
     buckets::Buckets,
+    exemplar,
     ring::Ring,
     segment::{
         layout::{Chunk, Lane, Lines, Loss},
@@ -44,6 +45,12 @@ pub(super) struct Shape {
     pub(super) window: u32,
     /// A timer's bounds, as bits; none without buckets.
     pub(super) bounds: Option<Vec<u64>>,
+}
+
+impl Shape {
+    fn bounds(&self) -> usize {
+        self.bounds.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// What a counter's lane has beside its head.
@@ -124,7 +131,8 @@ impl LaneWriter {
 
     /// Whether a signal handler runs that interrupted a write.
     pub(super) fn is_busy(&self) -> bool {
-        self.ring.is_busy() || self.counter.busy.load(Ordering::Relaxed)
+        let writes_exemplar = || exemplar::is_busy(self.lane(), &self.rest, self.shape.bounds());
+        self.ring.is_busy() || self.counter.busy.load(Ordering::Relaxed) || writes_exemplar()
     }
 
     /// Shows the lane as one of the series with that word. False where it was hidden before.
@@ -144,7 +152,13 @@ impl LaneWriter {
         }
         self.ring.clear(&self.rest);
         self.counter.left_over.store(0, Ordering::Relaxed);
+        exemplar::clear(self.lane(), &self.rest, self.shape.bounds());
         self.lane().clear();
+    }
+
+    /// Keeps an observation's exemplar; false where it is left out.
+    pub(super) fn exemplify(&self, bounds: &[f64], value: f64, trace_id: &str) -> bool {
+        exemplar::record(self.lane(), &self.rest, bounds, value, trace_id)
     }
 
     /// Records an observation of a timer where that is as usual; false, and nothing is done, where it

@@ -12,12 +12,14 @@ use crate::{
 };
 
 /// A lane's head, as read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LaneHead {
     pub(crate) head: u64,
     pub(crate) series: u64,
     pub(crate) table: u64,
     pub(crate) chunks: u64,
+    pub(crate) exemplars: u64,
+    pub(crate) exemplified: u64,
 }
 
 /// What a timer's lane held at one instant.
@@ -68,7 +70,10 @@ impl LaneHead {
 
     /// The lane in those words.
     pub(crate) fn of(words: &[u64]) -> LaneHead {
-        LaneHead { head: words[0], series: words[1], table: words[2], chunks: words[3] }
+        let &[head, series, table, chunks, exemplars, exemplified, ..] = words else {
+            return LaneHead::default();
+        };
+        LaneHead { head, series, table, chunks, exemplars, exemplified }
     }
 
     /// The same, where it can be that of a ring which was at `earlier` before.

@@ -9,6 +9,7 @@
 //!   Block        64 lines   63 lane heads of one shard, linked to the block before it
 //!   table        2 lines    a timer lane's chunks, as lines (for a ring of 16)
 //!   Chunk        17 lines   a record line, then 64 slots of (value, stamp)
+//!   ExemplarSlot 2 lines    an observation with its trace's id: one a bucket, at most 32
 //!   descriptor   n lines    a family or a series: length, checksum, bytes
 //! ```
 //!
@@ -34,6 +35,8 @@ pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 pub(crate) const CHUNK_SLOTS: u64 = if cfg!(ictus_loom) { 2 } else { 64 };
 /// Exponential buckets of a page.
 pub(crate) const PAGE_BUCKETS: usize = 64;
+/// Words of the id of an exemplar's trace.
+pub(crate) const EXEMPLAR_TEXT: usize = 12;
 /// Lanes of a block.
 pub(crate) const BLOCK_LANES: usize = if cfg!(ictus_loom) { 1 } else { 63 };
 /// Words of the header.
@@ -100,6 +103,9 @@ pub(crate) enum Loss {
     Removed = 8,
     /// Not an observation: a lap of a ring that could not grow to its window.
     ShortWindow = 5,
+    /// Not an observation: an exemplar that was left out. Its trace's id was unfit, a signal handler met the
+    /// write that it interrupted, or there was no memory.
+    Exemplar = 9,
 }
 
 /// Set in a lane's series word before it is published, and once the series was removed: what the lane holds
@@ -122,7 +128,11 @@ pub(crate) struct Lane {
     pub(crate) table: AtomicU64,
     /// How many chunks the table has; it only grows while the lane is shown.
     pub(crate) chunks: AtomicU64,
-    pub(crate) _reserved: [AtomicU64; 4],
+    /// The line of a timer's first [`ExemplarSlot`]; 0 until there is an exemplar, and then never changed.
+    pub(crate) exemplars: AtomicU64,
+    /// How many exemplars were written in this life: tells a reader that there are new ones.
+    pub(crate) exemplified: AtomicU64,
+    pub(crate) _reserved: [AtomicU64; 2],
 }
 
 /// The lanes of one shard.
@@ -142,6 +152,16 @@ pub(crate) struct Chunk {
     /// Written in turn, so that one of them is whole at any instant.
     pub(crate) records: [Record; 2],
     pub(crate) slots: [Slot; CHUNK_SLOTS as usize],
+}
+
+/// The newest exemplar of a bucket.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct ExemplarSlot {
+    /// Odd while the words are written; 0 where none was.
+    pub(crate) turn: AtomicU64,
+    /// Value, time, length and text of the trace's id.
+    pub(crate) words: [AtomicU64; 3 + EXEMPLAR_TEXT],
 }
 
 /// Where a lap of the ring entered a chunk.
@@ -277,6 +297,7 @@ const _: () = {
     assert!(cfg!(ictus_loom) || size_of::<Block>() == 4096);
     assert!(cfg!(ictus_loom) || size_of::<Chunk>() == 17 * LINE);
     assert!(cfg!(ictus_loom) || size_of::<Slot>() == 16);
+    assert!(cfg!(ictus_loom) || size_of::<ExemplarSlot>() == 2 * LINE);
 };
 
 /// A type that any mapped lines are a valid value of.
@@ -297,6 +318,8 @@ unsafe impl Lines for Block {}
 unsafe impl Lines for Chunk {}
 // SAFETY: `repr(C)`, words only, aligned to one line.
 unsafe impl Lines for BucketPage {}
+// SAFETY: `repr(C)`, words only, aligned to one line.
+unsafe impl Lines for ExemplarSlot {}
 
 /// The mapped bytes from `start` on as a `T`.
 ///

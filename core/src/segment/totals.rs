@@ -5,7 +5,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{descriptor::FamilyRecord, layout::LOSSES};
-use crate::{buckets::Distribution, sum::Exact};
+use crate::{
+    buckets::Distribution,
+    exemplar::{self, Exemplar},
+    sum::Exact,
+};
 
 /// The value of every label of the series that stands for those beyond a family's number.
 pub const OVERFLOW: &str = "ictus_overflow";
@@ -48,6 +52,8 @@ pub(crate) struct SeriesTotal {
     pub(crate) distribution: Distribution,
     /// A timer's newest observations, in no order.
     pub(crate) newest: Vec<Observation>,
+    /// A timer's exemplars, the newest of each bucket.
+    pub(crate) exemplars: Vec<Exemplar>,
 }
 
 impl FamilyTotal {
@@ -186,5 +192,9 @@ impl Totals {
         into.state += total.state;
         into.distribution.merge(&total.distribution);
         into.newest.extend(total.newest);
+        if !total.exemplars.is_empty() {
+            into.exemplars.extend(total.exemplars);
+            exemplar::keep_newest(&mut into.exemplars, &into.distribution.bounds);
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ICTUSTOT  version, byte order   generation   length of the rest   CRC-32 of all but itself
-//! losses    ids folded into it    families: record, series: values, count, sum, newest
+//! losses    ids folded into it    families: record, series: values, count, sum, newest, exemplars
 //! ```
 //!
 //! Always replaced as a whole. An id stays named until its segment's file is gone: until then a
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     buckets::{Distribution, Exponential, exponential::is_known},
     catalog::Kind,
+    exemplar::Exemplar,
     sum::{Exact, LIMIT},
 };
 
@@ -118,6 +119,12 @@ fn encode_family(body: &mut Bytes, family: &FamilyTotal) {
             body.word(observation.stamp);
             body.word(observation.value.to_bits());
         }
+        body.number(series.exemplars.len() as u32);
+        for Exemplar { value, time, trace_id } in &series.exemplars {
+            body.word(value.to_bits());
+            body.word(*time);
+            body.string(trace_id);
+        }
     }
 }
 
@@ -150,12 +157,9 @@ fn decode_family(body: &mut Fields<'_>, totals: &mut Totals) -> Option<()> {
         if !ordered || newest.len() > record.window as usize || newest.len() as u64 > count {
             return None;
         }
-        totals.add_series(
-            &record,
-            created,
-            &values,
-            SeriesTotal { count, sum, distribution, newest, ..SeriesTotal::default() },
-        );
+        let exemplars = decode_exemplars(body, distribution.bounds.len())?;
+        let total = SeriesTotal { count, sum, distribution, newest, exemplars, ..SeriesTotal::default() };
+        totals.add_series(&record, created, &values, total);
     }
     Some(())
 }
@@ -187,6 +191,21 @@ fn decode_distribution(body: &mut Fields<'_>) -> Option<Distribution> {
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
     let known = exponential.iter().all(|(bucket, _)| is_known(bucket));
     (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
+}
+
+/// The exemplars of a series whose buckets have so many bounds. One that a reader cannot show is dropped, not
+/// refused: its time may only be ahead of a clock that was set back.
+fn decode_exemplars(body: &mut Fields<'_>, bounds: usize) -> Option<Vec<Exemplar>> {
+    let count = body.number()? as usize;
+    if count > bounds + 1 {
+        return None;
+    }
+    let mut exemplars = Vec::new();
+    for _ in 0..count {
+        let (value, time, trace_id) = (f64::from_bits(body.word()?), body.word()?, body.string()?);
+        exemplars.extend(Exemplar::checked(value, time, trace_id.as_bytes()));
+    }
+    Some(exemplars)
 }
 
 fn decode_observation(body: &mut Fields<'_>) -> Option<Observation> {
@@ -256,11 +275,29 @@ mod tests {
                     exponential: [(-5, 1), (700, 2)].into_iter().collect(),
                 },
                 newest: newest.collect(),
+                exemplars: [0.25, 0.75]
+                    .map(|value| Exemplar { value, time: 9, trace_id: "ab".into() })
+                    .into(),
             };
             totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);
         }
         totals.settle();
         TotalsFile { generation: 9, folded: vec![1, u64::MAX], totals }
+    }
+
+    #[test]
+    fn exemplars_that_cannot_be_shown_are_dropped() {
+        let mut file = file(&[("a".into(), 5)]);
+        let of = |time, trace_id: &str| Exemplar { value: 0.25, time, trace_id: trace_id.into() };
+        for unfit in [of(0, "a"), of(u64::MAX, "a"), of(9, ""), of(9, "\n")] {
+            let series =
+                file.totals.families.values_mut().flatten().flat_map(|family| family.series.values_mut());
+            series.for_each(|series| series.exemplars = vec![unfit.clone(), of(9, "fit")]);
+            let decoded = TotalsFile::decode(&file.encode()).unwrap();
+            let mut series =
+                decoded.totals.families.values().flatten().flat_map(|family| family.series.values());
+            assert_eq!(series.next().unwrap().exemplars, [of(9, "fit")]);
+        }
     }
 
     proptest! {

@@ -46,6 +46,9 @@ pub struct Lost {
     pub unshared_lanes: u64,
     /// Laps of a ring that could not grow to its window. Counts and sums are right all the same.
     pub short_windows: u64,
+    /// Exemplars that were left out, whose observations are recorded: the trace's id was unfit, a signal
+    /// handler met the write of another, or there was no memory.
+    pub exemplars: u64,
 }
 
 impl From<[u64; LOSSES]> for Lost {
@@ -61,6 +64,7 @@ impl From<[u64; LOSSES]> for Lost {
             overflowed: of(Loss::Overflow),
             unshared_lanes: of(Loss::Unshared),
             short_windows: of(Loss::ShortWindow),
+            exemplars: of(Loss::Exemplar),
         }
     }
 }

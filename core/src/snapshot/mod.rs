@@ -21,6 +21,7 @@ pub use window::Window;
 
 pub use crate::{
     buckets::{Distribution, Exponential},
+    exemplar::Exemplar,
     segment::totals::Observation,
 };
 
@@ -98,6 +99,9 @@ pub struct Timing {
     pub window: Window,
     /// All of them, by buckets.
     pub distribution: Arc<Distribution>,
+    /// The newest exemplar of each classic bucket that has one, in the order of the buckets. A timer without
+    /// buckets has one at most.
+    pub exemplars: Arc<[Exemplar]>,
 }
 
 impl Snapshot {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Plan, View, heads::Heads, labels::Labels};
-use crate::snapshot::{Distribution, QUANTILES, Snapshot};
+use crate::snapshot::{Distribution, Exemplar, QUANTILES, Snapshot};
 
 /// Families ready to be written in any format.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +80,8 @@ pub struct Buckets {
     pub distribution: Arc<Distribution>,
     /// The sum of all observations ever made.
     pub sum: f64,
+    /// As in a [`Timing`](crate::snapshot::Timing::exemplars).
+    pub exemplars: Arc<[Exemplar]>,
     /// The classic buckets' bounds as they are spelled, `+Inf` at the end.
     pub(super) bounds: Arc<[String]>,
     /// Whether exponential buckets were recorded.
@@ -146,6 +148,16 @@ impl Buckets {
         self.bounds.iter().zip(own).scan(0, |count: &mut u64, (bound, &own)| {
             *count = count.saturating_add(own);
             Some((bound.as_str(), *count))
+        })
+    }
+
+    /// The exemplar of each of these buckets, if any.
+    pub fn bucket_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
+        let bounds = self.distribution.bounds.iter().copied().chain([f64::INFINITY]);
+        let mut rest = self.exemplars.iter().peekable();
+        bounds.map(move |bound| {
+            let own = std::iter::from_fn(|| rest.next_if(|exemplar| exemplar.value <= bound));
+            own.last()
         })
     }
 

@@ -117,7 +117,13 @@ impl Parts {
                 let distribution = distribution(buckets, count);
                 let bounds = bounds.spell(&distribution.bounds);
                 let distribution = Arc::new(distribution);
-                ShownValue::Histogram(Buckets { distribution, sum, bounds, native: false })
+                ShownValue::Histogram(Buckets {
+                    distribution,
+                    sum,
+                    exemplars: Arc::default(),
+                    bounds,
+                    native: false,
+                })
             }
         }
     }

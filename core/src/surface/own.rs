@@ -22,6 +22,11 @@ type Number = fn(&Snapshot) -> u64;
 
 const ROWS: &[Row] = &[
     gauge("ictus_directory_bytes", "Disk space of segments and totals.", &[("", |of| of.health.bytes)]),
+    counter(
+        "ictus_exemplars_rejected",
+        "Exemplars that were left out, whose observations were recorded.",
+        &[("", |of| of.health.lost.exemplars)],
+    ),
     Row {
         label: Some("reason"),
         ..counter(

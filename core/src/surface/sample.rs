@@ -4,7 +4,7 @@ use super::{
     exposition::{Buckets, ShownFamily, ShownSeries, ShownValue},
     labels::Labels,
 };
-use crate::snapshot::QUANTILES;
+use crate::snapshot::{Exemplar, QUANTILES};
 
 /// The label that tells a timer's quantiles apart.
 pub(super) const QUANTILE: &str = "quantile";
@@ -19,6 +19,8 @@ pub struct Sample<'a> {
     pub suffix: &'static str,
     /// The value.
     pub value: f64,
+    /// An observation that a histogram's bucket counts, where one is known with its trace.
+    pub exemplar: Option<&'a Exemplar>,
     /// The series' labels.
     labels: &'a Labels,
     /// `quantile` or `le` and its value, where the sample has one.
@@ -39,6 +41,12 @@ impl ShownFamily {
         self.series.iter().flat_map(ShownSeries::samples)
     }
 
+    /// Whether one of these samples has an exemplar.
+    pub(crate) fn has_exemplars(&self) -> bool {
+        let histograms = self.series.iter().filter_map(|series| series.value.buckets());
+        histograms.map(|buckets| &buckets.exemplars).any(|exemplars| !exemplars.is_empty())
+    }
+
     /// The values of these samples.
     #[inline]
     pub(crate) fn numbers(&self) -> impl Iterator<Item = f64> {
@@ -55,9 +63,16 @@ impl ShownSeries {
         let ShownSeries { labels, value } = self;
         let (name, suffix) = value.own();
         let own = value.own_samples();
-        let own = own.map(move |(own, value)| Sample { suffix, value, labels, own: Some((name, own)) });
+        let own = own.zip(value.own_exemplars()).map(move |((own, value), exemplar)| Sample {
+            suffix,
+            value,
+            exemplar,
+            labels,
+            own: Some((name, own)),
+        });
         let plain = value.plain_samples();
-        own.chain(plain.map(move |(suffix, value)| Sample { suffix, value, labels, own: None }))
+        let exemplar = None;
+        own.chain(plain.map(move |(suffix, value)| Sample { suffix, value, exemplar, labels, own: None }))
     }
 }
 
@@ -80,6 +95,15 @@ impl ShownValue {
             quantiles.into_iter().flat_map(|values| SPELLED.into_iter().zip(values.iter().copied()));
         let buckets = buckets.into_iter().flat_map(Buckets::cumulative);
         quantiles.chain(buckets.map(|(bound, count)| (bound, count as f64)))
+    }
+
+    fn buckets(&self) -> Option<&Buckets> {
+        if let ShownValue::Histogram(buckets) = self { Some(buckets) } else { None }
+    }
+
+    /// What these samples have as exemplars.
+    fn own_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
+        self.buckets().into_iter().flat_map(Buckets::bucket_exemplars).chain(std::iter::repeat(None))
     }
 
     /// The other samples: what follows the family's name, and the sample's value.

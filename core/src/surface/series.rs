@@ -2,7 +2,10 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use crate::snapshot::{Distribution, Observation, QUANTILES, Series, Timing, Value, Window};
+use crate::{
+    exemplar,
+    snapshot::{Distribution, Exemplar, Observation, QUANTILES, Series, Timing, Value, Window},
+};
 
 /// How many of the newest observations remain where windows are merged.
 const WINDOW: usize = 1_000;
@@ -66,6 +69,16 @@ impl<'a> Members<'a> {
         Arc::new(merged)
     }
 
+    /// The newest exemplar in each of that distribution's buckets.
+    pub(super) fn exemplars(self, distribution: &Distribution) -> Arc<[Exemplar]> {
+        if let Some(timing) = self.only() {
+            return Arc::clone(&timing.exemplars);
+        }
+        let mut all: Vec<Exemplar> = self.timings().flat_map(|timing| &*timing.exemplars).cloned().collect();
+        exemplar::keep_newest(&mut all, &distribution.bounds);
+        all.into()
+    }
+
     fn only(self) -> Option<&'a Timing> {
         let mut timings = self.timings();
         timings.next().filter(|_| timings.next().is_none())
@@ -99,7 +112,7 @@ mod tests {
         let window = Window::newest((stamp..).zip(values).map(observation).collect(), 1_000);
         let (count, sum) = (values.len() as u64, values.iter().sum());
         let distribution = Distribution { classic: vec![count], ..Distribution::default() }.into();
-        series(Value::Timer(Timing { count, sum, window, distribution }))
+        series(Value::Timer(Timing { count, sum, window, distribution, ..Timing::default() }))
     }
 
     fn series(value: Value) -> Series {

@@ -56,7 +56,9 @@ const SUMMARY: Form = &[part(ShownType::Summary, |members, _| {
 const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
     let distribution = members.distribution();
     let bounds = bounds.spell(&distribution.bounds);
-    Some(ShownValue::Histogram(Buckets { distribution, sum: members.sum(), bounds, native: true }))
+    let exemplars = members.exemplars(&distribution);
+    let sum = members.sum();
+    Some(ShownValue::Histogram(Buckets { distribution, sum, exemplars, bounds, native: true }))
 })];
 
 const fn part(shown_type: ShownType, value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>) -> Part {

@@ -2,7 +2,7 @@
 
 use ictus::{
     catalog::{self, Definition, Kind, Unit},
-    snapshot::{Distribution, Family, Observation, Series, Snapshot, Timing, Value, Window},
+    snapshot::{Distribution, Exemplar, Family, Observation, Series, Snapshot, Timing, Value, Window},
 };
 
 /// Every recorded metric, and one family of each kind that a user might add.
@@ -118,9 +118,23 @@ fn timers(definition: Definition, series: &[(Labels, u64, &[f64])]) -> Family {
         let window = Window::newest(observed.collect(), 1_000);
         let (count, sum) = (values.len() as u64, values.iter().sum());
         let distribution = distribution(definition.unit.buckets(), values).into();
-        (labels, Value::Timer(Timing { count, sum, window, distribution }))
+        let exemplars = exemplars(values).into();
+        (labels, Value::Timer(Timing { count, sum, window, distribution, exemplars }))
     };
     family(definition, lanes.map(timing).collect())
+}
+
+/// Those of some series: at a bound, between bounds, and above them all.
+fn exemplars(values: &[f64]) -> Vec<Exemplar> {
+    let of = |(value, time, trace_id): (f64, u64, &str)| Exemplar { value, time, trace_id: trace_id.into() };
+    match values {
+        [0.125, 0.25, 0.75] => vec![
+            of((0.25, 1_520_879_607_789_000_001, "4bf92f3577b34da6a3ce929d0e0e4736")),
+            of((0.75, 1_520_879_608_000_000_000, "a \\ \"b\"")),
+        ],
+        [30.0] => vec![of((30.0, 1_520_879_609_050_000_000, "日本"))],
+        _ => Vec::new(),
+    }
 }
 
 fn distribution(bounds: &[f64], values: &[f64]) -> Distribution {

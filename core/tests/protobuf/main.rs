@@ -273,6 +273,29 @@ fn a_histogram_that_is_not_asked_for_as_native_has_no_sign_of_it() {
 }
 
 #[test]
+fn classic_buckets_have_exemplars() {
+    let registry = Registry::new();
+    let timer = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap().labels(&["a", "SUCCESS"]).unwrap();
+    timer.observe(0.02);
+    timer.observe_with_exemplar(1e6, "4bf92f3577b34da6a3ce929d0e0e4736");
+    let snapshot = registry.snapshot().unwrap();
+    let Some(Value::Timer(timing)) = snapshot.families[0].get(&["a", "SUCCESS"]) else { panic!() };
+    for native in [false, true] {
+        with_histogram(&snapshot, native, |histogram| {
+            let mut buckets = histogram.messages(3);
+            let last = buckets.pop().unwrap();
+            assert!(buckets.iter().all(|bucket| bucket.tags() == [1, 2]));
+            assert_eq!((last.tags(), last.double(2)), (vec![1, 2, 3], f64::INFINITY));
+            let exemplar = last.message(3);
+            let id = ("trace_id".to_owned(), "4bf92f3577b34da6a3ce929d0e0e4736".to_owned());
+            assert_eq!((labels(&exemplar), exemplar.double(2)), (vec![id], 1e6));
+            let time = exemplar.message(3);
+            assert_eq!(time.number(1) * 1_000_000_000 + time.number(2), timing.exemplars[0].time);
+        });
+    }
+}
+
+#[test]
 fn a_native_histogram_without_observations_is_known_as_one() {
     with_histogram(&polls(Distribution::default()), true, |histogram| {
         assert_eq!(histogram.tags(), [1, 2, 3, 5, 6, 7]);

@@ -17,6 +17,8 @@ mod catalog;
 mod clock;
 #[path = "../../src/error.rs"]
 mod error;
+#[path = "../../src/exemplar/mod.rs"]
+mod exemplar;
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
 #[path = "../../src/notice.rs"]

@@ -101,12 +101,33 @@ pub(super) struct Histogram {
     pub(super) positive_delta: Vec<i64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct Bucket {
     #[prost(uint64, required, tag = "1")]
     pub(super) cumulative_count: u64,
     #[prost(double, required, tag = "2")]
     pub(super) upper_bound: f64,
+    #[prost(message, optional, tag = "3")]
+    pub(super) exemplar: Option<Exemplar>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) label: Vec<LabelPair>,
+    #[prost(double, required, tag = "2")]
+    pub(super) value: f64,
+    #[prost(message, required, tag = "3")]
+    pub(super) timestamp: Timestamp,
+}
+
+/// `google.protobuf.Timestamp`.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct Timestamp {
+    #[prost(int64, required, tag = "1")]
+    pub(super) seconds: i64,
+    #[prost(int32, required, tag = "2")]
+    pub(super) nanos: i32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Message)]

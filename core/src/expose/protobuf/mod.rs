@@ -3,13 +3,16 @@
 mod message;
 mod native;
 
+use std::time::Duration;
+
 use prost::Message;
 
 use self::message::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary,
+    Bucket, Counter, Exemplar, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
+    Summary, Timestamp,
 };
 use crate::{
-    snapshot::QUANTILES,
+    snapshot::{self, QUANTILES},
     surface::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
 };
 
@@ -19,7 +22,8 @@ pub const PROTOBUF_CONTENT_TYPE: &str =
 
 /// The exposition as `io.prometheus.client.MetricFamily` messages, the length before each.
 ///
-/// Names are those of [`text`](super::text()): a counter's ends in `_total`.
+/// Names are those of [`text`](super::text()): a counter's ends in `_total`. The classic buckets of
+/// histograms have their exemplars.
 ///
 /// With `native`, histograms have their exponential buckets beside the classic ones, as native
 /// histograms of schema [`Distribution::SCHEMA`]. A Prometheus that takes these drops the classic
@@ -109,12 +113,16 @@ fn labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<LabelPair
 fn histogram(buckets: &Buckets, native: bool) -> Histogram {
     let distribution = &*buckets.distribution;
     let bounds = distribution.bounds.iter().copied().chain([f64::INFINITY]);
-    let classic = buckets.cumulative().zip(bounds);
+    let classic = buckets.cumulative().zip(bounds).zip(buckets.bucket_exemplars());
     let mut histogram = Histogram {
         sample_count: distribution.count(),
         sample_sum: buckets.sum,
         bucket: classic
-            .map(|((_, cumulative_count), upper_bound)| Bucket { cumulative_count, upper_bound })
+            .map(|(((_, cumulative_count), upper_bound), known)| Bucket {
+                cumulative_count,
+                upper_bound,
+                exemplar: known.map(exemplar),
+            })
             .collect(),
         ..Histogram::default()
     };
@@ -122,4 +130,12 @@ fn histogram(buckets: &Buckets, native: bool) -> Histogram {
         native::add(&mut histogram, distribution);
     }
     histogram
+}
+
+fn exemplar(known: &snapshot::Exemplar) -> Exemplar {
+    let snapshot::Exemplar { value, time, trace_id } = known;
+    let seconds = Duration::from_nanos(*time);
+    let timestamp =
+        Timestamp { seconds: seconds.as_secs().cast_signed(), nanos: seconds.subsec_nanos().cast_signed() };
+    Exemplar { label: labels([("trace_id", &**trace_id)].into_iter()), value: *value, timestamp }
 }

@@ -20,6 +20,7 @@ fn the_documented_lines_are_those_of_the_code() {
         ("block", Block::LINES),
         ("chunk", Chunk::LINES),
         ("bucket page", BucketPage::LINES),
+        ("exemplar", ExemplarSlot::LINES),
     ];
     for (part, expected) in lines {
         assert_eq!(row("## A segment", part)[1], expected.to_string(), "{part}");
@@ -50,6 +51,8 @@ fn the_documented_words_are_those_of_the_code() {
         (offset_of!(Lane, series), "series"),
         (offset_of!(Lane, table), "table"),
         (offset_of!(Lane, chunks), "chunks"),
+        (offset_of!(Lane, exemplars), "exemplars"),
+        (offset_of!(Lane, exemplified), "exemplified"),
     ];
     for (offset, name) in lane {
         assert_eq!(row("### Lane", &(offset / 8).to_string())[1], name);
@@ -69,6 +72,7 @@ fn the_documented_words_are_those_of_the_code() {
         (Loss::Overflow, "overflow"),
         (Loss::Unshared, "unshared"),
         (Loss::Removed, "removed"),
+        (Loss::Exemplar, "exemplar"),
     ];
     assert!(row("### Header", "32")[2].starts_with(&format!("{LOSSES} counters: ")));
     assert!(row("### Lane", "1")[2].contains(&format!("bit {}", HIDDEN.trailing_zeros())));

@@ -11,6 +11,7 @@ use super::super::{
 use crate::{
     buckets::{self, Distribution},
     catalog::Kind,
+    exemplar::{self, Exemplar},
     ring::{self, LaneHead, Reading},
     sum::{Exact, LIMIT},
 };
@@ -25,6 +26,8 @@ pub(crate) struct Lane {
     pub(crate) word: u64,
     pub(crate) series: Arc<Described>,
     holds: Holds,
+    /// None where they are as they were, or there never were any.
+    exemplars: Option<Vec<Exemplar>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(super) struct Known {
     pub(super) head: u64,
     /// Whether the buckets that were read with that head hold every observation.
     pub(super) is_complete: bool,
+    /// How many exemplars there were.
+    pub(super) exemplified: u64,
 }
 
 /// What came of reading a lane.
@@ -65,6 +70,7 @@ pub(super) fn read<W: Words>(
     let word = head.series;
     let Some(series) = reader.series(line, word)? else { return Ok(Outcome::Ended) };
     let value = f64::from_bits(head.head);
+    let mut exemplars = None;
     let holds = match series.family.kind {
         Kind::Counter if (0.0..LIMIT).contains(&value) => Holds::Counter(value),
         Kind::Counter => return Err(Bad::Body("a counter's value")),
@@ -73,6 +79,11 @@ pub(super) fn read<W: Words>(
         Kind::Gauge if value.is_finite() => Holds::Gauge(value),
         Kind::Gauge => return Err(Bad::Body("a gauge's value")),
         Kind::Timer => {
+            // First: what is read later has every observation whose exemplar is shown.
+            if head.exemplified != before.map_or(0, |before| before.exemplified) {
+                let buckets = if series.family.distribution { series.family.bounds.len() } else { 0 };
+                exemplars = Some(exemplar::read(reader.source(), line, buckets)?);
+            }
             let read = timer(reader.source(), line, head.head, &series.family, before);
             // After all of it: nothing of another series' life of the lane was read, or it is seen here.
             if reader.has_ended(line, word)? {
@@ -85,7 +96,7 @@ pub(super) fn read<W: Words>(
             }
         }
     };
-    Ok(Outcome::Read(Lane { word, series, holds }))
+    Ok(Outcome::Read(Lane { word, series, holds, exemplars }))
 }
 
 /// A timer's lane, whose head is at least `head`.
@@ -153,7 +164,12 @@ impl Lane {
         matches!(self.holds, Holds::Timer(_, None))
     }
 
-    /// What it adds to its series, but for observations.
+    /// Its exemplars, where they are not those of before.
+    pub(crate) fn take_exemplars(&mut self) -> Option<Vec<Exemplar>> {
+        self.exemplars.take()
+    }
+
+    /// What it adds to its series, but for observations and exemplars.
     pub(crate) fn take_total(&mut self) -> SeriesTotal {
         let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
         match &mut self.holds {

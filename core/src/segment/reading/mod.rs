@@ -138,7 +138,8 @@ impl Lanes {
             let (epoch, origin) = (reader.epoch, totals.next_lane());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
-            let total = SeriesTotal { newest, ..lane.take_total() };
+            let exemplars = lane.take_exemplars().unwrap_or_default();
+            let total = SeriesTotal { newest, exemplars, ..lane.take_total() };
             totals.add_series(&lane.series.family, reader.created, &lane.series.values, total);
         }
         Ok(totals)
@@ -171,7 +172,8 @@ impl Seen {
         let known = LaneHead::of(&self.words[place * LINE_WORDS..]);
         let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
         let is_complete = self.complete >> place & 1 == 1;
-        is_known.then_some(Known { head: known.head, is_complete })
+        let LaneHead { head, exemplified, .. } = known;
+        is_known.then_some(Known { head, is_complete, exemplified })
     }
 
     /// Reads the lanes of a block whose words are not those of the look before; gauges, too, where the

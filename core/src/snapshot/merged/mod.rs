@@ -127,14 +127,17 @@ impl Merged {
                 segment.lanes.insert(line, id);
                 id
             });
-            let goes_on = lane.goes_on();
+            let (goes_on, exemplars) = (lane.goes_on(), lane.take_exemplars());
             let total = SeriesTotal { since: now, ..lane.take_total() };
             let newest = Newest::Made { epoch, observations: lane.newest() };
             if goes_on {
                 self.advance(id, origin, &total, newest);
-                continue;
+            } else {
+                self.put(id, origin, lane.word, &series.family, key.created, (total, newest));
             }
-            self.put(id, origin, lane.word, &series.family, key.created, (total, newest));
+            if let (Some(exemplars), Some(series)) = (exemplars, self.series.get_mut(&id)) {
+                series.exemplify(origin, exemplars);
+            }
         }
         self.segments.insert(key, segment);
     }
@@ -246,8 +249,8 @@ impl Merged {
 
 /// What the totals have of a series, and its observations.
 fn kept(total: &SeriesTotal) -> (SeriesTotal, Newest<'_>) {
-    let SeriesTotal { lanes, since, count, sum, state, ref distribution, ref newest } = *total;
-    let distribution = distribution.clone();
-    let total = SeriesTotal { lanes, since, count, sum, state, distribution, newest: Vec::new() };
+    let SeriesTotal { lanes, since, count, sum, state, ref distribution, ref newest, ref exemplars } = *total;
+    let (distribution, exemplars) = (distribution.clone(), exemplars.clone());
+    let total = SeriesTotal { lanes, since, count, sum, state, distribution, newest: Vec::new(), exemplars };
     (total, Newest::Kept(newest))
 }

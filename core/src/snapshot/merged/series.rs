@@ -6,12 +6,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    super::{Distribution, Observation, Timing, Value, Window},
+    super::{Distribution, Exemplar, Observation, Timing, Value, Window},
     newest::Newest,
     sums::{Sums, tally},
 };
 use crate::{
     catalog::Kind,
+    exemplar,
     segment::{descriptor::FamilyRecord, totals::SeriesTotal},
     sum::Exact,
 };
@@ -35,6 +36,9 @@ pub(super) struct Series {
     holed: bool,
     /// Origins whose observations are still to leave the window.
     leaving: Vec<u64>,
+    exemplars: Arc<[Exemplar]>,
+    /// Whether shares have others than those.
+    has_others: bool,
 }
 
 /// What one lane has of a series, or the totals.
@@ -78,6 +82,8 @@ impl Series {
             fell: None,
             holed: false,
             leaving: Vec::new(),
+            exemplars: Arc::default(),
+            has_others: false,
         }
     }
 
@@ -102,9 +108,12 @@ impl Series {
         newest: Newest<'_>,
         window: u32,
     ) {
-        let before = self.shares.remove(&origin);
-        if let Some(before) = &before {
+        let mut before = self.shares.remove(&origin);
+        if let Some(before) = &mut before {
             total.since = before.total.since;
+            if total.exemplars.is_empty() {
+                total.exemplars = std::mem::take(&mut before.total.exemplars);
+            }
             // Beside a writer that was too fast to follow, buckets may have been read with less of the ring.
             total.distribution.raise(&before.total.distribution);
         }
@@ -120,6 +129,7 @@ impl Series {
         let newest = newest.or(before.as_ref().and_then(|before| before.newest));
         self.slide(&arrivals, window);
         let share = Share { word, record: Arc::clone(record), total, newest, again: false };
+        self.has_others |= !share.total.exemplars.is_empty();
         self.shares.insert(origin, share);
         self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
     }
@@ -144,6 +154,24 @@ impl Series {
         self.slide(&arrivals, window);
     }
 
+    /// The exemplars that a lane has now.
+    pub(super) fn exemplify(&mut self, origin: u64, exemplars: Vec<Exemplar>) {
+        if let Some(share) = self.shares.get_mut(&origin) {
+            share.total.exemplars = exemplars;
+            self.has_others = true;
+        }
+    }
+
+    /// Takes the newest exemplar of each bucket from all shares.
+    pub(super) fn settle_exemplars(&mut self) {
+        // What one lane says anew may leave fewer bounds for all.
+        if self.has_others || !self.exemplars.is_empty() {
+            let all = self.shares.values().flat_map(|share| &share.total.exemplars);
+            self.exemplars = newest_exemplars(all, &self.sums.distribution);
+            self.has_others = false;
+        }
+    }
+
     /// Has all lanes read again.
     fn distrust(&mut self) {
         (self.holed, self.fell) = (true, Some((u32::MAX, u64::MAX)));
@@ -153,6 +181,7 @@ impl Series {
     pub(super) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyRecord>> {
         let share = self.shares.remove(&origin)?;
         self.leaving.push(origin);
+        self.has_others |= !share.total.exemplars.is_empty();
         self.exchange(Some(&share.total), None);
         Some(share.record)
     }
@@ -237,7 +266,7 @@ impl Series {
 
     /// What it shows.
     pub(super) fn value(&self, kind: Kind) -> Value {
-        shown(kind, &self.sums, self.state, self.window.clone())
+        shown(kind, &self.sums, self.state, self.window.clone(), Arc::clone(&self.exemplars))
     }
 
     /// What tells whether it was moved, by stamps of those epochs.
@@ -265,7 +294,9 @@ impl Series {
         sums.distribution = Arc::new(distribution);
         let state = all.iter().fold(0.0, |state, series| state + series.state);
         let window = Window::merge(all.iter().map(|series| &series.window), window as usize);
-        shown(kind, &sums, state, window)
+        let exemplars = all.iter().flat_map(|series| &*series.exemplars);
+        let exemplars = newest_exemplars(exemplars, &sums.distribution);
+        shown(kind, &sums, state, window, exemplars)
     }
 
     /// The same for what tells whether it was moved.
@@ -283,7 +314,16 @@ impl Series {
     }
 }
 
-fn shown(kind: Kind, sums: &Sums, state: f64, window: Window) -> Value {
+fn newest_exemplars<'a>(
+    all: impl Iterator<Item = &'a Exemplar>,
+    distribution: &Distribution,
+) -> Arc<[Exemplar]> {
+    let mut all = all.cloned().collect();
+    exemplar::keep_newest(&mut all, &distribution.bounds);
+    all.into()
+}
+
+fn shown(kind: Kind, sums: &Sums, state: f64, window: Window, exemplars: Arc<[Exemplar]>) -> Value {
     match kind {
         Kind::Counter => Value::Counter(sums.exact.to_f64()),
         Kind::Gauge => Value::Gauge(state),
@@ -292,6 +332,7 @@ fn shown(kind: Kind, sums: &Sums, state: f64, window: Window) -> Value {
             sum: sums.exact.to_f64(),
             window,
             distribution: Arc::clone(&sums.distribution),
+            exemplars,
         }),
     }
 }

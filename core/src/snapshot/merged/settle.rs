@@ -14,6 +14,7 @@ impl Merged {
         for id in std::mem::take(&mut self.changed) {
             let Some(series) = self.series.get_mut(&id) else { continue };
             let Some(shape) = self.shapes.get_mut(&series.shape) else { continue };
+            series.settle_exemplars();
             if series.first().is_none() {
                 shape.series.remove(&series.labels);
                 let (number, is_empty) = (series.shape, shape.series.is_empty());

@@ -1,0 +1,266 @@
+//! Exemplars from `observe_with_exemplar` to what Prometheus is sent.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use ictus::{
+    Options, Reader, Registry, Snapshot, Timer, catalog, expose,
+    snapshot::{Exemplar, Timing, Value},
+    surface::{Exposition, Surface, View},
+};
+
+const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+/// Two buckets.
+const BOUNDS: [f64; 1] = [0.5];
+
+fn two_buckets() -> Options {
+    Options::default().buckets(&BOUNDS)
+}
+
+fn timer(registry: &Registry) -> Timer {
+    registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
+}
+
+fn timing(snapshot: &Snapshot) -> Timing {
+    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
+        Some(Value::Timer(timing)) => timing.clone(),
+        other => panic!("no timer but {other:?}"),
+    }
+}
+
+fn ids(exemplars: &[Exemplar]) -> Vec<&str> {
+    exemplars.iter().map(|exemplar| &*exemplar.trace_id).collect()
+}
+
+/// A value and an id that tell the number, in one bucket after the other.
+fn numbered(number: u64) -> (f64, String) {
+    ((number % 2) as f64 + number as f64 / 1e15, format!("{number:x}").repeat(1 + number as usize % 6))
+}
+
+/// The number that an exemplar's value tells; the greatest of all where its id tells another one.
+fn stated(exemplar: &Exemplar) -> u64 {
+    let number = ((exemplar.value % 1.0) * 1e15).round() as u64;
+    if *exemplar.trace_id == *numbered(number).1 { number } else { u64::MAX }
+}
+
+#[test]
+fn the_newest_of_each_bucket_is_shown_with_its_time() {
+    let registry = Registry::with_options(two_buckets());
+    let timer = timer(&registry);
+    assert_eq!(*timing_of_one(&registry, &timer).exemplars, []);
+    let nanoseconds = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let before = nanoseconds();
+    for (value, id) in [(0.25, "a"), (3.0, "b"), (0.5, "c"), (2.0, "d"), (f64::from(-0_i8), "e")] {
+        timer.observe_with_exemplar(value, id);
+    }
+    let exemplars = timing(&registry.snapshot().unwrap()).exemplars;
+    assert_eq!(ids(&exemplars), ["e", "d"]);
+    assert_eq!((exemplars[0].value.to_bits(), exemplars[1].value), (0.0_f64.to_bits(), 2.0));
+    assert!(before <= exemplars[1].time && exemplars[1].time <= exemplars[0].time);
+    assert!(exemplars[0].time <= nanoseconds());
+}
+
+fn timing_of_one(registry: &Registry, timer: &Timer) -> Timing {
+    timer.observe(1.0);
+    timing(&registry.snapshot().unwrap())
+}
+
+#[test]
+fn an_unfit_id_leaves_out_the_exemplar_and_not_the_observation() {
+    let registry = Registry::new();
+    let timer = timer(&registry);
+    let longest = "é".repeat(48);
+    let long = format!("{longest}x");
+    for unfit in ["", &long, "a\nb", "\0", "\u{85}"] {
+        timer.observe_with_exemplar(1.0, unfit);
+    }
+    // What is not observed has no exemplar either.
+    for value in [f64::NAN, -1.0, f64::INFINITY] {
+        timer.observe_with_exemplar(value, "a");
+    }
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!((timing(&snapshot).count, &*timing(&snapshot).exemplars), (5, &[][..]));
+    let lost = &snapshot.health.lost;
+    assert_eq!((lost.exemplars, lost.nan, lost.negative, lost.too_large), (5, 1, 1, 1));
+    let text = expose::text(&Exposition::new(&snapshot, &View::default()));
+    assert!(text.lines().any(|line| line == "ictus_exemplars_rejected_total 5.0"), "{text}");
+    timer.observe_with_exemplar(1.0, &longest);
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), [longest]);
+}
+
+#[test]
+fn a_timer_without_buckets_has_the_newest() {
+    let registry = Registry::with_options(Options::default().without_distribution());
+    let timer = timer(&registry);
+    for (value, id) in [(1.0, "a"), (100.0, "b")] {
+        timer.observe_with_exemplar(value, id);
+    }
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["b"]);
+}
+
+#[test]
+fn a_removed_series_takes_its_exemplars_with_it() {
+    let registry = Registry::new();
+    let timers = registry.timer("work_seconds", "", &[]).unwrap();
+    timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "a");
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["a"]);
+    timers.remove(&[]).unwrap();
+    // In the same lane.
+    timers.labels(&[]).unwrap().observe(1.0);
+    assert_eq!(*timing(&registry.snapshot().unwrap()).exemplars, []);
+    timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "b");
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["b"]);
+}
+
+#[test]
+fn those_of_threads_processes_and_the_dead_are_merged() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |options| Registry::open_with(directory.path(), options).unwrap();
+    let (first, second) = (open(two_buckets()), open(two_buckets()));
+    timer(&first).observe_with_exemplar(0.1, "low, first");
+    timer(&second).observe_with_exemplar(1.0, "high, second");
+    thread::scope(|scope| {
+        scope.spawn(|| timer(&first).observe_with_exemplar(2.0, "high, another thread"));
+    });
+    let mut reader = Reader::new(directory.path());
+    let mut exemplars = || timing(&reader.snapshot().unwrap()).exemplars;
+    assert_eq!(ids(&exemplars()), ["low, first", "high, another thread"]);
+    // The dead one is folded into the totals, by some snapshot.
+    drop(first);
+    (0..3).for_each(|_| assert_eq!(ids(&exemplars()), ["low, first", "high, another thread"]));
+    timer(&second).observe_with_exemplar(0.2, "low, second");
+    assert_eq!(ids(&exemplars()), ["low, second", "high, another thread"]);
+    // Where bounds differ, the buckets are those that all have: one.
+    let third = open(Options::default().buckets(&[7.0]));
+    timer(&third).observe(8.0);
+    assert_eq!(ids(&exemplars()), ["low, second"]);
+}
+
+#[test]
+fn a_reader_beside_a_writer_sees_only_what_was_observed() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open_with(directory.path(), two_buckets()).unwrap();
+    let done = AtomicBool::new(false);
+    let (mut seen, mut buckets, mut ahead) = (0, BTreeSet::new(), Vec::new());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let timer = timer(&registry);
+            for (value, id) in (0..).map(numbered).take_while(|_| !done.load(Ordering::Relaxed)) {
+                timer.observe_with_exemplar(value, &id);
+            }
+        });
+        let mut reader = Reader::new(directory.path());
+        let started = SystemTime::now();
+        while seen < 3000 && started.elapsed().unwrap() < Duration::from_secs(60) {
+            let snapshot = reader.snapshot().unwrap();
+            let Some(Value::Timer(timing)) = snapshot.families.first().and_then(|family| family.get(&[]))
+            else {
+                continue;
+            };
+            for exemplar in &*timing.exemplars {
+                // Whoever has an exemplar has its observation, and all before it.
+                ahead.extend((timing.count <= stated(exemplar)).then(|| (timing.count, exemplar.clone())));
+                buckets.insert(exemplar.value > BOUNDS[0]);
+                seen += 1;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(seen >= 3000 && buckets.len() == 2 && ahead.is_empty(), "{seen} in {buckets:?}: {ahead:?}");
+}
+
+/// Runs only in a process that the test below started: says each number once its call has returned.
+#[test]
+fn child() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let registry = Registry::open_with(directory, two_buckets()).unwrap();
+    let timer = timer(&registry);
+    for number in 1.. {
+        let (value, id) = numbered(number);
+        timer.observe_with_exemplar(value, &id);
+        println!("observed {number}");
+    }
+}
+
+#[test]
+fn what_returned_survives_a_kill_at_any_instant() {
+    for round in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+            .env(DIRECTORY, directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // Two buckets have one.
+        let third = lines.find(|line| line == "observed 3");
+        thread::sleep(Duration::from_micros(617 * round));
+        child.kill().unwrap();
+        let said = third.into_iter().chain(lines);
+        let said =
+            said.filter_map(|line| line.strip_prefix("observed ")?.parse::<u64>().ok()).last().unwrap();
+        child.wait().unwrap();
+        let mut reader = Reader::new(directory.path());
+        // From the dead one's segment, then from the totals.
+        for _ in 0..2 {
+            let exemplars = timing(&reader.snapshot().unwrap()).exemplars;
+            let numbers: Vec<u64> = exemplars.iter().map(stated).collect();
+            // The next one may have been in the making, in the other bucket.
+            assert!(numbers.contains(&said), "round {round}: said {said}, seen {numbers:?}");
+            assert!(
+                numbers.iter().all(|number| (said - 1..=said + 1).contains(number)),
+                "{said}: {numbers:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn openmetrics_shows_them_and_text_does_not() {
+    let registry = Registry::new();
+    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    // Two series that canonical shows apart, and a family of the user's, which is a summary.
+    let of = |task| polls.labels(&[task, "SUCCESS"]).unwrap();
+    of("a").observe_with_exemplar(0.02, "low");
+    of("a").observe_with_exemplar(1e6, "high");
+    of("b").observe(0.02);
+    timer(&registry).observe_with_exemplar(0.02, "summary's");
+    let snapshot = registry.snapshot().unwrap();
+    let mut view = View::new(&[Surface::Canonical]).unwrap();
+    view.own_state = false;
+    let exposition = Exposition::new(&snapshot, &view);
+    let (text, openmetrics) = (expose::text(&exposition), expose::openmetrics(&exposition));
+    assert!(!text.contains("trace_id"), "{text}");
+    let mut with: Vec<(&str, &str)> = openmetrics.lines().filter_map(|line| line.split_once(" # ")).collect();
+    assert_eq!(with.len(), 2, "{openmetrics}");
+    let Some(Value::Timer(timing)) =
+        snapshot.family(catalog::TASK_POLL_TIME.name).unwrap().get(&["a", "SUCCESS"])
+    else {
+        panic!()
+    };
+    for exemplar in &*timing.exemplars {
+        let (line, shown) = with.remove(0);
+        let (seconds, rest) = (exemplar.time / 1_000_000_000, exemplar.time % 1_000_000_000);
+        let (id, value) = match &*exemplar.trace_id {
+            "low" => ("low", "0.02"),
+            other => (other, "1e+06"),
+        };
+        assert_eq!(shown, format!("{{trace_id=\"{id}\"}} {value} {seconds}.{rest:09}"));
+        assert!(
+            line.starts_with("task_poll_time_seconds_bucket{le=\"") && line.contains("taskType=\"a\""),
+            "{line}"
+        );
+    }
+    // Without them it is the text but for its end.
+    let plain: String =
+        openmetrics.lines().map(|line| format!("{}\n", line.split(" # {").next().unwrap())).collect();
+    assert_eq!(plain, format!("{text}# EOF\n"));
+}
