@@ -96,6 +96,16 @@ fn an_unfit_id_leaves_out_the_exemplar_and_not_the_observation() {
 }
 
 #[test]
+fn a_measurement_that_is_stopped_has_one() {
+    let registry = Registry::new();
+    let timer = timer(&registry);
+    let seconds = timer.start().stop_with_exemplar("a trace");
+    let timing = timing(&registry.snapshot().unwrap());
+    assert_eq!((timing.count, timing.window.last()), (1, Some(seconds)));
+    assert_eq!((ids(&timing.exemplars), timing.exemplars[0].value), (vec!["a trace"], seconds));
+}
+
+#[test]
 fn a_timer_without_buckets_has_the_newest() {
     let registry = Registry::with_options(Options::default().without_distribution());
     let timer = timer(&registry);

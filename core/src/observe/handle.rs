@@ -240,7 +240,10 @@ impl Timer {
     /// # Ok::<(), ictus::Error>(())
     /// ```
     pub fn observe_with_exemplar(&self, value: f64, trace_id: &str) {
-        let end = Stamp::now();
+        self.exemplify(value, Stamp::now(), trace_id);
+    }
+
+    fn exemplify(&self, value: f64, end: Stamp, trace_id: &str) {
         // -0.0 is shown as 0.0.
         let value = value + 0.0;
         let Handle { recorder, series, .. } = &self.0;
@@ -290,6 +293,24 @@ impl Running<'_> {
     pub fn stop(self) -> f64 {
         let seconds = self.finish();
         std::mem::forget(self);
+        seconds
+    }
+
+    /// The same, with the id of the trace that it belongs to: see
+    /// [`Timer::observe_with_exemplar`].
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// # let timer = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+    /// let running = timer.start();
+    /// // The work.
+    /// running.stop_with_exemplar("4bf92f3577b34da6a3ce929d0e0e4736");
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    pub fn stop_with_exemplar(self, trace_id: &str) -> f64 {
+        let (seconds, end) = self.started.stop();
+        self.timer.exemplify(seconds, Stamp(end), trace_id);
+        self.discard();
         seconds
     }
 

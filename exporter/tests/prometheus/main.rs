@@ -9,6 +9,7 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
+mod exemplars;
 mod expected;
 mod http;
 mod ictus_command;

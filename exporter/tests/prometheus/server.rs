@@ -51,6 +51,7 @@ impl Prometheus {
             command.arg(format!("--config.file={}", configuration.display()));
             command.arg(format!("--storage.tsdb.path={storage}"));
             command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
+            command.arg("--enable-feature=exemplar-storage");
             command.args(native.then_some("--enable-feature=native-histograms"));
             command
         };
