@@ -40,8 +40,8 @@ pub fn a_bucket_page_is_first_used_beside_a_reader() {
         let own = Buckets::new(bounds, segment.words(line, lines).unwrap());
         let growth = Growth(Arc::clone(&segment));
         let writer = move || {
-            own.add(&[1.0], &growth);
-            own.add(&[1.0], &growth);
+            own.add([1.0].into_iter(), &growth);
+            own.add([1.0].into_iter(), &growth);
         };
         let shared = Arc::clone(&segment);
         let reader = move || {
