@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # How long `make demo` runs the workers.
 SECONDS ?= 20
+# Where `make install` puts the C library; below DESTDIR, where that is given.
+PREFIX ?= /usr/local
 
 SDK := 2.0.0
 OLD_SDKS := 1.5.1 1.3.11
@@ -13,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel test test-rust test-portable test-python bench results weaken clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python bench results weaken clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,10 +26,15 @@ demo: .venv/wheel ## Run real Conductor workers for 20 s (SECONDS=...) and show 
 venv: .venv/ready ## Make .venv: pinned development tools and the SDK
 wheel: dist/wheel ## Build the Python wheel into dist/
 
+install: ## Install the C library and its header below PREFIX (/usr/local)
+	cargo build --release --package ictus-ffi --locked
+	@ffi-c/install.sh "$(PREFIX)"
+
 test: test-rust test-python ## Run all tests
 
 test-rust: ## Run the Rust tests
 	@.ci/prometheus.sh
+	@for tool in pkg-config cmake; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
 	cargo test --workspace --exclude ictus-py --locked
 
 # Other flags build everything anew, so it has a folder of its own.

@@ -6,7 +6,7 @@
  *     ictus_registry_open(directory, &registry);
  *     ictus_timer_new(registry, name, help, label_names, label_values, label_count, &polls);
  *     ictus_timer_observe(polls, 0.0125);
- *     ictus_registry_render(registry, write_to_socket, &socket);
+ *     ictus_registry_render(registry, ICTUS_FORMAT_TEXT, ICTUS_SURFACE_DEFAULT, send, &socket);
  *
  * Conventions, which hold for every function below unless it says otherwise:
  *
@@ -19,21 +19,23 @@
  *   function are copied and need not outlive the call. Strings that a function returns are static
  *   and do end with a NUL, which their length does not count.
  * - Ownership: what ictus_<noun>_new or _open made is freed by ictus_<noun>_free, once, and not
- *   used after that. Nothing else is to be freed. Objects may be freed in any order, and
- *   handles outlive their registry. Two handles of one series record into the same place.
+ *   used after that; an exporter by ictus_exporter_stop. Nothing else is to be freed. Objects may
+ *   be freed in any order, and handles outlive their registry. Two handles of one series record
+ *   into the same place.
  * - Threads: every function may be called from any thread at any time, also with the same object,
  *   which is why objects are const. Only _free must not run beside another call with its object.
- * - Waiting: inc, add, set and observe never block, take no lock and allocate nothing, but for a
- *   thread's first use of a series; a few thousand of them share the system call that makes room.
- *   Everything else may allocate, lock and make system calls.
+ * - Waiting: ictus_now, inc, add, set and observe (also _since and _many) never block, take no
+ *   lock and allocate nothing, but for a thread's first use of a series; a few thousand of them
+ *   share the system call that makes room. Everything else may allocate, lock and make system
+ *   calls.
  * - Signals: a handler may call inc, add, set and observe for a series that its thread has used
  *   before. A call that interrupts a call for the same series is dropped and counted.
  * - fork: a child may go on using all objects. It records into a segment of its own, made at its
  *   first recording.
  * - Panics of the library never reach the caller: they become ICTUS_STATUS_INTERNAL, with a
  *   message on stderr.
- * - Loading: the library starts no threads and reads no environment variables. It stays loaded
- *   once it is loaded; do not dlclose it.
+ * - Loading: the library reads no environment variables, and starts no threads but that of an
+ *   exporter that was asked for. It stays loaded once it is loaded; do not dlclose it.
  * - Versions: a program works with every later library of the same major version. Check
  *   ictus_abi_version() == ICTUS_ABI_VERSION where the library is loaded at run time. Before 1.0.0
  *   that number may change with any release.
@@ -99,7 +101,8 @@ typedef enum ictus_status {
      */
     ICTUS_STATUS_VALUE = 7,
     /**
-     * The operating system refused: a directory that cannot be made, used or listed.
+     * The operating system refused: a directory that cannot be made, used or listed, an address that
+     * cannot be bound.
      */
     ICTUS_STATUS_IO = 8,
     /**
@@ -110,12 +113,75 @@ typedef enum ictus_status {
      * A fault in Ictus itself. Nothing is known to be damaged; please report it.
      */
     ICTUS_STATUS_INTERNAL = 10,
+    /**
+     * A format or surface that does not exist, or surfaces that cannot be shown together.
+     */
+    ICTUS_STATUS_OPTION = 11,
+    /**
+     * No series has that name and those label values.
+     */
+    ICTUS_STATUS_UNKNOWN = 12,
+    /**
+     * An address that is none.
+     */
+    ICTUS_STATUS_ADDRESS = 13,
 } ictus_status;
+
+/**
+ * How an exposition is written.
+ */
+typedef enum ictus_format {
+    /**
+     * Prometheus text 0.0.4.
+     */
+    ICTUS_FORMAT_TEXT = 0,
+    /**
+     * OpenMetrics text 1.0.0.
+     */
+    ICTUS_FORMAT_OPENMETRICS = 1,
+    /**
+     * Prometheus's protobuf format, length-delimited, with classic histograms alone.
+     */
+    ICTUS_FORMAT_PROTOBUF = 2,
+    /**
+     * The same, with native histograms beside them: for a server that takes them.
+     */
+    ICTUS_FORMAT_NATIVE = 3,
+} ictus_format;
+
+/**
+ * Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a program
+ * defines itself is shown with any of them.
+ */
+typedef enum ictus_surface {
+    /**
+     * Legacy and documented names.
+     */
+    ICTUS_SURFACE_DEFAULT = 0,
+    /**
+     * Those that the Python SDK emits by default.
+     */
+    ICTUS_SURFACE_LEGACY = 1,
+    /**
+     * Those of its METRICS.md.
+     */
+    ICTUS_SURFACE_DOCUMENTED = 2,
+    /**
+     * The harmonised ones, with histograms. Not together with another.
+     */
+    ICTUS_SURFACE_CANONICAL = 4,
+} ictus_surface;
 
 /**
  * A total that only grows: one series of a family.
  */
 typedef struct ictus_counter ictus_counter;
+
+/**
+ * A running endpoint: `/metrics` in the format that its client asks for, of all processes that record into
+ * a directory. It has one thread, named `ictus-http`, which no recording waits for.
+ */
+typedef struct ictus_exporter ictus_exporter;
 
 /**
  * A state of this process, which may rise and fall: one series of a family. The states of live
@@ -128,6 +194,11 @@ typedef struct ictus_gauge ictus_gauge;
  * with other processes.
  */
 typedef struct ictus_registry ictus_registry;
+
+/**
+ * Every series at one instant, here or in the directory by all of its processes.
+ */
+typedef struct ictus_snapshot ictus_snapshot;
 
 /**
  * Observed durations in seconds: one series of a family.
@@ -153,6 +224,24 @@ typedef struct ictus_str {
  * anything else to stop. Must return to its caller: no longjmp, no C++ exception.
  */
 typedef int (*ictus_write)(void *context, const char *data, size_t len);
+
+/**
+ * What a timer has observed.
+ */
+typedef struct ictus_timing {
+    /**
+     * Observations since the series began.
+     */
+    uint64_t count;
+    /**
+     * Their sum, in seconds.
+     */
+    double sum;
+    /**
+     * How many of the newest the quantiles are of.
+     */
+    size_t window;
+} ictus_timing;
 
 #ifdef __cplusplus
 extern "C" {
@@ -189,14 +278,6 @@ enum ictus_status ictus_registry_open(struct ictus_str directory, struct ictus_r
  * Frees a registry. Its counters, gauges and timers go on recording until they are freed, too.
  */
 void ictus_registry_free(struct ictus_registry *registry);
-
-/**
- * Writes everything that was recorded, here or in the directory by all of its processes, as
- * Prometheus text 0.0.4: UTF-8, in one call of `write` or more. `context` is passed on.
- */
-enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
-                                        ictus_write write,
-                                        void *context);
 
 /**
  * Makes a handle of the series of the family `name` with those label values; family and series
@@ -273,9 +354,105 @@ enum ictus_status ictus_timer_new(const struct ictus_registry *registry,
 enum ictus_status ictus_timer_observe(const struct ictus_timer *timer, double seconds);
 
 /**
+ * Records the time since `begun`, which `ictus_now` gave in this process.
+ */
+enum ictus_status ictus_timer_observe_since(const struct ictus_timer *timer, uint64_t begun);
+
+/**
+ * Records durations, one after the other, as if all had ended now: for hosts whose calls are dear. Where
+ * some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
+ */
+enum ictus_status ictus_timer_observe_many(const struct ictus_timer *timer,
+                                           const double *seconds,
+                                           size_t count);
+
+/**
  * Frees a handle. What was recorded through it stays.
  */
 void ictus_timer_free(struct ictus_timer *timer);
+
+/**
+ * Now, for `ictus_timer_observe_since` in this process. Nothing else is to be read from the number.
+ */
+uint64_t ictus_now(void);
+
+/**
+ * Writes everything that was recorded, here or in the directory by all of its processes, in one call of
+ * `write` or more: `format` is one of `ictus_format`, `surfaces` one of `ictus_surface` or several added
+ * up, and `context` is passed on.
+ */
+enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
+                                        int format,
+                                        int surfaces,
+                                        ictus_write write,
+                                        void *context);
+
+/**
+ * Takes a snapshot.
+ */
+enum ictus_status ictus_snapshot_new(const struct ictus_registry *registry,
+                                     struct ictus_snapshot **out);
+
+/**
+ * The value of a counter or gauge: of the series of the family `name` with those label values, in the
+ * order of the family's label names.
+ */
+enum ictus_status ictus_snapshot_value(const struct ictus_snapshot *snapshot,
+                                       struct ictus_str name,
+                                       const struct ictus_str *label_values,
+                                       size_t label_count,
+                                       double *out);
+
+/**
+ * What a timer has observed; the series is named as for `ictus_snapshot_value`.
+ */
+enum ictus_status ictus_snapshot_timing(const struct ictus_snapshot *snapshot,
+                                        struct ictus_str name,
+                                        const struct ictus_str *label_values,
+                                        size_t label_count,
+                                        struct ictus_timing *out);
+
+/**
+ * Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in `quantiles` one in
+ * `out`, NaN where the window is empty. Linear between the two nearest observations. The series is named
+ * as for `ictus_snapshot_value`.
+ */
+enum ictus_status ictus_snapshot_quantiles(const struct ictus_snapshot *snapshot,
+                                           struct ictus_str name,
+                                           const struct ictus_str *label_values,
+                                           size_t label_count,
+                                           const double *quantiles,
+                                           size_t count,
+                                           double *out);
+
+/**
+ * Frees a snapshot.
+ */
+void ictus_snapshot_free(struct ictus_snapshot *snapshot);
+
+/**
+ * Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port that is
+ * free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not choose: one of
+ * `ictus_surface`, or several added up. A forked child has no such
+ * thread: it serves nothing, and leaves the exporter as it is.
+ */
+enum ictus_status ictus_exporter_start(struct ictus_str directory,
+                                       struct ictus_str address,
+                                       int surfaces,
+                                       struct ictus_exporter **out);
+
+/**
+ * Writes the address that is served, with its port, to `write`; `context` is passed on.
+ */
+enum ictus_status ictus_exporter_address(const struct ictus_exporter *exporter,
+                                         ictus_write write,
+                                         void *context);
+
+/**
+ * Closes the endpoint and frees it: answers that are on their way have a second to finish. The address can
+ * be used again when this returns.
+ */
+void ictus_exporter_stop(struct ictus_exporter *exporter);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -65,9 +65,13 @@ fn nanoseconds(clock: ClockId) -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// A measurement that has begun.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Stopwatch {
+/// The instant at which a measurement began, for [`Timer::observe_since`](crate::Timer::observe_since): of
+/// this process, to be kept anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopwatch(Start);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
     /// Started at that count; the counter's rate is known.
     Counter(u64),
     /// Started at that nanosecond.
@@ -75,25 +79,47 @@ pub(crate) enum Stopwatch {
 }
 
 impl Stopwatch {
+    /// Starts measuring.
+    #[must_use]
     #[inline]
-    pub(crate) fn start() -> Stopwatch {
+    pub fn start() -> Stopwatch {
         if counts() && SECONDS_A_COUNT.load(Relaxed) != 0 {
-            Stopwatch::Counter(counter())
+            Stopwatch(Start::Counter(counter()))
         } else {
-            Stopwatch::Monotonic(monotonic())
+            Stopwatch(Start::Monotonic(monotonic()))
         }
+    }
+
+    /// The instant as a number, for a host that keeps it: what [`from_bits`](Stopwatch::from_bits) takes, in
+    /// this process and until it ends.
+    #[must_use]
+    #[inline]
+    pub fn to_bits(self) -> u64 {
+        // The highest bit is lost: neither clock comes to it within decades.
+        match self.0 {
+            Start::Counter(count) => count << 1 | 1,
+            Start::Monotonic(nanosecond) => nanosecond << 1,
+        }
+    }
+
+    /// The instant that a number stands for. Any number is one: of what [`to_bits`](Stopwatch::to_bits) did
+    /// not give, the time since then means nothing.
+    #[must_use]
+    #[inline]
+    pub fn from_bits(bits: u64) -> Stopwatch {
+        Stopwatch(if bits & 1 == 1 { Start::Counter(bits >> 1) } else { Start::Monotonic(bits >> 1) })
     }
 
     /// Seconds since the start, and the stamp of the end. With the counter, one reading is both.
     #[inline]
     pub(crate) fn stop(self) -> (f64, u64) {
-        match self {
-            Stopwatch::Counter(start) => {
+        match self.0 {
+            Start::Counter(start) => {
                 let end = counter();
                 let seconds = f64::from_bits(SECONDS_A_COUNT.load(Relaxed));
                 (end.saturating_sub(start) as f64 * seconds, end)
             }
-            Stopwatch::Monotonic(start) => {
+            Start::Monotonic(start) => {
                 let end = monotonic();
                 calibrate();
                 let stamp = if counts() { counter() } else { end };
@@ -191,7 +217,7 @@ use processor::{calibrate, counter, counts, measure};
 
 #[cfg(test)]
 mod tests {
-    use super::{SECONDS_A_COUNT, Stopwatch, counts, now, stamps_in};
+    use super::{SECONDS_A_COUNT, Start, Stopwatch, counts, now, stamps_in};
     use std::{sync::atomic::Ordering::Relaxed, thread, time::Duration};
 
     #[test]
@@ -204,6 +230,18 @@ mod tests {
             assert!((seconds - expected).abs() < 0.005, "{watch:?}: {seconds}, not {expected}");
         }
         assert_eq!(counts(), SECONDS_A_COUNT.load(Relaxed) != 0);
+    }
+
+    #[test]
+    fn a_stopwatch_is_a_number_and_back() {
+        for start in
+            [Start::Counter(0), Start::Monotonic(0), Start::Counter(u64::MAX >> 1), Start::Monotonic(7)]
+        {
+            assert_eq!(Stopwatch::from_bits(Stopwatch(start).to_bits()), Stopwatch(start));
+        }
+        let watch = Stopwatch::start();
+        let (seconds, end) = Stopwatch::from_bits(watch.to_bits()).stop();
+        assert!((0.0..60.0).contains(&seconds) && end <= now(), "{watch:?}: {seconds}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod sum;
 pub mod surface;
 mod sync;
 
-pub use clock::Stamp;
+pub use clock::{Stamp, Stopwatch};
 pub use error::{Error, Result};
 pub use observe::{Counter, Family, Gauge, Timer};
 pub use options::Options;

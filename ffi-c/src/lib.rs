@@ -10,24 +10,32 @@
 #[cfg(panic = "abort")]
 compile_error!("panics are turned into ICTUS_STATUS_INTERNAL, which needs panic = \"unwind\"");
 
+mod clock;
 mod counter;
+mod exporter;
 mod gauge;
 mod guard;
 mod registry;
 mod render;
+mod snapshot;
 mod status;
 mod string;
 mod timer;
 mod version;
+mod view;
 
+pub use clock::*;
 pub use counter::*;
+pub use exporter::*;
 pub use gauge::*;
 pub use registry::*;
 pub use render::*;
+pub use snapshot::*;
 pub use status::*;
 pub use string::*;
 pub use timer::*;
 pub use version::*;
+pub use view::{ictus_format, ictus_surface};
 
 #[cfg(test)]
 mod tests {
@@ -40,5 +48,7 @@ mod tests {
         shared::<ictus_counter>();
         shared::<ictus_gauge>();
         shared::<ictus_timer>();
+        shared::<ictus_snapshot>();
+        shared::<ictus_exporter>();
     }
 }

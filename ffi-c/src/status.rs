@@ -25,12 +25,19 @@ pub enum ictus_status {
     /// A value that cannot be recorded: NaN, negative, infinite, or 2^94 and more. It was counted
     /// as rejected.
     Value = 7,
-    /// The operating system refused: a directory that cannot be made, used or listed.
+    /// The operating system refused: a directory that cannot be made, used or listed, an address that
+    /// cannot be bound.
     Io = 8,
     /// The write callback asked to stop.
     Stopped = 9,
     /// A fault in Ictus itself. Nothing is known to be damaged; please report it.
     Internal = 10,
+    /// A format or surface that does not exist, or surfaces that cannot be shown together.
+    Option = 11,
+    /// No series has that name and those label values.
+    Unknown = 12,
+    /// An address that is none.
+    Address = 13,
 }
 
 /// A status in words, in static memory. Takes any number.
@@ -40,9 +47,9 @@ pub extern "C" fn ictus_status_text(status: c_int) -> ictus_str {
     ictus_str::from_terminated(known.map_or("a status of a later version\0", ictus_status::text))
 }
 
-fn every() -> [ictus_status; 11] {
+fn every() -> [ictus_status; 14] {
     use ictus_status::*;
-    [Ok, Null, Length, Utf8, Name, Mismatch, Labels, Value, Io, Stopped, Internal]
+    [Ok, Null, Length, Utf8, Name, Mismatch, Labels, Value, Io, Stopped, Internal, Option, Unknown, Address]
 }
 
 impl ictus_status {
@@ -62,9 +69,19 @@ impl ictus_status {
             ictus_status::Value => {
                 "a value that cannot be recorded: NaN, negative, infinite, or 2^94 and more\0"
             }
-            ictus_status::Io => "the operating system refused: a directory cannot be made, used or listed\0",
+            ictus_status::Io => {
+                "the operating system refused: a directory cannot be made, used or listed, or an address bound\0"
+            }
             ictus_status::Stopped => "the write callback asked to stop\0",
             ictus_status::Internal => "a fault in Ictus itself\0",
+            ictus_status::Option => {
+                "a format or surface that does not exist, or surfaces that cannot be shown together: canonical \
+                 is shown alone\0"
+            }
+            ictus_status::Unknown => "no series has that name and those label values\0",
+            ictus_status::Address => {
+                "an address that is none: give one like 127.0.0.1:9464, localhost:0 or unix:/run/metrics.sock\0"
+            }
         }
     }
 }

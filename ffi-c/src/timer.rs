@@ -1,12 +1,12 @@
 //! Timers.
 
-use ictus::Timer;
+use ictus::{Stamp, Stopwatch, Timer};
 
 use crate::{
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
     status::recorded,
-    string::{borrow, give, strings, take_back},
+    string::{array, borrow, give, strings, take_back},
 };
 
 /// Observed durations in seconds: one series of a family.
@@ -51,6 +51,36 @@ pub unsafe extern "C" fn ictus_timer_observe(timer: *const ictus_timer, seconds:
         let timer = unsafe { borrow(timer) }?;
         timer.0.observe(seconds);
         recorded(seconds)
+    })
+}
+
+/// Records the time since `begun`, which `ictus_now` gave in this process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_timer_observe_since(timer: *const ictus_timer, begun: u64) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or a timer that was not freed.
+        let timer = unsafe { borrow(timer) }?;
+        timer.0.observe_since(Stopwatch::from_bits(begun));
+        Ok(())
+    })
+}
+
+/// Records durations, one after the other, as if all had ended now: for hosts whose calls are dear. Where
+/// some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_timer_observe_many(
+    timer: *const ictus_timer,
+    seconds: *const f64,
+    count: usize,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or a timer that was not freed.
+        let timer = unsafe { borrow(timer) }?;
+        // SAFETY: by convention, NULL or readable for the time of this call.
+        let seconds = unsafe { array(seconds, count) }?;
+        let end = Stamp::now();
+        seconds.iter().for_each(|&seconds| timer.0.observe_at(seconds, end));
+        seconds.iter().try_for_each(|&seconds| recorded(seconds))
     })
 }
 

@@ -6,13 +6,17 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod common;
+
 use std::{
     collections::BTreeSet,
     env, fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
+
+use common::{library, repository, run};
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 /// What the static library needs beside it; `cargo rustc -- --print native-static-libs` says so.
@@ -114,17 +118,10 @@ fn the_shared_library_says_its_name_and_stays_loaded() {
 
 /// The function that a line of the header declares.
 fn declared(line: &str) -> Option<&str> {
-    let starts = ["enum ", "struct ", "void ", "uint32_t "].iter().any(|start| line.starts_with(start));
+    let starts =
+        ["enum ", "struct ", "void ", "uint32_t ", "uint64_t "].iter().any(|start| line.starts_with(start));
     let before = line.split_once('(')?.0;
     starts.then(|| before.rsplit([' ', '*']).next()).flatten()
-}
-
-/// A library as cargo built it for this test: it lies beside the test's own program.
-fn library(name: &str) -> PathBuf {
-    let program = env::current_exe().unwrap();
-    let library = program.parent().unwrap().join(name);
-    assert!(library.is_file(), "cargo did not build {}", library.display());
-    library
 }
 
 fn soname() -> String {
@@ -163,7 +160,7 @@ fn check_rendered(program: &mut Command) {
 }
 
 fn include() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../include")
+    repository().join("include")
 }
 
 fn cc() -> String {
@@ -173,11 +170,4 @@ fn cc() -> String {
 fn cxx() -> Option<String> {
     let candidates = env::var("CXX").into_iter().chain(["c++", "g++", "clang++"].map(str::to_owned));
     candidates.into_iter().find(|compiler| Command::new(compiler).arg("--version").output().is_ok())
-}
-
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{complaint}", output.status);
-    output
 }

@@ -12,7 +12,10 @@ use std::{
 use cbindgen::{Builder, Config};
 
 /// Nouns in the order in which the header shows them.
-const NOUNS: [&str; 8] = ["status", "string", "version", "registry", "render", "counter", "gauge", "timer"];
+const NOUNS: [&str; 12] = [
+    "status", "string", "version", "registry", "counter", "gauge", "timer", "clock", "view", "render",
+    "snapshot", "exporter",
+];
 /// Files that C does not see.
 const INSIDE: [&str; 2] = ["guard", "lib"];
 

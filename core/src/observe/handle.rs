@@ -273,6 +273,25 @@ impl Timer {
         }
     }
 
+    /// Records the time since a measurement began; gives it in seconds. For those whose labels, the outcome
+    /// for one, are known at its end alone, or whose measurements a guard cannot follow.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// # let jobs = registry.timer("job_seconds", "", &["outcome"])?;
+    /// # fn work() -> bool { true }
+    /// let begun = ictus::Stopwatch::start();
+    /// let outcome = if work() { "success" } else { "failure" };
+    /// let seconds = jobs.labels(&[outcome])?.observe_since(begun);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[inline]
+    pub fn observe_since(&self, begun: Stopwatch) -> f64 {
+        let (seconds, end) = begun.stop();
+        self.observe_at(seconds, Stamp(end));
+        seconds
+    }
+
     /// Starts measuring. The time until [`Running::stop`], or until the guard is dropped, is
     /// observed.
     #[must_use = "the time until this is dropped is observed"]
@@ -320,9 +339,7 @@ impl Running<'_> {
     }
 
     fn finish(&self) -> f64 {
-        let (seconds, end) = self.started.stop();
-        self.timer.observe_at(seconds, Stamp(end));
-        seconds
+        self.timer.observe_since(self.started)
     }
 }
 

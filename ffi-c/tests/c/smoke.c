@@ -9,11 +9,15 @@
 
 #include "ictus.h"
 
+#include <arpa/inet.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define EXPECT(what)                                                        \
     do {                                                                    \
@@ -145,15 +149,147 @@ static void give_wrong_input(const ictus_registry *registry)
     ANSWERS(NULL, ictus_gauge_set(NULL, 1.0));
     ANSWERS(NULL, ictus_gauge_add(NULL, 1.0));
     ANSWERS(NULL, ictus_timer_observe(NULL, 1.0));
-    ANSWERS(NULL, ictus_registry_render(NULL, refuse, NULL));
-    ANSWERS(NULL, ictus_registry_render(registry, NULL, NULL));
-    ANSWERS(STOPPED, ictus_registry_render(registry, refuse, NULL));
+    ANSWERS(NULL, ictus_timer_observe_since(NULL, 0));
+    ANSWERS(NULL, ictus_timer_observe_many(NULL, NULL, 0));
+    ANSWERS(NULL, ictus_registry_render(NULL, 0, 0, refuse, NULL));
+    ANSWERS(NULL, ictus_registry_render(registry, 0, 0, NULL, NULL));
+    ANSWERS(OPTION, ictus_registry_render(registry, 4, 0, refuse, NULL));
+    ANSWERS(OPTION, ictus_registry_render(registry, -1, 0, refuse, NULL));
+    ANSWERS(OPTION, ictus_registry_render(registry, 0, 8, refuse, NULL));
+    ANSWERS(OPTION, ictus_registry_render(registry, 0, ICTUS_SURFACE_CANONICAL | ICTUS_SURFACE_LEGACY, refuse, NULL));
+    ANSWERS(STOPPED, ictus_registry_render(registry, 0, 0, refuse, NULL));
 
     ictus_registry_free(NULL);
     ictus_counter_free(NULL);
     ictus_gauge_free(NULL);
     ictus_timer_free(NULL);
+    ictus_snapshot_free(NULL);
+    ictus_exporter_stop(NULL);
     EXPECT(ictus_status_text(12345).len > 0 && ictus_status_text(-1).len > 0);
+}
+
+struct output {
+    size_t len;
+    char bytes[65536];
+};
+
+static int to_memory(void *context, const char *data, size_t len)
+{
+    struct output *output = (struct output *)context;
+    EXPECT(output->len + len < sizeof output->bytes);
+    memcpy(output->bytes + output->len, data, len);
+    output->len += len;
+    output->bytes[output->len] = '\0';
+    return 0;
+}
+
+/* Every way to record a duration, read back as numbers and in every format. */
+static void measure(void)
+{
+    static const double many[] = {1.0, -1.0, 2.0};
+    static const double wanted[] = {0.0, 0.5, 1.0, 0.99};
+    static struct output output;
+    const ictus_str name = str("work_seconds");
+    const ictus_str label = str("kind");
+    const ictus_str value = str("a");
+    ictus_registry *registry = NULL;
+    ictus_timer *timer = NULL;
+    ictus_counter *counter = NULL;
+    ictus_snapshot *snapshot = NULL;
+    ictus_timing timing = {7, 7.0, 7};
+    double quantiles[4] = {7.0, 7.0, 7.0, 7.0};
+    double number = 7.0;
+    int format;
+    uint64_t begun = ictus_now();
+
+    SUCCEEDS(ictus_registry_new(&registry));
+    SUCCEEDS(ictus_timer_new(registry, name, str(""), &label, &value, 1, &timer));
+    SUCCEEDS(ictus_counter_new(registry, str("things"), str(""), NULL, NULL, 0, &counter));
+    SUCCEEDS(ictus_counter_add(counter, 3.0));
+    ANSWERS(VALUE, ictus_timer_observe_many(timer, many, 3));
+    ANSWERS(NULL, ictus_timer_observe_many(timer, NULL, 3));
+    SUCCEEDS(ictus_timer_observe_many(timer, NULL, 0));
+    SUCCEEDS(ictus_timer_observe_since(timer, begun));
+
+    ANSWERS(NULL, ictus_snapshot_new(NULL, &snapshot));
+    ANSWERS(NULL, ictus_snapshot_new(registry, NULL));
+    SUCCEEDS(ictus_snapshot_new(registry, &snapshot));
+    ANSWERS(UNKNOWN, ictus_snapshot_timing(snapshot, str("nothing"), &value, 1, &timing));
+    ANSWERS(UNKNOWN, ictus_snapshot_timing(snapshot, name, &label, 1, &timing));
+    ANSWERS(UNKNOWN, ictus_snapshot_timing(snapshot, name, NULL, 0, &timing));
+    ANSWERS(MISMATCH, ictus_snapshot_timing(snapshot, str("things"), NULL, 0, &timing));
+    ANSWERS(NULL, ictus_snapshot_timing(snapshot, name, &value, 1, NULL));
+    EXPECT(timing.count == 7);
+    SUCCEEDS(ictus_snapshot_timing(snapshot, name, &value, 1, &timing));
+    EXPECT(timing.count == 3 && timing.window == 3 && timing.sum >= 3.0 && timing.sum < 60.0);
+
+    ANSWERS(VALUE, ictus_snapshot_quantiles(snapshot, name, &value, 1, many, 3, quantiles));
+    ANSWERS(NULL, ictus_snapshot_quantiles(snapshot, name, &value, 1, wanted, 4, NULL));
+    EXPECT(quantiles[0] == 7.0);
+    SUCCEEDS(ictus_snapshot_quantiles(snapshot, name, &value, 1, wanted, 4, quantiles));
+    EXPECT(quantiles[0] == timing.sum - 3.0 || fabs(quantiles[0] - (timing.sum - 3.0)) < 1e-9);
+    EXPECT(quantiles[1] == 1.0 && quantiles[2] == 2.0 && fabs(quantiles[3] - 1.98) < 1e-9);
+
+    ANSWERS(MISMATCH, ictus_snapshot_value(snapshot, name, &value, 1, &number));
+    SUCCEEDS(ictus_snapshot_value(snapshot, str("things"), NULL, 0, &number));
+    EXPECT(number == 3.0);
+    ictus_snapshot_free(snapshot);
+
+    for (format = ICTUS_FORMAT_TEXT; format <= ICTUS_FORMAT_NATIVE; format++) {
+        output.len = 0;
+        SUCCEEDS(ictus_registry_render(registry, format, ICTUS_SURFACE_CANONICAL, to_memory, &output));
+        EXPECT(output.len > 100);
+        EXPECT((format == ICTUS_FORMAT_OPENMETRICS) == (strstr(output.bytes, "\n# EOF\n") != NULL));
+        EXPECT((format <= ICTUS_FORMAT_OPENMETRICS) == (strstr(output.bytes, "# TYPE work_seconds ") != NULL));
+    }
+    ictus_counter_free(counter);
+    ictus_timer_free(timer);
+    ictus_registry_free(registry);
+}
+
+/* An endpoint, asked as a scraper does. */
+static void serve(const char *directory)
+{
+    static struct output output;
+    struct sockaddr_in to;
+    ictus_exporter *exporter = NULL;
+    ictus_exporter *second = NULL;
+    const char *port;
+    const char *get = "GET /metrics HTTP/1.0\r\n\r\n";
+    ssize_t got;
+    int client;
+
+    ANSWERS(ADDRESS, ictus_exporter_start(str(directory), str("9464"), 0, &exporter));
+    ANSWERS(OPTION, ictus_exporter_start(str(directory), str("127.0.0.1:0"), 64, &exporter));
+    ANSWERS(NULL, ictus_exporter_start(str(directory), str("127.0.0.1:0"), 0, NULL));
+    EXPECT(exporter == NULL);
+    SUCCEEDS(ictus_exporter_start(str(directory), str("127.0.0.1:0"), 0, &exporter));
+    ANSWERS(NULL, ictus_exporter_address(NULL, to_memory, &output));
+    ANSWERS(NULL, ictus_exporter_address(exporter, NULL, NULL));
+    SUCCEEDS(ictus_exporter_address(exporter, to_memory, &output));
+    ANSWERS(IO, ictus_exporter_start(str(directory), str(output.bytes), 0, &second));
+    port = strchr(output.bytes, ':');
+    EXPECT(port != NULL);
+
+    memset(&to, 0, sizeof to);
+    to.sin_family = AF_INET;
+    to.sin_port = htons((unsigned short)atoi(port + 1));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT(client >= 0 && connect(client, (const struct sockaddr *)&to, sizeof to) == 0);
+    EXPECT(write(client, get, strlen(get)) == (ssize_t)strlen(get));
+    output.len = 0;
+    while ((got = read(client, output.bytes + output.len, sizeof output.bytes - 1 - output.len)) > 0) {
+        output.len += (size_t)got;
+    }
+    output.bytes[output.len] = '\0';
+    EXPECT(got == 0 && strstr(output.bytes, "\njobs_total{queue=\"mail\"") != NULL);
+    close(client);
+
+    ictus_exporter_stop(exporter);
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT(client >= 0 && connect(client, (const struct sockaddr *)&to, sizeof to) != 0);
+    close(client);
 }
 
 /* A handle works on when its registry is gone, and what it records is seen through another one. */
@@ -163,7 +299,7 @@ static void outlive(ictus_registry *registry, const ictus_registry *other)
     SUCCEEDS(ictus_counter_new(registry, str("late"), str(""), NULL, NULL, 0, &counter));
     ictus_registry_free(registry);
     SUCCEEDS(ictus_counter_inc(counter));
-    SUCCEEDS(ictus_registry_render(other, to_file, stdout));
+    SUCCEEDS(ictus_registry_render(other, ICTUS_FORMAT_TEXT, ICTUS_SURFACE_DEFAULT, to_file, stdout));
     ictus_counter_free(counter);
 }
 
@@ -182,10 +318,12 @@ int main(int argc, char **argv)
     record(in_memory);
     give_wrong_input(in_memory);
     ictus_registry_free(in_memory);
+    measure();
 
     SUCCEEDS(ictus_registry_open(str(argv[1]), &registry));
     SUCCEEDS(ictus_registry_open(str(argv[1]), &other));
     record(registry);
+    serve(argv[1]);
     outlive(registry, other);
     ictus_registry_free(other);
     return 0;

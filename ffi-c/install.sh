@@ -1,0 +1,22 @@
+#!/bin/sh
+# Installs the C library below PREFIX: `ffi-c/install.sh PREFIX [LIBRARIES]`, from the folder LIBRARIES in which
+# cargo has built libictus_ffi.so and libictus_ffi.a (else target/release). With DESTDIR, below that.
+# What it installs can be moved: pkg-config and CMake find everything from where their files lie.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+prefix=${DESTDIR:-}${1:?"usage: ffi-c/install.sh PREFIX [LIBRARIES]"}
+libraries=${2:-${CARGO_TARGET_DIR:-$root/target}/release}
+version=$(sed -n 's/^#define ICTUS_VERSION "\(.*\)"/\1/p' "$root/include/ictus.h")
+major=${version%%.*}
+
+install -d "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/ictus" "$prefix/share/doc/ictus"
+install -m 644 "$root/include/ictus.h" "$prefix/include/"
+install -m 755 "$libraries/libictus_ffi.so" "$prefix/lib/libictus.so.$version"
+ln -sf "libictus.so.$version" "$prefix/lib/libictus.so.$major"
+ln -sf "libictus.so.$major" "$prefix/lib/libictus.so"
+install -m 644 "$libraries/libictus_ffi.a" "$prefix/lib/libictus.a"
+install -m 644 "$root/LICENSE" "$prefix/share/doc/ictus/"
+for file in pkgconfig/ictus.pc cmake/ictus/ictus-config.cmake cmake/ictus/ictus-config-version.cmake; do
+    sed "s/@VERSION@/$version/g; s/@MAJOR@/$major/g" "$root/ffi-c/install/${file##*/}.in" >"$prefix/lib/$file"
+    chmod 644 "$prefix/lib/$file"
+done

@@ -1,0 +1,157 @@
+//! The C library as users have it: installed somewhere, found by pkg-config and CMake, used by the program in
+//! `examples/c` from a folder of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use common::{library, repository, run};
+use tempfile::TempDir;
+
+/// An installed library and a copy of the example, in folders that can be removed.
+struct Installed {
+    home: TempDir,
+}
+
+impl Installed {
+    fn new() -> Installed {
+        let home = tempfile::tempdir().unwrap();
+        // Moved after it was installed, as packages are.
+        let first = home.path().join("first");
+        let libraries = library("libictus_ffi.so");
+        let mut install = Command::new(repository().join("ffi-c/install.sh"));
+        run(install.arg(&first).arg(libraries.parent().unwrap()).env_remove("DESTDIR"));
+        let installed = Installed { home };
+        fs::rename(first, installed.prefix()).unwrap();
+        fs::create_dir(installed.example()).unwrap();
+        for file in ["worker.c", "Makefile", "CMakeLists.txt"] {
+            fs::copy(repository().join("examples/c").join(file), installed.example().join(file)).unwrap();
+        }
+        installed
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.home.path().join("opt-ictus")
+    }
+
+    fn example(&self) -> PathBuf {
+        self.home.path().join("example")
+    }
+
+    /// A program that runs in the example's folder and finds the library by pkg-config.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.example()).env("PKG_CONFIG_PATH", self.prefix().join("lib/pkgconfig"));
+        command
+    }
+
+    /// Runs the example, and checks what it says.
+    fn works(&self, program: &Path, is_shared: bool) {
+        let metrics = tempfile::tempdir().unwrap();
+        let mut command = self.command(program.to_str().unwrap());
+        command.arg(metrics.path()).arg("0.3");
+        if is_shared {
+            command.env("LD_LIBRARY_PATH", self.prefix().join("lib"));
+        } else {
+            command.env_remove("LD_LIBRARY_PATH");
+        }
+        let said = String::from_utf8(run(&mut command).stdout).unwrap();
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(lines[0].starts_with("Metrics are at http://127.0.0.1:"), "{said}");
+        let starts = ["poll_seconds SUCCESS: ", "execute_seconds SUCCESS: ", "execute_seconds FAILURE: "];
+        assert_eq!(lines.len(), 1 + starts.len(), "{said}");
+        for (line, start) in lines[1..].iter().zip(starts) {
+            assert!(line.starts_with(start) && line.contains(", p99 "), "{said}");
+        }
+    }
+}
+
+fn is_there(program: &str) -> bool {
+    let is_there = Command::new(program).arg("--version").output().is_ok();
+    assert!(is_there || env::var("CI").as_deref() != Ok("true"), "{program} is not installed");
+    if !is_there {
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    is_there
+}
+
+#[test]
+fn the_example_is_built_by_its_makefile() {
+    if !is_there("pkg-config") || !is_there("make") {
+        return;
+    }
+    let installed = Installed::new();
+    // Not those of the make that runs this.
+    let make =
+        |target| run(installed.command("make").env_remove("MAKEFLAGS").env_remove("MFLAGS").arg(target));
+    make("worker");
+    installed.works(&installed.example().join("worker"), true);
+    make("worker-static");
+    installed.works(&installed.example().join("worker-static"), false);
+}
+
+#[test]
+fn the_example_is_built_by_cmake() {
+    if !is_there("cmake") {
+        return;
+    }
+    let installed = Installed::new();
+    let prefix = format!("-DCMAKE_PREFIX_PATH={}", installed.prefix().display());
+    run(installed.command("cmake").args(["-S", ".", "-B", "build", &prefix]));
+    run(installed.command("cmake").args(["--build", "build"]));
+    // The folder of the library stands in what CMake builds.
+    for program in ["build/worker", "build/worker-static"] {
+        installed.works(&installed.example().join(program), false);
+    }
+}
+
+#[test]
+fn the_quick_start_of_the_readme_is_true() {
+    if !is_there("pkg-config") {
+        return;
+    }
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let section = readme.split_once("### In C\n").unwrap().1;
+    let lines = section.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
+    let (install, build) = lines.split_once('\n').unwrap();
+    assert_eq!(install, "make install PREFIX=/opt/ictus");
+    assert!(build.starts_with("cc worker.c "), "{build}");
+
+    let installed = Installed::new();
+    let build = build.replace("/opt/ictus", installed.prefix().to_str().unwrap());
+    run(installed.command("sh").env_remove("PKG_CONFIG_PATH").args(["-ec", &build]));
+    installed.works(&installed.example().join("worker"), true);
+}
+
+#[test]
+fn what_is_installed_has_its_names_and_its_version() {
+    let installed = Installed::new();
+    let (version, major) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_VERSION_MAJOR"));
+    let library = installed.prefix().join("lib/libictus.so");
+    let real = fs::canonicalize(&library).unwrap();
+    assert_eq!(real.file_name().unwrap().to_str().unwrap(), format!("libictus.so.{version}"));
+    assert_eq!(fs::read_link(library).unwrap().to_str().unwrap(), format!("libictus.so.{major}"));
+    assert!(installed.prefix().join("share/doc/ictus/LICENSE").is_file());
+    if is_there("pkg-config") {
+        let said = run(installed.command("pkg-config").args(["--modversion", "ictus"]));
+        assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), version);
+    }
+}
+
+#[test]
+fn a_static_program_links_what_the_standard_library_needs() {
+    let said = fs::read_to_string(repository().join("ffi-c/install/ictus.pc.in")).unwrap();
+    let private = said.lines().find_map(|line| line.strip_prefix("Libs.private: ")).unwrap();
+    let page = fs::read_to_string(repository().join("docs/c-api.md")).unwrap();
+    assert!(page.contains(&format!("libictus_ffi.a {private}\n")), "{private}");
+}
