@@ -10,7 +10,7 @@ version=$(sed -n 's/^#define ICTUS_VERSION "\(.*\)"/\1/p' "$root/include/ictus.h
 major=${version%%.*}
 
 install -d "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/ictus" "$prefix/share/doc/ictus"
-install -m 644 "$root/include/ictus.h" "$prefix/include/"
+install -m 644 "$root/include/ictus.h" "$root/include/ictus.hpp" "$prefix/include/"
 install -m 755 "$libraries/libictus_ffi.so" "$prefix/lib/libictus.so.$version"
 ln -sf "libictus.so.$version" "$prefix/lib/libictus.so.$major"
 ln -sf "libictus.so.$major" "$prefix/lib/libictus.so"

@@ -8,17 +8,10 @@
 
 mod common;
 
-use std::{
-    collections::BTreeSet,
-    env, fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeSet, env, fs, path::Path, process::Command};
 
-use common::{library, repository, run};
+use common::{WARNINGS, cc, cxx, include, install_shared, library, run, soname};
 
-const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 /// What the static library needs beside it; `cargo rustc -- --print native-static-libs` says so.
 const SYSTEM_LIBRARIES: [&str; 4] = ["-pthread", "-ldl", "-lm", "-lgcc_s"];
 
@@ -124,18 +117,6 @@ fn declared(line: &str) -> Option<&str> {
     starts.then(|| before.rsplit([' ', '*']).next()).flatten()
 }
 
-fn soname() -> String {
-    format!("libictus.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
-}
-
-/// The shared library under the names that it is installed by.
-fn install_shared(to: &Path) -> PathBuf {
-    let soname = soname();
-    symlink(library("libictus_ffi.so"), to.join(&soname)).unwrap();
-    symlink(soname, to.join("libictus.so")).unwrap();
-    to.to_owned()
-}
-
 fn compile_smoke(program: &Path, link: impl FnOnce(&mut Command) -> &mut Command) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/smoke.c");
     let mut command = Command::new(cc());
@@ -157,17 +138,4 @@ fn check_rendered(program: &mut Command) {
         let line = format!("ictus_observations_rejected_total{{reason=\"{reason}\"}} 1.0\n");
         assert!(of_ictus.contains(&line.as_str()), "{line} {of_ictus:#?}");
     }
-}
-
-fn include() -> PathBuf {
-    repository().join("include")
-}
-
-fn cc() -> String {
-    env::var("CC").unwrap_or_else(|_| "cc".to_owned())
-}
-
-fn cxx() -> Option<String> {
-    let candidates = env::var("CXX").into_iter().chain(["c++", "g++", "clang++"].map(str::to_owned));
-    candidates.into_iter().find(|compiler| Command::new(compiler).arg("--version").output().is_ok())
 }

@@ -141,7 +141,9 @@ fn what_is_installed_has_its_names_and_its_version() {
     let real = fs::canonicalize(&library).unwrap();
     assert_eq!(real.file_name().unwrap().to_str().unwrap(), format!("libictus.so.{version}"));
     assert_eq!(fs::read_link(library).unwrap().to_str().unwrap(), format!("libictus.so.{major}"));
-    assert!(installed.prefix().join("share/doc/ictus/LICENSE").is_file());
+    for file in ["share/doc/ictus/LICENSE", "include/ictus.h", "include/ictus.hpp"] {
+        assert!(installed.prefix().join(file).is_file(), "{file}");
+    }
     if is_there("pkg-config") {
         let said = run(installed.command("pkg-config").args(["--modversion", "ictus"]));
         assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), version);

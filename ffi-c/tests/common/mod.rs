@@ -1,10 +1,14 @@
 //! What tests with C programs share.
+#![allow(dead_code, reason = "no program needs all of it")]
 
 use std::{
     env,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+pub(crate) const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// A library as cargo built it for this test: it lies beside the test's own program.
 pub(crate) fn library(name: &str) -> PathBuf {
@@ -23,4 +27,29 @@ pub(crate) fn run(command: &mut Command) -> Output {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{complaint}", output.status);
     output
+}
+
+pub(crate) fn soname() -> String {
+    format!("libictus.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
+}
+
+/// The shared library under the names that it is installed by.
+pub(crate) fn install_shared(to: &Path) -> PathBuf {
+    let soname = soname();
+    symlink(library("libictus_ffi.so"), to.join(&soname)).unwrap();
+    symlink(soname, to.join("libictus.so")).unwrap();
+    to.to_owned()
+}
+
+pub(crate) fn include() -> PathBuf {
+    repository().join("include")
+}
+
+pub(crate) fn cc() -> String {
+    env::var("CC").unwrap_or_else(|_| "cc".to_owned())
+}
+
+pub(crate) fn cxx() -> Option<String> {
+    let candidates = env::var("CXX").into_iter().chain(["c++", "g++", "clang++"].map(str::to_owned));
+    candidates.into_iter().find(|compiler| Command::new(compiler).arg("--version").output().is_ok())
 }

@@ -1,0 +1,80 @@
+// The C++ wrapper does what it says: `wrapper DIRECTORY`.
+#include "ictus.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <type_traits>
+
+#define EXPECT(what)                                                             \
+    do {                                                                         \
+        if (!(what)) {                                                           \
+            std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
+            std::exit(1);                                                        \
+        }                                                                        \
+    } while (0)
+
+static_assert(!std::is_copy_constructible_v<ictus::registry> && std::is_nothrow_move_constructible_v<ictus::timer>);
+static_assert(!std::is_copy_constructible_v<ictus::timer::running>);
+
+template <typename Call>
+static ictus_status thrown(Call call) {
+    try {
+        call();
+    } catch (const ictus::error &error) {
+        EXPECT(error.what() == std::string(ictus_status_text(error.status()).data));
+        return error.status();
+    }
+    return ICTUS_STATUS_OK;
+}
+
+static void record_and_read() {
+    const ictus::registry registry;
+    ictus::counter jobs = registry.counter("jobs", "Jobs.", {{"queue", "mail"}, {"zone", "a"}});
+    const ictus::gauge active = registry.gauge("active");
+    const ictus::timer work = registry.timer("work_seconds", "Work.", {{"queue", "mail"}});
+
+    EXPECT(jobs.add() == ICTUS_STATUS_OK && jobs.add(1.5) == ICTUS_STATUS_OK);
+    EXPECT(jobs.add(-1.0) == ICTUS_STATUS_VALUE);
+    active.set(5.0);
+    active.add(-2.0);
+    EXPECT(work.observe(0.25) == ICTUS_STATUS_OK && work.observe({1.0, 2.0}) == ICTUS_STATUS_OK);
+    EXPECT(work.observe(NAN) == ICTUS_STATUS_VALUE);
+    {
+        auto running = work.start();
+        auto moved = std::move(running);
+        moved.stop();
+        work.start().discard();
+    }
+    work.observe_since(ictus_now());
+
+    const ictus::snapshot snapshot = registry.snapshot();
+    EXPECT(snapshot.value("jobs", {"mail", "a"}) == 2.5 && snapshot.value("active") == 3.0);
+    const ictus_timing timing = snapshot.timing("work_seconds", {"mail"});
+    EXPECT(timing.count == 5 && timing.window == 5 && timing.sum >= 3.25);
+    EXPECT(snapshot.quantile(1.0, "work_seconds", {"mail"}) == 2.0);
+    EXPECT(snapshot.quantile(0.5, "work_seconds", {"mail"}) == 0.25);
+
+    EXPECT(registry.render().find("jobs_total{queue=\"mail\",zone=\"a\"} 2.5\n") != std::string::npos);
+    EXPECT(registry.render(ICTUS_FORMAT_OPENMETRICS).find("# EOF\n") != std::string::npos);
+
+    EXPECT(thrown([&] { (void)registry.timer("jobs"); }) == ICTUS_STATUS_MISMATCH);
+    EXPECT(thrown([&] { (void)registry.counter("9"); }) == ICTUS_STATUS_NAME);
+    EXPECT(thrown([&] { (void)snapshot.value("nothing"); }) == ICTUS_STATUS_UNKNOWN);
+    EXPECT(thrown([&] { (void)registry.render(ICTUS_FORMAT_TEXT, 64); }) == ICTUS_STATUS_OPTION);
+
+    const ictus::counter other = std::move(jobs);
+    EXPECT(jobs.add() == ICTUS_STATUS_NULL && other.add() == ICTUS_STATUS_OK);
+}
+
+int main(int argc, char **argv) {
+    EXPECT(argc == 2);
+    record_and_read();
+    const ictus::registry registry = ictus::registry::open(argv[1]);
+    registry.counter("jobs").add();
+    const ictus::exporter exporter(argv[1], "127.0.0.1:0");
+    EXPECT(exporter.address().rfind("127.0.0.1:", 0) == 0);
+    EXPECT(thrown([&] { ictus::exporter second(argv[1], exporter.address()); }) == ICTUS_STATUS_IO);
+    EXPECT(thrown([] { (void)ictus::registry::open("/dev/null/x"); }) == ICTUS_STATUS_IO);
+    return 0;
+}

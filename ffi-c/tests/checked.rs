@@ -1,0 +1,91 @@
+//! The C and C++ test programs where every access is looked at: with the compiler's sanitizers, and under
+//! valgrind. Not leaks: lanes stay for good, as a signal handler may hold one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use common::{WARNINGS, cc, cxx, include, install_shared, run};
+use tempfile::TempDir;
+
+const SANITIZERS: &[&str] = &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
+struct Program {
+    build: TempDir,
+}
+
+impl Program {
+    /// Compiles a file of `tests/c` against the shared library.
+    fn new(compiler: &str, standard: &str, source: &str, options: &[&str]) -> Program {
+        let build = tempfile::tempdir().unwrap();
+        let installed = install_shared(build.path());
+        let mut command = Command::new(compiler);
+        command.args([standard, "-O1"]).args(WARNINGS).args(options).arg("-I").arg(include());
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(source));
+        command.arg("-o").arg(build.path().join("program"));
+        run(command.arg("-L").arg(installed).args(["-lictus", "-pthread", "-lm"]));
+        Program { build }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.build.path().join("program")
+    }
+
+    /// Runs it on a new directory; by another program, where one is given.
+    fn run(&self, by: Option<&mut Command>) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut alone = Command::new(self.path());
+        let command = match by {
+            Some(by) => by.arg(self.path()),
+            None => &mut alone,
+        };
+        run(command
+            .arg(directory.path())
+            .env("LD_LIBRARY_PATH", self.build.path())
+            .env("ASAN_OPTIONS", "detect_leaks=0"));
+    }
+}
+
+/// A C++ compiler; none only where nobody insists.
+fn cxx_or_skip() -> Option<String> {
+    let found = cxx();
+    assert!(found.is_some() || env::var("CI").as_deref() != Ok("true"), "there is no C++ compiler");
+    if found.is_none() {
+        eprintln!("SKIPPED: there is no C++ compiler");
+    }
+    found
+}
+
+#[test]
+fn the_c_program_breaks_no_rule_that_the_sanitizers_know() {
+    Program::new(&cc(), "-std=c99", "smoke.c", SANITIZERS).run(None);
+}
+
+#[test]
+fn the_wrapper_does_what_it_says() {
+    if let Some(cxx) = cxx_or_skip() {
+        Program::new(&cxx, "-std=c++17", "wrapper.cpp", &[]).run(None);
+        Program::new(&cxx, "-std=c++17", "wrapper.cpp", SANITIZERS).run(None);
+    }
+}
+
+#[test]
+fn valgrind_finds_nothing() {
+    let is_there = Command::new("valgrind").arg("--version").output().is_ok();
+    assert!(is_there || env::var("CI").as_deref() != Ok("true"), "valgrind is not installed");
+    if !is_there {
+        return eprintln!("SKIPPED: valgrind is not installed");
+    }
+    let program = Program::new(&cc(), "-std=c99", "smoke.c", &["-g"]);
+    program.run(Some(Command::new("valgrind").args(["--quiet", "--error-exitcode=9"])));
+}
