@@ -102,6 +102,24 @@ fn the_shared_library_exports_the_headers_functions_and_nothing_else() {
 }
 
 #[test]
+fn a_host_may_load_it_fork_close_it_and_end_as_it_likes() {
+    let build = tempfile::tempdir().unwrap();
+    let program = build.path().join("loaded");
+    let mut command = Command::new(cc());
+    command.args(["-std=c99", "-O1"]).args(WARNINGS).arg("-I").arg(include()).arg("-o").arg(&program);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/loaded.c"));
+    run(command.args(["-ldl", "-pthread"]));
+    let library = install_shared(build.path()).join("libictus.so");
+
+    let directory = tempfile::tempdir().unwrap();
+    // Each adds five, and the second a sixth after it has counted.
+    for (end, count) in [("return", 5), ("thread", 10), ("exit", 16), ("quick", 21), ("return", 26)] {
+        let said = run(Command::new(&program).arg(&library).arg(directory.path()).arg(end)).stdout;
+        assert_eq!(String::from_utf8(said).unwrap(), format!("{count}\n"), "{end}");
+    }
+}
+
+#[test]
 fn the_shared_library_says_its_name_and_stays_loaded() {
     let dynamic = run(Command::new("readelf").arg("-dW").arg(library("libictus_ffi.so")));
     let dynamic = String::from_utf8(dynamic.stdout).unwrap();
