@@ -154,6 +154,25 @@ fn those_of_threads_processes_and_the_dead_are_merged() {
 }
 
 #[test]
+fn totals_with_fewer_buckets_than_exemplars_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let retire = || drop(Reader::new(directory.path()).snapshot().unwrap());
+    let first = Registry::open(directory.path()).unwrap();
+    for (value, id) in [(0.004, "a"), (0.04, "b"), (0.4, "c"), (4.0, "d")] {
+        timer(&first).observe_with_exemplar(value, id);
+    }
+    drop(first);
+    retire();
+    // Bounds that all processes have are shown: none here. And it brings no exemplar of its own.
+    let second = Registry::open_with(directory.path(), Options::default().buckets(&[0.3])).unwrap();
+    timer(&second).observe(1.0);
+    drop(second);
+    retire();
+    let timing = timing(&Reader::new(directory.path()).snapshot().unwrap());
+    assert_eq!((timing.count, ids(&timing.exemplars)), (5, vec!["d"]));
+}
+
+#[test]
 fn a_reader_beside_a_writer_sees_only_what_was_observed() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(directory.path(), two_buckets()).unwrap();

@@ -192,9 +192,8 @@ impl Totals {
         into.state += total.state;
         into.distribution.merge(&total.distribution);
         into.newest.extend(total.newest);
-        if !total.exemplars.is_empty() {
-            into.exemplars.extend(total.exemplars);
-            exemplar::keep_newest(&mut into.exemplars, &into.distribution.bounds);
-        }
+        into.exemplars.extend(total.exemplars);
+        // Also where there is no new one: there may be fewer buckets than there were.
+        exemplar::keep_newest(&mut into.exemplars, &into.distribution.bounds);
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     buckets::{Distribution, Exponential, exponential::is_known},
     catalog::Kind,
-    exemplar::Exemplar,
+    exemplar::{self, Exemplar},
     sum::{Exact, LIMIT},
 };
 
@@ -157,7 +157,7 @@ fn decode_family(body: &mut Fields<'_>, totals: &mut Totals) -> Option<()> {
         if !ordered || newest.len() > record.window as usize || newest.len() as u64 > count {
             return None;
         }
-        let exemplars = decode_exemplars(body, distribution.bounds.len())?;
+        let exemplars = decode_exemplars(body, &distribution.bounds)?;
         let total = SeriesTotal { count, sum, distribution, newest, exemplars, ..SeriesTotal::default() };
         totals.add_series(&record, created, &values, total);
     }
@@ -193,18 +193,15 @@ fn decode_distribution(body: &mut Fields<'_>) -> Option<Distribution> {
     (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
 }
 
-/// The exemplars of a series whose buckets have so many bounds. One that a reader cannot show is dropped, not
-/// refused: its time may only be ahead of a clock that was set back.
-fn decode_exemplars(body: &mut Fields<'_>, bounds: usize) -> Option<Vec<Exemplar>> {
-    let count = body.number()? as usize;
-    if count > bounds + 1 {
-        return None;
-    }
+/// The exemplars of a series whose buckets have those bounds. What a reader cannot show is dropped, not
+/// refused, for no exemplar is worth the totals: a time may only be ahead of a clock that was set back.
+fn decode_exemplars(body: &mut Fields<'_>, bounds: &[f64]) -> Option<Vec<Exemplar>> {
     let mut exemplars = Vec::new();
-    for _ in 0..count {
+    for _ in 0..body.number()? {
         let (value, time, trace_id) = (f64::from_bits(body.word()?), body.word()?, body.string()?);
         exemplars.extend(Exemplar::checked(value, time, trace_id.as_bytes()));
     }
+    exemplar::keep_newest(&mut exemplars, bounds);
     Some(exemplars)
 }
 
