@@ -15,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python bench results weaken clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python bench bench-python results weaken clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,10 @@ bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where 
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	cargo bench --package ictus-benches --bench budgets --locked -- --hold
 
-results: .venv/ready .ci/debian.sh ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
+bench-python: .venv/wheel ## Measure calls of the collector beside the SDK's own; fails where a budget is exceeded
+	@.venv/bin/python benches/recording.py
+
+results: .venv/wheel .ci/debian.sh ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	benches/results.sh
 
