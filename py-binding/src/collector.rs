@@ -16,6 +16,7 @@ use std::{
 
 use ictus::{Counter, Options, Timer, surface::Exposition};
 use pyo3::{
+    intern,
     prelude::*,
     types::{PyDict, PyTuple},
 };
@@ -338,16 +339,8 @@ impl Collector {
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
     ) {
-        match status {
-            Some(status) => self.time(which, [task_type, status], time_spent),
-            None => {
-                if let Some(to) = self.recorder() {
-                    let time_spent = number(time_spent);
-                    let labels = [&*label::text(task_type), "SUCCESS"];
-                    which(to).with_texts(labels, |timer| timer.observe(time_spent));
-                }
-            }
-        }
+        let success = intern!(task_type.py(), "SUCCESS").as_any();
+        self.time(which, [task_type, status.unwrap_or(success)], time_spent);
     }
 }
 

@@ -11,6 +11,7 @@ mod lookup;
 mod provide;
 mod read;
 mod recorder;
+mod seen;
 
 /// A lock-free latency-timing core.
 // Said for readers: the stable ABI always runs with the GIL.

@@ -1,7 +1,8 @@
 //! From label values to the handle that records: the one place that knows how a series is found.
 //!
 //! Stands between the collector's methods and the core's handles. A hit neither allocates nor
-//! leaves this process; a miss asks the core's family for the series and remembers its handle.
+//! leaves this process; a miss asks the core's family for the series and remembers its handle, by the
+//! objects that named it and by their texts.
 
 use std::{
     borrow::Cow,
@@ -13,7 +14,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use ictus::{Family, observe::Metric};
 use pyo3::prelude::*;
 
-use crate::label;
+use crate::{label, seen::Seen};
 
 /// Label sets remembered per metric. The core bounds its series; label sets beyond that bound all
 /// share one series, and remembering each of them would leak what the bound has saved.
@@ -21,6 +22,7 @@ const MAX_REMEMBERED: usize = 4096;
 
 /// The handles of one metric, found by its `N` label values.
 pub(crate) struct Lookup<H, const N: usize> {
+    seen: Seen<H, N>,
     family: Family<H>,
     hasher: DefaultHashBuilder,
     /// Only ever locked by a thread that holds the GIL, and never across a release of it: inside
@@ -34,34 +36,59 @@ struct Remembered<H, const N: usize> {
     handle: H,
 }
 
-impl<H: Metric, const N: usize> Lookup<H, N> {
+impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
     pub(crate) fn new(family: Family<H>) -> Lookup<H, N> {
-        Lookup { family, hasher: DefaultHashBuilder::default(), remembered: Mutex::new(HashTable::new()) }
+        Lookup {
+            seen: Seen::new(),
+            family,
+            hasher: DefaultHashBuilder::default(),
+            remembered: Mutex::new(HashTable::new()),
+        }
     }
 
     /// Records on the series that the objects name.
+    #[inline]
     pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) {
+        match self.seen.find(&labels) {
+            Some(handle) => record(handle),
+            None => {
+                if let Some(handle) = self.unseen(labels) {
+                    record(&handle);
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn unseen(&self, labels: [&Bound<'_, PyAny>; N]) -> Option<H> {
         // `str()` runs Python code, so all of it happens before the lock.
-        let labels: [Cow<'_, str>; N] = labels.map(label::text);
-        self.with_texts(std::array::from_fn(|at| &*labels[at]), record);
+        let texts: [Cow<'_, str>; N] = labels.map(label::text);
+        let handle = self.of_texts(std::array::from_fn(|at| &*texts[at]), H::clone)?;
+        self.seen.keep(&labels, handle.clone());
+        Some(handle)
     }
 
     /// Records on the series with those label values.
     pub(crate) fn with_texts(&self, labels: [&str; N], record: impl FnOnce(&H)) {
+        self.of_texts(labels, record);
+    }
+
+    fn of_texts<T>(&self, labels: [&str; N], then: impl FnOnce(&H) -> T) -> Option<T> {
         let hash = self.hasher.hash_one(labels);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = remembered.find(hash, |entry| entry.is(labels)) {
-            return record(&found.handle);
+            return Some(then(&found.handle));
         }
         // Fails only for a wrong number of labels, which the types of `Recorder` rule out.
-        let Ok(handle) = self.family.labels(&labels) else { return };
-        record(&handle);
+        let handle = self.family.labels(&labels).ok()?;
+        let then = then(&handle);
         if remembered.len() < MAX_REMEMBERED {
             let entry = Remembered { labels: labels.map(Box::from), handle };
             remembered.insert_unique(hash, entry, |entry| {
                 self.hasher.hash_one(std::array::from_fn::<&str, N, _>(|at| &entry.labels[at]))
             });
         }
+        Some(then)
     }
 }
 

@@ -136,6 +136,35 @@ def test_no_value_is_an_exception(directory: str, odd: Any, number: Any) -> None
     samples(directory)
 
 
+def test_texts_decide_which_series_it_is_not_objects(directory: str) -> None:
+    class Changing(str):
+        """A string that says something else each time, as a subclass may."""
+
+        said = 0
+
+        def __str__(self) -> str:
+            self.said += 1
+            return f"said {self.said}"
+
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    # More label sets than are kept by their objects, and of each another object at each turn.
+    kept = [f"kept {number}" for number in range(300)]
+    changing = Changing("changing")
+    for _ in range(3):
+        for name in kept:
+            made.increment_task_poll(name)
+            made.increment_task_poll("".join(name))
+            made.increment_task_poll(name.encode().decode())
+        made.increment_task_poll(changing)
+    shown = {
+        dict(labels)["taskType"]: value
+        for (name, labels), value in samples(directory).items()
+        if name == "task_poll_total"
+    }
+    said = {f"said {number}": 1.0 for number in (1, 2, 3)}
+    assert shown == dict.fromkeys(kept, 9.0) | said
+
+
 def test_errors_are_shown_by_message_or_by_class(directory: str) -> None:
     made = MetricsCollector(MetricsSettings(directory=directory))
     # 199 bytes and one character of two: it would end in the middle of it.
