@@ -20,4 +20,5 @@ mod server;
 mod socket_file;
 
 pub use address::{Address, Listen};
+pub use route::answer;
 pub use server::Server;

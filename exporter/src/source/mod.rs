@@ -12,7 +12,10 @@ use std::{
 };
 
 use hyper::body::Bytes;
-use ictus::surface::{ShownFamily, View};
+use ictus::{
+    Reader, Registry,
+    surface::{ShownFamily, View},
+};
 
 use self::taken::{Origin, Taken};
 use crate::{error::Result, query::Query, rendered::Rendered};
@@ -56,8 +59,25 @@ impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
-        let origin = Origin::directory(directory.as_ref());
+        let mut reader = Reader::new(&directory);
+        let origin = Origin::snapshots(move || reader.snapshot());
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
+    }
+
+    /// The exposition of a registry: what its directory's processes recorded, or this process where it
+    /// has none.
+    ///
+    /// ```
+    /// let registry = ictus::Registry::new();
+    /// registry.counter("jobs", "Jobs done.", &[])?.labels(&[])?.inc();
+    /// let source = ictus_exporter::Source::from_registry(registry);
+    /// let text = source.text(source.view())?;
+    /// assert!(text.ends_with(b"jobs_total 1.0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn from_registry(registry: Registry) -> Source {
+        Source::from_origin(Origin::snapshots(move || registry.snapshot()))
     }
 
     /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.

@@ -2,12 +2,11 @@
 
 use std::{
     borrow::Cow,
-    path::Path,
     sync::{Arc, Mutex},
 };
 
 use ictus::{
-    Reader, Snapshot, expose,
+    Snapshot, expose,
     surface::{Exposition, Plan, ShownFamily, View},
 };
 
@@ -21,16 +20,17 @@ use crate::{
 /// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
 const MOST_KEPT: usize = 8;
 
+type Look = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
 type Write = Box<dyn Fn(&View) -> String + Send>;
 
 /// What a source reads.
 pub(super) enum Origin {
-    Directory(Box<Directory>),
+    Snapshots(Snapshots),
     Function(Mutex<Write>),
 }
 
-pub(super) struct Directory {
-    reader: Mutex<Reader>,
+pub(super) struct Snapshots {
+    look: Mutex<Look>,
     /// Of the views that were asked for last, the newest at the end.
     plans: Mutex<Vec<Plan>>,
 }
@@ -45,9 +45,8 @@ pub(super) struct Taken {
 }
 
 impl Origin {
-    pub(super) fn directory(directory: &Path) -> Origin {
-        let reader = Mutex::new(Reader::new(directory));
-        Origin::Directory(Box::new(Directory { reader, plans: Mutex::default() }))
+    pub(super) fn snapshots(look: impl FnMut() -> ictus::Result<Snapshot> + Send + 'static) -> Origin {
+        Origin::Snapshots(Snapshots { look: Mutex::new(Box::new(look)), plans: Mutex::default() })
     }
 
     pub(super) fn function(write: impl Fn(&View) -> String + Send + 'static) -> Origin {
@@ -56,13 +55,13 @@ impl Origin {
 
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         match self {
-            Origin::Directory(directory) => Ok(lock(&directory.reader).snapshot()?),
+            Origin::Snapshots(snapshots) => Ok(lock(&snapshots.look)()?),
             Origin::Function(_) => Ok(Snapshot::default()),
         }
     }
 }
 
-impl Directory {
+impl Snapshots {
     fn write(
         &self,
         snapshot: &Snapshot,
@@ -91,14 +90,14 @@ impl Taken {
     /// What a query asks for, in the format that all of it can be written in.
     pub(super) fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
         let text = &Query { format: Format::Text, ..query.clone() };
-        let query = if matches!(origin, Origin::Directory(_)) { query } else { text };
+        let query = if matches!(origin, Origin::Snapshots(_)) { query } else { text };
         // Held while rendering: who wants the same would only do the same work.
         let mut rendered = lock(&self.rendered);
         if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
             return rendered.clone();
         }
         let bytes = match origin {
-            Origin::Directory(directory) => directory.write(&self.snapshot, &self.foreign, query),
+            Origin::Snapshots(snapshots) => snapshots.write(&self.snapshot, &self.foreign, query),
             Origin::Function(write) => {
                 let mut text = query.filter.text(lock(write)(&query.view).into()).into_owned();
                 let foreign = Exposition::default().beside(&self.foreign);
@@ -132,8 +131,8 @@ mod tests {
         for name in ["jobs", "mails"] {
             registry.counter(name, "", &[]).unwrap().labels(&[]).unwrap().inc();
         }
-        let directory = tempfile::tempdir().unwrap();
-        let origin = Origin::directory(directory.path());
+        let shown = registry.clone();
+        let origin = Origin::snapshots(move || shown.snapshot());
         let taken = Taken::new(1, registry.snapshot().unwrap(), Arc::default());
         let mut answers = Vec::new();
         for names in [&[][..], &["jobs"]] {
