@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 SDK := 2.0.0
 OLD_SDKS := 1.5.1 1.3.11
 WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -type f \
-	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name requirements-dev.txt)
+	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name 'requirements-*.txt')
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
@@ -64,8 +64,8 @@ clean: ## Remove everything that was built
 
 # Each of these files is made last, so it says that the step is done.
 
-.venv/ready: py-binding/requirements-dev.txt .ci/venv.sh
-	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK)
+.venv/ready: py-binding/requirements-dev.txt py-binding/requirements-general.txt .ci/venv.sh
+	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK) py-binding/requirements-general.txt
 	@touch $@
 
 # Make would remove it again, as a step between two others.

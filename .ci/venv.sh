@@ -1,8 +1,10 @@
 #!/bin/sh
-# Makes the virtual environment $1 with the pinned development tools and version $2 of conductor-python.
+# Makes the virtual environment $1 with the pinned development tools and version $2 of conductor-python, and
+# what the requirement file $3 names, where there is one.
 set -eu
 directory=$1
 sdk=$2
+shift 2
 
 fail() {
     echo "$*" >&2
@@ -33,4 +35,4 @@ fi
 echo "Making $directory: pinned development tools and conductor-python $sdk (about 20 s) ..."
 "$python" -m venv --clear "$directory"
 "$directory/bin/python" -m pip --disable-pip-version-check --quiet install \
-    --requirement py-binding/requirements-dev.txt "conductor-python==$sdk"
+    --requirement py-binding/requirements-dev.txt "conductor-python==$sdk" ${1:+--requirement "$1"}

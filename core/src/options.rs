@@ -122,8 +122,12 @@ impl Options {
         Options { group: Some(number), ..self }
     }
 
-    /// Refuses what cannot be kept.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses what cannot be kept, as whoever takes these options does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`](crate::Error::Option), which says what it must be.
+    pub fn check(&self) -> Result<()> {
         let refused = |option, reason| Err(Error::Option { option, reason });
         if !(1..=MOST_WINDOW).contains(&self.window) {
             return refused("window", "it must be from 1 to 65,536 observations");

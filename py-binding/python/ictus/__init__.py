@@ -1,20 +1,71 @@
 """A lock-free latency-timing core for the SDKs of Conductor, the workflow engine.
 
-``ictus.conductor`` is the drop-in for the metrics of ``conductor-python``.
+``Registry`` is where to start without Conductor; ``ictus.conductor`` is the drop-in for the metrics of
+``conductor-python``.
 """
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING, Any
 
-__version__: str
+if TYPE_CHECKING:
+    from ictus._core import (
+        Counter,
+        Family,
+        Gauge,
+        Registry,
+        Running,
+        Server,
+        Snapshot,
+        Timer,
+        Timing,
+        __version__,
+        content_type,
+        read,
+    )
+    from ictus._web import make_asgi_app, make_wsgi_app
+
+__all__ = [
+    "Counter",
+    "Family",
+    "Gauge",
+    "Registry",
+    "Running",
+    "Server",
+    "Snapshot",
+    "Timer",
+    "Timing",
+    "__version__",
+    "content_type",
+    "make_asgi_app",
+    "make_wsgi_app",
+    "read",
+    "start_http_server",
+]
+
+_WEB = frozenset({"make_asgi_app", "make_wsgi_app"})
 
 
-def __getattr__(name: str) -> str:
+def start_http_server(port: int, addr: str = "0.0.0.0", **what: Any) -> Server:
+    """Serves metrics at ``http://addr:port/metrics`` until the server returned is closed.
+
+    Port 0 is any free one. ``what`` is ``registry=`` or ``directory=``, and may be ``surfaces=``. Raises
+    ``OSError`` where the port cannot be had.
+    """
+    from ictus import _core  # noqa: PLC0415
+
+    return _core.Server(port, addr, **what)
+
+
+def __getattr__(name: str) -> Any:
     # The native module is loaded where it is needed: the start of an interpreter does not wait for
     # it, and where it cannot be loaded, the drop-in can say so and step aside.
-    if name == "__version__":
-        from ictus._core import __version__  # noqa: PLC0415
-
-        return __version__
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _WEB:
+        from ictus import _web as module  # noqa: PLC0415
+    else:
+        from ictus import _core as module  # type: ignore[no-redef] # noqa: PLC0415
+    found = getattr(module, name)
+    globals()[name] = found
+    return found

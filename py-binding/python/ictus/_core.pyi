@@ -3,29 +3,340 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Literal, TypeVar, final
+
+from typing_extensions import Self, disjoint_base
 
 __version__: str
+__all__: list[str]
 
-Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
-Guests = Callable[[Path], list[Family]]
+_Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
+_Guests = Callable[[Path], list[_Family]]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Format = Literal["text", "openmetrics", "protobuf"]
+_Directory = str | os.PathLike[str]
 
+@final
+class Registry:
+    """Where metrics are recorded: this process's memory, or a directory that processes share.
+
+    A family has ``max_series`` series at most, 1,000 unless said; what is over is recorded in one whose
+    label values are ``ictus_overflow``. A timer's window is of the newest ``window`` observations, 1,000
+    unless said, none older than ``max_age`` seconds; ``buckets`` are its histogram's bounds, and an
+    empty sequence is none. Series that no process moves for ``expire_after`` seconds go. ``group`` is the
+    number of a group of users that may share the directory. The environment's ``ICTUS_WINDOW`` and
+    ``ICTUS_MAX_SERIES`` hold where the arguments are not given.
+
+    Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options that cannot be
+    kept. A forked child records in the same directory, by itself.
+    """
+
+    def __new__(
+        cls,
+        directory: _Directory | None = None,
+        *,
+        window: int | None = None,
+        max_age: float | None = None,
+        expire_after: float | None = None,
+        max_series: int | None = None,
+        buckets: Sequence[float] | None = None,
+        group: int | None = None,
+    ) -> Registry: ...
+    @property
+    def directory(self) -> Path | None:
+        """The directory, or None for a registry in memory."""
+
+    def counter(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Counter:
+        """A counter; the one that exists where the name, kind and labels are the same.
+
+        ``_total`` at the end of the name is left out: formats add it. Raises ``ValueError`` for names
+        that Prometheus would not take, and where the family exists with another kind or other labels.
+        """
+
+    def gauge(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Gauge:
+        """A gauge, shown as the sum over live processes; as ``counter`` in all else."""
+
+    def timer(
+        self,
+        name: str,
+        help: str = "",
+        labels: Sequence[str] = (),
+        *,
+        window: int | None = None,
+        max_age: float | None = None,
+        expire_after: float | None = None,
+        max_series: int | None = None,
+        buckets: Sequence[float] | None = None,
+    ) -> Timer:
+        """A timer of durations in seconds, with the registry's options where it has none of its own."""
+
+    def snapshot(self) -> Snapshot:
+        """What was recorded: here, or in the directory by all of its processes, living and dead."""
+
+    def render(
+        self, format: _Format = "text", *, surfaces: Sequence[str] | None = None, native: bool = False
+    ) -> bytes:
+        """The exposition. ``native`` adds native histograms to protobuf; ``content_type`` says its type."""
+
+    def remove_idle(self, seconds: float) -> int:
+        """Removes series that no process has moved for that long; gives how many of this process."""
+
+    def _families(self) -> list[_Family]: ...
+
+@final
+class Counter:
+    """A total that only grows. Of a family with labels, its children record: see ``labels``."""
+
+    def labels(self, *values: object, **named: object) -> Counter:
+        """The one series with those label values, by position or by name; keep it in hot loops."""
+
+    def remove(self, *values: object) -> bool:
+        """Removes the series; whether there was one. Children of it record nothing any more."""
+
+    @property
+    def name(self) -> str:
+        """The family's name, without ``_total``."""
+
+    @property
+    def label_names(self) -> list[str]:
+        """The family's label names, in order."""
+
+    def inc(self, amount: float = 1) -> None:
+        """Adds to the total. What is negative or no finite number is rejected, and counted."""
+
+    def count_exceptions(
+        self, exception: type[BaseException] | tuple[type[BaseException], ...] | None = None
+    ) -> _Around:
+        """Counts the exceptions that leave a ``with`` block or a decorated function; all, unless said."""
+
+@final
+class Gauge:
+    """A state that goes up and down. Of a family with labels, its children record: see ``labels``."""
+
+    def labels(self, *values: object, **named: object) -> Gauge:
+        """The one series with those label values, by position or by name; keep it in hot loops."""
+
+    def remove(self, *values: object) -> bool:
+        """Removes the series; whether there was one. Children of it record nothing any more."""
+
+    @property
+    def name(self) -> str:
+        """The family's name."""
+
+    @property
+    def label_names(self) -> list[str]:
+        """The family's label names, in order."""
+
+    def set(self, value: float) -> None:
+        """Sets this process's state. What is no finite number is rejected, and counted."""
+
+    def inc(self, amount: float = 1) -> None:
+        """Adds to this process's state."""
+
+    def dec(self, amount: float = 1) -> None:
+        """Takes off this process's state."""
+
+    def track_inprogress(self) -> _Around:
+        """One more inside of a ``with`` block or a decorated function, one less after it."""
+
+@final
+class Timer:
+    """Durations in seconds. Of a family with labels, its children record: see ``labels``."""
+
+    def labels(self, *values: object, **named: object) -> Timer:
+        """The one series with those label values, by position or by name; keep it in hot loops."""
+
+    def remove(self, *values: object) -> bool:
+        """Removes the series; whether there was one. Children of it record nothing any more."""
+
+    @property
+    def name(self) -> str:
+        """The family's name."""
+
+    @property
+    def label_names(self) -> list[str]:
+        """The family's label names, in order."""
+
+    def observe(self, seconds: float, exemplar: str | None = None) -> None:
+        """Records a duration. What is negative or no finite number is rejected, and counted.
+
+        ``exemplar`` is the id of the trace that it belongs to.
+        """
+
+    def time(self) -> Running:
+        """Measures a ``with`` block or a decorated function."""
+
+@final
+class Running:
+    """A measurement: of one ``with`` block, or of each call of a decorated function."""
+
+    def labels(self, *values: object, **named: object) -> None:
+        """Says in which series it ends: how some work ended is known at its end."""
+
+    def discard(self) -> None:
+        """Ends the measurement without recording it."""
+
+    def __enter__(self) -> Running: ...
+    def __exit__(self, *_raised: object) -> None:
+        """Records the time since, whether or not the block raised."""
+
+    def __call__(self, function: _Function) -> _Function:
+        """A function measured at each call: a coroutine until it is done, a generator until exhausted."""
+
+class _Around:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *raised: object) -> None: ...
+    def __call__(self, function: _Function) -> _Function: ...
+
+@final
+class Snapshot:
+    """Every family at one instant, over all threads and processes."""
+
+    @property
+    def families(self) -> list[Family]:
+        """The families, sorted by name."""
+
+    @property
+    def health(self) -> dict[str, float]:
+        """What the reader noticed about the directory, and what could not be recorded, by name."""
+
+    def family(self, name: str, /) -> Family | None:
+        """The family of that name, as it was recorded: a counter's without ``_total``."""
+
+    def value(self, name: str, /, **labels: object) -> float | None:
+        """What a counter's or a gauge's series has; None where nothing was recorded."""
+
+    def timing(self, name: str, /, **labels: object) -> Timing | None:
+        """What a timer's series has; None where nothing was recorded."""
+
+@final
+class Family:
+    """All series of one metric at one instant."""
+
+    @property
+    def name(self) -> str:
+        """The name it was recorded under."""
+
+    @property
+    def help(self) -> str:
+        """What it means."""
+
+    @property
+    def kind(self) -> Literal["counter", "gauge", "timer"]:
+        """What it is."""
+
+    @property
+    def unit(self) -> Literal["", "seconds", "bytes"]:
+        """What a timer's observations are measured in."""
+
+    @property
+    def label_names(self) -> list[str]:
+        """The label names, in recorded order."""
+
+    @property
+    def series(self) -> list[tuple[tuple[str, ...], float | Timing]]:
+        """Each series' label values and what it holds: a number, or a timer's timing."""
+
+@final
+class Timing:
+    """Lifetime totals and the window of newest observations of one series."""
+
+    @property
+    def count(self) -> int:
+        """Observations ever made."""
+
+    @property
+    def sum(self) -> float:
+        """Their sum, in the family's unit."""
+
+    @property
+    def last(self) -> float | None:
+        """The newest observation; None where the window is empty."""
+
+    @property
+    def window(self) -> memoryview:
+        """The newest observations, oldest first, as doubles: ``numpy.asarray`` takes it without a copy."""
+
+    @property
+    def buckets(self) -> list[tuple[float, int]]:
+        """How many observations were at most each bound; the last bound is infinite.
+
+        Empty for a timer without buckets.
+        """
+
+    def quantile(self, q: float) -> float | None:
+        """The exact quantile of the window at ``q`` from 0 to 1; None where the window is empty.
+
+        Interpolated between its two neighbours in the sorted window, at the index ``q * (n - 1)``.
+        """
+
+@final
+class Server:
+    """A running endpoint, on threads of its own. Closed when nothing refers to it any more."""
+
+    def __new__(
+        cls,
+        port: int,
+        addr: str = "0.0.0.0",
+        *,
+        registry: Registry | None = None,
+        directory: _Directory | None = None,
+        surfaces: Sequence[str] | None = None,
+    ) -> Server: ...
+    @property
+    def port(self) -> int | None:
+        """The port that is listened at."""
+
+    def close(self) -> None:
+        """Stops serving; the port is free when this returns."""
+
+    def __enter__(self) -> Server: ...
+    def __exit__(self, *_raised: object) -> None: ...
+
+@final
+class Application:
+    """What WSGI and ASGI applications ask."""
+
+    def __new__(
+        cls,
+        *,
+        registry: Registry | None = None,
+        directory: _Directory | None = None,
+        surfaces: Sequence[str] | None = None,
+    ) -> Application: ...
+    def answer(
+        self, method: str, query: str, accept: str, accept_encoding: str
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Answers a request for the metrics: status, headers, body."""
+
+def content_type(format: _Format = "text") -> str:
+    """The ``Content-Type`` of a format."""
+
+def read(directory: _Directory) -> Snapshot:
+    """What the processes that record into a directory, and those that did, have recorded.
+
+    Raises ``OSError`` where it cannot be read; a directory that is not there is empty.
+    """
+
+@disjoint_base
 class Collector:
     """Records what the Conductor SDK measures into a metrics directory.
 
     Records nothing until it is opened. No recording method raises.
     """
 
+    def __new__(cls, *_arguments: object, **_keywords: object) -> Self: ...
     def __init__(self, *arguments: object, **keywords: object) -> None: ...
     _paused: bool
     def _open(
         self,
-        directory: str | os.PathLike[str],
+        directory: _Directory,
         window: int | None = None,
         max_series: int | None = None,
     ) -> None: ...
     def _families(
         self, surfaces: Sequence[str] | None = None, *, summaries: bool = False
-    ) -> list[tuple[str, str, str, list[tuple[str, dict[str, str], float]]]]: ...
+    ) -> list[_Family]: ...
     def increment_task_poll(self, task_type: object) -> None: ...
     def increment_task_poll_error(self, task_type: object, exception: object) -> None: ...
     def increment_task_execution_started(self, task_type: object) -> None: ...
@@ -75,30 +386,30 @@ class Collector:
     def set_active_workers(self, task_type: object, count: object) -> None: ...
 
 def text(
-    directory: str | os.PathLike[str],
+    directory: _Directory,
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
 ) -> str:
     """What the directory's segments say now, as Prometheus text."""
 
-def retire(directory: str | os.PathLike[str]) -> None:
+def retire(directory: _Directory) -> None:
     """Moves what dead processes left into the directory's totals, and removes their segments."""
 
-def clear(directory: str | os.PathLike[str]) -> int:
+def clear(directory: _Directory) -> int:
     """Removes what dead processes left, totals included. Gives how many segments."""
 
 def shown_names() -> list[str]:
     """Every name that any surface gives to a family of the Conductor metrics."""
 
 def write_loop(
-    directory: str | os.PathLike[str],
-    path: str | os.PathLike[str],
+    directory: _Directory,
+    path: _Directory,
     interval: float,
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-    guests: Guests | None = None,
+    guests: _Guests | None = None,
 ) -> None:
     """Writes the text to ``path`` every ``interval`` seconds until a signal ends it.
 
@@ -106,15 +417,15 @@ def write_loop(
     """
 
 def serve(
-    directory: str | os.PathLike[str],
+    directory: _Directory,
     port: int,
     host: str = "127.0.0.1",
     surfaces: Sequence[str] | None = None,
     *,
     summaries: bool = False,
-    guests: Guests | None = None,
+    guests: _Guests | None = None,
 ) -> None:
     """Serves the text over HTTP until a signal ends it; ``guests`` as in ``write_loop``."""
 
-def command(arguments: list[str], guests: Guests | None = None) -> int:
+def command(arguments: list[str], guests: _Guests | None = None) -> int:
     """Runs the ``ictus`` command and returns its exit status; ``guests`` as in ``write_loop``."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ictus import _core, _notice
 
 if TYPE_CHECKING:
-    from ictus._core import Family
+    from ictus._core import _Family
 
 _CATALOG = frozenset(_core.shown_names())
 
@@ -22,7 +22,7 @@ CAN_BE_MERGED = importlib.util.find_spec("prometheus_client") is not None
 """Whether the library that can read them is installed."""
 
 
-def families(directory: Path) -> list[Family]:
+def families(directory: Path) -> list[_Family]:
     """The guests' families, merged over processes as the SDK's provider does, without a label for the pid."""
     # Whoever may write there may have left a pipe, which would be waited for.
     files = sorted(str(path) for path in directory.glob("*.db") if path.is_file())

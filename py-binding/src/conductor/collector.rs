@@ -21,11 +21,13 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
+use super::{
+    lookup::Lookup,
+    recorder::{Errors, Recorder},
+};
 use crate::{
     convert, label, log,
-    lookup::Lookup,
-    read::{self, Family},
-    recorder::{Errors, Recorder},
+    reading::directory::{Family, families},
 };
 
 /// Records what the Conductor SDK measures into a metrics directory.
@@ -79,7 +81,7 @@ impl Collector {
         let view = convert::view(surfaces.as_deref(), summaries)?;
         let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
         let shown = py.detach(|| Ok(Exposition::new(&recorder.registry.own_snapshot()?, &view)));
-        read::families(py, &shown.map_err(|refused| convert::error(&refused))?)
+        families(py, &shown.map_err(|refused| convert::error(&refused))?)
     }
 
     /// Whether recording is paused.

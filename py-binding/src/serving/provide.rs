@@ -16,7 +16,8 @@ use ictus::surface::View;
 use ictus_exporter::{Source, file, http};
 use pyo3::{exceptions::PyOSError, prelude::*};
 
-use crate::{convert, guests::Desk, log};
+use super::guests::Desk;
+use crate::{convert, log};
 
 /// How long a signal may wait for its Python handler.
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
@@ -69,7 +70,7 @@ pub(crate) fn serve(
     Err(raised)
 }
 
-fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
+pub(super) fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
     let mut found = (host, port)
         .to_socket_addrs()
         .map_err(|refused| PyOSError::new_err(format!("cannot listen on {host}: {refused}")))?;

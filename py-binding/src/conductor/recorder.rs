@@ -7,7 +7,7 @@ use ictus::{
     catalog::{self, Definition},
 };
 
-use crate::lookup::Lookup;
+use super::lookup::Lookup;
 
 /// An open registry's families, one field per definition of the catalog; the numbers are how many
 /// labels each has.

@@ -13,6 +13,7 @@ use pyo3::{
     types::{IntoPyDict, PyDict},
 };
 
+use super::snapshot::Snapshot;
 use crate::{convert, log};
 
 /// A family as Python sees it: name, help, type, samples.
@@ -31,6 +32,14 @@ pub(crate) fn text(
     let text = py.detach(|| exposition(&directory, &view).map(|shown| expose::text(&shown)));
     log::deliver(py);
     text.map_err(|refused| convert::error(&refused))
+}
+
+/// What the processes that record into a directory, and those that did, have recorded.
+#[pyfunction]
+pub(crate) fn read(py: Python<'_>, directory: PathBuf) -> PyResult<Snapshot> {
+    let snapshot = py.detach(|| Reader::new(directory).snapshot());
+    log::deliver(py);
+    snapshot.map(Snapshot::new).map_err(|refused| convert::error(&refused))
 }
 
 /// Every name that any surface gives to a family of the Conductor metrics.

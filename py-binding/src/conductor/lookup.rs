@@ -14,7 +14,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use ictus::{Family, observe::Metric};
 use pyo3::prelude::*;
 
-use crate::{label, seen::Seen};
+use super::seen::Seen;
+use crate::label;
 
 /// Label sets remembered per metric. The core bounds its series; label sets beyond that bound all
 /// share one series, and remembering each of them would leak what the bound has saved.

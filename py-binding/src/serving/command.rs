@@ -5,7 +5,7 @@ use std::{ffi::OsString, thread, time::Duration};
 use ictus_exporter::command::run;
 use pyo3::prelude::*;
 
-use crate::guests::Desk;
+use super::guests::Desk;
 
 const THREAD: &str = "ictus-command";
 /// How often to look whether the command has ended.

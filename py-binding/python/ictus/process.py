@@ -1,0 +1,113 @@
+"""Metrics of the processes themselves: processor time, memory, descriptors, garbage collection.
+
+Named as ``prometheus_client`` names them. Totals are summed over all processes, living and dead; states
+are of each living process, with its ``pid``.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ictus import Registry
+
+_PROC = Path("/proc/self")
+_watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+
+
+class Watch:
+    """What looks at this process, and at each forked child, until it is closed."""
+
+    def __init__(self, registry: Registry, interval: float) -> None:
+        self._interval = interval
+        self._cpu = registry.counter("process_cpu_seconds", "Processor time spent, user and system.")
+        self._memory = registry.gauge("process_resident_memory_bytes", "Resident memory.", ["pid"])
+        self._virtual = registry.gauge("process_virtual_memory_bytes", "Virtual memory.", ["pid"])
+        self._descriptors = registry.gauge("process_open_fds", "Open file descriptors.", ["pid"])
+        self._threads = registry.gauge("process_threads", "Threads.", ["pid"])
+        self._start = registry.gauge(
+            "process_start_time_seconds", "When the process started, in seconds since 1970.", ["pid"]
+        )
+        collections = registry.counter(
+            "python_gc_collections", "Garbage collections, by generation.", ["generation"]
+        )
+        collected = registry.counter(
+            "python_gc_objects_collected", "Objects collected, by generation.", ["generation"]
+        )
+        durations = registry.timer(
+            "python_gc_duration_seconds", "How long garbage collections took.", ["generation"]
+        )
+        # Made here: inside of a collection nothing is made.
+        self._collections = [collections.labels(number) for number in range(3)]
+        self._collected = [collected.labels(number) for number in range(3)]
+        self._durations = [durations.labels(number) for number in range(3)]
+        self._began = 0.0
+        self._begin()
+        gc.callbacks.append(self._on_collection)
+        _watches.add(self)
+
+    def close(self) -> None:
+        """Ends it; what it has shown of this process goes when the process does."""
+        self._ended.set()
+        self._thread.join()
+        _watches.discard(self)
+        if self._on_collection in gc.callbacks:
+            gc.callbacks.remove(self._on_collection)
+
+    def _begin(self) -> None:
+        # In a forked child anew: threads do not come along, and the times are the child's.
+        self._spent = 0.0
+        self._ended = threading.Event()
+        self._look()
+        self._thread = threading.Thread(target=self._run, name="ictus-process", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        ended = self._ended
+        while not ended.wait(self._interval):
+            self._look()
+
+    def _look(self) -> None:
+        spent = time.process_time()
+        self._cpu.inc(spent - self._spent)
+        self._spent = spent
+        pid = str(os.getpid())
+        # The fields after the name, which may have blanks and brackets of its own: proc(5), from state on.
+        fields = (_PROC / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        ticks, booted = os.sysconf("SC_CLK_TCK"), time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._threads.labels(pid).set(int(fields[17]))
+        self._start.labels(pid).set(round(booted + int(fields[19]) / ticks, 2))
+        self._virtual.labels(pid).set(int(fields[20]))
+        self._memory.labels(pid).set(int(fields[21]) * os.sysconf("SC_PAGE_SIZE"))
+        self._descriptors.labels(pid).set(len(list((_PROC / "fd").iterdir())))
+
+    def _on_collection(self, phase: str, info: dict[str, Any]) -> None:
+        generation = info["generation"]
+        if phase == "start":
+            self._began = time.perf_counter()
+            return
+        self._durations[generation].observe(time.perf_counter() - self._began)
+        self._collections[generation].inc()
+        self._collected[generation].inc(info["collected"])
+
+
+def _after_fork() -> None:
+    for watch in list(_watches):
+        watch._begin()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def watch(registry: Registry, interval: float = 10.0) -> Watch:
+    """Looks at this process every ``interval`` seconds, from a thread named ``ictus-process``.
+
+    Forked children look at themselves. Linux only: raises ``OSError`` where there is no ``/proc``.
+    """
+    return Watch(registry, interval)

@@ -1,0 +1,53 @@
+//! Options in Python's terms: argument, then variable, then default.
+
+use std::{env, str::FromStr, time::Duration};
+
+use ictus::Options;
+use pyo3::{exceptions::PyValueError, prelude::*};
+
+/// What may be said of a registry's families, and of a timer's alone.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) window: Option<u32>,
+    pub(crate) max_age: Option<f64>,
+    pub(crate) expire_after: Option<f64>,
+    pub(crate) max_series: Option<u32>,
+    pub(crate) buckets: Option<Vec<f64>>,
+}
+
+impl Given {
+    /// These options, and where nothing is said those given.
+    pub(crate) fn over(self, mut options: Options) -> PyResult<Options> {
+        options = self.window.into_iter().fold(options, Options::window);
+        options = self.max_series.into_iter().fold(options, Options::max_series);
+        if let Some(age) = self.max_age {
+            options = options.max_age(seconds("max_age", age)?);
+        }
+        if let Some(idle) = self.expire_after {
+            options = options.expire_after(seconds("expire_after", idle)?);
+        }
+        Ok(match self.buckets {
+            Some(bounds) if bounds.is_empty() => options.without_distribution(),
+            Some(bounds) => options.buckets(&bounds),
+            None => options,
+        })
+    }
+}
+
+/// The options of the environment's variables.
+pub(crate) fn of_environment() -> PyResult<Options> {
+    Given { window: variable("ICTUS_WINDOW")?, max_series: variable("ICTUS_MAX_SERIES")?, ..Given::default() }
+        .over(Options::default())
+}
+
+fn variable<T: FromStr>(name: &str) -> PyResult<Option<T>> {
+    let Some(text) = env::var_os(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let number = text.to_str().and_then(|text| text.trim().parse().ok());
+    let refused = || PyValueError::new_err(format!("{name}={text:?} must be a whole number of at least 1"));
+    number.map(Some).ok_or_else(refused)
+}
+
+pub(crate) fn seconds(name: &str, given: f64) -> PyResult<Duration> {
+    let refused = |_| PyValueError::new_err(format!("{name} must be a number of seconds, and is {given}"));
+    Duration::try_from_secs_f64(given).map_err(refused)
+}

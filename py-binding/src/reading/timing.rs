@@ -1,0 +1,78 @@
+//! What a timer's series holds, as a Python object.
+
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyBytes, PyMemoryView},
+};
+
+/// Lifetime totals and the window of newest observations of one series.
+#[pyclass(frozen, module = "ictus")]
+pub(crate) struct Timing(ictus::snapshot::Timing);
+
+#[pymethods]
+impl Timing {
+    /// Observations ever made.
+    #[getter]
+    fn count(&self) -> u64 {
+        self.0.count
+    }
+
+    /// Their sum, in the family's unit.
+    #[getter]
+    fn sum(&self) -> f64 {
+        self.0.sum
+    }
+
+    /// The newest observation; None where the window is empty.
+    #[getter]
+    fn last(&self) -> Option<f64> {
+        self.0.window.last()
+    }
+
+    /// The newest observations, oldest first: a memoryview of doubles, which `numpy.asarray` takes
+    /// without a copy.
+    #[getter]
+    fn window<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let observations = self.0.window.observations();
+        let bytes: Vec<u8> =
+            observations.iter().flat_map(|observation| observation.value.to_ne_bytes()).collect();
+        // A memoryview of bytes cannot be cast where it is empty.
+        let array = py.import("array")?.getattr("array")?.call1(("d", PyBytes::new(py, &bytes)))?;
+        PyMemoryView::from(&array)?.call_method0("toreadonly")
+    }
+
+    /// The exact quantile of the window at `q` from 0 to 1, interpolated between its neighbours; None
+    /// where the window is empty.
+    fn quantile(&self, q: f64) -> PyResult<Option<f64>> {
+        if (0.0..=1.0).contains(&q) {
+            return Ok(self.0.window.quantile(q));
+        }
+        Err(PyValueError::new_err(format!("a quantile is from 0 to 1, and not {q}")))
+    }
+
+    /// How many observations were at most each bound, by the classic buckets; the last bound is
+    /// infinite. Empty for a timer without buckets.
+    #[getter]
+    fn buckets(&self) -> Vec<(f64, u64)> {
+        let distribution = &self.0.distribution;
+        let bounds = distribution.bounds.iter().copied().chain([f64::INFINITY]);
+        let counts = distribution.classic.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        });
+        bounds.zip(counts).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        let quantile = |q| self.0.window.quantile(q).map_or_else(|| "none".to_owned(), |s| format!("{s:.6}"));
+        let (count, sum) = (self.0.count, self.0.sum);
+        format!("<Timing count={count} sum={sum:.6} p50={} p99={}>", quantile(0.5), quantile(0.99))
+    }
+}
+
+impl Timing {
+    pub(crate) fn new(timing: ictus::snapshot::Timing) -> Timing {
+        Timing(timing)
+    }
+}

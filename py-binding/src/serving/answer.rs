@@ -1,0 +1,64 @@
+//! The endpoint's answers, for applications that have an HTTP server of their own.
+
+use std::path::PathBuf;
+
+use hyper::Request;
+use ictus_exporter::{Source, http};
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+
+use super::server;
+use crate::{convert, log, metrics::registry::Registry};
+
+/// What WSGI and ASGI applications ask.
+#[pyclass(frozen, module = "ictus._core")]
+pub(crate) struct Application(Source);
+
+/// A status, headers and a body.
+type Answer<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
+
+#[pymethods]
+impl Application {
+    #[new]
+    #[pyo3(signature = (*, registry=None, directory=None, surfaces=None))]
+    fn new(
+        registry: Option<&Bound<'_, Registry>>,
+        directory: Option<PathBuf>,
+        surfaces: Option<Vec<String>>,
+    ) -> PyResult<Application> {
+        log::keep();
+        let view = convert::view(surfaces.as_deref(), false)?;
+        Ok(Application(server::source(registry, directory)?.with_view(view)))
+    }
+
+    /// Answers a request for the metrics.
+    fn answer<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        query: &str,
+        accept: &str,
+        accept_encoding: &str,
+    ) -> PyResult<Answer<'py>> {
+        // Wherever the application is mounted, it shows metrics.
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/metrics?{query}"))
+            .header("accept", accept)
+            .header("accept-encoding", accept_encoding)
+            .body(())
+            .map_err(|refused| PyValueError::new_err(format!("no HTTP request: {refused}")))?;
+        let response = py.detach(|| http::answer(&self.0, &request));
+        log::deliver(py);
+        let headers = response.headers().iter();
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        Ok((response.status().as_u16(), headers.collect(), PyBytes::new(py, response.body())))
+    }
+}
+
+/// The `Content-Type` of a format.
+#[pyfunction]
+#[pyo3(signature = (format="text"))]
+pub(crate) fn content_type(format: &str) -> PyResult<&'static str> {
+    Ok(convert::format(format)?.content_type())
+}

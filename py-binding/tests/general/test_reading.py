@@ -1,0 +1,140 @@
+"""Snapshots, windows, expositions."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+import ictus
+
+
+def record(directory: str, process: int, observations: int) -> None:
+    """In a process of its own: values that say where they come from."""
+    registry = ictus.Registry(directory)
+    work = registry.timer("work_seconds", "", ["kind"]).labels("a")
+    for number in range(observations):
+        work.observe(process * 10_000 + number)
+        registry.counter("done").inc()
+    registry.gauge("active").set(1)
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_processes_record_into_one_directory(directory: str, method: Any) -> None:
+    context = multiprocessing.get_context(method)
+    workers = [context.Process(target=record, args=(directory, process, 700)) for process in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    snapshot = ictus.read(directory)
+    assert snapshot.value("done") == 2800
+    timing = snapshot.timing("work_seconds", kind="a")
+    assert timing is not None
+    values = [process * 10_000 + number for process in range(4) for number in range(700)]
+    assert (timing.count, timing.sum) == (2800, sum(values))
+    window = list(timing.window)
+    assert len(window) == 1000 == len(set(window))
+    assert set(window) <= set(values)
+    # Of each process the newest, in the order in which it made them.
+    for process in range(4):
+        own = [value for value in window if process * 10_000 <= value < (process + 1) * 10_000]
+        assert own == [process * 10_000 + number for number in range(700 - len(own), 700)]
+    # States are of living processes, and nobody lives.
+    assert not snapshot.value("active")
+
+
+def test_a_forked_child_records_beside_its_parent(directory: str) -> None:
+    registry = ictus.Registry(directory)
+    done = registry.counter("done")
+    done.inc()
+    child = os.fork()
+    if child == 0:
+        done.inc()
+        registry.counter("done").inc()
+        os._exit(0 if registry.snapshot().value("done") == 3 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    done.inc()
+    assert registry.snapshot().value("done") == 4
+
+
+def test_a_window_is_an_array_without_a_copy() -> None:
+    registry = ictus.Registry()
+    work = registry.timer("work_seconds")
+    assert registry.snapshot().timing("work_seconds") is None
+    numbers = random.Random(1)
+    values = [numbers.lognormvariate(-3, 1) for _ in range(2500)]
+    for value in values:
+        work.observe(value)
+    timing = registry.snapshot().timing("work_seconds")
+    assert timing is not None
+    window = timing.window
+    array = np.asarray(window)
+    assert array.dtype == np.float64
+    assert not array.flags.writeable
+    assert np.shares_memory(array, np.frombuffer(window))
+    assert array.tolist() == values[-1000:]
+    for q in (0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1):
+        assert timing.quantile(q) == pytest.approx(float(np.quantile(array, q)), rel=1e-14)
+    for q in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            timing.quantile(q)
+
+
+def test_an_empty_window_is_empty() -> None:
+    registry = ictus.Registry(max_age=1e-9)
+    registry.timer("work_seconds").observe(1)
+    timing = registry.snapshot().timing("work_seconds")
+    assert timing is not None
+    assert (timing.count, len(timing.window), timing.last, timing.quantile(0.5)) == (1, 0, None, None)
+    assert np.asarray(timing.window).shape == (0,)
+
+
+def test_expositions_are_what_prometheus_clients_parsers_read() -> None:
+    registry = ictus.Registry()
+    registry.counter("jobs", 'Jobs "done".', ["queue"]).labels('a"b\\c\nd').inc()
+    registry.timer("work_seconds").observe(0.5, exemplar="4bf92f3577b34da6a3ce929d0e0e4736")
+    text = {family.name: family for family in text_string_to_metric_families(registry.render().decode())}
+    assert (text["jobs"].type, text["work_seconds"].type) == ("counter", "summary")
+    assert text["jobs"].samples[0].labels == {"queue": 'a"b\\c\nd'}
+    shown = registry.render("openmetrics").decode()
+    parsed = {family.name: family for family in openmetrics.text_string_to_metric_families(shown)}
+    assert parsed["jobs"].samples[0].value == 1
+    assert b"work_seconds" in registry.render("protobuf")
+    types = [ictus.content_type(format) for format in ("text", "openmetrics", "protobuf")]
+    assert [kind.partition(";")[0] for kind in types] == [
+        "text/plain",
+        "application/openmetrics-text",
+        "application/vnd.google.protobuf",
+    ]
+    for wrong in (registry.render, ictus.content_type):
+        with pytest.raises(ValueError, match="try 'text', 'openmetrics' or 'protobuf'"):
+            wrong("json")
+
+
+def test_the_wrong_question_says_the_right_one() -> None:
+    registry = ictus.Registry()
+    registry.timer("work_seconds").observe(1)
+    registry.counter("jobs", "", ["queue"]).labels("a").inc()
+    snapshot = registry.snapshot()
+    with pytest.raises(TypeError, match=r"ask for its timing\(\)"):
+        snapshot.value("work_seconds")
+    with pytest.raises(TypeError, match=r"ask for its value\(\)"):
+        snapshot.timing("jobs", queue="a")
+    with pytest.raises(TypeError, match=r"jobs has the labels \(queue\)"):
+        snapshot.value("jobs")
+    with pytest.raises(TypeError, match=r"jobs has the labels \(queue\)"):
+        snapshot.value("jobs", host="a")
+    assert snapshot.value("jobs", queue="b") is None
+    assert "count=1" in repr(snapshot.timing("work_seconds"))
+
+
+def test_a_directory_that_is_not_there_is_empty(directory: str) -> None:
+    assert ictus.read(f"{directory}/later").families == []
