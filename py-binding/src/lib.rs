@@ -3,6 +3,7 @@
 
 mod conductor;
 mod convert;
+mod interpreter;
 mod label;
 mod log;
 mod metrics;
@@ -13,6 +14,9 @@ mod serving;
 // Said for readers: the stable ABI always runs with the GIL.
 #[pyo3::pymodule]
 mod _core {
+    use pyo3::prelude::*;
+
+    use crate::interpreter;
     #[pymodule_export]
     use crate::{
         conductor::collector::Collector,
@@ -29,6 +33,11 @@ mod _core {
             server::Server,
         },
     };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        interpreter::refuse_others(module.py())
+    }
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python gives it")]

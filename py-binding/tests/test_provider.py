@@ -148,7 +148,7 @@ def test_the_endpoint_is_on_all_interfaces_unless_told_otherwise(
 def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> None:
     raised = iter([ValueError("a file in the making"), KeyboardInterrupt()])
 
-    def guests(read: Path) -> list[_core.Family]:
+    def guests(read: Path) -> list[_core._Family]:
         assert read == Path(directory)
         raise next(raised)
 
@@ -160,7 +160,7 @@ def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> Non
 def test_a_merge_that_hangs_takes_nothing_else_away(directory: str) -> None:
     written = Path(directory, "out.prom")
 
-    def guests(_: Path) -> list[_core.Family]:
+    def guests(_: Path) -> list[_core._Family]:
         assert POLLS in eventually(lambda: file_samples(written), lambda shown: POLLS in shown)
         raise KeyboardInterrupt
 

@@ -8,7 +8,29 @@ from typing import Any, Literal, TypeVar, final
 from typing_extensions import Self, disjoint_base
 
 __version__: str
-__all__: list[str]
+__all__ = [
+    "Application",
+    "Collector",
+    "Counter",
+    "Family",
+    "Gauge",
+    "Registry",
+    "Running",
+    "Server",
+    "Snapshot",
+    "Timer",
+    "Timing",
+    "__version__",
+    "clear",
+    "command",
+    "content_type",
+    "read",
+    "retire",
+    "serve",
+    "shown_names",
+    "text",
+    "write_loop",
+]
 
 _Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
 _Guests = Callable[[Path], list[_Family]]

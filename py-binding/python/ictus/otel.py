@@ -27,6 +27,8 @@ class Bridge:
     def __init__(self, registry: Registry, meter: Meter) -> None:
         self._registry = registry
         self._meter = meter
+        # Never held while instruments are made: that waits for the end of a collection, which may wait
+        # for this.
         self._lock = threading.Lock()
         self._made: set[str] = set()
         self._served: set[str] = set()
@@ -34,17 +36,20 @@ class Bridge:
         self.refresh()
 
     def refresh(self) -> None:
-        """Makes the instruments of new families now; each collection does so for the next one."""
+        """Makes the instruments of families that are new. Each collection has it done for the next one."""
         with self._lock:
             self._look()
+            new = self._new()
+            self._made.update(family.name for family in new)
+        for family in new:
+            self._make(family)
 
     def _look(self) -> None:
         self._snapshot = self._registry.snapshot()
         self._served.clear()
-        for family in self._snapshot.families:
-            if family.name not in self._made:
-                self._made.add(family.name)
-                self._make(family)
+
+    def _new(self) -> list[Family]:
+        return [family for family in self._snapshot.families if family.name not in self._made]
 
     def _make(self, family: Family) -> None:
         name, text, unit = family.name, family.help, {"seconds": "s", "bytes": "By"}.get(family.unit, "")
@@ -70,6 +75,9 @@ class Bridge:
                 # Asked again: a new collection has begun.
                 if instrument in self._served:
                     self._look()
+                    if self._new():
+                        # Not by this thread, which is in the middle of a collection.
+                        threading.Thread(target=self.refresh, name="ictus-otel", daemon=True).start()
                 self._served.add(instrument)
                 found = self._snapshot.family(family)
             if found is None:

@@ -12,7 +12,7 @@ import pytest
 import ictus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator
 
 PAUSE = 0.02
 
@@ -108,7 +108,7 @@ def test_generators_are_measured_until_they_are_exhausted() -> None:
     work = registry.timer("work_seconds").time()
 
     @work
-    def numbers() -> Iterator[int]:
+    def numbers() -> Generator[int, int, None]:
         sent = yield 1
         time.sleep(PAUSE)
         yield sent
@@ -155,12 +155,13 @@ def test_what_is_in_progress_is_counted_while_it_is() -> None:
         await asyncio.sleep(0)
         return registry.snapshot().value("inside")
 
-    async def two() -> list[float | None]:
+    async def two() -> tuple[float | None, float | None]:
         return await asyncio.gather(work(), work())
 
     assert asyncio.run(two())[0] == 2
-    with pytest.raises(KeyError), inside.track_inprogress():
+    with inside.track_inprogress():
         assert registry.snapshot().value("inside") == 1
+    with pytest.raises(KeyError), inside.track_inprogress():
         raise KeyError
     assert registry.snapshot().value("inside") == 0
 

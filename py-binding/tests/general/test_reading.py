@@ -105,18 +105,21 @@ def test_expositions_are_what_prometheus_clients_parsers_read() -> None:
     assert (text["jobs"].type, text["work_seconds"].type) == ("counter", "summary")
     assert text["jobs"].samples[0].labels == {"queue": 'a"b\\c\nd'}
     shown = registry.render("openmetrics").decode()
-    parsed = {family.name: family for family in openmetrics.text_string_to_metric_families(shown)}
+    parsed = {
+        family.name: family
+        for family in openmetrics.text_string_to_metric_families(shown)  # type: ignore[no-untyped-call]
+    }
     assert parsed["jobs"].samples[0].value == 1
     assert b"work_seconds" in registry.render("protobuf")
-    types = [ictus.content_type(format) for format in ("text", "openmetrics", "protobuf")]
-    assert [kind.partition(";")[0] for kind in types] == [
+    types = [ictus.content_type(kind) for kind in ("text", "openmetrics", "protobuf")]
+    assert [shown.partition(";")[0] for shown in types] == [
         "text/plain",
         "application/openmetrics-text",
         "application/vnd.google.protobuf",
     ]
     for wrong in (registry.render, ictus.content_type):
         with pytest.raises(ValueError, match="try 'text', 'openmetrics' or 'protobuf'"):
-            wrong("json")
+            wrong("json")  # type: ignore[arg-type]
 
 
 def test_the_wrong_question_says_the_right_one() -> None:

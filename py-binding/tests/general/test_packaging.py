@@ -1,0 +1,71 @@
+"""The package as others see it: types, interpreters, start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+
+
+def test_stubs_say_what_the_native_module_has() -> None:
+    allowed = FOLDER / "stubtest-allowlist.txt"
+    checked = run(sys.executable, "-m", "mypy.stubtest", "--allowlist", allowed, "ictus._core")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_pyright_is_content_where_it_is_strict(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text((FOLDER / "typed.py").read_text(encoding="utf-8"), encoding="utf-8")
+    settings = {"typeCheckingMode": "strict", "include": ["program.py"], "pythonVersion": "3.10"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    checked = run(
+        sys.executable, "-m", "pyright", "--project", tmp_path, "--pythonpath", sys.executable, "--outputjson"
+    )
+    found = json.loads(checked.stdout)["generalDiagnostics"]
+    lines = program.read_text(encoding="utf-8").splitlines()
+    wrong = {number for number, line in enumerate(lines) if line.endswith("# is refused")}
+    assert wrong
+    assert {one["range"]["start"]["line"] for one in found} == wrong, found
+
+
+def test_an_import_loads_no_native_module() -> None:
+    # What is not there cannot stop a program that only imports; and the start of an interpreter, where
+    # the hook is on, does not wait for it.
+    program = "import sys, ictus; print(sorted(name for name in sys.modules if name.startswith('ictus')))"
+    assert run(sys.executable, "-c", program).stdout in ("['ictus']\n", "['ictus', 'ictus.hook']\n")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module is named otherwise there")
+def test_sub_interpreters_are_refused_with_a_clear_error() -> None:
+    program = (
+        "import _xxsubinterpreters as inner, ictus\n"
+        "ictus.Registry()\n"
+        "made = inner.create()\n"
+        f"inner.run_string(made, {'import sys; sys.path[:0] = ' + repr(sys.path)!r})\n"
+        "inner.run_string(made, 'import ictus; ictus.Registry')\n"
+    )
+    refused = run(sys.executable, "-c", program)
+    assert refused.returncode == 1
+    assert "ictus cannot be loaded in a subinterpreter: import it in the main one" in refused.stderr.replace(
+        "main interpreter", "main one"
+    )
+
+
+def test_help_says_what_there_is() -> None:
+    import ictus  # noqa: PLC0415
+
+    for name in ictus.__all__:
+        thing = getattr(ictus, name)
+        assert thing.__doc__, name
+    for name in ("labels", "remove", "observe", "time"):
+        assert getattr(ictus.Timer, name).__doc__, name
+    assert Path(ictus.__file__).with_name("py.typed").exists()

@@ -1,0 +1,88 @@
+"""Metrics of the processes themselves."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.process_collector import ProcessCollector
+
+import ictus
+from ictus import process
+
+
+def value(registry: ictus.Registry, name: str, **labels: object) -> float:
+    found = registry.snapshot().value(name, **labels)
+    assert found is not None
+    return found
+
+
+def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> None:
+    registry = ictus.Registry(directory)
+    gc.disable()
+    watched = process.watch(registry)
+    try:
+        assert "ictus-process" in [thread.name for thread in threading.enumerate()]
+        theirs = {
+            sample.name: sample.value
+            for metric in ProcessCollector(registry=None).collect()
+            for sample in metric.samples
+        }
+        pid = os.getpid()
+        for name, tolerance in [
+            ("process_resident_memory_bytes", 0.1),
+            ("process_virtual_memory_bytes", 0.1),
+            ("process_open_fds", 0.2),
+        ]:
+            assert abs(value(registry, name, pid=pid) / theirs[name] - 1) < tolerance, name
+        started = value(registry, "process_start_time_seconds", pid=pid)
+        assert abs(started - theirs["process_start_time_seconds"]) < 2
+        assert value(registry, "process_threads", pid=pid) == threading.active_count() + native_threads()
+        assert 0 < value(registry, "process_cpu_seconds") <= time.process_time()
+        gc.collect()
+        gc.collect(0)
+        assert value(registry, "python_gc_collections", generation=2) == 1
+        assert value(registry, "python_gc_collections", generation=0) == 1
+        timing = registry.snapshot().timing("python_gc_duration_seconds", generation="2")
+        assert timing is not None
+        assert timing.count == 1
+    finally:
+        gc.enable()
+        watched.close()
+    before = value(registry, "python_gc_collections", generation=2)
+    gc.collect()
+    assert value(registry, "python_gc_collections", generation=2) == before
+
+
+def native_threads() -> int:
+    """Threads of which Python does not know, less the watch's own, which began after it had looked."""
+    return len(list(Path("/proc/self/task").iterdir())) - threading.active_count() - 1
+
+
+def test_a_forked_child_is_watched_by_itself(directory: str) -> None:
+    registry = ictus.Registry(directory)
+    watched = process.watch(registry)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0 if any(t.name == "ictus-process" for t in threading.enumerate()) else 1)
+    os.close(reading)
+
+    def pids() -> set[str]:
+        family: Any = registry.snapshot().family("process_resident_memory_bytes")
+        return {values[0] for values, _ in family.series}
+
+    deadline = time.monotonic() + 60
+    while pids() != {str(os.getpid()), str(child)} and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert pids() == {str(os.getpid()), str(child)}
+    os.close(writing)
+    assert os.waitpid(child, 0)[1] == 0
+    assert pids() == {str(os.getpid())}
+    watched.close()

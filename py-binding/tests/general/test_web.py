@@ -1,0 +1,138 @@
+"""The endpoint: as a server beside the program, and as an application of WSGI and ASGI servers."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import threading
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.validate import validator
+
+import pytest
+import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
+
+import ictus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def registry() -> ictus.Registry:
+    made = ictus.Registry()
+    jobs = made.counter("jobs", "Jobs done.", ["queue"])
+    for number in range(100):
+        jobs.labels(number).inc()
+    return made
+
+
+@contextmanager
+def beside(registry: ictus.Registry) -> Iterator[int]:
+    """Ictus's own server."""
+    with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
+        assert server.port
+        yield server.port
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def wsgi(registry: ictus.Registry) -> Iterator[int]:
+    """A server that checks that the application keeps to the standard."""
+    app: Any = validator(ictus.make_wsgi_app(registry=registry))
+    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def asgi(registry: ictus.Registry) -> Iterator[int]:
+    """Uvicorn, which asks for the events of a lifespan too."""
+    config = uvicorn.Config(ictus.make_asgi_app(registry=registry), port=0, lifespan="on", log_level="error")
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@pytest.mark.parametrize("served", [beside, wsgi, asgi])
+def test_metrics_are_shown_as_asked_for(served: Callable[..., Any], registry: ictus.Registry) -> None:
+    with served(registry) as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+
+        def asked(method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, headers=named)
+            response = connection.getresponse()
+            return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+
+        status, headers, body = asked("GET", "/metrics")
+        assert (status, headers["content-type"]) == (200, ictus.content_type())
+        families = {family.name: family for family in text_string_to_metric_families(body.decode())}
+        assert sum(sample.value for sample in families["jobs"].samples) == 100
+        assert len(families) > 10
+        status, headers, compressed = asked("GET", "/metrics?name[]=jobs_total", Accept_Encoding="gzip")
+        assert headers["content-encoding"] == "gzip"
+        text = gzip.decompress(compressed).decode()
+        assert [family.name for family in text_string_to_metric_families(text)] == ["jobs"]
+        _, headers, body = asked("GET", "/metrics", Accept="application/openmetrics-text;version=1.0.0")
+        assert headers["content-type"] == ictus.content_type("openmetrics")
+        assert body.endswith(b"# EOF\n")
+        status, headers, body = asked("HEAD", "/metrics")
+        assert (status, body) == (200, b"")
+        assert int(headers["content-length"]) > 1000
+        status, headers, body = asked("POST", "/metrics")
+        assert (status, headers["allow"]) == (405, "GET, HEAD")
+        status, _, body = asked("GET", "/metrics?surface=other")
+        assert status == 400
+        assert b"other" in body
+        connection.close()
+
+
+def test_a_port_is_free_when_its_server_is_closed(registry: ictus.Registry) -> None:
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    port = server.port
+    assert port
+    with pytest.raises(OSError, match=str(port)):
+        ictus.start_http_server(port, "127.0.0.1", registry=registry)
+    server.close()
+    server.close()
+    ictus.start_http_server(port, "127.0.0.1", registry=registry).close()
+
+
+def test_a_directory_is_served_and_nothing_is_refused(directory: str, registry: ictus.Registry) -> None:
+    ictus.Registry(directory).counter("jobs").inc(3)
+    application = ictus.make_wsgi_app(directory=directory)
+    heard: list[Any] = []
+    environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": "name[]=jobs_total"}
+    body = b"".join(application(environ, lambda *line: heard.append(line)))
+    assert heard[0][0] == "200 OK"
+    assert body.endswith(b"jobs_total 3.0\n")
+    for make in (ictus.make_wsgi_app, ictus.make_asgi_app, lambda **what: ictus.start_http_server(0, **what)):
+        with pytest.raises(ValueError, match="give either registry= or directory="):
+            make()
+        with pytest.raises(ValueError, match="give either registry= or directory="):
+            make(registry=registry, directory=directory)
+
+
+def test_websockets_are_not_for_metrics(registry: ictus.Registry) -> None:
+    async def never(*_: Any) -> Any:
+        raise AssertionError
+
+    with pytest.raises(ValueError, match="not over websocket"):
+        asyncio.run(ictus.make_asgi_app(registry=registry)({"type": "websocket"}, never, never))  # type: ignore[arg-type]
