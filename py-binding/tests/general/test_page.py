@@ -1,0 +1,146 @@
+"""The page for Python programs: what it shows is what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import ictus
+from harness import TESTS, eventually, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = (TESTS.parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+PROGRAMS: list[str] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+APPLICATION, METRICS, READING = PROGRAMS
+[SERVE] = re.findall(r"^gunicorn (.*) &$", PAGE, re.MULTILINE)
+WORKERS = 8
+REQUESTS = 400
+
+
+@pytest.fixture(params=[(), ("--preload",)], ids=["", "preload"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where gunicorn serves the page's application, started as the page says."""
+    (tmp_path / "app.py").write_text(APPLICATION, encoding="utf-8")
+    listening = f"127.0.0.1:{free_port()}"
+    command = SERVE.replace("127.0.0.1:8000", listening).split()
+    assert command[:2] == ["--workers", str(WORKERS)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *request.param, *command],
+        cwd=tmp_path,
+        env=dict(os.environ, METRICS=str(tmp_path / "metrics")),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as gunicorn:
+        eventually(lambda: reachable(f"http://{listening}/cart"), bool)
+        yield f"http://{listening}"
+        gunicorn.send_signal(signal.SIGTERM)
+
+
+def reachable(url: str) -> bool:
+    try:
+        return bool(get(url))
+    except URLError:
+        return False
+
+
+def get(url: str) -> str:
+    with urlopen(url, timeout=60) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def count(address: str) -> float:
+    """Requests for the cart, as any of the workers tells it."""
+    families = text_string_to_metric_families(get(f"{address}/metrics"))
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "request_seconds_count" and sample.labels == {"route": "/cart"}
+    )
+
+
+def test_eight_workers_are_one_and_a_killed_one_loses_nothing(address: str, tmp_path: Path) -> None:
+    begun = count(address)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: get(f"{address}/cart"), range(REQUESTS)))
+    # A response leaves a moment before its request is recorded.
+    total = begun + REQUESTS
+    assert eventually(lambda: count(address), lambda seen: seen == total) == total
+    metrics = tmp_path / "metrics"
+    timing = ictus.read(metrics).timing("request_seconds", route="/cart")
+    assert timing is not None
+    assert timing.count == len(timing.window) == total
+    ordered = sorted(timing.window)
+    assert timing.quantile(0.5) == pytest.approx(
+        (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    )
+    workers = {int(task) for task in children()}
+    assert len(workers) == WORKERS
+    os.kill(min(workers), signal.SIGKILL)
+    eventually(children, lambda now: len(set(now) - workers) == 1)
+    for _ in range(WORKERS):
+        assert count(address) == total
+    shown = subprocess.run(
+        [sys.executable, "-m", "ictus", "dump", str(metrics), "--format", "table"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(rf"^request_seconds +route=/cart +{total:.0f} ", shown.stdout, re.MULTILINE), shown.stdout
+
+
+def children() -> list[int]:
+    """The worker processes of the only gunicorn that this process has started."""
+    [master] = _children(os.getpid())
+    return _children(master)
+
+
+def _children(parent: int) -> list[int]:
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8")
+    return [int(child) for child in listed.split()]
+
+
+def test_what_there_is_is_there(directory: str) -> None:
+    program: dict[str, Any] = {}
+    exec(METRICS.replace("/tmp/shop-metrics", directory), program)
+    for order in range(30):
+        if order % 10:
+            program["work"](order)
+        else:
+            with pytest.raises(ValueError, match=str(order)):
+                program["work"](order)
+    asyncio.run(program["later"](1))
+    reading: dict[str, Any] = {}
+    exec(READING.replace("/tmp/shop-metrics", directory), reading)
+    assert reading["timing"].count == 27
+    assert reading["snapshot"].value("job_failures") == 3
+    assert reading["snapshot"].value("jobs_running") == 0
+    assert reading["snapshot"].timing("job_seconds", outcome="awaited").count == 1
+
+
+def test_names_of_the_page_are_there() -> None:
+    import ictus.otel  # noqa: PLC0415
+    import ictus.process  # noqa: PLC0415
+    import ictus.prometheus  # noqa: PLC0415
+    import ictus.testing  # noqa: PLC0415
+
+    for dotted in re.findall(r"`ictus\.([a-z_.]+)\(", PAGE):
+        found: Any = ictus
+        for name in dotted.split("."):
+            found = getattr(found, name)
+        assert callable(found), dotted
