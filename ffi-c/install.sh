@@ -15,7 +15,7 @@ install -m 755 "$libraries/libictus_ffi.so" "$prefix/lib/libictus.so.$version"
 ln -sf "libictus.so.$version" "$prefix/lib/libictus.so.$major"
 ln -sf "libictus.so.$major" "$prefix/lib/libictus.so"
 install -m 644 "$libraries/libictus_ffi.a" "$prefix/lib/libictus.a"
-install -m 644 "$root/LICENSE" "$prefix/share/doc/ictus/"
+install -m 644 "$root/LICENSE" "$root/THIRD-PARTY-NOTICES.txt" "$prefix/share/doc/ictus/"
 for file in pkgconfig/ictus.pc cmake/ictus/ictus-config.cmake cmake/ictus/ictus-config-version.cmake; do
     sed "s/@VERSION@/$version/g; s/@MAJOR@/$major/g" "$root/ffi-c/install/${file##*/}.in" >"$prefix/lib/$file"
     chmod 644 "$prefix/lib/$file"

@@ -101,7 +101,8 @@ def test_eight_workers_are_one_and_a_killed_one_loses_nothing(address: str, tmp_
         text=True,
         check=True,
     )
-    assert re.search(rf"^request_seconds +route=/cart +{total:.0f} ", shown.stdout, re.MULTILINE), shown.stdout
+    row = rf"^request_seconds +route=/cart +{total:.0f} "
+    assert re.search(row, shown.stdout, re.MULTILINE), shown.stdout
 
 
 def children() -> list[int]:
