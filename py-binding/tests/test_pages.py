@@ -157,7 +157,7 @@ def test_the_table_of_settings_is_complete() -> None:
 
 def test_what_the_comparison_names_is_tested() -> None:
     page = (DOCS / "comparison.md").read_text(encoding="utf-8")
-    tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("test_*.py"))
+    tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", page))
     assert len(named) > 10
     assert not [name for name in named if f"def {name}(" not in tests]
