@@ -49,8 +49,8 @@ bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where 
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	cargo bench --package ictus-benches --bench budgets --locked -- --hold
 
-bench-python: .venv/wheel ## Measure calls of the collector beside the SDK's own; fails where a budget is exceeded
-	@.venv/bin/python benches/recording.py
+bench-python: .venv/wheel ## Measure recording from Python beside its peers; fails where a budget is exceeded
+	@.venv/bin/python benches/python/bench.py
 
 results: .venv/wheel .ci/debian.sh ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
 	@.ci/debian.sh wrk || [ $$? = 77 ]

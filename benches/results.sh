@@ -30,6 +30,6 @@ TEXT
     tables tail
     printf '\n## From Python\n\n'
     # What it exceeds is in the table.
-    .venv/bin/python benches/recording.py || [[ $? == 3 ]]
+    .venv/bin/python benches/python/bench.py || [[ $? == 3 ]]
 } >"$new"
 cp "$new" benches/RESULTS.md

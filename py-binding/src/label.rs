@@ -1,6 +1,6 @@
 //! Python objects as label values: what the SDK's collector would show, never an exception.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 
 use pyo3::{
     exceptions::PyBaseException,
@@ -23,6 +23,20 @@ pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
         Ok(string) => Cow::Owned(string.to_string_lossy().into_owned()),
         Err(_) => Cow::Owned(format!("<unprintable {}>", type_name(&object.get_type()))),
     }
+}
+
+/// One object for each HTTP status, of whose texts the SDK makes a new one at each call.
+pub(crate) fn code<'a, 'py>(status: &'a Bound<'py, PyAny>) -> &'a Bound<'py, PyAny> {
+    static CODES: [OnceLock<Py<PyAny>>; 500] = [const { OnceLock::new() }; 500];
+    let Ok(text) = status.cast_exact::<PyString>() else { return status };
+    let Ok(&[hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9']) =
+        text.to_str().map(str::as_bytes)
+    else {
+        return status;
+    };
+    let place = [hundreds - b'1', tens - b'0', ones - b'0'];
+    let place = place.into_iter().fold(0, |place, digit| place * 10 + usize::from(digit));
+    CODES[place].get_or_init(|| status.clone().unbind()).bind(status.py())
 }
 
 /// The exception's class, by the rule that the SDKs share: the bare name of a class or of an

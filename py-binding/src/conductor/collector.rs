@@ -258,11 +258,10 @@ impl Collector {
         metric_uri: Option<&Bound<'_, PyAny>>,
     ) {
         let Some(to) = self.recorder() else { return };
-        let template = metric_uri.map(label::text).filter(|template| !template.is_empty());
-        let uri = spell(template.unwrap_or_else(|| label::text(uri)));
-        let labels = [&*label::text(method), &*uri, &*label::text(status)];
+        let template = metric_uri.filter(|template| template.is_truthy().unwrap_or(true));
+        let labels = [method, template.unwrap_or(uri), label::code(status)];
         let time_spent = number(time_spent);
-        to.api_request_time.with_texts(labels, |timer| timer.observe(time_spent));
+        to.api_request_time.with_spelled(labels, spell, |timer| timer.observe(time_spent));
     }
 
     fn record_task_result_payload_size(&self, task_type: &Bound<'_, PyAny>, payload_size: &Bound<'_, PyAny>) {
@@ -351,7 +350,9 @@ fn number(value: &Bound<'_, PyAny>) -> f64 {
     value.extract().unwrap_or(f64::NAN)
 }
 
-/// The SDK's clients do not agree on the case of one parameter; its collector makes them.
-fn spell(uri: Cow<'_, str>) -> Cow<'_, str> {
-    if uri.contains("{tasktype}") { Cow::Owned(uri.replace("{tasktype}", "{taskType}")) } else { uri }
+/// The SDK's clients do not agree on the case of one parameter of a path; its collector makes them.
+fn spell([_, uri, _]: &mut [Cow<'_, str>; 3]) {
+    if uri.contains("{tasktype}") {
+        *uri = Cow::Owned(uri.replace("{tasktype}", "{taskType}"));
+    }
 }

@@ -50,10 +50,21 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
     /// Records on the series that the objects name.
     #[inline]
     pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) {
+        self.with_spelled(labels, |_| (), record);
+    }
+
+    /// The same; `spell` changes the objects' texts into label values.
+    #[inline]
+    pub(crate) fn with_spelled(
+        &self,
+        labels: [&Bound<'_, PyAny>; N],
+        spell: fn(&mut [Cow<'_, str>; N]),
+        record: impl FnOnce(&H),
+    ) {
         match self.seen.find(&labels) {
             Some(handle) => record(handle),
             None => {
-                if let Some(handle) = self.unseen(labels) {
+                if let Some(handle) = self.unseen(labels, spell) {
                     record(&handle);
                 }
             }
@@ -61,9 +72,10 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
     }
 
     #[inline(never)]
-    fn unseen(&self, labels: [&Bound<'_, PyAny>; N]) -> Option<H> {
+    fn unseen(&self, labels: [&Bound<'_, PyAny>; N], spell: fn(&mut [Cow<'_, str>; N])) -> Option<H> {
         // `str()` runs Python code, so all of it happens before the lock.
-        let texts: [Cow<'_, str>; N] = labels.map(label::text);
+        let mut texts: [Cow<'_, str>; N] = labels.map(label::text);
+        spell(&mut texts);
         let handle = self.of_texts(std::array::from_fn(|at| &*texts[at]), H::clone)?;
         self.seen.keep(&labels, handle.clone());
         Some(handle)

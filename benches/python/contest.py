@@ -1,0 +1,98 @@
+"""How contestants are measured: each in a process of its own, in turn, their loops taken off."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Loop = Callable[[list[float], list[Any]], None]
+    """What is measured: calls in a loop over durations, or over events with these."""
+
+ROUNDS = 7
+Round = dict[str, dict[str, float]]
+"""What each contestant measured, by its name and that of the figure."""
+
+
+def nothing(durations: list[float], _: list[Any]) -> None:
+    """The loop alone."""
+    for _seconds in durations:
+        pass
+
+
+def cost(loop: Loop, durations: list[float], events: list[Any], times: int) -> float:
+    """Seconds of processor time of one call, net of the loop."""
+
+    def spent(loop: Loop) -> float:
+        start = time.thread_time()
+        for _ in range(times):
+            loop(durations, events)
+        return time.thread_time() - start
+
+    return (spent(loop) - spent(nothing)) / times / len(durations)
+
+
+def rounds(program: str, contestants: Iterable[str], number: int = ROUNDS) -> list[Round]:
+    """What the program prints for each contestant, in rounds in which they take turns.
+
+    Ictus takes the place of the SDK's classes: so the contestant named ``ictus`` alone finds it switched on.
+    """
+    contestants = list(contestants)
+    taken: list[Round] = []
+    for at in range(number):
+        print(
+            f"\r{Path(program).name}: round {at + 1} of {number} ...",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+        taken.append({one: measured(program, one) for one in contestants})
+    print("\r\033[K", end="", file=sys.stderr)
+    return taken
+
+
+def measured(program: str, contestant: str) -> dict[str, float]:
+    """What the program prints, in a process of its own."""
+    environment = dict(os.environ, ICTUS_DISABLE="" if contestant == "ictus" else "1")
+    for name in ("ICTUS_CONDUCTOR", "PROMETHEUS_MULTIPROC_DIR"):
+        environment.pop(name, None)
+    child = subprocess.run(
+        [sys.executable, program, contestant], env=environment, stdout=subprocess.PIPE, check=True
+    )
+    found: dict[str, float] = json.loads(child.stdout)
+    return found
+
+
+def median(rounds: list[Round], of: Callable[[Round], float]) -> float:
+    """The median over the rounds."""
+    return statistics.median(of(one) for one in rounds)
+
+
+def spelled(seconds: float) -> str:
+    """A time in three digits."""
+    for unit, scale in (("ns", 1e9), ("µs", 1e6)):
+        if seconds * scale < 1000:
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds * 1e3:.3g} ms"
+
+
+def table(heads: list[str], rows: list[list[str]]) -> None:
+    """Prints a table of Markdown; all columns but the first are numbers."""
+    print("| " + " | ".join(heads) + " |")
+    print("|---|" + "--:|" * (len(heads) - 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print()
+
+
+def verdict(ok: bool) -> str:
+    """The last column."""
+    return "ok" if ok else "EXCEEDED"
