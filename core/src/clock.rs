@@ -110,6 +110,26 @@ impl Stopwatch {
         Stopwatch(if bits & 1 == 1 { Start::Counter(bits >> 1) } else { Start::Monotonic(bits >> 1) })
     }
 
+    /// The instant as a stamp: of an observation that ended when this was started.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// # let timer = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+    /// let end = ictus::Stopwatch::start();
+    /// timer.observe_at(0.25, end.stamp());
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn stamp(self) -> Stamp {
+        match self.0 {
+            Start::Counter(count) => Stamp(count),
+            Start::Monotonic(nanosecond) if !counts() => Stamp(nanosecond),
+            // Before the counter's rate is known: now is as near as one can come.
+            Start::Monotonic(_) => Stamp::now(),
+        }
+    }
+
     /// Seconds since the start, and the stamp of the end. With the counter, one reading is both.
     #[inline]
     pub(crate) fn stop(self) -> (f64, u64) {

@@ -32,7 +32,7 @@ mod sync;
 
 pub use clock::{Stamp, Stopwatch};
 pub use error::{Error, Result};
-pub use observe::{Counter, Family, Gauge, Timer};
+pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
 pub use options::Options;
 pub use registry::Registry;
 pub use segment::{clear::clear, totals::OVERFLOW};

@@ -65,6 +65,22 @@ pub unsafe extern "C" fn ictus_timer_observe_since(timer: *const ictus_timer, be
     })
 }
 
+/// Records one duration that ended at `end`, which `ictus_now` gave in this process: reading the clock is
+/// nearly the whole cost of the others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_timer_observe_at(
+    timer: *const ictus_timer,
+    seconds: f64,
+    end: u64,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or a timer that was not freed.
+        let timer = unsafe { borrow(timer) }?;
+        timer.0.observe_at(seconds, Stopwatch::from_bits(end).stamp());
+        recorded(seconds)
+    })
+}
+
 /// Records durations, one after the other, as if all had ended now: for hosts whose calls are dear. Where
 /// some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
 #[unsafe(no_mangle)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Recorder,
     lane::{LaneWriter, SharedLane, Taken},
+    local::LocalTimer,
     series::Series,
     shard::{self, NoLane},
 };
@@ -292,6 +293,17 @@ impl Timer {
         seconds
     }
 
+    /// The same timer bound to this thread.
+    #[must_use]
+    pub fn local(&self) -> LocalTimer {
+        LocalTimer::new(self.clone())
+    }
+
+    /// The series' place in every thread's table.
+    pub(super) fn id(&self) -> usize {
+        self.0.id
+    }
+
     /// Starts measuring. The time until [`Running::stop`], or until the guard is dropped, is
     /// observed.
     #[must_use = "the time until this is dropped is observed"]
@@ -402,7 +414,7 @@ fn again<T>(
 
 /// Bits of numbers that are not negative order as the numbers do; all others are greater.
 #[inline(always)]
-fn is_observation(value: f64) -> bool {
+pub(super) fn is_observation(value: f64) -> bool {
     value.to_bits() < LIMIT.to_bits()
 }
 

@@ -10,7 +10,7 @@ use crate::{
     exemplar,
     ring::Ring,
     segment::{
-        layout::{Chunk, Lane, Lines, Loss},
+        layout::{Chunk, HIDDEN, Lane, Lines, Loss},
         reference::AtomicRef,
         supply::Supply,
         writer::Segment,
@@ -115,6 +115,18 @@ impl LaneWriter {
 
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// The word of the series as which it is shown; none where it is hidden.
+    pub(super) fn word(&self) -> Option<u64> {
+        let word = self.lane().series.load(Ordering::Relaxed);
+        (word & HIDDEN == 0).then_some(word)
+    }
+
+    /// Whether it is shown as the series of that word.
+    #[inline(always)]
+    pub(super) fn shows(&self, word: u64) -> bool {
+        self.lane().series.load(Ordering::Relaxed) == word
     }
 
     /// The life of its series that it serves.

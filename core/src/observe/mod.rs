@@ -13,6 +13,7 @@ mod family;
 mod handle;
 mod index;
 mod lane;
+mod local;
 mod name;
 #[cfg(test)]
 mod published;
@@ -22,4 +23,5 @@ mod shard;
 
 pub use family::{Family, Metric};
 pub use handle::{Counter, Gauge, Running, Timer};
+pub use local::LocalTimer;
 pub(crate) use recorder::Recorder;

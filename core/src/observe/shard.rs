@@ -14,7 +14,7 @@ use std::{
     cell::Cell,
     collections::{HashMap, hash_map::Entry},
     iter,
-    sync::{Arc, Mutex, TryLockError},
+    sync::{Arc, Mutex, TryLockError, atomic::AtomicU64 as StdAtomicU64},
 };
 
 use super::{
@@ -58,6 +58,36 @@ pub(super) fn lane(id: usize) -> Option<&'static LaneWriter> {
     LANES.with(Cell::get).get(id)?.load(Relaxed)
 }
 
+/// A lane that a thread keeps at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    lane: &'static LaneWriter,
+    /// Another word is another series, or another life of it.
+    word: u64,
+    shard: &'static Shard,
+    /// Another lease is another thread's.
+    lease: u64,
+}
+
+impl Held {
+    /// The lane, as long as it is the thread's lane of the series. What is asked is what ends it: a fork,
+    /// the end of the thread's lease, and whoever takes the lane, who hides it.
+    #[inline(always)]
+    pub(super) fn lane(&self) -> Option<&'static LaneWriter> {
+        let Held { lane, word, shard, lease } = *self;
+        let same = shard.generation == map::generation() && shard.lease.load(Relaxed) == lease;
+        (same && lane.shows(word)).then_some(lane)
+    }
+}
+
+/// This thread's lane of a series, to be kept at hand; none where it has none, and at the end of the thread.
+#[cold]
+pub(super) fn hold(id: usize) -> Option<Held> {
+    let shard = LEASE.try_with(|lease| lease.0.get()).ok()??;
+    let lane = lane(id)?;
+    Some(Held { lane, word: lane.word()?, shard, lease: shard.lease.load(Relaxed) })
+}
+
 /// Gives the thread's shard back when the thread ends.
 struct Lease(Cell<Option<&'static Shard>>);
 
@@ -80,6 +110,8 @@ struct Shard {
     /// Only this process on the line of forks may lease it.
     generation: u32,
     leased: AtomicBool,
+    /// The number of the lease, which only the leasing thread changes.
+    lease: StdAtomicU64,
     table: AtomicRef<TableBox>,
     /// Only the leasing thread locks it; the lock is what proves that to the compiler.
     own: Mutex<Own>,
@@ -127,6 +159,7 @@ impl Shard {
         let shard: &'static Shard = Box::leak(Box::new(Shard {
             generation,
             leased: AtomicBool::new(true),
+            lease: StdAtomicU64::new(0),
             table: AtomicRef::none(),
             own: Mutex::default(),
             taken: AtomicRef::none(),
@@ -143,7 +176,9 @@ impl Shard {
     }
 
     fn give_back(&self) {
-        // One store, no allocation, no lock: this runs in thread-local destructors. In a forked
+        // Whatever the thread has at hand is not its own any more.
+        self.lease.store(self.lease.load(Relaxed) + 1, Relaxed);
+        // No allocation, no lock: this runs in thread-local destructors. In a forked
         // child nobody leases it again, for its generation has passed.
         self.leased.store(false, Release);
     }
