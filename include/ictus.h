@@ -23,8 +23,9 @@
  *   be freed in any order, and handles outlive their registry. Two handles of one series record
  *   into the same place.
  * - Threads: every function may be called from any thread at any time, also with the same object,
- *   which is why objects are const. Only _free must not run beside another call with its object.
- * - Waiting: ictus_now, inc, add, set and observe (also _since and _many) never block, take no
+ *   which is why objects are const. Only _free must not run beside another call with its object,
+ *   and a recorder belongs to the thread that made it.
+ * - Waiting: ictus_now, inc, add, set and observe (also _at, _since, _many) never block, take no
  *   lock and allocate nothing, but for a thread's first use of a series; a few thousand of them
  *   share the system call that makes room. Everything else may allocate, lock and make system
  *   calls.
@@ -34,8 +35,9 @@
  *   first recording.
  * - Panics of the library never reach the caller: they become ICTUS_STATUS_INTERNAL, with a
  *   message on stderr.
- * - Loading: the library reads no environment variables, and starts no threads but that of an
- *   exporter that was asked for. It stays loaded once it is loaded; do not dlclose it.
+ * - Loading: the library reads no environment variables, logs nothing unless ictus_log_set was
+ *   called, and starts no threads but that of an exporter that was asked for. It stays loaded once
+ *   it is loaded; do not dlclose it.
  * - Versions: a program works with every later library of the same major version. Check
  *   ictus_abi_version() == ICTUS_ABI_VERSION where the library is loaded at run time. Before 1.0.0
  *   that number may change with any release.
@@ -101,8 +103,8 @@ typedef enum ictus_status {
      */
     ICTUS_STATUS_VALUE = 7,
     /**
-     * The operating system refused: a directory that cannot be made, used or listed, an address that
-     * cannot be bound.
+     * The operating system refused: a directory that cannot be made, used or listed, an address
+     * that cannot be bound.
      */
     ICTUS_STATUS_IO = 8,
     /**
@@ -128,6 +130,111 @@ typedef enum ictus_status {
 } ictus_status;
 
 /**
+ * What a Conductor SDK records. Which names, types and help texts it is shown with is said by
+ * whoever reads: see `ictus_surface`. Errors are counted twice: by class, and by message, each
+ * with a bound on series of its own.
+ */
+typedef enum ictus_conductor {
+    /**
+     * How long a request to the server took. A timer in seconds, by method, uri, status.
+     */
+    ICTUS_CONDUCTOR_API_REQUEST_TIME = 0,
+    /**
+     * Polls for tasks. A counter, by taskType.
+     */
+    ICTUS_CONDUCTOR_TASK_POLL = 1,
+    /**
+     * How long a poll took. A timer in seconds, by taskType, status.
+     */
+    ICTUS_CONDUCTOR_TASK_POLL_TIME = 2,
+    /**
+     * How long a task's execution took. A timer in seconds, by taskType, status.
+     */
+    ICTUS_CONDUCTOR_TASK_EXECUTE_TIME = 3,
+    /**
+     * How long an update of a task's result took. A timer in seconds, by taskType, status.
+     */
+    ICTUS_CONDUCTOR_TASK_UPDATE_TIME = 4,
+    /**
+     * Failed executions by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_EXECUTE_ERROR = 5,
+    /**
+     * Failed executions by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_EXECUTE_ERROR_MESSAGE = 6,
+    /**
+     * Failed updates by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_UPDATE_ERROR = 7,
+    /**
+     * Failed updates by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_UPDATE_ERROR_MESSAGE = 8,
+    /**
+     * Failed polls by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_POLL_ERROR = 9,
+    /**
+     * Executions started. A counter, by taskType.
+     */
+    ICTUS_CONDUCTOR_TASK_EXECUTION_STARTED = 10,
+    /**
+     * Failed acknowledgements by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_ACK_ERROR = 11,
+    /**
+     * Failed acknowledgements by taskType, exception.
+     */
+    ICTUS_CONDUCTOR_TASK_ACK_ERROR_MESSAGE = 12,
+    /**
+     * Acknowledgements that the server refused. A counter, by taskType.
+     */
+    ICTUS_CONDUCTOR_TASK_ACK_FAILED = 13,
+    /**
+     * Times that the execution queue was full. A counter, by taskType.
+     */
+    ICTUS_CONDUCTOR_TASK_EXECUTION_QUEUE_FULL = 14,
+    /**
+     * Polls while the worker was paused. A counter, by taskType.
+     */
+    ICTUS_CONDUCTOR_TASK_PAUSED = 15,
+    /**
+     * Restarts of a worker process. A counter, by taskType.
+     */
+    ICTUS_CONDUCTOR_WORKER_RESTART = 16,
+    /**
+     * Exceptions that nobody caught, by exception.
+     */
+    ICTUS_CONDUCTOR_UNCAUGHT_EXCEPTION = 17,
+    /**
+     * Uses of external payload storage. A counter, by entityName, operation, payloadType.
+     */
+    ICTUS_CONDUCTOR_EXTERNAL_PAYLOAD_USED = 18,
+    /**
+     * Workflows that could not be started, by workflowType, exception.
+     */
+    ICTUS_CONDUCTOR_WORKFLOW_START_ERROR = 19,
+    /**
+     * Workflows that could not be started, by workflowType, exception.
+     */
+    ICTUS_CONDUCTOR_WORKFLOW_START_ERROR_MESSAGE = 20,
+    /**
+     * Size of a task's result. A timer in bytes, by taskType.
+     */
+    ICTUS_CONDUCTOR_TASK_RESULT_SIZE = 21,
+    /**
+     * Size of a workflow's input. A timer in bytes, by workflowType, version, absent: where the
+     * caller gave no version, version is empty and absent is 1, else absent is empty.
+     */
+    ICTUS_CONDUCTOR_WORKFLOW_INPUT_SIZE = 22,
+    /**
+     * Worker threads that are executing a task now. A gauge, by taskType.
+     */
+    ICTUS_CONDUCTOR_ACTIVE_WORKERS = 23,
+} ictus_conductor;
+
+/**
  * How an exposition is written.
  */
 typedef enum ictus_format {
@@ -150,8 +257,26 @@ typedef enum ictus_format {
 } ictus_format;
 
 /**
- * Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a program
- * defines itself is shown with any of them.
+ * How much a message matters.
+ */
+typedef enum ictus_level {
+    /**
+     * Something that was asked for could not be done.
+     */
+    ICTUS_LEVEL_ERROR = 1,
+    /**
+     * Something is not as it should be; what can be done is.
+     */
+    ICTUS_LEVEL_WARNING = 2,
+    /**
+     * Something worth knowing.
+     */
+    ICTUS_LEVEL_INFO = 3,
+} ictus_level;
+
+/**
+ * Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a
+ * program defines itself is shown with any of them.
  */
 typedef enum ictus_surface {
     /**
@@ -178,8 +303,8 @@ typedef enum ictus_surface {
 typedef struct ictus_counter ictus_counter;
 
 /**
- * A running endpoint: `/metrics` in the format that its client asks for, of all processes that record into
- * a directory. It has one thread, named `ictus-http`, which no recording waits for.
+ * A running endpoint: `/metrics` in the format that its client asks for, of all processes that
+ * record into a directory. It has one thread, named `ictus-http`, which no recording waits for.
  */
 typedef struct ictus_exporter ictus_exporter;
 
@@ -188,6 +313,12 @@ typedef struct ictus_exporter ictus_exporter;
  * processes are summed.
  */
 typedef struct ictus_gauge ictus_gauge;
+
+/**
+ * A timer bound to the thread that made it, which saves that thread a look-up at each call. Only
+ * that thread may use it and free it: what others record through it may be lost.
+ */
+typedef struct ictus_recorder ictus_recorder;
 
 /**
  * Families that this process records: in its own memory, or in a metrics directory that it shares
@@ -218,6 +349,13 @@ typedef struct ictus_str {
      */
     size_t len;
 } ictus_str;
+
+/**
+ * Takes a message, which is readable for the time of the call: `level` is one of `ictus_level`.
+ * Called from any thread, also from several at once and while a first observation makes room; it
+ * must not call the library, and must return to its caller.
+ */
+typedef void (*ictus_log)(void *context, int level, const char *message, size_t len);
 
 /**
  * Takes `len` bytes of an output, which are readable for the time of the call; 0 asks for more,
@@ -262,6 +400,13 @@ struct ictus_str ictus_version(void);
  * nothing else.
  */
 uint32_t ictus_abi_version(void);
+
+/**
+ * Passes on what the library logs from now on, each cause once; `log` NULL stops that. Nothing is
+ * logged unless this is called. When it returns, the callback of before is not called any more.
+ * Only one callback is called: the last one given.
+ */
+enum ictus_status ictus_log_set(ictus_log log, void *context);
 
 /**
  * Makes a registry in this process's memory alone.
@@ -359,8 +504,16 @@ enum ictus_status ictus_timer_observe(const struct ictus_timer *timer, double se
 enum ictus_status ictus_timer_observe_since(const struct ictus_timer *timer, uint64_t begun);
 
 /**
- * Records durations, one after the other, as if all had ended now: for hosts whose calls are dear. Where
- * some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
+ * Records one duration that ended at `end`, which `ictus_now` gave in this process: reading the
+ * clock is nearly the whole cost of the others.
+ */
+enum ictus_status ictus_timer_observe_at(const struct ictus_timer *timer,
+                                         double seconds,
+                                         uint64_t end);
+
+/**
+ * Records durations, one after the other, as if all had ended now: for hosts whose calls are dear.
+ * Where some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
  */
 enum ictus_status ictus_timer_observe_many(const struct ictus_timer *timer,
                                            const double *seconds,
@@ -372,14 +525,82 @@ enum ictus_status ictus_timer_observe_many(const struct ictus_timer *timer,
 void ictus_timer_free(struct ictus_timer *timer);
 
 /**
- * Now, for `ictus_timer_observe_since` in this process. Nothing else is to be read from the number.
+ * Binds a timer to the calling thread. The timer may be freed before the recorder.
+ */
+enum ictus_status ictus_recorder_new(const struct ictus_timer *timer, struct ictus_recorder **out);
+
+/**
+ * Records one duration.
+ */
+enum ictus_status ictus_recorder_observe(const struct ictus_recorder *recorder, double seconds);
+
+/**
+ * Records one duration that ended at `end`, which `ictus_now` gave in this process.
+ */
+enum ictus_status ictus_recorder_observe_at(const struct ictus_recorder *recorder,
+                                            double seconds,
+                                            uint64_t end);
+
+/**
+ * Records the time since `begun`, which `ictus_now` gave in this process.
+ */
+enum ictus_status ictus_recorder_observe_since(const struct ictus_recorder *recorder,
+                                               uint64_t begun);
+
+/**
+ * Frees a recorder. What was recorded through it stays.
+ */
+void ictus_recorder_free(struct ictus_recorder *recorder);
+
+/**
+ * Now, for `ictus_timer_observe_since` in this process. Nothing else is to be read from the
+ * number.
  */
 uint64_t ictus_now(void);
 
 /**
- * Writes everything that was recorded, here or in the directory by all of its processes, in one call of
- * `write` or more: `format` is one of `ictus_format`, `surfaces` one of `ictus_surface` or several added
- * up, and `context` is passed on.
+ * How many `ictus_conductor` metrics this library has: they are numbered from 0.
+ */
+size_t ictus_conductor_count(void);
+
+/**
+ * Makes a handle of the series of a catalogued timer with those label values, in the order of its
+ * labels. `metric` is one of `ictus_conductor`: `ICTUS_STATUS_OPTION` where it is none, and
+ * `ICTUS_STATUS_MISMATCH` where it is no timer.
+ */
+enum ictus_status ictus_conductor_timer_new(const struct ictus_registry *registry,
+                                            int metric,
+                                            const struct ictus_str *label_values,
+                                            size_t label_count,
+                                            struct ictus_timer **out);
+
+/**
+ * Makes a handle of the series of a catalogued counter; as `ictus_conductor_timer_new`.
+ */
+enum ictus_status ictus_conductor_counter_new(const struct ictus_registry *registry,
+                                              int metric,
+                                              const struct ictus_str *label_values,
+                                              size_t label_count,
+                                              struct ictus_counter **out);
+
+/**
+ * Makes a handle of the series of a catalogued gauge; as `ictus_conductor_timer_new`.
+ */
+enum ictus_status ictus_conductor_gauge_new(const struct ictus_registry *registry,
+                                            int metric,
+                                            const struct ictus_str *label_values,
+                                            size_t label_count,
+                                            struct ictus_gauge **out);
+
+/**
+ * How many labels a catalogued metric has; 0 for a number that is none.
+ */
+size_t ictus_conductor_label_count(int metric);
+
+/**
+ * Writes everything that was recorded, here or in the directory by all of its processes, in one
+ * call of `write` or more: `format` is one of `ictus_format`, `surfaces` one of `ictus_surface` or
+ * several added up, and `context` is passed on.
  */
 enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
                                         int format,
@@ -394,8 +615,8 @@ enum ictus_status ictus_snapshot_new(const struct ictus_registry *registry,
                                      struct ictus_snapshot **out);
 
 /**
- * The value of a counter or gauge: of the series of the family `name` with those label values, in the
- * order of the family's label names.
+ * The value of a counter or gauge: of the series of the family `name` with those label values, in
+ * the order of the family's label names.
  */
 enum ictus_status ictus_snapshot_value(const struct ictus_snapshot *snapshot,
                                        struct ictus_str name,
@@ -413,9 +634,9 @@ enum ictus_status ictus_snapshot_timing(const struct ictus_snapshot *snapshot,
                                         struct ictus_timing *out);
 
 /**
- * Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in `quantiles` one in
- * `out`, NaN where the window is empty. Linear between the two nearest observations. The series is named
- * as for `ictus_snapshot_value`.
+ * Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in
+ * `quantiles` one in `out`, NaN where the window is empty. Linear between the two nearest
+ * observations. The series is named as for `ictus_snapshot_value`.
  */
 enum ictus_status ictus_snapshot_quantiles(const struct ictus_snapshot *snapshot,
                                            struct ictus_str name,
@@ -431,10 +652,10 @@ enum ictus_status ictus_snapshot_quantiles(const struct ictus_snapshot *snapshot
 void ictus_snapshot_free(struct ictus_snapshot *snapshot);
 
 /**
- * Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port that is
- * free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not choose: one of
- * `ictus_surface`, or several added up. A forked child has no such
- * thread: it serves nothing, and leaves the exporter as it is.
+ * Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port
+ * that is free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not
+ * choose: one of `ictus_surface`, or several added up. A forked child has no such thread: it
+ * serves nothing, and leaves the exporter as it is.
  */
 enum ictus_status ictus_exporter_start(struct ictus_str directory,
                                        struct ictus_str address,
@@ -449,8 +670,8 @@ enum ictus_status ictus_exporter_address(const struct ictus_exporter *exporter,
                                          void *context);
 
 /**
- * Closes the endpoint and frees it: answers that are on their way have a second to finish. The address can
- * be used again when this returns.
+ * Closes the endpoint and frees it: answers that are on their way have a second to finish. The
+ * address can be used again when this returns.
  */
 void ictus_exporter_stop(struct ictus_exporter *exporter);
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// A total that only grows: one series of a family.
 #[derive(Debug)]
-pub struct ictus_counter(Counter);
+pub struct ictus_counter(pub(crate) Counter);
 
 /// Makes a handle of the series of the family `name` with those label values; family and series
 /// are registered where they are new. Label names and values are two arrays of the same length, in

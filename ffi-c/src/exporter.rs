@@ -15,15 +15,15 @@ use crate::{
     view::view,
 };
 
-/// A running endpoint: `/metrics` in the format that its client asks for, of all processes that record into
-/// a directory. It has one thread, named `ictus-http`, which no recording waits for.
+/// A running endpoint: `/metrics` in the format that its client asks for, of all processes that
+/// record into a directory. It has one thread, named `ictus-http`, which no recording waits for.
 #[derive(Debug)]
 pub struct ictus_exporter(Server);
 
-/// Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port that is
-/// free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not choose: one of
-/// `ictus_surface`, or several added up. A forked child has no such
-/// thread: it serves nothing, and leaves the exporter as it is.
+/// Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port
+/// that is free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not
+/// choose: one of `ictus_surface`, or several added up. A forked child has no such thread: it
+/// serves nothing, and leaves the exporter as it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_exporter_start(
     directory: ictus_str,
@@ -62,8 +62,8 @@ pub unsafe extern "C" fn ictus_exporter_address(
     })
 }
 
-/// Closes the endpoint and frees it: answers that are on their way have a second to finish. The address can
-/// be used again when this returns.
+/// Closes the endpoint and frees it: answers that are on their way have a second to finish. The
+/// address can be used again when this returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_exporter_stop(exporter: *mut ictus_exporter) {
     guard(|| {

@@ -11,7 +11,7 @@ use crate::{
 /// A state of this process, which may rise and fall: one series of a family. The states of live
 /// processes are summed.
 #[derive(Debug)]
-pub struct ictus_gauge(Gauge);
+pub struct ictus_gauge(pub(crate) Gauge);
 
 /// Makes a handle of the series of the family `name` with those label values; family and series
 /// are registered where they are new. Label names and values are two arrays of the same length, in

@@ -11,10 +11,13 @@
 compile_error!("panics are turned into ICTUS_STATUS_INTERNAL, which needs panic = \"unwind\"");
 
 mod clock;
+mod conductor;
 mod counter;
 mod exporter;
 mod gauge;
 mod guard;
+mod log;
+mod recorder;
 mod registry;
 mod render;
 mod snapshot;
@@ -25,9 +28,12 @@ mod version;
 mod view;
 
 pub use clock::*;
+pub use conductor::*;
 pub use counter::*;
 pub use exporter::*;
 pub use gauge::*;
+pub use log::*;
+pub use recorder::*;
 pub use registry::*;
 pub use render::*;
 pub use snapshot::*;

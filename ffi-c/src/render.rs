@@ -11,9 +11,9 @@ use crate::{guard::guard, ictus_format, ictus_registry, ictus_status, string::bo
 pub type ictus_write =
     Option<unsafe extern "C" fn(context: *mut c_void, data: *const c_char, len: usize) -> c_int>;
 
-/// Writes everything that was recorded, here or in the directory by all of its processes, in one call of
-/// `write` or more: `format` is one of `ictus_format`, `surfaces` one of `ictus_surface` or several added
-/// up, and `context` is passed on.
+/// Writes everything that was recorded, here or in the directory by all of its processes, in one
+/// call of `write` or more: `format` is one of `ictus_format`, `surfaces` one of `ictus_surface` or
+/// several added up, and `context` is passed on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_registry_render(
     registry: *const ictus_registry,

@@ -38,8 +38,8 @@ pub unsafe extern "C" fn ictus_snapshot_new(
     })
 }
 
-/// The value of a counter or gauge: of the series of the family `name` with those label values, in the
-/// order of the family's label names.
+/// The value of a counter or gauge: of the series of the family `name` with those label values, in
+/// the order of the family's label names.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_value(
     snapshot: *const ictus_snapshot,
@@ -80,9 +80,9 @@ pub unsafe extern "C" fn ictus_snapshot_timing(
     })
 }
 
-/// Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in `quantiles` one in
-/// `out`, NaN where the window is empty. Linear between the two nearest observations. The series is named
-/// as for `ictus_snapshot_value`.
+/// Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in
+/// `quantiles` one in `out`, NaN where the window is empty. Linear between the two nearest
+/// observations. The series is named as for `ictus_snapshot_value`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_quantiles(
     snapshot: *const ictus_snapshot,
@@ -130,8 +130,8 @@ pub unsafe extern "C" fn ictus_snapshot_free(snapshot: *mut ictus_snapshot) {
 ///
 /// # Safety
 ///
-/// `snapshot` is NULL or lives for as long as the result is used; `name` and the `count` strings from
-/// `labels` on are NULL or can be read.
+/// `snapshot` is NULL or lives for as long as the result is used; `name` and the `count` strings
+/// from `labels` on are NULL or can be read.
 unsafe fn find<'a>(
     snapshot: *const ictus_snapshot,
     name: ictus_str,

@@ -25,8 +25,8 @@ pub enum ictus_status {
     /// A value that cannot be recorded: NaN, negative, infinite, or 2^94 and more. It was counted
     /// as rejected.
     Value = 7,
-    /// The operating system refused: a directory that cannot be made, used or listed, an address that
-    /// cannot be bound.
+    /// The operating system refused: a directory that cannot be made, used or listed, an address
+    /// that cannot be bound.
     Io = 8,
     /// The write callback asked to stop.
     Stopped = 9,

@@ -11,7 +11,7 @@ use crate::{
 
 /// Observed durations in seconds: one series of a family.
 #[derive(Debug)]
-pub struct ictus_timer(Timer);
+pub struct ictus_timer(pub(crate) Timer);
 
 /// Makes a handle of the series of the family `name` with those label values; family and series
 /// are registered where they are new. Label names and values are two arrays of the same length, in
@@ -65,8 +65,8 @@ pub unsafe extern "C" fn ictus_timer_observe_since(timer: *const ictus_timer, be
     })
 }
 
-/// Records one duration that ended at `end`, which `ictus_now` gave in this process: reading the clock is
-/// nearly the whole cost of the others.
+/// Records one duration that ended at `end`, which `ictus_now` gave in this process: reading the
+/// clock is nearly the whole cost of the others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_observe_at(
     timer: *const ictus_timer,
@@ -81,8 +81,8 @@ pub unsafe extern "C" fn ictus_timer_observe_at(
     })
 }
 
-/// Records durations, one after the other, as if all had ended now: for hosts whose calls are dear. Where
-/// some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
+/// Records durations, one after the other, as if all had ended now: for hosts whose calls are dear.
+/// Where some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_observe_many(
     timer: *const ictus_timer,

@@ -23,8 +23,8 @@ pub enum ictus_format {
     Native = 3,
 }
 
-/// Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a program
-/// defines itself is shown with any of them.
+/// Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a
+/// program defines itself is shown with any of them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ictus_surface {

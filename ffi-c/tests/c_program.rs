@@ -102,6 +102,21 @@ fn the_shared_library_exports_the_headers_functions_and_nothing_else() {
 }
 
 #[test]
+fn threads_bind_timers_and_metrics_have_numbers_and_somebody_listens() {
+    let build = tempfile::tempdir().unwrap();
+    let program = build.path().join("bound");
+    let installed = install_shared(build.path());
+    let mut command = Command::new(cc());
+    command.args(["-std=c99", "-O1"]).args(WARNINGS).arg("-I").arg(include()).arg("-o").arg(&program);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/bound.c"));
+    run(command.arg("-L").arg(&installed).args(["-lictus", "-pthread"]));
+    let directory = tempfile::tempdir().unwrap();
+    let said = run(Command::new(program).arg(directory.path()).env("LD_LIBRARY_PATH", installed));
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), "all of it\n");
+    assert_eq!(String::from_utf8(said.stderr).unwrap(), "");
+}
+
+#[test]
 fn a_host_may_load_it_fork_close_it_and_end_as_it_likes() {
     let build = tempfile::tempdir().unwrap();
     let program = build.path().join("loaded");
@@ -129,8 +144,9 @@ fn the_shared_library_says_its_name_and_stays_loaded() {
 
 /// The function that a line of the header declares.
 fn declared(line: &str) -> Option<&str> {
-    let starts =
-        ["enum ", "struct ", "void ", "uint32_t ", "uint64_t "].iter().any(|start| line.starts_with(start));
+    let starts = ["enum ", "struct ", "void ", "uint32_t ", "uint64_t ", "size_t "]
+        .iter()
+        .any(|start| line.starts_with(start));
     let before = line.split_once('(')?.0;
     starts.then(|| before.rsplit([' ', '*']).next()).flatten()
 }

@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 const SANITIZERS: &[&str] = &["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
+const C_PROGRAMS: [&str; 2] = ["smoke.c", "bound.c"];
+
 struct Program {
     build: TempDir,
 }
@@ -67,8 +69,10 @@ fn cxx_or_skip() -> Option<String> {
 }
 
 #[test]
-fn the_c_program_breaks_no_rule_that_the_sanitizers_know() {
-    Program::new(&cc(), "-std=c99", "smoke.c", SANITIZERS).run(None);
+fn the_c_programs_break_no_rule_that_the_sanitizers_know() {
+    for source in C_PROGRAMS {
+        Program::new(&cc(), "-std=c99", source, SANITIZERS).run(None);
+    }
 }
 
 #[test]
@@ -86,6 +90,8 @@ fn valgrind_finds_nothing() {
     if !is_there {
         return eprintln!("SKIPPED: valgrind is not installed");
     }
-    let program = Program::new(&cc(), "-std=c99", "smoke.c", &["-g"]);
-    program.run(Some(Command::new("valgrind").args(["--quiet", "--error-exitcode=9"])));
+    for source in C_PROGRAMS {
+        let program = Program::new(&cc(), "-std=c99", source, &["-g"]);
+        program.run(Some(Command::new("valgrind").args(["--quiet", "--error-exitcode=9"])));
+    }
 }
