@@ -48,6 +48,8 @@ test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, wi
 bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	cargo bench --package ictus-benches --bench budgets --locked -- --hold
+	cargo build --release --package ictus-ffi --locked
+	benches/c/run.sh
 
 bench-python: .venv/wheel ## Measure recording from Python beside its peers; fails where a budget is exceeded
 	@.venv/bin/python benches/python/bench.py

@@ -28,6 +28,9 @@ TEXT
     tables segments
     printf '## The slowest observations\n\nEach number has two looks at the clock in it, like the first row. The clock moves in steps.\n\n'
     tables tail
+    printf '\n## From C\n\n'
+    cargo build --quiet --release --package ictus-ffi --locked
+    benches/c/run.sh || [[ $? == 1 ]]
     printf '\n## From Python\n\n'
     # What it exceeds is in the table.
     .venv/bin/python benches/python/bench.py || [[ $? == 3 ]]

@@ -53,6 +53,14 @@ inline void need(ictus_status status) {
 
 inline ictus_str str(std::string_view text) noexcept { return {text.data(), text.size()}; }
 
+inline std::vector<ictus_str> strings(std::initializer_list<std::string_view> all) {
+    std::vector<ictus_str> made;
+    for (std::string_view one : all) {
+        made.push_back(str(one));
+    }
+    return made;
+}
+
 template <auto free>
 struct deleter {
     template <typename T>
@@ -157,6 +165,10 @@ public:
 
     /** Records one duration. */
     ictus_status observe(double seconds) const noexcept { return ictus_timer_observe(object_.get(), seconds); }
+    /** Records one duration that ended when `ictus_now()` gave `end`. */
+    ictus_status observe_at(double seconds, std::uint64_t end) const noexcept {
+        return ictus_timer_observe_at(object_.get(), seconds, end);
+    }
     /** Records the time since `ictus_now()` gave `begun`. */
     ictus_status observe_since(std::uint64_t begun) const noexcept {
         return ictus_timer_observe_since(object_.get(), begun);
@@ -169,8 +181,33 @@ public:
     [[nodiscard]] running start() const noexcept { return running(object_.get()); }
 
 private:
+    friend class recorder;
     friend class registry;
     detail::owned<ictus_timer, ictus_timer_free> object_;
+};
+
+/** A timer bound to the thread that made it, for hot loops. Only that thread may use it. */
+class recorder {
+public:
+    explicit recorder(const timer &timer) {
+        ictus_recorder *made = nullptr;
+        detail::need(ictus_recorder_new(timer.object_.get(), &made));
+        object_.reset(made);
+    }
+
+    /** Records one duration. */
+    ictus_status observe(double seconds) const noexcept { return ictus_recorder_observe(object_.get(), seconds); }
+    /** Records one duration that ended when `ictus_now()` gave `end`. */
+    ictus_status observe_at(double seconds, std::uint64_t end) const noexcept {
+        return ictus_recorder_observe_at(object_.get(), seconds, end);
+    }
+    /** Records the time since `ictus_now()` gave `begun`. */
+    ictus_status observe_since(std::uint64_t begun) const noexcept {
+        return ictus_recorder_observe_since(object_.get(), begun);
+    }
+
+private:
+    detail::owned<ictus_recorder, ictus_recorder_free> object_;
 };
 
 /** Every series at one instant. Label values are in the order of the family's label names. */
@@ -179,7 +216,7 @@ public:
     /** The value of a counter or gauge. */
     double value(std::string_view name, std::initializer_list<std::string_view> labels = {}) const {
         double value = 0.0;
-        const std::vector<ictus_str> values = strings(labels);
+        const std::vector<ictus_str> values = detail::strings(labels);
         detail::need(ictus_snapshot_value(object_.get(), detail::str(name), values.data(), values.size(), &value));
         return value;
     }
@@ -187,7 +224,7 @@ public:
     /** Count, sum and window of a timer. */
     ictus_timing timing(std::string_view name, std::initializer_list<std::string_view> labels = {}) const {
         ictus_timing timing{};
-        const std::vector<ictus_str> values = strings(labels);
+        const std::vector<ictus_str> values = detail::strings(labels);
         detail::need(ictus_snapshot_timing(object_.get(), detail::str(name), values.data(), values.size(), &timing));
         return timing;
     }
@@ -195,7 +232,7 @@ public:
     /** One quantile of a timer's window, NaN where that is empty. */
     double quantile(double share, std::string_view name, std::initializer_list<std::string_view> labels = {}) const {
         double value = 0.0;
-        const std::vector<ictus_str> values = strings(labels);
+        const std::vector<ictus_str> values = detail::strings(labels);
         detail::need(ictus_snapshot_quantiles(object_.get(), detail::str(name), values.data(), values.size(), &share,
                                               1, &value));
         return value;
@@ -203,15 +240,6 @@ public:
 
 private:
     friend class registry;
-
-    static std::vector<ictus_str> strings(std::initializer_list<std::string_view> all) {
-        std::vector<ictus_str> made;
-        for (std::string_view one : all) {
-            made.push_back(detail::str(one));
-        }
-        return made;
-    }
-
     detail::owned<ictus_snapshot, ictus_snapshot_free> object_;
 };
 
@@ -242,6 +270,22 @@ public:
     [[nodiscard]] ictus::timer timer(std::string_view name, std::string_view help = {},
                                      std::initializer_list<label> labels = {}) const {
         return series<ictus::timer>(ictus_timer_new, name, help, labels);
+    }
+
+    /** A series of a catalogued timer, by the values of its labels in their order. */
+    [[nodiscard]] ictus::timer timer(ictus_conductor metric, std::initializer_list<std::string_view> labels) const {
+        return catalogued<ictus::timer>(ictus_conductor_timer_new, metric, labels);
+    }
+
+    /** A series of a catalogued counter. */
+    [[nodiscard]] ictus::counter counter(ictus_conductor metric,
+                                         std::initializer_list<std::string_view> labels) const {
+        return catalogued<ictus::counter>(ictus_conductor_counter_new, metric, labels);
+    }
+
+    /** A series of a catalogued gauge. */
+    [[nodiscard]] ictus::gauge gauge(ictus_conductor metric, std::initializer_list<std::string_view> labels) const {
+        return catalogued<ictus::gauge>(ictus_conductor_gauge_new, metric, labels);
     }
 
     /** Everything that was recorded. */
@@ -276,6 +320,17 @@ private:
         Object *made = nullptr;
         detail::need(make(object_.get(), detail::str(name), detail::str(help), labels.names.data(),
                           labels.values.data(), labels.names.size(), &made));
+        T handle;
+        handle.object_.reset(made);
+        return handle;
+    }
+
+    template <typename T, typename Object>
+    T catalogued(ictus_status (*make)(const ictus_registry *, int, const ictus_str *, std::size_t, Object **),
+                 ictus_conductor metric, std::initializer_list<std::string_view> labels) const {
+        const std::vector<ictus_str> values = detail::strings(labels);
+        Object *made = nullptr;
+        detail::need(make(object_.get(), metric, values.data(), values.size(), &made));
         T handle;
         handle.object_.reset(made);
         return handle;

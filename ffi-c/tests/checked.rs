@@ -92,6 +92,8 @@ fn valgrind_finds_nothing() {
     }
     for source in C_PROGRAMS {
         let program = Program::new(&cc(), "-std=c99", source, &["-g"]);
-        program.run(Some(Command::new("valgrind").args(["--quiet", "--error-exitcode=9"])));
+        // A search for leaks would look at each word of what is mapped and not yet there.
+        let options = ["--quiet", "--error-exitcode=9", "--leak-check=no"];
+        program.run(Some(Command::new("valgrind").args(options)));
     }
 }

@@ -1,0 +1,167 @@
+/*
+ * What calls through the shared library cost, beside an empty call: `make bench`. Rounds in which all
+ * candidates take turns; ratios are medians over the rounds. Ends with 1 where a budget is exceeded.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "ictus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int empty_call(const void *object, double seconds, uint64_t end);
+
+enum { CALLS = 200000, ROUNDS = 101, CANDIDATES = 7 };
+
+static ictus_timer *timer;
+static ictus_recorder *recorder;
+static uint64_t end;
+
+static void nothing(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        empty_call(timer, 0.01, end += 2);
+    }
+}
+
+static void timer_at(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        ictus_timer_observe_at(timer, 0.01, end += 2);
+    }
+}
+
+static void recorder_at(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        ictus_recorder_observe_at(recorder, 0.01, end += 2);
+    }
+}
+
+static void now(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        ictus_now();
+    }
+}
+
+static void timer_now(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        ictus_timer_observe(timer, 0.01);
+    }
+}
+
+static void recorder_now(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        ictus_recorder_observe(recorder, 0.01);
+    }
+}
+
+static void start_to_stop(void)
+{
+    int i;
+    for (i = 0; i < CALLS; i++) {
+        ictus_timer_observe_since(timer, ictus_now());
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+    /*
+     * Times an empty call, at most, and what is aimed at; 0 for none. What is aimed at is not reached: the
+     * observation itself, of which each goes through words that the one before has just stored, costs more
+     * than what it leaves, and a recorder saves but the look-up.
+     */
+    double budget, aim;
+} candidates[CANDIDATES] = {
+    {"an empty call", nothing, 0, 0},
+    {"ictus_recorder_observe_at", recorder_at, 3.3, 1.5},
+    {"ictus_timer_observe_at", timer_at, 3.5, 2.5},
+    {"ictus_now", now, 0, 0},
+    {"ictus_recorder_observe", recorder_now, 0, 0},
+    {"ictus_timer_observe", timer_now, 0, 0},
+    {"ictus_now, ictus_timer_observe_since", start_to_stop, 0, 0},
+};
+
+static double seconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static int ascending(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double median(double *values)
+{
+    qsort(values, ROUNDS, sizeof *values, ascending);
+    return values[ROUNDS / 2];
+}
+
+static ictus_str str(const char *text)
+{
+    ictus_str string;
+    string.data = text;
+    string.len = strlen(text);
+    return string;
+}
+
+int main(int argc, char **argv)
+{
+    static double spent[CANDIDATES][ROUNDS], ratios[CANDIDATES][ROUNDS];
+    ictus_registry *registry = NULL;
+    struct timespec pause;
+    int candidate, round, exceeded = 0;
+
+    if (argc != 2 || ictus_registry_open(str(argv[1]), &registry) != ICTUS_STATUS_OK ||
+        ictus_timer_new(registry, str("calls_seconds"), str(""), NULL, NULL, 0, &timer) != ICTUS_STATUS_OK ||
+        ictus_recorder_new(timer, &recorder) != ICTUS_STATUS_OK) {
+        fprintf(stderr, "usage: calls DIRECTORY\n");
+        return 2;
+    }
+    /* The clock's rate is measured between the first look and one some time later. */
+    ictus_timer_observe_since(timer, ictus_now());
+    pause.tv_sec = 0;
+    pause.tv_nsec = 80 * 1000 * 1000;
+    nanosleep(&pause, NULL);
+    ictus_timer_observe_since(timer, ictus_now());
+    for (round = -3; round < ROUNDS; round++) {
+        for (candidate = 0; candidate < CANDIDATES; candidate++) {
+            double start;
+            end = ictus_now();
+            start = seconds();
+            candidates[candidate].run();
+            if (round >= 0) {
+                spent[candidate][round] = (seconds() - start) / CALLS;
+                ratios[candidate][round] = spent[candidate][round] / spent[0][round];
+            }
+        }
+    }
+    printf("| a call through libictus.so | ns | of an empty call | at most | aimed at | |\n|---|--:|--:|--:|--:|---|\n");
+    for (candidate = 0; candidate < CANDIDATES; candidate++) {
+        const double ratio = median(ratios[candidate]), budget = candidates[candidate].budget;
+        printf("| %s | %.2f | %.2f |", candidates[candidate].name, median(spent[candidate]) * 1e9, ratio);
+        if (budget == 0) {
+            printf(" | | |\n");
+            continue;
+        }
+        printf(" %.1f | %.1f | %s |\n", budget, candidates[candidate].aim, ratio <= budget ? "ok" : "EXCEEDED");
+        exceeded |= ratio > budget;
+    }
+    return exceeded;
+}
