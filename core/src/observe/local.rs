@@ -35,6 +35,8 @@ use crate::clock::{Stamp, Stopwatch};
 /// ```
 pub struct LocalTimer {
     timer: Timer,
+    /// A signal handler may change it while it is read. What is mixed then shows no lane: whatever changes
+    /// the lane of a living thread changes the word, too.
     held: Cell<Option<Held>>,
     /// What it holds is this thread's.
     thread: PhantomData<*const ()>,
