@@ -1,6 +1,6 @@
 """A loopback Conductor server, for demonstrations and tests. Standard library only.
 
-It serves what the workers of ``conductor-python`` 1.3.11, 1.5.1 and 2.0.0 call, and nothing more:
+It serves what the workers of Conductor's SDKs call, and nothing more:
 
 ====== ==================================== ==============================================================
 GET    ``/api/tasks/poll/batch/{taskType}`` up to ``count`` tasks, waiting up to ``timeout`` ms for the first
@@ -385,11 +385,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> Any:
         """The request's JSON, or None if it is none."""
-        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if (self.headers.get("Transfer-Encoding") or "").lower() == "chunked":
+            data = self._chunks()
+        else:
+            data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             return json.loads(data)
         except ValueError:
             return None
+
+    def _chunks(self) -> bytes:
+        """A body of chunks, as Node.js and Java send one whose length they do not know."""
+        data = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            data += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return data
 
     def _answer(self, status: int, content: Any) -> None:
         """Send a status and, unless it is 204, a JSON body."""

@@ -1,0 +1,101 @@
+// The functions of ictus.h, and how values cross to them.
+import koffi from 'koffi';
+
+const library = koffi.load(process.env.ICTUS_LIBRARY || 'libictus.so.0');
+
+koffi.struct('ictus_str', { data: 'const char *', len: 'size_t' });
+for (const noun of ['registry', 'counter', 'gauge', 'timer', 'snapshot', 'exporter']) {
+  koffi.opaque(`ictus_${noun}`);
+}
+koffi.struct('ictus_timing', { count: 'uint64_t', sum: 'double', window: 'size_t' });
+koffi.proto('int ictus_write(void *context, const void *data, size_t len)');
+
+const SERIES = 'const ictus_registry *, ictus_str, ictus_str, const ictus_str *, const ictus_str *, size_t';
+const FOUND = 'const ictus_snapshot *, ictus_str, const ictus_str *, size_t';
+const NUMBERED = 'const ictus_registry *, int, const ictus_str *, size_t';
+
+/** Functions by their names in ictus.h, less `ictus_`. */
+export const native = Object.fromEntries(
+  [
+    ['abi_version', 'uint32_t', 'void'],
+    ['status_text', 'ictus_str', 'int'],
+    ['registry_new', 'int', '_Out_ ictus_registry **'],
+    ['registry_open', 'int', 'ictus_str, _Out_ ictus_registry **'],
+    ['registry_free', 'void', 'ictus_registry *'],
+    ['registry_render', 'int', 'const ictus_registry *, int, int, ictus_write *, void *'],
+    ['counter_new', 'int', `${SERIES}, _Out_ ictus_counter **`],
+    ['counter_add', 'int', 'const ictus_counter *, double'],
+    ['counter_free', 'void', 'ictus_counter *'],
+    ['gauge_new', 'int', `${SERIES}, _Out_ ictus_gauge **`],
+    ['gauge_set', 'int', 'const ictus_gauge *, double'],
+    ['gauge_add', 'int', 'const ictus_gauge *, double'],
+    ['gauge_free', 'void', 'ictus_gauge *'],
+    ['timer_new', 'int', `${SERIES}, _Out_ ictus_timer **`],
+    ['timer_observe', 'int', 'const ictus_timer *, double'],
+    ['timer_free', 'void', 'ictus_timer *'],
+    ['conductor_counter_new', 'int', `${NUMBERED}, _Out_ ictus_counter **`],
+    ['conductor_gauge_new', 'int', `${NUMBERED}, _Out_ ictus_gauge **`],
+    ['conductor_timer_new', 'int', `${NUMBERED}, _Out_ ictus_timer **`],
+    ['snapshot_new', 'int', 'const ictus_registry *, _Out_ ictus_snapshot **'],
+    ['snapshot_value', 'int', `${FOUND}, _Out_ double *`],
+    ['snapshot_timing', 'int', `${FOUND}, _Out_ ictus_timing *`],
+    ['snapshot_quantiles', 'int', `${FOUND}, const double *, size_t, _Out_ double *`],
+    ['snapshot_free', 'void', 'ictus_snapshot *'],
+    ['exporter_start', 'int', 'ictus_str, ictus_str, int, _Out_ ictus_exporter **'],
+    ['exporter_address', 'int', 'const ictus_exporter *, ictus_write *, void *'],
+    ['exporter_stop', 'void', 'ictus_exporter *'],
+  ].map(([name, result, parameters]) => [name, library.func(`${result} ictus_${name}(${parameters})`)]),
+);
+
+const ABI_VERSION = 1;
+if (native.abi_version() !== ABI_VERSION) {
+  throw new Error(`libictus has the ABI version ${native.abi_version()}, and ${ABI_VERSION} is needed`);
+}
+
+/** Codes of ictus_status that are not failures of a call to make something. */
+export const UNKNOWN = 12;
+
+/** A call answered with another status than 0. */
+export class IctusError extends Error {
+  constructor(status) {
+    super(native.status_text(status).data);
+    this.name = 'IctusError';
+    /** The number, as ictus.h has it. */
+    this.status = status;
+  }
+}
+
+/** Throws where a call failed. */
+export function need(status) {
+  if (status !== 0) {
+    throw new IctusError(status);
+  }
+}
+
+/** A string as libictus takes it. */
+export function str(text) {
+  const written = String(text);
+  return { data: written, len: Buffer.byteLength(written) };
+}
+
+/** What a call puts into its last argument. */
+export function made(call) {
+  const out = [null];
+  need(call(out));
+  return out[0];
+}
+
+/** What a call writes in pieces, as bytes. */
+export function written(call) {
+  const pieces = [];
+  const write = koffi.register((_context, data, len) => {
+    pieces.push(Buffer.from(koffi.decode(data, koffi.array('uint8_t', Number(len)))));
+    return 0;
+  }, 'ictus_write *');
+  try {
+    need(call(write));
+  } finally {
+    koffi.unregister(write);
+  }
+  return Buffer.concat(pieces);
+}
