@@ -1,0 +1,271 @@
+// Package ictus records latencies through libictus: exact quantiles of the newest 1,000 observations over all
+// threads and processes, lifetime counts and sums.
+//
+// A call crosses cgo, which costs some 30 ns; what many goroutines measure is recorded without a lock.
+package ictus
+
+/*
+#cgo pkg-config: ictus
+#include <ictus.h>
+#include <stdlib.h>
+
+extern int ictusWrite(void *context, char *data, size_t len);
+
+static int ictus_go_write(void *context, const char *data, size_t len)
+{
+	return ictusWrite(context, (char *)data, len);
+}
+
+static ictus_status ictus_go_render(const ictus_registry *registry, int format, int surfaces, uintptr_t context)
+{
+	return ictus_registry_render(registry, format, surfaces, ictus_go_write, (void *)context);
+}
+
+static ictus_status ictus_go_address(const ictus_exporter *exporter, uintptr_t context)
+{
+	return ictus_exporter_address(exporter, ictus_go_write, (void *)context);
+}
+*/
+import "C"
+
+import (
+	"runtime"
+	"runtime/cgo"
+	"time"
+	"unsafe"
+)
+
+// Error is what libictus answers, as ictus.h numbers it.
+type Error int
+
+// Statuses that a program may want to tell apart.
+const (
+	ErrMismatch Error = C.ICTUS_STATUS_MISMATCH
+	ErrValue    Error = C.ICTUS_STATUS_VALUE
+	ErrUnknown  Error = C.ICTUS_STATUS_UNKNOWN
+)
+
+// Error says what is wrong.
+func (e Error) Error() string {
+	return C.GoString(C.ictus_status_text(C.int(e)).data)
+}
+
+func failure[Status ~uint32](status Status) error {
+	if status == C.ICTUS_STATUS_OK {
+		return nil
+	}
+	return Error(status)
+}
+
+// Format is how an exposition is written.
+type Format int
+
+// Formats.
+const (
+	Text        Format = C.ICTUS_FORMAT_TEXT
+	OpenMetrics Format = C.ICTUS_FORMAT_OPENMETRICS
+	Protobuf    Format = C.ICTUS_FORMAT_PROTOBUF
+)
+
+// Surface is a set of names that the Conductor metrics are shown under.
+type Surface int
+
+// Surfaces.
+const (
+	Default    Surface = C.ICTUS_SURFACE_DEFAULT
+	Legacy     Surface = C.ICTUS_SURFACE_LEGACY
+	Documented Surface = C.ICTUS_SURFACE_DOCUMENTED
+	Canonical  Surface = C.ICTUS_SURFACE_CANONICAL
+)
+
+// Label is a label's name and value.
+type Label struct{ Name, Value string }
+
+// Registry is where metrics are recorded. It is good for any number of goroutines.
+type Registry struct {
+	pointer   *C.ictus_registry
+	directory string
+}
+
+// New makes a registry in this process's memory.
+func New() (*Registry, error) {
+	registry := &Registry{}
+	err := failure(C.ictus_registry_new(&registry.pointer))
+	return registry.freed(), err
+}
+
+// Open makes a registry in a directory that processes share, in whatever language they are written.
+func Open(directory string) (*Registry, error) {
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	registry := &Registry{directory: directory}
+	err := failure(C.ictus_registry_open(str(&pins, directory), &registry.pointer))
+	return registry.freed(), err
+}
+
+func (r *Registry) freed() *Registry {
+	runtime.SetFinalizer(r, func(r *Registry) { C.ictus_registry_free(r.pointer) })
+	return r
+}
+
+// Timer is one series of durations.
+type Timer struct{ pointer *C.ictus_timer }
+
+// Timer makes the handle of a series: keep it.
+func (r *Registry) Timer(name, help string, labels ...Label) (*Timer, error) {
+	timer := &Timer{}
+	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
+		return failure(C.ictus_timer_new(r.pointer, n, h, names, values, count, &timer.pointer))
+	})
+	return timer.freed(), err
+}
+
+func (t *Timer) freed() *Timer {
+	runtime.SetFinalizer(t, func(t *Timer) { C.ictus_timer_free(t.pointer) })
+	return t
+}
+
+// Observe records seconds. What is negative or no finite number is counted as rejected, and ErrValue.
+func (t *Timer) Observe(seconds float64) error {
+	err := failure(C.ictus_timer_observe(t.pointer, C.double(seconds)))
+	runtime.KeepAlive(t)
+	return err
+}
+
+// Start begins a measurement; calling what it gives ends and records it, as in `defer timer.Start()()`.
+func (t *Timer) Start() func() {
+	begun := time.Now()
+	return func() { _ = t.Observe(time.Since(begun).Seconds()) }
+}
+
+// Counter is one series of a total.
+type Counter struct{ pointer *C.ictus_counter }
+
+// Counter makes the handle of a series: keep it.
+func (r *Registry) Counter(name, help string, labels ...Label) (*Counter, error) {
+	counter := &Counter{}
+	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
+		return failure(C.ictus_counter_new(r.pointer, n, h, names, values, count, &counter.pointer))
+	})
+	return counter.freed(), err
+}
+
+func (c *Counter) freed() *Counter {
+	runtime.SetFinalizer(c, func(c *Counter) { C.ictus_counter_free(c.pointer) })
+	return c
+}
+
+// Add adds to the total.
+func (c *Counter) Add(by float64) error {
+	err := failure(C.ictus_counter_add(c.pointer, C.double(by)))
+	runtime.KeepAlive(c)
+	return err
+}
+
+// Gauge is one series of a state, which is summed over living processes.
+type Gauge struct{ pointer *C.ictus_gauge }
+
+// Gauge makes the handle of a series: keep it.
+func (r *Registry) Gauge(name, help string, labels ...Label) (*Gauge, error) {
+	gauge := &Gauge{}
+	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
+		return failure(C.ictus_gauge_new(r.pointer, n, h, names, values, count, &gauge.pointer))
+	})
+	return gauge.freed(), err
+}
+
+func (g *Gauge) freed() *Gauge {
+	runtime.SetFinalizer(g, func(g *Gauge) { C.ictus_gauge_free(g.pointer) })
+	return g
+}
+
+// Set sets the state of this process.
+func (g *Gauge) Set(to float64) error {
+	err := failure(C.ictus_gauge_set(g.pointer, C.double(to)))
+	runtime.KeepAlive(g)
+	return err
+}
+
+// Add adds to the state of this process, or takes off it.
+func (g *Gauge) Add(by float64) error {
+	err := failure(C.ictus_gauge_add(g.pointer, C.double(by)))
+	runtime.KeepAlive(g)
+	return err
+}
+
+func (r *Registry) series(
+	name, help string, labels []Label,
+	make func(name, help C.ictus_str, names, values *C.ictus_str, count C.size_t) error,
+) error {
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	names, values := []C.ictus_str{{}}, []C.ictus_str{{}}
+	for _, label := range labels {
+		names, values = append(names, str(&pins, label.Name)), append(values, str(&pins, label.Value))
+	}
+	pins.Pin(&names[0])
+	pins.Pin(&values[0])
+	err := make(str(&pins, name), str(&pins, help), tail(names, 1), tail(values, 1), C.size_t(len(labels)))
+	runtime.KeepAlive(r)
+	return err
+}
+
+func tail(all []C.ictus_str, first int) *C.ictus_str {
+	if first == len(all) {
+		return nil
+	}
+	return &all[first]
+}
+
+// Render writes everything that was recorded, here or in the directory by all of its processes.
+func (r *Registry) Render(format Format, surface Surface) ([]byte, error) {
+	var written []byte
+	handle := cgo.NewHandle(&written)
+	defer handle.Delete()
+	err := failure(C.ictus_go_render(r.pointer, C.int(format), C.int(surface), C.uintptr_t(handle)))
+	runtime.KeepAlive(r)
+	return written, err
+}
+
+//export ictusWrite
+func ictusWrite(context unsafe.Pointer, data *C.char, len C.size_t) C.int {
+	written := cgo.Handle(uintptr(context)).Value().(*[]byte)
+	*written = append(*written, unsafe.Slice((*byte)(unsafe.Pointer(data)), int(len))...)
+	return 0
+}
+
+// Exporter is an endpoint for Prometheus, on a thread of its own.
+type Exporter struct{ pointer *C.ictus_exporter }
+
+// Serve serves the registry's directory at an address like 127.0.0.1:9464; port 0 is any free one.
+func (r *Registry) Serve(address string, surface Surface) (*Exporter, error) {
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	exporter := &Exporter{}
+	status := C.ictus_exporter_start(str(&pins, r.directory), str(&pins, address), C.int(surface), &exporter.pointer)
+	return exporter, failure(status)
+}
+
+// Address is where it listens.
+func (e *Exporter) Address() string {
+	var written []byte
+	handle := cgo.NewHandle(&written)
+	defer handle.Delete()
+	C.ictus_go_address(e.pointer, C.uintptr_t(handle))
+	return string(written)
+}
+
+// Close ends it.
+func (e *Exporter) Close() {
+	C.ictus_exporter_stop(e.pointer)
+	e.pointer = nil
+}
+
+// str lends a string to a call.
+func str(pins *runtime.Pinner, text string) C.ictus_str {
+	data := unsafe.StringData(text)
+	if len(text) > 0 {
+		pins.Pin(data)
+	}
+	return C.ictus_str{data: (*C.char)(unsafe.Pointer(data)), len: C.size_t(len(text))}
+}
