@@ -1,0 +1,154 @@
+package io.ictus;
+
+import com.sun.jna.Callback;
+import com.sun.jna.Memory;
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import com.sun.jna.Structure;
+import com.sun.jna.ptr.DoubleByReference;
+import com.sun.jna.ptr.PointerByReference;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** The functions of ictus.h, and how values cross to them. */
+final class Libictus {
+  static final int UNKNOWN = 12;
+  private static final int ABI_VERSION = 1;
+
+  static {
+    // -Djna.library.path=… where it is not in the loader's path.
+    Native.register("ictus");
+    if (ictus_abi_version() != ABI_VERSION) {
+      throw new UnsatisfiedLinkError(
+          "libictus has the ABI version " + ictus_abi_version() + ", and " + ABI_VERSION + " is needed");
+    }
+  }
+
+  private Libictus() {}
+
+  /** A string, whose bytes live as long as it does. */
+  @Structure.FieldOrder({"data", "len"})
+  public static class Str extends Structure implements Structure.ByValue {
+    public Pointer data;
+    public long len;
+
+    public Str() {}
+
+    Str(String text) {
+      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      len = bytes.length;
+      if (len > 0) {
+        Memory memory = new Memory(len);
+        memory.write(0, bytes, 0, bytes.length);
+        data = memory;
+      }
+    }
+
+    String text() {
+      return new String(data.getByteArray(0, (int) len), StandardCharsets.UTF_8);
+    }
+  }
+
+  /** Count, sum and length of the window. */
+  @Structure.FieldOrder({"count", "sum", "window"})
+  public static class TimingStruct extends Structure {
+    public long count;
+    public double sum;
+    public long window;
+  }
+
+  /** Takes what a call writes. */
+  interface Write extends Callback {
+    int invoke(Pointer context, Pointer data, long len);
+  }
+
+  /** Strings in a row; empty is NULL. */
+  static final class Strs {
+    final Pointer first;
+    final long count;
+    // Kept, for the memory that the row points to.
+    private final List<Str> strings;
+
+    Strs(List<String> texts) {
+      strings = texts.stream().map(Str::new).toList();
+      count = strings.size();
+      Memory row = count == 0 ? null : new Memory(16 * count);
+      for (int at = 0; at < count; at++) {
+        row.setPointer(16L * at, strings.get(at).data);
+        row.setLong(16L * at + 8, strings.get(at).len);
+      }
+      first = row;
+    }
+  }
+
+  static native int ictus_abi_version();
+
+  static native Str ictus_status_text(int status);
+
+  static native int ictus_registry_new(PointerByReference out);
+
+  static native int ictus_registry_open(Str directory, PointerByReference out);
+
+  static native void ictus_registry_free(Pointer registry);
+
+  static native int ictus_registry_render(
+      Pointer registry, int format, int surfaces, Write write, Pointer context);
+
+  static native int ictus_counter_new(
+      Pointer registry, Str name, Str help, Pointer names, Pointer values, long count, PointerByReference out);
+
+  static native int ictus_counter_add(Pointer counter, double by);
+
+  static native void ictus_counter_free(Pointer counter);
+
+  static native int ictus_gauge_new(
+      Pointer registry, Str name, Str help, Pointer names, Pointer values, long count, PointerByReference out);
+
+  static native int ictus_gauge_set(Pointer gauge, double to);
+
+  static native int ictus_gauge_add(Pointer gauge, double by);
+
+  static native void ictus_gauge_free(Pointer gauge);
+
+  static native int ictus_timer_new(
+      Pointer registry, Str name, Str help, Pointer names, Pointer values, long count, PointerByReference out);
+
+  static native int ictus_timer_observe(Pointer timer, double seconds);
+
+  static native void ictus_timer_free(Pointer timer);
+
+  static native int ictus_conductor_timer_new(
+      Pointer registry, int metric, Pointer values, long count, PointerByReference out);
+
+  static native int ictus_conductor_counter_new(
+      Pointer registry, int metric, Pointer values, long count, PointerByReference out);
+
+  static native int ictus_conductor_gauge_new(
+      Pointer registry, int metric, Pointer values, long count, PointerByReference out);
+
+  static native int ictus_snapshot_new(Pointer registry, PointerByReference out);
+
+  static native int ictus_snapshot_value(
+      Pointer snapshot, Str name, Pointer values, long count, DoubleByReference out);
+
+  static native int ictus_snapshot_timing(
+      Pointer snapshot, Str name, Pointer values, long count, TimingStruct out);
+
+  static native int ictus_snapshot_quantiles(
+      Pointer snapshot, Str name, Pointer values, long count, Pointer shares, long wanted, Pointer out);
+
+  static native void ictus_snapshot_free(Pointer snapshot);
+
+  static native int ictus_exporter_start(Str directory, Str address, int surfaces, PointerByReference out);
+
+  static native int ictus_exporter_address(Pointer exporter, Write write, Pointer context);
+
+  static native void ictus_exporter_stop(Pointer exporter);
+
+  /** Throws where a call failed. */
+  static void need(int status) {
+    if (status != 0) {
+      throw new IctusException(status, ictus_status_text(status).text());
+    }
+  }
+}

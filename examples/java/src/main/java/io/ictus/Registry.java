@@ -1,0 +1,157 @@
+package io.ictus;
+
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.PointerByReference;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** Where metrics are recorded: this process's memory, or a directory that processes share. */
+public final class Registry extends Owned {
+  private final String directory;
+
+  /** How an exposition is written. */
+  public enum Format {
+    TEXT,
+    OPENMETRICS,
+    PROTOBUF
+  }
+
+  /** Sets of names that the Conductor metrics are shown under. */
+  public enum Surface {
+    DEFAULT(0),
+    LEGACY(1),
+    DOCUMENTED(2),
+    CANONICAL(4);
+
+    private final int number;
+
+    Surface(int number) {
+      this.number = number;
+    }
+  }
+
+  /** What Conductor's SDKs record, in the order in which ictus.h numbers it. */
+  public enum Metric {
+    API_REQUEST_TIME,
+    TASK_POLL,
+    TASK_POLL_TIME,
+    TASK_EXECUTE_TIME,
+    TASK_UPDATE_TIME,
+    TASK_EXECUTE_ERROR,
+    TASK_EXECUTE_ERROR_MESSAGE,
+    TASK_UPDATE_ERROR,
+    TASK_UPDATE_ERROR_MESSAGE,
+    TASK_POLL_ERROR,
+    TASK_EXECUTION_STARTED,
+    TASK_ACK_ERROR,
+    TASK_ACK_ERROR_MESSAGE,
+    TASK_ACK_FAILED,
+    TASK_EXECUTION_QUEUE_FULL,
+    TASK_PAUSED,
+    WORKER_RESTART,
+    UNCAUGHT_EXCEPTION,
+    EXTERNAL_PAYLOAD_USED,
+    WORKFLOW_START_ERROR,
+    WORKFLOW_START_ERROR_MESSAGE,
+    TASK_RESULT_SIZE,
+    WORKFLOW_INPUT_SIZE,
+    ACTIVE_WORKERS
+  }
+
+  private interface Make {
+    int make(
+        Pointer registry,
+        Libictus.Str name,
+        Libictus.Str help,
+        Pointer names,
+        Pointer values,
+        long count,
+        PointerByReference out);
+  }
+
+  private interface MakeNumbered {
+    int make(Pointer registry, int metric, Pointer values, long count, PointerByReference out);
+  }
+
+  /** In this process's memory. */
+  public Registry() {
+    super(made(Libictus::ictus_registry_new), Libictus::ictus_registry_free);
+    directory = null;
+  }
+
+  /** In a directory, which is made where it is missing. */
+  public Registry(Path directory) {
+    super(
+        made(out -> Libictus.ictus_registry_open(new Libictus.Str(directory.toString()), out)),
+        Libictus::ictus_registry_free);
+    this.directory = directory.toString();
+  }
+
+  /** A counter's series. Keep it: making it looks it up. */
+  public Counter counter(String name, String help, Map<String, String> labels) {
+    return new Counter(series(Libictus::ictus_counter_new, name, help, labels));
+  }
+
+  /** A gauge's series. */
+  public Gauge gauge(String name, String help, Map<String, String> labels) {
+    return new Gauge(series(Libictus::ictus_gauge_new, name, help, labels));
+  }
+
+  /** A timer's series. */
+  public Timer timer(String name, String help, Map<String, String> labels) {
+    return new Timer(series(Libictus::ictus_timer_new, name, help, labels));
+  }
+
+  /** A series of a catalogued counter, by the values of its labels in order. */
+  public Counter counter(Metric metric, List<String> values) {
+    return new Counter(series(Libictus::ictus_conductor_counter_new, metric, values));
+  }
+
+  /** A series of a catalogued gauge. */
+  public Gauge gauge(Metric metric, List<String> values) {
+    return new Gauge(series(Libictus::ictus_conductor_gauge_new, metric, values));
+  }
+
+  /** A series of a catalogued timer. */
+  public Timer timer(Metric metric, List<String> values) {
+    return new Timer(series(Libictus::ictus_conductor_timer_new, metric, values));
+  }
+
+  /** What was recorded, here or in the directory by all of its processes. */
+  public Snapshot snapshot() {
+    return new Snapshot(made(out -> Libictus.ictus_snapshot_new(pointer(), out)));
+  }
+
+  /** The same for Prometheus. */
+  public byte[] render(Format format, Surface surface) {
+    return Written.by(
+        write ->
+            Libictus.ictus_registry_render(pointer(), format.ordinal(), surface.number, write, null));
+  }
+
+  /** Serves the directory at an address like {@code 127.0.0.1:9464}; port 0 is any free one. */
+  public Exporter serve(String address, Surface surface) {
+    if (directory == null) {
+      throw new IllegalStateException("a registry in memory cannot be served: give it a directory");
+    }
+    Libictus.Str[] strings = {new Libictus.Str(directory), new Libictus.Str(address)};
+    return new Exporter(
+        made(out -> Libictus.ictus_exporter_start(strings[0], strings[1], surface.number, out)));
+  }
+
+  private Pointer series(Make make, String name, String help, Map<String, String> labels) {
+    List<Map.Entry<String, String>> all = List.copyOf(labels.entrySet());
+    Libictus.Strs names = new Libictus.Strs(all.stream().map(Map.Entry::getKey).toList());
+    Libictus.Strs values = new Libictus.Strs(all.stream().map(Map.Entry::getValue).toList());
+    Libictus.Str[] strings = {new Libictus.Str(name), new Libictus.Str(help)};
+    return made(
+        out ->
+            make.make(pointer(), strings[0], strings[1], names.first, values.first, names.count, out));
+  }
+
+  private Pointer series(MakeNumbered make, Metric metric, List<String> labels) {
+    Libictus.Strs values = new Libictus.Strs(labels);
+    return made(out -> make.make(pointer(), metric.ordinal(), values.first, values.count, out));
+  }
+}
