@@ -15,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python bench bench-python results weaken clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ install: ## Install the C library and its header below PREFIX (/usr/local)
 	cargo build --release --package ictus-ffi --locked
 	@ffi-c/install.sh "$(PREFIX)"
 
-test: test-rust test-python ## Run all tests
+test: test-rust test-python test-sdks ## Run all tests
 
 test-rust: ## Run the Rust tests
 	@.ci/prometheus.sh
@@ -43,6 +43,9 @@ test-portable: ## Run the core's tests without the calls that only Linux has
 
 test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
 	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
+
+test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
+	@.ci/sdks.sh
 
 # Peers are the SDK's provider and prometheus_client's HTTP server. Where wrk cannot be had, HTTP is left out.
 bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded

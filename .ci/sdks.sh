@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Tests what examples/ has for other languages, against the library as it is installed and the published SDKs.
+# A language whose toolchain is not there is left out, and said so; where CI=true it is a failure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+prefix=$root/target/ci/sdks
+mkdir -p "$prefix"
+
+cargo build --quiet --release --package ictus-ffi --locked
+ffi-c/install.sh "$prefix"
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib ICTUS_LIBRARY=$prefix/lib/libictus.so.0
+fleet=("python=$root/.venv/bin/python $root/examples/fleet/fleet_worker.py")
+
+has() { # a language's tools
+    local language=$1 tool
+    shift
+    for tool in "$@"; do
+        if ! command -v "$tool" >/dev/null; then
+            [[ ${CI:-} != true ]] || { echo "$language cannot be tested: there is no $tool" >&2; exit 1; }
+            echo "SKIPPED: $language is not tested: there is no $tool"
+            return 1
+        fi
+    done
+}
+
+if has Go go pkg-config gcc; then
+    (
+        cd examples/go
+        [[ -z $(gofmt -l .) ]] || { gofmt -d . && exit 1; }
+        go vet ./...
+        go test ./...
+        # The same with the SDK changed so that it lets another collector in.
+        patched=$(mktemp -d)
+        trap 'rm -rf "$patched"' EXIT
+        go test -modfile "$(go run ./patched "$patched")" -tags hook ./conductor
+        go build -o "$prefix/go-worker" ./worker
+    )
+    fleet+=("go=$prefix/go-worker")
+fi
+
+if has JavaScript node npm; then
+    (
+        cd examples/javascript
+        npm ci --no-audit --no-fund --loglevel=error
+        npm run --silent lint
+        npm run --silent types
+        npm run --silent test
+    )
+    fleet+=("javascript=node $root/examples/javascript/worker.js")
+fi
+
+if has Java java mvn; then
+    (
+        cd examples/java
+        mvn -q -B test -DargLine="-Djna.library.path=$prefix/lib"
+        mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
+    )
+    classes=$root/examples/java/target
+    fleet+=("java=java -Djna.library.path=$prefix/lib -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
+fi
+
+echo "Four SDKs record into one directory ..."
+.venv/bin/python examples/fleet/fleet.py "${fleet[@]}"

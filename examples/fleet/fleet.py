@@ -1,0 +1,94 @@
+"""A mixed fleet: workers of four SDKs do the tasks of one type and record into one metrics directory.
+
+    fleet.py PYTHON NAME=COMMAND…
+
+Each command is started with the server's address, the directory and the task type behind it. Fails unless the
+directory shows one window with all executions, and counts that are the server's.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import urlopen
+
+import ictus
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from conductor_stub import Stub
+
+KIND = "resize"
+TASKS = 400
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Waits for something, for two minutes at most."""
+    deadline = time.monotonic() + 120
+    while not holds():
+        if time.monotonic() > deadline:
+            sys.exit(f"in vain: {what}")
+        time.sleep(0.02)
+
+
+def main() -> None:
+    """Runs the fleet."""
+    commands = [argument.split("=", 1) for argument in sys.argv[1:]]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        Stub(rate=100, tasks=TASKS, slow=0, poll_errors=0, update_errors=0) as stub,
+    ):
+        workers = [
+            subprocess.Popen(
+                [*shlex.split(command), f"{stub.url}/api", directory, KIND], stdin=subprocess.PIPE
+            )
+            for _, command in commands
+        ]
+
+        def settled() -> bool:
+            counts = stub.counts.get(KIND)
+            return counts is not None and counts.completed == TASKS
+
+        until(settled, f"{TASKS} tasks, of which the server has {stub.counts.get(KIND)}")
+
+        def executions() -> ictus.Timing | None:
+            family = ictus.read(directory).family("conductor/task_execute_time")
+            found = dict(family.series) if family else {}
+            timing = found.get((KIND, "SUCCESS"))
+            return timing if isinstance(timing, ictus.Timing) else None
+
+        def recorded() -> bool:
+            timing = executions()
+            return timing is not None and timing.count == TASKS
+
+        until(recorded, "as many executions as the server has counted")
+        snapshot = ictus.read(directory)
+        segments = snapshot.health["segments_live"]
+        with ictus.start_http_server(0, "127.0.0.1", directory=directory, surfaces=["canonical"]) as server:
+            address = f"http://127.0.0.1:{server.port}/metrics?name[]=task_execute_time_seconds"
+            with urlopen(address) as answer:
+                shown = answer.read().decode()
+        sample = f'task_execute_time_seconds_count{{status="SUCCESS",taskType="{KIND}"}} {TASKS}.0\n'
+        assert sample in shown, shown
+        timing = executions()
+        assert timing is not None
+        assert len(timing.window) == TASKS
+        ordered = sorted(timing.window)
+        assert timing.quantile(1) == ordered[-1]
+        assert timing.quantile(0) == ordered[0]
+        assert segments >= len(commands), f"{segments} segments are alive"
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.close()
+        for (name, _), worker in zip(commands, workers, strict=True):
+            if worker.wait(60) != 0:
+                sys.exit(f"the {name} worker ended with {worker.returncode}")
+        print(f"{TASKS} executions by {', '.join(name for name, _ in commands)}: {timing}")
+
+
+if __name__ == "__main__":
+    main()
