@@ -326,3 +326,15 @@ fn the_environment_chooses_the_surface() {
     let output = ictus().args(argument).env("ICTUS_SURFACES", "legacy,canonical").output().unwrap();
     assert_eq!(output.status.code(), Some(0), "an argument wins over its variable");
 }
+
+#[test]
+fn shells_complete_it_and_man_shows_it() {
+    for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef ictus"), ("fish", "complete -c ictus")] {
+        let (code, said, errors) = outcome(&ictus().args(["completions", shell]).output().unwrap());
+        assert_eq!((code, errors.as_str()), (Some(0), ""));
+        assert!(said.contains(word) && said.contains("check"), "{shell}: {said}");
+    }
+    let (code, said, _) = outcome(&ictus().arg("man").output().unwrap());
+    assert_eq!(code, Some(0));
+    assert!(said.contains(".TH ictus 1") && said.contains("metrics directory"), "{said}");
+}

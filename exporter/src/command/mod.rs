@@ -1,8 +1,9 @@
 //! The `ictus` command: the sinks for a shell.
 //!
 //! Metrics go to standard output, everything else to standard error. Exit codes: 0 done (or ended
-//! by SIGTERM or SIGINT), 1 failed, 2 wrongly called. docs/command.md is its page for users.
+//! by SIGTERM or SIGINT), 1 failed, 2 wrongly called, 10 and more what `check` has found. docs/command.md is its page for users.
 
+mod check;
 mod dump;
 mod input;
 mod serve;
@@ -16,10 +17,12 @@ use std::{
     sync::Arc,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use clap_mangen::Man;
 use ictus::surface::ShownFamily;
 
-use self::{dump::Dump, serve::Serve, write::Write};
+use self::{check::Check, dump::Dump, serve::Serve, write::Write};
 use crate::terminal::{self, print, tell};
 
 /// The exit code of a call that cannot be meant, as clap's own.
@@ -41,6 +44,15 @@ enum Action {
     Write(Write),
     /// Prints the metrics once
     Dump(Dump),
+    /// Says what is wrong with a metrics directory, and what to do about it
+    Check(Check),
+    /// Prints completions for a shell
+    Completions {
+        /// Which
+        shell: Shell,
+    },
+    /// Prints a man page
+    Man,
 }
 
 /// Reads what programs defined themselves with `prometheus_client` in a metrics directory, which takes
@@ -68,6 +80,18 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Serve(serve) => serve.run(merge),
         Action::Write(write) => write.run(merge),
         Action::Dump(dump) => dump.run(merge),
+        Action::Check(check) => check.run(),
+        Action::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ictus", &mut script);
+            Ok(print(&script))
+        }
+        Action::Man => {
+            let mut page = Vec::new();
+            // Fails where a buffer is full, which a vector never is.
+            let _ = Man::new(Cli::command()).render(&mut page);
+            Ok(print(&page))
+        }
     };
     done.unwrap_or_else(|error| {
         tell(&error);

@@ -1,0 +1,170 @@
+//! `ictus check`: what is wrong with a metrics directory, and what to do about it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use ictus::{Reader, Registry, Snapshot, snapshot::Lost, surface::View};
+
+use crate::{
+    error::Result,
+    http::{Listen, Server},
+    source::Source,
+    terminal::print,
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The metrics directory that the workers record into
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The surfaces that are to be shown together
+    #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
+    surface: String,
+    /// An address that is to be served, which must be free
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<Listen>,
+}
+
+/// Something that an operator wants to know.
+#[derive(Debug)]
+struct Finding {
+    /// The exit code where it is the first one; see docs/command.md.
+    code: i32,
+    text: String,
+}
+
+const SURFACES: i32 = 10;
+const ADDRESS: i32 = 11;
+const NO_DIRECTORY: i32 = 12;
+const UNUSABLE: i32 = 13;
+const NOT_ACTIVE: i32 = 14;
+const NO_SEGMENT: i32 = 15;
+const ONLY_DEAD: i32 = 16;
+const NO_OBSERVATION: i32 = 17;
+const BAD_SEGMENT: i32 = 18;
+const NO_ROOM: i32 = 19;
+const OVERFLOWED: i32 = 20;
+const REJECTED: i32 = 21;
+
+impl Check {
+    /// Prints each finding in a line; the exit code is that of the first.
+    pub(super) fn run(self) -> Result<i32> {
+        let mut findings = Vec::new();
+        if let Err(refused) = self.surface.parse::<View>() {
+            findings.push(Finding { code: SURFACES, text: refused.to_string() });
+        }
+        if let Some(listen) = self.listen {
+            findings.extend(of_address(listen));
+        }
+        let mut said = String::new();
+        match look(&self.directory) {
+            Err(finding) => findings.push(finding),
+            Ok(snapshot) => {
+                said = summary(&snapshot);
+                findings.extend(of_snapshot(&self.directory, &snapshot));
+            }
+        }
+        for finding in &findings {
+            said.push_str(&format!("PROBLEM {}: {}\n", finding.code, finding.text));
+        }
+        if findings.is_empty() {
+            said.push_str("ok\n");
+        }
+        let printed = print(said.as_bytes());
+        Ok(findings.first().map_or(printed, |finding| finding.code))
+    }
+}
+
+/// An address that cannot be listened on.
+fn of_address(listen: Listen) -> Option<Finding> {
+    match Server::start(Source::from_fn(|_| String::new()), listen) {
+        Ok(server) => {
+            server.stop();
+            server.wait();
+            None
+        }
+        Err(refused) => Some(Finding { code: ADDRESS, text: refused.to_string() }),
+    }
+}
+
+/// What is recorded there; nothing is moved or removed by looking.
+fn look(directory: &Path) -> std::result::Result<Snapshot, Finding> {
+    let shown = directory.display();
+    if !directory.is_dir() {
+        let text = format!("{shown} is not a directory; give the one that the workers record into");
+        return Err(Finding { code: NO_DIRECTORY, text });
+    }
+    if !directory.join("ictus").is_dir() {
+        let theirs = files_of_the_sdk(directory);
+        let text = if theirs == 0 {
+            format!("{shown} has no segments; start the workers with this directory, and have them poll")
+        } else {
+            format!(
+                "{shown} has {theirs} files of the SDK's own metrics (*.db) and none of Ictus's: workers import \
+                 MetricsSettings from ictus.conductor, or run by `ictus run`, and ICTUS_DISABLE is not set"
+            )
+        };
+        return Err(Finding { code: if theirs == 0 { NO_SEGMENT } else { NOT_ACTIVE }, text });
+    }
+    let unusable = |refused: ictus::Error| Finding { code: UNUSABLE, text: refused.to_string() };
+    // By the rules that the workers themselves go by: owner, mode, file system.
+    Registry::open(directory).map_err(unusable)?;
+    Reader::new(directory).without_retiring().snapshot().map_err(unusable)
+}
+
+fn files_of_the_sdk(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "db")).count()
+}
+
+fn summary(snapshot: &Snapshot) -> String {
+    let health = &snapshot.health;
+    let series: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
+    format!(
+        "{} families, {series} series; {} living and {} dead segments, {} KiB\n",
+        snapshot.families.len(),
+        health.live_segments,
+        health.dead_segments,
+        health.bytes.div_ceil(1024),
+    )
+}
+
+fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
+    let health = &snapshot.health;
+    let Lost { nan, negative, too_large, overflowed, .. } = health.lost;
+    let no_room = health.lost.no_memory + health.lost.unshared_lanes + health.lost.short_windows;
+    let shown = directory.display();
+    let empty = snapshot.families.iter().all(|family| family.series.is_empty());
+    let findings = [
+        (health.bad_segments > 0).then(|| (BAD_SEGMENT, format!(
+            "{} segments in {shown}/ictus cannot be read and are left out: see the log for their names; remove \
+             what is none, or use the newest version of Ictus everywhere", health.bad_segments
+        ))),
+        (health.live_segments + health.dead_segments == 0 && empty).then(|| (NO_SEGMENT, format!(
+            "{shown} has no segments; start the workers with this directory, and have them poll"
+        ))),
+        (health.live_segments + health.dead_segments > 0 && empty).then(|| (NO_OBSERVATION, format!(
+            "segments in {shown} have no observations: the workers have started and not polled yet, or cannot \
+             reach their server"
+        ))),
+        (health.live_segments == 0 && !empty).then(|| (ONLY_DEAD, format!(
+            "all that recorded into {shown} are dead: what is shown does not change any more; start the workers"
+        ))),
+        (no_room > 0).then(|| (NO_ROOM, format!(
+            "{no_room} times there was no room to record in: make the file system of {shown} larger, by some \
+             20 KB for each series of each worker"
+        ))),
+        (overflowed > 0).then(|| (OVERFLOWED, format!(
+            "{overflowed} look-ups found their metric full and got the series ictus_overflow: raise max_series \
+             (ICTUS_MAX_SERIES), or use fewer label values"
+        ))),
+        (nan + negative + too_large > 0).then(|| (REJECTED, format!(
+            "{nan} observations were NaN, {negative} negative, {too_large} too large: look at the program that \
+             measures"
+        ))),
+    ];
+    findings.into_iter().flatten().map(|(code, text)| Finding { code, text }).collect()
+}

@@ -1,0 +1,135 @@
+//! `ictus check` tells apart what can be wrong, by words and by exit code.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod shell;
+
+use std::{
+    fs::{self, Permissions},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use ictus::{Options, Registry};
+use shell::{ictus, outcome};
+use tempfile::TempDir;
+
+/// The exit code and what was said, each line with the directory's name left out.
+fn check(directory: &Path, options: &[&str]) -> (i32, String) {
+    let (code, said, errors) = outcome(&ictus().arg("check").arg(directory).args(options).output().unwrap());
+    assert!(errors.is_empty() || errors.contains("is left out"), "{errors}");
+    (code.unwrap(), said.replace(directory.to_str().unwrap(), "DIR"))
+}
+
+/// A directory that is recorded into.
+fn recorded(options: Options) -> (TempDir, Registry) {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open_with(directory.path(), options).unwrap();
+    registry.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
+    (directory, registry)
+}
+
+#[test]
+fn nothing_is_wrong() {
+    let (directory, _registry) = recorded(Options::default());
+    let (code, said) = check(directory.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.starts_with("1 families, 1 series; 1 living and 0 dead segments, "), "{said}");
+    assert!(said.ends_with("\nok\n"), "{said}");
+}
+
+#[test]
+fn there_is_no_directory() {
+    let (code, said) = check(Path::new("/nowhere/metrics"), &[]);
+    assert_eq!(
+        (code, said.as_str()),
+        (12, "PROBLEM 12: DIR is not a directory; give the one that the workers record into\n")
+    );
+}
+
+#[test]
+fn nobody_has_recorded_or_the_sdk_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 15, "{said}");
+    assert!(said.contains("DIR has no segments; start the workers with this directory"), "{said}");
+    fs::write(directory.path().join("counter_7.db"), b"").unwrap();
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 14, "{said}");
+    assert!(said.contains("1 files of the SDK's own metrics (*.db) and none of Ictus's"), "{said}");
+    assert!(said.contains("ICTUS_DISABLE is not set"), "{said}");
+    assert!(!directory.path().join("ictus").exists(), "a look makes nothing");
+}
+
+#[test]
+fn workers_may_not_record() {
+    let (directory, _registry) = recorded(Options::default());
+    fs::set_permissions(directory.path().join("ictus"), Permissions::from_mode(0o777)).unwrap();
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 13, "{said}");
+    assert!(said.contains("DIR/ictus"), "{said}");
+}
+
+#[test]
+fn all_owners_are_dead() {
+    let (directory, registry) = recorded(Options::default());
+    drop(registry);
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 16, "{said}");
+    assert!(said.contains("0 living and 1 dead segments"), "{said}");
+    assert!(said.contains("all that recorded into DIR are dead"), "{said}");
+    // And they are still there.
+    assert_eq!(check(directory.path(), &[]).0, 16);
+    assert!(
+        fs::read_dir(directory.path().join("ictus"))
+            .unwrap()
+            .flatten()
+            .any(|entry| { entry.path().extension().is_some_and(|extension| extension == "seg") })
+    );
+}
+
+#[test]
+fn segments_have_no_observations() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let jobs = registry.counter("jobs", "", &["queue"]).unwrap();
+    jobs.labels(&["mail"]).unwrap().inc();
+    assert!(jobs.remove(&["mail"]).unwrap());
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 17, "{said}");
+    assert!(said.contains("segments in DIR have no observations"), "{said}");
+}
+
+#[test]
+fn a_segment_is_bad() {
+    let (directory, _registry) = recorded(Options::default());
+    fs::write(directory.path().join("ictus/00000000000000aa.seg"), b"no segment").unwrap();
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 18, "{said}");
+    assert!(said.contains("1 segments in DIR/ictus cannot be read"), "{said}");
+}
+
+#[test]
+fn metrics_are_full_and_observations_rejected() {
+    let (directory, registry) = recorded(Options::default().max_series(1));
+    registry.counter("jobs", "", &["queue"]).unwrap().labels(&["print"]).unwrap().inc();
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 20, "{said}");
+    assert!(said.contains("raise max_series (ICTUS_MAX_SERIES)"), "{said}");
+    registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(-1.0);
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 20, "the first one's");
+    assert!(said.contains("PROBLEM 21: 0 observations were NaN, 1 negative, 0 too large"), "{said}");
+}
+
+#[test]
+fn surfaces_conflict_and_the_port_is_in_use() {
+    let (directory, _registry) = recorded(Options::default());
+    let (code, said) = check(directory.path(), &["--surface", "legacy,canonical"]);
+    assert_eq!(code, 10, "{said}");
+    assert!(said.contains("canonical"), "{said}");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, said) = check(directory.path(), &["--listen", &taken.local_addr().unwrap().to_string()]);
+    assert_eq!(code, 11, "{said}");
+    assert!(said.contains("another process listens there"), "{said}");
+}
