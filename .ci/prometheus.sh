@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs Prometheus and node-exporter, which tests of the exporter start, where that takes root and apt-get
+# Installs Prometheus, node-exporter and a Pushgateway, which tests of the exporter start, where that takes root and apt-get
 # alone. Tests that lack them are skipped, but with CI=true they fail.
 set -eu
 if command -v prometheus >/dev/null && command -v promtool >/dev/null &&
-    command -v prometheus-node-exporter >/dev/null; then
+    command -v prometheus-node-exporter >/dev/null && command -v prometheus-pushgateway >/dev/null; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Prometheus is not installed: tests with it are skipped. On Debian: sudo apt-get install prometheus prometheus-node-exporter"
+    echo "Prometheus is not installed: tests with it are skipped. On Debian: sudo apt-get install prometheus prometheus-node-exporter prometheus-pushgateway"
     exit 0
 fi
 
@@ -20,9 +20,9 @@ if [ ! -e "$policy" ]; then
 fi
 install() {
     DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes -qq --no-install-recommends prometheus prometheus-node-exporter >/dev/null 2>&1
+        apt-get install --yes -qq --no-install-recommends prometheus prometheus-node-exporter prometheus-pushgateway >/dev/null 2>&1
 }
-echo "Installing prometheus and prometheus-node-exporter ..."
+echo "Installing Prometheus, node-exporter and Pushgateway ..."
 install || { apt-get update -qq && install; } || {
     echo "Prometheus could not be installed: tests with it are skipped."
     exit 0

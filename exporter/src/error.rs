@@ -36,6 +36,13 @@ pub enum Error {
         /// The system's own words.
         source: io::Error,
     },
+    /// The metrics could not be pushed.
+    Push {
+        /// The gateway, as given.
+        gateway: String,
+        /// Why.
+        why: String,
+    },
     /// The output path is something that a rename must not replace: a device, a pipe, a directory.
     NotAFile {
         /// The output path.
@@ -61,6 +68,10 @@ impl fmt::Display for Error {
             Error::Write { path, source } => {
                 write!(f, "cannot write {}: {source}{}", path.display(), write_advice(source))
             }
+            Error::Push { gateway, why } => {
+                let advice = if why.contains("refused") { "; is it running?" } else { "" };
+                write!(f, "cannot push to {gateway}: {why}{advice}")
+            }
             Error::NotAFile { path } => {
                 write!(f, "{} is not a regular file; choose another output file", path.display())
             }
@@ -73,7 +84,7 @@ impl std::error::Error for Error {
         match self {
             Error::Read(error) => Some(error),
             Error::Bind { source, .. } | Error::Start(source) | Error::Write { source, .. } => Some(source),
-            Error::Address { .. } | Error::NotAFile { .. } => None,
+            Error::Address { .. } | Error::Push { .. } | Error::NotAFile { .. } => None,
         }
     }
 }

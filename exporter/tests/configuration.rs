@@ -65,12 +65,12 @@ fn every_variable_that_is_read_is_described_and_no_other() {
 #[test]
 fn every_option_of_the_command_is_described_with_its_default() {
     let mut described = BTreeSet::new();
-    for action in ["serve", "write", "dump", "check"] {
+    for action in ["serve", "write", "dump", "push", "check"] {
         let rows = rows(&page(), "| `").into_iter().filter(|row| row[0].split(", ").any(|one| one == action));
         described.extend(rows.map(|row| (action, row[1].clone(), row[2].clone())));
     }
     let mut known = BTreeSet::new();
-    for action in ["serve", "write", "dump", "check"] {
+    for action in ["serve", "write", "dump", "push", "check"] {
         let (_, help, _) = outcome(&ictus().args([action, "--help"]).output().unwrap());
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {

@@ -6,6 +6,7 @@
 mod check;
 mod dump;
 mod input;
+mod push;
 mod serve;
 mod signals;
 mod write;
@@ -22,7 +23,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use ictus::surface::ShownFamily;
 
-use self::{check::Check, dump::Dump, serve::Serve, write::Write};
+use self::{check::Check, dump::Dump, push::Push, serve::Serve, write::Write};
 use crate::terminal::{self, print, tell};
 
 /// The exit code of a call that cannot be meant, as clap's own.
@@ -44,6 +45,8 @@ enum Action {
     Write(Write),
     /// Prints the metrics once
     Dump(Dump),
+    /// Hands the metrics to a Prometheus Pushgateway, where nothing can scrape
+    Push(Push),
     /// Says what is wrong with a metrics directory, and what to do about it
     Check(Check),
     /// Prints completions for a shell
@@ -80,6 +83,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Serve(serve) => serve.run(merge),
         Action::Write(write) => write.run(merge),
         Action::Dump(dump) => dump.run(merge),
+        Action::Push(push) => push.run(merge),
         Action::Check(check) => check.run(),
         Action::Completions { shell } => {
             let mut script = Vec::new();

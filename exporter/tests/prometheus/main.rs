@@ -18,6 +18,7 @@ mod native;
 mod page;
 mod programs;
 mod promql;
+mod push;
 mod queries;
 mod recorded;
 mod scrapes;
