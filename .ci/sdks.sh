@@ -53,11 +53,18 @@ fi
 if has Java java mvn; then
     (
         cd examples/java
+        mvn -q -B spotless:check
         mvn -q -B test -DargLine="-Djna.library.path=$prefix/lib"
         mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
     )
     classes=$root/examples/java/target
     fleet+=("java=java -Djna.library.path=$prefix/lib -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
+fi
+
+# Small, so it is installed where that can be done.
+ruby -e 'require "ffi"' 2>/dev/null || .ci/debian.sh ruby-ffi || [[ $? == 77 ]]
+if has Ruby ruby; then
+    (cd examples/ruby && ruby -w test_ictus.rb)
 fi
 
 echo "Four SDKs record into one directory ..."

@@ -20,7 +20,11 @@ final class Libictus {
     Native.register("ictus");
     if (ictus_abi_version() != ABI_VERSION) {
       throw new UnsatisfiedLinkError(
-          "libictus has the ABI version " + ictus_abi_version() + ", and " + ABI_VERSION + " is needed");
+          "libictus has the ABI version "
+              + ictus_abi_version()
+              + ", and "
+              + ABI_VERSION
+              + " is needed");
     }
   }
 
@@ -95,14 +99,26 @@ final class Libictus {
       Pointer registry, int format, int surfaces, Write write, Pointer context);
 
   static native int ictus_counter_new(
-      Pointer registry, Str name, Str help, Pointer names, Pointer values, long count, PointerByReference out);
+      Pointer registry,
+      Str name,
+      Str help,
+      Pointer names,
+      Pointer values,
+      long count,
+      PointerByReference out);
 
   static native int ictus_counter_add(Pointer counter, double by);
 
   static native void ictus_counter_free(Pointer counter);
 
   static native int ictus_gauge_new(
-      Pointer registry, Str name, Str help, Pointer names, Pointer values, long count, PointerByReference out);
+      Pointer registry,
+      Str name,
+      Str help,
+      Pointer names,
+      Pointer values,
+      long count,
+      PointerByReference out);
 
   static native int ictus_gauge_set(Pointer gauge, double to);
 
@@ -111,7 +127,13 @@ final class Libictus {
   static native void ictus_gauge_free(Pointer gauge);
 
   static native int ictus_timer_new(
-      Pointer registry, Str name, Str help, Pointer names, Pointer values, long count, PointerByReference out);
+      Pointer registry,
+      Str name,
+      Str help,
+      Pointer names,
+      Pointer values,
+      long count,
+      PointerByReference out);
 
   static native int ictus_timer_observe(Pointer timer, double seconds);
 
@@ -135,11 +157,18 @@ final class Libictus {
       Pointer snapshot, Str name, Pointer values, long count, TimingStruct out);
 
   static native int ictus_snapshot_quantiles(
-      Pointer snapshot, Str name, Pointer values, long count, Pointer shares, long wanted, Pointer out);
+      Pointer snapshot,
+      Str name,
+      Pointer values,
+      long count,
+      Pointer shares,
+      long wanted,
+      Pointer out);
 
   static native void ictus_snapshot_free(Pointer snapshot);
 
-  static native int ictus_exporter_start(Str directory, Str address, int surfaces, PointerByReference out);
+  static native int ictus_exporter_start(
+      Str directory, Str address, int surfaces, PointerByReference out);
 
   static native int ictus_exporter_address(Pointer exporter, Write write, Pointer context);
 

@@ -127,7 +127,8 @@ public final class Registry extends Owned {
   public byte[] render(Format format, Surface surface) {
     return Written.by(
         write ->
-            Libictus.ictus_registry_render(pointer(), format.ordinal(), surface.number, write, null));
+            Libictus.ictus_registry_render(
+                pointer(), format.ordinal(), surface.number, write, null));
   }
 
   /** Serves the directory at an address like {@code 127.0.0.1:9464}; port 0 is any free one. */
@@ -147,7 +148,8 @@ public final class Registry extends Owned {
     Libictus.Str[] strings = {new Libictus.Str(name), new Libictus.Str(help)};
     return made(
         out ->
-            make.make(pointer(), strings[0], strings[1], names.first, values.first, names.count, out));
+            make.make(
+                pointer(), strings[0], strings[1], names.first, values.first, names.count, out));
   }
 
   private Pointer series(MakeNumbered make, Metric metric, List<String> labels) {

@@ -21,7 +21,8 @@ public final class Snapshot extends Owned {
     Libictus.Strs values = new Libictus.Strs(List.of(labels));
     DoubleByReference out = new DoubleByReference();
     int status =
-        Libictus.ictus_snapshot_value(pointer(), new Libictus.Str(name), values.first, values.count, out);
+        Libictus.ictus_snapshot_value(
+            pointer(), new Libictus.Str(name), values.first, values.count, out);
     return found(status) ? OptionalDouble.of(out.getValue()) : OptionalDouble.empty();
   }
 
@@ -30,11 +31,16 @@ public final class Snapshot extends Owned {
     Libictus.Strs values = new Libictus.Strs(List.of(labels));
     Libictus.TimingStruct out = new Libictus.TimingStruct();
     int status =
-        Libictus.ictus_snapshot_timing(pointer(), new Libictus.Str(name), values.first, values.count, out);
-    return found(status) ? Optional.of(new Timing(out.count, out.sum, out.window)) : Optional.empty();
+        Libictus.ictus_snapshot_timing(
+            pointer(), new Libictus.Str(name), values.first, values.count, out);
+    return found(status)
+        ? Optional.of(new Timing(out.count, out.sum, out.window))
+        : Optional.empty();
   }
 
-  /** An exact quantile of a timer's window, for a share from 0 to 1; NaN where the window is empty. */
+  /**
+   * An exact quantile of a timer's window, for a share from 0 to 1; NaN where the window is empty.
+   */
   public OptionalDouble quantile(double share, String name, String... labels) {
     Libictus.Strs values = new Libictus.Strs(List.of(labels));
     try (Memory numbers = new Memory(2L * Double.BYTES)) {

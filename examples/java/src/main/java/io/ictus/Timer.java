@@ -12,7 +12,9 @@ public final class Timer extends Owned {
     super(pointer, Libictus::ictus_timer_free);
   }
 
-  /** Records seconds; false for what is negative or no finite number, which is counted as rejected. */
+  /**
+   * Records seconds; false for what is negative or no finite number, which is counted as rejected.
+   */
   public boolean observe(double seconds) {
     return Libictus.ictus_timer_observe(pointer(), seconds) == 0;
   }

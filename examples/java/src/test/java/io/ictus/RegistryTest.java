@@ -41,7 +41,8 @@ class RegistryTest {
       try (Snapshot snapshot = registry.snapshot()) {
         assertEquals(OptionalDouble.of(2.5), snapshot.value("jobs", "mäil"));
         assertEquals(OptionalDouble.of(3), snapshot.value("active"));
-        assertEquals(new Snapshot.Timing(2000, 2_001_000, 1000), snapshot.timing("work_seconds").get());
+        assertEquals(
+            new Snapshot.Timing(2000, 2_001_000, 1000), snapshot.timing("work_seconds").get());
         double[] quantiles =
             List.of(0.0, 0.5, 1.0).stream()
                 .mapToDouble(share -> snapshot.quantile(share, "work_seconds").getAsDouble())
@@ -50,8 +51,10 @@ class RegistryTest {
         assertTrue(snapshot.timing("none").isEmpty() && snapshot.value("none").isEmpty());
         assertTrue(snapshot.quantile(1, "none").isEmpty());
       }
-      String shown = new String(registry.render(Format.OPENMETRICS, Surface.DEFAULT), StandardCharsets.UTF_8);
-      assertTrue(shown.contains("jobs_total{queue=\"mäil\"} 2.5\n") && shown.endsWith("# EOF\n"), shown);
+      String shown =
+          new String(registry.render(Format.OPENMETRICS, Surface.DEFAULT), StandardCharsets.UTF_8);
+      assertTrue(
+          shown.contains("jobs_total{queue=\"mäil\"} 2.5\n") && shown.endsWith("# EOF\n"), shown);
       assertTrue(registry.render(Format.PROTOBUF, Surface.CANONICAL).length > 100);
     }
   }
@@ -66,7 +69,8 @@ class RegistryTest {
       assertTrue(refused.getMessage().contains("another name"), refused.getMessage());
       assertThrows(IctusException.class, () -> registry.counter("9 lives", "", Map.of()));
       assertThrows(IctusException.class, () -> new Registry(Path.of("/dev/null/x")));
-      assertThrows(IllegalStateException.class, () -> registry.serve("127.0.0.1:0", Surface.DEFAULT));
+      assertThrows(
+          IllegalStateException.class, () -> registry.serve("127.0.0.1:0", Surface.DEFAULT));
       jobs.close();
       jobs.close();
       assertFalse(jobs.increment());
@@ -85,7 +89,9 @@ class RegistryTest {
     try (Registry registry = new Registry(directory)) {
       ExecutorService pool = Executors.newFixedThreadPool(8);
       List<Future<?>> all =
-          IntStream.range(0, 8).<Future<?>>mapToObj(thread -> pool.submit(() -> record(registry, thread))).toList();
+          IntStream.range(0, 8)
+              .<Future<?>>mapToObj(thread -> pool.submit(() -> record(registry, thread)))
+              .toList();
       for (Future<?> one : all) {
         one.get();
       }
@@ -108,7 +114,8 @@ class RegistryTest {
   }
 
   private static String get(HttpClient client, String address) throws Exception {
-    HttpRequest request = HttpRequest.newBuilder(URI.create("http://" + address + "/metrics")).build();
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://" + address + "/metrics")).build();
     return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
   }
 

@@ -21,7 +21,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What workers and clients of the SDK tell: give it to {@code withMetricsCollector}, or register it. */
+/**
+ * What workers and clients of the SDK tell: give it to {@code withMetricsCollector}, or register
+ * it.
+ */
 public final class IctusMetricsCollector implements MetricsCollector {
   private static final String SUCCESS = "SUCCESS";
   private static final String FAILURE = "FAILURE";
@@ -70,7 +73,11 @@ public final class IctusMetricsCollector implements MetricsCollector {
 
   @Override
   public void consume(TaskExecutionFailure event) {
-    error(Metric.TASK_EXECUTE_ERROR, Metric.TASK_EXECUTE_ERROR_MESSAGE, event.getTaskType(), event.getCause());
+    error(
+        Metric.TASK_EXECUTE_ERROR,
+        Metric.TASK_EXECUTE_ERROR_MESSAGE,
+        event.getTaskType(),
+        event.getCause());
     timer(Metric.TASK_EXECUTE_TIME, event.getTaskType(), FAILURE).observe(event.getDuration());
     active(event.getTaskType(), -1);
   }
@@ -82,7 +89,11 @@ public final class IctusMetricsCollector implements MetricsCollector {
 
   @Override
   public void consume(TaskPayloadUsedEvent event) {
-    count(Metric.EXTERNAL_PAYLOAD_USED, event.getTaskType(), event.getOperation(), event.getPayloadType());
+    count(
+        Metric.EXTERNAL_PAYLOAD_USED,
+        event.getTaskType(),
+        event.getOperation(),
+        event.getPayloadType());
   }
 
   @Override
@@ -99,18 +110,25 @@ public final class IctusMetricsCollector implements MetricsCollector {
   @Override
   public void consume(WorkflowInputPayloadSizeEvent event) {
     Integer version = event.getVersion();
-    String[] spelled = version == null ? new String[] {"", "1"} : new String[] {version.toString(), ""};
-    timer(Metric.WORKFLOW_INPUT_SIZE, event.getName(), spelled[0], spelled[1]).observe(event.getSize());
+    String[] spelled =
+        version == null ? new String[] {"", "1"} : new String[] {version.toString(), ""};
+    timer(Metric.WORKFLOW_INPUT_SIZE, event.getName(), spelled[0], spelled[1])
+        .observe(event.getSize());
   }
 
   @Override
   public void consume(WorkflowPayloadUsedEvent event) {
-    count(Metric.EXTERNAL_PAYLOAD_USED, event.getName(), event.getOperation(), event.getPayloadType());
+    count(
+        Metric.EXTERNAL_PAYLOAD_USED,
+        event.getName(),
+        event.getOperation(),
+        event.getPayloadType());
   }
 
   private void count(Metric metric, String... labels) {
     counters
-        .computeIfAbsent(series(metric, labels), made -> registry.counter(made.metric(), made.labels()))
+        .computeIfAbsent(
+            series(metric, labels), made -> registry.counter(made.metric(), made.labels()))
         .increment();
   }
 
@@ -122,7 +140,8 @@ public final class IctusMetricsCollector implements MetricsCollector {
   private void active(String taskType, double by) {
     gauges
         .computeIfAbsent(
-            series(Metric.ACTIVE_WORKERS, taskType), made -> registry.gauge(made.metric(), made.labels()))
+            series(Metric.ACTIVE_WORKERS, taskType),
+            made -> registry.gauge(made.metric(), made.labels()))
         .add(by);
   }
 

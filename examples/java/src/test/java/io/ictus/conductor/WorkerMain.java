@@ -37,7 +37,8 @@ public final class WorkerMain {
           }
         };
     TaskRunnerConfigurer workers =
-        new TaskRunnerConfigurer.Builder(new TaskClient(new ConductorClient(arguments[0])), List.of(worker))
+        new TaskRunnerConfigurer.Builder(
+                new TaskClient(new ConductorClient(arguments[0])), List.of(worker))
             .withThreadCount(2)
             .withMetricsCollector(new IctusMetricsCollector(registry))
             .build();

@@ -22,7 +22,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A worker of the published SDK, with Ictus as its metrics collector, against a Conductor on loopback. */
+/**
+ * A worker of the published SDK, with Ictus as its metrics collector, against a Conductor on
+ * loopback.
+ */
 class WorkerTest {
   private static final int TASKS = 40;
   private static final List<String> KINDS = List.of("resize", "mail");
@@ -31,8 +34,20 @@ class WorkerTest {
   void metricsOfAWorkerAreWhatItsServerCounted(@TempDir Path directory) throws Exception {
     Process server =
         new ProcessBuilder(
-                "python3", "../conductor_stub.py", "--port", "0", "--rate", "200", "--tasks", "" + TASKS,
-                "--slow", "0", "--poll-errors", "0.3", "--update-errors", "0")
+                "python3",
+                "../conductor_stub.py",
+                "--port",
+                "0",
+                "--rate",
+                "200",
+                "--tasks",
+                "" + TASKS,
+                "--slow",
+                "0",
+                "--poll-errors",
+                "0.3",
+                "--update-errors",
+                "0")
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     try (Registry registry = new Registry(directory)) {
@@ -50,7 +65,8 @@ class WorkerTest {
       while (!KINDS.stream().allMatch(kind -> isDone(url, kind))) {
         Thread.sleep(20);
       }
-      // A poll that is on its way ends before the workers are stopped, else nobody would hear of it.
+      // A poll that is on its way ends before the workers are stopped, else nobody would hear of
+      // it.
       OneOfThem.paused = true;
       while (!KINDS.stream().allMatch(kind -> polled(registry, kind) == polls(url, kind))) {
         Thread.sleep(20);
@@ -62,9 +78,11 @@ class WorkerTest {
         double failed = counts.get("failed").asDouble();
         double completed = counts.get("completed").asDouble();
         assertTrue(failed > 0 && completed > 0, counts.toString());
-        // The SDK says that a poll starts also where it then has no thread for a task, and does not poll.
+        // The SDK says that a poll starts also where it then has no thread for a task, and does not
+        // poll.
         assertTrue(shown(registry, "task_poll_total", label) >= polls(url, kind));
-        assertEquals(counts.get("poll_errors").asDouble(), timed(registry, "poll", "FAILURE", kind));
+        assertEquals(
+            counts.get("poll_errors").asDouble(), timed(registry, "poll", "FAILURE", kind));
         assertEquals(TASKS, shown(registry, "task_execution_started_total", label));
         assertEquals(failed, timed(registry, "execute", "FAILURE", kind));
         assertEquals(completed, timed(registry, "execute", "SUCCESS", kind));
@@ -129,7 +147,8 @@ class WorkerTest {
   }
 
   private static double shown(Registry registry, String name, String labels) {
-    String text = new String(registry.render(Format.TEXT, Surface.CANONICAL), StandardCharsets.UTF_8);
+    String text =
+        new String(registry.render(Format.TEXT, Surface.CANONICAL), StandardCharsets.UTF_8);
     String start = name + "{" + labels + "} ";
     return text.lines()
         .filter(line -> line.startsWith(start))
