@@ -54,7 +54,17 @@ if has Java java mvn; then
     (
         cd examples/java
         mvn -q -B spotless:check
-        mvn -q -B test -DargLine="-Djna.library.path=$prefix/lib"
+        # With the foreign function interface, where a Java that has it is there too.
+        for java in /usr/lib/jvm/*/bin/javac; do
+            version=$("$java" -version 2>&1 | sed 's/javac \([0-9]*\).*/\1/')
+            if ((version >= 22)); then
+                echo "Java $version ..."
+                JAVA_HOME=${java%/bin/javac} mvn -q -B clean test \
+                    -DargLine="-Djna.library.path=$prefix/lib --enable-native-access=ALL-UNNAMED"
+                break
+            fi
+        done
+        mvn -q -B clean test -DargLine="-Djna.library.path=$prefix/lib"
         mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
     )
     classes=$root/examples/java/target

@@ -16,7 +16,7 @@ public final class Timer extends Owned {
    * Records seconds; false for what is negative or no finite number, which is counted as rejected.
    */
   public boolean observe(double seconds) {
-    return Libictus.ictus_timer_observe(pointer(), seconds) == 0;
+    return Calls.BEST.observe(pointer(), seconds) == 0;
   }
 
   /** Records a duration. */
