@@ -13,6 +13,7 @@ mod filter;
 mod guests;
 pub mod http;
 mod json;
+mod percentiles;
 pub mod push;
 mod query;
 mod recorded;

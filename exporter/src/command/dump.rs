@@ -9,7 +9,7 @@ use super::{Merge, WRONGLY_CALLED, input::Input};
 use crate::{
     error::Result,
     guests::{self, Guests},
-    json,
+    json, percentiles,
     query::{Format, Query},
     table,
     terminal::{print, tell},
@@ -40,6 +40,8 @@ enum Printed {
     Json,
     /// What was recorded as a table for people, whatever the surface
     Table,
+    /// Lifetime distributions of timers, as percentile files that HdrHistogram's plotters read
+    Percentiles,
 }
 
 impl Dump {
@@ -63,6 +65,7 @@ impl Dump {
             Printed::Protobuf => exposition(Format::Protobuf)?,
             Printed::Json => json::json(&self.snapshot()?),
             Printed::Table => table::table(&self.snapshot()?).into(),
+            Printed::Percentiles => percentiles::percentiles(&self.snapshot()?).into(),
         };
         Ok(print(&bytes))
     }
