@@ -69,8 +69,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot write {}: {source}{}", path.display(), write_advice(source))
             }
             Error::Push { gateway, why } => {
-                let advice = if why.contains("refused") { "; is it running?" } else { "" };
-                write!(f, "cannot push to {gateway}: {why}{advice}")
+                write!(f, "cannot push to {gateway}: {why}")
             }
             Error::NotAFile { path } => {
                 write!(f, "{} is not a regular file; choose another output file", path.display())

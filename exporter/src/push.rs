@@ -5,6 +5,7 @@
 
 use std::{fmt::Write as _, io, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, Response, StatusCode, Uri,
@@ -41,6 +42,9 @@ pub fn push(source: &Source, gateway: &str, job: &str, labels: &[(String, String
     let answered = runtime.block_on(async { timeout(PATIENCE, put(&target, content_type, body)).await });
     match answered {
         Err(_) => Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
+        Ok(Err(refused)) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+            Err(failed(format!("{refused}; is it running?")))
+        }
         Ok(Err(refused)) => Err(failed(refused.to_string())),
         Ok(Ok((status, _))) if status.is_success() => Ok(()),
         Ok(Ok((status, said))) => Err(failed(format!("{status}: {}", said.trim()))),
@@ -61,7 +65,7 @@ fn target(gateway: &str, job: &str, labels: &[(String, String)]) -> std::result:
     let job = ("job".to_owned(), job.to_owned());
     for (name, value) in [&job].into_iter().chain(labels) {
         // In the gateway's own spelling of what cannot stand in a path: slashes, and nothing at all.
-        let _ = write!(path, "/{name}@base64/{}", base64(value.as_bytes()));
+        let _ = write!(path, "/{name}@base64/{}", spelled(value));
     }
     let host = base.authority().map_or("", |authority| authority.as_str());
     format!("http://{host}{path}").parse().map_err(|error| format!("{error}"))
@@ -94,32 +98,17 @@ async fn put(target: &Uri, content_type: &'static str, body: Bytes) -> io::Resul
 }
 
 /// URL-safe base64, with `=` for nothing at all, as the gateway has it.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    if bytes.is_empty() {
-        return "=".to_owned();
-    }
-    let mut text = String::with_capacity(bytes.len() * 4 / 3 + 3);
-    for three in bytes.chunks(3) {
-        let word =
-            three.iter().fold(0, |word: u32, &byte| word << 8 | u32::from(byte)) << (8 * (3 - three.len()));
-        for digit in 0..=three.len() {
-            text.push(char::from(DIGITS[(word >> (18 - 6 * digit) & 63) as usize]));
-        }
-    }
-    text
+fn spelled(text: &str) -> String {
+    if text.is_empty() { "=".to_owned() } else { URL_SAFE_NO_PAD.encode(text) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{base64, target};
+    use super::{spelled, target};
 
     #[test]
     fn a_groups_place_is_spelled_as_the_gateway_does() {
-        // RFC 4648, section 10, without padding.
-        let spelled = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
-        assert_eq!(spelled, ["=", "Zg", "Zm8", "Zm9v", "Zm9vYg", "Zm9vYmE", "Zm9vYmFy"]);
-        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "__79");
+        assert_eq!(["", "f", "/a", "ÿÿ"].map(spelled), ["=", "Zg", "L2E", "w7_Dvw"]);
         let labels = [("path".to_owned(), "/a".to_owned())];
         let place = target("http://localhost:9091/behind/", "nightly", &labels).unwrap();
         assert_eq!(place, "http://localhost:9091/behind/metrics/job@base64/bmlnaHRseQ/path@base64/L2E");

@@ -6,6 +6,7 @@ use super::{
     Recorder,
     lane::{LaneWriter, SharedLane, Taken},
     local::LocalTimer,
+    running::Running,
     series::Series,
     shard::{self, NoLane},
 };
@@ -244,7 +245,7 @@ impl Timer {
         self.exemplify(value, Stamp::now(), trace_id);
     }
 
-    fn exemplify(&self, value: f64, end: Stamp, trace_id: &str) {
+    pub(super) fn exemplify(&self, value: f64, end: Stamp, trace_id: &str) {
         // -0.0 is shown as 0.0.
         let value = value + 0.0;
         let Handle { recorder, series, .. } = &self.0;
@@ -308,56 +309,7 @@ impl Timer {
     /// observed.
     #[must_use = "the time until this is dropped is observed"]
     pub fn start(&self) -> Running<'_> {
-        Running { timer: self, started: Stopwatch::start() }
-    }
-}
-
-/// A measurement that has begun.
-#[derive(Debug)]
-pub struct Running<'timer> {
-    timer: &'timer Timer,
-    started: Stopwatch,
-}
-
-impl Running<'_> {
-    /// Observes the time since the start; gives it in seconds.
-    pub fn stop(self) -> f64 {
-        let seconds = self.finish();
-        std::mem::forget(self);
-        seconds
-    }
-
-    /// The same, with the id of the trace that it belongs to: see
-    /// [`Timer::observe_with_exemplar`].
-    ///
-    /// ```
-    /// # let registry = ictus::Registry::new();
-    /// # let timer = registry.timer("job_seconds", "", &[])?.labels(&[])?;
-    /// let running = timer.start();
-    /// // The work.
-    /// running.stop_with_exemplar("4bf92f3577b34da6a3ce929d0e0e4736");
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    pub fn stop_with_exemplar(self, trace_id: &str) -> f64 {
-        let (seconds, end) = self.started.stop();
-        self.timer.exemplify(seconds, Stamp(end), trace_id);
-        self.discard();
-        seconds
-    }
-
-    /// Ends the measurement without observing it.
-    pub fn discard(self) {
-        std::mem::forget(self);
-    }
-
-    fn finish(&self) -> f64 {
-        self.timer.observe_since(self.started)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.finish();
+        Running::new(self)
     }
 }
 

@@ -18,10 +18,12 @@ mod name;
 #[cfg(test)]
 mod published;
 mod recorder;
+mod running;
 mod series;
 mod shard;
 
 pub use family::{Family, Metric};
-pub use handle::{Counter, Gauge, Running, Timer};
+pub use handle::{Counter, Gauge, Timer};
 pub use local::LocalTimer;
 pub(crate) use recorder::Recorder;
+pub use running::Running;

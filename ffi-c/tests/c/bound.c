@@ -7,38 +7,19 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "ictus.h"
+#include "expect.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPECT(what)                                                        \
-    do {                                                                    \
-        if (!(what)) {                                                      \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-            exit(1);                                                        \
-        }                                                                   \
-    } while (0)
-
 #define SUCCEEDS(call) EXPECT((call) == ICTUS_STATUS_OK)
 #define ANSWERS(expected, call) EXPECT((call) == ICTUS_STATUS_##expected)
 
 enum { THREADS = 4, OBSERVATIONS = 700 };
-
-static ictus_str str(const char *text)
-{
-    ictus_str string;
-    string.data = text;
-    string.len = strlen(text);
-    return string;
-}
 
 static uint64_t count(const ictus_registry *registry, ictus_str name)
 {

@@ -8,23 +8,12 @@
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 
-#include "ictus.h"
+#include "expect.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define EXPECT(what)                                                        \
-    do {                                                                    \
-        if (!(what)) {                                                      \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-            exit(1);                                                        \
-        }                                                                   \
-    } while (0)
 
 static ictus_status (*registry_open)(ictus_str, ictus_registry **);
 static ictus_status (*timer_new)(const ictus_registry *, ictus_str, ictus_str, const ictus_str *, const ictus_str *,
@@ -47,14 +36,6 @@ static void *symbol(void *library, const char *name)
         void *found = symbol(library, "ictus_" #name);     \
         memcpy(&name, &found, sizeof found);               \
     } while (0)
-
-static ictus_str str(const char *text)
-{
-    ictus_str string;
-    string.data = text;
-    string.len = strlen(text);
-    return string;
-}
 
 static void *observe_once(void *timer)
 {

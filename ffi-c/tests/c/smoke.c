@@ -7,25 +7,14 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "ictus.h"
+#include "expect.h"
 
 #include <arpa/inet.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define EXPECT(what)                                                        \
-    do {                                                                    \
-        if (!(what)) {                                                      \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-            exit(1);                                                        \
-        }                                                                   \
-    } while (0)
 
 static void expect_status(int line, ictus_status expected, ictus_status status)
 {
@@ -38,14 +27,6 @@ static void expect_status(int line, ictus_status expected, ictus_status status)
 
 #define ANSWERS(expected, call) expect_status(__LINE__, ICTUS_STATUS_##expected, call)
 #define SUCCEEDS(call) ANSWERS(OK, call)
-
-static ictus_str str(const char *text)
-{
-    ictus_str string;
-    string.data = text;
-    string.len = strlen(text);
-    return string;
-}
 
 static int to_file(void *file, const char *data, size_t len)
 {
