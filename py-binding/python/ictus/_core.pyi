@@ -219,7 +219,7 @@ class Snapshot:
         """The families, sorted by name."""
 
     @property
-    def health(self) -> dict[str, float]:
+    def health(self) -> dict[str, int]:
         """What the reader noticed about the directory, and what could not be recorded, by name."""
 
     def family(self, name: str, /) -> Family | None:

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 from ictus._core import Application
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import os
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from ictus._core import Registry
 
 
-def make_wsgi_app(**what: Any) -> Callable[..., list[bytes]]:
-    """A WSGI application that shows metrics, wherever it is mounted.
-
-    ``what`` is ``registry=`` or ``directory=``, and may be ``surfaces=``.
-    """
-    shown = Application(**what)
+def make_wsgi_app(
+    *,
+    registry: Registry | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    surfaces: Sequence[str] | None = None,
+) -> Callable[..., list[bytes]]:
+    """A WSGI application that shows a registry or a directory, wherever it is mounted."""
+    shown = Application(registry=registry, directory=directory, surfaces=surfaces)
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         method = environ["REQUEST_METHOD"]
@@ -34,9 +39,14 @@ def make_wsgi_app(**what: Any) -> Callable[..., list[bytes]]:
     return app
 
 
-def make_asgi_app(**what: Any) -> Callable[..., Awaitable[None]]:
-    """An ASGI application that shows metrics, wherever it is mounted; ``what`` as in `make_wsgi_app`."""
-    shown = Application(**what)
+def make_asgi_app(
+    *,
+    registry: Registry | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    surfaces: Sequence[str] | None = None,
+) -> Callable[..., Awaitable[None]]:
+    """An ASGI application that shows a registry or a directory, wherever it is mounted."""
+    shown = Application(registry=registry, directory=directory, surfaces=surfaces)
 
     async def app(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         if scope["type"] == "lifespan":

@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use ictus::{
     catalog::{Kind, Unit},
-    snapshot::{self, Value},
-    surface::Exposition,
+    snapshot::{self, Health, Value},
 };
 use pyo3::{
     IntoPyObjectExt,
     exceptions::PyTypeError,
     prelude::*,
-    types::{PyDict, PyTuple},
+    types::{IntoPyDict, PyDict, PyTuple},
 };
 
 use super::timing::Timing;
-use crate::{convert, label};
+use crate::label;
 
 /// Every family at one instant, over all threads and processes.
 #[pyclass(frozen, module = "ictus")]
@@ -70,17 +69,26 @@ impl Snapshot {
     /// What the reader noticed about the directory, and what could not be recorded, by name.
     #[getter]
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let health = PyDict::new(py);
-        let view = convert::view(None, false)?;
-        let shown = Exposition::new(&self.0, &view);
-        for family in shown.families().filter(|family| family.name.starts_with("ictus_")) {
-            for sample in family.samples() {
-                let labels: Vec<_> = sample.labels().map(|(_, value)| value).collect();
-                let name = family.name.trim_start_matches("ictus_");
-                health.set_item([&[name], &labels[..]].concat().join("_"), sample.value)?;
-            }
-        }
-        Ok(health)
+        let Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, .. } = self.0.health;
+        let lost = &self.0.health.lost;
+        let numbers = [
+            ("segments_live", live_segments),
+            ("segments_dead", dead_segments),
+            ("segments_bad", bad_segments),
+            ("lanes_unread", unread_lanes),
+            ("lanes_unshared", lost.unshared_lanes),
+            ("directory_bytes", bytes),
+            ("observations_rejected_nan", lost.nan),
+            ("observations_rejected_negative", lost.negative),
+            ("observations_rejected_too_large", lost.too_large),
+            ("observations_rejected_reentered", lost.reentered),
+            ("observations_rejected_no_memory", lost.no_memory),
+            ("observations_rejected_removed", lost.removed),
+            ("exemplars_rejected", lost.exemplars),
+            ("series_overflowed", lost.overflowed),
+            ("windows_short", lost.short_windows),
+        ];
+        numbers.into_py_dict(py)
     }
 }
 

@@ -7,6 +7,7 @@ and its event handlers, which call the recording methods on ``self`` and so hono
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import weakref
@@ -46,10 +47,11 @@ class _Recording(helpers.ByName, _core.Collector):
             updates.time_them()
         directory = _sdk.metrics_directory(settings)
         # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
-        from ictus.conductor.own import Own  # noqa: PLC0415
+        from ictus.prometheus import Bridge  # noqa: PLC0415
 
         _made.add(self)
-        self.registry.register(Own(self, surfaces.view(settings)))
+        shown, summaries = surfaces.view(settings)
+        self.registry.register(Bridge(functools.partial(self._families, shown, summaries=summaries)))
         try:
             self._open(directory, *options.of(settings, type(self)))
         except Exception as refused:
