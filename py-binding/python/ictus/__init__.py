@@ -49,15 +49,21 @@ __all__ = [
 _WEB = frozenset({"make_asgi_app", "make_wsgi_app"})
 
 
-def start_http_server(port: int, addr: str = "0.0.0.0", **what: Any) -> Server:
-    """Serves metrics at ``http://addr:port/metrics`` until the server returned is closed.
+def start_http_server(
+    port: int,
+    addr: str = "0.0.0.0",
+    *,
+    registry: Registry | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    surfaces: Sequence[str] | None = None,
+) -> Server:
+    """Serves a registry or a directory at ``http://addr:port/metrics`` until the server returned is closed.
 
-    Port 0 is any free one. ``what`` is ``registry=`` or ``directory=``, and may be ``surfaces=``. Raises
-    ``OSError`` where the port cannot be had.
+    Port 0 is any free one. Raises ``OSError`` where the port cannot be had.
     """
     from ictus import _core  # noqa: PLC0415
 
-    return _core.Server(port, addr, **what)
+    return _core.Server(port, addr, registry=registry, directory=directory, surfaces=surfaces)
 
 
 def __getattr__(name: str) -> Any:
