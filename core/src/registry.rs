@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer},
     options::Options,
-    segment::map,
+    segment::fork,
     snapshot::{Reader, Snapshot},
 };
 
@@ -54,7 +54,7 @@ impl OwnReader {
     fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<OwnReader> {
         let memory = Arc::clone(recorder);
         let reader = Reader::with_memory(directory.map(Path::to_owned), move || memory.memory());
-        Arc::new(OwnReader { generation: map::generation(), reader: Mutex::new(reader) })
+        Arc::new(OwnReader { generation: fork::generation(), reader: Mutex::new(reader) })
     }
 }
 
@@ -282,7 +282,7 @@ impl Registry {
     /// A snapshot; what expired by it is freed here.
     fn look(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
         let mut own = self.reader.load_full();
-        if own.generation != map::generation() {
+        if own.generation != fork::generation() {
             // Never dropped: the parent's thread may have been anywhere inside.
             std::mem::forget(own);
             own = OwnReader::new(&self.recorder, self.directory.as_deref());

@@ -87,9 +87,50 @@ fn a_child_that_closed_all_it_inherited_keeps_what_it_opened_since() {
         let open = |_| unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) };
         let opened: Vec<i32> = (0..50).map(open).collect();
         jobs.inc();
-        // SAFETY: no memory is involved.
-        opened.iter().all(|&number| unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0)
+        all_open(&opened)
     }));
     let both = registry.snapshot().unwrap();
     assert_eq!(both.family("jobs").unwrap().get(&[]), Some(&Value::Counter(2.0)));
+}
+
+/// Descriptors of this process that hold a lock which keeps others out.
+#[cfg(target_os = "linux")]
+fn locks() -> usize {
+    let infos = fs::read_dir("/proc/self/fdinfo").into_iter().flatten().flatten();
+    let holds = |info: String| info.lines().any(|line| line.starts_with("lock:") && line.contains("WRITE"));
+    // The descriptor of the listing itself is gone when its turn comes.
+    infos.filter(|info| fs::read_to_string(info.path()).is_ok_and(holds)).count()
+}
+
+/// Whether descriptors that are not Ictus's are open still.
+fn all_open(numbers: &[i32]) -> bool {
+    // SAFETY: no memory is involved.
+    numbers.iter().all(|&number| unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let open_and_retire = || {
+        while !stop.load(Ordering::Relaxed) {
+            let registry = Registry::open(directory.path()).unwrap();
+            registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+            drop(registry);
+            ictus::clear(directory.path()).unwrap();
+        }
+    };
+    let children = thread::scope(|scope| {
+        scope.spawn(open_and_retire);
+        scope.spawn(open_and_retire);
+        // Below the numbers that come and go there are some that stay.
+        let kept: Vec<_> = (0..20).map(|_| fs::File::open("/dev/null").unwrap()).collect();
+        let numbers: Vec<i32> = kept.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect();
+        let children: Vec<bool> = (0..500).map(|_| in_child(|| locks() == 0 && all_open(&numbers))).collect();
+        stop.store(true, Ordering::Relaxed);
+        children
+    });
+    let ill = children.iter().filter(|well| !**well).count();
+    assert_eq!(ill, 0, "of {} children", children.len());
 }

@@ -9,10 +9,12 @@
 use std::{
     cell::{Cell, RefCell},
     io,
-    os::fd::OwnedFd,
 };
 
-use super::layout::{self, LINE, LINE_WORDS, Lines};
+use super::{
+    fork::OwnDescriptor,
+    layout::{self, LINE, LINE_WORDS, Lines},
+};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Most lines that a model may ask for.
@@ -49,7 +51,7 @@ unsafe impl Sync for Mapping {}
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    pub(super) fn file(_: OwnedFd, _: usize) -> io::Result<Mapping> {
+    pub(super) fn file(_: OwnDescriptor, _: usize) -> io::Result<Mapping> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -105,20 +107,3 @@ impl Drop for Mapping {
         FREE.with_borrow_mut(|free| free.push(memory));
     }
 }
-
-/// Nothing: models have no files.
-#[derive(Debug)]
-pub(super) struct OwnDescriptor;
-
-impl OwnDescriptor {
-    pub(super) fn hold(_: OwnedFd) -> OwnDescriptor {
-        OwnDescriptor
-    }
-}
-
-/// Models do not fork.
-pub(crate) fn generation() -> u32 {
-    0
-}
-
-pub(crate) fn watch_forks(_: extern "C" fn()) {}

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     buckets::Bounds,
     clock::{Stamp, Stopwatch},
-    segment::{layout::Loss, map},
+    segment::{fork, layout::Loss},
     sum::LIMIT,
     sync::{Ordering, fence},
 };
@@ -132,7 +132,7 @@ impl Gauge {
     }
 
     fn write(&self, write: impl Fn(&SharedLane)) {
-        let generation = map::generation();
+        let generation = fork::generation();
         if let Some(lane) = self.series.shared.load(Ordering::Acquire)
             && lane.generation == generation
         {
@@ -149,7 +149,7 @@ impl Gauge {
     fn attach(&self, series: &Series) -> Result<&'static SharedLane, NoLane> {
         let known = series.shared.load(Ordering::Acquire);
         if let Some(lane) = known
-            && lane.generation == map::generation()
+            && lane.generation == fork::generation()
         {
             return Ok(lane);
         }

@@ -24,8 +24,8 @@ use crate::{
     segment::{
         descriptor::FamilyRecord,
         directory::Directory,
+        fork,
         layout::Loss,
-        map,
         place::Place,
         reader::Bad,
         retire::{forget, retire},
@@ -65,7 +65,7 @@ impl Recorder {
 
     fn new(place: Option<Place>, options: Options) -> Recorder {
         // Before there is anything that a forked child must not share.
-        map::watch_forks(shard::forget_parents_lanes);
+        fork::watch_forks(shard::forget_parents_lanes);
         Recorder {
             options,
             place,
@@ -123,7 +123,7 @@ impl Recorder {
 
     /// Takes the hidden lane of a gauge that nobody can set any more.
     pub(super) fn free_gauge(&self, lane: &'static SharedLane) {
-        if lane.generation == map::generation() {
+        if lane.generation == fork::generation() {
             self.with_gauges(|gauges| gauges.push(lane));
         }
     }

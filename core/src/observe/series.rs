@@ -18,7 +18,7 @@ use crate::{
     catalog::Kind,
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
-        map,
+        fork,
         reference::AtomicRef,
         writer::{Segment, SeriesPlace},
     },
@@ -183,7 +183,7 @@ impl Series {
         shard::end(self.id, life, End::Removed);
         let shared = self.shared.load(Ordering::Acquire);
         if let Some(lane) = shared
-            && lane.generation == map::generation()
+            && lane.generation == fork::generation()
             && self.shared.exchange(Some(lane), None, Ordering::AcqRel).is_ok()
         {
             lane.hide();
@@ -260,7 +260,7 @@ fn state(word: u64) -> State {
 
 /// Dense numbers, those of dropped series first.
 mod ids {
-    use super::{AtomicRef, AtomicU32, Mutex, Ordering, TryLockError, map, process_wide};
+    use super::{AtomicRef, AtomicU32, Mutex, Ordering, TryLockError, fork, process_wide};
 
     process_wide! {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -278,10 +278,10 @@ mod ids {
     fn with_free<T>(act: impl FnOnce(&mut Vec<usize>) -> T) -> Option<T> {
         let known = FREE.load(Ordering::Acquire);
         let free = match known {
-            Some(free) if free.generation == map::generation() => free,
+            Some(free) if free.generation == fork::generation() => free,
             _ => {
                 let new: &'static Free =
-                    Box::leak(Box::new(Free { generation: map::generation(), ids: Mutex::default() }));
+                    Box::leak(Box::new(Free { generation: fork::generation(), ids: Mutex::default() }));
                 match FREE.exchange(known, Some(new), Ordering::AcqRel) {
                     Ok(()) => new,
                     Err(other) => other?,

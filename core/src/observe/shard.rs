@@ -27,8 +27,8 @@ use crate::{
     catalog::Kind,
     ring::Ring,
     segment::{
+        fork,
         layout::{self, BLOCK_LANES, Block, Chunk, Lane, Lines, Loss},
-        map,
         reference::AtomicRef,
         writer::Segment,
     },
@@ -75,7 +75,7 @@ impl Held {
     #[inline(always)]
     pub(super) fn lane(&self) -> Option<&'static LaneWriter> {
         let Held { lane, word, shard, lease } = *self;
-        let same = shard.generation == map::generation() && shard.lease.load(Relaxed) == lease;
+        let same = shard.generation == fork::generation() && shard.lease.load(Relaxed) == lease;
         (same && lane.shows(word)).then_some(lane)
     }
 }
@@ -148,7 +148,7 @@ struct Cursor {
 
 impl Shard {
     fn lease() -> &'static Shard {
-        let generation = map::generation();
+        let generation = fork::generation();
         for shard in shards() {
             let free = shard.generation == generation && !shard.leased.load(Relaxed);
             // Acquire, pairs with the release of `give_back`: all writes of the thread before.
@@ -337,7 +337,7 @@ pub(super) enum End {
 
 /// Takes the lanes of a life that was ended from all threads of this process.
 pub(super) fn end(id: usize, life: u64, end: End) {
-    let generation = map::generation();
+    let generation = fork::generation();
     for shard in shards().filter(|shard| shard.generation == generation) {
         if let Some(lane) = shard.take(id, life)
             && end == End::Removed
@@ -397,7 +397,7 @@ pub(super) fn with_new_lane<T>(
 ) -> Result<T, NoLane> {
     let leased = LEASE.try_with(|lease| {
         // After a fork, the lease is the parent's thread's: the child's first lease replaces it.
-        let generation = map::generation();
+        let generation = fork::generation();
         let shard = match lease.0.get() {
             Some(shard) if shard.generation == generation => shard,
             _ => Shard::lease(),

@@ -4,8 +4,6 @@
 
 use std::{io, path::Path};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::{directory::Directory, place::Place, totals::Totals, totals_file::TotalsFile};
 use crate::error::{Error, Result};
 
@@ -47,11 +45,9 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
     directory.remove_unfinished()?;
     let mut dead = Vec::new();
     for id in directory.segments()? {
-        // One that is gone by now, or that readers refuse as well.
-        let Ok(opened) = directory.open_segment(id) else { continue };
-        // Its owner holds the lock for as long as it lives.
-        if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            dead.push((id, opened));
+        // One that lives, that is gone by now, or that readers refuse as well.
+        if let Ok(Some(lock)) = directory.lock_segment(id) {
+            dead.push((id, lock));
         }
     }
     let before = match directory.open_totals()? {

@@ -18,7 +18,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     os::{
-        fd::OwnedFd,
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
@@ -27,14 +27,14 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, Dir, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat, linkat, openat,
-        renameat, statat, unlinkat,
+        AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat,
+        openat, renameat, statat, unlinkat,
     },
     io::{Errno, retry_on_intr},
 };
 
 use super::{
-    map::OwnDescriptor,
+    fork::OwnDescriptor,
     place::{Place, Trust},
 };
 use crate::failpoint;
@@ -44,13 +44,13 @@ use crate::failpoint;
 #[derive(Debug)]
 pub(crate) struct Directory {
     place: Place,
-    folder: File,
+    pub(super) folder: File,
     trust: Trust,
 }
 
 /// A segment's file before it has its name.
 pub(super) struct NewSegment {
-    pub(super) file: OwnedFd,
+    pub(super) file: OwnDescriptor,
     pub(super) lock: OwnDescriptor,
 }
 
@@ -66,12 +66,13 @@ impl PartialEq for Standing {
 }
 
 const TOTALS: &str = "totals";
-const LOCK: &str = "lock";
 const EXTENSION: &str = "seg";
 const UNFINISHED: &str = ".new-";
 /// Between making a segment's file and locking it lie microseconds. Whoever was stopped there for
 /// longer than this finds it gone and makes another.
 const UNFINISHED_FOR: Duration = Duration::from_secs(60);
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+const CREATE: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::CREATE).union(OFlags::EXCL);
 /// No file that is read as text is longer.
 const MOST_TEXT: u64 = 4096;
 
@@ -110,15 +111,15 @@ impl Directory {
 
     pub(super) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
         let name = unfinished_name(id);
-        let file = self.create_file(&name)?;
+        let file = OwnDescriptor::open(|| self.open_at(&name, CREATE))?;
+        self.share(&name, file.get()?)?;
         // A second open file: a mapping that a fork inherits pins the first one, lock and all.
-        let locked = self.open(&name)?;
-        let (made, opened) = (file.metadata()?, locked.metadata()?);
-        if (made.dev(), made.ino()) != (opened.dev(), opened.ino()) {
+        let lock = self.open_own(&name)?;
+        if standing(file.get()?)? != standing(lock.get()?)? {
             return Err(io::Error::other("another process replaced the file"));
         }
-        flock(&locked, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(NewSegment { file: file.into(), lock: OwnDescriptor::hold(locked.into()) })
+        flock(lock.get()?, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(NewSegment { file, lock })
     }
 
     pub(super) fn publish_segment(&self, id: u64) -> io::Result<()> {
@@ -149,40 +150,6 @@ impl Directory {
             }
         }
         Ok(())
-    }
-
-    /// Takes the directory's lock, which guards the totals and the epoch; waits for it.
-    pub(super) fn lock(&self) -> io::Result<DirectoryLock> {
-        let file = self.lock_file()?;
-        retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
-        Ok(DirectoryLock { _file: file })
-    }
-
-    /// Takes the directory's lock; none where another process has it.
-    pub(super) fn try_lock(&self) -> io::Result<Option<DirectoryLock>> {
-        let file = self.lock_file()?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(DirectoryLock { _file: file })),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Opened for reading alone, which is all that a lock needs: nobody needs to write it.
-    fn lock_file(&self) -> io::Result<File> {
-        if let Some(file) = self.open_existing(LOCK)? {
-            return Ok(file);
-        }
-        // It has its mode before it has its name, for others open it as soon as they see it; and a
-        // link, unlike a rename, never takes the name from a file that others have locked.
-        let new = unfinished_name(super::writer::random_id()?);
-        self.create_file(&new)?;
-        let linked = linkat(&self.folder, &new, &self.folder, LOCK, AtFlags::empty());
-        self.remove(&new)?;
-        match linked {
-            Ok(()) | Err(Errno::EXIST) => self.open(LOCK),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The totals file, where there is one.
@@ -226,23 +193,36 @@ impl Directory {
 
     /// Opens a file for reading that must be there.
     fn open(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let opened = retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, Mode::empty()));
-        let file = File::from(opened.map_err(|error| match error {
-            Errno::LOOP | Errno::MLINK => refused("it is a symbolic link"),
-            error => error.into(),
-        })?);
-        let data = file.metadata()?;
-        if !data.is_file() {
+        let file = self.open_at(name, READ).map_err(not_opened)?;
+        self.check(&file)?;
+        Ok(file.into())
+    }
+
+    /// As [`open`](Directory::open), a file that is locked: a forked child does not keep it.
+    pub(super) fn open_own(&self, name: impl AsRef<Path>) -> io::Result<OwnDescriptor> {
+        let file = OwnDescriptor::open(|| self.open_at(name, READ)).map_err(not_opened)?;
+        self.check(file.get()?)?;
+        Ok(file)
+    }
+
+    fn open_at(&self, name: impl AsRef<Path>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let private = Mode::RUSR | Mode::WUSR;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, private))
+    }
+
+    fn check(&self, file: impl AsFd) -> io::Result<()> {
+        let data = fstat(file)?;
+        if !FileType::from_raw_mode(data.st_mode).is_file() {
             return Err(refused("it is not a regular file"));
         }
-        if !self.trust.accepts(data.uid(), data.gid()) {
+        if !self.trust.accepts(data.st_uid, data.st_gid) {
             return Err(refused(&format!(
                 "it belongs to user {}, whose files do not count in this directory",
-                data.uid()
+                data.st_uid
             )));
         }
-        Ok(file)
+        Ok(())
     }
 
     fn open_existing(&self, name: &str) -> io::Result<Option<File>> {
@@ -253,33 +233,27 @@ impl Directory {
     }
 
     /// Makes a file that was not there, for appending, with the mode and group that all have.
-    fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let flags = OFlags::RDWR
-            | OFlags::APPEND
-            | OFlags::CREATE
-            | OFlags::EXCL
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC;
-        let private = Mode::RUSR | Mode::WUSR;
-        let file = File::from(retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, private))?);
-        if let Err(error) = self.share(&file) {
-            let _ = self.remove(name);
-            return Err(error);
-        }
-        Ok(file)
+    pub(super) fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
+        let file = self.open_at(&name, CREATE)?;
+        self.share(name, file.as_fd())?;
+        Ok(file.into())
     }
 
-    /// Gives a new file to those who may read it, whatever the process's umask is.
-    fn share(&self, file: &File) -> io::Result<()> {
-        if let Some(group) = self.trust.group
-            && file.metadata()?.gid() != group
-        {
-            fchown(file, None, Some(Gid::from_raw(group)))?;
-        }
-        match self.trust.readers() {
-            Some(readers) => Ok(fchmod(file, Mode::RUSR | Mode::WUSR | readers)?),
+    /// Gives a new file to those who may read it, whatever the process's umask is; removes it where
+    /// that fails.
+    fn share(&self, name: impl AsRef<Path>, file: BorrowedFd<'_>) -> io::Result<()> {
+        let regrouped = match self.trust.group {
+            Some(group) if fstat(file)?.st_gid != group => fchown(file, None, Some(Gid::from_raw(group))),
+            _ => Ok(()),
+        };
+        let shared = regrouped.and_then(|()| match self.trust.readers() {
+            Some(readers) => fchmod(file, Mode::RUSR | Mode::WUSR | readers),
             None => Ok(()),
+        });
+        if shared.is_err() {
+            let _ = self.remove(name);
         }
+        Ok(shared?)
     }
 
     fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
@@ -287,7 +261,7 @@ impl Directory {
     }
 
     /// Removes a file; that it is gone already is no error.
-    fn remove(&self, name: impl AsRef<Path>) -> io::Result<()> {
+    pub(super) fn remove(&self, name: impl AsRef<Path>) -> io::Result<()> {
         match unlinkat(&self.folder, name.as_ref(), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
@@ -295,15 +269,16 @@ impl Directory {
     }
 }
 
-/// The directory's lock, until this is dropped.
-#[derive(Debug)]
-pub(super) struct DirectoryLock {
-    _file: File,
+/// Which file an opened one is.
+pub(crate) fn standing(file: impl AsFd) -> io::Result<Standing> {
+    Ok(Standing(Some(fstat(file)?)))
 }
 
-/// Which file an opened one is.
-pub(crate) fn standing(file: &File) -> io::Result<Standing> {
-    Ok(Standing(Some(fstat(file)?)))
+fn not_opened(error: Errno) -> io::Error {
+    match error {
+        Errno::LOOP | Errno::MLINK => refused("it is a symbolic link"),
+        error => error.into(),
+    }
 }
 
 fn refused(why: &str) -> io::Error {
@@ -313,21 +288,6 @@ fn refused(why: &str) -> io::Error {
 /// Disk space of a file, committed pages included.
 pub(crate) fn bytes(file: &File) -> u64 {
     file.metadata().map_or(0, |data| data.blocks() * 512)
-}
-
-/// Whether the owner of an opened segment still lives.
-///
-/// The shared lock taken to find out does not stand in another reader's way, and is gone again
-/// when this returns.
-pub(crate) fn owner_lives(segment: &File) -> bool {
-    match flock(segment, FlockOperation::NonBlockingLockShared) {
-        Ok(()) => {
-            // Closing the file unlocks it in any case.
-            let _ = flock(segment, FlockOperation::Unlock);
-            false
-        }
-        Err(_) => true,
-    }
 }
 
 fn id_of(name: &Path) -> Option<u64> {
@@ -348,13 +308,14 @@ pub(super) fn segment_name(id: u64) -> PathBuf {
     format!("{id:016x}.{EXTENSION}").into()
 }
 
-fn unfinished_name(id: u64) -> String {
+pub(super) fn unfinished_name(id: u64) -> String {
     format!("{UNFINISHED}{id:016x}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Directory, id_of, owner_lives};
+    use super::{Directory, id_of};
+    use crate::segment::lock::owner_lives;
     use std::path::Path;
 
     #[test]

@@ -1,15 +1,13 @@
-//! The mapping of a segment, its descriptors, and what a fork does to both.
+//! The mapping of a segment.
 //!
 //! The largest size is reserved at once and never unmapped: a lane may keep a plain `&'static` to
 //! its lines. Pages are committed before anybody may touch them, so that a full disk is an error at
 //! growth and not a SIGBUS at some later store.
-#![expect(unsafe_code, reason = "maps memory, closes descriptors in a forked child")]
+#![expect(unsafe_code, reason = "maps memory")]
 
 use std::{
-    io,
-    os::fd::{BorrowedFd, IntoRawFd, OwnedFd},
-    ptr,
-    sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    io, ptr,
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
 
 use rustix::{
@@ -17,7 +15,10 @@ use rustix::{
     mm::{MapFlags, ProtFlags, mmap, mmap_anonymous},
 };
 
-use super::layout::{self, LINE, Lines};
+use super::{
+    fork::OwnDescriptor,
+    layout::{self, LINE, Lines},
+};
 use crate::{platform, sync::AtomicU64};
 
 /// What a segment may grow to: address space, not memory.
@@ -39,9 +40,10 @@ pub(crate) struct Mapping {
 
 impl Mapping {
     /// Maps a new, empty file, opened to append, and commits its first `bytes`.
-    pub(super) fn file(file: OwnedFd, bytes: usize) -> io::Result<Mapping> {
+    pub(super) fn file(file: OwnDescriptor, bytes: usize) -> io::Result<Mapping> {
         let committed = AtomicUsize::new(0);
-        platform::commit(&file, &committed, bytes)?;
+        let opened = file.get()?;
+        platform::commit(opened, &committed, bytes)?;
         let (start, reserved) = reserve(|length| {
             // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
             unsafe {
@@ -50,18 +52,12 @@ impl Mapping {
                     length,
                     ProtFlags::READ | ProtFlags::WRITE,
                     MapFlags::SHARED | platform::RESERVED_ONLY,
-                    &file,
+                    opened,
                     0,
                 )
             }
         })?;
-        Ok(Mapping {
-            start,
-            reserved,
-            committed,
-            asked: AtomicUsize::new(bytes),
-            file: Some(OwnDescriptor::hold(file)),
-        })
+        Ok(Mapping { start, reserved, committed, asked: AtomicUsize::new(bytes), file: Some(file) })
     }
 
     /// Maps memory of this process alone, all of it committed: the kernel gives pages on touch.
@@ -93,8 +89,8 @@ impl Mapping {
         if bytes <= committed {
             return Ok(());
         }
-        let file = match self.file.as_ref().and_then(OwnDescriptor::get) {
-            Some(file) if bytes <= self.reserved => file,
+        let file = match &self.file {
+            Some(file) if bytes <= self.reserved => file.get()?,
             _ => return Err(io::ErrorKind::OutOfMemory.into()),
         };
         let more = bytes - committed;
@@ -156,103 +152,5 @@ fn reserve(
             Err(Errno::NOMEM) if length > LEAST_RESERVE => length /= 2,
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// A descriptor of a segment, which a forked child closes before it does anything else.
-///
-/// One holds the `flock` that says that the owner lives. It is never mapped: a mapping inherited by
-/// a fork pins its open file, so a lock on it would outlive a killed owner. The child closes its
-/// copy without unlocking. The other is that of the mapped file: later the child may have closed
-/// all it inherited, as daemons do, and the number may be that of another file.
-#[derive(Debug)]
-pub(super) struct OwnDescriptor(&'static HeldDescriptor);
-
-#[derive(Debug)]
-struct HeldDescriptor {
-    number: AtomicI32,
-    next: *const HeldDescriptor,
-}
-
-/// Descriptors of this process, newest first; entries are never freed, so the fork handler may walk
-/// it.
-static HELD: AtomicPtr<HeldDescriptor> = AtomicPtr::new(ptr::null_mut());
-
-impl OwnDescriptor {
-    /// Keeps a descriptor until this is dropped or the process ends.
-    pub(super) fn hold(descriptor: OwnedFd) -> OwnDescriptor {
-        let number = AtomicI32::new(descriptor.into_raw_fd());
-        let node = Box::leak(Box::new(HeldDescriptor { number, next: HELD.load(Ordering::Acquire) }));
-        while let Err(newest) =
-            HELD.compare_exchange(node.next.cast_mut(), node, Ordering::AcqRel, Ordering::Acquire)
-        {
-            node.next = newest;
-        }
-        OwnDescriptor(node)
-    }
-
-    /// The descriptor; none in a forked child of the process that held it.
-    fn get(&self) -> Option<BorrowedFd<'_>> {
-        let number = self.0.number.load(Ordering::Acquire);
-        // SAFETY: open until `self` is dropped, or in a forked child until it runs.
-        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
-    }
-}
-
-// SAFETY: `next` points to a leaked node and is not written after the node is published.
-unsafe impl Sync for HeldDescriptor {}
-
-impl Drop for OwnDescriptor {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
-impl HeldDescriptor {
-    fn close(&self) {
-        let number = self.number.swap(-1, Ordering::AcqRel);
-        if number >= 0 {
-            // SAFETY: taken from an `OwnedFd`; the swap lets exactly one caller close it.
-            unsafe { rustix::io::close(number) };
-        }
-    }
-}
-
-/// How many forks made this process: 0 in one that was not forked. A fork may count twice.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
-
-/// Which of the processes on this image's line of forks this one is. What was made in another
-/// generation belongs to the parent.
-#[inline]
-pub(crate) fn generation() -> u32 {
-    GENERATION.load(Ordering::Relaxed)
-}
-
-/// Watches forks from now on; calls `child` in every forked child before `fork` returns, where only
-/// async-signal-safe work is allowed.
-pub(crate) fn watch_forks(child: extern "C" fn()) {
-    // No `Once`: forked while another thread is inside, a child would wait for that thread for
-    // ever. Whoever is second registers again, and a fork then counts twice.
-    static WATCHED: AtomicBool = AtomicBool::new(false);
-    if WATCHED.load(Ordering::Acquire) {
-        return;
-    }
-    for handler in [forked, child] {
-        // SAFETY: `forked` only stores atomics and closes descriptors; the caller vouches for `child`.
-        let failed = unsafe { libc::pthread_atfork(None, None, Some(handler)) };
-        if failed != 0 {
-            log::error!("forks are not seen (error {failed}): observe in a forked child only after exec");
-        }
-    }
-    WATCHED.store(true, Ordering::Release);
-}
-
-extern "C" fn forked() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    let mut node = HELD.load(Ordering::Acquire).cast_const();
-    // SAFETY: nodes are leaked, and complete before they are published.
-    while let Some(held) = unsafe { node.as_ref() } {
-        held.close();
-        node = held.next;
     }
 }

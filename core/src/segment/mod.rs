@@ -20,7 +20,9 @@ pub(crate) mod directory;
 pub(crate) mod epoch;
 #[cfg(test)]
 pub(crate) mod eyes;
+pub(crate) mod fork;
 pub(crate) mod layout;
+pub(crate) mod lock;
 // loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
 pub(crate) mod map;

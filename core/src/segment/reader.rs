@@ -116,10 +116,6 @@ impl<W: Words> SegmentReader<W> {
         &self.source
     }
 
-    pub(crate) fn into_source(self) -> W {
-        self.source
-    }
-
     /// The newest block's line, 0 for none, and what the owner could not record, by kind.
     pub(super) fn root(&self) -> io::Result<(u64, [u64; LOSSES])> {
         const FIRST: usize = offset_of!(Header, root) / 8;

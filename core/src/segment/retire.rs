@@ -5,13 +5,10 @@
 //! each observation is counted exactly once: a reader skips segments that the totals name, and a
 //! named segment that is still there is only unlinked.
 
-use std::fs::File;
-
-use rustix::fs::{FlockOperation, flock};
-
 use super::{
     descriptor::FamilyRecord,
     directory::Directory,
+    fork::OwnDescriptor,
     reader::{Bad, SegmentReader},
     reading::Lanes,
     totals::Totals,
@@ -78,11 +75,9 @@ fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, D
     ids.retain(|id| !file.folded.contains(id));
     let mut dead = Vec::new();
     for id in ids {
-        let Ok(opened) = directory.open_segment(id) else { continue };
-        if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
-            continue;
-        }
-        match read(opened, id) {
+        // One that lives, that is gone by now, or that readers refuse as well.
+        let Ok(Some(lock)) = directory.lock_segment(id) else { continue };
+        match read(directory, id, lock) {
             Ok(segment) => dead.push((id, segment)),
             // Stays as it is: whoever reads the directory names it in the log.
             Err(bad) => log::debug!("{} is not retired: {bad}", directory.place().segment_path(id).display()),
@@ -101,16 +96,16 @@ fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, D
 struct Dead {
     created: u64,
     totals: Totals,
-    _locked: File,
+    _lock: OwnDescriptor,
 }
 
-fn read(locked: File, id: u64) -> Result<Dead, Bad> {
-    let mut reader = SegmentReader::open(locked, id)?;
+fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<Dead, Bad> {
+    let mut reader = SegmentReader::open(directory.open_segment(id)?, id)?;
     let totals = Lanes::default().read(&mut reader, false)?;
     if totals.unread_lanes > 0 {
         return Err(Bad::Overrun);
     }
-    Ok(Dead { created: reader.created, totals, _locked: reader.into_source() })
+    Ok(Dead { created: reader.created, totals, _lock: lock })
 }
 
 #[cfg(test)]
@@ -123,7 +118,9 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::{Directory, FlockOperation, flock, retire};
+    use rustix::fs::{FlockOperation, flock};
+
+    use super::{Directory, retire};
     use crate::{
         Reader, Registry, Snapshot,
         failpoint::{self, ALL, VARIABLE},

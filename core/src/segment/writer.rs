@@ -12,10 +12,11 @@ use super::{
     descriptor,
     directory::Directory,
     epoch::{self, UNSHARED_EPOCH},
+    fork::{self, OwnDescriptor},
     layout::{
         BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
     },
-    map::{self, Mapping, OwnDescriptor},
+    map::Mapping,
     reference::AtomicRef,
 };
 use crate::{
@@ -125,7 +126,7 @@ impl Segment {
         Ok(Segment {
             id,
             ordinal: ORDINAL.fetch_add(1, Relaxed),
-            generation: map::generation(),
+            generation: fork::generation(),
             header,
             mapping,
             growing: AtomicBool::new(false),
@@ -269,7 +270,7 @@ impl Segment {
 
     /// Whether this process made it, and not the parent it was forked from.
     pub(crate) fn is_own(&self) -> bool {
-        self.generation == map::generation()
+        self.generation == fork::generation()
     }
 
     /// Whether other processes can read it.

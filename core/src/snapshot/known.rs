@@ -8,6 +8,7 @@ use super::{
 };
 use crate::segment::{
     directory::{self, Directory},
+    lock,
     place::Place,
     reader::{Bad, SegmentReader},
     reading::Lanes,
@@ -49,7 +50,7 @@ impl Known {
         let Some(key) = self.key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
         // Before its lanes: what a dead owner wrote is all there.
-        self.lives = directory::owner_lives(reader.source());
+        self.lives = lock::owner_lives(reader.source());
         match self.lanes.look(reader, self.lives) {
             Ok(news) => {
                 into.put_news(key, reader.epoch, news);
@@ -66,7 +67,7 @@ impl Known {
 
     /// Whether its owner lives now.
     pub(super) fn owner_lives(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| directory::owner_lives(reader.source()))
+        self.reader.as_ref().is_some_and(|reader| lock::owner_lives(reader.source()))
     }
 
     /// Counts it.

@@ -1,0 +1,84 @@
+//! Who may change what in a metrics directory: one lock for the directory, and one of each segment,
+//! which says that its owner lives.
+
+use std::{fs::File, io};
+
+use rustix::{
+    fs::{AtFlags, FlockOperation, flock, linkat},
+    io::{Errno, retry_on_intr},
+};
+
+use super::{
+    directory::{Directory, segment_name, unfinished_name},
+    fork::OwnDescriptor,
+    writer::random_id,
+};
+
+const LOCK: &str = "lock";
+
+/// The directory's lock, until this is dropped.
+#[derive(Debug)]
+pub(super) struct DirectoryLock(#[expect(dead_code, reason = "held")] OwnDescriptor);
+
+impl Directory {
+    /// Takes the directory's lock, which guards the totals and the epoch; waits for it.
+    pub(super) fn lock(&self) -> io::Result<DirectoryLock> {
+        let lock = self.lock_file()?;
+        let file = lock.get()?;
+        retry_on_intr(|| flock(file, FlockOperation::LockExclusive))?;
+        Ok(DirectoryLock(lock))
+    }
+
+    /// Takes the directory's lock; none where another process has it.
+    pub(super) fn try_lock(&self) -> io::Result<Option<DirectoryLock>> {
+        let lock = self.lock_file()?;
+        match flock(lock.get()?, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(DirectoryLock(lock))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opened for reading alone, which is all that a lock needs: nobody needs to write it.
+    fn lock_file(&self) -> io::Result<OwnDescriptor> {
+        match self.open_own(LOCK) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            lock => return lock,
+        }
+        // It has its mode before it has its name, for others open it as soon as they see it; and a
+        // link, unlike a rename, never takes the name from a file that others have locked.
+        let new = unfinished_name(random_id()?);
+        self.create_file(&new)?;
+        let linked = linkat(&self.folder, &new, &self.folder, LOCK, AtFlags::empty());
+        self.remove(&new)?;
+        match linked {
+            Ok(()) | Err(Errno::EXIST) => self.open_own(LOCK),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The lock of a dead segment; none while its owner lives.
+    pub(super) fn lock_segment(&self, id: u64) -> io::Result<Option<OwnDescriptor>> {
+        let lock = self.open_own(segment_name(id))?;
+        match flock(lock.get()?, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(lock)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether the owner of an opened segment still lives.
+///
+/// The shared lock taken to find out does not stand in another reader's way, and is gone again
+/// when this returns.
+pub(crate) fn owner_lives(segment: &File) -> bool {
+    match flock(segment, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {
+            // Closing the file unlocks it in any case.
+            let _ = flock(segment, FlockOperation::Unlock);
+            false
+        }
+        Err(_) => true,
+    }
+}
