@@ -27,6 +27,13 @@ pub enum Error {
         /// The system's own words.
         source: io::Error,
     },
+    /// A certificate, a key or a file of credentials cannot be used.
+    Security {
+        /// The file.
+        path: PathBuf,
+        /// Why, without what is secret.
+        why: String,
+    },
     /// The system gave no thread or no event queue.
     Start(io::Error),
     /// The output file could not be written.
@@ -62,6 +69,7 @@ impl fmt::Display for Error {
                 "cannot listen on {given:?}: {why}; give a host and a port, such as 127.0.0.1:9464, or a \
                  socket's file, such as unix:/run/ictus.sock"
             ),
+            Error::Security { path, why } => write!(f, "cannot use {}: {why}", path.display()),
             Error::Start(source) => {
                 write!(f, "cannot start a thread: {source}; raise this process's limits")
             }
@@ -83,7 +91,9 @@ impl std::error::Error for Error {
         match self {
             Error::Read(error) => Some(error),
             Error::Bind { source, .. } | Error::Start(source) | Error::Write { source, .. } => Some(source),
-            Error::Address { .. } | Error::Push { .. } | Error::NotAFile { .. } => None,
+            Error::Address { .. } | Error::Security { .. } | Error::Push { .. } | Error::NotAFile { .. } => {
+                None
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ mod _core {
             answer::{Application, content_type},
             command::command,
             provide::{serve, write_loop},
+            security::Security,
             server::Server,
         },
     };

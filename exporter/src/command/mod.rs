@@ -7,6 +7,7 @@ mod check;
 mod dump;
 mod input;
 mod push;
+mod secure;
 mod serve;
 mod signals;
 mod write;

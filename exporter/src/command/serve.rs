@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::{Merge, input::Input, signals};
+use super::{Merge, input::Input, secure::Secure, signals};
 use crate::{
     error::Result,
-    http::{Address, Listen, Server},
+    http::{Address, Listen, Security, Server},
     terminal::tell,
 };
 
@@ -19,20 +19,34 @@ pub(super) struct Serve {
     /// Add native histograms for whoever asks for protobuf; ?native=0 leaves them out
     #[arg(long)]
     native: bool,
+    #[command(flatten)]
+    secure: Secure,
 }
 
 impl Serve {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         let source = self.input.awaited(merge).with_native(self.native);
-        let (stop, _signals) = signals::stop()?;
-        let server = Server::start(source, self.listen)?;
+        let security = self.secure.open()?;
+        let scheme = if security.as_ref().is_some_and(Security::is_tls) { "https" } else { "http" };
+        let reload = security.clone().map(|security| move || said(security.reload()));
+        let (stop, _signals) = signals::stop(reload)?;
+        let server = Server::start_secured(source, self.listen, security)?;
         let directory = self.input.directory.display();
         match server.address() {
-            Address::Tcp(address) => tell(&format_args!("serving {directory} at http://{address}/metrics")),
+            Address::Tcp(address) => {
+                tell(&format_args!("serving {directory} at {scheme}://{address}/metrics"))
+            }
             unix @ Address::Unix(_) => tell(&format_args!("serving {directory} at {unix}, path /metrics")),
         }
         stop.wait();
         server.stop();
         Ok(0)
+    }
+}
+
+fn said(reloaded: Result<()>) {
+    match reloaded {
+        Ok(()) => tell(&"certificates and credentials are read again"),
+        Err(error) => tell(&format_args!("{error}; what was read before stays in force")),
     }
 }

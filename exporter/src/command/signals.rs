@@ -1,9 +1,9 @@
-//! The end of an action that goes on: SIGTERM or SIGINT.
+//! The signals of an action that goes on: SIGTERM and SIGINT end it, SIGHUP makes it read its files again.
 
 use std::thread;
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::{Handle, Signals},
 };
 
@@ -12,9 +12,11 @@ use crate::{
     stop::Stop,
 };
 
-/// A flag that SIGTERM and SIGINT set, as long as the guard lives.
-pub(super) fn stop() -> Result<(Stop, Guard)> {
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Error::Start)?;
+/// A flag that SIGTERM and SIGINT set, as long as the guard lives. Where there is nothing to reload,
+/// SIGHUP ends the process, as whoever closes a terminal expects.
+pub(super) fn stop(reload: Option<impl Fn() + Send + 'static>) -> Result<(Stop, Guard)> {
+    let hangup = reload.as_ref().map(|_| SIGHUP);
+    let mut signals = Signals::new([SIGTERM, SIGINT].into_iter().chain(hangup)).map_err(Error::Start)?;
     let guard = Guard(signals.handle());
     let stop = Stop::new();
     thread::Builder::new()
@@ -22,8 +24,11 @@ pub(super) fn stop() -> Result<(Stop, Guard)> {
         .spawn({
             let stop = stop.clone();
             move || {
-                if signals.forever().next().is_some() {
-                    stop.set();
+                for signal in signals.forever() {
+                    match &reload {
+                        Some(reload) if signal == SIGHUP => reload(),
+                        _ => return stop.set(),
+                    }
                 }
             }
         })

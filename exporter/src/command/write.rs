@@ -22,7 +22,7 @@ pub(super) struct Write {
 impl Write {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         let output = self.output.unwrap_or_else(|| self.input.directory.join("conductor_metrics.prom"));
-        let (stop, _signals) = signals::stop()?;
+        let (stop, _signals) = signals::stop(None::<fn()>)?;
         let (directory, seconds) = (self.input.directory.display(), self.interval.as_secs_f64());
         tell(&format_args!("writing {directory} to {} every {seconds} s", output.display()));
         Loop::new(self.input.awaited(merge), output, self.interval).run(&stop);

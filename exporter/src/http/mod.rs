@@ -9,16 +9,20 @@
 //! - `?native=1` adds native histograms to protobuf, and `?native=0` leaves them out where the source
 //!   has them ([`Source::with_native`](crate::Source::with_native)). A Prometheus that takes these
 //!   drops the classic buckets, which dashboards may be made of: so none is added unasked.
+//! - `/metrics` and all else but `/health` may be for some clients alone ([`Security`]).
 //! - `Accept-Encoding` chooses gzip, for what does not fit into one packet.
 
 mod accept;
 mod address;
+mod guard;
 mod listener;
 mod query;
 mod route;
+mod security;
 mod server;
 mod socket_file;
 
 pub use address::{Address, Listen};
 pub use route::answer;
+pub use security::{Security, SecurityFiles};
 pub use server::Server;

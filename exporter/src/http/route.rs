@@ -13,6 +13,8 @@ use super::{accept, query::query};
 use crate::{complaints::Complaints, error::Result, query::Query, rendered::Rendered, source::Source};
 
 const PLAIN: &str = "text/plain";
+/// Says that the process lives, and nothing else: open to probes, which have no secrets.
+pub(super) const HEALTH: &str = "/health";
 
 /// Answers one request as the endpoint does, for a host that has an HTTP server of its own. Takes a
 /// snapshot, which reads files, on the calling thread.
@@ -79,7 +81,7 @@ fn asks<B>(
         "/metrics" => query(source, request)
             .map(|query| (query, accept::gzip(request.headers())))
             .map_err(|error| plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
-        "/" | "/health" => Err(plain(StatusCode::OK, "OK").into()),
+        "/" | HEALTH => Err(plain(StatusCode::OK, "OK").into()),
         _ => Err(plain(StatusCode::NOT_FOUND, "Not Found - Try /metrics").into()),
     }
 }
@@ -100,7 +102,7 @@ fn failed(failure: &impl Display) -> Response<Bytes> {
     plain(StatusCode::INTERNAL_SERVER_ERROR, format!("Error: {failure}"))
 }
 
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
+pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
     response(status, PLAIN, body.into())
 }
 

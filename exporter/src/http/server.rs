@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
+use http_body_util::Full;
+use hyper::{Request, Response, body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     runtime::Builder,
@@ -20,8 +21,10 @@ use tokio::{
 
 use super::{
     address::{Address, Listen},
+    guard::{Everybody, Guard},
     listener::{Duplex, Listener},
     route,
+    security::Security,
 };
 use crate::{
     complaints::Complaints,
@@ -80,6 +83,22 @@ impl Server {
     /// [`Error::Bind`] where the address cannot be bound, [`Error::Start`] where the system gives no
     /// thread.
     pub fn start(source: Source, listen: Listen) -> Result<Server> {
+        Server::start_guarded(source, listen, Arc::new(Everybody))
+    }
+
+    /// As [`Server::start`], with what is asked of clients: TLS, authentication, or both.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub fn start_secured(source: Source, listen: Listen, security: Option<Security>) -> Result<Server> {
+        match security {
+            Some(security) => Server::start_guarded(source, listen, Arc::new(security)),
+            None => Server::start(source, listen),
+        }
+    }
+
+    fn start_guarded(source: Source, listen: Listen, guard: Arc<dyn Guard>) -> Result<Server> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -95,7 +114,7 @@ impl Server {
         let thread = thread::Builder::new()
             .name(THREAD.to_owned())
             .spawn(move || {
-                runtime.block_on(serve(listener, source, stopped));
+                runtime.block_on(serve(listener, Served::new(source, guard), stopped));
                 // A snapshot that hangs must not hang the stop.
                 runtime.shutdown_timeout(STOP_TIME);
             })
@@ -133,9 +152,34 @@ impl Drop for Server {
     }
 }
 
+/// What all connections share.
+#[derive(Clone)]
+struct Served {
+    source: Source,
+    guard: Arc<dyn Guard>,
+    complaints: Arc<Complaints>,
+}
+
+impl Served {
+    fn new(source: Source, guard: Arc<dyn Guard>) -> Served {
+        Served { source, guard, complaints: Arc::default() }
+    }
+
+    /// The connection as the guard has it; none where a client does not get there within its time.
+    async fn agree(&self, stream: Box<dyn Duplex>) -> Option<Box<dyn Duplex>> {
+        timeout(HEAD_TIME, self.guard.agree(stream)).await.ok().flatten()
+    }
+
+    async fn respond<B>(&self, request: Request<B>) -> Response<Full<Bytes>> {
+        match self.guard.refuses(request.uri(), request.headers()) {
+            Some(refused) => refused.map(Full::new),
+            None => route::respond(self.source.clone(), &self.complaints, &request).await,
+        }
+    }
+}
+
 /// Accepts until it is told to stop.
-async fn serve(listener: Listener, source: Source, mut stopped: watch::Receiver<bool>) {
-    let complaints = Arc::new(Complaints::default());
+async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) {
     let accepting = Complaints::default();
     let mut connections = JoinSet::new();
     loop {
@@ -150,7 +194,7 @@ async fn serve(listener: Listener, source: Source, mut stopped: watch::Receiver<
                     accepting.well(&"connections are accepted again");
                 }
                 if connections.len() < MOST_CONNECTIONS {
-                    connections.spawn(talk(stream, source.clone(), complaints.clone(), stopped.clone()));
+                    connections.spawn(talk(stream, served.clone(), stopped.clone()));
                 } else {
                     accepting.failed(&format_args!(
                         "{MOST_CONNECTIONS} clients are connected, more are turned away: too many scrapers, \
@@ -169,15 +213,15 @@ async fn serve(listener: Listener, source: Source, mut stopped: watch::Receiver<
 }
 
 /// Serves one connection until its client, its time or the server ends it.
-async fn talk(
-    stream: Box<dyn Duplex>,
-    source: Source,
-    complaints: Arc<Complaints>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn talk(stream: Box<dyn Duplex>, served: Served, mut stopped: watch::Receiver<bool>) {
+    let stream = select! {
+        stream = served.agree(stream) => stream,
+        _ = stopped.wait_for(|stopped| *stopped) => None,
+    };
+    let Some(stream) = stream else { return };
     let service = service_fn(move |request| {
-        let (source, complaints) = (source.clone(), complaints.clone());
-        async move { Ok::<_, Infallible>(route::respond(source, &complaints, &request).await) }
+        let served = served.clone();
+        async move { Ok::<_, Infallible>(served.respond(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -22,6 +22,7 @@ mod push;
 mod queries;
 mod recorded;
 mod scrapes;
+mod secured;
 mod server;
 #[path = "../shell/mod.rs"]
 mod shell;

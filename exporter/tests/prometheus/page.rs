@@ -1,10 +1,10 @@
-//! docs/promql.md: its configurations and its queries.
+//! Blocks of the docs; of docs/promql.md, its configurations and its queries.
 
 use std::{fs, net::SocketAddr, path::Path};
 
-/// The blocks of the page that are fenced as that language.
-fn blocks(language: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/promql.md");
+/// The blocks of a page that are fenced as that language.
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
     let page = fs::read_to_string(path).unwrap();
     let fence = format!("\n```{language}\n");
     let blocks = page.split(&fence).skip(1).map(|rest| rest.split_once("\n```").unwrap().0.to_owned());
@@ -15,7 +15,7 @@ fn blocks(language: &str) -> Vec<String> {
 
 /// The queries, each on one line.
 pub(crate) fn queries() -> Vec<String> {
-    blocks("promql").iter().map(|query| one_line(query)).collect()
+    blocks("promql.md", "promql").iter().map(|query| one_line(query)).collect()
 }
 
 pub(crate) fn one_line(query: &str) -> String {
@@ -24,7 +24,7 @@ pub(crate) fn one_line(query: &str) -> String {
 
 /// The scrape configurations, as they are.
 pub(crate) fn configurations() -> Vec<String> {
-    blocks("yaml")
+    blocks("promql.md", "yaml")
 }
 
 /// The names of a configuration's jobs.

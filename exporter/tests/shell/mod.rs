@@ -16,7 +16,9 @@ use std::{
 
 pub(crate) fn ictus() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ictus"));
-    command.env_remove("ICTUS_SURFACES");
+    for variable in ["ICTUS_SURFACES", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH"] {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> Running
 pub(crate) fn serve(directory: &Path, options: &[&str]) -> (Running, SocketAddr) {
     let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
     let running = start("serve", directory, &[listen, options].concat());
-    let address = running.said.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+    let address = running.said.split("://").nth(1).and_then(|rest| rest.split('/').next());
     let address = address.and_then(|address| address.parse().ok());
     let address = address.unwrap_or_else(|| panic!("no address in {:?}", running.said));
     (running, address)
@@ -65,11 +67,15 @@ impl Running {
         line
     }
 
-    /// Sends a signal by the shell's own command, and waits for the end: the exit code, and what
-    /// else it said.
-    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    /// Sends a signal by the shell's own command.
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends a signal, and waits for the end: the exit code, and what else it said.
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        self.signal(signal);
         let deadline = Instant::now() + Duration::from_secs(20);
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

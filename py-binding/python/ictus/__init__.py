@@ -56,14 +56,25 @@ def start_http_server(
     registry: Registry | None = None,
     directory: str | os.PathLike[str] | None = None,
     surfaces: Sequence[str] | None = None,
+    certfile: str | os.PathLike[str] | None = None,
+    keyfile: str | os.PathLike[str] | None = None,
+    auth: str | os.PathLike[str] | None = None,
 ) -> Server:
     """Serves a registry or a directory at ``http://addr:port/metrics`` until the server returned is closed.
 
-    Port 0 is any free one. Raises ``OSError`` where the port cannot be had.
+    Port 0 is any free one. With a certificate and its key, files in PEM, over TLS. With ``auth``, a file with
+    a line ``bearer TOKEN`` or ``basic USER:PASSWORD`` for each, to those clients alone. The files are read
+    again within ten seconds after they have changed.
+
+    Raises ``OSError`` where the port cannot be had, or a file cannot be used.
     """
     from ictus import _core  # noqa: PLC0415
 
-    return _core.Server(port, addr, registry=registry, directory=directory, surfaces=surfaces)
+    secured = any(file is not None for file in (certfile, keyfile, auth))
+    security = _core.Security(certfile, keyfile, auth) if secured else None
+    return _core.Server(
+        port, addr, registry=registry, directory=directory, surfaces=surfaces, security=security
+    )
 
 
 def __getattr__(name: str) -> Any:

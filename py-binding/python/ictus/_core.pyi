@@ -16,6 +16,7 @@ __all__ = [
     "Gauge",
     "Registry",
     "Running",
+    "Security",
     "Server",
     "Snapshot",
     "Timer",
@@ -293,6 +294,19 @@ class Timing:
         """
 
 @final
+class Security:
+    """What an endpoint asks of its clients: TLS, a secret, or both, read from files."""
+
+    def __new__(
+        cls,
+        certfile: _Directory | None = None,
+        keyfile: _Directory | None = None,
+        auth: _Directory | None = None,
+    ) -> Security: ...
+    def reload(self) -> None:
+        """Reads the files again; what was read before stays in force where that fails."""
+
+@final
 class Server:
     """A running endpoint, on threads of its own. Closed when nothing refers to it any more."""
 
@@ -304,6 +318,7 @@ class Server:
         registry: Registry | None = None,
         directory: _Directory | None = None,
         surfaces: Sequence[str] | None = None,
+        security: Security | None = None,
     ) -> Server: ...
     @property
     def port(self) -> int | None:
@@ -446,6 +461,7 @@ def serve(
     *,
     summaries: bool = False,
     guests: _Guests | None = None,
+    security: Security | None = None,
 ) -> None:
     """Serves the text over HTTP until a signal ends it; ``guests`` as in ``write_loop``."""
 

@@ -4,4 +4,5 @@ pub(crate) mod answer;
 pub(crate) mod command;
 mod guests;
 pub(crate) mod provide;
+pub(crate) mod security;
 pub(crate) mod server;

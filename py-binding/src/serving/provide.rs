@@ -16,7 +16,7 @@ use ictus::surface::View;
 use ictus_exporter::{Source, file, http};
 use pyo3::{exceptions::PyOSError, prelude::*};
 
-use super::guests::Desk;
+use super::{guests::Desk, security::Security};
 use crate::{convert, log};
 
 /// How long a signal may wait for its Python handler.
@@ -50,7 +50,8 @@ pub(crate) fn write_loop(
 /// Serves the directory's exposition over HTTP, until a signal ends the process or its handler
 /// raises; `guests` as in [`write_loop`].
 #[pyfunction]
-#[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, guests=None))]
+#[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, guests=None, security=None))]
+#[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
 pub(crate) fn serve(
     py: Python<'_>,
     directory: PathBuf,
@@ -59,11 +60,13 @@ pub(crate) fn serve(
     surfaces: Option<Vec<String>>,
     summaries: bool,
     guests: Option<Bound<'_, PyAny>>,
+    security: Option<&Bound<'_, Security>>,
 ) -> PyResult<()> {
     log::keep();
     let view = convert::view(surfaces.as_deref(), summaries)?;
     let (source, desk) = source(directory, view, guests);
-    let server = http::Server::start(source, address(host, port)?.into())
+    let security = security.map(|security| security.get().0.clone());
+    let server = http::Server::start_secured(source, address(host, port)?.into(), security)
         .map_err(|refused| convert::sink_error(&refused))?;
     let Err(raised) = until_raised(py, desk);
     py.detach(|| drop(server));

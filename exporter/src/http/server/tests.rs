@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{CONNECTION_TIME, HEAD_TIME, LAST_RESPONSE_TIME, talk};
+use super::{CONNECTION_TIME, Everybody, HEAD_TIME, LAST_RESPONSE_TIME, Served, talk};
 use crate::source::Source;
 
 /// Between sending and what comes next.
@@ -26,7 +26,7 @@ fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
         let (_stop, stopped) = watch::channel(false);
         let start = Instant::now();
         let served = async {
-            talk(Box::new(server), source, Arc::default(), stopped).await;
+            talk(Box::new(server), Served::new(source, Arc::new(Everybody)), stopped).await;
             start.elapsed()
         };
         let (stayed, ()) = tokio::join!(served, client(&mut stream));

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 from ictus import _core, _guests
 from ictus.conductor import _sdk, surfaces
+
+_logger = logging.getLogger("ictus")
 
 
 def provide_metrics(settings: Any) -> None:
@@ -39,4 +44,28 @@ def provide_metrics(settings: Any) -> None:
         view.surfaces,
         summaries=view.summaries,
         guests=_guests.families,
+        security=_security(),
     )
+
+
+def _security() -> _core.Security | None:
+    """What the environment says is asked of whoever reads the endpoint."""
+    names = ("ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH")
+    files = [os.environ.get(name, "").strip() or None for name in names]
+    if not any(files):
+        return None
+    security = _core.Security(*files)
+
+    def reload(*_: object) -> None:
+        try:
+            security.reload()
+        except OSError as refused:
+            _logger.error("%s; what was read before stays in force", refused)
+
+    # A handler of the program's own stays, and only a main thread may set one.
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    ):
+        signal.signal(signal.SIGHUP, reload)
+    return security

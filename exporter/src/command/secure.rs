@@ -1,0 +1,37 @@
+//! What an endpoint asks of its clients.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    error::Result,
+    http::{Security, SecurityFiles},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Secure {
+    /// Speak TLS, with the chain of certificates in this file (PEM)
+    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Answer only clients in this file, with a line `bearer TOKEN` or `basic USER:PASSWORD` for each
+    #[arg(long, value_name = "FILE", env = "ICTUS_AUTH")]
+    auth: Option<PathBuf>,
+}
+
+impl Secure {
+    /// None where nothing is asked.
+    pub(super) fn open(self) -> Result<Option<Security>> {
+        let mut files = SecurityFiles::new();
+        if let Some((certificate, key)) = self.tls_cert.zip(self.tls_key) {
+            files = files.with_certificate(certificate, key);
+        }
+        if let Some(auth) = self.auth {
+            files = files.with_auth(auth);
+        }
+        if files.is_empty() { Ok(None) } else { Security::open(files).map(Some) }
+    }
+}

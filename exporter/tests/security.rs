@@ -1,0 +1,177 @@
+//! TLS and authentication as clients meet them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise, in its helpers too"
+)]
+
+mod client;
+mod shell;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use client::Answer;
+use shell::{ictus, outcome, serve};
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+
+/// The files of a server that is for some alone.
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new() -> Files {
+        let files = Files { folder: tempfile::tempdir().unwrap() };
+        files.certify();
+        files.admit("bearer s3cret\nbasic ann:pa ss\n");
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Another certificate, and its key.
+    fn certify(&self) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        fs::write(self.path("cert"), made.cert.pem()).unwrap();
+        self.hide("key", &made.signing_key.serialize_pem());
+    }
+
+    fn admit(&self, credentials: &str) {
+        self.hide("auth", credentials);
+    }
+
+    fn hide(&self, name: &str, secret: &str) {
+        fs::write(self.path(name), secret).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn options(&self) -> [String; 6] {
+        let [cert, key, auth] = ["cert", "key", "auth"].map(|name| self.path(name).display().to_string());
+        ["--tls-cert".to_owned(), cert, "--tls-key".to_owned(), key, "--auth".to_owned(), auth]
+    }
+}
+
+/// One request over TLS, by a client that trusts this certificate alone.
+fn ask(address: SocketAddr, trusted: &Path, target: &str, lines: &[&str]) -> std::io::Result<Answer> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = StreamOwned::new(connection, client::connect(address));
+    stream.flush()?;
+    Ok(client::ask_on(stream, "GET", target, lines))
+}
+
+fn basic(pair: &str) -> String {
+    format!("Authorization: Basic {}", STANDARD.encode(pair))
+}
+
+#[test]
+fn serve_answers_over_tls_whoever_is_in_the_file() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let (running, address) = serve(metrics.path(), &files.options().each_ref().map(String::as_str));
+    assert!(running.said.contains(&format!("at https://{address}/metrics")), "{}", running.said);
+    let status = |target, line: &str| {
+        let lines = if line.is_empty() { &[][..] } else { &[line][..] };
+        ask(address, &files.path("cert"), target, lines).unwrap().status
+    };
+    assert_eq!(status("/metrics", "Authorization: Bearer s3cret"), 200);
+    assert_eq!(status("/metrics", &basic("ann:pa ss")), 200);
+    for target in ["/metrics", "/", "/nowhere"] {
+        for line in ["", "Authorization: Bearer s3cre", &basic("ann:pass"), &basic("s3cret")] {
+            assert_eq!(status(target, line), 401, "{target} {line}");
+        }
+    }
+    assert_eq!(status("/health", ""), 200, "probes have no secrets");
+    let refused = ask(address, &files.path("cert"), "/metrics", &[]).unwrap();
+    assert_eq!(refused.header("www-authenticate"), Some("Basic realm=\"ictus\", Bearer realm=\"ictus\""));
+
+    // Who speaks plain HTTP is told nothing.
+    let mut plain = client::connect(address);
+    let mut answer = Vec::new();
+    write!(plain, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer s3cret\r\n\r\n").unwrap();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1"), "{answer:?}");
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+}
+
+#[test]
+fn a_hangup_makes_it_read_its_files_again() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let (mut running, address) = serve(metrics.path(), &files.options().each_ref().map(String::as_str));
+    let old = files.path("old");
+    fs::copy(files.path("cert"), &old).unwrap();
+    let bearer = |trusted: &Path, token: &str| {
+        let line = format!("Authorization: Bearer {token}");
+        ask(address, trusted, "/metrics", &[&line]).map(|answer| answer.status).unwrap_or_default()
+    };
+    assert_eq!(running.said.lines().count(), 1, "{}", running.said);
+    files.admit("bearer another\n");
+    assert_eq!(bearer(&old, "s3cret"), 200);
+    running.signal("-HUP");
+    assert!(running.line().contains("read again"));
+    assert_eq!((bearer(&old, "s3cret"), bearer(&old, "another")), (401, 200));
+
+    files.certify();
+    files.admit("nonsense");
+    running.signal("-HUP");
+    let said = running.line();
+    assert!(said.contains("line 1") && said.contains("stays in force"), "{said}");
+    assert_eq!(bearer(&old, "another"), 200);
+
+    files.admit("bearer another\n");
+    running.signal("-HUP");
+    assert!(running.line().contains("read again"));
+    assert_eq!((bearer(&old, "another"), bearer(&files.path("cert"), "another")), (0, 200));
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+}
+
+#[test]
+fn a_hangup_ends_what_has_nothing_to_read_again() {
+    let metrics = tempfile::tempdir().unwrap();
+    let (running, _) = serve(metrics.path(), &[]);
+    // By the signal, so without an exit code.
+    assert_eq!(running.end("-HUP"), (None, String::new()));
+}
+
+#[test]
+fn what_cannot_be_used_is_said_at_the_start() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let fails = |options: &[&str]| {
+        let output = ictus().arg("serve").arg(metrics.path()).args(options).output().unwrap();
+        let (code, _, errors) = outcome(&output);
+        (code, errors)
+    };
+    let [_, cert, _, key, _, auth] = files.options();
+    let (code, errors) = fails(&["--tls-cert", &cert]);
+    assert!(code == Some(2) && errors.contains("--tls-key"), "{errors}");
+    let (code, errors) = fails(&["--tls-cert", &key, "--tls-key", &key]);
+    assert!(code == Some(1) && errors.contains(&key) && errors.contains("PEM"), "{errors}");
+    fs::set_permissions(files.path("auth"), fs::Permissions::from_mode(0o644)).unwrap();
+    let (_, errors) = fails(&["--auth", &auth, "--listen", "192.0.2.1:1"]);
+    assert!(errors.contains("every user can read") && errors.contains("chmod"), "{errors}");
+    files.admit("");
+    let (code, errors) = fails(&["--auth", &auth]);
+    assert!(code == Some(1) && errors.contains("bearer TOKEN"), "{errors}");
+    assert_eq!(errors.lines().filter(|line| line.contains("cannot use")).count(), 1, "{errors}");
+}

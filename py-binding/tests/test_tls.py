@@ -1,0 +1,96 @@
+"""TLS and authentication of endpoints in Python, set up as docs/tls.md says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+
+import ictus
+from harness import eventually, free_port, provider, reachable
+from ictus.conductor import MetricsCollector, MetricsSettings
+
+PAGE = Path(__file__).parents[2] / "docs" / "tls.md"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A directory with `cert.pem`, `key.pem` and `auth`, made by the page's command."""
+    if shutil.which("openssl") is None and os.environ.get("CI") != "true":
+        pytest.skip("openssl is not installed")
+    found = re.search(r"^openssl (?:.*\\\n)*.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    command = found[0].replace("/etc/ictus", str(tmp_path))
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    admit(tmp_path, "bearer t0ken")
+    return tmp_path
+
+
+def admit(files: Path, line: str) -> None:
+    auth = files / "auth"
+    auth.write_text(line + "\n", encoding="utf-8")
+    auth.chmod(0o600)
+
+
+def status(files: Path, port: int, token: str) -> int:
+    """The status of a scrape by a client that trusts the certificate."""
+    context = ssl.create_default_context(cafile=files / "cert.pem")
+    connection = HTTPSConnection("localhost", port, timeout=10, context=context)
+    try:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_drop_ins_endpoint_asks_what_the_environment_says(directory: str, files: Path) -> None:
+    MetricsCollector(MetricsSettings(directory=directory)).increment_task_poll("t")
+    port = free_port()
+    environment = {
+        "ICTUS_TLS_CERT": str(files / "cert.pem"),
+        "ICTUS_TLS_KEY": str(files / "key.pem"),
+        "ICTUS_AUTH": str(files / "auth"),
+    }
+    with provider(directory, port, **environment) as running:
+        assert eventually(lambda: reachable(port), bool)
+        assert status(files, port, "t0ken") == 200
+        assert status(files, port, "another") == 401
+        admit(files, "bearer another")
+        running.send_signal(signal.SIGHUP)
+        assert eventually(lambda: status(files, port, "another"), lambda code: code == 200) == 200
+        assert status(files, port, "t0ken") == 401
+        admit(files, "nonsense")
+        running.send_signal(signal.SIGHUP)
+        assert status(files, port, "another") == 200
+        assert running.poll() is None
+
+
+def test_the_drop_in_does_not_serve_openly_what_should_be_secret(directory: str, files: Path) -> None:
+    port = free_port()
+    (files / "auth").unlink()
+    with provider(directory, port, ICTUS_AUTH=str(files / "auth")) as running:
+        assert running.wait(60) != 0
+        assert not reachable(port)
+
+
+def test_a_server_beside_the_program_takes_the_same_files(files: Path) -> None:
+    registry = ictus.Registry()
+    registry.counter("jobs").inc()
+    certfile, keyfile, auth = (files / name for name in ("cert.pem", "key.pem", "auth"))
+    with ictus.start_http_server(
+        0, "127.0.0.1", registry=registry, certfile=certfile, keyfile=keyfile, auth=auth
+    ) as server:
+        assert server.port
+        assert status(files, server.port, "t0ken") == 200
+        assert status(files, server.port, "another") == 401
+    with pytest.raises(ValueError, match="give both files"):
+        ictus.start_http_server(0, registry=registry, certfile=certfile)
+    with pytest.raises(OSError, match=r"key.pem.*BEGIN"):
+        ictus.start_http_server(0, registry=registry, certfile=keyfile, keyfile=keyfile)
