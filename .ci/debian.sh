@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees that the program $1 is there: installs the Debian package of its name where that can be done.
+# Sees that the program $1 is there: installs the Debian package $2, or of its name, where that can be done.
 # Returns 77 where it cannot, and need not.
 set -eu
 
@@ -7,11 +7,12 @@ install() {
     apt-get install --yes -qq "$1" >/dev/null 2>&1
 }
 
+package=${2:-$1}
 ! command -v "$1" >/dev/null || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing $1 ..."
-    install "$1" || { apt-get update -qq && install "$1"; } || {
-        echo "$1 could not be installed" >&2
+    echo "Installing $package ..."
+    install "$package" || { apt-get update -qq && install "$package"; } || {
+        echo "$package could not be installed" >&2
         exit 1
     }
 elif [ "${CI:-}" = true ]; then

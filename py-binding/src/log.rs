@@ -51,7 +51,8 @@ pub(crate) fn keep() {
     }
 }
 
-/// Passes on what was kept. Not from the recording path: this runs Python code.
+/// Passes on what was kept. Not where observations are only recorded, or under a lock: this runs Python
+/// code.
 pub(crate) fn deliver(py: Python<'_>) {
     let records = match KEPT.records.try_lock() {
         Ok(mut records) => std::mem::take(&mut *records),

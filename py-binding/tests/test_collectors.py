@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -291,3 +292,19 @@ def test_a_directory_that_cannot_be_used_leaves_an_inert_collector(
         made.increment_task_poll("t")
         assert list(made.registry.collect()) == []
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1
+
+
+def test_a_full_disk_is_said_once_where_it_is_met(directory: str, caplog: pytest.LogCaptureFixture) -> None:
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    collector.record_task_poll_time("0", 0.1, "SUCCESS")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As large as a segment begins: it cannot grow.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, limits[1]))
+    try:
+        for number in range(1, 1000):
+            collector.record_task_poll_time(str(number), 0.1, "SUCCESS")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = [record.getMessage() for record in caplog.records if record.name == "ictus"]
+    assert len(said) == 1
+    assert "is the disk full?" in said[0]

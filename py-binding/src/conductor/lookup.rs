@@ -15,7 +15,7 @@ use ictus::{Family, observe::Metric};
 use pyo3::prelude::*;
 
 use super::seen::Seen;
-use crate::label;
+use crate::{label, log};
 
 /// Label sets remembered per metric. The core bounds its series; label sets beyond that bound all
 /// share one series, and remembering each of them would leak what the bound has saved.
@@ -66,6 +66,10 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
             None => {
                 if let Some(handle) = self.unseen(labels, spell) {
                     record(&handle);
+                }
+                // New series are what a full disk has no room for, and the SDK's calls are the only ones.
+                if let Some(label) = labels.first() {
+                    log::deliver(label.py());
                 }
             }
         }
