@@ -15,7 +15,9 @@ use std::{
 };
 
 pub(crate) fn ictus() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ictus"));
+    // Whoever starts the tests in the background, or by nohup, has these ignored in all that they start.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT", env!("CARGO_BIN_EXE_ictus")]);
     for variable in ["ICTUS_SURFACES", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH"] {
         command.env_remove(variable);
     }
