@@ -43,6 +43,8 @@ test-portable: ## Run the core's tests without the calls that only Linux has
 
 test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
 	@.ci/debian.sh openssl || [ $$? = 77 ]
+	@.ci/debian.sh chromium || [ $$? = 77 ]
+	@.ci/debian.sh chromedriver chromium-driver || [ $$? = 77 ]
 	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
 
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor

@@ -17,9 +17,12 @@ FILE = ROOT / "THIRD-PARTY-NOTICES.txt"
 SHIPPED = ("ictus-py", "ictus-ffi", "ictus-exporter")
 TARGET = "x86_64-unknown-linux-gnu"
 NAMES = ("licen", "copying", "copyright", "notice", "unlicense")
+VENDORED = ROOT / "exporter" / "page" / "vendor"
+"""What the live page has that is no crate: `LICENSE-NAME` of each, and its version in its sources."""
 HEAD = """\
-Ictus's wheel, its C library and its command contain the Rust crates below, under the licences that follow
-each. The Rust standard library is theirs too, under MIT or Apache-2.0: https://www.rust-lang.org/policies/licenses
+Ictus's wheel, its C library and its command contain the Rust crates below, and what their live page is
+made of, under the licences that follow each. The Rust standard library is theirs too, under MIT or
+Apache-2.0: https://www.rust-lang.org/policies/licenses
 """
 
 
@@ -58,6 +61,11 @@ def notices() -> str:
         authors = ", ".join(package["authors"])
         line = f"{package['name']} {package['version']} ({package['license']})"
         crates.setdefault(text, []).append(f"{line}, by {authors}" if authors and not said else line)
+    for licence in sorted(VENDORED.glob("LICENSE-*")):
+        name = licence.name.removeprefix("LICENSE-")
+        source = next(VENDORED.glob(f"{name}*.js")).read_text(encoding="utf-8")
+        version = source.split("(v", 1)[1].split(")", 1)[0]
+        crates.setdefault(licence.read_text(encoding="utf-8").strip(), []).append(f"{name} {version}")
     bar = "=" * 100
     parts = [f"{bar}\n{chr(10).join(sorted(names))}\n{bar}\n\n{text}\n" for text, names in crates.items()]
     return "\n".join([HEAD, *sorted(parts)])

@@ -163,6 +163,7 @@ def run(seconds: float, port: int, directory: Path) -> None:
         screen.line(f"  Conductor  {stub.url} (a stand-in: some answers are slow, some are HTTP 500)")
         screen.line("  workers    resize_image (sync), fetch_price (async), charge_card (fails now and then)")
         screen.line(f"  metrics    {endpoint}")
+        screen.line(f"  live page  {endpoint.removesuffix('metrics')} in a browser, as long as this runs")
         screen.line()
         try:
             watch(screen, stub, process, seconds)

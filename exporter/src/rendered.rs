@@ -38,9 +38,17 @@ impl Rendered {
     /// The exposition as gzip, compressed when first asked for; none where it is too short to be worth it.
     #[must_use]
     pub fn gzipped(&self) -> Option<&Bytes> {
-        let worth_it = self.bytes.len() >= SMALLEST_COMPRESSED;
-        worth_it.then(|| self.gzipped.get_or_init(|| gzip(&self.bytes)))
+        is_worth_it(&self.bytes).then(|| self.gzipped.get_or_init(|| gzip(&self.bytes)))
     }
+}
+
+/// Bytes as gzip; none where they are too short to be worth it.
+pub(crate) fn gzipped(bytes: &[u8]) -> Option<Bytes> {
+    is_worth_it(bytes).then(|| gzip(bytes))
+}
+
+fn is_worth_it(bytes: &[u8]) -> bool {
+    bytes.len() >= SMALLEST_COMPRESSED
 }
 
 fn gzip(bytes: &[u8]) -> Bytes {

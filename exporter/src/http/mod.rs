@@ -1,6 +1,7 @@
 //! The endpoint that Prometheus scrapes.
 //!
-//! Over TCP or a unix socket. `GET` and `HEAD` of `/metrics`; `/` and `/health` answer `OK`. Idle, slow
+//! Over TCP or a unix socket. `GET` and `HEAD` of `/metrics`; `/` and `/health` answer `OK`, but a
+//! browser gets a live page at `/`. Idle, slow
 //! and broken clients cost a slot each for a bounded time and delay nobody.
 //!
 //! - `?surface=` chooses another view, `?name[]=` the families, once for each name.
@@ -10,17 +11,20 @@
 //!   has them ([`Source::with_native`](crate::Source::with_native)). A Prometheus that takes these
 //!   drops the classic buckets, which dashboards may be made of: so none is added unasked.
 //! - `/metrics` and all else but `/health` may be for some clients alone ([`Security`]).
+//! - `/snapshot.json` and `/window.json` are what the page shows.
 //! - `Accept-Encoding` chooses gzip, for what does not fit into one packet.
 
 mod accept;
 mod address;
 mod guard;
 mod listener;
+mod page;
 mod query;
 mod route;
 mod security;
 mod server;
 mod socket_file;
+mod window;
 
 pub use address::{Address, Listen};
 pub use route::answer;

@@ -9,10 +9,18 @@ use hyper::{
     header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
 };
 
-use super::{accept, query::query};
-use crate::{complaints::Complaints, error::Result, query::Query, rendered::Rendered, source::Source};
+use super::{accept, page, query::query, window};
+use crate::{
+    complaints::Complaints,
+    error::Result,
+    json,
+    query::Query,
+    rendered::{self, Rendered},
+    source::{Asked, Source},
+};
 
 const PLAIN: &str = "text/plain";
+const JSON: &str = "application/json";
 /// Says that the process lives, and nothing else: open to probes, which have no secrets.
 pub(super) const HEALTH: &str = "/health";
 
@@ -32,10 +40,7 @@ pub(super) const HEALTH: &str = "/health";
 pub fn answer<B>(source: &Source, request: &Request<B>) -> Response<Bytes> {
     match asks(source, request) {
         Err(response) => *response,
-        Ok((query, gzip)) => match source.render(&query) {
-            Ok(rendered) => exposition(&rendered, gzip),
-            Err(error) => failed(&error),
-        },
+        Ok(ask) => ask.answer(source, source.asked()).unwrap_or_else(|error| failed(&error)),
     }
 }
 
@@ -45,16 +50,13 @@ pub(super) async fn respond<B>(
     complaints: &Complaints,
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
-    let (query, gzip) = match asks(&source, request) {
-        Ok(asked) => asked,
+    let ask = match asks(&source, request) {
+        Ok(ask) => ask,
         Err(response) => return (*response).map(Full::new),
     };
     let asked = source.asked();
     // Reading files blocks, and so does compressing; the thread that accepts must not.
-    let written = tokio::task::spawn_blocking(move || {
-        let rendered = source.render_since(asked, &query)?;
-        Result::Ok(exposition(&rendered, gzip))
-    });
+    let written = tokio::task::spawn_blocking(move || ask.answer(&source, asked));
     let failure = match written.await {
         Ok(Ok(response)) => {
             complaints.well(&"the metrics can be read again");
@@ -67,29 +69,88 @@ pub(super) async fn respond<B>(
     failed(&failure).map(Full::new)
 }
 
-/// What of the metrics a request asks for, and whether as gzip; else the response.
-fn asks<B>(
-    source: &Source,
-    request: &Request<B>,
-) -> std::result::Result<(Query, bool), Box<Response<Bytes>>> {
+/// What a request asks for that takes a snapshot.
+struct Ask {
+    wanted: Wanted,
+    gzip: bool,
+}
+
+enum Wanted {
+    Exposition(Query),
+    Snapshot,
+    Window(window::Wanted),
+}
+
+/// What a request asks for, else the response.
+fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Box<Response<Bytes>>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed - Try GET");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Err(refusal.into());
     }
-    match request.uri().path() {
-        "/metrics" => query(source, request)
-            .map(|query| (query, accept::gzip(request.headers())))
-            .map_err(|error| plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
-        "/" | HEALTH => Err(plain(StatusCode::OK, "OK").into()),
-        _ => Err(plain(StatusCode::NOT_FOUND, "Not Found - Try /metrics").into()),
+    let headers = request.headers();
+    let wanted = match request.uri().path() {
+        "/metrics" => match query(source, request) {
+            Ok(query) => Wanted::Exposition(query),
+            Err(error) => return Err(plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
+        },
+        "/snapshot.json" => Wanted::Snapshot,
+        "/window.json" => Wanted::Window(window::Wanted::of(request.uri())),
+        "/" => {
+            let page = page::index(headers);
+            return Err(page.unwrap_or_else(|| plain(StatusCode::OK, "OK")).into());
+        }
+        HEALTH => return Err(plain(StatusCode::OK, "OK").into()),
+        path => {
+            let asset = page::asset(path, headers);
+            let none = || plain(StatusCode::NOT_FOUND, "Not Found - Try /metrics");
+            return Err(asset.unwrap_or_else(none).into());
+        }
+    };
+    Ok(Ask { wanted, gzip: accept::gzip(headers) })
+}
+
+impl Ask {
+    fn answer(self, source: &Source, asked: Asked) -> Result<Response<Bytes>> {
+        let json = match self.wanted {
+            Wanted::Exposition(query) => {
+                return Ok(exposition(&*source.render_since(asked, &query)?, self.gzip));
+            }
+            Wanted::Snapshot => json::json(&source.snapshot_since(asked)?.snapshot),
+            Wanted::Window(wanted) => match wanted.json(&source.snapshot_since(asked)?.snapshot) {
+                Some(json) => json,
+                None => {
+                    return Ok(plain(StatusCode::NOT_FOUND, "Not Found - No such timer in /snapshot.json"));
+                }
+            },
+        };
+        Ok(compressed(StatusCode::OK, JSON, json.into(), self.gzip))
     }
 }
 
 fn exposition(rendered: &Rendered, gzip: bool) -> Response<Bytes> {
     let gzipped = if gzip { rendered.gzipped() } else { None };
-    let body = gzipped.unwrap_or(rendered.bytes()).clone();
-    let mut response = response(StatusCode::OK, rendered.format().content_type(), body);
+    answered(StatusCode::OK, rendered.format().content_type(), rendered.bytes(), gzipped)
+}
+
+/// A body that is compressed for this answer alone.
+pub(super) fn compressed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Bytes,
+    gzip: bool,
+) -> Response<Bytes> {
+    let gzipped = gzip.then(|| rendered::gzipped(&body)).flatten();
+    answered(status, content_type, &body, gzipped.as_ref())
+}
+
+fn answered(
+    status: StatusCode,
+    content_type: &'static str,
+    body: &Bytes,
+    gzipped: Option<&Bytes>,
+) -> Response<Bytes> {
+    let mut response = response(status, content_type, gzipped.unwrap_or(body).clone());
     let headers = response.headers_mut();
     if gzipped.is_some() {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

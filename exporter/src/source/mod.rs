@@ -17,7 +17,8 @@ use ictus::{
     surface::{ShownFamily, View},
 };
 
-use self::taken::{Origin, Taken};
+use self::taken::Origin;
+pub(crate) use self::taken::Taken;
 use crate::{error::Result, query::Query, rendered::Rendered};
 
 /// Yields families that Ictus did not record, to be shown beside its own in every exposition.
@@ -164,6 +165,11 @@ impl Source {
     pub(crate) fn render_since(&self, asked: Asked, query: &Query) -> Result<Arc<Rendered>> {
         let taken = self.shared.taken_since(asked)?;
         Ok(taken.render(&self.shared.origin, query))
+    }
+
+    /// A snapshot as it was recorded; nothing where a function writes the exposition.
+    pub(crate) fn snapshot_since(&self, asked: Asked) -> Result<Arc<Taken>> {
+        self.shared.taken_since(asked)
     }
 }
 

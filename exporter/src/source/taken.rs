@@ -36,9 +36,9 @@ pub(super) struct Snapshots {
 }
 
 /// One snapshot, and what has been rendered of it.
-pub(super) struct Taken {
+pub(crate) struct Taken {
     pub(super) number: u64,
-    snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
     /// What others recorded.
     foreign: Arc<[ShownFamily]>,
     rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,

@@ -1,0 +1,113 @@
+//! The live page for browsers: its files, which need nothing from anywhere else.
+//!
+//! What it shows it asks for at `/snapshot.json` and `/window.json`. `exporter/page/` has the sources.
+
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    body::Bytes,
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+};
+
+use super::{accept, route};
+
+/// Label values come from anywhere: even if one became markup, it could run nothing and call nowhere.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+}
+
+macro_rules! asset {
+    ($path:literal, $content_type:expr, $file:literal) => {
+        Asset { path: $path, content_type: $content_type, text: include_str!(concat!("../../page/", $file)) }
+    };
+}
+
+static INDEX: Asset = asset!("/", HTML, "index.html");
+static ASSETS: [Asset; 8] = [
+    asset!("/page/page.css", STYLE, "page.css"),
+    asset!("/page/main.js", SCRIPT, "main.js"),
+    asset!("/page/store.js", SCRIPT, "store.js"),
+    asset!("/page/table.js", SCRIPT, "table.js"),
+    asset!("/page/detail.js", SCRIPT, "detail.js"),
+    asset!("/page/format.js", SCRIPT, "format.js"),
+    asset!("/page/uPlot.min.css", STYLE, "vendor/uPlot.min.css"),
+    asset!("/page/uPlot.iife.min.js", SCRIPT, "vendor/uPlot.iife.min.js"),
+];
+
+/// The page, for whoever takes HTML before plain text: browsers, and nobody else.
+pub(super) fn index(headers: &HeaderMap) -> Option<Response<Bytes>> {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let html = accepted.flat_map(|value| value.split(',')).any(|range| {
+        let range = range.split(';').next().unwrap_or_default();
+        range.trim().eq_ignore_ascii_case("text/html")
+    });
+    html.then(|| response(&INDEX, headers))
+}
+
+/// A file of the page.
+pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
+    ASSETS.iter().find(|asset| asset.path == path).map(|asset| response(asset, headers))
+}
+
+fn response(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
+    let body = Bytes::from_static(asset.text.as_bytes());
+    let mut response = route::compressed(StatusCode::OK, asset.content_type, body, accept::gzip(headers));
+    let set = response.headers_mut();
+    set.insert(CONTENT_SECURITY_POLICY, POLICY);
+    set.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Another version may serve the same address tomorrow.
+    set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::{HeaderMap, header::ACCEPT};
+
+    use super::{ASSETS, INDEX, index};
+
+    /// A page for a phone on a bad line, in the middle of the night.
+    const MOST: usize = 100_000;
+
+    #[test]
+    fn the_page_is_small_and_has_every_file_that_it_names() {
+        let all = ASSETS.iter().chain([&INDEX]);
+        assert!(all.map(|asset| asset.text.len()).sum::<usize>() < MOST);
+        let texts: String = ASSETS[..6].iter().chain([&INDEX]).map(|asset| asset.text).collect();
+        for asset in &ASSETS {
+            let (_, name) = asset.path.rsplit_once('/').unwrap();
+            assert!(
+                texts.contains(&format!("page/{name}\"")) || texts.contains(&format!("\"./{name}\"")),
+                "{name}"
+            );
+        }
+        assert!(!texts.contains("http://") && !texts.contains("https://"), "nothing from elsewhere");
+        assert!(!texts.contains("innerHTML"), "labels are text");
+    }
+
+    #[test]
+    fn browsers_get_the_page_and_nobody_else() {
+        let asks = |accept: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in accept {
+                headers.append(ACCEPT, value.parse().unwrap());
+            }
+            index(&headers).is_some()
+        };
+        assert!(asks(&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]));
+        assert!(asks(&["application/json", "TEXT/HTML ; q=0.9"]));
+        for accept in [&[][..], &["*/*"], &["text/plain"], &["text/*"], &["application/openmetrics-text"]] {
+            assert!(!asks(accept), "{accept:?}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `/window.json`: the newest observations of one series.
+
+use hyper::Uri;
+use ictus::{Snapshot, snapshot::Value};
+use serde::Serialize;
+
+use crate::recorded::Origin;
+
+/// Which series: its family's origin and name, as in `/snapshot.json`, and its label values in the
+/// family's order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    origin: String,
+    name: String,
+    labels: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Window<'a> {
+    count: u64,
+    /// Oldest first.
+    values: &'a [f64],
+}
+
+impl Wanted {
+    pub(super) fn of(uri: &Uri) -> Wanted {
+        let mut wanted = Wanted { origin: String::new(), name: String::new(), labels: Vec::new() };
+        for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            match &*key {
+                "origin" => wanted.origin = value.into_owned(),
+                "name" => wanted.name = value.into_owned(),
+                "label" => wanted.labels.push(value.into_owned()),
+                _ => {}
+            }
+        }
+        wanted
+    }
+
+    /// The window as JSON; none where there is no such timer.
+    pub(super) fn json(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
+        let family = snapshot.families.iter().find(|family| {
+            let (origin, name) = Origin::of(family);
+            origin.name() == self.origin && name == self.name
+        })?;
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+        let Some(Value::Timer(timing)) = family.get(&labels) else { return None };
+        let values: Vec<f64> = timing.window.observations().iter().map(|seen| seen.value).collect();
+        serde_json::to_vec(&Window { count: timing.count, values: &values }).ok()
+    }
+}

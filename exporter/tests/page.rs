@@ -1,0 +1,79 @@
+//! What browsers and the page itself are answered; how the page looks is tested in a browser.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
+mod client;
+mod shell;
+
+use client::{ask_with, get, tcp};
+use ictus::Registry;
+use ictus_exporter::{Source, http::Server};
+use serde_json::Value;
+
+fn serve(registry: &Registry) -> Server {
+    Server::start(Source::from_registry(registry.clone()), "127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+fn json(server: &Server, target: &str) -> Value {
+    let answer = get(tcp(server), target);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{target}");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[test]
+fn a_browser_gets_the_page_and_its_files_under_a_strict_policy() {
+    let server = serve(&Registry::new());
+    let browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let page = ask_with(tcp(&server), "GET", "/", &[browser]);
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(page.header("vary"), Some("Accept, Accept-Encoding"));
+    let named = page.body.split('"').filter(|part| part.starts_with("page/"));
+    let files: Vec<_> = named.map(|name| get(tcp(&server), &format!("/{name}"))).collect();
+    assert_eq!(files.len(), 4);
+    for answer in files.iter().chain([&page]) {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none';"));
+    }
+    let small = ask_with(tcp(&server), "GET", "/page/uPlot.iife.min.js", &["Accept-Encoding: gzip"]);
+    assert_eq!(small.header("content-encoding"), Some("gzip"));
+    assert!(small.bytes.len() < 30_000);
+    // Whoever else has always got `OK` still does.
+    assert_eq!(get(tcp(&server), "/").body, "OK");
+    assert_eq!(get(tcp(&server), "/page/nothing.js").status, 404);
+}
+
+#[test]
+fn the_snapshot_is_what_dump_prints() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let timer = registry.timer("job_seconds", "Jobs.", &["job"]).unwrap().labels(&["import"]).unwrap();
+    (1..=10).for_each(|number| timer.observe(f64::from(number)));
+    let server = serve(&registry);
+    let dumped =
+        shell::ictus().arg("dump").arg(directory.path()).args(["--format", "json"]).output().unwrap();
+    let (code, dumped, _) = shell::outcome(&dumped);
+    assert_eq!(code, Some(0));
+    assert_eq!(json(&server, "/snapshot.json"), serde_json::from_str::<Value>(&dumped).unwrap());
+}
+
+#[test]
+fn a_window_is_found_by_the_labels_of_its_series() {
+    let registry = Registry::new();
+    let jobs = registry.timer("job_seconds", "", &["job", "zone"]).unwrap();
+    for value in [0.25, 3.0, 0.5] {
+        jobs.labels(&["a b", "ü&"]).unwrap().observe(value);
+    }
+    registry.counter("mails", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    let server = serve(&registry);
+    let found = json(&server, "/window.json?origin=user&name=job_seconds&label=a+b&label=%C3%BC%26&more=1");
+    assert_eq!(found, serde_json::json!({ "count": 3, "values": [0.25, 3.0, 0.5] }));
+    for query in [
+        "",
+        "?origin=user&name=job_seconds",
+        "?origin=user&name=job_seconds&label=%C3%BC%26&label=a+b",
+        "?origin=conductor&name=job_seconds&label=a+b&label=%C3%BC%26",
+        "?origin=user&name=mails",
+    ] {
+        let answer = get(tcp(&server), &format!("/window.json{query}"));
+        assert_eq!(answer.status, 404, "{query}");
+        assert!(answer.body.contains("/snapshot.json"));
+    }
+}

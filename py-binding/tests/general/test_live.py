@@ -1,0 +1,296 @@
+"""The live page, in a browser without a screen. Screenshots are left in target/ci/screenshots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import ictus
+from harness import TESTS, eventually, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from selenium.webdriver.remote.webelement import WebElement
+
+SCREENSHOTS = TESTS.parents[1] / "target" / "ci" / "screenshots"
+OPTIONS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+]
+NOTHING = "\N{EN DASH}"
+ROWS = "#room [role=row]:not([hidden])"
+
+
+class Page:
+    """The page, as somebody sees it who waits for what is to come."""
+
+    def __init__(self, browser: webdriver.Chrome, address: str) -> None:
+        self.browser = browser
+        self.address = address
+
+    def open(self, fragment: str = "") -> None:
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.address}/{fragment}")
+        self.wait(lambda: self.looks() > 0)
+
+    def wait(self, reached: Callable[[], Any]) -> Any:
+        found = eventually(reached, bool)
+        assert found, (self.text("state"), self.text("overview"))
+        return found
+
+    def looks(self) -> int:
+        return int(self.browser.execute_script("return document.body.dataset.looks ?? 0"))
+
+    def text(self, name: str) -> str:
+        return str(self.browser.find_element(By.ID, name).text)
+
+    def rows(self) -> list[list[str]]:
+        """The rows in sight, from the top."""
+        script = f"""return [...document.querySelectorAll("{ROWS}")]
+            .sort((one, other) => one.ariaRowIndex - other.ariaRowIndex)
+            .map((row) => [...row.children].map((cell) => cell.textContent))"""
+        found: list[list[str]] = self.browser.execute_script(script)
+        return found
+
+    def press(self, *keys: str) -> None:
+        focused: WebElement = self.browser.switch_to.active_element
+        focused.send_keys(*keys)
+
+    def shoot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        assert self.browser.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
+
+    def colours(self, scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        assert os.environ.get("CI") != "true", "chromium or chromedriver is not installed"
+        pytest.skip("chromium or chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=Service(driver)) as started:
+        yield started
+
+
+def severe(browser: webdriver.Chrome) -> list[Any]:
+    """What was logged since: violations of the page's policy, exceptions, files that are not there."""
+    logged: list[Any] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return [entry for entry in logged if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture
+def registry(directory: str) -> ictus.Registry:
+    made = ictus.Registry(directory, max_series=10_000)
+    jobs = made.timer("job_seconds", "How long jobs take.", ["job", "status"])
+    for number in range(1, 101):
+        jobs.labels("import", "SUCCESS").observe(number / 1000)
+        jobs.labels("export", "SUCCESS").observe(number / 10)
+    for _ in range(25):
+        jobs.labels("export", "FAILURE").observe(0.5)
+    made.counter("mails", "Mails sent.").inc(7)
+    return made
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, registry: ictus.Registry) -> Iterator[Page]:
+    with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
+        yield Page(browser, f"http://127.0.0.1:{server.port}")
+        said = severe(browser)
+        # Before the server goes: the page would ask in vain.
+        browser.get("about:blank")
+        assert said == []
+
+
+def test_what_it_shows_is_what_prometheus_gets(page: Page) -> None:
+    page.open("#user/job_seconds?" + urlencode({"job": "export", "status": "SUCCESS"}))
+    shown = page.wait(
+        lambda: page.browser.execute_script(
+            "return [...document.querySelectorAll('#detail dd')].map((value) => value.dataset.value ?? null)"
+        )
+    )
+    with urlopen(f"{page.address}/metrics") as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    [family] = [family for family in families if family.name == "job_seconds"]
+    wanted = {
+        sample.labels["quantile"]: sample.value
+        for sample in family.samples
+        if sample.labels.get("job") == "export"
+        and sample.labels["status"] == "SUCCESS"
+        and "quantile" in sample.labels
+    }
+    assert len(wanted) == 5
+    assert [float(value) for value in shown if value is not None] == list(wanted.values())
+    [row] = [row for row in page.rows() if row[1] == "job=export status=SUCCESS"]
+    assert row == ["job_seconds", row[1], "100", NOTHING, "20.0 %", "5.05 s", "9.50 s", "9.90 s"]
+
+
+def test_what_happens_is_seen_without_a_click(page: Page, registry: ictus.Registry) -> None:
+    page.open()
+    assert "4 series of 1 live and 0 dead workers" in page.text("state")
+    mails = registry.counter("mails", "Mails sent.")
+    before = page.looks()
+    mails.inc(3)
+    page.wait(lambda: page.looks() > before + 1)
+    [row] = [row for row in page.rows() if row[0] == "mails"]
+    assert row[2] == "10"
+    assert row[3] != NOTHING
+    registry.timer("late_seconds").observe(1)
+    page.wait(lambda: any(row[0] == "late_seconds" for row in page.rows()))
+
+
+def test_it_is_searched_and_sorted(page: Page) -> None:
+    page.open()
+    names = [row[1] for row in page.rows()]
+    assert names == [
+        "job=export status=SUCCESS",
+        "job=export status=FAILURE",
+        "job=import status=SUCCESS",
+        "",
+    ]
+    page.press("/")
+    page.press("export succ")
+    page.wait(lambda: [row[1] for row in page.rows()] == names[:1])
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: len(page.rows()) == 4)
+    labels = page.browser.find_element(By.XPATH, "//button[.='Labels']")
+    labels.click()
+    page.wait(lambda: [row[1] for row in page.rows()] == sorted(names))
+    head = page.browser.find_element(By.XPATH, "//*[@role='columnheader'][contains(., 'Labels')]")
+    assert head.get_attribute("aria-sort") == "ascending"
+    labels.click()
+    page.wait(lambda: [row[1] for row in page.rows()] == sorted(names, reverse=True))
+
+
+def test_it_is_used_without_a_mouse(page: Page) -> None:
+    page.open()
+    page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
+    page.press(Keys.ARROW_DOWN)
+    page.press(Keys.ARROW_DOWN)
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.browser.find_element(By.ID, "detail").is_displayed())
+    assert page.browser.current_url.endswith("#user/job_seconds?job=import&status=SUCCESS")
+    titles = page.browser.execute_script(
+        "return [...document.querySelectorAll('#detail [role=img]')].map((plot) => plot.ariaLabel)"
+    )
+    assert [title.split(":")[0] for title in titles] == [
+        "Quantiles of the window, over the last minutes",
+        "Observations a second",
+        "The window",
+    ]
+    page.wait(
+        lambda: (
+            "100 observations from 1.00 ms to 100 ms"
+            in str(
+                page.browser.find_elements(By.CSS_SELECTOR, "#detail [role=img]")[2].get_attribute(
+                    "aria-label"
+                )
+            )
+        )
+    )
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.browser.find_element(By.ID, "detail").is_displayed())
+    page.press("?")
+    assert page.browser.find_element(By.ID, "keys").is_displayed()
+
+
+def test_it_can_be_paused(page: Page) -> None:
+    page.open()
+    pause = page.browser.find_element(By.ID, "pause")
+    page.press("p")
+    page.wait(lambda: pause.get_attribute("aria-pressed") == "true")
+    seen = page.looks()
+    # Longer than it waits between two looks.
+    page.browser.set_script_timeout(10)
+    page.browser.execute_async_script("setTimeout(arguments[0], 4500)")
+    assert page.looks() <= seen + 1
+    pause.click()
+    page.wait(lambda: page.looks() > seen + 1)
+
+
+def test_labels_are_text_whatever_they_are(page: Page, registry: ictus.Registry) -> None:
+    hostile = "<img src=x onerror='document.title=1'>\"&?#/ ü"
+    registry.timer("job_seconds", "", ["job", "status"]).labels(hostile, "SUCCESS").observe(99)
+    page.open()
+    page.wait(lambda: page.rows()[0][1] == f"job={hostile} status=SUCCESS")
+    page.browser.find_elements(By.CSS_SELECTOR, ROWS)[0].click()
+    page.wait(lambda: hostile in page.text("detail"))
+    page.open("#" + page.browser.current_url.split("#", 1)[1])
+    page.wait(lambda: hostile in page.text("detail"))
+    assert page.browser.title == "Ictus"
+
+
+def test_thousands_of_series_are_a_screenful(page: Page, registry: ictus.Registry) -> None:
+    many = registry.timer("many_seconds", "", ["number"])
+    for number in range(5000):
+        many.labels(number).observe(1 + number)
+    page.open()
+    assert "5,004 series" in page.text("state")
+    elements = "return document.querySelectorAll('*').length"
+    assert page.browser.execute_script(elements) < 800
+    assert page.rows()[0][1] == "number=4999"
+    page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
+    page.press(Keys.END)
+    page.wait(lambda: page.rows()[-1][0] == "mails")
+    assert page.browser.execute_script(elements) < 800
+
+
+def test_a_server_that_is_gone_is_said(browser: webdriver.Chrome, registry: ictus.Registry) -> None:
+    port = free_port()
+    page = Page(browser, f"http://127.0.0.1:{port}")
+    with ictus.start_http_server(port, "127.0.0.1", registry=registry):
+        page.open()
+    page.wait(lambda: "what is shown is old" in page.text("state"))
+    assert len(page.rows()) == 4
+    with ictus.start_http_server(port, "127.0.0.1", registry=registry):
+        page.wait(lambda: "4 series" in page.text("state"))
+        browser.get("about:blank")
+    severe(browser)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_light_and_dark(page: Page, scheme: str) -> None:
+    page.colours(scheme)
+    page.open("#user/job_seconds?job=export&status=SUCCESS")
+    seen = page.looks()
+    page.wait(lambda: page.looks() > seen + 2)
+    ground = page.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    page.shoot(f"series-{scheme}")
+    page.open()
+    page.shoot(f"all-{scheme}")
+    page.colours("")
+
+
+def test_it_asks_nothing_of_anybody_else(page: Page) -> None:
+    page.open()
+    asked = page.browser.execute_script(
+        "return performance.getEntriesByType('resource').map((one) => one.name)"
+    )
+    assert len(asked) >= 9
+    assert all(name.startswith(page.address) or name == "data:," for name in asked), asked
