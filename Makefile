@@ -34,7 +34,7 @@ test: test-rust test-python test-sdks ## Run all tests
 
 test-rust: ## Run the Rust tests
 	@.ci/prometheus.sh
-	@for tool in pkg-config cmake valgrind; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
+	@for tool in pkg-config cmake valgrind tmux; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
 	cargo test --workspace --exclude ictus-py --locked
 
 # Other flags build everything anew, so it has a folder of its own.

@@ -22,7 +22,7 @@ function shownCount(series) {
 
 function quantile(id) {
   const of = (series) => series.quantiles?.[id] ?? null;
-  return { id, title: id, of, show: (series) => quantity(of(series), series.unit) };
+  return { id, title: id, measured: true, of, show: (series) => quantity(of(series), series.unit) };
 }
 
 export class Table {
@@ -68,12 +68,13 @@ export class Table {
     const { column, down } = this.sort;
     const found = [...this.store.series.values()].filter((series) => words.every((word) => series.search.includes(word)));
     // What has no value comes last, whichever way.
+    const sign = down ? -1 : 1;
     const compare = column.text
-      ? (one, other) => one[1].localeCompare(other[1])
-      : (one, other) => one[1] - other[1];
-    const keyed = found.map((series) => [series, column.of(series)]);
+      ? (one, other) => sign * one[1].localeCompare(other[1])
+      // What is no time is neither slower nor faster than one.
+      : (one, other) => other[2] - one[2] || sign * (one[1] - other[1]);
+    const keyed = found.map((series) => [series, column.of(series), column.measured && series.unit === "seconds"]);
     const valued = keyed.filter(([, value]) => value !== null && !Number.isNaN(value)).sort(compare);
-    if (down) valued.reverse();
     const rest = keyed.filter(([, value]) => value === null || Number.isNaN(value));
     this.shown = [...valued, ...rest].map(([series]) => series);
     this.grid.setAttribute("aria-rowcount", String(this.shown.length + 1));

@@ -22,6 +22,7 @@ mod source;
 mod stop;
 mod table;
 mod terminal;
+mod top;
 
 pub use error::{Error, Result};
 pub use filter::Filter;

@@ -43,7 +43,8 @@ pub(crate) fn table(snapshot: &Snapshot) -> String {
     if shown.is_empty() { "nothing is recorded yet\n".to_owned() } else { shown.join("\n") }
 }
 
-fn labels(family: &Family, series: &Series) -> String {
+/// A series' labels in a line.
+pub(crate) fn labels(family: &Family, series: &Series) -> String {
     let pairs: Vec<String> = family
         .label_names
         .iter()
@@ -54,7 +55,7 @@ fn labels(family: &Family, series: &Series) -> String {
 }
 
 /// Label values come from anywhere: what would move a terminal's cursor is escaped.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
@@ -67,7 +68,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Three digits and a unit that suits them.
-fn quantity(value: f64, unit: Unit) -> String {
+pub(crate) fn quantity(value: f64, unit: Unit) -> String {
     let scales: &[(f64, &str)] = match unit {
         Unit::None => return value.to_string(),
         Unit::Seconds => &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],

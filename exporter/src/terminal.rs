@@ -3,6 +3,7 @@
 use std::{
     fmt::Display,
     io::{self, Write},
+    sync::{Mutex, PoisonError},
 };
 
 /// Prints to standard output; a reader that has seen enough is no failure.
@@ -18,9 +19,40 @@ pub(crate) fn print(bytes: &[u8]) -> i32 {
     }
 }
 
+/// What was said last while the terminal is drawn on; none while it is not.
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
 /// One line on standard error, which may be gone.
 pub(crate) fn tell(message: &dyn Display) {
-    let _ = writeln!(io::stderr().lock(), "ictus: {message}");
+    match &mut *held() {
+        Some(last) => *last = message.to_string(),
+        None => _ = writeln!(io::stderr().lock(), "ictus: {message}"),
+    }
+}
+
+/// Holds back what is said until this is dropped: the terminal is drawn on.
+pub(crate) struct Hold;
+
+impl Hold {
+    pub(crate) fn new() -> Hold {
+        *held() = Some(String::new());
+        Hold
+    }
+
+    /// What was said last.
+    pub(crate) fn last(&self) -> String {
+        held().clone().unwrap_or_default()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        *held() = None;
+    }
+}
+
+fn held() -> std::sync::MutexGuard<'static, Option<String>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Logs to standard error; a host that has set a logger keeps it.

@@ -14,6 +14,7 @@ use shell::{ictus, outcome};
 /// Where variables are read. The C library reads none; its names begin like one.
 const SOURCES: [&str; 5] =
     ["core/src", "exporter/src", "py-binding/src", "py-binding/python", "examples/javascript/src"];
+const ACTIONS: [&str; 6] = ["serve", "write", "dump", "top", "push", "check"];
 /// Variables of the project's own tests.
 const TESTS_ALONE: [&str; 3] = ["ICTUS_FAILPOINT", "ICTUS_TEST_CLEARED_DIRECTORY", "ICTUS_TEST_DIRECTORY"];
 
@@ -65,12 +66,12 @@ fn every_variable_that_is_read_is_described_and_no_other() {
 #[test]
 fn every_option_of_the_command_is_described_with_its_default() {
     let mut described = BTreeSet::new();
-    for action in ["serve", "write", "dump", "push", "check"] {
+    for action in ACTIONS {
         let rows = rows(&page(), "| `").into_iter().filter(|row| row[0].split(", ").any(|one| one == action));
         described.extend(rows.map(|row| (action, row[1].clone(), row[2].clone())));
     }
     let mut known = BTreeSet::new();
-    for action in ["serve", "write", "dump", "push", "check"] {
+    for action in ACTIONS {
         let (_, help, _) = outcome(&ictus().args([action, "--help"]).output().unwrap());
         let mut lines = help.lines().peekable();
         while let Some(line) = lines.next() {

@@ -10,6 +10,7 @@ mod push;
 mod secure;
 mod serve;
 mod signals;
+mod top;
 mod write;
 
 use std::{
@@ -24,7 +25,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use ictus::surface::ShownFamily;
 
-use self::{check::Check, dump::Dump, push::Push, serve::Serve, write::Write};
+use self::{check::Check, dump::Dump, push::Push, serve::Serve, top::Top, write::Write};
 use crate::terminal::{self, print, tell};
 
 /// The exit code of a call that cannot be meant, as clap's own.
@@ -46,6 +47,8 @@ enum Action {
     Write(Write),
     /// Prints the metrics once
     Dump(Dump),
+    /// Shows the slowest, busiest or most used series in the terminal, live
+    Top(Top),
     /// Hands the metrics to a Prometheus Pushgateway, where nothing can scrape
     Push(Push),
     /// Says what is wrong with a metrics directory, and what to do about it
@@ -84,6 +87,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Serve(serve) => serve.run(merge),
         Action::Write(write) => write.run(merge),
         Action::Dump(dump) => dump.run(merge),
+        Action::Top(top) => top.run(),
         Action::Push(push) => push.run(merge),
         Action::Check(check) => check.run(),
         Action::Completions { shell } => {

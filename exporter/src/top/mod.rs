@@ -1,0 +1,109 @@
+//! `ictus top`: the series of a metrics directory in a terminal, live.
+//!
+//! A look a second, keys at once. What is drawn is a picture of [`State`](state::State), which knows no
+//! terminal.
+
+mod draw;
+mod state;
+
+use std::{
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ictus::Reader;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+pub(crate) use self::state::Order;
+use self::state::State;
+use crate::terminal::Hold;
+
+/// Until somebody ends it.
+pub(crate) fn run(directory: &Path, order: Order, interval: Duration) -> io::Result<()> {
+    let mut terminal = ratatui::try_init()?;
+    // Dropped first: what is said from then on is seen.
+    let hold = Hold::new();
+    let ended = watch(&mut terminal, directory, order, interval, &hold);
+    ratatui::try_restore()?;
+    drop(hold);
+    ended
+}
+
+fn watch(
+    terminal: &mut ratatui::DefaultTerminal,
+    directory: &Path,
+    order: Order,
+    interval: Duration,
+    hold: &Hold,
+) -> io::Result<()> {
+    let mut reader = Reader::new(directory);
+    let mut state = State::new(order);
+    let mut next = Instant::now();
+    loop {
+        let now = Instant::now();
+        if now >= next {
+            next = now + interval;
+            if !state.paused {
+                if directory.is_dir() {
+                    state.saw(reader.snapshot().map_err(|error| error.to_string()), now);
+                } else {
+                    state.saw(Err("it is not there; waiting for workers".to_owned()), now);
+                }
+            }
+        }
+        state.said = hold.last();
+        terminal.draw(|frame| draw::draw(frame, &mut state, directory))?;
+        // A resize is an event, too, and drawn at once.
+        if event::poll(next.saturating_duration_since(Instant::now()))?
+            && let Event::Key(key) = event::read()?
+            && key.kind != KeyEventKind::Release
+            && is_end(&mut state, key)
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// Does what a key says; whether that is to end.
+fn is_end(state: &mut State, key: KeyEvent) -> bool {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return matches!(key.code, KeyCode::Char('c' | 'd'));
+    }
+    if state.editing {
+        match key.code {
+            KeyCode::Enter => state.editing = false,
+            KeyCode::Esc => {
+                state.editing = false;
+                state.filter.clear();
+            }
+            KeyCode::Backspace => _ = state.filter.pop(),
+            KeyCode::Char(character) => state.filter.push(character),
+            _ => {}
+        }
+        state.arrange();
+        return false;
+    }
+    match key.code {
+        KeyCode::Char('q') => return true,
+        KeyCode::Esc if state.help => state.help = false,
+        KeyCode::Esc if !state.filter.is_empty() => state.filter.clear(),
+        KeyCode::Esc => return true,
+        KeyCode::Char('?' | 'h') => state.help = !state.help,
+        KeyCode::Char('/') => state.editing = true,
+        KeyCode::Char('p' | ' ') => state.paused = !state.paused,
+        KeyCode::Char('9') => state.order = Order::P99,
+        KeyCode::Char('r') => state.order = Order::Rate,
+        KeyCode::Char('c') => state.order = Order::Count,
+        KeyCode::Char('n') => state.order = Order::Name,
+        KeyCode::Down | KeyCode::Char('j') => state.step(1),
+        KeyCode::Up | KeyCode::Char('k') => state.step(-1),
+        KeyCode::PageDown => state.step(state.page()),
+        KeyCode::PageUp => state.step(-state.page()),
+        KeyCode::Home => state.step(isize::MIN),
+        KeyCode::End => state.step(isize::MAX),
+        _ => {}
+    }
+    state.arrange();
+    false
+}
