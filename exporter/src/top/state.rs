@@ -205,8 +205,9 @@ mod tests {
     fn what_is_no_time_comes_after_all_that_is() {
         let registry = Registry::new();
         let jobs = registry.timer("job_seconds", "", &["job"]).unwrap();
-        [("a", 1.0), ("b", 5.0), ("c", 900.0)]
-            .map(|(job, value)| jobs.labels(&[job]).unwrap().observe(value));
+        for (job, value) in [("a", 1.0), ("b", 5.0), ("c", 900.0)] {
+            jobs.labels(&[job]).unwrap().observe(value);
+        }
         let mut state = State::new(Order::P99);
         state.saw(Ok(registry.snapshot().unwrap()), Instant::now());
         state.rows[2].unit = Unit::Bytes;
