@@ -15,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken book clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,8 @@ test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, wi
 	@.ci/debian.sh openssl || [ $$? = 77 ]
 	@.ci/debian.sh chromium || [ $$? = 77 ]
 	@.ci/debian.sh chromedriver chromium-driver || [ $$? = 77 ]
+	@for tool in curl jq; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
+	@.ci/prometheus.sh
 	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
 
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
@@ -66,6 +68,12 @@ results: .venv/wheel .ci/debian.sh ## Measure everything anew and write benches/
 
 weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 minutes)
 	core/models/weaken.py
+
+# mdBook, at this version: `cargo install` says when it is there already.
+MDBOOK := 0.5.4
+book: ## Build the docs as a site into target/book/site, and check its links
+	@cargo install --quiet --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
+	@PATH="$(CURDIR)/target/tools/bin:$$PATH" .ci/book.py
 
 clean: ## Remove everything that was built
 	rm -rf .venv .venv-* dist target

@@ -5,6 +5,11 @@
 //! recording, and no sink makes a worker wait.
 #![forbid(unsafe_code)]
 
+/// Its programs are run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/start/rust.md")]
+struct Docs;
+
 pub mod command;
 mod complaints;
 mod error;

@@ -133,6 +133,35 @@ fn the_quick_start_of_the_readme_is_true() {
     installed.works(&installed.example().join("worker"), true);
 }
 
+/// The program and the commands of docs/start/c.md.
+#[test]
+fn the_quick_start_of_the_docs_is_true() {
+    if !is_there("pkg-config") {
+        return;
+    }
+    let page = fs::read_to_string(repository().join("docs/start/c.md")).unwrap();
+    let block = |language: &str, at| {
+        let fence = format!("```{language}\n");
+        page.split(&fence).nth(at).unwrap().split_once("```").unwrap().0.to_owned()
+    };
+    assert_eq!(block("sh", 1), "make install PREFIX=/opt/ictus\n");
+    let installed = Installed::new();
+    let metrics = installed.prefix().join("shop-metrics").display().to_string();
+    let ours = |text: String| {
+        text.replace("/opt/ictus", installed.prefix().to_str().unwrap())
+            .replace("/tmp/shop-metrics", &metrics)
+    };
+    fs::write(installed.example().join("shop.c"), ours(block("c", 1))).unwrap();
+    let commands = ours(block("sh", 2));
+    let (build, dump) = commands.split_once("ictus dump ").unwrap();
+    assert_eq!(dump, format!("{metrics} --format table\n"));
+    run(installed.command("sh").env_remove("PKG_CONFIG_PATH").args(["-ec", build]));
+    let snapshot = ictus::Reader::new(&metrics).snapshot().unwrap();
+    let family = snapshot.family("request_seconds").unwrap();
+    let Some(ictus::snapshot::Value::Timer(cart)) = family.get(&["/cart"]) else { panic!("{family:?}") };
+    assert_eq!(cart.count, 100);
+}
+
 #[test]
 fn what_is_installed_has_its_names_and_its_version() {
     let installed = Installed::new();

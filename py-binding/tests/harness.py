@@ -22,6 +22,9 @@ TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS.parents[1] / "examples"))
 from conductor_stub import Stub  # noqa: E402
 
+__all__ = ["Stub"]
+"""What is not made here."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

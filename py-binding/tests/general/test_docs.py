@@ -1,0 +1,257 @@
+"""Every block of code in the docs is run: here, or by the test that is named here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import ictus
+from harness import TESTS, Stub, eventually, free_port, get
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = TESTS.parents[1]
+DOCS = ROOT / "docs"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+ELSEWHERE = {
+    ("c-api.md", "c"): "ffi-c/tests/c_program.rs",
+    ("c-api.md", "cpp"): "ffi-c/tests/c_program.rs",
+    ("metrics.md", "python"): "py-binding/tests/test_pages.py",
+    ("metrics.md", "promql"): "py-binding/tests/test_pages.py",
+    ("migration.md", "python"): "py-binding/tests/test_pages.py",
+    ("promql.md", "promql"): "exporter/tests/prometheus/page.rs",
+    ("promql.md", "yaml"): "exporter/tests/prometheus/page.rs",
+    ("python.md", "python"): "py-binding/tests/general/test_page.py",
+    ("python.md", "sh"): "py-binding/tests/general/test_page.py",
+    ("python.md", "text"): "py-binding/tests/general/test_page.py",
+    ("start/c.md", "c"): "ffi-c/tests/installed.rs",
+    ("start/c.md", "sh"): "ffi-c/tests/installed.rs",
+    ("start/rust.md", "rust"): "exporter/src/lib.rs",
+    ("sdks.md", "rust"): "exporter/tests/docs.rs",
+    ("tls.md", "yaml"): "exporter/tests/prometheus/secured.rs",
+}
+"""What another test runs, which names the page."""
+HERE = {
+    ("command.md", "sh"),
+    ("metrics.md", "sh"),
+    ("migration.md", "sh"),
+    ("start/conductor.md", "sh"),
+    ("start/conductor.md", "python"),
+    ("start/operators.md", "sh"),
+    ("tls.md", "sh"),
+    ("troubleshooting.md", "sh"),
+}
+NOT_RUN = {
+    ("command.md", "json"): "an example of what dump prints, whose schema exporter/src/json.rs tests",
+    ("concepts.md", "text"): "a picture",
+    ("deploy/README.md", "ini"): "of systemd, which no test has",
+    ("deploy/README.md", "sh"): "of systemd, which no test has",
+    ("sdks.md", "go"): "an interface that examples/go implements",
+    ("start/rust.md", "toml"): "a line of a user's own Cargo.toml",
+}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return [code for found, code in BLOCK.findall(text) if found == language]
+
+
+def commands(page: str) -> Iterator[str]:
+    """The commands of a page's shell blocks, each whole."""
+    for block in blocks(page, "sh"):
+        command = ""
+        for line in block.splitlines():
+            command += line + "\n"
+            # It goes on: by a backslash, or within quotes.
+            if not line.endswith("\\") and command.count("'") % 2 == 0:
+                yield command.strip()
+                command = ""
+
+
+def test_every_block_has_its_test() -> None:
+    pages = {
+        path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md")
+    }
+    found = {(page, language) for page, text in pages.items() for language, _ in BLOCK.findall(text)}
+    assert found == ELSEWHERE.keys() | HERE | NOT_RUN.keys()
+    for (page, _), test in ELSEWHERE.items():
+        assert page in (ROOT / test).read_text(encoding="utf-8"), (page, test)
+
+
+@pytest.fixture
+def shop(directory: str) -> ictus.Registry:
+    """Something to look at."""
+    registry = ictus.Registry(directory)
+    registry.timer("job_seconds", "Jobs.", ["job"]).labels("a").observe(0.1)
+    return registry
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize("page", ["command.md", "start/operators.md", "troubleshooting.md"])
+def test_what_a_page_has_of_the_command_works(page: str, directory: str, tmp_path: Path) -> None:
+    """Each line, with places of the test in place of those of a machine."""
+    places = {
+        "/var/lib/conductor/metrics": directory,
+        "/var/lib/imports/metrics": directory,
+        "0.0.0.0:9464": f"127.0.0.1:{free_port()}",
+        "/run/ictus": str(tmp_path),
+        "/var/lib/node_exporter": str(tmp_path),
+        "/etc/bash_completion.d": str(tmp_path),
+        "/usr/local/share/man/man1": str(tmp_path),
+    }
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    ran = 0
+    for written in commands(page):
+        if written.startswith(("ictus run ", "install ")):
+            continue  # As in metrics.md, below; a group of users that tests do not have.
+        command = re.sub("|".join(map(re.escape, places)), lambda place: places[place[0]], written)
+        goes_on = command.startswith(("ictus serve", "ictus write"))
+        shell = subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", f"exec {command}" if goes_on else command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        if goes_on:
+            assert shell.stderr is not None
+            line = shell.stderr.readline()
+            assert "serving" in line or "writing" in line, (command, line)
+            shell.terminate()
+        said = shell.communicate(timeout=30)
+        # No terminal and no gateway: both say so.
+        expected = 2 if command.startswith("ictus top") else 1 if command.startswith("ictus push") else 0
+        if "--surface canonical --listen" not in command:
+            assert shell.returncode == expected, (command, said)
+        ran += 1
+    assert ran >= 1
+
+
+def test_tls_is_set_up_as_the_page_says(directory: str, tmp_path: Path, shop: ictus.Registry) -> None:
+    ictus_there = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    port = str(free_port())
+    [block] = blocks("tls.md", "sh")
+    script = block.replace("/etc/ictus", str(tmp_path)).replace("/var/lib/conductor/metrics", directory)
+    script = script.replace("9464", port).replace("0.0.0.0", "127.0.0.1")
+    serve = script.index("ictus serve")
+    curl = script.index("curl")
+    waits = f"& until curl --silent --insecure https://localhost:{port}/health; do sleep 0.1; done\n"
+    script = script[:serve] + script[serve:curl].rstrip() + waits + script[curl:] + "kill %1\n"
+    ran = subprocess.run(
+        ["bash", "-emc", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PATH": ictus_there},
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert 'job_seconds_count{job="a"} 1.0' in ran.stdout
+    assert "https://" in ran.stderr
+    del shop
+
+
+@pytest.fixture
+def server() -> Iterator[Stub]:
+    with Stub(rate=100, tasks=30, poll_errors=0, update_errors=0, seed=1) as stub:
+        yield stub
+
+
+def test_a_worker_starts_as_the_page_says(server: Stub, tmp_path: Path) -> None:
+    """And, since its lines are those of other pages, without a changed line, and off."""
+    [program] = blocks("start/conductor.md", "python")
+    port = free_port()
+    metrics = tmp_path / "worker-metrics"
+    program = program.replace("/tmp/worker-metrics", str(metrics)).replace("8000", str(port))
+    (tmp_path / "worker.py").write_text(program, encoding="utf-8")
+    install, script = blocks("start/conductor.md", "sh")
+    assert install == "pip install ictus conductor-python\n"
+    script = script.replace("/tmp/worker-metrics", str(metrics)).replace("8000", str(port))
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "CONDUCTOR_SERVER_URL": f"{server.url}/api",
+    }
+    shell = subprocess.Popen(
+        ["bash", "-ec", script],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    # The workers go on, and keep the pipe open.
+    late = threading.Timer(60, os.killpg, (shell.pid, signal.SIGKILL))
+    late.start()
+    try:
+        assert shell.stdout is not None
+        said = ""
+        while "TIMER" not in said:
+            line = shell.stdout.readline()
+            assert line, said
+            said += line
+        [line] = [line for line in said.splitlines() if line.startswith("task_execute_time_seconds_count{")]
+        assert 'taskType="charge_card"' in line
+        assert float(line.split()[-1]) >= 1
+        assert eventually(lambda: get(port, "/")[2], lambda body: body == b"OK")
+    finally:
+        late.cancel()
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.wait()
+
+
+PROGRAM = """\
+import sys
+from conductor.client.telemetry import metrics_collector
+print(metrics_collector.MetricsCollector.__module__.split(".")[0], *sys.argv[1:])
+"""
+
+
+def test_programs_are_started_as_the_pages_say(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    for program in (tmp_path / "worker.py", package / "__main__.py", package / "module.py"):
+        program.write_text(PROGRAM, encoding="utf-8")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    said = {}
+    for page in ("command.md", "metrics.md", "migration.md"):
+        for command in commands(page):
+            if "worker.py" in command or "-m package" in command:
+                ran = subprocess.run(
+                    ["bash", "-c", command],
+                    cwd=tmp_path,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=True,
+                )
+                said[" ".join(command.split())] = ran.stdout.strip()
+    assert said == {
+        "ictus run worker.py --port 8000": "ictus --port 8000",
+        "ictus run -m package.module": "ictus",
+        "ictus run worker.py # or: ictus run -m package": "ictus",
+        "ICTUS_CONDUCTOR=1 python worker.py": "ictus",
+        "ICTUS_DISABLE=1 METRICS=/var/lib/conductor/metrics-sdk python worker.py": "conductor",
+        # That program has the import.
+        "METRICS=/var/lib/conductor/metrics-ictus python worker.py": "conductor",
+    }
+
+
+def test_programs_that_are_named_are_installed() -> None:
+    """What the pages' lines need beside Ictus is there, so that none of them was left out."""
+    needed = ["bash", "curl", "jq", "openssl", "promtool"]
+    missing = [program for program in needed if shutil.which(program) is None]
+    assert missing == [] or os.environ.get("CI") != "true"
