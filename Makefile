@@ -72,7 +72,7 @@ weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 
 # mdBook, at this version: `cargo install` says when it is there already.
 MDBOOK := 0.5.4
 book: ## Build the docs as a site into target/book/site, and check its links
-	@cargo install --quiet --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
+	@cargo install --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" .ci/book.py
 
 clean: ## Remove everything that was built

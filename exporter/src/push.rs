@@ -3,7 +3,7 @@
 //! Once, from whoever has the directory at the end of a job. Jobs themselves need not: what they have
 //! recorded stays in the directory when they end.
 
-use std::{fmt::Write as _, io, time::Duration};
+use std::{fmt::Write as _, io, pin::pin, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt as _, Full};
@@ -14,7 +14,10 @@ use hyper::{
     header::{CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 use crate::{
     error::{Error, Result},
@@ -24,6 +27,8 @@ use crate::{
 
 /// For the whole of it: a gateway that is well answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After which whoever waits is told.
+const SOON: Duration = Duration::from_secs(2);
 const PORT: u16 = 9091;
 
 /// Puts the source's exposition in the place of what the gateway has of a group: of a job, and of labels
@@ -39,7 +44,15 @@ pub fn push(source: &Source, gateway: &str, job: &str, labels: &[(String, String
     let target = target(gateway, job, labels).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     let (content_type, body) = (rendered.format().content_type(), rendered.bytes().clone());
-    let answered = runtime.block_on(async { timeout(PATIENCE, put(&target, content_type, body)).await });
+    let answered = runtime.block_on(async {
+        let mut answer = pin!(timeout(PATIENCE, put(&target, content_type, body)));
+        tokio::select! {
+            answer = &mut answer => return answer,
+            () = sleep(SOON) => {}
+        }
+        log::warn!("{gateway} has not answered for {} s; waiting on", SOON.as_secs());
+        answer.await
+    });
     match answered {
         Err(_) => Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
         Ok(Err(refused)) if refused.kind() == io::ErrorKind::ConnectionRefused => {

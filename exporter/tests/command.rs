@@ -338,3 +338,18 @@ fn shells_complete_it_and_man_shows_it() {
     assert_eq!(code, Some(0));
     assert!(said.contains(".TH ictus 1") && said.contains("metrics directory"), "{said}");
 }
+
+#[test]
+fn push_says_that_it_waits_and_that_it_gives_up() {
+    // Accepts and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = format!("http://{}", silent.local_addr().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let mut push = ictus();
+    push.arg("push").arg(directory.path()).args(["--job", "nightly", "--gateway", &gateway]);
+    let (code, _, errors) = outcome(&push.output().unwrap());
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!((code, lines.len()), (Some(1), 2), "{errors}");
+    assert!(lines[0].contains("has not answered for 2 s"), "{errors}");
+    assert!(lines[1].contains("no answer within 10 s"), "{errors}");
+}
