@@ -9,8 +9,10 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
+mod dashboards;
 mod exemplars;
 mod expected;
+mod fleet;
 mod http;
 mod ictus_command;
 mod lint;
@@ -21,6 +23,7 @@ mod promql;
 mod push;
 mod queries;
 mod recorded;
+mod rules;
 mod scrapes;
 mod secured;
 mod server;

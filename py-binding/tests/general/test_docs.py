@@ -27,6 +27,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {
     ("c-api.md", "c"): "ffi-c/tests/c_program.rs",
     ("c-api.md", "cpp"): "ffi-c/tests/c_program.rs",
+    ("fleet/README.md", "promql"): "exporter/tests/prometheus/fleet.rs",
+    ("fleet/README.md", "yaml"): "exporter/tests/prometheus/fleet.rs",
     ("metrics.md", "python"): "py-binding/tests/test_pages.py",
     ("metrics.md", "promql"): "py-binding/tests/test_pages.py",
     ("migration.md", "python"): "py-binding/tests/test_pages.py",

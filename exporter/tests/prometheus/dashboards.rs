@@ -1,0 +1,73 @@
+//! docs/fleet/grafana: every query of every panel has an answer.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use super::server::Prometheus;
+
+/// A dashboard, and the job whose names it is for.
+const DASHBOARDS: [(&str, &str); 3] = [
+    ("conductor-documented", "conductor"),
+    ("conductor-legacy", "conductor"),
+    ("conductor-canonical", "conductor-canonical"),
+];
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet/grafana")
+}
+
+/// On a server that has both jobs, and what they recorded.
+pub(crate) fn every_panel_has_an_answer(server: &Prometheus, at: f64) {
+    for (name, job) in DASHBOARDS {
+        let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(dashboard["uid"], name);
+        let mut queries = 0;
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let query = chosen(target["expr"].as_str().unwrap(), job);
+                let answer = server.query(&query, at);
+                let numbers = answer.iter().filter(|series| series["value"][1] != "NaN");
+                assert!(numbers.count() > 0, "{name}, {}: {query}: {answer:?}", panel["title"]);
+                // Else a legend says `{{taskType}}`, or nothing.
+                let legend = target["legendFormat"].as_str().unwrap();
+                for label in legend.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap()) {
+                    let labelled = answer.iter().all(|series| series["metric"][label].is_string());
+                    assert!(labelled, "{name}, {}: {label} in {answer:?}", panel["title"]);
+                }
+                queries += 1;
+            }
+        }
+        assert!(queries >= 15, "{name}: {queries}");
+        for choice in dashboard["templating"]["list"].as_array().unwrap() {
+            let Some(query) = choice["definition"].as_str() else { continue };
+            let (metric, label) = query
+                .strip_prefix("label_values(")
+                .unwrap()
+                .strip_suffix(')')
+                .unwrap()
+                .rsplit_once(", ")
+                .unwrap();
+            let values = server.query(&format!("count by ({label}) ({})", chosen(metric, job)), at);
+            assert!(values.iter().any(|value| value["metric"][label].is_string()), "{name}: {query}");
+        }
+    }
+}
+
+/// A query as Grafana sends it, where somebody has chosen a job and all of its task types.
+fn chosen(query: &str, job: &str) -> String {
+    query.replace("$job", job).replace("$taskType", ".*").replace("$__rate_interval", "5m")
+}
+
+#[test]
+fn each_dashboard_is_looked_at() {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let dashboards = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let mut names: Vec<_> =
+        dashboards.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    let mut known = DASHBOARDS.map(|(name, _)| name);
+    known.sort_unstable();
+    assert_eq!(names, known);
+}

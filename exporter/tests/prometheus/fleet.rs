@@ -1,0 +1,146 @@
+//! docs/fleet: two hosts, and two Prometheus servers of which one is over the other.
+
+use std::{fs, net::SocketAddr, path::Path};
+
+use ictus::{Registry, catalog};
+use serde_json::Value;
+
+use super::{
+    http::{data, get},
+    ictus_command, page,
+    programs::{Running, installed, listening, tied, until},
+};
+
+/// Of the fast host, then of the slow one: milliseconds.
+const FAST: std::ops::Range<u64> = 10_000..30_000;
+const SLOW: std::ops::Range<u64> = 1_000_000..3_000_000;
+
+/// So many durations in seconds, spread over a range of microseconds.
+fn durations(of: std::ops::Range<u64>, many: u64) -> Vec<f64> {
+    let width = of.end - of.start;
+    // 7,919 is a prime: all parts of the range come in any order.
+    (0..many).map(|at| (of.start + at * 7_919 % many * width / many) as f64 / 1e6).collect()
+}
+
+fn execute(registry: &Registry, values: &[f64]) {
+    let timer = registry.recorded_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
+    let timer = timer.labels(&["resize", "SUCCESS"]).unwrap();
+    values.iter().for_each(|value| timer.observe(*value));
+}
+
+/// The quantile that the SDK defines, of all values at once.
+fn exact(values: &[f64], q: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = q * (sorted.len() - 1) as f64;
+    let (low, part) = (at.floor(), at.fract());
+    sorted[low as usize] + part * (sorted[at.ceil() as usize] - sorted[low as usize])
+}
+
+fn prometheus(home: &Path, name: &str, configuration: &str) -> (Running, SocketAddr) {
+    let file = home.join(format!("{name}.yml"));
+    fs::write(&file, configuration).unwrap();
+    let storage = home.join(format!("{name}-data"));
+    listening(
+        |address| {
+            let mut command = tied("prometheus");
+            command.arg(format!("--config.file={}", file.display()));
+            command.arg(format!("--storage.tsdb.path={}", storage.display()));
+            command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
+            command.args(["--enable-feature=native-histograms", "--web.enable-remote-write-receiver"]);
+            command
+        },
+        |address| get(address, "/-/ready").is_ok(),
+    )
+}
+
+/// The one value that a query has.
+fn value(server: SocketAddr, query: &str) -> Option<f64> {
+    let answer = data(server, "/api/v1/query", &[("query", query)]).unwrap();
+    let [series] = answer["result"].as_array()?.as_slice() else { return None };
+    let value: f64 = series["value"][1].as_str()?.parse().ok()?;
+    value.is_finite().then_some(value)
+}
+
+#[test]
+fn a_fleets_percentile_is_that_of_all_its_values() {
+    if !installed(&["prometheus", "setpriv"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let [fast, slow] = [durations(FAST, 9_000), durations(SLOW, 1_000)];
+    let all = [fast.clone(), slow.clone()].concat();
+    let hosts = ["worker-1", "worker-2"].map(|host| {
+        let directory = home.path().join(host);
+        let registry = Registry::open(&directory).unwrap();
+        // So that a rate has something to begin with.
+        execute(&registry, &[]);
+        (ictus_command::serve(&directory), registry)
+    });
+
+    let blocks = page::blocks("fleet/README.md", "yaml");
+    let [scrapes, federation, writing] = blocks.as_slice() else { panic!("{blocks:#?}") };
+    let (_second, over) = {
+        // Told of the first one below, which has to know the second.
+        prometheus(home.path(), "second", "global: {scrape_interval: 1s}\n")
+    };
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet/rules").display().to_string();
+    let [one, other] = hosts.each_ref().map(|((_, address), _)| address.to_string());
+    let first = format!("{scrapes}\n{writing}\n")
+        .replace("scrape_interval: 15s", "scrape_interval: 1s\n  evaluation_interval: 1s")
+        .replace("rules/", &format!("{rules}/"))
+        .replace("worker-1:9464", &one)
+        .replace("worker-2:9464", &other)
+        .replace("prometheus-2:9090", &over.to_string());
+    let (_first, server) = prometheus(home.path(), "first", &first);
+    let federating = format!("global: {{scrape_interval: 1s}}\n{federation}\n")
+        .replace("prometheus-1:9090", &server.to_string());
+    let (_third, federated) = prometheus(home.path(), "third", &federating);
+
+    let up = || value(server, "sum(up)") == Some(6.0);
+    until("all targets are up", up);
+    // Series are there, with nothing in them yet, before what is measured.
+    for (_, registry) in &hosts {
+        execute(registry, &[0.015]);
+    }
+    until("both hosts have been scraped", || {
+        value(
+            server,
+            "count(task_execute_time_seconds_count{job=\"conductor-native\"} or histogram_count(task_execute_time_seconds{job=\"conductor-native\"}))",
+        ) == Some(2.0)
+            && value(server, "count(task_execute_time_seconds_bucket{le=\"+Inf\"})") == Some(2.0)
+    });
+    for ((_, registry), values) in hosts.iter().zip([&fast, &slow]) {
+        execute(registry, values);
+    }
+    let wanted = exact(&all, 0.99);
+    let queries = page::blocks("fleet/README.md", "promql");
+    let [native, classic] = queries.as_slice() else { panic!("{queries:#?}") };
+    until("the fleet's values are scraped", || {
+        value(server, "sum(histogram_count(task_execute_time_seconds{job=\"conductor-native\"}))")
+            == Some(10_002.0)
+            && value(server, "sum(task_execute_time_seconds_bucket{le=\"+Inf\"})") == Some(10_002.0)
+            && value(server, native).is_some_and(|found| found > 2.0)
+            && value(server, classic).is_some_and(|found| found > 2.5)
+    });
+    let found = value(server, native).unwrap();
+    assert!((found / wanted - 1.0).abs() < 0.1, "native: {found}, not {wanted}");
+    let found = value(server, classic).unwrap();
+    assert!((2.5..=5.0).contains(&found) && (2.5..=5.0).contains(&wanted), "classic: {found}, not {wanted}");
+
+    // What the page warns of: the mean of exact quantiles is nobody's.
+    let mean = value(server, "avg(task_execute_time_seconds{job=\"conductor\", quantile=\"0.99\"})").unwrap();
+    assert!((mean - (exact(&fast[8_000..], 0.99) + exact(&slow, 0.99)) / 2.0).abs() < 0.05, "{mean}");
+    assert!((mean / wanted - 1.0).abs() > 0.4, "{mean} is not {wanted}");
+
+    // Over it: what was recorded by rules, and what was sent.
+    let rule = "taskType:task_execute_time_seconds:p99_5m";
+    until("the rule is federated", || {
+        let [here, there] = [server, federated].map(|place| value(place, rule));
+        here.is_some_and(|here| here > 2.5) && there.is_some_and(|there| there > 2.5)
+    });
+    let sent = "count(task_execute_time_seconds_bucket{le=\"+Inf\"})";
+    until("both hosts' buckets are sent", || value(over, sent) == Some(2.0));
+    let names = data(over, "/api/v1/label/__name__/values", &[]).unwrap();
+    assert_eq!(names, Value::from(vec!["task_execute_time_seconds_bucket"]));
+}
