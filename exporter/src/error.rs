@@ -45,8 +45,8 @@ pub enum Error {
     },
     /// The metrics could not be pushed.
     Push {
-        /// The gateway, as given.
-        gateway: String,
+        /// To whom, as given.
+        to: String,
         /// Why.
         why: String,
     },
@@ -76,8 +76,8 @@ impl fmt::Display for Error {
             Error::Write { path, source } => {
                 write!(f, "cannot write {}: {source}{}", path.display(), write_advice(source))
             }
-            Error::Push { gateway, why } => {
-                write!(f, "cannot push to {gateway}: {why}")
+            Error::Push { to, why } => {
+                write!(f, "cannot push to {to}: {why}")
             }
             Error::NotAFile { path } => {
                 write!(f, "{} is not a regular file; choose another output file", path.display())

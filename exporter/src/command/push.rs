@@ -3,7 +3,11 @@
 use clap::Args;
 
 use super::{Merge, input::Input};
+#[cfg(feature = "otlp")]
+use crate::push::push_otlp;
 use crate::{error::Result, push::push};
+#[cfg(feature = "otlp")]
+use ictus::surface::{Surface, View};
 
 #[derive(Args, Debug)]
 pub(super) struct Push {
@@ -12,17 +16,30 @@ pub(super) struct Push {
     /// The Pushgateway
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9091")]
     gateway: String,
-    /// The job whose metrics these are
+    /// Instead to this OpenTelemetry Collector, as OTLP over HTTP with exponential histograms
+    #[cfg(feature = "otlp")]
+    #[arg(long, value_name = "URL", conflicts_with = "gateway")]
+    otlp: Option<String>,
+    /// The job whose metrics these are; to OTLP the service's name
     #[arg(long, value_name = "NAME")]
     job: String,
-    /// A label that tells this group from others of the job; may be given again
+    /// A label that tells this group from others of the job (to OTLP an attribute of the resource); may be
+    /// given again
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
 }
 
 impl Push {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
-        push(&self.input.source(merge), &self.gateway, &self.job, &self.labels)?;
+        let source = self.input.source(merge);
+        #[cfg(feature = "otlp")]
+        if let Some(endpoint) = &self.otlp {
+            // The only names that are histograms.
+            let source = source.with_view(View::new(&[Surface::Canonical])?);
+            push_otlp(&source, endpoint, &self.job, &self.labels)?;
+            return Ok(0);
+        }
+        push(&source, &self.gateway, &self.job, &self.labels)?;
         Ok(0)
     }
 }

@@ -1,0 +1,72 @@
+//! To a Prometheus Pushgateway.
+
+use std::fmt::Write as _;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hyper::{Method, Uri};
+
+use super::send::{self, send};
+use crate::{
+    error::{Error, Result},
+    query::Query,
+    source::Source,
+};
+
+const PORT: u16 = 9091;
+
+/// Puts the source's exposition in the place of what the gateway has of a group: of a job, and of labels
+/// that tell it from others of that job. Gauges of timers' quantiles and all else are pushed as they are shown.
+///
+/// # Errors
+///
+/// [`Error::Read`] where the metrics cannot be read, [`Error::Push`] where the gateway is not one, cannot be
+/// reached within ten seconds, or refuses.
+pub fn push(source: &Source, gateway: &str, job: &str, labels: &[(String, String)]) -> Result<()> {
+    let failed = |why: String| Error::Push { to: gateway.to_owned(), why };
+    let rendered = source.render(&Query::from(source.view()))?;
+    let target = target(gateway, job, labels).map_err(failed)?;
+    let (content_type, body) = (rendered.format().content_type(), rendered.bytes().clone());
+    send(gateway, Method::PUT, &target, content_type, body)?.map_err(failed)?;
+    Ok(())
+}
+
+/// Where a group is, on the gateway.
+fn target(gateway: &str, job: &str, labels: &[(String, String)]) -> std::result::Result<Uri, String> {
+    let base = send::base(gateway, PORT)?;
+    if job.is_empty() {
+        return Err("the job needs a name".to_owned());
+    }
+    let mut path = base.path().trim_end_matches('/').to_owned() + "/metrics";
+    let job = ("job".to_owned(), job.to_owned());
+    for (name, value) in [&job].into_iter().chain(labels) {
+        // In the gateway's own spelling of what cannot stand in a path: slashes, and nothing at all.
+        let _ = write!(path, "/{name}@base64/{}", spelled(value));
+    }
+    send::at(&base, &path)
+}
+
+/// URL-safe base64, with `=` for nothing at all, as the gateway has it.
+fn spelled(text: &str) -> String {
+    if text.is_empty() { "=".to_owned() } else { URL_SAFE_NO_PAD.encode(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{spelled, target};
+
+    #[test]
+    fn a_groups_place_is_spelled_as_the_gateway_does() {
+        assert_eq!(["", "f", "/a", "ÿÿ"].map(spelled), ["=", "Zg", "L2E", "w7_Dvw"]);
+        let labels = [("path".to_owned(), "/a".to_owned())];
+        let place = target("http://localhost:9091/behind/", "nightly", &labels).unwrap();
+        assert_eq!(place, "http://localhost:9091/behind/metrics/job@base64/bmlnaHRseQ/path@base64/L2E");
+        for (gateway, job, why) in [
+            ("https://localhost", "a", "only plain HTTP"),
+            ("localhost:9091", "a", "only plain HTTP"),
+            ("http://a b", "a", "such as http://127.0.0.1:9091"),
+            ("http://localhost", "", "needs a name"),
+        ] {
+            assert!(target(gateway, job, &[]).unwrap_err().contains(why), "{gateway}");
+        }
+    }
+}

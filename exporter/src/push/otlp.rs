@@ -1,0 +1,198 @@
+//! To an OpenTelemetry Collector, or whoever else takes OTLP over HTTP.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hyper::Method;
+use ictus::{
+    snapshot::{Distribution, QUANTILES},
+    surface::{Buckets, Exposition, ShownFamily, ShownValue},
+};
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse},
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
+    metrics::v1::{
+        AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Metric,
+        NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint,
+        exponential_histogram_data_point::Buckets as Counts, metric::Data, number_data_point,
+        summary_data_point::ValueAtQuantile,
+    },
+    resource::v1::Resource,
+};
+use prost::Message as _;
+
+use super::send::{self, send};
+use crate::{
+    error::{Error, Result},
+    source::Source,
+};
+
+const PORT: u16 = 4318;
+const PROTOBUF: &str = "application/x-protobuf";
+const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
+
+/// Sends what the source's view shows: counters as sums, timers of canonical names as exponential
+/// histograms. All is cumulative, since a time that nobody has written down. `service` is the resource's
+/// `service.name`; more of its attributes may follow.
+///
+/// # Errors
+///
+/// [`Error::Read`] where the metrics cannot be read, [`Error::Push`] where the endpoint is none, cannot be
+/// reached within ten seconds, or refuses any of it.
+pub fn push_otlp(
+    source: &Source,
+    endpoint: &str,
+    service: &str,
+    attributes: &[(String, String)],
+) -> Result<()> {
+    let failed = |why: String| Error::Push { to: endpoint.to_owned(), why };
+    let exposition = source.exposition_since(source.asked())?;
+    let base = send::base(endpoint, PORT).map_err(failed)?;
+    let path = format!("{}/v1/metrics", base.path().trim_end_matches('/'));
+    let target = send::at(&base, &path).map_err(failed)?;
+    let service = ("service.name".to_owned(), service.to_owned());
+    let attributes = [&service].into_iter().chain(attributes).map(|(name, value)| attribute(name, value));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let body = request(&exposition, attributes.collect(), now).encode_to_vec();
+    let answer = send(endpoint, Method::POST, &target, PROTOBUF, body.into())?.map_err(failed)?;
+    let answer =
+        ExportMetricsServiceResponse::decode(answer).map_err(|error| failed(format!("no OTLP: {error}")))?;
+    match answer.partial_success {
+        Some(part) if part.rejected_data_points > 0 => {
+            Err(failed(format!("{} points were refused: {}", part.rejected_data_points, part.error_message)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn request(exposition: &Exposition, attributes: Vec<KeyValue>, now: u64) -> ExportMetricsServiceRequest {
+    let scope = InstrumentationScope {
+        name: "ictus".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..InstrumentationScope::default()
+    };
+    let metrics = exposition.families().filter_map(|family| metric(family, now)).collect();
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics {
+            resource: Some(Resource { attributes, ..Resource::default() }),
+            scope_metrics: vec![ScopeMetrics { scope: Some(scope), metrics, ..ScopeMetrics::default() }],
+            ..ResourceMetrics::default()
+        }],
+    }
+}
+
+/// A family's series have one kind; none where there is nothing to say.
+fn metric(family: &ShownFamily, now: u64) -> Option<Metric> {
+    let series = || family.series.iter().map(|series| (&series.value, series.labels.iter()));
+    let labels = |labels: &mut dyn Iterator<Item = (&str, &str)>| {
+        labels.map(|(name, value)| attribute(name, value)).collect::<Vec<_>>()
+    };
+    let data = match &family.series.first()?.value {
+        ShownValue::Counter(_) => Data::Sum(Sum {
+            data_points: series()
+                .filter_map(|(value, mut of)| match value {
+                    ShownValue::Counter(value) => Some(number(*value, labels(&mut of), now)),
+                    _ => None,
+                })
+                .collect(),
+            aggregation_temporality: CUMULATIVE,
+            is_monotonic: true,
+        }),
+        ShownValue::Gauge(_) | ShownValue::Quantiles(_) => Data::Gauge(Gauge {
+            data_points: series()
+                .flat_map(|(value, mut of)| {
+                    let of = labels(&mut of);
+                    match value {
+                        ShownValue::Gauge(value) => vec![number(*value, of, now)],
+                        ShownValue::Quantiles(values) => {
+                            let quantile = |(q, value): (&f64, &f64)| {
+                                let of = [of.clone(), vec![attribute("quantile", &q.to_string())]].concat();
+                                number(*value, of, now)
+                            };
+                            QUANTILES.iter().zip(values).map(quantile).collect()
+                        }
+                        _ => Vec::new(),
+                    }
+                })
+                .collect(),
+        }),
+        ShownValue::Summary { .. } => Data::Summary(Summary {
+            data_points: series()
+                .filter_map(|(value, mut of)| match value {
+                    ShownValue::Summary { quantiles, sum, count } => Some(SummaryDataPoint {
+                        attributes: labels(&mut of),
+                        time_unix_nano: now,
+                        count: *count,
+                        sum: *sum,
+                        quantile_values: QUANTILES
+                            .iter()
+                            .zip(quantiles.iter().flatten())
+                            .map(|(&quantile, &value)| ValueAtQuantile { quantile, value })
+                            .collect(),
+                        ..SummaryDataPoint::default()
+                    }),
+                    _ => None,
+                })
+                .collect(),
+        }),
+        ShownValue::Histogram(_) => Data::ExponentialHistogram(ExponentialHistogram {
+            data_points: series()
+                .filter_map(|(value, mut of)| match value {
+                    ShownValue::Histogram(buckets) => Some(exponential(buckets, labels(&mut of), now)),
+                    _ => None,
+                })
+                .collect(),
+            aggregation_temporality: CUMULATIVE,
+        }),
+    };
+    let unit = match () {
+        () if family.name.ends_with("_seconds") => "s",
+        () if family.name.ends_with("_bytes") => "By",
+        () => "",
+    };
+    Some(Metric {
+        name: family.name.clone(),
+        description: family.help.clone(),
+        unit: unit.to_owned(),
+        data: Some(data),
+        ..Metric::default()
+    })
+}
+
+fn number(value: f64, attributes: Vec<KeyValue>, now: u64) -> NumberDataPoint {
+    NumberDataPoint {
+        attributes,
+        time_unix_nano: now,
+        value: Some(number_data_point::Value::AsDouble(value)),
+        ..NumberDataPoint::default()
+    }
+}
+
+/// The same buckets, one lower: OTLP counts them by their lower bounds, Prometheus by their upper ones.
+/// The count is that of the buckets, which has to be so.
+fn exponential(buckets: &Buckets, attributes: Vec<KeyValue>, now: u64) -> ExponentialHistogramDataPoint {
+    let Distribution { zero, exponential, .. } = &*buckets.distribution;
+    let positive = exponential.iter().next().map(|(first, _)| {
+        let last = exponential.iter().last().map_or(first, |(last, _)| last);
+        let bucket_counts = (first..=last).map(|bucket| exponential.get(bucket)).collect();
+        Counts { offset: first - 1, bucket_counts }
+    });
+    ExponentialHistogramDataPoint {
+        attributes,
+        time_unix_nano: now,
+        count: zero + exponential.values().sum::<u64>(),
+        sum: Some(buckets.sum),
+        scale: Distribution::SCHEMA,
+        zero_count: *zero,
+        zero_threshold: Distribution::ZERO_THRESHOLD,
+        positive,
+        ..ExponentialHistogramDataPoint::default()
+    }
+}
+
+fn attribute(name: &str, value: &str) -> KeyValue {
+    let value = AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) };
+    KeyValue { key: name.to_owned(), value: Some(value), ..KeyValue::default() }
+}
+
+#[cfg(test)]
+mod tests;
