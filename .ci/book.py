@@ -23,6 +23,7 @@ BESIDE = {
     "Architecture": "ARCHITECTURE.md",
     "Contributing": "CONTRIBUTING.md",
     "Changelog": "CHANGELOG.md",
+    "Security": "SECURITY.md",
     "Measurements": "benches/RESULTS.md",
     "Fuzzing": "fuzz/README.md",
 }

@@ -257,3 +257,24 @@ def test_programs_that_are_named_are_installed() -> None:
     needed = ["bash", "curl", "jq", "openssl", "promtool"]
     missing = [program for program in needed if shutil.which(program) is None]
     assert missing == [] or os.environ.get("CI") != "true"
+
+
+def test_the_unsafe_code_is_all_on_its_page() -> None:
+    page = (DOCS / "safety.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\S+\.rs)`.*?\| (\d+) \|.*\| (.*) \|$", page, re.MULTILINE)
+    described = {name: int(blocks) for name, blocks, _ in rows}
+    found: dict[str, int] = {}
+    for path in sorted(ROOT.glob("*/src/**/*.rs")):
+        name = path.relative_to(ROOT).as_posix()
+        blocks = len(re.findall(r"^(?!\s*//).*\bunsafe \{", path.read_text(encoding="utf-8"), re.MULTILINE))
+        if blocks and not name.startswith(("core/models/", "benches/")):
+            # The C border is one row.
+            name = "ffi-c/src/timer.rs" if name.startswith("ffi-c/") else name
+            found[name] = found.get(name, 0) + blocks
+    assert described == found
+    tests = "".join(
+        path.read_text(encoding="utf-8") for path in ROOT.glob("*/**/*.rs") if "target" not in path.parts
+    )
+    for _, _, evidence in rows:
+        for name in re.findall(r"`(\w+)`", evidence):
+            assert f"fn {name}(" in tests, name
