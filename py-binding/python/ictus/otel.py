@@ -32,24 +32,22 @@ class Bridge:
         self._lock = threading.Lock()
         self._made: set[str] = set()
         self._served: set[str] = set()
-        self._snapshot: Snapshot = registry.snapshot()
+        # Of the collection that is under way, or was last.
+        self._snapshot: Snapshot | None = None
         self.refresh()
 
     def refresh(self) -> None:
         """Makes the instruments of families that are new. Each collection has it done for the next one."""
+        # Not the one that collections are answered from: theirs has to begin after they do.
+        snapshot = self._registry.snapshot()
         with self._lock:
-            self._look()
-            new = self._new()
+            new = self._new(snapshot)
             self._made.update(family.name for family in new)
         for family in new:
             self._make(family)
 
-    def _look(self) -> None:
-        self._snapshot = self._registry.snapshot()
-        self._served.clear()
-
-    def _new(self) -> list[Family]:
-        return [family for family in self._snapshot.families if family.name not in self._made]
+    def _new(self, snapshot: Snapshot) -> list[Family]:
+        return [family for family in snapshot.families if family.name not in self._made]
 
     def _make(self, family: Family) -> None:
         name, text, unit = family.name, family.help, {"seconds": "s", "bytes": "By"}.get(family.unit, "")
@@ -73,9 +71,10 @@ class Bridge:
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             with self._lock:
                 # Asked again: a new collection has begun.
-                if instrument in self._served:
-                    self._look()
-                    if self._new():
+                if self._snapshot is None or instrument in self._served:
+                    self._snapshot = self._registry.snapshot()
+                    self._served.clear()
+                    if self._new(self._snapshot):
                         # Not by this thread, which is in the middle of a collection.
                         threading.Thread(target=self.refresh, name="ictus-otel", daemon=True).start()
                 self._served.add(instrument)

@@ -48,6 +48,19 @@ def collected(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, An
     }
 
 
+def test_opentelemetry_collects_what_is_there_when_it_collects() -> None:
+    """Whenever the bridge has looked for new families, and however long ago."""
+    registry = ictus.Registry()
+    jobs = registry.counter("jobs").labels()
+    jobs.inc()
+    reader = InMemoryMetricReader()
+    bridged = otel.bridge(registry, MeterProvider([reader]).get_meter("ictus"))
+    for total in range(2, 5):
+        jobs.inc()
+        assert collected(reader)["jobs"] == [({}, total)]
+        bridged.refresh()
+
+
 def test_opentelemetry_collects_instruments() -> None:
     registry = ictus.Registry()
     jobs = registry.counter("jobs", "Jobs done.", ["queue"])
