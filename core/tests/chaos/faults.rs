@@ -1,0 +1,239 @@
+//! What is done to workers, readers and files, one after the other.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    process::Child,
+    thread,
+    time::{Duration, Instant},
+};
+
+use ictus::Reader;
+
+use super::{
+    Dice,
+    oracle::{Fate, Oracle},
+    worker,
+};
+
+const WORKERS: usize = 5;
+
+pub(crate) struct Faults {
+    metrics: PathBuf,
+    has_disk: bool,
+    dice: Dice,
+    oracle: Oracle,
+    workers: Vec<(String, Child)>,
+    retiring: Child,
+    started: u64,
+    /// Steps for which the disk stays full.
+    full: u64,
+    done: [(&'static str, u64); 7],
+}
+
+impl Faults {
+    pub(crate) fn new(home: &Path, metrics: &Path, has_disk: bool, dice: Dice) -> Faults {
+        let said = home.join("said");
+        fs::create_dir(&said).unwrap();
+        let names = ["killed", "forked", "readers killed", "deleted", "truncated", "corrupted", "disk full"];
+        Faults {
+            metrics: metrics.to_owned(),
+            has_disk,
+            dice,
+            oracle: Oracle::new(said, Reader::new(metrics)),
+            workers: Vec::new(),
+            retiring: worker::start_reader(metrics),
+            started: 0,
+            full: 0,
+            done: names.map(|name| (name, 0)),
+        }
+    }
+
+    pub(crate) fn step(&mut self) {
+        match self.full {
+            0 => self.start_what_is_missing(),
+            1 => fs::remove_file(self.filler()).unwrap(),
+            _ => {}
+        }
+        self.full = self.full.saturating_sub(1);
+        match self.dice.roll(12) {
+            0..=3 => self.kill(),
+            4 | 5 => self.kill_the_reader(),
+            6 => self.delete_a_living_segment(),
+            7 => self.damage_a_dead_segment(true),
+            8 => self.damage_a_dead_segment(false),
+            9 if self.has_disk && self.full == 0 => self.fill_the_disk(),
+            _ => thread::sleep(Duration::from_millis(self.dice.roll(20))),
+        }
+        self.oracle.check();
+        for (name, child) in &mut self.workers {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "{name} has ended by itself: {ended:?}");
+        }
+    }
+
+    fn count(&mut self, what: usize) {
+        self.done[what].1 += 1;
+    }
+
+    fn start_what_is_missing(&mut self) {
+        while self.workers.len() < WORKERS {
+            self.started += 1;
+            let forks = self.dice.roll(4) == 0;
+            let name = format!("worker-{}", self.started);
+            let path = self.oracle.path(&name);
+            let child = worker::start(&self.metrics, &path, forks);
+            self.workers.push((name, child));
+            self.count_if(1, forks);
+            // Whoever has begun has its place, also where the disk fills up next.
+            let paths = [Some(path.clone()), forks.then(|| path.with_extension("child"))];
+            for path in paths.into_iter().flatten() {
+                until(|| worker::acknowledged(&path).iter().all(|number| *number > 0));
+            }
+        }
+    }
+
+    fn count_if(&mut self, what: usize, happened: bool) {
+        if happened {
+            self.count(what);
+        }
+    }
+
+    fn some_worker(&mut self) -> Option<usize> {
+        let many = self.workers.len() as u64;
+        (many > 0).then(|| self.dice.roll(many) as usize)
+    }
+
+    fn kill(&mut self) {
+        let Some(at) = self.some_worker() else { return };
+        thread::sleep(Duration::from_micros(self.dice.roll(3_000)));
+        let (_, mut child) = self.workers.swap_remove(at);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.count(0);
+    }
+
+    /// In the middle of a retirement, as often as not.
+    fn kill_the_reader(&mut self) {
+        thread::sleep(Duration::from_micros(self.dice.roll(3_000)));
+        self.retiring.kill().unwrap();
+        self.retiring.wait().unwrap();
+        self.retiring = worker::start_reader(&self.metrics);
+        self.count(2);
+    }
+
+    fn delete_a_living_segment(&mut self) {
+        let Some(at) = self.some_worker() else { return };
+        let (name, child) = &self.workers[at];
+        let (name, segment) = (name.clone(), segment_of(child.id()));
+        self.oracle.doomed(&name, Fate::Deleted);
+        if let Some(segment) = segment {
+            // Gone already where it was deleted before.
+            let _ = fs::remove_file(segment);
+            self.count(3);
+        }
+    }
+
+    /// Whose owner is killed for it, while others read and retire it.
+    fn damage_a_dead_segment(&mut self, cut: bool) {
+        let Some(at) = self.some_worker() else { return };
+        let segment = segment_of(self.workers[at].1.id());
+        let (name, mut child) = self.workers.swap_remove(at);
+        self.oracle.doomed(&name, Fate::Corrupted);
+        // Opened before it is retired.
+        let file = segment.and_then(|segment| OpenOptions::new().write(true).open(segment).ok());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let Some(file) = file else { return };
+        let length = file.metadata().unwrap().len();
+        if cut {
+            file.set_len(self.dice.roll(length)).unwrap();
+            self.count(4);
+            return;
+        }
+        for _ in 0..=self.dice.roll(64) {
+            let word = self.dice.roll(u64::MAX).to_le_bytes();
+            // Any word of the first pages, where all that matters is.
+            match file.write_all_at(&word, 8 * self.dice.roll(length.min(1 << 16) / 8)) {
+                Err(error) if error.kind() != ErrorKind::StorageFull => panic!("{error}"),
+                _ => {}
+            }
+        }
+        self.count(5);
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.metrics.join("filler")
+    }
+
+    fn fill_the_disk(&mut self) {
+        let mut filler = File::create(self.filler()).unwrap();
+        let block = [0; 1 << 16];
+        while filler.write_all(&block).is_ok() {}
+        while filler.write_all(&[0; 512]).is_ok() {}
+        self.full = 2 + self.dice.roll(10);
+        self.count(6);
+    }
+
+    /// Ends all, looks a last time, and says what was done.
+    pub(crate) fn end(mut self) -> String {
+        if self.full > 0 {
+            fs::remove_file(self.filler()).unwrap();
+        }
+        for (_, child) in &mut self.workers {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        self.retiring.kill().unwrap();
+        self.retiring.wait().unwrap();
+        self.oracle.check();
+        // All are dead, but the children, which go when they see that.
+        until(|| {
+            self.oracle.check();
+            segments(&self.metrics) == 0
+        });
+        let done = self.done.map(|(name, times)| format!("{times} {name}")).join(", ");
+        format!(
+            "{} workers, {} observations of them left, {} scrapes (the slowest {:.0} ms): {done}",
+            self.started,
+            self.oracle.observations,
+            self.oracle.scrapes,
+            1e3 * self.oracle.slowest
+        )
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.workers {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = self.retiring.kill();
+        let _ = self.retiring.wait();
+    }
+}
+
+/// The segment that a process has mapped, as the kernel knows it.
+fn segment_of(pid: u32) -> Option<PathBuf> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let path =
+        maps.lines().find_map(|line| line.split_whitespace().nth(5).filter(|path| path.ends_with(".seg")))?;
+    Some(path.into())
+}
+
+/// Segments that are whole: damaged ones of the dead stay.
+fn segments(metrics: &Path) -> usize {
+    let health = Reader::new(metrics).snapshot().unwrap().health;
+    (health.live_segments + health.dead_segments) as usize
+}
+
+fn until(mut reached: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !reached() {
+        assert!(Instant::now() < deadline, "never");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

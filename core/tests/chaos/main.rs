@@ -1,0 +1,66 @@
+//! Workers that are killed, forked and robbed of their files, on a disk that fills up, beside readers that are
+//! killed while they retire. An oracle that knows what each thread was told compares every scrape.
+//!
+//! `make chaos` runs it for a minute, `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make chaos` as long and from
+//! where one likes; the tests run it for some seconds. What it found is printed with its seed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise, and says what it saw"
+)]
+#![expect(unsafe_code, reason = "signals, and a forked child's end")]
+
+mod faults;
+mod oracle;
+#[path = "../tmpfs/mod.rs"]
+mod tmpfs;
+mod worker;
+
+use std::{
+    env,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use faults::Faults;
+use tmpfs::Tmpfs;
+
+/// Room for some hundred workers, and soon full of a filler.
+const DISK: &str = "192m";
+
+/// A number that others do not repeat.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    /// Below a limit.
+    pub(crate) fn roll(&mut self, limit: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|given| given.parse().unwrap())
+}
+
+#[test]
+fn nothing_that_returned_is_lost_whatever_happens() {
+    let seconds = number("ICTUS_CHAOS_SECONDS").unwrap_or(8);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let seed = number("ICTUS_CHAOS_SEED").unwrap_or_else(now);
+    println!("ICTUS_CHAOS_SEED={seed}");
+    let home = tempfile::tempdir().unwrap();
+    let metrics = home.path().join("metrics");
+    std::fs::create_dir(&metrics).unwrap();
+    let disk = Tmpfs::mount(&metrics, DISK);
+    let mut faults = Faults::new(home.path(), &metrics, disk.is_some(), Dice(seed));
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < end {
+        faults.step();
+    }
+    println!("{}", faults.end());
+}

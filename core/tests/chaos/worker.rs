@@ -1,0 +1,114 @@
+//! What is done to: processes of several threads that say what they have recorded.
+
+use std::{
+    env,
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use ictus::{Family, Options, Reader, Registry, Timer};
+
+pub(crate) const THREADS: u64 = 3;
+pub(crate) const FAMILY: &str = "work_seconds";
+const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+const ACKNOWLEDGED: &str = "ICTUS_TEST_ACKNOWLEDGED";
+const FORKS: &str = "ICTUS_TEST_FORKS";
+
+/// Runs only in a process that the test started: each thread observes 1, 2, 3, … in a series of its own, and
+/// writes down each number once its observation has returned.
+#[test]
+fn worker() {
+    let (Some(directory), Some(acknowledged)) = (env::var_os(DIRECTORY), env::var_os(ACKNOWLEDGED)) else {
+        return;
+    };
+    let options = Options::default().window(64).max_series(100_000);
+    let registry = Registry::open_with(directory, options).unwrap();
+    let family = registry.timer(FAMILY, "", &["worker", "thread"]).unwrap();
+    let acknowledged = PathBuf::from(acknowledged);
+    if env::var_os(FORKS).is_some() {
+        // SAFETY: no other thread of this process holds a lock; the child ends by `_exit` or a signal.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            record(&family, &acknowledged.with_extension("child"));
+        }
+    }
+    record(&family, &acknowledged);
+}
+
+/// As long as whoever started it lives.
+fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(acknowledged).unwrap();
+    let name = acknowledged.file_name().unwrap().to_str().unwrap();
+    // SAFETY: asks for a number.
+    let parent = unsafe { libc::getppid() };
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let file = &file;
+            scope.spawn(move || {
+                let timer = family.labels(&[name, &number.to_string()]).unwrap();
+                for value in 1u64.. {
+                    timer.observe(value as f64);
+                    file.write_all_at(&value.to_le_bytes(), 8 * number).unwrap();
+                    if value % 32 == 0 {
+                        thread::sleep(Duration::from_millis(1));
+                        // SAFETY: asks for a number.
+                        if unsafe { libc::getppid() } != parent {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    // SAFETY: ends the process; all that was recorded is in its segment.
+    unsafe { libc::_exit(0) }
+}
+
+/// Runs only in a process that the test started: looks, and retires what it finds dead, until it is killed.
+#[test]
+fn reader() {
+    if env::var_os(FORKS).is_none() || env::var_os(ACKNOWLEDGED).is_some() {
+        return;
+    }
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let mut reader = Reader::new(directory);
+    loop {
+        // Fails while the disk is full, and says so.
+        let _ = reader.snapshot();
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn this(test: &str, directory: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", &format!("worker::{test}"), "--nocapture", "--test-threads=1"]);
+    command.env(DIRECTORY, directory).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool) -> Child {
+    let mut command = this("worker", directory);
+    command.env(ACKNOWLEDGED, acknowledged);
+    if forks {
+        command.env(FORKS, "1");
+    }
+    command.spawn().unwrap()
+}
+
+pub(crate) fn start_reader(directory: &Path) -> Child {
+    this("reader", directory).env(FORKS, "1").spawn().unwrap()
+}
+
+/// What each thread of a worker has said so far.
+pub(crate) fn acknowledged(path: &Path) -> [u64; THREADS as usize] {
+    let file = File::open(path).ok();
+    std::array::from_fn(|thread| {
+        let mut bytes = [0; 8];
+        let read = file.as_ref().map(|file| file.read_exact_at(&mut bytes, 8 * thread as u64));
+        if matches!(read, Some(Ok(()))) { u64::from_le_bytes(bytes) } else { 0 }
+    })
+}
