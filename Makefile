@@ -15,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken chaos book clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken chaos soak book clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 
 
 chaos: ## Kill, fork, rob and fill disks for a minute, and miss no observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture nothing_that
+
+soak: .venv/wheel ## Record for 20 minutes from 8 processes that come and go; what an exporter takes, as CSV
+	@.venv/bin/python benches/soak/soak.py
 
 # mdBook, at this version: `cargo install` says when it is there already.
 MDBOOK := 0.5.4
