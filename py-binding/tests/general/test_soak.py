@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness import TESTS
 
 sys.path.insert(0, str(TESTS.parents[1] / "benches" / "soak"))
-import soak  # noqa: E402
+import soak
 
 if TYPE_CHECKING:
     from collections.abc import Callable
