@@ -15,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken chaos soak book clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken chaos soak fuzz book clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,12 @@ weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 
 
 chaos: ## Kill, fork, rob and fill disks for a minute, and miss no observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture nothing_that
+
+# How long each target runs.
+T ?= 60
+fuzz: ## Feed each fuzz target hostile input for T=60 seconds, and keep what is new in fuzz/corpus
+	@cargo install --locked --root target/tools cargo-fuzz
+	@PATH="$(CURDIR)/target/tools/bin:$$PATH" fuzz/run.sh $(T)
 
 soak: .venv/wheel ## Record for 20 minutes from 8 processes that come and go; what an exporter takes, as CSV
 	@.venv/bin/python benches/soak/soak.py

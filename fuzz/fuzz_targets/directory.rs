@@ -1,0 +1,73 @@
+//! Any files in a metrics directory: it is read, and what is dead is retired, without a panic or a hang, and
+//! what is shown does not change by that.
+//!
+//! An input is files: a byte says which name, two how long it is, and then its bytes.
+#![no_main]
+
+use std::{fs, sync::LazyLock};
+
+use ictus::{Reader, Registry};
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+
+const NAMES: [&str; 8] = [
+    "totals",
+    "epoch",
+    "lock",
+    "0000000000001c70.seg",
+    "0000000000001C70.seg",
+    ".new-0000000000000001",
+    "x",
+    "1.seg",
+];
+
+/// A directory that somebody has recorded into and gone, whose files are put back before each input.
+static REAL: LazyLock<(TempDir, Vec<(String, Vec<u8>)>)> = LazyLock::new(|| {
+    let directory = TempDir::new().expect("a folder");
+    let registry = Registry::open(directory.path()).expect("a metrics directory");
+    let timer =
+        registry.timer("work_seconds", "", &[]).and_then(|family| family.labels(&[])).expect("a timer");
+    (1..200).for_each(|value| timer.observe(f64::from(value)));
+    drop((timer, registry));
+    Reader::new(directory.path()).snapshot().expect("a snapshot");
+    let folder = directory.path().join("ictus");
+    let files = fs::read_dir(folder).expect("its folder").map(|entry| entry.expect("a file"));
+    let files = files
+        .map(|file| (file.file_name().into_string().expect("a name"), fs::read(file.path()).expect("bytes")));
+    let files = files.collect();
+    (directory, files)
+});
+
+fuzz_target!(|input: &[u8]| {
+    let (directory, real) = &*REAL;
+    let folder = directory.path().join("ictus");
+    for entry in fs::read_dir(&folder).expect("its folder") {
+        let path = entry.expect("a file").path();
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+    }
+    for (name, bytes) in real {
+        fs::write(folder.join(name), bytes).expect("written");
+    }
+    let mut rest = input;
+    while let [name, low, high, bytes @ ..] = rest {
+        let length = usize::from(u16::from_le_bytes([*low, *high])).min(bytes.len());
+        let path = folder.join(NAMES[usize::from(*name) % NAMES.len()]);
+        if *name >= 128 {
+            // Over the beginning of what is there.
+            let mut there = fs::read(&path).unwrap_or_default();
+            let many = length.min(there.len());
+            there[..many].copy_from_slice(&bytes[..many]);
+            fs::write(&path, there).expect("written");
+        } else {
+            fs::write(&path, &bytes[..length]).expect("written");
+        }
+        rest = &bytes[length..];
+    }
+    let counts = || {
+        let snapshot = Reader::new(directory.path()).snapshot().ok()?;
+        Some(format!("{:?}", snapshot.families))
+    };
+    // The first one retires what it finds dead; the second one finds it retired.
+    let (first, second) = (counts(), counts());
+    assert_eq!(first, second);
+});
