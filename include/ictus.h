@@ -466,12 +466,12 @@ enum ictus_status ictus_gauge_new(const struct ictus_registry *registry,
                                   struct ictus_gauge **out);
 
 /**
- * Sets the state.
+ * Sets the state. NaN and infinities are rejected.
  */
 enum ictus_status ictus_gauge_set(const struct ictus_gauge *gauge, double to);
 
 /**
- * Adds `by` to the state, which may be negative.
+ * Adds `by` to the state, which may be negative. NaN and infinities are rejected.
  */
 enum ictus_status ictus_gauge_add(const struct ictus_gauge *gauge, double by);
 

@@ -5,6 +5,7 @@ use ictus::Gauge;
 use crate::{
     guard::guard,
     ictus_registry, ictus_status, ictus_str,
+    status::recorded_state,
     string::{borrow, give, strings, take_back},
 };
 
@@ -43,25 +44,25 @@ pub unsafe extern "C" fn ictus_gauge_new(
     })
 }
 
-/// Sets the state.
+/// Sets the state. NaN and infinities are rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_gauge_set(gauge: *const ictus_gauge, to: f64) -> ictus_status {
     guard(|| {
         // SAFETY: by convention, NULL or a gauge that was not freed.
         let gauge = unsafe { borrow(gauge) }?;
         gauge.0.set(to);
-        Ok(())
+        recorded_state(to)
     })
 }
 
-/// Adds `by` to the state, which may be negative.
+/// Adds `by` to the state, which may be negative. NaN and infinities are rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_gauge_add(gauge: *const ictus_gauge, by: f64) -> ictus_status {
     guard(|| {
         // SAFETY: by convention, NULL or a gauge that was not freed.
         let gauge = unsafe { borrow(gauge) }?;
         gauge.0.add(by);
-        Ok(())
+        recorded_state(by)
     })
 }
 

@@ -105,6 +105,12 @@ pub(crate) fn recorded(value: f64) -> Result<(), ictus_status> {
     if (0.0..LIMIT).contains(&value) { Ok(()) } else { Err(ictus_status::Value) }
 }
 
+/// The same of a gauge's state, which may be negative.
+#[inline]
+pub(crate) fn recorded_state(value: f64) -> Result<(), ictus_status> {
+    if value.is_finite() { Ok(()) } else { Err(ictus_status::Value) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{every, ictus_status, ictus_status_text, recorded};

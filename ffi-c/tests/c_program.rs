@@ -168,8 +168,8 @@ fn check_rendered(program: &mut Command) {
         |line: &&str| line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ").starts_with("ictus_");
     let (of_ictus, recorded): (Vec<&str>, Vec<&str>) = rendered.split_inclusive('\n').partition(of_ictus);
     assert_eq!(recorded.concat(), RENDERED);
-    for reason in ["nan", "negative", "too_large"] {
-        let line = format!("ictus_observations_rejected_total{{reason=\"{reason}\"}} 1.0\n");
+    for (reason, times) in [("nan", "2.0"), ("negative", "1.0"), ("too_large", "2.0")] {
+        let line = format!("ictus_observations_rejected_total{{reason=\"{reason}\"}} {times}\n");
         assert!(of_ictus.contains(&line.as_str()), "{line} {of_ictus:#?}");
     }
 }

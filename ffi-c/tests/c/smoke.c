@@ -70,6 +70,8 @@ static void record(const ictus_registry *registry)
     SUCCEEDS(ictus_gauge_new(registry, str("active"), str(""), NULL, NULL, 0, &gauge));
     SUCCEEDS(ictus_gauge_set(gauge, 5.0));
     SUCCEEDS(ictus_gauge_add(gauge, -2.0));
+    ANSWERS(VALUE, ictus_gauge_set(gauge, NAN));
+    ANSWERS(VALUE, ictus_gauge_add(gauge, INFINITY));
 
     SUCCEEDS(ictus_timer_new(registry, str("wait_seconds"), str("Waits."), names, values, 1, &timer));
     for (i = 0; i < THREADS; i++) {

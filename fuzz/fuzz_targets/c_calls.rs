@@ -1,0 +1,227 @@
+//! Sequences of calls of the C library, beside a model that says what each has to answer: NULL, names that are
+//! none, kinds that differ, values that cannot be recorded, handles that outlive their registry.
+//!
+//! An input is calls: a byte says which, one for which handle or series, one for the value.
+#![no_main]
+
+use std::{
+    collections::BTreeMap,
+    ffi::{c_char, c_int, c_void},
+    ptr::{null, null_mut},
+};
+
+use ictus_ffi::{
+    ictus_counter, ictus_counter_add, ictus_counter_free, ictus_counter_inc, ictus_counter_new, ictus_gauge,
+    ictus_gauge_add, ictus_gauge_free, ictus_gauge_new, ictus_gauge_set, ictus_registry, ictus_registry_free,
+    ictus_registry_new, ictus_registry_render, ictus_snapshot_free, ictus_snapshot_new,
+    ictus_snapshot_timing, ictus_snapshot_value, ictus_status, ictus_str, ictus_timer, ictus_timer_free,
+    ictus_timer_new, ictus_timer_observe, ictus_timing,
+};
+use libfuzzer_sys::fuzz_target;
+
+/// Some of other kinds' families, some that are no names.
+const NAMES: [&[u8]; 6] = [b"a", b"b", b"a_total", b"0", b"", b"\xff"];
+const LABELS: [&[u8]; 4] = [b"x", b"", b"\"\n\\", b"\xc3"];
+const VALUES: [f64; 8] = [0.0, 1.0, 0.25, -1.0, f64::NAN, f64::INFINITY, 1e300, 3.5];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Held {
+    Counter(*mut ictus_counter),
+    Gauge(*mut ictus_gauge),
+    Timer(*mut ictus_timer),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Known {
+    Counter(f64),
+    Gauge(f64),
+    Timer(u64, f64),
+}
+
+type Series = (usize, usize);
+
+fn string(bytes: &'static [u8]) -> ictus_str {
+    ictus_str { data: bytes.as_ptr().cast(), len: bytes.len() }
+}
+
+unsafe extern "C" fn discard(context: *mut c_void, _: *const c_char, length: usize) -> c_int {
+    // SAFETY: from the call below, which waits for this one.
+    unsafe { *context.cast::<usize>() += length };
+    0
+}
+
+fuzz_target!(|input: &[u8]| {
+    let mut registry: *mut ictus_registry = null_mut();
+    // SAFETY: a place that can be written.
+    assert_eq!(unsafe { ictus_registry_new(&raw mut registry) }, ictus_status::Ok);
+    let mut held: Vec<(Series, Held)> = Vec::new();
+    let mut known: BTreeMap<Series, Known> = BTreeMap::new();
+    for call in input.chunks_exact(3) {
+        let (name, label) =
+            (usize::from(call[1] & 7) % NAMES.len(), usize::from(call[1] >> 3) % LABELS.len());
+        let (series, value) = ((name, label), VALUES[usize::from(call[2]) % VALUES.len()]);
+        match call[0] % 8 {
+            kind @ 0..=2 => make(registry, kind, series, call[2] & 64 != 0, &mut held, &mut known),
+            3 | 4 if !held.is_empty() => {
+                let (series, handle) = held[usize::from(call[1]) % held.len()];
+                record(handle, value, known.get_mut(&series).expect("made"));
+            }
+            5 if !held.is_empty() => {
+                let (_, handle) = held.swap_remove(usize::from(call[1]) % held.len());
+                // SAFETY: from the call that made it, and gone from the list.
+                unsafe { free(handle) };
+            }
+            6 => check(registry, &known),
+            _ => nothing_is_done_to_null(registry),
+        }
+    }
+    check(registry, &known);
+    // Handles outlive their registry.
+    // SAFETY: made above, and not used again.
+    unsafe { ictus_registry_free(registry) };
+    for (series, handle) in held {
+        record(handle, 1.0, known.get_mut(&series).expect("made"));
+        // SAFETY: from the call that made it, and not used again.
+        unsafe { free(handle) };
+    }
+});
+
+/// A series of a family with one label; where there is one of that name already, it has to be of that kind.
+fn make(
+    registry: *const ictus_registry,
+    kind: u8,
+    series: Series,
+    null_label: bool,
+    held: &mut Vec<(Series, Held)>,
+    known: &mut BTreeMap<Series, Known>,
+) {
+    let (name, label) = (NAMES[series.0], LABELS[series.1]);
+    let (names, values) = ([string(b"l")], [string(label)]);
+    let values = if null_label { null() } else { values.as_ptr() };
+    let (mut counter, mut gauge, mut timer) = (null_mut(), null_mut(), null_mut());
+    let (text, help) = (string(name), string(b"Help."));
+    // SAFETY: arrays of one, readable for the time of the call, or NULL; places that can be written.
+    let status = unsafe {
+        match kind {
+            0 => ictus_counter_new(registry, text, help, names.as_ptr(), values, 1, &raw mut counter),
+            1 => ictus_gauge_new(registry, text, help, names.as_ptr(), values, 1, &raw mut gauge),
+            _ => ictus_timer_new(registry, text, help, names.as_ptr(), values, 1, &raw mut timer),
+        }
+    };
+    let new = match kind {
+        0 => (Held::Counter(counter), Known::Counter(0.0)),
+        1 => (Held::Gauge(gauge), Known::Gauge(0.0)),
+        _ => (Held::Timer(timer), Known::Timer(0, 0.0)),
+    };
+    if status != ictus_status::Ok {
+        assert!(counter.is_null() && gauge.is_null() && timer.is_null());
+        return;
+    }
+    assert!(!null_label && std::str::from_utf8(name).is_ok() && std::str::from_utf8(label).is_ok());
+    assert!(series.0 < 3, "no name: {name:?}");
+    let first = *known.entry(series).or_insert(new.1);
+    assert_eq!(std::mem::discriminant(&first), std::mem::discriminant(&new.1), "of two kinds");
+    held.push((series, new.0));
+}
+
+fn record(handle: Held, value: f64, known: &mut Known) {
+    // SAFETY: handles that were not freed.
+    let status = unsafe {
+        match handle {
+            Held::Counter(counter) if value == 1.0 => ictus_counter_inc(counter),
+            Held::Counter(counter) => ictus_counter_add(counter, value),
+            Held::Gauge(gauge) if value < 1.0 => ictus_gauge_add(gauge, value),
+            Held::Gauge(gauge) => ictus_gauge_set(gauge, value),
+            Held::Timer(timer) => ictus_timer_observe(timer, value),
+        }
+    };
+    if status != ictus_status::Ok {
+        assert_eq!(status, ictus_status::Value, "{handle:?} {value}");
+        return;
+    }
+    match known {
+        Known::Counter(total) => *total += value,
+        Known::Gauge(state) if value < 1.0 => *state += value,
+        Known::Gauge(state) => *state = value,
+        Known::Timer(count, sum) => (*count, *sum) = (*count + 1, *sum + value),
+    }
+}
+
+/// A snapshot says what was recorded, and an exposition is written.
+fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
+    let mut snapshot = null_mut();
+    // SAFETY: a registry that was not freed, a place that can be written.
+    assert_eq!(unsafe { ictus_snapshot_new(registry, &raw mut snapshot) }, ictus_status::Ok);
+    for (&(name, label), expected) in known {
+        let labels = [string(LABELS[label])];
+        let name = string(NAMES[name]);
+        let (mut value, mut timing) = (f64::NAN, ictus_timing { count: 0, sum: 0.0, window: 0 });
+        // SAFETY: a snapshot that was not freed, an array of one, places that can be written.
+        let found = unsafe {
+            match expected {
+                Known::Timer(..) => {
+                    ictus_snapshot_timing(snapshot, name, labels.as_ptr(), 1, &raw mut timing)
+                }
+                _ => ictus_snapshot_value(snapshot, name, labels.as_ptr(), 1, &raw mut value),
+            }
+        };
+        match *expected {
+            // A series that nothing was recorded in may not be there.
+            Known::Counter(0.0) | Known::Gauge(0.0) | Known::Timer(0, _)
+                if found == ictus_status::Unknown => {}
+            Known::Counter(expected) | Known::Gauge(expected) => {
+                assert_eq!(found, ictus_status::Ok);
+                let close = (value - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+                assert!(close || value == expected, "{value} is not {expected}");
+            }
+            Known::Timer(count, sum) => {
+                assert_eq!((found, timing.count), (ictus_status::Ok, count));
+                assert!((timing.sum - sum).abs() <= 1e-9 * sum.max(1.0), "{} is not {sum}", timing.sum);
+            }
+        }
+    }
+    let mut length = 0_usize;
+    for format in 0..5 {
+        // SAFETY: `length` outlives the call, which is all that the callback uses.
+        let status =
+            unsafe { ictus_registry_render(registry, format, 0, Some(discard), (&raw mut length).cast()) };
+        assert_eq!(status == ictus_status::Ok, format < 4);
+    }
+    assert!(
+        known.values().all(|known| matches!(known, Known::Timer(0, _) | Known::Counter(_) | Known::Gauge(_)))
+            || length > 0
+    );
+    // SAFETY: made above, and not used again.
+    unsafe { ictus_snapshot_free(snapshot) };
+}
+
+/// NULL is refused everywhere, and freed without a word.
+fn nothing_is_done_to_null(registry: *const ictus_registry) {
+    // SAFETY: NULL, which is what is tried.
+    unsafe {
+        assert_eq!(ictus_counter_inc(null()), ictus_status::Null);
+        assert_eq!(ictus_gauge_set(null(), 1.0), ictus_status::Null);
+        assert_eq!(ictus_timer_observe(null(), 1.0), ictus_status::Null);
+        assert_eq!(ictus_snapshot_new(registry, null_mut()), ictus_status::Null);
+        assert_eq!(ictus_registry_new(null_mut()), ictus_status::Null);
+        ictus_registry_free(null_mut());
+        ictus_counter_free(null_mut());
+        ictus_gauge_free(null_mut());
+        ictus_timer_free(null_mut());
+        ictus_snapshot_free(null_mut());
+    }
+}
+
+/// # Safety
+///
+/// Of a handle that is not used again.
+unsafe fn free(handle: Held) {
+    // SAFETY: by this function's own contract.
+    unsafe {
+        match handle {
+            Held::Counter(counter) => ictus_counter_free(counter),
+            Held::Gauge(gauge) => ictus_gauge_free(gauge),
+            Held::Timer(timer) => ictus_timer_free(timer),
+        }
+    }
+}
