@@ -57,6 +57,7 @@ fuzz_target!(|input: &[u8]| {
     } else {
         let mut words = REAL.words.clone();
         rest.chunks_exact(12).for_each(|edit| Edit::of(edit).apply(&REAL, &mut words));
+        REAL.keep(&mut words);
         if mode & 2 != 0 {
             REAL.seal(&mut words);
         }
@@ -188,6 +189,17 @@ struct Real {
 }
 
 impl Real {
+    /// Families whose series expire would show them once, and no more after the retirement. The time is four
+    /// bytes into the third word of a payload.
+    fn keep(&self, words: &mut [u64]) {
+        for at in self.descriptors.iter().map(|at| at + DESCRIPTOR_HEAD_WORDS) {
+            if let Some([high, low]) = words.get_mut(at + 2..at + 4) {
+                *high &= u64::from(u32::MAX);
+                *low &= !u64::from(u32::MAX);
+            }
+        }
+    }
+
     fn new() -> Real {
         let directory = temporary();
         record(directory.path());
