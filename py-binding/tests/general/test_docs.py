@@ -281,7 +281,7 @@ def test_the_unsafe_code_is_all_on_its_page() -> None:
 
 
 def test_what_the_page_on_reliability_names_is_tested() -> None:
-    page = (DOCS / "reliability.md").read_text(encoding="utf-8")
+    page = (DOCS / "reliability.md").read_text(encoding="utf-8").split("## Chaos")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
     assert len(rows) >= 10
     tests = "".join(
