@@ -28,6 +28,8 @@ OPTIONS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
+    # Containers have little of it.
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
