@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def test_memory_and_disk_level_off_and_counts_never_fall() -> None:
     load = soak.Load(processes=3, threads=4, series=120, life=5)
     seen = list(soak.soak(45, 1.5, load))
-    assert len(seen) > 12
-    assert seen[-1].killed >= 10
+    assert len(seen) >= 9
+    assert seen[-1].killed >= 6
     counts = [one.observations for one in seen]
     assert counts == sorted(counts)
     assert counts[-1] > 10_000
