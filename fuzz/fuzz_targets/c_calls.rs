@@ -187,10 +187,8 @@ fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
             unsafe { ictus_registry_render(registry, format, 0, Some(discard), (&raw mut length).cast()) };
         assert_eq!(status == ictus_status::Ok, format < 4);
     }
-    assert!(
-        known.values().all(|known| matches!(known, Known::Timer(0, _) | Known::Counter(_) | Known::Gauge(_)))
-            || length > 0
-    );
+    // Of Ictus itself there is always something to show.
+    assert!(length > 0);
     // SAFETY: made above, and not used again.
     unsafe { ictus_snapshot_free(snapshot) };
 }

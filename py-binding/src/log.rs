@@ -5,11 +5,13 @@
 
 use std::{
     collections::VecDeque,
+    ffi::{c_int, c_void},
+    ptr,
     sync::{Mutex, PoisonError, TryLockError},
 };
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use pyo3::prelude::*;
+use pyo3::{ffi, prelude::*};
 
 /// Causes are logged once, so more than this is a fault; the oldest tell most about it.
 const MOST: usize = 64;
@@ -51,8 +53,21 @@ pub(crate) fn keep() {
     }
 }
 
-/// Passes on what was kept. Not where observations are only recorded, or under a lock: this runs Python
-/// code.
+/// Has Python's main thread pass on what was kept, once it is between two bytecodes: for the recording
+/// path, which itself runs no Python code.
+pub(crate) fn deliver_later(_: Python<'_>) {
+    extern "C" fn pending(_: *mut c_void) -> c_int {
+        Python::attach(deliver);
+        0
+    }
+    if !KEPT.records.try_lock().is_ok_and(|records| records.is_empty()) {
+        // SAFETY: the token says that the interpreter lives; the function takes no argument, and does not unwind:
+        // `deliver` lets no exception out. Where too much is pending already, it is asked for again later.
+        let _ = unsafe { ffi::Py_AddPendingCall(Some(pending), ptr::null_mut()) };
+    }
+}
+
+/// Passes on what was kept. Not from the recording path: this runs Python code.
 pub(crate) fn deliver(py: Python<'_>) {
     let records = match KEPT.records.try_lock() {
         Ok(mut records) => std::mem::take(&mut *records),

@@ -45,7 +45,6 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
     directory.remove_unfinished()?;
     let mut dead = Vec::new();
     for id in directory.segments()? {
-        // One that lives, that is gone by now, or that readers refuse as well.
         if let Ok(Some(lock)) = directory.lock_segment(id) {
             dead.push((id, lock));
         }

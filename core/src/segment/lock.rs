@@ -57,7 +57,8 @@ impl Directory {
         }
     }
 
-    /// The lock of a dead segment; none while its owner lives.
+    /// The lock of a dead segment; none while its owner lives, an error where it is gone by now or one that
+    /// readers refuse as well.
     pub(super) fn lock_segment(&self, id: u64) -> io::Result<Option<OwnDescriptor>> {
         let lock = self.open_own(segment_name(id))?;
         match flock(lock.get()?, FlockOperation::NonBlockingLockExclusive) {

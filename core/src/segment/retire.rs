@@ -75,7 +75,6 @@ fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, D
     ids.retain(|id| !file.folded.contains(id));
     let mut dead = Vec::new();
     for id in ids {
-        // One that lives, that is gone by now, or that readers refuse as well.
         let Ok(Some(lock)) = directory.lock_segment(id) else { continue };
         match read(directory, id, lock) {
             Ok(segment) => dead.push((id, segment)),

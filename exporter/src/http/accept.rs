@@ -38,6 +38,12 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     liked.max_by_key(|&(rank, _)| rank).map_or(Format::Text, |(_, format)| format)
 }
 
+/// Whether the client takes HTML by its name, as browsers do and nobody else.
+pub(super) fn html(headers: &HeaderMap) -> bool {
+    entries(headers, ACCEPT)
+        .any(|(entry, quality)| entry.name.eq_ignore_ascii_case("text/html") && quality > 0)
+}
+
 /// Whether the client likes gzip, and no less than bytes as they are.
 pub(super) fn gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, 0);

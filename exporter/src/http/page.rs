@@ -3,9 +3,9 @@
 //! What it shows it asks for at `/snapshot.json` and `/window.json`. `exporter/page/` has the sources.
 
 use hyper::{
-    HeaderMap, Response, StatusCode,
+    HeaderMap, Response,
     body::Bytes,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
 
 use super::{accept, route};
@@ -44,14 +44,9 @@ static ASSETS: [Asset; 8] = [
     asset!("/page/uPlot.iife.min.js", SCRIPT, "vendor/uPlot.iife.min.js"),
 ];
 
-/// The page, for whoever takes HTML before plain text: browsers, and nobody else.
+/// The page, for whoever takes HTML.
 pub(super) fn index(headers: &HeaderMap) -> Option<Response<Bytes>> {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let html = accepted.flat_map(|value| value.split(',')).any(|range| {
-        let range = range.split(';').next().unwrap_or_default();
-        range.trim().eq_ignore_ascii_case("text/html")
-    });
-    html.then(|| response(&INDEX, headers))
+    accept::html(headers).then(|| response(&INDEX, headers))
 }
 
 /// A file of the page.
@@ -61,7 +56,7 @@ pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> 
 
 fn response(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let body = Bytes::from_static(asset.text.as_bytes());
-    let mut response = route::compressed(StatusCode::OK, asset.content_type, body, accept::gzip(headers));
+    let mut response = route::compressed(asset.content_type, body, accept::gzip(headers));
     let set = response.headers_mut();
     set.insert(CONTENT_SECURITY_POLICY, POLICY);
     set.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -106,7 +101,14 @@ mod tests {
         };
         assert!(asks(&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]));
         assert!(asks(&["application/json", "TEXT/HTML ; q=0.9"]));
-        for accept in [&[][..], &["*/*"], &["text/plain"], &["text/*"], &["application/openmetrics-text"]] {
+        for accept in [
+            &[][..],
+            &["text/html;q=0"],
+            &["*/*"],
+            &["text/plain"],
+            &["text/*"],
+            &["application/openmetrics-text"],
+        ] {
             assert!(!asks(accept), "{accept:?}");
         }
     }

@@ -78,7 +78,7 @@ struct Ask {
 enum Wanted {
     Exposition(Query),
     Snapshot,
-    Window(window::Wanted),
+    Window(window::Series),
 }
 
 /// What a request asks for, else the response.
@@ -95,7 +95,7 @@ fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Bo
             Err(error) => return Err(plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
         },
         "/snapshot.json" => Wanted::Snapshot,
-        "/window.json" => Wanted::Window(window::Wanted::of(request.uri())),
+        "/window.json" => Wanted::Window(window::Series::of(request.uri())),
         "/" => {
             let page = page::index(headers);
             return Err(page.unwrap_or_else(|| plain(StatusCode::OK, "OK")).into());
@@ -117,40 +117,30 @@ impl Ask {
                 return Ok(exposition(&*source.render_since(asked, &query)?, self.gzip));
             }
             Wanted::Snapshot => json::json(&source.snapshot_since(asked)?.snapshot),
-            Wanted::Window(wanted) => match wanted.json(&source.snapshot_since(asked)?.snapshot) {
+            Wanted::Window(series) => match series.json(&source.snapshot_since(asked)?.snapshot) {
                 Some(json) => json,
                 None => {
                     return Ok(plain(StatusCode::NOT_FOUND, "Not Found - No such timer in /snapshot.json"));
                 }
             },
         };
-        Ok(compressed(StatusCode::OK, JSON, json.into(), self.gzip))
+        Ok(compressed(JSON, json.into(), self.gzip))
     }
 }
 
 fn exposition(rendered: &Rendered, gzip: bool) -> Response<Bytes> {
     let gzipped = if gzip { rendered.gzipped() } else { None };
-    answered(StatusCode::OK, rendered.format().content_type(), rendered.bytes(), gzipped)
+    answered(rendered.format().content_type(), rendered.bytes(), gzipped)
 }
 
 /// A body that is compressed for this answer alone.
-pub(super) fn compressed(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Bytes,
-    gzip: bool,
-) -> Response<Bytes> {
+pub(super) fn compressed(content_type: &'static str, body: Bytes, gzip: bool) -> Response<Bytes> {
     let gzipped = gzip.then(|| rendered::gzipped(&body)).flatten();
-    answered(status, content_type, &body, gzipped.as_ref())
+    answered(content_type, &body, gzipped.as_ref())
 }
 
-fn answered(
-    status: StatusCode,
-    content_type: &'static str,
-    body: &Bytes,
-    gzipped: Option<&Bytes>,
-) -> Response<Bytes> {
-    let mut response = response(status, content_type, gzipped.unwrap_or(body).clone());
+fn answered(content_type: &'static str, body: &Bytes, gzipped: Option<&Bytes>) -> Response<Bytes> {
+    let mut response = response(StatusCode::OK, content_type, gzipped.unwrap_or(body).clone());
     let headers = response.headers_mut();
     if gzipped.is_some() {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -9,7 +9,7 @@ use crate::recorded::Origin;
 /// Which series: its family's origin and name, as in `/snapshot.json`, and its label values in the
 /// family's order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct Series {
     origin: String,
     name: String,
     labels: Vec<String>,
@@ -22,18 +22,18 @@ struct Window<'a> {
     values: &'a [f64],
 }
 
-impl Wanted {
-    pub(super) fn of(uri: &Uri) -> Wanted {
-        let mut wanted = Wanted { origin: String::new(), name: String::new(), labels: Vec::new() };
+impl Series {
+    pub(super) fn of(uri: &Uri) -> Series {
+        let mut series = Series { origin: String::new(), name: String::new(), labels: Vec::new() };
         for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match &*key {
-                "origin" => wanted.origin = value.into_owned(),
-                "name" => wanted.name = value.into_owned(),
-                "label" => wanted.labels.push(value.into_owned()),
+                "origin" => series.origin = value.into_owned(),
+                "name" => series.name = value.into_owned(),
+                "label" => series.labels.push(value.into_owned()),
                 _ => {}
             }
         }
-        wanted
+        series
     }
 
     /// The window as JSON; none where there is no such timer.

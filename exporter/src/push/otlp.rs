@@ -11,10 +11,10 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse},
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
     metrics::v1::{
-        AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Metric,
-        NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint,
-        exponential_histogram_data_point::Buckets as Counts, metric::Data, number_data_point,
-        summary_data_point::ValueAtQuantile,
+        AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
+        HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, Summary,
+        SummaryDataPoint, exponential_histogram_data_point::Buckets as Counts, metric::Data,
+        number_data_point, summary_data_point::ValueAtQuantile,
     },
     resource::v1::Resource,
 };
@@ -31,7 +31,8 @@ const PROTOBUF: &str = "application/x-protobuf";
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 
 /// Sends what the source's view shows: counters as sums, timers of canonical names as exponential
-/// histograms. All is cumulative, since a time that nobody has written down. `service` is the resource's
+/// histograms, those of others by their own buckets. All is cumulative, since a time that nobody has
+/// written down. `service` is the resource's
 /// `service.name`; more of its attributes may follow.
 ///
 /// # Errors
@@ -45,7 +46,7 @@ pub fn push_otlp(
     attributes: &[(String, String)],
 ) -> Result<()> {
     let failed = |why: String| Error::Push { to: endpoint.to_owned(), why };
-    let exposition = source.exposition_since(source.asked())?;
+    let exposition = source.snapshot_since(source.asked())?.exposition(source.view());
     let base = send::base(endpoint, PORT).map_err(failed)?;
     let path = format!("{}/v1/metrics", base.path().trim_end_matches('/'));
     let target = send::at(&base, &path).map_err(failed)?;
@@ -134,15 +135,25 @@ fn metric(family: &ShownFamily, now: u64) -> Option<Metric> {
                 })
                 .collect(),
         }),
-        ShownValue::Histogram(_) => Data::ExponentialHistogram(ExponentialHistogram {
-            data_points: series()
-                .filter_map(|(value, mut of)| match value {
-                    ShownValue::Histogram(buckets) => Some(exponential(buckets, labels(&mut of), now)),
+        ShownValue::Histogram(_) => {
+            let all = || {
+                series().filter_map(|(value, mut of)| match value {
+                    ShownValue::Histogram(buckets) => Some((buckets, labels(&mut of))),
                     _ => None,
                 })
-                .collect(),
-            aggregation_temporality: CUMULATIVE,
-        }),
+            };
+            if all().all(|(buckets, _)| is_exponential(&buckets.distribution)) {
+                Data::ExponentialHistogram(ExponentialHistogram {
+                    data_points: all().map(|(buckets, of)| exponential(buckets, of, now)).collect(),
+                    aggregation_temporality: CUMULATIVE,
+                })
+            } else {
+                Data::Histogram(Histogram {
+                    data_points: all().map(|(buckets, of)| classic(buckets, of, now)).collect(),
+                    aggregation_temporality: CUMULATIVE,
+                })
+            }
+        }
     };
     let unit = match () {
         () if family.name.ends_with("_seconds") => "s",
@@ -164,6 +175,24 @@ fn number(value: f64, attributes: Vec<KeyValue>, now: u64) -> NumberDataPoint {
         time_unix_nano: now,
         value: Some(number_data_point::Value::AsDouble(value)),
         ..NumberDataPoint::default()
+    }
+}
+
+/// Whether its exponential buckets hold all of it.
+fn is_exponential(distribution: &Distribution) -> bool {
+    distribution.zero + distribution.exponential.values().sum::<u64>() >= distribution.count()
+}
+
+fn classic(buckets: &Buckets, attributes: Vec<KeyValue>, now: u64) -> HistogramDataPoint {
+    let Distribution { bounds, classic, .. } = &*buckets.distribution;
+    HistogramDataPoint {
+        attributes,
+        time_unix_nano: now,
+        count: buckets.distribution.count(),
+        sum: Some(buckets.sum),
+        bucket_counts: classic.clone(),
+        explicit_bounds: bounds.clone(),
+        ..HistogramDataPoint::default()
     }
 }
 

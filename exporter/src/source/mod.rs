@@ -167,13 +167,6 @@ impl Source {
         Ok(taken.render(&self.shared.origin, query))
     }
 
-    /// What the source's view shows, for formats that are no exposition's; without what others recorded.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn exposition_since(&self, asked: Asked) -> Result<ictus::surface::Exposition> {
-        let taken = self.shared.taken_since(asked)?;
-        Ok(ictus::surface::Exposition::new(&taken.snapshot, &self.view))
-    }
-
     /// A snapshot as it was recorded; nothing where a function writes the exposition.
     pub(crate) fn snapshot_since(&self, asked: Asked) -> Result<Arc<Taken>> {
         self.shared.taken_since(asked)

@@ -87,6 +87,12 @@ impl Taken {
         Taken { number, snapshot, foreign, rendered: Mutex::default() }
     }
 
+    /// What a view shows of it, with what others recorded.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn exposition(&self, view: &View) -> Exposition {
+        Exposition::new(&self.snapshot, view).beside(&self.foreign)
+    }
+
     /// What a query asks for, in the format that all of it can be written in.
     pub(super) fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
         let text = &Query { format: Format::Text, ..query.clone() };

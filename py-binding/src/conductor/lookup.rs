@@ -67,9 +67,9 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
                 if let Some(handle) = self.unseen(labels, spell) {
                     record(&handle);
                 }
-                // New series are what a full disk has no room for, and the SDK's calls are the only ones.
+                // New series are what a full disk has no room for.
                 if let Some(label) = labels.first() {
-                    log::deliver(label.py());
+                    log::deliver_later(label.py());
                 }
             }
         }

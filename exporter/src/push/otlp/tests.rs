@@ -1,6 +1,6 @@
 use ictus::{
     Registry, catalog,
-    surface::{Exposition, Surface, View},
+    surface::{Exposition, ShownFamily, ShownType, Surface, View},
 };
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
 
@@ -43,6 +43,27 @@ fn buckets_hold_what_their_bounds_say() {
     };
     assert_eq!([0.25, 1.0, 1.01].map(holds), [1, 2, 1]);
     assert_eq!(positive.bucket_counts.iter().sum::<u64>(), 4);
+}
+
+#[test]
+fn what_others_recorded_keeps_its_own_buckets() {
+    let sample = |name: &str, bound: Option<&str>, value| {
+        let labels = bound.map(|bound| ("le".to_owned(), bound.to_owned()));
+        (name.to_owned(), labels.into_iter().collect::<Vec<_>>(), value)
+    };
+    let samples = [
+        sample("card_seconds_bucket", Some("1.0"), 2.0),
+        sample("card_seconds_bucket", Some("+Inf"), 3.0),
+        sample("card_seconds_count", None, 3.0),
+        sample("card_seconds_sum", None, 7.0),
+    ];
+    let family = ShownFamily::foreign("card_seconds", "", ShownType::Histogram, samples).unwrap();
+    let sent = request(&Exposition::default().beside(&[family]), Vec::new(), 7);
+    let metrics = &sent.resource_metrics[0].scope_metrics[0].metrics;
+    let Data::Histogram(histogram) = found(metrics, "card_seconds") else { panic!("{metrics:?}") };
+    let [point] = histogram.data_points.as_slice() else { panic!("{histogram:?}") };
+    assert_eq!((point.count, point.sum), (3, Some(7.0)));
+    assert_eq!((&point.explicit_bounds[..], &point.bucket_counts[..]), (&[1.0][..], &[2, 1][..]));
 }
 
 #[test]
