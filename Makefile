@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # How long `make demo` runs the workers.
 SECONDS ?= 20
+# Whom they work for: `stand-in`, or `real` for a real Conductor server, which is fetched (400 MB, once).
+SERVER ?= stand-in
 # Where `make install` puts the C library; below DESTDIR, where that is given.
 PREFIX ?= /usr/local
 
@@ -15,13 +17,14 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks bench bench-python results weaken chaos soak fuzz book clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks e2e bench bench-python results weaken chaos soak fuzz book clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/wheel ## Run real Conductor workers for 20 s (SECONDS=...) and show their timers
-	@.venv/bin/python examples/demo/demo.py --seconds $(SECONDS)
+demo: .venv/wheel ## Run real Conductor workers for 20 s (SECONDS=...) and show their timers (SERVER=real: at a real server)
+	@[ "$(SERVER)" = stand-in ] || .ci/debian.sh java openjdk-17-jre-headless
+	@.venv/bin/python examples/demo/demo.py --seconds $(SECONDS) --server $(SERVER)
 
 venv: .venv/ready ## Make .venv: pinned development tools and the SDK
 wheel: dist/wheel ## Build the Python wheel into dist/
@@ -51,6 +54,12 @@ test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, wi
 
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
 	@.ci/sdks.sh
+
+# 400 MB are fetched from Maven Central, once.
+e2e: .venv/wheel .venv-1.3.11/wheel ## Run workers of two SDKs at a real Conductor server, read by a real Prometheus; compare what both say
+	@.ci/debian.sh java openjdk-17-jre-headless
+	@.ci/prometheus.sh
+	@.venv/bin/python -m pytest py-binding/e2e
 
 # Peers are the SDK's provider and prometheus_client's HTTP server. Where wrk cannot be had, HTTP is left out.
 bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded

@@ -1,8 +1,8 @@
 """Runs real Conductor workers for some seconds and shows what Ictus measured.
 
-Starts a loopback Conductor (``../conductor_stub.py``) and the SDK program beside this file (``worker.py``),
-waits, reads the workers' ``/metrics`` and prints every timer and every counter. Needs the wheel of Ictus and
-``conductor-python``; ``make demo`` sets both up.
+Starts a loopback Conductor (``../conductor_stub.py``) or a real server, and the SDK program beside this file
+(``worker.py``); waits, reads the workers' ``/metrics`` and prints every timer and every counter. Needs the
+wheel of Ictus and ``conductor-python``; ``make demo`` sets both up.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-from conductor_stub import Counts, Stub  # noqa: E402
+sys.path.insert(0, str(HERE))
+from conductors import Conductor, Unavailable, conductor  # noqa: E402
 from exposition import parse, timers  # noqa: E402
 from screen import Screen, show  # noqa: E402
 
@@ -39,7 +39,9 @@ class Failure(Exception):
 
 
 @contextmanager
-def workers(stub: Stub, port: int, seconds: float, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+def workers(
+    url: str, port: int, seconds: float, directory: Path, python: str = sys.executable
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``worker.py`` in a session of its own; leave none of its processes behind."""
     environment = dict(os.environ)
     for name in (
@@ -50,9 +52,9 @@ def workers(stub: Stub, port: int, seconds: float, directory: Path) -> Iterator[
     ):
         environment.pop(name, None)
     environment["NO_PROXY"] = environment["no_proxy"] = "127.0.0.1"
-    command = [sys.executable, str(HERE / "worker.py"), "--server", f"{stub.url}/api", "--port", str(port)]
+    command = [python, str(HERE / "worker.py"), "--server", f"{url}/api", "--port", str(port)]
     command += ["--directory", str(directory / "metrics"), "--seconds", str(seconds + START_SECONDS)]
-    with (directory / "worker.log").open("wb") as log:
+    with (directory / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -115,22 +117,17 @@ def fetch(url: str) -> str:
             time.sleep(0.1)
 
 
-def total(counts: dict[str, Counts], name: str) -> int:
-    """A count of the server, over all task types."""
-    return sum(int(getattr(entry, name)) for entry in counts.values())
-
-
-def watch(screen: Screen, stub: Stub, process: subprocess.Popen[bytes], seconds: float) -> None:
+def watch(screen: Screen, served: Conductor, process: subprocess.Popen[bytes], seconds: float) -> None:
     """Show progress until the time is over or somebody presses Ctrl-C."""
     begin: float | None = None
     launched = time.monotonic()
     while True:
         now = time.monotonic()
-        counts = stub.counts
+        totals = served.totals()
         if process.poll() is not None:
             raise Failure(f"worker.py ended by itself, with status {process.returncode}")
         if begin is None:
-            if total(counts, "polls"):
+            if totals.polls:
                 begin = now
             elif now - launched > START_SECONDS:
                 raise Failure(f"no worker polled within {START_SECONDS:.0f} s")
@@ -141,37 +138,37 @@ def watch(screen: Screen, stub: Stub, process: subprocess.Popen[bytes], seconds:
             width = 20
             done = round(width * passed / seconds)
             bar = "━" * done + "─" * (width - done) + "  " if screen.terminal else ""
-            polls, tasks, failed = (total(counts, name) for name in ("polls", "completed", "failed"))
-            errors = total(counts, "poll_errors") + total(counts, "update_errors")
             screen.progress(
-                f"  {bar}{passed:.0f}/{seconds:.0f} s  {polls:,} polls  {tasks:,} tasks  {failed:,} failed  "
-                f"{errors} x HTTP 500"
+                f"  {bar}{passed:.0f}/{seconds:.0f} s  {totals.polls:,} polls  {totals.completed:,} tasks  "
+                f"{totals.failed:,} failed  {totals.errors} x HTTP 500"
             )
             if passed >= seconds:
                 return
-        time.sleep(0.1 if screen.terminal else 0.2)
+        time.sleep(served.pause)
 
 
-def run(seconds: float, port: int, directory: Path) -> None:
+def run(kind: str, seconds: float, port: int, directory: Path) -> None:
     """The demonstration."""
     screen = Screen()
     endpoint = f"http://127.0.0.1:{port}/metrics"
-    with Stub() as stub, workers(stub, port, seconds, directory) as process:
+    if kind == "real":
+        screen.progress("  starting the server ...")
+    with conductor(kind, directory) as served, workers(served.url, port, seconds, directory) as process:
         screen.line(
             screen.bold(f"Workers of conductor-python {metadata.version('conductor-python')}, timed by Ictus")
         )
-        screen.line(f"  Conductor  {stub.url} (a stand-in: some answers are slow, some are HTTP 500)")
+        screen.line(f"  Conductor  {served.url} ({served.about})")
         screen.line("  workers    resize_image (sync), fetch_price (async), charge_card (fails now and then)")
         screen.line(f"  metrics    {endpoint}")
         screen.line(f"  live page  {endpoint.removesuffix('metrics')} in a browser, as long as this runs")
         screen.line()
         try:
-            watch(screen, stub, process, seconds)
+            watch(screen, served, process, seconds)
         except KeyboardInterrupt:
-            if not stub.counts:
+            if not served.totals().polls:
                 raise
             screen.line("  stopped early")
-        before = total(stub.counts, "polls")
+        before = served.totals().polls
         samples, types = parse(fetch(endpoint))
         if not timers(samples):
             raise Failure(f"{endpoint} shows no timers")
@@ -179,8 +176,8 @@ def run(seconds: float, port: int, directory: Path) -> None:
         show(screen, samples, types)
         # A poll is counted before it is sent: the last ones may still be on their way.
         polls = sum(sample.value for sample in samples if sample.name == "task_poll_total")
-        wait_for(lambda: total(stub.counts, "polls") >= polls, 2)
-        if not before <= polls <= total(stub.counts, "polls"):
+        wait_for(lambda: served.totals().polls >= polls, 5)
+        if not before <= polls <= served.totals().polls:
             raise Failure(
                 f"task_poll_total is {polls:,.0f}, but the server received {before:,} polls until then"
             )
@@ -196,6 +193,12 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=20, help="how long the workers run (default: %(default)s)"
     )
+    parser.add_argument(
+        "--server",
+        choices=("stand-in", "real"),
+        default="stand-in",
+        help="whom they work for: a loopback Conductor, or a real server (400 MB from Maven Central, once)",
+    )
     parser.add_argument("--port", type=int, default=0, help="port of /metrics (default: any free one)")
     options = parser.parse_args()
     if options.seconds <= 0:
@@ -204,14 +207,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ictus-demo-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         try:
-            run(options.seconds, options.port or free_port(), directory)
+            run(options.server, options.seconds, options.port or free_port(), directory)
         except KeyboardInterrupt:
             print(flush=True)
             return 130
         except BrokenPipeError:  # Whoever was reading has enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except Failure as failure:
+        except (Failure, Unavailable) as failure:
             print(f"\ndemo: {failure}", file=sys.stderr)
             log = directory / "worker.log"
             lines = log.read_text(errors="replace").splitlines() if log.exists() else []

@@ -58,6 +58,14 @@ def total(samples: list[exposition.Sample], name: str, **labels: str) -> float:
     )
 
 
+def polls(counts: dict[str, Counts]) -> int:
+    return sum(entry.polls for entry in counts.values())
+
+
+def poll_errors(counts: dict[str, Counts]) -> int:
+    return sum(entry.poll_errors for entry in counts.values())
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Let the workers finish all tasks there are, read the endpoint, end the workers."""
@@ -65,7 +73,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     port = demo.free_port()
     url = f"http://127.0.0.1:{port}/metrics"
     with Stub(rate=100, tasks=TASKS, poll_errors=0.03, update_errors=0.03, seed=SEED) as stub:
-        with demo.workers(stub, port, 60, directory) as process:
+        with demo.workers(stub.url, port, 60, directory) as process:
 
             def done() -> bool:
                 assert process.poll() is None, (directory / "worker.log").read_text()[-3000:]
@@ -86,13 +94,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             # Polls go on, and fail: until none has failed between what the server says and what is shown.
             for _ in range(50):
                 counts = stub.counts
-                polls_before = demo.total(counts, "polls")
+                polls_before = polls(counts)
                 time.sleep(0.2)
                 samples, types = exposition.parse(demo.fetch(url))
-                if demo.total(stub.counts, "poll_errors") == demo.total(counts, "poll_errors"):
+                if poll_errors(stub.counts) == poll_errors(counts):
                     break
             time.sleep(0.5)  # A poll is counted before it is sent: let it arrive.
-            polls_after = demo.total(stub.counts, "polls")
+            polls_after = polls(stub.counts)
         yield Run(
             samples,
             types,

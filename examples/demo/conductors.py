@@ -1,0 +1,109 @@
+"""The Conductor that the demonstration's workers work for: the stand-in, or a real server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from exposition import parse
+
+EXAMPLES = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(EXAMPLES), str(EXAMPLES / "server")]
+from conductor_stub import Stub  # noqa: E402
+from orders import Arrivals, Orders  # noqa: E402
+from server import Server, Unavailable  # noqa: E402
+
+__all__ = ["Conductor", "Totals", "Unavailable", "conductor"]
+
+
+class Totals(NamedTuple):
+    """What a Conductor has served, over all task types."""
+
+    polls: int
+    completed: int
+    failed: int
+    errors: int
+    """Polls and updates that it answered with an error."""
+
+
+class Conductor(Protocol):
+    """What the demonstration needs of one."""
+
+    url: str
+    about: str
+    pause: float
+    """Seconds between two looks at its totals that cost it nothing to speak of."""
+
+    def totals(self) -> Totals:
+        """What it has served until now."""
+
+
+class StandIn:
+    """The loopback Conductor."""
+
+    about = "a stand-in: some answers are slow, some are HTTP 500"
+    pause = 0.1
+
+    def __init__(self, stub: Stub) -> None:
+        self.url = stub.url
+        self._stub = stub
+
+    def totals(self) -> Totals:
+        """What it has counted itself."""
+        counts = self._stub.counts.values()
+        return Totals(
+            sum(entry.polls for entry in counts),
+            sum(entry.completed for entry in counts),
+            sum(entry.failed for entry in counts),
+            sum(entry.poll_errors + entry.update_errors for entry in counts),
+        )
+
+
+class Real:
+    """A real server, to which orders come."""
+
+    pause = 0.5
+
+    def __init__(self, server: Server) -> None:
+        self.url = server.url
+        self.about = f"{server.about}; 10 orders a second, of a task of each kind"
+        self._server = server
+
+    def totals(self) -> Totals:
+        """What its own metrics say."""
+        samples, _ = parse(self._server.get("/actuator/prometheus"))
+
+        def total(name: str, **labels: str) -> int:
+            return int(
+                sum(
+                    sample.value
+                    for sample in samples
+                    if sample.name == name and labels.items() <= dict(sample.labels).items()
+                )
+            )
+
+        requests = "http_server_requests_seconds_count"
+        return Totals(
+            total(requests, uri="/api/tasks/poll/batch/{tasktype}"),
+            # Each is counted twice: once with its own time alone, once with that of the attempts before it.
+            total("task_execution_seconds_count", includeRetries="false", status="COMPLETED"),
+            total("task_execution_seconds_count", includeRetries="false", status="FAILED"),
+            total(requests, outcome="SERVER_ERROR"),
+        )
+
+
+@contextmanager
+def conductor(kind: str, directory: Path) -> Iterator[Conductor]:
+    """One that serves while this lasts; ``kind`` is ``stand-in`` or ``real``."""
+    if kind == "stand-in":
+        with Stub() as stub:
+            yield StandIn(stub)
+        return
+    with Server(directory / "server") as server:
+        orders = Orders(server.url)
+        orders.define()
+        with Arrivals(orders, 10):
+            yield Real(server)

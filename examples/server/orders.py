@@ -1,0 +1,116 @@
+"""Orders for the demonstration: a workflow of its workers' three tasks, by the clients that the SDK has."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from types import TracebackType
+
+from conductor.client.configuration.configuration import Configuration
+from conductor.client.http.models import StartWorkflowRequest, TaskDef, WorkflowDef, WorkflowTask
+from conductor.client.orkes_clients import OrkesClients
+
+NAME = "order"
+TASK_TYPES = ("resize_image", "fetch_price", "charge_card")
+
+Tally = Counter[tuple[str, str]]
+"""How many tasks of a type ended with a status, as in ``tally["charge_card", "FAILED"]``."""
+
+
+class Orders:
+    """The workflow at a server whose *base URL* this is."""
+
+    def __init__(self, url: str) -> None:
+        clients = OrkesClients(configuration=Configuration(base_url=url))
+        self._metadata = clients.get_metadata_client()
+        self._workflows = clients.get_workflow_client()
+
+    def define(self, *, retries: int = 1, response_seconds: int = 10) -> None:
+        """Registers the tasks and the workflow.
+
+        A task that fails is tried again so often. One whose worker says nothing for so long has timed out.
+        """
+        tasks = []
+        for name in TASK_TYPES:
+            task = TaskDef(
+                name=name,
+                retry_count=retries,
+                retry_logic="FIXED",
+                retry_delay_seconds=0,
+                timeout_seconds=6 * response_seconds,
+                timeout_policy="RETRY",
+                response_timeout_seconds=response_seconds,
+            )
+            self._metadata.register_task_def(task)
+            tasks.append(
+                WorkflowTask(
+                    name=name,
+                    task_reference_name=name,
+                    type="SIMPLE",
+                    input_parameters={"number": "${workflow.input.number}"},
+                    # A worker that registers its task replaces the definition above by one of defaults.
+                    task_definition=task,
+                )
+            )
+        definition = WorkflowDef(
+            name=NAME,
+            version=1,
+            schema_version=2,
+            tasks=tasks,
+            timeout_seconds=0,
+            timeout_policy="ALERT_ONLY",
+        )
+        self._metadata.update_workflow_def(definition, overwrite=True)  # Or registers it.
+
+    def start(self, number: int) -> str:
+        """Starts one; the workflow's id."""
+        request = StartWorkflowRequest(name=NAME, version=1, input={"number": number})
+        return str(self._workflows.start_workflow(request))
+
+    def running(self, ids: Iterable[str]) -> list[str]:
+        """Those that have not ended."""
+        return [
+            one for one in ids if self._workflows.get_workflow(one, include_tasks=False).status == "RUNNING"
+        ]
+
+    def tally(self, ids: Iterable[str]) -> Tally:
+        """How their tasks stand, each attempt for itself."""
+        return Counter(
+            (task.task_type, task.status)
+            for one in ids
+            for task in self._workflows.get_workflow(one, include_tasks=True).tasks
+        )
+
+
+class Arrivals:
+    """Orders that go on arriving while this context lasts."""
+
+    def __init__(self, orders: Orders, a_second: float) -> None:
+        self._orders = orders
+        self._pause = 1 / a_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._arrive, daemon=True)
+        self.ids: list[str] = []
+
+    def __enter__(self) -> Arrivals:
+        """Lets them arrive."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """No more of them."""
+        self._stop.set()
+        self._thread.join()
+
+    def _arrive(self) -> None:
+        due = time.monotonic()
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            self.ids.append(self._orders.start(len(self.ids) + 1))
+            due = max(due + self._pause, time.monotonic() - 1)

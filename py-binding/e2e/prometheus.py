@@ -1,0 +1,78 @@
+"""A real Prometheus that reads an endpoint each second."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+import demo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Labels = tuple[str, ...]
+
+
+class Prometheus:
+    """The server, as a context manager. It may be there before the endpoint is."""
+
+    def __init__(self, directory: Path, address: str) -> None:
+        program = shutil.which("prometheus")
+        assert program, "there is no prometheus: make e2e installs it where it can"
+        self._program = program
+        self._directory = directory
+        self._address = address
+        self._port = demo.free_port()
+
+    def __enter__(self) -> Prometheus:
+        """Starts it, and waits until it answers."""
+        # What is JSON is YAML.
+        configuration = {
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "scrape_configs": [{"job_name": "workers", "static_configs": [{"targets": [self._address]}]}],
+        }
+        file = self._directory / "prometheus.json"
+        file.write_text(json.dumps(configuration))
+        log = (self._directory / "prometheus.log").open("wb")
+        with log:
+            self._process = subprocess.Popen(
+                [
+                    self._program,
+                    f"--config.file={file}",
+                    f"--storage.tsdb.path={self._directory / 'prometheus'}",
+                    f"--web.listen-address=127.0.0.1:{self._port}",
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        demo.fetch(f"http://127.0.0.1:{self._port}/-/ready")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends it."""
+        self._process.kill()
+        self._process.wait()
+
+    def ask(self, query: str, *by: str) -> dict[Labels, float]:
+        """An instant query's values, by these labels."""
+        url = f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode({'query': query})}"
+        with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
+            found = json.load(answer)
+        assert found["status"] == "success", found
+        return dict(self._values(found["data"]["result"], by))
+
+    @staticmethod
+    def _values(result: list[dict[str, Any]], by: Labels) -> Iterator[tuple[Labels, float]]:
+        for one in result:
+            yield tuple(one["metric"].get(name, "") for name in by), float(one["value"][1])
+
+    def read_again(self) -> None:
+        """Waits until the endpoint has been read once more, from begin to end."""
+        query = f"timestamp(up == 1) - scrape_duration_seconds > {time.time()}"
+        assert demo.wait_for(lambda: bool(self.ask(query)), 60), "the endpoint was not read for a minute"

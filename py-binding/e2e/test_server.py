@@ -1,0 +1,195 @@
+"""Workers of the SDK at a real Conductor server, killed on the way: Prometheus reads the counts that it has.
+
+The workers are ``examples/demo/worker.py``, the server is that of ``examples/server``. `make e2e` sets up
+what it takes: two versions of the SDK, Java and Prometheus.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "examples" / "server")]
+import demo  # noqa: E402
+from exposition import parse  # noqa: E402
+from orders import TASK_TYPES, Arrivals, Orders, Tally  # noqa: E402
+from prometheus import Prometheus  # noqa: E402
+from server import Server, Unreachable, jar  # noqa: E402
+
+import ictus  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus import Labels
+
+SDKS = {"2.0.0": ROOT / ".venv", "1.3.11": ROOT / ".venv-1.3.11"}
+COUNT = "task_execute_time_seconds_count"
+ORDERS = 300
+A_SECOND = 15
+RESPONSE_SECONDS = 15
+"""After which the server gives the task of a worker that was killed to another."""
+
+
+@dataclass
+class Run:
+    """What a run came to."""
+
+    tally: Tally
+    """How the tasks ended, as the server's API tells of each."""
+    killed: set[str]
+    """Types of which a worker was killed."""
+    executed: dict[Labels, float]
+    """Executions by type and status, as Prometheus has them."""
+    polls: tuple[float, float, float]
+    """As answered by the server until then, as Prometheus has them, as answered by the server after that."""
+    restarts: dict[Labels, float]
+    """Of workers, by the SDK."""
+    fallen: dict[Labels, float]
+    """Counts that fell or began anew, and how often."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    try:
+        jar()
+    except Unreachable as error:
+        pytest.skip(str(error))
+    with Server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def task_types(segment: Path, alone: Path) -> set[str]:
+    """Whose executions a process has recorded, by its segment alone."""
+    folder = alone / "ictus"
+    shutil.rmtree(alone, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    shutil.copy(segment, folder)
+    family = ictus.read(alone).family("conductor/task_execute_time")
+    return {labels[0] for labels, _ in family.series} if family else set()
+
+
+def worker_of(task_type: str, session: int, metrics: Path) -> int:
+    """The process of a session that has done tasks of that type."""
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        try:
+            if os.getsid(pid) != session:
+                continue
+            maps = (process / "maps").read_text()
+        except (OSError, ProcessLookupError):
+            continue
+        for segment in (metrics / "ictus").glob("*.seg"):
+            if segment.name in maps and task_types(segment, metrics.parent / "alone") == {task_type}:
+                return pid
+    raise AssertionError(f"no process has done a {task_type}")
+
+
+def poll_requests(server: Server) -> float:
+    """How many polls of workers the server has answered."""
+    samples, _ = parse(server.get("/actuator/prometheus"))
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == "http_server_requests_seconds_count"
+        and ("uri", "/api/tasks/poll/batch/{tasktype}") in sample.labels
+    )
+
+
+@pytest.fixture(scope="module", params=[("2.0.0", "one"), ("2.0.0", "all"), ("1.3.11", "all")], ids=" ".join)
+def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Orders arrive, workers are killed on the way, and all orders come to their end."""
+    sdk, whom = request.param
+    python = SDKS[sdk] / "bin" / "python"
+    assert python.exists(), f"{python} is not there: make e2e makes it"
+    directory = tmp_path_factory.mktemp("workers")
+    port = demo.free_port()
+    orders = Orders(server.url)
+    orders.define(response_seconds=RESPONSE_SECONDS)
+    polls_before = poll_requests(server)
+
+    def started() -> AbstractContextManager[subprocess.Popen[bytes]]:
+        return demo.workers(server.url, port, 600, directory, str(python))
+
+    def wait(what: Callable[[], bool]) -> None:
+        assert demo.wait_for(what, 180), (directory / "worker.log").read_text(errors="replace")[-3000:]
+
+    def done(part: float) -> Callable[[], bool]:
+        return lambda: prometheus.ask(f"sum({COUNT})").get((), 0) > part * ORDERS * len(TASK_TYPES)
+
+    with Prometheus(directory, f"127.0.0.1:{port}") as prometheus, ExitStack() as running:
+        with Arrivals(orders, A_SECOND) as arrivals:
+            program = running.enter_context(started())
+            wait(done(1 / 3))
+            if whom == "one":
+                os.kill(worker_of("fetch_price", program.pid, directory / "metrics"), signal.SIGKILL)
+            else:
+                # As when a machine loses its power; then somebody starts it again.
+                os.killpg(program.pid, signal.SIGKILL)
+                running.close()
+                running.enter_context(started())
+            wait(lambda: len(arrivals.ids) >= ORDERS)
+        left = arrivals.ids
+
+        def ended() -> bool:
+            nonlocal left
+            left = orders.running(left)
+            return not left
+
+        wait(ended)
+        answered = poll_requests(server) - polls_before
+        prometheus.read_again()
+        return Run(
+            tally=orders.tally(arrivals.ids),
+            killed={"fetch_price"} if whom == "one" else set(TASK_TYPES),
+            executed=prometheus.ask(COUNT, "taskType", "status"),
+            polls=(
+                answered,
+                prometheus.ask("sum(task_poll_total)")[()],
+                poll_requests(server) - polls_before,
+            ),
+            restarts=prometheus.ask("worker_restart_total", "taskType"),
+            fallen=prometheus.ask(f"resets({COUNT}[10m]) > 0", "taskType", "status"),
+        )
+
+
+def test_what_prometheus_says_of_each_type_is_what_the_server_says(run: Run) -> None:
+    for task_type in TASK_TYPES:
+        completed, failed, timed_out = (
+            run.tally[task_type, status] for status in ("COMPLETED", "FAILED", "TIMED_OUT")
+        )
+        well, badly = (run.executed.get((task_type, status), 0) for status in ("SUCCESS", "FAILURE"))
+        assert completed > 0
+        if task_type in run.killed:
+            # What was done, and recorded, by a worker that was killed before it could say so.
+            assert completed <= well, task_type
+            assert failed <= badly, task_type
+            assert well + badly <= completed + failed + timed_out, task_type
+        else:
+            assert (completed, failed, timed_out) == (well, badly, 0), task_type
+    assert run.tally["charge_card", "FAILED"] > 0
+    assert {status for _, status in run.tally} <= {"COMPLETED", "FAILED", "TIMED_OUT"}
+
+
+def test_no_count_fell_though_workers_were_killed(run: Run) -> None:
+    assert run.fallen == {}
+
+
+def test_polls_are_those_that_the_server_has_answered(run: Run) -> None:
+    before, counted, after = run.polls
+    # A worker counts one before it sends it: the last may be on its way, or died with those that were killed.
+    assert before <= counted <= after + 2 * len(TASK_TYPES)
+
+
+def test_a_restart_by_the_sdk_is_counted(run: Run) -> None:
+    assert run.restarts == ({("fetch_price",): 1} if len(run.killed) == 1 else {})
