@@ -38,7 +38,9 @@ test: test-rust test-python test-sdks ## Run all tests
 test-rust: ## Run the Rust tests
 	@.ci/prometheus.sh
 	@for tool in pkg-config cmake valgrind tmux; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
+	@.ci/debian.sh faketime || [ $$? = 77 ]
 	cargo test --workspace --exclude ictus-py --locked
+	.ci/upgrade.sh
 
 # Other flags build everything anew, so it has a folder of its own.
 test-portable: ## Run the core's tests without the calls that only Linux has

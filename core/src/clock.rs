@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[cfg(target_arch = "x86_64")]
 use std::sync::{OnceLock, atomic::AtomicU8};
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -35,12 +35,14 @@ pub(crate) fn now() -> u64 {
 /// CLOCK_MONOTONIC in nanoseconds.
 #[inline]
 pub(crate) fn monotonic() -> u64 {
-    nanoseconds(ClockId::Monotonic)
+    let time = clock_gettime(ClockId::Monotonic);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// The wall clock in nanoseconds since 1970: says when a segment was made, orders nothing.
+/// The wall clock in nanoseconds since 1970, 0 before that: says when a segment was made, orders nothing.
 pub(crate) fn wall() -> u64 {
-    nanoseconds(ClockId::Realtime)
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// How many stamps go into so many nanoseconds. For readers: where the counter's rate is not known
@@ -58,11 +60,6 @@ pub(crate) fn stamps_in(nanoseconds: u64) -> u64 {
 /// The name of the clock that makes the stamps.
 pub(crate) fn source() -> &'static str {
     if counts() { "tsc" } else { "monotonic" }
-}
-
-fn nanoseconds(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
 /// The instant at which a measurement began, for [`Timer::observe_since`](crate::Timer::observe_since): of

@@ -1,5 +1,7 @@
 //! Which buckets a value falls into.
 
+use std::sync::{Arc, Mutex, Weak};
+
 use super::exponential;
 
 /// Ascending upper bounds, and which buckets the values of each sixteenth of a doubling are in: those of
@@ -33,6 +35,20 @@ impl Bounds {
         let sixteenths: Box<[Sixteenth]> = sixteenths.into_iter().map(|(sixteenth, _)| sixteenth).collect();
         let sixteenths = sixteenths.try_into().unwrap_or_else(|_| unreachable!("one for each number"));
         Bounds { bounds: bounds.into(), sixteenths, crowded }
+    }
+
+    /// The process's table of those bounds: lanes keep it, and lanes are there for ever.
+    pub(crate) fn shared(bounds: &[f64]) -> Arc<Bounds> {
+        static KNOWN: Mutex<Vec<Weak<Bounds>>> = Mutex::new(Vec::new());
+        // Nobody waits: that of a forked child may be locked for ever, and then it makes its own.
+        let Ok(mut known) = KNOWN.try_lock() else { return Arc::new(Bounds::new(bounds)) };
+        known.retain(|table| table.strong_count() > 0);
+        if let Some(table) = known.iter().filter_map(Weak::upgrade).find(|table| table.as_slice() == bounds) {
+            return table;
+        }
+        let table = Arc::new(Bounds::new(bounds));
+        known.push(Arc::downgrade(&table));
+        table
     }
 
     /// How many bounds there are.

@@ -83,9 +83,7 @@ impl Recorder {
 
     /// The family, registered where it is new.
     pub(super) fn family(self: &Arc<Self>, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
-        let known = self.families.load_full();
-        let bounds = known.values().filter_map(|other| other.family.bounds.as_ref());
-        let new = Arc::new(FamilyIndex::new(DescribedFamily::new(record, Arc::downgrade(self), bounds)));
+        let new = Arc::new(FamilyIndex::new(DescribedFamily::new(record, Arc::downgrade(self))));
         let name = &*new.family.record.name;
         self.families.rcu(|families| {
             let mut families = HashMap::clone(families);

@@ -71,16 +71,9 @@ pub(crate) struct DescribedFamily {
 }
 
 impl DescribedFamily {
-    /// A family, which shares the bounds of another one that has the same.
-    pub(super) fn new<'a>(
-        record: FamilyRecord,
-        recorder: Weak<Recorder>,
-        others: impl IntoIterator<Item = &'a Arc<Bounds>>,
-    ) -> DescribedFamily {
+    pub(super) fn new(record: FamilyRecord, recorder: Weak<Recorder>) -> DescribedFamily {
         let has_buckets = record.kind == Kind::Timer && record.distribution;
-        let mut others = others.into_iter().filter(|other| other.as_slice() == record.bounds);
-        let shared = || others.next().map_or_else(|| Arc::new(Bounds::new(&record.bounds)), Arc::clone);
-        let bounds = has_buckets.then(shared);
+        let bounds = has_buckets.then(|| Bounds::shared(&record.bounds));
         DescribedFamily { record, bounds, described: Described::default(), recorder }
     }
 }

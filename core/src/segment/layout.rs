@@ -27,8 +27,8 @@ pub(crate) const LINE: usize = 64;
 pub(crate) const LINE_WORDS: usize = 8;
 /// `ICTUSSEG`, as bytes in file order.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSSEG");
-/// The version of this format; a reader refuses newer ones.
-pub(crate) const VERSION: u32 = 1;
+/// The version of this format; a reader refuses newer ones. `ictus_next_format` is what tests know of the next.
+pub(crate) const VERSION: u32 = if cfg!(ictus_next_format) { 2 } else { 1 };
 /// Reads as this number only in the byte order in which it was written.
 pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 /// Slots of a chunk.

@@ -1,9 +1,9 @@
 //! What is done to workers, readers and files, one after the other.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{ErrorKind, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Child,
     thread,
@@ -13,8 +13,9 @@ use std::{
 use ictus::Reader;
 
 use super::{
-    Dice,
+    Dice, modes,
     oracle::{Fate, Oracle},
+    wall::Wall,
     worker,
 };
 
@@ -28,43 +29,68 @@ pub(crate) struct Faults {
     workers: Vec<(String, Child)>,
     retiring: Child,
     started: u64,
+    /// Whether modes stop those whom this starts.
+    obey: bool,
+    wall: Option<Wall>,
     /// Steps for which the disk stays full.
     full: u64,
-    done: [(&'static str, u64); 7],
+    /// Steps for which nothing can be made or removed in the directory.
+    read_only: u64,
+    done: [(&'static str, u64); 9],
 }
 
 impl Faults {
     pub(crate) fn new(home: &Path, metrics: &Path, has_disk: bool, dice: Dice) -> Faults {
         let said = home.join("said");
         fs::create_dir(&said).unwrap();
-        let names = ["killed", "forked", "readers killed", "deleted", "truncated", "corrupted", "disk full"];
+        let names = [
+            "killed",
+            "forked",
+            "readers killed",
+            "deleted",
+            "truncated",
+            "corrupted",
+            "disk full",
+            "directory read-only",
+            "wall clock moved",
+        ];
+        let obey = modes::obey();
+        let wall = Wall::new(home);
         Faults {
             metrics: metrics.to_owned(),
             has_disk,
             dice,
             oracle: Oracle::new(said, Reader::new(metrics)),
             workers: Vec::new(),
-            retiring: worker::start_reader(metrics),
+            retiring: worker::start_reader(metrics, wall.as_ref()),
             started: 0,
+            obey,
+            wall,
             full: 0,
+            read_only: 0,
             done: names.map(|name| (name, 0)),
         }
     }
 
     pub(crate) fn step(&mut self) {
-        match self.full {
-            0 => self.start_what_is_missing(),
-            1 => fs::remove_file(self.filler()).unwrap(),
+        match (self.full, self.read_only) {
+            (0, 0) => self.start_what_is_missing(),
+            (1, _) => fs::remove_file(self.filler()).unwrap(),
+            (_, 1) => self.set_mode(0o700),
             _ => {}
         }
         self.full = self.full.saturating_sub(1);
-        match self.dice.roll(12) {
+        self.read_only = self.read_only.saturating_sub(1);
+        let undisturbed = self.full == 0 && self.read_only == 0;
+        match self.dice.roll(14) {
             0..=3 => self.kill(),
             4 | 5 => self.kill_the_reader(),
             6 => self.delete_a_living_segment(),
             7 => self.damage_a_dead_segment(true),
             8 => self.damage_a_dead_segment(false),
-            9 if self.has_disk && self.full == 0 => self.fill_the_disk(),
+            9 if self.has_disk && undisturbed => self.fill_the_disk(),
+            10 if self.obey && undisturbed => self.make_read_only(),
+            11 => self.move_the_wall_clock(),
             _ => thread::sleep(Duration::from_millis(self.dice.roll(20))),
         }
         self.oracle.check();
@@ -84,7 +110,7 @@ impl Faults {
             let forks = self.dice.roll(4) == 0;
             let name = format!("worker-{}", self.started);
             let path = self.oracle.path(&name);
-            let child = worker::start(&self.metrics, &path, forks);
+            let child = worker::start(&self.metrics, &path, forks, self.wall.as_ref());
             self.workers.push((name, child));
             self.count_if(1, forks);
             // Whoever has begun has its place, also where the disk fills up next.
@@ -120,7 +146,7 @@ impl Faults {
         thread::sleep(Duration::from_micros(self.dice.roll(3_000)));
         self.retiring.kill().unwrap();
         self.retiring.wait().unwrap();
-        self.retiring = worker::start_reader(&self.metrics);
+        self.retiring = worker::start_reader(&self.metrics, self.wall.as_ref());
         self.count(2);
     }
 
@@ -130,9 +156,10 @@ impl Faults {
         let (name, segment) = (name.clone(), segment_of(child.id()));
         self.oracle.doomed(&name, Fate::Deleted);
         if let Some(segment) = segment {
-            // Gone already where it was deleted before.
-            let _ = fs::remove_file(segment);
-            self.count(3);
+            // Gone already where it was deleted before, and kept where nothing can be removed.
+            if fs::remove_file(segment).is_ok() {
+                self.count(3);
+            }
         }
     }
 
@@ -177,11 +204,34 @@ impl Faults {
         self.count(6);
     }
 
+    fn set_mode(&self, mode: u32) {
+        fs::set_permissions(self.metrics.join("ictus"), Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn make_read_only(&mut self) {
+        self.set_mode(0o500);
+        let refused = File::create(self.metrics.join("ictus/x")).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+        self.read_only = 2 + self.dice.roll(10);
+        self.count(7);
+    }
+
+    /// By up to ten years, to either side.
+    fn move_the_wall_clock(&mut self) {
+        let years = 10 * 365 * 24 * 3600;
+        let by = self.dice.roll(2 * years) as i64 - years as i64;
+        if let Some(wall) = &self.wall {
+            wall.move_by(by);
+            self.count(8);
+        }
+    }
+
     /// Ends all, looks a last time, and says what was done.
     pub(crate) fn end(mut self) -> String {
         if self.full > 0 {
             fs::remove_file(self.filler()).unwrap();
         }
+        self.set_mode(0o700);
         for (_, child) in &mut self.workers {
             child.kill().unwrap();
             child.wait().unwrap();

@@ -12,6 +12,8 @@ use std::{
 
 use ictus::{Family, Options, Reader, Registry, Timer};
 
+use super::wall::Wall;
+
 pub(crate) const THREADS: u64 = 3;
 pub(crate) const FAMILY: &str = "work_seconds";
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
@@ -83,15 +85,16 @@ fn reader() {
     }
 }
 
-fn this(test: &str, directory: &Path) -> Command {
+fn this(test: &str, directory: &Path, wall: Option<&Wall>) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", &format!("worker::{test}"), "--nocapture", "--test-threads=1"]);
     command.env(DIRECTORY, directory).stdout(Stdio::null()).stderr(Stdio::null());
+    wall.into_iter().for_each(|wall| wall.show_to(&mut command));
     command
 }
 
-pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool) -> Child {
-    let mut command = this("worker", directory);
+pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool, wall: Option<&Wall>) -> Child {
+    let mut command = this("worker", directory, wall);
     command.env(ACKNOWLEDGED, acknowledged);
     if forks {
         command.env(FORKS, "1");
@@ -99,8 +102,8 @@ pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool) -> Child
     command.spawn().unwrap()
 }
 
-pub(crate) fn start_reader(directory: &Path) -> Child {
-    this("reader", directory).env(FORKS, "1").spawn().unwrap()
+pub(crate) fn start_reader(directory: &Path, wall: Option<&Wall>) -> Child {
+    this("reader", directory, wall).env(FORKS, "1").spawn().unwrap()
 }
 
 /// What each thread of a worker has said so far.

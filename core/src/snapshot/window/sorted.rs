@@ -36,20 +36,42 @@ impl Sorted {
     /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
     /// that go. Of observations with equal keys, the ones that were there stay the older ones.
     pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
-        if let Some(first) = arrivals.first() {
-            // Most arrive behind all others; a search would look at places that nobody needs.
-            let in_place = self.observations().last().is_none_or(|last| last.key() <= first.key());
-            let kept = match in_place {
-                true => self.observations.len(),
-                false => self.gone + self.observations().partition_point(|one| one.key() <= first.key()),
-            };
-            self.observations.extend_from_slice(arrivals);
-            if !in_place {
-                self.observations[kept..].sort_by_key(Observation::key);
-            }
-            self.values.truncate(kept);
-            self.values.extend(self.observations[kept..].iter().map(value));
+        // Most arrive behind all others; a search would look at places that nobody needs.
+        let Some(first) = arrivals.first() else { return self.drop_surplus(length) };
+        if self.observations().last().is_none_or(|last| last.key() <= first.key()) {
+            // Who would go at once does not come, and who goes makes room first.
+            let stay = length.saturating_sub(arrivals.len());
+            let (passing, arriving) = arrivals.split_at(arrivals.len().saturating_sub(length));
+            let gone = self.drop_surplus(stay);
+            self.add(arriving, length);
+            return passing.last().copied().or(gone);
         }
+        let kept = self.gone + self.observations().partition_point(|one| one.key() <= first.key());
+        self.observations.extend_from_slice(arrivals);
+        self.observations[kept..].sort_by_key(Observation::key);
+        self.values.truncate(kept);
+        self.values.extend(self.observations[kept..].iter().map(value));
+        let gone = self.drop_surplus(length);
+        self.observations.shrink_to(most(length));
+        self.values.shrink_to(most(length));
+        gone
+    }
+
+    /// Adds observations that are newer than all others.
+    fn add(&mut self, arrivals: &[Observation], length: usize) {
+        let (held, capacity) = (self.observations.len(), self.observations.capacity());
+        let needed = held + arrivals.len();
+        if needed > capacity {
+            let more = (2 * capacity).min(most(length)).max(needed) - held;
+            self.observations.reserve_exact(more);
+            self.values.reserve_exact(more);
+        }
+        self.observations.extend_from_slice(arrivals);
+        self.values.extend(arrivals.iter().map(value));
+    }
+
+    /// Keeps the newest `length`; gives the newest of the others.
+    fn drop_surplus(&mut self, length: usize) -> Option<Observation> {
         let surplus = self.values().len().saturating_sub(length);
         self.gone += surplus;
         let newest_gone = self.observations[..self.gone].last().filter(|_| surplus > 0).copied();
@@ -61,6 +83,11 @@ impl Sorted {
         }
         newest_gone
     }
+}
+
+/// Places that a window of that length takes, with those who are gone and still there.
+fn most(length: usize) -> usize {
+    length.saturating_add(length / 4 + 1)
 }
 
 /// What cannot have been observed, below nothing or no number, is nothing.

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""What a task costs a worker, with the SDK's collector, with Ictus, and without metrics.
+
+The same program (``nothing.py``) does the same tasks for the same real Conductor server. What is measured is
+whole processes: the tasks that the server has completed in a time, and the processor time that the worker,
+its processes and its endpoint took for them. Runs take turns, as what disturbs the machine does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parents[1] / "examples"
+sys.path[:0] = [str(EXAMPLES / "demo"), str(EXAMPLES / "server")]
+import demo  # noqa: E402
+from conductor.client.configuration.configuration import Configuration  # noqa: E402
+from conductor.client.http.models import (  # noqa: E402
+    StartWorkflowRequest,
+    TaskDef,
+    WorkflowDef,
+    WorkflowTask,
+)
+from conductor.client.orkes_clients import OrkesClients  # noqa: E402
+from exposition import parse  # noqa: E402
+from server import Server  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COLLECTORS = ("none", "sdk", "ictus")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Cost(NamedTuple):
+    """What a run came to."""
+
+    tasks_a_second: float
+    cpu_a_thousand: float
+    """Seconds of processor time for 1,000 tasks."""
+
+
+class State(NamedTuple):
+    """How far a run is."""
+
+    time: float
+    tasks: int
+    cpu: float
+
+
+def define(url: str) -> OrkesClients:
+    """Registers the task and its workflow."""
+    clients = OrkesClients(configuration=Configuration(base_url=url))
+    task = TaskDef(name="nothing", retry_count=0, timeout_seconds=600, response_timeout_seconds=300)
+    step = WorkflowTask(
+        name="nothing",
+        task_reference_name="nothing",
+        type="SIMPLE",
+        input_parameters={"number": "${workflow.input.number}"},
+        task_definition=task,
+    )
+    clients.get_metadata_client().register_task_def(task)
+    clients.get_metadata_client().update_workflow_def(
+        WorkflowDef(name="nothing", version=1, schema_version=2, tasks=[step], timeout_seconds=0),
+        overwrite=True,
+    )
+    return clients
+
+
+def completed(server: Server) -> int:
+    """How many tasks the server has completed since it began."""
+    samples, _ = parse(server.get("/actuator/prometheus"))
+    wanted = {("status", "COMPLETED"), ("includeRetries", "false")}
+    return int(
+        sum(
+            sample.value
+            for sample in samples
+            if sample.name == "task_execution_seconds_count" and wanted <= set(sample.labels)
+        )
+    )
+
+
+def cpu_of(session: int) -> float:
+    """Seconds of processor time that a session's processes have taken, those that have ended included."""
+    ticks = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / TICKS
+
+
+@contextmanager
+def program(url: str, collector: str, threads: int) -> Iterator[tuple[int, int]]:
+    """The worker's session and the port of its endpoint."""
+    port = demo.free_port()
+    with tempfile.TemporaryDirectory(prefix="ictus-tasks-", ignore_cleanup_errors=True) as directory:
+        command = [sys.executable, str(HERE / "nothing.py"), "--server", f"{url}/api"]
+        command += ["--directory", directory, "--port", str(port)]
+        command += ["--threads", str(threads), "--collector", collector]
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            yield process.pid, port
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            time.sleep(1)  # Until the server has answered its polls.
+
+
+def measure(server: Server, clients: OrkesClients, collector: str, threads: int, tasks: int) -> Cost:
+    """A run. The first and the last tenth are left out: the worker starts, or has too little to do."""
+    workflows = clients.get_workflow_client()
+    for number in range(tasks):
+        workflows.start_workflow(StartWorkflowRequest(name="nothing", version=1, input={"number": number}))
+    before = completed(server)
+    with program(server.url, collector, threads) as (session, port):
+
+        def reach(part: float) -> State:
+            scraped = time.monotonic()
+            while (done := completed(server) - before) < part * tasks:
+                if collector != "none" and time.monotonic() - scraped > 5:
+                    demo.fetch(f"http://127.0.0.1:{port}/metrics")
+                    scraped = time.monotonic()
+                time.sleep(0.1)
+            return State(time.monotonic(), done, cpu_of(session))
+
+        begin = reach(0.1)
+        end = reach(0.9)
+        reach(0.98)  # A task that was handed to a worker that had ended, in the run before, comes later.
+    done = end.tasks - begin.tasks
+    return Cost(done / (end.time - begin.time), 1000 * (end.cpu - begin.cpu) / done)
+
+
+def main() -> None:
+    """Prints a table for docs/comparison.md."""
+    parser = argparse.ArgumentParser(description="What a task costs a worker, by its collector.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--tasks", type=int, default=500)
+    options = parser.parse_args()
+    print("| threads | collector | tasks a second | to none | CPU seconds a 1,000 tasks | to none |")
+    print("|---|---|---|---|---|---|")
+    with (
+        tempfile.TemporaryDirectory(prefix="ictus-server-", ignore_cleanup_errors=True) as directory,
+        Server(Path(directory)) as server,
+    ):
+        clients = define(server.url)
+        measure(server, clients, "none", 4, options.tasks)  # Until the server is warm.
+        for threads in (1, 4):
+            costs: dict[str, list[Cost]] = {collector: [] for collector in COLLECTORS}
+            for _ in range(options.rounds):
+                for collector, found in costs.items():
+                    found.append(measure(server, clients, collector, threads, options.tasks))
+                    print(threads, collector, found[-1], file=sys.stderr, flush=True)
+            for collector, found in costs.items():
+                # Of runs beside each other: what the machine did meanwhile, it did to both.
+                pairs = list(zip(found, costs["none"], strict=True))
+                speed = statistics.median(one.tasks_a_second / none.tasks_a_second for one, none in pairs)
+                cpu = sorted(one.cpu_a_thousand / none.cpu_a_thousand for one, none in pairs)
+                row = (
+                    f"{statistics.median(one.tasks_a_second for one in found):.0f}",
+                    f"{speed:.2f}",
+                    f"{statistics.median(one.cpu_a_thousand for one in found):.2f}",
+                    f"{statistics.median(cpu):.2f} ({cpu[0]:.2f} to {cpu[-1]:.2f})",
+                )
+                print("|", " | ".join((str(threads), collector, *row)), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()

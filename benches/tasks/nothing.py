@@ -1,0 +1,55 @@
+"""A worker that does next to nothing, with the metrics of one collector or of none."""
+
+import argparse
+import signal
+import sys
+import threading
+
+from conductor.client.automator.task_handler import TaskHandler
+from conductor.client.configuration.configuration import Configuration
+from conductor.client.configuration.settings.metrics_settings import MetricsSettings
+from conductor.client.worker.worker import Worker
+
+
+def nothing(number: int) -> dict[str, int]:
+    """What it does."""
+    return {"number": number}
+
+
+def main() -> None:
+    """Runs it until terminated."""
+    parser = argparse.ArgumentParser(description="A worker for measurements.")
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--directory", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--collector", choices=("none", "sdk", "ictus"), required=True)
+    options = parser.parse_args()
+
+    made = MetricsSettings
+    if options.collector == "ictus":
+        from ictus import conductor  # noqa: PLC0415 - its import is what makes the difference
+
+        made = conductor.MetricsSettings
+    settings = (
+        None if options.collector == "none" else made(directory=options.directory, http_port=options.port)
+    )
+    worker = Worker(
+        task_definition_name="nothing",
+        execute_function=nothing,
+        thread_count=options.threads,
+        poll_interval=1,
+    )
+    with TaskHandler(
+        workers=[worker],
+        configuration=Configuration(server_api_url=options.server),
+        metrics_settings=settings,
+        scan_for_annotated_workers=False,
+    ) as handler:
+        handler.start_processes()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

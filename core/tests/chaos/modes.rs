@@ -1,0 +1,17 @@
+//! Has root stopped by modes, as everybody else is: a directory can be made read-only to all.
+
+use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_bounding_set, set_capabilities};
+
+/// For this thread, and for what it starts; whether modes hold for it now.
+pub(crate) fn obey() -> bool {
+    let beyond = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+    let Ok(mut sets) = capabilities(None) else { return false };
+    if !sets.permitted.intersects(beyond) {
+        return true;
+    }
+    // What root starts has all that is not out of bounds.
+    let bounded = beyond.iter().all(|capability| remove_capability_from_bounding_set(capability).is_ok());
+    sets.effective -= beyond;
+    sets.permitted -= beyond;
+    bounded && set_capabilities(None, sets).is_ok()
+}

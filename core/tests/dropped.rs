@@ -1,0 +1,34 @@
+//! Registries that come and go, as those of tests do. Alone in its process, whose memory it looks at.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::fs;
+
+use ictus::Registry;
+
+/// What is left of a registry that is gone: its lanes' few words, and addresses that nobody has.
+const LEFT: usize = 4 << 10;
+
+/// Bytes of this process that are in memory.
+fn memory() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size()
+}
+
+fn come_and_go(times: usize) {
+    for _ in 0..times {
+        let registry = Registry::new();
+        for name in ["work_seconds", "wait_seconds"] {
+            registry.timer(name, "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
+        }
+    }
+}
+
+#[test]
+fn registries_that_are_gone_leave_next_to_nothing() {
+    come_and_go(100);
+    let before = memory();
+    come_and_go(1_000);
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 1_000 * LEFT, "{} bytes each", grown / 1_000);
+}

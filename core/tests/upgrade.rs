@@ -1,0 +1,163 @@
+//! A directory while its processes are upgraded: some write the next version of its format, some this one.
+//!
+//! The next version is this library built with `--cfg ictus_next_format`, whose test program is named by
+//! `ICTUS_NEXT_FORMAT`; `.ci/upgrade.sh` builds it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::{
+    env,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Mutex, PoisonError},
+};
+
+use ictus::{Reader, Registry, snapshot::Value};
+
+const DIRECTORY: &str = "ICTUS_UPGRADE_DIRECTORY";
+
+static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Ear;
+
+impl log::Log for Ear {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.level() <= log::Level::Warn {
+            SAID.lock().unwrap_or_else(PoisonError::into_inner).push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// What has been said since somebody asked.
+fn said() -> Vec<String> {
+    std::mem::take(&mut SAID.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Observations that a reader shows, and segments that it cannot use.
+fn look(reader: &mut Reader) -> (u64, u64) {
+    let snapshot = reader.snapshot().unwrap();
+    let count = match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
+        Some(Value::Timer(timing)) => timing.count,
+        None => 0,
+        other => panic!("{other:?}"),
+    };
+    (count, snapshot.health.bad_segments)
+}
+
+fn record(registry: &Registry, times: u64) {
+    let family = registry.timer("work_seconds", "", &[]).unwrap();
+    let timer = family.labels(&[]).unwrap();
+    (0..times).for_each(|_| timer.observe(1.0));
+}
+
+/// A process of the next version, which does what it is told.
+struct Next {
+    process: Child,
+    orders: ChildStdin,
+    answers: io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Next {
+    fn start(program: &str, directory: &Path) -> Next {
+        let mut process = Command::new(program)
+            .args(["--exact", "takes_orders", "--nocapture", "--quiet"])
+            .env(DIRECTORY, directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let orders = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap()).lines();
+        Next { process, orders, answers }
+    }
+
+    fn order(&mut self, what: &str) -> (u64, u64) {
+        writeln!(self.orders, "{what}").unwrap();
+        let answer = self.answers.by_ref().map(Result::unwrap).find(|line| line.starts_with("= ")).unwrap();
+        let mut numbers = answer.split(' ').skip(1).map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// What the process of the next version runs; a test of nothing where none is meant.
+#[test]
+fn takes_orders() {
+    let Some(directory) = env::var_os(DIRECTORY) else { return };
+    let registry = Registry::open(&directory).unwrap();
+    let mut reader = Reader::new(&directory);
+    for order in io::stdin().lines().map(Result::unwrap) {
+        if let Some(times) = order.strip_prefix("record ") {
+            record(&registry, times.parse().unwrap());
+        }
+        let (count, bad) = look(&mut reader);
+        println!("= {count} {bad}");
+    }
+}
+
+#[test]
+fn nothing_is_lost_while_versions_meet() {
+    let Some(program) = env::var("ICTUS_NEXT_FORMAT").ok() else {
+        println!("SKIPPED: ICTUS_NEXT_FORMAT names no program; .ci/upgrade.sh does");
+        return;
+    };
+    log::set_logger(&Ear).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path();
+    let refused = "its format is version 2, this reader knows up to 1; upgrade the reader";
+
+    let registry = Registry::open(directory).unwrap();
+    record(&registry, 100);
+    let mut reader = Reader::new(directory);
+    assert_eq!(look(&mut reader), (100, 0));
+
+    // The next version reads this one; this one refuses the next, says so once, and goes on with the others.
+    let mut next = Next::start(&program, directory);
+    assert_eq!(next.order("record 10"), (110, 0));
+    record(&registry, 100);
+    for _ in 0..3 {
+        assert_eq!(look(&mut reader), (200, 1));
+    }
+    let warnings = said();
+    assert_eq!(warnings.iter().filter(|said| said.contains(refused)).count(), 1, "{warnings:?}");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+
+    // One of the dead that it cannot read stays where it is, whatever is retired beside it.
+    next.kill();
+    drop(registry);
+    assert_eq!(look(&mut reader), (200, 1));
+    assert_eq!(look(&mut Reader::new(directory)), (200, 1));
+
+    // The next version retires all of them into totals of its own.
+    let mut next = Next::start(&program, directory);
+    assert_eq!(next.order("look"), (210, 0));
+
+    // This one refuses these, and leaves them and what it cannot add to them as they are.
+    said();
+    let registry = Registry::open(directory).unwrap();
+    record(&registry, 1_000);
+    drop(registry);
+    let mut reader = Reader::new(directory);
+    for _ in 0..3 {
+        assert_eq!(look(&mut reader).0, 1_000);
+    }
+    let warnings = said();
+    assert_eq!(
+        warnings.iter().filter(|said| said.contains("totals") && said.contains(refused)).count(),
+        1,
+        "{warnings:?}"
+    );
+    assert_eq!(next.order("look"), (1_210, 0));
+    next.kill();
+}
