@@ -17,7 +17,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks e2e bench bench-python results weaken chaos soak fuzz book clean
+.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks e2e bench bench-python results weaken chaos soak fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,9 +85,12 @@ chaos: ## Kill, fork, rob and fill disks for a minute, and miss no observation (
 
 # How long each target runs.
 T ?= 60
-fuzz: ## Feed each fuzz target hostile input for T=60 seconds, and keep what is new in fuzz/corpus
+fuzz: .venv/wheel ## Feed each fuzz target hostile input for T=60 seconds, and keep what is new in fuzz/corpus
 	@cargo install --locked --root target/tools cargo-fuzz
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" fuzz/run.sh $(T)
+	@.venv/bin/python -m pip -q --disable-pip-version-check install atheris
+	@mkdir -p fuzz/corpus/python
+	.venv/bin/python fuzz/python/boundary.py -max_total_time=$(T) -max_len=400 -verbosity=0 -print_final_stats=1 fuzz/corpus/python fuzz/python/seeds
 
 soak: .venv/wheel ## Record for 20 minutes from 8 processes that come and go; what an exporter takes, as CSV
 	@.venv/bin/python benches/soak/soak.py
@@ -97,6 +100,22 @@ MDBOOK := 0.5.4
 book: ## Build the docs as a site into target/book/site, and check its links
 	@cargo install --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" .ci/book.py
+
+coverage: .venv/wheel ## Say what no test enters, by room (10 minutes); pages in target/coverage
+	@.ci/coverage.sh
+
+# Core's rooms whose mistakes would be wrong numbers. Hours; SHARD=0/8 is every eighth mutant.
+SHARD ?= 0/1
+mutants: ## Change the core in small ways and see whether a test notices (SHARD=0/8: every eighth way)
+	@cargo install --locked --root target/tools cargo-mutants
+	@PATH="$(CURDIR)/target/tools/bin:$$PATH" core/mutants.sh $(SHARD)
+
+audit: ## Look for advisories about what is linked and installed, for licences and sources that are not known (needs GitHub and PyPI)
+	@cargo install --locked --root target/tools cargo-deny
+	target/tools/bin/cargo-deny --workspace check
+	target/tools/bin/cargo-deny --manifest-path fuzz/Cargo.toml check advisories sources
+	@python3 -m venv target/tools/pip-audit && target/tools/pip-audit/bin/pip -q install pip-audit
+	target/tools/pip-audit/bin/pip-audit --requirement py-binding/requirements-dev.txt --requirement py-binding/requirements-general.txt
 
 clean: ## Remove everything that was built
 	rm -rf .venv .venv-* dist target

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes a wheel without the native module of another: WHEEL DIRECTORY PLATFORM.
 
-For systems that have no native module. What the package does there is to leave everything to the SDK, and to say
-so once.
+For systems that have no native module. What the package does there is to leave everything to the SDK, and to
+say so once.
 """
 
 from __future__ import annotations

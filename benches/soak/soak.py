@@ -39,6 +39,8 @@ class Load(NamedTuple):
     series: int = 2000
     life: float = 30.0
     """Seconds after which a process is killed, and another takes its place."""
+    pause: float = 0.25
+    """Seconds between two observations of a series by a process: less, and the machine does nothing else."""
 
 
 class Seen(NamedTuple):
@@ -57,13 +59,14 @@ def work(directory: str, load: Load) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     registry = ictus.Registry(directory, max_series=2 * load.series)
     family = registry.timer("soak_seconds", "Of nothing.", ["series"])
+    parent = os.getppid()
 
     def record(part: int) -> None:
         timers = [family.labels(str(number)) for number in range(part, load.series, load.threads)]
-        while True:
+        while os.getppid() == parent:  # Who was killed ends nobody.
             for timer in timers:
                 timer.observe(random.lognormvariate(-3, 1))
-            time.sleep(0.05)
+            time.sleep(load.pause)
 
     threads = [threading.Thread(target=record, args=(part,), daemon=True) for part in range(load.threads)]
     for thread in threads:

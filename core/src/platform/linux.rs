@@ -33,6 +33,7 @@ pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io
 }
 
 /// Whether the kernel itself keeps time by the processor's counter.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn trusts_processor_counter() -> bool {
     const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc")

@@ -2,6 +2,9 @@
 //!
 //! `--cfg ictus_portable` chooses on Linux what every other system gets, so that it is tested.
 
+#[cfg(not(unix))]
+compile_error!("ictus maps files and asks the kernel for locks as Unix has them; see docs/platforms.md");
+
 #[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
 mod linux;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
@@ -12,9 +15,9 @@ use linux as system;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
 use portable as system;
 
-pub(crate) use system::{
-    RESERVED_ONLY, clock_identity, commit, is_same_clock, refused_file_system, trusts_processor_counter,
-};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use system::trusts_processor_counter;
+pub(crate) use system::{RESERVED_ONLY, clock_identity, commit, is_same_clock, refused_file_system};
 
 /// How often this thread asked the system for committed memory.
 #[cfg(test)]

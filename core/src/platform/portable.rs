@@ -43,6 +43,7 @@ pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io
 }
 
 /// Nobody says whether the counter is the same on all processors.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn trusts_processor_counter() -> bool {
     false
 }

@@ -1,7 +1,5 @@
 //! Counters, as Python objects.
 
-use std::sync::Arc;
-
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -13,7 +11,7 @@ use crate::convert::Number;
 /// A total that only grows.
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Counter {
-    family: Arc<Labelled<ictus::Counter>>,
+    family: Labelled<ictus::Counter>,
     /// What records, in a series' object and in that of a family without labels.
     handle: Option<ictus::Counter>,
 }
@@ -44,7 +42,7 @@ impl Counter {
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Counter>> {
         self.family.child(values, named, |handle| {
-            Bound::new(values.py(), Counter { family: Arc::clone(&self.family), handle: Some(handle) })
+            Bound::new(values.py(), Counter { family: self.family.of_child(), handle: Some(handle) })
         })
     }
 
@@ -70,7 +68,7 @@ impl Counter {
 impl Counter {
     pub(super) fn new(py: Python<'_>, family: Labelled<ictus::Counter>) -> PyResult<Bound<'_, Counter>> {
         let handle = family.only();
-        Bound::new(py, Counter { family: Arc::new(family), handle })
+        Bound::new(py, Counter { family, handle })
     }
 
     /// What records; of a family with labels, only its children do.

@@ -1,7 +1,5 @@
 //! Gauges, as Python objects.
 
-use std::sync::Arc;
-
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -13,7 +11,7 @@ use crate::convert::Number;
 /// A state that goes up and down; the sum over live processes is shown.
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Gauge {
-    family: Arc<Labelled<ictus::Gauge>>,
+    family: Labelled<ictus::Gauge>,
     /// What records, in a series' object and in that of a family without labels.
     handle: Option<ictus::Gauge>,
 }
@@ -53,7 +51,7 @@ impl Gauge {
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Gauge>> {
         self.family.child(values, named, |handle| {
-            Bound::new(values.py(), Gauge { family: Arc::clone(&self.family), handle: Some(handle) })
+            Bound::new(values.py(), Gauge { family: self.family.of_child(), handle: Some(handle) })
         })
     }
 
@@ -79,7 +77,7 @@ impl Gauge {
 impl Gauge {
     pub(super) fn new(py: Python<'_>, family: Labelled<ictus::Gauge>) -> PyResult<Bound<'_, Gauge>> {
         let handle = family.only();
-        Bound::new(py, Gauge { family: Arc::new(family), handle })
+        Bound::new(py, Gauge { family, handle })
     }
 
     /// What records; of a family with labels, only its children do.

@@ -1,5 +1,7 @@
 //! From label values to the Python object that records their series: what all metrics share.
 
+use std::sync::{Arc, Weak};
+
 use ictus::{Family, observe::Metric};
 use pyo3::{
     PyClass,
@@ -16,12 +18,31 @@ const MAX_REMEMBERED: usize = 4096;
 
 /// A family of series, and the objects that record them.
 pub(crate) struct Labelled<H> {
+    described: Arc<Described<H>>,
+    children: Children,
+}
+
+struct Described<H> {
     family: Family<H>,
     name: String,
     label_names: Vec<String>,
-    /// By tuples of strings. Its look-ups compare these natively, so nothing but what `dict` itself
-    /// promises is needed where threads meet.
-    children: Py<PyDict>,
+}
+
+/// By tuples of strings. Its look-ups compare these natively, so nothing but what `dict` itself
+/// promises is needed where threads meet. A child does not keep what keeps it: Python would never free both.
+enum Children {
+    Own(Arc<Py<PyDict>>),
+    OfFamily(Weak<Py<PyDict>>),
+}
+
+impl Children {
+    /// None for a child whose family nobody has any more.
+    fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        match self {
+            Children::Own(children) => Some(children.bind(py).clone()),
+            Children::OfFamily(children) => children.upgrade().map(|children| children.bind(py).clone()),
+        }
+    }
 }
 
 impl<H: Metric> Labelled<H> {
@@ -31,20 +52,30 @@ impl<H: Metric> Labelled<H> {
         name: String,
         label_names: Vec<String>,
     ) -> Labelled<H> {
-        Labelled { family, name, label_names, children: PyDict::new(py).unbind() }
+        let described = Arc::new(Described { family, name, label_names });
+        Labelled { described, children: Children::Own(Arc::new(PyDict::new(py).unbind())) }
+    }
+
+    /// The same for a child.
+    pub(crate) fn of_child(&self) -> Labelled<H> {
+        let children = match &self.children {
+            Children::Own(children) => Arc::downgrade(children),
+            Children::OfFamily(children) => Weak::clone(children),
+        };
+        Labelled { described: Arc::clone(&self.described), children: Children::OfFamily(children) }
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.described.name
     }
 
     pub(crate) fn label_names(&self) -> &[String] {
-        &self.label_names
+        &self.described.label_names
     }
 
     /// The handle of a family without labels.
     pub(crate) fn only(&self) -> Option<H> {
-        if self.label_names.is_empty() { self.family.labels(&[]).ok() } else { None }
+        if self.described.label_names.is_empty() { self.described.family.labels(&[]).ok() } else { None }
     }
 
     /// The child with those label values, which `make` makes where there is none.
@@ -55,14 +86,16 @@ impl<H: Metric> Labelled<H> {
         make: impl FnOnce(H) -> PyResult<Bound<'py, C>>,
     ) -> PyResult<Bound<'py, C>> {
         let py = values.py();
-        let children = self.children.bind(py);
+        let children = self.children.get(py);
         let key = self.key(values, named)?;
-        if let Some(known) = children.get_item(&key)? {
+        if let Some(children) = &children
+            && let Some(known) = children.get_item(&key)?
+        {
             return Ok(known.cast_into::<C>()?);
         }
-        let made =
-            make(self.family.labels(&strs(&texts(&key))).map_err(|refused| convert::error(&refused))?)?;
-        if children.len() < MAX_REMEMBERED {
+        let family = &self.described.family;
+        let made = make(family.labels(&strs(&texts(&key))).map_err(|refused| convert::error(&refused))?)?;
+        if let Some(children) = children.filter(|children| children.len() < MAX_REMEMBERED) {
             children.set_item(key, &made)?;
         }
         Ok(made)
@@ -73,18 +106,19 @@ impl<H: Metric> Labelled<H> {
         let py = values.py();
         let key = self.key(values, None)?;
         // First: whoever asks for the child from now on gets a new series.
-        let children = self.children.bind(py);
-        if children.contains(&key)? {
+        if let Some(children) = self.children.get(py)
+            && children.contains(&key)?
+        {
             children.del_item(&key)?;
         }
-        let texts = texts(&key);
+        let (texts, family) = (texts(&key), &self.described.family);
         // It may wait for the directory's lock.
-        py.detach(|| self.family.remove(&strs(&texts))).map_err(|refused| convert::error(&refused))
+        py.detach(|| family.remove(&strs(&texts))).map_err(|refused| convert::error(&refused))
     }
 
     /// What to say to somebody who records on all series at once.
     pub(crate) fn unlabelled(&self) -> PyErr {
-        let (name, labels) = (&self.name, self.label_names.join("=…, "));
+        let (name, labels) = (&self.described.name, self.described.label_names.join("=…, "));
         PyValueError::new_err(format!("{name} has labels: say which series, as {name}.labels({labels}=…)"))
     }
 
@@ -96,9 +130,9 @@ impl<H: Metric> Labelled<H> {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = values.py();
         let given = match named.filter(|named| !named.is_empty()) {
-            None if values.len() == self.label_names.len() => values.clone(),
-            Some(named) if values.is_empty() && named.len() == self.label_names.len() => {
-                let values = self.label_names.iter().map(|name| named.get_item(name));
+            None if values.len() == self.described.label_names.len() => values.clone(),
+            Some(named) if values.is_empty() && named.len() == self.described.label_names.len() => {
+                let values = self.described.label_names.iter().map(|name| named.get_item(name));
                 let values: Option<Vec<_>> = values.collect::<PyResult<_>>()?;
                 PyTuple::new(py, values.ok_or_else(|| self.other_labels())?)?
             }
@@ -114,7 +148,7 @@ impl<H: Metric> Labelled<H> {
     }
 
     fn other_labels(&self) -> PyErr {
-        let (name, labels) = (&self.name, self.label_names.join(", "));
+        let (name, labels) = (&self.described.name, self.described.label_names.join(", "));
         PyTypeError::new_err(format!(
             "{name} has the labels ({labels}): give a value for each of them, by position or by name"
         ))

@@ -1,7 +1,5 @@
 //! Timers, as Python objects.
 
-use std::sync::Arc;
-
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -13,7 +11,7 @@ use crate::convert::Number;
 /// Durations: quantiles of the newest ones, their lifetime count and sum, and buckets.
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Timer {
-    family: Arc<Labelled<ictus::Timer>>,
+    family: Labelled<ictus::Timer>,
     /// What records, in a series' object and in that of a family without labels.
     handle: Option<ictus::Timer>,
 }
@@ -45,7 +43,7 @@ impl Timer {
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Timer>> {
         self.family.child(values, named, |handle| {
-            Bound::new(values.py(), Timer { family: Arc::clone(&self.family), handle: Some(handle) })
+            Bound::new(values.py(), Timer { family: self.family.of_child(), handle: Some(handle) })
         })
     }
 
@@ -71,7 +69,7 @@ impl Timer {
 impl Timer {
     pub(super) fn new(py: Python<'_>, family: Labelled<ictus::Timer>) -> PyResult<Bound<'_, Timer>> {
         let handle = family.only();
-        Bound::new(py, Timer { family: Arc::new(family), handle })
+        Bound::new(py, Timer { family, handle })
     }
 
     /// The series that a measurement ends in.

@@ -1,0 +1,28 @@
+#!/bin/sh
+# What no test enters, by room: Rust by cargo-llvm-cov, Python by coverage. Tables on the screen, pages in target/coverage.
+# The LLVM of rustc has to be at hand: by `rustup component add llvm-tools`, or as Debian's package of the same version.
+set -eu
+made=$(pwd)/target/coverage
+mkdir -p "$made"
+cargo install --quiet --locked --root target/tools cargo-llvm-cov
+PATH=$(pwd)/target/tools/bin:$PATH
+if ! rustup component list --installed 2>/dev/null | grep -q llvm-tools; then
+    version=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+    LLVM_COV=${LLVM_COV:-/usr/lib/llvm-$version/bin/llvm-cov}
+    LLVM_PROFDATA=${LLVM_PROFDATA:-/usr/lib/llvm-$version/bin/llvm-profdata}
+    export LLVM_COV LLVM_PROFDATA
+    [ -x "$LLVM_COV" ] || .ci/debian.sh "$LLVM_COV" "llvm-$version"
+fi
+
+cargo llvm-cov --locked --workspace --exclude ictus-py --exclude ictus-benches --no-fail-fast --no-report
+cargo llvm-cov report --json --output-path "$made/rust.json"
+cargo llvm-cov report --html --output-dir "$made"
+# Processes that tests start are measured as well; those that are killed leave nothing.
+.venv/bin/python -m pip -q install coverage
+printf '[run]\nsource_pkgs = ictus\nparallel = true\npatch = subprocess\ndata_file = %s/python/data\n' "$made" >"$made/coveragerc"
+rm -rf "$made/python"
+mkdir -p "$made/python"
+.venv/bin/python -m coverage run --rcfile="$made/coveragerc" -m pytest -q py-binding/tests --ignore=py-binding/tests/general/test_soak.py
+.venv/bin/python -m coverage combine --quiet --rcfile="$made/coveragerc"
+.venv/bin/python -m coverage json --quiet --rcfile="$made/coveragerc" -o "$made/python.json"
+.ci/coverage.py "$made/rust.json" "$made/python.json"

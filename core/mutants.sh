@@ -1,0 +1,36 @@
+#!/bin/sh
+# Mutants of the rooms whose mistakes would be wrong numbers, each room with the tests that know it; what these
+# let pass is tried with all tests. $1 is a shard, as 0/8.
+set -u
+cd "$(dirname "$0")/.."
+made=${CARGO_TARGET_DIR:-target}/mutants
+shard=$1
+status=0
+export CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0
+room() { # name filter targets -- files: the tests that are built for each mutant, and which of them run
+    name=$1 filter=$2
+    shift 2
+    targets=
+    while [ "$1" != -- ]; do
+        targets="$targets --cargo-arg=$1"
+        shift
+    done
+    shift
+    files=
+    for file in "$@"; do files="$files --file core/src/$file"; done
+    echo "$name:"
+    # shellcheck disable=SC2086
+    cargo mutants --package ictus --colors never --no-shuffle --jobs 2 --minimum-test-timeout 60 --shard "$shard" \
+        --output "$made/$name" $files $targets -- $filter || status=1
+}
+mkdir -p "$made"
+set -f
+room quantile snapshot:: --lib -- 'snapshot/quantile/**'
+room window snapshot:: --lib -- 'snapshot/window/**'
+room retire segment:: --lib -- segment/retire.rs
+room ring ring:: --lib -- 'ring/**'
+room reader "" --lib --test=incremental --test=left_out -- segment/reader.rs 'segment/reading/**'
+room merged "" --lib --test=incremental --test=removal -- 'snapshot/merged/**'
+echo "Missed:"
+cat "$made"/*/mutants.out/missed.txt
+exit $status

@@ -1,0 +1,18 @@
+"""Inputs of the fuzz target of the Python API hold, seeds and whatever once failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from harness import TESTS
+
+FUZZ = TESTS.parents[1] / "fuzz" / "python"
+
+
+def test_calls_with_arguments_of_every_kind_do_what_the_model_says() -> None:
+    inputs = [path for folder in ("seeds", "regressions") for path in sorted((FUZZ / folder).glob("[!.]*"))]
+    assert len(inputs) >= 4
+    command = [sys.executable, str(FUZZ / "boundary.py"), "--replay", *map(str, inputs)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert printed == f"{len(inputs)} inputs hold\n"
