@@ -3,7 +3,9 @@
 # let pass is tried with all tests. $1 is a shard, as 0/8.
 set -u
 cd "$(dirname "$0")/.."
-made=${CARGO_TARGET_DIR:-target}/mutants
+made=${CARGO_TARGET_DIR:-$PWD/target}/mutants
+# Each job has a copy of the sources, and must not take what the other has built for its own.
+unset CARGO_TARGET_DIR
 shard=$1
 status=0
 export CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_DEV_DEBUG=0

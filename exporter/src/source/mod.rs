@@ -48,6 +48,8 @@ struct Flight {
     started: u64,
     /// Whether the last of them is still being taken.
     running: bool,
+    /// Threads that wait for it, or have not woken since it landed.
+    waiting: usize,
     /// The newest that is complete.
     taken: Option<Arc<Taken>>,
 }
@@ -185,12 +187,18 @@ impl Shared {
             if !flight.running {
                 break;
             }
+            flight.waiting += 1;
             flight = self.landed.wait(flight).unwrap_or_else(PoisonError::into_inner);
+            flight.waiting -= 1;
         }
         flight.running = true;
         flight.started += 1;
         let number = flight.started;
+        // Nobody asks for it any more, and windows that nobody else has are changed where they are. Whoever
+        // waited for it and has not woken yet still finds it.
+        let outdated = if flight.waiting == 0 { flight.taken.take() } else { None };
         drop(flight);
+        drop(outdated);
         let _landing = Landing(self);
         let taken = Arc::new(self.take(number)?);
         lock(&self.flight).taken = Some(taken.clone());

@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn windows_are_equal_that_hold_the_same() {
+        let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+        let window = Window::newest(vec![at(1), at(2)], 2);
+        assert_eq!(window, window.clone());
+        assert_eq!(window, Window::merge([&Window::newest(vec![at(1), at(2)], 9)], 2));
+        assert_ne!(window, Window::newest(vec![at(1), at(3)], 2));
+        assert_ne!(window, Window::default());
+    }
+
+    #[test]
     fn a_window_that_others_hold_stays_as_it_is() {
         let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
         let mut window = Window::newest((0..10).map(at).collect(), 10);
