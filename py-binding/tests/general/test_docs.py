@@ -261,7 +261,7 @@ def test_programs_that_are_named_are_installed() -> None:
 
 def all_tests() -> str:
     """All sources that have tests in them."""
-    patterns = ("*/src/**/*.rs", "*/tests/**/*.rs", "py-binding/tests/**/*.py")
+    patterns = ("*/src/**/*.rs", "*/tests/**/*.rs", "py-binding/tests/**/*.py", "py-binding/e2e/*.py")
     return "".join(path.read_text(encoding="utf-8") for pattern in patterns for path in ROOT.glob(pattern))
 
 
