@@ -88,7 +88,7 @@ T ?= 60
 fuzz: .venv/wheel ## Feed each fuzz target hostile input for T=60 seconds, and keep what is new in fuzz/corpus
 	@cargo install --locked --root target/tools cargo-fuzz
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" fuzz/run.sh $(T)
-	@.venv/bin/python -m pip -q --disable-pip-version-check install atheris
+	@.venv/bin/python -m pip -q --disable-pip-version-check install atheris==3.0.0
 	@mkdir -p fuzz/corpus/python
 	.venv/bin/python fuzz/python/boundary.py -max_total_time=$(T) -max_len=400 -verbosity=0 -print_final_stats=1 fuzz/corpus/python fuzz/python/seeds
 

@@ -2,11 +2,11 @@
 # Builds the library once more as the next version of the segments' format would be, and lets the two of them meet.
 set -eu
 target=${CARGO_TARGET_DIR:-target}
-test() { # flags folder options...
+built() { # flags folder options...
     flags=$1 folder=$2
     shift 2
     RUSTFLAGS=$flags cargo test --package ictus --test upgrade --locked --target-dir "$folder" "$@"
 }
-next=$(test "--cfg ictus_next_format" "$target/next" --no-run --message-format=json |
+next=$(built "--cfg ictus_next_format" "$target/next" --no-run --message-format=json |
     sed -n 's/.*"name":"upgrade".*"executable":"\([^"]*\)".*/\1/p')
-ICTUS_NEXT_FORMAT=$next test "${RUSTFLAGS:-}" "$target"
+ICTUS_NEXT_FORMAT=$next built "${RUSTFLAGS:-}" "$target"

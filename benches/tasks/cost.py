@@ -24,15 +24,8 @@ HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
 sys.path[:0] = [str(EXAMPLES / "demo"), str(EXAMPLES / "server")]
 import demo  # noqa: E402
-from conductor.client.configuration.configuration import Configuration  # noqa: E402
-from conductor.client.http.models import (  # noqa: E402
-    StartWorkflowRequest,
-    TaskDef,
-    WorkflowDef,
-    WorkflowTask,
-)
-from conductor.client.orkes_clients import OrkesClients  # noqa: E402
-from exposition import parse  # noqa: E402
+from exposition import parse, total  # noqa: E402
+from orders import Orders  # noqa: E402
 from server import Server  # noqa: E402
 
 if TYPE_CHECKING:
@@ -58,36 +51,10 @@ class State(NamedTuple):
     cpu: float
 
 
-def define(url: str) -> OrkesClients:
-    """Registers the task and its workflow."""
-    clients = OrkesClients(configuration=Configuration(base_url=url))
-    task = TaskDef(name="nothing", retry_count=0, timeout_seconds=600, response_timeout_seconds=300)
-    step = WorkflowTask(
-        name="nothing",
-        task_reference_name="nothing",
-        type="SIMPLE",
-        input_parameters={"number": "${workflow.input.number}"},
-        task_definition=task,
-    )
-    clients.get_metadata_client().register_task_def(task)
-    clients.get_metadata_client().update_workflow_def(
-        WorkflowDef(name="nothing", version=1, schema_version=2, tasks=[step], timeout_seconds=0),
-        overwrite=True,
-    )
-    return clients
-
-
 def completed(server: Server) -> int:
     """How many tasks the server has completed since it began."""
     samples, _ = parse(server.get("/actuator/prometheus"))
-    wanted = {("status", "COMPLETED"), ("includeRetries", "false")}
-    return int(
-        sum(
-            sample.value
-            for sample in samples
-            if sample.name == "task_execution_seconds_count" and wanted <= set(sample.labels)
-        )
-    )
+    return int(total(samples, "task_execution_seconds_count", status="COMPLETED", includeRetries="false"))
 
 
 def cpu_of(session: int) -> float:
@@ -122,11 +89,10 @@ def program(url: str, collector: str, threads: int) -> Iterator[tuple[int, int]]
             time.sleep(1)  # Until the server has answered its polls.
 
 
-def measure(server: Server, clients: OrkesClients, collector: str, threads: int, tasks: int) -> Cost:
+def measure(server: Server, orders: Orders, collector: str, threads: int, tasks: int) -> Cost:
     """A run. The first and the last tenth are left out: the worker starts, or has too little to do."""
-    workflows = clients.get_workflow_client()
     for number in range(tasks):
-        workflows.start_workflow(StartWorkflowRequest(name="nothing", version=1, input={"number": number}))
+        orders.start(number)
     before = completed(server)
     with program(server.url, collector, threads) as (session, port):
 
@@ -158,13 +124,14 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="ictus-server-", ignore_cleanup_errors=True) as directory,
         Server(Path(directory)) as server,
     ):
-        clients = define(server.url)
-        measure(server, clients, "none", 4, options.tasks)  # Until the server is warm.
+        orders = Orders(server.url, "nothing", ("nothing",))
+        orders.define(retries=0, response_seconds=300)
+        measure(server, orders, "none", 4, options.tasks)  # Until the server is warm.
         for threads in (1, 4):
             costs: dict[str, list[Cost]] = {collector: [] for collector in COLLECTORS}
             for _ in range(options.rounds):
                 for collector, found in costs.items():
-                    found.append(measure(server, clients, collector, threads, options.tasks))
+                    found.append(measure(server, orders, collector, threads, options.tasks))
                     print(threads, collector, found[-1], file=sys.stderr, flush=True)
             for collector, found in costs.items():
                 # Of runs beside each other: what the machine did meanwhile, it did to both.

@@ -1,6 +1,6 @@
 //! What is not shown is named in the log, each cause once. A process of its own: the log is global.
 
-use std::sync::{Mutex, PoisonError};
+mod ear;
 
 use ictus::{
     catalog::{self, Kind, Unit},
@@ -8,23 +8,6 @@ use ictus::{
     snapshot::{Family, Series, Snapshot, Value},
     surface::{Exposition, View},
 };
-
-static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-struct Ear;
-
-impl log::Log for Ear {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let said = format!("{} {}", record.level(), record.args());
-        SAID.lock().unwrap_or_else(PoisonError::into_inner).push(said);
-    }
-
-    fn flush(&self) {}
-}
 
 fn counter(name: &str, labels: &[&str]) -> Family {
     let labels: Vec<_> = labels.iter().map(|&label| label.to_owned()).collect();
@@ -40,8 +23,7 @@ fn counter(name: &str, labels: &[&str]) -> Family {
 
 #[test]
 fn each_cause_is_said_once() {
-    log::set_logger(&Ear).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    ear::listen(log::LevelFilter::Trace);
     let mut families = vec![
         counter(catalog::TASK_POLL.name, &["taskType"]),
         // Recorded by something that knows the metric with other labels.
@@ -58,7 +40,7 @@ fn each_cause_is_said_once() {
         assert!(text.ends_with("task_poll_total{taskType=\"taskType\"} 1.0\n"), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
     }
-    let said = SAID.lock().unwrap();
+    let said = ear::said();
     let of = |name: &str| said.iter().filter(|said| said.starts_with("WARN") && said.contains(name)).count();
     assert_eq!(said.len(), 3, "{said:?}");
     for name in ["\"conductor/task_paused\"", "\"task_poll_total\"", "\"two words\""] {

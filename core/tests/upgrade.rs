@@ -4,40 +4,18 @@
 //! `ICTUS_NEXT_FORMAT`; `.ci/upgrade.sh` builds it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod ear;
+
 use std::{
     env,
     io::{self, BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{Mutex, PoisonError},
 };
 
 use ictus::{Reader, Registry, snapshot::Value};
 
 const DIRECTORY: &str = "ICTUS_UPGRADE_DIRECTORY";
-
-static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-struct Ear;
-
-impl log::Log for Ear {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if record.level() <= log::Level::Warn {
-            SAID.lock().unwrap_or_else(PoisonError::into_inner).push(record.args().to_string());
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// What has been said since somebody asked.
-fn said() -> Vec<String> {
-    std::mem::take(&mut SAID.lock().unwrap_or_else(PoisonError::into_inner))
-}
 
 /// Observations that a reader shows, and segments that it cannot use.
 fn look(reader: &mut Reader) -> (u64, u64) {
@@ -111,8 +89,7 @@ fn nothing_is_lost_while_versions_meet() {
         println!("SKIPPED: ICTUS_NEXT_FORMAT names no program; .ci/upgrade.sh does");
         return;
     };
-    log::set_logger(&Ear).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    ear::listen(log::LevelFilter::Warn);
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path();
     let refused = "its format is version 2, this reader knows up to 1; upgrade the reader";
@@ -129,7 +106,7 @@ fn nothing_is_lost_while_versions_meet() {
     for _ in 0..3 {
         assert_eq!(look(&mut reader), (200, 1));
     }
-    let warnings = said();
+    let warnings = ear::said();
     assert_eq!(warnings.iter().filter(|said| said.contains(refused)).count(), 1, "{warnings:?}");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 
@@ -144,7 +121,7 @@ fn nothing_is_lost_while_versions_meet() {
     assert_eq!(next.order("look"), (210, 0));
 
     // This one refuses these, and leaves them and what it cannot add to them as they are.
-    said();
+    ear::said();
     let registry = Registry::open(directory).unwrap();
     record(&registry, 1_000);
     drop(registry);
@@ -152,7 +129,7 @@ fn nothing_is_lost_while_versions_meet() {
     for _ in 0..3 {
         assert_eq!(look(&mut reader).0, 1_000);
     }
-    let warnings = said();
+    let warnings = ear::said();
     assert_eq!(
         warnings.iter().filter(|said| said.contains("totals") && said.contains(refused)).count(),
         1,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from exposition import parse
+from exposition import parse, total
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(EXAMPLES), str(EXAMPLES / "server")]
@@ -75,24 +75,16 @@ class Real:
     def totals(self) -> Totals:
         """What its own metrics say."""
         samples, _ = parse(self._server.get("/actuator/prometheus"))
-
-        def total(name: str, **labels: str) -> int:
-            return int(
-                sum(
-                    sample.value
-                    for sample in samples
-                    if sample.name == name and labels.items() <= dict(sample.labels).items()
-                )
-            )
-
         requests = "http_server_requests_seconds_count"
-        return Totals(
-            total(requests, uri="/api/tasks/poll/batch/{tasktype}"),
-            # Each is counted twice: once with its own time alone, once with that of the attempts before it.
-            total("task_execution_seconds_count", includeRetries="false", status="COMPLETED"),
-            total("task_execution_seconds_count", includeRetries="false", status="FAILED"),
-            total(requests, outcome="SERVER_ERROR"),
+        # Each is counted twice: once with its own time alone, once with that of the attempts before it.
+        ended = {"name": "task_execution_seconds_count", "includeRetries": "false"}
+        counts = (
+            total(samples, requests, uri="/api/tasks/poll/batch/{tasktype}"),
+            total(samples, **ended, status="COMPLETED"),
+            total(samples, **ended, status="FAILED"),
+            total(samples, requests, outcome="SERVER_ERROR"),
         )
+        return Totals(*map(int, counts))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,10 @@ sys.path.insert(0, str(HERE))
 from conductors import Conductor, Unavailable, conductor  # noqa: E402
 from exposition import parse, timers  # noqa: E402
 from screen import Screen, show  # noqa: E402
+from server import free_port  # noqa: E402
+
+__all__ = ["free_port"]
+"""What is not made here."""
 
 START_SECONDS = 60.0
 """How long the workers may take until their first poll."""
@@ -92,14 +95,6 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def fetch(url: str) -> str:

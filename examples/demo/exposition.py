@@ -45,6 +45,15 @@ def parse(text: str) -> tuple[list[Sample], dict[str, str]]:
     return samples, types
 
 
+def total(samples: Iterable[Sample], name: str, **labels: str) -> float:
+    """The sum of a family's samples that have these labels."""
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == name and labels.items() <= dict(sample.labels).items()
+    )
+
+
 def _labels(text: str) -> Iterator[tuple[str, str]]:
     """The label pairs between the braces of a sample, unescaped."""
     position = 0

@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from types import TracebackType
 
 from conductor.client.configuration.configuration import Configuration
 from conductor.client.http.models import StartWorkflowRequest, TaskDef, WorkflowDef, WorkflowTask
@@ -20,9 +19,11 @@ Tally = Counter[tuple[str, str]]
 
 
 class Orders:
-    """The workflow at a server whose *base URL* this is."""
+    """A workflow, of tasks one after the other, at a server whose *base URL* this is."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = NAME, task_types: tuple[str, ...] = TASK_TYPES) -> None:
+        self._name = name
+        self._task_types = task_types
         clients = OrkesClients(configuration=Configuration(base_url=url))
         self._metadata = clients.get_metadata_client()
         self._workflows = clients.get_workflow_client()
@@ -33,7 +34,7 @@ class Orders:
         A task that fails is tried again so often. One whose worker says nothing for so long has timed out.
         """
         tasks = []
-        for name in TASK_TYPES:
+        for name in self._task_types:
             task = TaskDef(
                 name=name,
                 retry_count=retries,
@@ -55,7 +56,7 @@ class Orders:
                 )
             )
         definition = WorkflowDef(
-            name=NAME,
+            name=self._name,
             version=1,
             schema_version=2,
             tasks=tasks,
@@ -66,7 +67,7 @@ class Orders:
 
     def start(self, number: int) -> str:
         """Starts one; the workflow's id."""
-        request = StartWorkflowRequest(name=NAME, version=1, input={"number": number})
+        request = StartWorkflowRequest(name=self._name, version=1, input={"number": number})
         return str(self._workflows.start_workflow(request))
 
     def running(self, ids: Iterable[str]) -> list[str]:
@@ -99,12 +100,7 @@ class Arrivals:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """No more of them."""
         self._stop.set()
         self._thread.join()

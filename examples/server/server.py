@@ -23,7 +23,6 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 
 GROUP, ARTIFACT, VERSION = "org.conductoross", "conductor-server", "3.21.14"
 SHA1 = "1b9feda88c519187549649763567d5eee2b898de"
@@ -102,7 +101,7 @@ class Server:
     def __init__(self, directory: Path, port: int = 0) -> None:
         """Takes a port that is free now, where none is given."""
         self.directory = directory
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.about = f"{GROUP}:{ARTIFACT} {VERSION} with SQLite"
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "server.log"
@@ -135,12 +134,7 @@ class Server:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Ends the server."""
         self.close()
 
@@ -177,7 +171,8 @@ class Server:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -27,14 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+class Refusal(Exception):
+    """What `Awkward` raises itself."""
+
+
 class Awkward:
     """Says of itself what nobody expects."""
 
     def __str__(self) -> str:
-        raise RuntimeError("no text")
+        raise Refusal("no text")
 
     def __float__(self) -> float:
-        raise RuntimeError("no number")
+        raise Refusal("no number")
 
 
 class Float(float):
@@ -93,8 +97,8 @@ LIMIT = 2.0**94
 """Durations and amounts at or above it are rejected: docs/metrics.md."""
 UNIT = 2.0**-90
 """Sums are exact to less than this."""
-EXPECTED = (ValueError, TypeError, OverflowError, RuntimeError, UnicodeError)
-"""What a call may raise; ``RuntimeError`` is what `Awkward` raises itself."""
+EXPECTED = (ValueError, TypeError, OverflowError, Refusal)
+"""What a call may raise."""
 
 
 class Calls:

@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "examples" / "server")]
 import demo  # noqa: E402
-from exposition import parse  # noqa: E402
+from exposition import parse, total  # noqa: E402
 from orders import TASK_TYPES, Arrivals, Orders, Tally  # noqa: E402
 from prometheus import Prometheus  # noqa: E402
 from server import Server, Unreachable, jar  # noqa: E402
@@ -98,12 +98,7 @@ def worker_of(task_type: str, session: int, metrics: Path) -> int:
 def poll_requests(server: Server) -> float:
     """How many polls of workers the server has answered."""
     samples, _ = parse(server.get("/actuator/prometheus"))
-    return sum(
-        sample.value
-        for sample in samples
-        if sample.name == "http_server_requests_seconds_count"
-        and ("uri", "/api/tasks/poll/batch/{tasktype}") in sample.labels
-    )
+    return total(samples, "http_server_requests_seconds_count", uri="/api/tasks/poll/batch/{tasktype}")
 
 
 @pytest.fixture(scope="module", params=[("2.0.0", "one"), ("2.0.0", "all"), ("1.3.11", "all")], ids=" ".join)

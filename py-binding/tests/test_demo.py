@@ -47,15 +47,7 @@ class Run:
 
     def total(self, name: str, **labels: str) -> float:
         """The sum of a family's samples with these labels."""
-        return total(self.samples, name, **labels)
-
-
-def total(samples: list[exposition.Sample], name: str, **labels: str) -> float:
-    return sum(
-        sample.value
-        for sample in samples
-        if sample.name == name and labels.items() <= dict(sample.labels).items()
-    )
+        return exposition.total(self.samples, name, **labels)
 
 
 def polls(counts: dict[str, Counts]) -> int:
@@ -88,7 +80,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             def caught_up() -> bool:
                 answered = sum(entry.updates for entry in stub.counts.values())
                 samples, _ = exposition.parse(demo.fetch(url))
-                return total(samples, "http_api_client_request_count", method="POST") >= answered
+                return exposition.total(samples, "http_api_client_request_count", method="POST") >= answered
 
             demo.wait_for(caught_up, 10)
             # Polls go on, and fail: until none has failed between what the server says and what is shown.

@@ -118,6 +118,10 @@ impl Faults {
             for path in paths.into_iter().flatten() {
                 until(|| worker::acknowledged(&path).iter().all(|number| *number > 0));
             }
+            let pid = self.workers.last().map(|(_, child)| child.id());
+            if let (Some(wall), Some(segment)) = (&self.wall, pid.and_then(segment_of)) {
+                assert!(wall.shows(created(&segment)), "the segment's owner does not look at this wall");
+            }
         }
     }
 
@@ -220,7 +224,7 @@ impl Faults {
     fn move_the_wall_clock(&mut self) {
         let years = 10 * 365 * 24 * 3600;
         let by = self.dice.roll(2 * years) as i64 - years as i64;
-        if let Some(wall) = &self.wall {
+        if let Some(wall) = &mut self.wall {
             wall.move_by(by);
             self.count(8);
         }
@@ -272,6 +276,13 @@ fn segment_of(pid: u32) -> Option<PathBuf> {
     let path =
         maps.lines().find_map(|line| line.split_whitespace().nth(5).filter(|path| path.ends_with(".seg")))?;
     Some(path.into())
+}
+
+/// When a segment was made, as its owner has written it: the fifth word, by docs/segment-format.md.
+fn created(segment: &Path) -> u64 {
+    let mut word = [0; 8];
+    File::open(segment).unwrap().read_exact_at(&mut word, 4 * 8).unwrap();
+    u64::from_le_bytes(word)
 }
 
 /// Segments that are whole: damaged ones of the dead stay.

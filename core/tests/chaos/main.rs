@@ -1,5 +1,6 @@
-//! Workers that are killed, forked and robbed of their files, on a disk that fills up and in a directory that is made
-//! read-only, by a wall clock that jumps, beside readers that are killed while they retire. An oracle that knows what each thread was told compares every scrape.
+//! Workers that are killed, forked and robbed of their files, on a disk that fills up and in a directory that is
+//! made read-only, by a wall clock that jumps, beside readers that are killed while they retire. An oracle that
+//! knows what each thread was told compares every scrape.
 //!
 //! `make chaos` runs it for a minute, `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make chaos` as long and from
 //! where one likes; the tests run it for some seconds. What it found is printed with its seed.

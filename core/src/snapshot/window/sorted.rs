@@ -36,8 +36,8 @@ impl Sorted {
     /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
     /// that go. Of observations with equal keys, the ones that were there stay the older ones.
     pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
-        // Most arrive behind all others; a search would look at places that nobody needs.
         let Some(first) = arrivals.first() else { return self.drop_surplus(length) };
+        // Most arrive behind all others; a search would look at places that nobody needs.
         if self.observations().last().is_none_or(|last| last.key() <= first.key()) {
             // Who would go at once does not come, and who goes makes room first.
             let stay = length.saturating_sub(arrivals.len());
