@@ -17,7 +17,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install test test-rust test-portable test-python test-sdks e2e bench bench-python results weaken chaos soak fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks e2e bench bench-python results weaken chaos soak fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,10 +35,20 @@ install: ## Install the C library and its header below PREFIX (/usr/local)
 
 test: test-rust test-python test-sdks ## Run all tests
 
-test-rust: ## Run the Rust tests
+# Programs that tests run.
+tools-rust:
 	@.ci/prometheus.sh
 	@for tool in pkg-config cmake valgrind tmux; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
 	@.ci/debian.sh faketime || [ $$? = 77 ]
+
+tools-python:
+	@.ci/debian.sh openssl || [ $$? = 77 ]
+	@.ci/debian.sh chromium || [ $$? = 77 ]
+	@.ci/debian.sh chromedriver chromium-driver || [ $$? = 77 ]
+	@for tool in curl jq; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
+	@.ci/prometheus.sh
+
+test-rust: tools-rust ## Run the Rust tests
 	cargo test --workspace --exclude ictus-py --locked
 	.ci/upgrade.sh
 
@@ -46,12 +56,7 @@ test-rust: ## Run the Rust tests
 test-portable: ## Run the core's tests without the calls that only Linux has
 	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
-test-python: .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
-	@.ci/debian.sh openssl || [ $$? = 77 ]
-	@.ci/debian.sh chromium || [ $$? = 77 ]
-	@.ci/debian.sh chromedriver chromium-driver || [ $$? = 77 ]
-	@for tool in curl jq; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
-	@.ci/prometheus.sh
+test-python: tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
 	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
 
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
@@ -101,8 +106,8 @@ book: ## Build the docs as a site into target/book/site, and check its links
 	@cargo install --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" .ci/book.py
 
-coverage: .venv/wheel ## Say what no test enters, by room (10 minutes); pages in target/coverage
-	@.ci/coverage.sh
+coverage: tools-rust tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Say what no test enters, by room (20 minutes); pages in target/coverage
+	@.ci/coverage.sh .venv $(OLD_SDKS:%=.venv-%)
 
 # Core's rooms whose mistakes would be wrong numbers. Hours; SHARD=0/8 is every eighth mutant.
 SHARD ?= 0/1

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What no test enters, by room: Rust by cargo-llvm-cov, Python by coverage. Tables on the screen, pages in target/coverage.
+# What no test enters, by room: Rust by cargo-llvm-cov, Python by coverage, in each of the virtual environments $@.
+# A table on the screen, pages in target/coverage.
 # The LLVM of rustc has to be at hand: by `rustup component add llvm-tools`, or as Debian's package of the same version.
 set -eu
 made=$(pwd)/target/coverage
@@ -14,15 +15,31 @@ if ! rustup component list --installed 2>/dev/null | grep -q llvm-tools; then
     [ -x "$LLVM_COV" ] || .ci/debian.sh "$LLVM_COV" "llvm-$version"
 fi
 
-cargo llvm-cov --locked --workspace --exclude ictus-py --exclude ictus-benches --no-fail-fast --no-report
+cargo llvm-cov --locked --workspace --exclude ictus-py --exclude ictus-benches --no-report
 cargo llvm-cov report --json --output-path "$made/rust.json"
 cargo llvm-cov report --html --output-dir "$made"
 # Processes that tests start are measured as well; those that are killed leave nothing.
-.venv/bin/python -m pip -q install coverage
-printf '[run]\nsource_pkgs = ictus\nparallel = true\npatch = subprocess\ndata_file = %s/python/data\n' "$made" >"$made/coveragerc"
+cat >"$made/coveragerc" <<END
+[run]
+source_pkgs = ictus
+parallel = true
+patch = subprocess
+data_file = $made/python/data
+# Each virtual environment has its own copy, and tests make more.
+[paths]
+ictus =
+    py-binding/python/ictus
+    */ictus
+[report]
+include = py-binding/python/ictus/*
+END
 rm -rf "$made/python"
 mkdir -p "$made/python"
-.venv/bin/python -m coverage run --rcfile="$made/coveragerc" -m pytest -q py-binding/tests --ignore=py-binding/tests/general/test_soak.py
+for venv in "$@"; do "$venv/bin/python" -m pip -q --disable-pip-version-check install coverage; done
+status=0
+RUN="-m coverage run --rcfile=$made/coveragerc" .ci/python.sh "$@" || status=1
 .venv/bin/python -m coverage combine --quiet --rcfile="$made/coveragerc"
 .venv/bin/python -m coverage json --quiet --rcfile="$made/coveragerc" -o "$made/python.json"
+.venv/bin/python -m coverage html --quiet --rcfile="$made/coveragerc" -d "$made/python/html"
 .ci/coverage.py "$made/rust.json" "$made/python.json"
+exit $status

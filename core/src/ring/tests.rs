@@ -6,6 +6,7 @@
 //! or a lost observation cannot pass.
 #![cfg(not(ictus_loom))]
 
+mod corrupt;
 mod recycling;
 
 use std::{

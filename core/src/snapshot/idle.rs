@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::merged::{Activity, ShownFamily, is_over};
+use super::merged::{Activity, ShownFamily};
 use crate::{
     catalog::Kind,
     clock,
@@ -60,15 +60,14 @@ impl Idle {
                 let mut gone = HashSet::new();
                 let seen_now = self.0.entry((*name).to_owned()).or_default();
                 family.series.retain(|series| {
-                    let seen = Seen::of(series.activity(is_ours), known.remove(&series.labels), kind, now);
-                    let idle = time != 0 && now.saturating_sub(seen.moved) > stamps;
+                    let Some(activity) = series.activity(is_ours) else { return true };
+                    let seen = Seen::of(activity, known.remove(&series.labels), kind, now);
+                    let is_idle = time != 0 && now.saturating_sub(seen.moved) > stamps;
                     seen_now.insert(Arc::clone(&series.labels), seen);
-                    // Nobody asked for the series of what is over: it stays.
-                    let stays = !idle || is_over(&series.labels);
-                    if !stays {
+                    if is_idle {
                         gone.insert(Arc::clone(&series.labels));
                     }
-                    stays
+                    !is_idle
                 });
                 if !gone.is_empty() {
                     expired.push(Expired { family: (**family.record).clone(), series: gone });

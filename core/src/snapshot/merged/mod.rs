@@ -21,7 +21,6 @@ use self::{newest::Newest, series::Series, shape::Shape};
 pub(super) use self::{
     ranks::Key,
     series::Activity,
-    shape::is_over,
     show::{Shown, ShownFamily},
 };
 use crate::{

@@ -298,20 +298,6 @@ impl Series {
         let exemplars = newest_exemplars(exemplars, &sums.distribution);
         shown(kind, &sums, state, window, exemplars)
     }
-
-    /// The same for what tells whether it was moved.
-    pub(super) fn activity_of_all(all: &[&Series], is_ours: impl Fn(u32) -> bool) -> Activity {
-        let mut joined = Activity::default();
-        for one in all.iter().map(|series| series.activity(&is_ours)) {
-            joined.count = joined.count.saturating_add(one.count);
-            joined.sum.add(&one.sum);
-            joined.state += one.state;
-            joined.lanes += one.lanes;
-            joined.since = joined.since.max(one.since);
-            joined.stamped = joined.stamped.max(one.stamped);
-        }
-        joined
-    }
 }
 
 fn newest_exemplars<'a>(

@@ -95,6 +95,6 @@ fn place(rank: u32, record: &Arc<FamilyRecord>) -> (u32, usize) {
 }
 
 /// Whether that is the series of what is over; the one without labels is not.
-pub(in super::super) fn is_over(labels: &[String]) -> bool {
+pub(super) fn is_over(labels: &[String]) -> bool {
     !labels.is_empty() && labels.iter().all(|value| value == OVERFLOW)
 }

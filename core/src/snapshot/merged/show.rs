@@ -91,11 +91,12 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// What tells whether it was moved, by stamps of those epochs.
-    pub(in super::super) fn activity(&self, is_ours: impl Fn(u32) -> bool) -> Activity {
+    /// What tells whether it was moved, by stamps of those epochs. None for the series of what is over:
+    /// nobody asked for it, and it stays.
+    pub(in super::super) fn activity(&self, is_ours: impl Fn(u32) -> bool) -> Option<Activity> {
         match &self.of {
-            Of::One(series) => series.activity(is_ours),
-            Of::All(all) => Series::activity_of_all(all, is_ours),
+            Of::One(series) if !is_over(&self.labels) => Some(series.activity(is_ours)),
+            Of::One(_) | Of::All(_) => None,
         }
     }
 }

@@ -1,0 +1,88 @@
+//! Words that no writer wrote: each is refused, and said to be what it is.
+
+use super::{
+    super::read::{Reading, Unreadable, read},
+    Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, full_ring, new_lane, stamp,
+    value,
+};
+use crate::{segment::layout::Chunk, sum::LIMIT};
+
+const WINDOW: u32 = 100;
+/// A chunk, and the beginning of the next.
+const OBSERVATIONS: u64 = CHUNK_SLOTS + 6;
+/// Words of a record, and the value's word of a slot's two.
+const RECORD: usize = LINE_WORDS / 2;
+
+/// A ring of which words can be changed.
+struct Ring {
+    segment: Arc<Segment>,
+    lane: &'static Lane,
+    line: u64,
+}
+
+impl Ring {
+    fn new() -> Ring {
+        let segment = Arc::new(Segment::anonymous().unwrap());
+        let lane = &segment.new_block().unwrap().lanes[0];
+        let line = segment.header.root.load(Ordering::Relaxed) + 1;
+        let (ring, supply, link) = new_lane(&segment, lane, WINDOW, |_| false);
+        link();
+        for index in 0..OBSERVATIONS {
+            ring.push(value(index), stamp(index), &supply);
+        }
+        drop(supply);
+        Ring { segment, lane, line }
+    }
+
+    fn chunk(&self, place: usize) -> &[AtomicU64] {
+        let table = self.segment.words(self.lane.table.load(Ordering::Relaxed), 1).unwrap();
+        self.segment.words(table[place].load(Ordering::Relaxed), Chunk::LINES).unwrap()
+    }
+
+    fn slot(&self, place: usize, slot: usize) -> &[AtomicU64] {
+        &self.chunk(place)[LINE_WORDS + 2 * slot..][..2]
+    }
+
+    fn read(&self) -> Result<Reading, Unreadable> {
+        read(&self.segment, self.line, WINDOW, 0)
+    }
+}
+
+#[test]
+fn what_nobody_wrote_is_refused() {
+    type Change = fn(&Ring) -> (&AtomicU64, u64);
+    let changes: [(&str, Change); 12] = [
+        ("head", |ring| (&ring.lane.head, u64::MAX / 2 + 1)),
+        ("chunks", |ring| (&ring.lane.chunks, 0)),
+        ("chunks", |ring| (&ring.lane.chunks, full_ring(WINDOW) + 1)),
+        ("entered", |ring| (&ring.chunk(0)[0], 2)),
+        ("entered", |ring| (&ring.chunk(0)[RECORD], u64::MAX / 2 + 2)),
+        ("entered", |ring| (&ring.chunk(1)[0], CHUNK_SLOTS)),
+        ("value", |ring| (&ring.slot(0, 7)[0], LIMIT.to_bits())),
+        ("value", |ring| (&ring.slot(0, 7)[0], (-0.0_f64).to_bits())),
+        ("value", |ring| (&ring.slot(1, 0)[0], f64::NAN.to_bits())),
+        ("value", |ring| (&ring.slot(1, 5)[0], f64::INFINITY.to_bits())),
+        ("stamps", |ring| (&ring.slot(0, 9)[1], stamp(OBSERVATIONS) + 1)),
+        ("stamps", |ring| (&ring.slot(1, 3)[1], 1)),
+    ];
+    for (number, (what, change)) in changes.into_iter().enumerate() {
+        let ring = Ring::new();
+        assert_eq!(ring.read().unwrap().head, OBSERVATIONS);
+        let (word, wrong) = change(&ring);
+        let right = word.load(Ordering::Relaxed);
+        word.store(wrong, Ordering::Relaxed);
+        match ring.read() {
+            Err(Unreadable::Corrupt(why)) => assert!(why.contains(what), "{number}: {why}"),
+            other => panic!("{number}, {what}: {other:?}"),
+        }
+        word.store(right, Ordering::Relaxed);
+        assert_eq!(ring.read().unwrap().newest.len() as u64, OBSERVATIONS, "{number}");
+    }
+}
+
+#[test]
+fn the_greatest_value_is_no_corruption() {
+    let ring = Ring::new();
+    ring.slot(0, 7)[0].store(LIMIT.next_down().to_bits(), Ordering::Relaxed);
+    assert_eq!(ring.read().unwrap().newest[7].1, LIMIT.next_down());
+}
