@@ -6,6 +6,7 @@
 //! or a lost observation cannot pass.
 #![cfg(not(ictus_loom))]
 
+mod beside;
 mod corrupt;
 mod recycling;
 

@@ -138,6 +138,11 @@ impl<W: Words> SegmentReader<W> {
         self.series.retain(|word, _| shown.contains(word));
     }
 
+    #[cfg(test)]
+    pub(super) fn known_series(&self) -> usize {
+        self.series.len()
+    }
+
     /// Whether lanes of that word are known to be of other things than gauges.
     pub(super) fn is_no_gauge(&self, word: u64) -> bool {
         self.series.get(&word).is_some_and(|series| series.family.kind != Kind::Gauge)

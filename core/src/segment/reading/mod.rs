@@ -5,6 +5,8 @@
 //! the block is looked at twice more, and the lanes that differ are read.
 
 mod lane;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -1,0 +1,255 @@
+//! What a look at a segment takes, and what it refuses.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    io,
+    sync::Arc,
+};
+
+use super::{BLOCK_WORDS, Lanes, News};
+use crate::{
+    Registry,
+    catalog::{Kind, Unit},
+    segment::{
+        descriptor::{FamilyRecord, SeriesRecord},
+        layout::{Block, Chunk, LINE_WORDS, Lane, Lines},
+        place::Place,
+        reader::{Bad, SegmentReader},
+        source::Words,
+        writer::Segment,
+    },
+    sync::{AtomicU64, Ordering::Relaxed},
+};
+
+/// A segment; counts the words that are read of it.
+struct Watched<W> {
+    segment: W,
+    words: Cell<usize>,
+    /// How long it says to be, the next first; the last goes on.
+    lengths: RefCell<Vec<u64>>,
+}
+
+impl<W: Words> Words for Watched<W> {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.words.set(self.words.get() + into.len());
+        self.segment.read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        let mut lengths = self.lengths.borrow_mut();
+        match lengths.len() {
+            0 => self.segment.lines(),
+            1 => Ok(lengths[0]),
+            _ => Ok(lengths.remove(0)),
+        }
+    }
+}
+
+/// A segment with its reader.
+struct Looked<W> {
+    reader: SegmentReader<Watched<W>>,
+    lanes: Lanes,
+}
+
+impl Looked<Arc<Segment>> {
+    fn new() -> Looked<Arc<Segment>> {
+        let segment = Arc::new(Segment::anonymous().unwrap());
+        let id = segment.id;
+        Looked::of(segment, id)
+    }
+
+    fn segment(&self) -> &Segment {
+        &self.reader.source().segment
+    }
+
+    /// Lanes of as many new series of one family.
+    fn record(&self, name: &str, kind: Kind, series: usize) -> Vec<&'static Lane> {
+        let family = FamilyRecord {
+            name: name.to_owned(),
+            help: String::new(),
+            kind,
+            unit: Unit::None,
+            window: 1,
+            max_age: 0,
+            expire_after: 0,
+            max_series: 1000,
+            distribution: false,
+            bounds: Vec::new(),
+            labels: vec!["number".to_owned()],
+        };
+        let family = self.segment().describe(&family.encode()).unwrap();
+        let lane = |number: usize| {
+            let encode = |serial| SeriesRecord::encode(family, serial, &[number.to_string()]);
+            let place = self.segment().describe_series(encode).unwrap();
+            let lane = self.segment().shared_lane().unwrap();
+            lane.head.store(1_f64.to_bits(), Relaxed);
+            lane.promise(place.word);
+            assert!(lane.publish(place.word));
+            lane
+        };
+        (0..series).map(lane).collect()
+    }
+
+    fn root(&self) -> &AtomicU64 {
+        &self.segment().header.root
+    }
+}
+
+impl<W: Words> Looked<W> {
+    fn of(segment: W, id: u64) -> Looked<W> {
+        let watched = Watched { segment, words: Cell::new(0), lengths: RefCell::default() };
+        Looked { reader: SegmentReader::open(watched, id).unwrap(), lanes: Lanes::default() }
+    }
+
+    /// The news, and how many words they took.
+    fn look(&mut self, lives: bool) -> Result<(News, usize), Bad> {
+        self.reader.source().words.set(0);
+        let news = self.lanes.look(&mut self.reader, lives)?;
+        Ok((news, self.reader.source().words.get()))
+    }
+
+    /// Lines of lanes that are shown, and of those that are not any more.
+    fn lines(&mut self, lives: bool) -> [BTreeSet<u64>; 2] {
+        let (news, _) = self.look(lives).unwrap();
+        let (some, none): (Vec<_>, Vec<_>) = news.lanes.into_iter().partition(|(_, lane)| lane.is_some());
+        [some, none].map(|lanes| lanes.into_iter().map(|(line, _)| line).collect())
+    }
+}
+
+#[test]
+fn what_did_not_change_is_not_read_again() {
+    let mut looked = Looked::new();
+    let (_, head) = looked.look(true).unwrap();
+    let counters = looked.record("jobs", Kind::Counter, 100);
+    let gauges = looked.record("busy", Kind::Gauge, 10);
+    // As a timer has, of which alone lanes are read again.
+    counters[7].chunks.store(1, Relaxed);
+    let blocks = (counters.len() + gauges.len()).div_ceil(super::BLOCK_LANES);
+    let still = head + blocks * BLOCK_WORDS;
+    assert_eq!(looked.look(true).unwrap().0.lanes.len(), 110);
+    let (news, words) = looked.look(true).unwrap();
+    assert_eq!((news.lanes.len(), words), (0, still));
+    // One moves: its block is looked at twice more.
+    counters[7].head.store(2_f64.to_bits(), Relaxed);
+    let (news, words) = looked.look(true).unwrap();
+    assert_eq!((news.lanes.len(), words), (1, still + 2 * BLOCK_WORDS));
+    let moved = news.lanes[0].0;
+    assert_eq!(looked.look(true).unwrap().1, still);
+    // Asked for again, and no lane beside it.
+    looked.lanes.forget(moved);
+    assert_eq!(looked.lines(true), [BTreeSet::from([moved]), BTreeSet::new()]);
+    let newest = looked.root().load(Relaxed);
+    looked.lanes.forget(newest);
+    looked.lanes.forget(newest + Block::LINES);
+    assert_eq!(looked.look(true).unwrap().1, still);
+    // Where the owner died, its gauges are nobody's; nothing else is read.
+    let (news, words) = looked.look(false).unwrap();
+    assert_eq!((news.lanes.len(), words), (10, still + blocks * 2 * BLOCK_WORDS));
+    assert!(news.lanes.iter().all(|(_, lane)| lane.is_none()));
+    assert_eq!(looked.look(false).unwrap().1, still);
+    assert_eq!(looked.reader.known_series(), 100);
+    // What is not shown any more is forgotten.
+    counters[..60].iter().for_each(|lane| lane.hide());
+    assert_eq!(looked.lines(false).map(|lines| lines.len()), [0, 60]);
+    assert_eq!(looked.reader.known_series(), 40);
+}
+
+#[test]
+fn of_a_timer_only_what_is_new_is_read() {
+    let parent = tempfile::tempdir().unwrap();
+    let registry = Registry::open(parent.path()).unwrap();
+    let timers = registry.timer("work_seconds", "", &["of"]).unwrap();
+    let [timer, other] = ["one", "other"].map(|of| timers.labels(&[of]).unwrap());
+    other.observe(1.0);
+    (0..5000).for_each(|number| timer.observe(f64::from(number)));
+    let directory = Place::of(parent.path()).open().unwrap().unwrap();
+    let id = directory.segments().unwrap()[0];
+    let mut looked = Looked::of(directory.open_segment(id).unwrap(), id);
+    let (news, whole) = looked.look(true).unwrap();
+    let newest: Vec<usize> =
+        news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).map(|lane| lane.newest().len()).collect();
+    assert_eq!(newest.iter().sum::<usize>(), 1001, "{newest:?}");
+    let (_, still) = looked.look(true).unwrap();
+    for new in [1, 5, 63, 64, 65, 300, 1] {
+        (0..new).for_each(|number| timer.observe(number as f64));
+        let (news, words) = looked.look(true).unwrap();
+        let lane = news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).next().unwrap();
+        assert_eq!((news.lanes.len(), lane.newest().len(), lane.goes_on()), (1, new, new <= 64));
+        let chunk = Chunk::LINES as usize * LINE_WORDS;
+        // The block twice more, heads and the table, chunks; buckets where there is much to count.
+        let most = still + 2 * BLOCK_WORDS + 10 * LINE_WORDS + (new / 64 + 2) * chunk;
+        assert!(
+            words <= if new <= 64 { most } else { most + whole / 2 },
+            "{words} for {new}: {most}, {whole}"
+        );
+        assert_eq!(looked.look(true).unwrap().1, still);
+    }
+}
+
+#[test]
+fn lanes_of_blocks_that_are_gone_are_gone() {
+    let mut looked = Looked::new();
+    looked.record("jobs", Kind::Counter, super::BLOCK_LANES + 5);
+    let [shown, _] = looked.lines(true);
+    let newest = looked.root().load(Relaxed);
+    let older = looked.segment().words(newest, 1).unwrap()[0].load(Relaxed);
+    looked.root().store(older, Relaxed);
+    let gone: BTreeSet<u64> = shown.into_iter().filter(|&line| line > newest).collect();
+    assert_eq!(gone.len(), 5);
+    assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
+    assert_eq!(looked.reader.known_series(), super::BLOCK_LANES);
+    looked.root().store(0, Relaxed);
+    let gone: BTreeSet<u64> = (older + 1..=older + super::BLOCK_LANES as u64).collect();
+    assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
+    assert_eq!(looked.reader.known_series(), 0);
+}
+
+#[test]
+fn blocks_in_a_circle_or_on_top_of_each_other_are_refused() {
+    let mut looked = Looked::new();
+    let [older, newer] = [(); 2].map(|()| looked.segment().new_block().unwrap());
+    let newest = looked.root().load(Relaxed);
+    let oldest = newest - Block::LINES;
+    assert_eq!(newer.previous.load(Relaxed), oldest);
+    for wrong in
+        [newest, oldest, newest - 1, newest + 1, newest + Block::LINES - 1, oldest - Block::LINES + 1]
+    {
+        older.previous.store(wrong, Relaxed);
+        match looked.look(true) {
+            Err(Bad::Body(what)) => assert!(what.contains("linked in a ring"), "{what}"),
+            other => panic!("{wrong}: {other:?}"),
+        }
+    }
+    // Beside each other, in whichever order, they are not.
+    older.previous.store(newest + Block::LINES, Relaxed);
+    looked.look(true).unwrap();
+    older.previous.store(newest, Relaxed);
+    newer.previous.store(0, Relaxed);
+    looked.root().store(oldest, Relaxed);
+    looked.look(true).unwrap();
+}
+
+#[test]
+fn what_claims_more_than_there_is_is_refused() {
+    let mut looked = Looked::new();
+    let lane = looked.record("jobs", Kind::Counter, 1)[0];
+    lane.chunks.store(3, Relaxed);
+    let claimed = Block::LINES + 3 * Chunk::LINES;
+    // Room for all; as much as is claimed; at the second look only, for it grew.
+    for lengths in [vec![1 << 20], vec![claimed], vec![1, claimed], vec![claimed - 1, claimed]] {
+        looked.lanes = Lanes::default();
+        looked.reader.source().lengths.replace(lengths.clone());
+        assert_eq!(looked.look(true).unwrap().0.lanes.len(), 1, "{lengths:?}");
+        // Nor where nothing changed.
+        looked.look(true).unwrap();
+    }
+    for lengths in [vec![0], vec![claimed - 1], vec![1, claimed - 1]] {
+        looked.lanes = Lanes::default();
+        looked.reader.source().lengths.replace(lengths.clone());
+        match looked.look(true) {
+            Err(Bad::Body(what)) => assert!(what.contains("share memory"), "{what}"),
+            other => panic!("{lengths:?}: {other:?}"),
+        }
+    }
+}
