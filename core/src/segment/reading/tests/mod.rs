@@ -30,9 +30,11 @@ struct Watched<W> {
     words: Cell<usize>,
     /// How long it says to be, the next first; the last goes on.
     lengths: RefCell<Vec<u64>>,
-    /// What happens before the n-th time that it is read.
-    happens: RefCell<Option<(usize, Box<dyn Fn()>)>>,
+    happens: RefCell<Option<Happening>>,
 }
+
+/// What happens before the n-th time that it is read.
+type Happening = (usize, Box<dyn Fn()>);
 
 impl<W: Words> Words for Watched<W> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
