@@ -15,7 +15,9 @@ grep -q "$(.venv/bin/python -m auditwheel show "$wheel" | tr -d '"' | grep -o 'm
 
 .venv/bin/maturin sdist --manifest-path py-binding/Cargo.toml --out "$made"
 .venv/bin/python -m venv "$made/venv"
-# In a folder of its own: cargo takes what lies at the same place below the workspace for the same.
+# In a folder of its own: cargo takes what lies at the same place below the workspace for the same. What is asked is
+# whether all is there, so the compiler need not take its time.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 CARGO_TARGET_DIR=$made/target "$made/venv/bin/python" -m pip -q --disable-pip-version-check install "$made"/ictus-*.tar.gz
 cd "$made"
 venv/bin/python - <<'END'

@@ -182,16 +182,18 @@ fn of_a_timer_only_what_is_new_is_read() {
     let parent = tempfile::tempdir().unwrap();
     let registry = Registry::open(parent.path()).unwrap();
     let timers = registry.timer("work_seconds", "", &["of"]).unwrap();
-    let [timer, other] = ["one", "other"].map(|of| timers.labels(&[of]).unwrap());
-    other.observe(1.0);
+    // It is beside others of which nothing is new.
+    let [before, timer, behind] = ["a", "b", "c"].map(|of| timers.labels(&[of]).unwrap());
+    before.observe(1.0);
     (0..5000).for_each(|number| timer.observe(f64::from(number)));
+    behind.observe(1.0);
     let directory = Place::of(parent.path()).open().unwrap().unwrap();
     let id = directory.segments().unwrap()[0];
     let mut looked = Looked::of(directory.open_segment(id).unwrap(), id);
     let (news, whole) = looked.look(true).unwrap();
     let newest: Vec<usize> =
         news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).map(|lane| lane.newest().len()).collect();
-    assert_eq!(newest.iter().sum::<usize>(), 1001, "{newest:?}");
+    assert_eq!(newest.iter().sum::<usize>(), 1002, "{newest:?}");
     let (_, still) = looked.look(true).unwrap();
     for new in [1, 5, 63, 64, 65, 300, 1] {
         (0..new).for_each(|number| timer.observe(number as f64));
