@@ -1,6 +1,7 @@
 //! What a look at a segment takes, and what it refuses.
 
 mod refused;
+mod timers;
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,12 +12,10 @@ use std::{
 
 use super::{BLOCK_WORDS, Lanes, News};
 use crate::{
-    Registry,
     catalog::{Kind, Unit},
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
-        layout::{Block, Chunk, LINE_WORDS, Lane, Lines},
-        place::Place,
+        layout::{Block, Lane, Lines},
         reader::{Bad, SegmentReader},
         source::Words,
         writer::Segment,
@@ -30,20 +29,17 @@ struct Watched<W> {
     words: Cell<usize>,
     /// How long it says to be, the next first; the last goes on.
     lengths: RefCell<Vec<u64>>,
-    happens: RefCell<Option<Happening>>,
+    /// How often it was read since a look began, and what happens before it is again.
+    times: Cell<usize>,
+    happens: RefCell<Happening>,
 }
 
-/// What happens before the n-th time that it is read.
-type Happening = (usize, Box<dyn Fn()>);
+type Happening = Box<dyn Fn(usize)>;
 
 impl<W: Words> Words for Watched<W> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
-        if let Some((times, act)) = &mut *self.happens.borrow_mut() {
-            if *times == 0 {
-                act();
-            }
-            *times = times.wrapping_sub(1);
-        }
+        self.happens.borrow()(self.times.get());
+        self.times.set(self.times.get() + 1);
         self.words.set(self.words.get() + into.len());
         self.segment.read(line, into)
     }
@@ -119,16 +115,23 @@ impl Looked<Arc<Segment>> {
 
 impl<W: Words> Looked<W> {
     fn of(segment: W, id: u64) -> Looked<W> {
-        let (words, lengths, happens) = Default::default();
-        let watched = Watched { segment, words, lengths, happens };
+        let (words, lengths, times) = Default::default();
+        let happens: RefCell<Happening> = RefCell::new(Box::new(|_| {}));
+        let watched = Watched { segment, words, lengths, times, happens };
         Looked { reader: SegmentReader::open(watched, id).unwrap(), lanes: Lanes::default() }
     }
 
     /// The news, and how many words they took.
     fn look(&mut self, lives: bool) -> Result<(News, usize), Bad> {
         self.reader.source().words.set(0);
+        self.reader.source().times.set(0);
         let news = self.lanes.look(&mut self.reader, lives)?;
         Ok((news, self.reader.source().words.get()))
+    }
+
+    /// From now on that happens before it is read.
+    fn meanwhile(&self, happens: impl Fn(usize) + 'static) {
+        *self.reader.source().happens.borrow_mut() = Box::new(happens);
     }
 
     /// Lines of lanes that are shown, and of those that are not any more.
@@ -175,40 +178,6 @@ fn what_did_not_change_is_not_read_again() {
     counters[..60].iter().for_each(|lane| lane.hide());
     assert_eq!(looked.lines(false).map(|lines| lines.len()), [0, 60]);
     assert_eq!(looked.reader.known_series(), 40);
-}
-
-#[test]
-fn of_a_timer_only_what_is_new_is_read() {
-    let parent = tempfile::tempdir().unwrap();
-    let registry = Registry::open(parent.path()).unwrap();
-    let timers = registry.timer("work_seconds", "", &["of"]).unwrap();
-    // It is beside others of which nothing is new.
-    let [before, timer, behind] = ["a", "b", "c"].map(|of| timers.labels(&[of]).unwrap());
-    before.observe(1.0);
-    (0..5000).for_each(|number| timer.observe(f64::from(number)));
-    behind.observe(1.0);
-    let directory = Place::of(parent.path()).open().unwrap().unwrap();
-    let id = directory.segments().unwrap()[0];
-    let mut looked = Looked::of(directory.open_segment(id).unwrap(), id);
-    let (news, whole) = looked.look(true).unwrap();
-    let newest: Vec<usize> =
-        news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).map(|lane| lane.newest().len()).collect();
-    assert_eq!(newest.iter().sum::<usize>(), 1002, "{newest:?}");
-    let (_, still) = looked.look(true).unwrap();
-    for new in [1, 5, 63, 64, 65, 300, 1] {
-        (0..new).for_each(|number| timer.observe(number as f64));
-        let (news, words) = looked.look(true).unwrap();
-        let lane = news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).next().unwrap();
-        assert_eq!((news.lanes.len(), lane.newest().len(), lane.goes_on()), (1, new, new <= 64));
-        let chunk = Chunk::LINES as usize * LINE_WORDS;
-        // The block twice more, heads and the table, chunks; buckets where there is much to count.
-        let most = still + 2 * BLOCK_WORDS + 10 * LINE_WORDS + (new / 64 + 2) * chunk;
-        assert!(
-            words <= if new <= 64 { most } else { most + whole / 2 },
-            "{words} for {new}: {most}, {whole}"
-        );
-        assert_eq!(looked.look(true).unwrap().1, still);
-    }
 }
 
 #[test]
