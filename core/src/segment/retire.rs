@@ -111,6 +111,7 @@ fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<Dead, Bad
 mod tests {
     use std::{
         collections::BTreeSet,
+        mem::offset_of,
         os::unix::process::ExitStatusExt,
         path::Path,
         process::Command,
@@ -123,7 +124,10 @@ mod tests {
     use crate::{
         Reader, Registry, Snapshot,
         failpoint::{self, ALL, VARIABLE},
-        segment::place::Place,
+        segment::{
+            layout::{BLOCK_LANES, Header, LINE_WORDS},
+            place::Place,
+        },
         snapshot::Value,
     };
 
@@ -200,6 +204,32 @@ mod tests {
         assert_eq!(retire(&directory).unwrap(), 0);
         drop(other);
         retire_all(&directory, 1);
+    }
+
+    /// No reader can follow it; whoever can one day will find it.
+    #[test]
+    fn what_cannot_be_read_whole_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path();
+        live_and_die(path, 0..10);
+        let directory = opened(path);
+        let file = directory.place().segment_path(directory.segments().unwrap()[0]);
+        let sound = std::fs::read(&file).unwrap();
+        let mut broken = vec![0_u64; sound.len() / 8];
+        bytemuck::cast_slice_mut::<u64, u8>(&mut broken).copy_from_slice(&sound);
+        let mut block = broken[offset_of!(Header, root) / 8] as usize;
+        while block != 0 {
+            let heads = (block + 1..=block + BLOCK_LANES).map(|lane| lane * LINE_WORDS);
+            // The timer's: as if it had observed more than is there.
+            heads.for_each(|head| broken[head] = if broken[head] == 10 { 10_000 } else { broken[head] });
+            block = broken[block * LINE_WORDS] as usize;
+        }
+        std::fs::write(&file, bytemuck::cast_slice::<u64, u8>(&broken)).unwrap();
+        assert_eq!(Reader::new(path).snapshot().unwrap().health.unread_lanes, 1);
+        (0..10).for_each(|_| assert_eq!(retire(&directory).unwrap(), 0));
+        std::fs::write(&file, sound).unwrap();
+        retire_all(&directory, 1);
+        assert_eq!(seen(path).0, 10);
     }
 
     #[test]

@@ -230,22 +230,13 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Unit;
     use proptest::prelude::*;
 
     fn family(kind: Kind, labels: usize) -> Arc<FamilyRecord> {
+        let labels = ["a", "b", "c"][..labels].to_vec();
         Arc::new(FamilyRecord {
-            name: format!("{kind:?}"),
-            help: "h".into(),
-            kind,
-            unit: Unit::None,
-            window: 3,
-            max_age: 0,
-            expire_after: 0,
-            max_series: 1000,
             distribution: true,
-            bounds: vec![],
-            labels: (0..labels).map(|label| format!("l{label}")).collect(),
+            ..FamilyRecord::plain(&format!("{kind:?}"), kind, &labels)
         })
     }
 

@@ -329,19 +329,7 @@ mod tests {
 
     #[test]
     fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
-        let record = Arc::new(crate::segment::descriptor::FamilyRecord {
-            name: "a".into(),
-            help: String::new(),
-            kind: Kind::Timer,
-            unit: crate::catalog::Unit::None,
-            window: 3,
-            max_age: 0,
-            expire_after: 0,
-            max_series: 1,
-            distribution: false,
-            bounds: vec![],
-            labels: vec![],
-        });
+        let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
         let mut series = Series::new(1, Arc::new([]));
         let total = SeriesTotal { count: 1, sum: Exact::of([1.0]), ..SeriesTotal::default() };
         let made = |observations| Newest::Made { epoch: 1, observations };

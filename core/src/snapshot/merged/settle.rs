@@ -66,3 +66,44 @@ impl Merged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Merged;
+    use crate::{
+        catalog::Kind,
+        segment::{
+            descriptor::FamilyRecord,
+            totals::{SeriesTotal, Totals},
+        },
+    };
+
+    #[test]
+    fn what_nobody_has_any_more_leaves_nothing() {
+        let mut totals = Totals::default();
+        // One name in two shapes.
+        for kind in [Kind::Counter, Kind::Timer] {
+            let family = Arc::new(FamilyRecord::plain("jobs", kind, &["queue"]));
+            for queue in ["a", "b"] {
+                totals.add_series(&family, 1, &[queue.to_owned()], SeriesTotal::default());
+            }
+        }
+        let mut merged = Merged::default();
+        let held = |merged: &Merged| {
+            let shapes = merged.names.get("jobs").map(Vec::len);
+            (shapes, merged.shapes.len(), merged.series.len(), merged.in_totals.len())
+        };
+        merged.put_totals(&totals);
+        assert_eq!(merged.settle(&totals), []);
+        assert_eq!(held(&merged), (Some(2), 2, 4, 4));
+        totals.families.get_mut("jobs").unwrap().pop();
+        merged.put_totals(&totals);
+        assert_eq!(merged.settle(&totals), []);
+        assert_eq!(held(&merged), (Some(1), 1, 2, 2));
+        merged.put_totals(&Totals::default());
+        assert_eq!(merged.settle(&Totals::default()), []);
+        assert_eq!(held(&merged), (None, 0, 0, 0));
+    }
+}

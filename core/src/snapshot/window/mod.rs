@@ -239,6 +239,7 @@ mod tests {
         assert_eq!(window, Window::merge([&Window::newest(vec![at(1), at(2)], 9)], 2));
         assert_ne!(window, Window::newest(vec![at(1), at(3)], 2));
         assert_ne!(window, Window::default());
+        assert!(Window::default().is_empty() && !window.is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use super::{BLOCK_WORDS, Lanes, News};
 use crate::{
-    catalog::{Kind, Unit},
+    catalog::Kind,
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
         layout::{Block, Lane, Lines},
@@ -92,19 +92,7 @@ impl Looked<Arc<Segment>> {
 
     /// The line of a family with one label.
     fn family(&self, name: &str, kind: Kind) -> u64 {
-        let family = FamilyRecord {
-            name: name.to_owned(),
-            help: String::new(),
-            kind,
-            unit: Unit::None,
-            window: 1,
-            max_age: 0,
-            expire_after: 0,
-            max_series: 1000,
-            distribution: false,
-            bounds: Vec::new(),
-            labels: vec!["number".to_owned()],
-        };
+        let family = FamilyRecord::plain(name, kind, &["number"]);
         self.segment().describe(&family.encode()).unwrap()
     }
 

@@ -105,6 +105,21 @@ fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
     assert!(news.lanes[0].1.is_none());
 }
 
+#[test]
+fn a_timer_without_a_distribution_goes_on_as_well() {
+    let parent = tempfile::tempdir().unwrap();
+    let options = Options::default().without_distribution();
+    let registry = Registry::open_with(parent.path(), options).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    observe(&timer, 5);
+    let mut looked = looked(parent.path());
+    for goes_on in [false, true, true] {
+        observe(&timer, 1);
+        let (mut news, _) = looked.look(true).unwrap();
+        assert_eq!(told(&mut news)[0].goes_on(), goes_on);
+    }
+}
+
 /// Whenever it is that more arrives than the ring holds: what buckets lack by that is read at the next look.
 #[test]
 fn buckets_that_lacked_something_are_read_again() {
