@@ -478,6 +478,26 @@ fn what_the_dead_left_expires_from_the_totals() {
 }
 
 #[test]
+fn a_part_that_a_dead_process_gives_up_is_no_movement() {
+    const IDLE: Duration = Duration::from_millis(1200);
+    let directory = tempfile::tempdir().unwrap();
+    let [own, other] = pair(directory.path(), IDLE);
+    for (registry, value) in [(&own, 1.0), (&other, 2.0)] {
+        registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap().set(value);
+    }
+    let mut reader = Reader::new(directory.path());
+    assert_eq!(shown(&reader.snapshot().unwrap(), "active")["a"], Value::Gauge(3.0));
+    thread::sleep(IDLE / 2);
+    drop(other);
+    // Another test that starts a process has a copy of its lock for a moment.
+    while shown(&reader.snapshot().unwrap(), "active")["a"] != Value::Gauge(1.0) {
+        thread::yield_now();
+    }
+    thread::sleep(IDLE * 3 / 4);
+    assert_eq!(reader.snapshot().unwrap().families, []);
+}
+
+#[test]
 fn labels_without_end_that_expire_take_bounded_memory() {
     const IDLE: Duration = Duration::from_millis(20);
     let directory = tempfile::tempdir().unwrap();

@@ -50,3 +50,49 @@ impl Merged {
         self.shapes.values_mut().for_each(|shape| shape.renumber(rank));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_IN_MEMORY, Key, LAST, Merged};
+
+    fn ranks(merged: &Merged) -> Vec<(u64, u32)> {
+        merged.segments.iter().map(|(key, segment)| (key.created, segment.rank)).collect()
+    }
+
+    #[test]
+    fn ranks_are_in_the_order_of_segments_whichever_comes_first() {
+        for (in_memory, first, last) in [(false, 1, FIRST_IN_MEMORY - 1), (true, FIRST_IN_MEMORY, LAST)] {
+            let key = |created| Key { in_memory, created, id: 7 };
+            let mut merged = Merged::default();
+            // Of the other kind there are some as well.
+            let other = Key { in_memory: !in_memory, created: 0, id: 1 };
+            merged.enter(other);
+            let other_rank = merged.segments[&other].rank;
+            for created in [10, 20, 30] {
+                merged.enter(key(created));
+            }
+            merged.segments.remove(&key(20));
+            let mut expected = vec![(10, first), (30, first + 2)];
+            let check = |merged: &Merged, expected: &[(u64, u32)]| {
+                let mut seen = ranks(merged);
+                seen.retain(|&(created, _)| created != 0);
+                assert_eq!(seen, expected);
+                assert_eq!(merged.segments[&other].rank, other_rank);
+            };
+            check(&merged, &expected);
+            // The newest goes on behind the last; where one comes in between, all are counted anew.
+            merged.enter(key(40));
+            expected.push((40, first + 3));
+            check(&merged, &expected);
+            merged.enter(key(25));
+            check(&merged, &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3)]);
+            // Where ranks end, too.
+            merged.segments.get_mut(&key(40)).unwrap().rank = last - 1;
+            merged.enter(key(50));
+            check(
+                &merged,
+                &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3), (50, first + 4)],
+            );
+        }
+    }
+}
