@@ -342,4 +342,28 @@ mod tests {
         assert!(!series.is_whole(3));
         assert_eq!(series.expect_again(), [1]);
     }
+
+    #[test]
+    fn a_count_that_is_full_stays_full() {
+        let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
+        let mut series = Series::new(1, Arc::new([]));
+        let made = |observations| Newest::Made { epoch: 1, observations };
+        let count_of = |series: &Series| match series.value(Kind::Timer) {
+            Value::Timer(timing) => timing.count,
+            other => panic!("{other:?}"),
+        };
+        for (origin, count) in [(1, u64::MAX - 3), (2, 1)] {
+            let total = SeriesTotal { count, ..SeriesTotal::default() };
+            series.put(origin, 1, &record, total, made(&[(1, 1.0)]), 3);
+        }
+        assert_eq!(count_of(&series), u64::MAX - 2);
+        let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
+        series.advance(2, 4, Exact::of([1.0; 3]), made(&three), 3);
+        assert_eq!(count_of(&series), u64::MAX);
+        series.advance(2, 5, Exact::of([1.0; 4]), made(&[(5, 1.0)]), 3);
+        assert_eq!(count_of(&series), u64::MAX);
+        // With the lane that filled it goes what did not fit.
+        series.remove(1);
+        assert_eq!(count_of(&series), 5);
+    }
 }
