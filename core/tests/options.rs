@@ -143,6 +143,36 @@ fn the_number_of_series_holds_over_processes_and_retirement() {
     assert_eq!(jobs.get(&["0/0"]), Some(&Value::Counter(1.0)), "what is in the totals goes first");
 }
 
+/// What is over in several processes is one series of all of them.
+#[test]
+fn what_is_over_is_the_sum_of_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options::default().max_series(1).window(4).expire_after(Duration::from_millis(50));
+    let registries = [(); 4].map(|()| Registry::open_with(directory.path(), options.clone()).unwrap());
+    for (process, registry) in registries.iter().enumerate() {
+        let (queue, part) = (process.to_string(), (1 << process) as f64);
+        registry.gauge("busy", "", &["queue"]).unwrap().labels(&[&queue]).unwrap().set(part);
+        let timers = registry.timer("work_seconds", "", &["queue"]).unwrap();
+        let timer = timers.labels(&[&queue]).unwrap();
+        (0..3).for_each(|_| timer.observe(part));
+    }
+    let mut reader = Reader::new(directory.path());
+    let snapshot = reader.snapshot().unwrap();
+    let busy = snapshot.family("busy").unwrap();
+    assert_eq!(busy.get(&["0"]), Some(&Value::Gauge(1.0)));
+    assert_eq!(busy.get(&[OVERFLOW]), Some(&Value::Gauge(14.0)));
+    let over = timing(&snapshot, &[OVERFLOW]);
+    assert_eq!((over.count, over.sum, over.distribution.count()), (9, 42.0, 9));
+    let newest: Vec<f64> = over.window.observations().iter().map(|one| one.value).collect();
+    assert_eq!(newest, [4.0, 8.0, 8.0, 8.0]);
+    // Nobody asked for it, so it does not expire as others do.
+    thread::sleep(Duration::from_millis(200));
+    let snapshot = reader.snapshot().unwrap();
+    let busy = snapshot.family("busy").unwrap();
+    assert_eq!((busy.series.len(), busy.get(&[OVERFLOW])), (1, Some(&Value::Gauge(14.0))));
+    assert_eq!(timing(&snapshot, &[OVERFLOW]).count, 9);
+}
+
 #[test]
 fn buckets_of_ones_own_count_inclusively() {
     let registry = Registry::new();

@@ -43,4 +43,15 @@ fn the_oldest_of_several_shapes_is_shown_until_it_is_gone() {
     youngest.gauge("jobs", "", &["queue"]).unwrap().labels(&["b"]).unwrap().set(1.0);
     assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Counter, 0, Value::Counter(9.0)));
     assert_eq!(reader.snapshot().unwrap().health.live_segments, 2);
+    // Nor is it older when its process is dead, and it is in the totals.
+    drop(youngest);
+    let dead = open();
+    dead.counter("jobs", "", &["queue"]).unwrap().labels(&["b"]).unwrap().add(1.0);
+    drop(dead);
+    for mut reader in [reader, Reader::new(directory.path())] {
+        for _ in 0..3 {
+            assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Counter, 0, Value::Counter(9.0)));
+        }
+    }
+    assert_eq!(Reader::new(directory.path()).snapshot().unwrap().health.dead_segments, 0);
 }

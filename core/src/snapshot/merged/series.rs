@@ -181,7 +181,6 @@ impl Series {
     pub(super) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyRecord>> {
         let share = self.shares.remove(&origin)?;
         self.leaving.push(origin);
-        self.has_others |= !share.total.exemplars.is_empty();
         self.exchange(Some(&share.total), None);
         Some(share.record)
     }
@@ -365,5 +364,33 @@ mod tests {
         // With the lane that filled it goes what did not fit.
         series.remove(1);
         assert_eq!(count_of(&series), 5);
+    }
+
+    /// Of equal stamps, the one of the older origin is older; what fell out may be the newer one.
+    #[test]
+    fn what_fell_out_comes_back_before_one_of_the_same_stamp() {
+        let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
+        let mut series = Series::new(1, Arc::new([]));
+        let put = |series: &mut Series, origin, observations: &[(u64, f64)]| {
+            let count = observations.len() as u64;
+            let total = SeriesTotal { count, ..SeriesTotal::default() };
+            series.put(origin, 1, &record, total, Newest::Made { epoch: 1, observations }, 3);
+        };
+        put(&mut series, 5, &[(10, 5.0)]);
+        put(&mut series, 9, &[(20, 9.0), (21, 9.0), (22, 9.0)]);
+        series.remove(9);
+        put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
+        assert!(!series.is_whole(3), "the one of origin 5 is the third newest");
+        // All lanes are read again.
+        assert_eq!(series.expect_again(), [1, 5]);
+        put(&mut series, 5, &[(10, 5.0)]);
+        put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
+        let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
+        let shown: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
+        assert_eq!(shown, [5.0, 1.0, 1.0]);
+        // The one that fell out now has the same stamp as well: who has read all takes it as it is.
+        assert!(!series.is_whole(3));
+        series.accept();
+        assert!(series.is_whole(3));
     }
 }
