@@ -143,6 +143,39 @@ fn the_number_of_series_holds_over_processes_and_retirement() {
     assert_eq!(jobs.get(&["0/0"]), Some(&Value::Counter(1.0)), "what is in the totals goes first");
 }
 
+/// Where processes ask for different things, the shorter window and time hold, whoever came first.
+#[test]
+fn the_shorter_time_holds_for_all() {
+    let short = Options::default().window(3).max_age(Duration::from_millis(300));
+    let short = short.expire_after(Duration::from_secs(1));
+    let orders = [[Options::default(), short.clone()], [short, Options::default()]];
+    let mut opened: Vec<_> = orders
+        .into_iter()
+        .map(|options| {
+            let directory = tempfile::tempdir().unwrap();
+            let registries = options.map(|options| Registry::open_with(directory.path(), options).unwrap());
+            for registry in &registries {
+                let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+                (0..5).for_each(|_| timer.observe(1.0));
+            }
+            let reader = Reader::new(directory.path());
+            (directory, registries, reader)
+        })
+        .collect();
+    let mut seen = |expected: Option<(u64, usize)>| {
+        for (_, _, reader) in &mut opened {
+            let snapshot = reader.snapshot().unwrap();
+            let shown = snapshot.family("work_seconds").map(|_| timing(&snapshot, &[]));
+            assert_eq!(shown.map(|timing| (timing.count, timing.window.len())), expected);
+        }
+    };
+    seen(Some((10, 3)));
+    thread::sleep(Duration::from_millis(400));
+    seen(Some((10, 0)));
+    thread::sleep(Duration::from_millis(800));
+    seen(None);
+}
+
 /// What is over in several processes is one series of all of them.
 #[test]
 fn what_is_over_is_the_sum_of_all() {
