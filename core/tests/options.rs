@@ -180,10 +180,11 @@ fn the_shorter_time_holds_for_all() {
 #[test]
 fn what_is_over_is_the_sum_of_all() {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options::default().max_series(1).window(4).expire_after(Duration::from_millis(50));
+    let options = Options::default().max_series(1).window(4);
     let registries = [(); 4].map(|()| Registry::open_with(directory.path(), options.clone()).unwrap());
     for (process, registry) in registries.iter().enumerate() {
-        let (queue, part) = (process.to_string(), (1 << process) as f64);
+        // Not in the order of the processes.
+        let (queue, part) = ((9 - process).to_string(), (1 << process) as f64);
         registry.gauge("busy", "", &["queue"]).unwrap().labels(&[&queue]).unwrap().set(part);
         let timers = registry.timer("work_seconds", "", &["queue"]).unwrap();
         let timer = timers.labels(&[&queue]).unwrap();
@@ -192,18 +193,34 @@ fn what_is_over_is_the_sum_of_all() {
     let mut reader = Reader::new(directory.path());
     let snapshot = reader.snapshot().unwrap();
     let busy = snapshot.family("busy").unwrap();
-    assert_eq!(busy.get(&["0"]), Some(&Value::Gauge(1.0)));
+    assert_eq!(busy.get(&["9"]), Some(&Value::Gauge(1.0)), "the oldest process's stays");
     assert_eq!(busy.get(&[OVERFLOW]), Some(&Value::Gauge(14.0)));
     let over = timing(&snapshot, &[OVERFLOW]);
     assert_eq!((over.count, over.sum, over.distribution.count()), (9, 42.0, 9));
     let newest: Vec<f64> = over.window.observations().iter().map(|one| one.value).collect();
     assert_eq!(newest, [4.0, 8.0, 8.0, 8.0]);
-    // Nobody asked for it, so it does not expire as others do.
-    thread::sleep(Duration::from_millis(200));
-    let snapshot = reader.snapshot().unwrap();
-    let busy = snapshot.family("busy").unwrap();
-    assert_eq!((busy.series.len(), busy.get(&[OVERFLOW])), (1, Some(&Value::Gauge(14.0))));
-    assert_eq!(timing(&snapshot, &[OVERFLOW]).count, 9);
+}
+
+/// Nobody asked for it.
+#[test]
+fn what_is_over_does_not_expire() {
+    let options = Options::default().max_series(2).expire_after(Duration::from_millis(50));
+    for processes in [1, 3] {
+        let directory = tempfile::tempdir().unwrap();
+        let registries: Vec<_> =
+            (0..processes).map(|_| Registry::open_with(directory.path(), options.clone()).unwrap()).collect();
+        for (process, registry) in registries.iter().enumerate() {
+            let family = registry.counter("jobs", "", &["queue"]).unwrap();
+            (0..5).for_each(|queue| family.labels(&[&format!("{process}/{queue}")]).unwrap().inc());
+        }
+        let mut reader = Reader::new(directory.path());
+        assert_eq!(reader.snapshot().unwrap().family("jobs").unwrap().series.len(), 3);
+        thread::sleep(Duration::from_millis(200));
+        let snapshot = reader.snapshot().unwrap();
+        let jobs = snapshot.family("jobs").unwrap();
+        let over = (5 * processes - 2) as f64;
+        assert_eq!((jobs.series.len(), jobs.get(&[OVERFLOW])), (1, Some(&Value::Counter(over))));
+    }
 }
 
 #[test]

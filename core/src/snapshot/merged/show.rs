@@ -100,3 +100,53 @@ impl<'a> Shown<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::unix::fs::FileExt};
+
+    use crate::{
+        Reader, Registry,
+        catalog::Kind,
+        segment::{
+            layout::identity::{CHECKSUM, CREATED, WORDS},
+            place::Place,
+            writer::checksum,
+        },
+    };
+
+    /// As clocks give it that do not go on for a while: all readers decide the same, whatever they saw first.
+    #[test]
+    fn of_segments_made_at_one_time_the_lesser_id_counts_as_older() {
+        let mut seen = [false; 2];
+        while seen != [true; 2] {
+            let parent = tempfile::tempdir().unwrap();
+            let registries = [(); 2].map(|()| Registry::open(parent.path()).unwrap());
+            let directory = || Place::of(parent.path()).open().unwrap().unwrap();
+            let mut reader = Reader::new(parent.path());
+            let mut ids = Vec::new();
+            for (number, registry) in registries.iter().enumerate() {
+                match number {
+                    0 => registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc(),
+                    _ => registry.gauge("jobs", "", &[]).unwrap().labels(&[]).unwrap().set(1.0),
+                }
+                let found = directory().segments().unwrap();
+                let id = found.into_iter().find(|id| !ids.contains(id)).unwrap();
+                ids.push(id);
+                let path = directory().place().segment_path(id);
+                let file = File::options().read(true).write(true).open(path).unwrap();
+                let mut words = [0_u64; WORDS];
+                file.read_exact_at(bytemuck::cast_slice_mut(&mut words), 0).unwrap();
+                words[CREATED] = 7;
+                words[CHECKSUM] = checksum(&words);
+                file.write_all_at(bytemuck::cast_slice(&words), 0).unwrap();
+                reader.snapshot().unwrap();
+            }
+            let expected = if ids[0] < ids[1] { Kind::Counter } else { Kind::Gauge };
+            for mut reader in [reader, Reader::new(parent.path())] {
+                assert_eq!(reader.snapshot().unwrap().families[0].kind, expected);
+            }
+            seen[usize::from(ids[0] < ids[1])] = true;
+        }
+    }
+}

@@ -172,6 +172,38 @@ mod tests {
         )
     }
 
+    /// A lane of those values, with buckets.
+    fn lane(values: &[f64]) -> SeriesTotal {
+        let mut distribution =
+            Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
+        super::tally(&mut distribution, values).unwrap();
+        let (count, sum) = (values.len() as u64, Exact::of(values.iter().copied()));
+        SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
+    }
+
+    /// What nobody moved is not added up again.
+    #[test]
+    fn ordinary_parts_can_be_exchanged() {
+        let mut sums = Sums::default();
+        let (one, more, other) = (lane(&[0.5, 2.0]), lane(&[0.5, 2.0, 2.0]), lane(&[0.0, 3.0]));
+        assert!(sums.exchange(None, Some(&one)) && sums.exchange(None, Some(&other)));
+        assert!(sums.exchange(Some(&one), Some(&more)));
+        assert!(sums.advance(other.sum, Exact::of([0.0, 3.0, 0.5]), &[0.5], true));
+        assert_eq!((sums.count, sums.parts), (6, 2));
+        assert_eq!((&sums.distribution.classic, sums.distribution.zero), (&vec![3, 3], 1));
+        assert!(sums.add_up([&more, &other].into_iter()));
+        assert!(sums.exchange(Some(&more), None) && sums.exchange(Some(&other), None));
+        assert_eq!((sums.count, sums.exact, sums.parts), (0, Exact::default(), 0));
+        // Without buckets as well.
+        let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
+        let mut sums = Sums::default();
+        assert!(sums.exchange(None, Some(&plain(1))) && sums.exchange(None, Some(&plain(2))));
+        assert!(sums.advance(Exact::default(), Exact::of([4.0]), &[4.0], false));
+        assert_eq!((sums.count, sums.exact), (4, Exact::of([4.0])));
+        // Of parts with other bounds, the sum does not tell what was whose.
+        assert!(!sums.exchange(None, Some(&one)));
+    }
+
     proptest! {
         /// Lanes come, move and go; one that is full or has other bounds, too.
         #[test]
