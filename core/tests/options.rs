@@ -211,7 +211,8 @@ fn what_is_over_does_not_expire() {
             (0..processes).map(|_| Registry::open_with(directory.path(), options.clone()).unwrap()).collect();
         for (process, registry) in registries.iter().enumerate() {
             let family = registry.counter("jobs", "", &["queue"]).unwrap();
-            (0..5).for_each(|queue| family.labels(&[&format!("{process}/{queue}")]).unwrap().inc());
+            // One that is greater than the name of what is over, as text.
+            (0..5).for_each(|queue| family.labels(&[&format!("z{process}/{queue}")]).unwrap().inc());
         }
         let mut reader = Reader::new(directory.path());
         assert_eq!(reader.snapshot().unwrap().family("jobs").unwrap().series.len(), 3);

@@ -225,8 +225,11 @@ mod tests {
             block = broken[block * LINE_WORDS] as usize;
         }
         std::fs::write(&file, bytemuck::cast_slice::<u64, u8>(&broken)).unwrap();
-        assert_eq!(Reader::new(path).snapshot().unwrap().health.unread_lanes, 1);
+        let unread = |snapshot: Snapshot| snapshot.health.unread_lanes;
+        assert_eq!(unread(Reader::new(path).without_retiring().snapshot().unwrap()), 1);
         (0..10).for_each(|_| assert_eq!(retire(&directory).unwrap(), 0));
+        assert_eq!(unread(Reader::new(path).snapshot().unwrap()), 1);
+        assert!(file.exists());
         std::fs::write(&file, sound).unwrap();
         retire_all(&directory, 1);
         assert_eq!(seen(path).0, 10);
