@@ -122,6 +122,20 @@ mod tests {
         }
     }
 
+    /// From values that differ in their last bit to those of all magnitudes.
+    #[test]
+    fn values_of_every_spread_are_selected_from() {
+        for bits in 0..=62_u32 {
+            for start in [0, 0.1_f64.to_bits()] {
+                let spread = |i: u64| start + (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1 >> (63 - bits));
+                let values: Vec<f64> = (0..200).map(|i| f64::from_bits(spread(i))).collect();
+                if values.iter().all(|value| value.is_finite()) {
+                    check(&values, &QUANTILES);
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_nobody_observes_is_no_panic() {
         for odd in [f64::NAN, f64::INFINITY, -0.0, -1.0, f64::NEG_INFINITY, -f64::NAN] {
