@@ -97,8 +97,26 @@ fn value(observation: &Observation) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Observation, Sorted};
+    use super::{Observation, Sorted, most};
     use proptest::prelude::*;
+
+    #[test]
+    fn room_is_made_in_few_steps_and_no_more_than_a_window_takes() {
+        const LENGTH: usize = 1000;
+        for part in [1, 7, 64, 900] {
+            let mut sorted = Sorted::default();
+            let mut rooms = Vec::new();
+            for first in (0..10_000_u64).step_by(part) {
+                let one = |stamp| Observation { epoch: 1, origin: 1, stamp, value: 1.0 };
+                let arrivals: Vec<Observation> = (first..first + part as u64).map(one).collect();
+                sorted.slide(&arrivals, LENGTH);
+                rooms.push([sorted.observations.capacity(), sorted.values.capacity()]);
+            }
+            assert!(rooms.iter().flatten().all(|&room| room <= most(LENGTH)), "parts of {part}");
+            rooms.dedup();
+            assert!(rooms.len() <= 12, "parts of {part}: {rooms:?}");
+        }
+    }
 
     proptest! {
         #[test]
