@@ -7,7 +7,7 @@ use crate::{
     catalog::Kind,
     segment::{
         descriptor::SeriesRecord,
-        layout::{BYTE_ORDER, Block, Chunk, HIDDEN, LINE_WORDS, Lines, VERSION, identity},
+        layout::{BYTE_ORDER, Block, Chunk, HIDDEN, LINE, LINE_WORDS, Lines, VERSION, identity},
         reader::{Bad, SegmentReader},
         source::Words,
         writer::{Segment, checksum},
@@ -191,7 +191,15 @@ fn what_claims_more_than_there_is_is_refused() {
         // Nor where nothing changed.
         looked.look(true).unwrap();
     }
-    for lengths in [vec![0], vec![claimed - 1], vec![1, claimed - 1]] {
+    // However long a sparse file is: no segment has more than so much.
+    let most = (1 << 30) / LINE as u64;
+    for (chunks, lengths) in [
+        (3, vec![0]),
+        (3, vec![claimed - 1]),
+        (3, vec![1, claimed - 1]),
+        (most / Chunk::LINES, vec![u64::MAX]),
+    ] {
+        lane.chunks.store(chunks, Relaxed);
         looked.lanes = Lanes::default();
         looked.reader.source().lengths.replace(lengths.clone());
         match looked.look(true) {
