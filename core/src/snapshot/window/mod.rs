@@ -243,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_have_been_observed_is_nothing() {
+        let at = |value| Observation { epoch: 1, origin: 1, stamp: 1, value };
+        let window = Window::newest([-0.0, -1.0, f64::NAN, 1.0, 2.0].map(at).to_vec(), 9);
+        let quantiles = [0.0, 0.5, 0.75, 1.0].map(|q| window.quantile(q).unwrap().to_bits());
+        assert_eq!(quantiles, [0.0_f64, 0.0, 1.0, 2.0].map(f64::to_bits));
+    }
+
+    #[test]
     fn a_window_that_others_hold_stays_as_it_is() {
         let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
         let mut window = Window::newest((0..10).map(at).collect(), 10);

@@ -97,7 +97,7 @@ fn value(observation: &Observation) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Observation, Sorted, most};
+    use super::{Observation, Sorted};
     use proptest::prelude::*;
 
     #[test]
@@ -112,7 +112,8 @@ mod tests {
                 sorted.slide(&arrivals, LENGTH);
                 rooms.push([sorted.observations.capacity(), sorted.values.capacity()]);
             }
-            assert!(rooms.iter().flatten().all(|&room| room <= most(LENGTH)), "parts of {part}");
+            // A quarter more, of what is gone and still there.
+            assert!(rooms.iter().flatten().all(|&room| room <= LENGTH + LENGTH / 4 + 1), "parts of {part}");
             rooms.dedup();
             assert!(rooms.len() <= 12, "parts of {part}: {rooms:?}");
         }
