@@ -46,6 +46,7 @@ def test_instances_are_the_sdks_with_its_attributes_and_no_files_of_its_own(
     assert made.must_collect_metrics is True
     assert made.counters == made.gauges == made.histograms == {}
     assert made._lock.acquire(blocking=False)
+    assert made.collector_name() == ("canonical" if collector is CanonicalMetricsCollector else "legacy")
     if HAS_FACTORY:
         assert made._active_worker_counts == {}
     made.increment_task_poll("t")
