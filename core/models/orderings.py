@@ -507,7 +507,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/shard.rs",
-        ("        if slot.exchange(Some(lane), None, AcqRel).is_ok() {\n            own.free"),
+        ("        if slot.exchange(Some(lane), None, AcqRel).is_ok() {\n            stock.keep"),
         "",
         OUT,
     ),

@@ -21,6 +21,7 @@ mod recorder;
 mod running;
 mod series;
 mod shard;
+mod stock;
 
 pub use family::{Family, Metric};
 pub use handle::{Counter, Gauge, Timer};

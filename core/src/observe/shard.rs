@@ -12,26 +12,13 @@
 
 use std::{
     cell::Cell,
-    collections::{HashMap, hash_map::Entry},
     iter,
-    sync::{Arc, Mutex, TryLockError, atomic::AtomicU64 as StdAtomicU64},
+    sync::{Mutex, TryLockError, atomic::AtomicU64 as StdAtomicU64},
 };
 
-use super::{
-    lane::{LaneWriter, Rest, Shape},
-    recorder::Recorder,
-    series::{DescribedFamily, Series},
-};
+use super::{lane::LaneWriter, recorder::Recorder, series::Series, stock::Stock};
 use crate::{
-    buckets::{self, Bounds, Buckets},
-    catalog::Kind,
-    ring::Ring,
-    segment::{
-        fork,
-        layout::{self, BLOCK_LANES, Block, Chunk, Lane, Lines, Loss},
-        reference::AtomicRef,
-        writer::Segment,
-    },
+    segment::{fork, layout::Loss, reference::AtomicRef},
     sync::{
         AtomicBool,
         Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
@@ -114,22 +101,13 @@ struct Shard {
     lease: StdAtomicU64,
     table: AtomicRef<TableBox>,
     /// Only the leasing thread locks it; the lock is what proves that to the compiler.
-    own: Mutex<Own>,
+    stock: Mutex<Stock>,
     /// Lanes that others took out of the table.
     taken: AtomicRef<LaneWriter>,
     next: AtomicRef<Shard>,
 }
 
 struct TableBox(Box<Table>);
-
-/// What lanes are made of.
-#[derive(Default)]
-struct Own {
-    /// By the segment's ordinal.
-    blocks: HashMap<u32, Cursor>,
-    /// Lanes of removed series.
-    free: HashMap<Shape, Vec<&'static LaneWriter>>,
-}
 
 /// Why a series has no lane.
 #[derive(Debug)]
@@ -138,12 +116,6 @@ pub(super) enum NoLane {
     Lost(Loss),
     /// The series' life is over.
     Ended,
-}
-
-/// The block that the shard is filling in a segment.
-struct Cursor {
-    block: &'static Block,
-    used: usize,
 }
 
 impl Shard {
@@ -161,7 +133,7 @@ impl Shard {
             leased: AtomicBool::new(true),
             lease: StdAtomicU64::new(0),
             table: AtomicRef::none(),
-            own: Mutex::default(),
+            stock: Mutex::default(),
             taken: AtomicRef::none(),
             next: AtomicRef::none(),
         }));
@@ -249,21 +221,21 @@ impl Shard {
     }
 
     /// Lanes that others took from this shard are its own again.
-    fn collect(&self, own: &mut Own) {
+    fn collect(&self, stock: &mut Stock) {
         let mut newest = None;
         // Acquire, pairs with the release of `give`.
         while let Err(other) = self.taken.exchange(newest, None, AcqRel) {
             newest = other;
         }
         for lane in iter::successors(newest, |lane| lane.next.load(Relaxed)) {
-            own.free.entry(lane.shape().clone()).or_default().push(lane);
+            stock.keep(lane);
         }
     }
 
     /// The shard's lane of a series, made where it is missing.
     fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, NoLane> {
-        let mut own = match self.own.try_lock() {
-            Ok(own) => own,
+        let mut stock = match self.stock.try_lock() {
+            Ok(stock) => stock,
             // No panic happens under the lock that would leave a cursor half moved.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // A signal handler interrupted this very function on its own thread.
@@ -274,10 +246,10 @@ impl Shard {
             return Ok(lane);
         }
         let life = series.life().ok_or(NoLane::Ended)?;
-        self.collect(&mut own);
+        self.collect(&mut stock);
         let made = recorder.with_segment(|segment| {
             let word = series.describe(segment, life)?;
-            Some((self.unpublished_lane(&mut own, series, segment)?, word))
+            Some((stock.lane(&series.family, segment)?, word))
         });
         let (lane, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
         lane.serve(life, word);
@@ -289,40 +261,9 @@ impl Shard {
             return Ok(lane);
         }
         if slot.exchange(Some(lane), None, AcqRel).is_ok() {
-            own.free.entry(lane.shape().clone()).or_default().push(lane);
+            stock.keep(lane);
         }
         Err(NoLane::Ended)
-    }
-
-    /// A lane that is in no table and that no reader sees: that of a removed series, or a new one.
-    fn unpublished_lane(
-        &self,
-        own: &mut Own,
-        series: &Series,
-        segment: &Arc<Segment>,
-    ) -> Option<&'static LaneWriter> {
-        let family = &series.family;
-        let is_timer = family.record.kind == Kind::Timer;
-        let bits = |bounds: &Bounds| bounds.as_slice().iter().map(|bound| bound.to_bits()).collect();
-        let shape = Shape {
-            ordinal: segment.ordinal,
-            window: if is_timer { family.record.window } else { 0 },
-            bounds: family.bounds.as_deref().map(bits),
-        };
-        if let Some(free) = own.free.get_mut(&shape)
-            && let Some(at) = free.iter().rposition(|lane| !lane.is_busy())
-        {
-            let lane = free.swap_remove(at);
-            lane.clear();
-            return Some(lane);
-        }
-        let lane = next_lane(&mut own.blocks, segment)?;
-        let (ring, buckets) = match is_timer {
-            true => new_ring(lane, segment, family)?,
-            false => (Ring::none(lane), None),
-        };
-        let rest = Rest { segment: Arc::downgrade(segment), buckets };
-        Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 }
 
@@ -350,40 +291,6 @@ pub(super) fn end(id: usize, life: u64, end: End) {
 
 fn shards() -> impl Iterator<Item = &'static Shard> {
     iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire))
-}
-
-/// The next free lane of the shard's block in a segment.
-fn next_lane(blocks: &mut HashMap<u32, Cursor>, segment: &Segment) -> Option<&'static Lane> {
-    let cursor = match blocks.entry(segment.ordinal) {
-        Entry::Occupied(entry) if entry.get().used < BLOCK_LANES => entry.into_mut(),
-        Entry::Occupied(mut entry) => {
-            entry.insert(Cursor { block: segment.new_block()?, used: 0 });
-            entry.into_mut()
-        }
-        Entry::Vacant(entry) => entry.insert(Cursor { block: segment.new_block()?, used: 0 }),
-    };
-    cursor.used += 1;
-    Some(&cursor.block.lanes[cursor.used - 1])
-}
-
-/// A timer lane's table, buckets and first chunk, committed together.
-fn new_ring(
-    lane: &'static Lane,
-    segment: &Segment,
-    family: &DescribedFamily,
-) -> Option<(Ring, Option<Buckets>)> {
-    let full = layout::full_ring(family.record.window);
-    let table_lines = layout::table_lines(full);
-    let bucket_lines = family.bounds.as_ref().map_or(0, |bounds| buckets::lines(bounds.len()));
-    let line = segment.claim(table_lines + bucket_lines + Chunk::LINES)?;
-    let table = &segment.words(line, table_lines)?[..full as usize];
-    let buckets = segment.words(line + table_lines, bucket_lines)?;
-    let first = line + table_lines + bucket_lines;
-    table[0].store(first, Relaxed);
-    lane.table.store(line, Relaxed);
-    lane.chunks.store(1, Relaxed);
-    let ring = Ring::new(lane, table, segment.mapping().lines(first)?);
-    Some((ring, family.bounds.as_ref().map(|bounds| Buckets::new(Arc::clone(bounds), buckets))))
 }
 
 /// This thread's lane of a series, made where it is missing, for the call `write`.

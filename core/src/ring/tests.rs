@@ -94,6 +94,15 @@ fn new_lane<'a>(
     (ring, Rationed { segment, head: &lane.head, buckets, dry }, link)
 }
 
+/// A lane that is linked, with chunks, and its line.
+fn linked_lane(segment: &Segment, window: u32) -> (&'static Lane, u64, Ring, Rationed<'_>) {
+    let lane = &segment.new_block().unwrap().lanes[0];
+    let line = segment.header.root.load(Ordering::Relaxed) + 1;
+    let (ring, supply, link) = new_lane(segment, lane, window, |_| false);
+    link();
+    (lane, line, ring, supply)
+}
+
 fn value(index: u64) -> f64 {
     (index + 1) as f64
 }
@@ -261,10 +270,8 @@ fn a_full_ring_reads_exactly() {
 
 #[test]
 fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
-    let segment = Segment::anonymous().unwrap();
-    let lane = &segment.new_block().unwrap().lanes[0];
-    let (ring, supply, link) = new_lane(&segment, lane, 300, |_| false);
-    link();
+    let segment = Arc::new(Segment::anonymous().unwrap());
+    let (_, line, ring, supply) = linked_lane(&segment, 300);
     let mut index = 0;
     // In a chunk, where one begins, and over the end of one.
     for (known, written) in [(3, 5), (0, 6), (60, 64), (60, 70), (64, 71), (100, 130)] {
@@ -281,8 +288,6 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
         assert!(ring.is_busy(), "it is still written");
         ring.knew(index);
     }
-    let line = segment.header.root.load(Ordering::Relaxed) + 1;
-    let segment = Arc::new(segment);
     let reading = read(&segment, line, 300, 0).unwrap();
     let expected: Vec<_> = (0..index).map(|index| (stamp(index), value(index))).collect();
     assert_eq!((reading.head, reading.sum), (index, Exact::of((0..index).map(value))));

@@ -56,24 +56,6 @@ pub(crate) const MOST_BYTES: usize = 1 << 20;
 const HEAD_WORDS: usize = 2;
 
 impl FamilyRecord {
-    /// One without a distribution, and with nothing that is not asked for.
-    #[cfg(test)]
-    pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyRecord {
-        FamilyRecord {
-            name: name.to_owned(),
-            help: String::new(),
-            kind,
-            unit: Unit::None,
-            window: 3,
-            max_age: 0,
-            expire_after: 0,
-            max_series: 1000,
-            distribution: false,
-            bounds: Vec::new(),
-            labels: labels.iter().map(|&label| label.to_owned()).collect(),
-        }
-    }
-
     /// Whether series of both may be merged.
     pub(crate) fn same_shape(&self, other: &FamilyRecord) -> bool {
         (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
@@ -134,6 +116,24 @@ impl FamilyRecord {
             bounds,
             labels,
         })
+    }
+
+    /// One without a distribution, and with nothing that is not asked for.
+    #[cfg(test)]
+    pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyRecord {
+        FamilyRecord {
+            name: name.to_owned(),
+            help: String::new(),
+            kind,
+            unit: Unit::None,
+            window: 3,
+            max_age: 0,
+            expire_after: 0,
+            max_series: 1000,
+            distribution: false,
+            bounds: Vec::new(),
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+        }
     }
 }
 

@@ -35,4 +35,6 @@ pub(crate) mod source;
 pub(crate) mod supply;
 pub(crate) mod totals;
 pub(crate) mod totals_file;
+#[cfg(test)]
+pub(crate) mod watched;
 pub(crate) mod writer;

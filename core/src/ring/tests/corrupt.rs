@@ -2,7 +2,7 @@
 
 use super::{
     super::read::{Reading, Unreadable, read},
-    Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, full_ring, new_lane, stamp,
+    Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, full_ring, linked_lane, stamp,
     value,
 };
 use crate::{segment::layout::Chunk, sum::LIMIT};
@@ -10,7 +10,7 @@ use crate::{segment::layout::Chunk, sum::LIMIT};
 const WINDOW: u32 = 100;
 /// A chunk, and the beginning of the next.
 const OBSERVATIONS: u64 = CHUNK_SLOTS + 6;
-/// Words of a record, and the value's word of a slot's two.
+/// Words of a record.
 const RECORD: usize = LINE_WORDS / 2;
 
 /// A ring of which words can be changed.
@@ -23,10 +23,7 @@ struct Ring {
 impl Ring {
     fn new() -> Ring {
         let segment = Arc::new(Segment::anonymous().unwrap());
-        let lane = &segment.new_block().unwrap().lanes[0];
-        let line = segment.header.root.load(Ordering::Relaxed) + 1;
-        let (ring, supply, link) = new_lane(&segment, lane, WINDOW, |_| false);
-        link();
+        let (lane, line, ring, supply) = linked_lane(&segment, WINDOW);
         for index in 0..OBSERVATIONS {
             ring.push(value(index), stamp(index), &supply);
         }

@@ -3,12 +3,7 @@
 mod refused;
 mod timers;
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeSet,
-    io,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{BLOCK_WORDS, Lanes, News};
 use crate::{
@@ -18,45 +13,15 @@ use crate::{
         layout::{Block, Lane, Lines},
         reader::{Bad, SegmentReader},
         source::Words,
+        watched::Watched,
         writer::Segment,
     },
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
-/// A segment; counts the words that are read of it.
-struct Watched<W> {
-    segment: W,
-    words: Cell<usize>,
-    /// How long it says to be, the next first; the last goes on.
-    lengths: RefCell<Vec<u64>>,
-    /// How often it was read since a look began, and what happens before it is again.
-    times: Cell<usize>,
-    happens: RefCell<Happening>,
-}
-
-type Happening = Box<dyn Fn(usize)>;
-
-impl<W: Words> Words for Watched<W> {
-    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
-        self.happens.borrow()(self.times.get());
-        self.times.set(self.times.get() + 1);
-        self.words.set(self.words.get() + into.len());
-        self.segment.read(line, into)
-    }
-
-    fn lines(&self) -> io::Result<u64> {
-        let mut lengths = self.lengths.borrow_mut();
-        match lengths.len() {
-            0 => self.segment.lines(),
-            1 => Ok(lengths[0]),
-            _ => Ok(lengths.remove(0)),
-        }
-    }
-}
-
 /// A segment with its reader.
 struct Looked<W> {
-    reader: SegmentReader<Watched<W>>,
+    reader: SegmentReader<Watched<'static, W>>,
     lanes: Lanes,
 }
 
@@ -68,7 +33,7 @@ impl Looked<Arc<Segment>> {
     }
 
     fn segment(&self) -> &Segment {
-        &self.reader.source().segment
+        &self.reader.source().source
     }
 
     /// Lanes of as many new series of one family.
@@ -103,23 +68,19 @@ impl Looked<Arc<Segment>> {
 
 impl<W: Words> Looked<W> {
     fn of(segment: W, id: u64) -> Looked<W> {
-        let (words, lengths, times) = Default::default();
-        let happens: RefCell<Happening> = RefCell::new(Box::new(|_| {}));
-        let watched = Watched { segment, words, lengths, times, happens };
-        Looked { reader: SegmentReader::open(watched, id).unwrap(), lanes: Lanes::default() }
+        Looked { reader: SegmentReader::open(Watched::new(segment), id).unwrap(), lanes: Lanes::default() }
     }
 
     /// The news, and how many words they took.
     fn look(&mut self, lives: bool) -> Result<(News, usize), Bad> {
-        self.reader.source().words.set(0);
-        self.reader.source().times.set(0);
+        self.reader.source().begin();
         let news = self.lanes.look(&mut self.reader, lives)?;
-        Ok((news, self.reader.source().words.get()))
+        Ok((news, self.reader.source().words()))
     }
 
     /// From now on that happens before it is read.
     fn meanwhile(&self, happens: impl Fn(usize) + 'static) {
-        *self.reader.source().happens.borrow_mut() = Box::new(happens);
+        self.reader.source().meanwhile(happens);
     }
 
     /// Lines of lanes that are shown, and of those that are not any more.

@@ -186,7 +186,7 @@ fn what_claims_more_than_there_is_is_refused() {
     // Room for all; as much as is claimed; at the second look only, for it grew.
     for lengths in [vec![1 << 20], vec![claimed], vec![1, claimed], vec![claimed - 1, claimed]] {
         looked.lanes = Lanes::default();
-        looked.reader.source().lengths.replace(lengths.clone());
+        looked.reader.source().seem(lengths.clone());
         assert_eq!(looked.look(true).unwrap().0.lanes.len(), 1, "{lengths:?}");
         // Nor where nothing changed.
         looked.look(true).unwrap();
@@ -201,7 +201,7 @@ fn what_claims_more_than_there_is_is_refused() {
     ] {
         lane.chunks.store(chunks, Relaxed);
         looked.lanes = Lanes::default();
-        looked.reader.source().lengths.replace(lengths.clone());
+        looked.reader.source().seem(lengths.clone());
         match looked.look(true) {
             Err(Bad::Body(what)) => assert!(what.contains("share memory"), "{what}"),
             other => panic!("{lengths:?}: {other:?}"),

@@ -45,16 +45,15 @@ fn of_a_timer_only_what_is_new_is_read() {
     (0..5000).for_each(|number| timer.observe(f64::from(number)));
     behind.observe(1.0);
     let mut looked = looked(parent.path());
-    let (news, whole) = looked.look(true).unwrap();
-    let newest: Vec<usize> =
-        news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).map(|lane| lane.newest().len()).collect();
+    let (mut news, whole) = looked.look(true).unwrap();
+    let newest: Vec<usize> = told(&mut news).iter().map(|lane| lane.newest().len()).collect();
     assert_eq!(newest.iter().sum::<usize>(), 1002, "{newest:?}");
     let (_, still) = looked.look(true).unwrap();
     for new in [1, 5, 63, 64, 65, 300, 1] {
         (0..new).for_each(|number| timer.observe(number as f64));
-        let (news, words) = looked.look(true).unwrap();
-        let lane = news.lanes.iter().filter_map(|(_, lane)| lane.as_ref()).next().unwrap();
-        assert_eq!((news.lanes.len(), lane.newest().len(), lane.goes_on()), (1, new, new <= 64));
+        let (mut news, words) = looked.look(true).unwrap();
+        let lanes = told(&mut news);
+        assert_eq!((lanes.len(), lanes[0].newest().len(), lanes[0].goes_on()), (1, new, new <= 64));
         let chunk = Chunk::LINES as usize * LINE_WORDS;
         // The block twice more, heads and the table, chunks; buckets where there is much to count.
         let most = still + 2 * BLOCK_WORDS + 10 * LINE_WORDS + (new / 64 + 2) * chunk;
@@ -63,6 +62,27 @@ fn of_a_timer_only_what_is_new_is_read() {
             "{words} for {new}: {most}, {whole}"
         );
         assert_eq!(looked.look(true).unwrap().1, still);
+    }
+}
+
+/// However few it has: what goes on from nothing would leave out what the window has to get back.
+#[test]
+fn a_timer_that_is_asked_for_again_is_read_whole() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_registry, timers) = timers(parent.path(), 1000);
+    let [before, timer] = ["a", "b"].map(|of| timers.labels(&[of]).unwrap());
+    observe(&before, 1);
+    for few in [10, 60, 3000] {
+        observe(&timer, few);
+        let mut looked = looked(parent.path());
+        let (news, _) = looked.look(true).unwrap();
+        let line = news.lanes.iter().map(|&(line, _)| line).max().unwrap();
+        looked.lanes.forget(line);
+        let (mut news, _) = looked.look(true).unwrap();
+        let mut lanes = told(&mut news);
+        assert_eq!((lanes.len(), lanes[0].goes_on()), (1, false));
+        let newest = lanes[0].newest().len() as u64;
+        assert_eq!(newest, lanes[0].take_total().count.min(1000));
     }
 }
 
