@@ -368,13 +368,17 @@ fn names_choose_families_of_others_too() {
 fn concurrent_scrapes_share_what_is_written() {
     const SCRAPERS: usize = 20;
     let written = Arc::new(AtomicUsize::new(0));
-    let server = serve(Source::from_fn({
+    let source = Source::from_fn({
         let written = written.clone();
         move |_| {
-            thread::sleep(Duration::from_millis(100));
             format!("{}written {}\n", "# all the same\n".repeat(100), written.fetch_add(1, Ordering::SeqCst))
         }
-    }));
+    });
+    // A snapshot takes long: whoever asks meanwhile waits for the next.
+    let server = serve(source.with_extra(Arc::new(|| {
+        thread::sleep(Duration::from_millis(200));
+        Arc::default()
+    })));
     let address = tcp(&server);
     let barrier = Arc::new(Barrier::new(SCRAPERS));
     let scrapers = (0..SCRAPERS).map(|place| {
