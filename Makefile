@@ -39,7 +39,7 @@ test: test-rust test-python test-sdks ## Run all tests
 tools-rust:
 	@.ci/prometheus.sh
 	@for tool in pkg-config cmake valgrind tmux; do .ci/debian.sh $$tool || [ $$? = 77 ] || exit 1; done
-	@.ci/debian.sh faketime || [ $$? = 77 ]
+	@.ci/debian.sh faketime || true
 
 tools-python:
 	@.ci/debian.sh openssl || [ $$? = 77 ]

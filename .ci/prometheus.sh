@@ -18,12 +18,8 @@ if [ ! -e "$policy" ]; then
     chmod +x "$policy"
     trap 'rm -f "$policy"' EXIT
 fi
-install() {
-    DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes -qq --no-install-recommends prometheus prometheus-node-exporter prometheus-pushgateway >/dev/null 2>&1
-}
 echo "Installing Prometheus, node-exporter and Pushgateway ..."
-install || { apt-get update -qq && install; } || {
+"$(dirname "$0")/apt.sh" --no-install-recommends prometheus prometheus-node-exporter prometheus-pushgateway || {
     echo "Prometheus could not be installed: tests with it are skipped."
     exit 0
 }

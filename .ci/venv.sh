@@ -27,8 +27,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     command -v apt-get >/dev/null || fail "$python cannot make virtual environments: it has no module ensurepip."
     [ "$(id -u)" = 0 ] || fail "$python cannot make virtual environments. Install what is missing: sudo apt-get install $package"
     echo "Installing $package ..."
-    apt-get install --yes -qq "$package" >/dev/null 2>&1 ||
-        { apt-get update -qq && apt-get install --yes -qq "$package" >/dev/null; } ||
+    "$(dirname "$0")/apt.sh" "$package" ||
         fail "$python cannot make virtual environments, and $package could not be installed."
 fi
 
