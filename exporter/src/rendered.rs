@@ -1,11 +1,17 @@
 //! The bytes of an exposition, as they are and compressed.
 
-use std::{io::Write, sync::OnceLock};
+use std::{
+    io::Write,
+    sync::{Mutex, OnceLock, PoisonError, Weak},
+};
 
 use flate2::{Compression, write::GzEncoder};
 use hyper::body::Bytes;
 
-use crate::query::Format;
+use crate::{
+    http::{Account, Charge, UsedUp},
+    query::Format,
+};
 
 /// What fits into one packet arrives no sooner when it is smaller.
 const SMALLEST_COMPRESSED: usize = 1_024;
@@ -14,13 +20,26 @@ const SMALLEST_COMPRESSED: usize = 1_024;
 #[derive(Debug)]
 pub struct Rendered {
     format: Format,
+    body: Body,
+    gzipped: OnceLock<Body>,
+}
+
+/// Bytes, and what they are charged to a server's budget while clients are sent them.
+#[derive(Debug)]
+struct Body {
     bytes: Bytes,
-    gzipped: OnceLock<Bytes>,
+    charge: Mutex<Weak<Charge>>,
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Body {
+        Body { bytes, charge: Mutex::default() }
+    }
 }
 
 impl Rendered {
     pub(crate) fn new(format: Format, bytes: Vec<u8>) -> Rendered {
-        Rendered { format, bytes: bytes.into(), gzipped: OnceLock::new() }
+        Rendered { format, body: Bytes::from(bytes).into(), gzipped: OnceLock::new() }
     }
 
     /// The format.
@@ -32,13 +51,26 @@ impl Rendered {
     /// The exposition.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+        &self.body.bytes
     }
 
     /// The exposition as gzip, compressed when first asked for; none where it is too short to be worth it.
     #[must_use]
     pub fn gzipped(&self) -> Option<&Bytes> {
-        is_worth_it(&self.bytes).then(|| self.gzipped.get_or_init(|| gzip(&self.bytes)))
+        self.gzipped_body().map(|body| &body.bytes)
+    }
+
+    fn gzipped_body(&self) -> Option<&Body> {
+        is_worth_it(self.bytes()).then(|| self.gzipped.get_or_init(|| gzip(self.bytes()).into()))
+    }
+
+    /// The exposition for a client that takes gzip or does not, charged to its account; and whether it is
+    /// gzip.
+    pub(crate) fn charged(&self, gzip: bool, account: &Account) -> Result<(Bytes, bool), UsedUp> {
+        let gzipped = if gzip { self.gzipped_body() } else { None };
+        let body = gzipped.unwrap_or(&self.body);
+        let mut charge = body.charge.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok((account.charge_shared(&body.bytes, &mut charge)?, gzipped.is_some()))
     }
 }
 

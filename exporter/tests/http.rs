@@ -135,7 +135,7 @@ fn the_port_is_free_after_a_stop() {
     let address = tcp(&server);
     // A client that stays must not keep the port.
     let mut idle = connect(address);
-    write!(idle, "GET /health HTTP/1.1\r\nHost: ictus\r\n\r\n").unwrap();
+    write!(idle, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     idle.read_exact(&mut [0; 1]).unwrap();
     let start = Instant::now();
     server.stop();
@@ -247,7 +247,7 @@ fn kept_connections_serve_more_than_once() {
     let server = plain();
     let mut stream = connect(tcp(&server));
     for _ in 0..3 {
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: ictus\r\n\r\n").unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\nOK") {
             let mut byte = [0];

@@ -44,7 +44,7 @@ fn attached_clients_delay_nobody<S: Read + Write>(registry: &Registry, connect: 
             let said: &[u8] = match place % 3 {
                 0 => b"",
                 1 => b"GET /metrics HTTP/1.1\r\nHost:",
-                _ => b"GET /metrics HTTP/1.1\r\nHost: ictus\r\nConnection: close\r\n\r\n",
+                _ => b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
             };
             stream.write_all(said).unwrap();
             stream

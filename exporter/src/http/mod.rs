@@ -16,17 +16,22 @@
 
 mod accept;
 mod address;
+mod budget;
 mod guard;
 mod listener;
 mod page;
+mod places;
 mod query;
 mod route;
 mod security;
 mod server;
 mod socket_file;
+mod timed;
+mod turns;
 mod window;
 
 pub use address::{Address, Listen};
+pub(crate) use budget::{Account, Charge, UsedUp};
 pub use route::answer;
 pub use security::{Security, SecurityFiles};
 pub use server::Server;

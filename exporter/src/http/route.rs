@@ -6,10 +6,16 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Bytes,
-    header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
+    header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY},
 };
 
-use super::{accept, page, query::query, window};
+use super::{
+    accept,
+    budget::{Account, UsedUp},
+    page,
+    query::query,
+    window,
+};
 use crate::{
     complaints::Complaints,
     error::Result,
@@ -40,13 +46,18 @@ pub(super) const HEALTH: &str = "/health";
 pub fn answer<B>(source: &Source, request: &Request<B>) -> Response<Bytes> {
     match asks(source, request) {
         Err(response) => *response,
-        Ok(ask) => ask.answer(source, source.asked()).unwrap_or_else(|error| failed(&error)),
+        Ok(ask) => {
+            let answered = ask.answer(source, source.asked(), &Account::default());
+            answered.unwrap_or_else(|error| failed(&error))
+        }
     }
 }
 
 /// Answers one request. `HEAD` is answered as `GET` is; hyper leaves the body out.
 pub(super) async fn respond<B>(
     source: Source,
+    account: Account,
+    turn: impl Future<Output: Send>,
     complaints: &Complaints,
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
@@ -55,8 +66,9 @@ pub(super) async fn respond<B>(
         Err(response) => return (*response).map(Full::new),
     };
     let asked = source.asked();
+    let _turn = turn.await;
     // Reading files blocks, and so does compressing; the thread that accepts must not.
-    let written = tokio::task::spawn_blocking(move || ask.answer(&source, asked));
+    let written = tokio::task::spawn_blocking(move || ask.answer(&source, asked, &account));
     let failure = match written.await {
         Ok(Ok(response)) => {
             complaints.well(&"the metrics can be read again");
@@ -111,10 +123,14 @@ fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Bo
 }
 
 impl Ask {
-    fn answer(self, source: &Source, asked: Asked) -> Result<Response<Bytes>> {
+    fn answer(self, source: &Source, asked: Asked, account: &Account) -> Result<Response<Bytes>> {
+        if account.check().is_err() {
+            return Ok(busy());
+        }
         let json = match self.wanted {
             Wanted::Exposition(query) => {
-                return Ok(exposition(&*source.render_since(asked, &query)?, self.gzip));
+                let rendered = source.render_since(asked, &query)?;
+                return Ok(exposition(&rendered, self.gzip, account).unwrap_or_else(|UsedUp| busy()));
             }
             Wanted::Snapshot => json::json(&source.snapshot_since(asked)?.snapshot),
             Wanted::Window(series) => match series.json(&source.snapshot_since(asked)?.snapshot) {
@@ -124,25 +140,40 @@ impl Ask {
                 }
             },
         };
-        Ok(compressed(JSON, json.into(), self.gzip))
+        let response = compressed(JSON, json.into(), self.gzip);
+        Ok(account.charge(response.body()).map_or_else(|UsedUp| busy(), |body| response.map(|_| body)))
     }
 }
 
-fn exposition(rendered: &Rendered, gzip: bool) -> Response<Bytes> {
-    let gzipped = if gzip { rendered.gzipped() } else { None };
-    answered(rendered.format().content_type(), rendered.bytes(), gzipped)
+fn exposition(
+    rendered: &Rendered,
+    gzip: bool,
+    account: &Account,
+) -> std::result::Result<Response<Bytes>, UsedUp> {
+    let (body, is_gzip) = rendered.charged(gzip, account)?;
+    Ok(answered(rendered.format().content_type(), body, is_gzip))
+}
+
+/// The answer to whoever asks while too many bytes are on their way to clients that do not read them.
+fn busy() -> Response<Bytes> {
+    let mut refusal =
+        plain(StatusCode::SERVICE_UNAVAILABLE, "Too many responses have not been read yet - Try again");
+    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    refusal
 }
 
 /// A body that is compressed for this answer alone.
 pub(super) fn compressed(content_type: &'static str, body: Bytes, gzip: bool) -> Response<Bytes> {
-    let gzipped = gzip.then(|| rendered::gzipped(&body)).flatten();
-    answered(content_type, &body, gzipped.as_ref())
+    match gzip.then(|| rendered::gzipped(&body)).flatten() {
+        Some(gzipped) => answered(content_type, gzipped, true),
+        None => answered(content_type, body, false),
+    }
 }
 
-fn answered(content_type: &'static str, body: &Bytes, gzipped: Option<&Bytes>) -> Response<Bytes> {
-    let mut response = response(StatusCode::OK, content_type, gzipped.unwrap_or(body).clone());
+fn answered(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<Bytes> {
+    let mut response = response(StatusCode::OK, content_type, body);
     let headers = response.headers_mut();
-    if gzipped.is_some() {
+    if is_gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));

@@ -16,15 +16,19 @@ use tokio::{
     select,
     sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     address::{Address, Listen},
+    budget::Budget,
     guard::{Everybody, Guard},
     listener::{Duplex, Listener},
+    places::{Admission, MAX_CONNECTIONS, Peer, Places, Progress},
     route,
     security::Security,
+    timed::Timed,
+    turns::Turns,
 };
 use crate::{
     complaints::Complaints,
@@ -33,8 +37,6 @@ use crate::{
 };
 
 const THREAD: &str = "ictus-http";
-/// Half of the 1,024 descriptors that a process usually has.
-const MOST_CONNECTIONS: usize = 512;
 /// Scrapes share their snapshots, so more threads would only wait.
 const MOST_SNAPSHOT_THREADS: usize = 4;
 /// From the end of one response to the end of the next request's head. No usual scrape interval, so
@@ -48,6 +50,9 @@ const LAST_RESPONSE_TIME: Duration = Duration::from_secs(10);
 const STOP_TIME: Duration = Duration::from_secs(1);
 /// The pause after a failed accept: without it, a lack of descriptors is a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Logged where connections give way to others.
+const CROWDED: &str = "too many clients are connected, of one address or of all: the idle ones are closed for new \
+    ones; look for scrapers that do not close their connections";
 /// Room for a request's head, at each connection.
 const HEAD_BYTES: usize = 16 * 1024;
 
@@ -157,12 +162,21 @@ impl Drop for Server {
 struct Served {
     source: Source,
     guard: Arc<dyn Guard>,
+    budget: Budget,
+    turns: Turns,
     complaints: Arc<Complaints>,
+}
+
+/// The client of one connection.
+#[derive(Clone)]
+struct Client {
+    peer: Peer,
+    progress: Arc<Progress>,
 }
 
 impl Served {
     fn new(source: Source, guard: Arc<dyn Guard>) -> Served {
-        Served { source, guard, complaints: Arc::default() }
+        Served { source, guard, budget: Budget::new(), turns: Turns::default(), complaints: Arc::default() }
     }
 
     /// The connection as the guard has it; none where a client does not get there within its time.
@@ -170,10 +184,14 @@ impl Served {
         timeout(HEAD_TIME, self.guard.agree(stream)).await.ok().flatten()
     }
 
-    async fn respond<B>(&self, request: Request<B>) -> Response<Full<Bytes>> {
+    async fn respond<B>(&self, client: &Client, request: Request<B>) -> Response<Full<Bytes>> {
+        let _answering = client.progress.answering();
         match self.guard.refuses(request.uri(), request.headers()) {
             Some(refused) => refused.map(Full::new),
-            None => route::respond(self.source.clone(), &self.complaints, &request).await,
+            None => {
+                let (account, turn) = (self.budget.account(client.peer), self.turns.wait(client.peer));
+                route::respond(self.source.clone(), account, turn, &self.complaints, &request).await
+            }
         }
     }
 }
@@ -182,25 +200,38 @@ impl Served {
 async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) {
     let accepting = Complaints::default();
     let mut connections = JoinSet::new();
+    let (start, places) = (Instant::now(), Places::default());
     loop {
         let accepted = select! {
             accepted = listener.accept() => accepted,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         match accepted {
-            Ok(stream) => {
+            Ok((stream, peer)) => {
                 while connections.try_join_next().is_some() {}
-                if connections.len() < MOST_CONNECTIONS / 2 {
-                    accepting.well(&"connections are accepted again");
-                }
-                if connections.len() < MOST_CONNECTIONS {
-                    connections.spawn(talk(stream, served.clone(), stopped.clone()));
-                } else {
-                    accepting.failed(&format_args!(
-                        "{MOST_CONNECTIONS} clients are connected, more are turned away: too many scrapers, \
-                         or idle ones that do not go"
-                    ));
-                }
+                let client = Client { peer, progress: Arc::new(Progress::new(start)) };
+                let place = match places.admit(peer, &client.progress) {
+                    Admission::Free(place) => {
+                        if places.len() < MAX_CONNECTIONS / 4 {
+                            accepting.well(&"connections are accepted again");
+                        }
+                        place
+                    }
+                    Admission::Exchanged(place) => {
+                        accepting.failed(&CROWDED);
+                        place
+                    }
+                    Admission::Refused => {
+                        accepting.failed(&CROWDED);
+                        continue;
+                    }
+                };
+                let (id, talk) = (place.id(), talk(stream, client, served.clone(), stopped.clone()));
+                let abort = connections.spawn(async move {
+                    let _place = place;
+                    talk.await;
+                });
+                places.served_by(id, abort);
             }
             Err(error) => {
                 accepting.failed(&format_args!("cannot accept a connection: {error}"));
@@ -213,15 +244,16 @@ async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<
 }
 
 /// Serves one connection until its client, its time or the server ends it.
-async fn talk(stream: Box<dyn Duplex>, served: Served, mut stopped: watch::Receiver<bool>) {
+async fn talk(stream: Box<dyn Duplex>, client: Client, served: Served, mut stopped: watch::Receiver<bool>) {
+    let stream = Box::new(Timed::new(stream, client.progress.clone()));
     let stream = select! {
         stream = served.agree(stream) => stream,
         _ = stopped.wait_for(|stopped| *stopped) => None,
     };
     let Some(stream) = stream else { return };
     let service = service_fn(move |request| {
-        let served = served.clone();
-        async move { Ok::<_, Infallible>(served.respond(request).await) }
+        let (served, client) = (served.clone(), client.clone());
+        async move { Ok::<_, Infallible>(served.respond(&client, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -19,6 +19,8 @@ use crate::{
 
 /// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
 const MOST_KEPT: usize = 8;
+/// Of answers, all but the first: what more clients ask for at the same time is written for each of them.
+const MAX_KEPT_BYTES: usize = 16 << 20;
 
 type Look = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
 type Write = Box<dyn Fn(&View) -> String + Send>;
@@ -112,7 +114,9 @@ impl Taken {
             }
         };
         let new = Arc::new(Rendered::new(query.format, bytes));
-        if rendered.len() < MOST_KEPT {
+        let kept_bytes: usize = rendered.iter().map(|(_, kept)| kept.bytes().len()).sum();
+        let fits = rendered.is_empty() || kept_bytes + new.bytes().len() <= MAX_KEPT_BYTES;
+        if rendered.len() < MOST_KEPT && fits {
             rendered.push((query.clone(), new.clone()));
         }
         new

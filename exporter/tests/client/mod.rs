@@ -47,7 +47,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 
 /// One request on that connection, the only one, with those lines in its head.
 pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, lines: &[&str]) -> Answer {
-    write!(stream, "{method} {target} HTTP/1.1\r\nHost: ictus\r\nConnection: close\r\n").unwrap();
+    write!(stream, "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n").unwrap();
     lines.iter().for_each(|line| write!(stream, "{line}\r\n").unwrap());
     write!(stream, "\r\n").unwrap();
     let mut answer = Vec::new();

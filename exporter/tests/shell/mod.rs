@@ -62,6 +62,10 @@ pub(crate) fn serve(directory: &Path, options: &[&str]) -> (Running, SocketAddr)
 }
 
 impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its next line on standard error.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();

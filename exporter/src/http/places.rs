@@ -1,0 +1,290 @@
+//! The places of an endpoint's connections: a bound for all, and a share for each address.
+//!
+//! When they are used up, a new connection takes the place of the one that has made no progress for the longest
+//! time: it is an idle one, or one that sends or reads nothing. So slow clients cannot keep others out.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use tokio::{task::AbortHandle, time::Instant};
+
+/// Half of the 1,024 descriptors that a process usually has.
+pub(super) const MAX_CONNECTIONS: usize = 512;
+/// Of one address.
+pub(super) const MAX_CONNECTIONS_PER_PEER: usize = MAX_CONNECTIONS / 2;
+
+/// Where a client is: its IPv4 address, or the network (/64) of its IPv6 address; none at a unix socket, whose
+/// clients are all of this machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Peer(Option<IpAddr>);
+
+impl Peer {
+    pub(super) fn from_ip(ip: IpAddr) -> Peer {
+        Peer(Some(match ip.to_canonical() {
+            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+            v4 => v4,
+        }))
+    }
+
+    /// Whether many clients may be behind it, so that it has no share of its own.
+    pub(super) fn is_shared(self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) struct Progress {
+    start: Instant,
+    /// Milliseconds after the start: when a head came in, or bytes of a response went out.
+    last: AtomicU64,
+    /// Whether a response is being made: the client waits, not the server.
+    is_answering: AtomicBool,
+}
+
+impl Progress {
+    pub(super) fn new(start: Instant) -> Progress {
+        let progress = Progress { start, last: AtomicU64::default(), is_answering: AtomicBool::default() };
+        progress.advance();
+        progress
+    }
+
+    pub(super) fn advance(&self) {
+        self.last.store(self.start.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    /// Marks a response as being made, until the mark is dropped.
+    pub(super) fn answering(self: &Arc<Progress>) -> Answering {
+        self.advance();
+        self.is_answering.store(true, Relaxed);
+        Answering(self.clone())
+    }
+}
+
+pub(super) struct Answering(Arc<Progress>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.is_answering.store(false, Relaxed);
+        self.0.advance();
+    }
+}
+
+/// The places of one server; clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Places(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    connections: Vec<Connection>,
+}
+
+struct Connection {
+    id: u64,
+    peer: Peer,
+    progress: Arc<Progress>,
+    /// None until the connection is served.
+    abort: Option<AbortHandle>,
+}
+
+/// A place, given back when dropped.
+pub(super) struct Place {
+    places: Places,
+    id: u64,
+}
+
+/// What became of a new connection.
+pub(super) enum Admission {
+    Free(Place),
+    /// Another connection was closed for it.
+    Exchanged(Place),
+    /// All others are being answered.
+    Refused,
+}
+
+impl Places {
+    pub(super) fn admit(&self, peer: Peer, progress: &Arc<Progress>) -> Admission {
+        let mut state = self.state();
+        let of_peer = state.connections.iter().filter(|connection| connection.peer == peer).count();
+        let exchanged = if !peer.is_shared() && of_peer >= MAX_CONNECTIONS_PER_PEER {
+            Some(peer)
+        } else if state.connections.len() >= MAX_CONNECTIONS {
+            state.busiest_peer()
+        } else {
+            None
+        };
+        if let Some(peer) = exchanged
+            && !state.close_stalest(peer)
+        {
+            return Admission::Refused;
+        }
+        let id = state.next;
+        state.next += 1;
+        state.connections.push(Connection { id, peer, progress: progress.clone(), abort: None });
+        let place = Place { places: self.clone(), id };
+        if exchanged.is_some() { Admission::Exchanged(place) } else { Admission::Free(place) }
+    }
+
+    /// Makes a connection one that can be closed for another.
+    pub(super) fn served_by(&self, id: u64, abort: AbortHandle) {
+        let mut state = self.state();
+        if let Some(connection) = state.connections.iter_mut().find(|connection| connection.id == id) {
+            connection.abort = Some(abort);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.state().connections.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn busiest_peer(&self) -> Option<Peer> {
+        let count = |peer| self.connections.iter().filter(|connection| connection.peer == peer).count();
+        self.connections.iter().map(|connection| connection.peer).max_by_key(|&peer| count(peer))
+    }
+
+    /// Closes the connection of a peer that has made no progress for the longest time; false where each of
+    /// them is being answered.
+    fn close_stalest(&mut self, peer: Peer) -> bool {
+        let of_peer = self.connections.iter().enumerate().filter(|(_, connection)| {
+            let is_answering = connection.progress.is_answering.load(Relaxed);
+            connection.peer == peer && connection.abort.is_some() && !is_answering
+        });
+        let stalest =
+            of_peer.min_by_key(|(_, connection)| (connection.progress.last.load(Relaxed), connection.id));
+        let Some((index, _)) = stalest else { return false };
+        if let Some(abort) = self.connections.swap_remove(index).abort {
+            abort.abort();
+        }
+        true
+    }
+}
+
+impl Place {
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.places.state();
+        state.connections.retain(|connection| connection.id != self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, sync::Arc, time::Duration};
+
+    use tokio::{
+        runtime::Builder,
+        task::JoinSet,
+        time::{Instant, sleep},
+    };
+
+    use super::{Admission, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_PEER, Peer, Place, Places, Progress};
+
+    fn peer(network: u8, host: u8) -> Peer {
+        Peer::from_ip([192, 0, network, host].into())
+    }
+
+    struct Endpoint {
+        places: Places,
+        served: JoinSet<Place>,
+        start: Instant,
+    }
+
+    impl Endpoint {
+        /// Connects, and waits; says whether it took the place of another, or none.
+        fn connect(&mut self, peer: Peer) -> (Option<bool>, Arc<Progress>) {
+            let progress = Arc::new(Progress::new(self.start));
+            let (place, exchanged) = match self.places.admit(peer, &progress) {
+                Admission::Free(place) => (place, false),
+                Admission::Exchanged(place) => (place, true),
+                Admission::Refused => return (None, progress),
+            };
+            let id = place.id();
+            let abort = self.served.spawn(async move {
+                pending::<()>().await;
+                place
+            });
+            self.places.served_by(id, abort);
+            (Some(exchanged), progress)
+        }
+    }
+
+    fn with_endpoint(test: impl AsyncFnOnce(&mut Endpoint)) {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (places, served, start) = (Places::default(), JoinSet::new(), Instant::now());
+            test(&mut Endpoint { places, served, start }).await;
+        });
+    }
+
+    #[test]
+    fn one_address_leaves_half_of_the_places_to_others() {
+        with_endpoint(async |endpoint| {
+            for _ in 0..MAX_CONNECTIONS_PER_PEER {
+                assert_eq!(endpoint.connect(peer(2, 1)).0, Some(false));
+            }
+            for _ in 0..1_000 {
+                assert_eq!(endpoint.connect(peer(2, 1)).0, Some(true));
+            }
+            assert_eq!(endpoint.places.len(), MAX_CONNECTIONS_PER_PEER);
+            assert_eq!(endpoint.connect(peer(2, 2)).0, Some(false));
+        });
+    }
+
+    #[test]
+    fn the_stalest_connection_of_the_busiest_address_gives_way() {
+        with_endpoint(async |endpoint| {
+            let (_, first) = endpoint.connect(peer(2, 1));
+            sleep(Duration::from_millis(5)).await;
+            let (_, second) = endpoint.connect(peer(2, 1));
+            sleep(Duration::from_millis(5)).await;
+            first.advance();
+            for host in 0..=255 {
+                endpoint.connect(peer(1, host));
+                endpoint.connect(peer(0, host));
+            }
+            assert_eq!(endpoint.places.len(), MAX_CONNECTIONS);
+            let held = |progress: &Arc<Progress>| {
+                let state = endpoint.places.state();
+                state.connections.iter().any(|connection| Arc::ptr_eq(&connection.progress, progress))
+            };
+            // Two of an address are more than one.
+            assert!(!held(&second));
+        });
+    }
+
+    #[test]
+    fn a_connection_that_is_being_answered_stays() {
+        with_endpoint(async |endpoint| {
+            let answering: Vec<_> =
+                (0..MAX_CONNECTIONS_PER_PEER).map(|_| endpoint.connect(peer(2, 1)).1.answering()).collect();
+            assert_eq!(endpoint.connect(peer(2, 1)).0, None);
+            drop(answering);
+            assert_eq!(endpoint.connect(peer(2, 1)).0, Some(true));
+        });
+    }
+
+    #[test]
+    fn ipv6_addresses_of_one_network_are_one_peer() {
+        let peer = |ip: &str| Peer::from_ip(ip.parse().unwrap());
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:1"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
+        assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
+    }
+}

@@ -1,0 +1,21 @@
+//! What hostile clients can take from `ictus serve`: each attack prints its figures, and has a bound of
+//! memory and time. `make attack` runs them in their long form.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may stop at the first surprise, in its helpers too, and prints what it measured"
+)]
+#[path = "../client/mod.rs"]
+mod client;
+mod endpoint;
+mod heads;
+mod never_read;
+#[path = "../shell/mod.rs"]
+mod shell;
+mod slow;
+
+/// How many times as much as in `make test`.
+fn scale() -> usize {
+    std::env::var("ICTUS_ATTACK_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
+}
