@@ -1,7 +1,10 @@
 //! Families with windows, ages, buckets and numbers of series of their own.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use ictus::{
     OVERFLOW, Options, Reader, Registry, Snapshot,
@@ -99,6 +102,27 @@ fn windows_stay_ordered_over_a_reboot() {
         let seen: Vec<_> = timing.window.observations().iter().map(|one| (one.epoch, one.value)).collect();
         assert_eq!(seen, [(1, 0.0), (2, 1.0), (3, 2.0)]);
     }
+}
+
+#[test]
+fn a_scrape_of_families_with_ages_waits_for_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let hour = Duration::from_secs(3600);
+    let options = Options::default().max_age(hour).expire_after(hour);
+    let registry = Registry::open_with(directory.path(), options).unwrap();
+    for number in 0..50 {
+        registry.timer(&format!("work_{number}"), "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
+    }
+    let mut reader = Reader::new(directory.path());
+    reader.snapshot().unwrap();
+    let scrape = || {
+        let start = Instant::now();
+        reader.snapshot().unwrap();
+        start.elapsed()
+    };
+    // The quickest of some: another process may have the processor.
+    let quickest = std::iter::repeat_with(scrape).take(10).min().unwrap();
+    assert!(quickest < Duration::from_millis(20), "{quickest:?}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ extern crate self as arc_swap;
 mod buckets;
 #[path = "../../src/catalog/mod.rs"]
 mod catalog;
-#[path = "../../src/clock.rs"]
+#[path = "../../src/clock/mod.rs"]
 mod clock;
 #[path = "../../src/error.rs"]
 mod error;

@@ -21,6 +21,7 @@ use super::{
     merged::Merged,
 };
 use crate::{
+    clock,
     error::{Error, Result},
     segment::{
         directory::{self, Directory, Standing},
@@ -142,6 +143,7 @@ impl Reader {
     /// families.
     pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
         self.health.snapshots += 1;
+        clock::calibrate();
         let mut directory = None;
         let mut listed = None;
         if let Some(place) = self.place.clone() {

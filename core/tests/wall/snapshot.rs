@@ -13,7 +13,7 @@
 mod buckets;
 #[path = "../../src/catalog/mod.rs"]
 mod catalog;
-#[path = "../../src/clock.rs"]
+#[path = "../../src/clock/mod.rs"]
 mod clock;
 #[path = "../../src/error.rs"]
 mod error;

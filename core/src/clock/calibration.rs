@@ -1,0 +1,231 @@
+//! What one count of the processor's counter lasts, by the kernel's clock.
+//!
+//! A thread can be stopped for any time between two instructions: by the scheduler, by a neighbour on the
+//! processor, with the whole machine. So the counter is read between two readings of the kernel's clock,
+//! which bound how far the two can be apart, and of several such readings the tightest counts. A rate
+//! counts only where the readings at both ends are tight for the time between them; until then the kernel's
+//! clock measures durations. Later readings check it.
+
+use std::{thread, time::Duration};
+
+use super::{monotonic, processor::counter};
+
+/// The counter and the kernel's clock at one instant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) count: u64,
+    pub(super) nanosecond: u64,
+    /// How far the one may be from the other, in nanoseconds.
+    pub(super) uncertainty: u64,
+}
+
+/// A reading this tight is as good as any: nothing came between its instructions.
+const TIGHT: u64 = 100;
+const MAX_ATTEMPTS: usize = 10;
+/// The shortest time over which a rate is measured, in nanoseconds.
+const MIN_SPAN: u64 = 50_000_000;
+/// A rate counts where it is known this well.
+const MAX_ERROR: f64 = 1e-4;
+/// The kernel's clock is slewed by up to 500 in a million to follow the time of day: a rate that differs by
+/// more than this is another one.
+const MAX_CHANGE: f64 = 1e-3;
+
+/// Reads both clocks.
+pub(super) fn read_clocks() -> Reading {
+    tightest(|| {
+        let before = monotonic();
+        let count = counter();
+        Reading { count, nanosecond: before, uncertainty: monotonic().saturating_sub(before) }
+    })
+}
+
+/// The tightest of some readings.
+fn tightest(mut read: impl FnMut() -> Reading) -> Reading {
+    let mut best = read();
+    for _ in 1..MAX_ATTEMPTS {
+        if best.uncertainty <= TIGHT {
+            break;
+        }
+        let next = read();
+        if next.uncertainty < best.uncertainty {
+            best = next;
+        }
+    }
+    Reading { nanosecond: best.nanosecond + best.uncertainty / 2, ..best }
+}
+
+/// What two readings say of the rate: seconds a count, and the relative error of that; none where they
+/// say nothing.
+fn rate(first: Reading, second: Reading) -> Option<(f64, f64)> {
+    let counts = second.count.checked_sub(first.count)?;
+    let nanoseconds = second.nanosecond.checked_sub(first.nanosecond)?;
+    if counts == 0 || nanoseconds == 0 {
+        return None;
+    }
+    let uncertainty = first.uncertainty.saturating_add(second.uncertainty);
+    Some((nanoseconds as f64 / 1e9 / counts as f64, uncertainty as f64 / 2.0 / nanoseconds as f64))
+}
+
+/// A measurement to about a hundredth, which waits for a millisecond.
+pub(super) fn measure_roughly() -> f64 {
+    let first = read_clocks();
+    let mut best = (1e-9, f64::INFINITY);
+    for _ in 0..MAX_ATTEMPTS {
+        thread::sleep(Duration::from_millis(1));
+        match rate(first, read_clocks()) {
+            Some(measured) if measured.1 < best.1 => best = measured,
+            _ => {}
+        }
+        if best.1 < 0.01 {
+            break;
+        }
+    }
+    best.0
+}
+
+/// What is known of the rate.
+#[derive(Debug)]
+pub(super) struct Calibration {
+    /// Where the present measurement begins.
+    first: Option<Reading>,
+    rate: Option<f64>,
+    /// A rate that contradicts the known one.
+    doubt: Option<f64>,
+}
+
+impl Calibration {
+    pub(super) const fn new() -> Calibration {
+        Calibration { first: None, rate: None, doubt: None }
+    }
+
+    /// Seconds a count; none where it is not known, or in doubt.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// Learns from a reading that is newer than those before.
+    pub(super) fn learn(&mut self, reading: Reading) {
+        let Some(first) = self.first else { return self.first = Some(reading) };
+        let span = reading.nanosecond.saturating_sub(first.nanosecond);
+        let Some((measured, error)) = rate(first, reading) else {
+            // The counter went back: it was reset while the machine slept.
+            return self.first = Some(reading);
+        };
+        if span < MIN_SPAN || error > MAX_ERROR {
+            // A tighter beginning, or more time, makes a better measurement.
+            if reading.uncertainty < first.uncertainty && error > MAX_ERROR {
+                self.first = Some(reading);
+            }
+            return;
+        }
+        let agrees = |other: f64| (measured / other - 1.0).abs() <= MAX_CHANGE;
+        match (self.rate, self.doubt) {
+            (None, None) => self.rate = Some(measured),
+            (Some(known), _) if agrees(known) => (self.rate, self.doubt) = (Some(measured), None),
+            // Once: the machine slept, which the kernel's clock leaves out. Twice: it is another counter.
+            (Some(_), None) => (self.doubt, self.first) = (Some(measured), Some(reading)),
+            (_, Some(doubted)) if agrees(doubted) => (self.rate, self.doubt) = (Some(measured), None),
+            (_, Some(_)) => (self.rate, self.doubt, self.first) = (None, Some(measured), Some(reading)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calibration, MAX_ATTEMPTS, Reading, read_clocks, tightest};
+
+    /// A clock of so many counts a nanosecond, read with that uncertainty.
+    fn at(nanosecond: u64, counts: f64, uncertainty: u64) -> Reading {
+        Reading { count: 1_000 + (nanosecond as f64 * counts) as u64, nanosecond, uncertainty }
+    }
+
+    fn counts(calibration: &Calibration) -> Option<f64> {
+        calibration.rate().map(|seconds| 1e-9 / seconds)
+    }
+
+    const MILLISECOND: u64 = 1_000_000;
+    const SECOND: u64 = 1_000 * MILLISECOND;
+
+    #[test]
+    fn a_reading_with_a_pause_is_left_out() {
+        let mut pauses = [45 * MILLISECOND, 45 * MILLISECOND, 80, 3].into_iter();
+        let best = tightest(|| at(SECOND, 2.5, pauses.next().unwrap()));
+        assert_eq!((best.uncertainty, pauses.next()), (80, Some(3)));
+        let mut reads = 0;
+        let best = tightest(|| {
+            reads += 1;
+            at(0, 2.5, 1000 - reads)
+        });
+        assert_eq!((best.uncertainty, reads), (1000 - MAX_ATTEMPTS as u64, MAX_ATTEMPTS as u64));
+    }
+
+    #[test]
+    fn a_rate_counts_once_it_is_known_well() {
+        let mut calibration = Calibration::new();
+        calibration.learn(at(0, 2.5, 45 * MILLISECOND));
+        calibration.learn(at(60 * MILLISECOND, 2.5, 80));
+        assert_eq!(counts(&calibration), None, "the pause at the beginning");
+        calibration.learn(at(100 * MILLISECOND, 2.5, 80));
+        assert_eq!(counts(&calibration), None, "too short a time since then");
+        calibration.learn(at(200 * MILLISECOND, 2.5, 45 * MILLISECOND));
+        assert_eq!(counts(&calibration), None, "the pause at the end");
+        calibration.learn(at(250 * MILLISECOND, 2.5, 80));
+        assert!((counts(&calibration).unwrap() - 2.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn readings_that_are_never_tight_leave_durations_to_the_kernel() {
+        let mut calibration = Calibration::new();
+        (0..100).for_each(|n| calibration.learn(at(n * SECOND / 10, 2.5, 10 * MILLISECOND)));
+        assert_eq!(counts(&calibration), None);
+    }
+
+    #[test]
+    fn a_rate_that_is_contradicted_once_stays_and_twice_is_exchanged() {
+        let mut calibration = Calibration::new();
+        (0..3).for_each(|n| calibration.learn(at(n * SECOND, 2.5, 80)));
+        // The counter went on for an hour in which the kernel's clock stood still.
+        let mut slept = at(3 * SECOND, 2.5, 80);
+        slept.count += 9_000_000_000_000;
+        calibration.learn(slept);
+        assert!((counts(&calibration).unwrap() - 2.5).abs() < 1e-6);
+        for n in 4..7 {
+            let mut later = at(n * SECOND, 2.5, 80);
+            later.count += 9_000_000_000_000;
+            calibration.learn(later);
+            assert!((counts(&calibration).unwrap() - 2.5).abs() < 1e-6);
+        }
+        // A counter of another rate, as after a move to another machine.
+        for n in 7..10 {
+            let mut moved = at(n * SECOND, 3.0, 80);
+            moved.count += 90_000_000_000_000;
+            calibration.learn(moved);
+        }
+        assert!((counts(&calibration).unwrap() - 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn rates_that_never_agree_leave_durations_to_the_kernel() {
+        let (mut calibration, mut count) = (Calibration::new(), 0);
+        for n in 0..20 {
+            count += 1_000_000_000 + n * n * 100_000_000;
+            calibration.learn(Reading { count, nanosecond: n * SECOND, uncertainty: 80 });
+        }
+        assert_eq!(counts(&calibration), None);
+    }
+
+    #[test]
+    fn a_counter_that_was_reset_is_measured_again() {
+        let mut calibration = Calibration::new();
+        (1..4).for_each(|n| calibration.learn(at(n * SECOND, 2.5, 80)));
+        let reset = |n: u64| Reading { count: n * 100, ..at(n * SECOND, 2.5, 80) };
+        calibration.learn(Reading { count: 5, ..reset(4) });
+        assert!((counts(&calibration).unwrap() - 2.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn real_readings_are_tight() {
+        let reading = read_clocks();
+        assert!(reading.uncertainty < 100 * MILLISECOND, "{reading:?}");
+    }
+}

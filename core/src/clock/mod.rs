@@ -1,0 +1,106 @@
+//! Clocks: stamps that order observations, durations, and the wall clock.
+//!
+//! Where the kernel itself keeps time by the processor's counter, a stamp is the counter (10 ns to
+//! read here, against 24 for `clock_gettime`); elsewhere it is CLOCK_MONOTONIC in nanoseconds. All
+//! processes of a boot agree on which, and [`source`] goes into the directory's clock epoch.
+//! Stamps only order: durations are measured in seconds by [`Stopwatch`].
+
+#[cfg(target_arch = "x86_64")]
+mod calibration;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_counter.rs"]
+mod processor;
+#[cfg(target_arch = "x86_64")]
+#[path = "tsc.rs"]
+mod processor;
+mod stopwatch;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+pub use stopwatch::Stopwatch;
+
+pub(crate) use processor::{calibrate, seconds_a_stamp};
+use processor::{counter, counts};
+
+/// An instant of the clock that orders observations. Comparable within one boot of one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(pub(crate) u64);
+
+impl Stamp {
+    /// Now.
+    #[must_use]
+    #[inline]
+    pub fn now() -> Stamp {
+        Stamp(now())
+    }
+}
+
+/// Now, as a stamp.
+#[inline]
+pub(crate) fn now() -> u64 {
+    if counts() { counter() } else { monotonic() }
+}
+
+/// CLOCK_MONOTONIC in nanoseconds. Cold: out of the way of the code that reads the counter.
+#[cold]
+#[inline(never)]
+pub(crate) fn monotonic() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// The wall clock in nanoseconds since 1970, 0 before that: says when a segment was made, orders nothing.
+pub(crate) fn wall() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// How many stamps go into so many nanoseconds, to about a hundredth. For readers: where the counter's
+/// rate is not known yet, the first call of a process may wait for a millisecond to measure it.
+pub(crate) fn stamps_in(nanoseconds: u64) -> u64 {
+    // Saturates: an age of centuries is no age.
+    (nanoseconds as f64 / 1e9 / seconds_a_stamp()) as u64
+}
+
+/// The name of the clock that makes the stamps.
+pub(crate) fn source() -> &'static str {
+    if counts() { "tsc" } else { "monotonic" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{now, seconds_a_stamp, stamps_in};
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    #[test]
+    fn stamps_and_nanoseconds_agree() {
+        let (start, instant) = (now(), Instant::now());
+        thread::sleep(Duration::from_millis(50));
+        let (stamps, nanoseconds) = (now() - start, instant.elapsed().as_nanos() as u64);
+        let ratio = stamps as f64 / stamps_in(nanoseconds) as f64;
+        assert!((0.9..1.1).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn stamps_are_converted_without_waiting() {
+        seconds_a_stamp();
+        let instant = Instant::now();
+        (0..1_000_u64).for_each(|_| assert!(stamps_in(1_000_000) > 100_000));
+        assert!(instant.elapsed() < Duration::from_millis(5), "{:?}", instant.elapsed());
+    }
+
+    #[test]
+    fn stamps_do_not_go_back_from_thread_to_thread() {
+        let mut last = now();
+        for _ in 0..1000 {
+            let next = thread::scope(|scope| scope.spawn(now).join()).unwrap();
+            assert!(next >= last);
+            last = next;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The processor's counter: whether it makes the stamps, and what one count of it lasts.
+
+use std::sync::{
+    Mutex, OnceLock, TryLockError,
+    atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+};
+
+use super::calibration::{Calibration, measure_roughly, read_clocks};
+use crate::platform;
+
+const UNKNOWN: u8 = 0;
+const KERNEL: u8 = 1;
+const COUNTER: u8 = 2;
+static CHOICE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// What one count lasts in seconds, as `f64` bits; 0 before that is known. Negative where it was known and
+/// is in doubt: measurements that have begun by the counter still end by it.
+static SECONDS_A_COUNT: AtomicU64 = AtomicU64::new(0);
+
+static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration::new());
+
+/// Whether the counter makes the stamps: only where the kernel trusts it.
+#[inline]
+pub(super) fn counts() -> bool {
+    match CHOICE.load(Relaxed) {
+        UNKNOWN => choose(),
+        choice => choice == COUNTER,
+    }
+}
+
+#[cold]
+fn choose() -> bool {
+    let is_trusted = platform::trusts_processor_counter();
+    CHOICE.store(if is_trusted { COUNTER } else { KERNEL }, Relaxed);
+    is_trusted
+}
+
+/// Whether the counter measures durations too: where its rate is known.
+#[inline(always)]
+pub(super) fn measures() -> bool {
+    f64::from_bits(SECONDS_A_COUNT.load(Relaxed)) > 0.0
+}
+
+#[inline(always)]
+#[expect(unsafe_code, reason = "one instruction that every x86-64 processor has")]
+pub(super) fn counter() -> u64 {
+    // SAFETY: reads a register; `rdtsc` is part of the baseline.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// What one count lasts in seconds, as far as that was ever known.
+#[inline(always)]
+pub(super) fn seconds_a_count() -> f64 {
+    f64::from_bits(SECONDS_A_COUNT.load(Relaxed)).abs()
+}
+
+/// Compares the counter with the kernel's clock: learns its rate, or checks the one that is known. Takes a
+/// microsecond and waits for nothing.
+#[cold]
+pub(crate) fn calibrate() {
+    if !counts() {
+        return;
+    }
+    // Of threads that come at once, one is enough.
+    let mut calibration = match CALIBRATION.try_lock() {
+        Ok(calibration) => calibration,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
+    };
+    calibration.learn(read_clocks());
+    match calibration.rate() {
+        Some(seconds) => SECONDS_A_COUNT.store(seconds.to_bits(), Relaxed),
+        None => SECONDS_A_COUNT.store((-seconds_a_count()).to_bits(), Relaxed),
+    }
+}
+
+/// What one stamp lasts in seconds, to about a hundredth. For readers: where that is not known yet, waits
+/// for a millisecond to measure it, once in a process.
+pub(crate) fn seconds_a_stamp() -> f64 {
+    static ROUGHLY: OnceLock<f64> = OnceLock::new();
+    if !counts() {
+        return 1e-9;
+    }
+    let known = seconds_a_count();
+    if known > 0.0 { known } else { *ROUGHLY.get_or_init(measure_roughly) }
+}
