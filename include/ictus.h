@@ -116,7 +116,8 @@ typedef enum ictus_status {
      */
     ICTUS_STATUS_INTERNAL = 10,
     /**
-     * A format or surface that does not exist, or surfaces that cannot be shown together.
+     * A format or surface that does not exist, surfaces that cannot be shown together, or a
+     * directory whose path is empty or begins with `~`.
      */
     ICTUS_STATUS_OPTION = 11,
     /**

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer},
     options::Options,
-    segment::fork,
+    segment::{fork, place},
     snapshot::{Reader, Snapshot},
 };
 
@@ -78,7 +78,8 @@ impl Registry {
     }
 
     /// A registry in a metrics directory, which is made where it is missing. The process's segment
-    /// is made at the first observation, and anew in a forked child.
+    /// is made at the first observation, and anew in a forked child. A relative path is resolved here:
+    /// a later change of the working directory moves nothing.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -93,7 +94,8 @@ impl Registry {
     /// # Errors
     ///
     /// [`Error::Io`](crate::Error::Io) where the directory cannot be made, or others than this user may write in
-    /// it, or it lies on NFS, SMB, 9p or FUSE.
+    /// it, or it lies on NFS, SMB, 9p or FUSE; [`Error::Option`](crate::Error::Option) where the path is
+    /// empty or begins with `~`.
     pub fn open(directory: impl AsRef<Path>) -> Result<Registry> {
         Registry::open_with(directory, Options::default())
     }
@@ -106,14 +108,20 @@ impl Registry {
     /// [`Error::Option`](crate::Error::Option).
     pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
         options.check()?;
-        let directory = directory.as_ref();
-        Ok(Registry::with(Recorder::open(directory, options)?, Some(directory)))
+        let directory = place::resolve(directory.as_ref())?;
+        Ok(Registry::with(Recorder::open(&directory, options)?, Some(&directory)))
     }
 
     fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
         let recorder = Arc::new(recorder);
         let reader = OwnReader::new(&recorder, directory);
         Registry { recorder, directory: directory.map(Arc::from), reader: Arc::new(ArcSwap::new(reader)) }
+    }
+
+    /// Returns the metrics directory as an absolute path, or none for a registry in memory.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
     /// A family of counters; the one that exists where the name, kind and labels are the same.

@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process,
     sync::{Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -122,7 +122,11 @@ impl Loop {
     #[must_use]
     pub fn new(source: Source, path: impl Into<PathBuf>, interval: Duration) -> Loop {
         let interval = interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
-        Loop { source, path: path.into(), interval, complaints: Complaints::default() }
+        let path = path.into();
+        // Resolved once: a later change of the working directory moves nothing. Where that fails, each
+        // write says why.
+        let path = path::absolute(&path).unwrap_or(path);
+        Loop { source, path, interval, complaints: Complaints::default() }
     }
 
     /// Writes now, at every interval, and a last time when told to stop, on the calling thread. A

@@ -36,7 +36,8 @@ pub unsafe extern "C" fn ictus_exporter_start(
         let directory = unsafe { directory.read() }?;
         // SAFETY: as above.
         let address = unsafe { address.read() }?;
-        let source = Source::new(directory).with_view(view(surfaces)?);
+        let view = view(surfaces)?;
+        let source = Source::open(directory).map_err(status)?.with_view(view);
         let make = || {
             let listen: Listen = address.parse().map_err(|_| ictus_status::Address)?;
             let server = Server::start(source, listen).map_err(|_| ictus_status::Io)?;
@@ -45,6 +46,13 @@ pub unsafe extern "C" fn ictus_exporter_start(
         // SAFETY: by convention, NULL or a place that can be written.
         unsafe { give(out, make) }
     })
+}
+
+fn status(error: ::ictus_exporter::Error) -> ictus_status {
+    match error {
+        ::ictus_exporter::Error::Read(error) => error.into(),
+        _ => ictus_status::Io,
+    }
 }
 
 /// Writes the address that is served, with its port, to `write`; `context` is passed on.

@@ -32,7 +32,8 @@ pub enum ictus_status {
     Stopped = 9,
     /// A fault in Ictus itself. Nothing is known to be damaged; please report it.
     Internal = 10,
-    /// A format or surface that does not exist, or surfaces that cannot be shown together.
+    /// A format or surface that does not exist, surfaces that cannot be shown together, or a
+    /// directory whose path is empty or begins with `~`.
     Option = 11,
     /// No series has that name and those label values.
     Unknown = 12,
@@ -75,8 +76,8 @@ impl ictus_status {
             ictus_status::Stopped => "the write callback asked to stop\0",
             ictus_status::Internal => "a fault in Ictus itself\0",
             ictus_status::Option => {
-                "a format or surface that does not exist, or surfaces that cannot be shown together: canonical \
-                 is shown alone\0"
+                "a format or surface that does not exist, surfaces that cannot be shown together (canonical is \
+                 shown alone), or a directory whose path is empty or begins with ~\0"
             }
             ictus_status::Unknown => "no series has that name and those label values\0",
             ictus_status::Address => {
@@ -93,6 +94,7 @@ impl From<ictus::Error> for ictus_status {
             ictus::Error::Mismatch { .. } => ictus_status::Mismatch,
             ictus::Error::LabelCount { .. } => ictus_status::Labels,
             ictus::Error::Io { .. } => ictus_status::Io,
+            ictus::Error::Option { .. } => ictus_status::Option,
             _ => ictus_status::Internal,
         }
     }

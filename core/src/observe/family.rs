@@ -130,7 +130,7 @@ impl<M: Metric> Family<M> {
     /// very moment. Other live processes of the directory go on showing what they recorded until they
     /// remove it too. The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed.
     ///
-    /// In a metrics directory this waits for its lock, and writes its totals anew where they have the
+    /// In a metrics directory this waits for its lock, up to five seconds, and writes its totals anew where they have the
     /// series: it is not for hot loops.
     ///
     /// ```
@@ -150,7 +150,8 @@ impl<M: Metric> Family<M> {
     /// # Errors
     ///
     /// [`Error::LabelCount`] where their number is not that of the family's labels; [`Error::Io`]
-    /// where the directory's totals cannot be read or written: what dead processes recorded stays then.
+    /// where the directory's totals cannot be read or written, or another process holds its lock: what
+    /// dead processes recorded stays then.
     pub fn remove(&self, values: &[&str]) -> Result<bool> {
         if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
             return Ok(false);

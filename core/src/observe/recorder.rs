@@ -57,7 +57,7 @@ impl Recorder {
 
     /// A recorder in a metrics directory, which is made where it is missing.
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
-        let place = Place::of(directory).shared_with(options.group);
+        let place = Place::resolve(directory)?.shared_with(options.group);
         let made = place.make();
         clear_up(&made.map_err(|error| Error::io(place.path(), "use the metrics directory", error))?);
         Ok(Recorder::new(Some(place), options))

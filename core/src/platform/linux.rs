@@ -8,26 +8,31 @@ use std::{
 
 use rustix::{
     fs::{FallocateFlags, fallocate, fstatfs},
-    io::retry_on_intr,
+    io::{Errno, retry_on_intr},
     mm::MapFlags,
 };
 
-use super::growth;
+use super::{file_size, growth, zeros};
 
 /// Address space that takes no memory until it is touched.
 pub(crate) const RESERVED_ONLY: MapFlags = MapFlags::NORESERVE;
 
-/// Commits a file up to `end`. One system call, and safe from several threads: committing what is
-/// committed changes nothing.
+/// Commits a file up to `end`. Safe from several threads: committing what is committed changes nothing.
+/// File systems without `fallocate` (ext2, ext3, ramfs, and overlays on them) have zeros written.
 pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io::Result<()> {
     let from = committed.load(Ordering::Acquire);
     if end <= from {
         return Ok(());
     }
-    retry_on_intr(|| {
+    file_size::check(end)?;
+    let allocated = retry_on_intr(|| {
         growth::count();
         fallocate(&file, FallocateFlags::empty(), from as u64, (end - from) as u64)
-    })?;
+    });
+    match allocated {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => return zeros::append(file, committed, end),
+        allocated => allocated?,
+    }
     committed.fetch_max(end, Ordering::Release);
     Ok(())
 }

@@ -10,6 +10,9 @@ mod linux;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
 mod portable;
 
+mod file_size;
+mod zeros;
+
 #[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
 use linux as system;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]

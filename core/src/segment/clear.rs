@@ -4,14 +4,16 @@
 
 use std::{io, path::Path};
 
-use super::{directory::Directory, place::Place, totals::Totals, totals_file::TotalsFile};
+use super::{
+    directory::Directory, lock::CHANGE_TIMEOUT, place::Place, totals::Totals, totals_file::TotalsFile,
+};
 use crate::error::{Error, Result};
 
 /// Removes what dead processes left in a metrics directory: their segments, even those that cannot be
 /// read, and the directory's totals. Gives how many segments. Totals that readers show go down by it,
 /// as if all processes had just been started; what living processes record stays.
 ///
-/// Waits for the directory's lock. A directory that does not exist is clear.
+/// Waits for the directory's lock, up to five seconds. A directory that does not exist is clear.
 ///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
@@ -26,10 +28,10 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed. What was
-/// removed until then is gone.
+/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed, or another
+/// process holds its lock. What was removed until then is gone.
 pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
-    let place = Place::of(directory.as_ref());
+    let place = Place::resolve(directory.as_ref())?;
     let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_opened(&opened)));
     cleared.map_err(|source| Error::Io {
         path: place.path().to_owned(),
@@ -41,7 +43,7 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
 /// As retirement does it, only that the totals hold nothing afterwards: killed anywhere in between,
 /// readers see all of the past or none of it.
 fn clear_opened(directory: &Directory) -> io::Result<usize> {
-    let _lock = directory.lock()?;
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
     directory.remove_unfinished()?;
     let mut dead = Vec::new();
     for id in directory.segments()? {

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::directory::Directory;
+use super::{directory::Directory, lock::EPOCH_TIMEOUT};
 use crate::{
     clock,
     platform::{clock_identity, is_same_clock},
@@ -24,7 +24,7 @@ pub(super) fn join(directory: &Directory) -> io::Result<u32> {
         return Ok(number);
     }
     // Once a boot: waits for whoever holds the lock, and looks again.
-    let _lock = directory.lock()?;
+    let _lock = directory.lock_within(EPOCH_TIMEOUT)?;
     let number = match read(directory)? {
         Some((number, known)) if is_same_clock(&known, &clock) => return Ok(number),
         Some((number, _)) => number.saturating_add(1),

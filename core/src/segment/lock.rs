@@ -1,11 +1,15 @@
 //! Who may change what in a metrics directory: one lock for the directory, and one of each segment,
 //! which says that its owner lives.
 
-use std::{fs::File, io};
+use std::{
+    fs::File,
+    io, thread,
+    time::{Duration, Instant},
+};
 
 use rustix::{
     fs::{AtFlags, FlockOperation, flock, linkat},
-    io::{Errno, retry_on_intr},
+    io::Errno,
 };
 
 use super::{
@@ -15,18 +19,43 @@ use super::{
 };
 
 const LOCK: &str = "lock";
+/// How long a lock that another process holds is left before it is tried again.
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(20);
+/// How long a call of the user waits that changes what ended processes left.
+pub(super) const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the start of an epoch waits, which happens once a boot.
+pub(super) const EPOCH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The directory's lock, until this is dropped.
 #[derive(Debug)]
 pub(super) struct DirectoryLock(#[expect(dead_code, reason = "held")] OwnDescriptor);
 
 impl Directory {
-    /// Takes the directory's lock, which guards the totals and the epoch; waits for it.
-    pub(super) fn lock(&self) -> io::Result<DirectoryLock> {
-        let lock = self.lock_file()?;
-        let file = lock.get()?;
-        retry_on_intr(|| flock(file, FlockOperation::LockExclusive))?;
-        Ok(DirectoryLock(lock))
+    /// Acquires the directory's lock, which guards the totals and the epoch. Waits no longer than
+    /// `timeout`: a process that is stopped may hold it for hours, and the error then has the kind
+    /// [`TimedOut`](io::ErrorKind::TimedOut). Recording and scrapes do not wait at all: they call
+    /// [`try_lock`](Directory::try_lock).
+    pub(super) fn lock_within(&self, timeout: Duration) -> io::Result<DirectoryLock> {
+        let deadline = Instant::now() + timeout;
+        let mut delay = MIN_RETRY_DELAY;
+        loop {
+            if let Some(lock) = self.try_lock()? {
+                return Ok(lock);
+            }
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                let why = format!(
+                    "another process held its lock for {} ms; `fuser -v {}` names that process: wait for it, \
+                     or end it",
+                    timeout.as_millis(),
+                    self.place().path().join(LOCK).display(),
+                );
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            thread::sleep(delay.min(remaining));
+            delay = (delay * 2).min(MAX_RETRY_DELAY);
+        }
     }
 
     /// Takes the directory's lock; none where another process has it.

@@ -8,8 +8,11 @@
 use std::{
     fs::{self, File, Metadata},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
-    path::{Path, PathBuf},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt},
+    },
+    path::{self, Path, PathBuf},
     thread,
     time::Duration,
 };
@@ -21,7 +24,10 @@ use rustix::{
 };
 
 use super::directory::{Directory, segment_name};
-use crate::platform;
+use crate::{
+    error::{Error, Result},
+    platform,
+};
 
 /// Where the part of a metrics directory that is Ictus's lies; it need not exist.
 #[derive(Clone, Debug)]
@@ -42,6 +48,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 impl Place {
     pub(crate) fn of(metrics_directory: &Path) -> Place {
         Place { path: metrics_directory.join(FOLDER), group: None }
+    }
+
+    /// The place in a metrics directory that a user named; see [`resolve`].
+    pub(crate) fn resolve(metrics_directory: &Path) -> Result<Place> {
+        resolve(metrics_directory).map(|path| Place::of(&path))
     }
 
     /// The same place, but whoever makes it there shares it with a group.
@@ -121,6 +132,26 @@ impl Place {
             None => Ok(Some(folder)),
         }
     }
+}
+
+/// Returns a metrics directory's path that stays right when the process changes its working directory.
+///
+/// # Errors
+///
+/// [`Error::Option`] for an empty path and for one that begins with `~`, which only a shell expands:
+/// either would name a folder that nobody meant.
+pub(crate) fn resolve(metrics_directory: &Path) -> Result<PathBuf> {
+    let refused = |reason| Error::Option { option: "directory", reason };
+    if metrics_directory.as_os_str().is_empty() {
+        return Err(refused("it is empty; name a folder, such as /dev/shm/metrics"));
+    }
+    if metrics_directory.as_os_str().as_bytes().starts_with(b"~") {
+        let reason = "it begins with `~`, which only a shell expands; give the whole path, or `./~` for a \
+                      folder of that name";
+        return Err(refused(reason));
+    }
+    path::absolute(metrics_directory)
+        .map_err(|error| Error::io(metrics_directory, "find the working directory for", error))
 }
 
 /// Gives a folder to a group, where that is not done and this user may.
@@ -218,7 +249,22 @@ fn refused(why: String) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Folder, Trust};
+    use std::path::Path;
+
+    use super::{Folder, Trust, resolve};
+    use crate::Error;
+
+    #[test]
+    fn relative_directory_is_resolved_and_what_nobody_meant_is_refused() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(resolve(Path::new("metrics")).unwrap(), here.join("metrics"));
+        assert_eq!(resolve(Path::new("./~")).unwrap(), here.join("~"));
+        assert_eq!(resolve(Path::new("/tmp/~")).unwrap(), Path::new("/tmp/~"));
+        for refused in ["", "~", "~/metrics", "~app/metrics"] {
+            let error = resolve(Path::new(refused)).unwrap_err();
+            assert!(matches!(error, Error::Option { option: "directory", .. }), "{refused:?}: {error}");
+        }
+    }
 
     const ME: u32 = 1000;
     const OTHER: u32 = 1001;

@@ -9,6 +9,7 @@ use super::{
     descriptor::FamilyRecord,
     directory::Directory,
     fork::OwnDescriptor,
+    lock::CHANGE_TIMEOUT,
     reader::{Bad, SegmentReader},
     reading::Lanes,
     totals::Totals,
@@ -22,15 +23,25 @@ pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
     fold(directory, |_| 0).map(|(folded, _)| folded)
 }
 
-/// Drops series of a family from what dead processes left; waits for the directory's lock. Their
-/// segments are folded first: what is only in the totals is forgotten with one replacement of them.
-/// Gives how many series.
+/// Drops series of a family from what dead processes left; waits for the directory's lock, within
+/// bounds. Their segments are folded first: what is only in the totals is forgotten with one replacement
+/// of them. Gives how many series.
 pub(crate) fn forget(
     directory: &Directory,
     family: &FamilyRecord,
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, Bad> {
-    let _lock = directory.lock()?;
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    fold(directory, |totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+}
+
+/// As [`forget`], but does nothing where another process holds the lock: for a scrape, which never waits.
+pub(crate) fn try_forget(
+    directory: &Directory,
+    family: &FamilyRecord,
+    gone: &dyn Fn(&[String]) -> bool,
+) -> Result<usize, Bad> {
+    let Some(_lock) = directory.try_lock()? else { return Ok(0) };
     fold(directory, |totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
@@ -200,7 +211,7 @@ mod tests {
         assert_eq!(retire(&directory).unwrap(), 0);
         assert_eq!(directory.segments().unwrap().len(), 1);
         drop(registry);
-        let other = directory.lock().unwrap();
+        let other = directory.try_lock().unwrap().unwrap();
         assert_eq!(retire(&directory).unwrap(), 0);
         drop(other);
         retire_all(&directory, 1);

@@ -26,9 +26,9 @@ use crate::{
     segment::{
         directory::{self, Directory, Standing},
         epoch,
-        place::Place,
+        place::{self, Place},
         reader::Bad,
-        retire::{forget, retire},
+        retire::{retire, try_forget},
         totals_file::TotalsFile,
         writer::Segment,
     },
@@ -77,10 +77,27 @@ const ATTEMPTS: usize = 32;
 const LOOKS: usize = 4;
 
 impl Reader {
-    /// A reader of a metrics directory, which need not exist yet: workers may start later.
+    /// A reader of a metrics directory, which need not exist yet: workers may start later. A relative
+    /// path is resolved here. A path that names no folder is an error of each snapshot; see
+    /// [`open`](Reader::open).
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Reader {
         Reader::of(Some(directory.as_ref().to_owned()), None)
+    }
+
+    /// Returns a reader of a metrics directory, which need not exist yet.
+    ///
+    /// ```
+    /// assert!(ictus::Reader::open("").is_err());
+    /// assert!(ictus::Reader::open("~/metrics").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] where the path is empty or begins with `~`, which only a shell expands;
+    /// [`Error::Io`] where it is relative and there is no working directory.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Reader> {
+        place::resolve(directory.as_ref()).map(Reader::new)
     }
 
     /// A reader of a directory and of what this process records in memory alone.
@@ -92,8 +109,9 @@ impl Reader {
     }
 
     fn of(path: Option<PathBuf>, memory: Option<Memory>) -> Reader {
+        let path = path.map(|path| place::resolve(&path).unwrap_or(path));
         Reader {
-            place: path.as_deref().map(Place::of),
+            place: path.as_deref().and_then(|path| Place::resolve(path).ok()),
             path,
             memory,
             segments: HashMap::new(),
@@ -142,6 +160,11 @@ impl Reader {
     /// A snapshot in which series that have not moved for so many nanoseconds are expired, of all
     /// families.
     pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
+        if self.place.is_none()
+            && let Some(path) = &self.path
+        {
+            self.place = Some(Place::resolve(path)?);
+        }
         self.health.snapshots += 1;
         clock::calibrate();
         let mut directory = None;
@@ -183,7 +206,7 @@ impl Reader {
             return;
         }
         for Expired { family, series } in &self.expired {
-            match forget(directory, family, &|values| series.contains(values)) {
+            match try_forget(directory, family, &|values| series.contains(values)) {
                 Ok(_) => {}
                 Err(Bad::Source(error)) if is_refusal(&error) => self.may_retire = false,
                 Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),

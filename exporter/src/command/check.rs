@@ -5,9 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PathBufValueParser, TypedValueParser as _},
+};
 use ictus::{Reader, Registry, Snapshot, snapshot::Lost, surface::View};
 
+use super::input::named;
 use crate::{
     error::Result,
     http::{Listen, Server},
@@ -18,7 +22,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = PathBufValueParser::new().try_map(named))]
     directory: PathBuf,
     /// The surfaces that are to be shown together
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]

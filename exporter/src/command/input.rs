@@ -2,8 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::Args;
-use ictus::surface::View;
+use clap::{
+    Args,
+    builder::{PathBufValueParser, TypedValueParser as _},
+};
+use ictus::{Reader, surface::View};
 
 use super::Merge;
 use crate::{
@@ -15,11 +18,16 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Input {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = PathBufValueParser::new().try_map(named))]
     pub(super) directory: PathBuf,
     /// The surfaces to show: legacy, documented, or canonical alone
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: View,
+}
+
+/// Refuses a path that names no folder.
+pub(super) fn named(directory: PathBuf) -> ictus::Result<PathBuf> {
+    Reader::open(&directory).map(|_| directory)
 }
 
 impl Input {

@@ -67,6 +67,16 @@ impl Source {
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
+    /// Returns the exposition of a metrics directory, which need not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`](crate::Error::Read) where the path names no folder: see [`Reader::open`].
+    pub fn open(directory: impl AsRef<Path>) -> Result<Source> {
+        Reader::open(&directory).map_err(crate::Error::Read)?;
+        Ok(Source::new(directory))
+    }
+
     /// The exposition of a registry: what its directory's processes recorded, or this process where it
     /// has none.
     ///

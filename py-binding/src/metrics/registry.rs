@@ -1,6 +1,6 @@
 //! A registry: where metrics are made, recorded and read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ictus::{Options, observe::Metric};
 use ictus_exporter::{Query, Source};
@@ -30,7 +30,6 @@ use crate::{
 pub(crate) struct Registry {
     pub(crate) core: ictus::Registry,
     options: Options,
-    directory: Option<PathBuf>,
     /// The metrics by their names: who asks for one again gets the same object.
     metrics: Py<PyDict>,
 }
@@ -60,13 +59,13 @@ impl Registry {
         };
         let core = core.map_err(|refused| convert::error(&refused))?;
         log::deliver(py);
-        Ok(Registry { core, options, directory, metrics: PyDict::new(py).unbind() })
+        Ok(Registry { core, options, metrics: PyDict::new(py).unbind() })
     }
 
     /// The directory, or None for a registry in memory.
     #[getter]
     fn directory(&self) -> Option<PathBuf> {
-        self.directory.clone()
+        self.core.directory().map(Path::to_owned)
     }
 
     /// A counter; the one that exists where the name, kind and labels are the same.

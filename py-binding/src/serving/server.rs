@@ -65,7 +65,7 @@ impl Server {
 pub(super) fn source(registry: Option<&Bound<'_, Registry>>, directory: Option<PathBuf>) -> PyResult<Source> {
     match (registry, directory) {
         (Some(registry), None) => Ok(Source::from_registry(registry.get().core.clone())),
-        (None, Some(directory)) => Ok(Source::new(directory)),
+        (None, Some(directory)) => Source::open(directory).map_err(|refused| convert::sink_error(&refused)),
         _ => Err(PyValueError::new_err("give either registry= or directory=: what is to be shown")),
     }
 }
