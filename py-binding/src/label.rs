@@ -52,9 +52,17 @@ pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
     cut(name)
 }
 
-/// The exception's message, `str(exception)`.
+/// The exception's message, `str(exception)`; its class where it is that of a response, whose headers and body
+/// the message repeats: each has a date.
 pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
+    if exception.is_instance_of::<PyBaseException>() && has_response(exception) {
+        return class(exception);
+    }
     cut(text(exception))
+}
+
+fn has_response(exception: &Bound<'_, PyAny>) -> bool {
+    ["headers", "response"].into_iter().any(|name| exception.hasattr(name).unwrap_or(false))
 }
 
 fn type_name(class: &Bound<'_, PyType>) -> String {

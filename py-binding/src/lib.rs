@@ -29,7 +29,7 @@ mod _core {
         serving::{
             answer::{Application, content_type},
             command::command,
-            provide::{serve, write_loop},
+            provide::{Provider, take_log},
             security::Security,
             server::Server,
         },

@@ -69,24 +69,32 @@ pub(crate) fn deliver_later(_: Python<'_>) {
 
 /// Passes on what was kept. Not from the recording path: this runs Python code.
 pub(crate) fn deliver(py: Python<'_>) {
-    let records = match KEPT.records.try_lock() {
-        Ok(mut records) => std::mem::take(&mut *records),
-        Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *PoisonError::into_inner(poisoned)),
-        Err(TryLockError::WouldBlock) => return,
-    };
-    for (level, text) in records {
+    for (method, text) in take() {
         // A handler that raises is the host's affair, and no reason to end what called us.
-        let _ = tell(py, level, &text);
+        let _ = tell(py, method, &text);
     }
 }
 
-fn tell(py: Python<'_>, level: Level, text: &str) -> PyResult<()> {
-    let method = match level {
+/// Takes what was kept: the names of the methods of a logger, and texts.
+pub(crate) fn take() -> Vec<(&'static str, String)> {
+    let records = match KEPT.records.try_lock() {
+        Ok(mut records) => std::mem::take(&mut *records),
+        Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *PoisonError::into_inner(poisoned)),
+        Err(TryLockError::WouldBlock) => return Vec::new(),
+    };
+    records.into_iter().map(|(level, text)| (method(level), text)).collect()
+}
+
+fn method(level: Level) -> &'static str {
+    match level {
         Level::Error => "error",
         Level::Warn => "warning",
         Level::Info => "info",
         Level::Debug | Level::Trace => "debug",
-    };
+    }
+}
+
+fn tell(py: Python<'_>, method: &str, text: &str) -> PyResult<()> {
     let logger = py.import("logging")?.call_method1("getLogger", ("ictus",))?;
     // As an argument: the text may contain percent signs.
     logger.call_method1(method, ("%s", text))?;

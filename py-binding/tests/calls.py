@@ -47,6 +47,10 @@ def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]
     def error() -> Any:
         return rng.choice(ERRORS)
 
+    def text() -> Any:
+        # Of exceptions the classes are shown, on every surface.
+        return rng.choice(["only a string", 'a "quoted"\npath\\name', "näme", "x"])
+
     def seconds() -> float:
         return rng.choice([10 ** rng.uniform(-9, 7), rng.random(), 0.001, 0.0, 7])
 
@@ -82,7 +86,7 @@ def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]
             [task(), rng.choice(["READ", "WRITE"]), "TASK_INPUT"],
             {},
         ),
-        "increment_workflow_start_error": lambda: ([task(), error()], {}),
+        "increment_workflow_start_error": lambda: ([task(), text()], {}),
         "record_task_poll_time": lambda: ([task(), seconds()], status()),
         "record_task_execute_time": lambda: ([task(), seconds()], status()),
         "record_task_result_payload_size": lambda: ([task(), size()], {}),
@@ -99,7 +103,7 @@ def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]
             event(task_type=task(), duration_ms=seconds(), cause=error()),
             {},
         ),
-        "on_workflow_started": lambda: (event(name=task(), success=False, cause=error()), {}),
+        "on_workflow_started": lambda: (event(name=task(), success=False, cause=text()), {}),
         "on_workflow_input_payload_size": lambda: (
             event(name=task() + " by event", version=rng.choice([None, 3]), size_bytes=size()),
             {},

@@ -151,7 +151,7 @@ ROWS: tuple[Row, ...] = (
     ),
     *_counter(
         "workflow_start_error_total",
-        {"workflowType": "w", "exception": "it broke"},
+        {"workflowType": "w", "exception": "ValueError"},
         ("increment_workflow_start_error", "w", ValueError("it broke")),
         "WORKFLOW_START_ERROR",
         ".increment_workflow_start_error(",

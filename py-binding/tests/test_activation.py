@@ -37,8 +37,9 @@ STARTS: dict[str, Start] = {
     "ictus run a module": ([ICTUS, "run", "-m", "app"], "sdk", {}),
     "ictus run a package": ([ICTUS, "run", "-m", "app_package"], "sdk", {}),
     "the hook": ([sys.executable, "app.py"], "sdk", HOOK),
-    "the hook and -E": ([sys.executable, "-E", "app.py"], "sdk", HOOK),
-    "the hook and -I": ([sys.executable, "-I", "app.py"], "sdk", HOOK),
+    "ictus run with -E": ([ICTUS, "run", "-E", "app.py"], "sdk", {}),
+    "ictus run with -I": ([ICTUS, "run", "-u", "-I", "app.py"], "sdk", {}),
+    "ictus run -I": ([sys.executable, "-I", "-m", "ictus", "run", "app.py"], "sdk", {}),
 }
 # Every start with the default way, and every way with three of the starts.
 RUNS = [(start, "by default") for start in STARTS] + [
@@ -47,6 +48,8 @@ RUNS = [(start, "by default") for start in STARTS] + [
 # What leaves the SDK its own metrics.
 OFF: dict[str, Start] = {
     "no hook": ([sys.executable, "app.py"], "sdk", {}),
+    "a hook with -E": ([sys.executable, "-E", "app.py"], "sdk", HOOK),
+    "a hook with -I": ([sys.executable, "-I", "app.py"], "sdk", HOOK),
     "a hook that says no": ([sys.executable, "app.py"], "sdk", {"ICTUS_CONDUCTOR": "0"}),
     "disabled settings": ([sys.executable, "app.py"], "settings", {"ICTUS_DISABLE": "1"}),
     "disabled install": ([sys.executable, "app.py"], "install", {"ICTUS_DISABLE": "1"}),
@@ -107,7 +110,8 @@ def test_a_restart_of_a_worker_is_counted_by_its_parent(directory: str) -> None:
 def test_what_ictus_run_cannot_run(tmp_path: Path) -> None:
     assert launch(ICTUS, "run").wait(60) == 2
     for missing in (["no_such_script.py"], ["-m", "no_such_module"], ["-m", "no_such_package.module"]):
-        assert launch(ICTUS, "run", *missing).wait(60) == 1
+        expected = launch(sys.executable, *missing).wait(60)
+        assert launch(ICTUS, "run", *missing).wait(60) == expected != 0
     script = tmp_path / "exits.py"
     script.write_text("import sys; sys.exit(int(sys.argv[1]))")
     assert launch(ICTUS, "run", str(script), "7").wait(60) == 7

@@ -186,6 +186,29 @@ def test_errors_are_shown_by_message_or_by_class(directory: str) -> None:
     assert canonical[key("workflow_start_error_total", workflowType="w", exception="None")] == 1
 
 
+class Response(Exception):
+    """As ``ApiException``: its text has the headers, and so the date, of a response."""
+
+    def __init__(self, second: int) -> None:
+        super().__init__(f"(503)\nHTTP response headers: Date: Mon, 01 Jan 2024 00:00:{second:02} GMT")
+        self.headers = {"Date": second}
+
+
+def test_texts_of_responses_and_of_workflow_errors_are_no_labels(directory: str) -> None:
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    for second in range(5):
+        for kind in ("task_execution", "task_update", "task_ack"):
+            getattr(made, f"increment_{kind}_error")("t", Response(second))
+        made.increment_task_poll_error("t", Response(second))
+        made.increment_uncaught_exception(Response(second))
+        made.increment_workflow_start_error("w", Response(second))
+        made.measure_workflow_start_error("w", ValueError(f"order {second}"))
+    for surface in ("legacy", "documented", "canonical"):
+        labels = [dict(labels) for name, labels in samples(directory, surface) if name.endswith("_total")]
+        found = {label["exception"] for label in labels if "exception" in label}
+        assert found == {"Response", "ValueError"}, surface
+
+
 def test_an_absent_version_is_recorded_as_absent(directory: str) -> None:
     made = MetricsCollector(MetricsSettings(directory=directory))
     event = SimpleNamespace(name="w", version=None, size_bytes=10)
@@ -277,7 +300,7 @@ def test_the_factory_makes_what_the_settings_chose(directory: str, monkeypatch: 
     assert made.registry.get_sample_value(polls[0], dict(polls[1])) == (1 if HAS_FACTORY else None)
 
 
-def test_a_directory_that_cannot_be_used_leaves_an_inert_collector(
+def test_a_directory_that_ictus_cannot_use_leaves_the_sdks_own_metrics(
     tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "file"
@@ -291,7 +314,7 @@ def test_a_directory_that_cannot_be_used_leaves_an_inert_collector(
     for make in (MetricsCollector, create_metrics_collector, create_metrics_collector_for_parent):
         made = make(settings)
         made.increment_task_poll("t")
-        assert list(made.registry.collect()) == []
+        assert made.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1
 
 

@@ -102,6 +102,11 @@ def _takes(ours: Any, theirs: Any) -> bool:
     if theirs is object.__init__:
         return True
     expected = [(p.name, p.default) for p in inspect.signature(theirs).parameters.values()]
-    found = [(p.name, p.default) for p in inspect.signature(ours).parameters.values()]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(ours).parameters.values()
+    found = [(p.name, p.default) for p in parameters if p.kind not in variadic]
+    if len(found) < len(parameters):
+        # It passes on what it does not name.
+        expected = expected[: len(found)]
     more = [default for _, default in found[len(expected) :]]
     return found[: len(expected)] == expected and inspect.Parameter.empty not in more

@@ -22,7 +22,7 @@ from harness import (
     reachable,
     start,
 )
-from ictus import _core
+from ictus import _core, _provide
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 NOBODY = 65534
@@ -153,7 +153,7 @@ def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> Non
         raise next(raised)
 
     with pytest.raises(KeyboardInterrupt):
-        _core.write_loop(directory, Path(directory, "out.prom"), 0.05, guests=guests)
+        _provide.run(_core.Provider.file(directory, Path(directory, "out.prom"), 0.05), guests)
 
 
 @pytest.mark.usefixtures("polls")
@@ -165,7 +165,7 @@ def test_a_merge_that_hangs_takes_nothing_else_away(directory: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _core.write_loop(directory, written, 0.05, guests=guests)
+        _provide.run(_core.Provider.file(directory, written, 0.05), guests)
 
 
 @pytest.mark.usefixtures("polls")

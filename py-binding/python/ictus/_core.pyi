@@ -14,6 +14,7 @@ __all__ = [
     "Counter",
     "Family",
     "Gauge",
+    "Provider",
     "Registry",
     "Running",
     "Security",
@@ -27,10 +28,9 @@ __all__ = [
     "content_type",
     "read",
     "retire",
-    "serve",
     "shown_names",
+    "take_log",
     "text",
-    "write_loop",
 ]
 
 _Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
@@ -439,31 +439,53 @@ def clear(directory: _Directory) -> int:
 def shown_names() -> list[str]:
     """Every name that any surface gives to a family of the Conductor metrics."""
 
-def write_loop(
-    directory: _Directory,
-    path: _Directory,
-    interval: float,
-    surfaces: Sequence[str] | None = None,
-    *,
-    summaries: bool = False,
-    guests: _Guests | None = None,
-) -> None:
-    """Writes the text to ``path`` every ``interval`` seconds until a signal ends it.
+@final
+class Provider:
+    """Writes or serves a metrics directory on threads of its own. Python answers for families of others.
 
-    ``guests`` is asked for the families that others recorded in the directory, whenever it is read.
+    Readable (``fileno``) where it has a question.
     """
 
-def serve(
-    directory: _Directory,
-    port: int,
-    host: str = "127.0.0.1",
-    surfaces: Sequence[str] | None = None,
-    *,
-    summaries: bool = False,
-    guests: _Guests | None = None,
-    security: Security | None = None,
-) -> None:
-    """Serves the text over HTTP until a signal ends it; ``guests`` as in ``write_loop``."""
+    @staticmethod
+    def file(
+        directory: _Directory,
+        path: _Directory,
+        interval: float,
+        surfaces: Sequence[str] | None = None,
+        *,
+        summaries: bool = False,
+    ) -> Provider:
+        """Writes the text to ``path`` every ``interval`` seconds."""
+
+    @staticmethod
+    def http(
+        directory: _Directory,
+        port: int,
+        host: str = "127.0.0.1",
+        surfaces: Sequence[str] | None = None,
+        *,
+        summaries: bool = False,
+        security: Security | None = None,
+    ) -> Provider:
+        """Serves the text over HTTP."""
+
+    def fileno(self) -> int:
+        """Returns the descriptor to wait for."""
+
+    def question(self) -> Path | None:
+        """Returns the metrics directory of which the families of others are asked for, if they are."""
+
+    def answer(self, families: list[_Family] | None) -> None:
+        """Answers the question; with ``None`` the last answer holds."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+def take_log() -> list[tuple[str, str]]:
+    """Returns what was logged since the last call: the names of a logger's methods, and texts."""
 
 def command(arguments: list[str], guests: _Guests | None = None) -> int:
-    """Runs the ``ictus`` command and returns its exit status; ``guests`` as in ``write_loop``."""
+    """Runs the ``ictus`` command and returns its exit status.
+
+    ``guests`` returns the families that others recorded in a directory.
+    """

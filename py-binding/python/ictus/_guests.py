@@ -11,7 +11,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core, _notice
+from ictus import _core, _notice, _sdk_recording
 
 if TYPE_CHECKING:
     from ictus._core import _Family
@@ -31,11 +31,17 @@ def families(directory: Path) -> list[_Family]:
     # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
-    return [
-        (metric.name, metric.documentation, metric.type, _merged(metric))
-        for metric in _read(MultiProcessCollector.merge, files)
-        if metric.name not in _CATALOG and f"{metric.name}_total" not in _CATALOG
-    ]
+    merge = MultiProcessCollector.merge
+    families = [metric for metric in _read(merge, files) if not _is_of_catalog(metric)]
+    marked = _sdk_recording.marked_pids(directory)
+    if marked:
+        theirs = [file for file in files if _sdk_recording.pid_of(file) in marked]
+        families += [metric for metric in _read(merge, theirs) if _is_of_catalog(metric)]
+    return [(metric.name, metric.documentation, metric.type, _merged(metric)) for metric in families]
+
+
+def _is_of_catalog(metric: Any) -> bool:
+    return metric.name in _CATALOG or f"{metric.name}_total" in _CATALOG
 
 
 def _read(merge: Any, files: list[str]) -> list[Any]:
@@ -64,15 +70,23 @@ def _is_sound(merge: Any, file: str) -> bool:
 def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
     """The samples of a family, those that differ by nothing but the process made one.
 
-    What adds up is added up. Of a gauge that each process has its own value of, the last one read is
-    shown: its ``multiprocess_mode`` says what it should be instead.
+    By the rules of the SDK's provider, which look at names: what is called ``…_count``, ``…_sum`` or
+    ``…_bucket…`` is added up whatever its type, what has a quantile is averaged. Of any other gauge that
+    each process has its own value of, the last one read is shown: its ``multiprocess_mode`` says what it
+    should be instead.
     """
-    merged: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    values: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
     for sample in metric.samples:
         labels = {name: value for name, value in sample.labels.items() if name != "pid"}
         key = (sample.name, tuple(sorted(labels.items())))
-        if metric.type != "gauge":
-            merged[key] = merged.get(key, 0.0) + sample.value
+        values.setdefault(key, []).append(sample.value)
+    merged = []
+    for (name, pairs), read in values.items():
+        if metric.type in ("counter", "histogram") or name.endswith(("_count", "_sum")) or "_bucket" in name:
+            value = sum(read)
+        elif "quantile" in dict(pairs):
+            value = sum(read) / len(read)
         else:
-            merged[key] = sample.value
-    return [(name, dict(labels), value) for (name, labels), value in merged.items()]
+            value = read[-1]
+        merged.append((name, dict(pairs), value))
+    return merged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 _logger = logging.getLogger("ictus")
@@ -10,6 +11,9 @@ _told: set[str] = set()
 
 def once(text: str) -> None:
     """Logs a warning, unless this process has logged it before."""
-    if text not in _told:
-        _told.add(text)
+    if text in _told:
+        return
+    _told.add(text)
+    # A program's own handler may raise.
+    with contextlib.suppress(Exception):
         _logger.warning("%s", text)

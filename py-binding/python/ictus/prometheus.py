@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from prometheus_client.registry import Collector
 
     from ictus import Registry
     from ictus._core import _Family
+else:
+    try:
+        from prometheus_client.registry import Collector
+    except ImportError:  # Until 0.14 there is no such class, and none is needed.
+        Collector = object
 
 
 class Bridge(Collector):
@@ -34,6 +40,47 @@ class Bridge(Collector):
             yield metric
 
 
+def register(made: Bridge, registry: CollectorRegistry) -> None:
+    """Registers a bridge so that its families are found by their names too, as ``?name[]=`` asks for.
+
+    The library looks names up in what collectors described when they were registered. A bridge describes
+    nothing: a name that it described could never be another collector's.
+    """
+    registry.register(made)
+    restricted = registry.restricted_registry
+    if not isinstance(restricted, _Restricted):
+        registry.restricted_registry = _Restricted(registry)  # type: ignore[method-assign, assignment]
+
+
+class _Restricted:
+    """In place of a registry's method ``restricted_registry``."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def __call__(self, names: Iterable[str]) -> _Restriction:
+        return _Restriction(self._registry, frozenset(names))
+
+
+class _Restriction:
+    """Some of the families of a registry."""
+
+    def __init__(self, registry: CollectorRegistry, names: frozenset[str]) -> None:
+        self._registry = registry
+        self._names = names
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, each with the samples of the names that were asked for."""
+        for metric in self._registry.collect():
+            kept = [sample for sample in metric.samples if sample.name in self._names]
+            if metric.name in self._names:
+                kept = list(metric.samples)
+            if kept:
+                some = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+                some.samples = kept
+                yield some
+
+
 def bridge(registry: Registry, into: CollectorRegistry = REGISTRY) -> Bridge:
     """Shows the registry's metrics wherever that of ``prometheus_client`` is shown.
 
@@ -41,5 +88,5 @@ def bridge(registry: Registry, into: CollectorRegistry = REGISTRY) -> Bridge:
     ``into.unregister`` what is returned.
     """
     made = Bridge(registry._families)
-    into.register(made)
+    register(made, into)
     return made

@@ -2,82 +2,75 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import os
+import site
+import subprocess
 import sys
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
 
 from ictus import hook
 
 USAGE = """\
-Runs a Python program whose Conductor workers record with Ictus.
+Run a Python program whose Conductor workers record with Ictus
 
 Usage: ictus run SCRIPT [ARGUMENT]...
        ictus run -m MODULE [ARGUMENT]...
+       ictus run [PYTHON OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARGUMENT]...
 
-The program runs as `python SCRIPT` or `python -m MODULE` would run it, with ICTUS_CONDUCTOR=1 in its
+Starts `python` with these arguments in place of this process, with ICTUS_CONDUCTOR=1 in its
 environment.
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the program; what it raises, ``SystemExit`` included, goes through."""
+    """Becomes ``python`` with the arguments. Returns only where that is not possible."""
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE, end="")
         return 0
-    by_name = arguments[:1] == ["-m"]
-    given = arguments[1:] if by_name else arguments
-    if not given or given[0].startswith("-"):
+    if not arguments:
         print(USAGE, end="", file=sys.stderr)
         return 2
-    # For the processes that it starts.
-    os.environ[hook.ACTIVATE] = "1"
-    hook.watch()
+    # What this interpreter was told, but for what it runs.
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    environment = dict(os.environ) | {hook.ACTIVATE: "1"}
+    if sys.flags.ignore_environment or _ignores_environment(arguments):
+        flags += ["-X", hook.OPTION]
+    if not _starts_the_hook():
+        _start_by_sitecustomize(environment)
+    sys.stdout.flush()
+    sys.stderr.flush()
     try:
-        spec, code, file = _module(given[0]) if by_name else _script(given[0])
-    except (ImportError, OSError) as missing:
-        print(f"ictus: {missing}", file=sys.stderr)
-        return 1
-    sys.argv[:] = [file if by_name else given[0], *given[1:]]
-    # In place of the one that called this: worker processes look for what it defines in `__main__`,
-    # as long as any thread of the program runs.
-    program = ModuleType("__main__")
-    program.__dict__.update(__file__=file, __spec__=spec, __builtins__=__builtins__, __cached__=None)
-    if spec is not None:
-        program.__dict__.update(__package__=spec.parent, __loader__=spec.loader)
-    sys.modules["__main__"] = program
-    exec(code, program.__dict__)
-    return 0
+        os.execve(sys.executable, [sys.executable, *flags, *arguments], environment)
+    except OSError as refused:
+        print(f"ictus: cannot start {sys.executable!r}: {refused.strerror}", file=sys.stderr)
+    return 1
 
 
-def _module(name: str) -> tuple[ModuleSpec, CodeType, str]:
-    sys.path[0] = str(Path.cwd())
-    spec = importlib.util.find_spec(name)
-    if spec is not None and spec.submodule_search_locations is not None:
-        spec = importlib.util.find_spec(f"{name}.__main__")
-    if spec is None:
-        raise ImportError(f"there is no module {name} that can be run")
-    return spec, _code(spec), str(spec.origin)
+def _ignores_environment(arguments: list[str]) -> bool:
+    """Whether Python's options among the arguments have ``-E`` or ``-I``."""
+    takes_value = {"-W", "-X", "--check-hash-based-pycs"}
+    position = 0
+    while position < len(arguments):
+        option = arguments[position]
+        if not option.startswith("-") or option == "-":
+            return False
+        letters = option[1:].partition("c")[0].partition("m")[0]
+        if not option.startswith(("--", "-W", "-X")) and set("EI").intersection(letters):
+            return True
+        if not option.startswith("--") and letters != option[1:] and not option.startswith(("-W", "-X")):
+            return False
+        position += 2 if option in takes_value else 1
+    return False
 
 
-def _script(path: str) -> tuple[ModuleSpec | None, CodeType, str]:
-    # A folder or an archive with a `__main__`.
-    spec = PathFinder.find_spec("__main__", [path])
-    if spec is not None:
-        sys.path[0] = path
-        return spec, _code(spec), str(spec.origin)
-    sys.path[0] = str(Path(path).resolve().parent)
-    with io.open_code(str(Path(path).absolute())) as file:
-        return None, compile(file.read(), path, "exec"), path
+def _starts_the_hook() -> bool:
+    """Whether interpreters find the ``.pth`` file of this installation."""
+    folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    return any(Path(folder, "ictus.pth").exists() for folder in folders)
 
 
-def _code(spec: ModuleSpec) -> CodeType:
-    loader: Any = spec.loader
-    code: CodeType | None = loader.get_code(spec.name) if hasattr(loader, "get_code") else None
-    if code is None:
-        raise ImportError(f"{spec.name} has no code that can be run")
-    return code
+def _start_by_sitecustomize(environment: dict[str, str]) -> None:
+    """For a folder that is no site directory: Python imports ``sitecustomize`` from its path."""
+    package = Path(__file__).parent
+    paths = [str(package / "_site"), str(package.parent), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

@@ -3,7 +3,7 @@
 //! The first step of an observation's way: a Python method call becomes label values and a number,
 //! and a handle records. A collector that nobody opened records nothing. Nothing here raises for
 //! what it is given: a value that is no number is recorded as NaN, which the core rejects and
-//! counts.
+//! counts. Arguments that a later SDK adds are left out.
 
 use std::{
     borrow::Cow,
@@ -50,13 +50,7 @@ impl Collector {
     /// Starts recording into the directory, with windows of so many observations and so many series a
     /// metric. A collector that records already goes on as it is.
     #[pyo3(signature = (directory, window=None, max_series=None))]
-    fn _open(
-        &self,
-        py: Python<'_>,
-        directory: PathBuf,
-        window: Option<u32>,
-        max_series: Option<u32>,
-    ) -> PyResult<()> {
+    fn _open(&self, directory: PathBuf, window: Option<u32>, max_series: Option<u32>) -> PyResult<()> {
         log::keep();
         if self.recorder.get().is_none() {
             let mut options = Options::default();
@@ -65,7 +59,6 @@ impl Collector {
             let recorder = Recorder::open(&directory, options).map_err(|refused| convert::error(&refused))?;
             let _ = self.recorder.set(recorder);
         }
-        log::deliver(py);
         Ok(())
     }
 
@@ -95,68 +88,191 @@ impl Collector {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
-    fn increment_task_poll(&self, task_type: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, *_more, **_named),
+        text_signature = "($self, task_type)"
+    )]
+    fn increment_task_poll(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count(|to| &to.task_poll, [task_type]);
     }
 
-    fn increment_task_poll_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, exception, *_more, **_named),
+        text_signature = "($self, task_type, exception)"
+    )]
+    fn increment_task_poll_error(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         if let Some(to) = self.recorder() {
             let labels = [&*label::text(task_type), &*label::class(exception)];
             to.task_poll_error.with_texts(labels, Counter::inc);
         }
     }
 
-    fn increment_task_execution_started(&self, task_type: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, *_more, **_named),
+        text_signature = "($self, task_type)"
+    )]
+    fn increment_task_execution_started(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count(|to| &to.task_execution_started, [task_type]);
     }
 
-    fn increment_task_execution_queue_full(&self, task_type: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, *_more, **_named),
+        text_signature = "($self, task_type)"
+    )]
+    fn increment_task_execution_queue_full(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count(|to| &to.task_execution_queue_full, [task_type]);
     }
 
-    #[pyo3(signature = (exception=None))]
-    fn increment_uncaught_exception(&self, exception: Option<&Bound<'_, PyAny>>) {
+    #[pyo3(
+        signature = (exception=None, *_more, **_named),
+        text_signature = "($self, exception=None)"
+    )]
+    fn increment_uncaught_exception(
+        &self,
+        exception: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         if let Some(to) = self.recorder() {
             let class = exception.map_or(Cow::Borrowed("None"), label::class);
             to.uncaught_exception.with_texts([&*class], Counter::inc);
         }
     }
 
-    fn increment_worker_restart(&self, task_type: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, *_more, **_named),
+        text_signature = "($self, task_type)"
+    )]
+    fn increment_worker_restart(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count(|to| &to.worker_restart, [task_type]);
     }
 
-    fn increment_task_paused(&self, task_type: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, *_more, **_named),
+        text_signature = "($self, task_type)"
+    )]
+    fn increment_task_paused(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count(|to| &to.task_paused, [task_type]);
     }
 
-    fn increment_task_execution_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, exception, *_more, **_named),
+        text_signature = "($self, task_type, exception)"
+    )]
+    fn increment_task_execution_error(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count_error(|to| &to.task_execute_error, task_type, exception);
     }
 
-    fn increment_task_ack_failed(&self, task_type: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, *_more, **_named),
+        text_signature = "($self, task_type)"
+    )]
+    fn increment_task_ack_failed(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count(|to| &to.task_ack_failed, [task_type]);
     }
 
-    fn increment_task_ack_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, exception, *_more, **_named),
+        text_signature = "($self, task_type, exception)"
+    )]
+    fn increment_task_ack_error(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count_error(|to| &to.task_ack_error, task_type, exception);
     }
 
-    fn increment_task_update_error(&self, task_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, exception, *_more, **_named),
+        text_signature = "($self, task_type, exception)"
+    )]
+    fn increment_task_update_error(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.count_error(|to| &to.task_update_error, task_type, exception);
     }
 
+    #[pyo3(
+        signature = (entity_name, operation, payload_type, *_more, **_named),
+        text_signature = "($self, entity_name, operation, payload_type)"
+    )]
     fn increment_external_payload_used(
         &self,
         entity_name: &Bound<'_, PyAny>,
         operation: &Bound<'_, PyAny>,
         payload_type: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.count(|to| &to.external_payload_used, [entity_name, operation, payload_type]);
     }
 
-    fn increment_workflow_start_error(&self, workflow_type: &Bound<'_, PyAny>, exception: &Bound<'_, PyAny>) {
-        self.count_error(|to| &to.workflow_start_error, workflow_type, exception);
+    #[pyo3(
+        signature = (workflow_type, exception, *_more, **_named),
+        text_signature = "($self, workflow_type, exception)"
+    )]
+    fn increment_workflow_start_error(
+        &self,
+        workflow_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
+        // The message of a failed request has the headers of its response, a date among them.
+        if let Some(to) = self.recorder() {
+            let labels = [&*label::text(workflow_type), &*label::class(exception)];
+            to.workflow_start_error.by_class.with_texts(labels, Counter::inc);
+            to.workflow_start_error.by_message.with_texts(labels, Counter::inc);
+        }
     }
 
     /// Calls `increment_workflow_start_error`, overridden or not.
@@ -170,7 +286,7 @@ impl Collector {
     }
 
     #[pyo3(
-        signature = (task_type, time_spent, status=None),
+        signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
     )]
     fn record_task_poll_time(
@@ -178,12 +294,14 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.time_task(|to| &to.task_poll_time, task_type, time_spent, status);
     }
 
     #[pyo3(
-        signature = (task_type, time_spent, status=None),
+        signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
     )]
     fn record_task_execute_time(
@@ -191,12 +309,14 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.time_task(|to| &to.task_execute_time, task_type, time_spent, status);
     }
 
     #[pyo3(
-        signature = (task_type, time_spent, status=None),
+        signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
     )]
     fn record_task_update_time(
@@ -204,12 +324,14 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.time_task(|to| &to.task_update_time, task_type, time_spent, status);
     }
 
     #[pyo3(
-        signature = (task_type, time_spent, status=None),
+        signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
     )]
     fn record_task_poll_time_histogram(
@@ -217,12 +339,14 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.time_task(|to| &to.task_poll_time, task_type, time_spent, status);
     }
 
     #[pyo3(
-        signature = (task_type, time_spent, status=None),
+        signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
     )]
     fn record_task_execute_time_histogram(
@@ -230,12 +354,14 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.time_task(|to| &to.task_execute_time, task_type, time_spent, status);
     }
 
     #[pyo3(
-        signature = (task_type, time_spent, status=None),
+        signature = (task_type, time_spent, status=None, *_more, **_named),
         text_signature = "($self, task_type, time_spent, status='SUCCESS')"
     )]
     fn record_task_update_time_histogram(
@@ -243,12 +369,18 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         self.time_task(|to| &to.task_update_time, task_type, time_spent, status);
     }
 
     /// The label is the template where the caller has one, else the path.
-    #[pyo3(signature = (method, uri, status, time_spent, metric_uri=None))]
+    #[pyo3(
+        signature = (method, uri, status, time_spent, metric_uri=None, *_more, **_named),
+        text_signature = "($self, method, uri, status, time_spent, metric_uri=None)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn record_api_request_time(
         &self,
         method: &Bound<'_, PyAny>,
@@ -256,6 +388,8 @@ impl Collector {
         status: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         metric_uri: Option<&Bound<'_, PyAny>>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         let Some(to) = self.recorder() else { return };
         let template = metric_uri.filter(|template| template.is_truthy().unwrap_or(true));
@@ -264,16 +398,32 @@ impl Collector {
         to.api_request_time.with_spelled(labels, spell, |timer| timer.observe(time_spent));
     }
 
-    fn record_task_result_payload_size(&self, task_type: &Bound<'_, PyAny>, payload_size: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, payload_size, *_more, **_named),
+        text_signature = "($self, task_type, payload_size)"
+    )]
+    fn record_task_result_payload_size(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        payload_size: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         self.time(|to| &to.task_result_size, [task_type], payload_size);
     }
 
     /// A `version` of None is recorded as absent, which is not the same as empty.
+    #[pyo3(
+        signature = (workflow_type, version, payload_size, *_more, **_named),
+        text_signature = "($self, workflow_type, version, payload_size)"
+    )]
     fn record_workflow_input_payload_size(
         &self,
         workflow_type: &Bound<'_, PyAny>,
         version: &Bound<'_, PyAny>,
         payload_size: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
     ) {
         let Some(to) = self.recorder() else { return };
         let (version, absent) =
@@ -283,7 +433,17 @@ impl Collector {
         to.workflow_input_size.with_texts(labels, |timer| timer.observe(payload_size));
     }
 
-    fn set_active_workers(&self, task_type: &Bound<'_, PyAny>, count: &Bound<'_, PyAny>) {
+    #[pyo3(
+        signature = (task_type, count, *_more, **_named),
+        text_signature = "($self, task_type, count)"
+    )]
+    fn set_active_workers(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        count: &Bound<'_, PyAny>,
+        _more: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
         if let Some(to) = self.recorder() {
             let count = number(count);
             to.active_workers.with([task_type], |gauge| gauge.set(count));

@@ -22,10 +22,10 @@ pub(crate) fn command(
 ) -> PyResult<i32> {
     let arguments = arguments.into_iter();
     let Some(function) = guests else { return Ok(py.detach(|| run(arguments, None))) };
-    let (mut desk, merge) = Desk::new(function);
+    let (mut desk, merge) = Desk::new(None);
     let running =
         thread::Builder::new().name(THREAD.to_owned()).spawn(move || run(arguments, Some(&merge)))?;
-    while !running.is_finished() && desk.attend(py, END_CHECK)? {}
+    while !running.is_finished() && desk.attend(&function, END_CHECK)? {}
     // A panic has been reported by the thread itself.
     Ok(py.detach(|| running.join()).unwrap_or(1))
 }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io::{PipeWriter, Write},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -32,18 +33,20 @@ type Question = (PathBuf, SyncSender<Families>);
 type Given = (String, String, String, Vec<(String, BTreeMap<String, String>, f64)>);
 
 /// Where questions arrive, in the thread that is in Python.
-pub(crate) struct Desk<'py> {
-    /// Gives the families in a metrics directory.
-    function: Bound<'py, PyAny>,
+pub(crate) struct Desk {
     questions: Receiver<Question>,
+    /// Of the question that was taken last, until it is answered.
+    asker: Option<SyncSender<Families>>,
+    asked_at: Instant,
     last: Arc<Mutex<Families>>,
     good_until: Instant,
     said: HashSet<String>,
 }
 
-impl<'py> Desk<'py> {
-    /// A desk, and how any thread asks there. Where nobody answers, that is as the last answer was.
-    pub(crate) fn new(function: Bound<'py, PyAny>) -> (Desk<'py>, Merge) {
+impl Desk {
+    /// A desk, and how any thread asks there, each question writing a byte into the pipe, if there is one. Where
+    /// nobody answers, that is as the last answer was.
+    pub(crate) fn new(wake: Option<PipeWriter>) -> (Desk, Merge) {
         let (ask, questions) = mpsc::channel::<Question>();
         let last = Arc::<Mutex<Families>>::default();
         let merge = {
@@ -51,49 +54,90 @@ impl<'py> Desk<'py> {
             move |directory: &Path| {
                 let (answer, answered) = mpsc::sync_channel(1);
                 let asked = ask.send((directory.to_owned(), answer)).ok();
+                if let (Some(()), Some(mut wake)) = (asked, wake.as_ref()) {
+                    // Where nobody reads any more, nobody answers either.
+                    let _ = wake.write(&[0]);
+                }
                 asked.and_then(|()| answered.recv_timeout(PATIENCE).ok()).unwrap_or_else(|| get(&last))
             }
         };
-        let (good_until, said) = (Instant::now(), HashSet::new());
-        (Desk { function, questions, last, good_until, said }, Arc::new(merge))
+        let now = Instant::now();
+        let desk =
+            Desk { questions, asker: None, asked_at: now, last, good_until: now, said: HashSet::new() };
+        (desk, Arc::new(merge))
     }
 
-    /// Waits so long for a question, and answers it. False where nobody is left who could ask.
+    /// Waits so long for a question, and answers it with what the function returns. False where nobody is left who
+    /// could ask.
     ///
     /// Fails where the function raised what is no failure of its own: a signal's handler ran in it.
-    pub(crate) fn attend(&mut self, py: Python<'_>, patience: Duration) -> PyResult<bool> {
+    pub(crate) fn attend(&mut self, function: &Bound<'_, PyAny>, patience: Duration) -> PyResult<bool> {
         let questions = &mut self.questions;
-        match py.detach(move || questions.recv_timeout(patience)) {
-            Ok((directory, answer)) => {
-                let raised = self.look(py, &directory);
-                // Who asked may have gone.
-                let _ = answer.send(get(&self.last));
-                raised.map(|()| true)
+        match function.py().detach(move || questions.recv_timeout(patience)) {
+            Ok(question) => {
+                let directory = self.begin(question);
+                if self.answer_from_last() {
+                    return Ok(true);
+                }
+                match function.call1((directory,)) {
+                    Ok(families) => self.answer(Some(&families))?,
+                    // A file in the making may cause it: the last families stay.
+                    Err(failed) if failed.is_instance_of::<PyException>(function.py()) => {
+                        self.say(format!("metrics of prometheus_client cannot be merged: {failed}"));
+                        self.answer(None)?;
+                    }
+                    Err(raised) => {
+                        self.answer(None)?;
+                        return Err(raised);
+                    }
+                }
+                Ok(true)
             }
             Err(RecvTimeoutError::Timeout) => Ok(true),
             Err(RecvTimeoutError::Disconnected) => Ok(false),
         }
     }
 
-    fn look(&mut self, py: Python<'_>, directory: &Path) -> PyResult<()> {
-        let begun = Instant::now();
-        if begun < self.good_until {
-            return Ok(());
-        }
-        match self.merged(directory) {
-            Ok(families) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = families,
-            // A file in the making may cause it: the last families stay.
-            Err(failed) if failed.is_instance_of::<PyException>(py) => {
-                self.say(format!("metrics of prometheus_client cannot be merged: {failed}"));
-            }
-            Err(raised) => return Err(raised),
-        }
-        self.good_until = Instant::now() + begun.elapsed() * SHARE;
-        Ok(())
+    /// Takes the next question, if one waits: the directory that it is about.
+    pub(crate) fn next(&mut self) -> Option<PathBuf> {
+        self.questions.try_recv().ok().map(|question| self.begin(question))
     }
 
-    fn merged(&mut self, directory: &Path) -> PyResult<Families> {
-        let given: Vec<Given> = self.function.call1((directory,))?.extract()?;
+    /// Answers with what was merged last, where that is good enough still.
+    pub(crate) fn answer_from_last(&mut self) -> bool {
+        let is_good = Instant::now() < self.good_until;
+        if is_good {
+            self.send();
+        }
+        is_good
+    }
+
+    /// Answers with the families that Python gives, or with the last ones.
+    pub(crate) fn answer(&mut self, families: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let merged = families.map(|families| self.merged(families)).transpose();
+        self.good_until = Instant::now() + self.asked_at.elapsed() * SHARE;
+        if let Ok(Some(families)) = &merged {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = families.clone();
+        }
+        self.send();
+        merged.map(|_| ())
+    }
+
+    fn begin(&mut self, (directory, asker): Question) -> PathBuf {
+        self.asker = Some(asker);
+        self.asked_at = Instant::now();
+        directory
+    }
+
+    fn send(&mut self) {
+        if let Some(asker) = self.asker.take() {
+            // Who asked may have gone.
+            let _ = asker.send(get(&self.last));
+        }
+    }
+
+    fn merged(&mut self, families: &Bound<'_, PyAny>) -> PyResult<Families> {
+        let given: Vec<Given> = families.extract()?;
         let mut families = Vec::with_capacity(given.len());
         for family in given {
             match shown(&family) {

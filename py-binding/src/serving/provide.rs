@@ -1,14 +1,15 @@
-//! The provider's two modes: the exporter's sinks, run from Python until a signal ends them.
+//! The provider's two modes, a file and an endpoint, for a Python loop that waits and is told when to act.
 //!
-//! The sinks work on threads of their own, which never touch Python. The calling thread lets Python's
-//! signal handlers run, passes on what the sinks have logged, and answers what they ask of it.
+//! The sinks work on threads of their own, which never touch Python. Python owns the wait: nothing here releases
+//! the interpreter and comes back to it. A daemon thread that did would be ended inside this library when the
+//! interpreter finalizes, and the process with it.
 
 use std::{
-    convert::Infallible,
+    io::{self, PipeReader, PipeWriter, Read},
     net::{SocketAddr, ToSocketAddrs},
+    os::fd::AsRawFd,
     path::PathBuf,
-    sync::Arc,
-    thread,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,58 +20,136 @@ use pyo3::{exceptions::PyOSError, prelude::*};
 use super::{guests::Desk, security::Security};
 use crate::{convert, log};
 
-/// How long a signal may wait for its Python handler.
-const SIGNAL_CHECK: Duration = Duration::from_millis(100);
+/// The lowest descriptor number that may be used: below are the host's standard streams, closed or not.
+const MIN_DESCRIPTOR: i32 = 3;
 
-/// Writes the directory's exposition to `path` every `interval` seconds, until a signal ends the
-/// process or its handler raises. `guests` gives the families of others in a metrics directory.
-#[pyfunction]
-#[pyo3(signature = (directory, path, interval, surfaces=None, *, summaries=false, guests=None))]
-pub(crate) fn write_loop(
-    py: Python<'_>,
-    directory: PathBuf,
-    path: PathBuf,
-    interval: f64,
-    surfaces: Option<Vec<String>>,
-    summaries: bool,
-    guests: Option<Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    log::keep();
-    let view = convert::view(surfaces.as_deref(), summaries)?;
-    // What is no duration is as short as the loop allows.
-    let interval = Duration::try_from_secs_f64(interval).unwrap_or_default();
-    let (source, desk) = source(directory, view, guests);
-    let running =
-        file::Loop::new(source, path, interval).start().map_err(|refused| convert::sink_error(&refused))?;
-    let Err(raised) = until_raised(py, desk);
-    py.detach(|| drop(running));
-    Err(raised)
+/// A sink that runs, and the questions that it asks of Python.
+#[pyclass(frozen, module = "ictus._core")]
+pub(crate) struct Provider {
+    /// Has a byte for each question that waits.
+    wake: PipeReader,
+    running: Mutex<Option<Running>>,
 }
 
-/// Serves the directory's exposition over HTTP, until a signal ends the process or its handler
-/// raises; `guests` as in [`write_loop`].
+/// In the order in which they end: a sink whose question nobody answers any more does not wait for an answer.
+struct Running {
+    desk: Desk,
+    _sink: Sink,
+}
+
+enum Sink {
+    File { _loop: file::Running },
+    Http { _server: http::Server },
+}
+
+#[pymethods]
+impl Provider {
+    /// Writes the directory's exposition to `path` every `interval` seconds.
+    #[staticmethod]
+    #[pyo3(signature = (directory, path, interval, surfaces=None, *, summaries=false))]
+    fn file(
+        directory: PathBuf,
+        path: PathBuf,
+        interval: f64,
+        surfaces: Option<Vec<String>>,
+        summaries: bool,
+    ) -> PyResult<Provider> {
+        log::keep();
+        let view = convert::view(surfaces.as_deref(), summaries)?;
+        // What is no duration is as short as the loop allows.
+        let interval = Duration::try_from_secs_f64(interval).unwrap_or_default();
+        Provider::start(directory, view, |source| {
+            let running = file::Loop::new(source, path, interval).start();
+            Ok(Sink::File { _loop: running.map_err(|refused| convert::sink_error(&refused))? })
+        })
+    }
+
+    /// Serves the directory's exposition over HTTP.
+    #[staticmethod]
+    #[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, security=None))]
+    fn http(
+        directory: PathBuf,
+        port: u16,
+        host: &str,
+        surfaces: Option<Vec<String>>,
+        summaries: bool,
+        security: Option<&Bound<'_, Security>>,
+    ) -> PyResult<Provider> {
+        log::keep();
+        let view = convert::view(surfaces.as_deref(), summaries)?;
+        let security = security.map(|security| security.get().0.clone());
+        let listen = address(host, port)?.into();
+        Provider::start(directory, view, |source| {
+            let server = http::Server::start_secured(source, listen, security);
+            Ok(Sink::Http { _server: server.map_err(|refused| convert::sink_error(&refused))? })
+        })
+    }
+
+    /// The descriptor that is readable when there is a question.
+    fn fileno(&self) -> i32 {
+        self.wake.as_raw_fd()
+    }
+
+    /// The metrics directory whose families of others a sink waits for, if one does.
+    fn question(&self) -> Option<PathBuf> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let desk = &mut running.as_mut()?.desk;
+        while let Some(directory) = desk.next() {
+            // The question came before its byte, which follows at once.
+            let _ = (&self.wake).read(&mut [0]);
+            if !desk.answer_from_last() {
+                return Some(directory);
+            }
+        }
+        None
+    }
+
+    /// Answers the question: the families, or `None` where they could not be read and the last ones stay.
+    fn answer(&self, families: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        match running.as_mut() {
+            Some(running) => running.desk.answer(families),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the sink.
+    fn close(&self, py: Python<'_>) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(running));
+    }
+}
+
+impl Provider {
+    fn start(
+        directory: PathBuf,
+        view: View,
+        start: impl FnOnce(Source) -> PyResult<Sink>,
+    ) -> PyResult<Provider> {
+        let (wake, waker) = pipe()?;
+        let (desk, merge) = Desk::new(Some(waker));
+        let source = Source::new(&directory).with_view(view);
+        let sink = start(source.with_extra(Arc::new(move || merge(&directory))))?;
+        Ok(Provider { wake, running: Mutex::new(Some(Running { desk, _sink: sink })) })
+    }
+}
+
+/// A pipe above the numbers of the standard streams, which may be closed.
+fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let mut low = Vec::new();
+    loop {
+        let (reader, writer) = io::pipe()?;
+        if reader.as_raw_fd() >= MIN_DESCRIPTOR && writer.as_raw_fd() >= MIN_DESCRIPTOR {
+            return Ok((reader, writer));
+        }
+        low.push((reader, writer));
+    }
+}
+
+/// What was logged since the last call: the names of the methods of a logger, and texts.
 #[pyfunction]
-#[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, guests=None, security=None))]
-#[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
-pub(crate) fn serve(
-    py: Python<'_>,
-    directory: PathBuf,
-    port: u16,
-    host: &str,
-    surfaces: Option<Vec<String>>,
-    summaries: bool,
-    guests: Option<Bound<'_, PyAny>>,
-    security: Option<&Bound<'_, Security>>,
-) -> PyResult<()> {
-    log::keep();
-    let view = convert::view(surfaces.as_deref(), summaries)?;
-    let (source, desk) = source(directory, view, guests);
-    let security = security.map(|security| security.get().0.clone());
-    let server = http::Server::start_secured(source, address(host, port)?.into(), security)
-        .map_err(|refused| convert::sink_error(&refused))?;
-    let Err(raised) = until_raised(py, desk);
-    py.detach(|| drop(server));
-    Err(raised)
+pub(crate) fn take_log() -> Vec<(&'static str, String)> {
+    log::take()
 }
 
 pub(super) fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
@@ -78,28 +157,4 @@ pub(super) fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
         .to_socket_addrs()
         .map_err(|refused| PyOSError::new_err(format!("cannot listen on {host}: {refused}")))?;
     found.next().ok_or_else(|| PyOSError::new_err(format!("{host} has no address")))
-}
-
-/// Waits until a signal's handler raises.
-fn until_raised(py: Python<'_>, mut desk: Option<Desk<'_>>) -> Result<Infallible, PyErr> {
-    loop {
-        py.check_signals()?;
-        log::deliver(py);
-        match &mut desk {
-            Some(desk) => _ = desk.attend(py, SIGNAL_CHECK)?,
-            None => py.detach(|| thread::sleep(SIGNAL_CHECK)),
-        }
-    }
-}
-
-/// The directory's exposition, with the families of others that Python gives.
-fn source<'py>(
-    directory: PathBuf,
-    view: View,
-    guests: Option<Bound<'py, PyAny>>,
-) -> (Source, Option<Desk<'py>>) {
-    let source = Source::new(&directory).with_view(view);
-    let Some(function) = guests else { return (source, None) };
-    let (desk, merge) = Desk::new(function);
-    (source.with_extra(Arc::new(move || merge(&directory))), Some(desk))
 }

@@ -8,16 +8,16 @@ Importing this package replaces the SDK's collectors, factory and metrics provid
 Worker processes follow by themselves: they receive the settings by pickle, and unpickling them
 imports this package.
 
-With ``ICTUS_DISABLE=1``, or where the native module cannot be loaded, nothing is replaced, and the
-names here are the SDK's own.
+With ``ICTUS_DISABLE=1``, and where Ictus cannot record with the installed SDK, nothing is replaced, and the
+names here are the SDK's own. The second is logged once a process.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ictus.conductor import switch
 from ictus.conductor.settings import MetricsSettings
-from ictus.conductor.switch import is_on
 
-if TYPE_CHECKING or is_on():
+if TYPE_CHECKING:
     from ictus.conductor.collectors import (
         CanonicalMetricsCollector,
         LegacyMetricsCollector,
@@ -28,15 +28,6 @@ if TYPE_CHECKING or is_on():
         create_metrics_collector_for_parent,
     )
     from ictus.conductor.patch import install
-else:
-    from ictus.conductor.off import (
-        CanonicalMetricsCollector,
-        LegacyMetricsCollector,
-        MetricsCollector,
-        create_metrics_collector,
-        create_metrics_collector_for_parent,
-        install,
-    )
 
 __all__ = [
     "CanonicalMetricsCollector",
@@ -48,4 +39,29 @@ __all__ = [
     "install",
 ]
 
-install()
+
+def _activate() -> None:
+    """Replaces the SDK's names, or leaves all as it is and logs why."""
+    if not switch.is_on():
+        return
+    try:
+        from ictus.conductor import collectors, factory, patch  # noqa: PLC0415
+
+        patch.install()
+    except Exception as failed:
+        switch.turn_off(f"they cannot be replaced ({type(failed).__name__}: {failed})")
+        return
+    for module in (collectors, factory, patch):
+        globals().update((name, vars(module)[name]) for name in __all__ if name in vars(module))
+
+
+def __getattr__(name: str) -> Any:
+    """Returns the SDK's own object where Ictus is off."""
+    if name in __all__:
+        from ictus.conductor import off  # noqa: PLC0415
+
+        return off.sdk_object(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_activate()

@@ -1,6 +1,7 @@
 """The installed SDK as it is without Ictus: its own classes, and where its versions differ.
 
-Loaded before anything is replaced, so the names here go on meaning the SDK's own.
+Loaded before anything is replaced, so the names here go on meaning the SDK's own. ``compatibility`` is the
+first to load it, and says what is missing where that fails.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ import signal
 import time
 from typing import Any
 
-from conductor.client.configuration.settings.metrics_settings import MetricsSettings
 from conductor.client.telemetry import metrics_collector
 
+from ictus.conductor import sdk_settings
+
 try:
-    from conductor.client.telemetry import (
-        canonical_metrics_collector,
-        legacy_metrics_collector,
-        metrics_collector_base,
-        metrics_factory,
-    )
+    from conductor.client.telemetry import metrics_factory
 except ImportError:
-    # Until 1.3: one class, no factory, no canonical mode.
     HAS_FACTORY = False
+else:
+    HAS_FACTORY = True
+
+MetricsSettings: Any = sdk_settings.find()
+
+if not HAS_FACTORY:
+    # Until 1.3: one class, no factory, no canonical mode.
     TIMES_UPDATES = False
     CollectorBase = metrics_collector.MetricsCollector
     LegacyMetricsCollector = metrics_collector.MetricsCollector
@@ -30,7 +33,12 @@ except ImportError:
     create_metrics_collector = None
     create_metrics_collector_for_parent = None
 else:
-    HAS_FACTORY = True
+    from conductor.client.telemetry import (
+        canonical_metrics_collector,
+        legacy_metrics_collector,
+        metrics_collector_base,
+    )
+
     TIMES_UPDATES = True
     CollectorBase = metrics_collector_base.MetricsCollectorBase
     LegacyMetricsCollector = legacy_metrics_collector.LegacyMetricsCollector
@@ -41,7 +49,11 @@ else:
         metrics_factory, "create_metrics_collector_for_parent", None
     )
 
+CLEANS_IN_PARENT = hasattr(MetricsSettings, "clean_metrics_directory")
+"""Whether the process that starts the workers cleans, as since 1.5.1, and not each that makes a collector."""
+
 __all__ = [
+    "CLEANS_IN_PARENT",
     "HAS_FACTORY",
     "TIMES_UPDATES",
     "CanonicalMetricsCollector",
@@ -54,7 +66,11 @@ __all__ = [
     "is_canonical",
     "metrics_collector",
     "metrics_directory",
+    "provide_metrics",
 ]
+
+provide_metrics = CollectorBase.provide_metrics
+"""The SDK's own provider, which Ictus's replaces."""
 
 
 def metrics_directory(settings: Any) -> str:

@@ -7,25 +7,63 @@ workers.
 from __future__ import annotations
 
 import functools
+import multiprocessing
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core, _notice
+from ictus import _core, _notice, _sdk_recording
 from ictus.conductor import _sdk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ictus.conductor.changes import Changes
 
-def extend() -> None:
+
+_cleaned: set[str] = set()
+
+
+def extend(changes: Changes) -> None:
     """Makes the SDK's settings clean segments too. Until 1.3 they clean nothing."""
     # Everything that nobody who lives has locked, totals included.
-    _extend("_clean_stale_db_files", _core.clear)
+    _extend(changes, "_clean_stale_db_files", _clear)
     # Counts and sums of the dead are worth keeping: they move into the totals. Only the SDK's own
     # files of dead processes are deleted, by the SDK.
-    _extend("_clean_dead_pid_files", _core.retire)
+    _extend(changes, "_clean_dead_pid_files", _core.retire)
 
 
-def _extend(name: str, clean: Callable[[str], object]) -> None:
+def clean_once(settings: Any) -> None:
+    """Cleans as the settings of 1.4.0 and 1.5.0 ask, whose workers would do it: once, and not in a worker.
+
+    A worker may be a restarted one, whose predecessor's counts are in the directory.
+    """
+    directory = _sdk.metrics_directory(settings)
+    if multiprocessing.parent_process() is None and directory not in _cleaned:
+        _cleaned.add(directory)
+        if getattr(settings, "clean_directory", False):
+            settings._clean_stale_db_files()
+        if getattr(settings, "clean_dead_pids", False):
+            settings._clean_dead_pid_files()
+
+
+def clean_before_workers(settings: Any) -> None:
+    """The same in the provider, which the task handler of 1.4.0 and 1.5.0 starts before the workers.
+
+    They may have begun by now, so files of processes that live are left alone.
+    """
+    if not _sdk.CLEANS_IN_PARENT and (
+        getattr(settings, "clean_directory", False) or getattr(settings, "clean_dead_pids", False)
+    ):
+        settings._clean_dead_pid_files()
+        if settings.clean_directory:
+            _core.clear(_sdk.metrics_directory(settings))
+
+
+def _clear(directory: str) -> None:
+    _sdk_recording.remove_marks(directory)
+    _core.clear(directory)
+
+
+def _extend(changes: Changes, name: str, clean: Callable[[str], object]) -> None:
     theirs = getattr(_sdk.MetricsSettings, name, None)
     if theirs is None:
         return
@@ -39,4 +77,4 @@ def _extend(name: str, clean: Callable[[str], object]) -> None:
         except Exception as refused:
             _notice.once(f"{directory} is not cleaned: {refused}")
 
-    setattr(_sdk.MetricsSettings, name, both)
+    changes.set(_sdk.MetricsSettings, name, both)

@@ -6,27 +6,30 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from ictus.conductor import _sdk
+from ictus.conductor import _sdk, cleaning
 from ictus.conductor.collectors import CanonicalMetricsCollector, LegacyMetricsCollector
 
 
 def create_metrics_collector(
-    settings: Any,
+    settings: Any, *arguments: Any, **keywords: Any
 ) -> LegacyMetricsCollector | CanonicalMetricsCollector:
     """The collector that the settings chose, for a worker: nothing in the directory is removed."""
     # Where it cannot be made, the collector says so, and records nothing.
     with contextlib.suppress(OSError):
         Path(_sdk.metrics_directory(settings)).mkdir(parents=True, exist_ok=True)
+    if not _sdk.CLEANS_IN_PARENT:
+        cleaning.clean_once(settings)
     if _sdk.is_canonical(settings):
-        return CanonicalMetricsCollector(settings)
-    return LegacyMetricsCollector(settings)
+        return CanonicalMetricsCollector(settings, *arguments, **keywords)
+    return LegacyMetricsCollector(settings, *arguments, **keywords)
 
 
 def create_metrics_collector_for_parent(
-    settings: Any,
+    settings: Any, *arguments: Any, **keywords: Any
 ) -> LegacyMetricsCollector | CanonicalMetricsCollector:
     """The same for the process that starts the workers: cleans the directory first, if asked to."""
-    if _sdk.HAS_FACTORY:
+    clean = getattr(settings, "clean_metrics_directory", None)
+    if clean is not None:
         with contextlib.suppress(OSError):
-            settings.clean_metrics_directory()
-    return create_metrics_collector(settings)
+            clean()
+    return create_metrics_collector(settings, *arguments, **keywords)

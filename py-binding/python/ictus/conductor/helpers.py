@@ -52,31 +52,47 @@ _SPELLINGS = {"payloadType": "payload_type"}
 
 
 class ByName:
-    """The helpers, before those of the SDK."""
+    """The helpers, before those of the SDK. Arguments that a later SDK adds are passed on."""
 
-    def _increment_counter(self, name: Any, documentation: Any, labels: Any) -> None:
+    _records_by_name = True
+
+    def _increment_counter(
+        self, name: Any, documentation: Any, labels: Any, *more: Any, **named: Any
+    ) -> None:
         if not _recorded(self, name, labels):
-            super()._increment_counter(name, documentation, labels)  # type: ignore[misc]
+            super()._increment_counter(name, documentation, labels, *more, **named)  # type: ignore[misc]
 
     def _record_gauge(
-        self, name: Any, documentation: Any, labels: Any, value: Any, multiprocess_mode: str = "all"
+        self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
         if not _recorded(self, name, labels, value):
-            super()._record_gauge(name, documentation, labels, value, multiprocess_mode)  # type: ignore[misc]
+            super()._record_gauge(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
     def _observe_histogram(
-        self, name: Any, documentation: Any, labels: Any, value: Any, buckets: Any = None
+        self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
         if not _recorded(self, name, labels, value):
-            super()._observe_histogram(name, documentation, labels, value, buckets)  # type: ignore[misc]
+            super()._observe_histogram(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
-    def _record_quantiles(self, name: Any, documentation: Any, labels: Any, value: Any) -> None:
+    def _record_quantiles(
+        self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
+    ) -> None:
         if not _recorded(self, name, labels, value):
-            super()._record_quantiles(name, documentation, labels, value)  # type: ignore[misc]
+            super()._record_quantiles(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
 
 def _recorded(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
     """Records natively what can be; false where it cannot."""
+    if not collector._records_by_name:
+        return False
+    try:
+        return _record(collector, name, labels, *value)
+    except Exception as failed:
+        _notice.once(f"{_text(name)}: the collector's registry alone shows it: {failed!r}")
+        return False
+
+
+def _record(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
     text = _text(name)
     if text in _DERIVED:
         return True

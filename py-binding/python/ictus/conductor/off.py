@@ -1,37 +1,49 @@
-"""What this package offers where Ictus is off: the SDK's own, under the same names."""
+"""What this package offers where Ictus is off: the SDK's own, under the same names.
+
+The SDK may be one that Ictus does not know, so each name is looked for when it is asked for.
+"""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from ictus.conductor import _sdk
-from ictus.conductor._sdk import CanonicalMetricsCollector, LegacyMetricsCollector
+_TELEMETRY = "conductor.client.telemetry."
+_PLACES = {
+    "MetricsCollector": (("metrics_collector", "MetricsCollector"),),
+    "LegacyMetricsCollector": (
+        ("legacy_metrics_collector", "LegacyMetricsCollector"),
+        ("metrics_collector", "MetricsCollector"),
+    ),
+    "CanonicalMetricsCollector": (
+        ("canonical_metrics_collector", "CanonicalMetricsCollector"),
+        ("metrics_collector", "MetricsCollector"),
+    ),
+    # Until 1.3 there is no factory, until 1.5.0 none for parents: what they would make is made in another
+    # way.
+    "create_metrics_collector": (
+        ("metrics_factory", "create_metrics_collector"),
+        ("metrics_collector", "MetricsCollector"),
+    ),
+    "create_metrics_collector_for_parent": (
+        ("metrics_factory", "create_metrics_collector_for_parent"),
+        ("metrics_factory", "create_metrics_collector"),
+        ("metrics_collector", "MetricsCollector"),
+    ),
+}
 
-__all__ = [
-    "CanonicalMetricsCollector",
-    "LegacyMetricsCollector",
-    "MetricsCollector",
-    "create_metrics_collector",
-    "create_metrics_collector_for_parent",
-    "install",
-]
 
-MetricsCollector = LegacyMetricsCollector
+def sdk_object(name: str) -> Any:
+    """Returns the SDK's own object of that name."""
+    if name == "install":
+        return _install
+    for module, attribute in _PLACES[name]:
+        try:
+            return getattr(importlib.import_module(_TELEMETRY + module), attribute)
+        except (ImportError, AttributeError):
+            continue
+    raise AttributeError(f"the installed conductor-python has no {name}")
 
 
-def install() -> None:
+def _install() -> None:
     """Replaces nothing."""
-
-
-def create_metrics_collector(settings: Any) -> Any:
-    """What the SDK makes."""
-    if _sdk.create_metrics_collector is None:
-        return LegacyMetricsCollector(settings)
-    return _sdk.create_metrics_collector(settings)
-
-
-def create_metrics_collector_for_parent(settings: Any) -> Any:
-    """What the SDK makes in the process that starts the workers."""
-    if _sdk.create_metrics_collector_for_parent is None:
-        return create_metrics_collector(settings)
-    return _sdk.create_metrics_collector_for_parent(settings)

@@ -1,4 +1,4 @@
-"""Activation: the SDK's own names become Ictus's."""
+"""Activation: the SDK's own names become Ictus's, all of them or none."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ from types import ModuleType
 from typing import Any
 
 from ictus.conductor import _sdk, cleaning, collectors, factory, instances, provider, settings
+from ictus.conductor.changes import Changes
 
 
 def install() -> None:
-    """Replaces the SDK's collectors, factory and provider in this process. Once is enough."""
+    """Replaces the SDK's collectors, factory and provider in this process. Once is enough.
+
+    What cannot be replaced completely is not replaced at all.
+    """
     if _is_installed():
         return
+    changes = Changes()
+    try:
+        _install(changes)
+    except BaseException:
+        changes.undo()
+        raise
+
+
+def _install(changes: Changes) -> None:
     _replace_names(
+        changes,
         [
             (_sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector),
             (_sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector),
@@ -22,23 +36,25 @@ def install() -> None:
                 _sdk.create_metrics_collector_for_parent,
                 factory.create_metrics_collector_for_parent,
             ),
-        ]
+        ],
     )
-    instances.replace(_sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
     if _sdk.HAS_FACTORY:
-        instances.replace(_sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
-    # The parent names the provider through the base class, whichever collector is chosen.
-    _sdk.CollectorBase.provide_metrics = staticmethod(provider.provide_metrics)
-    _count_restarts(_sdk.metrics_collector)
-    settings.carry_activation()
-    cleaning.extend()
+        instances.watch_others(changes, _sdk.CollectorBase)
+        instances.replace(changes, _sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
+    instances.replace(changes, _sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
+    _count_restarts(changes, _sdk.metrics_collector)
+    settings.carry_activation(changes)
+    cleaning.extend(changes)
+    # The parent names the provider through the base class, whichever collector is chosen. This is the last
+    # change: it says that all have been made.
+    changes.set(_sdk.CollectorBase, "provide_metrics", staticmethod(provider.provide_metrics))
 
 
 def _is_installed() -> bool:
     return _sdk.CollectorBase.provide_metrics is provider.provide_metrics
 
 
-def _replace_names(replacements: list[tuple[Any, Any]]) -> None:
+def _replace_names(changes: Changes, replacements: list[tuple[Any, Any]]) -> None:
     """Replaces the objects wherever the SDK's modules, loaded so far, have them.
 
     Its runners import collector and factory by name; a module loaded later finds the new ones.
@@ -49,10 +65,10 @@ def _replace_names(replacements: list[tuple[Any, Any]]) -> None:
         if name.partition(".")[0] == "conductor" and isinstance(module, ModuleType):
             for attribute, value in list(vars(module).items()):
                 if id(value) in by_identity:
-                    setattr(module, attribute, by_identity[id(value)])
+                    changes.set(module, attribute, by_identity[id(value)])
 
 
-def _count_restarts(module: Any) -> None:
+def _count_restarts(changes: Changes, module: Any) -> None:
     """Gives the module through which the parent counts restarts a counter that records them.
 
     The parent calls ``_ensure_prometheus_imported``, which sets the names, and then ``Counter``.
@@ -66,6 +82,6 @@ def _count_restarts(module: Any) -> None:
 
         module.Counter = Counter
 
-    module._ensure_prometheus_imported = _ensure_prometheus_imported
+    changes.set(module, "_ensure_prometheus_imported", _ensure_prometheus_imported)
     if module.CollectorRegistry is not None:
         _ensure_prometheus_imported()

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ictus import _core, _guests
-from ictus.conductor import _sdk, surfaces
+from ictus import _core, _notice, _provide
+from ictus.conductor import _sdk, cleaning, surfaces
 
 _logger = logging.getLogger("ictus")
 
@@ -18,32 +18,54 @@ _logger = logging.getLogger("ictus")
 def provide_metrics(settings: Any) -> None:
     """Serves or writes the metrics until the process is ended.
 
-    Over HTTP where the settings name a port, else into ``file_name`` in the metrics directory.
+    Over HTTP where the settings name a port, else into ``file_name`` in the metrics directory. Where Ictus
+    cannot, the SDK's own provider does, unless it would show to all what is to be shown to some.
     """
     if settings is None:
         return
+    try:
+        _run(settings)
+    except Exception as failed:
+        if _is_restricted(settings):
+            raise
+        _notice.once(f"the SDK's own provider takes over: {type(failed).__name__}: {failed}")
+        _sdk.provide_metrics(settings)
+
+
+def _is_restricted(settings: Any) -> bool:
+    """Whether it matters who reads the endpoint: the SDK's own serves on all interfaces, openly."""
+    restricting = ("ICTUS_HTTP_HOST", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH")
+    return settings.http_port is not None and any(name in os.environ for name in restricting)
+
+
+def _run(settings: Any) -> None:
     _sdk.begin_providing()
     directory = _sdk.metrics_directory(settings)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    try:
+        cleaning.clean_before_workers(settings)
+    except Exception as refused:
+        _notice.once(f"{directory} is not cleaned: {refused}")
     view = surfaces.view(settings)
+    _provide.run(_provider(settings, directory, view))
+
+
+def _provider(settings: Any, directory: str, view: surfaces.View) -> _core.Provider:
     if settings.http_port is None:
-        _core.write_loop(
+        return _core.Provider.file(
             directory,
             Path(directory, settings.file_name),
             settings.update_interval,
             view.surfaces,
             summaries=view.summaries,
-            guests=_guests.families,
         )
-        return
-    _core.serve(
+    return _core.Provider.http(
         directory,
         settings.http_port,
         # On all interfaces, as the SDK, unless told otherwise.
         os.environ.get("ICTUS_HTTP_HOST", "").strip() or "0.0.0.0",
         view.surfaces,
         summaries=view.summaries,
-        guests=_guests.families,
         security=_security(),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import prometheus_client
 
-from ictus import _core, _notice
+from ictus import _core, _notice, _provide
 
 _NAME = "worker_restart"
 _LABELS = ("taskType",)
@@ -67,4 +67,5 @@ def _collector(directory: str) -> _core.Collector:
         collector._open(directory)
     except OSError as refused:
         _notice.once(f"restarts are not recorded: {refused}")
+    _provide.log()
     return collector

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from ictus.conductor import _sdk
+from ictus.conductor import sdk_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ictus.conductor.changes import Changes
 
-class MetricsSettings(_sdk.MetricsSettings):
+_SdkMetricsSettings: Any = sdk_settings.find()
+
+
+class MetricsSettings(_SdkMetricsSettings):
     """The SDK's ``MetricsSettings``: same arguments, same attributes, and two more.
 
     ``window`` is how many of the newest observations quantiles are taken of (1,000), and
@@ -51,20 +56,23 @@ class MetricsSettings(_sdk.MetricsSettings):
 
 def _signature() -> inspect.Signature:
     """What the installed SDK's settings take, and ours."""
-    theirs = inspect.signature(_sdk.MetricsSettings.__init__).parameters.values()
+    theirs = inspect.signature(_SdkMetricsSettings.__init__).parameters.values()
     ours = inspect.signature(MetricsSettings.__init__).parameters
     return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
 
 
-setattr(MetricsSettings.__init__, "__signature__", _signature())  # noqa: B010 - not known to type checkers
+# For readers alone: a constructor that has none, or whose arguments cannot be listed with ours, is no
+# failure.
+with contextlib.suppress(TypeError, ValueError):
+    setattr(MetricsSettings.__init__, "__signature__", _signature())  # noqa: B010 - not known to type checkers
 
 
-def carry_activation() -> None:
+def carry_activation(changes: Changes) -> None:
     """Makes the SDK's own settings bring Ictus along too.
 
     A program that activates Ictus in its main process alone may still use the SDK's class.
     """
-    _sdk.MetricsSettings.__reduce_ex__ = _reduce
+    changes.set(_SdkMetricsSettings, "__reduce_ex__", _reduce)
 
 
 def _reduce(settings: object, protocol: Any) -> tuple[Any, ...]:

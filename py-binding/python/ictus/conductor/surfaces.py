@@ -23,8 +23,17 @@ def view(settings: Any) -> View:
     chosen = _chosen()
     if not chosen and _sdk.is_canonical(settings):
         chosen = ["canonical"]
-    summaries = os.environ.get("ICTUS_TIMER_TYPE", "").strip().lower() == "summary"
-    return View(chosen or None, summaries)
+    return View(chosen or None, _summaries())
+
+
+def of_collector(surface: str) -> View:
+    """What a collector's registry shows: ``ICTUS_SURFACES`` where it is set, else what its class is for."""
+    chosen = _chosen() or (["canonical"] if surface == "canonical" else None)
+    return View(chosen, _summaries())
+
+
+def _summaries() -> bool:
+    return os.environ.get("ICTUS_TIMER_TYPE", "").strip().lower() == "summary"
 
 
 def _chosen() -> list[str]:

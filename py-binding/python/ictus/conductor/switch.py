@@ -1,4 +1,4 @@
-"""Whether Ictus records in this process, or steps aside for the SDK's own metrics."""
+"""Whether Ictus records in this process, or leaves the metrics to the SDK."""
 
 from __future__ import annotations
 
@@ -7,17 +7,37 @@ import logging
 
 from ictus import hook
 
+_failures: list[str] = []
+
+
+def is_on() -> bool:
+    """Whether this process records with Ictus.
+
+    False where ``ICTUS_DISABLE`` is set, where the native module cannot be loaded, where the installed SDK
+    does not have the shape that Ictus replaces, and where replacing failed.
+    """
+    return not _failures and _can_record()
+
+
+def turn_off(cause: str) -> None:
+    """Leaves the metrics of this process to the SDK. Logs the first cause alone."""
+    if not _failures:
+        logging.getLogger("ictus").warning("the SDK's own metrics stay in use: %s", cause)
+    _failures.append(cause)
+
 
 @functools.cache
-def is_on() -> bool:
-    """False where ``ICTUS_DISABLE`` says so, and where the native module cannot be loaded."""
+def _can_record() -> bool:
     if hook.is_set(hook.DISABLE):
         return False
     try:
         import ictus._core  # noqa: F401, PLC0415
     except Exception as failed:
-        logging.getLogger("ictus").warning(
-            "the SDK's own metrics stay in use: Ictus's native module cannot be loaded (%s)", failed
-        )
+        turn_off(f"Ictus's native module cannot be loaded ({failed})")
         return False
-    return True
+    from ictus.conductor import compatibility  # noqa: PLC0415
+
+    problem = compatibility.find_problem()
+    if problem is not None:
+        turn_off(f"{compatibility.sdk_name()} is not supported by this version of Ictus: {problem}")
+    return problem is None

@@ -1,0 +1,28 @@
+"""Changes of the SDK's names that can be taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ABSENT = object()
+
+
+class Changes:
+    """Attributes that were set, with what they were before."""
+
+    def __init__(self) -> None:
+        self._previous: list[tuple[Any, str, object]] = []
+
+    def set(self, owner: Any, name: str, value: object) -> None:
+        """Sets an attribute of a class or module."""
+        self._previous.append((owner, name, vars(owner).get(name, _ABSENT)))
+        setattr(owner, name, value)
+
+    def undo(self) -> None:
+        """Restores what was before the first change."""
+        while self._previous:
+            owner, name, previous = self._previous.pop()
+            if previous is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, previous)

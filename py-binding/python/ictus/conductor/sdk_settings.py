@@ -1,0 +1,64 @@
+"""Finds the SDK's class of settings, needed even where the rest of the SDK is not what Ictus expects."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import typing
+from pathlib import Path
+from typing import Any
+
+_NAME = "MetricsSettings"
+_MODULE = "conductor.client.configuration.settings.metrics_settings"
+
+
+def find() -> Any:
+    """Returns the SDK's ``MetricsSettings``.
+
+    Where it has moved, that is the class that the SDK's task handler takes.
+
+    # Errors
+
+    Raises ``ImportError`` where the SDK has no such class.
+    """
+    try:
+        return getattr(importlib.import_module(_MODULE), _NAME)
+    except (ImportError, AttributeError) as cause:
+        if importlib.util.find_spec("conductor") is None:
+            raise
+        for look in (_taken_by_the_task_handler, _defined_somewhere):
+            found = look()
+            if found is not None:
+                return found
+        raise ImportError(f"the installed conductor-python has no {_MODULE}.{_NAME}") from cause
+
+
+def _taken_by_the_task_handler() -> Any:
+    try:
+        handler: Any = importlib.import_module("conductor.client.automator.task_handler")
+    except ImportError:
+        return None
+    if isinstance(getattr(handler, _NAME, None), type):
+        return getattr(handler, _NAME)
+    try:
+        annotated = typing.get_type_hints(handler.TaskHandler.__init__)["metrics_settings"]
+    except Exception:
+        return None
+    classes = [one for one in typing.get_args(annotated) or (annotated,) if one is not type(None)]
+    return classes[0] if len(classes) == 1 and isinstance(classes[0], type) else None
+
+
+def _defined_somewhere() -> Any:
+    import conductor.client  # noqa: PLC0415
+
+    for folder in conductor.client.__path__:
+        for path in sorted(Path(folder).rglob("*.py")):
+            if f"class {_NAME}" not in path.read_text(encoding="utf-8", errors="replace"):
+                continue
+            parts = path.relative_to(folder).with_suffix("").parts
+            module = ".".join(("conductor.client", *(part for part in parts if part != "__init__")))
+            try:
+                return getattr(importlib.import_module(module), _NAME)
+            except (ImportError, AttributeError):
+                continue
+    return None
