@@ -83,10 +83,17 @@ def _activate(just_imported: str = "") -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as failed:
-        import logging  # noqa: PLC0415
+        _leave(f"{type(failed).__name__}: {failed}".splitlines()[0])
 
-        cause = f"{type(failed).__name__}: {failed}".splitlines()[0]
-        logging.getLogger("ictus").warning("the SDK's own metrics stay in use: %s", cause)
+
+def _leave(cause: str) -> None:
+    import logging  # noqa: PLC0415
+
+    logging.getLogger("ictus").warning("the SDK's own metrics stay in use: %s", cause)
+
+
+def _is_anything_imported() -> bool:
+    return any(_is_being_imported(name) for name in list(sys.modules))
 
 
 def _is_being_imported(name: str) -> bool:
@@ -104,7 +111,13 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name not in _AWAITED or not self.waits or self._is_asking:
+        if not self.waits or self._is_asking:
+            return None
+        if name not in _AWAITED:
+            if not _AWAITED.isdisjoint(sys.modules) and not _is_anything_imported():
+                # The list of finders was replaced, and the new one has another finder first.
+                self.waits = False
+                _leave("another import hook has loaded the SDK; import ictus.conductor before it")
             return None
         self._is_asking = True
         try:

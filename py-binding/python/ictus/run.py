@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import site
-import subprocess
 import sys
 from pathlib import Path
 
@@ -30,8 +29,7 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(USAGE, end="", file=sys.stderr)
         return 2
-    # What this interpreter was told, but for what it runs.
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    flags = _own_options()
     environment = dict(os.environ) | {hook.ACTIVATE: "1"}
     if sys.flags.ignore_environment or _ignores_environment(arguments):
         flags += ["-X", hook.OPTION]
@@ -44,6 +42,14 @@ def main(arguments: list[str]) -> int:
     except OSError as refused:
         print(f"ictus: cannot start {sys.executable!r}: {refused.strerror}", file=sys.stderr)
     return 1
+
+
+def _own_options() -> list[str]:
+    """Returns the options that this interpreter was given, before what it runs: a file, or ``-m ictus``."""
+    options = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
+    if options and not options[-1].startswith("--") and options[-1].endswith("m"):
+        options[-1] = options[-1][:-1]
+    return [option for option in options if option != "-"]
 
 
 def _ignores_environment(arguments: list[str]) -> bool:

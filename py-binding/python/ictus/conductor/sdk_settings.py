@@ -49,9 +49,7 @@ def _taken_by_the_task_handler() -> Any:
 
 
 def _defined_somewhere() -> Any:
-    import conductor.client  # noqa: PLC0415
-
-    for folder in conductor.client.__path__:
+    for folder in importlib.import_module("conductor.client").__path__:
         for path in sorted(Path(folder).rglob("*.py")):
             if f"class {_NAME}" not in path.read_text(encoding="utf-8", errors="replace"):
                 continue

@@ -1,0 +1,39 @@
+"""An SDK of another shape keeps its own metrics: nothing is lost, and one line says why.
+
+``make sdk-mutants`` runs all changes over all releases. Here are some, with the installed release.
+"""
+
+from __future__ import annotations
+
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mutated
+import mutation_runs
+
+INSTALLED = Path(sysconfig.get_path("purelib"))
+# The activation, and who is to record.
+SOME = {
+    "rename provide_metrics": ("hook", "sdk"),
+    "rename increment_task_poll": ("import", "sdk"),
+    "rename .update_interval": ("hook", "sdk"),
+    "move legacy_metrics_collector": ("import", "sdk"),
+    "move metrics_settings": ("import", "ictus"),
+    "add a required argument to increment_task_poll": ("hook", "sdk"),
+    "add an optional argument to record_task_poll_time": ("hook", "ictus"),
+    "add a required argument to the constructors": ("import", "sdk"),
+}
+
+
+def test_a_changed_sdk_loses_nothing() -> None:
+    every = mutated.changes(INSTALLED)
+    chosen = {change: SOME[change] for change in SOME if change in every}
+    assert len(chosen) >= 7
+
+    def one(change: str) -> dict[str, str]:
+        return mutation_runs.compare(INSTALLED, change, (chosen[change][0],), compare_alone=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(chosen, pool.map(one, chosen), strict=True))
+    assert found == {change: {way: who} for change, (way, who) in chosen.items()}

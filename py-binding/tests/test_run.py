@@ -1,0 +1,141 @@
+"""``ictus run`` runs what ``python`` runs: a program that prints what it observes prints the same."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipapp
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import TESTS, environment
+
+ICTUS = str(Path(sys.executable).with_name("ictus"))
+PROGRAM = TESTS / "observe_itself.py"
+WAYS: dict[str, list[str]] = {
+    "a script": ["observe_itself.py", "a", "-b"],
+    "a script by its path": ["./sub/../observe_itself.py"],
+    "a script that spawns": ["observe_itself.py", "spawn"],
+    "a script elsewhere": ["sub/elsewhere.py"],
+    "a module": ["-m", "observe_itself", "a"],
+    "a module that spawns": ["-m", "observe_itself", "spawn"],
+    "a package": ["-m", "package", "-x"],
+    "a folder": ["folder", "a"],
+    "an archive": ["archive.pyz", "a"],
+    "code": ["-c", "exec(open('observe_itself.py').read())", "a"],
+    "standard input": ["-", "a"],
+    "options": ["-W", "error::UserWarning", "-X", "utf8", "-u", "-O", "observe_itself.py"],
+    "an isolated script": ["-I", "observe_itself.py"],
+    "a script without the environment": ["-sE", "observe_itself.py"],
+    "nothing that is there": ["missing.py"],
+    "no module": ["-m", "missing"],
+    "a fault": ["-c", "1 / 0"],
+    "a signal": ["-c", "import os; os.kill(os.getpid(), 9)"],
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the program in all its forms."""
+    shutil.copy(PROGRAM, tmp_path)
+    for name in ("sub", "package", "folder"):
+        (tmp_path / name).mkdir()
+    shutil.copy(PROGRAM, tmp_path / "sub" / "elsewhere.py")
+    (tmp_path / "package" / "__init__.py").touch()
+    for name in ("package", "folder"):
+        shutil.copy(PROGRAM, tmp_path / name / "__main__.py")
+    zipapp.create_archive(tmp_path / "folder", tmp_path / "archive.pyz")
+    return tmp_path
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_program_runs_as_python_runs_it(folder: Path, way: str) -> None:
+    def run(*command: str) -> tuple[Any, ...]:
+        done = subprocess.run(
+            [*command, *WAYS[way]],
+            cwd=folder,
+            input=PROGRAM.read_bytes() if way == "standard input" else b"",
+            capture_output=True,
+            env=environment(PYTHONWARNINGS="ignore::ImportWarning"),
+            check=False,
+            timeout=60,
+        )
+        return done.returncode, done.stdout.replace(b'"ictus"', b""), done.stderr
+
+    expected = run(sys.executable)
+    found = run(sys.executable, "-m", "ictus", "run")
+    if WAYS[way][0] in ("-I", "-sE"):
+        # There the environment does not activate, so an option does.
+        found = tuple(
+            part.replace(b'  "-X",\n  ,\n', b"") if isinstance(part, bytes) else part for part in found
+        )
+    assert found == expected
+
+
+@pytest.mark.parametrize("order", ["after", "shared loader"])
+def test_the_hook_does_not_depend_on_the_order_of_finders(tmp_path: Path, order: str) -> None:
+    """As with pytest's rewriter, coverage tools, and import hooks that check types."""
+    program = f"""
+import sys
+from importlib.machinery import PathFinder
+
+class Loader:
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        source = open(module.__spec__.origin, encoding="utf-8").read()
+        exec(compile(source, module.__spec__.origin, "exec"), module.__dict__)
+
+SHARED = Loader()
+
+class First:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if not name.startswith("conductor."):
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and {order!r} == "shared loader" and spec.submodule_search_locations is None:
+            spec.loader = SHARED
+        return spec
+
+sys.meta_path.insert(0, First)
+from conductor.client.telemetry.metrics_collector import MetricsCollector
+from conductor.client.automator import task_runner
+print(MetricsCollector.__module__, sys.meta_path[0] is First)
+print(type(task_runner.__loader__).__name__, "exec_module" in vars(SHARED))
+"""
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
+    found = subprocess.run(
+        [ICTUS, "run", str(script)], capture_output=True, text=True, env=environment(), check=True, timeout=60
+    )
+    loader = "Loader" if order == "shared loader" else "SourceFileLoader"
+    assert found.stdout == f"ictus.conductor.collectors True\n{loader} False\n", found.stderr
+
+
+def test_a_hook_that_is_not_asked_says_so(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        """
+import sys
+from importlib.machinery import PathFinder
+import ictus.hook
+class First:
+    find_spec = PathFinder.find_spec
+others = list(sys.meta_path)
+sys.meta_path = [First, *[one for one in others if one is not ictus.hook._finder]]
+from conductor.client.telemetry.metrics_collector import MetricsCollector
+sys.meta_path = [ictus.hook._finder, *others]
+import colorsys, wave
+print(MetricsCollector.__module__)
+""",
+        encoding="utf-8",
+    )
+    found = subprocess.run(
+        [ICTUS, "run", str(script)], capture_output=True, text=True, env=environment(), check=True, timeout=60
+    )
+    assert found.stdout.startswith("conductor.")
+    assert found.stderr.count("the SDK's own metrics stay in use: another import hook") == 1
