@@ -86,7 +86,8 @@ impl Options {
     }
 
     /// How many series the family may have, in this process and over all of them. What is over is
-    /// recorded in one series whose label values are [`OVERFLOW`](crate::OVERFLOW), and counted.
+    /// recorded in one series whose label values are [`OVERFLOW`](crate::OVERFLOW), and counted. A larger
+    /// number than 1,048,576 means that number.
     #[must_use]
     pub fn max_series(self, series: u32) -> Options {
         Options { max_series: series, ..self }

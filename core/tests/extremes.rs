@@ -29,17 +29,38 @@ fn a_label_of_megabytes_hides_no_other_series() {
     }
     let snapshot = registry.snapshot().unwrap();
     assert_eq!(value(&snapshot, "jobs"), Some(&Value::Counter(1.0)));
-    assert_eq!(snapshot.family("errors").unwrap().series.len(), 1);
+    // What is longer than 64 KiB is cut.
+    let errors = snapshot.family("errors").unwrap();
+    assert_eq!(errors.series.len(), 2);
+    assert_eq!(errors.get(&[&"x".repeat(64 << 10)]), Some(&Value::Counter(2.0)));
+}
+
+#[test]
+fn a_long_label_can_be_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let message = "x".repeat(1 << 20);
+    let errors = |registry: &Registry| registry.counter("errors", "", &["message"]).unwrap();
+    {
+        let registry = Registry::open(directory.path()).unwrap();
+        errors(&registry).labels(&[&message]).unwrap().inc();
+    }
+    let mut reader = Reader::new(directory.path());
+    reader.snapshot().unwrap();
+    assert_eq!(reader.snapshot().unwrap().family("errors").unwrap().series.len(), 1);
+    assert!(errors(&Registry::open(directory.path()).unwrap()).remove(&[&message]).unwrap());
+    assert!(reader.snapshot().unwrap().family("errors").is_none());
 }
 
 #[test]
 fn a_label_of_many_pages_is_recorded_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
-    let message = "x".repeat(700 << 10);
-    registry.counter("errors", "", &["message"]).unwrap().labels(&[&message]).unwrap().inc();
+    let message = "x".repeat(60 << 10);
+    let labels = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    let errors = registry.counter("errors", "", &labels).unwrap();
+    errors.labels(&[&*message; 9]).unwrap().inc();
     let snapshot = registry.snapshot().unwrap();
-    assert_eq!(snapshot.family("errors").unwrap().get(&[&message]), Some(&Value::Counter(1.0)));
+    assert_eq!(snapshot.family("errors").unwrap().get(&[&*message; 9]), Some(&Value::Counter(1.0)));
 }
 
 #[test]

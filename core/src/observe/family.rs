@@ -12,7 +12,11 @@ use crate::{
     catalog::{Definition, Kind, Unit},
     error::{Error, Result},
     options::Options,
-    segment::{descriptor::FamilyRecord, totals::OVERFLOW},
+    segment::{
+        descriptor::FamilyRecord,
+        limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
+        totals::OVERFLOW,
+    },
 };
 
 /// All series of one metric, found by their label values.
@@ -63,6 +67,7 @@ impl<M: Metric> Family<M> {
     ) -> Result<Family<M>> {
         name::metric(name)?;
         name::labels(labels, M::KIND)?;
+        name::lengths(name, labels)?;
         let unit = if M::KIND == Kind::Timer { Unit::Seconds } else { Unit::None };
         Family::register(recorder, name, help, unit, labels, options)
     }
@@ -90,9 +95,9 @@ impl<M: Metric> Family<M> {
     ) -> Result<Family<M>> {
         options.check()?;
         let bounds = options.buckets.as_deref().unwrap_or(unit.buckets());
-        let index = recorder.family(FamilyRecord {
+        let record = FamilyRecord {
             name: name.to_owned(),
-            help: help.to_owned(),
+            help: cut(help, MAX_HELP).to_owned(),
             kind: M::KIND,
             unit,
             window: options.window,
@@ -100,16 +105,22 @@ impl<M: Metric> Family<M> {
             expire_after: options
                 .expire_after
                 .map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
-            max_series: options.max_series,
+            max_series: options.max_series.min(MAX_SERIES),
             distribution: options.distribution,
             bounds: if M::KIND == Kind::Timer && options.distribution { bounds.to_vec() } else { Vec::new() },
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
-        })?;
+        };
+        if !record.may_have(labels.len() * OVERFLOW.len()) {
+            let reason =
+                "a family whose names are that long has fewer bounds: each bucket is shown with all of them";
+            return Err(Error::Option { option: "buckets", reason });
+        }
+        let index = recorder.family(record)?;
         Ok(Family { recorder: Arc::clone(recorder), index, metric: PhantomData })
     }
 
     /// The series with those label values, in the order of the family's label names; made where it
-    /// is new. Keep the handle where observations are frequent: this looks the series up. Where the
+    /// is new. Readers show the first 64 KiB of a longer value. Keep the handle where observations are frequent: this looks the series up. Where the
     /// family is full, the handle is that of the [`OVERFLOW`](crate::OVERFLOW) series.
     ///
     /// # Errors
@@ -158,7 +169,7 @@ impl<M: Metric> Family<M> {
         }
         let own = self.index.remove(&Asked(values))?;
         let record = &self.index.family.record;
-        let values: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+        let values: Vec<String> = values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
         let dead = self.recorder.forget(record, &|series| *series == values)?;
         Ok(own || dead > 0)
     }

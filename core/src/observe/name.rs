@@ -1,6 +1,10 @@
 //! Which names Prometheus takes.
 
-use crate::{catalog::Kind, error::Error};
+use crate::{
+    catalog::Kind,
+    error::Error,
+    segment::limits::{MAX_NAME, MAX_NAMES, cut, names_bytes},
+};
 
 /// Checks a metric's name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub(super) fn metric(name: &str) -> Result<(), Error> {
@@ -32,6 +36,10 @@ pub(super) fn labels(names: &[&str], kind: Kind) -> Result<(), Error> {
 }
 
 fn check(name: &str, allowed: impl Fn(u8) -> bool, reason: &'static str) -> Result<(), Error> {
+    if name.len() > MAX_NAME {
+        let reason = "a name has at most 1,024 bytes";
+        return Err(Error::Name { name: format!("{}…", cut(name, 64)), reason });
+    }
     let starts_well = name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
     if starts_well && name.bytes().all(allowed) {
         return Ok(());
@@ -39,9 +47,32 @@ fn check(name: &str, allowed: impl Fn(u8) -> bool, reason: &'static str) -> Resu
     Err(Error::Name { name: name.to_owned(), reason })
 }
 
+/// Checks what a metric's name and its labels' names take together, in each of its samples.
+pub(super) fn lengths(name: &str, labels: &[&str]) -> Result<(), Error> {
+    if names_bytes(name, labels.iter().copied()) <= MAX_NAMES {
+        return Ok(());
+    }
+    let reason =
+        "its name and the names of its labels have more than 4,096 bytes together, 6 for each label added";
+    Err(Error::Name { name: name.to_owned(), reason })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Kind, labels, metric};
+    use super::{Kind, MAX_NAME, labels, lengths, metric};
+
+    #[test]
+    fn long_names_are_refused() {
+        let longest = "n".repeat(MAX_NAME);
+        metric(&longest).unwrap();
+        labels(&[&longest], Kind::Counter).unwrap();
+        let longer = format!("{longest}n");
+        let refused = metric(&longer).unwrap_err().to_string();
+        assert!(refused.len() < 200 && refused.contains("1,024 bytes"), "{refused}");
+        labels(&[&longer], Kind::Counter).unwrap_err();
+        lengths(&longest, &[&longest[..100]; 28]).unwrap();
+        lengths(&longest, &[&longest[..100]; 29]).unwrap_err();
+    }
 
     #[test]
     fn what_prometheus_takes_is_taken() {

@@ -19,6 +19,7 @@ use crate::{
     segment::{
         descriptor::{FamilyRecord, SeriesRecord},
         fork,
+        limits::MAX_VALUE,
         reference::AtomicRef,
         writer::{Segment, SeriesPlace},
     },
@@ -216,6 +217,10 @@ impl Series {
             && (known.0, known.1.ordinal) == (life, segment.ordinal)
         {
             return Some(known.1.word);
+        }
+        let values = self.values.0.iter().map(|value| value.len().min(MAX_VALUE)).sum();
+        if !self.family.record.may_have(values) {
+            return None;
         }
         let family =
             self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;

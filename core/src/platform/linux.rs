@@ -62,6 +62,11 @@ pub(crate) fn refused_file_system(file: impl AsFd) -> io::Result<Option<&'static
     Ok(refused(fstatfs(file)?.f_type as u32))
 }
 
+/// Whether a file's blocks are fewer than its contents because the file system compresses: ZFS and bcachefs.
+pub(crate) fn compresses(file: impl AsFd) -> bool {
+    fstatfs(file).is_ok_and(|system| matches!(system.f_type as u32, 0x2FC1_2FC1 | 0xCA45_1A4E))
+}
+
 /// By the magic numbers of `statfs`.
 fn refused(kind: u32) -> Option<&'static str> {
     Some(match kind {
@@ -75,7 +80,7 @@ fn refused(kind: u32) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{refused, refused_file_system};
+    use super::{compresses, refused, refused_file_system};
     use std::fs::File;
 
     #[test]
@@ -98,6 +103,7 @@ mod tests {
             assert_eq!(refused(good), None);
         }
         assert_eq!(refused_file_system(File::open("/dev/shm").unwrap()).unwrap(), None);
+        assert!(!compresses(File::open("/dev/shm").unwrap()));
         assert_eq!(refused_file_system(File::open("/proc").unwrap()).unwrap(), None);
     }
 }

@@ -20,7 +20,9 @@ use portable as system;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
-pub(crate) use system::{RESERVED_ONLY, clock_identity, commit, is_same_clock, refused_file_system};
+pub(crate) use system::{
+    RESERVED_ONLY, clock_identity, commit, compresses, is_same_clock, refused_file_system,
+};
 
 /// How often this thread asked the system for committed memory.
 #[cfg(test)]

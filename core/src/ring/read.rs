@@ -54,6 +54,8 @@ impl From<io::Error> for Unreadable {
 
 /// A writer that laps a reader this often in a row is no worker.
 const ATTEMPTS: usize = if cfg!(ictus_loom) { 2 } else { 64 };
+/// Attempts at a ring whose head does not move: it lacks its newest observation, and will not have it.
+const ATTEMPTS_AT_REST: usize = 8;
 
 impl LaneHead {
     /// The lane at a line.
@@ -111,11 +113,17 @@ pub(crate) fn read(source: &impl Words, line: u64, window: u32, since: u64) -> R
     {
         return Ok(reading);
     }
+    let mut at_rest = 0;
     for _ in 0..ATTEMPTS {
         if let Some(reading) = ring.whole(lane)? {
             return Ok(reading);
         }
-        lane = ring.look(lane.head)?;
+        let next = ring.look(lane.head)?;
+        at_rest = if next == lane { at_rest + 1 } else { 0 };
+        if at_rest == ATTEMPTS_AT_REST {
+            break;
+        }
+        lane = next;
     }
     Err(Unreadable::Overrun)
 }

@@ -70,6 +70,10 @@ impl<'a> Fields<'a> {
         (0..count).map(|_| self.string()).collect()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -9,6 +9,7 @@
 use super::{
     bytes::{Bytes, Fields},
     layout::{LINE, LINE_WORDS},
+    limits::{MAX_SERIES, MAX_VALUE, cut},
 };
 use crate::{
     buckets::MOST_BOUNDS,
@@ -103,7 +104,7 @@ impl FamilyRecord {
         let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]);
         let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MOST_BOUNDS;
         let sound = sound && (1..=MOST_WINDOW).contains(&window) && max_series > 0;
-        sound.then_some(FamilyRecord {
+        let record = FamilyRecord {
             name,
             help,
             kind,
@@ -111,11 +112,12 @@ impl FamilyRecord {
             window,
             max_age,
             expire_after,
-            max_series,
+            max_series: max_series.min(MAX_SERIES),
             distribution,
             bounds,
             labels,
-        })
+        };
+        (sound && record.is_within_limits()).then_some(record)
     }
 
     /// One without a distribution, and with nothing that is not asked for.
@@ -138,12 +140,13 @@ impl FamilyRecord {
 }
 
 impl SeriesRecord {
-    /// The words to be stored.
+    /// The words to be stored. Values longer than a reader takes are cut.
     pub(crate) fn encode(family: u64, serial: u32, values: &[impl AsRef<str>]) -> Vec<u64> {
         let mut payload = Bytes::default();
         payload.number(family as u32);
         payload.number(serial);
-        payload.strings(values);
+        payload.number(values.len() as u32);
+        values.iter().for_each(|value| payload.string(cut(value.as_ref(), MAX_VALUE)));
         finish(&payload, SERIES)
     }
 
@@ -151,7 +154,9 @@ impl SeriesRecord {
     pub(crate) fn decode(words: &[u64]) -> Option<SeriesRecord> {
         let mut fields = start(words, SERIES)?;
         let (family, serial) = (u64::from(fields.number()?), fields.number()?);
-        Some(SeriesRecord { family, serial, values: fields.strings()? })
+        let values = fields.strings()?;
+        let within = values.iter().all(|value| value.len() <= MAX_VALUE);
+        within.then_some(SeriesRecord { family, serial, values })
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) enum Loss {
     TooLarge = 2,
     /// A signal handler observed a series in whose observation it interrupted its own thread.
     Reentered = 3,
-    /// No memory for a new lane, or label values of more than a megabyte.
+    /// No memory for a new lane, or label values that are too long together.
     NoMemory = 4,
     /// Not lost: series beyond the family's number, which were given the overflow series.
     Overflow = 6,

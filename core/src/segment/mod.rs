@@ -13,6 +13,7 @@
 //! the header's root. In one process the segment is anonymous memory, across processes a file in
 //! the metrics directory; the bytes are the same.
 
+mod budget;
 mod bytes;
 pub(crate) mod clear;
 pub(crate) mod descriptor;
@@ -22,6 +23,7 @@ pub(crate) mod epoch;
 pub(crate) mod eyes;
 pub(crate) mod fork;
 pub(crate) mod layout;
+pub(crate) mod limits;
 pub(crate) mod lock;
 // loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]

@@ -8,12 +8,17 @@ use std::{
 };
 
 use super::{
+    budget::{Metered, OverBudget, is_over_budget},
     descriptor::{self, FamilyRecord, SeriesRecord},
-    layout::{BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, identity},
+    layout::{
+        BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, full_ring, identity, table_lines,
+    },
+    limits::MAX_DEFINITIONS,
     source::Words,
     writer,
 };
 use crate::{
+    buckets,
     catalog::Kind,
     ring::{LaneHead, Unreadable},
 };
@@ -21,7 +26,7 @@ use crate::{
 /// A segment whose header held.
 #[derive(Debug)]
 pub(crate) struct SegmentReader<W> {
-    source: W,
+    source: Metered<W>,
     pub(crate) created: u64,
     pub(crate) epoch: u32,
     /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
@@ -29,6 +34,21 @@ pub(crate) struct SegmentReader<W> {
     series: HashMap<u64, Arc<Described>>,
     /// Families are described once: what was read stays.
     families: HashMap<u64, Arc<FamilyRecord>>,
+    /// How many families have a name.
+    definitions: HashMap<String, usize>,
+    /// What each descriptor takes, by its line.
+    parts: HashMap<u64, Part>,
+    /// The sum of them.
+    taken: Part,
+}
+
+/// What a descriptor takes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    /// Of the segment.
+    lines: u64,
+    /// Bytes of an exposition, where it is that of a series.
+    shown: u64,
 }
 
 /// A series with its family.
@@ -36,6 +56,7 @@ pub(crate) struct SegmentReader<W> {
 pub(crate) struct Described {
     pub(crate) family: Arc<FamilyRecord>,
     pub(crate) values: Vec<String>,
+    part: Part,
 }
 
 /// Why a segment is not shown.
@@ -45,6 +66,8 @@ pub(crate) enum Bad {
     Header(&'static str),
     Newer(u32),
     Body(&'static str),
+    /// It takes more time or memory than its size explains.
+    Budget,
     Overrun,
 }
 
@@ -60,6 +83,7 @@ impl fmt::Display for Bad {
                 )
             }
             Bad::Body(what) => write!(f, "it is corrupt: {what}"),
+            Bad::Budget => write!(f, "it is corrupt: {OverBudget}"),
             Bad::Overrun => f.write_str("its writer was faster than every attempt to read it"),
         }
     }
@@ -67,21 +91,21 @@ impl fmt::Display for Bad {
 
 impl From<io::Error> for Bad {
     fn from(error: io::Error) -> Bad {
-        Bad::Source(error)
+        if is_over_budget(&error) { Bad::Budget } else { Bad::Source(error) }
     }
 }
 
 impl From<Unreadable> for Bad {
     fn from(error: Unreadable) -> Bad {
         match error {
-            Unreadable::Source(error) => Bad::Source(error),
+            Unreadable::Source(error) => error.into(),
             Unreadable::Corrupt(what) => Bad::Body(what),
             Unreadable::Overrun => Bad::Overrun,
         }
     }
 }
 
-/// No segment has more lines, whatever the length of its file says: that of a sparse one is free.
+/// No segment has more lines.
 const MOST_LINES: u64 = (1 << 30) / LINE as u64;
 
 impl<W: Words> SegmentReader<W> {
@@ -108,11 +132,17 @@ impl<W: Words> SegmentReader<W> {
         }
         let created = words[identity::CREATED];
         let epoch = u32::try_from(words[identity::EPOCH]).map_err(|_| Bad::Header("its epoch"))?;
-        let (series, families) = (HashMap::new(), HashMap::new());
-        Ok(SegmentReader { source, created, epoch, series, families })
+        let (series, families, definitions, parts) = Default::default();
+        let (source, taken) = (Metered::new(source), Part::default());
+        Ok(SegmentReader { source, created, epoch, series, families, definitions, parts, taken })
     }
 
     pub(crate) fn source(&self) -> &W {
+        self.source.source()
+    }
+
+    /// The same, and what is read is charged.
+    pub(super) fn words(&self) -> &Metered<W> {
         &self.source
     }
 
@@ -127,15 +157,65 @@ impl<W: Words> SegmentReader<W> {
         Ok((words[0], losses))
     }
 
-    /// Lines that blocks and chunks can have by now. They are nobody else's, so those of a segment that
-    /// claim more are not there, and reading takes no more time and memory than its size explains.
-    pub(super) fn room(&self) -> io::Result<u64> {
-        Ok(self.source.lines()?.min(MOST_LINES))
+    /// Lines that the segment has by now, and begins to charge what is read against them.
+    pub(super) fn begin(&self) -> io::Result<u64> {
+        let lines = self.source.lines()?.min(MOST_LINES);
+        self.source.refill(lines);
+        Ok(lines)
+    }
+
+    /// Checks what blocks and lanes claim, and descriptors have, against the lines that there are. No two of them
+    /// share a line, so those of a segment that has more are not there, and reading takes no more time and memory
+    /// than its size explains.
+    pub(super) fn check_lines(&self, claimed: u64, lines: &mut u64) -> Result<(), Bad> {
+        let all = claimed.saturating_add(self.taken.lines);
+        if all > *lines {
+            // It may have grown.
+            *lines = self.begin()?;
+        }
+        if all > *lines {
+            return Err(Bad::Body("its parts share memory, or are not on disk"));
+        }
+        if !self.source.allows_shown(self.taken.shown) {
+            return Err(Bad::Body("its names and label values are longer than its size explains"));
+        }
+        Ok(())
+    }
+
+    /// Lines that a shown lane of that series has, beside its chunks.
+    pub(super) fn lane_lines(&self, word: u64) -> u64 {
+        let Some(series) = self.series.get(&word) else { return 0 };
+        let FamilyRecord { kind, window, distribution, bounds, .. } = &*series.family;
+        match (kind, distribution) {
+            (Kind::Timer, true) => table_lines(full_ring(*window)) + buckets::lines(bounds.len()),
+            (Kind::Timer, false) => table_lines(full_ring(*window)),
+            _ => 0,
+        }
     }
 
     /// Forgets the series of lanes that are not shown any more.
     pub(super) fn keep_series(&mut self, shown: &HashSet<u64>) {
-        self.series.retain(|word, _| shown.contains(word));
+        let SegmentReader { series, parts, taken, .. } = self;
+        series.retain(|word, _| shown.contains(word));
+        // Series that have the line of a removed one have replaced its part.
+        let lines: HashSet<u64> = series.keys().map(|word| line_of(*word)).collect();
+        parts.retain(|line, part| {
+            let stays = part.shown == 0 || lines.contains(line);
+            if !stays {
+                taken.remove(*part);
+            }
+            stays
+        });
+    }
+
+    /// Takes note of a descriptor.
+    fn add_part(&mut self, line: u64, part: Part) {
+        self.taken.lines += part.lines;
+        self.taken.shown = self.taken.shown.saturating_add(part.shown);
+        // In the place of one that was removed.
+        if let Some(removed) = self.parts.insert(line, part) {
+            self.taken.remove(removed);
+        }
     }
 
     #[cfg(test)]
@@ -160,6 +240,7 @@ impl<W: Words> SegmentReader<W> {
         }
         match self.read_series(word) {
             Ok(described) => {
+                self.add_part(line_of(word), described.part);
                 self.series.insert(word, Arc::clone(&described));
                 Ok(Some(described))
             }
@@ -170,7 +251,7 @@ impl<W: Words> SegmentReader<W> {
     }
 
     fn read_series(&mut self, word: u64) -> Result<Arc<Described>, Bad> {
-        let words = self.descriptor(word & u64::from(u32::MAX))?;
+        let words = self.descriptor(line_of(word))?;
         let record = SeriesRecord::decode(&words).ok_or(Bad::Body("a series' descriptor"))?;
         if u64::from(record.serial) != word >> 32 {
             return Err(Bad::Body("a series' serial number"));
@@ -179,15 +260,24 @@ impl<W: Words> SegmentReader<W> {
         if family.labels.len() != record.values.len() {
             return Err(Bad::Body("a series' number of labels"));
         }
-        Ok(Arc::new(Described { family, values: record.values }))
+        let values = record.values.iter().map(String::len).sum();
+        // Never 0: that tells a series from a family.
+        let part = Part { lines: lines_of(&words), shown: family.shown_bytes(values).max(1) };
+        Ok(Arc::new(Described { family, values: record.values, part }))
     }
 
     fn family(&mut self, line: u64) -> Result<Arc<FamilyRecord>, Bad> {
         if let Some(known) = self.families.get(&line) {
             return Ok(Arc::clone(known));
         }
-        let record =
-            FamilyRecord::decode(&self.descriptor(line)?).ok_or(Bad::Body("a family's descriptor"))?;
+        let words = self.descriptor(line)?;
+        let record = FamilyRecord::decode(&words).ok_or(Bad::Body("a family's descriptor"))?;
+        let definitions = self.definitions.entry(record.name.clone()).or_default();
+        if *definitions == MAX_DEFINITIONS {
+            return Err(Bad::Body("a family has too many definitions"));
+        }
+        *definitions += 1;
+        self.add_part(line, Part { lines: lines_of(&words), shown: 0 });
         let family = Arc::new(record);
         self.families.insert(line, Arc::clone(&family));
         Ok(family)
@@ -201,4 +291,20 @@ impl<W: Words> SegmentReader<W> {
         self.source.read(line, &mut words)?;
         Ok(words)
     }
+}
+
+impl Part {
+    fn remove(&mut self, part: Part) {
+        self.lines = self.lines.saturating_sub(part.lines);
+        self.shown = self.shown.saturating_sub(part.shown);
+    }
+}
+
+/// The line of the descriptor that a series word names.
+fn line_of(word: u64) -> u64 {
+    word & u64::from(u32::MAX)
+}
+
+fn lines_of(words: &[u64]) -> u64 {
+    (words.len() / LINE_WORDS) as u64
 }

@@ -3,12 +3,15 @@
 //! Foreign segments are never mapped: truncating a file under a mapping raises SIGBUS. The page
 //! cache makes a store into a mapping visible to `pread` at once.
 
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, io, os::unix::fs::MetadataExt, sync::Arc};
 
 use rustix::io::pread;
 
 use super::{layout::LINE, writer::Segment};
-use crate::sync::{Ordering, fence};
+use crate::{
+    platform,
+    sync::{Ordering, fence},
+};
 
 /// Reads words of a segment that others may be writing.
 ///
@@ -18,7 +21,7 @@ pub(crate) trait Words {
     /// Copies the words from `line` on; an error where the segment does not reach that far.
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()>;
 
-    /// How many lines the segment has by now.
+    /// How many lines the segment has by now. Holes of a file are none.
     fn lines(&self) -> io::Result<u64>;
 }
 
@@ -42,8 +45,19 @@ impl Words for File {
     }
 
     fn lines(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len() / LINE as u64)
+        Ok(stored_bytes(self)? / LINE as u64)
     }
+}
+
+/// Bytes of a file that are on disk, holes left out: no reader spends more than these explain.
+pub(super) fn stored_bytes(file: &File) -> io::Result<u64> {
+    let data = file.metadata()?;
+    let (length, on_disk) = (data.len(), data.blocks().saturating_mul(512));
+    // A file system that says 0 of a file with contents does not count.
+    if on_disk >= length || on_disk == 0 || platform::compresses(file) {
+        return Ok(length);
+    }
+    Ok(on_disk)
 }
 
 impl Words for Arc<Segment> {

@@ -18,11 +18,13 @@ use super::{
     bytes::{Bytes, Fields},
     descriptor::FamilyRecord,
     layout::{BYTE_ORDER, LOSSES, VERSION},
+    limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
     reader::Bad,
+    source::stored_bytes,
     totals::{FamilyTotal, Observation, SeriesTotal, Totals, keep_newest},
 };
 use crate::{
-    buckets::{Distribution, Exponential, exponential::is_known},
+    buckets::{Distribution, Exponential, MOST_BOUNDS, exponential::is_known},
     catalog::Kind,
     exemplar::{self, Exemplar},
     sum::{Exact, LIMIT},
@@ -42,6 +44,8 @@ const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSTOT");
 const HEAD: usize = 5 * 8;
 /// No totals file is longer: what a reader is willing to load.
 const MOST_BYTES: u64 = 1 << 30;
+/// File systems keep the contents of short files where they count no blocks.
+const UNALLOCATED: u64 = 64 << 10;
 
 impl TotalsFile {
     /// Reads and checks an opened totals file.
@@ -50,8 +54,18 @@ impl TotalsFile {
         if length > MOST_BYTES {
             return Err(Bad::Body("its length"));
         }
+        let mut head = [0; HEAD];
+        if let Err(error) = file.read_exact(&mut head) {
+            let short = error.kind() == io::ErrorKind::UnexpectedEof;
+            return Err(if short { Bad::Header("cut short") } else { error.into() });
+        }
+        check_head(&head, length - HEAD as u64)?;
+        if length > stored_bytes(file)?.saturating_add(UNALLOCATED) {
+            return Err(Bad::Body("most of it is not on disk"));
+        }
         let mut bytes = Vec::with_capacity(length as usize);
-        io::Read::by_ref(file).take(MOST_BYTES).read_to_end(&mut bytes)?;
+        bytes.extend(head);
+        io::Read::by_ref(file).take(length - HEAD as u64).read_to_end(&mut bytes)?;
         TotalsFile::decode(&bytes)
     }
 
@@ -75,23 +89,34 @@ impl TotalsFile {
 
     fn decode(bytes: &[u8]) -> Result<TotalsFile, Bad> {
         let (head, body) = bytes.split_at_checked(HEAD).ok_or(Bad::Header("cut short"))?;
-        let [magic, version, generation, length, checked] =
-            Fields::of(head).words().ok_or(Bad::Header("cut short"))?;
-        if magic != MAGIC {
-            return Err(Bad::Header("not a totals file"));
-        }
-        if version as u32 != BYTE_ORDER {
-            return Err(Bad::Header("written in another byte order"));
-        }
-        if (version >> 32) as u32 > VERSION {
-            return Err(Bad::Newer((version >> 32) as u32));
-        }
-        if length != body.len() as u64 || checked != checksum(&head[..HEAD - 8], body) {
-            return Err(Bad::Header("wrong length or checksum"));
+        let (generation, checked) = check_head(head, body.len() as u64)?;
+        if checked != checksum(&head[..HEAD - 8], body) {
+            return Err(Bad::Header(WRONG));
         }
         let (folded, totals) = decode_body(Fields::of(body)).ok_or(Bad::Body("totals"))?;
         Ok(TotalsFile { generation, folded, totals })
     }
+}
+
+const WRONG: &str = "wrong length or checksum";
+
+/// The generation and the checksum of a head with so many bytes after it.
+fn check_head(head: &[u8], body: u64) -> Result<(u64, u64), Bad> {
+    let [magic, version, generation, length, checked] =
+        Fields::of(head).words().ok_or(Bad::Header("cut short"))?;
+    if magic != MAGIC {
+        return Err(Bad::Header("not a totals file"));
+    }
+    if version as u32 != BYTE_ORDER {
+        return Err(Bad::Header("written in another byte order"));
+    }
+    if (version >> 32) as u32 > VERSION {
+        return Err(Bad::Newer((version >> 32) as u32));
+    }
+    if length != body {
+        return Err(Bad::Header(WRONG));
+    }
+    Ok((generation, checked))
 }
 
 /// CRC-32 of the head's words before it, and of the body.
@@ -133,22 +158,29 @@ fn decode_body(mut body: Fields<'_>) -> Option<(Vec<u64>, Totals)> {
     let count = body.number()?;
     let folded = (0..count).map(|_| body.word()).collect::<Option<_>>()?;
     let mut totals = Totals::of_losses(losses);
+    let mut shown = totals_shown_allowance(body.len() as u64);
     for _ in 0..body.number()? {
-        decode_family(&mut body, &mut totals)?;
+        decode_family(&mut body, &mut totals, &mut shown)?;
     }
     body.is_empty().then_some((folded, totals))
 }
 
-fn decode_family(body: &mut Fields<'_>, totals: &mut Totals) -> Option<()> {
+/// `shown` is how many bytes of an exposition the series may take.
+fn decode_family(body: &mut Fields<'_>, totals: &mut Totals, shown: &mut u64) -> Option<()> {
     let words = body.number()?;
     let words: Vec<u64> = (0..words).map(|_| body.word()).collect::<Option<_>>()?;
     let record = Arc::new(FamilyRecord::decode(&words)?);
+    // A series is sought among all definitions of its name.
+    if totals.families.get(&record.name).is_some_and(|shapes| shapes.len() >= MAX_DEFINITIONS) {
+        return None;
+    }
     let created = body.word()?;
     for _ in 0..body.number()? {
         let values = body.strings()?;
-        if values.len() != record.labels.len() {
+        if values.len() != record.labels.len() || values.iter().any(|value| value.len() > MAX_VALUE) {
             return None;
         }
+        *shown = shown.checked_sub(record.shown_bytes(values.iter().map(String::len).sum()))?;
         let (count, sum) = (body.word()?, Exact(body.words()?));
         let distribution = decode_distribution(body)?;
         let observations = body.number()?;
@@ -185,9 +217,16 @@ fn decode_distribution(body: &mut Fields<'_>) -> Option<Distribution> {
     let count = body.number()?;
     let classic = (0..count).map(|_| body.word()).collect::<Option<Vec<_>>>()?;
     let (zero, unplaced, count) = (body.word()?, body.word()?, body.number()?);
-    let bucket = |_| Some((body.number()?.cast_signed(), body.word()?));
+    let mut last = None;
+    // Ascending: each is added at the end of those before it.
+    let bucket = |_| {
+        let (bucket, count) = (body.number()?.cast_signed(), body.word()?);
+        (last.replace(bucket) < Some(bucket)).then_some((bucket, count))
+    };
     let exponential = (0..count).map(bucket).collect::<Option<Exponential>>()?;
-    let sound = bounds.is_sorted_by(|low, high| low < high) && bounds.iter().all(|bound| bound.is_finite());
+    let sound = bounds.len() <= MOST_BOUNDS
+        && bounds.is_sorted_by(|low, high| low < high)
+        && bounds.iter().all(|bound| bound.is_finite());
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
     let known = exponential.iter().all(|(bucket, _)| is_known(bucket));
     (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })

@@ -82,9 +82,9 @@ pub(super) fn read<W: Words>(
             // First: what is read later has every observation whose exemplar is shown.
             if head.exemplified != before.map_or(0, |before| before.exemplified) {
                 let buckets = if series.family.distribution { series.family.bounds.len() } else { 0 };
-                exemplars = Some(exemplar::read(reader.source(), line, buckets)?);
+                exemplars = Some(exemplar::read(reader.words(), line, buckets)?);
             }
-            let read = timer(reader.source(), line, head.head, &series.family, before);
+            let read = timer(reader.words(), line, head.head, &series.family, before);
             // After all of it: nothing of another series' life of the lane was read, or it is seen here.
             if reader.has_ended(line, word)? {
                 return Ok(Outcome::Ended);

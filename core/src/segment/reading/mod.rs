@@ -9,7 +9,7 @@ mod lane;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     mem::offset_of,
 };
 
@@ -33,7 +33,7 @@ const CHUNKS: usize = offset_of!(layout::Lane, chunks) / 8;
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     /// By line.
-    blocks: HashMap<u64, Seen>,
+    blocks: BTreeMap<u64, Seen>,
     /// Whether the owner lived.
     lived: bool,
     /// Whether there was a look that held.
@@ -49,8 +49,10 @@ struct Seen {
     shown: u64,
     /// Of which of them the buckets that were read last hold every observation, as bits.
     complete: u64,
-    /// Lines of it and of the chunks of its lanes.
-    claimed: u64,
+    /// Lines of the chunks of its lanes.
+    chunks: u64,
+    /// Lines that its lanes have beside those.
+    rest: u64,
 }
 
 /// What a segment says since the last look.
@@ -70,9 +72,10 @@ impl Lanes {
     /// midway there are no news, and the next look is as if this one had not been. Only a lane whose
     /// writer was faster than every attempt stays as it last was.
     pub(crate) fn look<W: Words>(&mut self, reader: &mut SegmentReader<W>, lives: bool) -> Result<News, Bad> {
+        let mut lines = reader.begin()?;
         let (root, losses) = reader.root()?;
         let mut news = News { first: !self.looked, losses, unread: 0, lanes: Vec::new() };
-        let (mut line, mut claimed, mut room) = (root, 0_u64, reader.room()?);
+        let (mut line, mut claimed) = (root, 0_u64);
         let (mut chain, mut changed) = (BTreeSet::new(), Vec::new());
         while line != 0 {
             let near = line.saturating_sub(Block::LINES - 1)..line.saturating_add(Block::LINES);
@@ -81,25 +84,19 @@ impl Lanes {
             }
             chain.insert(line);
             let mut words = [0; BLOCK_WORDS];
-            reader.source().read(line, &mut words)?;
+            reader.words().read(line, &mut words)?;
             let known = self.blocks.get(&line);
-            let lines = match known {
-                Some(known) if *known.words == words && lives == self.lived => known.claimed,
+            claimed = claimed.saturating_add(match known {
+                Some(known) if *known.words == words && lives == self.lived => known.claimed(),
                 _ => {
                     let mut seen = known.cloned().unwrap_or_default();
                     seen.look_closer(reader, line, &words, [self.lived, lives], &mut news)?;
-                    let lines = seen.claimed;
+                    let claimed = seen.claimed();
                     changed.push((line, seen));
-                    lines
+                    claimed
                 }
-            };
-            claimed = claimed.saturating_add(lines);
-            if claimed > room {
-                room = reader.room()?;
-            }
-            if claimed > room {
-                return Err(Bad::Body("its lanes share memory"));
-            }
+            });
+            reader.check_lines(claimed, &mut lines)?;
             line = words[0];
         }
         for (line, seen) in &self.blocks {
@@ -118,11 +115,11 @@ impl Lanes {
 
     /// Has a lane read again at the next look.
     pub(crate) fn forget(&mut self, lane: u64) {
-        for (line, seen) in &mut self.blocks {
-            if (1..=BLOCK_LANES as u64).contains(&lane.wrapping_sub(*line)) {
-                // A lane that is shown has chunks.
-                seen.lane((lane - line) as usize)[CHUNKS] = 0;
-            }
+        if let Some((line, seen)) = self.blocks.range_mut(..lane).next_back()
+            && lane - line <= BLOCK_LANES as u64
+        {
+            // A lane that is shown has chunks.
+            seen.lane((lane - line) as usize)[CHUNKS] = 0;
         }
     }
 
@@ -150,13 +147,18 @@ impl Lanes {
 
 impl Default for Seen {
     fn default() -> Seen {
-        Seen { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, claimed: 0 }
+        Seen { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, chunks: 0, rest: 0 }
     }
 }
 
 impl Seen {
     fn lane(&mut self, place: usize) -> &mut [u64] {
         &mut self.words[place * LINE_WORDS..][..LINE_WORDS]
+    }
+
+    /// Lines of it and of what its lanes have.
+    fn claimed(&self) -> u64 {
+        Block::LINES.saturating_add(self.chunks).saturating_add(self.rest)
     }
 
     /// The places of the lanes that are shown.
@@ -192,17 +194,18 @@ impl Seen {
         // so what the second shows is of that series: "hide" and "recycle".
         let mut looks = [[0; BLOCK_WORDS]; 2];
         for words in &mut looks {
-            reader.source().read(line, words)?;
+            reader.words().read(line, words)?;
         }
         let [second, last] = &looks;
-        self.claimed = Block::LINES;
+        self.chunks = 0;
+        let mut are_others = false;
         self.words[..LINE_WORDS].copy_from_slice(&first[..LINE_WORDS]);
         for place in 1..=BLOCK_LANES {
             let of = |look: &[u64; BLOCK_WORDS]| LaneHead::of(&look[place * LINE_WORDS..]);
             let (word, head) = (of(first).series, LaneHead { series: of(first).series, ..of(second) });
             let is_shown = word != 0 && word & HIDDEN == 0;
             if is_shown {
-                self.claimed = self.claimed.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
+                self.chunks = self.chunks.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
             }
             let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
             let is_known = self.words[at.clone()] == first[at.clone()];
@@ -221,6 +224,7 @@ impl Seen {
             match outcome {
                 Outcome::Unread if was_shown && was[SERIES] == word => continue,
                 Outcome::Read(read) => {
+                    are_others |= !was_shown || was[SERIES] != word;
                     was.copy_from_slice(&second[at]);
                     (was[SERIES], was[HEAD]) = (word, read.head(head.head));
                     self.shown |= bit;
@@ -237,9 +241,13 @@ impl Seen {
                 }
             }
             self.shown &= !bit;
+            are_others |= was_shown;
             if was_shown {
                 news.lanes.push((lane, None));
             }
+        }
+        if are_others {
+            self.rest = self.series().map(|word| reader.lane_lines(word)).sum();
         }
         Ok(())
     }
