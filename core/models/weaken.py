@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from orderings import LEFT_OUT, ORDERINGS, Ordering
+from orderings import LEFT_OUT, NOT_MODELLED, ORDERINGS, Ordering
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "core/src"
@@ -85,6 +85,8 @@ def compare_source() -> list[str]:
             if is_test(path):
                 continue
             file, text = str(path.relative_to(SOURCES)), code(path)
+            if file in NOT_MODELLED:
+                continue
             for match in re.finditer(r"\b(Release|Acquire|AcqRel|SeqCst)\b", text):
                 needed = HALVES if match[0] == "AcqRel" else {match[0]} & HALVES
                 found = [halves for span, halves in covered.get(file, []) if match.start() in span]

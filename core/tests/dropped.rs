@@ -5,7 +5,7 @@ use std::fs;
 
 use ictus::Registry;
 
-/// What is left of a registry that is gone: its lanes' few words, and addresses that nobody has.
+/// What is left of a registry that is gone: its lanes' few words.
 const LEFT: usize = 4 << 10;
 
 /// Bytes of this process that are in memory.

@@ -158,7 +158,7 @@ fn ten_thousand_short_lived_processes_leave_one_totals_file() {
             let Some(Value::Timer(timing)) = snapshot.family("work_seconds").unwrap().get(&[]) else {
                 panic!("no timer")
             };
-            assert_eq!(timing.count, 3 * process);
+            assert_eq!(timing.count, 3 * process, "{:?}", snapshot.health);
         }
     }
     let timing = timing(parent.path());

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    fork::OwnDescriptor,
+    directory::{Directory, NewSegment},
     layout::{self, LINE, LINE_WORDS, Lines},
 };
 use crate::sync::{AtomicU64, Ordering};
@@ -51,11 +51,19 @@ unsafe impl Sync for Mapping {}
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    pub(super) fn file(_: OwnDescriptor, _: usize) -> io::Result<Mapping> {
+    pub(super) fn file(_: &Directory, _: u64, _: NewSegment, _: usize) -> io::Result<Mapping> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn anonymous() -> io::Result<Mapping> {
+    pub(super) fn is_file(&self) -> bool {
+        false
+    }
+
+    pub(super) fn is_whole(&self, line: u64, count: u64) -> bool {
+        self.at(line, count).is_some()
+    }
+
+    pub(super) fn anonymous(_: usize) -> io::Result<Mapping> {
         let (lines, most) = SIZE.get();
         let free = FREE.with_borrow_mut(Vec::pop);
         let memory = free.unwrap_or_else(|| Box::leak(Box::new([Line([0; LINE]); MOST])));

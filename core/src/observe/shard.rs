@@ -18,7 +18,7 @@ use std::{
 
 use super::{lane::LaneWriter, recorder::Recorder, series::Series, stock::Stock};
 use crate::{
-    segment::{fork, layout::Loss, reference::AtomicRef},
+    segment::{fork, layout::Loss, reference::AtomicRef, wiped},
     sync::{
         AtomicBool,
         Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
@@ -51,9 +51,9 @@ pub(super) struct Held {
     lane: &'static LaneWriter,
     /// Another word is another series, or another life of it.
     word: u64,
-    shard: &'static Shard,
-    /// Another lease is another thread's.
-    lease: u64,
+    /// The shard's; another number is another thread's, and 0 a forked child's.
+    lease: &'static StdAtomicU64,
+    number: u64,
 }
 
 impl Held {
@@ -61,9 +61,8 @@ impl Held {
     /// the end of the thread's lease, and whoever takes the lane, who hides it.
     #[inline(always)]
     pub(super) fn lane(&self) -> Option<&'static LaneWriter> {
-        let Held { lane, word, shard, lease } = *self;
-        let same = shard.generation == fork::generation() && shard.lease.load(Relaxed) == lease;
-        (same && lane.shows(word)).then_some(lane)
+        let Held { lane, word, lease, number } = *self;
+        (lease.load(Relaxed) == number && lane.shows(word)).then_some(lane)
     }
 }
 
@@ -72,7 +71,7 @@ impl Held {
 pub(super) fn hold(id: usize) -> Option<Held> {
     let shard = LEASE.try_with(|lease| lease.0.get()).ok()??;
     let lane = lane(id)?;
-    Some(Held { lane, word: lane.word()?, shard, lease: shard.lease.load(Relaxed) })
+    Some(Held { lane, word: lane.word()?, lease: shard.lease, number: shard.lease.load(Relaxed) })
 }
 
 /// Gives the thread's shard back when the thread ends.
@@ -97,8 +96,8 @@ struct Shard {
     /// Only this process on the line of forks may lease it.
     generation: u32,
     leased: AtomicBool,
-    /// The number of the lease, which only the leasing thread changes.
-    lease: StdAtomicU64,
+    /// The number of the lease, which only the leasing thread changes; in memory that is wiped in a child.
+    lease: &'static StdAtomicU64,
     table: AtomicRef<TableBox>,
     /// Only the leasing thread locks it; the lock is what proves that to the compiler.
     stock: Mutex<Stock>,
@@ -107,7 +106,7 @@ struct Shard {
     next: AtomicRef<Shard>,
 }
 
-struct TableBox(Box<Table>);
+struct TableBox(&'static Table);
 
 /// Why a series has no lane.
 #[derive(Debug)]
@@ -131,7 +130,7 @@ impl Shard {
         let shard: &'static Shard = Box::leak(Box::new(Shard {
             generation,
             leased: AtomicBool::new(true),
-            lease: StdAtomicU64::new(0),
+            lease: first_lease(),
             table: AtomicRef::none(),
             stock: Mutex::default(),
             taken: AtomicRef::none(),
@@ -156,7 +155,7 @@ impl Shard {
     }
 
     fn table(&self) -> &'static Table {
-        self.table.load(Relaxed).map_or(&[], |table| &table.0)
+        self.table.load(Relaxed).map_or(&[], |table| table.0)
     }
 
     /// Room for that series id. Doubles, so that all tables of a shard cost twice the last one.
@@ -166,15 +165,16 @@ impl Shard {
             return old;
         }
         let length = (id + 1).next_power_of_two().max(LEAST_TABLE);
-        let new: Box<Table> = (0..length).map(|_| AtomicRef::none()).collect();
-        for (to, from) in iter::zip(&new, old) {
+        // A child that no handler has seen must find nothing in the table that its one thread has at hand.
+        let new: &'static Table = AtomicRef::wiped(length);
+        for (to, from) in iter::zip(new, old) {
             to.store(from.load(Relaxed), Relaxed);
         }
         let table: &'static TableBox = Box::leak(Box::new(TableBox(new)));
         self.table.store(Some(table), Release);
         // "take": whoever takes a lane out of the old table now sees the new one, or this sees it.
         fence(SeqCst);
-        for (to, from) in iter::zip(&table.0, old) {
+        for (to, from) in iter::zip(table.0, old) {
             if from.load(Relaxed).is_none()
                 && let Some(lane) = to.load(Relaxed)
             {
@@ -182,7 +182,7 @@ impl Shard {
                 let _ = to.exchange(Some(lane), None, Relaxed);
             }
         }
-        &table.0
+        table.0
     }
 
     /// Takes the lane of a life of a series out of the table; for any thread.
@@ -267,6 +267,17 @@ impl Shard {
     }
 }
 
+/// The number of a shard's first lease. What a thread gives back in a child, where the number was wiped, is
+/// far from any lease of the parent's.
+fn first_lease() -> &'static StdAtomicU64 {
+    let number = match wiped::words(1) {
+        Some([word, ..]) => word,
+        _ => Box::leak(Box::new(StdAtomicU64::new(0))),
+    };
+    number.store(1 << 32, Relaxed);
+    number
+}
+
 /// What becomes of the lanes of a life of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -330,5 +341,10 @@ pub(super) fn with_new_lane<T>(
 
 /// What a forked child does first: its one thread forgets the lanes that it inherited.
 pub(super) extern "C" fn forget_parents_lanes() {
-    LANES.with(|lanes| lanes.set(&[]));
+    LANES.with(|lanes| {
+        // What a thread has that has none is not asked for: it would be made here.
+        if !lanes.replace(&[]).is_empty() {
+            let _ = LEASE.try_with(|lease| lease.0.get().map(|shard| shard.lease.store(0, Relaxed)));
+        }
+    });
 }

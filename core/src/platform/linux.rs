@@ -1,7 +1,8 @@
 //! Linux: `fallocate`, the kernel's choice of clock, `/proc`, the kinds of file systems.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead, BufReader},
     os::fd::AsFd,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -9,13 +10,20 @@ use std::{
 use rustix::{
     fs::{FallocateFlags, fallocate, fstatfs},
     io::{Errno, retry_on_intr},
-    mm::MapFlags,
+    mm::{Advice, MapFlags},
 };
 
 use super::{file_size, growth, zeros};
 
 /// Address space that takes no memory until it is touched.
 pub(crate) const RESERVED_ONLY: MapFlags = MapFlags::NORESERVE;
+/// Maps where nothing is, or fails.
+pub(crate) const AT_FREE_ADDRESSES: MapFlags = MapFlags::FIXED_NOREPLACE;
+/// What makes a forked child find zeros in memory.
+pub(crate) const WIPED_IN_CHILDREN: Option<Advice> = Some(Advice::LinuxWipeOnFork);
+/// What makes a forked child find no mapping. A file's lock then lives exactly as long as the mapping of its
+/// owner, whatever becomes of descriptors.
+pub(crate) const KEPT_FROM_CHILDREN: Option<Advice> = Some(Advice::LinuxDontFork);
 
 /// Commits a file up to `end`. Safe from several threads: committing what is committed changes nothing.
 /// File systems without `fallocate` (ext2, ext3, ramfs, and overlays on them) have zeros written.
@@ -35,6 +43,16 @@ pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io
     }
     committed.fetch_max(end, Ordering::Release);
     Ok(())
+}
+
+/// Whether a process has a file of that name mapped; false where that cannot be asked.
+pub(crate) fn maps_file(process: u32, name: &str) -> bool {
+    let Ok(maps) = fs::File::open(format!("/proc/{process}/maps")) else { return false };
+    BufReader::new(maps).split(b'\n').map_while(Result::ok).any(|line| {
+        // As the name of a file, of which another name may be a part.
+        let path = line.strip_suffix(b" (deleted)").unwrap_or(&line);
+        path.strip_suffix(name.as_bytes()).is_some_and(|folder| folder.ends_with(b"/"))
+    })
 }
 
 /// Whether the kernel itself keeps time by the processor's counter.

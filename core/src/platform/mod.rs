@@ -21,7 +21,8 @@ use portable as system;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
 pub(crate) use system::{
-    RESERVED_ONLY, clock_identity, commit, compresses, is_same_clock, refused_file_system,
+    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, RESERVED_ONLY, WIPED_IN_CHILDREN, clock_identity, commit,
+    compresses, is_same_clock, maps_file, refused_file_system,
 };
 
 /// How often this thread asked the system for committed memory.
@@ -33,7 +34,7 @@ pub(crate) mod growth {
         static CALLS: Cell<usize> = const { Cell::new(0) };
     }
 
-    pub(super) fn count() {
+    pub(crate) fn count() {
         CALLS.set(CALLS.get() + 1);
     }
 
@@ -44,7 +45,7 @@ pub(crate) mod growth {
 
 /// Nothing: only tests count.
 #[cfg(not(test))]
-mod growth {
+pub(crate) mod growth {
     #[inline(always)]
-    pub(super) fn count() {}
+    pub(crate) fn count() {}
 }

@@ -34,7 +34,7 @@ use rustix::{
 };
 
 use super::{
-    fork::OwnDescriptor,
+    own_descriptor::{OwnDescriptor, above_standard},
     place::{Place, Trust},
 };
 use crate::failpoint;
@@ -50,8 +50,10 @@ pub(crate) struct Directory {
 
 /// A segment's file before it has its name.
 pub(super) struct NewSegment {
+    /// Locked.
     pub(super) file: OwnDescriptor,
-    pub(super) lock: OwnDescriptor,
+    /// Opened again, and not locked.
+    pub(super) second: OwnDescriptor,
 }
 
 /// Which file stands at a name, or that none does.
@@ -72,6 +74,8 @@ const UNFINISHED: &str = ".new-";
 /// longer than this finds it gone and makes another.
 const UNFINISHED_FOR: Duration = Duration::from_secs(60);
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+/// To grow a file, which systems without `fallocate` do by appending.
+const GROW: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const CREATE: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::CREATE).union(OFlags::EXCL);
 /// No file that is read as text is longer.
 const MOST_TEXT: u64 = 4096;
@@ -113,13 +117,18 @@ impl Directory {
         let name = unfinished_name(id);
         let file = OwnDescriptor::open(|| self.open_at(&name, CREATE))?;
         self.share(&name, file.get()?)?;
-        // A second open file: a mapping that a fork inherits pins the first one, lock and all.
-        let lock = self.open_own(&name)?;
-        if standing(file.get()?)? != standing(lock.get()?)? {
+        flock(file.get()?, FlockOperation::NonBlockingLockExclusive)?;
+        // The first is to be mapped, and then closed.
+        let second = self.open_own(&name, GROW)?;
+        if standing(file.get()?)? != standing(second.get()?)? {
             return Err(io::Error::other("another process replaced the file"));
         }
-        flock(lock.get()?, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(NewSegment { file, lock })
+        Ok(NewSegment { file, second })
+    }
+
+    /// Opens a segment of this process again.
+    pub(super) fn open_to_grow(&self, id: u64) -> io::Result<OwnDescriptor> {
+        self.open_own(segment_name(id), GROW)
     }
 
     pub(super) fn publish_segment(&self, id: u64) -> io::Result<()> {
@@ -198,9 +207,13 @@ impl Directory {
         Ok(file.into())
     }
 
-    /// As [`open`](Directory::open), a file that is locked: a forked child does not keep it.
-    pub(super) fn open_own(&self, name: impl AsRef<Path>) -> io::Result<OwnDescriptor> {
-        let file = OwnDescriptor::open(|| self.open_at(name, READ)).map_err(not_opened)?;
+    /// As [`open`](Directory::open), a file to be locked: a forked child does not keep it.
+    pub(super) fn open_locked(&self, name: impl AsRef<Path>) -> io::Result<OwnDescriptor> {
+        self.open_own(name, READ)
+    }
+
+    fn open_own(&self, name: impl AsRef<Path>, flags: OFlags) -> io::Result<OwnDescriptor> {
+        let file = OwnDescriptor::open(|| self.open_at(name, flags)).map_err(not_opened)?;
         self.check(file.get()?)?;
         Ok(file)
     }
@@ -208,7 +221,7 @@ impl Directory {
     fn open_at(&self, name: impl AsRef<Path>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let private = Mode::RUSR | Mode::WUSR;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, private))
+        retry_on_intr(|| openat(&self.folder, name.as_ref(), flags, private)).and_then(above_standard)
     }
 
     fn check(&self, file: impl AsFd) -> io::Result<()> {

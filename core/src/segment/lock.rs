@@ -14,9 +14,12 @@ use rustix::{
 
 use super::{
     directory::{Directory, segment_name, unfinished_name},
-    fork::OwnDescriptor,
+    layout::identity,
+    own_descriptor::OwnDescriptor,
+    source::Words,
     writer::random_id,
 };
+use crate::platform;
 
 const LOCK: &str = "lock";
 /// How long a lock that another process holds is left before it is tried again.
@@ -70,7 +73,7 @@ impl Directory {
 
     /// Opened for reading alone, which is all that a lock needs: nobody needs to write it.
     fn lock_file(&self) -> io::Result<OwnDescriptor> {
-        match self.open_own(LOCK) {
+        match self.open_locked(LOCK) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             lock => return lock,
         }
@@ -81,7 +84,7 @@ impl Directory {
         let linked = linkat(&self.folder, &new, &self.folder, LOCK, AtFlags::empty());
         self.remove(&new)?;
         match linked {
-            Ok(()) | Err(Errno::EXIST) => self.open_own(LOCK),
+            Ok(()) | Err(Errno::EXIST) => self.open_locked(LOCK),
             Err(error) => Err(error.into()),
         }
     }
@@ -89,8 +92,9 @@ impl Directory {
     /// The lock of a dead segment; none while its owner lives, an error where it is gone by now or one that
     /// readers refuse as well.
     pub(super) fn lock_segment(&self, id: u64) -> io::Result<Option<OwnDescriptor>> {
-        let lock = self.open_own(segment_name(id))?;
+        let lock = self.open_locked(segment_name(id))?;
         match flock(lock.get()?, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) if is_mapped(&self.open_segment(id)?) => Ok(None),
             Ok(()) => Ok(Some(lock)),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
@@ -107,8 +111,17 @@ pub(crate) fn owner_lives(segment: &File) -> bool {
         Ok(()) => {
             // Closing the file unlocks it in any case.
             let _ = flock(segment, FlockOperation::Unlock);
-            false
+            is_mapped(segment)
         }
         Err(_) => true,
     }
+}
+
+/// Whether the owner of a segment has it mapped, though nobody holds its lock: where a descriptor holds that
+/// (see [`backing`](super::backing)), the host may have closed it.
+fn is_mapped(segment: &File) -> bool {
+    let mut words = [0; identity::WORDS];
+    let Ok(()) = segment.read(0, &mut words) else { return false };
+    let Ok(owner) = u32::try_from(words[identity::PID]) else { return false };
+    segment_name(words[identity::ID]).to_str().is_some_and(|name| platform::maps_file(owner, name))
 }

@@ -1,85 +1,85 @@
 //! The mapping of a segment.
 //!
-//! The largest size is reserved at once and never unmapped: a lane may keep a plain `&'static` to
-//! its lines. Pages are committed before anybody may touch them, so that a full disk is an error at
-//! growth and not a SIGBUS at some later store.
-#![expect(unsafe_code, reason = "maps memory")]
+//! Address space is reserved a little at a time ([`reservation`](super::reservation)), one part of the segment after the
+//! other, and never unmapped once a line of it was handed out: a lane may keep a plain `&'static` to its
+//! lines. Pages are committed before anybody may touch them, so that a full disk is an error at growth and
+//! not a SIGBUS at some later store.
+#![expect(unsafe_code, reason = "hands out references to mapped memory")]
 
 use std::{
-    io, ptr,
-    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
-};
-
-use rustix::{
-    io::Errno,
-    mm::{MapFlags, ProtFlags, mmap, mmap_anonymous},
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use super::{
-    fork::OwnDescriptor,
+    backing::Backing,
+    directory::{Directory, NewSegment},
+    fork,
     layout::{self, LINE, Lines},
+    reference::AtomicRef,
+    reservation::{self, Reservation},
 };
 use crate::{platform, sync::AtomicU64};
 
-/// What a segment may grow to: address space, not memory.
-const RESERVE: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
-/// Less than this is not worth having.
-const LEAST_RESERVE: usize = 1 << 24;
+/// What a segment may grow to.
+const MAX_LENGTH: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
+/// Parts of a segment, each in a reservation of its own, one behind the other.
+const MAX_PARTS: usize = 64;
 
-/// Reserved address space, committed from its start on.
+/// Memory of a segment, committed from its start on.
 #[derive(Debug)]
 pub(crate) struct Mapping {
-    start: AtomicPtr<u8>,
-    reserved: usize,
+    parts: [AtomicRef<Reservation>; MAX_PARTS],
+    /// The end of the last part.
+    reserved: AtomicUsize,
     committed: AtomicUsize,
     /// Up to where threads have asked for more, those included that are still at it.
     asked: AtomicUsize,
     /// The file behind it; none for anonymous memory.
-    file: Option<OwnDescriptor>,
+    file: Option<Backing>,
+    /// The process that it belongs to.
+    generation: u32,
 }
 
 impl Mapping {
-    /// Maps a new, empty file, opened to append, and commits its first `bytes`.
-    pub(super) fn file(file: OwnDescriptor, bytes: usize) -> io::Result<Mapping> {
-        let committed = AtomicUsize::new(0);
-        let opened = file.get()?;
-        platform::commit(opened, &committed, bytes)?;
-        let (start, reserved) = reserve(|length| {
-            // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
-            unsafe {
-                mmap(
-                    ptr::null_mut(),
-                    length,
-                    ProtFlags::READ | ProtFlags::WRITE,
-                    MapFlags::SHARED | platform::RESERVED_ONLY,
-                    opened,
-                    0,
-                )
-            }
-        })?;
-        Ok(Mapping { start, reserved, committed, asked: AtomicUsize::new(bytes), file: Some(file) })
+    /// Maps a new, empty file, and commits its first `bytes`.
+    pub(super) fn file(directory: &Directory, id: u64, new: NewSegment, bytes: usize) -> io::Result<Mapping> {
+        let (backing, second) = Backing::new(directory, id, new)?;
+        let mapping = Mapping::new(Some(backing), bytes)?;
+        let is_kept_from_children = mapping.parts().all(Reservation::is_kept_from_children);
+        if let Some(backing) = &mapping.file {
+            backing.settle(second, is_kept_from_children)?;
+        }
+        Ok(mapping)
     }
 
-    /// Maps memory of this process alone, all of it committed: the kernel gives pages on touch.
-    pub(super) fn anonymous() -> io::Result<Mapping> {
-        let (start, reserved) = reserve(|length| {
-            let flags = MapFlags::PRIVATE | platform::RESERVED_ONLY;
-            // SAFETY: a new mapping at an address of the kernel's choice; nothing else uses it.
-            unsafe { mmap_anonymous(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, flags) }
-        })?;
-        Ok(Mapping {
-            start,
-            reserved,
-            committed: AtomicUsize::new(reserved),
-            asked: AtomicUsize::new(reserved),
-            file: None,
-        })
+    /// Maps memory of this process alone.
+    pub(super) fn anonymous(bytes: usize) -> io::Result<Mapping> {
+        Mapping::new(None, bytes)
+    }
+
+    fn new(file: Option<Backing>, bytes: usize) -> io::Result<Mapping> {
+        let mapping = Mapping {
+            parts: [const { AtomicRef::none() }; MAX_PARTS],
+            reserved: AtomicUsize::new(0),
+            committed: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            file,
+            generation: fork::generation(),
+        };
+        mapping.commit(bytes)?;
+        Ok(mapping)
+    }
+
+    pub(super) fn is_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Bytes that may be touched.
+    #[inline]
     pub(crate) fn committed(&self) -> usize {
         // Threads that grow it at once may make the file longer than what is mapped.
-        self.committed.load(Ordering::Acquire).min(self.reserved)
+        self.committed.load(Ordering::Acquire).min(self.reserved.load(Ordering::Acquire))
     }
 
     /// Commits at least up to `bytes`. Safe from several threads: who comes while others are at it
@@ -89,20 +89,72 @@ impl Mapping {
         if bytes <= committed {
             return Ok(());
         }
-        let file = match &self.file {
-            Some(file) if bytes <= self.reserved => file.get()?,
-            _ => return Err(io::ErrorKind::OutOfMemory.into()),
-        };
+        if bytes > MAX_LENGTH {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         let more = bytes - committed;
-        let end = (self.asked.fetch_add(more, Ordering::Relaxed) + more).clamp(bytes, self.reserved);
-        let grown = platform::commit(file, &self.committed, end);
+        let end = (self.asked.fetch_add(more, Ordering::Relaxed) + more).clamp(bytes, MAX_LENGTH);
+        let grown = self.commit_up_to(end);
         if grown.is_err() {
             self.asked.fetch_sub(more, Ordering::Relaxed);
             if end > bytes {
-                return platform::commit(file, &self.committed, bytes);
+                return self.commit_up_to(bytes);
             }
         }
         grown
+    }
+
+    fn commit_up_to(&self, end: usize) -> io::Result<()> {
+        match &self.file {
+            Some(backing) => backing.with(|file| {
+                platform::commit(file, &self.committed, end)?;
+                self.reserve(end, |begin, wanted| {
+                    backing.with_unlocked(file, |file| Reservation::for_file(begin, wanted, file))
+                })
+            })?,
+            None => {
+                self.reserve(end, Reservation::for_memory)?;
+                for part in self.parts().take_while(|part| part.begin() < end) {
+                    part.map_memory(end)?;
+                }
+                platform::growth::count();
+                self.committed.fetch_max(end, Ordering::Release);
+            }
+        }
+        self.parts().for_each(|part| part.use_up_to(end));
+        Ok(())
+    }
+
+    /// Adds parts, each of which `map` makes before it is seen, until there are so many bytes.
+    fn reserve(
+        &self,
+        end: usize,
+        map: impl Fn(usize, usize) -> io::Result<&'static Reservation>,
+    ) -> io::Result<()> {
+        loop {
+            let begin = self.reserved.load(Ordering::Acquire);
+            if begin >= end {
+                return Ok(());
+            }
+            // Another thread may have added one and not said so yet.
+            let known = self.parts().last();
+            let (index, had) = (self.parts().count(), known.map_or(0, Reservation::end));
+            if had > begin {
+                self.reserved.fetch_max(had, Ordering::Release);
+                continue;
+            }
+            let place = self.parts.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
+            let wanted = reservation::suitable(had, end - had).min(MAX_LENGTH - had);
+            let part = map(had, wanted)?;
+            if place.exchange(None, Some(part), Ordering::AcqRel).is_err() {
+                // Another thread was faster; nobody has seen this one.
+                part.discard();
+            }
+        }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &'static Reservation> {
+        self.parts.iter().map_while(|part| part.load(Ordering::Acquire))
     }
 
     /// The committed lines from `line` on as a `T`.
@@ -119,38 +171,29 @@ impl Mapping {
         Some(unsafe { layout::words(start, usize::try_from(count).ok()? * layout::LINE_WORDS) })
     }
 
+    /// Whether committed lines lie one behind the other: not where a part ends between them.
+    pub(super) fn is_whole(&self, line: u64, count: u64) -> bool {
+        self.at(line, count).is_some()
+    }
+
     fn at(&self, line: u64, count: u64) -> Option<*mut u8> {
         let offset = usize::try_from(line).ok()?.checked_mul(LINE)?;
         let end = usize::try_from(line.checked_add(count)?).ok()?.checked_mul(LINE)?;
-        let start = self.start.load(Ordering::Relaxed);
-        (end <= self.committed()).then(|| start.wrapping_add(offset))
+        if end > self.committed() {
+            return None;
+        }
+        let part = self.parts().find(|part| offset < part.end())?;
+        (end <= part.end()).then(|| part.start().wrapping_add(offset - part.begin()))
     }
 }
 
 impl Drop for Mapping {
-    /// Gives the pages back, keeps the addresses: lines handed out stay memory, which nobody reads.
+    /// Gives pages and addresses back for segments to come: lines handed out stay memory, which nobody
+    /// reads.
     fn drop(&mut self) {
-        let start = self.start.load(Ordering::Relaxed);
-        let flags = MapFlags::PRIVATE | platform::RESERVED_ONLY | MapFlags::FIXED;
-        // SAFETY: replaces this mapping, and nothing else, by zeroed memory of the same length.
-        let replaced =
-            unsafe { mmap_anonymous(start.cast(), self.reserved, ProtFlags::READ | ProtFlags::WRITE, flags) };
-        if let Err(error) = replaced {
-            log::debug!("pages of a closed segment stay mapped: {error}");
-        }
-    }
-}
-
-/// The most address space that the process may have, in halves from [`RESERVE`] on.
-fn reserve(
-    map: impl Fn(usize) -> rustix::io::Result<*mut std::ffi::c_void>,
-) -> io::Result<(AtomicPtr<u8>, usize)> {
-    let mut length = RESERVE;
-    loop {
-        match map(length) {
-            Ok(start) => return Ok((AtomicPtr::new(start.cast()), length)),
-            Err(Errno::NOMEM) if length > LEAST_RESERVE => length /= 2,
-            Err(error) => return Err(error.into()),
+        // In a forked child there is nothing of it, and other things may be at its addresses.
+        if self.generation == fork::generation() {
+            self.parts().for_each(|part| part.give_back());
         }
     }
 }

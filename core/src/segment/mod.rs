@@ -13,6 +13,8 @@
 //! the header's root. In one process the segment is anonymous memory, across processes a file in
 //! the metrics directory; the bytes are the same.
 
+#[cfg_attr(ictus_loom, expect(dead_code, reason = "a model has no file"))]
+mod backing;
 mod budget;
 mod bytes;
 pub(crate) mod clear;
@@ -28,10 +30,13 @@ pub(crate) mod lock;
 // loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
 pub(crate) mod map;
+mod own_descriptor;
 pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod reading;
 pub(crate) mod reference;
+#[cfg_attr(ictus_loom, expect(dead_code, reason = "a model maps nothing"))]
+mod reservation;
 pub(crate) mod retire;
 pub(crate) mod source;
 pub(crate) mod supply;
@@ -39,4 +44,5 @@ pub(crate) mod totals;
 pub(crate) mod totals_file;
 #[cfg(test)]
 pub(crate) mod watched;
+pub(crate) mod wiped;
 pub(crate) mod writer;

@@ -23,7 +23,10 @@ use rustix::{
     process::geteuid,
 };
 
-use super::directory::{Directory, segment_name};
+use super::{
+    directory::{Directory, segment_name},
+    own_descriptor::above_standard,
+};
 use crate::{
     error::{Error, Result},
     platform,
@@ -112,7 +115,7 @@ impl Place {
     /// The folder itself, not one that a link leads to, on a file system that will do.
     fn folder(&self) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = match retry_on_intr(|| open(&self.path, flags, Mode::empty())) {
+        let folder = match retry_on_intr(|| open(&self.path, flags, Mode::empty())).and_then(above_standard) {
             Ok(folder) => File::from(folder),
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => {

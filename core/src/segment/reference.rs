@@ -3,10 +3,13 @@
 
 use std::ptr;
 
+#[cfg(not(ictus_loom))]
+use super::wiped;
 use crate::sync::{AtomicPtr, Ordering};
 
 /// A `&'static T` or nothing, which one thread may change while others look.
 #[derive(Debug)]
+#[cfg_attr(not(ictus_loom), repr(transparent))]
 pub(crate) struct AtomicRef<T: 'static>(AtomicPtr<T>);
 
 impl<T: Sync + 'static> AtomicRef<T> {
@@ -45,6 +48,32 @@ impl<T: Sync + 'static> AtomicRef<T> {
             // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
             Err(pointer) => Err(unsafe { pointer.as_ref() }),
         }
+    }
+}
+
+impl<T: 'static> AtomicRef<T> {
+    /// So many that are nothing, and are nothing again in a forked child where the system can do that.
+    #[cfg(not(ictus_loom))]
+    pub(crate) fn wiped(count: usize) -> &'static [AtomicRef<T>] {
+        let words = wiped::words((count * size_of::<AtomicRef<T>>()).div_ceil(size_of::<u64>()));
+        match words {
+            // SAFETY: of at least the size, and as aligned; zeros are null pointers, and `AtomicRef` is
+            // transparent. Nothing else has the words.
+            Some(words) => unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), count) },
+            None => AtomicRef::unwiped(count),
+        }
+    }
+
+    /// A model does not fork.
+    #[cfg(ictus_loom)]
+    pub(crate) fn wiped(count: usize) -> &'static [AtomicRef<T>] {
+        AtomicRef::unwiped(count)
+    }
+
+    fn unwiped(count: usize) -> &'static [AtomicRef<T>] {
+        let references: Box<[AtomicRef<T>]> =
+            (0..count).map(|_| AtomicRef(AtomicPtr::new(ptr::null_mut()))).collect();
+        Box::leak(references)
     }
 }
 

@@ -8,8 +8,8 @@
 use super::{
     descriptor::FamilyRecord,
     directory::Directory,
-    fork::OwnDescriptor,
     lock::CHANGE_TIMEOUT,
+    own_descriptor::OwnDescriptor,
     reader::{Bad, SegmentReader},
     reading::Lanes,
     totals::Totals,

@@ -12,7 +12,7 @@ use super::{
     descriptor,
     directory::Directory,
     epoch::{self, UNSHARED_EPOCH},
-    fork::{self, OwnDescriptor},
+    fork,
     layout::{
         BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
     },
@@ -26,6 +26,8 @@ use crate::{
 
 /// Memory is committed in steps of this.
 const STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
+/// How often lines are claimed of which the end of a part takes some: parts are longer than that.
+const MAX_ATTEMPTS: usize = 4;
 /// How long after a failed growth the next is tried, in nanoseconds.
 const RETRY_AFTER: u64 = 1_000_000_000;
 
@@ -48,9 +50,10 @@ pub(crate) struct Segment {
     serials: AtomicU32,
     /// Lines that descriptors of removed series had.
     free: Mutex<Vec<Room>>,
-    /// Held until the last handle is gone; dropped after the mapping's pages are given back.
-    lock: Option<OwnDescriptor>,
 }
+
+/// There is no memory for more lines.
+struct NoMemory;
 
 /// Claimed lines.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +95,8 @@ impl Segment {
         let epoch = epoch::join(directory)?;
         let made = directory
             .new_segment(id)
-            .and_then(|new| Ok((Mapping::file(new.file, STEP)?, new.lock)))
-            .and_then(|(mapping, lock)| Segment::initialise(id, epoch, mapping, Some(lock)))
+            .and_then(|new| Mapping::file(directory, id, new, STEP))
+            .and_then(|mapping| Segment::initialise(id, epoch, mapping))
             .and_then(|segment| directory.publish_segment(id).map(|()| segment));
         if made.is_err() {
             directory.discard_new_segment(id);
@@ -103,10 +106,10 @@ impl Segment {
 
     /// A segment in memory of this process alone.
     pub(crate) fn anonymous() -> io::Result<Segment> {
-        Segment::initialise(random_id()?, UNSHARED_EPOCH, Mapping::anonymous()?, None)
+        Segment::initialise(random_id()?, UNSHARED_EPOCH, Mapping::anonymous(STEP)?)
     }
 
-    fn initialise(id: u64, epoch: u32, mapping: Mapping, lock: Option<OwnDescriptor>) -> io::Result<Segment> {
+    fn initialise(id: u64, epoch: u32, mapping: Mapping) -> io::Result<Segment> {
         static ORDINAL: AtomicU32 = AtomicU32::new(1);
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
@@ -134,7 +137,6 @@ impl Segment {
             shared: AtomicRef::none(),
             serials: AtomicU32::new(0),
             free: Mutex::default(),
-            lock,
         })
     }
 
@@ -146,21 +148,27 @@ impl Segment {
     /// Claims `count` zeroed lines that nobody else has. Wait-free; at most one system call, and
     /// that only when committed memory runs out. `None` where there is no more.
     pub(crate) fn claim(&self, count: u64) -> Option<u64> {
+        (0..MAX_ATTEMPTS).find_map(|_| self.claim_once(count).transpose()).and_then(Result::ok)
+    }
+
+    /// As [`claim`](Segment::claim). `Ok(None)` where the lines would lie on both sides of the end of a part of
+    /// the mapping: those stay unused, and the next lie behind it.
+    fn claim_once(&self, count: u64) -> Result<Option<u64>, NoMemory> {
         let next = self.header.cursor.load(Ordering::Relaxed);
         let end = (next + count) as usize * LINE;
         self.make_room(end);
         // Checked before claiming: a full disk must not move the cursor at every try.
         if end > self.mapping.committed() {
-            return None;
+            return Err(NoMemory);
         }
         // Relaxed: lines are published by whoever links them.
         let line = self.header.cursor.fetch_add(count, Ordering::Relaxed);
         let end = (line + count) as usize * LINE;
         if end > self.mapping.committed() {
             // Others claimed in between; the lines stay unused where this fails.
-            self.mapping.commit(end.next_multiple_of(STEP)).ok()?;
+            self.mapping.commit(end.next_multiple_of(STEP)).map_err(|_| NoMemory)?;
         }
-        Some(line)
+        Ok(self.mapping.is_whole(line, count).then_some(line))
     }
 
     /// Grows before the committed memory is used up, so that one thread's growth stops no other.
@@ -275,7 +283,7 @@ impl Segment {
 
     /// Whether other processes can read it.
     pub(crate) fn in_file(&self) -> bool {
-        self.lock.is_some()
+        self.mapping.is_file()
     }
 
     /// The words of claimed lines.

@@ -1,0 +1,283 @@
+//! Address space for segments: a little at a time, and what one segment gives back another one takes.
+//!
+//! Lines of a segment are `&'static`, so what has been handed out stays memory: a reservation is never
+//! unmapped, but is used again when its segment is gone. So a process never has more of them than its
+//! registries needed at one time. One that nobody has seen is unmapped.
+//!
+//! Reserved addresses cost nothing that a limit counts but RLIMIT_AS: they can be neither read nor written,
+//! so they are no data, are not charged and not locked into memory. Of RLIMIT_AS a segment takes a small
+//! fraction at a time.
+#![expect(unsafe_code, reason = "reserves address space and maps memory there")]
+
+use std::{
+    io,
+    os::fd::BorrowedFd,
+    ptr,
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
+};
+
+use rustix::{
+    io::Errno,
+    mm::{MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap},
+    process::{Resource, getrlimit},
+};
+
+use super::fork::undivided;
+use crate::platform;
+
+/// What is reserved at once, at most, where nothing is limited and nothing is used yet.
+const FIRST: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 4 << 20 };
+/// What is reserved at once, at least.
+pub(super) const STEP: usize = 256 << 10;
+/// Which part of the limit on address space is reserved at once.
+const FRACTION: u64 = 64;
+
+/// Addresses that no other part of the process gets.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    start: AtomicPtr<u8>,
+    length: AtomicUsize,
+    /// Where in its segment it begins.
+    begin: AtomicUsize,
+    /// Bytes from its start on that were handed out.
+    used: AtomicUsize,
+    state: AtomicUsize,
+    /// Whether a forked child has no mapping there, so that its parent's file is not its own.
+    is_kept_from_children: AtomicBool,
+    next: *const Reservation,
+}
+
+const FREE: usize = 0;
+const TAKEN: usize = 1;
+/// There are no addresses in it.
+const EMPTY: usize = 2;
+
+// SAFETY: `next` points to a leaked reservation and is not written after it is published.
+unsafe impl Sync for Reservation {}
+
+/// All reservations, newest first; never freed, so that a fork handler may walk them.
+static ALL: AtomicPtr<Reservation> = AtomicPtr::new(ptr::null_mut());
+
+fn all() -> impl Iterator<Item = &'static Reservation> {
+    // SAFETY: reservations are leaked, and complete before they are published.
+    let one = |one: *const Reservation| unsafe { one.as_ref() };
+    std::iter::successors(one(ALL.load(Ordering::Acquire)), move |this| one(this.next))
+}
+
+/// How much to reserve for a segment that has `had` already and now needs `needed`: as much again, and a
+/// fraction of what the process may have.
+pub(super) fn suitable(had: usize, needed: usize) -> usize {
+    let limit = getrlimit(Resource::As).current.map_or(u64::MAX, |limit| limit / FRACTION);
+    let most = usize::try_from(limit).unwrap_or(usize::MAX) / STEP * STEP;
+    had.max(FIRST).min(most).max(STEP).max(needed.next_multiple_of(STEP))
+}
+
+impl Reservation {
+    /// A part of a segment's file, from its byte `begin` on: `wanted` bytes, or what can be had, a multiple of
+    /// [`STEP`]. A forked child does not get the mapping: it would pin the open file, and with it the lock
+    /// that says that the owner lives.
+    pub(super) fn for_file(
+        begin: usize,
+        wanted: usize,
+        file: BorrowedFd<'_>,
+    ) -> io::Result<&'static Reservation> {
+        let all = ProtFlags::READ | ProtFlags::WRITE;
+        let map = |start: *mut u8, length, how| {
+            undivided(|| {
+                let flags = MapFlags::SHARED | platform::RESERVED_ONLY | how;
+                // SAFETY: at an address of the kernel's choice, or in place of a reservation of which nothing
+                // is handed out.
+                let start = unsafe { mmap(start.cast(), length, all, flags, file, begin as u64) }?;
+                let kept = platform::KEPT_FROM_CHILDREN.is_some_and(|advice| {
+                    // SAFETY: of the mapping that was just made; says what children find there.
+                    unsafe { madvise(start, length, advice) }.is_ok()
+                });
+                Ok::<_, Errno>((start.cast(), kept))
+            })
+        };
+        let (part, kept) = match Reservation::free(wanted) {
+            Some(free) => match map(free.start(), free.length(), MapFlags::FIXED) {
+                Ok((_, kept)) => (free, kept),
+                Err(error) => {
+                    // What is there by now is not known: these addresses are nobody's from now on.
+                    free.lose();
+                    return Err(error.into());
+                }
+            },
+            None => {
+                let (start, length, kept) = smaller_and_smaller(wanted, |length| {
+                    map(ptr::null_mut(), length, MapFlags::empty()).map(|(start, kept)| (start, length, kept))
+                })?;
+                (Reservation::put(start, length), kept)
+            }
+        };
+        part.is_kept_from_children.store(kept, Ordering::Release);
+        Ok(part.begins_at(begin))
+    }
+
+    /// A part of a segment in memory: addresses that become memory by [`map_memory`](Self::map_memory).
+    pub(super) fn for_memory(begin: usize, wanted: usize) -> io::Result<&'static Reservation> {
+        let part = match Reservation::free(wanted) {
+            Some(free) => free,
+            None => {
+                let (start, length) = smaller_and_smaller(wanted, |length| {
+                    map_nothing(ptr::null_mut(), length, 0, MapFlags::empty()).map(|start| (start, length))
+                })?;
+                Reservation::put(start, length)
+            }
+        };
+        Ok(part.begins_at(begin))
+    }
+
+    /// One that a segment gave back.
+    fn free(wanted: usize) -> Option<&'static Reservation> {
+        let fits = |one: &&Reservation| (wanted..=wanted.max(FIRST)).contains(&one.length());
+        all().find(|one| fits(one) && one.passes(FREE, TAKEN))
+    }
+
+    fn begins_at(&'static self, begin: usize) -> &'static Reservation {
+        self.begin.store(begin, Ordering::Relaxed);
+        self.used.store(0, Ordering::Relaxed);
+        self
+    }
+
+    /// Keeps new addresses, in a place that lost its own where there is one.
+    fn put(start: *mut u8, length: usize) -> &'static Reservation {
+        let reservation = match all().find(|one| one.passes(EMPTY, TAKEN)) {
+            Some(empty) => empty,
+            None => {
+                let new = Box::leak(Box::new(Reservation {
+                    start: AtomicPtr::new(ptr::null_mut()),
+                    length: AtomicUsize::new(0),
+                    begin: AtomicUsize::new(0),
+                    used: AtomicUsize::new(0),
+                    state: AtomicUsize::new(TAKEN),
+                    is_kept_from_children: AtomicBool::new(false),
+                    next: ALL.load(Ordering::Acquire),
+                }));
+                while let Err(newest) =
+                    ALL.compare_exchange(new.next.cast_mut(), new, Ordering::AcqRel, Ordering::Acquire)
+                {
+                    new.next = newest;
+                }
+                new
+            }
+        };
+        reservation.start.store(start, Ordering::Relaxed);
+        reservation.length.store(length, Ordering::Relaxed);
+        reservation
+    }
+
+    fn passes(&self, from: usize, to: usize) -> bool {
+        self.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    pub(super) fn start(&self) -> *mut u8 {
+        self.start.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin(&self) -> usize {
+        self.begin.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn end(&self) -> usize {
+        self.begin() + self.length()
+    }
+
+    /// Whether a forked child has nothing of it.
+    pub(super) fn is_kept_from_children(&self) -> bool {
+        self.is_kept_from_children.load(Ordering::Acquire)
+    }
+
+    /// Makes memory of it up to the segment's byte `end`.
+    pub(super) fn map_memory(&self, end: usize) -> io::Result<()> {
+        let bytes = end.saturating_sub(self.begin()).min(self.length());
+        // SAFETY: of this reservation; memory that is in use stays as it is.
+        Ok(unsafe { mprotect(self.start().cast(), bytes, MprotectFlags::READ | MprotectFlags::WRITE) }?)
+    }
+
+    /// What is before the segment's byte `end` may be handed out from now on.
+    pub(super) fn use_up_to(&self, end: usize) {
+        self.used.fetch_max(end.saturating_sub(self.begin()).min(self.length()), Ordering::Release);
+    }
+
+    /// Gives it back for other segments; the memory that was handed out becomes zeros.
+    pub(super) fn give_back(&self) {
+        match map_nothing(self.start(), self.length(), self.used.load(Ordering::Acquire), MapFlags::FIXED) {
+            Ok(_) => {
+                self.is_kept_from_children.store(false, Ordering::Relaxed);
+                self.state.store(FREE, Ordering::Release);
+            }
+            Err(error) => log::debug!("addresses of a closed segment stay mapped: {error}"),
+        }
+    }
+
+    /// Unmaps what nobody has seen.
+    pub(super) fn discard(&self) {
+        // SAFETY: this reservation's, of which nothing was handed out.
+        if unsafe { munmap(self.start().cast(), self.length()) }.is_ok() {
+            self.lose();
+        }
+    }
+
+    /// Forgets the addresses; the place serves for others.
+    fn lose(&self) {
+        self.start.store(ptr::null_mut(), Ordering::Relaxed);
+        self.length.store(0, Ordering::Relaxed);
+        self.is_kept_from_children.store(false, Ordering::Relaxed);
+        self.state.store(EMPTY, Ordering::Release);
+    }
+}
+
+/// The longest that can be mapped, in halves.
+fn smaller_and_smaller<T>(
+    mut length: usize,
+    map: impl Fn(usize) -> rustix::io::Result<T>,
+) -> rustix::io::Result<T> {
+    loop {
+        match map(length) {
+            // EAGAIN: by the host's wish memory is locked, and this is over the limit of that.
+            Err(Errno::NOMEM | Errno::AGAIN) if length > STEP => {
+                length = (length / 2).next_multiple_of(STEP);
+            }
+            mapped => return mapped,
+        }
+    }
+}
+
+/// Reserves addresses, and puts zeroed memory where something was handed out; gives where.
+fn map_nothing(start: *mut u8, length: usize, used: usize, how: MapFlags) -> rustix::io::Result<*mut u8> {
+    let flags = MapFlags::PRIVATE | platform::RESERVED_ONLY | how;
+    // SAFETY: replaces the caller's reservation, or maps where nothing is.
+    let mapped = unsafe { mmap_anonymous(start.cast(), length, ProtFlags::empty(), flags) }?.cast::<u8>();
+    if mapped == start && used > 0 {
+        let all = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: of what was just mapped. Nobody reads or writes there but by a mistake of this crate, so
+        // where the host's limits forbid it, it stays as it is.
+        let _ = unsafe { mprotect(start.cast(), used, all) };
+    }
+    Ok(mapped)
+}
+
+/// In a forked child: keeps the addresses of its parent's segments from being given to anything else, as a
+/// thread may have been interrupted by the handler that forked while it wrote there. Async-signal-safe.
+pub(super) fn keep_parents_addresses() {
+    for one in all() {
+        if !one.is_kept_from_children.swap(false, Ordering::Relaxed) {
+            continue;
+        }
+        let (start, length) = (one.start(), one.length());
+        let used = one.used.load(Ordering::Relaxed);
+        match map_nothing(start, length, used, platform::AT_FREE_ADDRESSES) {
+            Ok(mapped) if mapped == start => {}
+            // An old kernel takes the address for a wish.
+            // SAFETY: mapped a moment ago, and seen by nobody.
+            Ok(mapped) => _ = unsafe { munmap(mapped.cast(), length) },
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! What a host program does to its own process: descriptors, limits, forks. Nothing that was observed is lost
+//! by it, and nothing of the host is touched.
+#![cfg(all(target_os = "linux", not(ictus_portable)))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise and says what it skips"
+)]
+#![expect(unsafe_code, reason = "does what a host program does")]
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::{fd::AsRawFd, unix::process::ExitStatusExt},
+    path::Path,
+    process::{Command, Output},
+    sync::Barrier,
+    thread,
+};
+
+use ictus::{Reader, Registry, Timer, snapshot::Value};
+
+const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+/// Runs a test again, in a process of its own, where it finds the directory in its environment.
+fn host(test: &str, directory: &Path, prepare: impl FnOnce(&mut Command)) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(DIRECTORY, directory);
+    prepare(&mut command);
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{:?} (signal {:?})\n{}{}",
+        output.status,
+        output.status.signal(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// Where this process is to record, in one that `host` started.
+fn role() -> Option<std::path::PathBuf> {
+    std::env::var_os(DIRECTORY).map(Into::into)
+}
+
+fn timer(registry: &Registry, series: &str) -> Timer {
+    registry.timer("work_seconds", "", &["series"]).unwrap().labels(&[series]).unwrap()
+}
+
+/// Observations in the directory, as another process sees them.
+fn count(directory: &Path) -> u64 {
+    let snapshot = Reader::new(directory).snapshot().unwrap();
+    let Some(family) = snapshot.family("work_seconds") else { return 0 };
+    let count = |value: &Value| match value {
+        Value::Timer(timing) => timing.count,
+        _ => 0,
+    };
+    family.series.iter().map(|series| count(&series.value)).sum()
+}
+
+fn segments(directory: &Path) -> usize {
+    let entries = fs::read_dir(directory.join("ictus")).unwrap().flatten();
+    entries.filter(|entry| entry.path().extension() == Some("seg".as_ref())).count()
+}
+
+/// What `os.closerange` does.
+fn close_all() {
+    for number in 3..200 {
+        // SAFETY: no memory is involved; this test's own files are opened later.
+        unsafe { libc::close(number) };
+    }
+}
+
+/// Files of the host, under numbers that were Ictus's.
+fn own_files(directory: &Path) -> Vec<File> {
+    let create = |number: i32| {
+        let path = directory.join(format!("own-{number}"));
+        File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap()
+    };
+    (0..6).map(create).collect()
+}
+
+/// Closes everything again and again while it records, beside another process that reads and retires.
+fn record_and_close(directory: &Path) {
+    let registry = Registry::open(directory).unwrap();
+    timer(&registry, "first").observe(1.0);
+    let dropped = Registry::open(directory).unwrap();
+    timer(&dropped, "dropped").observe(1.0);
+    close_all();
+    let files = own_files(directory);
+    for series in 0..100 {
+        timer(&registry, &series.to_string()).observe(1.0);
+        if series % 25 == 0 {
+            // A reader in another process: one that is forked would have closed what is to be seen here.
+            let test = "reader_in_another_process";
+            assert!(host(test, directory, |_| ()).status.success());
+        }
+    }
+    (0..2000).for_each(|_| timer(&registry, "first").observe(1.0));
+    drop(dropped);
+    drop(registry);
+    for file in &files {
+        assert_eq!(file.metadata().unwrap().len(), 0, "a file of the host was changed");
+        (&mut &*file).write_all(b"still open").unwrap();
+    }
+    let numbers: Vec<i32> = files.iter().map(AsRawFd::as_raw_fd).collect();
+    println!("the host's files: {numbers:?}");
+}
+
+#[test]
+fn reader_in_another_process() {
+    let Some(directory) = role() else { return };
+    assert!(count(&directory) > 0);
+}
+
+#[test]
+fn closed_descriptors_lose_nothing_and_leave_the_hosts_files_alone() {
+    if let Some(directory) = role() {
+        return record_and_close(&directory);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("closed_descriptors_lose_nothing_and_leave_the_hosts_files_alone", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 2102);
+}
+
+/// An overlay mounted on a folder until this is dropped; none where that takes more rights.
+struct Overlay<'a>(&'a Path);
+
+impl Overlay<'_> {
+    fn mount(parent: &Path, on: &Path) -> bool {
+        // Not on an overlay, which serves no other one as upper layer.
+        let mount = |kind: &str, options: &str, on: &Path| {
+            let mount = Command::new("mount").args(["-t", kind, kind, "-o", options]).arg(on).output();
+            mount.is_ok_and(|output| output.status.success())
+        };
+        if !mount("tmpfs", "size=64m", parent) {
+            return false;
+        }
+        let folders = ["lower", "upper", "work"].map(|name| parent.join(name));
+        folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        let [lower, upper, work] = folders.map(|folder| folder.display().to_string());
+        mount("overlay", &format!("lowerdir={lower},upperdir={upper},workdir={work}"), on)
+    }
+}
+
+impl Drop for Overlay<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[test]
+fn closed_descriptors_lose_nothing_on_an_overlay() {
+    if let Some(directory) = role() {
+        return record_and_close(&directory);
+    }
+    let (layers, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let _layers = Overlay(layers.path());
+    if !Overlay::mount(layers.path(), directory.path()) {
+        println!("skipped: no overlay can be mounted");
+        return;
+    }
+    let _overlay = Overlay(directory.path());
+    host("closed_descriptors_lose_nothing_on_an_overlay", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 2102);
+}
+
+#[test]
+fn closed_standard_streams_do_not_become_the_segment() {
+    if let Some(directory) = role() {
+        for number in 0..3 {
+            // SAFETY: no memory is involved.
+            unsafe { libc::close(number) };
+        }
+        let registry = Registry::open(&directory).unwrap();
+        for series in 0..100 {
+            timer(&registry, &series.to_string()).observe(1.0);
+            for number in 0..3 {
+                // SAFETY: writes from a local; as the program's own output, there is nothing to write to.
+                assert_eq!(unsafe { libc::write(number, [b'x'; 4096].as_ptr().cast(), 4096) }, -1);
+            }
+        }
+        registry.snapshot().unwrap();
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("closed_standard_streams_do_not_become_the_segment", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 100);
+}
+
+/// A child of the system call alone, of which no handler of a fork is told.
+fn raw_clone(child: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: as `fork`, but without its handlers.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // SAFETY: skips destructors that belong to the parent's threads.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) };
+    }
+    libc::pid_t::try_from(pid).unwrap()
+}
+
+fn wait(pid: libc::pid_t) {
+    let mut status = 0;
+    // SAFETY: waits for a child of this process into a local.
+    let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    assert_eq!((ended, status), (pid, 0), "the child failed");
+}
+
+#[test]
+fn children_of_clone_record_beside_a_busy_parent() {
+    if let Some(directory) = role() {
+        let registry = Registry::open(&directory).unwrap();
+        let (shared, gauge) = (timer(&registry, "shared"), registry.gauge("busy", "", &[]).unwrap());
+        let gauge = gauge.labels(&[]).unwrap();
+        let local = shared.local();
+        gauge.set(1.0);
+        (0..200).for_each(|_| local.observe(1.0));
+        for _ in 0..20 {
+            let child = raw_clone(|| {
+                // Each of the ways in which a thread finds its lane.
+                (0..1000).for_each(|_| local.observe(1.0));
+                (0..1000).for_each(|_| shared.observe(1.0));
+                gauge.set(1.0);
+                let child = raw_clone(|| (0..1000).for_each(|_| shared.observe(1.0)));
+                wait(child);
+                timer(&registry, "childs").observe(1.0);
+                registry.snapshot().unwrap();
+            });
+            (0..1000).for_each(|_| shared.observe(1.0));
+            wait(child);
+            (0..1000).for_each(|_| local.observe(1.0));
+        }
+        let snapshot = registry.snapshot().unwrap();
+        assert_eq!(snapshot.family("busy").unwrap().get(&[]), Some(&Value::Gauge(1.0)));
+        assert_eq!(snapshot.health.bad_segments, 0);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("children_of_clone_record_beside_a_busy_parent", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 200 + 20 * (3001 + 2000));
+}
+
+/// Kilobytes of address space of this process.
+fn address_space() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn address_space_is_a_fraction_of_the_limit() {
+    if let Some(directory) = role() {
+        let (used, limit) = (address_space() << 10, 256 << 20);
+        let limit = libc::rlimit { rlim_cur: used + limit, rlim_max: used + limit };
+        for resource in [libc::RLIMIT_AS, libc::RLIMIT_DATA] {
+            // SAFETY: reads a local.
+            assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+        }
+        for registry in [Registry::open(&directory).unwrap(), Registry::new()] {
+            let before = address_space();
+            timer(&registry, "first").observe(1.0);
+            let taken = address_space() - before;
+            assert!(taken < 8 << 10, "{taken} KB of 256 MB");
+            // Much more than what was reserved first.
+            for series in 0..950 {
+                let timer = timer(&registry, &series.to_string());
+                (0..1000).for_each(|_| timer.observe(1.0));
+            }
+            let taken = address_space() - before;
+            assert!(taken < 100 << 10, "{taken} KB");
+            let snapshot = registry.snapshot().unwrap();
+            assert_eq!(snapshot.health.lost.no_memory + snapshot.health.lost.unshared_lanes, 0);
+            assert_eq!(snapshot.family("work_seconds").unwrap().series.len(), 951);
+            drop(registry);
+        }
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("address_space_is_a_fraction_of_the_limit", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 950_001);
+}
+
+#[test]
+fn locked_memory_is_what_is_used() {
+    if let Some(directory) = role() {
+        // SAFETY: no memory is involved.
+        if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } != 0 {
+            println!("skipped: memory cannot be locked");
+            return;
+        }
+        let resident = || {
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
+            line.split_whitespace().next().unwrap().parse::<u64>().unwrap()
+        };
+        let before = resident();
+        let (file, memory) = (Registry::open(&directory).unwrap(), Registry::new());
+        timer(&file, "first").observe(1.0);
+        timer(&memory, "first").observe(1.0);
+        let taken = resident() - before;
+        assert!(taken < 4 << 10, "{taken} KB");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("locked_memory_is_what_is_used", directory.path(), |_| ());
+}
+
+#[test]
+fn dropped_registries_give_their_addresses_back() {
+    if let Some(directory) = role() {
+        let registries = |count: usize| {
+            let registries: Vec<_> = (0..count)
+                .map(|n| if n % 2 == 0 { Registry::open(&directory).unwrap() } else { Registry::new() })
+                .collect();
+            registries.iter().for_each(|registry| timer(registry, "first").observe(1.0));
+        };
+        registries(8);
+        let before = address_space();
+        (0..300).for_each(|_| registries(8));
+        // Not a byte of it is for segments; the allocator takes some.
+        let taken = address_space().saturating_sub(before);
+        assert!(taken < 16 << 10, "{taken} KB for 2400 registries");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("dropped_registries_give_their_addresses_back", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 301 * 4);
+}
+
+#[test]
+fn threads_that_begin_at_once_make_one_segment() {
+    const THREADS: usize = 200;
+    if let Some(directory) = role() {
+        let registry = Registry::open(&directory).unwrap();
+        let (timer, begin) = (timer(&registry, "first"), Barrier::new(THREADS));
+        let before = address_space();
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let observe = || {
+                    begin.wait();
+                    timer.observe(1.0);
+                };
+                thread::Builder::new().stack_size(128 << 10).spawn_scoped(scope, observe).unwrap();
+            }
+        });
+        let taken = address_space() - before;
+        // The allocator's arenas and the threads' stacks are much of it.
+        assert!(taken < 2 << 20, "{taken} KB");
+        assert_eq!(segments(&directory), 1);
+        assert_eq!(registry.snapshot().unwrap().health.lost.unshared_lanes, 0);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for start in 1..=20 {
+        host("threads_that_begin_at_once_make_one_segment", directory.path(), |_| ());
+        ictus::clear(directory.path()).unwrap();
+        assert_eq!(segments(directory.path()), 0, "{start}");
+    }
+}
