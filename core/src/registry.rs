@@ -78,8 +78,8 @@ impl Registry {
     }
 
     /// A registry in a metrics directory, which is made where it is missing. The process's segment
-    /// is made at the first observation, and anew in a forked child. A relative path is resolved here:
-    /// a later change of the working directory moves nothing.
+    /// is made with its first series; a forked child makes its own with the first that it records. A
+    /// relative path is resolved here: a later change of the working directory moves nothing.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();

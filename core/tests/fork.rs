@@ -164,6 +164,15 @@ fn ten_thousand_short_lived_processes_leave_one_totals_file() {
     let timing = timing(parent.path());
     assert_eq!((timing.count, timing.sum), (3 * PROCESSES, (3 * PROCESSES * (PROCESSES + 1) / 2) as f64));
     assert_eq!(timing.window.quantile(1.0), Some(PROCESSES as f64));
+    drop((timer, registry));
+    let segments = || {
+        let entries = std::fs::read_dir(parent.path().join("ictus")).unwrap().flatten();
+        entries.filter(|entry| entry.path().extension().is_some()).count()
+    };
+    eventually("this process's own segment is retired", || {
+        reader.snapshot().unwrap();
+        segments() == 0
+    });
     let files = std::fs::read_dir(parent.path().join("ictus")).unwrap().flatten();
     let mut files: Vec<_> = files.map(|file| (file.file_name(), file.metadata().unwrap().len())).collect();
     files.sort();

@@ -56,7 +56,7 @@ impl<T: Default> Default for ArcSwapAny<Arc<T>> {
 }
 
 impl<T: Address + Clone> ArcSwapAny<T> {
-    fn new(value: T) -> ArcSwapAny<T> {
+    pub fn new(value: T) -> ArcSwapAny<T> {
         ArcSwapAny { values: Mutex::new(vec![value]), present: AtomicUsize::new(0) }
     }
 

@@ -37,6 +37,8 @@ mod sealed {
         const KIND: Kind;
         #[expect(private_interfaces, reason = "sealed: no other crate can name this trait")]
         fn of(recorder: Arc<Recorder>, series: Arc<Series>) -> Self;
+        /// Shows the series, at 0 where nothing was recorded.
+        fn publish(&self);
     }
 }
 
@@ -48,6 +50,11 @@ macro_rules! metric {
             #[expect(private_interfaces, reason = "sealed: no other crate can name this trait")]
             fn of(recorder: Arc<Recorder>, series: Arc<Series>) -> $handle {
                 $handle::new(recorder, series)
+            }
+
+            #[inline]
+            fn publish(&self) {
+                $handle::publish(self);
             }
         }
     };
@@ -116,19 +123,34 @@ impl<M: Metric> Family<M> {
             return Err(Error::Option { option: "buckets", reason });
         }
         let index = recorder.family(record)?;
-        Ok(Family { recorder: Arc::clone(recorder), index, metric: PhantomData })
+        let family = Family { recorder: Arc::clone(recorder), index, metric: PhantomData };
+        if labels.is_empty() {
+            // Nothing else will ask for its one series before there is something to record.
+            family.labels(&[])?;
+        }
+        Ok(family)
     }
 
-    /// The series with those label values, in the order of the family's label names; made where it
-    /// is new. Readers show the first 64 KiB of a longer value. Keep the handle where observations are frequent: this looks the series up. Where the
-    /// family is full, the handle is that of the [`OVERFLOW`](crate::OVERFLOW) series.
+    /// Returns the series with those label values, in the order of the family's label names; creates
+    /// it where it is new. It is shown from then on, at 0 until something is recorded, so that
+    /// Prometheus's `increase` sees the first event. A family without labels has its one series from
+    /// the start.
+    ///
+    /// Keep the handle where observations are frequent: this looks the series up. Readers show the
+    /// first 64 KiB of a longer value. Where the family is full, the handle is that of the
+    /// [`OVERFLOW`](crate::OVERFLOW) series.
     ///
     /// # Errors
     ///
     /// [`Error::LabelCount`] where their number is not that of the family's labels.
     pub fn labels(&self, values: &[&str]) -> Result<M> {
         let series = self.index.series(&Asked(values), &self.recorder)?;
-        Ok(M::of(Arc::clone(&self.recorder), series))
+        let handle = M::of(Arc::clone(&self.recorder), series);
+        // A model's threads race for the first lane themselves.
+        if cfg!(not(ictus_loom)) {
+            handle.publish();
+        }
+        Ok(handle)
     }
 
     /// Removes the series with those label values: what this process and those that are dead recorded

@@ -90,6 +90,12 @@ impl Counter {
         Counter(Handle::new(recorder, series))
     }
 
+    /// Shows the series, at 0 where it never counted.
+    #[inline]
+    pub(super) fn publish(&self) {
+        self.0.publish();
+    }
+
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
@@ -128,6 +134,15 @@ impl Gauge {
             self.write(|lane| lane.add(by));
         } else {
             reject(&self.recorder, by);
+        }
+    }
+
+    /// Shows the series, at 0 where it was never set.
+    #[inline]
+    pub(super) fn publish(&self) {
+        if !self.series.is_published() {
+            // Where there is no memory, the first write counts that.
+            let _ = again(&self.recorder, &self.series, |series| self.attach(series));
         }
     }
 
@@ -175,6 +190,7 @@ impl Gauge {
         // "end": whoever ends the life now sees the lane, or this sees the end.
         fence(Ordering::SeqCst);
         if series.life() == Some(life) && new.publish(word) {
+            series.note_published(life);
             return Ok(new);
         }
         if series.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
@@ -189,6 +205,12 @@ impl Gauge {
 impl Timer {
     pub(super) fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Timer {
         Timer(Handle::new(recorder, series))
+    }
+
+    /// Shows the series, with a count of 0 where it never observed.
+    #[inline]
+    pub(super) fn publish(&self) {
+        self.0.publish();
     }
 
     /// Records one observation, in the family's unit: seconds, or bytes where the catalog says so.
@@ -316,6 +338,22 @@ impl Timer {
 impl Handle {
     fn new(recorder: Arc<Recorder>, series: Arc<Series>) -> Handle {
         Handle { id: series.id, recorder, series }
+    }
+
+    /// Shows the series by a lane of this thread, where no thread of the process has one.
+    #[inline]
+    fn publish(&self) {
+        if !self.series.is_published() {
+            self.publish_new_lane();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn publish_new_lane(&self) {
+        let Handle { recorder, series, .. } = self;
+        // Where there is no memory, the first observation counts that.
+        let _ = again(recorder, series, |series| shard::with_new_lane(series, recorder, |_| ()));
     }
 
     /// Writes to this thread's lane of the series, and counts where that cannot be.

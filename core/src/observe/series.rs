@@ -39,6 +39,8 @@ pub(crate) struct Series {
     values: Values,
     /// The number of its present life, and below it, in the low bits, its [`State`].
     life: AtomicU64,
+    /// The life that readers can see; see [`Series::is_published`].
+    published: AtomicU64,
     described: ArcSwapOption<(u64, SeriesPlace)>,
     /// A gauge's one lane.
     pub(super) shared: AtomicRef<SharedLane>,
@@ -124,6 +126,7 @@ impl Series {
             family,
             values: asked.into(),
             life: AtomicU64::new(0),
+            published: AtomicU64::new(0),
             described: ArcSwapOption::empty(),
             shared: AtomicRef::none(),
             kept: AtomicRef::none(),
@@ -144,21 +147,44 @@ impl Series {
         (state(word) == State::Present).then_some(word >> STATE_BITS)
     }
 
-    /// Begins another life of an idle series. Whoever comes second finds it begun.
-    pub(super) fn begin(&self) {
+    /// Begins another life of an idle series; false where it is not idle.
+    pub(super) fn begin(&self) -> bool {
         let another = |word| (state(word) == State::Idle).then_some(((word >> STATE_BITS) + 1) << STATE_BITS);
-        let _ = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another);
+        self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another).is_ok()
+    }
+
+    /// Whether readers can see the series in its present life: a thread of this process has, or had, a
+    /// lane of it.
+    #[inline]
+    pub(super) fn is_published(&self) -> bool {
+        self.published.load(Ordering::Relaxed) == Series::publication(self.life.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a lane of that life is published.
+    pub(super) fn note_published(&self, life: u64) {
+        self.published.store(Series::publication(life << STATE_BITS), Ordering::Relaxed);
+    }
+
+    /// A present life in this process on the line of forks. Never 0; a life that is not present has one that
+    /// is never noted.
+    #[inline]
+    fn publication(word: u64) -> u64 {
+        u64::from(fork::generation()) << 40 | (word & ((1 << 38) - 1)) << 1 | 1
     }
 
     /// Ends the present life, where there is one, and leaves the series in that state. What it had is
-    /// nobody's then.
-    pub(super) fn end(&self, to: State) {
+    /// nobody's then. False where it had ended before.
+    pub(super) fn end(&self, to: State) -> bool {
         let ended =
             |word| (state(word) != State::Removed).then_some(word >> STATE_BITS << STATE_BITS | to as u64);
-        let Ok(before) = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else { return };
-        if state(before) == State::Present {
+        let Ok(before) = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
+            return false;
+        };
+        let was_present = state(before) == State::Present;
+        if was_present {
             self.leave(before >> STATE_BITS);
         }
+        was_present
     }
 
     /// Makes an idle series one that its family does not know any more.

@@ -258,6 +258,7 @@ impl Shard {
         // "end": whoever ends the life now sees the lane, or this sees the end.
         fence(SeqCst);
         if series.life() == Some(life) && lane.publish(word) {
+            series.note_published(life);
             return Ok(lane);
         }
         if slot.exchange(Some(lane), None, AcqRel).is_ok() {

@@ -313,9 +313,13 @@ impl Reader {
 
     fn look(&mut self, ids: &[u64]) -> u64 {
         if let Some(place) = &self.place {
-            for id in ids {
-                if let Some(known) = self.segments.get_mut(id) {
-                    known.read(place, *id, &mut self.merged);
+            // Oldest first: a segment that comes before one that is merged already gives every series of
+            // all segments another rank.
+            let mut keys: Vec<_> = ids.iter().filter_map(|id| self.segments.get(id)?.key(*id)).collect();
+            keys.sort_unstable();
+            for key in keys {
+                if let Some(known) = self.segments.get_mut(&key.id) {
+                    known.read(place, key.id, &mut self.merged);
                 }
             }
         }

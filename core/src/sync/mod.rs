@@ -9,7 +9,7 @@
 pub(crate) use std::{
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
     },
     thread_local,
 };
@@ -29,7 +29,7 @@ pub(crate) mod pointer;
 pub(crate) use {
     loom::sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
     },
     pointer::AtomicPtr,
 };
