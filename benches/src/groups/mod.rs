@@ -1,6 +1,7 @@
 //! What is compared with what.
 
 pub mod http;
+pub mod index;
 pub mod observe;
 pub mod read;
 pub mod scrape;
@@ -18,6 +19,7 @@ pub fn all(measured: bool) -> Vec<Group> {
         observe::one_series(),
         observe::with_the_clock(),
         observe::many_series(),
+        index::index(),
         read::quantiles(),
         read::merge(),
         text::text(),

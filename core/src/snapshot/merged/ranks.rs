@@ -33,6 +33,8 @@ impl Merged {
 
     /// Gives segments new ranks in the same order, after one came in between.
     fn renumber(&mut self, new: Key) {
+        #[cfg(test)]
+        tests::RENUMBERED.set(tests::RENUMBERED.get() + 1);
         let mut ranks = HashMap::new();
         let (mut in_directory, mut in_memory) = (1.., FIRST_IN_MEMORY..);
         for (key, segment) in &mut self.segments {
@@ -53,7 +55,34 @@ impl Merged {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::{FIRST_IN_MEMORY, Key, LAST, Merged};
+    use crate::{Reader, Registry};
+
+    thread_local! {
+        /// How often this thread renumbered all ranks.
+        pub(super) static RENUMBERED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Each renumbering touches every series of every segment: a first scrape would be quadratic.
+    #[test]
+    fn first_snapshot_of_many_segments_renumbers_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let registries: Vec<_> = (0..40)
+            .map(|_| {
+                let registry = Registry::open(directory.path()).unwrap();
+                registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+                registry
+            })
+            .collect();
+        let mut reader = Reader::new(directory.path());
+        RENUMBERED.set(0);
+        let snapshot = reader.snapshot().unwrap();
+        assert_eq!(snapshot.health.live_segments, 40);
+        assert_eq!(RENUMBERED.get(), 0);
+        drop(registries);
+    }
 
     fn ranks(merged: &Merged) -> Vec<(u64, u32)> {
         merged.segments.iter().map(|(key, segment)| (key.created, segment.rank)).collect()

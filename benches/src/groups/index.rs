@@ -1,0 +1,64 @@
+//! Look-ups in a family that has 10,000 series: of one that exists, of a new one, of one beyond the limit.
+
+use std::{collections::HashMap, hint::black_box};
+
+use ictus::{Options, Registry, observe::Family};
+
+use crate::candidate::{Candidate, Group, Work};
+
+const SERIES: usize = 10_000;
+/// New series in one batch, on top of those that exist.
+const NEW: usize = 2_000;
+
+/// All candidates.
+#[must_use]
+pub fn index() -> Group {
+    Group::new(
+        "index",
+        "a look-up in a family of 10,000 series",
+        vec![
+            Candidate::new("HashMap insert", || {
+                Work::prepared(NEW as u64, hash_map, |(map, names), times| {
+                    for name in &names[..times as usize] {
+                        map.insert(vec![name.clone(), "SUCCESS".to_owned()], 0);
+                    }
+                })
+            }),
+            Candidate::new("ictus, existing series", || {
+                Work::prepared(NEW as u64, || (family(SERIES), names(0, NEW)), look_up)
+            }),
+            Candidate::new("ictus, new series", || {
+                Work::prepared(NEW as u64, || (family(SERIES + NEW), names(SERIES, NEW)), look_up)
+            }),
+            Candidate::new("ictus, beyond the limit", || {
+                Work::prepared(NEW as u64, || (family(SERIES), names(SERIES, NEW)), look_up)
+            }),
+        ],
+    )
+}
+
+fn names(from: usize, count: usize) -> Vec<String> {
+    (from..from + count).map(|number| format!("task_type_{number:05}")).collect()
+}
+
+fn hash_map() -> (HashMap<Vec<String>, u64>, Vec<String>) {
+    let entries = names(0, SERIES).into_iter().map(|name| (vec![name, "SUCCESS".to_owned()], 0));
+    (entries.collect(), names(SERIES, NEW))
+}
+
+/// A family with 10,000 series and that limit.
+fn family(limit: usize) -> Family<ictus::Counter> {
+    let limit = u32::try_from(limit).expect("a small number");
+    let registry = Registry::with_options(Options::default().max_series(limit));
+    let family = registry.counter("tasks", "", &["task", "status"]).expect("a valid name");
+    for name in names(0, SERIES) {
+        family.labels(&[&name, "SUCCESS"]).expect("two values");
+    }
+    family
+}
+
+fn look_up((family, names): &mut (Family<ictus::Counter>, Vec<String>), times: u64) {
+    for name in &names[..times as usize] {
+        black_box(family.labels(&[name, "SUCCESS"]).expect("two values"));
+    }
+}
