@@ -1,9 +1,9 @@
 //! The index of a family: its series by their label values.
 //!
 //! Sharded immutable tables behind [`ArcSwap`]: a look-up is one load and one probe without a lock,
-//! and a new series copies one shard, not the whole family. The number of present series is exact:
-//! a series claims its place before it is inserted and gives it back where another thread was
-//! faster. Shards are created with the family, so that a fork never meets one half made.
+//! and a new series copies one shard, not the whole family. The family never has more present series
+//! than its limit: a series claims its place before it is inserted, and the place is free again where
+//! another thread inserted the same labels first. Shards are created with the family, so that a fork never meets one half made.
 
 use std::{array, hash::BuildHasher, sync::Arc};
 
