@@ -258,7 +258,9 @@ impl Registry {
     pub fn own_snapshot(&self) -> Result<Snapshot> {
         let recorder = Arc::clone(&self.recorder);
         // A reader of its own: no lock of another call or of a fork's parent is waited for.
-        Reader::with_memory(None, move || recorder.own()).snapshot()
+        let mut snapshot = Reader::with_memory(None, move || recorder.own()).snapshot()?;
+        snapshot.health.lost.add(self.recorder.unrecorded());
+        Ok(snapshot)
     }
 
     /// Lets series expire that no process of the directory has moved for that long, of all families,
@@ -298,7 +300,8 @@ impl Registry {
         }
         // A reader that panicked midway holds whole segments or none.
         let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = reader.snapshot_within(idle)?;
+        let mut snapshot = reader.snapshot_within(idle)?;
+        snapshot.health.lost.add(self.recorder.unrecorded());
         let expired = reader.expired().iter().map(|expired| {
             self.recorder.expire(&expired.family.name, |values| expired.series.contains(values))
         });

@@ -9,6 +9,8 @@
 )]
 #![expect(unsafe_code, reason = "does what a host program does")]
 
+mod tmpfs;
+
 use std::{
     fs::{self, File},
     io::Write,
@@ -17,9 +19,11 @@ use std::{
     process::{Command, Output},
     sync::Barrier,
     thread,
+    time::Duration,
 };
 
 use ictus::{Reader, Registry, Timer, snapshot::Value};
+use tmpfs::Tmpfs;
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 
@@ -347,16 +351,51 @@ fn threads_that_begin_at_once_make_one_segment() {
             }
         });
         let taken = address_space() - before;
-        // The allocator's arenas and the threads' stacks are much of it.
+        // Stacks, and arenas of the allocator, which may reserve 64 MB for each of 8 per processor.
         assert!(taken < 2 << 20, "{taken} KB");
         assert_eq!(segments(&directory), 1);
         assert_eq!(registry.snapshot().unwrap().health.lost.unshared_lanes, 0);
         return;
     }
     let directory = tempfile::tempdir().unwrap();
+    // Too small for a few segments more.
+    let _tmpfs = Tmpfs::mount(directory.path(), "1m");
     for start in 1..=20 {
         host("threads_that_begin_at_once_make_one_segment", directory.path(), |_| ());
+        assert_eq!(count(directory.path()), THREADS as u64, "{start}");
         ictus::clear(directory.path()).unwrap();
         assert_eq!(segments(directory.path()), 0, "{start}");
     }
+}
+
+#[test]
+fn what_finds_no_address_space_is_counted_and_recorded_later() {
+    if let Some(directory) = role() {
+        let registry = Registry::open(&directory).unwrap();
+        let timer = timer(&registry, "first");
+        // Memory that the allocator has, and keeps.
+        let blocks: Vec<Vec<u8>> = (0..8000).map(|_| vec![1; 1000]).collect();
+        let kept: Vec<Vec<u8>> = blocks.into_iter().step_by(2).collect();
+        let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: writes a local.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut old) }, 0);
+        let limit = libc::rlimit { rlim_cur: (address_space() << 10) + (64 << 10), ..old };
+        // SAFETY: reads a local.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+        (0..1000).for_each(|_| timer.observe(1.0));
+        let lost = registry.own_snapshot().map(|snapshot| snapshot.health.lost.no_memory);
+        // SAFETY: reads a local.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const old) }, 0);
+        assert_eq!(lost.unwrap(), 1000);
+        drop(kept);
+        thread::sleep(Duration::from_millis(200));
+        (0..10).for_each(|_| timer.observe(1.0));
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host("what_finds_no_address_space_is_counted_and_recorded_later", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 10);
+    // Other processes see what it lacks.
+    let lost = Reader::new(directory.path()).snapshot().unwrap().health.lost;
+    assert_eq!(lost.no_memory, 1000);
 }

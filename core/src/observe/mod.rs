@@ -14,6 +14,7 @@ mod handle;
 mod index;
 mod lane;
 mod local;
+mod maker;
 mod name;
 #[cfg(test)]
 mod published;
@@ -22,6 +23,7 @@ mod running;
 mod series;
 mod shard;
 mod stock;
+mod unrecorded;
 
 pub use family::{Family, Metric};
 pub use handle::{Counter, Gauge, Timer};

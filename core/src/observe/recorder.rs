@@ -15,8 +15,10 @@ use hashbrown::HashMap;
 use super::{
     index::FamilyIndex,
     lane::SharedLane,
+    maker::Maker,
     series::{DescribedFamily, Values},
     shard,
+    unrecorded::Unrecorded,
 };
 use crate::{
     error::{Error, Result},
@@ -25,7 +27,7 @@ use crate::{
         descriptor::FamilyRecord,
         directory::Directory,
         fork,
-        layout::Loss,
+        layout::{LOSSES, Loss},
         place::Place,
         reader::Bad,
         retire::{forget, retire},
@@ -47,6 +49,9 @@ pub(crate) struct Recorder {
     families: ArcSwap<HashMap<Box<str>, Arc<FamilyIndex>>>,
     /// Lanes of removed gauges.
     gauges: Mutex<Vec<&'static SharedLane>>,
+    maker: Maker,
+    fallback_maker: Maker,
+    unrecorded: Unrecorded,
 }
 
 impl Recorder {
@@ -73,6 +78,9 @@ impl Recorder {
             fallback: ArcSwapOption::empty(),
             families: ArcSwap::default(),
             gauges: Mutex::default(),
+            maker: Maker::default(),
+            fallback_maker: Maker::default(),
+            unrecorded: Unrecorded::default(),
         }
     }
 
@@ -182,12 +190,12 @@ impl Recorder {
             );
         }
         segment.lose(Loss::Unshared);
-        act(&present(&self.fallback, || Segment::anonymous().ok(), |_| {})?)
+        act(&self.fallback_maker.present(&self.fallback, || Segment::anonymous().ok(), |_| {})?)
     }
 
     /// This process's segment; made where it is missing or the parent's.
     fn segment(&self) -> Option<Arc<Segment>> {
-        present(
+        let segment = self.maker.present(
             &self.segment,
             || self.new_segment(),
             |unused| {
@@ -197,7 +205,9 @@ impl Recorder {
                     log::debug!("an unused segment stays: {error}");
                 }
             },
-        )
+        )?;
+        self.unrecorded.move_to(&segment);
+        Some(segment)
     }
 
     fn new_segment(&self) -> Option<Segment> {
@@ -230,12 +240,18 @@ impl Recorder {
         segments.filter(|segment| segment.is_own()).collect()
     }
 
-    /// Counts what was not recorded. Before the first observation nothing is there to count in.
+    /// Counts what was not recorded.
     #[cold]
     pub(super) fn lose(&self, loss: Loss) {
-        if let Some(segment) = self.segment() {
-            segment.lose(loss);
+        match self.segment() {
+            Some(segment) => segment.lose(loss),
+            None => self.unrecorded.count(loss),
         }
+    }
+
+    /// What was not recorded, and is counted in no segment yet.
+    pub(crate) fn unrecorded(&self) -> [u64; LOSSES] {
+        self.unrecorded.get()
     }
 }
 
@@ -249,26 +265,4 @@ fn clear_up(directory: &Directory) {
     if many && let Err(error) = retire(directory) {
         log::debug!("segments of dead processes stay in {}: {error}", directory.place().path().display());
     }
-}
-
-/// The segment in a place; made where there is none or the parent's. Of threads that race, one
-/// puts its own there, and the others' are given to `discard`: nobody has seen them.
-fn present(
-    place: &ArcSwapOption<Segment>,
-    make: impl FnOnce() -> Option<Segment>,
-    discard: impl FnOnce(&Segment),
-) -> Option<Arc<Segment>> {
-    let current = place.load_full();
-    if let Some(segment) = &current
-        && segment.is_own()
-    {
-        return Some(Arc::clone(segment));
-    }
-    let new = Arc::new(make()?);
-    let before = place.compare_and_swap(&current, Some(Arc::clone(&new)));
-    if before.as_ref().map(|segment| segment.id) == current.as_ref().map(|segment| segment.id) {
-        return Some(new);
-    }
-    discard(&new);
-    before.clone()
 }

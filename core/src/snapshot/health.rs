@@ -51,6 +51,23 @@ pub struct Lost {
     pub exemplars: u64,
 }
 
+impl Lost {
+    /// Adds what no segment has counted.
+    pub(crate) fn add(&mut self, losses: [u64; LOSSES]) {
+        let more = Lost::from(losses);
+        self.nan += more.nan;
+        self.negative += more.negative;
+        self.too_large += more.too_large;
+        self.reentered += more.reentered;
+        self.no_memory += more.no_memory;
+        self.removed += more.removed;
+        self.overflowed += more.overflowed;
+        self.unshared_lanes += more.unshared_lanes;
+        self.short_windows += more.short_windows;
+        self.exemplars += more.exemplars;
+    }
+}
+
 impl From<[u64; LOSSES]> for Lost {
     fn from(losses: [u64; LOSSES]) -> Lost {
         let of = |loss: Loss| losses[loss as usize];

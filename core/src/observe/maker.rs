@@ -1,0 +1,233 @@
+//! One thread makes a segment for all that need it at one instant.
+//!
+//! The others wait for the pointer to it, for no longer than a bound: making a segment themselves would take
+//! them as long, and two hundred segments made at once are two hundred times the disk and the addresses. No
+//! lock is held: a thread whose maker is stopped, or stayed behind in the parent of a fork, makes its own.
+
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU32, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwapOption;
+
+use crate::{
+    clock,
+    segment::{fork, writer::Segment},
+};
+
+/// How long a thread waits for another one that makes the segment.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+/// How often it looks before it sleeps, and for how long it then does.
+const YIELDS: u32 = 64;
+const RETRY_DELAY: Duration = Duration::from_micros(100);
+/// How long after a failure, in nanoseconds, none is made.
+const RETRY_AFTER: u64 = 100_000_000;
+
+/// Of a place for a segment.
+#[derive(Debug, Default)]
+pub(super) struct Maker {
+    /// The generation of the thread that makes one in the high half, its number in the low one; 0 where none
+    /// does.
+    by: AtomicU64,
+    /// No segment is made before this nanosecond of the monotonic clock.
+    retry_at: AtomicU64,
+}
+
+/// Who makes the segment.
+enum Turn<'a> {
+    /// This thread, until the claim is dropped.
+    Own(Claim<'a>),
+    /// This thread, which a signal handler has interrupted at it.
+    Interrupted,
+    Other,
+}
+
+struct Claim<'a> {
+    maker: &'a Maker,
+    thread: u64,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        // Another thread's, where this one was given up.
+        let _ = self.maker.by.compare_exchange(self.thread, 0, Release, Relaxed);
+    }
+}
+
+impl Maker {
+    /// The segment in a place; made where there is none or the parent's. Where threads make one each, one puts
+    /// its own there, and the others' are given to `discard`: nobody has seen them.
+    pub(super) fn present(
+        &self,
+        place: &ArcSwapOption<Segment>,
+        make: impl FnOnce() -> Option<Segment>,
+        discard: impl FnOnce(&Segment),
+    ) -> Option<Arc<Segment>> {
+        if let Some(segment) = own(place) {
+            return Some(segment);
+        }
+        // A model has no thread that goes on while this one waits; there, all of them race.
+        let _claim = if cfg!(ictus_loom) { None } else { self.turn(place)? };
+        let current = place.load_full();
+        if let Some(segment) = &current
+            && segment.is_own()
+        {
+            return current;
+        }
+        if !cfg!(ictus_loom) && clock::monotonic() < self.retry_at.load(Relaxed) {
+            return None;
+        }
+        let Some(new) = make().map(Arc::new) else {
+            self.retry_at.store(clock::monotonic() + RETRY_AFTER, Relaxed);
+            return None;
+        };
+        let before = place.compare_and_swap(&current, Some(Arc::clone(&new)));
+        if before.as_ref().map(|segment| segment.id) == current.as_ref().map(|segment| segment.id) {
+            return Some(new);
+        }
+        discard(&new);
+        before.clone()
+    }
+
+    /// Waits until it is this thread's turn, or there is a segment, or the thread whose turn it is does not go
+    /// on. None in a signal handler that has interrupted the making.
+    fn turn(&self, place: &ArcSwapOption<Segment>) -> Option<Option<Claim<'_>>> {
+        let thread = this_thread();
+        let mut begun = None;
+        for attempt in 0_u32.. {
+            match self.claim(thread) {
+                Turn::Own(claim) => return Some(Some(claim)),
+                Turn::Interrupted => return None,
+                Turn::Other => {}
+            }
+            if attempt < YIELDS {
+                thread::yield_now();
+            } else {
+                let begun = *begun.get_or_insert_with(Instant::now);
+                if begun.elapsed() > MAX_WAIT {
+                    break;
+                }
+                thread::sleep(RETRY_DELAY);
+            }
+            if own(place).is_some() {
+                break;
+            }
+        }
+        Some(None)
+    }
+
+    fn claim(&self, thread: u64) -> Turn<'_> {
+        let by = self.by.load(Relaxed);
+        if by == thread {
+            return Turn::Interrupted;
+        }
+        // That of a parent does not go on here.
+        let is_free = by == 0 || by >> 32 != thread >> 32;
+        if is_free && self.by.compare_exchange(by, thread, Acquire, Relaxed).is_ok() {
+            return Turn::Own(Claim { maker: self, thread });
+        }
+        Turn::Other
+    }
+}
+
+/// The segment in a place, where it is this process's.
+fn own(place: &ArcSwapOption<Segment>) -> Option<Arc<Segment>> {
+    place.load_full().filter(|segment| segment.is_own())
+}
+
+/// The generation in the high half, and in the low one a number that no other thread has.
+fn this_thread() -> u64 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    std::thread_local! {
+        // Without a destructor: threads record until their very end.
+        static NUMBER: Cell<u32> = const { Cell::new(0) };
+    }
+    let number = NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(NEXT.fetch_add(1, Relaxed));
+        }
+        number.get()
+    });
+    u64::from(fork::generation()) << 32 | u64::from(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering::Relaxed},
+        },
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use arc_swap::ArcSwapOption;
+
+    use super::{MAX_WAIT, Maker};
+    use crate::segment::writer::Segment;
+
+    #[test]
+    fn one_segment_is_made_for_threads_that_begin_at_once() {
+        let (maker, place, made) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
+        let make = || {
+            made.fetch_add(1, Relaxed);
+            thread::sleep(Duration::from_millis(50));
+            Segment::anonymous().ok()
+        };
+        let ids: Vec<u64> = thread::scope(|scope| {
+            let present = || maker.present(&place, make, |_| panic!("a second one was made")).unwrap().id;
+            let threads: Vec<_> = (0..20).map(|_| scope.spawn(present)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(made.load(Relaxed), 1);
+        assert!(ids.iter().all(|&id| id == ids[0]));
+    }
+
+    #[test]
+    fn stopped_maker_is_waited_for_no_longer_than_the_bound() {
+        let (maker, place) = (Maker::default(), ArcSwapOption::empty());
+        maker.by.store(super::this_thread() + 1, Relaxed);
+        let begun = Instant::now();
+        let made = maker.present(&place, || Segment::anonymous().ok(), |_| {}).unwrap();
+        assert!(begun.elapsed() >= MAX_WAIT && begun.elapsed() < 20 * MAX_WAIT);
+        assert!(Arc::ptr_eq(&made, &place.load_full().unwrap()));
+    }
+
+    #[test]
+    fn signal_handler_does_not_wait_for_the_thread_that_it_interrupted() {
+        let (maker, place) = (Maker::default(), ArcSwapOption::empty());
+        let inner = || maker.present(&place, || Segment::anonymous().ok(), |_| {});
+        let made = maker.present(
+            &place,
+            || {
+                assert!(inner().is_none());
+                Segment::anonymous().ok()
+            },
+            |_| {},
+        );
+        assert!(made.is_some() && inner().is_some());
+    }
+
+    #[test]
+    fn failure_is_not_repeated_at_once() {
+        let (maker, place, calls) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
+        let fail = || {
+            calls.fetch_add(1, Relaxed);
+            None
+        };
+        (0..1000).for_each(|_| assert!(maker.present(&place, fail, |_| {}).is_none()));
+        assert!(calls.load(Relaxed) < 100);
+        thread::sleep(Duration::from_millis(150));
+        assert!(maker.present(&place, || Segment::anonymous().ok(), |_| {}).is_some());
+    }
+}

@@ -1,0 +1,59 @@
+//! What could not be recorded before there was a segment to count it in.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::segment::{
+    fork,
+    layout::{LOSSES, Loss},
+    writer::Segment,
+};
+
+/// Counts that the next segment takes over.
+#[derive(Debug, Default)]
+pub(super) struct Unrecorded {
+    counts: [AtomicU64; LOSSES],
+    /// The process whose counts they are: a forked child's begin at 0.
+    generation: AtomicU32,
+}
+
+impl Unrecorded {
+    /// Counts it, and logs the first.
+    pub(super) fn count(&self, loss: Loss) {
+        static LOGGED: AtomicBool = AtomicBool::new(false);
+        self.begin();
+        self.counts[loss as usize].fetch_add(1, Relaxed);
+        if loss == Loss::NoMemory && !LOGGED.swap(true, Relaxed) {
+            log::error!(
+                "observations are lost: this process can map no memory for them (see `ulimit -v` and \
+                 `ulimit -d`); they are counted as ictus_observations_rejected_total{{reason=\"no_memory\"}}, and \
+                 it is tried again"
+            );
+        }
+    }
+
+    /// Moves them to a segment.
+    pub(super) fn move_to(&self, segment: &Segment) {
+        self.begin();
+        for (count, in_segment) in self.counts.iter().zip(&segment.header.losses) {
+            match count.load(Relaxed) {
+                0 => {}
+                _ => _ = in_segment.fetch_add(count.swap(0, Relaxed), Relaxed),
+            }
+        }
+    }
+
+    /// Those that no segment has yet.
+    pub(super) fn get(&self) -> [u64; LOSSES] {
+        self.begin();
+        std::array::from_fn(|loss| self.counts[loss].load(Relaxed))
+    }
+
+    fn begin(&self) {
+        let generation = fork::generation();
+        if self.generation.load(Relaxed) != generation
+            && self.generation.swap(generation, Relaxed) != generation
+        {
+            self.counts.iter().for_each(|count| count.store(0, Relaxed));
+        }
+    }
+}
