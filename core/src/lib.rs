@@ -18,6 +18,8 @@ mod error;
 mod exemplar;
 pub mod expose;
 mod failpoint;
+#[doc(hidden)]
+pub mod host;
 mod notice;
 pub mod observe;
 mod options;

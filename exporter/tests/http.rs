@@ -16,7 +16,10 @@ use std::{
 
 use client::{ask, ask_with, connect, get, tcp};
 use ictus::surface::{Surface, View};
-use ictus_exporter::{Error, Source, http::Server};
+use ictus_exporter::{
+    Error, Source,
+    http::{Listen, Server},
+};
 
 const TEXT: &str = "# HELP up Whether.\n# TYPE up gauge\nup 1.0\n";
 
@@ -274,4 +277,67 @@ fn ipv6_is_served_where_the_machine_has_it() {
         return;
     };
     assert_eq!(get(tcp(&server), "/metrics").body, TEXT);
+}
+
+#[test]
+fn loopback_endpoint_refuses_names_of_other_sites() {
+    let server = plain();
+    let status = |head: &str| {
+        let mut stream = connect(tcp(&server));
+        write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let port = tcp(&server).port();
+    assert_eq!(status(&format!("GET /metrics HTTP/1.1\r\nHost: localhost:{port}\r\n")), "200");
+    assert_eq!(status("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n"), "421");
+    assert_eq!(status("GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n"), "421");
+    assert_eq!(status("GET /metrics HTTP/1.1\r\n"), "400");
+    assert_eq!(status("GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"), "400");
+    let listen = Listen::from(loopback()).with_allowed_hosts(["metrics.example".to_owned()]);
+    let named = Server::start(Source::from_fn(|_| TEXT.to_owned()), listen).unwrap();
+    let mut stream = connect(tcp(&named));
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: metrics.example\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn every_response_keeps_browsers_of_other_sites_out() {
+    let server = plain();
+    for (method, target) in [
+        ("GET", "/metrics"),
+        ("GET", "/"),
+        ("GET", "/nowhere"),
+        ("POST", "/metrics"),
+        ("GET", "/snapshot.json"),
+    ] {
+        let answer = ask(tcp(&server), method, target);
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{method} {target} {name}");
+        }
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+}
+
+#[test]
+fn failure_does_not_show_where_the_metrics_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let metrics = directory.path().join("s3cret-folder");
+    std::fs::write(&metrics, "no directory").unwrap();
+    let server = serve(Source::new(&metrics));
+    let answer = get(tcp(&server), "/metrics");
+    assert_eq!(answer.status, 500);
+    assert!(!answer.body.contains("s3cret"), "{}", answer.body);
 }

@@ -54,6 +54,11 @@ pub(crate) struct Recorder {
     unrecorded: Unrecorded,
 }
 
+/// Watches forks from now on.
+pub(crate) fn watch_forks() {
+    fork::watch_forks(shard::forget_parents_lanes);
+}
+
 impl Recorder {
     /// A recorder in memory of this process alone.
     pub(crate) fn in_memory(options: Options) -> Recorder {
@@ -70,7 +75,7 @@ impl Recorder {
 
     fn new(place: Option<Place>, options: Options) -> Recorder {
         // Before there is anything that a forked child must not share.
-        fork::watch_forks(shard::forget_parents_lanes);
+        watch_forks();
         Recorder {
             options,
             place,

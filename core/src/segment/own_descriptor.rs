@@ -29,7 +29,7 @@ const FIRST_NUMBER: RawFd = 3;
 /// An open file of this process alone, until it is dropped, the host closes it, or the process ends; a
 /// forked child has closed it.
 #[derive(Debug)]
-pub(super) struct OwnDescriptor {
+pub(crate) struct OwnDescriptor {
     held: &'static Held,
     generation: u32,
 }
@@ -72,7 +72,7 @@ pub(super) fn above_standard(opened: OwnedFd) -> rustix::io::Result<OwnedFd> {
 impl OwnDescriptor {
     /// Keeps what `open` opens. It must not allocate: another library may have locked the
     /// allocator for the fork that waits for it.
-    pub(super) fn open(
+    pub(crate) fn open(
         open: impl FnOnce() -> rustix::io::Result<OwnedFd>,
     ) -> rustix::io::Result<OwnDescriptor> {
         let held = Held::take();
@@ -99,7 +99,7 @@ impl OwnDescriptor {
 
     /// The descriptor, after its number was seen to be that of the file that was opened. An error where
     /// the host has closed it, and in a forked child of the process that opened it.
-    pub(super) fn get(&self) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn get(&self) -> io::Result<BorrowedFd<'_>> {
         if self.generation != generation() {
             return Err(Errno::BADF.into());
         }

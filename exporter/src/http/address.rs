@@ -57,18 +57,34 @@ impl fmt::Display for Address {
 /// # Ok::<(), ictus_exporter::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen(Vec<Address>);
+pub struct Listen {
+    addresses: Vec<Address>,
+    allowed_hosts: Vec<String>,
+}
 
 impl Listen {
     /// Never none.
     pub(super) fn addresses(&self) -> &[Address] {
-        &self.0
+        &self.addresses
+    }
+
+    /// Names by which clients may call it, besides addresses and `localhost`. Where none are given, an endpoint on
+    /// a loopback address answers to no other, so that no web page can read it by a name of its own (DNS
+    /// rebinding), and an endpoint elsewhere answers to all.
+    #[must_use]
+    pub fn with_allowed_hosts(mut self, names: impl IntoIterator<Item = String>) -> Listen {
+        self.allowed_hosts = names.into_iter().filter(|name| !name.trim().is_empty()).collect();
+        self
+    }
+
+    pub(super) fn allowed_hosts(&self) -> &[String] {
+        &self.allowed_hosts
     }
 }
 
 impl From<Address> for Listen {
     fn from(address: Address) -> Listen {
-        Listen(vec![address])
+        Listen { addresses: vec![address], allowed_hosts: Vec::new() }
     }
 }
 
@@ -94,7 +110,10 @@ impl FromStr for Listen {
         }
         let found = given.to_socket_addrs().map_err(|error| refused(&error))?;
         let addresses: Vec<_> = found.map(Address::Tcp).collect();
-        if addresses.is_empty() { Err(refused(&"this host has no address")) } else { Ok(Listen(addresses)) }
+        if addresses.is_empty() {
+            return Err(refused(&"this host has no address"));
+        }
+        Ok(Listen { addresses, allowed_hosts: Vec::new() })
     }
 }
 

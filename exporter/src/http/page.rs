@@ -5,7 +5,7 @@
 use hyper::{
     HeaderMap, Response,
     body::Bytes,
-    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue},
 };
 
 use super::{accept, route};
@@ -59,7 +59,6 @@ fn response(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let mut response = route::compressed(asset.content_type, body, accept::gzip(headers));
     let set = response.headers_mut();
     set.insert(CONTENT_SECURITY_POLICY, POLICY);
-    set.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Another version may serve the same address tomorrow.
     set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response

@@ -4,6 +4,7 @@
 //! time: it is an idle one, or one that sends or reads nothing. So slow clients cannot keep others out.
 
 use std::{
+    fmt,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -34,6 +35,16 @@ impl Peer {
     /// Whether many clients may be behind it, so that it has no share of its own.
     pub(super) fn is_shared(self) -> bool {
         self.0.is_none()
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(IpAddr::V4(ip)) => ip.fmt(f),
+            Some(IpAddr::V6(network)) => write!(f, "{network}/64"),
+            None => f.write_str("a client at the unix socket"),
+        }
     }
 }
 

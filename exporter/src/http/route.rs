@@ -1,12 +1,13 @@
 //! From a request to its response.
 
-use std::fmt::Display;
-
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Bytes,
-    header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY},
+    header::{
+        ALLOW, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
 use super::{
@@ -25,8 +26,18 @@ use crate::{
     source::{Asked, Source},
 };
 
+/// Of a request's head.
+pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
 const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
+/// Of every response: a browser takes it for nothing but what it says it is, shows it in no other site's page, and
+/// lets no other site have it.
+const ALWAYS: [(HeaderName, &str); 4] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (REFERRER_POLICY, "no-referrer"),
+];
 /// Says that the process lives, and nothing else: open to probes, which have no secrets.
 pub(super) const HEALTH: &str = "/health";
 
@@ -48,7 +59,10 @@ pub fn answer<B>(source: &Source, request: &Request<B>) -> Response<Bytes> {
         Err(response) => *response,
         Ok(ask) => {
             let answered = ask.answer(source, source.asked(), &Account::default());
-            answered.unwrap_or_else(|error| failed(&error))
+            answered.unwrap_or_else(|error| {
+                log::error!("{error}");
+                failed()
+            })
         }
     }
 }
@@ -78,7 +92,32 @@ pub(super) async fn respond<B>(
         Err(error) => format!("taking a snapshot failed: {error}"),
     };
     complaints.failed(&failure);
-    failed(&failure).map(Full::new)
+    failed().map(Full::new)
+}
+
+/// As [`answer`], for a host that has the parts of a request and no request: what is none is answered as the
+/// endpoint answers it, wherever the application is mounted.
+#[must_use]
+pub fn answer_parts(
+    source: &Source,
+    method: &[u8],
+    query: &[u8],
+    headers: &[(HeaderName, &[u8])],
+) -> Response<Bytes> {
+    let size =
+        query.len() + headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
+    if size > MAX_HEAD_BYTES {
+        return plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large");
+    }
+    let target = [b"/metrics?", query].concat();
+    let mut request = Request::builder().method(method).uri(target);
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    match request.body(()) {
+        Ok(request) => answer(source, &request),
+        Err(_) => plain(StatusCode::BAD_REQUEST, "Bad Request"),
+    }
 }
 
 /// What a request asks for that takes a snapshot.
@@ -180,8 +219,12 @@ fn answered(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<
     response
 }
 
-fn failed(failure: &impl Display) -> Response<Bytes> {
-    plain(StatusCode::INTERNAL_SERVER_ERROR, format!("Error: {failure}"))
+/// Without the cause, which names files of this machine.
+fn failed() -> Response<Bytes> {
+    plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Error: the metrics cannot be read - The log of the process that answers has the cause",
+    )
 }
 
 pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
@@ -191,6 +234,10 @@ pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Byte
 fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }

@@ -2,8 +2,12 @@
 
 use std::{
     convert::Infallible,
+    fs::File,
+    io, mem,
+    os::fd::{AsRawFd, OwnedFd},
+    panic::{self, AssertUnwindSafe},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -11,8 +15,9 @@ use std::{
 use http_body_util::Full;
 use hyper::{Request, Response, body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ictus::host::{self, Descriptor};
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Runtime},
     select,
     sync::watch,
     task::JoinSet,
@@ -23,6 +28,7 @@ use super::{
     address::{Address, Listen},
     budget::Budget,
     guard::{Everybody, Guard},
+    hosts::Hosts,
     listener::{Duplex, Listener},
     places::{Admission, MAX_CONNECTIONS, Peer, Places, Progress},
     route,
@@ -53,15 +59,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Logged where connections give way to others.
 const CROWDED: &str = "too many clients are connected, of one address or of all: the idle ones are closed for new \
     ones; look for scrapers that do not close their connections";
-/// Room for a request's head, at each connection.
-const HEAD_BYTES: usize = 16 * 1024;
 
 /// A running endpoint; stops when dropped.
+///
+/// In a forked child it does nothing, also when it is stopped or dropped: the endpoint goes on in the parent,
+/// and the child has closed its copies of the sockets.
 #[derive(Debug)]
 pub struct Server {
     address: Address,
+    /// The process that serves.
+    generation: u32,
+    running: Arc<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    listening: Weak<Descriptor>,
 }
 
 impl Server {
@@ -98,33 +113,41 @@ impl Server {
     /// As [`Server::start`].
     pub fn start_secured(source: Source, listen: Listen, security: Option<Security>) -> Result<Server> {
         match security {
-            Some(security) => Server::start_guarded(source, listen, Arc::new(security)),
+            Some(security) => {
+                let is_plain = security.is_authenticated() && !security.is_tls();
+                let server = Server::start_guarded(source, listen, Arc::new(security))?;
+                if let Some(address) = server.address.tcp().filter(|_| is_plain)
+                    && !address.ip().to_canonical().is_loopback()
+                {
+                    log::warn!(
+                        "the endpoint at {address} is asked for tokens and passwords without TLS: whoever is on the \
+                         way can read them; give it a certificate, or let it listen on 127.0.0.1 behind a proxy"
+                    );
+                }
+                Ok(server)
+            }
             None => Server::start(source, listen),
         }
     }
 
     fn start_guarded(source: Source, listen: Listen, guard: Arc<dyn Guard>) -> Result<Server> {
-        let runtime = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .thread_name(THREAD)
-            .max_blocking_threads(MOST_SNAPSHOT_THREADS)
-            .build()
-            .map_err(Error::Start)?;
+        let generation = host::generation();
+        let runtime = runtime().map_err(Error::Start)?;
         let (listener, address) = {
             let _inside = runtime.enter();
             Listener::bind(&listen)?
         };
         let (stop, stopped) = watch::channel(false);
+        let listening = listener.descriptor();
         let thread = thread::Builder::new()
             .name(THREAD.to_owned())
-            .spawn(move || {
-                runtime.block_on(serve(listener, Served::new(source, guard), stopped));
-                // A snapshot that hangs must not hang the stop.
-                runtime.shutdown_timeout(STOP_TIME);
+            .spawn({
+                let served = Served::new(source, guard, Hosts::at(&address, listen.allowed_hosts()));
+                move || run(runtime, listener, served, stopped)
             })
             .map_err(Error::Start)?;
-        Ok(Server { address, stop, thread: Mutex::new(Some(thread)) })
+        let running = Running { stop, thread: Mutex::new(Some(thread)), listening };
+        Ok(Server { address, generation, running: Arc::new(running) })
     }
 
     /// The address that is served: with the port that was found, where port 0 was asked for.
@@ -136,24 +159,83 @@ impl Server {
     /// Closes the socket, lets responses that are on their way finish for a second, and returns when
     /// all is closed. Does nothing the second time.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        if !self.is_of_this_process() {
+            return;
+        }
+        if self.running.listening.upgrade().is_some_and(|listening| listening.get().is_err()) {
+            // The thread cannot be woken: the number by which it is may be that of a file of the host.
+            log::error!("the endpoint at {} has ended: the program closed its descriptors", self.address);
+            return;
+        }
+        self.running.stop.send_replace(true);
         self.wait();
     }
 
     /// Blocks until the server has stopped, which another thread asks for by [`Server::stop`].
     pub fn wait(&self) {
+        if !self.is_of_this_process() {
+            return;
+        }
         // Held while joining, so that all who wait return only when the thread has ended.
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = self.running.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // A panic has been reported by the thread itself.
             let _ = thread.join();
         }
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        self.generation == host::generation()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+        if !self.is_of_this_process() {
+            // Never dropped: another thread of the parent may have held any of its locks at the fork.
+            mem::forget(self.running.clone());
+        }
+    }
+}
+
+/// A runtime for one thread, whose descriptors are not those of standard input, output and error.
+fn runtime() -> io::Result<Runtime> {
+    let standard = standard_numbers()?;
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .thread_name(THREAD)
+        .max_blocking_threads(MOST_SNAPSHOT_THREADS)
+        .build();
+    drop(standard);
+    runtime
+}
+
+/// Holds the numbers 0, 1 and 2 where the host has closed them.
+fn standard_numbers() -> io::Result<Vec<OwnedFd>> {
+    let mut held = Vec::new();
+    loop {
+        let file: OwnedFd = File::open("/dev/null")?.into();
+        if file.as_raw_fd() > 2 {
+            return Ok(held);
+        }
+        held.push(file);
+    }
+}
+
+/// What the endpoint's thread does.
+fn run(runtime: Runtime, listener: Listener, served: Served, stopped: watch::Receiver<bool>) {
+    let serving = AssertUnwindSafe(|| runtime.block_on(serve(listener, served, stopped)));
+    match panic::catch_unwind(serving) {
+        // A snapshot that hangs must not hang the stop.
+        Ok(Ended::Stopped) => runtime.shutdown_timeout(STOP_TIME),
+        // tokio panics where its own descriptors are not there any more.
+        Ok(Ended::Closed) | Err(_) => {
+            log::error!("an endpoint has ended: the program closed its descriptors");
+            // It would close numbers that may be those of the host's files by now.
+            mem::forget(runtime);
+        }
     }
 }
 
@@ -162,6 +244,7 @@ impl Drop for Server {
 struct Served {
     source: Source,
     guard: Arc<dyn Guard>,
+    hosts: Arc<Hosts>,
     budget: Budget,
     turns: Turns,
     complaints: Arc<Complaints>,
@@ -175,8 +258,16 @@ struct Client {
 }
 
 impl Served {
-    fn new(source: Source, guard: Arc<dyn Guard>) -> Served {
-        Served { source, guard, budget: Budget::new(), turns: Turns::default(), complaints: Arc::default() }
+    fn new(source: Source, guard: Arc<dyn Guard>, hosts: Hosts) -> Served {
+        let hosts = Arc::new(hosts);
+        Served {
+            source,
+            guard,
+            hosts,
+            budget: Budget::new(),
+            turns: Turns::default(),
+            complaints: Arc::default(),
+        }
     }
 
     /// The connection as the guard has it; none where a client does not get there within its time.
@@ -186,7 +277,10 @@ impl Served {
 
     async fn respond<B>(&self, client: &Client, request: Request<B>) -> Response<Full<Bytes>> {
         let _answering = client.progress.answering();
-        match self.guard.refuses(request.uri(), request.headers()) {
+        if let Some(refused) = self.hosts.refuse(request.version(), request.uri(), request.headers()) {
+            return refused.map(Full::new);
+        }
+        match self.guard.refuses(client.peer, request.uri(), request.headers()).await {
             Some(refused) => refused.map(Full::new),
             None => {
                 let (account, turn) = (self.budget.account(client.peer), self.turns.wait(client.peer));
@@ -196,8 +290,15 @@ impl Served {
     }
 }
 
+/// Why a server ended.
+enum Ended {
+    Stopped,
+    /// The host closed the listening socket.
+    Closed,
+}
+
 /// Accepts until it is told to stop.
-async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) -> Ended {
     let accepting = Complaints::default();
     let mut connections = JoinSet::new();
     let (start, places) = (Instant::now(), Places::default());
@@ -233,6 +334,7 @@ async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<
                 });
                 places.served_by(id, abort);
             }
+            Err(_) if listener.is_closed() => return Ended::Closed,
             Err(error) => {
                 accepting.failed(&format_args!("cannot accept a connection: {error}"));
                 sleep(ACCEPT_PAUSE).await;
@@ -241,6 +343,7 @@ async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<
     }
     drop(listener);
     let _ = timeout(STOP_TIME, async { while connections.join_next().await.is_some() {} }).await;
+    Ended::Stopped
 }
 
 /// Serves one connection until its client, its time or the server ends it.
@@ -258,7 +361,7 @@ async fn talk(stream: Box<dyn Duplex>, client: Client, served: Served, mut stopp
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
-        .max_buf_size(HEAD_BYTES)
+        .max_buf_size(route::MAX_HEAD_BYTES)
         // Clients such as `nc -N` close their side after the request.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);

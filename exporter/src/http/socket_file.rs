@@ -3,23 +3,31 @@
 use std::{
     fs::{self, File, Metadata, Permissions},
     io,
-    os::unix::{
-        fs::{FileTypeExt, MetadataExt, PermissionsExt},
-        net::UnixListener,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use ictus::host::Descriptor;
+use rustix::{
+    fs::{AtFlags, FlockOperation, Mode, OFlags, chmodat, flock, linkat, open, statat, unlinkat},
+    net::{AddressFamily, SocketAddrUnix},
+};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::listener::{listen_at, socket};
+
 /// Connecting takes the right to write: the owner, and the group that its directory may give it.
-const MODE: u32 = 0o660;
+const MODE: Mode = Mode::from_raw_mode(0o660);
 /// How often a starter asks for its turn, and the pause after each.
 const TRIES: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(5);
+/// The socket's name in the private directory where it is made.
+const NEW: &str = "s";
 
 /// Removes the file when dropped, unless somebody has put another one in its place.
 #[derive(Debug)]
@@ -30,28 +38,69 @@ pub(super) struct SocketFile {
 
 /// Listens on that path. A socket that nobody listens on is replaced; one that is in use is
 /// `AddrInUse`, and what is no socket is left alone, as `AlreadyExists`.
-pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+///
+/// The socket is made in a private directory beside the path and linked to it when it is complete: others
+/// who may write in the directory never have a moment in which a mode is set by the path's name.
+pub(super) fn bind(path: &Path) -> io::Result<(Descriptor, SocketFile)> {
+    let parent = parent(path);
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    // Clients need to be able to spell it.
+    SocketAddrUnix::new(path)?;
     let _turn = turn(path);
-    let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path)? => {
-            fs::remove_file(path)?;
-            UnixListener::bind(path)?
+    if is_there(path)? {
+        if !is_abandoned(path)? {
+            return Err(io::ErrorKind::AddrInUse.into());
         }
-        bound => bound?,
+        fs::remove_file(path)?;
+    }
+    let mut builder = tempfile::Builder::new();
+    let private = builder.prefix(".i").rand_bytes(3).permissions(Permissions::from_mode(0o700));
+    let private = private.tempdir_in(parent).map_err(pathless)?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let (parent, directory) =
+        (open(parent, flags - OFlags::NOFOLLOW, Mode::empty())?, open(private.path(), flags, Mode::empty())?);
+    let listening = socket(AddressFamily::UNIX)?;
+    let place = SocketAddrUnix::new(private.path().join(NEW)).or_else(|_| {
+        // A little too long. Another spelling of the same.
+        SocketAddrUnix::new(format!("/proc/self/fd/{}/{NEW}", directory.as_raw_fd()))
+    });
+    rustix::net::bind(listening.get()?, &place?)?;
+    // By the directory that was opened: another one may have its name by now.
+    let made = || {
+        // Set, not left to the umask, which usually keeps the group out.
+        chmodat(directory.as_fd(), NEW, MODE, AtFlags::empty())?;
+        listen_at(listening.get()?)?;
+        let file = statat(directory.as_fd(), NEW, AtFlags::SYMLINK_NOFOLLOW)?;
+        linkat(directory.as_fd(), NEW, parent.as_fd(), name, AtFlags::empty())?;
+        Ok((file.st_dev, file.st_ino))
     };
-    let identity = identity(&fs::symlink_metadata(path)?);
-    let file = SocketFile { path: path.to_owned(), identity };
-    // Set, not left to the umask, which usually keeps the group out.
-    fs::set_permissions(path, Permissions::from_mode(MODE))?;
-    Ok((listener, file))
+    let made: io::Result<_> = made();
+    let _ = unlinkat(directory.as_fd(), NEW, AtFlags::empty());
+    Ok((listening, SocketFile { path: path.to_owned(), identity: made? }))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The system's error without the private directory's random name.
+fn pathless(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 /// Keeps others that start on a path in the same directory waiting, so that no two take over one
 /// dead socket, the second from the first. Whoever may read the directory could keep the lock, so
 /// none waits for it for ever.
 fn turn(path: &Path) -> Option<File> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let directory = File::open(directory).ok()?;
+    let directory = File::open(parent(path)).ok()?;
     for _ in 0..TRIES {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Some(directory),

@@ -6,14 +6,15 @@
 mod taken;
 
 use std::{
-    fmt,
+    fmt, mem,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper::body::Bytes;
 use ictus::{
-    Reader, Registry,
+    Reader, Registry, host,
     surface::{ShownFamily, View},
 };
 
@@ -27,15 +28,18 @@ pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
 /// Where a sink gets its exposition from; clones share everything but what they show.
 #[derive(Clone)]
 pub struct Source {
-    shared: Arc<Shared>,
+    shared: Arc<ArcSwap<Shared>>,
     view: View,
     native: bool,
     directory: Option<PathBuf>,
 }
 
+/// What the clones of a source share in one process. A forked child has its own: its parent's may be locked
+/// for ever, by a thread that did not come along.
 struct Shared {
+    generation: u32,
     origin: Origin,
-    extra: Mutex<Option<Extra>>,
+    extra: ArcSwapOption<Extra>,
     /// Never held while a snapshot is taken, so that those who wait for one cannot be overtaken
     /// again and again by those who come later.
     flight: Mutex<Flight>,
@@ -62,8 +66,11 @@ impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
-        let mut reader = Reader::new(&directory);
-        let origin = Origin::snapshots(move || reader.snapshot());
+        let path = directory.as_ref().to_owned();
+        let origin = Origin::snapshots(move || {
+            let mut reader = Reader::new(&path);
+            Box::new(move || reader.snapshot())
+        });
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
@@ -90,7 +97,10 @@ impl Source {
     /// ```
     #[must_use]
     pub fn from_registry(registry: Registry) -> Source {
-        Source::from_origin(Origin::snapshots(move || registry.snapshot()))
+        Source::from_origin(Origin::snapshots(move || {
+            let registry = registry.clone();
+            Box::new(move || registry.snapshot())
+        }))
     }
 
     /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.
@@ -100,8 +110,7 @@ impl Source {
     }
 
     fn from_origin(origin: Origin) -> Source {
-        let (extra, flight, landed) = Default::default();
-        let shared = Arc::new(Shared { origin, extra, flight, landed });
+        let shared = Arc::new(ArcSwap::from_pointee(Shared::new(origin, None)));
         Source { shared, view: View::default(), native: false, directory: None }
     }
 
@@ -127,7 +136,7 @@ impl Source {
     /// [`Exposition::beside`]: ictus::surface::Exposition::beside
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
-        *lock(&self.shared.extra) = Some(extra);
+        self.shared().extra.store(Some(Arc::new(extra)));
         self
     }
 
@@ -171,21 +180,40 @@ impl Source {
     /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
     /// snapshot that began meanwhile.
     pub(crate) fn asked(&self) -> Asked {
-        Asked(lock(&self.shared.flight).started)
+        Asked(lock(&self.shared().flight).started)
     }
 
     pub(crate) fn render_since(&self, asked: Asked, query: &Query) -> Result<Arc<Rendered>> {
-        let taken = self.shared.taken_since(asked)?;
-        Ok(taken.render(&self.shared.origin, query))
+        let shared = self.shared();
+        let taken = shared.taken_since(asked)?;
+        Ok(taken.render(&shared.origin, query))
     }
 
     /// A snapshot as it was recorded; nothing where a function writes the exposition.
     pub(crate) fn snapshot_since(&self, asked: Asked) -> Result<Arc<Taken>> {
-        self.shared.taken_since(asked)
+        self.shared().taken_since(asked)
+    }
+
+    /// What this process shares.
+    fn shared(&self) -> Arc<Shared> {
+        let shared = self.shared.load_full();
+        if shared.generation == host::generation() {
+            return shared;
+        }
+        let own = Arc::new(Shared::new(shared.origin.forked(), shared.extra.load_full()));
+        // Never dropped: the parent's threads may have been anywhere inside.
+        mem::forget(shared);
+        self.shared.store(own.clone());
+        own
     }
 }
 
 impl Shared {
+    fn new(origin: Origin, extra: Option<Arc<Extra>>) -> Shared {
+        let (flight, landed) = Default::default();
+        Shared { generation: host::generation(), origin, extra: ArcSwapOption::new(extra), flight, landed }
+    }
+
     /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
     /// else a new one.
     fn taken_since(&self, Asked(before): Asked) -> Result<Arc<Taken>> {
@@ -217,7 +245,7 @@ impl Shared {
 
     fn take(&self, number: u64) -> Result<Taken> {
         let snapshot = self.origin.snapshot()?;
-        let extra = lock(&self.extra).clone();
+        let extra = self.extra.load_full();
         let foreign = extra.map(|extra| extra()).unwrap_or_default();
         Ok(Taken::new(number, snapshot, foreign))
     }

@@ -22,16 +22,19 @@ const MOST_KEPT: usize = 8;
 /// Of answers, all but the first: what more clients ask for at the same time is written for each of them.
 const MAX_KEPT_BYTES: usize = 16 << 20;
 
-type Look = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
+pub(super) type Look = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
 type Write = Box<dyn Fn(&View) -> String + Send>;
+/// Makes what takes snapshots, anew in each process.
+type Open = Arc<dyn Fn() -> Look + Send + Sync>;
 
 /// What a source reads.
 pub(super) enum Origin {
     Snapshots(Snapshots),
-    Function(Mutex<Write>),
+    Function(Arc<Mutex<Write>>),
 }
 
 pub(super) struct Snapshots {
+    open: Open,
     look: Mutex<Look>,
     /// Of the views that were asked for last, the newest at the end.
     plans: Mutex<Vec<Plan>>,
@@ -47,12 +50,24 @@ pub(crate) struct Taken {
 }
 
 impl Origin {
-    pub(super) fn snapshots(look: impl FnMut() -> ictus::Result<Snapshot> + Send + 'static) -> Origin {
-        Origin::Snapshots(Snapshots { look: Mutex::new(Box::new(look)), plans: Mutex::default() })
+    pub(super) fn snapshots(open: impl Fn() -> Look + Send + Sync + 'static) -> Origin {
+        Origin::opened(Arc::new(open))
+    }
+
+    fn opened(open: Open) -> Origin {
+        Origin::Snapshots(Snapshots { look: Mutex::new(open()), plans: Mutex::default(), open })
+    }
+
+    /// The same in a forked child. A function that ran at the fork stays locked there, as its own locks do.
+    pub(super) fn forked(&self) -> Origin {
+        match self {
+            Origin::Snapshots(snapshots) => Origin::opened(snapshots.open.clone()),
+            Origin::Function(write) => Origin::Function(write.clone()),
+        }
     }
 
     pub(super) fn function(write: impl Fn(&View) -> String + Send + 'static) -> Origin {
-        Origin::Function(Mutex::new(Box::new(write)))
+        Origin::Function(Arc::new(Mutex::new(Box::new(write))))
     }
 
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
@@ -142,7 +157,10 @@ mod tests {
             registry.counter(name, "", &[]).unwrap().labels(&[]).unwrap().inc();
         }
         let shown = registry.clone();
-        let origin = Origin::snapshots(move || shown.snapshot());
+        let origin = Origin::snapshots(move || {
+            let shown = shown.clone();
+            Box::new(move || shown.snapshot())
+        });
         let taken = Taken::new(1, registry.snapshot().unwrap(), Arc::default());
         let mut answers = Vec::new();
         for names in [&[][..], &["jobs"]] {

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{CONNECTION_TIME, Client, Everybody, HEAD_TIME, Progress, Served, talk};
+use super::{CONNECTION_TIME, Client, Everybody, HEAD_TIME, Hosts, Progress, Served, talk};
 use crate::{
     http::{places::Peer, timed::WRITE_TIMEOUT},
     source::Source,
@@ -30,7 +30,13 @@ fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
         let start = Instant::now();
         let served = async {
             let client = Client { peer: Peer::default(), progress: Arc::new(Progress::new(start)) };
-            talk(Box::new(server), client, Served::new(source, Arc::new(Everybody)), stopped).await;
+            talk(
+                Box::new(server),
+                client,
+                Served::new(source, Arc::new(Everybody), Hosts::default()),
+                stopped,
+            )
+            .await;
             start.elapsed()
         };
         let (stayed, ()) = tokio::join!(served, client(&mut stream));

@@ -1,0 +1,141 @@
+"""Servers and applications in programs that fork, or that close descriptors that they do not know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+START = """
+import faulthandler, gc, os, signal, socket, sys, threading, time, urllib.request
+import ictus
+
+directory = sys.argv[1]
+registry = ictus.Registry(directory)
+registry.timer("job_seconds").observe(1)
+
+def scrape(port, timeout=5):
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=timeout).read()
+
+def is_free(port):
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+def ended(pid, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    sys.exit("the child hangs")
+"""
+
+
+def run(program: str, *arguments: str) -> str:
+    """Runs a program, which must end well and print nothing on standard error."""
+    command = [sys.executable, "-c", START + dedent(program), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "sys.exit(0)",
+        "server.close(); os._exit(0)",
+        "del server; gc.collect(); os._exit(0)",
+        "exec('with server: pass'); os._exit(0)",
+        "server.close(); server.close(); registry.render(); os._exit(0)",
+        "ictus.start_http_server(0, '127.0.0.1', registry=registry).close(); sys.exit(0)",
+    ],
+)
+def test_child_ends_quietly_and_the_parents_server_goes_on(directory: str, end: str) -> None:
+    program = f"""
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    port = server.port
+    scrape(port)
+    if (pid := os.fork()) == 0:
+        {end}
+    assert ended(pid) == 0
+    assert b"job_seconds_count 1.0" in scrape(port)
+    server.close()
+    assert is_free(port)
+    """
+    run(program, directory)
+
+
+def test_port_and_connections_are_free_while_a_child_lives(directory: str) -> None:
+    program = """
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    port = server.port
+    kept = socket.create_connection(("127.0.0.1", port))
+    kept.sendall(b"GET /health HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    assert kept.recv(1000)
+    if (pid := os.fork()) == 0:
+        kept.close()
+        time.sleep(20)
+        os._exit(0)
+    server.close()
+    assert is_free(port)
+    kept.settimeout(5)
+    assert kept.recv(1) == b"", "the child holds the connection"
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    """
+    run(program, directory)
+
+
+@pytest.mark.parametrize("shown", ["registry=registry", "directory=directory"])
+def test_child_answers_while_the_parent_was_answering(directory: str, shown: str) -> None:
+    program = f"""
+    family = registry.timer("step_seconds", "", ["step"])
+    for step in range(100):
+        family.labels(step).observe(0.1)
+    application = ictus.make_wsgi_app({shown})
+    answer = lambda: application({{"REQUEST_METHOD": "GET"}}, lambda *_: None)
+    stopped = threading.Event()
+
+    def answering():
+        while not stopped.is_set():
+            answer()
+
+    threads = [threading.Thread(target=answering) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(25):
+        if (pid := os.fork()) == 0:
+            body = b"".join(answer())
+            os._exit(0 if b"step_seconds_count" in body else 1)
+        assert ended(pid) == 0
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    """
+    run(program, directory)
+
+
+def test_workers_of_a_preloaded_application_end_quietly(directory: str) -> None:
+    program = """
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    import multiprocessing
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=registry.render) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(10)
+        assert worker.exitcode == 0
+    server.close()
+    """
+    run(program, directory)
