@@ -33,6 +33,8 @@ pub enum Error {
         path: PathBuf,
         /// Why, without what is secret.
         why: String,
+        /// What that means where it was read before.
+        then: Option<&'static str>,
     },
     /// The system gave no thread or no event queue.
     Start(io::Error),
@@ -69,7 +71,10 @@ impl fmt::Display for Error {
                 "cannot listen on {given:?}: {why}; give a host and a port, such as 127.0.0.1:9464, or a \
                  socket's file, such as unix:/run/ictus.sock"
             ),
-            Error::Security { path, why } => write!(f, "cannot use {}: {why}", path.display()),
+            Error::Security { path, why, then } => {
+                write!(f, "cannot use {}: {why}", path.display())?;
+                then.map_or(Ok(()), |then| write!(f, "; {then}"))
+            }
             Error::Start(source) => {
                 write!(f, "cannot start a thread: {source}; raise this process's limits")
             }
@@ -94,6 +99,16 @@ impl std::error::Error for Error {
             Error::Address { .. } | Error::Security { .. } | Error::Push { .. } | Error::NotAFile { .. } => {
                 None
             }
+        }
+    }
+}
+
+impl Error {
+    /// A file that cannot be used, with what that means.
+    pub(crate) fn with_consequence(self, consequence: Option<&'static str>) -> Error {
+        match self {
+            Error::Security { path, why, .. } => Error::Security { path, why, then: consequence },
+            other => other,
         }
     }
 }

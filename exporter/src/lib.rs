@@ -23,6 +23,7 @@ pub mod push;
 mod query;
 mod recorded;
 mod rendered;
+mod secret_file;
 mod source;
 mod stop;
 mod table;

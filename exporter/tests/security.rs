@@ -19,11 +19,12 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use client::Answer;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use shell::{ictus, outcome, serve};
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 
 /// The files of a server that is for some alone.
@@ -67,11 +68,26 @@ impl Files {
 
 /// One request over TLS, by a client that trusts this certificate alone.
 fn ask(address: SocketAddr, trusted: &Path, target: &str, lines: &[&str]) -> std::io::Result<Answer> {
+    ask_as(address, trusted, None, target, lines)
+}
+
+/// As `ask`, by a client with a certificate of its own.
+fn ask_as(
+    address: SocketAddr,
+    trusted: &Path,
+    proof: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    target: &str,
+    lines: &[&str],
+) -> std::io::Result<Answer> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let config = config.with_root_certificates(roots);
+    let config = match proof {
+        Some((chain, key)) => config.with_client_auth_cert(chain, key).unwrap(),
+        None => config.with_no_client_auth(),
+    };
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut stream = StreamOwned::new(connection, client::connect(address));
@@ -110,7 +126,8 @@ fn serve_answers_over_tls_whoever_is_in_the_file() {
     write!(plain, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer s3cret\r\n\r\n").unwrap();
     let _ = plain.read_to_end(&mut answer);
     assert!(!String::from_utf8_lossy(&answer).contains("HTTP/1.1"), "{answer:?}");
-    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+    let (code, said) = running.end("-TERM");
+    assert!(code == Some(0) && said.lines().count() == 1 && said.contains("failed logins"), "{said}");
 }
 
 #[test]
@@ -130,13 +147,16 @@ fn a_hangup_makes_it_read_its_files_again() {
     running.signal("-HUP");
     assert!(running.line().contains("read again"));
     assert_eq!((bearer(&old, "s3cret"), bearer(&old, "another")), (401, 200));
+    assert!(running.line().contains("failed logins"));
 
     files.certify();
     files.admit("nonsense");
     running.signal("-HUP");
     let said = running.line();
-    assert!(said.contains("line 1") && said.contains("stays in force"), "{said}");
-    assert_eq!(bearer(&old, "another"), 200);
+    assert!(said.contains("line 1") && said.contains("every request is refused"), "{said}");
+    // The certificate is read for itself.
+    assert_eq!((bearer(&old, "another"), bearer(&files.path("cert"), "another")), (0, 500));
+    assert_eq!(ask(address, &files.path("cert"), "/health", &[]).unwrap().status, 200);
 
     files.admit("bearer another\n");
     running.signal("-HUP");
@@ -146,11 +166,88 @@ fn a_hangup_makes_it_read_its_files_again() {
 }
 
 #[test]
-fn a_hangup_ends_what_has_nothing_to_read_again() {
+fn a_hangup_leaves_alone_what_has_nothing_to_read_again() {
     let metrics = tempfile::tempdir().unwrap();
-    let (running, _) = serve(metrics.path(), &[]);
-    // By the signal, so without an exit code.
-    assert_eq!(running.end("-HUP"), (None, String::new()));
+    let (running, address) = serve(metrics.path(), &[]);
+    running.signal("-HUP");
+    assert_eq!(client::get(address, "/metrics").status, 200);
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+    let running = shell::start("write", metrics.path(), &[]);
+    running.signal("-HUP");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+}
+
+/// A file that is replaced by a FIFO would be opened for good.
+#[test]
+fn files_that_became_fifos_delay_nobody() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let (mut running, address) = serve(metrics.path(), &files.options().each_ref().map(String::as_str));
+    let cert = files.path("old");
+    fs::copy(files.path("cert"), &cert).unwrap();
+    for name in ["cert", "key", "auth"] {
+        fs::remove_file(files.path(name)).unwrap();
+        mknodat(CWD, files.path(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    }
+    running.signal("-HUP");
+    for _ in 0..2 {
+        assert!(running.line().contains("not a regular file"));
+    }
+    let start = std::time::Instant::now();
+    // With the last certificate, and without credentials.
+    let status = |target| ask(address, &cert, target, &["Authorization: Bearer s3cret"]).unwrap().status;
+    assert_eq!((status("/health"), status("/metrics")), (200, 500));
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
+}
+
+#[test]
+fn failed_logins_are_logged_once_and_warned_of_without_tls() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let auth = files.path("auth").display().to_string();
+    let (running, address) = serve(metrics.path(), &["--auth", &auth, "--listen", "127.0.0.1:0"]);
+    assert!(!running.said.contains("without TLS"), "{}", running.said);
+    for _ in 0..50 {
+        let answer = client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer wr0ng"]);
+        assert_eq!(answer.status, 401);
+    }
+    let (_, said) = running.end("-TERM");
+    assert!(said.contains("failed logins at the endpoint: 1,") && said.contains("127.0.0.1"), "{said}");
+    assert!(said.lines().count() == 1 && !said.contains("wr0ng"), "{said}");
+    let (running, _) = serve(metrics.path(), &["--auth", &auth, "--listen", "0.0.0.0:0"]);
+    assert!(running.said.contains("without TLS"), "{}", running.said);
+}
+
+/// Certificates of clients: an authority, and one that it has signed.
+#[test]
+fn serve_asks_clients_for_certificates() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
+    fs::write(files.path("ca"), authority_certificate.pem()).unwrap();
+    let issuer = rcgen::Issuer::new(authority, &authority_key);
+    let client_key = rcgen::KeyPair::generate().unwrap();
+    let client = rcgen::CertificateParams::new(vec!["prometheus".to_owned()]).unwrap();
+    let client = client.signed_by(&client_key, &issuer).unwrap();
+
+    let [cert, ca] = ["cert", "ca"].map(|name| files.path(name));
+    let options = files.options();
+    let mut options: Vec<&str> = options[..4].iter().map(String::as_str).collect();
+    let ca = ca.display().to_string();
+    options.extend(["--tls-client-ca", &ca]);
+    let (running, address) = serve(metrics.path(), &options);
+    let key = PrivateKeyDer::try_from(client_key.serialize_der()).unwrap();
+    let proof = (vec![client.der().clone()], key);
+    assert_eq!(ask_as(address, &cert, Some(proof), "/metrics", &[]).unwrap().status, 200);
+    // TLS 1.3 tells a client without one when it reads.
+    let refused = std::panic::catch_unwind(|| ask(address, &cert, "/metrics", &[]).is_err());
+    assert!(refused.unwrap_or(true));
+    assert_eq!(running.end("-TERM"), (Some(0), String::new()));
 }
 
 #[test]

@@ -68,7 +68,8 @@ def test_the_drop_ins_endpoint_asks_what_the_environment_says(directory: str, fi
         assert status(files, port, "t0ken") == 401
         admit(files, "nonsense")
         running.send_signal(signal.SIGHUP)
-        assert status(files, port, "another") == 200
+        # Credentials that cannot be read let nobody in.
+        assert eventually(lambda: status(files, port, "another"), lambda code: code == 500) == 500
         assert running.poll() is None
 
 
@@ -76,6 +77,15 @@ def test_the_drop_in_does_not_serve_openly_what_should_be_secret(directory: str,
     port = free_port()
     (files / "auth").unlink()
     with provider(directory, port, ICTUS_AUTH=str(files / "auth")) as running:
+        assert running.wait(60) != 0
+        assert not reachable(port)
+
+
+@pytest.mark.parametrize("name", ["ICTUS_AUTH", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_TLS_CLIENT_CA"])
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_variable_does_not_mean_everybody(directory: str, name: str, blank: str) -> None:
+    port = free_port()
+    with provider(directory, port, **{name: blank}) as running:
         assert running.wait(60) != 0
         assert not reachable(port)
 
@@ -94,3 +104,19 @@ def test_a_server_beside_the_program_takes_the_same_files(files: Path) -> None:
         ictus.start_http_server(0, registry=registry, certfile=certfile)
     with pytest.raises(OSError, match=r"key.pem.*BEGIN"):
         ictus.start_http_server(0, registry=registry, certfile=keyfile, keyfile=keyfile)
+
+
+def test_an_error_quotes_nothing_of_a_private_key(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    registry = ictus.Registry()
+    for text in (
+        "-----BEGIN s3cretKeyBytes-----\n",
+        "-----BEGIN PRIVATE KEY s3cretKeyBytes\n",
+        "-----BEGIN PRIVATE KEY-----\ns3cretKeyBytes!\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\ns3cretKeyBytes\n",
+    ):
+        key.write_text(text, encoding="utf-8")
+        with pytest.raises(OSError, match=r"key.pem") as refused:
+            ictus.start_http_server(0, registry=registry, certfile=key, keyfile=key)
+        assert "s3cret" not in str(refused.value)
+        assert str(list(b"s3cret"))[1:-1] not in str(refused.value)

@@ -1,11 +1,16 @@
 //! `ictus push`.
 
+use std::{env, path::PathBuf};
+
 use clap::Args;
 
 use super::{Merge, input::Input};
 #[cfg(feature = "otlp")]
 use crate::push::push_otlp;
-use crate::{error::Result, push::push};
+use crate::{
+    error::{Error, Result},
+    push::{Credentials, Destination, push},
+};
 #[cfg(feature = "otlp")]
 use ictus::surface::{Surface, View};
 
@@ -27,7 +32,14 @@ pub(super) struct Push {
     /// given again
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
+    /// Prove by what is in this file who pushes: a line `bearer TOKEN` or `basic USER:PASSWORD`; else by the
+    /// same text in ICTUS_PUSH_CREDENTIALS
+    #[arg(long, value_name = "FILE", env = "ICTUS_PUSH_CREDENTIALS_FILE")]
+    credentials: Option<PathBuf>,
 }
+
+/// The credentials themselves. Not an option: arguments are in lists of processes.
+const CREDENTIALS: &str = "ICTUS_PUSH_CREDENTIALS";
 
 impl Push {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
@@ -36,11 +48,28 @@ impl Push {
         if let Some(endpoint) = &self.otlp {
             // The only names that are histograms.
             let source = source.with_view(View::new(&[Surface::Canonical])?);
-            push_otlp(&source, endpoint, &self.job, &self.labels)?;
+            push_otlp(&source, &self.destination(endpoint)?, &self.job, &self.labels)?;
             return Ok(0);
         }
-        push(&source, &self.gateway, &self.job, &self.labels)?;
+        push(&source, &self.destination(&self.gateway)?, &self.job, &self.labels)?;
         Ok(0)
+    }
+
+    fn destination(&self, address: &str) -> Result<Destination> {
+        let destination = Destination::new(address);
+        let credentials = match (&self.credentials, env::var(CREDENTIALS)) {
+            (Some(path), _) => Credentials::read(path)?,
+            (None, Ok(text)) => Credentials::parse(&text).map_err(|why| Error::Push {
+                to: destination.to_string(),
+                why: format!("{CREDENTIALS}: {why}"),
+            })?,
+            (None, Err(env::VarError::NotPresent)) => return Ok(destination),
+            (None, Err(env::VarError::NotUnicode(_))) => {
+                let why = format!("{CREDENTIALS} is not UTF-8");
+                return Err(Error::Push { to: destination.to_string(), why });
+            }
+        };
+        Ok(destination.with_credentials(credentials))
     }
 }
 

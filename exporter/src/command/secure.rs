@@ -17,7 +17,11 @@ pub(super) struct Secure {
     /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", env = "ICTUS_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Answer only clients in this file, with a line `bearer TOKEN` or `basic USER:PASSWORD` for each
+    /// Answer only clients with a certificate that one of the authorities in this file has signed (PEM)
+    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CLIENT_CA", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+    /// Answer only clients in this file, with a line `bearer TOKEN` or `basic USER:PASSWORD` for each; the
+    /// password may be its bcrypt hash
     #[arg(long, value_name = "FILE", env = "ICTUS_AUTH")]
     auth: Option<PathBuf>,
 }
@@ -28,6 +32,9 @@ impl Secure {
         let mut files = SecurityFiles::new();
         if let Some((certificate, key)) = self.tls_cert.zip(self.tls_key) {
             files = files.with_certificate(certificate, key);
+        }
+        if let Some(authorities) = self.tls_client_ca {
+            files = files.with_client_authorities(authorities);
         }
         if let Some(auth) = self.auth {
             files = files.with_auth(auth);

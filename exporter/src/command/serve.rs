@@ -19,6 +19,10 @@ pub(super) struct Serve {
     /// Add native histograms for whoever asks for protobuf; ?native=0 leaves them out
     #[arg(long)]
     native: bool,
+    /// A name by which clients may call the endpoint, besides addresses and localhost; may be given again. Without
+    /// any, an endpoint on a loopback address answers to no other, and one elsewhere to all
+    #[arg(long = "allow-host", value_name = "NAME", env = "ICTUS_ALLOWED_HOSTS", value_delimiter = ',')]
+    allowed_hosts: Vec<String>,
     #[command(flatten)]
     secure: Secure,
 }
@@ -30,7 +34,8 @@ impl Serve {
         let scheme = if security.as_ref().is_some_and(Security::is_tls) { "https" } else { "http" };
         let reload = security.clone().map(|security| move || said(security.reload()));
         let (stop, _signals) = signals::stop(reload)?;
-        let server = Server::start_secured(source, self.listen, security)?;
+        let listen = self.listen.with_allowed_hosts(self.allowed_hosts);
+        let server = Server::start_secured(source, listen, security)?;
         let directory = self.input.directory.display();
         match server.address() {
             Address::Tcp(address) => {
@@ -47,6 +52,6 @@ impl Serve {
 fn said(reloaded: Result<()>) {
     match reloaded {
         Ok(()) => tell(&"certificates and credentials are read again"),
-        Err(error) => tell(&format_args!("{error}; what was read before stays in force")),
+        Err(error) => tell(&error),
     }
 }

@@ -1,4 +1,7 @@
 //! The signals of an action that goes on: SIGTERM and SIGINT end it, SIGHUP makes it read its files again.
+//!
+//! SIGHUP does nothing where there is nothing to read again: a supervisor takes an end by it for a clean one, and
+//! does not start the action again.
 
 use std::thread;
 
@@ -12,11 +15,9 @@ use crate::{
     stop::Stop,
 };
 
-/// A flag that SIGTERM and SIGINT set, as long as the guard lives. Where there is nothing to reload,
-/// SIGHUP ends the process, as whoever closes a terminal expects.
+/// A flag that SIGTERM and SIGINT set, as long as the guard lives.
 pub(super) fn stop(reload: Option<impl Fn() + Send + 'static>) -> Result<(Stop, Guard)> {
-    let hangup = reload.as_ref().map(|_| SIGHUP);
-    let mut signals = Signals::new([SIGTERM, SIGINT].into_iter().chain(hangup)).map_err(Error::Start)?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(Error::Start)?;
     let guard = Guard(signals.handle());
     let stop = Stop::new();
     thread::Builder::new()
@@ -25,9 +26,11 @@ pub(super) fn stop(reload: Option<impl Fn() + Send + 'static>) -> Result<(Stop, 
             let stop = stop.clone();
             move || {
                 for signal in signals.forever() {
-                    match &reload {
-                        Some(reload) if signal == SIGHUP => reload(),
-                        _ => return stop.set(),
+                    if signal != SIGHUP {
+                        return stop.set();
+                    }
+                    if let Some(reload) = &reload {
+                        reload();
                     }
                 }
             }

@@ -1,10 +1,10 @@
 //! What stands between a connection and its answers.
 
-use std::pin::Pin;
+use std::{future::ready, pin::Pin};
 
 use hyper::{HeaderMap, Response, Uri, body::Bytes};
 
-use super::listener::Duplex;
+use super::{listener::Duplex, places::Peer};
 
 /// A trait, so that who serves everybody, as the C library does, does not link TLS.
 pub(super) trait Guard: Send + Sync {
@@ -12,20 +12,21 @@ pub(super) trait Guard: Send + Sync {
     fn agree(&self, stream: Box<dyn Duplex>) -> Agreed<'_>;
 
     /// The answer to whoever may not ask; none to whoever may.
-    fn refuses(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response<Bytes>>;
+    fn refuses<'a>(&'a self, peer: Peer, uri: &'a Uri, headers: &'a HeaderMap) -> Refused<'a>;
 }
 
 pub(super) type Agreed<'a> = Pin<Box<dyn Future<Output = Option<Box<dyn Duplex>>> + Send + 'a>>;
+pub(super) type Refused<'a> = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send + 'a>>;
 
 /// Asks nothing.
 pub(super) struct Everybody;
 
 impl Guard for Everybody {
     fn agree(&self, stream: Box<dyn Duplex>) -> Agreed<'_> {
-        Box::pin(async { Some(stream) })
+        Box::pin(ready(Some(stream)))
     }
 
-    fn refuses(&self, _: &Uri, _: &HeaderMap) -> Option<Response<Bytes>> {
-        None
+    fn refuses<'a>(&'a self, _: Peer, _: &'a Uri, _: &'a HeaderMap) -> Refused<'a> {
+        Box::pin(ready(None))
     }
 }

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::{Method, Uri};
 
-use super::send::{self, send};
-use crate::{
-    error::{Error, Result},
-    query::Query,
-    source::Source,
+use super::{
+    destination::{self, Destination},
+    send::send,
 };
+use crate::{error::Result, query::Query, source::Source};
 
 const PORT: u16 = 9091;
 
@@ -19,10 +18,10 @@ const PORT: u16 = 9091;
 ///
 /// # Errors
 ///
-/// [`Error::Read`] where the metrics cannot be read, [`Error::Push`] where the gateway is not one, cannot be
+/// [`Error::Read`](crate::Error::Read) where the metrics cannot be read, [`Error::Push`](crate::Error::Push) where the gateway is not one, cannot be
 /// reached within ten seconds, or refuses.
-pub fn push(source: &Source, gateway: &str, job: &str, labels: &[(String, String)]) -> Result<()> {
-    let failed = |why: String| Error::Push { to: gateway.to_owned(), why };
+pub fn push(source: &Source, gateway: &Destination, job: &str, labels: &[(String, String)]) -> Result<()> {
+    let failed = |why: String| gateway.failed(why);
     let rendered = source.render(&Query::from(source.view()))?;
     let target = target(gateway, job, labels).map_err(failed)?;
     let (content_type, body) = (rendered.format().content_type(), rendered.bytes().clone());
@@ -31,8 +30,8 @@ pub fn push(source: &Source, gateway: &str, job: &str, labels: &[(String, String
 }
 
 /// Where a group is, on the gateway.
-fn target(gateway: &str, job: &str, labels: &[(String, String)]) -> std::result::Result<Uri, String> {
-    let base = send::base(gateway, PORT)?;
+fn target(gateway: &Destination, job: &str, labels: &[(String, String)]) -> std::result::Result<Uri, String> {
+    let base = gateway.base(PORT)?;
     if job.is_empty() {
         return Err("the job needs a name".to_owned());
     }
@@ -42,7 +41,7 @@ fn target(gateway: &str, job: &str, labels: &[(String, String)]) -> std::result:
         // In the gateway's own spelling of what cannot stand in a path: slashes, and nothing at all.
         let _ = write!(path, "/{name}@base64/{}", spelled(value));
     }
-    send::at(&base, &path)
+    destination::at(&base, &path)
 }
 
 /// URL-safe base64, with `=` for nothing at all, as the gateway has it.
@@ -52,13 +51,14 @@ fn spelled(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{spelled, target};
+    use super::{Destination, spelled, target};
 
     #[test]
     fn a_groups_place_is_spelled_as_the_gateway_does() {
         assert_eq!(["", "f", "/a", "ÿÿ"].map(spelled), ["=", "Zg", "L2E", "w7_Dvw"]);
         let labels = [("path".to_owned(), "/a".to_owned())];
-        let place = target("http://localhost:9091/behind/", "nightly", &labels).unwrap();
+        let gateway = Destination::new("http://localhost:9091/behind/");
+        let place = target(&gateway, "nightly", &labels).unwrap();
         assert_eq!(place, "http://localhost:9091/behind/metrics/job@base64/bmlnaHRseQ/path@base64/L2E");
         for (gateway, job, why) in [
             ("https://localhost", "a", "only plain HTTP"),
@@ -66,7 +66,7 @@ mod tests {
             ("http://a b", "a", "such as http://127.0.0.1:9091"),
             ("http://localhost", "", "needs a name"),
         ] {
-            assert!(target(gateway, job, &[]).unwrap_err().contains(why), "{gateway}");
+            assert!(target(&Destination::new(gateway), job, &[]).unwrap_err().contains(why), "{gateway}");
         }
     }
 }

@@ -20,11 +20,11 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
-use super::send::{self, send};
-use crate::{
-    error::{Error, Result},
-    source::Source,
+use super::{
+    destination::{self, Destination},
+    send::{one_line, send},
 };
+use crate::{error::Result, source::Source};
 
 const PORT: u16 = 4318;
 const PROTOBUF: &str = "application/x-protobuf";
@@ -37,29 +37,31 @@ const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 ///
 /// # Errors
 ///
-/// [`Error::Read`] where the metrics cannot be read, [`Error::Push`] where the endpoint is none, cannot be
+/// [`Error::Read`](crate::Error::Read) where the metrics cannot be read, [`Error::Push`](crate::Error::Push) where the endpoint is none, cannot be
 /// reached within ten seconds, or refuses any of it.
 pub fn push_otlp(
     source: &Source,
-    endpoint: &str,
+    endpoint: &Destination,
     service: &str,
     attributes: &[(String, String)],
 ) -> Result<()> {
-    let failed = |why: String| Error::Push { to: endpoint.to_owned(), why };
+    let failed = |why: String| endpoint.failed(why);
     let exposition = source.snapshot_since(source.asked())?.exposition(source.view());
-    let base = send::base(endpoint, PORT).map_err(failed)?;
+    let base = endpoint.base(PORT).map_err(failed)?;
     let path = format!("{}/v1/metrics", base.path().trim_end_matches('/'));
-    let target = send::at(&base, &path).map_err(failed)?;
+    let target = destination::at(&base, &path).map_err(failed)?;
     let service = ("service.name".to_owned(), service.to_owned());
     let attributes = [&service].into_iter().chain(attributes).map(|(name, value)| attribute(name, value));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let body = request(&exposition, attributes.collect(), now).encode_to_vec();
     let answer = send(endpoint, Method::POST, &target, PROTOBUF, body.into())?.map_err(failed)?;
-    let answer =
-        ExportMetricsServiceResponse::decode(answer).map_err(|error| failed(format!("no OTLP: {error}")))?;
+    let answer = ExportMetricsServiceResponse::decode(answer).map_err(|_| {
+        failed("its answer is no OTLP; is this the collector's port for OTLP over HTTP?".to_owned())
+    })?;
     match answer.partial_success {
         Some(part) if part.rejected_data_points > 0 => {
-            Err(failed(format!("{} points were refused: {}", part.rejected_data_points, part.error_message)))
+            let why = one_line(part.error_message.as_bytes());
+            Err(failed(format!("{} points were refused: {why}", part.rejected_data_points)))
         }
         _ => Ok(()),
     }

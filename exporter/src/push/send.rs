@@ -7,7 +7,7 @@ use hyper::{
     Method, Request, Response, StatusCode, Uri,
     body::{Bytes, Incoming},
     client::conn::http1,
-    header::{CONTENT_TYPE, HOST},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -15,6 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::destination::Destination;
 use crate::error::{Error, Result};
 
 /// For the whole of it: who is well answers in milliseconds.
@@ -22,26 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// After which whoever waits is told.
 const SOON: Duration = Duration::from_secs(2);
 
-/// What somebody gives as a server: plain HTTP, with a port where none is given.
-pub(super) fn base(given: &str, port: u16) -> std::result::Result<Uri, String> {
-    let refused = format!("give an address such as http://127.0.0.1:{port}");
-    let base: Uri = given.parse().map_err(|error| format!("{error}; {refused}"))?;
-    let Some(host) = base.host().filter(|_| base.scheme_str() == Some("http")) else {
-        return Err(format!("only plain HTTP is spoken; {refused}"));
-    };
-    let port = base.port_u16().unwrap_or(port);
-    format!("http://{host}:{port}{}", base.path()).parse().map_err(|error| format!("{error}"))
-}
-
-/// Another path on the same server.
-pub(super) fn at(base: &Uri, path: &str) -> std::result::Result<Uri, String> {
-    let host = base.authority().map_or("", |authority| authority.as_str());
-    format!("http://{host}{path}").parse().map_err(|error| format!("{error}"))
-}
+/// Of an answer: more is not read.
+const MAX_ANSWER: usize = 64 * 1024;
+/// Of an answer that is shown.
+const MAX_SHOWN: usize = 200;
 
 /// The body of a good answer; else why there is none. Says of a server that it keeps us waiting.
 pub(super) fn send(
-    to: &str,
+    to: &Destination,
     method: Method,
     target: &Uri,
     content_type: &'static str,
@@ -49,7 +38,7 @@ pub(super) fn send(
 ) -> Result<std::result::Result<Bytes, String>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     let answered = runtime.block_on(async {
-        let mut answer = pin!(timeout(PATIENCE, exchange(method, target, content_type, body)));
+        let mut answer = pin!(timeout(PATIENCE, exchange(to, method, target, content_type, body)));
         tokio::select! {
             answer = &mut answer => return answer,
             () = sleep(SOON) => {}
@@ -57,6 +46,8 @@ pub(super) fn send(
         log::warn!("{to} has not answered for {} s; waiting on", SOON.as_secs());
         answer.await
     });
+    // A look-up of a name that does not end must not hold the end.
+    runtime.shutdown_background();
     Ok(match answered {
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
         Ok(Err(refused)) if refused.kind() == io::ErrorKind::ConnectionRefused => {
@@ -64,11 +55,25 @@ pub(super) fn send(
         }
         Ok(Err(refused)) => Err(refused.to_string()),
         Ok(Ok((status, said))) if status.is_success() => Ok(said),
-        Ok(Ok((status, said))) => Err(format!("{status}: {}", String::from_utf8_lossy(&said).trim())),
+        Ok(Ok((status, said))) => Err(format!("{status}: {}", one_line(&said))),
     })
 }
 
+/// The first line of what a server says, as far as it can be printed.
+pub(super) fn one_line(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&said[..said.len().min(4 * MAX_SHOWN)]);
+    let line = text.trim().lines().next().unwrap_or_default();
+    let is_printed = |character: &char| !character.is_control() && !is_invisible(*character);
+    line.chars().filter(is_printed).take(MAX_SHOWN).collect()
+}
+
+/// Characters that change the direction of what stands around them, or that have no width.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 async fn exchange(
+    to: &Destination,
     method: Method,
     target: &Uri,
     content_type: &'static str,
@@ -77,7 +82,11 @@ async fn exchange(
     let (host, port) = (target.host().unwrap_or_default(), target.port_u16().unwrap_or(80));
     let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    let request = Request::builder()
+    let mut request = Request::builder();
+    if let Some(credentials) = to.credentials() {
+        request = request.header(AUTHORIZATION, credentials.header());
+    }
+    let request = request
         .method(method)
         .uri(target.path())
         .header(HOST, target.authority().map_or("", |authority| authority.as_str()))
@@ -87,7 +96,10 @@ async fn exchange(
     let answer = async {
         let answer: Response<Incoming> = sender.send_request(request).await.map_err(io::Error::other)?;
         let status = answer.status();
-        let said = answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+        let said = begin(answer.into_body()).await?;
+        if said.len() > MAX_ANSWER && status.is_success() {
+            return Err(io::Error::other(format!("its answer has more than {MAX_ANSWER} bytes")));
+        }
         Ok((status, said))
     };
     tokio::pin!(answer);
@@ -98,5 +110,32 @@ async fn exchange(
             Ok(()) => answer.await,
             Err(error) => Err(io::Error::other(error)),
         },
+    }
+}
+
+/// A body, as far as it is read: a little more than is allowed at most.
+async fn begin(mut body: Incoming) -> io::Result<Bytes> {
+    let mut bytes = Vec::new();
+    while bytes.len() <= MAX_ANSWER
+        && let Some(frame) = body.frame().await
+    {
+        if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_SHOWN, one_line};
+
+    #[test]
+    fn answer_is_shown_as_one_line_that_changes_no_terminal() {
+        assert_eq!(one_line(b" no\x1b[2J such\x07 job\r\nsecond line"), "no[2J such job");
+        assert_eq!(one_line("a\u{202e}b\u{200b}c".as_bytes()), "abc");
+        assert_eq!(one_line(&[b'x'; 100_000]).len(), MAX_SHOWN);
+        assert_eq!(one_line(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+        assert_eq!(one_line(b""), "");
     }
 }

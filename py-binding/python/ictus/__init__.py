@@ -59,21 +59,38 @@ def start_http_server(
     certfile: str | os.PathLike[str] | None = None,
     keyfile: str | os.PathLike[str] | None = None,
     auth: str | os.PathLike[str] | None = None,
+    client_cafile: str | os.PathLike[str] | None = None,
+    allowed_hosts: Sequence[str] | None = None,
 ) -> Server:
     """Serves a registry or a directory at ``http://addr:port/metrics`` until the server returned is closed.
 
-    Port 0 is any free one. With a certificate and its key, files in PEM, over TLS. With ``auth``, a file with
-    a line ``bearer TOKEN`` or ``basic USER:PASSWORD`` for each, to those clients alone. The files are read
-    again within ten seconds after they have changed.
+    Port 0 is any free one. With a certificate and its key, files in PEM, over TLS; with ``client_cafile``, to
+    clients with a certificate of those authorities alone. With ``auth``, a file with a line ``bearer TOKEN``
+    or ``basic USER:PASSWORD`` for each (the password may be its bcrypt hash), to those clients alone. The
+    files are read again within ten seconds after they have changed.
+
+    At a loopback address the endpoint answers to addresses, ``localhost`` and ``allowed_hosts`` in ``Host``.
 
     Raises ``OSError`` where the port cannot be had, or a file cannot be used.
     """
+    import os  # noqa: PLC0415
+
     from ictus import _core  # noqa: PLC0415
 
-    secured = any(file is not None for file in (certfile, keyfile, auth))
-    security = _core.Security(certfile, keyfile, auth) if secured else None
+    files = {"certfile": certfile, "keyfile": keyfile, "auth": auth, "client_cafile": client_cafile}
+    for name, file in files.items():
+        if file is not None and not os.fspath(file):
+            # An empty setting must not mean that everybody may read.
+            raise ValueError(f"{name} is empty: give a file, or leave it out")
+    security = _core.Security(**files) if any(file is not None for file in files.values()) else None
     return _core.Server(
-        port, addr, registry=registry, directory=directory, surfaces=surfaces, security=security
+        port,
+        addr,
+        registry=registry,
+        directory=directory,
+        surfaces=surfaces,
+        security=security,
+        allowed_hosts=allowed_hosts,
     )
 
 

@@ -302,9 +302,14 @@ class Security:
         certfile: _Directory | None = None,
         keyfile: _Directory | None = None,
         auth: _Directory | None = None,
+        client_cafile: _Directory | None = None,
     ) -> Security: ...
     def reload(self) -> None:
-        """Reads the files again; what was read before stays in force where that fails."""
+        """Reads the files again, each for itself.
+
+        The last certificate stays in force where another cannot be read; without credentials that can be
+        read, every request is refused.
+        """
 
 @final
 class Server:
@@ -319,6 +324,7 @@ class Server:
         directory: _Directory | None = None,
         surfaces: Sequence[str] | None = None,
         security: Security | None = None,
+        allowed_hosts: Sequence[str] | None = None,
     ) -> Server: ...
     @property
     def port(self) -> int | None:
@@ -342,9 +348,9 @@ class Application:
         surfaces: Sequence[str] | None = None,
     ) -> Application: ...
     def answer(
-        self, method: str, query: str, accept: str, accept_encoding: str
+        self, method: bytes, query: bytes, accept: bytes, accept_encoding: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Answers a request for the metrics: status, headers, body."""
+        """Answers a request for the metrics: status, headers, body. 400 for what is no request."""
 
 def content_type(format: _Format = "text") -> str:
     """The ``Content-Type`` of a format."""
@@ -466,6 +472,7 @@ class Provider:
         *,
         summaries: bool = False,
         security: Security | None = None,
+        allowed_hosts: Sequence[str] | None = None,
     ) -> Provider:
         """Serves the text over HTTP."""
 

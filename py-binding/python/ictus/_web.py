@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ictus._core import Registry
 
 
+_WSGI_NAMES = ("REQUEST_METHOD", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING")
+
+
 def make_wsgi_app(
     *,
     registry: Registry | None = None,
@@ -25,16 +28,10 @@ def make_wsgi_app(
     shown = Application(registry=registry, directory=directory, surfaces=surfaces)
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        method = environ["REQUEST_METHOD"]
-        code, headers, body = shown.answer(
-            method,
-            environ.get("QUERY_STRING", ""),
-            environ.get("HTTP_ACCEPT", ""),
-            environ.get("HTTP_ACCEPT_ENCODING", ""),
-        )
+        code, headers, body = shown.answer(*(_bytes(environ.get(name, "")) for name in _WSGI_NAMES))
         headers.append(("Content-Length", str(len(body))))
         start_response(f"{code} {HTTPStatus(code).phrase}", headers)
-        return [] if method == "HEAD" else [body]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     return app
 
@@ -54,14 +51,18 @@ def make_asgi_app(
             return
         if scope["type"] != "http":
             raise ValueError(f"metrics are shown over http, and not over {scope['type']}")
-        asked = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        asked: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            # A list over several headers is one list.
+            key = bytes(name).lower()
+            asked[key] = asked[key] + b"," + value if key in asked else value
         # Reading files blocks, and the event loop must not wait.
         code, headers, body = await asyncio.to_thread(
             shown.answer,
-            scope["method"],
-            scope["query_string"].decode("latin-1"),
-            asked.get("accept", ""),
-            asked.get("accept-encoding", ""),
+            _bytes(scope["method"]),
+            scope.get("query_string", b""),
+            asked.get(b"accept", b""),
+            asked.get(b"accept-encoding", b""),
         )
         headers.append(("content-length", str(len(body))))
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -69,6 +70,11 @@ def make_asgi_app(
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     return app
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes that a server made text of; what cannot be is no request, and is answered so."""
+    return text.encode("latin-1", "replace")
 
 
 async def _lifespan(receive: Callable[..., Any], send: Callable[..., Any]) -> None:

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use hyper::Request;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING};
 use ictus_exporter::{Source, http};
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use pyo3::{prelude::*, types::PyBytes};
 
 use super::server;
 use crate::{convert, log, metrics::registry::Registry};
@@ -34,25 +34,18 @@ impl Application {
     fn answer<'py>(
         &self,
         py: Python<'py>,
-        method: &str,
-        query: &str,
-        accept: &str,
-        accept_encoding: &str,
-    ) -> PyResult<Answer<'py>> {
-        // Wherever the application is mounted, it shows metrics.
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/metrics?{query}"))
-            .header("accept", accept)
-            .header("accept-encoding", accept_encoding)
-            .body(())
-            .map_err(|refused| PyValueError::new_err(format!("no HTTP request: {refused}")))?;
-        let response = py.detach(|| http::answer(&self.0, &request));
+        method: &[u8],
+        query: &[u8],
+        accept: &[u8],
+        accept_encoding: &[u8],
+    ) -> Answer<'py> {
+        let headers = [(ACCEPT, accept), (ACCEPT_ENCODING, accept_encoding)];
+        let response = py.detach(|| http::answer_parts(&self.0, method, query, &headers));
         log::deliver(py);
         let headers = response.headers().iter();
         let headers =
             headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-        Ok((response.status().as_u16(), headers.collect(), PyBytes::new(py, response.body())))
+        (response.status().as_u16(), headers.collect(), PyBytes::new(py, response.body()))
     }
 }
 

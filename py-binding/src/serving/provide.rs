@@ -66,7 +66,7 @@ impl Provider {
 
     /// Serves the directory's exposition over HTTP.
     #[staticmethod]
-    #[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, security=None))]
+    #[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, security=None, allowed_hosts=None))]
     fn http(
         directory: PathBuf,
         port: u16,
@@ -74,11 +74,12 @@ impl Provider {
         surfaces: Option<Vec<String>>,
         summaries: bool,
         security: Option<&Bound<'_, Security>>,
+        allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Provider> {
         log::keep();
         let view = convert::view(surfaces.as_deref(), summaries)?;
         let security = security.map(|security| security.get().0.clone());
-        let listen = address(host, port)?.into();
+        let listen = listen(host, port, allowed_hosts)?;
         Provider::start(directory, view, |source| {
             let server = http::Server::start_secured(source, listen, security);
             Ok(Sink::Http { _server: server.map_err(|refused| convert::sink_error(&refused))? })
@@ -152,7 +153,13 @@ pub(crate) fn take_log() -> Vec<(&'static str, String)> {
     log::take()
 }
 
-pub(super) fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
+/// Where to listen, and the names by which clients may call it.
+pub(super) fn listen(host: &str, port: u16, allowed_hosts: Option<Vec<String>>) -> PyResult<http::Listen> {
+    let listen = http::Listen::from(address(host, port)?);
+    Ok(listen.with_allowed_hosts(allowed_hosts.unwrap_or_default()))
+}
+
+fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
     let mut found = (host, port)
         .to_socket_addrs()
         .map_err(|refused| PyOSError::new_err(format!("cannot listen on {host}: {refused}")))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ictus_exporter::{Source, http};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyTuple};
 
-use super::{provide::address, security::Security};
+use super::{provide::listen, security::Security};
 use crate::{convert, log, metrics::registry::Registry};
 
 /// A running endpoint. Stops when closed, or when nothing refers to it any more.
@@ -17,7 +17,8 @@ impl Server {
     /// Listens at `addr` and `port`, 0 for any free port, and serves what was recorded in the registry
     /// or the directory.
     #[new]
-    #[pyo3(signature = (port, addr="0.0.0.0", *, registry=None, directory=None, surfaces=None, security=None))]
+    #[pyo3(signature = (port, addr="0.0.0.0", *, registry=None, directory=None, surfaces=None, security=None, allowed_hosts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn new(
         py: Python<'_>,
         port: u16,
@@ -26,10 +27,11 @@ impl Server {
         directory: Option<PathBuf>,
         surfaces: Option<Vec<String>>,
         security: Option<&Bound<'_, Security>>,
+        allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Server> {
         log::keep();
         let source = source(registry, directory)?.with_view(convert::view(surfaces.as_deref(), false)?);
-        let listen = address(addr, port)?.into();
+        let listen = listen(addr, port, allowed_hosts)?;
         let security = security.map(|security| security.get().0.clone());
         let server = py.detach(|| http::Server::start_secured(source, listen, security));
         log::deliver(py);

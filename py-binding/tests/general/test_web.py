@@ -136,3 +136,83 @@ def test_websockets_are_not_for_metrics(registry: ictus.Registry) -> None:
 
     with pytest.raises(ValueError, match="not over websocket"):
         asyncio.run(ictus.make_asgi_app(registry=registry)({"type": "websocket"}, never, never))  # type: ignore[arg-type]
+
+
+ODD_REQUESTS = [
+    (b"GET", b""),
+    (b"GET", b"surface=legacy&surface=canonical"),
+    (b"GET", b"surface=\xff"),
+    (b"GET", b"name[]=\xc3\xbc"),
+    (b"GET", b"name[]=%zz&%"),
+    (b"GET", b"a b"),
+    (b"GET", b"a\x00b"),
+    (b"GET", b'<>"{}|^`'),
+    (b"GET", b"\x7f"),
+    (b"GET", b"a#b"),
+    (b"GET", b"x" * 20_000),
+    (b"HEAD", b""),
+    (b"BREW", b""),
+    (b"get", b""),
+    (b"G\xfcT", b""),
+    (b"G(T", b""),
+    (b"", b""),
+]
+
+
+@pytest.mark.parametrize(("method", "query"), ODD_REQUESTS)
+def test_odd_requests_have_one_answer_wherever_they_arrive(
+    registry: ictus.Registry, method: bytes, query: bytes
+) -> None:
+    with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
+        assert server.port
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(
+                method + b" /metrics?" + query + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            )
+            answer = b""
+            while more := client.recv(65536):
+                answer += more
+    status = int(answer.split()[1])
+
+    started: list[Any] = []
+    environ = {"REQUEST_METHOD": method.decode("latin-1"), "QUERY_STRING": query.decode("latin-1")}
+    b"".join(ictus.make_wsgi_app(registry=registry)(environ, lambda *line: started.append(line)))
+    assert int(started[0][0].split()[0]) == status
+
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    scope = {"type": "http", "method": method.decode("latin-1"), "query_string": query, "headers": []}
+    asyncio.run(ictus.make_asgi_app(registry=registry)(scope, receive, send))
+    assert sent[0]["status"] == status
+
+
+def test_answers_of_applications_keep_browsers_of_other_sites_out(registry: ictus.Registry) -> None:
+    started: list[Any] = []
+    ictus.make_wsgi_app(registry=registry)({"REQUEST_METHOD": "GET"}, lambda *line: started.append(line))
+    headers = {name.lower(): value for name, value in started[0][1]}
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", ["certfile", "keyfile", "auth", "client_cafile"])
+def test_empty_file_name_is_refused(registry: ictus.Registry, name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        ictus.start_http_server(0, "127.0.0.1", registry=registry, **{name: ""})  # type: ignore[arg-type]
+
+
+def test_names_of_other_sites_are_refused_at_a_loopback_address(registry: ictus.Registry) -> None:
+    def status(server: ictus.Server, host: str) -> int:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", "/metrics", headers={"Host": host})
+        return connection.getresponse().status
+
+    with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
+        assert [status(server, host) for host in ("localhost", "evil.example")] == [200, 421]
+    with ictus.start_http_server(0, "127.0.0.1", registry=registry, allowed_hosts=["a.example"]) as server:
+        assert [status(server, host) for host in ("a.example", "evil.example")] == [200, 421]

@@ -1,46 +1,64 @@
 //! Authentication by the header `Authorization`.
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bcrypt::HashParts;
 use hyper::header::HeaderValue;
 use ring::{
     hmac::{self, HMAC_SHA256, Key, Tag},
     rand::SystemRandom,
 };
 
-use super::{unusable, warn_of_readers};
-use crate::error::Result;
+use super::{hashed::Hashed, unusable};
+use crate::{error::Result, secret_file};
 
 const BEARER: &str = "bearer";
 const BASIC: &str = "basic";
+/// A hash that takes longer would keep a scraper waiting for seconds.
+const MAX_COST: u32 = 14;
 
 /// Who may read. Secrets themselves are not kept: only their codes by a key of this process, which
-/// are compared in a time that says nothing of them, their lengths included.
+/// are compared in a time that says nothing of them, their lengths included. Passwords may be given as
+/// bcrypt hashes.
 pub(super) struct Auth {
     key: Key,
     basic: Vec<Tag>,
     bearer: Vec<Tag>,
+    hashed: Hashed,
+}
+
+/// What a header says of its client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    Valid,
+    /// There is none.
+    Missing,
+    Invalid,
+    /// A name and a password that a hash decides about, which takes its time.
+    Hashed(Vec<u8>),
 }
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Auth({} basic, {} bearer)", self.basic.len(), self.bearer.len())
+        let (basic, bearer) = (self.basic.len() + self.hashed.len(), self.bearer.len());
+        write!(f, "Auth({basic} basic, {bearer} bearer)")
     }
 }
 
 impl Auth {
     pub(super) fn read(path: &Path) -> Result<Auth> {
-        let text = fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;
-        warn_of_readers(path);
+        let text = secret_file::read_text(path).map_err(|why| unusable(path, why))?;
+        secret_file::warn_of_readers(path);
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
         let key = key.map_err(|_| unusable(path, "the system gives no random numbers"))?;
-        let mut auth = Auth { key, basic: Vec::new(), bearer: Vec::new() };
+        let hashed = Hashed::new(key.clone());
+        let mut auth = Auth { key, basic: Vec::new(), bearer: Vec::new(), hashed };
         for (number, line) in (1..).zip(text.lines()) {
             // Without the line itself, which is secret.
             auth.add(line).map_err(|why| unusable(path, format!("line {number} {why}")))?;
         }
-        if auth.basic.is_empty() && auth.bearer.is_empty() {
+        if auth.basic.is_empty() && auth.bearer.is_empty() && auth.hashed.len() == 0 {
             return Err(unusable(
                 path,
                 "it lets nobody in; give it a line `bearer TOKEN` or `basic USER:PASSWORD`",
@@ -56,33 +74,59 @@ impl Auth {
         }
         let (scheme, secret) = line.split_once([' ', '\t']).unwrap_or((line, ""));
         let secret = secret.trim_ascii();
+        if scheme.eq_ignore_ascii_case(BASIC)
+            && let Some((user, hash)) = secret.split_once(':')
+            && ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
+        {
+            let parts: HashParts =
+                hash.parse().map_err(|_| "has no bcrypt hash: `htpasswd -nBC 10 USER` makes `USER:HASH`")?;
+            if parts.get_cost() > MAX_COST {
+                return Err("has a bcrypt hash that takes too long: its cost is at most 14");
+            }
+            self.hashed.add(user, hash);
+            return Ok(());
+        }
         let (tags, well) = match scheme.to_ascii_lowercase().as_str() {
             BEARER => (&mut self.bearer, !secret.is_empty() && !secret.contains([' ', '\t'])),
             BASIC => {
                 (&mut self.basic, secret.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
             }
-            _ => return Err("is of no known kind: give `bearer TOKEN` or `basic USER:PASSWORD`"),
+            _ => return Err("is of no known kind; give it as `bearer TOKEN` or `basic USER:PASSWORD`"),
         };
         if !well {
-            return Err("has no secret: give `bearer TOKEN`, or `basic USER:PASSWORD` with a password");
+            return Err("has no secret; give it as `bearer TOKEN` or `basic USER:PASSWORD`");
         }
         tags.push(hmac::sign(&self.key, secret.as_bytes()));
         Ok(())
     }
 
-    /// Whether the header is that of somebody who may.
-    pub(super) fn admits(&self, given: Option<&HeaderValue>) -> bool {
-        let Some((scheme, secret)) = given.and_then(|given| given.to_str().ok()?.split_once(' ')) else {
-            return false;
+    /// What a client's header proves.
+    pub(super) fn proof(&self, header: Option<&HeaderValue>) -> Proof {
+        let Some(header) = header else { return Proof::Missing };
+        let Some((scheme, secret)) = header.to_str().ok().and_then(|text| text.split_once(' ')) else {
+            return Proof::Invalid;
         };
         let secret = secret.trim_ascii();
         if scheme.eq_ignore_ascii_case(BEARER) {
-            self.has(&self.bearer, secret.as_bytes())
-        } else if scheme.eq_ignore_ascii_case(BASIC) {
-            STANDARD.decode(secret).is_ok_and(|secret| self.has(&self.basic, &secret))
-        } else {
-            false
+            return if self.has(&self.bearer, secret.as_bytes()) { Proof::Valid } else { Proof::Invalid };
         }
+        match STANDARD.decode(secret) {
+            Ok(secret) if scheme.eq_ignore_ascii_case(BASIC) => {
+                if self.has(&self.basic, &secret) {
+                    Proof::Valid
+                } else if self.hashed.len() == 0 {
+                    Proof::Invalid
+                } else {
+                    Proof::Hashed(secret)
+                }
+            }
+            _ => Proof::Invalid,
+        }
+    }
+
+    /// Hashes of passwords.
+    pub(super) fn hashed(&self) -> &Hashed {
+        &self.hashed
     }
 
     /// Compares with all, whichever is the one.
@@ -93,10 +137,11 @@ impl Auth {
 
     /// What clients are asked for, as `WWW-Authenticate`.
     pub(super) fn challenge(&self) -> HeaderValue {
-        HeaderValue::from_static(match (self.bearer.is_empty(), self.basic.is_empty()) {
-            (false, false) => "Basic realm=\"ictus\", Bearer realm=\"ictus\"",
-            (false, true) => "Bearer realm=\"ictus\"",
-            (true, _) => "Basic realm=\"ictus\"",
+        let has_basic = !self.basic.is_empty() || self.hashed.len() > 0;
+        HeaderValue::from_static(match (!self.bearer.is_empty(), has_basic) {
+            (true, true) => "Basic realm=\"ictus\", Bearer realm=\"ictus\"",
+            (true, false) => "Bearer realm=\"ictus\"",
+            (false, _) => "Basic realm=\"ictus\"",
         })
     }
 }

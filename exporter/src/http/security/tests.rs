@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::header::HeaderValue;
 
-use super::{Auth, Security, SecurityFiles};
+use super::{Auth, Part, Proof, Security, SecurityFiles};
 
 fn auth(text: &str) -> Result<Auth, String> {
     let directory = tempfile::tempdir().unwrap();
@@ -13,7 +13,7 @@ fn auth(text: &str) -> Result<Auth, String> {
 }
 
 fn admits(auth: &Auth, header: &str) -> bool {
-    auth.admits(Some(&HeaderValue::from_str(header).unwrap()))
+    auth.proof(Some(&HeaderValue::from_str(header).unwrap())) == Proof::Valid
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn who_is_in_the_file_may_and_nobody_else() {
     for header in wrong {
         assert!(!admits(&auth, header), "{header}");
     }
-    assert!(!auth.admits(None));
-    assert!(!auth.admits(Some(&HeaderValue::from_bytes(b"Bearer \xff").unwrap())));
+    assert_eq!(auth.proof(None), Proof::Missing);
+    assert_eq!(auth.proof(Some(&HeaderValue::from_bytes(b"Bearer \xff").unwrap())), Proof::Invalid);
 }
 
 #[test]
@@ -105,19 +105,96 @@ fn a_certificate_that_cannot_be_used_is_refused_with_advice() {
     Security::open(SecurityFiles::new().with_certificate(chain, key)).unwrap();
 }
 
+/// What of a private key or a credential stands in an error.
 #[test]
-fn a_reload_that_fails_leaves_what_was_in_force() {
+fn errors_quote_nothing_of_what_is_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = certificate(folder.path(), "one");
+    let good = fs::read_to_string(&key).unwrap();
+    let secret = "s3cretBytesOfAKey";
+    for broken in [
+        format!("-----BEGIN {secret}-----\n{secret}\n-----END {secret}-----\n"),
+        format!("-----BEGIN PRIVATE KEY {secret}\n"),
+        format!("-----BEGIN PRIVATE KEY-----\n{secret}!\n-----END PRIVATE KEY-----\n"),
+        format!("-----BEGIN PRIVATE KEY-----\n{secret}\n"),
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(secret)),
+        good.replace("-----END", secret),
+        good.lines().next().unwrap().to_owned() + secret,
+        secret.to_owned(),
+    ] {
+        fs::write(&key, &broken).unwrap();
+        let files = SecurityFiles::new().with_certificate(&chain, &key).with_auth(&key);
+        let error = Security::open(files).unwrap_err();
+        for text in [error.to_string(), format!("{error:?}")] {
+            let parts =
+                secret.as_bytes().windows(6).map(|part| std::str::from_utf8(part).unwrap().to_owned());
+            let spelled = format!("{:?}", secret.as_bytes());
+            assert!(!parts.into_iter().any(|part| text.contains(&part)), "{text}");
+            assert!(!text.contains(&spelled[1..20]), "{text}");
+        }
+    }
+}
+
+/// What holds, as an attacker and an operator see it: whether a token opens, or all is closed.
+fn opens(security: &Security, token: &str) -> Option<bool> {
+    match &security.state().current.auth {
+        Part::Read(auth) => Some(admits(auth, &format!("Bearer {token}"))),
+        Part::Broken => None,
+        Part::NotAsked => Some(true),
+    }
+}
+
+#[test]
+fn credentials_that_cannot_be_read_let_nobody_in() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("auth");
     fs::write(&path, "bearer old").unwrap();
     let security = Security::open(SecurityFiles::new().with_auth(&path)).unwrap();
-    let admits = |token: &str| admits(security.now().auth.as_ref().unwrap(), &format!("Bearer {token}"));
+    assert_eq!(opens(&security, "old"), Some(true));
     fs::write(&path, "nonsense").unwrap();
-    security.reload().unwrap_err();
-    assert!(admits("old"));
+    let error = security.reload().unwrap_err().to_string();
+    assert!(error.contains("every request is refused"), "{error}");
+    assert_eq!(opens(&security, "old"), None);
+    fs::remove_file(&path).unwrap();
+    security.poll();
+    assert_eq!(opens(&security, "old"), None);
     fs::write(&path, "bearer new").unwrap();
     security.reload().unwrap();
-    assert!(admits("new") && !admits("old"));
+    assert_eq!((opens(&security, "old"), opens(&security, "new")), (Some(false), Some(true)));
+}
+
+#[test]
+fn broken_certificate_stays_out_of_the_way_of_new_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = certificate(folder.path(), "one");
+    let path = folder.path().join("auth");
+    fs::write(&path, "bearer old").unwrap();
+    let files = SecurityFiles::new().with_certificate(&chain, &key).with_auth(&path);
+    let security = Security::open(files).unwrap();
+    fs::write(&chain, "broken").unwrap();
+    fs::write(&path, "bearer new").unwrap();
+    let error = security.reload().unwrap_err().to_string();
+    assert!(error.contains("the last certificate stays in force"), "{error}");
+    assert_eq!((opens(&security, "old"), opens(&security, "new")), (Some(false), Some(true)));
+    assert!(security.state().current.acceptor.is_some());
+}
+
+#[test]
+fn clients_certificates_that_cannot_be_checked_let_nobody_connect() {
+    let folder = tempfile::tempdir().unwrap();
+    let (chain, key) = certificate(folder.path(), "one");
+    let authorities = folder.path().join("ca.pem");
+    fs::copy(&chain, &authorities).unwrap();
+    let alone = SecurityFiles::new().with_client_authorities(&authorities);
+    assert!(Security::open(alone.clone()).unwrap_err().to_string().contains("over TLS alone"));
+    let security = Security::open(alone.with_certificate(&chain, &key)).unwrap();
+    assert!(security.state().current.acceptor.is_some());
+    fs::remove_file(&authorities).unwrap();
+    security.reload().unwrap_err();
+    assert!(security.state().current.acceptor.is_none());
+    fs::copy(&chain, &authorities).unwrap();
+    security.reload().unwrap();
+    assert!(security.state().current.acceptor.is_some());
 }
 
 #[test]
@@ -126,16 +203,58 @@ fn files_that_have_changed_are_read_without_being_told() {
     let path = folder.path().join("auth");
     fs::write(&path, "bearer old").unwrap();
     let security = Security::open(SecurityFiles::new().with_auth(&path)).unwrap();
-    let admits = |token: &str| admits(security.now().auth.as_ref().unwrap(), &format!("Bearer {token}"));
-    let later = || security.state().looked -= super::LOOK_EVERY;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let opens = |token| {
+        runtime.block_on(security.current());
+        opens(&security, token)
+    };
+    let later = || security.state().polled -= super::POLL_INTERVAL;
     fs::write(&path, "bearer longer").unwrap();
-    assert!(admits("old"), "it is not time to look yet");
+    assert_eq!(opens("old"), Some(true), "it is not time to poll yet");
     later();
-    assert!(admits("longer"));
+    assert_eq!(opens("longer"), Some(true));
     fs::remove_file(&path).unwrap();
     later();
-    assert!(admits("longer"), "what was read before stays in force");
+    assert_eq!(opens("longer"), None);
     fs::write(&path, "bearer new").unwrap();
     later();
-    assert!(admits("new") && !admits("longer"));
+    assert_eq!((opens("new"), opens("longer")), (Some(true), Some(false)));
+}
+
+/// Of `pass`, at the least cost.
+const HASH: &str = "$2b$04$sOry3bINHVqGzaf58M9uZ.khfvCAorBPPKq8tMGy7NuzVTuMDRcVa";
+
+#[test]
+fn passwords_may_be_given_as_hashes() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let auth = std::sync::Arc::new(auth(&format!("basic ann:{HASH}\nbasic bob:plain")).unwrap());
+    let verdict = |pair: &str| {
+        let header = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).unwrap();
+        match auth.proof(Some(&header)) {
+            Proof::Hashed(secret) => {
+                runtime.block_on(super::Hashed::verdict(&auth, secret)) == super::Verdict::Valid
+            }
+            proof => proof == Proof::Valid,
+        }
+    };
+    for _ in 0..2 {
+        for (pair, expected) in [
+            ("ann:pass", true),
+            ("bob:plain", true),
+            ("ann:passe", false),
+            ("ann:", false),
+            (&format!("ann:{HASH}"), false),
+            ("eve:pass", false),
+            ("ann", false),
+        ] {
+            assert_eq!(verdict(pair), expected, "{pair}");
+        }
+    }
+    for (line, why) in [
+        ("basic ann:$2y$05$short", "no bcrypt hash"),
+        (&format!("basic ann:{}", HASH.replace("$04$", "$31$")), "takes too long"),
+    ] {
+        let error = self::auth(line).unwrap_err();
+        assert!(error.contains(why) && !error.contains("$2"), "{error}");
+    }
 }

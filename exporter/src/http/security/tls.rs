@@ -1,47 +1,94 @@
-//! TLS, by a certificate and its key.
+//! TLS, by a certificate and its key, and by certificates of clients where these are asked for.
 
 use std::{path::Path, sync::Arc};
 
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        RootCertStore, ServerConfig,
         crypto::ring,
         pki_types::{
             CertificateDer, PrivateKeyDer,
             pem::{self, PemObject},
         },
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+        sign::{CertifiedKey, SingleCertAndKey},
     },
 };
 
-use super::{unusable, warn_of_readers};
-use crate::error::Result;
+use super::unusable;
+use crate::{
+    error::{Error, Result},
+    secret_file,
+};
 
 /// What every HTTP client that asks speaks; nothing else is served.
 const HTTP: &[u8] = b"http/1.1";
+const ADVICE: &str = "give it as PEM, which begins with -----BEGIN";
 
-pub(super) fn acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor> {
-    let not_pem = |path| {
-        move |error| {
-            let advice = "; give it as PEM, which begins with -----BEGIN";
-            match error {
-                pem::Error::Io(error) => unusable(path, error.to_string()),
-                pem::Error::NoItemsFound => unusable(path, format!("it has none{advice}")),
-                other => unusable(path, format!("{other}{advice}")),
-            }
-        }
-    };
-    let certificates: Vec<_> =
-        CertificateDer::pem_file_iter(chain).and_then(Iterator::collect).map_err(not_pem(chain))?;
-    if certificates.is_empty() {
-        return Err(not_pem(chain)(pem::Error::NoItemsFound));
+/// The server's own certificate, with its key.
+pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
+    let certificates = certificates(chain)?;
+    let bytes = secret_file::read(key).map_err(|why| unusable(key, why))?;
+    let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| not_pem(key, &error))?;
+    secret_file::warn_of_readers(key);
+    // Errors of the library are not shown: they may quote what they refuse.
+    let private = ring::default_provider().key_provider.load_private_key(private).map_err(|_| {
+        unusable(key, "its kind of key is not known; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
+    })?;
+    let identity = CertifiedKey::new(certificates, private);
+    identity
+        .keys_match()
+        .map_err(|_| unusable(chain, format!("is {} its private key? They do not match", key.display())))?;
+    Ok(Arc::new(identity))
+}
+
+/// Asks clients for a certificate that one of these authorities has signed.
+pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVerifier>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(authorities)? {
+        roots.add(certificate).map_err(|_| unusable(authorities, "one of its certificates is malformed"))?;
     }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(not_pem(key))?;
-    warn_of_readers(key);
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = Arc::new(ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|_| unusable(authorities, "its certificates are no authorities"))
+}
+
+pub(super) fn acceptor(
+    identity: Arc<CertifiedKey>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Result<TlsAcceptor> {
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|config| config.with_no_client_auth().with_single_cert(certificates, private))
-        .map_err(|error| unusable(chain, format!("{error}; is {} its private key?", key.display())))?;
+        .map_err(|_| Error::Start(std::io::ErrorKind::Unsupported.into()))?;
+    let config = match clients {
+        Some(verifier) => config.with_client_cert_verifier(verifier),
+        None => config.with_no_client_auth(),
+    };
+    let mut config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
     config.alpn_protocols = vec![HTTP.to_owned()];
     Ok(Arc::new(config).into())
+}
+
+/// The certificates of a file; never none.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let bytes = secret_file::read(path).map_err(|why| unusable(path, why))?;
+    let certificates: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let certificates = certificates.map_err(|error| not_pem(path, &error))?;
+    if certificates.is_empty() {
+        return Err(not_pem(path, &pem::Error::NoItemsFound));
+    }
+    Ok(certificates)
+}
+
+/// By the kind of the error alone: the library's words quote lines of the file.
+fn not_pem(path: &Path, error: &pem::Error) -> Error {
+    let why = match error {
+        pem::Error::NoItemsFound => "it has none",
+        pem::Error::MissingSectionEnd { .. } => "its end is missing",
+        pem::Error::Base64Decode(_) => "what is between its lines is not base64",
+        _ => "it is malformed",
+    };
+    unusable(path, format!("{why}; {ADVICE}"))
 }

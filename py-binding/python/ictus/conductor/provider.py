@@ -32,9 +32,12 @@ def provide_metrics(settings: Any) -> None:
         _sdk.provide_metrics(settings)
 
 
+_SECURITY = ("ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH", "ICTUS_TLS_CLIENT_CA")
+
+
 def _is_restricted(settings: Any) -> bool:
     """Whether it matters who reads the endpoint: the SDK's own serves on all interfaces, openly."""
-    restricting = ("ICTUS_HTTP_HOST", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH")
+    restricting = ("ICTUS_HTTP_HOST", "ICTUS_ALLOWED_HOSTS", *_SECURITY)
     return settings.http_port is not None and any(name in os.environ for name in restricting)
 
 
@@ -67,13 +70,19 @@ def _provider(settings: Any, directory: str, view: surfaces.View) -> _core.Provi
         view.surfaces,
         summaries=view.summaries,
         security=_security(),
+        allowed_hosts=os.environ.get("ICTUS_ALLOWED_HOSTS", "").split(","),
     )
 
 
 def _security() -> _core.Security | None:
-    """What the environment says is asked of whoever reads the endpoint."""
-    names = ("ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH")
-    files = [os.environ.get(name, "").strip() or None for name in names]
+    """What the environment says is asked of whoever reads the endpoint.
+
+    A variable that is set and blank fails: it must not mean that everybody may read.
+    """
+    files = [os.environ.get(name) for name in _SECURITY]
+    for name, file in zip(_SECURITY, files, strict=True):
+        if file is not None and not file.strip():
+            raise ValueError(f"{name} is set and blank: give a file, or unset it to ask for nothing")
     if not any(files):
         return None
     security = _core.Security(*files)
@@ -82,7 +91,7 @@ def _security() -> _core.Security | None:
         try:
             security.reload()
         except OSError as refused:
-            _logger.error("%s; what was read before stays in force", refused)
+            _logger.error("%s", refused)
 
     # A handler of the program's own stays, and only a main thread may set one.
     if (

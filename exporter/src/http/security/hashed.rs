@@ -1,0 +1,113 @@
+//! Passwords that are kept as bcrypt hashes.
+//!
+//! A hash takes tens of milliseconds on purpose. So verdicts are remembered, by codes that tell nothing of the
+//! passwords, and new passwords are tried one at a time: guesses take one thread at most, and a scraper whose
+//! password has been seen waits for none of them.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ring::hmac::{self, Key, Tag};
+use tokio::sync::Semaphore;
+
+use super::auth::Auth;
+
+/// Verdicts of a kind that are remembered.
+const MAX_REMEMBERED: usize = 64;
+/// Passwords that wait to be tried; more are refused at once.
+const MAX_WAITING: usize = 8;
+
+pub(super) struct Hashed {
+    key: Key,
+    users: Vec<(String, String)>,
+    verdicts: Mutex<Verdicts>,
+    turn: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Verdicts {
+    valid: VecDeque<Tag>,
+    invalid: VecDeque<Tag>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Valid,
+    Invalid,
+    /// Too many passwords wait to be tried.
+    Busy,
+}
+
+impl Hashed {
+    pub(super) fn new(key: Key) -> Hashed {
+        let (turn, waiting) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(MAX_WAITING)));
+        Hashed { key, users: Vec::new(), verdicts: Mutex::default(), turn, waiting }
+    }
+
+    pub(super) fn add(&mut self, user: &str, hash: &str) {
+        self.users.push((user.to_owned(), hash.to_owned()));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Tries `USER:PASSWORD`. Inside of a runtime.
+    pub(super) async fn verdict(auth: &Arc<Auth>, secret: Vec<u8>) -> Verdict {
+        let hashed = auth.hashed();
+        if let Some(verdict) = hashed.remembered(&secret) {
+            return verdict;
+        }
+        let Ok(_waiting) = hashed.waiting.clone().try_acquire_owned() else { return Verdict::Busy };
+        let Ok(turn) = hashed.turn.clone().acquire_owned().await else { return Verdict::Busy };
+        // Who waited may find what another has tried.
+        if let Some(verdict) = hashed.remembered(&secret) {
+            return verdict;
+        }
+        let auth = auth.clone();
+        let tried = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            auth.hashed().try_now(&secret)
+        });
+        tried.await.unwrap_or(Verdict::Invalid)
+    }
+
+    /// Takes as long as the hash does, also where there is no such user.
+    fn try_now(&self, secret: &[u8]) -> Verdict {
+        let mut parts = secret.splitn(2, |byte| *byte == b':');
+        let (user, password) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let mut hashes = self.users.iter().filter(|(name, _)| name.as_bytes() == user).peekable();
+        let is_known = hashes.peek().is_some();
+        let others = self.users.iter().take(usize::from(!is_known));
+        let is_right =
+            hashes.chain(others).any(|(_, hash)| bcrypt::verify(password, hash).unwrap_or(false)) && is_known;
+        let tag = hmac::sign(&self.key, secret);
+        let mut verdicts = self.verdicts();
+        let remembered = if is_right { &mut verdicts.valid } else { &mut verdicts.invalid };
+        if remembered.len() == MAX_REMEMBERED {
+            remembered.pop_front();
+        }
+        remembered.push_back(tag);
+        if is_right { Verdict::Valid } else { Verdict::Invalid }
+    }
+
+    fn remembered(&self, secret: &[u8]) -> Option<Verdict> {
+        let verdicts = self.verdicts();
+        let has = |tags: &VecDeque<Tag>| {
+            let same = |tag: &Tag| hmac::verify(&self.key, secret, tag.as_ref()).is_ok();
+            tags.iter().fold(false, |found, tag| found | same(tag))
+        };
+        if has(&verdicts.valid) {
+            Some(Verdict::Valid)
+        } else {
+            has(&verdicts.invalid).then_some(Verdict::Invalid)
+        }
+    }
+
+    fn verdicts(&self) -> MutexGuard<'_, Verdicts> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,201 @@
+//! Where a push goes: a server's address, and what it is to be told of who pushes.
+
+use std::{fmt, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::{Uri, header::HeaderValue};
+
+use crate::{
+    error::{Error, Result},
+    secret_file,
+};
+
+const KINDS: &str = "give `bearer TOKEN` or `basic USER:PASSWORD`";
+
+/// What proves to a server who pushes: a token, or a name and a password. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials(HeaderValue);
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+impl Credentials {
+    /// The credentials in the first line of a file that has more than a comment (`#`): `bearer TOKEN` or
+    /// `basic USER:PASSWORD`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Security`] where the file cannot be read, or has none.
+    pub fn read(path: impl AsRef<Path>) -> Result<Credentials> {
+        let path = path.as_ref();
+        let unusable = |why| Error::Security { path: path.to_owned(), why, then: None };
+        let text = secret_file::read_text(path).map_err(unusable)?;
+        secret_file::warn_of_readers(path);
+        let mut lines = text.lines().map(str::trim_ascii);
+        let line = lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+        Credentials::parse(line).map_err(unusable)
+    }
+
+    /// The credentials in a text such as `bearer TOKEN`.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none, without the text.
+    pub fn parse(text: &str) -> std::result::Result<Credentials, String> {
+        let (kind, secret) = text.trim_ascii().split_once([' ', '\t']).unwrap_or_default();
+        let secret = secret.trim_ascii();
+        let header = match kind.to_ascii_lowercase().as_str() {
+            "bearer" if !secret.is_empty() && !secret.contains([' ', '\t']) => format!("Bearer {secret}"),
+            "basic" if secret.contains(':') => format!("Basic {}", STANDARD.encode(secret)),
+            _ => return Err(format!("these are no credentials; {KINDS}")),
+        };
+        let mut header =
+            HeaderValue::from_str(&header).map_err(|_| format!("they have control characters; {KINDS}"))?;
+        header.set_sensitive(true);
+        Ok(Credentials(header))
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+/// A server that metrics are handed to, by plain HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Destination {
+    address: String,
+    credentials: Option<Credentials>,
+}
+
+impl Destination {
+    /// A server, such as `http://127.0.0.1:9091`.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Destination {
+        Destination { address: address.into(), credentials: None }
+    }
+
+    /// The server with what proves to it who pushes.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Credentials) -> Destination {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    pub(super) fn base(&self, port: u16) -> std::result::Result<Uri, String> {
+        base(&self.address, port)
+    }
+
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// The failure of a push to it.
+    pub(super) fn failed(&self, why: String) -> Error {
+        Error::Push { to: self.to_string(), why }
+    }
+}
+
+impl fmt::Display for Destination {
+    /// Without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.address))
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Destination({self})")
+    }
+}
+
+/// A server's address as it was given, which may be shown: without what stands before an `@`.
+fn shown(given: &str) -> String {
+    let (scheme, rest) = given.split_once("://").map_or(("", given), |(scheme, rest)| (scheme, rest));
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // A password may have a slash where whoever gave it did not think of that.
+    let at = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@'));
+    let host = at.map_or(rest, |at| &rest[at + 1..]);
+    // A query may be a key.
+    let host = host.split(['?', '#']).next().unwrap_or_default();
+    let host: String = host.chars().filter(|character| !character.is_control()).collect();
+    if scheme.is_empty() { host } else { format!("{scheme}://{host}") }
+}
+
+/// What somebody gives as a server: plain HTTP, with a port where none is given.
+fn base(given: &str, port: u16) -> std::result::Result<Uri, String> {
+    let remedy = format!("give an address such as http://127.0.0.1:{port}");
+    if given.split(['/', '?', '#']).any(|part| part.contains('@')) {
+        return Err(
+            "an address has no place for a name and a password: they would be in lists of processes; give \
+                    them in a file (--credentials), or in ICTUS_PUSH_CREDENTIALS"
+                .to_owned(),
+        );
+    }
+    // Without the library's words, which may quote it.
+    let base: Uri = given.parse().map_err(|_| format!("this is no address; {remedy}"))?;
+    let Some(host) = base.host().filter(|_| base.scheme_str() == Some("http")) else {
+        return Err(format!("only plain HTTP is spoken; {remedy}"));
+    };
+    let port = base.port_u16().unwrap_or(port);
+    format!("http://{host}:{port}{}", base.path())
+        .parse()
+        .map_err(|_| format!("this is no address; {remedy}"))
+}
+
+/// Another path on the same server.
+pub(super) fn at(base: &Uri, path: &str) -> std::result::Result<Uri, String> {
+    let host = base.authority().map_or("", |authority| authority.as_str());
+    format!("http://{host}{path}").parse().map_err(|_| format!("{path:?} is no path"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{Credentials, base, shown};
+
+    #[test]
+    fn address_is_shown_without_its_secrets() {
+        for (given, expected) in [
+            ("http://user:s3cret@host:9091/a", "http://host:9091/a"),
+            ("http://user:s3/cr@et@host", "http://host"),
+            ("user:s3cret@host", "host"),
+            ("http://host?key=s3cret", "http://host"),
+            ("http://host/#s3cret", "http://host/"),
+            ("http://host\u{1b}[2J", "http://host[2J"),
+            ("http://127.0.0.1:9091", "http://127.0.0.1:9091"),
+        ] {
+            assert_eq!(shown(given), expected);
+            if let Err(why) = base(given, 9091) {
+                assert!(!why.contains("s3"), "{why}");
+            }
+        }
+        for given in ["http://user:s3cret@host", "http://user:s3/cr@et@host", "user:s3cret@host"] {
+            assert!(base(given, 1).unwrap_err().contains("--credentials"), "{given}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_read_and_never_shown() {
+        let header = |text: &str| Credentials::parse(text).unwrap().header();
+        assert_eq!(header("bearer s3cret"), "Bearer s3cret");
+        assert_eq!(header(" Basic ann:pa ss "), "Basic YW5uOnBhIHNz");
+        for text in
+            ["", "bearer", "s3cret", "bearer s3 cret", "basic s3cret", "digest s3cret", "bearer s3\u{1}"]
+        {
+            let why = Credentials::parse(text).unwrap_err();
+            assert!(why.contains("bearer TOKEN") && !why.contains("s3"), "{why}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials");
+        fs::write(&path, "# who\n\nbearer s3cret\n").unwrap();
+        let read = Credentials::read(&path).unwrap();
+        assert_eq!(read.header(), "Bearer s3cret");
+        assert!(!format!("{read:?}").contains("s3"));
+        fs::write(&path, "s3cret").unwrap();
+        assert!(!Credentials::read(&path).unwrap_err().to_string().contains("s3cret"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Files with certificates and credentials: regular ones, of a size that they can have.
+//!
+//! Reading never waits: what was replaced by a FIFO or a device is refused, not opened for good.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use rustix::fs::{Mode, OFlags, open};
+
+/// More than any bundle of certificates has.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Which file it is, and when it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(u64, u64, u64, i64, i64);
+
+/// What a path leads to now; none where that is nothing.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
+    let data = std::fs::metadata(path).ok()?;
+    Some(Stamp(data.dev(), data.ino(), data.size(), data.mtime(), data.mtime_nsec()))
+}
+
+/// The bytes of a regular file. Errors do not quote any of them.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = open(path, flags, Mode::empty()).map_err(|error| io::Error::from(error).to_string())?;
+    let file = File::from(file);
+    let data = file.metadata().map_err(|error| error.to_string())?;
+    if !data.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("it has more than {MAX_BYTES} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// The text of a regular file.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(read(path)?).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+/// Warns where a secret is one no longer.
+pub(crate) fn warn_of_readers(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|data| data.mode() & 0o004 != 0) {
+        log::warn!("every user can read {}, which is secret: chmod o-r", path.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        time::{Duration, Instant},
+    };
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::{MAX_BYTES, read, read_text, stamp};
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let start = Instant::now();
+        for path in [fifo.as_path(), folder.path(), "/dev/zero".as_ref(), "/dev/null".as_ref()] {
+            assert!(read(path).unwrap_err().contains("not a regular file"), "{}", path.display());
+        }
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn large_and_binary_files_are_refused_without_being_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(read(&path).unwrap_err().contains(&MAX_BYTES.to_string()));
+        fs::write(&path, b"bearer s3cret\xff").unwrap();
+        assert!(!read_text(&path).unwrap_err().contains("s3cret"));
+        fs::write(&path, "text").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "text");
+        let before = stamp(&path).unwrap();
+        fs::write(&path, "texts").unwrap();
+        assert_ne!(stamp(&path), Some(before));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(stamp(&path), None);
+    }
+}
