@@ -7,12 +7,19 @@ use std::{
     ffi::OsString,
     fs::{self, File, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::PermissionsExt,
+    mem,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{self, Path, PathBuf},
     process,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
+};
+
+use ictus::host;
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::geteuid,
 };
 
 use crate::{
@@ -69,12 +76,24 @@ fn may_go(link: &Path) -> bool {
     !leads_to_stream && fs::metadata(link).map_or(true, |target| target.is_file())
 }
 
-/// Sets the time of a file that tells the same as that text; says whether it does.
+/// More than two texts that tell the same differ in length.
+const MAX_DIFFERENCE: u64 = 64;
+
+/// Sets the time of a file that tells the same as that text; says whether it does. Another user's file never
+/// does: its owner may change it at any time, and what it is, too.
 fn touch(path: &Path, text: &[u8]) -> io::Result<bool> {
-    let mut file = File::open(path)?;
+    // What has become a link or a FIFO meanwhile is neither followed nor waited for.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(open(path, flags, Mode::empty())?);
+    let data = file.metadata()?;
+    let max_len = text.len() as u64 + MAX_DIFFERENCE;
+    let is_own = data.is_file() && data.uid() == geteuid().as_raw() && data.mode() & 0o7777 == MODE;
+    if !is_own || data.len() > max_len {
+        return Ok(false);
+    }
     let mut old = String::new();
-    file.read_to_string(&mut old)?;
-    let same = file.metadata()?.permissions().mode() & 0o7777 == MODE && tells_the_same(&old, text);
+    (&file).take(max_len).read_to_string(&mut old)?;
+    let same = tells_the_same(&old, text);
     if same {
         file.set_modified(SystemTime::now())?;
     }
@@ -157,7 +176,8 @@ impl Loop {
                 move || self.run(&stop)
             })
             .map_err(Error::Start)?;
-        Ok(Running { stop, thread: Mutex::new(Some(thread)) })
+        let shared = Arc::new(Shared { stop, thread: Mutex::new(Some(thread)) });
+        Ok(Running { generation: host::generation(), shared })
     }
 
     fn write(&self) {
@@ -168,9 +188,16 @@ impl Loop {
     }
 }
 
-/// A [`Loop`] on its own thread; stops when dropped.
+/// A [`Loop`] on its own thread; stops when dropped. In a forked child it does nothing: the loop goes on in the
+/// parent.
 #[derive(Debug)]
 pub struct Running {
+    generation: u32,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     stop: Stop,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -178,8 +205,11 @@ pub struct Running {
 impl Running {
     /// Writes a last time, and returns when that is done. Does nothing the second time.
     pub fn stop(&self) {
-        self.stop.set();
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.generation != host::generation() {
+            return;
+        }
+        self.shared.stop.set();
+        let mut thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             // A panic has been reported by the thread itself.
             let _ = thread.join();
@@ -190,6 +220,10 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
+        if self.generation != host::generation() {
+            // Never dropped: the parent's thread may have held its locks at the fork.
+            mem::forget(self.shared.clone());
+        }
     }
 }
 
@@ -204,8 +238,45 @@ fn next_tick(start: Instant, interval: Duration, now: Instant) -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use super::next_tick;
-    use std::time::{Duration, Instant};
+    use std::{
+        fs::{self, File},
+        time::{Duration, Instant},
+    };
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::{MODE, next_tick, touch};
+
+    /// As where another user puts something else there after the path was looked at.
+    #[test]
+    fn what_is_not_the_last_text_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.prom");
+        let text = b"up 1.0\n";
+        let make = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(MODE)).unwrap();
+        };
+        make(text);
+        assert!(touch(&path, text).unwrap());
+        let start = Instant::now();
+        File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(!touch(&path, text).unwrap());
+        make(text);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        touch(&link, text).unwrap_err();
+        fs::remove_file(&path).unwrap();
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(MODE), 0).unwrap();
+        assert!(!touch(&path, text).unwrap());
+        assert!(start.elapsed() < Duration::from_secs(5));
+        fs::remove_file(&path).unwrap();
+        make(text);
+        // Where tests run as root.
+        if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+            assert!(!touch(&path, text).unwrap());
+        }
+    }
 
     #[test]
     fn ticks_stay_on_the_grid_of_the_start() {

@@ -272,3 +272,78 @@ fn what_cannot_be_used_is_said_at_the_start() {
     assert!(code == Some(1) && errors.contains("bearer TOKEN"), "{errors}");
     assert_eq!(errors.lines().filter(|line| line.contains("cannot use")).count(), 1, "{errors}");
 }
+
+/// A gateway that answers with these bytes, and goes on for as long as it is read where `is_endless`.
+fn gateway(answer: &'static [u8], is_endless: bool) -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = vec![0; 1 << 16];
+        let read = stream.read(&mut request).unwrap();
+        let _ = stream.write_all(answer);
+        while is_endless && stream.write_all(&[b'x'; 1 << 16]).is_ok() {}
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    (address, serving)
+}
+
+#[test]
+fn push_sends_credentials_and_never_prints_them() {
+    let files = Files::new();
+    let metrics = tempfile::tempdir().unwrap();
+    let run = |to: &str, options: &[&str], variable: Option<&str>| {
+        let mut command = ictus();
+        command.arg("push").arg(metrics.path()).args(["--job", "a", "--gateway", to]).args(options);
+        if let Some(text) = variable {
+            command.env("ICTUS_PUSH_CREDENTIALS", text);
+        }
+        let (code, said, errors) = outcome(&command.output().unwrap());
+        assert!(!errors.contains("s3cret") && !said.contains("s3cret"), "{errors}");
+        (code, errors)
+    };
+    let good = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let bad = b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\nno\x1b[2J entry\nsecond line";
+    let auth = files.path("auth").display().to_string();
+    for (options, variable, header) in [
+        (&["--credentials", &auth][..], None, "bearer s3cret"),
+        (&[][..], Some("basic ann:s3cret"), "basic yw5uonmzy3jlda=="),
+        (&[][..], None, ""),
+    ] {
+        let (address, serving) = gateway(good, false);
+        assert_eq!(run(&format!("http://{address}"), options, variable), (Some(0), String::new()));
+        let request = serving.join().unwrap().to_ascii_lowercase();
+        assert_eq!(request.contains("authorization: "), !header.is_empty(), "{request}");
+        assert!(request.contains(header), "{request}");
+        let (address, serving) = gateway(bad, false);
+        let (code, errors) = run(&format!("http://{address}"), options, variable);
+        assert!(code == Some(1) && errors.ends_with("Unauthorized: no[2J entry\n"), "{errors:?}");
+        serving.join().unwrap();
+    }
+    for address in ["http://ann:s3cret@127.0.0.1:1", "ann:s3cret@127.0.0.1", "http://ann:s3cret @127.0.0.1"] {
+        let (code, errors) = run(address, &[], None);
+        assert!(code == Some(1) && errors.contains("--credentials"), "{errors}");
+    }
+    let (code, errors) = run("http://127.0.0.1:1", &[], Some("s3cret"));
+    assert!(code == Some(1) && errors.contains("bearer TOKEN"), "{errors}");
+}
+
+#[test]
+fn push_reads_no_endless_answer() {
+    let metrics = tempfile::tempdir().unwrap();
+    for answer in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"HTTP/1.1 500 No\r\n\r\n"] {
+        let (address, serving) = gateway(answer, true);
+        let mut command = ictus();
+        command.arg("push").arg(metrics.path()).args([
+            "--job",
+            "a",
+            "--gateway",
+            &format!("http://{address}"),
+        ]);
+        let start = std::time::Instant::now();
+        let (code, _, errors) = outcome(&command.output().unwrap());
+        assert!(code == Some(1) && errors.lines().count() == 1 && errors.len() < 500, "{errors}");
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        serving.join().unwrap();
+    }
+}

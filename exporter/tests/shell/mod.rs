@@ -18,7 +18,16 @@ pub(crate) fn ictus() -> Command {
     // Whoever starts the tests in the background, or by nohup, has these ignored in all that they start.
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP,INT", env!("CARGO_BIN_EXE_ictus")]);
-    for variable in ["ICTUS_SURFACES", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH"] {
+    for variable in [
+        "ICTUS_SURFACES",
+        "ICTUS_TLS_CERT",
+        "ICTUS_TLS_KEY",
+        "ICTUS_TLS_CLIENT_CA",
+        "ICTUS_AUTH",
+        "ICTUS_ALLOWED_HOSTS",
+        "ICTUS_PUSH_CREDENTIALS",
+        "ICTUS_PUSH_CREDENTIALS_FILE",
+    ] {
         command.env_remove(variable);
     }
     command
