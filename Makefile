@@ -118,12 +118,13 @@ mutants: ## Change the core in small ways and see whether a test notices (SHARD=
 	@cargo install --locked --root target/tools cargo-mutants
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" core/mutants.sh $(SHARD)
 
-audit: ## Look for advisories about what is linked and installed, for licences and sources that are not known (needs GitHub and PyPI)
+audit: ## Look for advisories about what is linked and installed, for licences and sources that are not known (needs GitHub, PyPI and osv.dev)
 	@cargo install --locked --root target/tools cargo-deny
 	target/tools/bin/cargo-deny --workspace check
 	target/tools/bin/cargo-deny --manifest-path fuzz/Cargo.toml check advisories sources
 	@python3 -m venv target/tools/pip-audit && target/tools/pip-audit/bin/pip -q install pip-audit
 	target/tools/pip-audit/bin/pip-audit --requirement py-binding/requirements-dev.txt --requirement py-binding/requirements-general.txt
+	@.ci/audit.sh
 
 clean: ## Remove everything that was built
 	rm -rf .venv .venv-* dist target

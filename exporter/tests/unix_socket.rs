@@ -10,6 +10,8 @@ use std::{
         net::{UnixDatagram, UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use client::ask_on;
@@ -167,4 +169,35 @@ fn the_command_serves_it_and_replaces_what_a_kill_left() {
         let left = fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket());
         assert_eq!(left, signal == "-KILL");
     }
+}
+
+/// Whoever may write in the directory puts a link to a secret there, again and again.
+#[test]
+fn mode_is_never_set_through_a_link() {
+    let (directory, path) = place();
+    let secret = directory.path().join("secret");
+    fs::write(&secret, "").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let stopped = AtomicBool::new(false);
+    let link = directory.path().join("link");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stopped.load(Ordering::Relaxed) {
+                let _ = symlink(&secret, &link);
+                let _ = fs::rename(&link, &path);
+            }
+        });
+        for _ in 0..300 {
+            let _ = fs::remove_file(&path);
+            drop(serve(&path));
+        }
+        stopped.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o7777, 0o600);
+    let _ = fs::remove_file(&path);
+    let _ = fs::remove_file(&link);
+    let server = serve(&path).unwrap();
+    assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o7777, 0o660);
+    server.stop();
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the secret alone");
 }

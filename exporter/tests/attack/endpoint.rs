@@ -26,7 +26,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// With 5,000 series.
     pub(crate) fn large() -> Endpoint {
-        Endpoint::start(|directory| {
+        Endpoint::start(&[], |directory| {
             let registry = Registry::open(directory).unwrap();
             for name in ["first", "second", "third", "fourth", "fifth"] {
                 let family = registry.timer(&format!("{name}_seconds"), "", &["queue"]).unwrap();
@@ -39,18 +39,22 @@ impl Endpoint {
     }
 
     pub(crate) fn small() -> Endpoint {
-        Endpoint::start(|directory| {
+        Endpoint::with_options(&[])
+    }
+
+    pub(crate) fn with_options(options: &[&str]) -> Endpoint {
+        Endpoint::start(options, |directory| {
             let registry = Registry::open(directory).unwrap();
             registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
         })
     }
 
-    fn start(record: impl FnOnce(&Path)) -> Endpoint {
+    fn start(options: &[&str], record: impl FnOnce(&Path)) -> Endpoint {
         let directory = tempfile::tempdir().unwrap();
         record(directory.path());
-        let (running, address) = shell::serve(directory.path(), &[]);
+        let (running, address) = shell::serve(directory.path(), options);
         // What it takes without any attack.
-        assert_eq!(client::get(address, "/metrics").status, 200);
+        assert!(matches!(client::get(address, "/metrics").status, 200 | 401));
         Endpoint { address, running, _directory: directory, start: Instant::now() }
     }
 

@@ -10,6 +10,7 @@
 mod client;
 mod endpoint;
 mod heads;
+mod logins;
 mod never_read;
 #[path = "../shell/mod.rs"]
 mod shell;

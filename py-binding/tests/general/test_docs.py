@@ -284,6 +284,20 @@ def test_the_unsafe_code_is_all_on_its_page() -> None:
             assert re.search(rf"(fn|def) {name}\(", known), name
 
 
+def test_what_the_page_on_security_promises_is_tested() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = page.split("## What Ictus promises")[1].split("## What it does not")[0].splitlines()
+    rows = [row for row in rows if row.startswith("| ") and not row.startswith("| promise")]
+    assert len(rows) >= 15
+    known = all_tests()
+    for row in rows:
+        named = re.findall(r"`([\w/.]+)`", row.split("|")[2])
+        assert named, row
+        for name in named:
+            is_test = re.search(rf"(fn|def) {name}\(", known)
+            assert is_test or [*ROOT.glob(f"*/tests/{name}"), *ROOT.glob(name)], name
+
+
 def test_what_the_page_on_reliability_names_is_tested() -> None:
     page = (DOCS / "reliability.md").read_text(encoding="utf-8").split("## Chaos")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
