@@ -60,7 +60,8 @@ fn found(text: &str) -> Option<Found> {
 pub(crate) fn get(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).expect("an endpoint");
     stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").expect("it listens");
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .expect("it listens");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");

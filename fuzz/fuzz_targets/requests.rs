@@ -1,15 +1,21 @@
-//! Any request: an answer of the endpoint's own kinds, without a panic.
+//! Any request: an answer of the endpoint's own kinds and of bounded size, without a panic. Also of parts that are
+//! no request, as applications of WSGI and ASGI servers get them.
 //!
 //! An input is lines: a method, a target, and headers of a few names, chosen by their first byte.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use hyper::{Method, Request, Uri, header::HeaderValue};
+use hyper::{
+    Method, Request, Uri,
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderValue},
+};
 use ictus::Registry;
 use ictus_exporter::{Source, http};
 use libfuzzer_sys::fuzz_target;
 
+/// Of a page's largest file; what was recorded takes less, whatever is asked for.
+const MAX_BODY: usize = 64 * 1024;
 const NAMES: [&str; 4] = ["accept", "accept-encoding", "authorization", "x-other"];
 
 static SOURCE: LazyLock<Source> = LazyLock::new(|| {
@@ -19,7 +25,18 @@ static SOURCE: LazyLock<Source> = LazyLock::new(|| {
     Source::from_registry(registry)
 });
 
+/// The whole input as the parts of a request.
+fn answer_parts(input: &[u8]) {
+    let mut lines = input.splitn(4, |byte| *byte == b'\n');
+    let mut part = || lines.next().unwrap_or_default();
+    let (method, query) = (part(), part());
+    let answer = http::answer_parts(&SOURCE, method, query, &[(ACCEPT, part()), (ACCEPT_ENCODING, part())]);
+    assert!([200, 400, 405, 431].contains(&answer.status().as_u16()), "{}", answer.status());
+    assert!(answer.body().len() <= MAX_BODY, "{} bytes", answer.body().len());
+}
+
 fuzz_target!(|input: &[u8]| {
+    answer_parts(input);
     let mut lines = input.split(|byte| *byte == b'\n');
     let method = lines.next().and_then(|line| Method::from_bytes(line).ok()).unwrap_or(Method::GET);
     let Some(uri) = lines.next().and_then(|line| Uri::try_from(line).ok()) else { return };
@@ -34,6 +51,7 @@ fuzz_target!(|input: &[u8]| {
     let status = answer.status().as_u16();
     assert!([200, 400, 404, 405].contains(&status), "{status}");
     assert_eq!(status == 405, method != Method::GET && method != Method::HEAD);
+    assert!(answer.body().len() <= MAX_BODY, "{} bytes", answer.body().len());
     // Of families that are not there, there is nothing to show.
     let shows = request.uri().path() == "/metrics" && status == 200;
     assert!(shows || !answer.body().is_empty());
