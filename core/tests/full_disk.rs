@@ -97,3 +97,31 @@ fn a_ring_grows_again_once_there_is_room() {
     let timing = timing(&snapshot, "work_seconds", &[]);
     assert_eq!((timing.count, timing.sum), (4000, 3999.0 * 2000.0));
 }
+
+/// Whoever observed last has the window, wherever its lane stands.
+#[test]
+fn lanes_in_memory_and_in_files_are_in_one_order() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "600k") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    (0..1000).for_each(|_| timer.observe(1.0));
+    let family = registry.timer("other_seconds", "", &["queue"]).unwrap();
+    for queue in 0..900 {
+        family.labels(&[&queue.to_string()]).unwrap().observe(1.0);
+    }
+    let check = |value: f64| {
+        for snapshot in [registry.snapshot().unwrap(), registry.own_snapshot().unwrap()] {
+            let window = timing(&snapshot, "work_seconds", &[]).window;
+            assert_eq!((window.quantile(0.0), window.last()), (Some(value), Some(value)));
+        }
+    };
+    // The thread's lane finds no room in the file.
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..1000).for_each(|_| timer.observe(2.0)));
+    });
+    assert!(registry.snapshot().unwrap().health.lost.unshared_lanes > 0);
+    check(2.0);
+    (0..1000).for_each(|_| timer.observe(3.0));
+    check(3.0);
+}

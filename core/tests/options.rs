@@ -62,22 +62,26 @@ fn old_observations_leave_the_window_and_stay_in_the_totals() {
     assert_eq!((busy.count, busy.window.last(), busy.window.len()), (2, Some(2.0), 1));
 }
 
+/// By the wall clock, where the stamps are another clock's.
 #[test]
-fn what_another_boot_stamped_is_old() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = Options::default().max_age(Duration::from_secs(3600));
-    let record = |value| {
-        let registry = Registry::open(directory.path()).unwrap();
-        let family = registry.timer_with("work_seconds", "", &[], &options).unwrap();
-        family.labels(&[]).unwrap().observe(value);
-    };
-    record(1.0);
-    std::fs::write(directory.path().join("ictus/epoch"), "1\nanother boot\n").unwrap();
-    let mut reader = Reader::new(directory.path());
-    assert_eq!(timing(&reader.snapshot().unwrap(), &[]).window.len(), 0);
-    record(2.0);
-    let timing = timing(&reader.snapshot().unwrap(), &[]);
-    assert_eq!((timing.count, timing.window.len(), timing.window.last()), (2, 1, Some(2.0)));
+fn what_another_boot_stamped_grows_old() {
+    for (age, shown) in [(3600.0, 2), (0.2, 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options::default().max_age(Duration::from_secs_f64(age));
+        let record = |value| {
+            let registry = Registry::open(directory.path()).unwrap();
+            let family = registry.timer_with("work_seconds", "", &[], &options).unwrap();
+            family.labels(&[]).unwrap().observe(value);
+        };
+        record(1.0);
+        std::fs::write(directory.path().join("ictus/epoch"), "1\nanother boot\n").unwrap();
+        thread::sleep(Duration::from_millis(300));
+        let mut reader = Reader::new(directory.path());
+        assert_eq!(timing(&reader.snapshot().unwrap(), &[]).window.len(), shown - 1);
+        record(2.0);
+        let timing = timing(&reader.snapshot().unwrap(), &[]);
+        assert_eq!((timing.count, timing.window.len(), timing.window.last()), (2, shown, Some(2.0)));
+    }
 }
 
 #[test]

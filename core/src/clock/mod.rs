@@ -5,6 +5,7 @@
 //! processes of a boot agree on which, and [`source`] goes into the directory's clock epoch.
 //! Stamps only order: durations are measured in seconds by [`Stopwatch`].
 
+mod anchor;
 #[cfg(target_arch = "x86_64")]
 mod calibration;
 #[cfg(not(target_arch = "x86_64"))]
@@ -21,8 +22,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 pub use stopwatch::Stopwatch;
 
+pub(crate) use anchor::Anchor;
 pub(crate) use processor::{calibrate, seconds_a_stamp};
-use processor::{counter, counts};
+use processor::{counter, counts, seconds_a_count};
 
 /// An instant of the clock that orders observations. Comparable within one boot of one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,11 +59,9 @@ pub(crate) fn wall() -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// How many stamps go into so many nanoseconds, to about a hundredth. For readers: where the counter's
-/// rate is not known yet, the first call of a process may wait for a millisecond to measure it.
-pub(crate) fn stamps_in(nanoseconds: u64) -> u64 {
-    // Saturates: an age of centuries is no age.
-    (nanoseconds as f64 / 1e9 / seconds_a_stamp()) as u64
+/// What one stamp lasts in seconds, where this process knows it well; else 0.
+fn rate_of_stamps() -> f64 {
+    if counts() { seconds_a_count() } else { 1e-9 }
 }
 
 /// The name of the clock that makes the stamps.
@@ -71,18 +71,18 @@ pub(crate) fn source() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{now, seconds_a_stamp, stamps_in};
+    use super::{now, seconds_a_stamp};
     use std::{
         thread,
         time::{Duration, Instant},
     };
 
     #[test]
-    fn stamps_and_nanoseconds_agree() {
+    fn stamps_and_seconds_agree() {
         let (start, instant) = (now(), Instant::now());
         thread::sleep(Duration::from_millis(50));
-        let (stamps, nanoseconds) = (now() - start, instant.elapsed().as_nanos() as u64);
-        let ratio = stamps as f64 / stamps_in(nanoseconds) as f64;
+        let (stamps, seconds) = (now() - start, instant.elapsed().as_secs_f64());
+        let ratio = stamps as f64 * seconds_a_stamp() / seconds;
         assert!((0.9..1.1).contains(&ratio), "{ratio}");
     }
 
@@ -90,7 +90,7 @@ mod tests {
     fn stamps_are_converted_without_waiting() {
         seconds_a_stamp();
         let instant = Instant::now();
-        (0..1_000_u64).for_each(|_| assert!(stamps_in(1_000_000) > 100_000));
+        (0..1_000).for_each(|_| assert!(seconds_a_stamp() > 0.0));
         assert!(instant.elapsed() < Duration::from_millis(5), "{:?}", instant.elapsed());
     }
 

@@ -13,7 +13,7 @@ use crate::{
         layout::{Chunk, HIDDEN, Lane, Lines, Loss},
         reference::AtomicRef,
         supply::Supply,
-        writer::Segment,
+        writer::{ANCHOR_INTERVAL, Segment},
     },
     sum::LIMIT,
     sync::{AtomicBool, AtomicU64, Ordering},
@@ -71,6 +71,8 @@ pub(super) struct Rest {
     pub(super) segment: Weak<Segment>,
     /// None for a timer without, and for counters.
     pub(super) buckets: Option<Buckets>,
+    /// The stamp at which the lane last had its segment's anchor renewed.
+    pub(super) anchored: StdAtomicU64,
 }
 
 impl Supply for Rest {
@@ -88,9 +90,16 @@ impl Supply for Rest {
         }
     }
 
-    fn left(&self, full: &Chunk) {
+    fn left(&self, full: &Chunk, next: u64) {
         if let Some(buckets) = &self.buckets {
             buckets.add(full.values(), self);
+        }
+        // Kept by lane, so that threads do not meet at the segment's.
+        if next.wrapping_sub(self.anchored.load(Ordering::Relaxed)) >= ANCHOR_INTERVAL {
+            self.anchored.store(next, Ordering::Relaxed);
+            if let Some(segment) = self.segment.upgrade() {
+                segment.renew_anchor();
+            }
         }
     }
 }

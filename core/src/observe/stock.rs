@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use super::{
@@ -66,7 +66,7 @@ impl Stock {
             true => new_ring(lane, segment, family)?,
             false => (Ring::none(lane), None),
         };
-        let rest = Rest { segment: Arc::downgrade(segment), buckets };
+        let rest = Rest { segment: Arc::downgrade(segment), buckets, anchored: AtomicU64::new(0) };
         Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 

@@ -11,6 +11,7 @@ use rustix::{
     fs::{FallocateFlags, fallocate, fstatfs},
     io::{Errno, retry_on_intr},
     mm::{Advice, MapFlags},
+    time::{ClockId, clock_gettime},
 };
 
 use super::{file_size, growth, zeros};
@@ -62,16 +63,26 @@ pub(crate) fn trusts_processor_counter() -> bool {
     fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc")
 }
 
-/// What must be the same for two stamps to be comparable: boot, clock source and time namespace.
-pub(crate) fn clock_identity(source: &str) -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = fs::read_link("/proc/self/ns/time").unwrap_or_default();
-    format!("{} {source} {}", boot.trim(), namespace.display())
+/// The boot's random id; none where `/proc` does not show it.
+pub(super) fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    known(id.trim())
 }
 
-/// Whether two identities are of one clock.
-pub(crate) fn is_same_clock(one: &str, other: &str) -> bool {
-    one == other
+/// The time namespace; none where `/proc` does not show it.
+pub(super) fn time_namespace() -> Option<String> {
+    known(fs::read_link("/proc/self/ns/time").ok()?.to_str()?)
+}
+
+fn known(text: &str) -> Option<String> {
+    let is_word = !text.is_empty() && !text.contains(char::is_whitespace);
+    is_word.then(|| text.to_owned())
+}
+
+/// Nanoseconds since the system was started, those in which it slept included.
+pub(super) fn since_boot() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
 /// The name of the file system that a file lies on, where it is one whose shared memory or locks do

@@ -5,6 +5,7 @@
 #[cfg(not(unix))]
 compile_error!("ictus maps files and asks the kernel for locks as Unix has them; see docs/platforms.md");
 
+mod identity;
 #[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
 mod linux;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
@@ -18,11 +19,12 @@ use linux as system;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
 use portable as system;
 
+pub(crate) use identity::ClockIdentity;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
 pub(crate) use system::{
-    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, RESERVED_ONLY, WIPED_IN_CHILDREN, clock_identity, commit,
-    compresses, is_same_clock, maps_file, refused_file_system,
+    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, RESERVED_ONLY, WIPED_IN_CHILDREN, commit, compresses, maps_file,
+    refused_file_system,
 };
 
 /// How often this thread asked the system for committed memory.

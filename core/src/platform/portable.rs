@@ -33,23 +33,19 @@ pub(crate) fn trusts_processor_counter() -> bool {
     false
 }
 
-/// What must be the same for two stamps to be comparable: the boot, known by its time of day.
-pub(crate) fn clock_identity(source: &str) -> String {
-    let booted = clock::wall().saturating_sub(clock::monotonic()) / 1_000_000_000;
-    format!("{source} {booted}")
+/// There is no common way to ask: a boot is known by its time of day.
+pub(super) fn boot_id() -> Option<String> {
+    None
 }
 
-/// Whether two identities are of one clock. The time of day is corrected while a system runs: a
-/// minute's difference is no other boot, and a clock that is set makes one, which loses nothing.
-pub(crate) fn is_same_clock(one: &str, other: &str) -> bool {
-    let parse = |text: &str| {
-        let (source, booted) = text.split_once(' ')?;
-        Some((source.to_owned(), booted.parse::<u64>().ok()?))
-    };
-    match (parse(one), parse(other)) {
-        (Some((one, booted)), Some((other, again))) => one == other && booted.abs_diff(again) < 60,
-        _ => false,
-    }
+/// Only Linux has them.
+pub(super) fn time_namespace() -> Option<String> {
+    None
+}
+
+/// Nanoseconds since the system was started.
+pub(super) fn since_boot() -> u64 {
+    clock::monotonic()
 }
 
 /// There is no common way to ask: nothing is refused.
@@ -60,19 +56,4 @@ pub(crate) fn refused_file_system(_: impl AsFd) -> io::Result<Option<&'static st
 /// Whether a file's blocks are fewer than its contents: not asked here.
 pub(crate) fn compresses(_: impl AsFd) -> bool {
     true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{clock_identity, is_same_clock};
-
-    #[test]
-    fn a_boot_is_known_by_its_time() {
-        assert!(is_same_clock(&clock_identity("monotonic"), &clock_identity("monotonic")));
-        assert!(is_same_clock("monotonic 1000000", "monotonic 1000059"));
-        for other in ["monotonic 1000060", "monotonic 999900", "tsc 1000000", "monotonic", "", "monotonic x"]
-        {
-            assert!(!is_same_clock("monotonic 1000000", other), "{other}");
-        }
-    }
 }

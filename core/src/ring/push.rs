@@ -148,7 +148,7 @@ impl Ring {
             return false;
         }
         if head > 0 {
-            self.leave(left, supply);
+            self.leave(left, stamp, supply);
         }
         let chunk = self.enter(head, supply).unwrap_or(left);
         // A stamp of 0 is a slot that was never written.
@@ -167,8 +167,8 @@ impl Ring {
     }
 
     /// Adds up a full chunk, before anything in it is written again.
-    fn leave(&self, full: &Chunk, supply: &impl Supply) {
-        supply.left(full);
+    fn leave(&self, full: &Chunk, next: u64, supply: &impl Supply) {
+        supply.left(full, next);
         let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
         sum.add_all::<{ CHUNK_SLOTS as usize }>(|slot| full.value(slot));
         for (word, value) in self.sum.iter().zip(sum.0) {

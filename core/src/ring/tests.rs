@@ -66,7 +66,7 @@ impl Supply for Rationed<'_> {
 
     fn short(&self) {}
 
-    fn left(&self, full: &Chunk) {
+    fn left(&self, full: &Chunk, _: u64) {
         self.buckets.add(full.values(), self);
     }
 }

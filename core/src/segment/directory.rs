@@ -6,7 +6,7 @@
 //!   {id}.seg             a segment; the id as 16 hexadecimal digits
 //!   .new-{id}            one that is being made: locked and whole before it gets its name
 //!   totals               what dead segments left; replaced as a whole
-//!   epoch                which clock stamps are of
+//!   epoch                which clocks stamps are of
 //!   lock                 guards totals and epoch
 //! ```
 //!
@@ -174,12 +174,12 @@ impl Directory {
         }
     }
 
-    /// The short text in a file, where there is one.
-    pub(super) fn read_text(&self, name: &str) -> io::Result<Option<String>> {
+    /// The bytes of a short file, where there is one.
+    pub(super) fn read_short(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.open_existing(name)? else { return Ok(None) };
-        let mut text = String::new();
-        file.take(MOST_TEXT).read_to_string(&mut text)?;
-        Ok(Some(text))
+        let mut bytes = Vec::new();
+        file.take(MOST_TEXT).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Replaces a file as a whole and for good; under the directory's lock. Whoever reads sees the

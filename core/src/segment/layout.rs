@@ -4,7 +4,7 @@
 //! All words are atomics, so any bytes are a valid value of every type here.
 //!
 //! ```text
-//! line 0..64     Header     identity (checksummed), root, cursor, losses
+//! line 0..64     Header     identity (checksummed), root, cursor, losses, anchors
 //! line 64..      in the order in which they were claimed:
 //!   Block        64 lines   63 lane heads of one shard, linked to the block before it
 //!   table        2 lines    a timer lane's chunks, as lines (for a ring of 16)
@@ -40,7 +40,7 @@ pub(crate) const EXEMPLAR_TEXT: usize = 12;
 /// Lanes of a block.
 pub(crate) const BLOCK_LANES: usize = if cfg!(ictus_loom) { 1 } else { 63 };
 /// Words of the header.
-const HEADER_WORDS: usize = if cfg!(ictus_loom) { 48 } else { 512 };
+const HEADER_WORDS: usize = if cfg!(ictus_loom) { 64 } else { 512 };
 /// What a writer may push while a reader copies a full ring.
 const HEADROOM: u64 = if cfg!(ictus_loom) { 1 } else { 24 };
 
@@ -58,7 +58,27 @@ pub(crate) struct Header {
     pub(crate) _pad_cursor: [AtomicU64; 7],
     /// What was not recorded, by [`Loss`].
     pub(crate) losses: [AtomicU64; LOSSES],
-    pub(crate) _reserved: [AtomicU64; HEADER_WORDS - identity::WORDS - 16 - LOSSES],
+    /// Stamps beside the wall clock, taken while the process records; see [`anchor`]. Written in turn, so that
+    /// one is whole whenever the owner dies.
+    pub(crate) anchors: [[AtomicU64; anchor::WORDS]; ANCHORS],
+    pub(crate) _reserved: [AtomicU64; HEADER_WORDS - identity::WORDS - 16 - LOSSES - ANCHORS * anchor::WORDS],
+}
+
+/// Anchors of a header beside that of its identity.
+pub(crate) const ANCHORS: usize = 2;
+
+/// Places of an anchor's words.
+pub(crate) mod anchor {
+    pub(crate) const STAMP: usize = 0;
+    /// Wall clock, nanoseconds since 1970.
+    pub(crate) const WALL: usize = 1;
+    /// The wall clock was read within so many stamps of the stamp.
+    pub(crate) const UNCERTAINTY: usize = 2;
+    /// What a stamp lasts in seconds, as `f64` bits; 0 where that is not known.
+    pub(crate) const RATE: usize = 3;
+    /// Tells that the words before are of one anchor: their CRC-32, with a bit that says that there is one.
+    pub(crate) const CHECK: usize = 4;
+    pub(crate) const WORDS: usize = 8;
 }
 
 /// Places of the identity's words.
@@ -72,6 +92,11 @@ pub(crate) mod identity {
     pub(crate) const CREATED: usize = 4;
     /// The clock epoch of the stamps.
     pub(crate) const EPOCH: usize = 5;
+    /// The fingerprint of the clock that the epoch stands for.
+    pub(crate) const CLOCK: usize = 6;
+    /// Four words: stamp, wall, uncertainty and rate of the anchor that was taken when the segment was made,
+    /// as in [`anchor`](super::anchor).
+    pub(crate) const ANCHOR: usize = 7;
     /// CRC-32 of the words before it.
     pub(crate) const CHECKSUM: usize = 15;
     pub(crate) const WORDS: usize = 16;

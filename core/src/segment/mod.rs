@@ -13,11 +13,13 @@
 //! the header's root. In one process the segment is anonymous memory, across processes a file in
 //! the metrics directory; the bytes are the same.
 
+mod anchors;
 #[cfg_attr(ictus_loom, expect(dead_code, reason = "a model has no file"))]
 mod backing;
 mod budget;
 mod bytes;
 pub(crate) mod clear;
+pub(crate) mod clocks;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod epoch;
@@ -40,6 +42,7 @@ mod reservation;
 pub(crate) mod retire;
 pub(crate) mod source;
 pub(crate) mod supply;
+pub(crate) mod timeline;
 pub(crate) mod totals;
 pub(crate) mod totals_file;
 #[cfg(test)]

@@ -8,10 +8,13 @@ use std::{
 };
 
 use super::{
+    anchors,
     budget::{Metered, OverBudget, is_over_budget},
+    clocks::Clocks,
     descriptor::{self, FamilyRecord, SeriesRecord},
     layout::{
-        BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, full_ring, identity, table_lines,
+        ANCHORS, BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, anchor, full_ring, identity,
+        table_lines,
     },
     limits::MAX_DEFINITIONS,
     source::Words,
@@ -20,6 +23,7 @@ use super::{
 use crate::{
     buckets,
     catalog::Kind,
+    clock::Anchor,
     ring::{LaneHead, Unreadable},
 };
 
@@ -29,6 +33,9 @@ pub(crate) struct SegmentReader<W> {
     source: Metered<W>,
     pub(crate) created: u64,
     pub(crate) epoch: u32,
+    fingerprint: u64,
+    /// The one that was taken when the segment was made, and those that were whole at the last look.
+    anchors: [Option<Anchor>; 1 + ANCHORS],
     /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
     /// is shown.
     series: HashMap<u64, Arc<Described>>,
@@ -105,14 +112,21 @@ impl From<Unreadable> for Bad {
     }
 }
 
+const FIRST_ANCHOR: usize = offset_of!(Header, anchors) / 8;
+/// Words of a header up to the end of its anchors.
+pub(super) const HEADER_WORDS: usize = FIRST_ANCHOR + ANCHORS * anchor::WORDS;
+
 /// No segment has more lines.
 const MOST_LINES: u64 = (1 << 30) / LINE as u64;
 
 impl<W: Words> SegmentReader<W> {
     /// Checks the header of the segment of that id.
     pub(crate) fn open(source: W, id: u64) -> Result<SegmentReader<W>, Bad> {
-        let mut words = [0; identity::WORDS];
-        source.read(0, &mut words)?;
+        let mut header = [0; HEADER_WORDS];
+        source.read(0, &mut header)?;
+        let (mut words, mut later) = ([0; identity::WORDS], [0; ANCHORS * anchor::WORDS]);
+        words.copy_from_slice(&header[..identity::WORDS]);
+        later.copy_from_slice(&header[FIRST_ANCHOR..]);
         if words[identity::MAGIC] != MAGIC {
             return Err(Bad::Header("not a segment"));
         }
@@ -132,9 +146,28 @@ impl<W: Words> SegmentReader<W> {
         }
         let created = words[identity::CREATED];
         let epoch = u32::try_from(words[identity::EPOCH]).map_err(|_| Bad::Header("its epoch"))?;
+        let fingerprint = words[identity::CLOCK];
+        let [first, second] = anchors::read(&later);
+        let anchors = [Some(anchors::of_identity(&words)), first, second];
         let (series, families, definitions, parts) = Default::default();
         let (source, taken) = (Metered::new(source), Part::default());
-        Ok(SegmentReader { source, created, epoch, series, families, definitions, parts, taken })
+        Ok(SegmentReader {
+            source,
+            created,
+            epoch,
+            fingerprint,
+            anchors,
+            series,
+            families,
+            definitions,
+            parts,
+            taken,
+        })
+    }
+
+    /// Adds what it knows of its clock.
+    pub(crate) fn add_clock(&self, clocks: &mut Clocks) {
+        clocks.add(self.epoch, self.fingerprint, self.anchors.iter().flatten().copied());
     }
 
     pub(crate) fn source(&self) -> &W {
@@ -146,14 +179,20 @@ impl<W: Words> SegmentReader<W> {
         &self.source
     }
 
-    /// The newest block's line, 0 for none, and what the owner could not record, by kind.
-    pub(super) fn root(&self) -> io::Result<(u64, [u64; LOSSES])> {
+    /// The newest block's line, 0 for none, and what the owner could not record, by kind. Takes the newer
+    /// anchors, too.
+    pub(super) fn root(&mut self) -> io::Result<(u64, [u64; LOSSES])> {
         const FIRST: usize = offset_of!(Header, root) / 8;
-        const LAST: usize = offset_of!(Header, losses) / 8 - FIRST;
-        let mut words = [0; LAST + LOSSES];
+        const COUNTS: usize = offset_of!(Header, losses) / 8 - FIRST;
+        let mut words = [0; HEADER_WORDS - FIRST];
         self.source.read((FIRST / LINE_WORDS) as u64, &mut words)?;
-        let mut losses = [0; LOSSES];
-        losses.copy_from_slice(&words[LAST..]);
+        let (mut losses, mut later) = ([0; LOSSES], [0; ANCHORS * anchor::WORDS]);
+        losses.copy_from_slice(&words[COUNTS..COUNTS + LOSSES]);
+        later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);
+        for (known, read) in self.anchors[1..].iter_mut().zip(anchors::read(&later)) {
+            // One that is being written stays as it was.
+            *known = read.or(*known);
+        }
         Ok((words[0], losses))
     }
 

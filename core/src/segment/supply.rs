@@ -10,6 +10,7 @@ pub(crate) trait Supply {
     fn lines<T: Lines>(&self, line: u64) -> Option<&'static T>;
     /// Told when a ring wraps in fewer chunks than its window needs.
     fn short(&self);
-    /// Told of a full chunk when a ring leaves it, before one of its values is written over.
-    fn left(&self, _full: &Chunk) {}
+    /// Told of a full chunk when a ring leaves it, before one of its values is written over, and with which
+    /// stamp the next observation came.
+    fn left(&self, _full: &Chunk, _next: u64) {}
 }

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{descriptor::FamilyRecord, layout::LOSSES};
+use super::{clocks::Clocks, descriptor::FamilyRecord, layout::LOSSES, timeline::Timeline};
 use crate::{
     buckets::Distribution,
     exemplar::{self, Exemplar},
@@ -20,6 +20,8 @@ pub(crate) struct Totals {
     /// One for each shape that a name was recorded in.
     pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
     pub(crate) losses: [u64; LOSSES],
+    /// The clocks of the observations.
+    pub(crate) clocks: Clocks,
     /// Lanes that could not be read this time, and never before.
     pub(crate) unread_lanes: u64,
     /// Lanes taken so far: the rank that orders equal stamps.
@@ -40,7 +42,7 @@ pub(crate) struct FamilyTotal {
 pub(crate) struct SeriesTotal {
     /// Lanes of live processes that it is the sum of, and of dead ones that are not folded.
     pub(crate) lanes: u64,
-    /// When this reader first saw the youngest of them.
+    /// When this reader first saw the youngest of them, by its monotonic clock.
     pub(crate) since: u64,
     /// A timer's observations.
     pub(crate) count: u64,
@@ -91,8 +93,9 @@ impl FamilyTotal {
 
 /// One observation, with what orders it among those of other lanes.
 ///
-/// Observations are ordered by `(epoch, stamp, origin)`; those of one origin stand in the order in
-/// which they were made.
+/// Observations of one epoch are ordered by `(stamp, origin)`, and those of one origin stand in the order in
+/// which they were made. Those of different epochs are ordered by the wall clock, as far as anchors in the
+/// directory tell it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
     /// The clock epoch of the directory in which the stamp was taken.
@@ -107,16 +110,9 @@ pub struct Observation {
     pub value: f64,
 }
 
-impl Observation {
-    pub(crate) fn key(&self) -> (u32, u64, u64) {
-        (self.epoch, self.stamp, self.origin)
-    }
-}
-
 /// Orders observations and keeps the newest `window` of them.
-pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32) {
-    // Stable: observations of one lane keep the lane's order.
-    observations.sort_by_key(Observation::key);
+pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32, timeline: &Timeline) {
+    timeline.sort(observations);
     let surplus = observations.len().saturating_sub(window as usize);
     observations.drain(..surplus);
 }
@@ -144,6 +140,7 @@ impl Totals {
                 self.add_series(&family.record, family.created, values, total);
             }
         }
+        self.clocks.merge(&other.clocks);
         self.lanes += other.lanes;
         self.unread_lanes += other.unread_lanes;
         for (total, lost) in self.losses.iter_mut().zip(other.losses) {

@@ -2,25 +2,29 @@
 //!
 //! ```text
 //! ICTUSTOT  version, byte order   generation   length of the rest   CRC-32 of all but itself
-//! losses    ids folded into it    families: record, series: values, count, sum, newest, exemplars
+//! losses    ids folded into it    clocks    families: record, series: values, count, sum, newest, exemplars
 //! ```
 //!
 //! Always replaced as a whole. An id stays named until its segment's file is gone: until then a
 //! reader must not count the segment a second time.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Read},
     sync::Arc,
 };
 
 use super::{
+    anchors,
     bytes::{Bytes, Fields},
+    clocks::Clocks,
     descriptor::FamilyRecord,
     layout::{BYTE_ORDER, LOSSES, VERSION},
     limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
     reader::Bad,
     source::stored_bytes,
+    timeline::Timeline,
     totals::{FamilyTotal, Observation, SeriesTotal, Totals, keep_newest},
 };
 use crate::{
@@ -75,6 +79,7 @@ impl TotalsFile {
         self.totals.losses.iter().for_each(|&lost| body.word(lost));
         body.number(self.folded.len() as u32);
         self.folded.iter().for_each(|&id| body.word(id));
+        encode_clocks(&mut body, &self.totals.clocks);
         body.number(self.totals.families.values().flatten().count() as u32);
         self.totals.families.values().flatten().for_each(|family| encode_family(&mut body, family));
         let body = body.as_slice();
@@ -127,6 +132,32 @@ fn checksum(head: &[u8], body: &[u8]) -> u64 {
     u64::from(hasher.finalize())
 }
 
+fn encode_clocks(body: &mut Bytes, clocks: &Clocks) {
+    body.number(clocks.epochs().count() as u32);
+    for (epoch, fingerprint, anchors) in clocks.iter() {
+        body.number(epoch);
+        body.word(fingerprint);
+        body.number(anchors.len() as u32);
+        anchors.iter().flat_map(anchors::words).for_each(|word| body.word(word));
+    }
+}
+
+fn decode_clocks(body: &mut Fields<'_>) -> Option<Clocks> {
+    let mut clocks = Clocks::default();
+    for _ in 0..body.number()? {
+        let (epoch, fingerprint, count) = (body.number()?, body.word()?, body.number()?);
+        let anchors = (0..count).map(|_| body.words().map(anchors::from_words));
+        clocks.add(epoch, fingerprint, anchors.collect::<Option<Vec<_>>>()?);
+    }
+    Some(clocks)
+}
+
+/// Whether the stamps of each epoch are in order. How epochs stand among each other depends on anchors.
+fn are_ordered(newest: &[Observation]) -> bool {
+    let mut last = BTreeMap::new();
+    newest.iter().all(|one| last.insert(one.epoch, one.stamp).is_none_or(|stamp| stamp <= one.stamp))
+}
+
 fn encode_family(body: &mut Bytes, family: &FamilyTotal) {
     let words = family.record.encode();
     body.number(words.len() as u32);
@@ -158,6 +189,7 @@ fn decode_body(mut body: Fields<'_>) -> Option<(Vec<u64>, Totals)> {
     let count = body.number()?;
     let folded = (0..count).map(|_| body.word()).collect::<Option<_>>()?;
     let mut totals = Totals::of_losses(losses);
+    totals.clocks = decode_clocks(&mut body)?;
     let mut shown = totals_shown_allowance(body.len() as u64);
     for _ in 0..body.number()? {
         decode_family(&mut body, &mut totals, &mut shown)?;
@@ -185,8 +217,7 @@ fn decode_family(body: &mut Fields<'_>, totals: &mut Totals, shown: &mut u64) ->
         let distribution = decode_distribution(body)?;
         let observations = body.number()?;
         let newest = (0..observations).map(|_| decode_observation(body)).collect::<Option<Vec<_>>>()?;
-        let ordered = newest.is_sorted_by_key(Observation::key);
-        if !ordered || newest.len() > record.window as usize || newest.len() as u64 > count {
+        if !are_ordered(&newest) || newest.len() > record.window as usize || newest.len() as u64 > count {
             return None;
         }
         let exemplars = decode_exemplars(body, &distribution.bounds)?;
@@ -256,13 +287,17 @@ impl Totals {
             shapes.retain(|family| family.record.kind != Kind::Gauge);
         }
         self.families.retain(|_, shapes| !shapes.is_empty());
+        let timeline = Timeline::default().follow(&self.clocks);
         for family in self.families.values_mut().flatten() {
             for series in family.series.values_mut() {
-                keep_newest(&mut series.newest, family.record.window);
+                keep_newest(&mut series.newest, family.record.window, &timeline);
                 (series.lanes, series.since) = (0, 0);
                 series.newest.iter_mut().for_each(|observation| observation.origin = 0);
             }
         }
+        let series = self.families.values().flatten().flat_map(|family| family.series.values());
+        let used = series.flat_map(|series| series.newest.iter().map(|one| one.epoch)).collect();
+        self.clocks.settle(&used);
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    descriptor,
+    anchors, descriptor,
     directory::Directory,
-    epoch::{self, UNSHARED_EPOCH},
+    epoch::{self, Epoch},
     fork,
     layout::{
         BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
@@ -20,7 +20,7 @@ use super::{
     reference::AtomicRef,
 };
 use crate::{
-    clock,
+    clock::{self, Anchor},
     sync::{AtomicU64, Mutex, Ordering},
 };
 
@@ -30,6 +30,8 @@ const STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
 const MAX_ATTEMPTS: usize = 4;
 /// How long after a failed growth the next is tried, in nanoseconds.
 const RETRY_AFTER: u64 = 1_000_000_000;
+/// After so many stamps the next anchor is taken: some hundredths of a second.
+pub(crate) const ANCHOR_INTERVAL: u64 = 1 << 26;
 
 /// The memory of this process, which it alone writes.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(crate) struct Segment {
     pub(crate) ordinal: u32,
     /// The process on the line of forks that made it.
     pub(crate) generation: u32,
+    /// The clock epoch of its stamps.
+    pub(crate) epoch: u32,
     pub(crate) header: &'static Header,
     mapping: Mapping,
     growing: AtomicBool,
@@ -50,6 +54,10 @@ pub(crate) struct Segment {
     serials: AtomicU32,
     /// Lines that descriptors of removed series had.
     free: Mutex<Vec<Room>>,
+    /// The stamp of the newest anchor.
+    anchored: StdAtomicU64,
+    /// Whether a thread is at taking one.
+    anchoring: AtomicBool,
 }
 
 /// There is no memory for more lines.
@@ -96,7 +104,7 @@ impl Segment {
         let made = directory
             .new_segment(id)
             .and_then(|new| Mapping::file(directory, id, new, STEP))
-            .and_then(|mapping| Segment::initialise(id, epoch, mapping))
+            .and_then(|mapping| Segment::initialise(id, &epoch, mapping))
             .and_then(|segment| directory.publish_segment(id).map(|()| segment));
         if made.is_err() {
             directory.discard_new_segment(id);
@@ -106,10 +114,10 @@ impl Segment {
 
     /// A segment in memory of this process alone.
     pub(crate) fn anonymous() -> io::Result<Segment> {
-        Segment::initialise(random_id()?, UNSHARED_EPOCH, Mapping::anonymous(STEP)?)
+        Segment::initialise(random_id()?, &Epoch::unshared(), Mapping::anonymous(STEP)?)
     }
 
-    fn initialise(id: u64, epoch: u32, mapping: Mapping) -> io::Result<Segment> {
+    fn initialise(id: u64, epoch: &Epoch, mapping: Mapping) -> io::Result<Segment> {
         static ORDINAL: AtomicU32 = AtomicU32::new(1);
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
@@ -118,9 +126,11 @@ impl Segment {
             (identity::ID, id),
             (identity::PID, u64::from(std::process::id())),
             (identity::CREATED, clock::wall()),
-            (identity::EPOCH, u64::from(epoch)),
+            (identity::EPOCH, u64::from(epoch.number)),
+            (identity::CLOCK, epoch.fingerprint),
         ];
-        for (place, word) in words {
+        let anchor = (identity::ANCHOR..).zip(anchors::words(&epoch.anchor));
+        for (place, word) in words.into_iter().chain(anchor) {
             header.identity[place].store(word, Ordering::Relaxed);
         }
         let written: Vec<u64> = header.identity.iter().map(|word| word.load(Ordering::Relaxed)).collect();
@@ -130,6 +140,7 @@ impl Segment {
             id,
             ordinal: ORDINAL.fetch_add(1, Relaxed),
             generation: fork::generation(),
+            epoch: epoch.number,
             header,
             mapping,
             growing: AtomicBool::new(false),
@@ -137,6 +148,8 @@ impl Segment {
             shared: AtomicRef::none(),
             serials: AtomicU32::new(0),
             free: Mutex::default(),
+            anchored: StdAtomicU64::new(epoch.anchor.stamp),
+            anchoring: AtomicBool::new(false),
         })
     }
 
@@ -182,6 +195,7 @@ impl Segment {
         if now < self.retry_at.load(Relaxed) {
             return;
         }
+        self.renew_anchor();
         let first = !self.growing.swap(true, Relaxed);
         if first || end > committed {
             let enough = (committed + STEP).max(end.next_multiple_of(STEP));
@@ -211,6 +225,7 @@ impl Segment {
     /// Stores a series' descriptor, which `encode` makes for a serial number. None where it is too long,
     /// or there is no memory for it.
     pub(crate) fn describe_series(&self, encode: impl FnOnce(u32) -> Vec<u64>) -> Option<SeriesPlace> {
+        self.renew_anchor();
         // Some wrap after 2^31 series; a reader would have to be at it all that time.
         let serial = self.serials.fetch_add(1, Relaxed) % SERIALS;
         let words = encode(serial);
@@ -274,6 +289,22 @@ impl Segment {
             // Whoever loses leaves an empty block behind.
             let _ = self.shared.exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
         }
+    }
+
+    /// Writes down where the stamps are by the wall clock, unless that was done a moment ago. Waits for nothing.
+    pub(crate) fn renew_anchor(&self) {
+        let is_due = |now: u64| now.wrapping_sub(self.anchored.load(Relaxed)) >= ANCHOR_INTERVAL;
+        if !is_due(clock::now()) || self.anchoring.swap(true, Relaxed) {
+            return;
+        }
+        let anchor = Anchor::now();
+        // Another thread may have been at it until just now.
+        if is_due(anchor.stamp) {
+            anchors::write(&self.header.anchors, &anchor);
+            self.anchored.store(anchor.stamp, Relaxed);
+            clock::calibrate();
+        }
+        self.anchoring.store(false, Relaxed);
     }
 
     /// Whether this process made it, and not the parent it was forked from.

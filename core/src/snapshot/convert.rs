@@ -2,36 +2,16 @@
 
 use super::{
     Family, Series, Value,
+    age::Now,
     merged::{Shown, ShownFamily},
 };
 use crate::{
-    clock, notice,
-    segment::{descriptor::FamilyRecord, epoch::UNSHARED_EPOCH, totals::Observation},
+    notice,
+    segment::{descriptor::FamilyRecord, totals::Observation},
 };
 
-/// The clock by which observations grow old.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    stamp: u64,
-    /// The epoch in the directory whose stamps are of this process's clock.
-    epoch: Option<u32>,
-}
-
-impl Now {
-    pub(super) fn in_epoch(epoch: Option<u32>) -> Now {
-        Now { stamp: clock::now(), epoch }
-    }
-
-    /// Whether an observation is not older than so many stamps. What another clock stamped is of an
-    /// earlier boot.
-    fn is_within(self, observation: &Observation, age: u64) -> bool {
-        let own = Some(observation.epoch) == self.epoch || observation.epoch == UNSHARED_EPOCH;
-        own && self.stamp.saturating_sub(observation.stamp) <= age
-    }
-}
-
 /// The families that a snapshot has at that instant.
-pub(super) fn families(families: Vec<(&str, Vec<ShownFamily<'_>>)>, now: Now) -> Vec<Family> {
+pub(super) fn families(families: Vec<(&str, Vec<ShownFamily<'_>>)>, now: &Now) -> Vec<Family> {
     let shown = families.into_iter().filter_map(|(name, shapes)| oldest(name, shapes));
     shown.map(|shown| family(&shown, now)).collect()
 }
@@ -44,19 +24,21 @@ fn oldest<'a>(name: &str, shapes: Vec<ShownFamily<'a>>) -> Option<ShownFamily<'a
     shapes.into_iter().next()
 }
 
-fn family(shown: &ShownFamily<'_>, now: Now) -> Family {
+fn family(shown: &ShownFamily<'_>, now: &Now) -> Family {
     let record = &**shown.record;
-    let age = (record.max_age > 0).then(|| clock::stamps_in(record.max_age));
-    let series = shown.series.iter().map(|series| one(series, record, age, now));
+    let series = shown.series.iter().map(|series| one(series, record, now));
     let FamilyRecord { name, help, kind, unit, labels, .. } = record.clone();
     Family { name, help, kind, unit, label_names: labels, series: series.collect() }
 }
 
-fn one(shown: &Shown<'_>, record: &FamilyRecord, age: Option<u64>, now: Now) -> Series {
+fn one(shown: &Shown<'_>, record: &FamilyRecord, now: &Now) -> Series {
     let mut value = shown.value(record.kind, record.window);
-    if let (Value::Timer(timing), Some(age)) = (&mut value, age) {
-        let is_within = |one: &Observation| now.is_within(one, age);
-        if !timing.window.observations().iter().all(is_within) {
+    if let Value::Timer(timing) = &mut value
+        && record.max_age > 0
+    {
+        let is_within = |one: &Observation| now.age((one.epoch, one.stamp)) <= record.max_age;
+        // Oldest first: where the first is within the age, all are.
+        if !timing.window.observations().first().is_none_or(is_within) {
             timing.window = timing.window.map(|one| is_within(one).then_some(*one));
         }
     }

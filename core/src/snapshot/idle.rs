@@ -9,12 +9,11 @@ use std::{
     sync::Arc,
 };
 
-use super::merged::{Activity, ShownFamily};
-use crate::{
-    catalog::Kind,
-    clock,
-    segment::{descriptor::FamilyRecord, epoch::UNSHARED_EPOCH},
+use super::{
+    age::Now,
+    merged::{Activity, ShownFamily},
 };
+use crate::{catalog::Kind, segment::descriptor::FamilyRecord};
 
 /// What a reader remembers of series that may expire.
 #[derive(Debug, Default)]
@@ -31,21 +30,19 @@ pub(crate) struct Expired {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     was: Activity,
-    /// The stamp at which it was last known to move.
+    /// When it was last known to move, in nanoseconds of the monotonic clock.
     moved: u64,
 }
 
 impl Idle {
     /// Takes the series out of the families that have expired; `within` instead of the families' own
-    /// time, where it is given. `epoch` is that of this process's clock.
+    /// time, where it is given.
     pub(super) fn expire(
         &mut self,
         families: &mut Vec<(&str, Vec<ShownFamily<'_>>)>,
-        epoch: Option<u32>,
+        now: &Now,
         within: Option<u64>,
     ) -> Vec<Expired> {
-        let now = clock::now();
-        let is_ours = |other: u32| Some(other) == epoch || other == UNSHARED_EPOCH;
         let mut expired = Vec::new();
         let mut before = std::mem::take(&mut self.0);
         for (name, shapes) in &mut *families {
@@ -56,13 +53,13 @@ impl Idle {
                 if time == 0 && known.is_empty() {
                     continue;
                 }
-                let (stamps, kind) = (clock::stamps_in(time), family.record.kind);
+                let kind = family.record.kind;
                 let mut gone = HashSet::new();
                 let seen_now = self.0.entry((*name).to_owned()).or_default();
                 family.series.retain(|series| {
-                    let Some(activity) = series.activity(is_ours) else { return true };
+                    let Some(activity) = series.activity() else { return true };
                     let seen = Seen::of(activity, known.remove(&series.labels), kind, now);
-                    let is_idle = time != 0 && now.saturating_sub(seen.moved) > stamps;
+                    let is_idle = time != 0 && now.monotonic.saturating_sub(seen.moved) > time;
                     seen_now.insert(Arc::clone(&series.labels), seen);
                     if is_idle {
                         gone.insert(Arc::clone(&series.labels));
@@ -83,17 +80,22 @@ impl Idle {
 }
 
 impl Seen {
-    fn of(is: Activity, before: Option<Seen>, kind: Kind, now: u64) -> Seen {
+    fn of(is: Activity, before: Option<Seen>, kind: Kind, now: &Now) -> Seen {
         let stamped = is.stamped.filter(|_| kind == Kind::Timer);
         let moved = match (stamped, before) {
-            (Some(stamp), before) => before.map_or(0, |before| before.moved).max(stamp),
-            (None, None) => now,
+            // By other clocks that may be ahead of this one: what has not changed has not moved.
+            (Some(_), Some(Seen { was, moved })) if was.stamped == is.stamped => moved,
+            (Some(stamped), before) => {
+                let moved = now.monotonic.saturating_sub(now.age(stamped));
+                before.map_or(0, |before| before.moved).max(moved)
+            }
+            (None, None) => now.monotonic,
             (None, Some(Seen { was, moved })) => {
                 let grown = is.count > was.count || is.sum.to_f64() > was.sum.to_f64();
                 // With a lane less, a state is another one because a process gave its part up.
                 let set = is.state.to_bits() != was.state.to_bits() && is.lanes >= was.lanes;
                 // A lane that was not there at the look before was made by somebody who moved it.
-                let seen = if grown || set { now } else { is.since };
+                let seen = if grown || set { now.monotonic } else { is.since };
                 seen.max(moved)
             }
         };

@@ -7,6 +7,7 @@ use super::{
     merged::{Key, Merged},
 };
 use crate::segment::{
+    clocks::Clocks,
     directory::{self, Directory},
     lock,
     place::Place,
@@ -57,6 +58,13 @@ impl Known {
                 (self.was_good, self.bad) = (true, None);
             }
             Err(bad) => self.complain(place, id, &bad),
+        }
+    }
+
+    /// Adds what it knows of its clock.
+    pub(super) fn add_clock(&self, clocks: &mut Clocks) {
+        if let Some(reader) = &self.reader {
+            reader.add_clock(clocks);
         }
     }
 

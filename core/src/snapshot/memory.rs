@@ -8,6 +8,7 @@ use std::{
 
 use super::merged::{Key, Merged};
 use crate::segment::{
+    epoch::UNSHARED_EPOCH,
     reader::{Bad, SegmentReader},
     reading::Lanes,
     writer::Segment,
@@ -17,6 +18,8 @@ use crate::segment::{
 pub(super) struct Memory {
     segments: Box<dyn Fn() -> Vec<Arc<Segment>> + Send>,
     known: HashMap<u64, Known>,
+    /// That of this process's clock in the directory, by which lanes in memory and in files are in one order.
+    epoch: u32,
 }
 
 /// One of them.
@@ -33,12 +36,30 @@ impl fmt::Debug for Memory {
 
 impl Memory {
     pub(super) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> Memory {
-        Memory { segments: Box::new(segments), known: HashMap::new() }
+        Memory { segments: Box::new(segments), known: HashMap::new(), epoch: UNSHARED_EPOCH }
+    }
+
+    /// The epoch that its stamps are taken for.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Takes stamps of memory for those of that epoch.
+    pub(super) fn join(&mut self, epoch: u32) {
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            // All of them are read again.
+            self.known.clear();
+        }
     }
 
     /// Merges what they say now; gives how many there are, and why one cannot be read.
     pub(super) fn read(&mut self, into: &mut Merged) -> (u64, Option<Bad>) {
         let segments = (self.segments)();
+        // What this process alone recorded is in files, too.
+        if let Some(epoch) = segments.iter().map(|segment| segment.epoch).max().filter(|&epoch| epoch > 0) {
+            self.join(epoch);
+        }
         let is_there = |id: u64| segments.iter().any(|segment| segment.id == id);
         self.known.retain(|id, _| is_there(*id));
         into.keep_segments(|key| !key.in_memory || is_there(key.id));
@@ -62,7 +83,7 @@ impl Memory {
         };
         let news = known.lanes.look(&mut known.reader, true)?;
         let key = Key { in_memory: true, created: known.reader.created, id: segment.id };
-        into.put_news(key, known.reader.epoch, news);
+        into.put_news(key, self.epoch, news);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Stands between the segment reader and the surfaces. Knows nothing of recording: `observe` and
 //! `snapshot` meet only in the segment's byte format.
 
+mod age;
 mod convert;
 mod health;
 mod histogram;

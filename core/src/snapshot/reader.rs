@@ -14,21 +14,23 @@ use std::{
 
 use super::{
     Health, Snapshot,
-    convert::{self, Now},
+    age::Now,
+    convert,
     idle::{Expired, Idle},
     known::Known,
     memory::Memory,
     merged::Merged,
 };
 use crate::{
-    clock,
+    clock::{self, Anchor},
     error::{Error, Result},
     segment::{
         directory::{self, Directory, Standing},
-        epoch,
+        epoch::{self, UNSHARED_EPOCH},
         place::{self, Place},
         reader::Bad,
         retire::{retire, try_forget},
+        timeline::Timeline,
         totals_file::TotalsFile,
         writer::Segment,
     },
@@ -63,6 +65,8 @@ pub struct Reader {
     merged: Merged,
     /// Whether the directory could ever be read.
     was_good: bool,
+    /// What orders observations of different clocks.
+    timeline: Timeline,
     idle: Idle,
     expired: Vec<Expired>,
     complaint: Option<String>,
@@ -121,6 +125,7 @@ impl Reader {
             is_merged: true,
             merged: Merged::default(),
             was_good: false,
+            timeline: Timeline::default(),
             idle: Idle::default(),
             expired: Vec::new(),
             complaint: None,
@@ -166,7 +171,6 @@ impl Reader {
             self.place = Some(Place::resolve(path)?);
         }
         self.health.snapshots += 1;
-        clock::calibrate();
         let mut directory = None;
         let mut listed = None;
         if let Some(place) = self.place.clone() {
@@ -178,17 +182,18 @@ impl Reader {
                 None => Some(self.listed(Vec::new())),
             };
         }
-        let in_memory = self.merge(listed.as_deref());
+        let epoch = directory.as_ref().and_then(epoch::current);
+        let in_memory = self.merge(listed.as_deref(), epoch);
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
         health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.lost();
         let health = Health { lost: losses.into(), unread_lanes, ..health };
-        let epoch = directory.as_ref().and_then(epoch::current);
+        let now = Now::new(Anchor::now(), epoch, &self.timeline);
         let mut families = self.merged.families();
-        self.expired = self.idle.expire(&mut families, epoch, idle);
-        let families = convert::families(families, Now::in_epoch(epoch));
+        self.expired = self.idle.expire(&mut families, &now, idle);
+        let families = convert::families(families, &now);
         if let Some(directory) = &directory {
             self.retire_dead(directory);
             self.forget_expired(directory);
@@ -284,7 +289,12 @@ impl Reader {
 
     /// Merges what has changed in the directory's segments, where they could be listed, and in this
     /// process's memory; gives how many there are in memory.
-    fn merge(&mut self, listed: Option<&[u64]>) -> u64 {
+    fn merge(&mut self, listed: Option<&[u64]>, epoch: Option<u32>) -> u64 {
+        if let (Some(memory), Some(epoch)) = (&mut self.memory, epoch) {
+            memory.join(epoch);
+        }
+        // Before their observations, the clocks of segments that are new.
+        self.follow_clocks(epoch);
         if let Some(ids) = listed {
             self.merged.keep_segments(|key| key.in_memory || ids.contains(&key.id));
             if !self.is_merged {
@@ -295,6 +305,7 @@ impl Reader {
         let mut in_memory = 0;
         for _ in 0..LOOKS {
             in_memory = self.look(listed.unwrap_or_default());
+            self.follow_clocks(epoch);
             let again = self.merged.settle(&self.totals.totals);
             if again.is_empty() {
                 break;
@@ -309,6 +320,24 @@ impl Reader {
         }
         self.merged.accept();
         in_memory
+    }
+
+    /// Orders observations by the anchors that are known by now; `epoch` is that of this process's clock.
+    fn follow_clocks(&mut self, epoch: Option<u32>) {
+        clock::calibrate();
+        let mut clocks = self.totals.totals.clocks.clone();
+        self.segments.values().for_each(|known| known.add_clock(&mut clocks));
+        let in_memory = self.memory.as_ref().map(Memory::epoch);
+        if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
+            // Stamps of one's own clock need no anchors.
+            return;
+        }
+        let now = Anchor::now();
+        for own in epoch.into_iter().chain(in_memory.filter(|&own| own == UNSHARED_EPOCH)) {
+            clocks.add(own, 0, [now]);
+        }
+        self.timeline = self.timeline.follow(&clocks);
+        self.merged.put_timeline(&self.timeline);
     }
 
     fn look(&mut self, ids: &[u64]) -> u64 {

@@ -1,10 +1,11 @@
 //! What the recorded series behind one shown series come to.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     exemplar,
-    snapshot::{Distribution, Exemplar, Observation, QUANTILES, Series, Timing, Value, Window},
+    segment::timeline::Timeline,
+    snapshot::{Distribution, Exemplar, QUANTILES, Series, Timing, Value, Window},
 };
 
 /// How many of the newest observations remain where windows are merged.
@@ -36,8 +37,10 @@ impl<'a> Members<'a> {
 
     /// The newest observation of all timers.
     pub(super) fn newest(self) -> Option<f64> {
-        let lasts = self.timings().filter_map(|timing| timing.window.observations().last());
-        lasts.max_by(|a, b| age(a, b)).map(|observation| observation.value)
+        let windows = || self.timings().map(|timing| &timing.window);
+        let lasts = windows().filter_map(|window| window.observations().last());
+        let timeline = windows().map(Window::timeline).reduce(Timeline::newer)?;
+        lasts.max_by(|a, b| timeline.order(a, b)).map(|observation| observation.value)
     }
 
     /// The observations that all timers ever made.
@@ -94,11 +97,6 @@ impl<'a> Members<'a> {
     fn values(self) -> impl Iterator<Item = &'a Value> {
         self.places.iter().filter_map(|&place| Some(&self.series.get(place)?.value))
     }
-}
-
-/// The order in which observations were made.
-fn age(a: &Observation, b: &Observation) -> Ordering {
-    (a.epoch, a.stamp, a.origin).cmp(&(b.epoch, b.stamp, b.origin))
 }
 
 #[cfg(test)]

@@ -38,10 +38,13 @@ fn the_documented_words_are_those_of_the_code() {
         (identity::PID, "pid"),
         (identity::CREATED, "created"),
         (identity::EPOCH, "epoch"),
+        (identity::CLOCK, "clock"),
+        (identity::ANCHOR, "anchor"),
         (identity::CHECKSUM, "checksum"),
         (offset_of!(Header, root) / 8, "root"),
         (offset_of!(Header, cursor) / 8, "cursor"),
         (offset_of!(Header, losses) / 8, "losses"),
+        (offset_of!(Header, anchors) / 8, "anchors"),
     ];
     for (word, name) in header {
         assert_eq!(row("### Header", &word.to_string())[1], name);

@@ -133,6 +133,7 @@ impl Lanes {
         news.lanes.sort_unstable_by_key(|&(line, _)| line);
         let mut totals = Totals::of_losses(news.losses);
         totals.unread_lanes = news.unread;
+        reader.add_clock(&mut totals.clocks);
         for mut lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
             let (epoch, origin) = (reader.epoch, totals.next_lane());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };

@@ -29,6 +29,7 @@ use crate::{
         descriptor::FamilyRecord,
         layout::LOSSES,
         reading::News,
+        timeline::Timeline,
         totals::{SeriesTotal, Totals},
     },
 };
@@ -50,6 +51,8 @@ pub(super) struct Merged {
     changed: BTreeSet<u64>,
     /// Those among them whose lanes are being read again.
     awaited: BTreeSet<u64>,
+    /// What orders the observations.
+    timeline: Timeline,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +87,19 @@ impl Merged {
         }
     }
 
+    /// What orders the observations from now on.
+    pub(super) fn put_timeline(&mut self, timeline: &Timeline) {
+        if self.timeline.is(timeline) {
+            return;
+        }
+        self.timeline = timeline.clone();
+        for (id, series) in &mut self.series {
+            if series.retime(timeline) {
+                self.changed.insert(*id);
+            }
+        }
+    }
+
     /// Other totals than before.
     pub(super) fn put_totals(&mut self, totals: &Totals) {
         for id in std::mem::take(&mut self.in_totals) {
@@ -108,7 +124,7 @@ impl Merged {
         }
         let Some(mut segment) = self.segments.remove(&key) else { return };
         (segment.losses, segment.unread) = (news.losses, news.unread);
-        let now = clock::now();
+        let now = clock::monotonic();
         for (line, lane) in news.lanes {
             let origin = u64::from(segment.rank) << 32 | line;
             let before = segment.lanes.get(&line).copied();
@@ -160,7 +176,7 @@ impl Merged {
         let known = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
         known.copied().unwrap_or_else(|| {
             let (id, labels): (u64, Arc<[String]>) = (self.number(), labels.into());
-            self.series.insert(id, Series::new(number, Arc::clone(&labels)));
+            self.series.insert(id, Series::new(number, Arc::clone(&labels), self.timeline.clone()));
             if let Some(shape) = self.shapes.get_mut(&number) {
                 shape.series.insert(labels, id);
             }

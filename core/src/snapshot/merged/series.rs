@@ -13,7 +13,7 @@ use super::{
 use crate::{
     catalog::Kind,
     exemplar,
-    segment::{descriptor::FamilyRecord, totals::SeriesTotal},
+    segment::{descriptor::FamilyRecord, timeline::Timeline, totals::SeriesTotal},
     sum::Exact,
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Series {
     tells: bool,
     state: f64,
     window: Window,
+    /// What orders the window.
+    timeline: Timeline,
     /// Epoch and stamp of the newest observation that fell out of the window.
     fell: Option<(u32, u64)>,
     /// Whether something left the window in another way: what fell may have to come back.
@@ -65,12 +67,12 @@ pub(in super::super) struct Activity {
     pub(in super::super) lanes: u64,
     /// When the youngest of them was first seen.
     pub(in super::super) since: u64,
-    /// The newest stamp of the epochs asked for.
-    pub(in super::super) stamped: Option<u64>,
+    /// Epoch and stamp of the newest observation.
+    pub(in super::super) stamped: Option<(u32, u64)>,
 }
 
 impl Series {
-    pub(super) fn new(shape: u64, labels: Arc<[String]>) -> Series {
+    pub(super) fn new(shape: u64, labels: Arc<[String]>, timeline: Timeline) -> Series {
         Series {
             shape,
             labels,
@@ -79,6 +81,7 @@ impl Series {
             tells: true,
             state: 0.0,
             window: Window::default(),
+            timeline,
             fell: None,
             holed: false,
             leaving: Vec::new(),
@@ -124,7 +127,9 @@ impl Series {
             // What came in between was overwritten, or everything comes anew.
             self.leaving.push(origin);
         }
-        let arrivals = newest.from(known.unwrap_or(0), origin);
+        let mut arrivals = newest.from(known.unwrap_or(0), origin);
+        // Those of the totals were ordered by whoever retired them.
+        self.timeline.sort(&mut arrivals);
         let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
         let newest = newest.or(before.as_ref().and_then(|before| before.newest));
         self.slide(&arrivals, window);
@@ -174,7 +179,7 @@ impl Series {
 
     /// Has all lanes read again.
     fn distrust(&mut self) {
-        (self.holed, self.fell) = (true, Some((u32::MAX, u64::MAX)));
+        (self.holed, self.fell) = (true, Some(NEVER));
     }
 
     /// Takes out what a lane had; gives how it defined the family.
@@ -205,8 +210,22 @@ impl Series {
 
     fn slide(&mut self, arrivals: &[Observation], window: u32) {
         self.sweep();
-        let fell = self.window.slide(arrivals, window as usize);
-        self.fell = self.fell.max(fell.map(|one| (one.epoch, one.stamp)));
+        let fell = self.window.slide(arrivals, window as usize, &self.timeline);
+        self.fell = newer(&self.timeline, self.fell, fell.map(|one| (one.epoch, one.stamp)));
+    }
+
+    /// Orders the window by another timeline. Returns whether lanes have to be read again for it.
+    pub(super) fn retime(&mut self, timeline: &Timeline) -> bool {
+        self.sweep();
+        self.timeline = timeline.clone();
+        self.window.retime(timeline);
+        let Some((fell, _)) = self.fell else { return false };
+        let is_mixed = self.window.observations().iter().any(|one| one.epoch != fell);
+        // One that fell out may be newer now than one that is in it.
+        if is_mixed && timeline.is_far() {
+            self.distrust();
+        }
+        self.holed
     }
 
     /// Takes out of the window what is to leave it, of however many origins at once.
@@ -234,7 +253,8 @@ impl Series {
         self.sweep();
         let oldest = self.window.observations().first().map(|one| (one.epoch, one.stamp));
         let is_full = self.window.len() == window as usize;
-        self.holed = self.holed && self.fell.is_some() && !(is_full && oldest > self.fell);
+        let is_newer = |fell| newer(&self.timeline, oldest, Some(fell)) == oldest && oldest != Some(fell);
+        self.holed = self.holed && self.fell.is_some_and(|fell| !(is_full && is_newer(fell)));
         !self.holed
     }
 
@@ -268,16 +288,16 @@ impl Series {
         shown(kind, &self.sums, self.state, self.window.clone(), Arc::clone(&self.exemplars))
     }
 
-    /// What tells whether it was moved, by stamps of those epochs.
-    pub(super) fn activity(&self, is_ours: impl Fn(u32) -> bool) -> Activity {
-        let stamps = self.shares.values().filter_map(|share| share.newest);
+    /// What tells whether it was moved.
+    pub(super) fn activity(&self) -> Activity {
+        let stamps = self.shares.values().map(|share| share.newest);
         Activity {
             count: self.sums.count,
             sum: self.sums.exact,
             state: self.state,
             lanes: self.shares.values().map(|share| share.total.lanes).sum(),
             since: self.shares.values().map(|share| share.total.since).max().unwrap_or(0),
-            stamped: stamps.filter(|&(epoch, _)| is_ours(epoch)).map(|(_, stamp)| stamp).max(),
+            stamped: stamps.fold(None, |newest, stamp| newer(&self.timeline, newest, stamp)),
         }
     }
 
@@ -297,6 +317,16 @@ impl Series {
         let exemplars = newest_exemplars(exemplars, &sums.distribution);
         shown(kind, &sums, state, window, exemplars)
     }
+}
+
+/// Stands behind every stamp.
+const NEVER: (u32, u64) = (u32::MAX, u64::MAX);
+
+/// The newer of two stamps with their epochs.
+fn newer(timeline: &Timeline, one: Option<(u32, u64)>, other: Option<(u32, u64)>) -> Option<(u32, u64)> {
+    let place =
+        |at: (u32, u64)| if at == NEVER { (u64::MAX, NEVER.0, NEVER.1) } else { timeline.instant(at) };
+    if other.map(place) > one.map(place) { other } else { one }
 }
 
 fn newest_exemplars<'a>(
@@ -329,7 +359,7 @@ mod tests {
     #[test]
     fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
         let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
-        let mut series = Series::new(1, Arc::new([]));
+        let mut series = Series::new(1, Arc::new([]), Timeline::default());
         let total = SeriesTotal { count: 1, sum: Exact::of([1.0]), ..SeriesTotal::default() };
         let made = |observations| Newest::Made { epoch: 1, observations };
         series.put(1, 1, &record, total, made(&[(1, 1.0)]), 3);
@@ -345,7 +375,7 @@ mod tests {
     #[test]
     fn a_count_that_is_full_stays_full() {
         let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
-        let mut series = Series::new(1, Arc::new([]));
+        let mut series = Series::new(1, Arc::new([]), Timeline::default());
         let made = |observations| Newest::Made { epoch: 1, observations };
         let count_of = |series: &Series| match series.value(Kind::Timer) {
             Value::Timer(timing) => timing.count,
@@ -370,7 +400,7 @@ mod tests {
     #[test]
     fn what_fell_out_comes_back_before_one_of_the_same_stamp() {
         let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
-        let mut series = Series::new(1, Arc::new([]));
+        let mut series = Series::new(1, Arc::new([]), Timeline::default());
         let put = |series: &mut Series, origin, observations: &[(u64, f64)]| {
             let count = observations.len() as u64;
             let total = SeriesTotal { count, ..SeriesTotal::default() };

@@ -91,11 +91,11 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// What tells whether it was moved, by stamps of those epochs. None for the series of what is over:
+    /// What tells whether it was moved. None for the series of what is over:
     /// nobody asked for it, and it stays.
-    pub(in super::super) fn activity(&self, is_ours: impl Fn(u32) -> bool) -> Option<Activity> {
+    pub(in super::super) fn activity(&self) -> Option<Activity> {
         match &self.of {
-            Of::One(series) if !is_over(&self.labels) => Some(series.activity(is_ours)),
+            Of::One(series) if !is_over(&self.labels) => Some(series.activity()),
             Of::One(_) | Of::All(_) => None,
         }
     }

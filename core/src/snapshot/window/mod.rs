@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use self::sorted::Sorted;
 use super::quantile::{self, QUANTILES};
-use crate::segment::totals::Observation;
+use crate::segment::{timeline::Timeline, totals::Observation};
 
 /// The newest observations of a series over all threads and processes, oldest first. Cheap to
 /// clone: what was selected of one is known to all.
@@ -17,6 +17,8 @@ pub struct Window(Arc<Held>);
 #[derive(Clone, Debug, Default)]
 struct Held {
     observations: Observations,
+    /// What orders them.
+    timeline: Timeline,
     quantiles: OnceLock<Option<[f64; QUANTILES.len()]>>,
 }
 
@@ -50,7 +52,7 @@ impl PartialEq for Window {
 
 impl Window {
     /// The newest `length` of the observations of some lanes, each lane's in the order in which
-    /// they were made.
+    /// they were made. Of epochs, the one with the greater number is the newer.
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
@@ -59,13 +61,15 @@ impl Window {
     /// assert_eq!(window.observations(), [at(3), at(4), at(5)]);
     /// ```
     #[must_use]
-    pub fn newest(mut observations: Vec<Observation>, length: usize) -> Window {
-        if !observations.is_sorted_by_key(Observation::key) {
-            // Stable: observations of one lane keep the lane's order.
-            observations.sort_by_key(Observation::key);
-        }
+    pub fn newest(observations: Vec<Observation>, length: usize) -> Window {
+        Window::ordered(observations, length, &Timeline::default())
+    }
+
+    /// The newest `length` observations by that timeline.
+    fn ordered(mut observations: Vec<Observation>, length: usize, timeline: &Timeline) -> Window {
+        timeline.sort(&mut observations);
         observations.drain(..observations.len().saturating_sub(length));
-        Window::of(Observations::Sorted(Sorted::of(observations)))
+        Window::of(Observations::Sorted(Sorted::of(observations)), timeline)
     }
 
     /// The newest `length` observations of several windows.
@@ -79,36 +83,61 @@ impl Window {
     #[must_use]
     pub fn merge<'a>(windows: impl IntoIterator<Item = &'a Window>, length: usize) -> Window {
         let windows = windows.into_iter().filter(|window| !window.is_empty()).map(Window::sorted);
-        let windows: Vec<Window> = windows.collect();
+        let mut windows: Vec<Window> = windows.collect();
         if let [only] = &windows[..]
             && only.len() <= length
         {
             return only.clone();
         }
+        // Of one snapshot, those that changed last have the newest, which knows the clocks of all.
+        let timelines = windows.iter().map(|window| &window.0.timeline);
+        let timeline = timelines.reduce(Timeline::newer).cloned().unwrap_or_default();
+        for window in &mut windows {
+            window.retime(&timeline);
+        }
         let runs: Vec<&[Observation]> = windows.iter().map(Window::observations).collect();
         let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
-        let cuts = cut::newest(&lengths, length, |run, at| runs[run][at].key());
+        let cuts = cut::newest(&lengths, length, |run, at| timeline.key(&runs[run][at]));
         let ends: Vec<(Window, usize)> = windows.into_iter().zip(cuts).collect();
         let mut values = Vec::with_capacity(length.min(lengths.iter().sum()));
         ends.iter().for_each(|(window, cut)| values.extend_from_slice(&window.values()[*cut..]));
-        Window::of(Observations::Merged(Merged { values, ends, sorted: OnceLock::new() }))
+        Window::of(Observations::Merged(Merged { values, ends, sorted: OnceLock::new() }), &timeline)
     }
 
-    fn of(observations: Observations) -> Window {
-        Window(Arc::new(Held { observations, quantiles: OnceLock::new() }))
+    fn of(observations: Observations, timeline: &Timeline) -> Window {
+        Window(Arc::new(Held { observations, timeline: timeline.clone(), quantiles: OnceLock::new() }))
+    }
+
+    /// What orders the observations.
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.0.timeline
+    }
+
+    /// Orders the observations by another timeline.
+    pub(super) fn retime(&mut self, timeline: &Timeline) {
+        if !self.0.timeline.is(timeline) && !timeline.is_sorted(self.observations()) {
+            *self = Window::ordered(self.observations().to_vec(), usize::MAX, timeline);
+        }
     }
 
     /// The same window; its values are in the order of its observations.
     fn sorted(&self) -> Window {
         match &self.0.observations {
             Observations::Sorted(_) => self.clone(),
-            Observations::Merged(_) => Window::newest(self.observations().to_vec(), self.len()),
+            Observations::Merged(_) => {
+                Window::ordered(self.observations().to_vec(), self.len(), &self.0.timeline)
+            }
         }
     }
 
-    /// Adds observations that are in order, and keeps the newest `length` of all; gives the newest of
-    /// those that go. Nobody else's window changes by it.
-    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
+    /// Adds observations that are in order by that timeline, as the window's are, and keeps the newest `length`
+    /// of all; gives the newest of those that go. Nobody else's window changes by it.
+    pub(super) fn slide(
+        &mut self,
+        arrivals: &[Observation],
+        length: usize,
+        timeline: &Timeline,
+    ) -> Option<Observation> {
         if arrivals.is_empty() && self.len() <= length {
             return None;
         }
@@ -117,8 +146,9 @@ impl Window {
         }
         let held = Arc::make_mut(&mut self.0);
         held.quantiles = OnceLock::new();
+        held.timeline = timeline.clone();
         match &mut held.observations {
-            Observations::Sorted(sorted) => sorted.slide(arrivals, length),
+            Observations::Sorted(sorted) => sorted.slide(arrivals, length, timeline),
             Observations::Merged(_) => None,
         }
     }
@@ -126,7 +156,7 @@ impl Window {
     /// The same window with the observations that `change` gives instead of its own, in the same order.
     pub(super) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
         let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
-        Window::newest(observations, usize::MAX)
+        Window::ordered(observations, usize::MAX, &self.0.timeline)
     }
 
     /// The observations, oldest first.
@@ -141,7 +171,7 @@ impl Window {
                     .flat_map(|(window, cut)| &window.observations()[*cut..])
                     .copied()
                     .collect();
-                all.sort_by_key(Observation::key);
+                self.0.timeline.sort(&mut all);
                 all
             }),
         }
@@ -193,7 +223,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{Observation, Window};
+    use super::{Observation, Timeline, Window};
     use proptest::prelude::*;
 
     fn lanes() -> impl Strategy<Value = Vec<Vec<Observation>>> {
@@ -203,7 +233,7 @@ mod tests {
                 let observation =
                     |(epoch, stamp, value)| Observation { epoch, origin: origin as u64, stamp, value };
                 let mut lane: Vec<Observation> = lane.into_iter().map(observation).collect();
-                lane.sort_by_key(Observation::key);
+                Timeline::default().sort(&mut lane);
                 lane
             });
             lanes.collect()
@@ -225,7 +255,7 @@ mod tests {
             let halves = [Window::merge(one, length), Window::merge(other, length)];
             prop_assert_eq!(&Window::merge(&halves, length), &expected);
             let mut slid = halves[0].clone();
-            slid.slide(halves[1].observations(), length);
+            slid.slide(halves[1].observations(), length, &Timeline::default());
             prop_assert_eq!(&slid, &expected);
             prop_assert_eq!(slid.quantiles(), expected.quantiles());
         }
@@ -256,7 +286,7 @@ mod tests {
         let mut window = Window::newest((0..10).map(at).collect(), 10);
         let (held, median) = (window.clone(), window.quantile(0.5));
         assert_eq!(held.quantiles().unwrap()[0], 4.5);
-        window.slide(&[at(10), at(11)], 10);
+        window.slide(&[at(10), at(11)], 10, &Timeline::default());
         assert_eq!((held.len(), held.quantile(0.5), held.quantiles().unwrap()[0]), (10, median, 4.5));
         assert_eq!(
             (window.len(), window.quantile(0.5), window.quantiles().unwrap()[0]),

@@ -1,6 +1,6 @@
 //! Observations in their order, to which newer ones come while older ones go.
 
-use crate::segment::totals::Observation;
+use crate::segment::{timeline::Timeline, totals::Observation};
 
 /// Observations, oldest first, with their values beside them: quantiles need nothing else.
 #[derive(Debug, Default)]
@@ -35,10 +35,16 @@ impl Sorted {
 
     /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
     /// that go. Of observations with equal keys, the ones that were there stay the older ones.
-    pub(super) fn slide(&mut self, arrivals: &[Observation], length: usize) -> Option<Observation> {
+    pub(super) fn slide(
+        &mut self,
+        arrivals: &[Observation],
+        length: usize,
+        timeline: &Timeline,
+    ) -> Option<Observation> {
+        let is_behind = |one: &Observation, first: &Observation| timeline.order(one, first).is_le();
         let Some(first) = arrivals.first() else { return self.drop_surplus(length) };
         // Most arrive behind all others; a search would look at places that nobody needs.
-        if self.observations().last().is_none_or(|last| last.key() <= first.key()) {
+        if self.observations().last().is_none_or(|last| is_behind(last, first)) {
             // Who would go at once does not come, and who goes makes room first.
             let stay = length.saturating_sub(arrivals.len());
             let (passing, arriving) = arrivals.split_at(arrivals.len().saturating_sub(length));
@@ -46,9 +52,9 @@ impl Sorted {
             self.add(arriving, length);
             return passing.last().copied().or(gone);
         }
-        let kept = self.gone + self.observations().partition_point(|one| one.key() <= first.key());
+        let kept = self.gone + self.observations().partition_point(|one| is_behind(one, first));
         self.observations.extend_from_slice(arrivals);
-        self.observations[kept..].sort_by_key(Observation::key);
+        timeline.sort(&mut self.observations[kept..]);
         self.values.truncate(kept);
         self.values.extend(self.observations[kept..].iter().map(value));
         let gone = self.drop_surplus(length);
@@ -97,7 +103,7 @@ fn value(observation: &Observation) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Observation, Sorted};
+    use super::{Observation, Sorted, Timeline};
     use proptest::prelude::*;
 
     #[test]
@@ -109,7 +115,7 @@ mod tests {
             for first in (0..10_000_u64).step_by(part) {
                 let one = |stamp| Observation { epoch: 1, origin: 1, stamp, value: 1.0 };
                 let arrivals: Vec<Observation> = (first..first + part as u64).map(one).collect();
-                sorted.slide(&arrivals, LENGTH);
+                sorted.slide(&arrivals, LENGTH, &Timeline::default());
                 rooms.push([sorted.observations.capacity(), sorted.values.capacity()]);
             }
             // A quarter more, of what is gone and still there.
@@ -132,11 +138,11 @@ mod tests {
                     epoch: 1, origin, stamp, value: (100 * number + at) as f64,
                 };
                 let mut part: Vec<Observation> = part.iter().enumerate().map(observation).collect();
-                part.sort_by_key(Observation::key);
-                let gone = sorted.slide(&part, length);
+                Timeline::default().sort(&mut part);
+                let gone = sorted.slide(&part, length, &Timeline::default());
                 // What went does not come back.
                 all.extend(part);
-                all.sort_by_key(Observation::key);
+                Timeline::default().sort(&mut all);
                 let went = all.drain(..all.len().saturating_sub(length)).next_back();
                 prop_assert_eq!(gone, went);
                 prop_assert_eq!(sorted.observations(), &all[..]);

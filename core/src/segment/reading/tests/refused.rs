@@ -8,7 +8,7 @@ use crate::{
     segment::{
         descriptor::SeriesRecord,
         layout::{BYTE_ORDER, Block, Chunk, HIDDEN, LINE, LINE_WORDS, Lines, VERSION, identity},
-        reader::{Bad, SegmentReader},
+        reader::{Bad, HEADER_WORDS, SegmentReader},
         source::Words,
         writer::{Segment, checksum},
     },
@@ -35,7 +35,7 @@ impl Words for Start {
 #[test]
 fn a_header_that_does_not_hold_is_refused() {
     let segment = Arc::new(Segment::anonymous().unwrap());
-    let mut words = vec![0; identity::WORDS];
+    let mut words = vec![0; HEADER_WORDS];
     segment.read(0, &mut words).unwrap();
     let open = |words: &[u64], id| match SegmentReader::open(Start(words.to_vec()), id) {
         Ok(_) => String::new(),

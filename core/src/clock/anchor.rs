@@ -1,0 +1,59 @@
+//! Anchors: stamps beside the wall clock, by which stamps of different clocks are ordered.
+
+use super::{now, rate_of_stamps, wall};
+
+/// A stamp and the wall clock's time at that instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Anchor {
+    pub(crate) stamp: u64,
+    /// Nanoseconds since 1970.
+    pub(crate) wall: u64,
+    /// The wall clock was read within so many stamps of `stamp`.
+    pub(crate) uncertainty: u64,
+    /// What one stamp lasts in seconds; 0 where the process did not know.
+    pub(crate) rate: f64,
+}
+
+/// Stamps between two readings between which nothing came.
+const TIGHT: u64 = 1_000;
+const MAX_ATTEMPTS: usize = 8;
+
+impl Anchor {
+    /// That of now. A thread can be stopped between two instructions: the tightest of some readings counts.
+    pub(crate) fn now() -> Anchor {
+        let mut best = read_once();
+        for _ in 1..MAX_ATTEMPTS {
+            if best.uncertainty <= TIGHT {
+                break;
+            }
+            let next = read_once();
+            if next.uncertainty < best.uncertainty {
+                best = next;
+            }
+        }
+        best
+    }
+}
+
+fn read_once() -> Anchor {
+    let before = now();
+    let wall = wall();
+    let width = now().saturating_sub(before);
+    let uncertainty = width.div_ceil(2);
+    Anchor { stamp: before + width / 2, wall, uncertainty, rate: rate_of_stamps() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Anchor;
+    use crate::clock::{now, wall};
+
+    #[test]
+    fn an_anchor_is_of_now() {
+        let (stamp, time) = (now(), wall());
+        let anchor = Anchor::now();
+        assert!((stamp..=now()).contains(&anchor.stamp), "{anchor:?}");
+        assert!(anchor.wall.abs_diff(time) < 10_000_000_000, "{anchor:?}");
+        assert!(anchor.rate == 0.0 || (1e-11..1e-6).contains(&anchor.rate), "{anchor:?}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Which clock this is: whether stamps of two processes can be compared.
+
+use std::fmt;
+
+use super::system;
+use crate::clock;
+
+/// What tells one clock from another.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ClockIdentity {
+    source: String,
+    /// The boot's random id, where the system tells it.
+    boot: Option<String>,
+    /// When the system was started, in seconds since 1970: for processes that are not told the boot's id.
+    booted: i64,
+    /// For how long the system has slept since then, in milliseconds: the counter may begin anew when it wakes.
+    slept: i64,
+    /// The time namespace, where the system tells it.
+    namespace: Option<String>,
+}
+
+/// The time of day is corrected while a system runs: a minute's difference is no other boot. A clock that is
+/// set by more is another one to those who go by it, and anchors order its observations.
+const BOOT_TOLERANCE: u64 = 60;
+const SLEEP_TOLERANCE: u64 = 500;
+const COUNTER: &str = "tsc";
+const UNKNOWN: &str = "-";
+
+impl ClockIdentity {
+    /// That of this process's clock.
+    pub(crate) fn own() -> ClockIdentity {
+        let (awake, since_boot) = (clock::monotonic(), system::since_boot());
+        ClockIdentity {
+            source: clock::source().to_owned(),
+            boot: system::boot_id(),
+            booted: (i128::from(clock::wall()) - i128::from(since_boot)).div_euclid(1_000_000_000) as i64,
+            slept: (i128::from(since_boot) - i128::from(awake)).div_euclid(1_000_000) as i64,
+            namespace: system::time_namespace(),
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<ClockIdentity> {
+        let mut fields = text.split(' ');
+        let mut field = || fields.next().filter(|field| !field.is_empty());
+        let known = |field: &str| (field != UNKNOWN).then(|| field.to_owned());
+        let identity = ClockIdentity {
+            source: field()?.to_owned(),
+            boot: known(field()?),
+            booted: field()?.parse().ok()?,
+            slept: field()?.parse().ok()?,
+            namespace: known(field()?),
+        };
+        fields.next().is_none().then_some(identity)
+    }
+
+    /// Whether it is the same clock. In doubt it is not.
+    pub(crate) fn is_same(&self, other: &ClockIdentity) -> bool {
+        let is_near = |one: i64, other: i64, tolerance| one.abs_diff(other) <= tolerance;
+        let both = |one: &Option<String>, other: &Option<String>| Some(one.as_ref()? == other.as_ref()?);
+        let is_near_boot = is_near(self.booted, other.booted, BOOT_TOLERANCE);
+        let is_same_boot = both(&self.boot, &other.boot).unwrap_or(is_near_boot);
+        self.source == other.source
+            && is_same_boot
+            && match self.source == COUNTER {
+                true => is_near(self.slept, other.slept, SLEEP_TOLERANCE),
+                // A namespace gives the kernel's clocks another beginning, which moves the boot's time.
+                false => both(&self.namespace, &other.namespace).unwrap_or(is_near_boot),
+            }
+    }
+
+    /// A number that stands for the clock in every process that knows the boot's id; 0 where it is not known.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Some(boot) = &self.boot else { return 0 };
+        let slept = (self.slept + 500).div_euclid(1_000).to_string();
+        let namespace = self.namespace.as_deref().unwrap_or(UNKNOWN);
+        let last = if self.source == COUNTER { &slept } else { namespace };
+        let bytes = [self.source.as_str(), boot, last].into_iter().flat_map(|part| part.bytes().chain([0]));
+        // FNV-1a: the same in every version.
+        bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        })
+    }
+}
+
+impl fmt::Display for ClockIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ClockIdentity { source, boot, booted, slept, namespace } = self;
+        let known = |field: &Option<String>| field.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+        write!(f, "{source} {} {booted} {slept} {}", known(boot), known(namespace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClockIdentity;
+
+    fn identity(text: &str) -> ClockIdentity {
+        ClockIdentity::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_identity_is_a_text_and_back() {
+        let own = ClockIdentity::own();
+        let again = identity(&own.to_string());
+        assert_eq!(again, own);
+        assert!(own.is_same(&ClockIdentity::own()));
+        assert_eq!(identity("tsc - -5 0 -").to_string(), "tsc - -5 0 -");
+        for other in ["", "another boot", "tsc - 5 0", "tsc - 5 0 - -", "tsc - x 0 -", "tsc  5 0 -"] {
+            assert_eq!(ClockIdentity::parse(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn clocks_are_told_apart_by_what_changes_them() {
+        let same = |one: &str, other: &str| {
+            let (one, other) = (identity(one), identity(other));
+            assert_eq!(one.is_same(&other), other.is_same(&one));
+            one.is_same(&other)
+        };
+        let tsc = "tsc a 1000 0 time:[1]";
+        assert!(same(tsc, "tsc a 9000 0 time:[1]"), "the clock was set");
+        assert!(same(tsc, "tsc a 1000 0 time:[2]"), "a namespace does not change the counter");
+        assert!(!same(tsc, "tsc b 1000 0 time:[1]"), "another boot");
+        assert!(!same(tsc, "monotonic a 1000 0 time:[1]"), "another source");
+        assert!(!same(tsc, "tsc a 1000 60000 time:[1]"), "a sleep in between");
+        let monotonic = "monotonic a 1000 0 time:[1]";
+        assert!(same(monotonic, "monotonic a 1000 60000 time:[1]"), "which does not change this clock");
+        assert!(!same(monotonic, "monotonic a 1000 0 time:[2]"), "another namespace");
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_stays() {
+        let of = |text: &str| identity(text).fingerprint();
+        assert_eq!(of("tsc a 1000 3 time:[1]"), of("tsc a 1001 0 time:[2]"));
+        assert_eq!(of("monotonic a 1000 3 time:[1]"), of("monotonic a 1 60000 time:[1]"));
+        assert_eq!(of("tsc - 1000 3 time:[1]"), 0);
+        let clocks =
+            ["tsc a 1 0 -", "tsc b 1 0 -", "tsc a 1 5000 -", "monotonic a 1 0 -", "monotonic a 1 0 b"];
+        let all: std::collections::BTreeSet<u64> = clocks.into_iter().map(of).collect();
+        assert_eq!(all.len(), clocks.len());
+    }
+
+    #[test]
+    fn a_boot_without_an_id_is_known_by_its_time() {
+        let same = |one: &str, other: &str| identity(one).is_same(&identity(other));
+        for known in ["monotonic - 1000 0 -", "monotonic a 1000 0 time:[1]"] {
+            assert!(same(known, "monotonic - 1059 0 -"));
+            assert!(!same(known, "monotonic - 1061 0 -"));
+            assert!(!same(known, "monotonic - 900 0 time:[2]"));
+            assert!(!same(known, "tsc - 1000 0 -"));
+        }
+    }
+}
