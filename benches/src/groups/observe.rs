@@ -47,6 +47,8 @@ pub fn one_series() -> Group {
 pub fn with_the_clock() -> Group {
     let candidates = vec![
         clock("rdtsc", counter),
+        read_then_observe::<1>("rdtsc, then observe_at"),
+        read_then_observe::<2>("two rdtsc, then observe_at"),
         one::<Stamped<false>>(),
         one::<Stamped<true>>(),
         start_to_stop("ictus start to stop", Series::Plain),
@@ -94,6 +96,26 @@ fn one<R: Recorder>() -> Candidate {
         observe(&mut series[0], CHECKED);
         assert_eq!(R::count(&books, &series), CHECKED, "{}", R::NAME);
         Work::prepared(QUICK, move || R::settle(&books), move |(), times| observe(&mut series[0], times))
+    })
+}
+
+/// Reads the counter, then records an observation whose end is given: what an observation that reads the
+/// clock cannot do without. On Intel the counter overlaps nothing and the costs add up, on AMD they do not.
+fn read_then_observe<const READINGS: usize>(name: &'static str) -> Candidate {
+    Candidate::new(name, move || {
+        let (mut series, books) = Ours::<false>::series(1);
+        let values = values::<Ours<false>>();
+        let mut observe = move |times| {
+            for step in 0..times {
+                for _ in 0..READINGS {
+                    black_box(counter());
+                }
+                series[0].observe(values.at(step));
+            }
+        };
+        observe(CHECKED);
+        assert_eq!(count(&books), CHECKED, "{name}");
+        Work::repeated(observe)
     })
 }
 
