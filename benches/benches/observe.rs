@@ -2,5 +2,10 @@
 use ictus_benches::{candidate::criterion, groups::observe};
 
 fn main() {
-    criterion([observe::one_series(), observe::with_the_clock(), observe::many_series()]);
+    criterion([
+        observe::one_series(),
+        observe::with_the_clock(),
+        observe::start_to_stop(),
+        observe::many_series(),
+    ]);
 }

@@ -18,6 +18,7 @@ pub fn all(measured: bool) -> Vec<Group> {
     vec![
         observe::one_series(),
         observe::with_the_clock(),
+        observe::start_to_stop(),
         observe::many_series(),
         index::index(),
         read::quantiles(),

@@ -42,25 +42,36 @@ pub fn one_series() -> Group {
     Group::new("observe", "one observation, its end given", candidates)
 }
 
-/// Observations that look at the clock themselves, and timers from start to stop.
+/// Observations that read the clock themselves.
+///
+/// Measured by reading the counter and then observing, in one loop, which they cannot do without: on Intel the
+/// counter overlaps nothing and the costs add up, on AMD they do not.
 #[must_use]
 pub fn with_the_clock() -> Group {
     let candidates = vec![
-        clock("rdtsc", counter),
         read_then_observe::<1>("rdtsc, then observe_at"),
-        read_then_observe::<2>("two rdtsc, then observe_at"),
+        clock("rdtsc", counter),
         one::<Stamped<false>>(),
         one::<Stamped<true>>(),
-        start_to_stop("ictus start to stop", Series::Plain),
-        start_to_stop("ictus start to stop with buckets", Series::Buckets),
         clock("Instant::now", Instant::now),
+    ];
+    Group::new("clock", "one observation that looks at the clock", candidates)
+}
+
+/// Timers from start to stop.
+#[must_use]
+pub fn start_to_stop() -> Group {
+    let candidates = vec![
+        read_then_observe::<2>("two rdtsc, then observe_at"),
+        measurement("ictus", Series::Plain),
+        measurement("ictus with buckets", Series::Buckets),
         Candidate::new("two Instant::now", || {
             let measure = || Instant::now().elapsed();
             assert!((0..CHECKED).map(|_| measure()).sum::<Duration>() > Duration::ZERO);
             Work::repeated(move |times| (0..times).for_each(|_| _ = black_box(measure())))
         }),
     ];
-    Group::new("clock", "one observation that looks at the clock", candidates)
+    Group::new("start to stop", "one timer from start to stop", candidates)
 }
 
 /// Into 300 series in turn, the frequent ones more often.
@@ -99,8 +110,7 @@ fn one<R: Recorder>() -> Candidate {
     })
 }
 
-/// Reads the counter, then records an observation whose end is given: what an observation that reads the
-/// clock cannot do without. On Intel the counter overlaps nothing and the costs add up, on AMD they do not.
+/// Reads the counter, then records an observation whose end is given.
 fn read_then_observe<const READINGS: usize>(name: &'static str) -> Candidate {
     Candidate::new(name, move || {
         let (mut series, books) = Ours::<false>::series(1);
@@ -144,7 +154,7 @@ fn many<R: Recorder>() -> Candidate {
     })
 }
 
-fn start_to_stop(name: &'static str, kept: Series) -> Candidate {
+fn measurement(name: &'static str, kept: Series) -> Candidate {
     Candidate::new(name, move || {
         let registry = Registry::new();
         let timer = timers(&registry, kept, 1).swap_remove(0);
