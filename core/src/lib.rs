@@ -24,6 +24,7 @@ mod notice;
 pub mod observe;
 mod options;
 mod platform;
+mod printable;
 mod registry;
 mod ring;
 mod segment;
@@ -36,6 +37,11 @@ pub use clock::{Stamp, Stopwatch};
 pub use error::{Error, Result};
 pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
 pub use options::Options;
+pub use printable::{Printable, printable, printable_lines};
 pub use registry::Registry;
-pub use segment::{clear::clear, totals::OVERFLOW};
+pub use segment::{
+    clear::clear,
+    multiprocess::{MultiprocessFile, MultiprocessFiles, multiprocess_files},
+    totals::OVERFLOW,
+};
 pub use snapshot::{Reader, Snapshot};

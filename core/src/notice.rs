@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, TryLockError},
 };
 
+use crate::printable::Printable;
+
 /// How many causes are remembered; a directory of hostile names must not grow this without end.
 const REMEMBERED: usize = 1_000;
 
@@ -13,14 +15,19 @@ static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// Says in the log that a family is left out, and why, unless that was said before.
 pub(crate) fn left_out(family: &str, why: &str) {
     let notice = format!("the metric family {family:?} is not shown: {why}");
+    once(&notice, &notice);
+}
+
+/// Logs a warning, unless one of that cause was logged before.
+pub(crate) fn once(notice: &str, cause: &str) {
     // Not waited for: a forked child would wait for ever for a thread that did not come along.
     let mut told = match TOLD.try_lock() {
         Ok(told) => told,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return,
     };
-    if told.len() < REMEMBERED && !told.contains(&notice) {
-        log::warn!("{notice}");
-        told.insert(notice);
+    if told.len() < REMEMBERED && !told.contains(cause) {
+        log::warn!("{}", Printable(notice));
+        told.insert(cause.to_owned());
     }
 }

@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use ictus::Printable;
+
 /// More distinct causes than that are not told apart, so that memory stays bounded.
 const MOST: usize = 32;
 
@@ -18,7 +20,7 @@ pub(crate) struct Complaints {
 impl Complaints {
     /// Logs a failure, unless its cause has been logged.
     pub(crate) fn failed(&self, cause: &dyn Display) {
-        let cause = cause.to_string();
+        let cause = Printable(cause).to_string();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() < MOST && !made.contains(&cause) {
             log::error!("{cause}");
@@ -30,7 +32,7 @@ impl Complaints {
     pub(crate) fn well(&self, message: &dyn Display) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if !made.is_empty() {
-            log::warn!("{message}");
+            log::warn!("{}", Printable(message));
             made.clear();
         }
     }

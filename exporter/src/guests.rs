@@ -3,16 +3,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, OpenOptions},
-    io::Read,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use ictus::surface;
-use rustix::fs::OFlags;
+use ictus::{multiprocess_files, printable, surface};
 
 use crate::terminal::tell;
 
@@ -21,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// Names that are told of; of more, that there are more.
 const MOST_NAMED: usize = 3;
 /// What is read of a file. Its first entries name its families.
-const MOST_BYTES: u64 = 1 << 20;
+const MOST_BYTES: usize = 1 << 20;
 /// The number of used bytes and the padding after it.
 const HEADER: usize = 8;
 /// A value and a time.
@@ -71,7 +67,7 @@ impl Guests {
 
 fn listed(names: &BTreeSet<String>) -> String {
     let mut listed: Vec<String> =
-        names.iter().take(MOST_NAMED).map(|name| name.escape_debug().to_string()).collect();
+        names.iter().take(MOST_NAMED).map(|name| printable(name).into_owned()).collect();
     if names.len() > MOST_NAMED {
         listed.push("…".to_owned());
     }
@@ -84,30 +80,15 @@ fn names(directory: &Path) -> BTreeSet<String> {
     let known = surface::shown_names();
     let is_guest = |name: &String| !known.contains(name) && !known.contains(&format!("{name}_total"));
     let mut found = BTreeSet::new();
-    let Ok(entries) = fs::read_dir(directory) else { return found };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "db")) {
-        found.extend(families(&used(&path).unwrap_or_default()).filter(is_guest));
+    let Ok(files) = multiprocess_files(directory) else { return found };
+    for file in files {
+        let entries = file.bytes.get(HEADER..).unwrap_or_default();
+        found.extend(families(&entries[..entries.len().min(MOST_BYTES)]).filter(is_guest));
         if found.len() > MOST_NAMED {
             break;
         }
     }
     found
-}
-
-/// The used bytes of a file, header aside; none of what is no such file.
-fn used(path: &Path) -> Option<Vec<u8>> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    let mut file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut header = [0; HEADER];
-    file.read_exact(&mut header).ok()?;
-    let used = u64::from(number(&header)?).saturating_sub(HEADER as u64);
-    let mut bytes = Vec::new();
-    file.take(used.min(MOST_BYTES)).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// The families' names, again for each series, as far as the bytes are entries: the length of a

@@ -56,15 +56,7 @@ pub(crate) fn labels(family: &Family, series: &Series) -> String {
 
 /// Label values come from anywhere: what would move a terminal's cursor is escaped.
 pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            plain.extend(character.escape_default());
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
+    ictus::printable(text).into_owned()
 }
 
 /// Three digits and a unit that suits them.

@@ -1,14 +1,20 @@
-//! What the command says: metrics to standard output, the rest to standard error.
+//! What the command says: metrics to standard output, the rest to standard error. Text from outside moves no
+//! terminal.
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::{Mutex, PoisonError},
 };
 
-/// Prints to standard output; a reader that has seen enough is no failure.
+use ictus::{Printable, printable_lines};
+
+/// Prints to standard output, to a terminal as [`printable_lines`] has it; a reader that has seen enough is no
+/// failure.
 pub(crate) fn print(bytes: &[u8]) -> i32 {
     let mut out = io::stdout().lock();
+    let cleaned = out.is_terminal().then(|| printable_lines(&String::from_utf8_lossy(bytes)).into_owned());
+    let bytes = cleaned.as_ref().map_or(bytes, String::as_bytes);
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => 0,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -25,8 +31,8 @@ static HELD: Mutex<Option<String>> = Mutex::new(None);
 /// One line on standard error, which may be gone.
 pub(crate) fn tell(message: &dyn Display) {
     match &mut *held() {
-        Some(last) => *last = message.to_string(),
-        None => _ = writeln!(io::stderr().lock(), "ictus: {message}"),
+        Some(last) => *last = Printable(message).to_string(),
+        None => _ = writeln!(io::stderr().lock(), "ictus: {}", Printable(message)),
     }
 }
 

@@ -213,6 +213,42 @@ fn protobuf_is_not_for_a_terminal() {
     }
 }
 
+/// Label values come from anywhere: a terminal shows them, and does not obey them. A pipe has them as they are.
+#[test]
+fn a_dump_moves_no_terminal_and_a_pipe_has_it_exactly() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let value = "a\u{1b}]0;title\u{7}\u{202e}b";
+    registry.counter("jobs", "", &["queue"]).unwrap().labels(&[value]).unwrap().inc();
+    let dump = |format: &str| {
+        let mut command = ictus();
+        command.arg("dump").arg(directory.path()).args(["--format", format]);
+        command
+    };
+    assert!(
+        outcome(&dump("text").output().unwrap())
+            .1
+            .contains(&format!("jobs_total{{queue=\"{value}\"}} 1.0\n"))
+    );
+    for format in ["text", "openmetrics", "json", "table"] {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let screen = rustix::fs::open(&name, flags, Mode::empty()).unwrap();
+        let mut child = dump(format).stdout(screen).stderr(Stdio::piped()).spawn().unwrap();
+        let mut terminal = fs::File::from(terminal);
+        let mut shown = Vec::new();
+        // A terminal that nobody writes to any more is an error on Linux.
+        let _ = terminal.read_to_end(&mut shown);
+        assert!(child.wait().unwrap().success());
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.contains("title") && shown.contains("\\u"), "{format}: {shown:?}");
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{format}: {shown:?}");
+    }
+}
+
 /// Metrics that programs define with `prometheus_client` take Python to merge.
 #[test]
 fn what_others_left_in_the_directory_is_told_once() {

@@ -78,7 +78,7 @@ impl Log for Host {
             Level::Warn => ictus_level::Warning,
             Level::Info | Level::Debug | Level::Trace => ictus_level::Info,
         };
-        let text = record.args().to_string();
+        let text = ictus::Printable(record.args()).to_string();
         // Recording may log, and never waits: where the host is changing the callback, the message is lost.
         let Ok(callback) = self.callback.try_read() else { return };
         if let Some(Callback { call, context }) = &*callback {

@@ -22,7 +22,7 @@ mod _core {
         conductor::collector::Collector,
         metrics::{counter::Counter, gauge::Gauge, registry::Registry, running::Running, timer::Timer},
         reading::{
-            directory::{clear, read, retire, shown_names, text},
+            directory::{clear, multiprocess_files, read, retire, shown_names, text},
             snapshot::{Family, Snapshot},
             timing::Timing,
         },

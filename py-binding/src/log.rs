@@ -33,7 +33,7 @@ impl Log for Kept {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let text = record.args().to_string();
+        let text = ictus::Printable(record.args()).to_string();
         if let Ok(mut records) = self.records.try_lock()
             && records.len() < MOST
         {

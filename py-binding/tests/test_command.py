@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -158,5 +160,77 @@ def test_a_file_that_cannot_be_read_is_named_and_takes_nothing_else_away(guests:
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert shown[POLLS] == 2
-    assert said.startswith(f"ictus: {broken} is left out, prometheus_client cannot read it: ")
-    assert said.count("\n") == 1
+    assert f"ictus: {broken} is left out, prometheus_client cannot read it: " in said
+    assert "counter_2.db the first of them: it is not a regular file" in said
+    assert said.count("\n") == 2
+
+
+def entry(name: str, sample: str, labels: dict[str, str], value: float) -> bytes:
+    """A series, as ``prometheus_client`` keeps it."""
+    key = json.dumps([name, sample, labels, "Help."]).encode()
+    filled = key + b" " * (8 - (len(key) + 4) % 8)
+    return struct.pack("=i", len(key)) + filled + struct.pack("=dd", value, 0)
+
+
+def put(path: Path, *entries: bytes, size: int = 1 << 20) -> None:
+    """A file of ``prometheus_client``."""
+    body = b"".join(entries)
+    path.write_bytes((struct.pack("=ii", 8 + len(body), 0) + body).ljust(size, b"\0"))
+
+
+def test_series_that_no_format_can_carry_take_nothing_else_away(guests: str) -> None:
+    put(
+        Path(guests, "counter_7.db"),
+        entry("bad_orders", "bad_orders_total", {"__name__": "up"}, 1),
+        entry("bad_orders", "bad_orders_total", {"bank": "b"}, 2),
+        entry("two words", "two words_total", {}, 3),
+        entry("worse_orders", "worse_orders_total", {"a-b": "c"}, 4),
+    )
+    # Of another type than the program's own says; not a number where one must be.
+    put(Path(guests, "histogram_7.db"), entry("cards_charged", "cards_charged_total", {"bank": "b"}, 5))
+    put(Path(guests, "histogram_8.db"), entry("odd_seconds", "odd_seconds_bucket", {"le": "much"}, 6))
+    text, said = dump(guests)
+    shown = parse(text.decode())
+    assert {one: shown.get(one) for one in GUESTS} == GUESTS
+    assert shown[key("bad_orders_total", bank="b")] == 2
+    assert not any(name.startswith(("two", "worse", "odd")) for name, _ in shown)
+    # `__name__` and `a-b`; a family whose name is none is not one of the exposition.
+    assert shown[key("ictus_series_left_out")] == 2
+    assert (
+        openmetrics_samples(dump(guests, "--format", "openmetrics")[0].decode())[
+            key("bad_orders_total", bank="b")
+        ]
+        == 2
+    )
+    for cause in ("__", "two words", "a label's name is not", "is a counter and a histogram", "odd_seconds"):
+        assert cause in said, said
+
+
+def test_files_of_other_users_and_what_is_no_file_are_not_read(guests: str) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give files to others")
+    secret = Path(guests, "secret")
+    put(secret, entry("stolen", "stolen_total", {}, 1))
+    Path(guests, "counter_3.db").symlink_to(secret)
+    foreign = Path(guests, "counter_4.db")
+    put(foreign, entry("foreign", "foreign_total", {}, 1))
+    os.chown(foreign, 12345, -1)
+    forging = Path(guests, "counter_x\nictus: forged\x1b[2J.db")
+    forging.write_bytes(b"\x10\0\0\0" * 4)
+    with Path(guests, "counter_5.db").open("wb") as sparse:
+        sparse.write(struct.pack("=ii", 1 << 30, 0))
+        sparse.truncate(1 << 30)
+    os.mkfifo(Path(guests, "counter_6.db"))
+    begun = time.monotonic()
+    text, said = dump(guests)
+    assert time.monotonic() - begun < 5
+    shown = parse(text.decode())
+    assert {one: shown.get(one) for one in GUESTS} == GUESTS
+    assert not any(name.startswith(("stolen", "foreign", "forging")) for name, _ in shown)
+    assert "\x1b" not in said
+    # Four causes, and the file whose name is to forge a line.
+    assert [line.startswith("ictus: ") and "forged" not in line[:20] for line in said.splitlines()] == [
+        True
+    ] * 5, said
+    for cause in ("symbolic link", "another user", "not a regular file", "fewer bytes on disk"):
+        assert said.count(cause) == 1, said

@@ -42,6 +42,8 @@ pub mod observe;
 mod options;
 #[path = "../../src/platform/mod.rs"]
 mod platform;
+#[path = "../../src/printable.rs"]
+mod printable;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]

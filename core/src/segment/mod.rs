@@ -32,6 +32,7 @@ pub(crate) mod lock;
 // loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
 pub(crate) mod map;
+pub(crate) mod multiprocess;
 pub(crate) mod own_descriptor;
 pub(crate) mod place;
 pub(crate) mod reader;

@@ -5,6 +5,7 @@ use std::fs::File;
 use super::{
     Health,
     merged::{Key, Merged},
+    segment_log::SegmentLog,
 };
 use crate::segment::{
     clocks::Clocks,
@@ -29,7 +30,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Opens it where that has not been done.
-    pub(super) fn open(&mut self, directory: &Directory, id: u64) {
+    pub(super) fn open(&mut self, directory: &Directory, id: u64, log: &mut SegmentLog) {
         if self.reader.is_some() {
             return;
         }
@@ -37,7 +38,7 @@ impl Known {
             Ok(reader) => self.reader = Some(reader),
             // Retired since it was listed: whoever did so replaced the totals, which is seen.
             Err(Bad::Source(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(bad) => self.complain(directory.place(), id, &bad),
+            Err(bad) => self.complain(directory.place(), id, &bad, log),
         }
     }
 
@@ -47,7 +48,7 @@ impl Known {
     }
 
     /// Merges what it says now. Where it cannot be read, it stays as it was when it was last good.
-    pub(super) fn read(&mut self, place: &Place, id: u64, into: &mut Merged) {
+    pub(super) fn read(&mut self, place: &Place, id: u64, into: &mut Merged, log: &mut SegmentLog) {
         let Some(key) = self.key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
         // Before its lanes: what a dead owner wrote is all there.
@@ -57,7 +58,7 @@ impl Known {
                 into.put_news(key, reader.epoch, news);
                 (self.was_good, self.bad) = (true, None);
             }
-            Err(bad) => self.complain(place, id, &bad),
+            Err(bad) => self.complain(place, id, &bad, log),
         }
     }
 
@@ -95,10 +96,10 @@ impl Known {
     }
 
     /// Logs a cause once in a row.
-    fn complain(&mut self, place: &Place, id: u64, bad: &Bad) {
+    fn complain(&mut self, place: &Place, id: u64, bad: &Bad, log: &mut SegmentLog) {
         let reason = bad.to_string();
         if self.bad.as_ref() != Some(&reason) {
-            log::warn!("{} is left out: {reason}", place.segment_path(id).display());
+            log.left_out(place, id, bad);
             self.bad = Some(reason);
         }
     }

@@ -13,6 +13,7 @@ mod memory;
 mod merged;
 mod quantile;
 mod reader;
+mod segment_log;
 mod window;
 
 pub use health::{Health, Lost};

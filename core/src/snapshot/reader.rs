@@ -20,10 +20,12 @@ use super::{
     known::Known,
     memory::Memory,
     merged::Merged,
+    segment_log::SegmentLog,
 };
 use crate::{
     clock::{self, Anchor},
     error::{Error, Result},
+    printable::Printable,
     segment::{
         directory::{self, Directory, Standing},
         epoch::{self, UNSHARED_EPOCH},
@@ -70,6 +72,7 @@ pub struct Reader {
     idle: Idle,
     expired: Vec<Expired>,
     complaint: Option<String>,
+    segment_log: SegmentLog,
     may_retire: bool,
     /// Only its numbers of snapshots.
     health: Health,
@@ -129,6 +132,7 @@ impl Reader {
             idle: Idle::default(),
             expired: Vec::new(),
             complaint: None,
+            segment_log: SegmentLog::default(),
             may_retire: true,
             health: Health::default(),
         }
@@ -184,6 +188,9 @@ impl Reader {
         }
         let epoch = directory.as_ref().and_then(epoch::current);
         let in_memory = self.merge(listed.as_deref(), epoch);
+        if let Some(place) = &self.place {
+            self.segment_log.finish(place);
+        }
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
         health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
@@ -270,7 +277,7 @@ impl Reader {
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
         let ids = self.listed(directory.segments()?);
         for &id in &ids {
-            self.segments.entry(id).or_default().open(directory, id);
+            self.segments.entry(id).or_default().open(directory, id, &mut self.segment_log);
         }
         Ok(ids)
     }
@@ -348,7 +355,7 @@ impl Reader {
             keys.sort_unstable();
             for key in keys {
                 if let Some(known) = self.segments.get_mut(&key.id) {
-                    known.read(place, key.id, &mut self.merged);
+                    known.read(place, key.id, &mut self.merged, &mut self.segment_log);
                 }
             }
         }
@@ -380,7 +387,7 @@ impl Reader {
     /// Logs a cause once in a row.
     fn complain(&mut self, complaint: String) {
         if self.complaint.as_ref() != Some(&complaint) {
-            log::warn!("{complaint}");
+            log::warn!("{}", Printable(&complaint));
             self.complaint = Some(complaint);
         }
     }

@@ -6,6 +6,7 @@
 )]
 
 mod allocations;
+mod junk;
 mod log_lines;
 mod segment;
 

@@ -27,6 +27,8 @@ mod notice;
 mod options;
 #[path = "../../src/platform/mod.rs"]
 mod platform;
+#[path = "../../src/printable.rs"]
+mod printable;
 #[path = "../../src/ring/mod.rs"]
 mod ring;
 #[path = "../../src/segment/mod.rs"]

@@ -26,6 +26,7 @@ __all__ = [
     "clear",
     "command",
     "content_type",
+    "multiprocess_files",
     "read",
     "retire",
     "shown_names",
@@ -441,6 +442,9 @@ def retire(directory: _Directory) -> None:
 
 def clear(directory: _Directory) -> int:
     """Removes what dead processes left, totals included. Gives how many segments."""
+
+def multiprocess_files(directory: _Directory) -> list[tuple[str, bytes]]:
+    """Names and used bytes of the files of ``prometheus_client`` that are believed."""
 
 def shown_names() -> list[str]:
     """Every name that any surface gives to a family of the Conductor metrics."""

@@ -8,6 +8,7 @@ shown twice.
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,69 +25,108 @@ CAN_BE_MERGED = importlib.util.find_spec("prometheus_client") is not None
 
 def families(directory: Path) -> list[_Family]:
     """The guests' families, merged over processes as the SDK's provider does, without a label for the pid."""
-    # Whoever may write there may have left a pipe, which would be waited for.
-    files = sorted(str(path) for path in directory.glob("*.db") if path.is_file())
+    files = _core.multiprocess_files(directory)
     if not files:
         return []
-    # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
-    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
-
-    merge = MultiProcessCollector.merge
-    families = [metric for metric in _read(merge, files) if not _is_of_catalog(metric)]
+    shown = [metric for metric in _read(directory, files) if not _is_of_catalog(metric)]
     marked = _sdk_recording.marked_pids(directory)
     if marked:
-        theirs = [file for file in files if _sdk_recording.pid_of(file) in marked]
-        families += [metric for metric in _read(merge, theirs) if _is_of_catalog(metric)]
-    return [(metric.name, metric.documentation, metric.type, _merged(metric)) for metric in families]
+        theirs = [(file, data) for file, data in files if _sdk_recording.pid_of(file) in marked]
+        shown += [metric for metric in _read(directory, theirs) if _is_of_catalog(metric)]
+    return [(metric.name, metric.documentation, metric.type, _merged(metric)) for metric in shown]
 
 
 def _is_of_catalog(metric: Any) -> bool:
     return metric.name in _CATALOG or f"{metric.name}_total" in _CATALOG
 
 
-def _read(merge: Any, files: list[str]) -> list[Any]:
-    """The families in the files. One that cannot be read is left out, not all for its sake."""
-    try:
-        return list(merge(files))
-    except Exception:
-        sound = [file for file in files if _is_sound(merge, file)]
-        return list(merge(sound))
+def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
+    """The families in the files, as ``MultiProcessCollector.merge`` has them.
+
+    It opens files by their names, and Ictus has opened and checked them: so their bytes are read here. A file
+    that cannot be read is left out alone, and so is what has another type than the first file says.
+    """
+    # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
+    from prometheus_client.metrics_core import Metric  # noqa: PLC0415
+    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+    metrics: dict[str, Any] = {}
+    for file, data in files:
+        try:
+            kind, mode, pid = _described(file)
+            entries = _entries(data)
+        except Exception as failed:
+            _notice.once(
+                f"{directory / file} is left out, prometheus_client cannot read it: {failed!r}",
+                f"file: {failed!r}",
+            )
+            continue
+        for (name, sample, labels, documentation), value, timestamp in entries:
+            metric = metrics.get(name)
+            if metric is None:
+                metric = metrics[name] = Metric(name, documentation, kind)
+            if metric.type != kind:
+                _notice.once(
+                    f"{name} of prometheus_client is a {metric.type} and a {kind}: the {kind} is left out",
+                    name,
+                )
+            elif kind == "gauge":
+                metric._multiprocess_mode = mode
+                metric.add_sample(sample, (*labels, ("pid", pid)), value, timestamp)
+            else:
+                metric.add_sample(sample, labels, value)
+    merged: list[Any] = []
+    for name, metric in metrics.items():
+        try:
+            merged += MultiProcessCollector._accumulate_metrics({name: metric}, accumulate=True)
+        except Exception as failed:
+            _notice.once(f"{name} of prometheus_client is left out: {failed!r}", name)
+    return merged
 
 
-def _is_sound(merge: Any, file: str) -> bool:
-    try:
-        # One that is being made is empty for a moment.
-        if Path(file).stat().st_size == 0:
-            return False
-        merge([file], accumulate=False)
-    except FileNotFoundError:
-        return False
-    except Exception as failed:
-        _notice.once(f"{file} is left out, prometheus_client cannot read it: {failed!r}")
-        return False
-    return True
+def _described(file: str) -> tuple[str, str, str]:
+    """Type, a gauge's mode and the process, as the file's name says."""
+    kind, *rest = file.removesuffix(".db").split("_")
+    if kind not in ("counter", "gauge", "histogram", "summary"):
+        message = "its name says no type"
+        raise ValueError(message)
+    return (kind, rest[0], rest[1]) if kind == "gauge" else (kind, "", rest[0])
+
+
+def _entries(
+    data: bytes,
+) -> list[tuple[tuple[str, str, tuple[tuple[str, str], ...], str], float, float | None]]:
+    """Key, value and time of each entry; all of them, or it is an error."""
+    from prometheus_client.mmap_dict import _read_all_values  # noqa: PLC0415
+
+    entries = []
+    # Position, and in newer versions a time before it.
+    for key, value, *rest in _read_all_values(data, len(data)):
+        entries.append((_key(key), value, rest[0] if len(rest) > 1 else None))
+    return entries
+
+
+def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
+    name, sample, labels, documentation = json.loads(key)
+    texts = [name, sample, documentation, *labels, *labels.values()]
+    if not all(isinstance(text, str) for text in texts):
+        message = "a key is not made of strings"
+        raise TypeError(message)
+    return name, sample, tuple(sorted(labels.items())), documentation
 
 
 def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
     """The samples of a family, those that differ by nothing but the process made one.
 
-    By the rules of the SDK's provider, which look at names: what is called ``…_count``, ``…_sum`` or
-    ``…_bucket…`` is added up whatever its type, what has a quantile is averaged. Of any other gauge that
-    each process has its own value of, the last one read is shown: its ``multiprocess_mode`` says what it
-    should be instead.
+    What adds up is added up. Of a gauge that each process has its own value of, the last one read is
+    shown: its ``multiprocess_mode`` says what it should be instead.
     """
-    values: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
+    merged: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
     for sample in metric.samples:
         labels = {name: value for name, value in sample.labels.items() if name != "pid"}
         key = (sample.name, tuple(sorted(labels.items())))
-        values.setdefault(key, []).append(sample.value)
-    merged = []
-    for (name, pairs), read in values.items():
-        if metric.type in ("counter", "histogram") or name.endswith(("_count", "_sum")) or "_bucket" in name:
-            value = sum(read)
-        elif "quantile" in dict(pairs):
-            value = sum(read) / len(read)
+        if metric.type != "gauge":
+            merged[key] = merged.get(key, 0.0) + sample.value
         else:
-            value = read[-1]
-        merged.append((name, dict(pairs), value))
-    return merged
+            merged[key] = sample.value
+    return [(name, dict(labels), value) for (name, labels), value in merged.items()]

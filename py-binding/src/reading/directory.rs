@@ -10,7 +10,7 @@ use ictus::{
 };
 use pyo3::{
     prelude::*,
-    types::{IntoPyDict, PyDict},
+    types::{IntoPyDict, PyBytes, PyDict},
 };
 
 use super::snapshot::Snapshot;
@@ -46,6 +46,17 @@ pub(crate) fn read(py: Python<'_>, directory: PathBuf) -> PyResult<Snapshot> {
 #[pyfunction]
 pub(crate) fn shown_names() -> Vec<String> {
     surface::shown_names().into_iter().collect()
+}
+
+/// Names and used bytes of the files of `prometheus_client` that are believed.
+#[pyfunction]
+pub(crate) fn multiprocess_files(
+    py: Python<'_>,
+    directory: PathBuf,
+) -> PyResult<Vec<(String, Bound<'_, PyBytes>)>> {
+    let files = py.detach(|| ictus::multiprocess_files(&directory).map(Iterator::collect::<Vec<_>>));
+    log::deliver(py);
+    Ok(files?.into_iter().map(|file| (file.name, PyBytes::new(py, &file.bytes))).collect())
 }
 
 /// Moves what dead processes left into the directory's totals, and removes their segments.
