@@ -12,6 +12,8 @@ pub struct Exposition {
     pub(super) families: Vec<ShownFamily>,
     /// Places in `families`, sorted by name.
     pub(super) order: Vec<usize>,
+    /// Series that are not shown.
+    pub(super) left_out: u64,
 }
 
 /// A family as it is shown.
@@ -27,6 +29,8 @@ pub struct ShownFamily {
     pub series: Vec<ShownSeries>,
     /// Its lines up to their numbers.
     pub(crate) heads: Heads,
+    /// Series of another library that are not among its series, for no format can carry them.
+    pub(super) left_out: u64,
 }
 
 /// The type that a format states for a family.
@@ -105,6 +109,13 @@ impl Exposition {
         families.filter(|family| !family.series.is_empty())
     }
 
+    /// How many series are left out, because no format can carry their names or labels, or another family is shown
+    /// under their names: shown as `ictus_series_left_out`. One of them would make Prometheus refuse all.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// The family of that shown name (without a counter's `_total`).
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&ShownFamily> {
@@ -115,7 +126,7 @@ impl Exposition {
     #[must_use]
     pub fn only(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
         let families: Vec<_> = self.families().filter(|family| keep(family)).cloned().collect();
-        Exposition { order: (0..families.len()).collect(), families }
+        Exposition { order: (0..families.len()).collect(), families, left_out: self.left_out }
     }
 
     /// Puts the places of the families in order.

@@ -7,9 +7,11 @@ use std::{
 
 use super::{
     exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
-    guest::{is_name, names},
+    guest::{RESERVED, is_name, names},
     heads::Heads,
     labels::{Column, Labels},
+    own,
+    sample::QUANTILE,
     shape::Bounds,
 };
 use crate::{notice, snapshot::Distribution};
@@ -20,11 +22,13 @@ pub type ForeignSample = (String, Vec<(String, String)>, f64);
 /// What the samples of a series say.
 #[derive(Default)]
 struct Parts {
-    value: f64,
-    count: f64,
-    sum: f64,
+    value: Option<f64>,
+    count: Option<f64>,
+    sum: Option<f64>,
     /// Upper bounds, and the observations not above them.
     buckets: Vec<(f64, f64)>,
+    /// Why it is not shown.
+    unfit: Option<&'static str>,
 }
 
 impl ShownFamily {
@@ -41,9 +45,13 @@ impl ShownFamily {
     /// # Ok::<(), &str>(())
     /// ```
     ///
+    /// Series that no format could carry are left out, named in the log once, and counted by
+    /// [`Exposition::left_out`]: their labels have no label's name, one that Prometheus keeps to itself, or one name
+    /// twice; a sample is given twice, or is not one of its type.
+    ///
     /// # Errors
     ///
-    /// Why no format could carry it, in words.
+    /// Why no format could carry the family's name, in words.
     pub fn foreign(
         name: &str,
         help: &str,
@@ -55,31 +63,36 @@ impl ShownFamily {
         }
         let mut all: BTreeMap<Vec<(String, String)>, Parts> = BTreeMap::new();
         for (sample, mut labels, value) in samples {
-            let suffix = sample.strip_prefix(name).ok_or("one of its samples has another name")?;
-            if suffix == "_created" {
+            let Some(suffix) = sample.strip_prefix(name).filter(|suffix| *suffix != "_created") else {
+                if !sample.starts_with(name) {
+                    all.entry(labels).or_default().unfit = Some("one of its samples has another name");
+                }
                 continue;
-            }
-            let bound = if suffix == "_bucket" { Some(bound(&mut labels)?) } else { None };
+            };
+            let bound = if suffix == "_bucket" { bound(&mut labels).map(Some) } else { Ok(None) };
             labels.sort_unstable();
-            check(&labels)?;
+            let checked = check(&labels, shown_type);
             let parts = all.entry(labels).or_default();
-            match (shown_type, suffix, bound) {
-                (ShownType::Counter, "_total", _) | (ShownType::Gauge, "", _) => parts.value = value,
-                (ShownType::Summary | ShownType::Histogram, "_count", _) => parts.count = value,
-                (ShownType::Summary | ShownType::Histogram, "_sum", _) => parts.sum = value,
-                (ShownType::Histogram, _, Some(bound)) => parts.buckets.push((bound, value)),
-                _ => return Err("it has a sample that its type has not"),
+            let added =
+                bound.and_then(|bound| checked.and_then(|()| parts.add(shown_type, suffix, bound, value)));
+            if let Err(why) = added {
+                parts.unfit = Some(why);
             }
         }
         let mut bounds = Bounds::default();
-        let series = all.into_iter().map(|(labels, parts)| ShownSeries {
-            labels: shown(labels),
-            value: parts.value(shown_type, &mut bounds),
-        });
-        let series: Vec<_> = series.collect();
+        let (mut series, mut left_out) = (Vec::new(), 0);
+        for (labels, parts) in all {
+            if let Some(why) = parts.unfit {
+                left_out += 1;
+                notice::left_out(name, why);
+                continue;
+            }
+            series.push(ShownSeries { labels: shown(labels), value: parts.value(shown_type, &mut bounds) });
+        }
         let mut heads = Heads::default();
         heads.set(name, &series);
-        Ok(ShownFamily { name: name.to_owned(), help: help.to_owned(), shown_type, series, heads })
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Ok(ShownFamily { name, help, shown_type, series, heads, left_out })
     }
 }
 
@@ -90,24 +103,54 @@ impl Exposition {
     pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
         let mut families: Vec<_> = self.families().cloned().collect();
         let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
+        let mut left_out = self.left_out;
         for other in others {
             let names = names(other);
+            left_out += other.left_out;
             if names.iter().any(|name| taken.contains(name)) {
                 notice::left_out(&other.name, "another family is shown under that name");
+                left_out += other.series.len() as u64;
             } else {
                 taken.extend(names);
                 families.push(other.clone());
             }
         }
-        let mut both = Exposition { families, order: Vec::new() };
+        let mut both = Exposition { families, order: Vec::new(), left_out };
+        own::show_left_out(&mut both);
         both.sort();
         both
     }
 }
 
 impl Parts {
+    /// Adds a sample; not one that is there, or that its type has not.
+    fn add(
+        &mut self,
+        shown_type: ShownType,
+        suffix: &str,
+        bound: Option<f64>,
+        value: f64,
+    ) -> Result<(), &'static str> {
+        let part = match (shown_type, suffix, bound) {
+            (ShownType::Counter, "_total", _) if value.is_nan() || value < 0.0 => {
+                return Err("a counter is negative or no number");
+            }
+            (ShownType::Counter, "_total", _) | (ShownType::Gauge, "", _) => &mut self.value,
+            (ShownType::Summary | ShownType::Histogram, "_count", _) => &mut self.count,
+            (ShownType::Summary | ShownType::Histogram, "_sum", _) => &mut self.sum,
+            (ShownType::Histogram, _, Some(bound)) => {
+                let is_new = self.buckets.iter().all(|&(known, _)| known != bound);
+                self.buckets.push((bound, value));
+                return if is_new { Ok(()) } else { Err(TWICE) };
+            }
+            _ => return Err("it has a sample that its type has not"),
+        };
+        if part.replace(value).is_none() { Ok(()) } else { Err(TWICE) }
+    }
+
     fn value(self, shown_type: ShownType, bounds: &mut Bounds) -> ShownValue {
-        let Parts { value, count, sum, buckets } = self;
+        let Parts { value, count, sum, buckets, .. } = self;
+        let [value, count, sum] = [value, count, sum].map(Option::unwrap_or_default);
         match shown_type {
             ShownType::Counter => ShownValue::Counter(value),
             ShownType::Gauge => ShownValue::Gauge(value),
@@ -151,10 +194,21 @@ fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
     if bound.is_nan() { Err("a bucket's bound is not a number") } else { Ok(bound) }
 }
 
+const TWICE: &str = "one of its samples is there twice";
+
 /// Whether sorted labels can be written.
-fn check(labels: &[(String, String)]) -> Result<(), &'static str> {
+fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'static str> {
+    let own = match shown_type {
+        ShownType::Counter | ShownType::Gauge => None,
+        ShownType::Summary => Some(QUANTILE),
+        ShownType::Histogram => Some("le"),
+    };
     if !labels.iter().all(|(name, _)| is_name(name, "")) {
         Err("a label's name is not a label's name")
+    } else if labels.iter().any(|(name, _)| name.starts_with(RESERVED)) {
+        Err("a label's name starts with __, as Prometheus's own do")
+    } else if labels.iter().any(|(name, _)| Some(name.as_str()) == own) {
+        Err("a label has the name of the type's own one")
     } else if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         Err("two of its labels have one name")
     } else {
@@ -268,22 +322,50 @@ waiting -0.5
     }
 
     #[test]
-    fn what_cannot_be_written_is_refused() {
-        let plain =
-            |name: &str, sample: ForeignSample| ShownFamily::foreign(name, "", ShownType::Gauge, [sample]);
-        let histogram = |sample| ShownFamily::foreign("x", "", ShownType::Histogram, [sample]);
-        for refused in [
-            plain("two words", sample("two words", &[], 1.0)),
-            plain("x", sample("y", &[], 1.0)),
-            plain("x", sample("x_sum", &[], 1.0)),
-            plain("x", sample("x", &[("a-b", "")], 1.0)),
-            plain("x", sample("x", &[("a", "1"), ("a", "2")], 1.0)),
-            histogram(sample("x", &[], 1.0)),
-            histogram(sample("x_bucket", &[], 1.0)),
-            histogram(sample("x_bucket", &[("le", "much")], 1.0)),
-            histogram(sample("x_bucket", &[("le", "nan")], 1.0)),
+    fn series_that_cannot_be_written_are_left_out_and_counted() {
+        use ShownType::{Counter, Gauge, Histogram, Summary};
+        ShownFamily::foreign("two words", "", Gauge, []).unwrap_err();
+        for (shown_type, suffix, samples) in [
+            (Gauge, "", vec![sample("y", &[], 1.0)]),
+            (Gauge, "", vec![sample("x_sum", &[], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("a-b", "")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("__name__", "up")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("__a", "up")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("a", "1"), ("a", "2")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("b", "1")], 1.0), sample("x", &[("b", "1")], 2.0)]),
+            (Counter, "_total", vec![sample("x_total", &[("b", "1")], -1.0)]),
+            (Counter, "_total", vec![sample("x_total", &[("b", "1")], f64::NAN)]),
+            (Summary, "_sum", vec![sample("x_sum", &[("quantile", "0.5")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_sum", &[("le", "0.5")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x", &[("b", "1")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("b", "1")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("le", "much")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("le", "nan")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("le", "1")], 1.0); 2]),
         ] {
-            refused.unwrap_err();
+            let good = sample(&format!("x{suffix}"), &[("b", "good")], 1.0);
+            let name = format!("{samples:?}");
+            let family =
+                ShownFamily::foreign("x", "", shown_type, samples.into_iter().chain([good])).unwrap();
+            let only = Exposition::default().beside(&[family]);
+            assert_eq!((only.left_out(), only.families().next().unwrap().series.len()), (1, 1), "{name}");
         }
+    }
+
+    #[test]
+    fn the_exposition_says_how_many_series_it_lacks() {
+        let registry = Registry::new();
+        registry.counter("cards", "Ours.", &[]).unwrap().labels(&[]).unwrap().inc();
+        let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let number = |exposition: &Exposition| {
+            let text = expose::text(exposition);
+            text.lines().find_map(|line| line.strip_prefix("ictus_series_left_out ")).unwrap().to_owned()
+        };
+        assert_eq!(number(&ours), "0.0");
+        let up = sample("waiting", &[("__name__", "up")], 1.0);
+        let waiting = ShownFamily::foreign("waiting", "", ShownType::Gauge, [up]).unwrap();
+        // Two series of `cards` beside ours, and the one that no format can carry.
+        let both = ours.beside(&[others()[0].clone(), waiting]);
+        assert_eq!((number(&both).as_str(), both.left_out()), ("3.0", 3));
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Guests {
     /// How many families are not the users'.
     others: usize,
     guests: Vec<Guest>,
+    /// Series that could not be shown the last time.
+    left_out: u64,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,7 @@ struct Room {
 impl Guests {
     /// None yet, beside the families that the exposition has.
     pub(super) fn new(exposition: &Exposition) -> Guests {
-        Guests { others: exposition.families.len(), guests: Vec::new() }
+        Guests { others: exposition.families.len(), guests: Vec::new(), left_out: 0 }
     }
 
     /// Shows the users' families, each unless another one is shown under one of its names.
@@ -53,11 +55,14 @@ impl Guests {
         if !same || known.next().is_some() {
             self.settle(families(), exposition);
         }
+        self.left_out = 0;
         for (guest, family) in self.guests.iter_mut().zip(families()) {
             if let Err(why) = guest.show(family, exposition) {
                 notice::left_out(&family.name, why);
+                self.left_out += family.series.len() as u64;
             }
         }
+        exposition.left_out = self.left_out;
     }
 
     /// Gives each family its place.
@@ -153,6 +158,8 @@ fn unfit(family: &Family) -> Option<&'static str> {
         Some("its name is not a metric's name")
     } else if !labels.iter().all(|label| is_name(label, "")) {
         Some("a label's name is not a label's name")
+    } else if labels.iter().any(|label| label.starts_with(RESERVED)) {
+        Some("a label's name starts with __, as Prometheus's own do")
     } else if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
         Some("two of its labels have one name")
     } else if family.kind == Kind::Timer && labels.iter().any(|label| label == QUANTILE) {
@@ -161,6 +168,9 @@ fn unfit(family: &Family) -> Option<&'static str> {
         None
     }
 }
+
+/// How names of labels start that Prometheus keeps to itself: `__name__` would be the metric's.
+pub(super) const RESERVED: &str = "__";
 
 /// Letters, digits, underscores and what else is allowed, not a digit first.
 pub(super) fn is_name(name: &str, also: &str) -> bool {

@@ -20,6 +20,8 @@ struct Row {
 
 type Number = fn(&Snapshot) -> u64;
 
+const LEFT_OUT: &str = "ictus_series_left_out";
+
 const ROWS: &[Row] = &[
     gauge("ictus_directory_bytes", "Disk space of segments and totals.", &[("", |of| of.health.bytes)]),
     counter(
@@ -55,6 +57,12 @@ const ROWS: &[Row] = &[
         )
     },
     gauge("ictus_series", "Series over all processes.", &[("", series)]),
+    // The exposition has the number: see `show_left_out`.
+    gauge(
+        LEFT_OUT,
+        "Series that are not shown: no format can carry their names, or others have them.",
+        &[("", |_| 0)],
+    ),
     counter(
         "ictus_lanes_unshared",
         "Lanes in memory that only their own process sees, because its segment could not grow.",
@@ -111,6 +119,14 @@ pub(super) fn show(exposition: &mut Exposition, first: usize, snapshot: &Snapsho
     }
 }
 
+/// Shows how many series the exposition lacks, where it shows these families.
+pub(super) fn show_left_out(exposition: &mut Exposition) {
+    let left_out = exposition.left_out as f64;
+    if let Some(family) = exposition.families.iter_mut().find(|family| family.name == LEFT_OUT) {
+        family.series.iter_mut().for_each(|series| series.value = ShownValue::Gauge(left_out));
+    }
+}
+
 impl Row {
     fn family(&self) -> ShownFamily {
         let column = |name: &'static str| Column { name: name.into(), at: 0, absent: None };
@@ -123,7 +139,7 @@ impl Row {
         let mut heads = Heads::default();
         heads.set(self.name, &series);
         let (name, help, shown_type) = (self.name.to_owned(), self.help.to_owned(), self.shown_type);
-        ShownFamily { name, help, shown_type, series, heads }
+        ShownFamily { name, help, shown_type, series, heads, left_out: 0 }
     }
 
     fn value(&self, number: u64) -> ShownValue {

@@ -66,6 +66,9 @@ impl Plan {
             own::show(&mut self.exposition, first, snapshot);
         }
         self.guests.show(snapshot, &mut self.exposition);
+        if self.own.is_some() {
+            own::show_left_out(&mut self.exposition);
+        }
         &self.exposition
     }
 

@@ -30,6 +30,7 @@ impl Slot {
             shown_type: part.shown_type,
             series: Vec::new(),
             heads: Heads::default(),
+            left_out: 0,
         }));
         let families = start..exposition.families.len();
         Slot { form, families, layout: None, bounds: Bounds::default() }

@@ -182,6 +182,8 @@ pub(crate) fn write_totals(directory: &Path, ids: &[u64], families: u32, body: &
     let mut all = vec![0; 16 * 8];
     all.extend(numbers(&[ids.len() as u32]));
     all.extend(words(ids));
+    // No clocks.
+    all.extend(numbers(&[0]));
     all.extend(numbers(&[families]));
     all.extend(body);
     let magic = u64::from_ne_bytes(*b"ICTUSTOT");

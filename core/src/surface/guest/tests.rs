@@ -108,7 +108,7 @@ fn names_that_no_format_can_carry_are_left_out() {
         let values = vec!["v"; labels.len()];
         shown(vec![family("x", kind, labels, &[(&values, value)])], Surface::Legacy)
     };
-    for labels in [&["a:b"][..], &["a", "a"], &[""], &["a\"b"], &["1"]] {
+    for labels in [&["a:b"][..], &["__name__"], &["__x"], &["a", "a"], &[""], &["a\"b"], &["1"]] {
         assert_eq!(one(Kind::Gauge, labels, Value::Gauge(1.0)), "", "{labels:?}");
     }
     assert_eq!(one(Kind::Timer, &["quantile"], timing(1.0)), "");
