@@ -162,7 +162,7 @@ impl Server {
         if !self.is_of_this_process() {
             return;
         }
-        if self.running.listening.upgrade().is_some_and(|listening| listening.get().is_err()) {
+        if self.is_closed_by_host() {
             // The thread cannot be woken: the number by which it is may be that of a file of the host.
             log::error!("the endpoint at {} has ended: the program closed its descriptors", self.address);
             return;
@@ -173,7 +173,7 @@ impl Server {
 
     /// Blocks until the server has stopped, which another thread asks for by [`Server::stop`].
     pub fn wait(&self) {
-        if !self.is_of_this_process() {
+        if !self.is_of_this_process() || self.is_closed_by_host() {
             return;
         }
         // Held while joining, so that all who wait return only when the thread has ended.
@@ -182,6 +182,11 @@ impl Server {
             // A panic has been reported by the thread itself.
             let _ = thread.join();
         }
+    }
+
+    /// Whether the host has closed the listening socket while the thread runs.
+    fn is_closed_by_host(&self) -> bool {
+        self.running.listening.upgrade().is_some_and(|listening| listening.get().is_err())
     }
 
     fn is_of_this_process(&self) -> bool {

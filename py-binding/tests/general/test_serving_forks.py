@@ -139,3 +139,89 @@ def test_workers_of_a_preloaded_application_end_quietly(directory: str) -> None:
     server.close()
     """
     run(program, directory)
+
+
+def test_daemon_that_closes_all_descriptors_keeps_its_own_files(directory: str) -> None:
+    """As python-daemon does: a fork, all descriptors closed, files of its own under the same numbers."""
+    program = """
+    import tempfile
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    port = server.port
+    kept = socket.create_connection(("127.0.0.1", port))
+    scrape(port)
+    if (pid := os.fork()) == 0:
+        kept.detach()
+        os.closerange(3, 256)
+        files = [tempfile.TemporaryFile(buffering=0) for _ in range(100)]
+        for file in files:
+            file.write(b"host")
+        server.close()
+        del server
+        gc.collect()
+        registry.render()
+        for file in files:
+            file.seek(0)
+            if file.read() != b"host":
+                os._exit(1)
+        os._exit(0)
+    assert ended(pid) == 0
+    assert b"job_seconds_count 1.0" in scrape(port)
+    """
+    run(program, directory)
+
+
+def test_sockets_that_the_host_has_closed_are_not_used_by_their_numbers(directory: str) -> None:
+    program = """
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    kept = socket.create_connection(("127.0.0.1", server.port))
+    scrape(server.port)
+    numbers = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:") and int(name) != kept.fileno():
+                numbers.append(int(name))
+        except OSError:
+            pass
+    assert len(numbers) >= 2, numbers
+    pairs = []
+    for number in numbers:
+        # The host's own socket under the same number, in one step.
+        ours, other = socket.socketpair()
+        os.dup2(ours.fileno(), number)
+        pairs.append((ours, other, number))
+    kept.close()
+    server.close()
+    del server
+    gc.collect()
+    time.sleep(0.2)
+    for ours, other, number in pairs:
+        os.write(number, b"host")
+        assert other.recv(100) == b"host"
+        other.setblocking(False)
+        try:
+            raise SystemExit(f"received {other.recv(100)!r}")
+        except BlockingIOError:
+            pass
+    """
+    command = [sys.executable, "-c", START + dedent(program), directory]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_server_does_not_take_the_numbers_of_closed_standard_streams(directory: str) -> None:
+    program = """
+    for number in (0, 1, 2):
+        os.close(number)
+    server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+    scrape(server.port)
+    code = 0
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+            code = 1
+        except OSError:
+            pass
+    server.close()
+    os._exit(code)
+    """
+    run(program, directory)
