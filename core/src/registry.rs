@@ -291,6 +291,7 @@ impl Registry {
 
     /// A snapshot; what expired by it is freed here.
     fn look(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
+        self.recorder.check_file_now();
         let mut own = self.reader.load_full();
         if own.generation != fork::generation() {
             // Never dropped: the parent's thread may have been anywhere inside.

@@ -74,7 +74,7 @@ struct Health {
     bad_segments: u64,
     unread_lanes: u64,
     bytes: u64,
-    lost: Counts<10>,
+    lost: Counts<11>,
 }
 
 /// Names and how often; each name once.
@@ -140,6 +140,7 @@ fn health(health: &snapshot::Health) -> Health {
         unshared_lanes,
         short_windows,
         exemplars,
+        removed_files,
     } = health.lost;
     let lost = Counts([
         ("nan", nan),
@@ -152,6 +153,7 @@ fn health(health: &snapshot::Health) -> Health {
         ("unshared_lanes", unshared_lanes),
         ("short_windows", short_windows),
         ("exemplars", exemplars),
+        ("removed_files", removed_files),
     ]);
     Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, lost }
 }

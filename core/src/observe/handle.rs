@@ -146,59 +146,68 @@ impl Gauge {
         }
     }
 
-    fn write(&self, write: impl Fn(&SharedLane)) {
+    fn write(&self, write: impl Fn(&SharedLane) -> bool) {
         let generation = fork::generation();
-        if let Some(lane) = self.series.shared.load(Ordering::Acquire)
-            && lane.generation == generation
-        {
-            return write(lane);
-        }
-        match again(&self.recorder, &self.series, |series| self.attach(series)) {
-            Ok(lane) => write(lane),
-            Err(loss) => self.recorder.lose(loss),
+        let known = self.series.shared.load(Ordering::Acquire).filter(|lane| lane.generation == generation);
+        let mut lane = match known {
+            Some(lane) => lane,
+            None => match again(&self.recorder, &self.series, |series| self.attach(series)) {
+                Ok(lane) => lane,
+                Err(loss) => return self.recorder.lose(loss),
+            },
+        };
+        while !write(lane) {
+            match lane.successor() {
+                Some(next) => lane = next,
+                None => return,
+            }
         }
     }
 
     /// The gauge's one lane in this process's segment.
     #[cold]
     fn attach(&self, series: &Series) -> Result<&'static SharedLane, NoLane> {
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(attached) = self.attach_once(series) {
+                return attached;
+            }
+        }
+        Err(NoLane::Lost(Loss::NoMemory))
+    }
+
+    /// None where the segment was left meanwhile.
+    fn attach_once(&self, series: &Series) -> Option<Result<&'static SharedLane, NoLane>> {
         let known = series.shared.load(Ordering::Acquire);
         if let Some(lane) = known
             && lane.generation == fork::generation()
         {
-            return Ok(lane);
+            return Some(Ok(lane));
         }
-        let life = series.life().ok_or(NoLane::Ended)?;
+        let Some(life) = series.life() else { return Some(Err(NoLane::Ended)) };
         let made = self.recorder.with_segment(|segment| {
-            let word = series.describe(segment, life)?;
-            if let Some(lane) = series.kept_lane(segment).or_else(|| self.recorder.freed_gauge(segment)) {
-                lane.clear();
-                return Some((lane, word));
-            }
-            let (generation, ordinal) = (segment.generation, segment.ordinal);
-            let lane = SharedLane { generation, ordinal, lane: segment.shared_lane()? };
-            Some((&*Box::leak(Box::new(lane)), word))
+            let (lane, word) = series.new_shared_lane(segment, life, &self.recorder)?;
+            Some((lane, word, Arc::clone(segment)))
         });
-        let (new, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
-        new.promise(word);
+        let Some((new, word, segment)) = made else { return Some(Err(NoLane::Lost(Loss::NoMemory))) };
         if let Err(other) = series.shared.exchange(known, Some(new), Ordering::AcqRel) {
             // Another thread was faster. Not for others: one that sets the gauge may hold this lane from
             // its life before.
             series.keep_lane(new);
-            return other.ok_or(NoLane::Ended);
+            return Some(other.ok_or(NoLane::Ended));
         }
-        // "end": whoever ends the life now sees the lane, or this sees the end.
+        // "end" and "leave": whoever ends the life, or leaves the segment, now sees the lane, or this sees
+        // the end.
         fence(Ordering::SeqCst);
-        if series.life() == Some(life) && new.publish(word) {
+        if series.life() == Some(life) && !segment.is_left() && new.publish(word) {
             series.note_published(life);
-            return Ok(new);
+            return Some(Ok(new));
         }
         if series.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
             // The next life may have begun with this lane, and shown it.
             new.hide();
             series.keep_lane(new);
         }
-        Err(NoLane::Ended)
+        if series.life() == Some(life) && segment.is_left() { None } else { Some(Err(NoLane::Ended)) }
     }
 }
 
@@ -378,8 +387,8 @@ impl Handle {
     }
 }
 
-/// Ends of a life that one observation may meet.
-const LIVES: usize = 4;
+/// Ends of a life, or of a segment, that one observation may meet.
+pub(super) const MAX_ATTEMPTS: usize = 4;
 
 /// Does something in a lane of a series, or of the one that is there in its place.
 #[cold]
@@ -389,7 +398,7 @@ fn again<T>(
     attach: impl Fn(&Series) -> Result<T, NoLane>,
 ) -> Result<T, Loss> {
     let mut series = Arc::clone(series);
-    for _ in 0..LIVES {
+    for _ in 0..MAX_ATTEMPTS {
         match attach(&series) {
             Ok(done) => return Ok(done),
             Err(NoLane::Lost(loss)) => return Err(loss),

@@ -148,6 +148,15 @@ impl FamilyIndex {
         expired
     }
 
+    /// All series that may have lanes.
+    pub(super) fn each(&self) -> impl Iterator<Item = Arc<Series>> {
+        let shards = self
+            .shards
+            .iter()
+            .flat_map(|shard| shard.load().iter().map(|entry| Arc::clone(&entry.series)).collect::<Vec<_>>());
+        shards.chain(self.overflow.load_full())
+    }
+
     fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
         // Not the bits by which a table places its entries.
         &self.shards[(hash >> 32) as usize % SHARDS]

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Weak,
-    atomic::{AtomicU64 as StdAtomicU64, compiler_fence},
+    atomic::{AtomicU64 as StdAtomicU64, AtomicUsize, compiler_fence},
 };
 
 use crate::{
@@ -32,7 +32,9 @@ pub(crate) struct LaneWriter {
     shape: Shape,
     /// Which life of its series it serves.
     life: StdAtomicU64,
-    /// In the list of those that were taken from their shard.
+    /// The series that it serves.
+    series: AtomicUsize,
+    /// In the list of those that were taken from their shard, or of those that it has left.
     pub(super) next: AtomicRef<LaneWriter>,
 }
 
@@ -114,8 +116,8 @@ pub(super) enum Taken {
 
 impl LaneWriter {
     pub(super) fn new(ring: Ring, rest: Rest, shape: Shape) -> LaneWriter {
-        let (counter, life, next) = (CounterLane::default(), StdAtomicU64::new(0), AtomicRef::none());
-        LaneWriter { ring, counter, rest, shape, life, next }
+        let (counter, life, series) = (CounterLane::default(), StdAtomicU64::new(0), AtomicUsize::new(0));
+        LaneWriter { ring, counter, rest, shape, life, series, next: AtomicRef::none() }
     }
 
     fn lane(&self) -> &'static Lane {
@@ -143,9 +145,15 @@ impl LaneWriter {
         self.life.load(Ordering::Relaxed)
     }
 
+    /// Whether it serves that life of that series.
+    pub(super) fn serves(&self, series: usize, life: u64) -> bool {
+        self.series.load(Ordering::Relaxed) == series && self.life() == life
+    }
+
     /// Says which life of a series it serves from now on, and with which word it will be shown; it is in
     /// no table.
-    pub(super) fn serve(&self, life: u64, word: u64) {
+    pub(super) fn serve(&self, series: usize, life: u64, word: u64) {
+        self.series.store(series, Ordering::Relaxed);
         self.life.store(life, Ordering::Relaxed);
         self.lane().promise(word);
     }
@@ -231,10 +239,22 @@ pub(crate) struct SharedLane {
     pub(super) generation: u32,
     /// The segment's.
     pub(super) ordinal: u32,
-    pub(super) lane: &'static Lane,
+    lane: &'static Lane,
+    /// The state that the lane after it begins with, once it has [moved](SharedLane::move_to).
+    carried: AtomicU64,
+    next: AtomicRef<SharedLane>,
 }
 
+/// What a lane holds that has moved, and one that others move to. No gauge has such a state.
+const MOVED: u64 = 0x7ff8_0000_4d4f_5645;
+const AWAITED: u64 = 0x7ff8_0000_4157_4149;
+
 impl SharedLane {
+    /// A lane of a segment of that ordinal.
+    pub(super) fn new(generation: u32, ordinal: u32, lane: &'static Lane) -> SharedLane {
+        SharedLane { generation, ordinal, lane, carried: AtomicU64::new(0), next: AtomicRef::none() }
+    }
+
     /// Says with which word it will be shown; it is not the gauge's lane yet.
     pub(super) fn promise(&self, word: u64) {
         self.lane.promise(word);
@@ -255,17 +275,52 @@ impl SharedLane {
         self.lane.clear();
     }
 
-    pub(super) fn set(&self, to: f64) {
-        // Release, pairs with readers' acquire of the lane's head.
-        self.lane.head.store(to.to_bits(), Ordering::Release);
+    /// Sets the state; false where the lane has moved.
+    pub(super) fn set(&self, to: f64) -> bool {
+        self.change(|_| Some(to.to_bits()))
     }
 
-    pub(super) fn add(&self, by: f64) {
-        let add = |bits| {
+    /// Adds to the state; false where the lane has moved.
+    pub(super) fn add(&self, by: f64) -> bool {
+        self.change(|bits| {
             let sum = f64::from_bits(bits) + by;
+            // Refused where the sum would be infinite: the gauge stays.
             sum.is_finite().then_some(sum.to_bits())
-        };
-        // Refused where the sum would be infinite: the gauge stays.
-        let _ = self.lane.head.fetch_update(Ordering::Release, Ordering::Relaxed, add);
+        })
+    }
+
+    fn change(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
+        let head = &self.lane.head;
+        let unless_moved = |bits| if bits == MOVED { None } else { change(bits) };
+        // Release, pairs with readers' acquire of the lane's head. Acquire, "move": what comes after a lane
+        // that has moved is known.
+        let changed = head.fetch_update(Ordering::Release, Ordering::Acquire, unless_moved);
+        changed != Err(MOVED)
+    }
+
+    /// Moves the state to a lane that nobody has seen. Whoever still writes this one goes on there, from
+    /// the state that it carried; nothing that has returned is lost, and nobody waits.
+    pub(super) fn move_to(&self, to: &'static SharedLane) {
+        to.lane.head.store(AWAITED, Ordering::Relaxed);
+        self.next.store(Some(to), Ordering::Release);
+        let head = &self.lane.head;
+        let mut state = head.load(Ordering::Relaxed);
+        loop {
+            self.carried.store(state, Ordering::Relaxed);
+            // Release, "move": with what comes after it.
+            match head.compare_exchange(state, MOVED, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(other) => state = other,
+            }
+        }
+        self.successor();
+    }
+
+    /// The lane that this one has moved to, with the state that it begins with.
+    pub(super) fn successor(&self) -> Option<&'static SharedLane> {
+        let next = self.next.load(Ordering::Acquire)?;
+        let carried = self.carried.load(Ordering::Relaxed);
+        let _ = next.lane.head.compare_exchange(AWAITED, carried, Ordering::Release, Ordering::Relaxed);
+        Some(next)
     }
 }

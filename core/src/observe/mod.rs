@@ -19,6 +19,7 @@ mod name;
 #[cfg(test)]
 mod published;
 mod recorder;
+mod recovery;
 mod running;
 mod series;
 mod shard;

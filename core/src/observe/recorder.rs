@@ -3,10 +3,7 @@
 use std::{
     io,
     path::Path,
-    sync::{
-        Arc, TryLockError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, OnceLock, TryLockError, Weak},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -16,11 +13,13 @@ use super::{
     index::FamilyIndex,
     lane::SharedLane,
     maker::Maker,
+    recovery::Recovery,
     series::{DescribedFamily, Values},
     shard,
     unrecorded::Unrecorded,
 };
 use crate::{
+    catalog::Kind,
     error::{Error, Result},
     options::Options,
     segment::{
@@ -52,6 +51,16 @@ pub(crate) struct Recorder {
     maker: Maker,
     fallback_maker: Maker,
     unrecorded: Unrecorded,
+    /// Segments that are left for others.
+    pub(super) recovery: Recovery,
+    /// Itself, for its thread.
+    handle: OnceLock<Weak<Recorder>>,
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.save();
+    }
 }
 
 /// Watches forks from now on.
@@ -86,6 +95,8 @@ impl Recorder {
             maker: Maker::default(),
             fallback_maker: Maker::default(),
             unrecorded: Unrecorded::default(),
+            recovery: Recovery::default(),
+            handle: OnceLock::new(),
         }
     }
 
@@ -96,6 +107,7 @@ impl Recorder {
 
     /// The family, registered where it is new.
     pub(super) fn family(self: &Arc<Self>, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
+        self.handle.get_or_init(|| Arc::downgrade(self));
         let new = Arc::new(FamilyIndex::new(DescribedFamily::new(record, Arc::downgrade(self))));
         let name = &*new.family.record.name;
         self.families.rcu(|families| {
@@ -165,6 +177,7 @@ impl Recorder {
     /// Drops series of a family from what dead processes left in the directory. Gives how many.
     pub(super) fn forget(&self, family: &FamilyRecord, gone: &dyn Fn(&[String]) -> bool) -> Result<usize> {
         let Some(place) = &self.place else { return Ok(0) };
+        self.refresh_copies();
         let forgotten = match place.open() {
             Ok(None) => Ok(0),
             Ok(Some(directory)) => forget(&directory, family, gone).map_err(|bad| match bad {
@@ -180,22 +193,28 @@ impl Recorder {
     /// other processes do not see.
     pub(crate) fn with_segment<T>(&self, act: impl FnMut(&Arc<Segment>) -> Option<T>) -> Option<T> {
         let mut act = act;
+        self.check_file();
         let segment = self.segment()?;
         if let Some(done) = act(&segment) {
+            if !segment.in_file() && self.place.is_some() {
+                segment.lose(Loss::Unshared);
+                // Where the thread that recovers could not be started, or has just ended.
+                self.degrade(|| cannot_make(self.place.as_ref(), "it could not be made before"));
+            }
             return Some(done);
         }
-        if !segment.in_file() {
+        if !segment.in_file() || segment.is_left() {
             return None;
         }
-        static SAID: AtomicBool = AtomicBool::new(false);
-        if !SAID.swap(true, Relaxed) {
-            log::error!(
-                "the segment of this process cannot grow (is the disk full?); new series are recorded in \
-                 memory that other processes do not see"
-            );
-        }
         segment.lose(Loss::Unshared);
-        act(&self.fallback_maker.present(&self.fallback, || Segment::anonymous().ok(), |_| {})?)
+        let make = || Segment::anonymous().ok();
+        let done = act(&self.fallback_maker.present(&self.fallback, make, |_| {})?);
+        self.degrade(|| {
+            "the segment of this process cannot grow (is the disk full?); until it can, new series are \
+             recorded in memory that other processes do not see"
+                .to_owned()
+        });
+        done
     }
 
     /// This process's segment; made where it is missing or the parent's.
@@ -219,30 +238,68 @@ impl Recorder {
         if let Some(place) = &self.place {
             match place.make().and_then(|directory| Segment::create(&directory)) {
                 Ok(segment) => return Some(segment),
-                Err(error) => {
-                    static SAID: AtomicBool = AtomicBool::new(false);
-                    if !SAID.swap(true, Relaxed) {
-                        log::error!(
-                            "no segment can be made in {}: {error}; this process records in memory that \
-                             other processes do not see",
-                            place.path().display(),
-                        );
-                    }
-                }
+                Err(error) => self.degrade(|| cannot_make(Some(place), error)),
             }
         }
         Segment::anonymous().ok()
     }
 
-    /// The segments of this process that are in no file.
+    /// The segments of this process that hold what it has recorded, but for what others have by now. Those
+    /// in a file are for readers that do not find the file.
     pub(crate) fn memory(&self) -> Vec<Arc<Segment>> {
-        self.own().into_iter().filter(|segment| !segment.in_file()).collect()
+        let present = [self.current(), self.current_fallback()].into_iter().flatten();
+        let mut segments: Vec<_> = present.chain(self.recovery.leaving()).collect();
+        segments.retain(|segment| segment.is_own());
+        segments.sort_by_key(|segment| segment.ordinal);
+        segments.dedup_by_key(|segment| segment.ordinal);
+        segments
     }
 
-    /// The segments of this process, wherever they are.
+    /// All segments of this process, wherever they are.
     pub(crate) fn own(&self) -> Vec<Arc<Segment>> {
-        let segments = [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten();
-        segments.filter(|segment| segment.is_own()).collect()
+        let mut segments = self.memory();
+        segments.extend(self.recovery.left());
+        segments.retain(|segment| segment.is_own());
+        segments.sort_by_key(|segment| segment.ordinal);
+        segments.dedup_by_key(|segment| segment.ordinal);
+        segments
+    }
+
+    /// Where the segments lie; none where they are in memory alone.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// Itself, where it has a family.
+    pub(super) fn own_handle(&self) -> Option<Weak<Recorder>> {
+        self.handle.get().cloned()
+    }
+
+    /// The segment in which lanes are made, where there is one.
+    pub(super) fn current(&self) -> Option<Arc<Segment>> {
+        self.segment.load_full().filter(|segment| segment.is_own())
+    }
+
+    /// The segment of lanes that found no memory there.
+    pub(super) fn current_fallback(&self) -> Option<Arc<Segment>> {
+        self.fallback.load_full().filter(|segment| segment.is_own())
+    }
+
+    /// Has lanes made in another segment from now on.
+    pub(super) fn replace(&self, current: Option<&Arc<Segment>>, new: &Arc<Segment>) {
+        self.segment.compare_and_swap(&current.cloned(), Some(Arc::clone(new)));
+    }
+
+    /// Has lanes that find no memory made in another segment from now on.
+    pub(super) fn drop_fallback(&self, fallback: &Arc<Segment>) {
+        self.fallback.compare_and_swap(&Some(Arc::clone(fallback)), None);
+    }
+
+    /// Moves all gauges from one segment to another; false where that has no memory for them.
+    pub(super) fn move_gauges(&self, from: &Segment, to: &Segment) -> bool {
+        let families = self.families.load_full();
+        let gauges = families.values().filter(|index| index.family.record.kind == Kind::Gauge);
+        gauges.flat_map(|index| index.each()).all(|series| series.move_gauge(from.ordinal, to, self))
     }
 
     /// Counts what was not recorded.
@@ -258,6 +315,14 @@ impl Recorder {
     pub(crate) fn unrecorded(&self) -> [u64; LOSSES] {
         self.unrecorded.get()
     }
+}
+
+fn cannot_make(place: Option<&Place>, why: impl std::fmt::Display) -> String {
+    format!(
+        "no segment can be made in {}: {why}; until one can, this process records in memory that other \
+         processes do not see",
+        place.map_or(Path::new(""), Place::path).display(),
+    )
 }
 
 /// Segments that may lie in a directory before a process that opens it retires those of the dead.

@@ -235,6 +235,53 @@ impl Series {
         let _ = self.kept.exchange(None, Some(lane), Ordering::Release);
     }
 
+    /// A hidden lane in a segment for a gauge's present life, and the word with which it will be shown.
+    pub(super) fn new_shared_lane(
+        &self,
+        segment: &Segment,
+        life: u64,
+        recorder: &Recorder,
+    ) -> Option<(&'static SharedLane, u64)> {
+        let word = self.describe(segment, life)?;
+        let lane = match self.kept_lane(segment).or_else(|| recorder.freed_gauge(segment)) {
+            Some(lane) => {
+                lane.clear();
+                lane
+            }
+            None => {
+                let (generation, ordinal) = (segment.generation, segment.ordinal);
+                Box::leak(Box::new(SharedLane::new(generation, ordinal, segment.shared_lane()?)))
+            }
+        };
+        lane.promise(word);
+        Some((lane, word))
+    }
+
+    /// Moves a gauge out of the segment of that ordinal; false where the other segment has no memory for it.
+    pub(super) fn move_gauge(&self, from: u32, to: &Segment, recorder: &Recorder) -> bool {
+        let Some(old) = self.shared.load(Ordering::Acquire) else { return true };
+        let Some(life) = self.life() else { return true };
+        if old.ordinal != from || old.generation != fork::generation() {
+            return true;
+        }
+        let Some((new, word)) = self.new_shared_lane(to, life, recorder) else { return false };
+        // Before its state is another lane's: no reader of both counts it twice.
+        old.hide();
+        old.move_to(new);
+        if self.shared.exchange(Some(old), Some(new), Ordering::AcqRel).is_err() {
+            // Its life has ended.
+            new.hide();
+            return true;
+        }
+        // "end": whoever ends the life now sees the lane, or this sees the end.
+        fence(Ordering::SeqCst);
+        let is_shown = self.life() == Some(life) && new.publish(word);
+        if !is_shown && self.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
+            new.hide();
+        }
+        true
+    }
+
     /// What a lane has as its series word: where the descriptor is, which is written where the segment
     /// has none for this life.
     pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<u64> {

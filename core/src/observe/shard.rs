@@ -12,11 +12,11 @@
 
 use std::{
     cell::Cell,
-    iter,
-    sync::{Mutex, TryLockError, atomic::AtomicU64 as StdAtomicU64},
+    fmt, iter,
+    sync::{Arc, Mutex, TryLockError, atomic::AtomicU64 as StdAtomicU64},
 };
 
-use super::{lane::LaneWriter, recorder::Recorder, series::Series, stock::Stock};
+use super::{handle::MAX_ATTEMPTS, lane::LaneWriter, recorder::Recorder, series::Series, stock::Stock};
 use crate::{
     segment::{fork, layout::Loss, reference::AtomicRef, wiped},
     sync::{
@@ -96,17 +96,28 @@ struct Shard {
     /// Only this process on the line of forks may lease it.
     generation: u32,
     leased: AtomicBool,
-    /// The number of the lease, which only the leasing thread changes; in memory that is wiped in a child.
+    /// The number of the lease, in memory that is wiped in a child; another number where lanes were parked as
+    /// well.
     lease: &'static StdAtomicU64,
     table: AtomicRef<TableBox>,
     /// Only the leasing thread locks it; the lock is what proves that to the compiler.
     stock: Mutex<Stock>,
     /// Lanes that others took out of the table.
     taken: AtomicRef<LaneWriter>,
+    /// Lanes in segments that were left: shown, but written no more.
+    parked: AtomicRef<LaneWriter>,
+    /// How often its thread looked for a lane: it is then in no observation.
+    visits: StdAtomicU64,
     next: AtomicRef<Shard>,
 }
 
 struct TableBox(&'static Table);
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
 
 /// Why a series has no lane.
 #[derive(Debug)]
@@ -134,6 +145,8 @@ impl Shard {
             table: AtomicRef::none(),
             stock: Mutex::default(),
             taken: AtomicRef::none(),
+            parked: AtomicRef::none(),
+            visits: StdAtomicU64::new(0),
             next: AtomicRef::none(),
         }));
         let mut newest = SHARDS.load(Acquire);
@@ -148,7 +161,7 @@ impl Shard {
 
     fn give_back(&self) {
         // Whatever the thread has at hand is not its own any more.
-        self.lease.store(self.lease.load(Relaxed) + 1, Relaxed);
+        self.lease.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         // No allocation, no lock: this runs in thread-local destructors. In a forked
         // child nobody leases it again, for its generation has passed.
         self.leased.store(false, Release);
@@ -220,6 +233,50 @@ impl Shard {
         }
     }
 
+    /// Takes all lanes in the segment of that ordinal out of the table; gives how many. They stay shown.
+    fn park(&self, ordinal: u32) -> Vec<&'static LaneWriter> {
+        let mut lanes: Vec<&'static LaneWriter> = Vec::new();
+        let mut table = self.table.load(Acquire);
+        while let Some(current) = table {
+            for slot in current.0 {
+                if let Some(lane) = slot.load(Acquire)
+                    && lane.shape().ordinal == ordinal
+                    && slot.exchange(Some(lane), None, AcqRel).is_ok()
+                    // Another table of the shard may have had it as well.
+                    && !lanes.iter().any(|one| std::ptr::eq(*one, lane))
+                {
+                    lanes.push(lane);
+                }
+            }
+            // "take", pairs with the fence of `table_for`.
+            fence(SeqCst);
+            let now = self.table.load(Acquire);
+            if now.map(std::ptr::from_ref) == Some(std::ptr::from_ref(current)) {
+                break;
+            }
+            table = now;
+        }
+        for &lane in &lanes {
+            let mut newest = self.parked.load(Relaxed);
+            loop {
+                lane.next.store(newest, Relaxed);
+                match self.parked.exchange(newest, Some(lane), Release) {
+                    Ok(()) => break,
+                    Err(other) => newest = other,
+                }
+            }
+        }
+        if !lanes.is_empty() {
+            // Whatever the thread has at hand is in no table any more.
+            self.lease.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        lanes
+    }
+
+    fn parked(&self) -> impl Iterator<Item = &'static LaneWriter> {
+        iter::successors(self.parked.load(Acquire), |lane| lane.next.load(Relaxed))
+    }
+
     /// Lanes that others took from this shard are its own again.
     fn collect(&self, stock: &mut Stock) {
         let mut newest = None;
@@ -234,6 +291,8 @@ impl Shard {
 
     /// The shard's lane of a series, made where it is missing.
     fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, NoLane> {
+        // Release, "visit": whatever its thread stored in other lanes.
+        self.visits.fetch_add(1, std::sync::atomic::Ordering::Release);
         let mut stock = match self.stock.try_lock() {
             Ok(stock) => stock,
             // No panic happens under the lock that would leave a cursor half moved.
@@ -241,30 +300,46 @@ impl Shard {
             // A signal handler interrupted this very function on its own thread.
             Err(TryLockError::WouldBlock) => return Err(NoLane::Lost(Loss::Reentered)),
         };
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(attached) = self.attach_once(&mut stock, series, recorder) {
+                return attached;
+            }
+        }
+        Err(NoLane::Lost(Loss::NoMemory))
+    }
+
+    /// None where the segment was left meanwhile.
+    fn attach_once(
+        &self,
+        stock: &mut Stock,
+        series: &Series,
+        recorder: &Recorder,
+    ) -> Option<Result<&'static LaneWriter, NoLane>> {
         let slot = &self.table_for(series.id)[series.id];
         if let Some(lane) = slot.load(Relaxed) {
-            return Ok(lane);
+            return Some(Ok(lane));
         }
-        let life = series.life().ok_or(NoLane::Ended)?;
-        self.collect(&mut stock);
+        let Some(life) = series.life() else { return Some(Err(NoLane::Ended)) };
+        self.collect(stock);
         let made = recorder.with_segment(|segment| {
             let word = series.describe(segment, life)?;
-            Some((stock.lane(&series.family, segment)?, word))
+            Some((stock.lane(&series.family, segment)?, word, Arc::clone(segment)))
         });
-        let (lane, word) = made.ok_or(NoLane::Lost(Loss::NoMemory))?;
-        lane.serve(life, word);
+        let Some((lane, word, segment)) = made else { return Some(Err(NoLane::Lost(Loss::NoMemory))) };
+        lane.serve(series.id, life, word);
         // Release, for the compiler: a signal handler of this thread finds the lane whole.
         slot.store(Some(lane), Release);
-        // "end": whoever ends the life now sees the lane, or this sees the end.
+        // "end" and "leave": whoever ends the life, or leaves the segment, now sees the lane, or this sees
+        // the end.
         fence(SeqCst);
-        if series.life() == Some(life) && lane.publish(word) {
+        if series.life() == Some(life) && !segment.is_left() && lane.publish(word) {
             series.note_published(life);
-            return Ok(lane);
+            return Some(Ok(lane));
         }
         if slot.exchange(Some(lane), None, AcqRel).is_ok() {
             stock.keep(lane);
         }
-        Err(NoLane::Ended)
+        if series.life() == Some(life) && segment.is_left() { None } else { Some(Err(NoLane::Ended)) }
     }
 }
 
@@ -298,7 +373,47 @@ pub(super) fn end(id: usize, life: u64, end: End) {
             lane.hide();
             shard.give(lane);
         }
+        if end == End::Removed {
+            // Not used again: their segment was left.
+            shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::hide);
+        }
     }
+}
+
+/// Lanes that were taken from their threads, which may still be inside of an observation.
+#[derive(Debug)]
+pub(super) struct Parked(Vec<ParkedLanes>);
+
+#[derive(Debug)]
+struct ParkedLanes {
+    shard: &'static Shard,
+    lanes: Vec<&'static LaneWriter>,
+    /// Visits of the shard by its thread when all lanes had been taken.
+    visits: u64,
+}
+
+impl Parked {
+    /// Whether all threads have left the observations in which they were when their lanes were taken. What
+    /// they stored then is seen by what is read after this.
+    pub(super) fn is_left(&self) -> bool {
+        self.0.iter().all(|ParkedLanes { shard, lanes, visits }| {
+            let left = shard.visits.load(std::sync::atomic::Ordering::Acquire) != *visits
+                || !shard.leased.load(Acquire);
+            left && !lanes.iter().any(|lane| lane.is_busy())
+        })
+    }
+}
+
+/// Takes all lanes in the segment of that ordinal from their threads; they stay shown. The segment was
+/// [left](crate::segment::writer::Segment::leave) before, so no others appear.
+pub(super) fn park(ordinal: u32) -> Parked {
+    let generation = fork::generation();
+    let own = shards().filter(|shard| shard.generation == generation);
+    let parked = own.map(|shard| {
+        let lanes = shard.park(ordinal);
+        ParkedLanes { shard, lanes, visits: shard.visits.load(std::sync::atomic::Ordering::Acquire) }
+    });
+    Parked(parked.filter(|parked| !parked.lanes.is_empty()).collect())
 }
 
 fn shards() -> impl Iterator<Item = &'static Shard> {

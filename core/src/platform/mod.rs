@@ -19,6 +19,7 @@ use linux as system;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
 use portable as system;
 
+pub(crate) use file_size::check as check_file_size;
 pub(crate) use identity::ClockIdentity;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;

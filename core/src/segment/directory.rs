@@ -27,7 +27,7 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat,
+        AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat, lstat,
         openat, renameat, statat, unlinkat,
     },
     io::{Errno, retry_on_intr},
@@ -114,21 +114,43 @@ impl Directory {
     }
 
     pub(super) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
-        let name = unfinished_name(id);
-        let file = OwnDescriptor::open(|| self.open_at(&name, CREATE))?;
-        self.share(&name, file.get()?)?;
-        flock(file.get()?, FlockOperation::NonBlockingLockExclusive)?;
+        let file = self.create_locked(id, CREATE)?;
         // The first is to be mapped, and then closed.
-        let second = self.open_own(&name, GROW)?;
+        let second = self.open_own(unfinished_name(id), GROW)?;
         if standing(file.get()?)? != standing(second.get()?)? {
             return Err(io::Error::other("another process replaced the file"));
         }
         Ok(NewSegment { file, second })
     }
 
+    /// A segment's file that is written at places, and not mapped.
+    pub(super) fn new_copy(&self, id: u64) -> io::Result<OwnDescriptor> {
+        self.create_locked(id, CREATE.difference(OFlags::APPEND))
+    }
+
+    fn create_locked(&self, id: u64, flags: OFlags) -> io::Result<OwnDescriptor> {
+        let name = unfinished_name(id);
+        let file = OwnDescriptor::open(|| self.open_at(&name, flags))?;
+        self.share(&name, file.get()?)?;
+        flock(file.get()?, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file)
+    }
+
+    /// Opens and locks such a file again.
+    pub(super) fn open_copy(&self, id: u64) -> io::Result<OwnDescriptor> {
+        let file = self.open_own(segment_name(id), GROW.difference(OFlags::APPEND))?;
+        flock(file.get()?, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file)
+    }
+
     /// Opens a segment of this process again.
     pub(super) fn open_to_grow(&self, id: u64) -> io::Result<OwnDescriptor> {
         self.open_own(segment_name(id), GROW)
+    }
+
+    /// What stands at a segment's name now.
+    pub(super) fn standing_segment(&self, id: u64) -> io::Result<Standing> {
+        self.standing_at(segment_name(id))
     }
 
     pub(super) fn publish_segment(&self, id: u64) -> io::Result<()> {
@@ -168,7 +190,11 @@ impl Directory {
 
     /// What stands at the totals' name now.
     pub(crate) fn standing_totals(&self) -> io::Result<Standing> {
-        match statat(&self.folder, TOTALS, AtFlags::SYMLINK_NOFOLLOW) {
+        self.standing_at(TOTALS)
+    }
+
+    fn standing_at(&self, name: impl AsRef<Path>) -> io::Result<Standing> {
+        match statat(&self.folder, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => Ok(Standing(None)),
             data => Ok(Standing(Some(data?))),
         }
@@ -279,6 +305,14 @@ impl Directory {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What stands at a path now.
+pub(super) fn standing_at(path: &Path) -> io::Result<Standing> {
+    match lstat(path) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(Standing(None)),
+        data => Ok(Standing(Some(data?))),
     }
 }
 

@@ -8,6 +8,8 @@
 #![expect(unsafe_code, reason = "registers what a fork calls")]
 
 use std::{
+    mem::MaybeUninit,
+    ptr,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     thread,
     time::Duration,
@@ -122,4 +124,21 @@ pub(crate) fn watch_forks(child: extern "C" fn()) {
         log::error!("forks are not seen (error {unseen}): observe in a forked child only after exec");
     }
     WATCHED.store(true, Ordering::Release);
+}
+
+/// Runs `act` with all signals blocked, so that a thread that it starts is never the one that runs a
+/// handler of the host.
+pub(crate) fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> T {
+    let (mut all, mut before) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::uninit());
+    // SAFETY: fills the set that it is given.
+    let filled = unsafe { libc::sigfillset(all.as_mut_ptr()) } == 0;
+    // SAFETY: the first set is filled where this is called; the second one is for the call to fill.
+    let blocked =
+        filled && unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) } == 0;
+    let result = act();
+    if blocked {
+        // SAFETY: filled by the call above.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    }
+    result
 }

@@ -131,6 +131,8 @@ pub(crate) enum Loss {
     /// Not an observation: an exemplar that was left out. Its trace's id was unfit, a signal handler met the
     /// write that it interrupted, or there was no memory.
     Exemplar = 9,
+    /// Not an observation: a segment whose file was removed while its owner lived.
+    FileRemoved = 10,
 }
 
 /// Set in a lane's series word before it is published, and once the series was removed: what the lane holds

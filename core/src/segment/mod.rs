@@ -20,6 +20,7 @@ mod budget;
 mod bytes;
 pub(crate) mod clear;
 pub(crate) mod clocks;
+pub(crate) mod copy;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod epoch;

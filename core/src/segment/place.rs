@@ -24,7 +24,7 @@ use rustix::{
 };
 
 use super::{
-    directory::{Directory, segment_name},
+    directory::{self, Directory, Standing, segment_name},
     own_descriptor::above_standard,
 };
 use crate::{
@@ -69,6 +69,11 @@ impl Place {
 
     pub(crate) fn segment_path(&self, id: u64) -> PathBuf {
         self.path.join(segment_name(id))
+    }
+
+    /// What stands at a segment's name now.
+    pub(crate) fn standing_segment(&self, id: u64) -> io::Result<Standing> {
+        directory::standing_at(&self.segment_path(id))
     }
 
     /// Opens it for reading; none where it does not exist. A folder that a group shares is known by

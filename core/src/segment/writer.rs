@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     anchors, descriptor,
-    directory::Directory,
+    directory::{Directory, Standing},
     epoch::{self, Epoch},
     fork,
     layout::{
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::{self, Anchor},
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{AtomicU64, Mutex, Ordering, fence},
 };
 
 /// Memory is committed in steps of this.
@@ -58,6 +58,10 @@ pub(crate) struct Segment {
     anchored: StdAtomicU64,
     /// Whether a thread is at taking one.
     anchoring: AtomicBool,
+    /// Set when its lanes are taken from their threads for good: nothing is made in it any more.
+    left: AtomicBool,
+    /// Which file it is; none in memory of this process alone.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// There is no memory for more lines.
@@ -105,7 +109,11 @@ impl Segment {
             .new_segment(id)
             .and_then(|new| Mapping::file(directory, id, new, STEP))
             .and_then(|mapping| Segment::initialise(id, &epoch, mapping))
-            .and_then(|segment| directory.publish_segment(id).map(|()| segment));
+            .and_then(|segment| {
+                directory.publish_segment(id)?;
+                let standing = directory.standing_segment(id).ok();
+                Ok(Segment { standing, ..segment })
+            });
         if made.is_err() {
             directory.discard_new_segment(id);
         }
@@ -150,6 +158,8 @@ impl Segment {
             free: Mutex::default(),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
             anchoring: AtomicBool::new(false),
+            left: AtomicBool::new(false),
+            standing: None,
         })
     }
 
@@ -310,6 +320,25 @@ impl Segment {
     /// Whether this process made it, and not the parent it was forked from.
     pub(crate) fn is_own(&self) -> bool {
         self.generation == fork::generation()
+    }
+
+    /// Has nothing made in it any more.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Relaxed);
+        // "leave": a thread that publishes a lane sees this, or the lane is found in its table.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether nothing is to be made in it any more. Asked after a fence behind the lane's store.
+    pub(crate) fn is_left(&self) -> bool {
+        self.left.load(Relaxed)
+    }
+
+    /// Whether it has room to grow now; tries where it has not.
+    pub(crate) fn can_grow(&self) -> bool {
+        let used = self.header.cursor.load(Ordering::Relaxed) as usize * LINE;
+        let wanted = used + STEP / 2;
+        wanted <= self.mapping.committed() || self.mapping.commit(wanted.next_multiple_of(STEP)).is_ok()
     }
 
     /// Whether other processes can read it.

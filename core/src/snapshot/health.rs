@@ -42,13 +42,16 @@ pub struct Lost {
     pub removed: u64,
     /// Look-ups of series beyond a family's number, which got the overflow series. Nothing is lost.
     pub overflowed: u64,
-    /// Lanes in memory that only their own process sees, because its segment could not grow.
+    /// Lanes made in memory that only their own process sees, because its segment could not be made, or
+    /// could not grow. What they hold is in the directory once that is possible.
     pub unshared_lanes: u64,
     /// Laps of a ring that could not grow to its window. Counts and sums are right all the same.
     pub short_windows: u64,
     /// Exemplars that were left out, whose observations are recorded: the trace's id was unfit, a signal
     /// handler met the write of another, or there was no memory.
     pub exemplars: u64,
+    /// Segments whose file was removed while their process lived. What they held was written anew.
+    pub removed_files: u64,
 }
 
 impl Lost {
@@ -82,6 +85,7 @@ impl From<[u64; LOSSES]> for Lost {
             unshared_lanes: of(Loss::Unshared),
             short_windows: of(Loss::ShortWindow),
             exemplars: of(Loss::Exemplar),
+            removed_files: of(Loss::FileRemoved),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::segment::{
 /// The segments of this process that no file holds.
 pub(super) struct Memory {
     segments: Box<dyn Fn() -> Vec<Arc<Segment>> + Send>,
+    /// Those of the snapshot that is being taken.
+    current: Vec<Arc<Segment>>,
     known: HashMap<u64, Known>,
     /// That of this process's clock in the directory, by which lanes in memory and in files are in one order.
     epoch: u32,
@@ -36,7 +38,8 @@ impl fmt::Debug for Memory {
 
 impl Memory {
     pub(super) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> Memory {
-        Memory { segments: Box::new(segments), known: HashMap::new(), epoch: UNSHARED_EPOCH }
+        let (current, known) = Default::default();
+        Memory { segments: Box::new(segments), current, known, epoch: UNSHARED_EPOCH }
     }
 
     /// The epoch that its stamps are taken for.
@@ -53,11 +56,21 @@ impl Memory {
         }
     }
 
-    /// Merges what they say now; gives how many there are, and why one cannot be read.
-    pub(super) fn read(&mut self, into: &mut Merged) -> (u64, Option<Bad>) {
-        let segments = (self.segments)();
+    /// Begins a snapshot. Before the directory is listed: what moves from memory to a file is in the file
+    /// before it is out of memory, so that each is seen in one of them at least.
+    pub(super) fn begin(&mut self) {
+        self.current = (self.segments)();
+    }
+
+    /// Merges what they say now, but for those that are `elsewhere`, in a file that is read; gives how many
+    /// there are, and why one cannot be read.
+    pub(super) fn read(&mut self, into: &mut Merged, elsewhere: impl Fn(u64) -> bool) -> (u64, Option<Bad>) {
+        let mut segments = self.current.clone();
+        segments.retain(|segment| !elsewhere(segment.id));
         // What this process alone recorded is in files, too.
-        if let Some(epoch) = segments.iter().map(|segment| segment.epoch).max().filter(|&epoch| epoch > 0) {
+        if self.epoch == UNSHARED_EPOCH
+            && let Some(epoch) = segments.iter().map(|segment| segment.epoch).max()
+        {
             self.join(epoch);
         }
         let is_there = |id: u64| segments.iter().any(|segment| segment.id == id);

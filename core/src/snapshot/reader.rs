@@ -175,6 +175,7 @@ impl Reader {
             self.place = Some(Place::resolve(path)?);
         }
         self.health.snapshots += 1;
+        self.memory.iter_mut().for_each(Memory::begin);
         let mut directory = None;
         let mut listed = None;
         if let Some(place) = self.place.clone() {
@@ -360,7 +361,11 @@ impl Reader {
             }
         }
         let Some(memory) = &mut self.memory else { return 0 };
-        let (read, bad) = memory.read(&mut self.merged);
+        let (segments, folded) = (&self.segments, &self.totals.folded);
+        // What moved from memory to a file has the same id there.
+        let elsewhere =
+            |id: u64| folded.contains(&id) || segments.get(&id).is_some_and(|known| known.key(id).is_some());
+        let (read, bad) = memory.read(&mut self.merged, elsewhere);
         if let Some(bad) = bad {
             self.complain(format!("this process's own memory is left out: {bad}"));
         }

@@ -65,8 +65,13 @@ const ROWS: &[Row] = &[
     ),
     counter(
         "ictus_lanes_unshared",
-        "Lanes in memory that only their own process sees, because its segment could not grow.",
+        "Lanes made in memory that only their own process saw, until its segment could be made or grow.",
         &[("", |of| of.health.lost.unshared_lanes)],
+    ),
+    counter(
+        "ictus_segment_files_removed",
+        "Segments whose file was removed while their process lived, and that were written anew.",
+        &[("", |of| of.health.lost.removed_files)],
     ),
     gauge(
         "ictus_lanes_unread",

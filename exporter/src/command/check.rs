@@ -52,6 +52,8 @@ const BAD_SEGMENT: i32 = 18;
 const NO_ROOM: i32 = 19;
 const OVERFLOWED: i32 = 20;
 const REJECTED: i32 = 21;
+const UNSHARED: i32 = 22;
+const FILE_REMOVED: i32 = 23;
 
 impl Check {
     /// Prints each finding in a line; the exit code is that of the first.
@@ -139,7 +141,8 @@ fn summary(snapshot: &Snapshot) -> String {
 fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
     let health = &snapshot.health;
     let Lost { nan, negative, too_large, overflowed, .. } = health.lost;
-    let no_room = health.lost.no_memory + health.lost.unshared_lanes + health.lost.short_windows;
+    let no_room = health.lost.no_memory + health.lost.short_windows;
+    let (unshared, removed) = (health.lost.unshared_lanes, health.lost.removed_files);
     let shown = directory.display();
     let empty = snapshot.families.iter().all(|family| family.series.is_empty());
     let findings = [
@@ -168,6 +171,15 @@ fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
         (nan + negative + too_large > 0).then(|| (REJECTED, format!(
             "{nan} observations were NaN, {negative} negative, {too_large} too large: look at the program that \
              measures"
+        ))),
+        (unshared > 0).then(|| (UNSHARED, format!(
+            "{unshared} lanes were begun in memory that only their own process sees, because its segment could \
+             not be made or could not grow: its log says why (a full disk, too few descriptors, rights of the \
+             directory). Once that has passed, what they hold is shown here; until then it is missing"
+        ))),
+        (removed > 0).then(|| (FILE_REMOVED, format!(
+            "{removed} files of segments were removed from {shown} while their processes lived, and were \
+             written anew; what ended processes had left is gone: keep whatever cleans directories away from it"
         ))),
     ];
     findings.into_iter().flatten().map(|(code, text)| Finding { code, text }).collect()

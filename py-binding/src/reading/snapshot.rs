@@ -77,6 +77,7 @@ impl Snapshot {
             ("segments_bad", bad_segments),
             ("lanes_unread", unread_lanes),
             ("lanes_unshared", lost.unshared_lanes),
+            ("segment_files_removed", lost.removed_files),
             ("directory_bytes", bytes),
             ("observations_rejected_nan", lost.nan),
             ("observations_rejected_negative", lost.negative),

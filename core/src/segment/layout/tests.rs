@@ -74,6 +74,7 @@ fn the_documented_words_are_those_of_the_code() {
         (Loss::ShortWindow, "short window"),
         (Loss::Overflow, "overflow"),
         (Loss::Unshared, "unshared"),
+        (Loss::FileRemoved, "file removed"),
         (Loss::Removed, "removed"),
         (Loss::Exemplar, "exemplar"),
     ];

@@ -1,0 +1,394 @@
+//! Recovery: out of memory that other processes do not see, back into a file, once that is possible.
+//!
+//! A process that can make no segment, or none that grows, records in anonymous memory. A segment whose
+//! file was removed is the same: nobody else finds it. A thread, `ictus-recover`, lives for as long as
+//! that lasts. It tries again and again, and once it can:
+//!
+//! 1. makes a segment in the directory, in which lanes are made from then on;
+//! 2. moves gauges there, each in one step;
+//! 3. takes all other lanes of the old segment from their threads, which make new ones;
+//! 4. writes the old segment's bytes as a second file, under the old segment's id, and goes on copying
+//!    what changes there until no thread can still be inside of an observation that began before;
+//! 5. lets go of that file, which is retired like that of an ended process.
+//!
+//! Each step leaves all that was recorded visible exactly once, so that the next may fail.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use super::{
+    recorder::Recorder,
+    shard::{self, Parked},
+};
+use crate::{
+    clock,
+    segment::{copy::SegmentCopy, directory::Directory, fork, layout::Loss, place::Place, writer::Segment},
+};
+
+const THREAD: &str = "ictus-recover";
+/// How long after a failure the next try is made; doubled each time.
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(10);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// How often a copy is compared with its segment.
+const VERIFY_INTERVAL: Duration = Duration::from_millis(50);
+/// For how long a thread may be stopped inside of an observation whose lane was taken. A thread that uses
+/// any lane after that has left the observation, and is not waited for.
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a process that records checks that its file still has its name, in nanoseconds.
+const CHECK_INTERVAL: u64 = 1_000_000_000;
+/// How often the same cause is logged, in nanoseconds.
+const LOG_INTERVAL: u64 = 60_000_000_000;
+
+/// What a recorder knows of segments that it leaves.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    /// Segments that are being left.
+    leaving: ArcSwap<Vec<Arc<Leaving>>>,
+    /// Segments whose content others have. They are part of what this process recorded.
+    left: ArcSwap<Vec<Arc<Segment>>>,
+    turn: Turn,
+    /// The process whose thread runs: its generation, plus one.
+    thread: AtomicU64,
+    check_at: AtomicU64,
+    retry_at: AtomicU64,
+    log_at: AtomicU64,
+    /// Why, to be logged by the thread.
+    cause: ArcSwapOption<String>,
+}
+
+/// A segment that is being left.
+#[derive(Debug)]
+struct Leaving {
+    segment: Arc<Segment>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lanes: Option<Parked>,
+    copy: Option<(SegmentCopy, Instant)>,
+}
+
+/// What came of one try.
+enum Progress {
+    /// Everything is in the directory.
+    Done,
+    /// Copies are being compared.
+    Verifying,
+    /// Another thread is at it.
+    Busy,
+}
+
+/// Lets one thread at a time recover. A forked child does not wait for a thread of its parent.
+#[derive(Debug, Default)]
+struct Turn(AtomicU64);
+
+struct Held<'a>(&'a Turn);
+
+impl Turn {
+    fn acquire(&self) -> Option<Held<'_>> {
+        use std::sync::atomic::Ordering::{Acquire, Relaxed};
+        let own = u64::from(fork::generation()) + 1;
+        let current = self.0.load(Relaxed);
+        let free = current != own && self.0.compare_exchange(current, own, Acquire, Relaxed).is_ok();
+        free.then_some(Held(self))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(0, std::sync::atomic::Ordering::Release);
+    }
+}
+
+impl Recovery {
+    /// Segments whose content no file has, as far as is known.
+    pub(super) fn leaving(&self) -> Vec<Arc<Segment>> {
+        self.leaving.load().iter().map(|leaving| Arc::clone(&leaving.segment)).collect()
+    }
+
+    /// Segments whose content others have.
+    pub(super) fn left(&self) -> Vec<Arc<Segment>> {
+        Vec::clone(&self.left.load())
+    }
+
+    fn begin_to_leave(&self, segment: &Arc<Segment>) {
+        self.leaving.rcu(|leaving| {
+            let mut leaving = Vec::clone(leaving);
+            leaving.retain(|one| one.segment.is_own());
+            if !leaving.iter().any(|one| one.segment.id == segment.id) {
+                leaving.push(Arc::new(Leaving { segment: Arc::clone(segment), state: Mutex::default() }));
+            }
+            leaving
+        });
+    }
+
+    fn finish(&self, done: &Arc<Leaving>) {
+        self.left.rcu(|left| {
+            let mut left = Vec::clone(left);
+            left.retain(|one| one.is_own() && one.id != done.segment.id);
+            left.push(Arc::clone(&done.segment));
+            left
+        });
+        self.leaving
+            .rcu(|leaving| leaving.iter().filter(|one| !Arc::ptr_eq(one, done)).cloned().collect::<Vec<_>>());
+    }
+}
+
+impl Recorder {
+    /// Says that this process records where others do not see it, and begins to recover.
+    #[cold]
+    pub(super) fn degrade(&self, cause: impl FnOnce() -> String) {
+        let recovery = &self.recovery;
+        let own = u64::from(fork::generation()) + 1;
+        let running = recovery.thread.load(Relaxed);
+        let claimed =
+            running != own && recovery.thread.compare_exchange(running, own, Relaxed, Relaxed).is_ok();
+        if !claimed {
+            return;
+        }
+        recovery.cause.store(Some(Arc::new(cause())));
+        let Some(recorder) = self.own_handle() else { return };
+        let spawned = fork::with_signals_blocked(|| {
+            let run = move || {
+                if let Some(recorder) = recorder.upgrade() {
+                    recorder.log_cause();
+                }
+                let mut delay = MIN_RETRY_DELAY;
+                loop {
+                    std::thread::sleep(delay);
+                    // Not held while it sleeps: a registry that is dropped ends this.
+                    let Some(recorder) = recorder.upgrade() else { return };
+                    delay = match recorder.recover() {
+                        Ok(Progress::Done) => {
+                            if recorder.end_thread(own) {
+                                return;
+                            }
+                            MIN_RETRY_DELAY
+                        }
+                        Ok(Progress::Verifying | Progress::Busy) => VERIFY_INTERVAL,
+                        Err(_) => (delay * 2).min(MAX_RETRY_DELAY),
+                    };
+                }
+            };
+            std::thread::Builder::new().name(THREAD.to_owned()).spawn(run)
+        });
+        if spawned.is_err() {
+            // No thread is to be had: the next that makes a lane tries.
+            recovery.thread.store(0, Relaxed);
+            self.log_cause();
+            self.try_to_recover();
+        }
+    }
+
+    /// Ends the thread's part; false where there is something to recover again.
+    fn end_thread(&self, own: u64) -> bool {
+        self.recovery.thread.store(0, Relaxed);
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        if !self.is_degraded() {
+            return true;
+        }
+        self.recovery.thread.compare_exchange(0, own, Relaxed, Relaxed).is_err()
+    }
+
+    fn log_cause(&self) {
+        let Some(cause) = self.recovery.cause.load_full() else { return };
+        let (now, recovery) = (clock::monotonic(), &self.recovery);
+        if now >= recovery.log_at.load(Relaxed) {
+            recovery.log_at.store(now + LOG_INTERVAL, Relaxed);
+            log::error!("{cause}");
+        } else {
+            log::debug!("{cause}");
+        }
+    }
+
+    /// Whether anything is recorded, or was, where other processes do not see it.
+    pub(super) fn is_degraded(&self) -> bool {
+        let Some(place) = self.place() else { return false };
+        let main = self.current();
+        let unseen = main.is_some_and(|main| !main.in_file() || is_removed(place, &main));
+        unseen || self.current_fallback().is_some() || !self.recovery.leaving().is_empty()
+    }
+
+    /// Notices that the file of this process's segment was removed. Costs a system call a second, at most,
+    /// of threads that make lanes.
+    pub(super) fn check_file(&self) {
+        let Some(place) = self.place() else { return };
+        let (now, recovery) = (clock::monotonic(), &self.recovery);
+        let at = recovery.check_at.load(Relaxed);
+        if now < at || recovery.check_at.compare_exchange(at, now + CHECK_INTERVAL, Relaxed, Relaxed).is_err()
+        {
+            return;
+        }
+        if let Some(main) = self.current()
+            && main.in_file()
+            && is_removed(place, &main)
+        {
+            self.degrade(|| removed(place));
+        }
+    }
+
+    /// The same at once, for a reader of this process.
+    pub(crate) fn check_file_now(&self) {
+        self.recovery.check_at.store(0, Relaxed);
+        self.check_file();
+    }
+
+    /// Tries on the calling thread, where the system gave none, and not too often.
+    pub(super) fn try_to_recover(&self) {
+        let (now, recovery) = (clock::monotonic(), &self.recovery);
+        let at = recovery.retry_at.load(Relaxed);
+        if now >= at && recovery.retry_at.compare_exchange(at, now + CHECK_INTERVAL, Relaxed, Relaxed).is_ok()
+        {
+            let _ = self.recover();
+        }
+    }
+
+    /// One try.
+    fn recover(&self) -> io::Result<Progress> {
+        let Some(place) = self.place() else { return Ok(Progress::Done) };
+        let Some(_turn) = self.recovery.turn.acquire() else { return Ok(Progress::Busy) };
+        let directory = place.make()?;
+        let main = self.leave_what_is_not_seen(place, &directory)?;
+        let mut progress = Progress::Done;
+        for leaving in &**self.recovery.leaving.load() {
+            if !leaving.segment.is_own() {
+                continue;
+            }
+            if self.move_out(leaving, &main, &directory)? {
+                self.recovery.finish(leaving);
+            } else {
+                progress = Progress::Verifying;
+            }
+        }
+        if matches!(progress, Progress::Done)
+            && let Some(_cause) = self.recovery.cause.swap(None)
+        {
+            log::info!(
+                "{} is recorded in again; what was recorded meanwhile is there, too",
+                place.path().display()
+            );
+        }
+        Ok(progress)
+    }
+
+    /// Makes a segment in the directory where there is none that other processes see and that grows;
+    /// returns it.
+    fn leave_what_is_not_seen(&self, place: &Place, directory: &Directory) -> io::Result<Arc<Segment>> {
+        let main = match self.current() {
+            Some(main) if main.in_file() && !is_removed(place, &main) => main,
+            current => {
+                let new = Arc::new(Segment::create(directory)?);
+                if let Some(current) = &current {
+                    self.recovery.begin_to_leave(current);
+                    if current.in_file() {
+                        new.lose(Loss::FileRemoved);
+                    }
+                }
+                self.replace(current.as_ref(), &new);
+                new
+            }
+        };
+        if let Some(fallback) = self.current_fallback() {
+            if !main.can_grow() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.recovery.begin_to_leave(&fallback);
+            self.drop_fallback(&fallback);
+        }
+        Ok(main)
+    }
+
+    /// Moves what a segment holds; true once that is done.
+    fn move_out(&self, leaving: &Leaving, main: &Arc<Segment>, directory: &Directory) -> io::Result<bool> {
+        let segment = &leaving.segment;
+        let mut state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
+        segment.leave();
+        if !self.move_gauges(segment, main) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if state.lanes.is_none() {
+            state.lanes = Some(shard::park(segment.ordinal));
+        }
+        let State { lanes, copy } = &mut *state;
+        if copy.as_ref().is_some_and(|(copy, _)| !copy.is_in(directory, segment.id)) {
+            // Removed once more.
+            *copy = None;
+        }
+        let Some((copy, since)) = copy else {
+            *copy = Some((SegmentCopy::create(directory, segment)?, Instant::now()));
+            return Ok(false);
+        };
+        // Before the comparison: what a thread stored before it left is seen.
+        let all_left = lanes.as_ref().is_none_or(Parked::is_left) || since.elapsed() > VERIFY_TIMEOUT;
+        match copy.refresh(segment) {
+            Ok(has_changed) => Ok(all_left && !has_changed),
+            // Where others have the file by now, they have what it holds.
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => {
+                Ok(!copy.reopen(directory, segment.id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has copies say what their segments do: for what is removed from both.
+    pub(super) fn refresh_copies(&self) {
+        let Some(_turn) = self.recovery.turn.acquire() else { return };
+        for leaving in &**self.recovery.leaving.load() {
+            let state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if leaving.segment.is_own()
+                && let Some((copy, _)) = &state.copy
+                && let Err(error) = copy.refresh(&leaving.segment)
+            {
+                log::debug!("a segment's copy is as it was: {error}");
+            }
+        }
+    }
+
+    /// Writes what no file has, as the last act of a recorder. Nobody records any more.
+    pub(super) fn save(&self) {
+        let Some(place) = self.place() else { return };
+        let leaving = self.recovery.leaving.load_full();
+        let segments = self.memory().into_iter().filter(|segment| {
+            let state = leaving.iter().find(|one| one.segment.id == segment.id).map(|one| &one.state);
+            match state {
+                Some(state) => state.lock().unwrap_or_else(PoisonError::into_inner).copy.is_none(),
+                None => !segment.in_file(),
+            }
+        });
+        for segment in segments {
+            let saved = match place.open() {
+                // A directory that was removed is not made for what is over.
+                Ok(None) => return,
+                Ok(Some(directory)) => SegmentCopy::create(&directory, &segment).map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = saved {
+                log::error!("observations cannot be written to {}: {error}", place.path().display());
+            }
+        }
+    }
+}
+
+/// Whether the file of a segment has lost its name; false where that cannot be found out.
+fn is_removed(place: &Place, segment: &Segment) -> bool {
+    segment
+        .standing
+        .is_some_and(|standing| place.standing_segment(segment.id).is_ok_and(|now| now != standing))
+}
+
+fn removed(place: &Place) -> String {
+    format!(
+        "the file of this process's segment was removed from {}, or the directory was: another one is made, \
+         and what this process recorded is written there",
+        place.path().display()
+    )
+}

@@ -1,0 +1,192 @@
+//! A second home for what a segment holds: its bytes in a file of a metrics directory, under its own id.
+//!
+//! For memory that other processes do not see, and for a segment whose file was removed. The segment's
+//! lanes have been taken from all threads before; what a thread still stores, because it was stopped
+//! inside of an observation, a later [`refresh`](SegmentCopy::refresh) copies as well.
+
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use rustix::{
+    fs::ftruncate,
+    io::{Errno, pread, pwrite},
+};
+
+use super::{
+    directory::{self, Directory, Standing},
+    epoch::{self, Epoch},
+    layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
+    own_descriptor::OwnDescriptor,
+    writer::{self, Segment},
+};
+use crate::{
+    platform,
+    sync::{Ordering, fence},
+};
+
+/// Lines that are compared and written at once.
+const STEP: u64 = 1024;
+/// More blocks than a segment of the largest size has.
+const MAX_BLOCKS: usize = 1 << 18;
+
+/// A file with the bytes of a segment of this process. Its owner lives until this is dropped.
+#[derive(Debug)]
+pub(crate) struct SegmentCopy {
+    /// Holds the lock that says so.
+    file: OwnDescriptor,
+    standing: Standing,
+    /// The directory's number of this process's clock.
+    epoch: Epoch,
+}
+
+/// Parts of a segment that make the rest visible, by their first lines, each written after the rest.
+type Heads = BTreeMap<u64, Vec<u64>>;
+
+impl SegmentCopy {
+    /// Copies a segment, and shows the copy to all readers of the directory.
+    pub(crate) fn create(into: &Directory, segment: &Arc<Segment>) -> io::Result<SegmentCopy> {
+        let id = segment.id;
+        let epoch = epoch::join(into)?;
+        // Left by a copy that failed before.
+        into.discard_new_segment(id);
+        let created = into.new_copy(id).and_then(|new| {
+            let standing = directory::standing(new.get()?)?;
+            let copy = SegmentCopy { file: new, standing, epoch };
+            copy.refresh(segment)?;
+            into.publish_segment(id)?;
+            Ok(copy)
+        });
+        if created.is_err() {
+            into.discard_new_segment(id);
+        }
+        created
+    }
+
+    /// Copies what has changed since the last time; returns whether anything has.
+    ///
+    /// A reader may be at it: what lies behind a head is written before the head, as its writer stored it.
+    pub(crate) fn refresh(&self, segment: &Segment) -> io::Result<bool> {
+        let heads = self.heads(segment)?;
+        // After the heads: all that they lead to lies before it.
+        let lines = segment.header.cursor.load(Ordering::Acquire);
+        let bytes = lines * LINE as u64;
+        let file = self.file.get()?;
+        platform::check_file_size(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        let mut has_changed = false;
+        if (rustix::fs::fstat(file)?.st_size as u64) < bytes {
+            ftruncate(file, bytes)?;
+            has_changed = true;
+        }
+        let mut line = Header::LINES;
+        while line < lines {
+            let end = match heads.range(line..).next() {
+                Some((&head, words)) if head == line => {
+                    line += (words.len() / LINE_WORDS) as u64;
+                    continue;
+                }
+                Some((&head, _)) => head.min(lines),
+                None => lines,
+            };
+            let count = STEP.min(end - line);
+            has_changed |= self.write(line, &load(segment, line, count)?)?;
+            line += count;
+        }
+        // Blocks, then the header, whose root leads to them.
+        for (&line, words) in heads.iter().rev() {
+            has_changed |= self.write(line, words)?;
+        }
+        Ok(has_changed)
+    }
+
+    /// Opens the file again, whose descriptor the host may have closed; false where that is not possible, or
+    /// others have taken it over, who retire it.
+    pub(crate) fn reopen(&mut self, of: &Directory, id: u64) -> bool {
+        if self.file.get().is_ok() {
+            return false;
+        }
+        let opened = of.open_copy(id).ok().filter(|file| {
+            let standing = file.get().and_then(directory::standing);
+            standing.is_ok_and(|standing| standing == self.standing)
+        });
+        match opened {
+            Some(file) => {
+                self.file = file;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether the copy still has its name in the directory.
+    pub(crate) fn is_in(&self, directory: &Directory, id: u64) -> bool {
+        directory.standing_segment(id).is_ok_and(|standing| standing == self.standing)
+    }
+
+    /// The header, as it will be in the copy, and the blocks.
+    fn heads(&self, segment: &Segment) -> io::Result<Heads> {
+        let mut heads = Heads::new();
+        let mut header = load(segment, 0, Header::LINES)?;
+        let mut line = segment.header.root.load(Ordering::Acquire);
+        header[std::mem::offset_of!(Header, root) / 8] = line;
+        header[identity::EPOCH] = u64::from(self.epoch.number);
+        header[identity::CLOCK] = self.epoch.fingerprint;
+        header[identity::CHECKSUM] = writer::checksum(&header[..identity::WORDS]);
+        heads.insert(0, header);
+        while line != 0 && heads.len() < MAX_BLOCKS {
+            let block = load(segment, line, Block::LINES)?;
+            let previous = block[0];
+            heads.insert(line, block);
+            line = previous;
+        }
+        Ok(heads)
+    }
+
+    /// Writes words where the file has others.
+    fn write(&self, line: u64, words: &[u64]) -> io::Result<bool> {
+        let file = self.file.get()?;
+        let mut present = vec![0; words.len()];
+        let offset = line * LINE as u64;
+        let mut read = 0;
+        let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut present);
+        while read < bytes.len() {
+            match pread(file, &mut bytes[read..], offset + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let differs = |at: &usize| present[*at] != words[*at];
+        let (Some(first), Some(last)) =
+            ((0..words.len()).find(differs), (0..words.len()).rev().find(differs))
+        else {
+            return Ok(false);
+        };
+        let bytes = bytemuck::cast_slice::<u64, u8>(&words[first..=last]);
+        let offset = offset + first as u64 * 8;
+        let mut written = 0;
+        while written < bytes.len() {
+            match pwrite(file, &bytes[written..], offset + written as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => written += more,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn load(segment: &Segment, line: u64, count: u64) -> io::Result<Vec<u64>> {
+    let mut loaded = Vec::with_capacity(count as usize * LINE_WORDS);
+    let mut append = |line, count| {
+        let words = segment.words(line, count)?;
+        loaded.extend(words.iter().map(|word| word.load(Ordering::Relaxed)));
+        Some(())
+    };
+    // One by one where a part of the mapping ends between them.
+    append(line, count)
+        .or_else(|| (line..line + count).try_for_each(|line| append(line, 1)))
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    fence(Ordering::Acquire);
+    Ok(loaded)
+}

@@ -1,0 +1,289 @@
+//! A failure that passes: what was recorded meanwhile is in the directory afterwards, each observation once.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod tmpfs;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ictus::{Counter, Gauge, Reader, Registry, Snapshot, Timer, snapshot::Value};
+use tmpfs::Tmpfs;
+
+/// How long a recovery may take once its cause has passed.
+const RECOVERY_TIME: Duration = Duration::from_secs(15);
+
+/// What a snapshot has of each thread's series: count and sum of the timer, counter, gauge.
+type Seen = BTreeMap<String, [f64; 4]>;
+
+fn seen(snapshot: &Snapshot) -> Seen {
+    let mut seen = Seen::new();
+    for family in &snapshot.families {
+        for series in &family.series {
+            let one = seen.entry(series.labels.first().cloned().unwrap_or_default()).or_default();
+            match &series.value {
+                Value::Timer(timing) => (one[0], one[1]) = (timing.count as f64, timing.sum),
+                Value::Counter(total) => one[2] = *total,
+                Value::Gauge(state) => one[3] = *state,
+            }
+        }
+    }
+    seen
+}
+
+fn read(directory: &Path) -> Snapshot {
+    Reader::new(directory).snapshot().unwrap()
+}
+
+/// One thread's series.
+struct Handles {
+    timer: Timer,
+    counter: Counter,
+    gauge: Gauge,
+}
+
+impl Handles {
+    fn new(registry: &Registry, label: &str) -> Handles {
+        Handles {
+            timer: registry.timer("work_seconds", "", &["thread"]).unwrap().labels(&[label]).unwrap(),
+            counter: registry.counter("jobs", "", &["thread"]).unwrap().labels(&[label]).unwrap(),
+            gauge: registry.gauge("active", "", &["thread"]).unwrap().labels(&[label]).unwrap(),
+        }
+    }
+
+    /// The observation of that number, from 1 on.
+    fn record(&self, number: u64) {
+        let value = number as f64;
+        self.timer.observe(value);
+        self.counter.add(value);
+        // Every other change is relative.
+        if number.is_multiple_of(2) { self.gauge.set(value) } else { self.gauge.add(1.0) }
+    }
+}
+
+/// What so many observations leave.
+fn expected(count: u64) -> [f64; 4] {
+    let sum = (count * (count + 1) / 2) as f64;
+    [count as f64, sum, sum, count as f64]
+}
+
+/// Waits until a reader outside of the registry sees exactly that.
+fn wait_for(directory: &Path, expected: &Seen) {
+    let deadline = Instant::now() + RECOVERY_TIME;
+    loop {
+        let shown = seen(&read(directory));
+        if shown == *expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{shown:?} instead of {expected:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn recovery_threads() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+    tasks
+        .flatten()
+        .filter(|task| fs::read_to_string(task.path().join("comm")).is_ok())
+        .map(name)
+        .filter(|name| name.trim() == "ictus-recover")
+        .count()
+}
+
+/// Threads record all the time while `fault` happens and passes; own snapshots never miss or double anything.
+fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fault: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    let told: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
+    thread::scope(|scope| {
+        for (index, told) in told.iter().enumerate() {
+            let (registry, stop) = (registry.clone(), &stop);
+            scope.spawn(move || {
+                let handles = Handles::new(&registry, &index.to_string());
+                let local = handles.timer.local();
+                let mut number = 0_u64;
+                while !stop.load(Relaxed) {
+                    number += 1;
+                    if number.is_multiple_of(3) {
+                        local.observe(number as f64);
+                        handles.counter.add(number as f64);
+                        if number.is_multiple_of(2) {
+                            handles.gauge.set(number as f64);
+                        } else {
+                            handles.gauge.add(1.0);
+                        }
+                    } else {
+                        handles.record(number);
+                    }
+                    told.store(number, Relaxed);
+                    if number.is_multiple_of(100) {
+                        thread::sleep(Duration::from_micros(100));
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            let mut before = vec![0; threads];
+            while !stop.load(Relaxed) {
+                let least: Vec<u64> = told.iter().map(|told| told.load(Relaxed)).collect();
+                let shown = seen(&registry.snapshot().unwrap());
+                for (index, least) in least.into_iter().enumerate() {
+                    let most = told[index].load(Relaxed) + 1;
+                    let count = shown.get(&index.to_string()).map_or(0.0, |shown| shown[0]) as u64;
+                    assert!((least..=most).contains(&count), "{index}: {count} is not in {least}..={most}");
+                    assert!(count >= before[index]);
+                    before[index] = count;
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        fault();
+        stop.store(true, Relaxed);
+    });
+    let all = told.iter().enumerate().map(|(index, told)| (index.to_string(), expected(told.load(Relaxed))));
+    let all = all.collect();
+    wait_for(directory, &all);
+    assert_eq!(seen(&registry.snapshot().unwrap()), all);
+    assert_eq!(seen(&registry.own_snapshot().unwrap()), all);
+}
+
+#[test]
+fn first_observation_on_a_full_disk_is_seen_once_there_is_room() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "64m") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let filler = parent.path().join("filler");
+    fs::write(&filler, vec![0; 80 << 20]).unwrap_err();
+    records_throughout(parent.path(), &registry, 4, || {
+        thread::sleep(Duration::from_millis(300));
+        assert!(read(parent.path()).families.is_empty());
+        fs::remove_file(&filler).unwrap();
+        thread::sleep(Duration::from_millis(1500));
+    });
+    let snapshot = read(parent.path());
+    assert!(snapshot.health.lost.unshared_lanes > 0, "{:?}", snapshot.health);
+    wait_until(|| recovery_threads() == 0);
+}
+
+#[test]
+fn series_begun_on_a_full_disk_are_seen_once_there_is_room() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "64m") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let before = Handles::new(&registry, "before");
+    (1..=10).for_each(|number| before.record(number));
+    let filler = parent.path().join("filler");
+    fs::write(&filler, vec![0; 80 << 20]).unwrap_err();
+    let mut all = Seen::from([("before".to_owned(), expected(10))]);
+    for index in 0..100 {
+        let label = format!("during {index}");
+        let handles = Handles::new(&registry, &label);
+        (1..=1500).for_each(|number| handles.record(number));
+        all.insert(label, expected(1500));
+    }
+    assert_eq!(seen(&registry.snapshot().unwrap()), all);
+    assert!(seen(&read(parent.path())).len() < 100);
+    fs::remove_file(&filler).unwrap();
+    wait_for(parent.path(), &all);
+    for (label, shown) in &mut all {
+        let handles = Handles::new(&registry, label);
+        let count = shown[0] as u64;
+        (count + 1..=count + 1500).for_each(|number| handles.record(number));
+        *shown = expected(count + 1500);
+    }
+    wait_for(parent.path(), &all);
+    assert_eq!(seen(&registry.snapshot().unwrap()), all);
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + RECOVERY_TIME;
+    while !is_so() {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn removed_emptied_and_renamed_directories_are_recorded_in_again() {
+    type Fault = fn(&Path);
+    let faults: [Fault; 4] = [
+        |directory| fs::remove_dir_all(directory).unwrap(),
+        |directory| {
+            for file in fs::read_dir(directory.join("ictus")).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+        },
+        |directory| {
+            let old = tempfile::tempdir_in(directory.parent().unwrap()).unwrap().keep();
+            fs::rename(directory, old.join("old")).unwrap();
+        },
+        |directory| {
+            for file in fs::read_dir(directory.join("ictus")).unwrap() {
+                let path = file.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "seg") {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        },
+    ];
+    for fault in faults {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("metrics");
+        let registry = Registry::open(&directory).unwrap();
+        records_throughout(&directory, &registry, 3, || {
+            thread::sleep(Duration::from_millis(200));
+            fault(&directory);
+            thread::sleep(Duration::from_millis(1500));
+        });
+        // Removed once more, while the copy of before may still be compared.
+        fault(&directory);
+        let last = Handles::new(&registry, "last");
+        thread::sleep(Duration::from_millis(1100));
+        last.record(1);
+        registry.snapshot().unwrap();
+        wait_until(|| seen(&read(&directory)).get("last") == Some(&expected(1)));
+    }
+}
+
+#[test]
+fn registry_that_is_dropped_before_it_recovers_writes_what_it_has() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "8m") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let filler = parent.path().join("filler");
+    fs::write(&filler, vec![0; 10 << 20]).unwrap_err();
+    {
+        let handles = Handles::new(&registry, "a");
+        (1..=100).for_each(|number| handles.record(number));
+    }
+    fs::remove_file(&filler).unwrap();
+    drop(registry);
+    let mut left = expected(100);
+    // The state of a process that is gone is nobody's.
+    left[3] = 0.0;
+    wait_for(parent.path(), &Seen::from([("a".to_owned(), left)]));
+}
+
+#[test]
+fn series_that_is_removed_after_a_recovery_is_gone_from_both_files() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(_tmpfs) = Tmpfs::mount(parent.path(), "8m") else { return };
+    let registry = Registry::open(parent.path()).unwrap();
+    let filler = parent.path().join("filler");
+    fs::write(&filler, vec![0; 10 << 20]).unwrap_err();
+    let handles = ["a", "b"].map(|label| Handles::new(&registry, label));
+    handles.iter().for_each(|handles| handles.record(1));
+    fs::remove_file(&filler).unwrap();
+    wait_for(parent.path(), &["a", "b"].map(|label| (label.to_owned(), expected(1))).into());
+    registry.timer("work_seconds", "", &["thread"]).unwrap().remove(&["a"]).unwrap();
+    let mut left = expected(1);
+    (left[0], left[1]) = (0.0, 0.0);
+    let all = [("a".to_owned(), left), ("b".to_owned(), expected(1))].into();
+    wait_for(parent.path(), &all);
+    assert_eq!(seen(&registry.own_snapshot().unwrap()), all);
+}
