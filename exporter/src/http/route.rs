@@ -59,10 +59,8 @@ pub fn answer<B>(source: &Source, request: &Request<B>) -> Response<Bytes> {
         Err(response) => *response,
         Ok(ask) => {
             let answered = ask.answer(source, source.asked(), &Account::default());
-            answered.unwrap_or_else(|error| {
-                log::error!("{error}");
-                failed()
-            })
+            source.log_outcome(&answered);
+            answered.unwrap_or_else(|_| failed())
         }
     }
 }

@@ -20,7 +20,7 @@ use ictus::{
 
 use self::taken::Origin;
 pub(crate) use self::taken::Taken;
-use crate::{error::Result, query::Query, rendered::Rendered};
+use crate::{complaints::Complaints, error::Result, query::Query, rendered::Rendered};
 
 /// Yields families that Ictus did not record, to be shown beside its own in every exposition.
 pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
@@ -44,6 +44,8 @@ struct Shared {
     /// again and again by those who come later.
     flight: Mutex<Flight>,
     landed: Condvar,
+    /// Of hosts that have an HTTP server of their own.
+    complaints: Complaints,
 }
 
 #[derive(Default)]
@@ -194,6 +196,15 @@ impl Source {
         self.shared().taken_since(asked)
     }
 
+    /// Logs the cause of a failure once, until all is well again.
+    pub(crate) fn log_outcome<T>(&self, outcome: &Result<T>) {
+        let shared = self.shared();
+        match outcome {
+            Ok(_) => shared.complaints.well(&"the metrics can be read again"),
+            Err(error) => shared.complaints.failed(error),
+        }
+    }
+
     /// What this process shares.
     fn shared(&self) -> Arc<Shared> {
         let shared = self.shared.load_full();
@@ -210,8 +221,9 @@ impl Source {
 
 impl Shared {
     fn new(origin: Origin, extra: Option<Arc<Extra>>) -> Shared {
-        let (flight, landed) = Default::default();
-        Shared { generation: host::generation(), origin, extra: ArcSwapOption::new(extra), flight, landed }
+        let (flight, landed, complaints) = Default::default();
+        let (generation, extra) = (host::generation(), ArcSwapOption::new(extra));
+        Shared { generation, origin, extra, flight, landed, complaints }
     }
 
     /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
