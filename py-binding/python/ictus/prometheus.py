@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
+from ictus import _notice
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -26,18 +28,51 @@ class Bridge(Collector):
 
     def __init__(self, families: Callable[[], list[_Family]]) -> None:
         self._families = families
+        self._registry: CollectorRegistry | None = None
+        self._shown: frozenset[str] = frozenset()
 
     def describe(self) -> list[Metric]:
         """Nothing is known before it is read."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The families; those of Ictus itself too."""
+        """The families; those of Ictus itself too. Not one that has another collector's name."""
+        taken = self._taken()
+        shown: set[str] = set()
         for name, documentation, kind, samples in self._families():
+            names = {f"{name}{suffix}" for suffix in _SUFFIXES.get(kind, ("",))}
+            if not names.isdisjoint(taken):
+                _notice.once(f"the metric family {name!r} is not shown: another collector has its name")
+                continue
+            shown |= names
             metric = Metric(name, documentation, kind)
             for sample_name, labels, value in samples:
                 metric.add_sample(sample_name, labels, value)
             yield metric
+        self._shown = frozenset(shown)
+
+    def _taken(self) -> set[str]:
+        """Returns the names that other collectors have; of bridges, those registered before."""
+        if self._registry is None:
+            return set()
+        taken: set[str] = set()
+        is_before = True
+        for collector, names in list(self._registry._collector_to_names.items()):
+            if collector is self:
+                is_before = False
+            elif not isinstance(collector, Bridge):
+                taken.update(names)
+            elif is_before:
+                taken.update(collector._shown)
+        return taken
+
+
+_SUFFIXES = {
+    "counter": ("", "_total", "_created"),
+    "summary": ("", "_sum", "_count", "_created"),
+    "histogram": ("", "_bucket", "_sum", "_count", "_created"),
+}
+"""What a family of a type adds to its name, as ``prometheus_client``'s registry counts names."""
 
 
 def register(made: Bridge, registry: CollectorRegistry) -> None:
@@ -47,6 +82,7 @@ def register(made: Bridge, registry: CollectorRegistry) -> None:
     nothing: a name that it described could never be another collector's.
     """
     registry.register(made)
+    made._registry = registry
     restricted = registry.restricted_registry
     if not isinstance(restricted, _Restricted):
         registry.restricted_registry = _Restricted(registry)  # type: ignore[method-assign, assignment]

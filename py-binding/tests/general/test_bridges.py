@@ -37,6 +37,24 @@ def test_prometheus_client_shows_both(directory: str) -> None:
     assert "jobs" not in generate_latest(theirs).decode()
 
 
+def test_no_name_is_shown_twice(directory: str) -> None:
+    theirs = CollectorRegistry()
+    # As the library's collector of the process does.
+    Counter("process_cpu_seconds", "Theirs.", registry=theirs).inc()
+    for metrics in (ictus.Registry(directory), ictus.Registry()):
+        ictus.process.watch(metrics)
+        metrics.counter("jobs").labels().inc()
+        prometheus.bridge(metrics, theirs)
+    for _ in range(2):
+        lines = generate_latest(theirs).decode().splitlines()
+        kinds = [line for line in lines if line.startswith("# TYPE ")]
+        assert len(kinds) == len(set(kinds))
+        series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+        assert len(series) == len(set(series))
+        assert "# HELP process_cpu_seconds_total Theirs." in lines
+        assert {"jobs_total 1.0", "# TYPE ictus_series gauge", "# TYPE process_open_fds gauge"} <= set(lines)
+
+
 def collected(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, Any], float]]]:
     """What a collection gives: attributes and values by instrument."""
     data = reader.get_metrics_data()
