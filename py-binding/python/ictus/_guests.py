@@ -62,7 +62,7 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
             )
             continue
         for (name, sample, labels, documentation), value, timestamp in entries:
-            metric = metrics.get(name)
+            metric: Any = metrics.get(name)
             if metric is None:
                 metric = metrics[name] = Metric(name, documentation, kind)
             if metric.type != kind:
@@ -75,10 +75,11 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
                 metric.add_sample(sample, (*labels, ("pid", pid)), value, timestamp)
             else:
                 metric.add_sample(sample, labels, value)
+    accumulate: Any = MultiProcessCollector._accumulate_metrics
     merged: list[Any] = []
     for name, metric in metrics.items():
         try:
-            merged += MultiProcessCollector._accumulate_metrics({name: metric}, accumulate=True)
+            merged += accumulate({name: metric}, accumulate=True)
         except Exception as failed:
             _notice.once(f"{name} of prometheus_client is left out: {failed!r}", name)
     return merged
@@ -99,9 +100,10 @@ def _entries(
     """Key, value and time of each entry; all of them, or it is an error."""
     from prometheus_client.mmap_dict import _read_all_values  # noqa: PLC0415
 
+    read: Any = _read_all_values
     entries = []
     # Position, and in newer versions a time before it.
-    for key, value, *rest in _read_all_values(data, len(data)):
+    for key, value, *rest in read(data, len(data)):
         entries.append((_key(key), value, rest[0] if len(rest) > 1 else None))
     return entries
 
