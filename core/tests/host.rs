@@ -399,3 +399,45 @@ fn what_finds_no_address_space_is_counted_and_recorded_later() {
     let lost = Reader::new(directory.path()).snapshot().unwrap().health.lost;
     assert_eq!(lost.no_memory, 1000);
 }
+
+#[test]
+fn reader_whose_descriptors_are_closed_reads_on() {
+    if let Some(directory) = role() {
+        let total = |reader: &mut Reader| {
+            let snapshot = reader.snapshot().unwrap();
+            assert_eq!(snapshot.health.bad_segments, 0);
+            let Some(Value::Timer(timing)) =
+                snapshot.family("work_seconds").unwrap().get(&["first"]).cloned()
+            else {
+                panic!("no timer")
+            };
+            timing.count
+        };
+        let registry = Registry::open(&directory).unwrap();
+        let timer = timer(&registry, "first");
+        let mut reader = Reader::new(&directory);
+        let mut files = Vec::new();
+        for turn in 1..=4_u64 {
+            (0..100).for_each(|_| timer.observe(1.0));
+            assert_eq!(total(&mut reader), 7 + 100 * turn);
+            assert_eq!(registry.snapshot().unwrap().health.bad_segments, 0);
+            files.clear();
+            close_all();
+            files = own_files(&directory);
+        }
+        drop(reader);
+        drop(registry);
+        for file in files {
+            (&file).write_all(b"still open").unwrap();
+        }
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // What a dead process left, in the totals.
+    let registry = Registry::open(directory.path()).unwrap();
+    (0..7).for_each(|_| timer(&registry, "first").observe(1.0));
+    drop(registry);
+    assert_eq!(count(directory.path()), 7);
+    host("reader_whose_descriptors_are_closed_reads_on", directory.path(), |_| ());
+    assert_eq!(count(directory.path()), 407);
+}

@@ -46,6 +46,10 @@ impl<W> Metered<W> {
         &self.source
     }
 
+    pub(super) fn source_mut(&mut self) -> &mut W {
+        &mut self.source
+    }
+
     /// Begins a read of a segment that has so many lines on disk.
     pub(super) fn refill(&self, lines: u64) {
         let bytes = lines.saturating_mul(LINE as u64);

@@ -18,6 +18,7 @@ mod anchors;
 mod backing;
 mod budget;
 mod bytes;
+pub(crate) mod checked_file;
 pub(crate) mod clear;
 pub(crate) mod clocks;
 pub(crate) mod copy;

@@ -174,6 +174,11 @@ impl<W: Words> SegmentReader<W> {
         self.source.source()
     }
 
+    /// To put the same file under another number there.
+    pub(crate) fn source_mut(&mut self) -> &mut W {
+        self.source.source_mut()
+    }
+
     /// The same, and what is read is charged.
     pub(super) fn words(&self) -> &Metered<W> {
         &self.source

@@ -7,7 +7,7 @@ use std::{fs::File, io, os::unix::fs::MetadataExt, sync::Arc};
 
 use rustix::io::pread;
 
-use super::{layout::LINE, writer::Segment};
+use super::{checked_file::CheckedFile, layout::LINE, writer::Segment};
 use crate::{
     platform,
     sync::{Ordering, fence},
@@ -46,6 +46,16 @@ impl Words for File {
 
     fn lines(&self) -> io::Result<u64> {
         Ok(stored_bytes(self)? / LINE as u64)
+    }
+}
+
+impl Words for CheckedFile {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.unchecked()?.read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Words::lines(self.unchecked()?)
     }
 }
 

@@ -1,13 +1,12 @@
 //! What a reader knows of one segment's file from one reading to the next.
 
-use std::fs::File;
-
 use super::{
     Health,
     merged::{Key, Merged},
     segment_log::SegmentLog,
 };
 use crate::segment::{
+    checked_file::CheckedFile,
     clocks::Clocks,
     directory::{self, Directory},
     lock,
@@ -19,7 +18,7 @@ use crate::segment::{
 /// A segment's file.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    reader: Option<SegmentReader<File>>,
+    reader: Option<SegmentReader<CheckedFile>>,
     lives: bool,
     lanes: Lanes,
     /// Whether it could ever be read: then what it said last stays merged.
@@ -29,12 +28,29 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Opens it where that has not been done.
+    /// Opens it where that has not been done, and again where the host has closed its descriptor.
     pub(super) fn open(&mut self, directory: &Directory, id: u64, log: &mut SegmentLog) {
-        if self.reader.is_some() {
+        if self.reader.as_ref().is_some_and(|reader| reader.source().is_open()) {
             return;
         }
-        match directory.open_segment(id).map_err(Bad::from).and_then(|file| SegmentReader::open(file, id)) {
+        if let Some(reader) = &mut self.reader {
+            reader.source_mut().forget();
+        }
+        let file = directory.open_segment(id).and_then(CheckedFile::new);
+        if let (Some(reader), Ok(file)) = (&mut self.reader, &file)
+            && file.standing() != reader.source().standing()
+        {
+            // Another file under its name: what was read of this one stays as it is.
+            return;
+        }
+        if let Some(reader) = &mut self.reader {
+            match file {
+                Ok(file) => *reader.source_mut() = file,
+                Err(error) => self.complain(directory.place(), id, &error.into(), log),
+            }
+            return;
+        }
+        match file.map_err(Bad::from).and_then(|file| SegmentReader::open(file, id)) {
             Ok(reader) => self.reader = Some(reader),
             // Retired since it was listed: whoever did so replaced the totals, which is seen.
             Err(Bad::Source(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -52,8 +68,14 @@ impl Known {
         let Some(key) = self.key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
         // Before its lanes: what a dead owner wrote is all there.
-        self.lives = lock::owner_lives(reader.source());
-        match self.lanes.look(reader, self.lives) {
+        let looked = match reader.source().get() {
+            Ok(file) => {
+                self.lives = lock::owner_lives(file);
+                self.lanes.look(reader, self.lives)
+            }
+            Err(error) => Err(error.into()),
+        };
+        match looked {
             Ok(news) => {
                 into.put_news(key, reader.epoch, news);
                 (self.was_good, self.bad) = (true, None);
@@ -76,7 +98,7 @@ impl Known {
 
     /// Whether its owner lives now.
     pub(super) fn owner_lives(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| lock::owner_lives(reader.source()))
+        self.reader.as_ref().is_some_and(|reader| reader.source().get().is_ok_and(lock::owner_lives))
     }
 
     /// Counts it.
@@ -87,7 +109,8 @@ impl Known {
             (None, false) => &mut health.dead_segments,
         };
         *state += 1;
-        health.bytes += self.reader.as_ref().map_or(0, |reader| directory::bytes(reader.source()));
+        health.bytes +=
+            self.reader.as_ref().map_or(0, |reader| reader.source().get().map_or(0, directory::bytes));
     }
 
     /// Whether it can be folded into the totals.

@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -27,6 +26,7 @@ use crate::{
     error::{Error, Result},
     printable::Printable,
     segment::{
+        checked_file::CheckedFile,
         directory::{self, Directory, Standing},
         epoch::{self, UNSHARED_EPOCH},
         place::{self, Place},
@@ -57,7 +57,7 @@ pub struct Reader {
     place: Option<Place>,
     memory: Option<Memory>,
     segments: HashMap<u64, Known>,
-    totals_file: Option<File>,
+    totals_file: Option<CheckedFile>,
     /// What stood at the totals' name when it was last opened.
     totals_standing: Standing,
     /// The last that could be read.
@@ -194,7 +194,8 @@ impl Reader {
         }
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
-        health.bytes += self.totals_file.as_ref().map_or(0, directory::bytes);
+        health.bytes +=
+            self.totals_file.as_ref().and_then(|file| file.get().ok()).map_or(0, directory::bytes);
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.lost();
         let health = Health { lost: losses.into(), unread_lanes, ..health };
@@ -246,7 +247,7 @@ impl Reader {
     /// Reads the totals file where it is another one than the last time.
     fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
         let standing = directory.standing_totals()?;
-        if self.totals_file.is_some() && standing == self.totals_standing {
+        if self.totals_file.as_ref().is_some_and(CheckedFile::is_open) && standing == self.totals_standing {
             return Ok(());
         }
         // For what cannot be opened: it is left out until something else stands there.
@@ -270,7 +271,7 @@ impl Reader {
         };
         self.totals_standing = directory::standing(&file)?;
         let totals = TotalsFile::read(&mut file);
-        self.totals_file = Some(file);
+        self.totals_file = Some(CheckedFile::new(file)?);
         totals.map(Some)
     }
 
