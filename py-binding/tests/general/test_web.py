@@ -188,7 +188,11 @@ def test_odd_requests_have_one_answer_wherever_they_arrive(
         raise AssertionError
 
     scope = {"type": "http", "method": method.decode("latin-1"), "query_string": query, "headers": []}
-    asyncio.run(ictus.make_asgi_app(registry=registry)(scope, receive, send))
+
+    async def serve() -> None:
+        await ictus.make_asgi_app(registry=registry)(scope, receive, send)
+
+    asyncio.run(serve())
     assert sent[0]["status"] == status
 
 
@@ -203,7 +207,7 @@ def test_answers_of_applications_keep_browsers_of_other_sites_out(registry: ictu
 @pytest.mark.parametrize("name", ["certfile", "keyfile", "auth", "client_cafile"])
 def test_empty_file_name_is_refused(registry: ictus.Registry, name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        ictus.start_http_server(0, "127.0.0.1", registry=registry, **{name: ""})  # type: ignore[arg-type]
+        ictus.start_http_server(0, "127.0.0.1", registry=registry, **{name: ""})
 
 
 def test_names_of_other_sites_are_refused_at_a_loopback_address(registry: ictus.Registry) -> None:
