@@ -93,10 +93,12 @@ impl Options {
         Options { max_series: series, ..self }
     }
 
-    /// Ascending, finite upper bounds of a timer's classic buckets, at most 1,000.
+    /// Ascending, finite upper bounds of a timer's classic buckets, at most 1,000. A last bound of infinity, as
+    /// other libraries write it, is left out: every histogram has that bucket.
     #[must_use]
     pub fn buckets(self, bounds: &[f64]) -> Options {
-        Options { buckets: Some(bounds.to_vec()), ..self }
+        let finite = bounds.strip_suffix(&[f64::INFINITY]).unwrap_or(bounds);
+        Options { buckets: Some(finite.to_vec()), ..self }
     }
 
     /// A timer without buckets of either kind: a window, a count and a sum, for three fifths of
@@ -163,12 +165,17 @@ mod tests {
             Options::default().group(u32::MAX),
             Options::default().buckets(&[1.0, 1.0]),
             Options::default().buckets(&[2.0, 1.0]),
-            Options::default().buckets(&[f64::INFINITY]),
+            Options::default().buckets(&[f64::INFINITY, f64::INFINITY]),
+            Options::default().buckets(&[f64::INFINITY, 1.0]),
+            Options::default().buckets(&[f64::NEG_INFINITY]),
             Options::default().buckets(&[f64::NAN]),
         ];
         for options in bad {
             options.check().unwrap_err();
         }
         Options::default().window(65_536).buckets(&[]).check().unwrap();
+        let ends_in_infinity = Options::default().buckets(&[1.0, f64::INFINITY]);
+        ends_in_infinity.check().unwrap();
+        assert_eq!(ends_in_infinity, Options::default().buckets(&[1.0]));
     }
 }

@@ -124,7 +124,8 @@ impl Registry {
         self.directory.as_deref()
     }
 
-    /// A family of counters; the one that exists where the name, kind and labels are the same.
+    /// A family of counters; the one that exists where the name, kind and labels are the same. `_total` at the end
+    /// of the name is left out: formats add it, and look-ups take both.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();

@@ -52,6 +52,32 @@ fn a_long_label_can_be_removed() {
 }
 
 #[test]
+fn labels_that_are_too_long_together_are_no_full_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let names: Vec<String> = (0..20).map(|number| format!("label_{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let message = "x".repeat(10 << 20);
+    let values = [message.as_str(); 20];
+    registry.gauge("state", "", &names).unwrap().labels(&values).unwrap().set(1.0);
+    registry.timer("work_seconds", "", &names).unwrap().labels(&values).unwrap().observe(1.0);
+    let lost = registry.snapshot().unwrap().health.lost;
+    assert_eq!((lost.label_too_long, lost.no_memory, lost.unshared_lanes), (2, 0, 0));
+}
+
+#[test]
+fn infinities_of_a_gauge_are_too_large_and_not_negative() {
+    let registry = Registry::new();
+    let active = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
+    for value in [f64::INFINITY, f64::NEG_INFINITY] {
+        active.set(value);
+        active.add(value);
+    }
+    let lost = registry.snapshot().unwrap().health.lost;
+    assert_eq!((lost.too_large, lost.negative), (4, 0));
+}
+
+#[test]
 fn a_label_of_many_pages_is_recorded_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();

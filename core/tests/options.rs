@@ -9,6 +9,7 @@ use std::{
 use ictus::{
     OVERFLOW, Options, Reader, Registry, Snapshot,
     snapshot::{Timing, Value},
+    surface::{Exposition, View},
 };
 
 fn timing(snapshot: &Snapshot, labels: &[&str]) -> Timing {
@@ -300,4 +301,29 @@ fn a_timer_without_a_distribution_has_all_but_that() {
     expect(4000, 2000);
     drop((registry, other));
     expect(4000, 2000);
+}
+
+#[test]
+fn counter_is_found_with_and_without_total() {
+    let registry = Registry::new();
+    registry.counter("jobs_total", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    registry.gauge("queue", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+    let snapshot = registry.snapshot().unwrap();
+    for name in ["jobs", "jobs_total"] {
+        assert_eq!(snapshot.family(name).unwrap().get(&[]), Some(&Value::Counter(2.0)), "{name}");
+    }
+    // The suffix belongs to counters alone.
+    assert!(snapshot.family("queue_total").is_none());
+    let text = ictus::expose::text(&Exposition::new(&snapshot, &View::default()));
+    assert!(text.contains("\njobs_total 2.0\n"), "{text}");
+}
+
+#[test]
+fn definition_that_differs_is_described_in_words() {
+    let registry = Registry::new();
+    registry.timer("jobs", "", &["queue", "host"]).unwrap();
+    let refused = registry.counter("jobs", "", &[]).unwrap_err().to_string();
+    assert!(refused.contains("exists as a timer in seconds with the labels queue, host"), "{refused}");
+    assert!(refused.contains("was asked for as a counter without labels"), "{refused}");
 }

@@ -74,7 +74,7 @@ struct Health {
     bad_segments: u64,
     unread_lanes: u64,
     bytes: u64,
-    lost: Counts<11>,
+    lost: Counts<13>,
 }
 
 /// Names and how often; each name once.
@@ -136,6 +136,8 @@ fn health(health: &snapshot::Health) -> Health {
         reentered,
         no_memory,
         removed,
+        unlabelled,
+        label_too_long,
         overflowed,
         unshared_lanes,
         short_windows,
@@ -149,6 +151,8 @@ fn health(health: &snapshot::Health) -> Health {
         ("reentered", reentered),
         ("no_memory", no_memory),
         ("removed", removed),
+        ("unlabelled", unlabelled),
+        ("label_too_long", label_too_long),
         ("overflowed", overflowed),
         ("unshared_lanes", unshared_lanes),
         ("short_windows", short_windows),

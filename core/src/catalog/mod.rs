@@ -20,6 +20,36 @@ pub enum Kind {
     Timer = 3,
 }
 
+/// Returns the name that a counter is recorded under: without `_total`, which the formats add. A counter may be
+/// registered and looked up with and without it.
+///
+/// ```
+/// assert_eq!(ictus::catalog::counter_name("jobs_total"), "jobs");
+/// assert_eq!(ictus::catalog::counter_name("jobs"), "jobs");
+/// ```
+#[must_use]
+pub fn counter_name(name: &str) -> &str {
+    name.strip_suffix("_total").filter(|rest| !rest.is_empty()).unwrap_or(name)
+}
+
+impl Kind {
+    /// Describes a family in an error: "a timer in seconds with the labels route, method".
+    pub(crate) fn described<L: AsRef<str>>(self, unit: Unit, labels: &[L]) -> String {
+        let kind = match (self, unit) {
+            (Kind::Counter, _) => "a counter",
+            (Kind::Gauge, _) => "a gauge",
+            (Kind::Timer, Unit::Bytes) => "a timer in bytes",
+            (Kind::Timer, _) => "a timer in seconds",
+        };
+        let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
+        match &labels[..] {
+            [] => format!("{kind} without labels"),
+            [label] => format!("{kind} with the label {label}"),
+            _ => format!("{kind} with the labels {}", labels.join(", ")),
+        }
+    }
+}
+
 /// What the observations of a timer are measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]

@@ -9,11 +9,12 @@ use super::{
     series::{Asked, Series},
 };
 use crate::{
-    catalog::{Definition, Kind, Unit},
+    catalog::{Definition, Kind, Unit, counter_name},
     error::{Error, Result},
     options::Options,
     segment::{
         descriptor::FamilyRecord,
+        layout::Loss,
         limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
         totals::OVERFLOW,
     },
@@ -72,6 +73,7 @@ impl<M: Metric> Family<M> {
         labels: &[&str],
         options: &Options,
     ) -> Result<Family<M>> {
+        let name = if M::KIND == Kind::Counter { counter_name(name) } else { name };
         name::metric(name)?;
         name::labels(labels, M::KIND)?;
         name::lengths(name, labels)?;
@@ -84,8 +86,8 @@ impl<M: Metric> Family<M> {
         if definition.kind != M::KIND {
             return Err(Error::Mismatch {
                 name: definition.name.to_owned(),
-                existing: format!("a {:?}", definition.kind),
-                asked: format!("a {:?}", M::KIND),
+                existing: definition.kind.described(definition.unit, definition.labels),
+                asked: M::KIND.described(definition.unit, definition.labels),
             });
         }
         let options = recorder.options();
@@ -151,6 +153,20 @@ impl<M: Metric> Family<M> {
             handle.publish();
         }
         Ok(handle)
+    }
+
+    /// Counts a measurement that ended without label values in `Lost::unlabelled`: for hosts whose
+    /// measurements get their label values at the end, and that must not raise there.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// let jobs = registry.timer("job_seconds", "How long a job takes.", &["outcome"])?;
+    /// jobs.count_unlabelled();
+    /// assert_eq!(registry.snapshot()?.health.lost.unlabelled, 1);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    pub fn count_unlabelled(&self) {
+        self.recorder.lose(Loss::Unlabelled);
     }
 
     /// Removes the series with those label values: what this process and those that are dead recorded

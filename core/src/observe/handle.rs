@@ -124,7 +124,8 @@ impl Gauge {
         if to.is_finite() {
             self.write(|lane| lane.set(to));
         } else {
-            reject(&self.recorder, to);
+            // A gauge may be negative: an infinity of either sign is too large.
+            reject(&self.recorder, to.abs());
         }
     }
 
@@ -133,7 +134,7 @@ impl Gauge {
         if by.is_finite() {
             self.write(|lane| lane.add(by));
         } else {
-            reject(&self.recorder, by);
+            reject(&self.recorder, by.abs());
         }
     }
 
@@ -184,6 +185,9 @@ impl Gauge {
             return Some(Ok(lane));
         }
         let Some(life) = series.life() else { return Some(Err(NoLane::Ended)) };
+        if !series.is_describable() {
+            return Some(Err(NoLane::Lost(Loss::LabelTooLong)));
+        }
         let made = self.recorder.with_segment(|segment| {
             let (lane, word) = series.new_shared_lane(segment, life, &self.recorder)?;
             Some((lane, word, Arc::clone(segment)))

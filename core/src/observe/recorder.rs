@@ -119,9 +119,7 @@ impl Recorder {
         let family = families.get(name).unwrap_or(&new);
         let (existing, asked) = (&family.family.record, &new.family.record);
         if !existing.same_shape(asked) {
-            let shape = |record: &FamilyRecord| {
-                format!("a {:?} in {:?} with labels {:?}", record.kind, record.unit, record.labels)
-            };
+            let shape = |record: &FamilyRecord| record.kind.described(record.unit, &record.labels);
             return Err(Error::Mismatch {
                 name: name.to_owned(),
                 existing: shape(existing),

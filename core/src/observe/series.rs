@@ -17,7 +17,7 @@ use crate::{
     buckets::Bounds,
     catalog::Kind,
     segment::{
-        descriptor::{FamilyRecord, SeriesRecord},
+        descriptor::{FamilyRecord, MOST_BYTES, SeriesRecord},
         fork,
         limits::MAX_VALUE,
         reference::AtomicRef,
@@ -282,6 +282,14 @@ impl Series {
         true
     }
 
+    /// Whether the label values are short enough for a descriptor.
+    pub(super) fn is_describable(&self) -> bool {
+        // Beside its values a descriptor holds their lengths and a few numbers.
+        let lengths = || self.values.0.iter().map(|value| value.len().min(MAX_VALUE));
+        let bytes: usize = lengths().map(|length| length + size_of::<u64>()).sum();
+        bytes + 64 <= MOST_BYTES && self.family.record.may_have(lengths().sum())
+    }
+
     /// What a lane has as its series word: where the descriptor is, which is written where the segment
     /// has none for this life.
     pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<u64> {
@@ -290,10 +298,6 @@ impl Series {
             && (known.0, known.1.ordinal) == (life, segment.ordinal)
         {
             return Some(known.1.word);
-        }
-        let values = self.values.0.iter().map(|value| value.len().min(MAX_VALUE)).sum();
-        if !self.family.record.may_have(values) {
-            return None;
         }
         let family =
             self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;

@@ -321,6 +321,9 @@ impl Shard {
         }
         let Some(life) = series.life() else { return Some(Err(NoLane::Ended)) };
         self.collect(stock);
+        if !series.is_describable() {
+            return Some(Err(NoLane::Lost(Loss::LabelTooLong)));
+        }
         let made = recorder.with_segment(|segment| {
             let word = series.describe(segment, life)?;
             Some((stock.lane(&series.family, segment)?, word, Arc::clone(segment)))

@@ -117,7 +117,7 @@ pub(crate) enum Loss {
     TooLarge = 2,
     /// A signal handler observed a series in whose observation it interrupted its own thread.
     Reentered = 3,
-    /// No memory for a new lane, or label values that are too long together.
+    /// No memory for a new lane.
     NoMemory = 4,
     /// Not lost: series beyond the family's number, which were given the overflow series.
     Overflow = 6,
@@ -133,6 +133,10 @@ pub(crate) enum Loss {
     Exemplar = 9,
     /// Not an observation: a segment whose file was removed while its owner lived.
     FileRemoved = 10,
+    /// A measurement that ended without label values, in a family that has labels.
+    Unlabelled = 11,
+    /// Label values that are too long together for a descriptor.
+    LabelTooLong = 12,
 }
 
 /// Set in a lane's series word before it is published, and once the series was removed: what the lane holds

@@ -40,6 +40,11 @@ pub struct Lost {
     pub no_memory: u64,
     /// Observations through handles of series that were removed.
     pub removed: u64,
+    /// Measurements of a family with labels that ended without label values.
+    pub unlabelled: u64,
+    /// Observations of series whose label values are too long together: a megabyte, or more than a reader would
+    /// show of such a family.
+    pub label_too_long: u64,
     /// Look-ups of series beyond a family's number, which got the overflow series. Nothing is lost.
     pub overflowed: u64,
     /// Lanes made in memory that only their own process sees, because its segment could not be made, or
@@ -81,6 +86,8 @@ impl From<[u64; LOSSES]> for Lost {
             reentered: of(Loss::Reentered),
             no_memory: of(Loss::NoMemory),
             removed: of(Loss::Removed),
+            unlabelled: of(Loss::Unlabelled),
+            label_too_long: of(Loss::LabelTooLong),
             overflowed: of(Loss::Overflow),
             unshared_lanes: of(Loss::Unshared),
             short_windows: of(Loss::ShortWindow),

@@ -29,7 +29,7 @@ pub use crate::{
 
 use std::sync::Arc;
 
-use crate::catalog::{Kind, Unit};
+use crate::catalog::{Kind, Unit, counter_name};
 
 /// Every family at one instant, sorted by name; the series of each sorted by label values.
 ///
@@ -107,13 +107,21 @@ pub struct Timing {
 }
 
 impl Snapshot {
-    /// The family of that recorded name.
+    /// Returns the family of that name. A counter is found with and without `_total`.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&Family> {
-        self.families
-            .binary_search_by(|family| family.name.as_str().cmp(name))
-            .ok()
-            .map(|at| &self.families[at])
+        self.position(name).map(|at| &self.families[at])
+    }
+
+    /// Returns the index in `families` of the family of that name, as [`family`](Snapshot::family).
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        let find = |name: &str| self.families.binary_search_by(|family| family.name.as_str().cmp(name)).ok();
+        find(name).or_else(|| {
+            let recorded = counter_name(name);
+            let at = find(recorded).filter(|_| recorded != name)?;
+            (self.families[at].kind == Kind::Counter).then_some(at)
+        })
     }
 }
 

@@ -40,6 +40,8 @@ const ROWS: &[Row] = &[
                 ("no_memory", |of| of.health.lost.no_memory),
                 ("reentered", |of| of.health.lost.reentered),
                 ("removed", |of| of.health.lost.removed),
+                ("unlabelled", |of| of.health.lost.unlabelled),
+                ("label_too_long", |of| of.health.lost.label_too_long),
                 ("too_large", |of| of.health.lost.too_large),
             ],
         )

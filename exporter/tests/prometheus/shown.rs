@@ -101,7 +101,9 @@ fn counters(recorded: &Recorded, errors: Definition) -> Samples {
         };
         shown.insert(series(name, definition, labels, &[]), *total);
     }
-    for reason in ["nan", "negative", "no_memory", "reentered", "removed", "too_large"] {
+    for reason in
+        ["label_too_long", "nan", "negative", "no_memory", "reentered", "removed", "too_large", "unlabelled"]
+    {
         let refused = if reason == "nan" { recorded.refused as f64 } else { 0.0 };
         shown.insert(Series::new("ictus_observations_rejected_total", &[("reason", reason)]), refused);
     }
