@@ -62,16 +62,18 @@ def start_http_server(
     client_cafile: str | os.PathLike[str] | None = None,
     allowed_hosts: Sequence[str] | None = None,
 ) -> Server:
-    """Serves a registry or a directory at ``http://addr:port/metrics`` until the server returned is closed.
+    """Serves a registry or a directory at ``http://addr:port/metrics``, from threads of its own.
 
-    Port 0 is any free one. With a certificate and its key, files in PEM, over TLS; with ``client_cafile``, to
-    clients with a certificate of those authorities alone. With ``auth``, a file with a line ``bearer TOKEN``
-    or ``basic USER:PASSWORD`` for each (the password may be its bcrypt hash), to those clients alone. The
-    files are read again within ten seconds after they have changed.
+    The server runs until its ``close()``, or the end of the program; the result need not be kept. Port 0 is
+    any free one: ``port`` of the result is its number. With ``certfile`` and ``keyfile``, files in PEM, it
+    serves over TLS; with ``client_cafile``, to clients with a certificate of those authorities alone. With
+    ``auth``, a file with a line ``bearer TOKEN`` or ``basic USER:PASSWORD`` for each client (the password may
+    be its bcrypt hash), it serves those clients alone. The files are read again within ten seconds after a
+    change.
 
     At a loopback address the endpoint answers to addresses, ``localhost`` and ``allowed_hosts`` in ``Host``.
 
-    Raises ``OSError`` where the port cannot be had, or a file cannot be used.
+    Raises ``OSError`` where the port cannot be used, or a file cannot be read.
     """
     import os  # noqa: PLC0415
 
@@ -102,7 +104,13 @@ def __getattr__(name: str) -> Any:
     if name in _WEB:
         from ictus import _web as module  # noqa: PLC0415
     else:
+        # `_imports` is for tools that freeze programs: they see what the native module imports.
         from ictus import _core as module  # type: ignore[no-redef] # noqa: PLC0415
+        from ictus import _imports  # noqa: F401, PLC0415
     found = getattr(module, name)
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
