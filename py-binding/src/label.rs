@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::OnceLock};
 
 use pyo3::{
-    exceptions::PyBaseException,
+    exceptions::{PyBaseException, PyException},
     prelude::*,
     types::{PyString, PyType},
 };
@@ -21,7 +21,20 @@ pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
     }
     match object.str() {
         Ok(string) => Cow::Owned(string.to_string_lossy().into_owned()),
-        Err(_) => Cow::Owned(format!("<unprintable {}>", type_name(&object.get_type()))),
+        Err(_) => Cow::Owned(unprintable(object)),
+    }
+}
+
+/// The same, for callers that may raise: what `__str__` raises that is no `Exception`, an interrupt or an exit, is
+/// the program's.
+pub(crate) fn value<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
+    if object.is_exact_instance_of::<PyString>() {
+        return Ok(text(object));
+    }
+    match object.str() {
+        Ok(string) => Ok(Cow::Owned(string.to_string_lossy().into_owned())),
+        Err(raised) if !raised.is_instance_of::<PyException>(object.py()) => Err(raised),
+        Err(_) => Ok(Cow::Owned(unprintable(object))),
     }
 }
 
@@ -63,6 +76,10 @@ pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
 
 fn has_response(exception: &Bound<'_, PyAny>) -> bool {
     ["headers", "response"].into_iter().any(|name| exception.hasattr(name).unwrap_or(false))
+}
+
+fn unprintable(object: &Bound<'_, PyAny>) -> String {
+    format!("<unprintable {}>", type_name(&object.get_type()))
 }
 
 fn type_name(class: &Bound<'_, PyType>) -> String {

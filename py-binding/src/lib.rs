@@ -1,6 +1,7 @@
 //! The native module `ictus._core`: frozen classes and functions over the core. Translation only;
 //! names, surfaces and limits are the core's, and what knows the Conductor SDK is Python.
 
+mod arguments;
 mod conductor;
 mod convert;
 mod interpreter;

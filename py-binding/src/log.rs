@@ -11,7 +11,9 @@ use std::{
 };
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use pyo3::{ffi, prelude::*};
+use pyo3::{exceptions::PyException, ffi, prelude::*};
+
+use crate::convert::imports;
 
 /// Causes are logged once, so more than this is a fault; the oldest tell most about it.
 const MOST: usize = 64;
@@ -57,8 +59,13 @@ pub(crate) fn keep() {
 /// path, which itself runs no Python code.
 pub(crate) fn deliver_later(_: Python<'_>) {
     extern "C" fn pending(_: *mut c_void) -> c_int {
-        Python::attach(deliver);
-        0
+        Python::attach(|py| match deliver(py) {
+            Ok(()) => 0,
+            Err(raised) => {
+                raised.restore(py);
+                -1
+            }
+        })
     }
     if !KEPT.records.try_lock().is_ok_and(|records| records.is_empty()) {
         // SAFETY: the token says that the interpreter lives; the function takes no argument, and does not unwind:
@@ -68,11 +75,20 @@ pub(crate) fn deliver_later(_: Python<'_>) {
 }
 
 /// Passes on what was kept. Not from the recording path: this runs Python code.
-pub(crate) fn deliver(py: Python<'_>) {
+///
+/// # Errors
+///
+/// What a handler raises that is no `Exception`: an interrupt or an exit, which are the program's.
+pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
     for (method, text) in take() {
-        // A handler that raises is the host's affair, and no reason to end what called us.
-        let _ = tell(py, method, &text);
+        // A handler that fails is no reason to end what called this.
+        if let Err(raised) = tell(py, method, &text)
+            && !raised.is_instance_of::<PyException>(py)
+        {
+            return Err(raised);
+        }
     }
+    Ok(())
 }
 
 /// Takes what was kept: the names of the methods of a logger, and texts.
@@ -95,7 +111,7 @@ fn method(level: Level) -> &'static str {
 }
 
 fn tell(py: Python<'_>, method: &str, text: &str) -> PyResult<()> {
-    let logger = py.import("logging")?.call_method1("getLogger", ("ictus",))?;
+    let logger = imports(py)?.call_method0("logger")?;
     // As an argument: the text may contain percent signs.
     logger.call_method1(method, ("%s", text))?;
     Ok(())

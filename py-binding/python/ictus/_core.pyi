@@ -44,15 +44,16 @@ _Directory = str | os.PathLike[str]
 class Registry:
     """Where metrics are recorded: this process's memory, or a directory that processes share.
 
-    A family has ``max_series`` series at most, 1,000 unless said; what is over is recorded in one whose
-    label values are ``ictus_overflow``. A timer's window is of the newest ``window`` observations, 1,000
-    unless said, none older than ``max_age`` seconds; ``buckets`` are its histogram's bounds, and an
-    empty sequence is none. Series that no process moves for ``expire_after`` seconds go. ``group`` is the
-    number of a group of users that may share the directory. The environment's ``ICTUS_WINDOW`` and
-    ``ICTUS_MAX_SERIES`` hold where the arguments are not given.
+    ``directory`` is created where it is missing; without it, metrics stay in this process's memory. A timer's
+    window has the newest ``window`` observations (default 1,000), none older than ``max_age`` seconds;
+    ``buckets`` are its histogram's upper bounds, and an empty sequence means no histogram. A family has at
+    most ``max_series`` series (default 1,000); further label sets share one series whose label values are
+    ``ictus_overflow``. A series that no process updates for ``expire_after`` seconds is removed. ``group`` is
+    the number of a group of users that may share the directory. ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES``
+    apply where the arguments are not given.
 
-    Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options that cannot be
-    kept. A forked child records in the same directory, by itself.
+    Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options out of range. A
+    forked child records in the same directory, on its own.
     """
 
     def __new__(
@@ -71,14 +72,18 @@ class Registry:
         """The directory, or None for a registry in memory."""
 
     def counter(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Counter:
-        """A counter; the one that exists where the name, kind and labels are the same.
+        """Returns a counter; the existing one where name, kind and labels are the same.
 
-        ``_total`` at the end of the name is left out: formats add it. Raises ``ValueError`` for names
-        that Prometheus would not take, and where the family exists with another kind or other labels.
+        ``_total`` at the end of ``name`` is left out, since formats add it; look-ups take both spellings.
+        ``help`` is shown with the metric, and ``labels`` are the label names. Raises ``ValueError`` for names
+        that Prometheus does not accept, and where the family exists with another kind or other labels.
         """
 
     def gauge(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Gauge:
-        """A gauge, shown as the sum over live processes; as ``counter`` in all else."""
+        """Returns a gauge, shown as the sum over live processes; the existing one where it is the same.
+
+        Arguments and errors are those of ``counter``.
+        """
 
     def timer(
         self,
@@ -92,30 +97,44 @@ class Registry:
         max_series: int | None = None,
         buckets: Sequence[float] | None = None,
     ) -> Timer:
-        """A timer of durations in seconds, with the registry's options where it has none of its own."""
+        """Returns a timer of durations in seconds; the existing one where it is the same.
+
+        ``name``, ``help``, ``labels`` and errors are those of ``counter``. The options are those of
+        ``Registry``, for this timer alone: ``window`` and ``max_age`` of the window, ``expire_after`` and
+        ``max_series`` of the series, ``buckets`` of the histogram.
+        """
 
     def snapshot(self) -> Snapshot:
-        """What was recorded: here, or in the directory by all of its processes, living and dead."""
+        """Returns what was recorded: here, or in the directory by all of its processes, living and dead."""
 
     def render(
         self, format: _Format = "text", *, surfaces: Sequence[str] | None = None, native: bool = False
     ) -> bytes:
-        """The exposition. ``native`` adds native histograms to protobuf; ``content_type`` says its type."""
+        """Returns the exposition as bytes: ``text``, ``openmetrics`` or ``protobuf``.
+
+        ``surfaces`` names the sets of names that Conductor's metrics are shown under. ``native`` adds native
+        histograms to protobuf. ``ictus.content_type`` returns the format's content type.
+        """
 
     def remove_idle(self, seconds: float) -> int:
-        """Removes series that no process has moved for that long; gives how many of this process."""
+        """Removes series that no process has updated for ``seconds``; returns how many of this process."""
 
     def _families(self) -> list[_Family]: ...
+    def __copy__(self) -> Registry: ...
+    def __deepcopy__(self, _memo: object) -> Registry: ...
 
 @final
 class Counter:
-    """A total that only grows. Of a family with labels, its children record: see ``labels``."""
+    """A total that only grows. In a family with labels, the children record: see ``labels``."""
 
     def labels(self, *values: object, **named: object) -> Counter:
-        """The one series with those label values, by position or by name; keep it in hot loops."""
+        """Returns the series with these label values, by position or by name. Keep it in hot loops.
+
+        Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+        """
 
     def remove(self, *values: object) -> bool:
-        """Removes the series; whether there was one. Children of it record nothing any more."""
+        """Removes the series and returns whether it existed. Children of it record nothing any more."""
 
     @property
     def name(self) -> str:
@@ -126,22 +145,31 @@ class Counter:
         """The family's label names, in order."""
 
     def inc(self, amount: float = 1) -> None:
-        """Adds to the total. What is negative or no finite number is rejected, and counted."""
+        """Adds ``amount`` to the total. A negative or non-finite amount is rejected and counted."""
 
     def count_exceptions(
         self, exception: type[BaseException] | tuple[type[BaseException], ...] | None = None
     ) -> _Around:
-        """Counts the exceptions that leave a ``with`` block or a decorated function; all, unless said."""
+        """Counts the exceptions that leave a ``with`` block or a decorated function.
+
+        ``exception`` is a class or a tuple of classes; by default, ``Exception``.
+        """
+
+    def __copy__(self) -> Counter: ...
+    def __deepcopy__(self, _memo: object) -> Counter: ...
 
 @final
 class Gauge:
-    """A state that goes up and down. Of a family with labels, its children record: see ``labels``."""
+    """A state that goes up and down. In a family with labels, the children record: see ``labels``."""
 
     def labels(self, *values: object, **named: object) -> Gauge:
-        """The one series with those label values, by position or by name; keep it in hot loops."""
+        """Returns the series with these label values, by position or by name. Keep it in hot loops.
+
+        Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+        """
 
     def remove(self, *values: object) -> bool:
-        """Removes the series; whether there was one. Children of it record nothing any more."""
+        """Removes the series and returns whether it existed. Children of it record nothing any more."""
 
     @property
     def name(self) -> str:
@@ -152,26 +180,35 @@ class Gauge:
         """The family's label names, in order."""
 
     def set(self, value: float) -> None:
-        """Sets this process's state. What is no finite number is rejected, and counted."""
+        """Sets this process's state. A non-finite value is rejected and counted."""
 
     def inc(self, amount: float = 1) -> None:
-        """Adds to this process's state."""
+        """Adds ``amount`` to this process's state."""
 
     def dec(self, amount: float = 1) -> None:
-        """Takes off this process's state."""
+        """Subtracts ``amount`` from this process's state."""
 
     def track_inprogress(self) -> _Around:
-        """One more inside of a ``with`` block or a decorated function, one less after it."""
+        """Adds one while a ``with`` block or a decorated function runs."""
+
+    def __copy__(self) -> Gauge: ...
+    def __deepcopy__(self, _memo: object) -> Gauge: ...
 
 @final
 class Timer:
-    """Durations in seconds. Of a family with labels, its children record: see ``labels``."""
+    """Durations in seconds: quantiles of the newest, and their lifetime count, sum and histogram.
+
+    In a family with labels, the children record: see ``labels``.
+    """
 
     def labels(self, *values: object, **named: object) -> Timer:
-        """The one series with those label values, by position or by name; keep it in hot loops."""
+        """Returns the series with these label values, by position or by name. Keep it in hot loops.
+
+        Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+        """
 
     def remove(self, *values: object) -> bool:
-        """Removes the series; whether there was one. Children of it record nothing any more."""
+        """Removes the series and returns whether it existed. Children of it record nothing any more."""
 
     @property
     def name(self) -> str:
@@ -182,20 +219,29 @@ class Timer:
         """The family's label names, in order."""
 
     def observe(self, seconds: float, exemplar: str | None = None) -> None:
-        """Records a duration. What is negative or no finite number is rejected, and counted.
+        """Records a duration. A negative or non-finite one is rejected and counted.
 
-        ``exemplar`` is the id of the trace that it belongs to.
+        ``exemplar`` is the id of the trace that the observation belongs to.
         """
 
     def time(self) -> Running:
-        """Measures a ``with`` block or a decorated function."""
+        """Measures a ``with`` block, or each call of a decorated function.
+
+        A coroutine is measured until it is done, a generator until it is exhausted.
+        """
+
+    def __copy__(self) -> Timer: ...
+    def __deepcopy__(self, _memo: object) -> Timer: ...
 
 @final
 class Running:
-    """A measurement: of one ``with`` block, or of each call of a decorated function."""
+    """A measurement: of one ``with`` block, or of each call of a decorated function.
+
+    Nothing is raised where it ends: a measurement without label values is counted and logged.
+    """
 
     def labels(self, *values: object, **named: object) -> None:
-        """Says in which series it ends: how some work ended is known at its end."""
+        """Sets the series in which the measurement ends, where the outcome is known only then."""
 
     def discard(self) -> None:
         """Ends the measurement without recording it."""
@@ -222,16 +268,16 @@ class Snapshot:
 
     @property
     def health(self) -> dict[str, int]:
-        """What the reader noticed about the directory, and what could not be recorded, by name."""
+        """What the reader noticed about the directory, and what was not recorded, by name."""
 
     def family(self, name: str, /) -> Family | None:
-        """The family of that name, as it was recorded: a counter's without ``_total``."""
+        """Returns the family of that name, or None. A counter is found with and without ``_total``."""
 
     def value(self, name: str, /, **labels: object) -> float | None:
-        """What a counter's or a gauge's series has; None where nothing was recorded."""
+        """Returns the value of a counter's or gauge's series; None where nothing was recorded."""
 
     def timing(self, name: str, /, **labels: object) -> Timing | None:
-        """What a timer's series has; None where nothing was recorded."""
+        """Returns what a timer's series holds; None where nothing was recorded."""
 
 @final
 class Family:
@@ -239,19 +285,19 @@ class Family:
 
     @property
     def name(self) -> str:
-        """The name it was recorded under."""
+        """The name it was recorded under: a counter's is without ``_total``."""
 
     @property
     def help(self) -> str:
-        """What it means."""
+        """The help text."""
 
     @property
     def kind(self) -> Literal["counter", "gauge", "timer"]:
-        """What it is."""
+        """``counter``, ``gauge`` or ``timer``."""
 
     @property
     def unit(self) -> Literal["", "seconds", "bytes"]:
-        """What a timer's observations are measured in."""
+        """The unit of a timer's observations: ``seconds`` or ``bytes``; empty for other kinds."""
 
     @property
     def label_names(self) -> list[str]:
@@ -259,7 +305,7 @@ class Family:
 
     @property
     def series(self) -> list[tuple[tuple[str, ...], float | Timing]]:
-        """Each series' label values and what it holds: a number, or a timer's timing."""
+        """The label values of each series and what it holds: a number, or a timer's ``Timing``."""
 
 @final
 class Timing:
@@ -267,31 +313,31 @@ class Timing:
 
     @property
     def count(self) -> int:
-        """Observations ever made."""
+        """The number of observations ever made."""
 
     @property
     def sum(self) -> float:
-        """Their sum, in the family's unit."""
+        """The sum of all observations ever made, in the family's unit."""
 
     @property
     def last(self) -> float | None:
         """The newest observation; None where the window is empty."""
 
     @property
-    def window(self) -> memoryview:
+    def window(self) -> memoryview[float]:
         """The newest observations, oldest first, as doubles: ``numpy.asarray`` takes it without a copy."""
 
     @property
     def buckets(self) -> list[tuple[float, int]]:
-        """How many observations were at most each bound; the last bound is infinite.
+        """The number of observations up to each upper bound; the last bound is infinite.
 
-        Empty for a timer without buckets.
+        Empty for a timer without a histogram.
         """
 
     def quantile(self, q: float) -> float | None:
-        """The exact quantile of the window at ``q`` from 0 to 1; None where the window is empty.
+        """Returns the exact quantile of the window for ``q`` from 0 to 1; None where the window is empty.
 
-        Interpolated between its two neighbours in the sorted window, at the index ``q * (n - 1)``.
+        It is interpolated between its two neighbours in the sorted window, at the index ``q * (n - 1)``.
         """
 
 @final
@@ -314,7 +360,7 @@ class Security:
 
 @final
 class Server:
-    """A running endpoint, on threads of its own. Closed when nothing refers to it any more."""
+    """A running endpoint, on threads of its own, until it is closed."""
 
     def __new__(
         cls,
@@ -329,10 +375,10 @@ class Server:
     ) -> Server: ...
     @property
     def port(self) -> int | None:
-        """The port that is listened at."""
+        """The port that it listens on; None on a unix socket."""
 
     def close(self) -> None:
-        """Stops serving; the port is free when this returns."""
+        """Stops serving. The port is free when this returns."""
 
     def __enter__(self) -> Server: ...
     def __exit__(self, *_raised: object) -> None: ...
@@ -354,12 +400,12 @@ class Application:
         """Answers a request for the metrics: status, headers, body. 400 for what is no request."""
 
 def content_type(format: _Format = "text") -> str:
-    """The ``Content-Type`` of a format."""
+    """Returns the ``Content-Type`` of a format: ``text``, ``openmetrics`` or ``protobuf``."""
 
 def read(directory: _Directory) -> Snapshot:
-    """What the processes that record into a directory, and those that did, have recorded.
+    """Returns what the processes that record in a directory, and those that did, have recorded.
 
-    Raises ``OSError`` where it cannot be read; a directory that is not there is empty.
+    Raises ``OSError`` where it cannot be read. A directory that does not exist is empty.
     """
 
 @disjoint_base

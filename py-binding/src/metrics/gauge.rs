@@ -6,10 +6,10 @@ use pyo3::{
 };
 
 use super::labelled::Labelled;
-use crate::convert::Number;
+use crate::convert::{Number, imports};
 
-/// A state that goes up and down; the sum over live processes is shown.
-#[pyclass(frozen, module = "ictus")]
+/// A state that goes up and down. In a family with labels, the children record: see ``labels``.
+#[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Gauge {
     family: Labelled<ictus::Gauge>,
     /// What records, in a series' object and in that of a family without labels.
@@ -18,44 +18,47 @@ pub(crate) struct Gauge {
 
 #[pymethods]
 impl Gauge {
-    /// Sets the state in this process.
+    /// Sets this process's state. A non-finite value is rejected and counted.
     fn set(&self, value: Number) -> PyResult<()> {
         self.handle()?.set(value.0);
         Ok(())
     }
 
-    /// Adds to the state.
+    /// Adds ``amount`` to this process's state.
     #[pyo3(signature = (amount=Number(1.0)), text_signature = "($self, amount=1)")]
     fn inc(&self, amount: Number) -> PyResult<()> {
         self.handle()?.add(amount.0);
         Ok(())
     }
 
-    /// Takes off the state.
+    /// Subtracts ``amount`` from this process's state.
     #[pyo3(signature = (amount=Number(1.0)), text_signature = "($self, amount=1)")]
     fn dec(&self, amount: Number) -> PyResult<()> {
         self.handle()?.add(-amount.0);
         Ok(())
     }
 
-    /// One more inside of a `with` block or a decorated function, one less after it.
+    /// Adds one while a ``with`` block or a decorated function runs.
     fn track_inprogress<'py>(slf: &Bound<'py, Gauge>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("ictus._around")?.getattr("InProgress")?.call1((slf,))
+        slf.get().handle()?;
+        imports(slf.py())?.call_method0("around")?.getattr("InProgress")?.call1((slf,))
     }
 
-    /// The one series with those label values, by position or by name.
+    /// Returns the series with these label values, by position or by name. Keep it in hot loops.
+    ///
+    /// Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
     #[pyo3(signature = (*values, **named))]
     fn labels<'py>(
         &self,
         values: &Bound<'py, PyTuple>,
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Gauge>> {
-        self.family.child(values, named, |handle| {
-            Bound::new(values.py(), Gauge { family: self.family.of_child(), handle: Some(handle) })
+        self.family.child(values, named, |family, handle| {
+            Bound::new(values.py(), Gauge { family, handle: Some(handle) })
         })
     }
 
-    /// Removes the series with those label values; whether there was one.
+    /// Removes the series and returns whether it existed. Children of it record nothing any more.
     #[pyo3(signature = (*values))]
     fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
         self.family.remove(values)
@@ -71,6 +74,20 @@ impl Gauge {
     #[getter]
     fn label_names(&self) -> Vec<String> {
         self.family.label_names().to_vec()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.family.repr(py, "Gauge")
+    }
+
+    /// Returns the object itself: a copy records in the same series.
+    fn __copy__<'py>(slf: Bound<'py, Gauge>) -> Bound<'py, Gauge> {
+        slf
+    }
+
+    /// Returns the object itself, as `copy.copy` does.
+    fn __deepcopy__<'py>(slf: Bound<'py, Gauge>, _memo: &Bound<'_, PyAny>) -> Bound<'py, Gauge> {
+        slf
     }
 }
 

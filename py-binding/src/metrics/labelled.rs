@@ -1,6 +1,12 @@
 //! From label values to the Python object that records their series: what all metrics share.
 
-use std::sync::{Arc, Weak};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use ictus::{Family, observe::Metric};
 use pyo3::{
@@ -20,12 +26,17 @@ const MAX_REMEMBERED: usize = 4096;
 pub(crate) struct Labelled<H> {
     described: Arc<Described<H>>,
     children: Children,
+    /// The label values of a child.
+    values: Option<Py<PyTuple>>,
 }
 
 struct Described<H> {
     family: Family<H>,
     name: String,
     label_names: Vec<String>,
+    directory: Option<PathBuf>,
+    /// Whether a measurement without labels has been logged.
+    logged: AtomicBool,
 }
 
 /// By tuples of strings. Its look-ups compare these natively, so nothing but what `dict` itself
@@ -51,18 +62,25 @@ impl<H: Metric> Labelled<H> {
         family: Family<H>,
         name: String,
         label_names: Vec<String>,
+        directory: Option<PathBuf>,
     ) -> Labelled<H> {
-        let described = Arc::new(Described { family, name, label_names });
-        Labelled { described, children: Children::Own(Arc::new(PyDict::new(py).unbind())) }
+        let logged = AtomicBool::new(false);
+        let described = Arc::new(Described { family, name, label_names, directory, logged });
+        let children = Children::Own(Arc::new(PyDict::new(py).unbind()));
+        Labelled { described, children, values: None }
     }
 
-    /// The same for a child.
-    pub(crate) fn of_child(&self) -> Labelled<H> {
+    /// The same for the child with those label values.
+    fn of_child(&self, values: &Bound<'_, PyTuple>) -> Labelled<H> {
         let children = match &self.children {
             Children::Own(children) => Arc::downgrade(children),
             Children::OfFamily(children) => Weak::clone(children),
         };
-        Labelled { described: Arc::clone(&self.described), children: Children::OfFamily(children) }
+        Labelled {
+            described: Arc::clone(&self.described),
+            children: Children::OfFamily(children),
+            values: Some(values.clone().unbind()),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -83,7 +101,7 @@ impl<H: Metric> Labelled<H> {
         &self,
         values: &Bound<'py, PyTuple>,
         named: Option<&Bound<'py, PyDict>>,
-        make: impl FnOnce(H) -> PyResult<Bound<'py, C>>,
+        make: impl FnOnce(Labelled<H>, H) -> PyResult<Bound<'py, C>>,
     ) -> PyResult<Bound<'py, C>> {
         let py = values.py();
         let children = self.children.get(py);
@@ -94,7 +112,8 @@ impl<H: Metric> Labelled<H> {
             return Ok(known.cast_into::<C>()?);
         }
         let family = &self.described.family;
-        let made = make(family.labels(&strs(&texts(&key))).map_err(|refused| convert::error(&refused))?)?;
+        let handle = family.labels(&strs(&texts(&key))).map_err(|refused| convert::error(&refused))?;
+        let made = make(self.of_child(&key), handle)?;
         if let Some(children) = children.filter(|children| children.len() < MAX_REMEMBERED) {
             children.set_item(key, &made)?;
         }
@@ -116,7 +135,41 @@ impl<H: Metric> Labelled<H> {
         py.detach(|| family.remove(&strs(&texts))).map_err(|refused| convert::error(&refused))
     }
 
-    /// What to say to somebody who records on all series at once.
+    /// Counts a measurement that ended without label values, and logs the first one: where it ends, the
+    /// program's function has run, and its exception may be on its way.
+    pub(super) fn count_unlabelled(&self) {
+        let Described { family, name, label_names, logged, .. } = &*self.described;
+        family.count_unlabelled();
+        if !logged.swap(true, Relaxed) {
+            ::log::error!(
+                target: "ictus",
+                "a measurement of {name} was not recorded: it ended without labels; call \
+                 labels({}=…) on it before its end",
+                label_names.join("=…, ")
+            );
+        }
+    }
+
+    /// `<ictus.Counter name='jobs' labels={'queue': 'mail'} directory='/tmp/metrics'>`; of a family, the
+    /// label names alone.
+    pub(super) fn repr(&self, py: Python<'_>, class: &str) -> PyResult<String> {
+        let Described { name, label_names, directory, .. } = &*self.described;
+        let labels = match self.values.as_ref().filter(|_| !label_names.is_empty()) {
+            Some(values) => {
+                let pairs = PyDict::new(py);
+                for (name, value) in label_names.iter().zip(values.bind(py)) {
+                    pairs.set_item(name, value)?;
+                }
+                pairs.repr()?
+            }
+            None => PyTuple::new(py, label_names)?.repr()?,
+        };
+        let (name, directory) =
+            (PyString::new(py, name).repr()?, convert::path_repr(py, directory.as_deref())?);
+        Ok(format!("<ictus.{class} name={name} labels={labels} directory={directory}>"))
+    }
+
+    /// The error of recording on all series at once.
     pub(crate) fn unlabelled(&self) -> PyErr {
         let (name, labels) = (&self.described.name, self.described.label_names.join("=…, "));
         PyValueError::new_err(format!("{name} has labels: say which series, as {name}.labels({labels}=…)"))
@@ -142,8 +195,10 @@ impl<H: Metric> Labelled<H> {
             return Ok(given);
         }
         // As `prometheus_client` does: the text of whatever is given.
-        let values: Vec<_> =
-            given.iter_borrowed().map(|value| PyString::new(py, &label::text(&value))).collect();
+        let values: Vec<_> = given
+            .iter_borrowed()
+            .map(|value| Ok(PyString::new(py, &label::value(&value)?)))
+            .collect::<PyResult<_>>()?;
         PyTuple::new(py, values)
     }
 

@@ -5,6 +5,11 @@ use std::{env, str::FromStr, time::Duration};
 use ictus::Options;
 use pyo3::{exceptions::PyValueError, prelude::*};
 
+use crate::arguments;
+
+/// The longest window that the core keeps.
+const MAX_WINDOW: u32 = 65_536;
+
 /// What may be said of a registry's families, and of a timer's alone.
 #[derive(Default)]
 pub(crate) struct Given {
@@ -16,6 +21,23 @@ pub(crate) struct Given {
 }
 
 impl Given {
+    /// The options of a call, checked one by one.
+    pub(crate) fn from_arguments(
+        window: Option<&Bound<'_, PyAny>>,
+        max_age: Option<f64>,
+        expire_after: Option<f64>,
+        max_series: Option<&Bound<'_, PyAny>>,
+        buckets: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Given> {
+        Ok(Given {
+            window: arguments::whole("window", window, 1, MAX_WINDOW)?,
+            max_age,
+            expire_after,
+            max_series: arguments::whole("max_series", max_series, 1, u32::MAX)?,
+            buckets: buckets.map(|bounds| arguments::numbers("buckets", bounds)).transpose()?,
+        })
+    }
+
     /// These options, and where nothing is said those given.
     pub(crate) fn over(self, mut options: Options) -> PyResult<Options> {
         options = self.window.into_iter().fold(options, Options::window);

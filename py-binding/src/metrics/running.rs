@@ -10,8 +10,11 @@ use pyo3::{
 };
 
 use super::timer::Timer;
+use crate::{convert::imports, log};
 
-/// Measures one `with` block; or a function, each call by itself.
+/// A measurement: of one ``with`` block, or of each call of a decorated function.
+///
+/// Nothing is raised where it ends: a measurement without label values is counted and logged.
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Running {
     /// Never held while Python code runs, nor across a release of the GIL.
@@ -25,7 +28,7 @@ struct State {
 
 #[pymethods]
 impl Running {
-    /// Says in which series the measurement ends: the outcome of some work is known at its end.
+    /// Sets the series in which the measurement ends, where the outcome is known only then.
     #[pyo3(signature = (*values, **named))]
     fn labels(
         slf: &Bound<'_, Running>,
@@ -33,8 +36,8 @@ impl Running {
         named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let family = slf.get().state().timer.clone_ref(slf.py());
-        let series = family.bind(slf.py()).call_method("labels", values.clone(), named)?;
-        slf.get().state().timer = series.cast_into::<Timer>()?.unbind();
+        let series = family.get().labels(values, named)?;
+        slf.get().state().timer = series.unbind();
         Ok(())
     }
 
@@ -55,10 +58,14 @@ impl Running {
 
     /// Records the time since, whether or not the block raised.
     #[pyo3(signature = (*_raised))]
-    fn __exit__(&self, _raised: &Bound<'_, PyTuple>) -> PyResult<()> {
+    fn __exit__(&self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<()> {
         let mut state = self.state();
-        if let Some(begun) = state.begun.take() {
-            state.timer.get().recording()?.observe_since(begun);
+        let Some(begun) = state.begun.take() else { return Ok(()) };
+        let timer = state.timer.clone_ref(py);
+        drop(state);
+        timer.get().end(begun);
+        if timer.get().check_series().is_err() {
+            return log::deliver(py);
         }
         Ok(())
     }
@@ -67,8 +74,10 @@ impl Running {
     /// done, a generator until it is exhausted.
     fn __call__<'py>(&self, py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let timer = self.state().timer.clone_ref(py);
+        // At decoration: a call must not fail after the function has run.
+        timer.get().check_series()?;
         let time = timer.bind(py).getattr("time")?;
-        py.import("ictus._around")?.getattr("each_call")?.call1((time, function))
+        imports(py)?.call_method0("around")?.getattr("each_call")?.call1((time, "time()", function))
     }
 }
 

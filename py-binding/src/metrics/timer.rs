@@ -1,5 +1,6 @@
 //! Timers, as Python objects.
 
+use ictus::Stopwatch;
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -8,8 +9,10 @@ use pyo3::{
 use super::{labelled::Labelled, running::Running};
 use crate::convert::Number;
 
-/// Durations: quantiles of the newest ones, their lifetime count and sum, and buckets.
-#[pyclass(frozen, module = "ictus")]
+/// Durations in seconds: quantiles of the newest, and their lifetime count, sum and histogram.
+///
+/// In a family with labels, the children record: see ``labels``.
+#[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Timer {
     family: Labelled<ictus::Timer>,
     /// What records, in a series' object and in that of a family without labels.
@@ -18,8 +21,9 @@ pub(crate) struct Timer {
 
 #[pymethods]
 impl Timer {
-    /// Records a duration in seconds; what is negative or no finite number is rejected, and counted.
-    /// `exemplar` is the id of the trace that it belongs to.
+    /// Records a duration. A negative or non-finite one is rejected and counted.
+    ///
+    /// ``exemplar`` is the id of the trace that the observation belongs to.
     #[pyo3(signature = (seconds, exemplar=None))]
     fn observe(&self, seconds: Number, exemplar: Option<&str>) -> PyResult<()> {
         let timer = self.handle()?;
@@ -30,24 +34,28 @@ impl Timer {
         Ok(())
     }
 
-    /// Measures a `with` block or a decorated function, coroutines included.
+    /// Measures a ``with`` block, or each call of a decorated function.
+    ///
+    /// A coroutine is measured until it is done, a generator until it is exhausted.
     fn time(slf: &Bound<'_, Timer>) -> Running {
         Running::new(slf)
     }
 
-    /// The one series with those label values, by position or by name.
+    /// Returns the series with these label values, by position or by name. Keep it in hot loops.
+    ///
+    /// Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
     #[pyo3(signature = (*values, **named))]
-    fn labels<'py>(
+    pub(super) fn labels<'py>(
         &self,
         values: &Bound<'py, PyTuple>,
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Timer>> {
-        self.family.child(values, named, |handle| {
-            Bound::new(values.py(), Timer { family: self.family.of_child(), handle: Some(handle) })
+        self.family.child(values, named, |family, handle| {
+            Bound::new(values.py(), Timer { family, handle: Some(handle) })
         })
     }
 
-    /// Removes the series with those label values; whether there was one.
+    /// Removes the series and returns whether it existed. Children of it record nothing any more.
     #[pyo3(signature = (*values))]
     fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
         self.family.remove(values)
@@ -64,6 +72,20 @@ impl Timer {
     fn label_names(&self) -> Vec<String> {
         self.family.label_names().to_vec()
     }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.family.repr(py, "Timer")
+    }
+
+    /// Returns the object itself: a copy records in the same series.
+    fn __copy__<'py>(slf: Bound<'py, Timer>) -> Bound<'py, Timer> {
+        slf
+    }
+
+    /// Returns the object itself, as `copy.copy` does.
+    fn __deepcopy__<'py>(slf: Bound<'py, Timer>, _memo: &Bound<'_, PyAny>) -> Bound<'py, Timer> {
+        slf
+    }
 }
 
 impl Timer {
@@ -72,9 +94,17 @@ impl Timer {
         Bound::new(py, Timer { family, handle })
     }
 
-    /// The series that a measurement ends in.
-    pub(super) fn recording(&self) -> PyResult<&ictus::Timer> {
-        self.handle()
+    /// Whether it records by itself: it is a series, and not a family with labels.
+    pub(super) fn check_series(&self) -> PyResult<()> {
+        self.handle().map(drop)
+    }
+
+    /// Records the time since a measurement began. Raises nothing: the program's exception may be on its way.
+    pub(super) fn end(&self, begun: Stopwatch) {
+        match &self.handle {
+            Some(timer) => _ = timer.observe_since(begun),
+            None => self.family.count_unlabelled(),
+        }
     }
 
     /// What records; of a family with labels, only its children do.

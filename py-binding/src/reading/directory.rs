@@ -25,20 +25,22 @@ pub(crate) type Family<'py> = (String, String, &'static str, Vec<(String, Bound<
 pub(crate) fn text(
     py: Python<'_>,
     directory: PathBuf,
-    surfaces: Option<Vec<String>>,
+    surfaces: Option<Bound<'_, PyAny>>,
     summaries: bool,
 ) -> PyResult<String> {
-    let view = convert::view(surfaces.as_deref(), summaries)?;
+    let view = convert::view_of(surfaces.as_ref(), summaries)?;
     let text = py.detach(|| exposition(&directory, &view).map(|shown| expose::text(&shown)));
-    log::deliver(py);
+    log::deliver(py)?;
     text.map_err(|refused| convert::error(&refused))
 }
 
-/// What the processes that record into a directory, and those that did, have recorded.
+/// Returns what the processes that record in a directory, and those that did, have recorded.
+///
+/// Raises ``OSError`` where it cannot be read. A directory that does not exist is empty.
 #[pyfunction]
 pub(crate) fn read(py: Python<'_>, directory: PathBuf) -> PyResult<Snapshot> {
     let snapshot = py.detach(|| Reader::new(directory).snapshot());
-    log::deliver(py);
+    log::deliver(py)?;
     snapshot.map(Snapshot::new).map_err(|refused| convert::error(&refused))
 }
 
@@ -63,7 +65,7 @@ pub(crate) fn multiprocess_files(
 #[pyfunction]
 pub(crate) fn retire(py: Python<'_>, directory: PathBuf) -> PyResult<()> {
     let read = py.detach(|| Reader::new(directory).snapshot());
-    log::deliver(py);
+    log::deliver(py)?;
     read.map(drop).map_err(|refused| convert::error(&refused))
 }
 

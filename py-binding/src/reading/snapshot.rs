@@ -10,7 +10,7 @@ use pyo3::{
     IntoPyObjectExt,
     exceptions::PyTypeError,
     prelude::*,
-    types::{IntoPyDict, PyDict, PyTuple},
+    types::{IntoPyDict, PyDict, PyString, PyTuple},
 };
 
 use super::timing::Timing;
@@ -35,14 +35,14 @@ impl Snapshot {
         (0..self.0.families.len()).map(|at| Family { snapshot: Arc::clone(&self.0), at }).collect()
     }
 
-    /// The family of that name, as it was recorded: a counter's without `_total`.
+    /// Returns the family of that name, or None. A counter is found with and without ``_total``.
     #[pyo3(signature = (name, /))]
     fn family(&self, name: &str) -> Option<Family> {
-        let at = self.0.families.iter().position(|family| family.name == name)?;
+        let at = self.0.position(name)?;
         Some(Family { snapshot: Arc::clone(&self.0), at })
     }
 
-    /// What a counter's or a gauge's series has; None where nothing was recorded.
+    /// Returns the value of a counter's or gauge's series; None where nothing was recorded.
     #[pyo3(signature = (name, /, **labels))]
     fn value(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<f64>> {
         let Some(family) = self.family(name) else { return Ok(None) };
@@ -55,7 +55,7 @@ impl Snapshot {
         }
     }
 
-    /// What a timer's series has; None where nothing was recorded.
+    /// Returns what a timer's series holds; None where nothing was recorded.
     #[pyo3(signature = (name, /, **labels))]
     fn timing(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<Timing>> {
         let Some(family) = self.family(name) else { return Ok(None) };
@@ -66,7 +66,7 @@ impl Snapshot {
         }
     }
 
-    /// What the reader noticed about the directory, and what could not be recorded, by name.
+    /// What the reader noticed about the directory, and what was not recorded, by name.
     #[getter]
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, .. } = self.0.health;
@@ -85,11 +85,17 @@ impl Snapshot {
             ("observations_rejected_reentered", lost.reentered),
             ("observations_rejected_no_memory", lost.no_memory),
             ("observations_rejected_removed", lost.removed),
+            ("observations_rejected_unlabelled", lost.unlabelled),
+            ("observations_rejected_label_too_long", lost.label_too_long),
             ("exemplars_rejected", lost.exemplars),
             ("series_overflowed", lost.overflowed),
             ("windows_short", lost.short_windows),
         ];
         numbers.into_py_dict(py)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ictus.Snapshot families={}>", self.0.families.len())
     }
 }
 
@@ -101,19 +107,19 @@ impl Snapshot {
 
 #[pymethods]
 impl Family {
-    /// The name it was recorded under.
+    /// The name it was recorded under: a counter's is without ``_total``.
     #[getter]
     fn name(&self) -> &str {
         &self.family().name
     }
 
-    /// What it means.
+    /// The help text.
     #[getter]
     fn help(&self) -> &str {
         &self.family().help
     }
 
-    /// `counter`, `gauge` or `timer`.
+    /// ``counter``, ``gauge`` or ``timer``.
     #[getter]
     fn kind(&self) -> &'static str {
         match self.family().kind {
@@ -123,7 +129,7 @@ impl Family {
         }
     }
 
-    /// What a timer's observations are measured in: `seconds` or `bytes`; else empty.
+    /// The unit of a timer's observations: ``seconds`` or ``bytes``; empty for other kinds.
     #[getter]
     fn unit(&self) -> &'static str {
         match self.family().unit {
@@ -133,13 +139,20 @@ impl Family {
         }
     }
 
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let (name, labels) =
+            (PyString::new(py, self.name()).repr()?, PyTuple::new(py, self.label_names())?.repr()?);
+        let (kind, series) = (self.kind(), self.family().series.len());
+        Ok(format!("<ictus.Family name={name} kind='{kind}' labels={labels} series={series}>"))
+    }
+
     /// The label names, in recorded order.
     #[getter]
     fn label_names(&self) -> Vec<String> {
         self.family().label_names.clone()
     }
 
-    /// Each series' label values and what it holds: a number, or a timer's timing.
+    /// The label values of each series and what it holds: a number, or a timer's ``Timing``.
     #[getter]
     fn series<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyTuple>, Bound<'py, PyAny>)>> {
         let series = self.family().series.iter();
@@ -172,7 +185,7 @@ impl Family {
         let Some(labels) = labels else { return Ok(self.family().get(&[])) };
         let values = names.iter().map(|name| {
             let value = labels.get_item(name)?.ok_or_else(refused)?;
-            PyResult::Ok(label::text(&value).into_owned())
+            PyResult::Ok(label::value(&value)?.into_owned())
         });
         let values: Vec<String> = values.collect::<PyResult<_>>()?;
         let values: Vec<&str> = values.iter().map(String::as_str).collect();

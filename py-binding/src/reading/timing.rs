@@ -6,19 +6,21 @@ use pyo3::{
     types::{PyBytes, PyMemoryView},
 };
 
+use crate::convert::imports;
+
 /// Lifetime totals and the window of newest observations of one series.
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Timing(ictus::snapshot::Timing);
 
 #[pymethods]
 impl Timing {
-    /// Observations ever made.
+    /// The number of observations ever made.
     #[getter]
     fn count(&self) -> u64 {
         self.0.count
     }
 
-    /// Their sum, in the family's unit.
+    /// The sum of all observations ever made, in the family's unit.
     #[getter]
     fn sum(&self) -> f64 {
         self.0.sum
@@ -30,20 +32,20 @@ impl Timing {
         self.0.window.last()
     }
 
-    /// The newest observations, oldest first: a memoryview of doubles, which `numpy.asarray` takes
-    /// without a copy.
+    /// The newest observations, oldest first, as doubles: ``numpy.asarray`` takes it without a copy.
     #[getter]
     fn window<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let observations = self.0.window.observations();
         let bytes: Vec<u8> =
             observations.iter().flat_map(|observation| observation.value.to_ne_bytes()).collect();
         // A memoryview of bytes cannot be cast where it is empty.
-        let array = py.import("array")?.getattr("array")?.call1(("d", PyBytes::new(py, &bytes)))?;
+        let array = imports(py)?.call_method1("doubles", (PyBytes::new(py, &bytes),))?;
         PyMemoryView::from(&array)?.call_method0("toreadonly")
     }
 
-    /// The exact quantile of the window at `q` from 0 to 1, interpolated between its neighbours; None
-    /// where the window is empty.
+    /// Returns the exact quantile of the window for ``q`` from 0 to 1; None where the window is empty.
+    ///
+    /// It is interpolated between its two neighbours in the sorted window, at the index ``q * (n - 1)``.
     fn quantile(&self, q: f64) -> PyResult<Option<f64>> {
         if (0.0..=1.0).contains(&q) {
             return Ok(self.0.window.quantile(q));
@@ -51,8 +53,9 @@ impl Timing {
         Err(PyValueError::new_err(format!("a quantile is from 0 to 1, and not {q}")))
     }
 
-    /// How many observations were at most each bound, by the classic buckets; the last bound is
-    /// infinite. Empty for a timer without buckets.
+    /// The number of observations up to each upper bound; the last bound is infinite.
+    ///
+    /// Empty for a timer without a histogram.
     #[getter]
     fn buckets(&self) -> Vec<(f64, u64)> {
         let distribution = &self.0.distribution;

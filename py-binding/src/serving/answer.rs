@@ -23,10 +23,10 @@ impl Application {
     fn new(
         registry: Option<&Bound<'_, Registry>>,
         directory: Option<PathBuf>,
-        surfaces: Option<Vec<String>>,
+        surfaces: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Application> {
         log::keep();
-        let view = convert::view(surfaces.as_deref(), false)?;
+        let view = convert::view_of(surfaces.as_ref(), false)?;
         Ok(Application(server::source(registry, directory)?.with_view(view)))
     }
 
@@ -38,18 +38,18 @@ impl Application {
         query: &[u8],
         accept: &[u8],
         accept_encoding: &[u8],
-    ) -> Answer<'py> {
+    ) -> PyResult<Answer<'py>> {
         let headers = [(ACCEPT, accept), (ACCEPT_ENCODING, accept_encoding)];
         let response = py.detach(|| http::answer_parts(&self.0, method, query, &headers));
-        log::deliver(py);
+        log::deliver(py)?;
         let headers = response.headers().iter();
         let headers =
             headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-        (response.status().as_u16(), headers.collect(), PyBytes::new(py, response.body()))
+        Ok((response.status().as_u16(), headers.collect(), PyBytes::new(py, response.body())))
     }
 }
 
-/// The `Content-Type` of a format.
+/// Returns the ``Content-Type`` of a format: ``text``, ``openmetrics`` or ``protobuf``.
 #[pyfunction]
 #[pyo3(signature = (format="text"))]
 pub(crate) fn content_type(format: &str) -> PyResult<&'static str> {

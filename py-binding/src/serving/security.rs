@@ -36,7 +36,7 @@ impl Security {
             files = files.with_auth(auth);
         }
         let opened = py.detach(|| http::Security::open(files));
-        log::deliver(py);
+        log::deliver(py)?;
         opened.map(Security).map_err(|refused| convert::sink_error(&refused))
     }
 
@@ -44,7 +44,7 @@ impl Security {
     /// without credentials that can be read, every request is refused.
     fn reload(&self, py: Python<'_>) -> PyResult<()> {
         let reloaded = py.detach(|| self.0.reload());
-        log::deliver(py);
+        log::deliver(py)?;
         reloaded.map_err(|refused| convert::sink_error(&refused))
     }
 }

@@ -1,16 +1,24 @@
 //! An endpoint that runs beside the program, on threads that never touch Python.
 
-use std::path::PathBuf;
+use std::{
+    mem,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use ictus_exporter::{Source, http};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyTuple};
 
 use super::{provide::listen, security::Security};
-use crate::{convert, log, metrics::registry::Registry};
+use crate::{arguments::Port, convert, log, metrics::registry::Registry};
 
-/// A running endpoint. Stops when closed, or when nothing refers to it any more.
-#[pyclass(frozen, module = "ictus")]
-pub(crate) struct Server(http::Server);
+/// A running endpoint, on threads of its own, until it is closed.
+#[pyclass(frozen, weakref, module = "ictus")]
+pub(crate) struct Server {
+    /// None once it is dropped.
+    server: Option<http::Server>,
+    closed: AtomicBool,
+}
 
 #[pymethods]
 impl Server {
@@ -21,36 +29,40 @@ impl Server {
     #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn new(
         py: Python<'_>,
-        port: u16,
+        port: Port,
         addr: &str,
         registry: Option<&Bound<'_, Registry>>,
         directory: Option<PathBuf>,
-        surfaces: Option<Vec<String>>,
+        surfaces: Option<Bound<'_, PyAny>>,
         security: Option<&Bound<'_, Security>>,
         allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Server> {
         log::keep();
-        let source = source(registry, directory)?.with_view(convert::view(surfaces.as_deref(), false)?);
-        let listen = listen(addr, port, allowed_hosts)?;
+        let source = source(registry, directory)?.with_view(convert::view_of(surfaces.as_ref(), false)?);
+        let listen = listen(addr, port.0, allowed_hosts)?;
         let security = security.map(|security| security.get().0.clone());
         let server = py.detach(|| http::Server::start_secured(source, listen, security));
-        log::deliver(py);
-        server.map(Server).map_err(|refused| convert::sink_error(&refused))
+        log::deliver(py)?;
+        let server = server.map_err(|refused| convert::sink_error(&refused))?;
+        Ok(Server { server: Some(server), closed: AtomicBool::new(false) })
     }
 
-    /// The port that is listened at.
+    /// The port that it listens on; None on a unix socket.
     #[getter]
     fn port(&self) -> Option<u16> {
-        self.0.address().tcp().map(|address| address.port())
+        self.server.as_ref()?.address().tcp().map(|address| address.port())
     }
 
-    /// Stops serving; the port is free when this returns.
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| {
-            self.0.stop();
-            self.0.wait();
-        });
-        log::deliver(py);
+    /// Stops serving. The port is free when this returns.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(server) = &self.server {
+            py.detach(|| {
+                server.stop();
+                server.wait();
+            });
+            self.closed.store(true, Relaxed);
+        }
+        log::deliver(py)
     }
 
     fn __enter__(slf: Bound<'_, Server>) -> Bound<'_, Server> {
@@ -58,8 +70,25 @@ impl Server {
     }
 
     #[pyo3(signature = (*_raised))]
-    fn __exit__(&self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) {
-        self.close(py);
+    fn __exit__(&self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let address = self.server.as_ref().map(|server| server.address().to_string()).unwrap_or_default();
+        let state = if self.closed.load(Relaxed) { " closed" } else { "" };
+        format!("<ictus.Server address='{address}'{state}>")
+    }
+}
+
+impl Drop for Server {
+    /// A server that nothing refers to serves on, as that of `prometheus_client` does.
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take()
+            && !*self.closed.get_mut()
+        {
+            mem::forget(server);
+        }
     }
 }
 

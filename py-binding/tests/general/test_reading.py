@@ -79,7 +79,7 @@ def test_a_window_is_an_array_without_a_copy() -> None:
     array = np.asarray(window)
     assert array.dtype == np.float64
     assert not array.flags.writeable
-    assert np.shares_memory(array, np.frombuffer(window))
+    assert np.shares_memory(array, np.frombuffer(window))  # type: ignore[arg-type]
     assert array.tolist() == values[-1000:]
     for q in (0, 0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1):
         assert timing.quantile(q) == pytest.approx(float(np.quantile(array, q)), rel=1e-14)

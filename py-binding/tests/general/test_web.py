@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -113,6 +115,19 @@ def test_a_port_is_free_when_its_server_is_closed(registry: ictus.Registry) -> N
     server.close()
     server.close()
     ictus.start_http_server(port, "127.0.0.1", registry=registry).close()
+
+
+def test_a_server_that_is_not_kept_serves_on() -> None:
+    program = (
+        "import gc, http.client, socket, ictus\n"
+        "with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]\n"
+        "def start(): ictus.start_http_server(port, '127.0.0.1', registry=ictus.Registry())\n"
+        "start(); gc.collect()\n"
+        "client = http.client.HTTPConnection('127.0.0.1', port); client.request('GET', '/metrics')\n"
+        "print(client.getresponse().status)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "200\n"), done.stderr
 
 
 def test_a_directory_is_served_and_nothing_is_refused(directory: str, registry: ictus.Registry) -> None:

@@ -1,0 +1,86 @@
+//! Arguments of Python calls, with errors that name the argument, what it must be, and what it is.
+
+use pyo3::{
+    exceptions::{PyOverflowError, PyTypeError, PyValueError},
+    prelude::*,
+    types::{PyByteArray, PyBytes, PyString},
+};
+
+/// The strings of a sequence. A string is refused: as a sequence it would be one of its characters.
+pub(crate) fn strings(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    items(name, "strings", given)
+}
+
+/// The numbers of a sequence.
+pub(crate) fn numbers(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    items(name, "numbers", given)
+}
+
+fn items<T>(name: &str, what: &str, given: &Bound<'_, PyAny>) -> PyResult<Vec<T>>
+where
+    T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let refused = |given: String| {
+        Err(PyTypeError::new_err(format!("`{name}` must be a sequence of {what}, not {given}")))
+    };
+    if given.is_instance_of::<PyString>() {
+        return refused("a string".to_owned());
+    }
+    let bytes = given.is_instance_of::<PyBytes>() || given.is_instance_of::<PyByteArray>();
+    let Some(items) = given.try_iter().ok().filter(|_| !bytes) else {
+        return refused(type_name(given));
+    };
+    let mut extracted = Vec::new();
+    for item in items {
+        let item = item?;
+        match item.extract() {
+            Ok(item) => extracted.push(item),
+            Err(_) => return refused(format!("of {}: {}", type_name(&item), item.repr()?)),
+        }
+    }
+    Ok(extracted)
+}
+
+/// A whole number from `low` to `high`, or none where it is not given.
+pub(crate) fn whole(
+    name: &str,
+    given: Option<&Bound<'_, PyAny>>,
+    low: u32,
+    high: u32,
+) -> PyResult<Option<u32>> {
+    let Some(given) = given else { return Ok(None) };
+    let number: Result<i64, PyErr> = given.extract();
+    match number {
+        Ok(number) => {
+            if let Ok(number) = u32::try_from(number)
+                && (low..=high).contains(&number)
+            {
+                return Ok(Some(number));
+            }
+        }
+        Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => {}
+        Err(_) => {
+            return Err(PyTypeError::new_err(format!(
+                "`{name}` must be a whole number, not {}",
+                type_name(given)
+            )));
+        }
+    }
+    Err(PyValueError::new_err(format!("{name} must be {low} to {high}, not {given}")))
+}
+
+/// The number of a TCP port.
+pub(crate) struct Port(pub(crate) u16);
+
+impl<'py> FromPyObject<'_, 'py> for Port {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Port> {
+        let port = whole("port", Some(&*object), 0, u32::from(u16::MAX))?;
+        Ok(Port(port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default()))
+    }
+}
+
+fn type_name(object: &Bound<'_, PyAny>) -> String {
+    object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string_lossy().into_owned())
+}
