@@ -57,7 +57,7 @@ pub(crate) fn multiprocess_files(
     directory: PathBuf,
 ) -> PyResult<Vec<(String, Bound<'_, PyBytes>)>> {
     let files = py.detach(|| ictus::multiprocess_files(&directory).map(Iterator::collect::<Vec<_>>));
-    log::deliver(py);
+    log::deliver(py)?;
     Ok(files?.into_iter().map(|file| (file.name, PyBytes::new(py, &file.bytes))).collect())
 }
 
