@@ -11,13 +11,15 @@ PREFIX ?= /usr/local
 
 SDK := 2.0.0
 OLD_SDKS := 1.5.1 1.3.11
+# Environments with the oldest and the newest release of everything.
+ENDS := lowest highest
 WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -type f \
 	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name 'requirements-*.txt')
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks e2e bench bench-python results weaken chaos soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks sdk-matrix sdk-mutants e2e bench bench-python results weaken chaos soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +58,14 @@ test-rust: tools-rust ## Run the Rust tests
 test-portable: ## Run the core's tests without the calls that only Linux has
 	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
-test-python: tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK
-	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%)
+test-python: tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) $(ENDS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK, and with oldest and newest dependencies
+	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%) $(ENDS:%=.venv-%)
+
+sdk-matrix: .venv/wheel ## Run workers of all 16 releases of the SDK, file and HTTP, killed and not; print the table (10 minutes)
+	@.venv/bin/python py-binding/tests/sdk_matrix.py
+
+sdk-mutants: .venv/wheel ## Change every release of the SDK in every way that a later one might differ; none may lose a metric (hours)
+	@.venv/bin/python py-binding/tests/sdk_matrix.py mutants
 
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
 	@.ci/sdks.sh
@@ -133,6 +141,14 @@ clean: ## Remove everything that was built
 
 .venv/ready: py-binding/requirements-dev.txt py-binding/requirements-general.txt .ci/venv.sh
 	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK) py-binding/requirements-general.txt
+	@touch $@
+
+.venv-lowest/ready: py-binding/requirements-lowest.txt .ci/venv.sh
+	@PYTHONS=python3.10 PYTHON="$(PYTHON)" .ci/venv.sh .venv-lowest - $<
+	@touch $@
+
+.venv-highest/ready: py-binding/requirements-highest.txt .ci/venv.sh
+	@PYTHONS="python3.14 python3.13 python3.12" PYTHON="$(PYTHON)" .ci/venv.sh .venv-highest - $<
 	@touch $@
 
 # Make would remove it again, as a step between two others.

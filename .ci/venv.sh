@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the virtual environment $1 with the pinned development tools and version $2 of conductor-python, and
-# what the requirement file $3 names, where there is one.
+# what the requirement file $3 names, where there is one. With `-` for $2, with what that file names alone.
+# Python is $PYTHON, or the first one that is new enough; $PYTHONS are asked before.
 set -eu
 directory=$1
 sdk=$2
@@ -13,7 +14,12 @@ fail() {
 
 # The first Python that is new enough.
 python=
-for candidate in "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+wanted=
+for name in ${PYTHONS:-}; do
+    # Those of pyenv are not in the path before one is chosen.
+    wanted="$wanted $name $(ls "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/"$name" 2>/dev/null | tr '\n' ' ')"
+done
+for candidate in $wanted "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
         python=$candidate
         break
@@ -31,7 +37,11 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         fail "$python cannot make virtual environments, and $package could not be installed."
 fi
 
-echo "Making $directory: pinned development tools and conductor-python $sdk (about 20 s) ..."
 "$python" -m venv --clear "$directory"
+if [ "$sdk" = - ]; then
+    echo "Making $directory: what $1 names, with $("$python" --version) ..."
+    exec "$directory/bin/python" -m pip --disable-pip-version-check --quiet install --requirement "$1"
+fi
+echo "Making $directory: pinned development tools and conductor-python $sdk (about 20 s) ..."
 "$directory/bin/python" -m pip --disable-pip-version-check --quiet install \
     --requirement py-binding/requirements-dev.txt "conductor-python==$sdk" ${1:+--requirement "$1"}

@@ -45,7 +45,7 @@ def run(sdk: Path, activation: str, settings: str = _SETTINGS) -> Run:
     if activation == "hook":
         variables["ICTUS_CONDUCTOR"] = "1"
     with tempfile.TemporaryDirectory() as directory, conductor() as stub, tempfile.TemporaryFile() as errors:
-        command = [sys.executable, str(TESTS / "sdk_app.py"), directory, f"{stub.url}/api", settings]
+        command = [sys.executable, str(TESTS / "sdk_app.py"), directory, f"{stub.url}/api", settings, "0"]
         running = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

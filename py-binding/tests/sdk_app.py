@@ -1,6 +1,7 @@
-"""Two workers of an SDK that may have been changed, until standard input ends.
+"""Two workers of any release of the SDK, until standard input ends.
 
-Arguments: directory, URL, and where the class of the settings is (``MODULE:NAME``).
+Arguments: directory, URL, where the class of the settings is (``MODULE:NAME``), and the endpoint's port or 0.
+Prints the processes of the workers, among what the SDK prints.
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ async def awaiting() -> dict[str, Any]:
     return {"fine": True}
 
 
-def main(directory: str, url: str, where: str) -> None:
+def main(directory: str, url: str, where: str, port: str) -> None:
     module, _, name = where.partition(":")
-    settings = getattr(importlib.import_module(module), name)(directory=directory, file_name="out.prom")
+    more = {"http_port": int(port)} if int(port) else {}
+    settings = getattr(importlib.import_module(module), name)(
+        directory=directory, file_name="out.prom", **more
+    )
     handler = TaskHandler(
         configuration=Configuration(server_api_url=url),
         metrics_settings=settings,
         scan_for_annotated_workers=True,
     )
     handler.start_processes()
+    print("workers:", *(process.pid for process in handler.task_runner_processes), flush=True)
     sys.stdin.read()
     handler.stop_processes()
 

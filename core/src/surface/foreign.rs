@@ -97,8 +97,8 @@ impl ShownFamily {
 }
 
 impl Exposition {
-    /// A copy that shows families of others too, each unless another one has one of its names; those that
-    /// are left out are named in the log once.
+    /// A copy that shows families of others too. A family whose name and type are taken adds the series that the
+    /// other one lacks; a family of which another name or type is taken is left out, and named in the log once.
     #[must_use]
     pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
         let mut families: Vec<_> = self.families().cloned().collect();
@@ -107,7 +107,12 @@ impl Exposition {
         for other in others {
             let names = names(other);
             left_out += other.left_out;
-            if names.iter().any(|name| taken.contains(name)) {
+            let same = families
+                .iter_mut()
+                .find(|family| family.name == other.name && family.shown_type == other.shown_type);
+            if let Some(same) = same {
+                same.add_missing(other);
+            } else if names.iter().any(|name| taken.contains(name)) {
                 notice::left_out(&other.name, "another family is shown under that name");
                 left_out += other.series.len() as u64;
             } else {
@@ -120,6 +125,27 @@ impl Exposition {
         both.sort();
         both
     }
+}
+
+impl ShownFamily {
+    /// Adds the other's series whose labels no series here has.
+    fn add_missing(&mut self, other: &ShownFamily) {
+        let existing: BTreeSet<_> = self.series.iter().map(|series| identity(&series.labels)).collect();
+        let missing = other.series.iter().filter(|series| !existing.contains(&identity(&series.labels)));
+        let missing: Vec<_> = missing.cloned().collect();
+        if !missing.is_empty() {
+            self.series.extend(missing);
+            self.series.sort_by_cached_key(|series| identity(&series.labels));
+            self.heads.set(&self.name, &self.series);
+        }
+    }
+}
+
+/// The labels that tell a series from the others. A quantile is a label of another library's series, and a part of the
+/// value of one of ours.
+fn identity(labels: &Labels) -> Vec<(String, String)> {
+    let labels = labels.iter().filter(|(name, _)| *name != "quantile");
+    labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl Parts {
@@ -302,6 +328,20 @@ waiting -0.5
     fn a_histogram_stays_classic_where_native_ones_are_asked_for() {
         let only = Exposition::default().beside(&[seconds()]);
         assert_eq!(expose::protobuf(&only, true), expose::protobuf(&only, false));
+    }
+
+    #[test]
+    fn a_family_of_the_same_name_and_type_adds_what_is_missing() {
+        let registry = Registry::new();
+        let polls = registry.counter("polls", "Ours.", &["task"]).unwrap();
+        polls.labels(&["a"]).unwrap().inc();
+        let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let samples = ["a", "b"].map(|task| sample("polls_total", &[("task", task)], 7.0));
+        let theirs = ShownFamily::foreign("polls", "Theirs.", ShownType::Counter, samples).unwrap();
+        let text = expose::text(&ours.beside(&[theirs]));
+        let expected = "# HELP polls_total Ours.\n# TYPE polls_total counter\n\
+                        polls_total{task=\"a\"} 1.0\npolls_total{task=\"b\"} 7.0\n";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

@@ -120,15 +120,22 @@ def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
 def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
     """The samples of a family, those that differ by nothing but the process made one.
 
-    What adds up is added up. Of a gauge that each process has its own value of, the last one read is
-    shown: its ``multiprocess_mode`` says what it should be instead.
+    By the rules of the SDK's provider, which go by names: what is called ``…_count``, ``…_sum`` or ``…_bucket…``
+    is added up whatever its type, what has a quantile is averaged. Of any other gauge that each process has
+    its own value of, the last one read is shown: its ``multiprocess_mode`` chooses another rule.
     """
-    merged: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    values: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
     for sample in metric.samples:
         labels = {name: value for name, value in sample.labels.items() if name != "pid"}
         key = (sample.name, tuple(sorted(labels.items())))
-        if metric.type != "gauge":
-            merged[key] = merged.get(key, 0.0) + sample.value
+        values.setdefault(key, []).append(sample.value)
+    merged = []
+    for (name, pairs), read in values.items():
+        if metric.type != "gauge" or name.endswith(("_count", "_sum")) or "_bucket" in name:
+            value = sum(read)
+        elif "quantile" in dict(pairs):
+            value = sum(read) / len(read)
         else:
-            merged[key] = sample.value
-    return [(name, dict(labels), value) for (name, labels), value in merged.items()]
+            value = read[-1]
+        merged.append((name, dict(pairs), value))
+    return merged

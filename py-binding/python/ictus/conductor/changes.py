@@ -7,6 +7,10 @@ from typing import Any
 _ABSENT = object()
 
 
+def _plain_new(cls: type, *_arguments: Any, **_keywords: Any) -> Any:
+    return object.__new__(cls)
+
+
 class Changes:
     """Attributes that were set, with what they were before."""
 
@@ -22,7 +26,10 @@ class Changes:
         """Restores what was before the first change."""
         while self._previous:
             owner, name, previous = self._previous.pop()
-            if previous is _ABSENT:
+            if previous is _ABSENT and name == "__new__":
+                # A class that has had its own refuses constructors' arguments without one.
+                owner.__new__ = _plain_new
+            elif previous is _ABSENT:
                 delattr(owner, name)
             else:
                 setattr(owner, name, previous)

@@ -38,13 +38,13 @@ def _install(changes: Changes) -> None:
             ),
         ],
     )
+    _count_restarts(changes, _sdk.metrics_collector)
+    settings.carry_activation(changes)
+    cleaning.extend(changes)
     if _sdk.HAS_FACTORY:
         instances.watch_others(changes, _sdk.CollectorBase)
         instances.replace(changes, _sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
     instances.replace(changes, _sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
-    _count_restarts(changes, _sdk.metrics_collector)
-    settings.carry_activation(changes)
-    cleaning.extend(changes)
     # The parent names the provider through the base class, whichever collector is chosen. This is the last
     # change: it says that all have been made.
     changes.set(_sdk.CollectorBase, "provide_metrics", staticmethod(provider.provide_metrics))

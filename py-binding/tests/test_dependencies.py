@@ -1,0 +1,59 @@
+"""The oldest and the newest release of each dependency: ``make test`` runs this with both."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+import ictus
+from harness import TESTS
+
+REQUIREMENTS = TESTS.parent
+LOWEST = ("py-binding/requirements-lowest.txt", (3, 10))
+
+
+def test_the_environment_has_what_it_is_for() -> None:
+    name = Path(sys.prefix).name.removeprefix(".venv-")
+    required = REQUIREMENTS / f"requirements-{name}.txt"
+    if name not in {"lowest", "highest"}:
+        pytest.skip("neither of the two environments that are made for this")
+    for package, wanted in re.findall(
+        r"^([\w-]+)==([\w.]+)", required.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        assert version(package) == wanted
+
+
+def test_the_bridge_to_prometheus_client() -> None:
+    from ictus import prometheus  # noqa: PLC0415
+
+    registry, into = ictus.Registry(), CollectorRegistry()
+    registry.counter("polls", "Polls.", ["task"]).labels("t").inc()
+    registry.timer("seconds", "A timer.").observe(0.5)
+    prometheus.bridge(registry, into)
+    assert b'polls_total{task="t"} 1.0' in generate_latest(into)
+    # As an endpoint asks where `?name[]=` is given.
+    some = generate_latest(into.restricted_registry(["polls_total"]))
+    assert b'polls_total{task="t"} 1.0' in some
+    assert b"seconds" not in some
+    assert b"seconds_count 1.0" in generate_latest(into.restricted_registry(["seconds"]))
+    assert generate_latest(into.restricted_registry(["absent"])) == b""
+
+
+def test_the_bridge_to_opentelemetry() -> None:
+    try:
+        version("opentelemetry-api")
+    except PackageNotFoundError:
+        pytest.skip("it is not installed")
+    from opentelemetry import metrics  # noqa: PLC0415
+
+    from ictus import otel  # noqa: PLC0415
+
+    registry = ictus.Registry()
+    registry.counter("polls", "Polls.").inc()
+    # Without OpenTelemetry's SDK, instruments are made and do nothing.
+    assert otel.Bridge(registry, metrics.get_meter("test"))._made == {"polls"}

@@ -1,0 +1,134 @@
+"""What programs and their tests override in the SDK's collectors is honoured."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, Protocol
+from unittest.mock import patch
+
+import pytest
+
+from harness import HAS_FACTORY, key, samples
+from ictus.conductor import (
+    CanonicalMetricsCollector,
+    LegacyMetricsCollector,
+    MetricsCollector,
+    MetricsSettings,
+    _sdk,
+)
+
+POLLS = key("task_poll_total", taskType="t")
+COLLECTORS = [LegacyMetricsCollector, CanonicalMetricsCollector]
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_a_method_patched_with_its_signature_is_given_its_collector(directory: str, collector: Any) -> None:
+    made = collector(MetricsSettings(directory))
+    with patch.object(collector, "increment_task_poll", autospec=True) as poll:
+        made.on_poll_started(SimpleNamespace(task_type="t"))
+        with pytest.raises(TypeError):
+            made.increment_task_poll()
+    poll.assert_called_once_with(made, "t")
+    with patch.object(made, "record_task_poll_time", autospec=True) as record:
+        made.on_poll_completed(SimpleNamespace(task_type="t", duration_ms=250))
+    record.assert_called_once_with("t", 0.25, status="SUCCESS")
+    made.increment_task_poll("t")
+    collector.increment_task_poll(made, task_type="t")
+    assert samples(directory, "legacy")[POLLS] == 2
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_a_surface_is_that_of_the_class_whatever_the_settings(directory: str, collector: Any) -> None:
+    made = collector(MetricsSettings(directory))
+    made.record_task_poll_time("t", 0.1)
+    types = {family.name: family.type for family in made.registry.collect()}
+    expected = "histogram" if collector is CanonicalMetricsCollector else "gauge"
+    assert types["task_poll_time_seconds"] == expected
+    assert ("task_poll_time" in types) == (collector is LegacyMetricsCollector)
+
+
+def test_a_collector_may_be_a_protocol_as_well(directory: str) -> None:
+    class Polls(Protocol):
+        """As of a program that types its listeners."""
+
+        def increment_task_poll(self, task_type: str) -> None: ...
+
+    class Own(MetricsCollector, Polls):
+        """Both."""
+
+    assert Own(MetricsSettings(directory)).must_collect_metrics is True
+    assert isinstance(Own(None), MetricsCollector)
+    assert not isinstance(object(), MetricsCollector)
+
+
+def test_arguments_that_are_not_known_are_left_out(directory: str) -> None:
+    made: Any = MetricsCollector(MetricsSettings(directory))
+    made.increment_task_poll("t", "domain", worker="w")
+    made.record_api_request_time("GET", "/", "200", 0.1, None, "more", retried=True)
+    made.increment_uncaught_exception(None, thread="x")
+    shown = samples(directory, "legacy")
+    assert shown[POLLS] == 1
+    assert shown[key("http_api_client_request_count", method="GET", uri="/", status="200")] == 1
+
+
+def test_collecting_can_be_asked_of_a_collector_without_settings() -> None:
+    made = MetricsCollector(None)
+    assert made.must_collect_metrics is False
+    assert "must_collect_metrics" in vars(made) or not HAS_FACTORY
+    made.must_collect_metrics = False
+    made.increment_task_poll("t")
+
+
+def _helpers(derive_from: Any) -> tuple[Any, list[Any]]:
+    called: list[Any] = []
+
+    class Own(derive_from):  # type: ignore[misc]
+        """Overrides what the SDK's recording methods call."""
+
+        def _increment_counter(self, name: Any, documentation: Any, labels: Any) -> None:
+            called.append(str(name.value))
+            super()._increment_counter(name, documentation, dict.fromkeys(labels, "t"))
+
+        def _record_quantiles(self, name: Any, documentation: Any, labels: Any, value: Any) -> None:
+            called.append(str(name.value))
+            super()._record_quantiles(name, documentation, labels, value * 2)
+
+        @staticmethod
+        def _resolve_uri_label(uri: str, metric_uri: str | None) -> str:
+            return f"{metric_uri or uri}?"
+
+    return Own, called
+
+
+@pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 the helpers are private")
+@pytest.mark.parametrize("derive_from", [MetricsCollector, _sdk.LegacyMetricsCollector])
+def test_overridden_helpers_are_called(directory: str, derive_from: Any) -> None:
+    own, called = _helpers(derive_from)
+    made = own(MetricsSettings(directory))
+    made.increment_task_poll("another")
+    made.record_task_poll_time("t", 0.5)
+    made.record_api_request_time("GET", "/a", "200", 0.1)
+    # What no overridden helper is asked for is recorded as ever.
+    made.record_task_update_time("t", 0.25)
+    made.record_task_result_payload_size("t", 5)
+    assert called == ["task_poll", "task_poll_time_seconds", "http_api_client_request"]
+    shown = samples(directory, "legacy", "documented")
+    assert shown[POLLS] == 1
+    assert shown[key("task_poll_time_seconds_sum", taskType="t", status="SUCCESS")] == 1
+    assert shown[key("http_api_client_request_sum", method="GET", uri="/a?", status="200")] == 0.2
+    assert shown[key("task_update_time_seconds_sum", taskType="t", status="SUCCESS")] == 0.25
+    assert shown[key("task_result_size", taskType="t")] == 5
+
+
+@pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 the helpers are private")
+@pytest.mark.parametrize("of", ["the instance", "the class"])
+def test_patched_helpers_are_called(directory: str, of: str) -> None:
+    class Own(MetricsCollector):
+        """Patched, and thrown away."""
+
+    made = Own(MetricsSettings(directory))
+    with patch.object(made if of == "the instance" else Own, "_increment_counter") as helper:
+        made.increment_task_poll("t")
+    assert helper.call_count == 1
+    made.increment_task_poll("t")
+    assert samples(directory, "legacy")[POLLS] == 1
