@@ -10,7 +10,7 @@ pids=
 for venv in "$@"; do
     case $venv in
         # Oldest and newest dependencies: what touches them.
-        *lowest | *highest) what="test_dependencies.py test_collectors.py test_differential.py test_restarts.py" ;;
+        *lowest | *highest) what="test_dependencies.py test_collectors.py test_differential.py test_restarts.py test_provider.py" ;;
         *) what= ;;
     esac
     if [ -n "$what" ]; then

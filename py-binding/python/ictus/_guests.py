@@ -109,7 +109,8 @@ def _entries(
 
 
 def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
-    name, sample, labels, documentation = json.loads(key)
+    # Until 0.14 keys have no help, and the library says this.
+    name, sample, labels, documentation = [*json.loads(key), "Multiprocess metric"][:4]
     texts = [name, sample, documentation, *labels, *labels.values()]
     if not all(isinstance(text, str) for text in texts):
         message = "a key is not made of strings"
@@ -120,7 +121,7 @@ def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
 def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
     """The samples of a family, those that differ by nothing but the process made one.
 
-    By the rules of the SDK's provider, which go by names: what is called ``…_count``, ``…_sum`` or ``…_bucket…``
+    By the rules of the SDK's provider, by names: what is named ``…_count``, ``…_sum`` or ``…_bucket…``
     is added up whatever its type, what has a quantile is averaged. Of any other gauge that each process has
     its own value of, the last one read is shown: its ``multiprocess_mode`` chooses another rule.
     """
