@@ -17,12 +17,16 @@ pub(crate) struct ClockIdentity {
     slept: i64,
     /// The time namespace, where the system tells it.
     namespace: Option<String>,
+    /// A stamp of it, taken when the identity was: a clock does not go back.
+    stamp: u64,
 }
 
 /// The time of day is corrected while a system runs: a minute's difference is no other boot. A clock that is
 /// set by more is another one to those who go by it, and anchors order its observations.
 const BOOT_TOLERANCE: u64 = 60;
 const SLEEP_TOLERANCE: u64 = 500;
+/// Stamps by which two processors may differ.
+const STAMP_TOLERANCE: u64 = 1 << 32;
 const COUNTER: &str = "tsc";
 const UNKNOWN: &str = "-";
 
@@ -36,6 +40,7 @@ impl ClockIdentity {
             booted: (i128::from(clock::wall()) - i128::from(since_boot)).div_euclid(1_000_000_000) as i64,
             slept: (i128::from(since_boot) - i128::from(awake)).div_euclid(1_000_000) as i64,
             namespace: system::time_namespace(),
+            stamp: clock::now(),
         }
     }
 
@@ -49,23 +54,31 @@ impl ClockIdentity {
             booted: field()?.parse().ok()?,
             slept: field()?.parse().ok()?,
             namespace: known(field()?),
+            stamp: field()?.parse().ok()?,
         };
         fields.next().is_none().then_some(identity)
     }
 
-    /// Whether it is the same clock. In doubt it is not.
-    pub(crate) fn is_same(&self, other: &ClockIdentity) -> bool {
+    /// Whether it is the same clock as that of an identity that was taken before. In doubt it is not.
+    pub(crate) fn continues(&self, other: &ClockIdentity) -> bool {
         let is_near = |one: i64, other: i64, tolerance| one.abs_diff(other) <= tolerance;
         let both = |one: &Option<String>, other: &Option<String>| Some(one.as_ref()? == other.as_ref()?);
         let is_near_boot = is_near(self.booted, other.booted, BOOT_TOLERANCE);
         let is_same_boot = both(&self.boot, &other.boot).unwrap_or(is_near_boot);
         self.source == other.source
             && is_same_boot
+            // Else the counter began anew: the machine woke, or was moved.
+            && !self.is_behind(other.stamp)
             && match self.source == COUNTER {
                 true => is_near(self.slept, other.slept, SLEEP_TOLERANCE),
                 // A namespace gives the kernel's clocks another beginning, which moves the boot's time.
                 false => both(&self.namespace, &other.namespace).unwrap_or(is_near_boot),
             }
+    }
+
+    /// Whether the clock has yet to come to a stamp: then another one made it.
+    pub(crate) fn is_behind(&self, stamp: u64) -> bool {
+        self.stamp.saturating_add(STAMP_TOLERANCE) < stamp
     }
 
     /// A number that stands for the clock in every process that knows the boot's id; 0 where it is not known.
@@ -84,9 +97,9 @@ impl ClockIdentity {
 
 impl fmt::Display for ClockIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ClockIdentity { source, boot, booted, slept, namespace } = self;
+        let ClockIdentity { source, boot, booted, slept, namespace, stamp } = self;
         let known = |field: &Option<String>| field.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-        write!(f, "{source} {} {booted} {slept} {}", known(boot), known(namespace))
+        write!(f, "{source} {} {booted} {slept} {} {stamp}", known(boot), known(namespace))
     }
 }
 
@@ -103,9 +116,18 @@ mod tests {
         let own = ClockIdentity::own();
         let again = identity(&own.to_string());
         assert_eq!(again, own);
-        assert!(own.is_same(&ClockIdentity::own()));
-        assert_eq!(identity("tsc - -5 0 -").to_string(), "tsc - -5 0 -");
-        for other in ["", "another boot", "tsc - 5 0", "tsc - 5 0 - -", "tsc - x 0 -", "tsc  5 0 -"] {
+        assert!(ClockIdentity::own().continues(&own));
+        assert_eq!(identity("tsc - -5 0 - 7").to_string(), "tsc - -5 0 - 7");
+        let others = [
+            "",
+            "another boot",
+            "tsc - 5 0 -",
+            "tsc - 5 0 - 7 -",
+            "tsc - x 0 - 7",
+            "tsc  5 0 - 7",
+            "tsc - 5 0 - -7",
+        ];
+        for other in others {
             assert_eq!(ClockIdentity::parse(other), None, "{other:?}");
         }
     }
@@ -113,9 +135,9 @@ mod tests {
     #[test]
     fn clocks_are_told_apart_by_what_changes_them() {
         let same = |one: &str, other: &str| {
-            let (one, other) = (identity(one), identity(other));
-            assert_eq!(one.is_same(&other), other.is_same(&one));
-            one.is_same(&other)
+            let (one, other) = (identity(&format!("{one} 7")), identity(&format!("{other} 9")));
+            assert_eq!(one.continues(&other), other.continues(&one));
+            one.continues(&other)
         };
         let tsc = "tsc a 1000 0 time:[1]";
         assert!(same(tsc, "tsc a 9000 0 time:[1]"), "the clock was set");
@@ -129,20 +151,37 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_went_back_is_another_one() {
+        let at = |stamp: u64| identity(&format!("tsc a 1000 0 time:[1] {stamp}"));
+        let second = 1 << 32;
+        assert!(at(10 * second).continues(&at(3 * second)));
+        assert!(at(10 * second).continues(&at(10 * second + 9)), "another processor");
+        assert!(!at(10 * second).continues(&at(12 * second)));
+        assert!(at(u64::MAX).continues(&at(u64::MAX)));
+    }
+
+    #[test]
     fn a_fingerprint_is_of_what_stays() {
         let of = |text: &str| identity(text).fingerprint();
-        assert_eq!(of("tsc a 1000 3 time:[1]"), of("tsc a 1001 0 time:[2]"));
-        assert_eq!(of("monotonic a 1000 3 time:[1]"), of("monotonic a 1 60000 time:[1]"));
-        assert_eq!(of("tsc - 1000 3 time:[1]"), 0);
-        let clocks =
-            ["tsc a 1 0 -", "tsc b 1 0 -", "tsc a 1 5000 -", "monotonic a 1 0 -", "monotonic a 1 0 b"];
+        assert_eq!(of("tsc a 1000 3 time:[1] 7"), of("tsc a 1001 0 time:[2] 9"));
+        assert_eq!(of("monotonic a 1000 3 time:[1] 7"), of("monotonic a 1 60000 time:[1] 9"));
+        assert_eq!(of("tsc - 1000 3 time:[1] 7"), 0);
+        let clocks = [
+            "tsc a 1 0 - 7",
+            "tsc b 1 0 - 7",
+            "tsc a 1 5000 - 7",
+            "monotonic a 1 0 - 7",
+            "monotonic a 1 0 b 7",
+        ];
         let all: std::collections::BTreeSet<u64> = clocks.into_iter().map(of).collect();
         assert_eq!(all.len(), clocks.len());
     }
 
     #[test]
     fn a_boot_without_an_id_is_known_by_its_time() {
-        let same = |one: &str, other: &str| identity(one).is_same(&identity(other));
+        let same = |one: &str, other: &str| {
+            identity(&format!("{one} 7")).continues(&identity(&format!("{other} 7")))
+        };
         for known in ["monotonic - 1000 0 -", "monotonic a 1000 0 time:[1]"] {
             assert!(same(known, "monotonic - 1059 0 -"));
             assert!(!same(known, "monotonic - 1061 0 -"));

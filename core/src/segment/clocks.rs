@@ -48,6 +48,12 @@ impl Clocks {
         self.0.iter().rev().find(|(_, clock)| is_same(clock)).map(|(&epoch, _)| epoch)
     }
 
+    /// The greatest stamp of an epoch's anchors.
+    pub(super) fn latest_stamp(&self, epoch: u32) -> u64 {
+        let anchors = self.0.get(&epoch).map_or(&[][..], |clock| &clock.anchors);
+        anchors.iter().map(|anchor| anchor.stamp).max().unwrap_or(0)
+    }
+
     /// The latest time of all anchors.
     pub(super) fn latest_time(&self) -> u64 {
         let anchors = self.0.values().flat_map(|clock| &clock.anchors);

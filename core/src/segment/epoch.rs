@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 3                                   a number
-//! tsc 1f0e…  1764491234 0 time:[…]    and its clock, the newest first
+//! tsc 1f0e…  1764491234 0 time:[…] 7  and its clock, the newest first
 //! 2
 //! …
 //! ```
@@ -65,7 +65,8 @@ pub(super) fn join(directory: &Directory) -> io::Result<Epoch> {
         return Ok(epoch(number));
     }
     let clocks = recorded(directory);
-    let number = match clocks.epoch_of(fingerprint).filter(|_| existing.is_none()) {
+    let is_own = |number: &u32| existing.is_none() && !own.is_behind(clocks.latest_stamp(*number));
+    let number = match clocks.epoch_of(fingerprint).filter(is_own) {
         // The file was removed: the number stands for the same clock as before.
         Some(number) => number,
         None => {
@@ -97,7 +98,7 @@ pub(crate) fn current(directory: &Directory) -> Option<u32> {
 }
 
 fn find(listed: &[Listed], own: &ClockIdentity) -> Option<u32> {
-    let is_own = |text: &str| ClockIdentity::parse(text).is_some_and(|identity| identity.is_same(own));
+    let is_own = |text: &str| ClockIdentity::parse(text).is_some_and(|identity| own.continues(&identity));
     listed.iter().find(|(_, text)| is_own(text)).map(|&(number, _)| number)
 }
 
