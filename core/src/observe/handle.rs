@@ -1,6 +1,6 @@
 //! Handles: what the host keeps to record one series.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{
     Recorder,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     buckets::Bounds,
     clock::{Stamp, Stopwatch},
-    segment::{fork, layout::Loss},
+    segment::{fork, layout::Loss, writer::OUTLIVED},
     sum::LIMIT,
     sync::{Ordering, fence},
 };
@@ -383,6 +383,9 @@ impl Handle {
     #[inline(never)]
     fn record_in_new_lane(&self, write: impl Fn(&LaneWriter) -> Taken) {
         let Handle { recorder, series, .. } = self;
+        if OUTLIVED.load(Relaxed) {
+            recorder.leave_outlived();
+        }
         match again(recorder, series, |series| shard::with_new_lane(series, recorder, &write)) {
             Ok(Taken::Yes) => {}
             Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64 as StdAtomicU64, AtomicUsize, compiler_fence},
 };
 
+use super::shard;
 use crate::{
     buckets::Buckets,
     exemplar,
@@ -101,6 +102,10 @@ impl Supply for Rest {
             self.anchored.store(next, Ordering::Relaxed);
             if let Some(segment) = self.segment.upgrade() {
                 segment.renew_anchor();
+                if segment.has_outlived_clock() {
+                    // The next observation looks for a lane in another segment.
+                    shard::forget_lanes();
+                }
             }
         }
     }

@@ -236,6 +236,17 @@ impl Recorder {
         }
     }
 
+    /// Has lanes made in another segment where the clock of this one's stamps is gone. What was recorded in it
+    /// stays where it is, for as long as this process lives.
+    #[cold]
+    pub(super) fn leave_outlived(&self) {
+        let is_outlived = || self.current().is_some_and(|main| main.has_outlived_clock());
+        // Where no other can be made, this one goes on.
+        if is_outlived() && self.recover().is_err() {
+            log::debug!("a segment whose clock went back is recorded in, for no other can be made");
+        }
+    }
+
     /// The same at once, for a reader of this process.
     pub(crate) fn check_file_now(&self) {
         self.recovery.check_at.store(0, Relaxed);
@@ -284,12 +295,14 @@ impl Recorder {
     /// returns it.
     fn leave_what_is_not_seen(&self, place: &Place, directory: &Directory) -> io::Result<Arc<Segment>> {
         let main = match self.current() {
-            Some(main) if main.in_file() && !is_removed(place, &main) => main,
+            Some(main) if main.in_file() && !is_removed(place, &main) && !main.has_outlived_clock() => main,
             current => {
-                let new = Arc::new(Segment::create(directory)?);
+                let outlived = current.as_ref().filter(|current| current.has_outlived_clock());
+                let new = Segment::create_after(directory, outlived.map(|outlived| outlived.epoch))?;
+                let new = Arc::new(new);
                 if let Some(current) = &current {
                     self.recovery.begin_to_leave(current);
-                    if current.in_file() {
+                    if current.in_file() && is_removed(place, current) {
                         new.lose(Loss::FileRemoved);
                     }
                 }
@@ -319,6 +332,10 @@ impl Recorder {
             state.lanes = Some(shard::park(segment.ordinal));
         }
         let State { lanes, copy } = &mut *state;
+        if segment.has_outlived_clock() && segment.in_file() && !is_removed(directory.place(), segment) {
+            // Others see all that it holds, and what threads still store there.
+            return Ok(true);
+        }
         if copy.as_ref().is_some_and(|(copy, _)| !copy.is_in(directory, segment.id)) {
             // Removed once more.
             *copy = None;

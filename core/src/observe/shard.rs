@@ -458,6 +458,11 @@ pub(super) fn with_new_lane<T>(
     }
 }
 
+/// Has this thread look for each of its lanes again. Safe in a signal handler.
+pub(super) fn forget_lanes() {
+    LANES.with(|lanes| lanes.set(&[]));
+}
+
 /// What a forked child does first: its one thread forgets the lanes that it inherited.
 pub(super) extern "C" fn forget_parents_lanes() {
     LANES.with(|lanes| {

@@ -49,6 +49,12 @@ type Listed = (u32, String);
 
 /// This process's epoch in a directory; starts a new one where the clock is new there.
 pub(super) fn join(directory: &Directory) -> io::Result<Epoch> {
+    join_after(directory, None)
+}
+
+/// The same, but for epochs up to one that has ended: the clock began anew since then.
+pub(super) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Result<Epoch> {
+    let find = |listed: &[Listed], own| find(listed, own).filter(|&number| Some(number) > ended);
     let own = ClockIdentity::own();
     let fingerprint = own.fingerprint();
     let epoch = |number| Epoch { number, fingerprint, anchor: Anchor::now() };
@@ -65,7 +71,9 @@ pub(super) fn join(directory: &Directory) -> io::Result<Epoch> {
         return Ok(epoch(number));
     }
     let clocks = recorded(directory);
-    let is_own = |number: &u32| existing.is_none() && !own.is_behind(clocks.latest_stamp(*number));
+    let is_own = |number: &u32| {
+        existing.is_none() && Some(*number) > ended && !own.is_behind(clocks.latest_stamp(*number))
+    };
     let number = match clocks.epoch_of(fingerprint).filter(is_own) {
         // The file was removed: the number stands for the same clock as before.
         Some(number) => number,

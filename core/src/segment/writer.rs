@@ -30,6 +30,10 @@ const STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
 const MAX_ATTEMPTS: usize = 4;
 /// How long after a failed growth the next is tried, in nanoseconds.
 const RETRY_AFTER: u64 = 1_000_000_000;
+/// Stamps that differ by more between two processors are not of one clock: a second or more.
+const MAX_STEP_BACK: u64 = 1 << 32;
+/// Whether a segment of this process has ever outlived its clock.
+pub(crate) static OUTLIVED: AtomicBool = AtomicBool::new(false);
 /// After so many stamps the next anchor is taken: some hundredths of a second.
 pub(crate) const ANCHOR_INTERVAL: u64 = 1 << 26;
 
@@ -58,6 +62,7 @@ pub(crate) struct Segment {
     anchored: StdAtomicU64,
     /// Whether a thread is at taking one.
     anchoring: AtomicBool,
+    outlived: AtomicBool,
     /// Set when its lanes are taken from their threads for good: nothing is made in it any more.
     left: AtomicBool,
     /// Which file it is; none in memory of this process alone.
@@ -93,18 +98,23 @@ struct SharedBlock {
 impl Segment {
     /// A segment in a metrics directory, visible to every reader once this returns.
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
-        match Segment::create_once(directory) {
+        Segment::create_after(directory, None)
+    }
+
+    /// The same, of an epoch after one that has ended.
+    pub(crate) fn create_after(directory: &Directory, ended: Option<u32>) -> io::Result<Segment> {
+        match Segment::create_once(directory, ended) {
             // Stopped for so long between two calls that its file was taken for a dead process's.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {
-                Segment::create_once(directory)
+                Segment::create_once(directory, ended)
             }
             made => made,
         }
     }
 
-    fn create_once(directory: &Directory) -> io::Result<Segment> {
+    fn create_once(directory: &Directory, ended: Option<u32>) -> io::Result<Segment> {
         let id = random_id()?;
-        let epoch = epoch::join(directory)?;
+        let epoch = epoch::join_after(directory, ended)?;
         let made = directory
             .new_segment(id)
             .and_then(|new| Mapping::file(directory, id, new, STEP))
@@ -158,6 +168,7 @@ impl Segment {
             free: Mutex::default(),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
             anchoring: AtomicBool::new(false),
+            outlived: AtomicBool::new(false),
             left: AtomicBool::new(false),
             standing: None,
         })
@@ -308,13 +319,22 @@ impl Segment {
             return;
         }
         let anchor = Anchor::now();
-        // Another thread may have been at it until just now.
-        if is_due(anchor.stamp) {
+        if anchor.stamp < self.anchored.load(Relaxed).saturating_sub(MAX_STEP_BACK) {
+            // What is stamped from now on is of another epoch.
+            self.outlived.store(true, Relaxed);
+            OUTLIVED.store(true, Relaxed);
+        } else if is_due(anchor.stamp) && !self.has_outlived_clock() {
+            // Another thread may have been at it until just now.
             anchors::write(&self.header.anchors, &anchor);
             self.anchored.store(anchor.stamp, Relaxed);
-            clock::calibrate();
         }
+        clock::calibrate();
         self.anchoring.store(false, Relaxed);
+    }
+
+    /// Whether the clock of its stamps is gone: the counter began anew.
+    pub(crate) fn has_outlived_clock(&self) -> bool {
+        self.outlived.load(Relaxed)
     }
 
     /// Whether this process made it, and not the parent it was forked from.
