@@ -43,6 +43,8 @@ PARTS = "where memory is mapped, of which a model has its own; see `segment/map.
 
 # Descriptors, address space and forks: no part of recording or reading.
 NOT_MODELLED = {
+    # Who makes a segment; what is in it, the pointer to it orders.
+    "observe/maker.rs",
     "segment/fork.rs",
     "segment/own_descriptor.rs",
     "segment/reservation.rs",
