@@ -1,4 +1,5 @@
-//! Any bytes in the metrics directory: no panic, no hang, nothing shown that could not be.
+//! Any bytes in the metrics directory: no panic, no hang, nothing shown that could not be, and no more
+//! memory and bytes read than the bytes on disk explain.
 //!
 //! The first byte of an input says what the others are:
 //!
@@ -6,11 +7,14 @@
 //! bit 0  0: the segment's bytes as they are; 1: edits of a real segment (12 bytes each, see `Edit`)
 //! bit 1  of an edited segment: whether all checksums are made right again
 //! bit 2  whether the segment's owner lives
+//! bit 3  whether its file is sparse behind the bytes, a gigabyte long
 //! ```
 //!
 //! Checksums keep a fuzzer out, so it needs the edits to reach what lies behind them. Edits name a
 //! part of the segment and a word of the part: what they mean does not change with every layout.
 #![no_main]
+
+mod oracle;
 
 use std::{
     fs::{self, File},
@@ -52,7 +56,7 @@ static PLACE: LazyLock<Place> = LazyLock::new(Place::new);
 fuzz_target!(|input: &[u8]| {
     let Some((&mode, rest)) = input.split_first() else { return };
     let owner_lives = mode & 4 != 0;
-    let _owner = if mode & 1 == 0 {
+    let owner = if mode & 1 == 0 {
         PLACE.put(rest, owner_lives)
     } else {
         let mut words = REAL.words.clone();
@@ -63,6 +67,16 @@ fuzz_target!(|input: &[u8]| {
         }
         PLACE.put(&bytes(&words), owner_lives)
     };
+    if mode & 8 != 0 {
+        PLACE.make_sparse();
+    }
+    let folder = PLACE.directory.path().join("ictus");
+    // Retirement reads as well.
+    oracle::bounded(&folder, 8, read_and_compare);
+    drop(owner);
+});
+
+fn read_and_compare() {
     let mut reader = Reader::new(PLACE.directory.path());
     let first = reader.snapshot().expect("the directory can be read");
     check(&first);
@@ -72,7 +86,7 @@ fuzz_target!(|input: &[u8]| {
     assert_same(&first, &second);
     let fresh = Reader::new(PLACE.directory.path()).snapshot().expect("the directory can be read");
     assert_same(&first, &fresh);
-});
+}
 
 /// Equal, but for the ranks of lanes: observations that were retired have none.
 fn assert_same(one: &Snapshot, other: &Snapshot) {
@@ -305,6 +319,12 @@ struct Place {
 impl Place {
     fn new() -> Place {
         Place { directory: temporary() }
+    }
+
+    fn make_sparse(&self) {
+        let segment = self.directory.path().join(format!("ictus/{ID:016x}.seg"));
+        let file = File::options().write(true).open(segment).expect("a file");
+        file.set_len(1 << 30).expect("made longer");
     }
 
     /// Makes it anew, with one segment in it; gives what keeps the segment's owner alive.
