@@ -12,6 +12,7 @@ struct Docs;
 
 pub mod command;
 mod complaints;
+mod directory;
 mod error;
 pub mod file;
 mod filter;
@@ -32,7 +33,7 @@ mod top;
 
 pub use error::{Error, Result};
 pub use filter::Filter;
-pub use query::{Format, Query};
+pub use query::{Escaping, Format, Query};
 pub use rendered::Rendered;
 pub use source::{Extra, Source};
 pub use stop::Stop;

@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 
 use crate::{
     http::{Account, Charge, UsedUp},
-    query::Format,
+    query::{Escaping, Format},
 };
 
 /// What fits into one packet arrives no sooner when it is smaller.
@@ -20,6 +20,7 @@ const SMALLEST_COMPRESSED: usize = 1_024;
 #[derive(Debug)]
 pub struct Rendered {
     format: Format,
+    escaping: Escaping,
     body: Body,
     gzipped: OnceLock<Body>,
 }
@@ -38,14 +39,20 @@ impl From<Bytes> for Body {
 }
 
 impl Rendered {
-    pub(crate) fn new(format: Format, bytes: Vec<u8>) -> Rendered {
-        Rendered { format, body: Bytes::from(bytes).into(), gzipped: OnceLock::new() }
+    pub(crate) fn new(format: Format, escaping: Escaping, bytes: Vec<u8>) -> Rendered {
+        Rendered { format, escaping, body: Bytes::from(bytes).into(), gzipped: OnceLock::new() }
     }
 
     /// The format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// The `Content-Type`: of the format, and of the escaping where the client has asked for one.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        self.format.content_type_with(self.escaping)
     }
 
     /// The exposition.

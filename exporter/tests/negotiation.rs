@@ -23,6 +23,11 @@ use ictus_exporter::{Extra, Source, http::Server};
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+const TEXT_UTF8: &str = "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+const TEXT_UNDERSCORES: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+const OPENMETRICS_UTF8: &str =
+    "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+
 const PROTOBUF: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
@@ -109,8 +114,12 @@ fn the_client_chooses_the_format() {
         (PROMETHEUS_2_5, TEXT),
         (PROMETHEUS_2_4X, OPENMETRICS),
         (PROMETHEUS_2_4X_NATIVE, PROTOBUF),
-        (PROMETHEUS_3, OPENMETRICS),
-        (PROMETHEUS_3_TEXT, TEXT),
+        (PROMETHEUS_3, OPENMETRICS_UTF8),
+        (PROMETHEUS_3_TEXT, TEXT_UTF8),
+        ("text/plain;version=0.0.4;escaping=underscores", TEXT_UNDERSCORES),
+        // Schemes that are not known are shown as underscores, and the answer has that name.
+        ("text/plain;version=0.0.4;escaping=dots", TEXT_UNDERSCORES),
+        ("text/plain;version=1.0.0;escaping=underscores,application/openmetrics-text;q=0.1", OPENMETRICS),
         (PROMETHEUS_3_NATIVE, PROTOBUF),
         // What browsers and curl send.
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
@@ -157,8 +166,16 @@ fn the_client_chooses_the_format() {
         let answer = endpoint.get("/metrics", &[&format!("Accept: {accept}")]);
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(expected)), "{accept:?}");
         assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{accept:?}");
-        assert_eq!(answer.body.ends_with("\n# EOF\n"), expected == OPENMETRICS, "{accept:?}");
-        assert_eq!(answer.body.matches("# EOF").count(), usize::from(expected == OPENMETRICS), "{accept:?}");
+        assert_eq!(
+            answer.body.ends_with("\n# EOF\n"),
+            expected.starts_with("application/openmetrics"),
+            "{accept:?}"
+        );
+        assert_eq!(
+            answer.body.matches("# EOF").count(),
+            usize::from(expected.starts_with("application/openmetrics")),
+            "{accept:?}"
+        );
     }
     let several = ["Accept: text/plain;q=0.5", "Accept: application/openmetrics-text"];
     assert_eq!(endpoint.get("/metrics", &several).header("content-type"), Some(OPENMETRICS));
@@ -398,4 +415,85 @@ fn concurrent_scrapes_share_what_is_written() {
     // As in the test of shared snapshots: one or two more for the stragglers of a busy machine.
     let written = written.load(Ordering::SeqCst);
     assert!(written <= 4, "written {written} times for {SCRAPERS} scrapes");
+}
+
+/// A family of another library with a dot in its name and one in a label's.
+fn dotted() -> Extra {
+    let sample = |suffix: &str, bound: Option<&str>, value| {
+        let mut labels =
+            vec![("http.method".to_owned(), "GET".to_owned()), ("zone".to_owned(), "a".to_owned())];
+        labels.extend(bound.map(|bound| ("le".to_owned(), bound.to_owned())));
+        (format!("http.duration{suffix}"), labels, value)
+    };
+    let samples = [
+        sample("_bucket", Some("1.0"), 1.0),
+        sample("_bucket", Some("+Inf"), 2.0),
+        sample("_count", None, 2.0),
+        sample("_sum", None, 3.0),
+    ];
+    let histogram =
+        ShownFamily::foreign("http.duration", "Says \"so\".", ShownType::Histogram, samples).unwrap();
+    let sample = ("tempé \"in\"".to_owned(), Vec::new(), 20.0);
+    let gauge = ShownFamily::foreign("tempé \"in\"", "", ShownType::Gauge, [sample]).unwrap();
+    // The same name once it is escaped.
+    let sample = ("http_level".to_owned(), Vec::new(), 1.0);
+    let plain = ShownFamily::foreign("http_level", "", ShownType::Gauge, [sample]).unwrap();
+    let sample = ("http.level".to_owned(), Vec::new(), 2.0);
+    let level = ShownFamily::foreign("http.level", "", ShownType::Gauge, [sample]).unwrap();
+    let all: Arc<[ShownFamily]> = Arc::from([histogram, gauge, plain, level]);
+    Arc::new(move || all.clone())
+}
+
+#[test]
+fn names_with_other_characters_are_escaped_or_quoted_as_the_client_asks() {
+    let server = serve(Endpoint::new().source.clone().with_extra(dotted()));
+    let lines = |accept: &str| {
+        let answer = ask_with(tcp(&server), "GET", "/metrics", &[&format!("Accept: {accept}")]);
+        let is_theirs = |line: &&str| line.contains("http") || line.contains("temp");
+        let body: Vec<String> = answer.body.lines().filter(is_theirs).map(str::to_owned).collect();
+        (answer.header("content-type").unwrap().to_owned(), body.join("\n"))
+    };
+    let escaped = "\
+# HELP http_duration Says \"so\".
+# TYPE http_duration histogram
+http_duration_bucket{http_method=\"GET\",le=\"1.0\",zone=\"a\"} 1.0
+http_duration_bucket{http_method=\"GET\",le=\"+Inf\",zone=\"a\"} 2.0
+http_duration_count{http_method=\"GET\",zone=\"a\"} 2.0
+http_duration_sum{http_method=\"GET\",zone=\"a\"} 3.0
+# HELP http_level 
+# TYPE http_level gauge
+http_level 1.0
+# HELP temp___in_ 
+# TYPE temp___in_ gauge
+temp___in_ 20.0";
+    for (accept, kind) in [
+        ("*/*", TEXT),
+        ("text/plain;version=0.0.4", TEXT),
+        ("text/plain;version=0.0.4;escaping=underscores", TEXT_UNDERSCORES),
+        ("text/plain;version=0.0.4;escaping=values", TEXT_UNDERSCORES),
+    ] {
+        assert_eq!(lines(accept), (kind.to_owned(), escaped.to_owned()), "{accept}");
+    }
+    let (kind, quoted) = lines(PROMETHEUS_3_TEXT);
+    assert_eq!(kind, TEXT_UTF8);
+    let expected = "\
+# HELP \"http.duration\" Says \"so\".
+# TYPE \"http.duration\" histogram
+{\"http.duration_bucket\",\"http.method\"=\"GET\",le=\"1.0\",zone=\"a\"} 1.0
+{\"http.duration_bucket\",\"http.method\"=\"GET\",le=\"+Inf\",zone=\"a\"} 2.0
+{\"http.duration_count\",\"http.method\"=\"GET\",zone=\"a\"} 2.0
+{\"http.duration_sum\",\"http.method\"=\"GET\",zone=\"a\"} 3.0
+# HELP \"http.level\" 
+# TYPE \"http.level\" gauge
+{\"http.level\"} 2.0
+# HELP http_level 
+# TYPE http_level gauge
+http_level 1.0
+# HELP \"tempé \\\"in\\\"\" 
+# TYPE \"tempé \\\"in\\\"\" gauge
+{\"tempé \\\"in\\\"\"} 20.0";
+    assert_eq!(quoted, expected);
+    let (kind, quoted) = lines(PROMETHEUS_3);
+    assert_eq!(kind, OPENMETRICS_UTF8);
+    assert!(quoted.contains("# TYPE \"http.duration\" histogram\n{\"http.duration_bucket\","), "{quoted}");
 }

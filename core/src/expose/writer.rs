@@ -77,6 +77,12 @@ impl<'a> Writer<'a> {
     }
 
     fn comment(&mut self, keyword: &str, family: &ShownFamily, suffix: &str) {
-        self.out.extend([keyword, &family.name, suffix, " "]);
+        if family.has_plain_name() {
+            self.out.extend([keyword, &family.name, suffix, " "]);
+        } else {
+            self.out.extend([keyword, "\""]);
+            escape::value(self.out, &family.name);
+            self.out.extend([suffix, "\" "]);
+        }
     }
 }

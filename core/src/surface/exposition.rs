@@ -14,6 +14,8 @@ pub struct Exposition {
     pub(super) order: Vec<usize>,
     /// Series that are not shown.
     pub(super) left_out: u64,
+    /// Whether names may have any characters.
+    pub(super) utf8_names: bool,
 }
 
 /// A family as it is shown.
@@ -126,7 +128,12 @@ impl Exposition {
     #[must_use]
     pub fn only(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
         let families: Vec<_> = self.families().filter(|family| keep(family)).cloned().collect();
-        Exposition { order: (0..families.len()).collect(), families, left_out: self.left_out }
+        Exposition {
+            order: (0..families.len()).collect(),
+            families,
+            left_out: self.left_out,
+            utf8_names: self.utf8_names,
+        }
     }
 
     /// Puts the places of the families in order.

@@ -1,15 +1,16 @@
 //! Families that another library recorded, shown beside those that Ictus did, in every format.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use super::{
     exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
-    guest::{RESERVED, is_name, names},
+    guest::{RESERVED, names},
     heads::Heads,
-    labels::{Column, Labels},
+    names::of_sorted,
     own,
     sample::QUANTILE,
     shape::Bounds,
@@ -33,7 +34,8 @@ struct Parts {
 
 impl ShownFamily {
     /// A family that another library recorded: its name without a counter's `_total`, and all its samples.
-    /// Buckets are cumulative, as in the text formats. When it was made (`_created`) is not shown.
+    /// Buckets are cumulative, as in the text formats. When it was made (`_created`) is not shown. Names may have
+    /// any characters: see [`View::utf8_names`](super::View::utf8_names).
     ///
     /// ```
     /// use ictus::surface::{Exposition, ShownFamily, ShownType};
@@ -58,8 +60,8 @@ impl ShownFamily {
         shown_type: ShownType,
         samples: impl IntoIterator<Item = ForeignSample>,
     ) -> Result<ShownFamily, &'static str> {
-        if !is_name(name, ":") {
-            return Err("its name is not a metric's name");
+        if name.is_empty() {
+            return Err("it has no name");
         }
         let mut all: BTreeMap<Vec<(String, String)>, Parts> = BTreeMap::new();
         for (sample, mut labels, value) in samples {
@@ -87,7 +89,10 @@ impl ShownFamily {
                 notice::left_out(name, why);
                 continue;
             }
-            series.push(ShownSeries { labels: shown(labels), value: parts.value(shown_type, &mut bounds) });
+            series.push(ShownSeries {
+                labels: of_sorted(labels.into_iter()),
+                value: parts.value(shown_type, &mut bounds),
+            });
         }
         let mut heads = Heads::default();
         heads.set(name, &series);
@@ -105,22 +110,31 @@ impl Exposition {
         let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
         let mut left_out = self.left_out;
         for other in others {
-            let names = names(other);
             left_out += other.left_out;
+            let shown = if self.utf8_names { Ok(Cow::Borrowed(other)) } else { other.with_escaped_names() };
+            let other = match shown {
+                Ok(shown) => shown,
+                Err(why) => {
+                    notice::left_out(&other.name, why);
+                    left_out += other.series.len() as u64;
+                    continue;
+                }
+            };
+            let names = names(&other);
             let same = families
                 .iter_mut()
                 .find(|family| family.name == other.name && family.shown_type == other.shown_type);
             if let Some(same) = same {
-                same.add_missing(other);
+                same.add_missing(&other);
             } else if names.iter().any(|name| taken.contains(name)) {
                 notice::left_out(&other.name, "another family is shown under that name");
                 left_out += other.series.len() as u64;
             } else {
                 taken.extend(names);
-                families.push(other.clone());
+                families.push(other.into_owned());
             }
         }
-        let mut both = Exposition { families, order: Vec::new(), left_out };
+        let mut both = Exposition { families, order: Vec::new(), left_out, utf8_names: self.utf8_names };
         own::show_left_out(&mut both);
         both.sort();
         both
@@ -229,8 +243,8 @@ fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'sta
         ShownType::Summary => Some(QUANTILE),
         ShownType::Histogram => Some("le"),
     };
-    if !labels.iter().all(|(name, _)| is_name(name, "")) {
-        Err("a label's name is not a label's name")
+    if labels.iter().any(|(name, _)| name.is_empty()) {
+        Err("a label has no name")
     } else if labels.iter().any(|(name, _)| name.starts_with(RESERVED)) {
         Err("a label's name starts with __, as Prometheus's own do")
     } else if labels.iter().any(|(name, _)| Some(name.as_str()) == own) {
@@ -240,13 +254,6 @@ fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'sta
     } else {
         Ok(())
     }
-}
-
-fn shown(labels: Vec<(String, String)>) -> Labels {
-    let (names, values): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
-    let columns = names.into_iter().enumerate();
-    let columns = columns.map(|(at, name)| Column { name: name.into(), at, absent: None }).collect();
-    Labels::new(&columns, &values.into())
 }
 
 #[cfg(test)]

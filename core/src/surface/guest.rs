@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     exposition::{Exposition, ShownFamily, ShownType},
     labels::Column,
+    names::is_name,
     sample::QUANTILE,
     shape,
     slot::Slot,
@@ -171,12 +172,6 @@ fn unfit(family: &Family) -> Option<&'static str> {
 
 /// How names of labels start that Prometheus keeps to itself: `__name__` would be the metric's.
 pub(super) const RESERVED: &str = "__";
-
-/// Letters, digits, underscores and what else is allowed, not a digit first.
-pub(super) fn is_name(name: &str, also: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || also.contains(c);
-    !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(allowed)
-}
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{exposition::ShownSeries, labels::Labels};
+use super::{exposition::ShownSeries, labels::Labels, names::is_name};
 use crate::expose::escape;
 
 /// For each sample of a family, in their order, a line feed and `name{label="value",…} `.
@@ -56,7 +56,8 @@ impl Heads {
             } else {
                 let (before, after) = series.labels.around(own_label);
                 let start = text.len();
-                text.extend(["\n", name, suffix, "{"]);
+                text.push('\n');
+                push_opened(text, name, suffix);
                 before.for_each(|pair| push_pair(text, pair, ["", ","]));
                 text.extend([own_label, "=\""]);
                 let middle = text.len();
@@ -75,12 +76,20 @@ impl Heads {
         let Heads { text, ends } = self;
         let mut labels: Option<Range<usize>> = None;
         for (suffix, _) in series.value.plain_samples() {
-            text.extend(["\n", name, suffix]);
+            text.push('\n');
+            let is_quoted = !is_name(name, ":");
+            if is_quoted {
+                push_opened(text, name, suffix);
+                // The name is the first of what is in the braces.
+                text.pop();
+            } else {
+                text.extend([name, suffix]);
+            }
             if let Some(labels) = &labels {
                 text.extend_from_within(labels.clone());
             } else {
                 let start = text.len();
-                push_plain(text, &series.labels);
+                push_plain(text, &series.labels, if is_quoted { "," } else { "{" });
                 labels = Some(start..text.len());
             }
             ends.push(text.len());
@@ -88,8 +97,8 @@ impl Heads {
     }
 }
 
-fn push_plain(text: &mut String, labels: &Labels) {
-    let mut opener = "{";
+fn push_plain(text: &mut String, labels: &Labels, first: &'static str) {
+    let mut opener = first;
     for pair in labels.iter() {
         push_pair(text, pair, [opener, ""]);
         opener = ",";
@@ -97,9 +106,27 @@ fn push_plain(text: &mut String, labels: &Labels) {
     text.push_str(if opener == "," { "} " } else { " " });
 }
 
-/// `name="value"`, between two other strings.
+/// `name{`, or `{"name",` where the name has other characters than the older formats have.
+fn push_opened(text: &mut String, name: &str, suffix: &str) {
+    if is_name(name, ":") {
+        return text.extend([name, suffix, "{"]);
+    }
+    text.push_str("{\"");
+    escape::value(text, name);
+    text.extend([suffix, "\","]);
+}
+
+/// `name="value"`, between two other strings; the name in quotes where it has to be.
 fn push_pair(text: &mut String, (name, value): (&str, &str), [before, after]: [&str; 2]) {
-    text.extend([before, name, "=\""]);
+    text.push_str(before);
+    if is_name(name, "") {
+        text.push_str(name);
+    } else {
+        text.push('"');
+        escape::value(text, name);
+        text.push('"');
+    }
+    text.push_str("=\"");
     escape::value(text, value);
     text.extend(["\"", after]);
 }

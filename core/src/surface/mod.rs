@@ -21,6 +21,7 @@ mod guest;
 mod heads;
 mod labels;
 mod layout;
+mod names;
 mod own;
 mod plan;
 mod planned;

@@ -43,7 +43,7 @@ impl Plan {
     /// A plan of that view, with nothing to show yet.
     #[must_use]
     pub fn new(view: &View) -> Plan {
-        let mut exposition = Exposition::default();
+        let mut exposition = Exposition { utf8_names: view.utf8_names, ..Exposition::default() };
         let planned = planned::add(&mut exposition, view);
         let own = view.own_state.then(|| own::add(&mut exposition));
         let guests = Guests::new(&exposition);

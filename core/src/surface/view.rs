@@ -24,6 +24,12 @@ pub struct View {
     pub summaries: bool,
     /// Whether the `ictus_*` families are shown: the state of Ictus itself.
     pub own_state: bool,
+    /// Whether names that have other characters than letters, digits, `_` and `:` are shown as they are, quoted
+    /// in the text formats, for clients that take `escaping=allow-utf-8`. Otherwise each other character is
+    /// shown as an underscore.
+    pub utf8_names: bool,
+    /// Labels that every series has, but for those that have a label of that name.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Surface {
@@ -65,7 +71,13 @@ impl FromStr for Surface {
 impl Default for View {
     /// Legacy and documented together, timers as the SDK's gauges.
     fn default() -> View {
-        View { surfaces: vec![Surface::Legacy, Surface::Documented], summaries: false, own_state: true }
+        View {
+            surfaces: vec![Surface::Legacy, Surface::Documented],
+            summaries: false,
+            own_state: true,
+            utf8_names: false,
+            labels: Vec::new(),
+        }
     }
 }
 
@@ -86,7 +98,7 @@ impl View {
         if surfaces.len() > 1 && surfaces.contains(&Surface::Canonical) {
             return Err(Error::SurfaceConflict);
         }
-        Ok(View { surfaces, summaries: false, own_state: true })
+        Ok(View { surfaces, ..View::default() })
     }
 
     /// The surfaces, each once; never none.

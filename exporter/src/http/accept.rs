@@ -7,7 +7,7 @@ use hyper::{
     header::{ACCEPT, ACCEPT_ENCODING, HeaderName},
 };
 
-use crate::query::Format;
+use crate::query::{Escaping, Format};
 
 /// Thousandths; 0 is a refusal.
 type Quality = u16;
@@ -25,7 +25,7 @@ struct Entry<'a> {
 
 /// The format that the client likes best. Of those liked as well, one that it names and no wildcard
 /// stands for, then the one that it names first, then text.
-pub(super) fn format(headers: &HeaderMap) -> Format {
+pub(super) fn format(headers: &HeaderMap) -> (Format, Escaping) {
     let entries: Vec<_> = entries(headers, ACCEPT).collect();
     let liked = Format::ALL.into_iter().rev().filter_map(|format| {
         let matching = entries.iter().enumerate().filter_map(|(place, (entry, quality))| {
@@ -35,7 +35,19 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
         let (exactness, place, quality) = matching.max()?;
         (quality > 0).then_some(((quality, exactness >= NAMED, place), format))
     });
-    liked.max_by_key(|&(rank, _)| rank).map_or(Format::Text, |(_, format)| format)
+    let Some(((_, _, place), format)) = liked.max_by_key(|&(rank, _)| rank) else {
+        return (Format::Text, Escaping::Unstated);
+    };
+    (format, entries.get(usize::MAX - place).map_or(Escaping::Unstated, |(entry, _)| escaping(entry)))
+}
+
+/// The escaping of names that an entry asks for.
+fn escaping(entry: &Entry<'_>) -> Escaping {
+    match entry.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case("escaping")) {
+        None => Escaping::Unstated,
+        Some((_, scheme)) if scheme.eq_ignore_ascii_case("allow-utf-8") => Escaping::Utf8,
+        Some(_) => Escaping::Underscores,
+    }
 }
 
 /// Whether the client takes HTML by its name, as browsers do and nobody else.
@@ -73,10 +85,12 @@ fn exactness(entry: &Entry<'_>, format: Format) -> Option<usize> {
     }
     let mut exactness = NAMED;
     for (key, value) in &entry.parameters {
-        // Others say nothing of the bytes: all that is shown is ASCII or UTF-8, and no name of it needs
-        // to be escaped.
+        // Others say nothing of the format.
         if let Some((_, wanted)) = required.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)) {
-            if !wanted.eq_ignore_ascii_case(value) {
+            // Text with names as they are is called version 1.0.0.
+            let is_utf8_text =
+                || format == Format::Text && value == &"1.0.0" && escaping(entry) == Escaping::Utf8;
+            if !wanted.eq_ignore_ascii_case(value) && !is_utf8_text() {
                 return None;
             }
             exactness += 1;

@@ -50,7 +50,7 @@ impl fmt::Display for Address {
 ///
 /// let socket: Listen = "unix:/run/ictus/metrics.sock".parse()?;
 /// assert_eq!(socket, Address::Unix("/run/ictus/metrics.sock".into()).into());
-/// for tcp in ["127.0.0.1:9464", "[::]:9464", "localhost:0"] {
+/// for tcp in ["127.0.0.1:9464", "[::]:9464", "localhost:0", ":9464"] {
 ///     tcp.parse::<Listen>()?;
 /// }
 /// assert!("9464".parse::<Listen>().is_err());
@@ -97,7 +97,7 @@ impl From<SocketAddr> for Listen {
 impl FromStr for Listen {
     type Err = Error;
 
-    /// `HOST:PORT`, the host being a name, an IPv4 address or an IPv6 address in brackets, or
+    /// `HOST:PORT`, or `:PORT` for all interfaces (IPv4), the host being a name, an IPv4 address or an IPv6 address in brackets, or
     /// `unix:PATH`. Looks names up. [`Error::Address`] where it is neither, or the host is not known.
     fn from_str(given: &str) -> Result<Listen> {
         let refused =
@@ -108,7 +108,9 @@ impl FromStr for Listen {
                 path => Ok(Address::Unix(path.into()).into()),
             };
         }
-        let found = given.to_socket_addrs().map_err(|error| refused(&error))?;
+        // As servers of Prometheus's world take it: a port of every interface.
+        let every = given.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+        let found = every.as_deref().unwrap_or(given).to_socket_addrs().map_err(|error| refused(&error))?;
         let addresses: Vec<_> = found.map(Address::Tcp).collect();
         if addresses.is_empty() {
             return Err(refused(&"this host has no address"));

@@ -12,7 +12,8 @@ pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Q
     let view = view(source, pairs)?;
     let filter = Filter::new(values(pairs, "name[]"));
     let native = native(source, pairs);
-    Ok(Query { view, format: accept::format(request.headers()), filter, native })
+    let (format, escaping) = accept::format(request.headers());
+    Ok(Query { view, format, filter, native, escaping })
 }
 
 fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
@@ -23,6 +24,7 @@ fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
     let mut view = names.parse::<View>()?;
     view.summaries = source.view().summaries;
     view.own_state = source.view().own_state;
+    view.labels.clone_from(&source.view().labels);
     Ok(view)
 }
 

@@ -138,7 +138,15 @@ fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Bo
         return Err(refusal.into());
     }
     let headers = request.headers();
-    let wanted = match request.uri().path() {
+    let path = request.uri().path();
+    // Probes of the process itself need not know the prefix.
+    let below = path.strip_prefix(source.path_prefix()).filter(|_| path != HEALTH).unwrap_or(path);
+    let is_outside = below.len() == path.len() && !source.path_prefix().is_empty() && path != HEALTH;
+    let wanted = match below {
+        _ if is_outside => {
+            let text = format!("Not Found - Try {}/metrics", source.path_prefix());
+            return Err(plain(StatusCode::NOT_FOUND, text).into());
+        }
         "/metrics" => match query(source, request) {
             Ok(query) => Wanted::Exposition(query),
             Err(error) => return Err(plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
@@ -188,7 +196,7 @@ fn exposition(
     account: &Account,
 ) -> std::result::Result<Response<Bytes>, UsedUp> {
     let (body, is_gzip) = rendered.charged(gzip, account)?;
-    Ok(answered(rendered.format().content_type(), body, is_gzip))
+    Ok(answered(rendered.content_type(), body, is_gzip))
 }
 
 /// The answer to whoever asks while too many bytes are on their way to clients that do not read them.

@@ -31,6 +31,7 @@ pub struct Source {
     shared: Arc<ArcSwap<Shared>>,
     view: View,
     native: bool,
+    path_prefix: Arc<str>,
     directory: Option<PathBuf>,
 }
 
@@ -113,7 +114,7 @@ impl Source {
 
     fn from_origin(origin: Origin) -> Source {
         let shared = Arc::new(ArcSwap::from_pointee(Shared::new(origin, None)));
-        Source { shared, view: View::default(), native: false, directory: None }
+        Source { shared, view: View::default(), native: false, path_prefix: Arc::default(), directory: None }
     }
 
     /// This source showing another view where a sink's client asks for none.
@@ -128,6 +129,13 @@ impl Source {
     #[must_use]
     pub fn with_native(mut self, native: bool) -> Source {
         self.native = native;
+        self
+    }
+
+    /// This source below a path of the endpoint, as behind a proxy: with `/ictus`, at `/ictus/metrics`.
+    #[must_use]
+    pub fn with_path_prefix(mut self, prefix: &str) -> Source {
+        self.path_prefix = prefix.trim_end_matches('/').into();
         self
     }
 
@@ -152,6 +160,12 @@ impl Source {
     #[must_use]
     pub fn native(&self) -> bool {
         self.native
+    }
+
+    /// The path below which the endpoint shows it; empty for the root.
+    #[must_use]
+    pub fn path_prefix(&self) -> &str {
+        &self.path_prefix
     }
 
     /// The metrics directory, where the source has one.

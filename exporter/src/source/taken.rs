@@ -13,7 +13,7 @@ use ictus::{
 use super::lock;
 use crate::{
     error::Result,
-    query::{Format, Query},
+    query::{Escaping, Format, Query},
     rendered::Rendered,
 };
 
@@ -83,13 +83,18 @@ impl Snapshots {
         &self,
         snapshot: &Snapshot,
         foreign: &[ShownFamily],
-        Query { view, format, filter, native }: &Query,
+        Query { view, format, filter, native, escaping }: &Query,
     ) -> Vec<u8> {
+        let mut view = view.clone();
+        view.utf8_names = *escaping == Escaping::Utf8;
         let mut plans = lock(&self.plans);
-        let known = plans.iter().position(|plan| plan.view() == view);
-        let mut plan = known.map_or_else(|| Plan::new(view), |at| plans.remove(at));
+        let known = plans.iter().position(|plan| *plan.view() == view);
+        let mut plan = known.map_or_else(|| Plan::new(&view), |at| plans.remove(at));
         let own = plan.show(snapshot);
-        let whole = if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.beside(foreign)) };
+        let mut whole = if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.beside(foreign)) };
+        if !view.labels.is_empty() {
+            whole = Cow::Owned(whole.with_labels(&view.labels));
+        }
         let bytes = format.write(&filter.exposition(&whole), *native);
         if plans.len() == MOST_KEPT {
             plans.remove(0);
@@ -112,7 +117,7 @@ impl Taken {
 
     /// What a query asks for, in the format that all of it can be written in.
     pub(super) fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
-        let text = &Query { format: Format::Text, ..query.clone() };
+        let text = &Query { format: Format::Text, escaping: Escaping::Unstated, ..query.clone() };
         let query = if matches!(origin, Origin::Snapshots(_)) { query } else { text };
         // Held while rendering: who wants the same would only do the same work.
         let mut rendered = lock(&self.rendered);
@@ -128,7 +133,7 @@ impl Taken {
                 text.into_bytes()
             }
         };
-        let new = Arc::new(Rendered::new(query.format, bytes));
+        let new = Arc::new(Rendered::new(query.format, query.escaping, bytes));
         let kept_bytes: usize = rendered.iter().map(|(_, kept)| kept.bytes().len()).sum();
         let fits = rendered.is_empty() || kept_bytes + new.bytes().len() <= MAX_KEPT_BYTES;
         if rendered.len() < MOST_KEPT && fits {

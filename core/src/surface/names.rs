@@ -1,0 +1,142 @@
+//! Names with other characters than Prometheus's older formats have: quoted where a client takes UTF-8, else
+//! escaped with underscores.
+
+use std::borrow::Cow;
+
+use super::{
+    exposition::{Exposition, ShownFamily, ShownSeries},
+    guest::RESERVED,
+    heads::Heads,
+    labels::{Column, Labels},
+};
+
+/// Letters, digits, underscores and what else is allowed, not a digit first.
+pub(super) fn is_name(name: &str, also: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || also.contains(c);
+    !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(allowed)
+}
+
+/// The name as every client takes it: an underscore in the place of each other character.
+pub(super) fn escaped<'a>(name: &'a str, also: &str) -> Cow<'a, str> {
+    if is_name(name, also) {
+        return Cow::Borrowed(name);
+    }
+    let allowed = |at: usize, c: char| {
+        c.is_ascii_alphabetic() || c == '_' || also.contains(c) || (at > 0 && c.is_ascii_digit())
+    };
+    name.chars().enumerate().map(|(at, c)| if allowed(at, c) { c } else { '_' }).collect()
+}
+
+impl ShownFamily {
+    /// Whether the name is written without quotes.
+    pub(crate) fn has_plain_name(&self) -> bool {
+        is_name(&self.name, ":")
+    }
+
+    /// The family with its names escaped; why not where two of its labels get one name.
+    pub(super) fn with_escaped_names(&self) -> Result<Cow<'_, ShownFamily>, &'static str> {
+        let labels = self.series.iter().flat_map(|series| series.labels.iter());
+        if is_name(&self.name, ":") && labels.into_iter().all(|(name, _)| is_name(name, "")) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let series: Result<Vec<_>, &'static str> = self
+            .series
+            .iter()
+            .map(|series| {
+                let pairs = series.labels.iter().map(|(name, value)| (escaped(name, "").into_owned(), value));
+                sorted(pairs).map(|labels| ShownSeries { labels, value: series.value.clone() })
+            })
+            .collect();
+        Ok(Cow::Owned(self.with_series(escaped(&self.name, ":").into_owned(), series?)))
+    }
+
+    /// The family under a name, with other series.
+    fn with_series(&self, name: String, series: Vec<ShownSeries>) -> ShownFamily {
+        let mut heads = Heads::default();
+        heads.set(&name, &series);
+        ShownFamily {
+            name,
+            help: self.help.clone(),
+            shown_type: self.shown_type,
+            series,
+            heads,
+            left_out: self.left_out,
+        }
+    }
+}
+
+impl Exposition {
+    /// A copy whose series all have these labels too, but for those that have a label of that name.
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// registry.gauge("level", "", &["zone"])?.labels(&["a"])?.set(1.0);
+    /// let exposition = ictus::surface::Exposition::new(&registry.snapshot()?, &Default::default());
+    /// let labels = [("app".to_owned(), "shop".to_owned()), ("zone".to_owned(), "b".to_owned())];
+    /// let text = ictus::expose::text(&exposition.with_labels(&labels));
+    /// assert!(text.contains("\nlevel{app=\"shop\",zone=\"a\"} 1.0\n"), "{text}");
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_labels(&self, labels: &[(String, String)]) -> Exposition {
+        let families = self.families().map(|family| {
+            let series = family.series.iter().map(|series| {
+                let own: Vec<_> =
+                    series.labels.iter().map(|(name, value)| (name.to_owned(), value)).collect();
+                let added = labels.iter().filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+                let added: Vec<_> = added.map(|(name, value)| (name.clone(), value.as_str())).collect();
+                let labels = sorted(own.into_iter().chain(added)).unwrap_or_else(|_| series.labels.clone());
+                ShownSeries { labels, value: series.value.clone() }
+            });
+            family.with_series(family.name.clone(), series.collect())
+        });
+        let families: Vec<_> = families.collect();
+        Exposition {
+            order: (0..families.len()).collect(),
+            families,
+            left_out: self.left_out,
+            utf8_names: self.utf8_names,
+        }
+    }
+}
+
+/// Labels of names and values in any order.
+fn sorted<'a>(pairs: impl Iterator<Item = (String, &'a str)>) -> Result<Labels, &'static str> {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_unstable();
+    if pairs.iter().any(|(name, _)| name.starts_with(RESERVED)) {
+        return Err("a label's name starts with __, once it is escaped");
+    }
+    if pairs.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err("two of its labels have one name, once they are escaped");
+    }
+    Ok(of_sorted(pairs.into_iter().map(|(name, value)| (name, value.to_owned()))))
+}
+
+/// Labels of names and values that are sorted.
+pub(super) fn of_sorted(pairs: impl Iterator<Item = (String, String)>) -> Labels {
+    let (names, values): (Vec<_>, Vec<_>) = pairs.unzip();
+    let columns = names.into_iter().enumerate();
+    let columns = columns.map(|(at, name)| Column { name: name.into(), at, absent: None }).collect();
+    Labels::new(&columns, &values.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn names_are_escaped_as_prometheus_does() {
+        for (name, expected) in [
+            ("plain_name:sum", "plain_name:sum"),
+            ("http.server.duration", "http_server_duration"),
+            ("9lives", "_lives"),
+            ("a9", "a9"),
+            ("tempé", "temp_"),
+            ("a b\n\"c\"", "a_b__c_"),
+        ] {
+            assert_eq!(escaped(name, ":"), expected, "{name}");
+        }
+        assert_eq!(escaped("a:b", ""), "a_b");
+    }
+}
