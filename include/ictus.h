@@ -13,11 +13,12 @@
  * - Names: ictus_<noun>_<verb>. The receiver is the first argument, outputs are the last ones.
  * - Results: a function that can fail returns an ictus_status; 0 (ICTUS_STATUS_OK) is success.
  *   Outputs are written on success only. Numbers are never reused; treat unknown ones as failure.
+ *   ictus_error_text() says more of the last failure: which path, the system's error, what to do.
  * - NULL where an object, an output or a callback is needed is answered with ICTUS_STATUS_NULL.
  *   Freeing NULL does nothing. An array or string of length 0 may have a NULL pointer.
  * - Strings are pointer and length, in UTF-8, and need no NUL at the end. Strings given to a
- *   function are copied and need not outlive the call. Strings that a function returns are static
- *   and do end with a NUL, which their length does not count.
+ *   function are copied and need not outlive the call. Strings that a function returns are static,
+ *   but for ictus_error_text's, and do end with a NUL, which their length does not count.
  * - Ownership: what ictus_<noun>_new or _open made is freed by ictus_<noun>_free, once, and not
  *   used after that; an exporter by ictus_exporter_stop. Nothing else is to be freed. Objects may
  *   be freed in any order, and handles outlive their registry. Two handles of one series record
@@ -390,6 +391,14 @@ extern "C" {
  * A status in words, in static memory. Takes any number.
  */
 struct ictus_str ictus_status_text(int status);
+
+/**
+ * Returns what the last failed call of this thread has to say, in more words than its status:
+ * which path or address, the system's error, what to do about it. Empty before the first one.
+ * Readable until the thread's next call that fails, or its end. ICTUS_STATUS_VALUE leaves the
+ * text as it is: a rejected value is no reason to leave the fast path.
+ */
+struct ictus_str ictus_error_text(void);
 
 /**
  * The version of the library that is loaded, as `ICTUS_VERSION` spells it, in static memory.

@@ -31,7 +31,8 @@ namespace ictus {
 class error : public std::runtime_error {
 public:
     explicit error(ictus_status status)
-        : std::runtime_error(ictus_status_text(status).data), status_(status) {}
+        : std::runtime_error(ictus_error_text().len > 0 ? ictus_error_text().data : ictus_status_text(status).data),
+          status_(status) {}
 
     /** The status. */
     ictus_status status() const noexcept { return status_; }

@@ -29,6 +29,7 @@ static ictus_status ictus_go_address(const ictus_exporter *exporter, uintptr_t c
 import "C"
 
 import (
+	"errors"
 	"runtime"
 	"runtime/cgo"
 	"time"
@@ -239,6 +240,9 @@ type Exporter struct{ pointer *C.ictus_exporter }
 
 // Serve serves the registry's directory at an address like 127.0.0.1:9464; port 0 is any free one.
 func (r *Registry) Serve(address string, surface Surface) (*Exporter, error) {
+	if r.directory == "" {
+		return nil, errors.New("ictus: this registry is in memory, and Serve shows a directory: make it with Open")
+	}
 	var pins runtime.Pinner
 	defer pins.Unpin()
 	exporter := &Exporter{}

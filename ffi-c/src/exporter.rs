@@ -8,6 +8,7 @@ use ::ictus_exporter::{
 };
 
 use crate::{
+    error::keep,
     guard::guard,
     ictus_status, ictus_str, ictus_write,
     render::pass_on,
@@ -39,8 +40,10 @@ pub unsafe extern "C" fn ictus_exporter_start(
         let view = view(surfaces)?;
         let source = Source::open(directory).map_err(status)?.with_view(view);
         let make = || {
-            let listen: Listen = address.parse().map_err(|_| ictus_status::Address)?;
-            let server = Server::start(source, listen).map_err(|_| ictus_status::Io)?;
+            let listen: Listen = address
+                .parse()
+                .map_err(|error: ::ictus_exporter::Error| keep(&error, ictus_status::Address))?;
+            let server = Server::start(source, listen).map_err(status)?;
             Ok(ictus_exporter(server))
         };
         // SAFETY: by convention, NULL or a place that can be written.
@@ -51,7 +54,7 @@ pub unsafe extern "C" fn ictus_exporter_start(
 fn status(error: ::ictus_exporter::Error) -> ictus_status {
     match error {
         ::ictus_exporter::Error::Read(error) => error.into(),
-        _ => ictus_status::Io,
+        error => keep(&error, ictus_status::Io),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::ictus_status;
+use crate::{error, ictus_status};
 
 /// The body of every function of the C interface.
 ///
@@ -15,10 +15,14 @@ use crate::ictus_status;
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), ictus_status>) -> ictus_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => ictus_status::Ok,
-        Ok(Err(status)) => status,
+        Ok(Err(status)) => {
+            error::failed(status);
+            status
+        }
         Err(payload) => {
             // Dropping it could panic again, out of reach of any guard.
             mem::forget(payload);
+            error::failed(ictus_status::Internal);
             ictus_status::Internal
         }
     }

@@ -13,6 +13,7 @@ compile_error!("panics are turned into ICTUS_STATUS_INTERNAL, which needs panic 
 mod clock;
 mod conductor;
 mod counter;
+mod error;
 mod exporter;
 mod gauge;
 mod guard;
@@ -30,6 +31,7 @@ mod view;
 pub use clock::*;
 pub use conductor::*;
 pub use counter::*;
+pub use error::ictus_error_text;
 pub use exporter::*;
 pub use gauge::*;
 pub use log::*;

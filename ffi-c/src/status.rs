@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use crate::ictus_str;
+use crate::{error, ictus_str};
 
 /// What a call answers. Numbers are never reused; later versions may add some.
 #[repr(C)]
@@ -55,7 +55,7 @@ fn every() -> [ictus_status; 14] {
 
 impl ictus_status {
     /// Ends with a NUL.
-    fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             ictus_status::Ok => "done\0",
             ictus_status::Null => "a pointer that must not be NULL is NULL\0",
@@ -89,14 +89,15 @@ impl ictus_status {
 
 impl From<ictus::Error> for ictus_status {
     fn from(error: ictus::Error) -> ictus_status {
-        match error {
+        let status = match error {
             ictus::Error::Name { .. } => ictus_status::Name,
             ictus::Error::Mismatch { .. } => ictus_status::Mismatch,
             ictus::Error::LabelCount { .. } => ictus_status::Labels,
             ictus::Error::Io { .. } => ictus_status::Io,
-            ictus::Error::Option { .. } => ictus_status::Option,
+            ictus::Error::Option { .. } | ictus::Error::SurfaceConflict => ictus_status::Option,
             _ => ictus_status::Internal,
-        }
+        };
+        error::keep(&error, status)
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn view(surfaces: c_int) -> Result<View, ictus_status> {
     }
     let chosen = SURFACES.iter().filter(|(number, _)| surfaces & *number as c_int != 0);
     let chosen: Vec<Surface> = chosen.map(|(_, surface)| *surface).collect();
-    View::new(&chosen).map_err(|_| ictus_status::Option)
+    View::new(&chosen).map_err(ictus_status::from)
 }
 
 #[cfg(test)]

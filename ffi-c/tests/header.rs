@@ -12,8 +12,9 @@ use std::{
 use cbindgen::{Builder, Config};
 
 /// Nouns in the order in which the header shows them.
-const NOUNS: [&str; 15] = [
+const NOUNS: [&str; 16] = [
     "status",
+    "error",
     "string",
     "version",
     "log",

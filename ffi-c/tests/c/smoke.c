@@ -149,6 +149,20 @@ static void give_wrong_input(const ictus_registry *registry)
     ictus_snapshot_free(NULL);
     ictus_exporter_stop(NULL);
     EXPECT(ictus_status_text(12345).len > 0 && ictus_status_text(-1).len > 0);
+
+    /* More than a status can say: the path, the system's error, the remedy. */
+    ictus_registry *unopened = NULL;
+    ictus_exporter *nobody = NULL;
+    ANSWERS(IO, ictus_registry_open(str("/dev/null/metrics"), &unopened));
+    EXPECT(strstr(ictus_error_text().data, "/dev/null/metrics") != NULL);
+    EXPECT(strlen(ictus_error_text().data) == ictus_error_text().len);
+    ANSWERS(ADDRESS, ictus_exporter_start(str("/tmp"), str("nowhere"), 0, &nobody));
+    EXPECT(strstr(ictus_error_text().data, "nowhere") != NULL);
+    ANSWERS(IO, ictus_exporter_start(str("/tmp"), str("unix:/dev/null/socket"), 0, &nobody));
+    EXPECT(strstr(ictus_error_text().data, "/dev/null/socket") != NULL);
+    ANSWERS(OPTION, ictus_exporter_start(str(""), str("127.0.0.1:0"), 0, &nobody));
+    ANSWERS(NULL, ictus_registry_new(NULL));
+    EXPECT(strcmp(ictus_error_text().data, ictus_status_text(ICTUS_STATUS_NULL).data) == 0);
 }
 
 struct output {

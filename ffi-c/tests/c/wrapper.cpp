@@ -23,7 +23,7 @@ static ictus_status thrown(Call call) {
     try {
         call();
     } catch (const ictus::error &error) {
-        EXPECT(error.what() == std::string(ictus_status_text(error.status()).data));
+        EXPECT(error.what() == std::string(ictus_error_text().data));
         return error.status();
     }
     return ICTUS_STATUS_OK;

@@ -1,0 +1,90 @@
+//! What the last call of a thread that failed had to say: the path, the system's error, the remedy.
+
+use std::{cell::RefCell, fmt};
+
+use crate::{ictus_status, ictus_str};
+
+thread_local! {
+    static LAST: RefCell<Last> = const { RefCell::new(Last { text: String::new(), is_of_this_call: false }) };
+}
+
+/// The text ends with a NUL, once there is any.
+struct Last {
+    text: String,
+    /// Whether the call that is running has set it.
+    is_of_this_call: bool,
+}
+
+/// Returns what the last failed call of this thread has to say, in more words than its status:
+/// which path or address, the system's error, what to do about it. Empty before the first one.
+/// Readable until the thread's next call that fails, or its end. ICTUS_STATUS_VALUE leaves the
+/// text as it is: a rejected value is no reason to leave the fast path.
+#[unsafe(no_mangle)]
+pub extern "C" fn ictus_error_text() -> ictus_str {
+    let text = LAST.try_with(|last| {
+        let last = last.try_borrow().ok()?;
+        let len = last.text.len().checked_sub(1)?;
+        Some(ictus_str { data: last.text.as_ptr().cast(), len })
+    });
+    text.ok().flatten().unwrap_or(ictus_str::from_terminated("\0"))
+}
+
+/// Keeps the text of an error for `ictus_error_text`, logs what the system refused, and returns its status.
+pub(crate) fn keep(error: &dyn fmt::Display, status: ictus_status) -> ictus_status {
+    let mut text = error.to_string();
+    if status == ictus_status::Io {
+        ::log::error!(target: "ictus", "{text}");
+    }
+    // A NUL inside would end it for C.
+    text.retain(|character| character != '\0');
+    text.push('\0');
+    let _ = LAST.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            *last = Last { text, is_of_this_call: true };
+        }
+    });
+    status
+}
+
+/// Notes the end of a call that failed: where nothing was kept, its status has to do.
+#[cold]
+pub(crate) fn failed(status: ictus_status) {
+    if status == ictus_status::Value {
+        return;
+    }
+    let _ = LAST.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            if !last.is_of_this_call {
+                last.text.clear();
+                last.text.push_str(status.text());
+            }
+            last.is_of_this_call = false;
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::{ictus_error_text, keep};
+    use crate::{guard::guard, ictus_status};
+
+    fn last() -> String {
+        // SAFETY: read before the next call.
+        unsafe { ictus_error_text().read() }.unwrap().to_owned()
+    }
+
+    #[test]
+    fn text_is_of_the_last_failure_of_the_thread() {
+        assert_eq!(last(), "");
+        guard(|| Err(keep(&"cannot use /a\0b", ictus_status::Option)));
+        assert_eq!(last(), "cannot use /ab");
+        thread::spawn(|| assert_eq!(last(), "")).join().unwrap();
+        guard(|| Ok(()));
+        guard(|| Err(ictus_status::Value));
+        assert_eq!(last(), "cannot use /ab");
+        guard(|| Err(ictus_status::Null));
+        assert_eq!(last(), "a pointer that must not be NULL is NULL");
+    }
+}
