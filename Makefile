@@ -31,8 +31,8 @@ demo: .venv/wheel ## Run real Conductor workers for 20 s (SECONDS=...) and show 
 venv: .venv/ready ## Make .venv: pinned development tools and the SDK
 wheel: dist/wheel ## Build the Python wheel into dist/
 
-install: ## Install the C library and its header below PREFIX (/usr/local)
-	cargo build --release --package ictus-ffi --locked
+install: ## Install the C library, its header, the command ictus and its manual page below PREFIX (/usr/local)
+	cargo build --release --package ictus-ffi --package ictus-exporter --locked
 	@ffi-c/install.sh "$(PREFIX)"
 
 test: test-rust test-python test-sdks ## Run all tests

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the C library below PREFIX: `ffi-c/install.sh PREFIX [LIBRARIES]`, from the folder LIBRARIES in which
-# cargo has built libictus_ffi.so and libictus_ffi.a (else target/release). With DESTDIR, below that.
+# Installs the C library and the command below PREFIX: `ffi-c/install.sh PREFIX [LIBRARIES]`, from the folder LIBRARIES
+# in which cargo has built libictus_ffi.so, libictus_ffi.a and ictus (else target/release). With DESTDIR, below that.
 # What it installs can be moved: pkg-config and CMake find everything from where their files lie.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,3 +20,25 @@ for file in pkgconfig/ictus.pc cmake/ictus/ictus-config.cmake cmake/ictus/ictus-
     sed "s/@VERSION@/$version/g; s/@MAJOR@/$major/g" "$root/ffi-c/install/${file##*/}.in" >"$prefix/lib/$file"
     chmod 644 "$prefix/lib/$file"
 done
+
+# The command, its manual page and its completions; cargo puts programs beside the folder of a test's libraries.
+command=$libraries/ictus
+[ -x "$command" ] || command=$libraries/../ictus
+if [ ! -x "$command" ]; then
+    echo "The command ictus is left out: it is not built (cargo build --release --package ictus-exporter)." >&2
+    exit 0
+fi
+share=$prefix/share
+install -d "$prefix/bin" "$share/man/man1" "$share/bash-completion/completions" "$share/zsh/site-functions" \
+    "$share/fish/vendor_completions.d"
+install -m 755 "$command" "$prefix/bin/ictus"
+write() { # what the command prints, as a file
+    file=$1
+    shift
+    "$command" "$@" >"$file"
+    chmod 644 "$file"
+}
+write "$share/man/man1/ictus.1" man
+write "$share/bash-completion/completions/ictus" completions bash
+write "$share/zsh/site-functions/_ictus" completions zsh
+write "$share/fish/vendor_completions.d/ictus.fish" completions fish

@@ -43,7 +43,7 @@ fn there_is_no_directory() {
     let (code, said) = check(Path::new("/nowhere/metrics"), &[]);
     assert_eq!(
         (code, said.as_str()),
-        (12, "PROBLEM 12: DIR is not a directory; give the one that the workers record into\n")
+        (12, "PROBLEM 12: DIR does not exist; give the metrics directory that the workers record into\n")
     );
 }
 

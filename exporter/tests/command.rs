@@ -9,9 +9,10 @@ mod client;
 mod shell;
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::Read,
     net::TcpListener,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     process::Stdio,
     thread,
     time::{Duration, Instant},
@@ -367,6 +368,17 @@ fn shells_complete_it_and_man_shows_it() {
     let (code, said, _) = outcome(&ictus().arg("man").output().unwrap());
     assert_eq!(code, Some(0));
     assert!(said.contains(".TH ictus 1") && said.contains("metrics directory"), "{said}");
+    for section in ["EXIT STATUS", "ENVIRONMENT", "EXAMPLES", "ICTUS SERVE", "ICTUS RUN"] {
+        assert!(
+            said.contains(&format!(".SH \"{section}\"")) || said.contains(&format!(".SH {section}")),
+            "{section}"
+        );
+    }
+    for part in ["ICTUS_DIRECTORY", "path\\-prefix", "wrongly called"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // No page that is not there.
+    assert!(!said.contains("ictus\\-serve(1)"), "{said}");
 }
 
 #[test]
@@ -382,4 +394,189 @@ fn push_says_that_it_waits_and_that_it_gives_up() {
     assert_eq!((code, lines.len()), (Some(1), 2), "{errors}");
     assert!(lines[0].contains("has not answered for 2 s"), "{errors}");
     assert!(lines[1].contains("no answer within 10 s"), "{errors}");
+}
+
+#[test]
+fn help_knows_every_action_and_run() {
+    for action in ["serve", "write", "dump", "top", "push", "check", "run", "completions", "man"] {
+        let (code, said, _) = outcome(&ictus().args(["help", action]).output().unwrap());
+        assert_eq!(code, Some(0), "{action}");
+        assert!(said.contains(&format!("ictus {action}")), "{said}");
+    }
+    let (code, _, errors) = outcome(&ictus().args(["run", "worker.py", "--port", "1"]).output().unwrap());
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("install the wheel"), "{errors}");
+}
+
+#[test]
+fn the_environment_names_the_directory_of_every_action() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    let run = |arguments: &[&str]| {
+        outcome(&ictus().args(arguments).env("ICTUS_DIRECTORY", directory.path()).output().unwrap())
+    };
+    assert!(run(&["dump"]).1.contains("\njobs_total 1.0\n"));
+    assert_eq!(run(&["check"]).0, Some(0));
+    let (code, _, errors) = run(&["push", "--job", "a", "--gateway", "http://127.0.0.1:1"]);
+    assert!(code == Some(1) && errors.contains("cannot push"), "{errors}");
+    let (code, _, errors) = run(&["top"]);
+    assert!(code == Some(2) && errors.contains("terminal"), "{errors}");
+    let (code, _, errors) = outcome(&ictus().arg("dump").output().unwrap());
+    assert!(code == Some(2) && errors.contains("<DIR>"), "{errors}");
+}
+
+#[test]
+fn directories_that_cannot_be_read_are_told_apart() {
+    let place = tempfile::tempdir().unwrap();
+    let (file, metrics) = (place.path().join("file"), place.path().join("metrics"));
+    fs::write(&file, "").unwrap();
+    let registry = Registry::open(&metrics).unwrap();
+    registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    for (directory, expected) in [
+        (place.path().join("none"), "none does not exist; give the metrics directory"),
+        (file.join("below"), "file is not a directory"),
+        (metrics.join("ictus"), "is the folder inside of a metrics directory; give "),
+    ] {
+        for (action, code) in [("dump", 1), ("check", 12)] {
+            let (status, said, errors) = outcome(&ictus().arg(action).arg(&directory).output().unwrap());
+            assert_eq!(status, Some(code), "{said}{errors}");
+            assert!(format!("{said}{errors}").contains(expected), "{said}{errors}");
+        }
+    }
+}
+
+/// Root alone can become somebody else.
+#[test]
+fn the_wrong_user_is_told_whose_directory_it_is() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (closed, metrics) = (place.path().join("closed"), place.path().join("metrics"));
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(closed.join("metrics")).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    let registry = Registry::open(&metrics).unwrap();
+    registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    for (directory, denied) in [(closed.join("metrics"), closed), (metrics.clone(), metrics.join("ictus"))] {
+        for (action, code) in [("dump", 1), ("check", 13)] {
+            let mut command = ictus();
+            command.arg(action).arg(&directory).uid(65_534).gid(65_534);
+            let Ok(output) = command.output() else { return };
+            let (status, said, errors) = outcome(&output);
+            let all = format!("{said}{errors}");
+            if all.contains("env:") {
+                return; // That user cannot run what was built.
+            }
+            assert_eq!(status, Some(code), "{all}");
+            assert!(all.contains(&format!("cannot enter {}: permission denied", denied.display())), "{all}");
+            assert!(all.contains("belongs to root (0) with mode 0700"), "{all}");
+            assert!(all.contains("runs as ") && all.contains("as the workers' user"), "{all}");
+        }
+    }
+}
+
+#[test]
+fn labels_of_the_command_tell_two_writers_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    registry.counter("jobs", "", &["app"]).unwrap().labels(&["own"]).unwrap().inc();
+    registry.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+    let output = directory.path().join("shop.prom");
+    let running = shell::start(
+        "write",
+        directory.path(),
+        &[
+            "--output",
+            output.to_str().unwrap(),
+            "--label",
+            "app=shop",
+            "--label",
+            "zone=\"a\"",
+            "--interval",
+            "0.05",
+        ],
+    );
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !output.exists() {
+        assert!(Instant::now() < deadline, "no file");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(running.end("-TERM").0, Some(0));
+    let text = fs::read_to_string(&output).unwrap();
+    assert!(text.contains("\nlevel{app=\"shop\",zone=\"\\\"a\\\"\"} 1.0\n"), "{text}");
+    // Its own label stays.
+    assert!(text.contains("\njobs_total{app=\"own\",zone=\"\\\"a\\\"\"} 1.0\n"), "{text}");
+    assert!(text.contains("\nictus_series{app=\"shop\",zone="), "{text}");
+    let (running, address) = serve(directory.path(), &["--label", "app=shop", "--no-health"]);
+    for target in ["/metrics", "/metrics?surface=canonical"] {
+        let body = client::get(address, target).body;
+        assert!(body.contains("\nlevel{app=\"shop\"} 1.0\n") && !body.contains("ictus_"), "{body}");
+    }
+    assert_eq!(running.end("-TERM").0, Some(0));
+    let refused = |action: &str, labels: &[&str]| {
+        let mut command = ictus();
+        command.arg(action).arg(directory.path()).args(["--job", "a"].iter().filter(|_| action == "push"));
+        for label in labels {
+            command.args(["--label", label]);
+        }
+        let (code, _, errors) = outcome(&command.output().unwrap());
+        assert_eq!(code, Some(2), "{action} {labels:?}: {errors}");
+        errors
+    };
+    for action in ["write", "serve", "push"] {
+        assert!(refused(action, &["a=1", "a=2"]).contains("--label a is given twice"), "{action}");
+        refused(action, &["a"]);
+    }
+    for name in ["le", "quantile", "__name__", "9a", "a.b"] {
+        refused("serve", &[&format!("{name}=1")]);
+    }
+}
+
+#[test]
+fn write_refuses_a_directory_and_writes_to_standard_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |output: &str| {
+        let mut command = ictus();
+        command.arg("write").arg(directory.path()).args(["--output", output, "--interval", "0.05"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let (code, _, errors) = outcome(&run(directory.path().to_str().unwrap()).wait_with_output().unwrap());
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("is a directory; name a file in it: --output ") && errors.contains(".prom"),
+        "{errors}"
+    );
+    let mut child = run("-");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    for _ in 0..2 {
+        assert!(lines.any(|line| line.unwrap() == "ictus_series 0.0"));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn serve_takes_a_port_of_all_interfaces_and_a_prefix() {
+    let directory = tempfile::tempdir().unwrap();
+    let (running, address) = serve(directory.path(), &["--listen", ":0", "--path-prefix", "/shop/ictus/"]);
+    let page = format!("with a page at http://localhost:{}/shop/ictus/", address.port());
+    assert!(running.said.contains(&page), "{}", running.said);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], address.port()));
+    for (path, status) in [
+        ("/shop/ictus/metrics", 200),
+        ("/shop/ictus/", 200),
+        ("/shop/ictus/snapshot.json", 200),
+        ("/health", 200),
+        ("/shop/ictus/health", 200),
+        ("/metrics", 404),
+        ("/shop/ictusmetrics", 404),
+        ("/", 404),
+    ] {
+        assert_eq!(client::get(address, path).status, status, "{path}");
+    }
+    assert_eq!(running.end("-TERM").0, Some(0));
+    let refused = ictus().args(["serve", ".", "--path-prefix", "shop"]).output().unwrap();
+    assert_eq!(outcome(&refused).0, Some(2));
 }

@@ -29,6 +29,7 @@ impl Installed {
         // Moved after it was installed, as packages are.
         let first = home.path().join("first");
         let libraries = library("libictus_ffi.so");
+        build_command(&libraries);
         let mut install = Command::new(repository().join("ffi-c/install.sh"));
         run(install.arg(&first).arg(libraries.parent().unwrap()).env_remove("DESTDIR"));
         let installed = Installed { home };
@@ -74,6 +75,18 @@ impl Installed {
             assert!(line.starts_with(start) && line.contains(", p99 "), "{said}");
         }
     }
+}
+
+/// Has cargo build the command where it has built the library.
+fn build_command(library: &Path) {
+    let profile = library.parent().unwrap().parent().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--package", "ictus-exporter", "--bin", "ictus"]);
+    cargo.arg("--target-dir").arg(profile.parent().unwrap()).current_dir(repository());
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    run(&mut cargo);
 }
 
 fn is_there(program: &str) -> bool {
@@ -149,13 +162,13 @@ fn the_quick_start_of_the_docs_is_true() {
     let metrics = installed.prefix().join("shop-metrics").display().to_string();
     let ours = |text: String| {
         text.replace("/opt/ictus", installed.prefix().to_str().unwrap())
-            .replace("/tmp/shop-metrics", &metrics)
+            .replace("/tmp/c-shop-metrics", &metrics)
     };
     fs::write(installed.example().join("shop.c"), ours(block("c", 1))).unwrap();
     let commands = ours(block("sh", 2));
-    let (build, dump) = commands.split_once("ictus dump ").unwrap();
-    assert_eq!(dump, format!("{metrics} --format table\n"));
-    run(installed.command("sh").env_remove("PKG_CONFIG_PATH").args(["-ec", build]));
+    let said = run(installed.command("sh").env_remove("PKG_CONFIG_PATH").args(["-ec", &commands]));
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("request_seconds  route=/cart    100"), "{said}");
     let snapshot = ictus::Reader::new(&metrics).snapshot().unwrap();
     let family = snapshot.family("request_seconds").unwrap();
     let Some(ictus::snapshot::Value::Timer(cart)) = family.get(&["/cart"]) else { panic!("{family:?}") };
@@ -170,9 +183,19 @@ fn what_is_installed_has_its_names_and_its_version() {
     let real = fs::canonicalize(&library).unwrap();
     assert_eq!(real.file_name().unwrap().to_str().unwrap(), format!("libictus.so.{version}"));
     assert_eq!(fs::read_link(library).unwrap().to_str().unwrap(), format!("libictus.so.{major}"));
-    for file in ["share/doc/ictus/LICENSE", "include/ictus.h", "include/ictus.hpp"] {
-        assert!(installed.prefix().join(file).is_file(), "{file}");
+    for file in [
+        "share/doc/ictus/LICENSE",
+        "include/ictus.h",
+        "include/ictus.hpp",
+        "share/man/man1/ictus.1",
+        "share/bash-completion/completions/ictus",
+        "share/zsh/site-functions/_ictus",
+        "share/fish/vendor_completions.d/ictus.fish",
+    ] {
+        assert!(fs::metadata(installed.prefix().join(file)).unwrap().len() > 100, "{file}");
     }
+    let said = run(Command::new(installed.prefix().join("bin/ictus")).arg("--version"));
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), format!("ictus {version}\n"));
     if is_there("pkg-config") {
         let said = run(installed.command("pkg-config").args(["--modversion", "ictus"]));
         assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), version);

@@ -13,6 +13,7 @@ use ictus::{Reader, Registry, Snapshot, snapshot::Lost, surface::View};
 
 use super::input::named;
 use crate::{
+    directory::Unusable,
     error::Result,
     http::{Listen, Server},
     source::Source,
@@ -22,7 +23,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR", value_parser = PathBufValueParser::new().try_map(named))]
+    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = PathBufValueParser::new().try_map(named))]
     directory: PathBuf,
     /// The surfaces that are to be shown together
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
@@ -99,9 +100,12 @@ fn of_address(listen: Listen) -> Option<Finding> {
 /// What is recorded there; nothing is moved or removed by looking.
 fn look(directory: &Path) -> std::result::Result<Snapshot, Finding> {
     let shown = directory.display();
-    if !directory.is_dir() {
-        let text = format!("{shown} is not a directory; give the one that the workers record into");
-        return Err(Finding { code: NO_DIRECTORY, text });
+    if let Some(why) = Unusable::examine(directory) {
+        let code = match why {
+            Unusable::Missing(_) | Unusable::NotADirectory(_) | Unusable::Inner(_) => NO_DIRECTORY,
+            Unusable::Denied(_) | Unusable::Other(..) => UNUSABLE,
+        };
+        return Err(Finding { code, text: why.to_string() });
     }
     if !directory.join("ictus").is_dir() {
         let theirs = files_of_the_sdk(directory);

@@ -51,11 +51,7 @@ impl Dump {
             return Ok(WRONGLY_CALLED);
         }
         // The other actions may wait for their workers; a person would look at nothing and wonder.
-        if !self.input.directory.is_dir() {
-            tell(&format_args!(
-                "{} is not a directory; give the metrics directory that the workers record into",
-                self.input.directory.display()
-            ));
+        if !self.input.is_readable() {
             return Ok(1);
         }
         let exposition = |format| self.exposition(format, merge);

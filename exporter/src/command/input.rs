@@ -10,6 +10,7 @@ use ictus::{Reader, surface::View};
 
 use super::Merge;
 use crate::{
+    directory::Unusable,
     guests::{self, Guests},
     source::{Extra, Source},
     terminal::tell,
@@ -18,11 +19,14 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Input {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR", value_parser = PathBufValueParser::new().try_map(named))]
+    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = PathBufValueParser::new().try_map(named))]
     pub(super) directory: PathBuf,
     /// The surfaces to show: legacy, documented, or canonical alone
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: View,
+    /// Leave the ictus_* families out, the state of Ictus itself
+    #[arg(long)]
+    no_health: bool,
 }
 
 /// Refuses a path that names no folder.
@@ -32,16 +36,33 @@ pub(super) fn named(directory: PathBuf) -> ictus::Result<PathBuf> {
 
 impl Input {
     /// The source, for an action that goes on: workers may start later.
-    pub(super) fn awaited(&self, merge: Option<&Merge>) -> Source {
-        if !self.directory.is_dir() {
-            tell(&format_args!("{} does not exist yet; waiting for workers", self.directory.display()));
+    pub(super) fn awaited(&self, merge: Option<&Merge>, labels: Vec<(String, String)>) -> Source {
+        match Unusable::examine(&self.directory) {
+            None => {}
+            Some(why) if why.is_missing() => {
+                tell(&format_args!("{} does not exist yet; waiting for workers", self.directory.display()));
+            }
+            Some(why) => tell(&why),
         }
-        self.source(merge)
+        let source = self.source(merge);
+        let mut view = source.view().clone();
+        view.labels = labels;
+        source.with_view(view)
+    }
+
+    /// Returns whether the directory can be read, and prints why not: for an action that prints once, where
+    /// waiting for workers would look like having none.
+    pub(super) fn is_readable(&self) -> bool {
+        let why = Unusable::examine(&self.directory);
+        why.iter().for_each(|why| tell(why));
+        why.is_none()
     }
 
     /// The source, with what others recorded where that can be merged. Where it cannot, it is said.
     pub(super) fn source(&self, merge: Option<&Merge>) -> Source {
-        let source = Source::new(&self.directory).with_view(self.surface.clone());
+        let mut view = self.surface.clone();
+        view.own_state = !self.no_health;
+        let source = Source::new(&self.directory).with_view(view);
         let extra: Extra = if let Some(merge) = merge.cloned() {
             let directory = self.directory.clone();
             Arc::new(move || merge(&directory))

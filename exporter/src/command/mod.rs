@@ -6,6 +6,8 @@
 mod check;
 mod dump;
 mod input;
+mod labels;
+mod manual;
 mod push;
 mod secure;
 mod serve;
@@ -22,7 +24,6 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use clap_mangen::Man;
 use ictus::surface::ShownFamily;
 
 use self::{check::Check, dump::Dump, push::Push, serve::Serve, top::Top, write::Write};
@@ -53,12 +54,22 @@ enum Action {
     Push(Push),
     /// Says what is wrong with a metrics directory, and what to do about it
     Check(Check),
+    /// Runs a Python program whose Conductor workers record with Ictus
+    ///
+    /// In the command of the Python wheel alone. The program runs as `python SCRIPT` or `python -m MODULE` would
+    /// run it, with ICTUS_CONDUCTOR=1 in its environment.
+    #[command(override_usage = "ictus run SCRIPT [ARGUMENT]...\n       ictus run -m MODULE [ARGUMENT]...")]
+    Run {
+        /// The program and its arguments
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Prints completions for a shell
     Completions {
         /// Which
         shell: Shell,
     },
-    /// Prints a man page
+    /// Prints the manual page
     Man,
 }
 
@@ -90,17 +101,16 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Top(top) => top.run(),
         Action::Push(push) => push.run(merge),
         Action::Check(check) => check.run(),
+        Action::Run { arguments: _ } => {
+            tell(&"run takes Python: install the wheel, whose command of the same name has it");
+            Ok(WRONGLY_CALLED)
+        }
         Action::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ictus", &mut script);
             Ok(print(&script))
         }
-        Action::Man => {
-            let mut page = Vec::new();
-            // Fails where a buffer is full, which a vector never is.
-            let _ = Man::new(Cli::command()).render(&mut page);
-            Ok(print(&page))
-        }
+        Action::Man => Ok(print(&manual::page(Cli::command()))),
     };
     done.unwrap_or_else(|error| {
         tell(&error);

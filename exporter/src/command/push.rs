@@ -4,12 +4,13 @@ use std::{env, path::PathBuf};
 
 use clap::Args;
 
-use super::{Merge, input::Input};
+use super::{Merge, WRONGLY_CALLED, input::Input, labels};
 #[cfg(feature = "otlp")]
 use crate::push::push_otlp;
 use crate::{
     error::{Error, Result},
     push::{Credentials, Destination, push},
+    terminal::tell,
 };
 #[cfg(feature = "otlp")]
 use ictus::surface::{Surface, View};
@@ -30,7 +31,7 @@ pub(super) struct Push {
     job: String,
     /// A label that tells this group from others of the job (to OTLP an attribute of the resource); may be
     /// given again
-    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = labels::parse)]
     labels: Vec<(String, String)>,
     /// Prove by what is in this file who pushes: a line `bearer TOKEN` or `basic USER:PASSWORD`; else by the
     /// same text in ICTUS_PUSH_CREDENTIALS
@@ -43,6 +44,13 @@ const CREDENTIALS: &str = "ICTUS_PUSH_CREDENTIALS";
 
 impl Push {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
+        if !self.input.is_readable() {
+            return Ok(1);
+        }
+        if let Some(refusal) = labels::repeated(&self.labels) {
+            tell(&refusal);
+            return Ok(WRONGLY_CALLED);
+        }
         let source = self.input.source(merge);
         #[cfg(feature = "otlp")]
         if let Some(endpoint) = &self.otlp {
@@ -71,9 +79,4 @@ impl Push {
         };
         Ok(destination.with_credentials(credentials))
     }
-}
-
-fn label(given: &str) -> std::result::Result<(String, String), String> {
-    let pair = given.split_once('=').filter(|(name, _)| !name.is_empty());
-    pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "give NAME=VALUE".to_owned())
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Merge, input::Input, secure::Secure, signals};
+use super::{Merge, WRONGLY_CALLED, input::Input, labels::Labels, secure::Secure, signals};
 use crate::{
     error::Result,
     http::{Address, Listen, Security, Server},
@@ -23,13 +23,26 @@ pub(super) struct Serve {
     /// any, an endpoint on a loopback address answers to no other, and one elsewhere to all
     #[arg(long = "allow-host", value_name = "NAME", env = "ICTUS_ALLOWED_HOSTS", value_delimiter = ',')]
     allowed_hosts: Vec<String>,
+    /// Serve below this path, as behind a proxy: /ictus serves /ictus/metrics
+    #[arg(long, value_name = "PATH", default_value = "", value_parser = prefix)]
+    path_prefix: String,
+    #[command(flatten)]
+    labels: Labels,
     #[command(flatten)]
     secure: Secure,
 }
 
 impl Serve {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
-        let source = self.input.awaited(merge).with_native(self.native);
+        let labels = match self.labels.checked() {
+            Ok(labels) => labels,
+            Err(refusal) => {
+                tell(&refusal);
+                return Ok(WRONGLY_CALLED);
+            }
+        };
+        let source =
+            self.input.awaited(merge, labels).with_native(self.native).with_path_prefix(&self.path_prefix);
         let security = self.secure.open()?;
         let scheme = if security.as_ref().is_some_and(Security::is_tls) { "https" } else { "http" };
         let reload = security.clone().map(|security| move || said(security.reload()));
@@ -39,13 +52,33 @@ impl Serve {
         let directory = self.input.directory.display();
         match server.address() {
             Address::Tcp(address) => {
-                tell(&format_args!("serving {directory} at {scheme}://{address}/metrics"))
+                let prefix = &self.path_prefix;
+                let place = format!("{scheme}://{address}{prefix}");
+                // For a browser an address that it can open.
+                let page = match address.ip() {
+                    ip if ip.is_unspecified() => format!("{scheme}://localhost:{}{prefix}/", address.port()),
+                    _ => format!("{place}/"),
+                };
+                tell(&format_args!("serving {directory} at {place}/metrics, with a page at {page}"));
             }
-            unix @ Address::Unix(_) => tell(&format_args!("serving {directory} at {unix}, path /metrics")),
+            unix @ Address::Unix(_) => {
+                tell(&format_args!("serving {directory} at {unix}, path {}/metrics", self.path_prefix));
+            }
         }
         stop.wait();
         server.stop();
         Ok(0)
+    }
+}
+
+/// A path that starts with a slash and does not end with one; empty for none.
+fn prefix(given: &str) -> std::result::Result<String, String> {
+    let path = given.trim_end_matches('/');
+    let is_path = path.is_empty() || path.starts_with('/');
+    if is_path && path.chars().all(|c| c.is_ascii_graphic() && !['?', '#'].contains(&c)) {
+        Ok(path.to_owned())
+    } else {
+        Err("give a path, such as /ictus".to_owned())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Top {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY")]
     directory: PathBuf,
     /// Which series come first
     #[arg(long, value_enum, default_value_t = Order::P99)]

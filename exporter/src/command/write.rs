@@ -1,31 +1,74 @@
 //! `ictus write`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 
-use super::{Merge, input::Input, signals};
-use crate::{error::Result, file::Loop, terminal::tell};
+use super::{Merge, WRONGLY_CALLED, input::Input, labels::Labels, signals};
+use crate::{
+    error::Result,
+    file::Loop,
+    terminal::{print, tell},
+};
+
+/// The name of standard output.
+const STDOUT: &str = "-";
 
 #[derive(Args, Debug)]
 pub(super) struct Write {
     #[command(flatten)]
     input: Input,
-    /// The file to write; node-exporter reads only *.prom [default: DIR/conductor_metrics.prom]
+    /// The file to write, which node-exporter reads only as *.prom; - for standard output [default: DIR/conductor_metrics.prom]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Seconds from one write to the next
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]
     interval: Duration,
+    #[command(flatten)]
+    labels: Labels,
 }
 
 impl Write {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         let output = self.output.unwrap_or_else(|| self.input.directory.join("conductor_metrics.prom"));
+        let labels = match self.labels.checked() {
+            Ok(labels) => labels,
+            Err(refusal) => {
+                tell(&refusal);
+                return Ok(WRONGLY_CALLED);
+            }
+        };
+        if output.is_dir() {
+            let file = output.join("conductor_metrics.prom");
+            tell(&format_args!(
+                "{} is a directory; name a file in it: --output {}",
+                output.display(),
+                file.display()
+            ));
+            return Ok(WRONGLY_CALLED);
+        }
         let (stop, _signals) = signals::stop(None::<fn()>)?;
+        let source = self.input.awaited(merge, labels);
+        if output == Path::new(STDOUT) {
+            loop {
+                let printed = source.text(source.view()).map(|text| print(&text));
+                match printed {
+                    Ok(0) => {}
+                    // Nobody reads any more.
+                    Ok(code) => return Ok(code),
+                    Err(error) => tell(&error),
+                }
+                if stop.wait_until(Instant::now() + self.interval) {
+                    return Ok(0);
+                }
+            }
+        }
         let (directory, seconds) = (self.input.directory.display(), self.interval.as_secs_f64());
         tell(&format_args!("writing {directory} to {} every {seconds} s", output.display()));
-        Loop::new(self.input.awaited(merge), output, self.interval).run(&stop);
+        Loop::new(source, output, self.interval).run(&stop);
         Ok(0)
     }
 }

@@ -17,7 +17,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 pub(crate) use self::state::Order;
 use self::state::State;
-use crate::terminal::Hold;
+use crate::{directory::Unusable, terminal::Hold};
 
 /// Until somebody ends it.
 pub(crate) fn run(directory: &Path, order: Order, interval: Duration) -> io::Result<()> {
@@ -45,11 +45,14 @@ fn watch(
         if now >= next {
             next = now + interval;
             if !state.paused {
-                if directory.is_dir() {
-                    state.saw(reader.snapshot().map_err(|error| error.to_string()), now);
-                } else {
-                    state.saw(Err("it is not there; waiting for workers".to_owned()), now);
-                }
+                let snapshot = match Unusable::examine(directory) {
+                    None => reader.snapshot().map_err(|error| error.to_string()),
+                    Some(why) if why.is_missing() => {
+                        Err("it does not exist yet; waiting for workers".to_owned())
+                    }
+                    Some(why) => Err(why.to_string()),
+                };
+                state.saw(snapshot, now);
             }
         }
         state.said = hold.last();

@@ -19,6 +19,7 @@ pub(crate) fn ictus() -> Command {
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP,INT", env!("CARGO_BIN_EXE_ictus")]);
     for variable in [
+        "ICTUS_DIRECTORY",
         "ICTUS_SURFACES",
         "ICTUS_TLS_CERT",
         "ICTUS_TLS_KEY",

@@ -17,10 +17,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(format="ictus: %(message)s")
     guests = _guests.families if _guests.CAN_BE_MERGED else None
-    status = _core.command(["ictus", *sys.argv[1:]], guests)
-    if sys.argv[1:] in (["--help"], ["-h"], ["help"]):
-        print("\nWith Python:\n  run    Runs a Python program whose Conductor workers record with Ictus")
-    return status
+    return _core.command(["ictus", *sys.argv[1:]], guests)
 
 
 if __name__ == "__main__":

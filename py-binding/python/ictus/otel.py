@@ -1,4 +1,4 @@
-"""What Ictus recorded, as observable instruments of OpenTelemetry: ``pip install ictus[otel]``.
+"""What Ictus recorded, as observable instruments of OpenTelemetry: needs ``opentelemetry-api``.
 
 Counters are observable counters, gauges are observable gauges; a timer is two observable counters,
 ``….count`` and ``….sum``, and an observable gauge of its quantiles, with the attribute ``quantile``.

@@ -179,7 +179,7 @@ def test_a_worker_starts_as_the_page_says(server: Stub, tmp_path: Path) -> None:
     program = program.replace("/tmp/worker-metrics", str(metrics)).replace("8000", str(port))
     (tmp_path / "worker.py").write_text(program, encoding="utf-8")
     install, script = blocks("start/conductor.md", "sh")
-    assert install == "pip install ictus conductor-python\n"
+    assert install == "make wheel\npip install dist/ictus-*.whl conductor-python\n"
     script = script.replace("/tmp/worker-metrics", str(metrics)).replace("8000", str(port))
     environment = {
         **os.environ,
