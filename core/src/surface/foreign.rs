@@ -10,6 +10,7 @@ use super::{
     exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
     guest::{RESERVED, names},
     heads::Heads,
+    labels::Labels,
     names::of_sorted,
     own,
     sample::QUANTILE,
