@@ -71,12 +71,19 @@ fuzz_target!(|input: &[u8]| {
     }
     let counts = || {
         let snapshot = Reader::new(directory.path()).snapshot().ok()?;
-        Some(format!("{:?}", snapshot.families))
+        Some(without_timelines(&format!("{:?}", snapshot.families)))
     };
     // The first one retires what it finds dead; the second one finds it retired.
     let (first, second) = oracle::bounded(&folder, 8, || (counts(), counts()));
     assert_eq!(first, second);
 });
+
+/// A timeline is measured by each reader for itself.
+fn without_timelines(families: &str) -> String {
+    let mut parts = families.split("timeline: ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once("quantiles: ").map_or(part, |(_, rest)| rest))
+}
 
 /// Gives a totals file the length and the checksum that it should have.
 fn seal(path: &std::path::Path) {
