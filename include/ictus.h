@@ -91,7 +91,7 @@ typedef enum ictus_status {
      */
     ICTUS_STATUS_NAME = 4,
     /**
-     * The family exists with another kind or other label names.
+     * A family of that name exists with another kind.
      */
     ICTUS_STATUS_MISMATCH = 5,
     /**
@@ -626,7 +626,8 @@ enum ictus_status ictus_snapshot_new(const struct ictus_registry *registry,
 
 /**
  * The value of a counter or gauge: of the series of the family `name` with those label values, in
- * the order of the family's label names.
+ * the order in which this registry was given the family's label names; sorted where only other
+ * processes have the family.
  */
 enum ictus_status ictus_snapshot_value(const struct ictus_snapshot *snapshot,
                                        struct ictus_str name,

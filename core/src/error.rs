@@ -16,7 +16,7 @@ pub enum Error {
         /// What a name must look like.
         reason: &'static str,
     },
-    /// The family exists with another kind or other label names.
+    /// A family of that name exists with another kind or unit.
     Mismatch {
         /// The family.
         name: String,
@@ -76,7 +76,7 @@ impl fmt::Display for Error {
             Error::Mismatch { name, existing, asked } => write!(
                 f,
                 "the family {name:?} exists as {existing}, but was asked for as {asked}; \
-                 use the same kind and label names everywhere, or another name"
+                 use the same kind everywhere, or another name"
             ),
             Error::Option { option, reason } => write!(f, "the option {option} cannot be kept: {reason}"),
             Error::LabelCount { name, expected, given } => {

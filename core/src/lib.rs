@@ -38,9 +38,9 @@ pub use error::{Error, Result};
 pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
 pub use options::Options;
 pub use printable::{Printable, printable, printable_lines};
-pub use registry::Registry;
+pub use registry::{GivenLabels, Registry};
 pub use segment::{
-    clear::clear,
+    clear::{clear, repair},
     multiprocess::{MultiprocessFile, MultiprocessFiles, multiprocess_files},
     totals::OVERFLOW,
 };

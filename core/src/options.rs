@@ -11,6 +11,10 @@ use crate::{
 /// How a family keeps its observations and how many series it may have. A registry has options for
 /// all of its families, and each family may be given its own.
 ///
+/// Where processes that share a metrics directory give a family different options, those of the newest
+/// living process hold; the others are counted in
+/// [`Health::conflicting_definitions`](crate::snapshot::Health::conflicting_definitions).
+///
 /// ```
 /// # use ictus::{Options, Registry};
 /// let registry = Registry::with_options(Options::default().max_series(100));
@@ -52,15 +56,14 @@ impl Options {
     }
 
     /// Observations older than this leave a timer's window: an idle series then shows no quantiles
-    /// instead of old ones. Counts and sums stay.
+    /// instead of old ones. Counts and sums stay. `None`, the default, keeps observations of any age.
     #[must_use]
-    pub fn max_age(self, age: Duration) -> Options {
-        Options { max_age: Some(age), ..self }
+    pub fn max_age(self, age: impl Into<Option<Duration>>) -> Options {
+        Options { max_age: age.into(), ..self }
     }
 
     /// Series that no process of the directory moves for that long expire: they are not shown any
-    /// more, and what they held is free for others. Never, unless this is said; where processes
-    /// disagree, the shortest time holds.
+    /// more, and what they held is free for others. `None`, the default, keeps them.
     ///
     /// Handles of an expired series stay good: observing through one begins the series again, from
     /// zero where its memory had been freed. So a total may fall, as with a counter's restart.
@@ -81,8 +84,8 @@ impl Options {
     /// # Ok::<(), ictus::Error>(())
     /// ```
     #[must_use]
-    pub fn expire_after(self, idle: Duration) -> Options {
-        Options { expire_after: Some(idle), ..self }
+    pub fn expire_after(self, idle: impl Into<Option<Duration>>) -> Options {
+        Options { expire_after: idle.into(), ..self }
     }
 
     /// How many series the family may have, in this process and over all of them. What is over is
@@ -135,6 +138,15 @@ impl Options {
         if !(1..=MOST_WINDOW).contains(&self.window) {
             return refused("window", "it must be from 1 to 65,536 observations");
         }
+        if self.max_age == Some(Duration::ZERO) {
+            return refused(
+                "max_age",
+                "it must be longer than 0; leave it out to keep observations of any age",
+            );
+        }
+        if self.expire_after == Some(Duration::ZERO) {
+            return refused("expire_after", "it must be longer than 0; leave it out to keep idle series");
+        }
         if self.max_series == 0 {
             return refused("max_series", "a family has at least one series");
         }
@@ -154,7 +166,7 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{Duration, Options};
 
     #[test]
     fn what_cannot_be_kept_is_refused() {
@@ -162,6 +174,8 @@ mod tests {
             Options::default().window(0),
             Options::default().window(65_537),
             Options::default().max_series(0),
+            Options::default().max_age(Duration::ZERO),
+            Options::default().expire_after(Duration::ZERO),
             Options::default().group(u32::MAX),
             Options::default().buckets(&[1.0, 1.0]),
             Options::default().buckets(&[2.0, 1.0]),
@@ -177,5 +191,6 @@ mod tests {
         let ends_in_infinity = Options::default().buckets(&[1.0, f64::INFINITY]);
         ends_in_infinity.check().unwrap();
         assert_eq!(ends_in_infinity, Options::default().buckets(&[1.0]));
+        Options::default().max_age(Duration::from_nanos(1)).expire_after(None).check().unwrap();
     }
 }

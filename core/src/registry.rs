@@ -11,10 +11,10 @@ use arc_swap::ArcSwap;
 use crate::{
     catalog::Definition,
     error::Result,
-    observe::{Counter, Family, Gauge, Recorder, Timer},
+    observe::{Counter, Family, Gauge, Recorder, Timer, UnsortedLabels},
     options::Options,
     segment::{fork, place},
-    snapshot::{Reader, Snapshot},
+    snapshot::{Reader, Snapshot, Value},
 };
 
 /// Families that this process records, in its own memory or in a metrics directory that it shares
@@ -40,6 +40,23 @@ pub struct Registry {
     recorder: Arc<Recorder>,
     directory: Option<Arc<Path>>,
     reader: Arc<ArcSwap<OwnReader>>,
+}
+
+/// The orders in which a registry was given the label names of its families: snapshots have them sorted.
+#[derive(Clone, Debug, Default)]
+pub struct GivenLabels(Arc<Vec<UnsortedLabels>>);
+
+impl GivenLabels {
+    /// As [`Registry::find`], by the families that the registry had when this was made.
+    #[must_use]
+    pub fn find<'a>(&self, snapshot: &'a Snapshot, name: &str, values: &[&str]) -> Option<&'a Value> {
+        let is_it = |(family, labels): &&UnsortedLabels| **family == *name && labels.len() == values.len();
+        if let Some((_, labels)) = self.0.iter().find(is_it) {
+            let pairs = labels.iter().map(String::as_str).zip(values.iter().copied());
+            return snapshot.get(name, &pairs.collect::<Vec<_>>());
+        }
+        snapshot.families_named(name).iter().find_map(|family| family.get(values))
+    }
 }
 
 /// The reader of one process. A forked child gets its own: its parent's may be held for ever by a
@@ -237,6 +254,28 @@ impl Registry {
         self.look(None).map(|(snapshot, _)| snapshot)
     }
 
+    /// The value of a series in a snapshot, with label values in the order in which this registry was first
+    /// given the label names of the family; sorted, where it has no such family.
+    ///
+    /// ```
+    /// # use ictus::snapshot::Value;
+    /// # let registry = ictus::Registry::new();
+    /// registry.counter("hits", "", &["route", "method"])?.labels(&["/", "GET"])?.inc();
+    /// let snapshot = registry.snapshot()?;
+    /// assert_eq!(registry.find(&snapshot, "hits", &["/", "GET"]), Some(&Value::Counter(1.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    pub fn find<'a>(&self, snapshot: &'a Snapshot, name: &str, values: &[&str]) -> Option<&'a Value> {
+        self.given_labels().find(snapshot, name, values)
+    }
+
+    /// The orders in which this registry was given label names, for [`GivenLabels::find`].
+    #[must_use]
+    pub fn given_labels(&self) -> GivenLabels {
+        GivenLabels(self.recorder.unsorted_labels())
+    }
+
     /// What was recorded through this registry by this process alone, also where others record in the
     /// same directory. Each call looks anew; who looks often takes [`snapshot`](Registry::snapshot).
     ///
@@ -304,9 +343,10 @@ impl Registry {
         let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = reader.snapshot_within(idle)?;
         snapshot.health.lost.add(self.recorder.unrecorded());
-        let expired = reader.expired().iter().map(|expired| {
-            self.recorder.expire(&expired.family.name, |values| expired.series.contains(values))
-        });
+        let expired = reader
+            .expired()
+            .iter()
+            .map(|expired| self.recorder.expire(&expired.family, |values| expired.series.contains(values)));
         let expired = expired.sum();
         Ok((snapshot, expired))
     }

@@ -271,7 +271,7 @@ fn openmetrics_shows_them_and_text_does_not() {
     let mut with: Vec<(&str, &str)> = openmetrics.lines().filter_map(|line| line.split_once(" # ")).collect();
     assert_eq!(with.len(), 2, "{openmetrics}");
     let Some(Value::Timer(timing)) =
-        snapshot.family(catalog::TASK_POLL_TIME.name).unwrap().get(&["a", "SUCCESS"])
+        snapshot.family(catalog::TASK_POLL_TIME.name).unwrap().get(&["SUCCESS", "a"])
     else {
         panic!()
     };

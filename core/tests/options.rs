@@ -141,7 +141,7 @@ fn series_beyond_the_number_are_one() {
     let snapshot = registry.snapshot().unwrap();
     let jobs = snapshot.family("jobs").unwrap();
     assert_eq!(jobs.series.len(), 11);
-    assert_eq!(jobs.get(&["3", "x"]), Some(&Value::Counter(1.0)));
+    assert_eq!(jobs.get(&["x", "3"]), Some(&Value::Counter(1.0)));
     assert_eq!(jobs.get(&[OVERFLOW, OVERFLOW]), Some(&Value::Counter(90.0)));
     assert_eq!(snapshot.health.lost.overflowed, 90);
 }
@@ -172,9 +172,9 @@ fn the_number_of_series_holds_over_processes_and_retirement() {
     assert_eq!(jobs.get(&["0/0"]), Some(&Value::Counter(1.0)), "what is in the totals goes first");
 }
 
-/// Where processes ask for different things, the shorter window and time hold, whoever came first.
+/// Where living processes ask for different things, the newest definition holds, and the conflict is counted.
 #[test]
-fn the_shorter_time_holds_for_all() {
+fn the_newest_definition_holds_for_all() {
     // Long enough for a machine that is busy with other tests.
     let (age, idle) = (Duration::from_secs(1), Duration::from_secs(3));
     let short = Options::default().window(3).max_age(age).expire_after(idle);
@@ -192,18 +192,53 @@ fn the_shorter_time_holds_for_all() {
             (directory, registries, reader)
         })
         .collect();
-    let mut seen = |expected: Option<(u64, usize)>| {
-        for (_, _, reader) in &mut opened {
+    let mut seen = |short: Option<(u64, usize)>| {
+        for ((_, _, reader), expected) in opened.iter_mut().zip([short, Some((10, 8))]) {
             let snapshot = reader.snapshot().unwrap();
+            assert_eq!(snapshot.health.conflicting_definitions, u64::from(expected.is_some()));
             let shown = snapshot.family("work_seconds").map(|_| timing(&snapshot, &[]));
             assert_eq!(shown.map(|timing| (timing.count, timing.window.len())), expected);
         }
     };
+    // Of the older process there are the three observations that it keeps.
     seen(Some((10, 3)));
     thread::sleep(age);
     seen(Some((10, 0)));
     thread::sleep(idle - age);
     seen(None);
+}
+
+/// What ended processes had asked for does not hold any more, whether they are retired or not.
+#[test]
+fn options_of_ended_processes_do_not_hold() {
+    let old =
+        Options::default().window(3).max_age(Duration::from_millis(1)).expire_after(Duration::from_millis(1));
+    for retires in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let record = |options: Options| {
+            let registry = Registry::open_with(directory.path(), options).unwrap();
+            let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+            (0..10).for_each(|_| timer.observe(1.0));
+            registry
+        };
+        drop(record(old.clone()));
+        if retires {
+            // May be refused while another test starts a process: those have a copy of each lock.
+            let totals = directory.path().join("ictus/totals");
+            (0..1000)
+                .take_while(|_| !totals.exists())
+                .for_each(|_| drop(Reader::new(directory.path()).snapshot()));
+        }
+        let _living = record(Options::default());
+        let mut reader = Reader::new(directory.path()).without_retiring();
+        for _ in 0..2 {
+            let snapshot = reader.snapshot().unwrap();
+            let timing = timing(&snapshot, &[]);
+            assert_eq!((timing.count, timing.window.len()), (20, 13));
+            assert_eq!(snapshot.health.conflicting_definitions, 0, "the dead do not conflict");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// What is over in several processes is one series of all of them.

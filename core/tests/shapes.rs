@@ -1,21 +1,28 @@
-//! Processes that define one name differently: the older definition is shown. A process of its own: the
-//! log is global.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+//! Processes that define one name differently: the newest definition of the living decides the type, and
+//! families of that type with different labels are shown together. A process of its own: the log is global.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod ear;
 
-use ictus::{Reader, Registry, Snapshot, catalog::Kind, snapshot::Value};
+use std::{thread, time::Duration};
 
-/// Kind and number of labels of the one family, and its one value.
-fn shown(snapshot: &Snapshot) -> (Kind, usize, Value) {
-    assert_eq!(snapshot.families.len(), 1);
-    let family = &snapshot.families[0];
-    assert_eq!(family.series.len(), 1);
-    (family.kind, family.label_names.len(), family.series[0].value.clone())
+use ictus::{
+    Options, Reader, Registry, Snapshot,
+    catalog::Kind,
+    snapshot::{Family, Value},
+};
+
+/// Kind, label names and the one value of each family.
+fn shown(snapshot: &Snapshot) -> Vec<(Kind, usize, Value)> {
+    let one = |family: &Family| {
+        assert_eq!((family.name.as_str(), family.series.len()), ("jobs", 1));
+        (family.kind, family.label_names.len(), family.series[0].value.clone())
+    };
+    snapshot.families.iter().map(one).collect()
 }
 
 #[test]
-fn the_oldest_of_several_shapes_is_shown_until_it_is_gone() {
+fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
     ear::listen(log::LevelFilter::Warn);
     let directory = tempfile::tempdir().unwrap();
     let open = || Registry::open(directory.path()).unwrap();
@@ -24,34 +31,76 @@ fn the_oldest_of_several_shapes_is_shown_until_it_is_gone() {
     // A segment is made when something is recorded.
     oldest.gauge("jobs", "", &["queue"]).unwrap().labels(&["a"]).unwrap().set(7.0);
     older.gauge("jobs", "", &[]).unwrap().labels(&[]).unwrap().set(8.0);
+    let gauges = [(Kind::Gauge, 0, Value::Gauge(8.0)), (Kind::Gauge, 1, Value::Gauge(7.0))];
+    assert_eq!(shown(&reader.snapshot().unwrap()), gauges, "two sets of labels are shown together");
+    assert_eq!(ear::said(), Vec::<String>::new());
     young.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().add(9.0);
-    for _ in 0..3 {
-        assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Gauge, 1, Value::Gauge(7.0)));
+    let counter = [(Kind::Counter, 0, Value::Counter(9.0))];
+    for reader in [&mut reader, &mut Reader::new(directory.path())] {
+        let snapshot = reader.snapshot().unwrap();
+        assert_eq!((shown(&snapshot).as_slice(), snapshot.health.hidden_families), (&counter[..], 2));
     }
     let said = ear::said();
-    assert_eq!(said.len(), 1, "once: {said:?}");
-    assert!(said[0].contains("\"jobs\" is not shown: a later definition differs"), "{said:?}");
-    // A reader that knows nothing yet decides the same.
-    assert_eq!(shown(&Reader::new(directory.path()).snapshot().unwrap()).0, Kind::Gauge);
-    // A gauge goes with its process.
-    drop(oldest);
-    assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Gauge, 0, Value::Gauge(8.0)));
-    drop(older);
-    assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Counter, 0, Value::Counter(9.0)));
-    // What is recorded later is younger, whatever was there before.
-    let youngest = open();
-    youngest.gauge("jobs", "", &["queue"]).unwrap().labels(&["b"]).unwrap().set(1.0);
-    assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Counter, 0, Value::Counter(9.0)));
-    assert_eq!(reader.snapshot().unwrap().health.live_segments, 2);
-    // Nor is it older when its process is dead, and it is in the totals.
-    drop(youngest);
-    let dead = open();
-    dead.counter("jobs", "", &["queue"]).unwrap().labels(&["b"]).unwrap().add(1.0);
-    drop(dead);
+    assert_eq!(said.len(), 2, "each once: {said:?}");
+    assert!(said.iter().all(|said| said.contains("\"jobs\" is not shown: another definition")), "{said:?}");
+    // The living win over the dead, which stay counted.
+    drop(young);
     for mut reader in [reader, Reader::new(directory.path())] {
         for _ in 0..3 {
-            assert_eq!(shown(&reader.snapshot().unwrap()), (Kind::Counter, 0, Value::Counter(9.0)));
+            let snapshot = reader.snapshot().unwrap();
+            assert_eq!((shown(&snapshot).as_slice(), snapshot.health.hidden_families), (&gauges[..], 1));
         }
     }
-    assert_eq!(Reader::new(directory.path()).snapshot().unwrap().health.dead_segments, 0);
+    // A gauge goes with its process; what ended processes left is shown again.
+    drop((oldest, older));
+    let mut reader = Reader::new(directory.path());
+    for _ in 0..3 {
+        let snapshot = reader.snapshot().unwrap();
+        assert_eq!((shown(&snapshot).as_slice(), snapshot.health.hidden_families), (&counter[..], 0));
+    }
+    // Both types of ended processes are in the totals: the newest is shown, and the other one is not lost.
+    let timers = open();
+    timers.timer("jobs", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
+    drop(timers);
+    for _ in 0..3 {
+        assert_eq!(shown(&reader.snapshot().unwrap())[0].0, Kind::Timer);
+    }
+    let again = open();
+    again.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().add(1.0);
+    assert_eq!(shown(&reader.snapshot().unwrap()), [(Kind::Counter, 0, Value::Counter(10.0))]);
+}
+
+/// An idle counter does not take a timer of its name with it.
+#[test]
+fn removal_and_expiry_are_of_a_family_and_not_of_a_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let by_route = registry.counter("hits", "", &["route"]).unwrap();
+    let by_both = registry.counter("hits", "", &["route", "method"]).unwrap();
+    by_route.labels(&["/"]).unwrap().inc();
+    by_both.labels(&["/", "GET"]).unwrap().add(5.0);
+    assert!(by_route.remove(&["/"]).unwrap());
+    let snapshot = registry.snapshot().unwrap();
+    assert_eq!(snapshot.families_named("hits").len(), 1);
+    assert_eq!(snapshot.get("hits", &[("route", "/"), ("method", "GET")]), Some(&Value::Counter(5.0)));
+    // Expiry, of what an ended process left under another type.
+    let record = |options: Options| {
+        let registry = Registry::open_with(directory.path(), options).unwrap();
+        (0..1000)
+            .for_each(|_| registry.timer("work", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0));
+        registry
+    };
+    drop(record(Options::default()));
+    let expiring = Options::default().expire_after(Duration::from_millis(50));
+    let counters = Registry::open_with(directory.path(), expiring).unwrap();
+    counters.counter("work", "", &["x"]).unwrap().labels(&["a"]).unwrap().inc();
+    let mut reader = Reader::new(directory.path());
+    reader.snapshot().unwrap();
+    thread::sleep(Duration::from_millis(200));
+    reader.snapshot().unwrap();
+    drop(counters);
+    let _living = record(Options::default());
+    let snapshot = Reader::new(directory.path()).snapshot().unwrap();
+    let Some(Value::Timer(timing)) = snapshot.get("work", &[("x", "a")]) else { panic!("{snapshot:?}") };
+    assert_eq!(timing.count, 2000);
 }

@@ -73,6 +73,9 @@ struct Health {
     dead_segments: u64,
     bad_segments: u64,
     unread_lanes: u64,
+    unreadable_segments: u64,
+    hidden_families: u64,
+    conflicting_definitions: u64,
     bytes: u64,
     lost: Counts<13>,
 }
@@ -129,6 +132,7 @@ fn shown(value: &Value) -> Shown {
 
 fn health(health: &snapshot::Health) -> Health {
     let snapshot::Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, .. } = *health;
+    let snapshot::Health { unreadable_segments, hidden_families, conflicting_definitions, .. } = *health;
     let snapshot::Lost {
         nan,
         negative,
@@ -159,7 +163,17 @@ fn health(health: &snapshot::Health) -> Health {
         ("exemplars", exemplars),
         ("removed_files", removed_files),
     ]);
-    Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, lost }
+    Health {
+        live_segments,
+        dead_segments,
+        bad_segments,
+        unread_lanes,
+        unreadable_segments,
+        hidden_families,
+        conflicting_definitions,
+        bytes,
+        lost,
+    }
 }
 
 #[cfg(test)]

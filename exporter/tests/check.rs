@@ -133,3 +133,33 @@ fn surfaces_conflict_and_the_port_is_in_use() {
     assert_eq!(code, 11, "{said}");
     assert!(said.contains("another process listens there"), "{said}");
 }
+
+#[test]
+fn what_is_not_shown_and_options_that_do_not_hold_are_named() {
+    let (directory, _registry) = recorded(Options::default());
+    let newer = Registry::open_with(directory.path(), Options::default().window(10)).unwrap();
+    newer.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
+    let (code, said, _) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
+    assert_eq!(code, Some(25), "{said}");
+    assert!(said.contains("PROBLEM 25: 1 definitions of living processes do not hold"), "{said}");
+    newer.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+    let newest = Registry::open_with(directory.path(), Options::default().window(10)).unwrap();
+    newest.timer("level", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0);
+    let (code, said, _) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
+    assert_eq!(code, Some(24), "{said}");
+    assert!(said.contains("PROBLEM 24: 1 families are not shown"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_read_is_removed_where_that_is_asked_for() {
+    let (directory, _registry) = recorded(Options::default());
+    let own = directory.path().join("ictus");
+    fs::write(own.join("00000000000000aa.unreadable"), "damaged in part").unwrap();
+    fs::write(own.join("00000000000000ab.seg"), "no segment").unwrap();
+    let (code, said) = check(directory.path(), &[]);
+    assert_eq!(code, 18, "{said}");
+    assert!(said.contains("PROBLEM 26: 1 segments of ended processes are damaged in part"), "{said}");
+    let (code, said) = check(directory.path(), &["--repair"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.starts_with("removed 2 unreadable segments\n1 families, 1 series"), "{said}");
+}

@@ -1,6 +1,6 @@
 //! What was recorded, as numbers.
 
-use ictus::{Snapshot, snapshot::Value};
+use ictus::{GivenLabels, Snapshot, snapshot::Value};
 
 use crate::{
     guard::guard,
@@ -10,7 +10,7 @@ use crate::{
 
 /// Every series at one instant, here or in the directory by all of its processes.
 #[derive(Debug)]
-pub struct ictus_snapshot(Snapshot);
+pub struct ictus_snapshot(Snapshot, GivenLabels);
 
 /// What a timer has observed.
 #[repr(C)]
@@ -34,12 +34,13 @@ pub unsafe extern "C" fn ictus_snapshot_new(
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
         // SAFETY: by convention, NULL or a place that can be written.
-        unsafe { give(out, || Ok(ictus_snapshot(registry.0.snapshot()?))) }
+        unsafe { give(out, || Ok(ictus_snapshot(registry.0.snapshot()?, registry.0.given_labels()))) }
     })
 }
 
 /// The value of a counter or gauge: of the series of the family `name` with those label values, in
-/// the order of the family's label names.
+/// the order in which this registry was given the family's label names; sorted where only other
+/// processes have the family.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_value(
     snapshot: *const ictus_snapshot,
@@ -144,7 +145,7 @@ unsafe fn find<'a>(
     let name = unsafe { name.read() }?;
     // SAFETY: what the caller vouches for.
     let labels = unsafe { strings(labels, count) }?;
-    snapshot.0.family(name).and_then(|family| family.get(&labels)).ok_or(ictus_status::Unknown)
+    snapshot.1.find(&snapshot.0, name, &labels).ok_or(ictus_status::Unknown)
 }
 
 /// Gives a value to C.

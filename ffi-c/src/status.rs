@@ -18,7 +18,7 @@ pub enum ictus_status {
     Utf8 = 3,
     /// A metric or label name that Prometheus would not take.
     Name = 4,
-    /// The family exists with another kind or other label names.
+    /// A family of that name exists with another kind.
     Mismatch = 5,
     /// Another number of label values than the family has label names.
     Labels = 6,
@@ -63,8 +63,8 @@ impl ictus_status {
             ictus_status::Utf8 => "a string is not UTF-8\0",
             ictus_status::Name => "a metric or label name that Prometheus would not take\0",
             ictus_status::Mismatch => {
-                "the family exists with another kind or other label names; use the same ones everywhere, \
-                 or another name\0"
+                "a family of that name exists with another kind; use the same kind everywhere, or another \
+                 name\0"
             }
             ictus_status::Labels => "another number of label values than the family has label names\0",
             ictus_status::Value => {

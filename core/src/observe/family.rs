@@ -16,6 +16,7 @@ use crate::{
         descriptor::FamilyRecord,
         layout::Loss,
         limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
+        policy::label_order::LabelOrder,
         totals::OVERFLOW,
     },
 };
@@ -25,8 +26,13 @@ use crate::{
 pub struct Family<M> {
     recorder: Arc<Recorder>,
     index: Arc<FamilyIndex>,
+    /// None where the caller's label names are sorted.
+    order: Option<LabelOrder>,
     metric: PhantomData<fn() -> M>,
 }
+
+/// So many label values are sorted without allocating.
+const FEW_LABELS: usize = 16;
 
 /// A kind of handle: [`Counter`], [`Gauge`] or [`Timer`].
 pub trait Metric: sealed::Metric {}
@@ -104,6 +110,9 @@ impl<M: Metric> Family<M> {
     ) -> Result<Family<M>> {
         options.check()?;
         let bounds = options.buckets.as_deref().unwrap_or(unit.buckets());
+        let given = labels;
+        let mut labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        let order = LabelOrder::sort(&mut labels);
         let record = FamilyRecord {
             name: name.to_owned(),
             help: cut(help, MAX_HELP).to_owned(),
@@ -117,25 +126,28 @@ impl<M: Metric> Family<M> {
             max_series: options.max_series.min(MAX_SERIES),
             distribution: options.distribution,
             bounds: if M::KIND == Kind::Timer && options.distribution { bounds.to_vec() } else { Vec::new() },
-            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+            labels,
         };
-        if !record.may_have(labels.len() * OVERFLOW.len()) {
+        if !record.may_have(given.len() * OVERFLOW.len()) {
             let reason =
                 "a family whose names are that long has fewer bounds: each bucket is shown with all of them";
             return Err(Error::Option { option: "buckets", reason });
         }
         let index = recorder.family(record)?;
-        let family = Family { recorder: Arc::clone(recorder), index, metric: PhantomData };
-        if labels.is_empty() {
+        if order.is_some() {
+            recorder.note_labels(name, given);
+        }
+        let family = Family { recorder: Arc::clone(recorder), index, order, metric: PhantomData };
+        if given.is_empty() {
             // Nothing else will ask for its one series before there is something to record.
             family.labels(&[])?;
         }
         Ok(family)
     }
 
-    /// Returns the series with those label values, in the order of the family's label names; creates
-    /// it where it is new. It is shown from then on, at 0 until something is recorded, so that
-    /// Prometheus's `increase` sees the first event. A family without labels has its one series from
+    /// Returns the series with those label values, in the order in which the family was given its label
+    /// names; creates it where it is new. It is shown from then on, at 0 until something is recorded, so
+    /// that Prometheus's `increase` sees the first event. A family without labels has its one series from
     /// the start.
     ///
     /// Keep the handle where observations are frequent: this looks the series up. Readers show the
@@ -146,7 +158,7 @@ impl<M: Metric> Family<M> {
     ///
     /// [`Error::LabelCount`] where their number is not that of the family's labels.
     pub fn labels(&self, values: &[&str]) -> Result<M> {
-        let series = self.index.series(&Asked(values), &self.recorder)?;
+        let series = self.sorted(values, |values| self.index.series(&Asked(values), &self.recorder))?;
         let handle = M::of(Arc::clone(&self.recorder), series);
         // A model's threads race for the first lane themselves.
         if cfg!(not(ictus_loom)) {
@@ -205,10 +217,22 @@ impl<M: Metric> Family<M> {
         if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
             return Ok(false);
         }
-        let own = self.index.remove(&Asked(values))?;
+        let own = self.sorted(values, |values| self.index.remove(&Asked(values)))?;
         let record = &self.index.family.record;
-        let values: Vec<String> = values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
+        let cut = |values: &[&str]| values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
+        let values: Vec<String> = self.sorted(values, cut);
         let dead = self.recorder.forget(record, &|series| *series == values)?;
         Ok(own || dead > 0)
+    }
+
+    /// Does something with label values in the order of the sorted label names.
+    fn sorted<T>(&self, values: &[&str], act: impl FnOnce(&[&str]) -> T) -> T {
+        let Some(order) = &self.order else { return act(values) };
+        let mut buffer = [""; FEW_LABELS];
+        match order.apply_into(values, &mut buffer) {
+            Some(sorted) => act(sorted),
+            // Many labels, or a number of values that is to be refused.
+            None => act(&order.apply(values)),
+        }
     }
 }

@@ -410,7 +410,7 @@ fn again<T>(
             Ok(done) => return Ok(done),
             Err(NoLane::Lost(loss)) => return Err(loss),
             Err(NoLane::Ended) => {
-                let index = recorder.known(&series.family.record.name).ok_or(Loss::Removed)?;
+                let index = recorder.known(&series.family.record).ok_or(Loss::Removed)?;
                 series = index.again(&series, recorder).ok_or(Loss::Removed)?;
             }
         }

@@ -29,5 +29,5 @@ mod unrecorded;
 pub use family::{Family, Metric};
 pub use handle::{Counter, Gauge, Timer};
 pub use local::LocalTimer;
-pub(crate) use recorder::{Recorder, watch_forks};
+pub(crate) use recorder::{Recorder, UnsortedLabels, watch_forks};
 pub use running::Running;

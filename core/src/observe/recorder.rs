@@ -28,12 +28,17 @@ use crate::{
         fork,
         layout::{LOSSES, Loss},
         place::Place,
+        policy::agreement,
         reader::Bad,
         retire::{forget, retire},
         writer::{Segment, SeriesPlace},
     },
     sync::Mutex,
 };
+
+type FamiliesByName = HashMap<Box<str>, Arc<[Arc<FamilyIndex>]>>;
+/// A family's name, and its label names as they were given.
+pub(crate) type UnsortedLabels = (Box<str>, Box<[String]>);
 
 /// What registries and handles share.
 #[derive(Debug)]
@@ -45,7 +50,10 @@ pub(crate) struct Recorder {
     segment: ArcSwapOption<Segment>,
     /// For lanes that found no room there.
     fallback: ArcSwapOption<Segment>,
-    families: ArcSwap<HashMap<Box<str>, Arc<FamilyIndex>>>,
+    /// Those of each name differ in their labels.
+    families: ArcSwap<FamiliesByName>,
+    /// Names of families with the label names as they were first given, where those were not sorted.
+    unsorted: ArcSwap<Vec<UnsortedLabels>>,
     /// Lanes of removed gauges.
     gauges: Mutex<Vec<&'static SharedLane>>,
     maker: Maker,
@@ -91,6 +99,7 @@ impl Recorder {
             segment: ArcSwapOption::empty(),
             fallback: ArcSwapOption::empty(),
             families: ArcSwap::default(),
+            unsorted: ArcSwap::default(),
             gauges: Mutex::default(),
             maker: Maker::default(),
             fallback_maker: Maker::default(),
@@ -105,33 +114,65 @@ impl Recorder {
         &self.options
     }
 
-    /// The family, registered where it is new.
+    /// The family, registered where it is new. Families of one name may have different labels, and must be
+    /// of one kind and unit.
     pub(super) fn family(self: &Arc<Self>, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
         self.handle.get_or_init(|| Arc::downgrade(self));
         let new = Arc::new(FamilyIndex::new(DescribedFamily::new(record, Arc::downgrade(self))));
-        let name = &*new.family.record.name;
+        let requested = &new.family.record;
         self.families.rcu(|families| {
+            let existing = families.get(&*requested.name).map_or(&[][..], |existing| existing);
+            let is_settled = |family: &Arc<FamilyIndex>| {
+                let record = &family.family.record;
+                record.same_shape(requested) || !agreement::coexist(record, requested)
+            };
+            if existing.iter().any(is_settled) {
+                return Arc::clone(families);
+            }
+            let all = existing.iter().chain([&new]).map(Arc::clone).collect();
             let mut families = HashMap::clone(families);
-            families.entry_ref(name).or_insert_with(|| Arc::clone(&new));
-            families
+            families.insert(requested.name.as_str().into(), all);
+            Arc::new(families)
         });
-        let families = self.families.load();
-        let family = families.get(name).unwrap_or(&new);
-        let (existing, asked) = (&family.family.record, &new.family.record);
-        if !existing.same_shape(asked) {
+        self.known(requested).ok_or_else(|| {
+            let families = self.families.load();
+            let existing = families.get(&*requested.name).and_then(|existing| existing.first());
             let shape = |record: &FamilyRecord| record.kind.described(record.unit, &record.labels);
-            return Err(Error::Mismatch {
-                name: name.to_owned(),
-                existing: shape(existing),
-                asked: shape(asked),
-            });
-        }
-        Ok(Arc::clone(family))
+            Error::Mismatch {
+                name: requested.name.clone(),
+                existing: existing.map_or_else(String::new, |existing| shape(&existing.family.record)),
+                asked: shape(requested),
+            }
+        })
+    }
+
+    /// Takes note of the order in which a family's label names were given.
+    pub(super) fn note_labels(&self, family: &str, labels: &[&str]) {
+        self.unsorted.rcu(|unsorted| {
+            let is_known = |(name, known): &UnsortedLabels| {
+                **name == *family
+                    && known.len() == labels.len()
+                    && labels.iter().all(|label| known.iter().any(|known| known == label))
+            };
+            if unsorted.iter().any(is_known) {
+                return Arc::clone(unsorted);
+            }
+            let mut all = Vec::clone(unsorted);
+            all.push((family.into(), labels.iter().map(|&label| label.to_owned()).collect()));
+            Arc::new(all)
+        });
+    }
+
+    /// Families whose label names were not given in sorted order, with the first order in which they were.
+    pub(crate) fn unsorted_labels(&self) -> Arc<Vec<UnsortedLabels>> {
+        self.unsorted.load_full()
     }
 
     /// A family that is registered.
-    pub(super) fn known(&self, name: &str) -> Option<Arc<FamilyIndex>> {
-        self.families.load().get(name).cloned()
+    pub(super) fn known(&self, family: &FamilyRecord) -> Option<Arc<FamilyIndex>> {
+        let families = self.families.load();
+        let named = families.get(&*family.name)?;
+        named.iter().find(|known| known.family.record.same_shape(family)).cloned()
     }
 
     /// The lane of a gauge that was removed from a segment, not published.
@@ -166,7 +207,7 @@ impl Recorder {
     }
 
     /// Lets series of a family expire. Gives how many there were.
-    pub(crate) fn expire(&self, family: &str, is_idle: impl Fn(&[String]) -> bool) -> usize {
+    pub(crate) fn expire(&self, family: &FamilyRecord, is_idle: impl Fn(&[String]) -> bool) -> usize {
         let is_idle =
             |values: &Values| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
         self.known(family).map_or(0, |index| index.expire(is_idle))
@@ -296,7 +337,10 @@ impl Recorder {
     /// Moves all gauges from one segment to another; false where that has no memory for them.
     pub(super) fn move_gauges(&self, from: &Segment, to: &Segment) -> bool {
         let families = self.families.load_full();
-        let gauges = families.values().filter(|index| index.family.record.kind == Kind::Gauge);
+        let gauges = families
+            .values()
+            .flat_map(|named| &**named)
+            .filter(|index| index.family.record.kind == Kind::Gauge);
         gauges.flat_map(|index| index.each()).all(|series| series.move_gauge(from.ordinal, to, self))
     }
 
@@ -330,7 +374,7 @@ const MANY_SEGMENTS: usize = 32;
 /// directory nobody reads must not fill the disk.
 fn clear_up(directory: &Directory) {
     let many = directory.segments().is_ok_and(|segments| segments.len() >= MANY_SEGMENTS);
-    if many && let Err(error) = retire(directory) {
+    if many && let Err(error) = retire(directory, &mut |_| None) {
         log::debug!("segments of dead processes stay in {}: {error}", directory.place().path().display());
     }
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     buckets::Bounds,
     catalog::Kind,
+    clock,
     segment::{
         descriptor::{FamilyRecord, MOST_BYTES, SeriesRecord},
         fork,
@@ -301,7 +302,9 @@ impl Series {
         }
         let family =
             self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;
-        let place = segment.describe_series(|serial| SeriesRecord::encode(family, serial, &self.values.0))?;
+        let begun = clock::wall();
+        let encode = |serial| SeriesRecord::encode(family, serial, begun, &self.values.0);
+        let place = segment.describe_series(encode)?;
         let word = place.word;
         // Threads that race describe twice; readers merge series by their label values.
         self.described.compare_and_swap(&known, Some(Arc::new((life, place))));

@@ -1,4 +1,4 @@
-//! Numbers and strings as bytes, native-endian: how descriptors and the totals file spell them.
+//! Numbers and strings as bytes, native-endian: how descriptors spell them.
 
 /// Bytes being written.
 #[derive(Debug, Default)]
@@ -49,14 +49,6 @@ impl<'a> Fields<'a> {
         Some(u64::from_ne_bytes(*word))
     }
 
-    pub(super) fn words<const COUNT: usize>(&mut self) -> Option<[u64; COUNT]> {
-        let mut words = [0; COUNT];
-        for word in &mut words {
-            *word = self.word()?;
-        }
-        Some(words)
-    }
-
     pub(super) fn string(&mut self) -> Option<String> {
         let length = self.number()? as usize;
         let (string, rest) = self.0.split_at_checked(length)?;
@@ -68,13 +60,5 @@ impl<'a> Fields<'a> {
         let count = self.number()?;
         // Collected one by one: a wrong count ends where the bytes do, before it takes memory.
         (0..count).map(|_| self.string()).collect()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

@@ -5,7 +5,13 @@
 use std::{io, path::Path};
 
 use super::{
-    directory::Directory, lock::CHANGE_TIMEOUT, place::Place, totals::Totals, totals_file::TotalsFile,
+    directory::Directory,
+    lock::CHANGE_TIMEOUT,
+    place::Place,
+    reader::{Bad, SegmentReader},
+    reading::Lanes,
+    totals::Totals,
+    totals_file::TotalsFile,
 };
 use crate::error::{Error, Result};
 
@@ -40,6 +46,54 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
     })
 }
 
+/// Removes what cannot be read of what dead processes left in a metrics directory, and nothing else:
+/// segments that were set aside, because some of their lanes are damaged, and segments that are damaged as a
+/// whole. Returns how many. Segments of a newer format version stay.
+///
+/// ```
+/// # let directory = tempfile::tempdir().unwrap();
+/// ictus::Registry::open(directory.path())?.counter("jobs", "", &[])?.labels(&[])?.inc();
+/// assert_eq!(ictus::repair(directory.path())?, 0, "nothing is damaged");
+/// std::fs::write(directory.path().join("ictus/00000000000000aa.seg"), "damaged")?;
+/// assert_eq!(ictus::repair(directory.path())?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed.
+pub fn repair(directory: impl AsRef<Path>) -> Result<usize> {
+    let place = Place::of(directory.as_ref());
+    let repaired = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
+    repaired.map_err(|source| Error::io(place.path(), "repair the metrics directory", source))
+}
+
+fn repair_opened(directory: &Directory) -> io::Result<usize> {
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    let (segments, set_aside) = directory.segments_and_set_aside()?;
+    set_aside.iter().try_for_each(|&id| directory.remove_set_aside(id))?;
+    let mut removed = set_aside.len();
+    for id in segments {
+        let Ok(Some(_lock)) = directory.lock_segment(id) else { continue };
+        if is_damaged(directory, id) {
+            directory.remove_segment(id)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether what stands in a segment can never be read. What may be read another time stays.
+fn is_damaged(directory: &Directory, id: u64) -> bool {
+    let Ok(file) = directory.open_segment(id) else { return false };
+    let read = SegmentReader::open(file, id).and_then(|mut reader| Lanes::default().read(&mut reader, false));
+    match read {
+        Ok(_) | Err(Bad::Newer(_) | Bad::Overrun) => false,
+        Err(Bad::Header(_) | Bad::Body(_) | Bad::Budget) => true,
+        Err(Bad::Source(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
+    }
+}
+
 /// As retirement does it, only that the totals hold nothing afterwards: killed anywhere in between,
 /// readers see all of the past or none of it.
 fn clear_opened(directory: &Directory) -> io::Result<usize> {
@@ -51,6 +105,8 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
             dead.push((id, lock));
         }
     }
+    let aside = directory.set_aside()?;
+    aside.iter().try_for_each(|&id| directory.remove_set_aside(id))?;
     let before = match directory.open_totals()? {
         Some(mut opened) => TotalsFile::read(&mut opened).unwrap_or_default(),
         None if dead.is_empty() => return Ok(0),
@@ -60,9 +116,13 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
     let cleared = TotalsFile {
         generation: before.generation.wrapping_add(1),
         folded: dead.iter().map(|(id, _)| *id).collect(),
+        aside: Vec::new(),
         totals: Totals::default(),
     };
-    directory.replace("totals", &cleared.encode())?;
+    directory.replace_totals(&cleared).map_err(|bad| match bad {
+        Bad::Source(error) => error,
+        bad => io::Error::other(bad.to_string()),
+    })?;
     for (id, _) in &dead {
         directory.remove_segment(*id)?;
     }

@@ -46,6 +46,8 @@ pub(crate) struct SeriesRecord {
     pub(crate) family: u64,
     /// Of this descriptor alone: its lines may be those of a removed series.
     pub(crate) serial: u32,
+    /// When its process began it: wall clock, nanoseconds since 1970; 0 where that is not known.
+    pub(crate) begun: u64,
     pub(crate) values: Vec<String>,
 }
 
@@ -60,6 +62,11 @@ impl FamilyRecord {
     /// Whether series of both may be merged.
     pub(crate) fn same_shape(&self, other: &FamilyRecord) -> bool {
         (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
+    }
+
+    /// Whether both define one family: also by name.
+    pub(crate) fn same_family(&self, other: &FamilyRecord) -> bool {
+        self.name == other.name && self.same_shape(other)
     }
 
     /// The words to be stored.
@@ -141,12 +148,13 @@ impl FamilyRecord {
 
 impl SeriesRecord {
     /// The words to be stored. Values longer than a reader takes are cut.
-    pub(crate) fn encode(family: u64, serial: u32, values: &[impl AsRef<str>]) -> Vec<u64> {
+    pub(crate) fn encode(family: u64, serial: u32, begun: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
         let mut payload = Bytes::default();
         payload.number(family as u32);
         payload.number(serial);
         payload.number(values.len() as u32);
         values.iter().for_each(|value| payload.string(cut(value.as_ref(), MAX_VALUE)));
+        payload.word(begun);
         finish(&payload, SERIES)
     }
 
@@ -156,7 +164,7 @@ impl SeriesRecord {
         let (family, serial) = (u64::from(fields.number()?), fields.number()?);
         let values = fields.strings()?;
         let within = values.iter().all(|value| value.len() <= MAX_VALUE);
-        within.then_some(SeriesRecord { family, serial, values })
+        within.then_some(SeriesRecord { family, serial, begun: fields.word().unwrap_or(0), values })
     }
 }
 
@@ -236,10 +244,11 @@ mod tests {
         fn a_series_comes_back_as_it_was(
             family in 0u32..,
             serial in 0u32..,
+            begun in 0u64..,
             values in prop::collection::vec(".*", 0..6),
         ) {
-            let words = SeriesRecord::encode(u64::from(family), serial, &values);
-            let expected = SeriesRecord { family: u64::from(family), serial, values };
+            let words = SeriesRecord::encode(u64::from(family), serial, begun, &values);
+            let expected = SeriesRecord { family: u64::from(family), serial, begun, values };
             prop_assert_eq!(SeriesRecord::decode(&words), Some(expected));
         }
 

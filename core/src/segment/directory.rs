@@ -5,6 +5,7 @@
 //! {directory}/ictus/     0700, or 0770 for a group
 //!   {id}.seg             a segment; the id as 16 hexadecimal digits
 //!   .new-{id}            one that is being made: locked and whole before it gets its name
+//!   {id}.unreadable      a dead segment, folded but for lanes that cannot be read
 //!   totals               what dead segments left; replaced as a whole
 //!   epoch                which clocks stamps are of
 //!   lock                 guards totals and epoch
@@ -27,8 +28,8 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat, lstat,
-        openat, renameat, statat, unlinkat,
+        AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, fchmod, fchown, flock, fstat,
+        fstatvfs, lstat, openat, renameat, statat, unlinkat,
     },
     io::{Errno, retry_on_intr},
 };
@@ -36,6 +37,8 @@ use rustix::{
 use super::{
     own_descriptor::{OwnDescriptor, above_standard},
     place::{Place, Trust},
+    reader::Bad,
+    totals_file::TotalsFile,
 };
 use crate::failpoint;
 
@@ -69,6 +72,8 @@ impl PartialEq for Standing {
 
 const TOTALS: &str = "totals";
 const EXTENSION: &str = "seg";
+/// Of segments whose readable lanes are in the totals, and whose others cannot be read.
+const ASIDE: &str = "unreadable";
 const UNFINISHED: &str = ".new-";
 /// Between making a segment's file and locking it lie microseconds. Whoever was stopped there for
 /// longer than this finds it gone and makes another.
@@ -97,7 +102,15 @@ impl Directory {
 
     /// The names of all segments, in no order.
     pub(crate) fn segments(&self) -> io::Result<Vec<u64>> {
-        Ok(self.names()?.iter().filter_map(|name| id_of(name)).collect())
+        Ok(self.segments_and_set_aside()?.0)
+    }
+
+    /// The names of all segments, and those of all that are set aside, in no order.
+    pub(crate) fn segments_and_set_aside(&self) -> io::Result<(Vec<u64>, Vec<u64>)> {
+        let names = self.names()?;
+        let named =
+            |spell: fn(u64) -> PathBuf| names.iter().filter_map(|name| id_with(name, spell)).collect();
+        Ok((named(segment_name), named(aside_name)))
     }
 
     fn names(&self) -> io::Result<Vec<PathBuf>> {
@@ -208,21 +221,80 @@ impl Directory {
         Ok(Some(bytes))
     }
 
+    /// Removes a folded segment, or sets aside one of which some lanes cannot be read.
+    pub(super) fn take_away(&self, id: u64, aside: bool) -> io::Result<()> {
+        if !aside {
+            return self.remove_segment(id);
+        }
+        match renameat(&self.folder, segment_name(id), &self.folder, aside_name(id)) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The segments that are set aside.
+    pub(crate) fn set_aside(&self) -> io::Result<Vec<u64>> {
+        Ok(self.segments_and_set_aside()?.1)
+    }
+
+    /// Removes a segment that was set aside.
+    pub(super) fn remove_set_aside(&self, id: u64) -> io::Result<()> {
+        self.remove(aside_name(id))
+    }
+
+    /// Replaces the totals, once the new ones are on the disk and can be read back.
+    pub(super) fn replace_totals(&self, file: &TotalsFile) -> Result<(), Bad> {
+        self.expect_room(file.length()?)?;
+        let read_back = || match self.open_existing(&format!("{UNFINISHED}{TOTALS}"))? {
+            Some(mut written) => TotalsFile::check(&mut written),
+            None => Err(io::Error::from(io::ErrorKind::NotFound).into()),
+        };
+        self.replace_by(TOTALS, |new| file.write(new), read_back)
+    }
+
+    /// Fails where the file system has no room for so many bytes: a file that does not fit would take
+    /// what the living need.
+    fn expect_room(&self, bytes: u64) -> io::Result<()> {
+        let system = fstatvfs(&self.folder)?;
+        // A tmpfs without a limit has no blocks.
+        let is_full = system.f_blocks > 0 && system.f_bfree.saturating_mul(system.f_frsize) < bytes;
+        if is_full { Err(Errno::NOSPC.into()) } else { Ok(()) }
+    }
+
     /// Replaces a file as a whole and for good; under the directory's lock. Whoever reads sees the
     /// old bytes or the new ones, after a crash of the machine too.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.replace_by(name, |file| file.write_all(bytes), || Ok(()))
+    }
+
+    fn replace_by<E: From<io::Error>>(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         let new = format!("{UNFINISHED}{name}");
         // Whoever held the lock before may have died here.
         self.remove(&new)?;
-        let mut file = self.create_file(&new)?;
-        file.write_all(bytes)?;
-        failpoint::hit("totals/written");
-        file.sync_all()?;
-        failpoint::hit("totals/synced");
-        self.rename(&new, name)?;
+        let written = self.write_new(&new, write).map_err(E::from).and_then(|()| check());
+        let replaced = written.and_then(|()| Ok(self.rename(&new, name)?));
+        if replaced.is_err() {
+            // What is left of it would take room.
+            let _ = self.remove(&new);
+            return replaced;
+        }
         failpoint::hit("totals/renamed");
         self.folder.sync_all()?;
         failpoint::hit("totals/directory synced");
+        Ok(())
+    }
+
+    fn write_new(&self, new: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+        let mut file = self.create_file(new)?;
+        write(&mut file)?;
+        failpoint::hit("totals/written");
+        file.sync_all()?;
+        failpoint::hit("totals/synced");
         Ok(())
     }
 
@@ -337,11 +409,21 @@ pub(crate) fn bytes(file: &File) -> u64 {
     file.metadata().map_or(0, |data| data.blocks() * 512)
 }
 
-fn id_of(name: &Path) -> Option<u64> {
+/// Whether an error says that there is no room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn id_with(name: &Path, spell: fn(u64) -> PathBuf) -> Option<u64> {
     let stem = name.file_stem().and_then(OsStr::to_str)?;
     let id = u64::from_str_radix(stem, 16).ok()?;
     // One name for each id: with capitals or a sign, a segment would be read twice.
-    (name == segment_name(id)).then_some(id)
+    (name == spell(id)).then_some(id)
+}
+
+/// The name of a segment that is set aside.
+fn aside_name(id: u64) -> PathBuf {
+    format!("{id:016x}.{ASIDE}").into()
 }
 
 fn unfinished_id_of(name: &Path) -> Option<u64> {
@@ -361,13 +443,14 @@ pub(super) fn unfinished_name(id: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Directory, id_of};
+    use super::{Directory, id_with, segment_name};
     use crate::segment::lock::owner_lives;
     use std::path::Path;
 
     #[test]
     fn only_whole_names_are_segments() {
-        assert_eq!(id_of(Path::new("00000000000000ff.seg")), Some(255));
+        let id_of = |name| id_with(Path::new(name), segment_name);
+        assert_eq!(id_of("00000000000000ff.seg"), Some(255));
         for name in [
             "ff.seg",
             ".new-00000000000000ff",
@@ -377,7 +460,7 @@ mod tests {
             "00000000000000FF.seg",
             "+0000000000000ff.seg",
         ] {
-            assert_eq!(id_of(Path::new(name)), None, "{name}");
+            assert_eq!(id_of(name), None, "{name}");
         }
     }
 

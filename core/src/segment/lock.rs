@@ -91,9 +91,13 @@ impl Directory {
 
     /// The lock of a dead segment; none while its owner lives, an error where it is gone by now or one that
     /// readers refuse as well.
+    ///
+    /// A shared lock, which only the owner's keeps from being taken: neither does a reader that is stopped
+    /// while it asks whether the owner lives keep others from folding the segment, nor does folding make
+    /// the owner seem alive. The directory's lock keeps two processes from folding at once.
     pub(super) fn lock_segment(&self, id: u64) -> io::Result<Option<OwnDescriptor>> {
         let lock = self.open_locked(segment_name(id))?;
-        match flock(lock.get()?, FlockOperation::NonBlockingLockExclusive) {
+        match flock(lock.get()?, FlockOperation::NonBlockingLockShared) {
             Ok(()) if is_mapped(&self.open_segment(id)?) => Ok(None),
             Ok(()) => Ok(Some(lock)),
             Err(Errno::WOULDBLOCK) => Ok(None),

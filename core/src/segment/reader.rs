@@ -17,6 +17,7 @@ use super::{
         table_lines,
     },
     limits::MAX_DEFINITIONS,
+    policy::label_order::LabelOrder,
     source::Words,
     writer,
 };
@@ -39,8 +40,9 @@ pub(crate) struct SegmentReader<W> {
     /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
     /// is shown.
     series: HashMap<u64, Arc<Described>>,
-    /// Families are described once: what was read stays.
-    families: HashMap<u64, Arc<FamilyRecord>>,
+    /// Families are described once: what was read stays. With each, the order of its labels where the
+    /// writer did not sort them.
+    families: HashMap<u64, (Arc<FamilyRecord>, Option<LabelOrder>)>,
     /// How many families have a name.
     definitions: HashMap<String, usize>,
     /// What each descriptor takes, by its line.
@@ -62,8 +64,19 @@ struct Part {
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) family: Arc<FamilyRecord>,
+    /// When its process began it: wall clock, nanoseconds since 1970.
+    pub(crate) begun: u64,
+    /// In the order of the family's sorted label names.
     pub(crate) values: Vec<String>,
     part: Part,
+}
+
+#[cfg(test)]
+impl Described {
+    pub(crate) fn new(family: &Arc<FamilyRecord>, begun: u64, values: &[&str]) -> Described {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        Described { family: Arc::clone(family), begun, values, part: Part::default() }
+    }
 }
 
 /// Why a segment is not shown.
@@ -300,30 +313,34 @@ impl<W: Words> SegmentReader<W> {
         if u64::from(record.serial) != word >> 32 {
             return Err(Bad::Body("a series' serial number"));
         }
-        let family = self.family(record.family)?;
+        let (family, order) = self.family(record.family)?;
         if family.labels.len() != record.values.len() {
             return Err(Bad::Body("a series' number of labels"));
         }
-        let values = record.values.iter().map(String::len).sum();
+        let length = record.values.iter().map(String::len).sum();
         // Never 0: that tells a series from a family.
-        let part = Part { lines: lines_of(&words), shown: family.shown_bytes(values).max(1) };
-        Ok(Arc::new(Described { family, values: record.values, part }))
+        let part = Part { lines: lines_of(&words), shown: family.shown_bytes(length).max(1) };
+        // Nothing in a segment is older than the segment, whatever a clock that was set says.
+        let (begun, values) = (record.begun.max(self.created), record.values);
+        let values = order.map_or_else(|| values.clone(), |order| order.apply(&values));
+        Ok(Arc::new(Described { family, begun, values, part }))
     }
 
-    fn family(&mut self, line: u64) -> Result<Arc<FamilyRecord>, Bad> {
+    fn family(&mut self, line: u64) -> Result<(Arc<FamilyRecord>, Option<LabelOrder>), Bad> {
         if let Some(known) = self.families.get(&line) {
-            return Ok(Arc::clone(known));
+            return Ok(known.clone());
         }
         let words = self.descriptor(line)?;
-        let record = FamilyRecord::decode(&words).ok_or(Bad::Body("a family's descriptor"))?;
+        let mut record = FamilyRecord::decode(&words).ok_or(Bad::Body("a family's descriptor"))?;
+        let order = LabelOrder::sort(&mut record.labels);
         let definitions = self.definitions.entry(record.name.clone()).or_default();
         if *definitions == MAX_DEFINITIONS {
             return Err(Bad::Body("a family has too many definitions"));
         }
         *definitions += 1;
         self.add_part(line, Part { lines: lines_of(&words), shown: 0 });
-        let family = Arc::new(record);
-        self.families.insert(line, Arc::clone(&family));
+        let family = (Arc::new(record), order);
+        self.families.insert(line, family.clone());
         Ok(family)
     }
 

@@ -1,26 +1,35 @@
 //! Retirement: a dead owner's segment is folded into the totals file, then removed.
 //!
-//! Under the directory's lock: take the dead segment's own lock; write the new totals, with the
-//! segment's id in them; sync, rename, sync the directory; unlink. Killed anywhere in between,
-//! each observation is counted exactly once: a reader skips segments that the totals name, and a
-//! named segment that is still there is only unlinked.
+//! Under the directory's lock: take the dead segment's lock, shared; write the new totals, with the
+//! segment's id in them; sync, read them back, rename, sync the directory; unlink. Killed anywhere in
+//! between, each observation is counted exactly once: a reader skips segments that the totals name, and
+//! a named segment that is still there is only unlinked.
+//!
+//! Where the disk has no room for all of it, as many segments are folded as there is room for. What they
+//! leave is little where others have the newer observations, and removing them makes room for the rest.
+
+use std::{ops::Range, sync::Arc};
 
 use super::{
     descriptor::FamilyRecord,
-    directory::Directory,
+    directory::{self, Directory},
     lock::CHANGE_TIMEOUT,
     own_descriptor::OwnDescriptor,
-    reader::{Bad, SegmentReader},
-    reading::Lanes,
+    placement::Placement,
+    reader::{Bad, Described, SegmentReader},
+    reading::{Lanes, listed},
     totals::Totals,
     totals_file::TotalsFile,
 };
 use crate::failpoint;
 
+/// Returns the series of a segment that its caller has open; none where it has not.
+pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<Described>>>;
+
 /// Folds every segment whose owner is dead. Gives how many; 0 where another process is at it.
-pub(crate) fn retire(directory: &Directory) -> Result<usize, Bad> {
+pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, Bad> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
-    fold(directory, |_| 0).map(|(folded, _)| folded)
+    fold(directory, listing, &|_| 0).map(|(folded, _)| folded)
 }
 
 /// Drops series of a family from what dead processes left; waits for the directory's lock, within
@@ -32,90 +41,206 @@ pub(crate) fn forget(
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, Bad> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
-    fold(directory, |totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+    fold(directory, &mut |_| None, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
 /// As [`forget`], but does nothing where another process holds the lock: for a scrape, which never waits.
 pub(crate) fn try_forget(
     directory: &Directory,
+    listing: Listing<'_>,
     family: &FamilyRecord,
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, Bad> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
-    fold(directory, |totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+    fold(directory, listing, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
-/// Under the directory's lock. Gives how many segments are folded, and what `drop` says.
-fn fold(directory: &Directory, drop: impl FnOnce(&mut Totals) -> usize) -> Result<(usize, usize), Bad> {
+/// Under the directory's lock. Returns how many segments are folded, and how many series are dropped.
+fn fold(
+    directory: &Directory,
+    listing: Listing<'_>,
+    drop: &dyn Fn(&mut Totals) -> usize,
+) -> Result<(usize, usize), Bad> {
     failpoint::hit("retire/locked");
     directory.remove_unfinished()?;
     failpoint::hit("retire/cleared unfinished");
-    let mut file = match directory.open_totals()? {
-        Some(mut opened) => TotalsFile::read(&mut opened)?,
-        None => TotalsFile::default(),
-    };
+    let mut file = read_totals(directory)?;
     let named = file.folded.len();
     // Folded before, but not removed: its process was killed here, or the removal failed.
-    file.folded.retain(|&id| directory.remove_segment(id).is_err());
+    file.folded.retain(|&id| directory.take_away(id, file.aside.contains(&id)).is_err());
+    file.aside.retain(|id| file.folded.contains(id));
     failpoint::hit("retire/cleared named");
-    let dead = fold_dead(directory, &mut file)?;
-    let dropped = drop(&mut file.totals);
-    if dead.is_empty() && dropped == 0 && file.folded.len() == named {
-        return Ok((0, 0));
-    }
-    file.totals.settle();
-    file.generation = file.generation.wrapping_add(1);
-    failpoint::hit("retire/read");
-    directory.replace("totals", &file.encode())?;
-    for (id, _) in &dead {
-        if let Err(error) = directory.remove_segment(*id) {
-            let path = directory.place().segment_path(*id);
-            log::warn!("{} is folded and cannot be removed: {error}", path.display());
+    let mut ids = directory.segments()?;
+    ids.retain(|id| !file.folded.contains(id));
+    let mut rest = read_dead(directory, &ids);
+    let is_same = rest.is_empty() && file.folded.len() == named;
+    let placement = decide(directory, &file.totals, &rest, &ids, listing);
+    let (mut folded, mut dropped) = (0, 0);
+    let mut next = Some(file);
+    loop {
+        let (batch, gone) = match fold_some(directory, next.take(), &rest, &placement, drop, is_same) {
+            Ok(done) => done,
+            // What was removed may take room until readers close it: the rest is for the next time.
+            Err(Bad::Source(error)) if folded > 0 && directory::is_full(&error) => break,
+            Err(bad) => return Err(bad),
+        };
+        dropped += gone;
+        for dead in rest.drain(batch) {
+            if dead.is_unreadable() {
+                log::warn!(
+                    "{}: {} of its lanes cannot be read; all others are in the totals, and the file is set aside \
+                     as {id:016x}.unreadable: `ictus check --repair` removes it",
+                    directory.place().segment_path(dead.id).display(),
+                    dead.totals.unread_lanes,
+                    id = dead.id,
+                );
+            }
+            if let Err(error) = directory.take_away(dead.id, dead.is_unreadable()) {
+                let path = directory.place().segment_path(dead.id);
+                log::warn!("{} is folded and cannot be removed: {error}", path.display());
+            }
+            failpoint::hit("retire/unlinked one");
+            folded += 1;
         }
-        failpoint::hit("retire/unlinked one");
+        if rest.is_empty() {
+            break;
+        }
     }
     failpoint::hit("retire/unlinked all");
-    Ok((dead.len(), dropped))
+    Ok((folded, dropped))
 }
 
-/// Adds the dead segments to the totals and names them there. Their locks are held until the
-/// files are dropped.
-fn fold_dead(directory: &Directory, file: &mut TotalsFile) -> Result<Vec<(u64, Dead)>, Bad> {
-    let mut ids = directory.segments()?;
-    ids.sort_unstable();
-    ids.retain(|id| !file.folded.contains(id));
+/// Writes totals with as many of the dead segments as there is room for. Returns which, and how many
+/// series are dropped.
+fn fold_some(
+    directory: &Directory,
+    read: Option<TotalsFile>,
+    rest: &[Dead],
+    placement: &Placement,
+    drop: &dyn Fn(&mut Totals) -> usize,
+    is_same: bool,
+) -> Result<(Range<usize>, usize), Bad> {
+    let mut read = read;
+    let mut full = None;
+    for batch in batches(rest.len()) {
+        let mut file = match read.take() {
+            Some(file) => file,
+            None => read_totals(directory)?,
+        };
+        let superseded = match batch.len() == rest.len() {
+            true => None,
+            false => Some(merged(&file.totals, rest, placement)),
+        };
+        file.totals = {
+            let dead = &rest[batch.clone()];
+            file.folded.extend(dead.iter().map(|dead| dead.id));
+            file.aside.extend(dead.iter().filter(|dead| dead.is_unreadable()).map(|dead| dead.id));
+            add(std::mem::take(&mut file.totals), dead, placement)
+        };
+        if let Some(all) = superseded {
+            file.totals.cut_superseded(&all);
+        }
+        let dropped = drop(&mut file.totals);
+        if is_same && dropped == 0 {
+            return Ok((batch, 0));
+        }
+        file.generation = file.generation.wrapping_add(1);
+        failpoint::hit("retire/read");
+        match directory.replace_totals(&file) {
+            Ok(()) => return Ok((batch, dropped)),
+            Err(Bad::Source(error)) if directory::is_full(&error) => full = Some(error),
+            Err(bad) => return Err(bad),
+        }
+    }
+    Err(full.map_or(Bad::Body("no totals"), Bad::Source))
+}
+
+/// Which of so many segments to fold at once, in the order in which to try it: all, fewer and fewer of the
+/// oldest, then any alone.
+fn batches(segments: usize) -> Vec<Range<usize>> {
+    let halves = std::iter::successors(Some(segments), |&length| (length > 1).then_some(length / 2));
+    halves.map(|length| 0..length).chain((1..segments).map(|at| at..at + 1)).collect()
+}
+
+fn read_totals(directory: &Directory) -> Result<TotalsFile, Bad> {
+    match directory.open_totals()? {
+        Some(mut opened) => TotalsFile::read(&mut opened),
+        None => Ok(TotalsFile::default()),
+    }
+}
+
+fn merged(totals: &Totals, dead: &[Dead], placement: &Placement) -> Totals {
+    add(totals.clone(), dead, placement)
+}
+
+fn add(mut totals: Totals, dead: &[Dead], placement: &Placement) -> Totals {
+    for dead in dead {
+        totals.merge(&dead.totals, |family, labels| placement.place(dead.id, family, labels));
+    }
+    placement.widen(&mut totals);
+    totals.settle();
+    totals
+}
+
+fn decide(
+    directory: &Directory,
+    totals: &Totals,
+    dead: &[Dead],
+    ids: &[u64],
+    listing: Listing<'_>,
+) -> Placement {
+    if dead.is_empty() {
+        return Placement::default();
+    }
+    let is_dead = |id: u64| dead.iter().any(|dead| dead.id == id);
+    let mut others = Vec::new();
+    for &id in ids.iter().filter(|&&id| !is_dead(id)) {
+        let listed = listing(id).or_else(|| {
+            let mut reader = SegmentReader::open(directory.open_segment(id).ok()?, id).ok()?;
+            listed::series(&mut reader).ok()
+        });
+        others.extend(listed.map(|series| (id, series)));
+    }
+    let dead: Vec<(u64, &Totals)> = dead.iter().map(|dead| (dead.id, &dead.totals)).collect();
+    Placement::decide(totals, &dead, &others)
+}
+
+/// The segments among those whose owners are dead, oldest first. Their locks are held until they are
+/// dropped.
+fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<Dead> {
     let mut dead = Vec::new();
-    for id in ids {
+    for &id in ids {
         let Ok(Some(lock)) = directory.lock_segment(id) else { continue };
         match read(directory, id, lock) {
-            Ok(segment) => dead.push((id, segment)),
+            Ok(segment) => dead.push(segment),
             // Stays as it is: whoever reads the directory names it in the log.
             Err(bad) => log::debug!("{} is not retired: {bad}", directory.place().segment_path(id).display()),
         }
     }
     // In the order in which readers merge them.
-    dead.sort_by_key(|(_, segment)| segment.created);
-    for (id, segment) in &dead {
-        file.totals.merge(&segment.totals);
-        file.folded.push(*id);
-    }
-    Ok(dead)
+    dead.sort_by_key(|dead| (dead.created, dead.id));
+    dead
 }
 
 /// A dead segment that was read; its lock is held until this is dropped.
 struct Dead {
+    id: u64,
     created: u64,
     totals: Totals,
     _lock: OwnDescriptor,
 }
 
+impl Dead {
+    /// Whether some of its lanes could not be read: then it is set aside, and not removed.
+    fn is_unreadable(&self) -> bool {
+        self.totals.unread_lanes > 0
+    }
+}
+
 fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<Dead, Bad> {
     let mut reader = SegmentReader::open(directory.open_segment(id)?, id)?;
     let totals = Lanes::default().read(&mut reader, false)?;
-    if totals.unread_lanes > 0 {
-        return Err(Bad::Overrun);
-    }
-    Ok(Dead { created: reader.created, totals, _lock: lock })
+    Ok(Dead { id, created: reader.created, totals, _lock: lock })
 }
 
 #[cfg(test)]
@@ -131,7 +256,7 @@ mod tests {
 
     use rustix::fs::{FlockOperation, flock};
 
-    use super::{Directory, retire};
+    use super::{Bad, Directory, TotalsFile};
     use crate::{
         Reader, Registry, Snapshot,
         failpoint::{self, ALL, VARIABLE},
@@ -143,6 +268,10 @@ mod tests {
     };
 
     const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+    fn retire(directory: &Directory) -> Result<usize, Bad> {
+        super::retire(directory, &mut |_| None)
+    }
 
     fn opened(metrics_directory: &Path) -> Directory {
         Place::of(metrics_directory).open().unwrap().unwrap()
@@ -217,9 +346,9 @@ mod tests {
         retire_all(&directory, 1);
     }
 
-    /// No reader can follow it; whoever can one day will find it.
+    /// Its readable lanes are in the totals, and it is kept under another name: no scrape reads it again.
     #[test]
-    fn what_cannot_be_read_whole_stays() {
+    fn a_dead_segment_with_an_unreadable_lane_is_set_aside() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path();
         live_and_die(path, 0..10);
@@ -238,12 +367,32 @@ mod tests {
         std::fs::write(&file, bytemuck::cast_slice::<u64, u8>(&broken)).unwrap();
         let unread = |snapshot: Snapshot| snapshot.health.unread_lanes;
         assert_eq!(unread(Reader::new(path).without_retiring().snapshot().unwrap()), 1);
-        (0..10).for_each(|_| assert_eq!(retire(&directory).unwrap(), 0));
-        assert_eq!(unread(Reader::new(path).snapshot().unwrap()), 1);
-        assert!(file.exists());
-        std::fs::write(&file, sound).unwrap();
         retire_all(&directory, 1);
-        assert_eq!(seen(path).0, 10);
+        let aside = file.with_extension("unreadable");
+        assert!(!file.exists() && aside.exists());
+        let snapshot = Reader::new(path).snapshot().unwrap();
+        assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(1.0)));
+        assert_eq!((snapshot.health.unreadable_segments, snapshot.health.dead_segments), (1, 0));
+        assert_eq!(unread(snapshot), 0, "no scrape reads it again");
+        // Who repairs the directory removes it alone.
+        assert_eq!(crate::repair(path).unwrap(), 1);
+        assert!(!aside.exists());
+        let snapshot = Reader::new(path).snapshot().unwrap();
+        assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(1.0)));
+        assert_eq!(snapshot.health.unreadable_segments, 0);
+    }
+
+    /// Killed between the totals and the renaming, it is set aside by the next retirement.
+    #[test]
+    fn a_segment_to_be_set_aside_is_not_removed_by_the_next_retirement() {
+        let parent = tempfile::tempdir().unwrap();
+        live_and_die(parent.path(), 0..10);
+        let directory = opened(parent.path());
+        let id = directory.segments().unwrap()[0];
+        let file = TotalsFile { folded: vec![id], aside: vec![id], ..TotalsFile::default() };
+        directory.replace_totals(&file).unwrap();
+        retire(&directory).unwrap();
+        assert_eq!((directory.segments().unwrap(), directory.set_aside().unwrap()), (vec![], vec![id]));
     }
 
     #[test]

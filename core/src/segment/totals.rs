@@ -2,7 +2,10 @@
 //!
 //! A snapshot is made of it, and so is the totals file that dead segments are folded into.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use super::{clocks::Clocks, descriptor::FamilyRecord, layout::LOSSES, timeline::Timeline};
 use crate::{
@@ -31,9 +34,13 @@ pub(crate) struct Totals {
 /// All series of a family.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FamilyTotal {
+    /// The newest definition.
     pub(crate) record: Arc<FamilyRecord>,
-    /// When the first segment that defined it was made.
+    /// When the segment that has it was made.
     pub(crate) created: u64,
+    /// How many observations of each series are kept: as many as the largest window of any definition, so
+    /// that a later one finds what it may show.
+    pub(crate) kept: u32,
     pub(crate) series: BTreeMap<Vec<String>, SeriesTotal>,
 }
 
@@ -44,6 +51,8 @@ pub(crate) struct SeriesTotal {
     pub(crate) lanes: u64,
     /// When this reader first saw the youngest of them, by its monotonic clock.
     pub(crate) since: u64,
+    /// When the first process began it: wall clock, nanoseconds since 1970.
+    pub(crate) begun: u64,
     /// A timer's observations.
     pub(crate) count: u64,
     /// A timer's sum, a counter's value.
@@ -56,39 +65,6 @@ pub(crate) struct SeriesTotal {
     pub(crate) newest: Vec<Observation>,
     /// A timer's exemplars, the newest of each bucket.
     pub(crate) exemplars: Vec<Exemplar>,
-}
-
-impl FamilyTotal {
-    /// Definitions may differ in what is kept: the smaller window and age hold, so that every lane
-    /// has what is shown, and the larger number of series.
-    fn agree(&mut self, other: &FamilyRecord) {
-        let own = &*self.record;
-        let ages = [own.max_age, other.max_age].into_iter().filter(|&age| age > 0);
-        let times = [own.expire_after, other.expire_after].into_iter().filter(|&time| time > 0);
-        let agreed = FamilyRecord {
-            window: own.window.min(other.window),
-            max_age: ages.min().unwrap_or(0),
-            expire_after: times.min().unwrap_or(0),
-            max_series: own.max_series.max(other.max_series),
-            ..own.clone()
-        };
-        if agreed != *own {
-            self.record = Arc::new(agreed);
-        }
-    }
-
-    /// The series with those label values, or, where the family is full, the one of what is over.
-    fn slot(&mut self, values: &[String]) -> &mut SeriesTotal {
-        let over = vec![OVERFLOW.to_owned(); values.len()];
-        // The series of what is over does not count.
-        let series = self.series.len() - usize::from(self.series.contains_key(&over));
-        let full = series >= self.record.max_series as usize && !self.series.contains_key(values);
-        let values = match full {
-            true => over,
-            false => values.to_vec(),
-        };
-        self.series.entry(values).or_default()
-    }
 }
 
 /// One observation, with what orders it among those of other lanes.
@@ -129,15 +105,15 @@ impl Totals {
         self.lanes
     }
 
-    /// Adds other totals, whose lanes rank after these. Segments are merged oldest first, which
-    /// breaks ties between equal stamps.
-    pub(crate) fn merge(&mut self, other: &Totals) {
+    /// Adds other totals, whose lanes rank after these, each series in the place that `place` returns for
+    /// it. Segments are merged oldest first, which breaks ties between equal stamps.
+    pub(crate) fn merge(&mut self, other: &Totals, place: impl Fn(&FamilyRecord, &[String]) -> Vec<String>) {
         for family in other.families.values().flatten() {
             for (values, total) in &family.series {
                 let mut total = total.clone();
                 let ranked = |observation: &mut Observation| observation.origin += self.lanes;
                 total.newest.iter_mut().for_each(ranked);
-                self.add_series(&family.record, family.created, values, total);
+                self.add_series(&family.record, family.created, &place(&family.record, values), total);
             }
         }
         self.clocks.merge(&other.clocks);
@@ -164,6 +140,33 @@ impl Totals {
         dropped
     }
 
+    /// Drops the observations that are not among the newest in these totals, which hold all there are.
+    pub(super) fn cut_superseded(&mut self, all: &Totals) {
+        let timeline = Timeline::default().follow(&all.clocks);
+        let instant = |one: &Observation| timeline.instant((one.epoch, one.stamp));
+        for family in self.families.values_mut().flatten() {
+            let shapes = all.families.get(&family.record.name).into_iter().flatten();
+            let Some(whole) = shapes.into_iter().find(|whole| whole.record.same_shape(&family.record)) else {
+                continue;
+            };
+            for (values, series) in &mut family.series {
+                let Some(newest) = whole.series.get(values).map(|series| &series.newest) else { continue };
+                let oldest = newest.first().filter(|_| newest.len() >= whole.kept as usize);
+                if let Some(oldest) = oldest.map(instant) {
+                    series.newest.retain(|observation| instant(observation) >= oldest);
+                }
+            }
+        }
+    }
+
+    /// Keeps at least so many observations of each series of a family.
+    pub(super) fn keep_at_least(&mut self, record: &FamilyRecord, observations: u32) {
+        let shapes = self.families.get_mut(&record.name).into_iter().flatten();
+        for family in shapes.filter(|family| family.record.same_shape(record)) {
+            family.kept = family.kept.max(observations);
+        }
+    }
+
     /// Adds to a series.
     pub(crate) fn add_series(
         &mut self,
@@ -175,13 +178,22 @@ impl Totals {
         let shapes = self.families.entry(record.name.clone()).or_default();
         let known = shapes.iter().position(|family| family.record.same_shape(record));
         let at = known.unwrap_or_else(|| {
-            shapes.push(FamilyTotal { record: Arc::clone(record), created, series: BTreeMap::new() });
+            let (record, kept) = (Arc::clone(record), record.window);
+            shapes.push(FamilyTotal { record, created, kept, series: BTreeMap::new() });
             shapes.len() - 1
         });
         let family = &mut shapes[at];
-        family.created = family.created.min(created);
-        family.agree(record);
-        let into = family.slot(values);
+        if created >= family.created {
+            (family.record, family.created) = (Arc::clone(record), created);
+        }
+        family.kept = family.kept.max(record.window);
+        let into = match family.series.entry(values.to_vec()) {
+            Entry::Occupied(series) => series.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(SeriesTotal { begun: total.begun, ..SeriesTotal::default() })
+            }
+        };
+        into.begun = into.begun.min(total.begun);
         into.lanes += total.lanes;
         into.since = into.since.max(total.since);
         into.count = into.count.saturating_add(total.count);

@@ -5,23 +5,11 @@ use super::{
     age::Now,
     merged::{Shown, ShownFamily},
 };
-use crate::{
-    notice,
-    segment::{descriptor::FamilyRecord, totals::Observation},
-};
+use crate::segment::{descriptor::FamilyRecord, totals::Observation};
 
 /// The families that a snapshot has at that instant.
-pub(super) fn families(families: Vec<(&str, Vec<ShownFamily<'_>>)>, now: &Now) -> Vec<Family> {
-    let shown = families.into_iter().filter_map(|(name, shapes)| oldest(name, shapes));
-    shown.map(|shown| family(&shown, now)).collect()
-}
-
-/// Of families that share a name and differ in kind, unit or labels, the one that was there first.
-fn oldest<'a>(name: &str, shapes: Vec<ShownFamily<'a>>) -> Option<ShownFamily<'a>> {
-    if shapes.len() > 1 {
-        notice::left_out(name, "a later definition differs in kind, unit or labels and is left out");
-    }
-    shapes.into_iter().next()
+pub(super) fn families(families: &[ShownFamily<'_>], now: &Now) -> Vec<Family> {
+    families.iter().filter(|shown| !shown.is_hidden).map(|shown| family(shown, now)).collect()
 }
 
 fn family(shown: &ShownFamily<'_>, now: &Now) -> Family {
@@ -32,7 +20,7 @@ fn family(shown: &ShownFamily<'_>, now: &Now) -> Family {
 }
 
 fn one(shown: &Shown<'_>, record: &FamilyRecord, now: &Now) -> Series {
-    let mut value = shown.value(record.kind, record.window);
+    let mut value = shown.value(record.kind);
     if let Value::Timer(timing) = &mut value
         && record.max_age > 0
     {

@@ -11,6 +11,15 @@ pub struct Health {
     pub dead_segments: u64,
     /// Segments that could not be read this time.
     pub bad_segments: u64,
+    /// Dead segments of which some lanes could not be read. All others are in the totals, and the files are
+    /// set aside: no scrape reads them again.
+    pub unreadable_segments: u64,
+    /// Families that are not shown, because another definition of their name holds, which is of another
+    /// type or unit.
+    pub hidden_families: u64,
+    /// Definitions of living processes that do not hold, because a newer one of the same family asks for
+    /// another window, age, time of expiry, number of series or other buckets.
+    pub conflicting_definitions: u64,
     /// Lanes whose writers were faster than every attempt to read them, and that were never read
     /// before: their observations are missing from this snapshot.
     pub unread_lanes: u64,

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{catalog::Kind, segment::descriptor::FamilyRecord};
 
-/// What a reader remembers of series that may expire.
+/// What a reader remembers of series that may expire, by the number of their family.
 #[derive(Debug, Default)]
-pub(super) struct Idle(HashMap<String, HashMap<Arc<[String]>, Seen>>);
+pub(super) struct Idle(HashMap<u64, HashMap<Arc<[String]>, Seen>>);
 
 /// Series of one family that have expired.
 #[derive(Debug)]
@@ -39,42 +39,37 @@ impl Idle {
     /// time, where it is given.
     pub(super) fn expire(
         &mut self,
-        families: &mut Vec<(&str, Vec<ShownFamily<'_>>)>,
+        families: &mut Vec<ShownFamily<'_>>,
         now: &Now,
         within: Option<u64>,
     ) -> Vec<Expired> {
         let mut expired = Vec::new();
         let mut before = std::mem::take(&mut self.0);
-        for (name, shapes) in &mut *families {
-            let mut known = before.remove(*name).unwrap_or_default();
-            for family in shapes {
-                let time = within.unwrap_or(family.record.expire_after);
-                // Once it was watched, it goes on being so: the next call may be about an idle time.
-                if time == 0 && known.is_empty() {
-                    continue;
+        for family in &mut *families {
+            let mut known = before.remove(&family.number).unwrap_or_default();
+            let time = within.unwrap_or(family.record.expire_after);
+            // Once it was watched, it goes on being so: the next call may be about an idle time.
+            if time == 0 && known.is_empty() {
+                continue;
+            }
+            let kind = family.record.kind;
+            let mut gone = HashSet::new();
+            let seen_now = self.0.entry(family.number).or_default();
+            family.series.retain(|series| {
+                let Some(activity) = series.activity() else { return true };
+                let seen = Seen::of(activity, known.remove(&series.labels), kind, now);
+                let is_idle = time != 0 && now.monotonic.saturating_sub(seen.moved) > time;
+                seen_now.insert(Arc::clone(&series.labels), seen);
+                if is_idle {
+                    gone.insert(Arc::clone(&series.labels));
                 }
-                let kind = family.record.kind;
-                let mut gone = HashSet::new();
-                let seen_now = self.0.entry((*name).to_owned()).or_default();
-                family.series.retain(|series| {
-                    let Some(activity) = series.activity() else { return true };
-                    let seen = Seen::of(activity, known.remove(&series.labels), kind, now);
-                    let is_idle = time != 0 && now.monotonic.saturating_sub(seen.moved) > time;
-                    seen_now.insert(Arc::clone(&series.labels), seen);
-                    if is_idle {
-                        gone.insert(Arc::clone(&series.labels));
-                    }
-                    !is_idle
-                });
-                if !gone.is_empty() {
-                    expired.push(Expired { family: (**family.record).clone(), series: gone });
-                }
+                !is_idle
+            });
+            if !gone.is_empty() {
+                expired.push(Expired { family: (**family.record).clone(), series: gone });
             }
         }
-        for (_, shapes) in &mut *families {
-            shapes.retain(|family| !family.series.is_empty());
-        }
-        families.retain(|(_, shapes)| !shapes.is_empty());
+        families.retain(|family| !family.series.is_empty());
         expired
     }
 }

@@ -1,5 +1,7 @@
 //! What a reader knows of one segment's file from one reading to the next.
 
+use std::sync::Arc;
+
 use super::{
     Health,
     merged::{Key, Merged},
@@ -11,8 +13,8 @@ use crate::segment::{
     directory::{self, Directory},
     lock,
     place::Place,
-    reader::{Bad, SegmentReader},
-    reading::Lanes,
+    reader::{Bad, Described, SegmentReader},
+    reading::{Lanes, listed},
 };
 
 /// A segment's file.
@@ -77,7 +79,7 @@ impl Known {
         };
         match looked {
             Ok(news) => {
-                into.put_news(key, reader.epoch, news);
+                into.put_news(key, reader.epoch, self.lives, news);
                 (self.was_good, self.bad) = (true, None);
             }
             Err(bad) => self.complain(place, id, &bad, log),
@@ -89,6 +91,11 @@ impl Known {
         if let Some(reader) = &self.reader {
             reader.add_clock(clocks);
         }
+    }
+
+    /// The series that it has; none where it is not open or cannot be read.
+    pub(super) fn listed(&mut self) -> Option<Vec<Arc<Described>>> {
+        listed::series(self.reader.as_mut()?).ok()
     }
 
     /// Has a lane read again at the next look.

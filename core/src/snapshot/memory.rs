@@ -96,7 +96,7 @@ impl Memory {
         };
         let news = known.lanes.look(&mut known.reader, true)?;
         let key = Key { in_memory: true, created: known.reader.created, id: segment.id };
-        into.put_news(key, self.epoch, news);
+        into.put_news(key, self.epoch, true, news);
         Ok(())
     }
 

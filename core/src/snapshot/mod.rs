@@ -27,11 +27,12 @@ pub use crate::{
     segment::totals::Observation,
 };
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::catalog::{Kind, Unit, counter_name};
 
-/// Every family at one instant, sorted by name; the series of each sorted by label values.
+/// Every family at one instant, sorted by name, then by label names; the series of each sorted by label
+/// values. Families of one name have different label names.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -47,7 +48,7 @@ use crate::catalog::{Kind, Unit, counter_name};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The families, sorted by name.
+    /// The families, sorted by name, then by label names.
     pub families: Vec<Family>,
     /// What the reader noticed about the directory itself.
     pub health: Health,
@@ -64,7 +65,7 @@ pub struct Family {
     pub kind: Kind,
     /// What a timer's observations are measured in.
     pub unit: Unit,
-    /// Label names, in recorded order.
+    /// Label names, sorted.
     pub label_names: Vec<String>,
     /// The series, sorted by label values.
     pub series: Vec<Series>,
@@ -107,21 +108,62 @@ pub struct Timing {
 }
 
 impl Snapshot {
-    /// Returns the family of that name. A counter is found with and without `_total`.
+    /// Returns the family of that name. A counter is found with and without `_total`. Of several families,
+    /// which have different label names, it is the one whose label names come first in order.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&Family> {
-        self.position(name).map(|at| &self.families[at])
+        self.families_named(name).first()
     }
 
     /// Returns the index in `families` of the family of that name, as [`family`](Snapshot::family).
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        let find = |name: &str| self.families.binary_search_by(|family| family.name.as_str().cmp(name)).ok();
-        find(name).or_else(|| {
-            let recorded = counter_name(name);
-            let at = find(recorded).filter(|_| recorded != name)?;
-            (self.families[at].kind == Kind::Counter).then_some(at)
-        })
+        let range = self.range(name);
+        (!range.is_empty()).then_some(range.start)
+    }
+
+    /// The series of that name with exactly those labels, in any order.
+    ///
+    /// ```
+    /// # use ictus::snapshot::Value;
+    /// # let registry = ictus::Registry::new();
+    /// registry.counter("hits", "", &["route", "method"])?.labels(&["/", "GET"])?.inc();
+    /// let snapshot = registry.snapshot()?;
+    /// let hits = snapshot.get("hits", &[("route", "/"), ("method", "GET")]);
+    /// assert_eq!(hits, Some(&Value::Counter(1.0)));
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<&Value> {
+        let mut labels = labels.to_vec();
+        labels.sort_unstable();
+        let names = || labels.iter().map(|&(name, _)| name);
+        let has_labels = |family: &&Family| family.label_names.iter().map(String::as_str).eq(names());
+        let values: Vec<&str> = labels.iter().map(|&(_, value)| value).collect();
+        self.families_named(name).iter().find(has_labels)?.get(&values)
+    }
+
+    /// Returns all families of that name, sorted by label names. Counters are found with and without
+    /// `_total`.
+    #[must_use]
+    pub fn families_named(&self, name: &str) -> &[Family] {
+        &self.families[self.range(name)]
+    }
+
+    fn range(&self, name: &str) -> Range<usize> {
+        let find = |name: &str| {
+            let start = self.families.partition_point(|family| family.name.as_str() < name);
+            let length = self.families[start..].partition_point(|family| family.name == name);
+            start..start + length
+        };
+        let recorded = counter_name(name);
+        let range = find(name);
+        if !range.is_empty() || recorded == name {
+            return range;
+        }
+        let range = find(recorded);
+        let is_counter = self.families[range.clone()].iter().all(|family| family.kind == Kind::Counter);
+        if is_counter { range } else { 0..0 }
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -18,12 +19,13 @@ use super::{
     idle::{Expired, Idle},
     known::Known,
     memory::Memory,
-    merged::Merged,
+    merged::{Merged, ShownFamily},
     segment_log::SegmentLog,
 };
 use crate::{
     clock::{self, Anchor},
     error::{Error, Result},
+    notice,
     printable::Printable,
     segment::{
         checked_file::CheckedFile,
@@ -74,12 +76,16 @@ pub struct Reader {
     complaint: Option<String>,
     segment_log: SegmentLog,
     may_retire: bool,
-    /// Only its numbers of snapshots.
+    /// Set where retirement failed: it reads what is dead as a whole.
+    retry_retirement_at: Option<Instant>,
+    /// Only its numbers of snapshots, and of what is set aside.
     health: Health,
 }
 
 /// Retirements that may come between before the last snapshot is served again.
 const ATTEMPTS: usize = 32;
+/// Between a retirement that failed and the next.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Looks at segments in one snapshot: each but the first for lanes that must be read again.
 const LOOKS: usize = 4;
 
@@ -134,6 +140,7 @@ impl Reader {
             complaint: None,
             segment_log: SegmentLog::default(),
             may_retire: true,
+            retry_retirement_at: None,
             health: Health::default(),
         }
     }
@@ -201,8 +208,15 @@ impl Reader {
         let health = Health { lost: losses.into(), unread_lanes, ..health };
         let now = Now::new(Anchor::now(), epoch, &self.timeline);
         let mut families = self.merged.families();
-        self.expired = self.idle.expire(&mut families, &now, idle);
-        let families = convert::families(families, &now);
+        let expired = self.idle.expire(&mut families, &now, idle);
+        let health = Health {
+            hidden_families: families.iter().filter(|family| family.is_hidden).count() as u64,
+            conflicting_definitions: families.iter().map(|family| family.conflicts as u64).sum(),
+            ..health
+        };
+        log_hidden(&families);
+        let families = convert::families(&families, &now);
+        self.expired = expired;
         if let Some(directory) = &directory {
             self.retire_dead(directory);
             self.forget_expired(directory);
@@ -213,14 +227,17 @@ impl Reader {
     /// Drops expired series from the totals.
     fn forget_expired(&mut self, directory: &Directory) {
         let kept = |expired: &Expired| {
-            let mut shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
+            let shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
+            let mut shapes = shapes.filter(|family| family.record.same_shape(&expired.family));
             shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values.as_slice())))
         };
         if !self.may_retire || !self.expired.iter().any(kept) {
             return;
         }
+        let segments = &mut self.segments;
         for Expired { family, series } in &self.expired {
-            match try_forget(directory, family, &|values| series.contains(values)) {
+            let listing: &mut dyn FnMut(u64) -> _ = &mut |id| segments.get_mut(&id)?.listed();
+            match try_forget(directory, listing, family, &|values| series.contains(values)) {
                 Ok(_) => {}
                 Err(Bad::Source(error)) if is_refusal(&error) => self.may_retire = false,
                 Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),
@@ -277,7 +294,9 @@ impl Reader {
 
     /// Opens the segments that the totals do not contain; gives their ids.
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
-        let ids = self.listed(directory.segments()?);
+        let (segments, set_aside) = directory.segments_and_set_aside()?;
+        self.health.unreadable_segments = set_aside.len() as u64;
+        let ids = self.listed(segments);
         for &id in &ids {
             self.segments.entry(id).or_default().open(directory, id, &mut self.segment_log);
         }
@@ -374,10 +393,14 @@ impl Reader {
     }
 
     fn retire_dead(&mut self, directory: &Directory) {
-        if !self.may_retire || !self.segments.values().any(Known::is_to_be_retired) {
+        let is_early = self.retry_retirement_at.is_some_and(|at| Instant::now() < at);
+        if !self.may_retire || is_early || !self.segments.values().any(Known::is_to_be_retired) {
             return;
         }
-        match retire(directory) {
+        let segments = &mut self.segments;
+        let retired = retire(directory, &mut |id| segments.get_mut(&id)?.listed());
+        self.retry_retirement_at = retired.is_err().then(|| Instant::now() + RETRY_DELAY);
+        match retired {
             Ok(_) => {}
             Err(Bad::Source(error)) if is_refusal(&error) => {
                 log::debug!("this reader may not write and leaves retirement to others: {error}");
@@ -395,6 +418,17 @@ impl Reader {
         if self.complaint.as_ref() != Some(&complaint) {
             log::warn!("{}", Printable(&complaint));
             self.complaint = Some(complaint);
+        }
+    }
+}
+
+/// Names the families in the log that another type or unit hides.
+fn log_hidden(families: &[ShownFamily<'_>]) {
+    for hidden in families.iter().filter(|family| family.is_hidden) {
+        let is_shown =
+            |family: &&ShownFamily<'_>| !family.is_hidden && family.record.name == hidden.record.name;
+        if let Some(holds) = families.iter().find(is_shown) {
+            notice::hidden(holds.record, hidden.record);
         }
     }
 }

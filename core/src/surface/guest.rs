@@ -28,9 +28,9 @@ pub(super) struct Guests {
 
 #[derive(Debug)]
 struct Guest {
-    /// What this was made for: the family without its series.
-    family: Family,
-    /// Where it is shown, or why it cannot be.
+    /// What this was made for: the families of one name, without their series.
+    families: Vec<Family>,
+    /// Where they are shown, or why none of them can be.
     room: Result<Room, &'static str>,
 }
 
@@ -50,24 +50,32 @@ impl Guests {
 
     /// Shows the users' families, each unless another one is shown under one of its names.
     pub(super) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
-        let families = || snapshot.families.iter().filter(|family| !family.name.starts_with(catalog::PREFIX));
+        let named = || {
+            let named = snapshot.families.chunk_by(|one, other| one.name == other.name);
+            named.filter(|families| !families[0].name.starts_with(catalog::PREFIX))
+        };
         let mut known = self.guests.iter();
-        let same = families().all(|family| known.next().is_some_and(|guest| guest.is_of(family)));
+        let same = named().all(|families| known.next().is_some_and(|guest| guest.is_of(families)));
         if !same || known.next().is_some() {
-            self.settle(families(), exposition);
+            self.settle(named(), exposition);
         }
         self.left_out = 0;
-        for (guest, family) in self.guests.iter_mut().zip(families()) {
-            if let Err(why) = guest.show(family, exposition) {
-                notice::left_out(&family.name, why);
-                self.left_out += family.series.len() as u64;
-            }
+        for (guest, families) in self.guests.iter_mut().zip(named()) {
+            let is_shown = match guest.show(families, exposition) {
+                Ok(()) => true,
+                Err(why) => {
+                    notice::left_out(&families[0].name, why);
+                    false
+                }
+            };
+            let missing = families.iter().filter(|family| !is_shown || left_out(family, families).is_some());
+            self.left_out += missing.map(|family| family.series.len() as u64).sum::<u64>();
         }
         exposition.left_out = self.left_out;
     }
 
-    /// Gives each family its place.
-    fn settle<'a>(&mut self, families: impl Iterator<Item = &'a Family>, exposition: &mut Exposition) {
+    /// Gives the families of each name their place.
+    fn settle<'a>(&mut self, named: impl Iterator<Item = &'a [Family]>, exposition: &mut Exposition) {
         exposition.families.truncate(self.others);
         let mut taken: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut settled = 0;
@@ -84,16 +92,16 @@ impl Guests {
             rivals
         };
         take(exposition);
-        let guests = families.map(|family| {
-            let room = unfit(family).map_or_else(
-                || {
+        let guests = named.map(|families| {
+            let room = match families.iter().find(|family| left_out(family, families).is_none()) {
+                Some(family) => {
                     let form = shape::of_kind(family.kind);
                     let slot = Slot::new(form, shown_name(family), &family.help, exposition);
                     Ok(Room { slot, rivals: take(exposition) })
-                },
-                Err,
-            );
-            Guest { family: described(family), room }
+                }
+                None => Err(unfit(&families[0]).unwrap_or_default()),
+            };
+            Guest { families: families.iter().map(described).collect(), room }
         });
         self.guests = guests.collect();
         exposition.sort();
@@ -101,22 +109,37 @@ impl Guests {
 }
 
 impl Guest {
-    fn is_of(&self, family: &Family) -> bool {
-        let Family { name, help, kind, label_names, .. } = &self.family;
-        (name, help, kind, label_names) == (&family.name, &family.help, &family.kind, &family.label_names)
+    fn is_of(&self, families: &[Family]) -> bool {
+        let is = |(made_for, family): (&Family, &Family)| {
+            let Family { name, help, kind, label_names, .. } = made_for;
+            (name, help, kind, label_names) == (&family.name, &family.help, &family.kind, &family.label_names)
+        };
+        self.families.len() == families.len() && self.families.iter().zip(families).all(is)
     }
 
-    /// Shows the family, or says why not.
-    fn show(&mut self, family: &Family, exposition: &mut Exposition) -> Result<(), &'static str> {
+    /// Shows the families, or says why not.
+    fn show(&mut self, families: &[Family], exposition: &mut Exposition) -> Result<(), &'static str> {
         let Room { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
         if rivals.iter().any(|&rival| !exposition.families[rival].series.is_empty()) {
             slot.clear(exposition);
-            let nothing = family.series.is_empty();
+            let nothing = families.iter().all(|family| family.series.is_empty());
             return if nothing { Ok(()) } else { Err("another family is shown under that name") };
         }
-        slot.show(family, exposition, || Some(columns(family)));
+        slot.show(families, exposition, |family| match left_out(family, families) {
+            None => Some(columns(family)),
+            Some(why) => {
+                notice::left_out(&family.name, why);
+                None
+            }
+        });
         Ok(())
     }
+}
+
+/// Why a family cannot be shown with the others of its name.
+fn left_out(family: &Family, named: &[Family]) -> Option<&'static str> {
+    let is_other = || named.first().is_some_and(|first| first.kind != family.kind);
+    unfit(family).or_else(|| is_other().then_some("another family is shown under that name"))
 }
 
 /// The family without its series.

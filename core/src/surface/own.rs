@@ -55,9 +55,20 @@ const ROWS: &[Row] = &[
                 ("bad", |of| of.health.bad_segments),
                 ("dead", |of| of.health.dead_segments),
                 ("live", |of| of.health.live_segments),
+                ("unreadable", |of| of.health.unreadable_segments),
             ],
         )
     },
+    gauge(
+        "ictus_families_hidden",
+        "Families that are not shown, because another definition of their name holds.",
+        &[("", |of| of.health.hidden_families)],
+    ),
+    gauge(
+        "ictus_definitions_conflicting",
+        "Definitions of living processes that do not hold, because a newer one asks for something else.",
+        &[("", |of| of.health.conflicting_definitions)],
+    ),
     gauge("ictus_series", "Series over all processes.", &[("", series)]),
     // The exposition has the number: see `show_left_out`.
     gauge(

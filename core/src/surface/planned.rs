@@ -74,19 +74,22 @@ impl Joined {
 }
 
 impl Planned {
-    /// Shows the snapshot's family of the recorded metric: nothing where it was recorded by
-    /// something that takes the metric for something else.
+    /// Shows the snapshot's families of the recorded metric, but for what was recorded by something that
+    /// takes the metric for something else.
     pub(super) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
-        let Some(family) = snapshot.family(self.recorded.name) else {
-            return self.slot.clear(exposition);
-        };
-        let columns = || {
-            let labels = self.labels.iter().map(|label| column(family, label));
-            labels.collect::<Option<_>>().filter(|_| family.kind == self.recorded.kind)
-        };
-        if !self.slot.show(family, exposition, columns) {
-            notice::left_out(&family.name, "it was recorded with another kind or other label names");
+        let Planned { recorded, labels, slot } = self;
+        let families = snapshot.families_named(recorded.name);
+        if families.is_empty() {
+            return slot.clear(exposition);
         }
+        slot.show(families, exposition, |family| {
+            let columns = labels.iter().map(|label| column(family, label));
+            let columns = columns.collect::<Option<_>>().filter(|_| family.kind == recorded.kind);
+            if columns.is_none() {
+                notice::left_out(&family.name, "it was recorded with another kind or other label names");
+            }
+            columns
+        });
     }
 }
 

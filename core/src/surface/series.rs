@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::layout::Place;
 use crate::{
     exemplar,
     segment::timeline::Timeline,
-    snapshot::{Distribution, Exemplar, QUANTILES, Series, Timing, Value, Window},
+    snapshot::{Distribution, Exemplar, Family, QUANTILES, Timing, Value, Window},
 };
 
 /// How many of the newest observations remain where windows are merged.
@@ -14,15 +15,15 @@ const WINDOW: usize = 1_000;
 /// The recorded series that have one set of shown labels: nearly always one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Members<'a> {
-    /// All series of the family.
-    series: &'a [Series],
-    /// Which of them.
-    places: &'a [usize],
+    /// All families of the name.
+    families: &'a [Family],
+    /// Which of their series.
+    places: &'a [Place],
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn new(series: &'a [Series], places: &'a [usize]) -> Members<'a> {
-        Members { series, places }
+    pub(super) fn new(families: &'a [Family], places: &'a [Place]) -> Members<'a> {
+        Members { families, places }
     }
 
     /// The sum of counters or gauges.
@@ -95,14 +96,18 @@ impl<'a> Members<'a> {
     }
 
     fn values(self) -> impl Iterator<Item = &'a Value> {
-        self.places.iter().filter_map(|&place| Some(&self.series.get(place)?.value))
+        let value = |&(family, series): &Place| Some(&self.families.get(family)?.series.get(series)?.value);
+        self.places.iter().filter_map(value)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Members;
-    use crate::snapshot::{Distribution, Observation, Series, Timing, Value, Window};
+    use crate::{
+        catalog::{Kind, Unit},
+        snapshot::{Distribution, Family, Observation, Series, Timing, Value, Window},
+    };
 
     /// Observations at `stamp, stamp + 1, …`.
     fn timer(origin: u64, stamp: u64, values: &[f64]) -> Series {
@@ -117,26 +122,32 @@ mod tests {
         Series { labels: Vec::new().into(), value }
     }
 
+    fn family(series: &[Series]) -> [Family; 1] {
+        let (name, help, label_names) = Default::default();
+        let (kind, unit, series) = (Kind::Timer, Unit::None, series.to_vec());
+        [Family { name, help, kind, unit, label_names, series }]
+    }
+
     #[test]
     fn totals_add_and_never_show_minus_zero() {
         let counters =
-            [series(Value::Counter(1.5)), series(Value::Counter(2.0)), series(Value::Counter(9.0))];
-        assert_eq!(Members::new(&counters, &[0, 1]).total(), 3.5);
+            family(&[series(Value::Counter(1.5)), series(Value::Counter(2.0)), series(Value::Counter(9.0))]);
+        assert_eq!(Members::new(&counters, &[(0, 0), (0, 1)]).total(), 3.5);
         assert!(Members::new(&counters, &[]).total().is_sign_positive());
     }
 
     #[test]
     fn the_newest_is_so_by_stamp_not_by_place() {
-        let timers = [timer(7, 100, &[0.1, 0.2]), timer(3, 500, &[0.3, 0.4]), timer(1, 0, &[])];
-        assert_eq!(Members::new(&timers, &[0, 1]).newest(), Some(0.4));
-        assert_eq!(Members::new(&timers, &[1, 0]).newest(), Some(0.4));
-        assert_eq!(Members::new(&timers, &[2]).newest(), None);
+        let timers = family(&[timer(7, 100, &[0.1, 0.2]), timer(3, 500, &[0.3, 0.4]), timer(1, 0, &[])]);
+        assert_eq!(Members::new(&timers, &[(0, 0), (0, 1)]).newest(), Some(0.4));
+        assert_eq!(Members::new(&timers, &[(0, 1), (0, 0)]).newest(), Some(0.4));
+        assert_eq!(Members::new(&timers, &[(0, 2)]).newest(), None);
     }
 
     #[test]
     fn merged_windows_keep_the_newest_thousand() {
-        let timers = [timer(1, 0, &[9.0; 1_000]), timer(2, 5_000, &[1.0; 989])];
-        let merged = Members::new(&timers, &[1, 0]);
+        let timers = family(&[timer(1, 0, &[9.0; 1_000]), timer(2, 5_000, &[1.0; 989])]);
+        let merged = Members::new(&timers, &[(0, 1), (0, 0)]);
         assert_eq!((merged.count(), merged.sum()), (1_989, 9_989.0));
         assert_eq!(merged.distribution().classic, [1_989]);
         // Eleven old ones are left: index 949.05 is new, 989.01 is old.
@@ -145,8 +156,8 @@ mod tests {
 
     #[test]
     fn a_timer_that_never_observed_has_no_quantiles() {
-        let timers = [timer(1, 0, &[])];
-        let idle = Members::new(&timers, &[0]);
+        let timers = family(&[timer(1, 0, &[])]);
+        let idle = Members::new(&timers, &[(0, 0)]);
         assert_eq!((idle.count(), idle.sum(), idle.quantiles()), (0, 0.0, None));
     }
 }

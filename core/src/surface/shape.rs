@@ -87,17 +87,17 @@ pub(super) const fn of_kind(kind: Kind) -> Form {
 }
 
 impl Part {
-    /// Overwrites the shown series with those of a family that the layout fits.
+    /// Overwrites the shown series with those of families that the layout fits.
     pub(super) fn show(
         &self,
         layout: &Layout,
-        family: &Family,
+        families: &[Family],
         bounds: &mut Bounds,
         shown: &mut ShownFamily,
     ) {
         let ShownFamily { name, series, heads, .. } = shown;
         let (mut next, mut same) = (0, true);
-        for (labels, members) in layout.iter(family) {
+        for (labels, members) in layout.iter(families) {
             if let Some(value) = (self.value)(members, bounds) {
                 same &= put(series, next, labels, value);
                 next += 1;

@@ -1,4 +1,4 @@
-//! One recorded family's place in an exposition, and what is kept of it between two snapshots.
+//! The place in an exposition of the recorded families of one name, and what is kept of it between two snapshots.
 
 use std::ops::Range;
 
@@ -36,29 +36,20 @@ impl Slot {
         Slot { form, families, layout: None, bounds: Bounds::default() }
     }
 
-    /// Shows the family. Says whether it has columns, which are asked for where its series have
-    /// changed; without them nothing is shown.
+    /// Shows the families of a name. `columns` is called where their series have changed; families for which
+    /// it returns none are left out.
     pub(super) fn show(
         &mut self,
-        family: &Family,
+        families: &[Family],
         exposition: &mut Exposition,
-        columns: impl FnOnce() -> Option<Vec<Column>>,
-    ) -> bool {
-        let layout = match self.layout.take().filter(|layout| layout.fits(family)) {
-            Some(layout) => layout,
-            None => match columns() {
-                Some(columns) => Layout::new(family, columns),
-                None => {
-                    self.clear(exposition);
-                    return false;
-                }
-            },
-        };
+        columns: impl FnMut(&Family) -> Option<Vec<Column>>,
+    ) {
+        let fitting = self.layout.take().filter(|layout| layout.fits(families));
+        let layout = fitting.unwrap_or_else(|| Layout::new(families, families.iter().map(columns).collect()));
         for (part, shown) in self.form.iter().zip(&mut exposition.families[self.families.clone()]) {
-            part.show(&layout, family, &mut self.bounds, shown);
+            part.show(&layout, families, &mut self.bounds, shown);
         }
         self.layout = Some(layout);
-        true
     }
 
     /// Shows nothing, and keeps nothing.

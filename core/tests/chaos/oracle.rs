@@ -112,7 +112,8 @@ fn timings(snapshot: &Snapshot) -> BTreeMap<(String, u64), Timing> {
     let series = snapshot.family(FAMILY).into_iter().flat_map(|family| &family.series);
     let timings = series.filter_map(|series| match &series.value {
         Value::Timer(timing) => {
-            let [worker, thread] = series.labels.as_ref() else { return None };
+            // By label names: thread, worker.
+            let [thread, worker] = series.labels.as_ref() else { return None };
             Some(((worker.clone(), thread.parse().unwrap_or(u64::MAX)), timing.clone()))
         }
         _ => None,

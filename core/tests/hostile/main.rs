@@ -244,7 +244,7 @@ fn totals_that_are_not_on_disk_are_refused() {
 /// A series of a counter.
 fn plain_series(values: &[&str]) -> Vec<u8> {
     let distribution = [numbers(&[0, 0]), words(&[0, 0]), numbers(&[0])].concat();
-    [strings(values), words(&[0, 0, 0, 0]), distribution, numbers(&[0, 0])].concat()
+    [strings(values), words(&[1, 0, 0, 0, 0]), distribution, numbers(&[0, 0])].concat()
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn totals_that_take_long_to_decode_are_refused() {
         let buckets = 400_000_u32;
         let family = Family { kind: Kind::Timer, ..Family::default() };
         let mut body = totals_family(&family);
-        body.extend([numbers(&[1]), strings(&["a"]), words(&[0, 0, 0, 0]), numbers(&[0, 0])].concat());
+        body.extend([numbers(&[1]), strings(&["a"]), words(&[1, 0, 0, 0, 0]), numbers(&[0, 0])].concat());
         body.extend([words(&[0, 0]), numbers(&[buckets])].concat());
         (0..buckets).rev().for_each(|bucket| body.extend([numbers(&[bucket]), words(&[1])].concat()));
         body.extend(numbers(&[0, 0]));

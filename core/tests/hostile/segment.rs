@@ -177,14 +177,13 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// Writes a totals file whose body, behind losses and ids, is that.
+/// Writes a totals file whose body, behind losses, ids and clocks, is that.
 pub(crate) fn write_totals(directory: &Path, ids: &[u64], families: u32, body: &[u8]) {
     let mut all = vec![0; 16 * 8];
     all.extend(numbers(&[ids.len() as u32]));
     all.extend(words(ids));
-    // No clocks.
-    all.extend(numbers(&[0]));
-    all.extend(numbers(&[families]));
+    // None set aside, no clocks.
+    all.extend(numbers(&[0, 0, families]));
     all.extend(body);
     let magic = u64::from_ne_bytes(*b"ICTUSTOT");
     let mut bytes = words(&[magic, 1 << 32 | 0x0102_0304, 1, all.len() as u64]);
@@ -200,5 +199,5 @@ pub(crate) fn totals_family(family: &Family<'_>) -> Vec<u8> {
     let mut record = words(&[1 << 32 | payload.len() as u64, u64::from(crc32fast::hash(&payload))]);
     record.extend(&payload);
     record.resize(record.len().next_multiple_of(LINE), 0);
-    [numbers(&[(record.len() / 8) as u32]), record, words(&[1])].concat()
+    [numbers(&[(record.len() / 8) as u32]), record, words(&[1]), numbers(&[1_000])].concat()
 }

@@ -279,7 +279,7 @@ fn classic_buckets_have_exemplars() {
     timer.observe(0.02);
     timer.observe_with_exemplar(1e6, "4bf92f3577b34da6a3ce929d0e0e4736");
     let snapshot = registry.snapshot().unwrap();
-    let Some(Value::Timer(timing)) = snapshot.families[0].get(&["a", "SUCCESS"]) else { panic!() };
+    let Some(Value::Timer(timing)) = snapshot.families[0].get(&["SUCCESS", "a"]) else { panic!() };
     for native in [false, true] {
         with_histogram(&snapshot, native, |histogram| {
             let mut buckets = histogram.messages(3);

@@ -9,7 +9,7 @@ use clap::{
     Args,
     builder::{PathBufValueParser, TypedValueParser as _},
 };
-use ictus::{Reader, Registry, Snapshot, snapshot::Lost, surface::View};
+use ictus::{Reader, Registry, Snapshot, repair, snapshot::Lost, surface::View};
 
 use super::input::named;
 use crate::{
@@ -31,6 +31,9 @@ pub(super) struct Check {
     /// An address that is to be served, which must be free
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Listen>,
+    /// Remove what ended processes left and nothing can read: damaged segments, and those set aside
+    #[arg(long)]
+    repair: bool,
 }
 
 /// Something that an operator wants to know.
@@ -55,6 +58,9 @@ const OVERFLOWED: i32 = 20;
 const REJECTED: i32 = 21;
 const UNSHARED: i32 = 22;
 const FILE_REMOVED: i32 = 23;
+const HIDDEN: i32 = 24;
+const CONFLICTING: i32 = 25;
+const UNREADABLE: i32 = 26;
 
 impl Check {
     /// Prints each finding in a line; the exit code is that of the first.
@@ -67,10 +73,16 @@ impl Check {
             findings.extend(of_address(listen));
         }
         let mut said = String::new();
+        if self.repair {
+            match repair(&self.directory) {
+                Ok(removed) => said.push_str(&format!("removed {removed} unreadable segments\n")),
+                Err(refused) => findings.push(Finding { code: UNUSABLE, text: refused.to_string() }),
+            }
+        }
         match look(&self.directory) {
             Err(finding) => findings.push(finding),
             Ok(snapshot) => {
-                said = summary(&snapshot);
+                said.push_str(&summary(&snapshot));
                 findings.extend(of_snapshot(&self.directory, &snapshot));
             }
         }
@@ -184,6 +196,18 @@ fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
         (removed > 0).then(|| (FILE_REMOVED, format!(
             "{removed} files of segments were removed from {shown} while their processes lived, and were \
              written anew; what ended processes had left is gone: keep whatever cleans directories away from it"
+        ))),
+        (health.hidden_families > 0).then(|| (HIDDEN, format!(
+            "{} families are not shown, because a newer definition of their name is of another type or unit: see \
+             the log for both; give one of them another name", health.hidden_families
+        ))),
+        (health.conflicting_definitions > 0).then(|| (CONFLICTING, format!(
+            "{} definitions of living processes do not hold, because a newer one of the same metric has other \
+             options: see the log for both; give all workers the same options", health.conflicting_definitions
+        ))),
+        (health.unreadable_segments > 0).then(|| (UNREADABLE, format!(
+            "{} segments of ended processes are damaged in part; what could be read of them is shown: \
+             `ictus check --repair` removes the files", health.unreadable_segments
         ))),
     ];
     findings.into_iter().flatten().map(|(code, text)| Finding { code, text }).collect()

@@ -76,7 +76,7 @@ class Registry:
 
         ``_total`` at the end of ``name`` is left out, since formats add it; look-ups take both spellings.
         ``help`` is shown with the metric, and ``labels`` are the label names. Raises ``ValueError`` for names
-        that Prometheus does not accept, and where the family exists with another kind or other labels.
+        that Prometheus does not accept, and where a family of that name exists with another kind.
         """
 
     def gauge(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Gauge:

@@ -7,7 +7,7 @@ use ictus_exporter::{Query, Source};
 use pyo3::{
     PyClass,
     prelude::*,
-    types::{PyBytes, PyDict},
+    types::{PyBytes, PyDict, PyTuple},
 };
 
 use super::{
@@ -221,13 +221,17 @@ impl Registry {
         let family = family.map_err(|refused| convert::error(&refused))?;
         log::deliver(py)?;
         let metrics = self.metrics.bind(py);
-        if let Some(known) = metrics.get_item(name)? {
+        // Families of one name may have different labels. With the same labels in another order it is the
+        // same family, but values are given in that order.
+        let key: Vec<&str> = std::iter::once(name).chain(labels.iter().map(String::as_str)).collect();
+        let key = PyTuple::new(py, key)?;
+        if let Some(known) = metrics.get_item(&key)? {
             // Of that kind: the core has said so.
             return Ok(known.cast_into::<C>()?);
         }
         let labelled = Labelled::new(py, family, name.to_owned(), labels, self.directory());
         let made = make(py, labelled)?;
-        metrics.set_item(name, &made)?;
+        metrics.set_item(key, &made)?;
         Ok(made)
     }
 }

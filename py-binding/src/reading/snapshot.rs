@@ -35,7 +35,8 @@ impl Snapshot {
         (0..self.0.families.len()).map(|at| Family { snapshot: Arc::clone(&self.0), at }).collect()
     }
 
-    /// Returns the family of that name, or None. A counter is found with and without ``_total``.
+    /// Returns the family of that name, or None. A counter is found with and without ``_total``. Of several
+    /// families, which have different label names, it is the first of ``families``.
     #[pyo3(signature = (name, /))]
     fn family(&self, name: &str) -> Option<Family> {
         let at = self.0.position(name)?;
@@ -45,8 +46,7 @@ impl Snapshot {
     /// Returns the value of a counter's or gauge's series; None where nothing was recorded.
     #[pyo3(signature = (name, /, **labels))]
     fn value(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<f64>> {
-        let Some(family) = self.family(name) else { return Ok(None) };
-        match family.find(labels)? {
+        match self.find(name, labels)? {
             None => Ok(None),
             Some(Value::Counter(value) | Value::Gauge(value)) => Ok(Some(*value)),
             Some(Value::Timer(_)) => {
@@ -58,8 +58,7 @@ impl Snapshot {
     /// Returns what a timer's series holds; None where nothing was recorded.
     #[pyo3(signature = (name, /, **labels))]
     fn timing(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<Timing>> {
-        let Some(family) = self.family(name) else { return Ok(None) };
-        match family.find(labels)? {
+        match self.find(name, labels)? {
             None => Ok(None),
             Some(Value::Timer(timing)) => Ok(Some(Timing::new(timing.clone()))),
             Some(_) => Err(PyTypeError::new_err(format!("{name} is no timer: ask for its value()"))),
@@ -172,23 +171,25 @@ impl Family {
     fn family(&self) -> &snapshot::Family {
         &self.snapshot.families[self.at]
     }
+}
 
-    fn find(&self, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<&Value>> {
-        let names = &self.family().label_names;
-        let refused = || {
-            let (name, labels) = (&self.family().name, names.join(", "));
-            PyTypeError::new_err(format!("{name} has the labels ({labels}): give a value for each of them"))
-        };
-        if labels.map_or(0, PyDictMethods::len) != names.len() {
-            return Err(refused());
+impl Snapshot {
+    /// The value of a series; none where there is no family of that name, an error where none has those
+    /// labels.
+    fn find(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<&Value>> {
+        let families = self.0.families_named(name);
+        let Some(first) = families.first() else { return Ok(None) };
+        let given = labels.map_or(0, PyDictMethods::len);
+        for family in families.iter().filter(|family| family.label_names.len() == given) {
+            let Some(labels) = labels else { return Ok(family.get(&[])) };
+            let values = family.label_names.iter().map(|name| labels.get_item(name));
+            let Some(values) = values.collect::<PyResult<Option<Vec<_>>>>()? else { continue };
+            let values = values.iter().map(|value| PyResult::Ok(label::value(value)?.into_owned()));
+            let values: Vec<String> = values.collect::<PyResult<_>>()?;
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            return Ok(family.get(&values));
         }
-        let Some(labels) = labels else { return Ok(self.family().get(&[])) };
-        let values = names.iter().map(|name| {
-            let value = labels.get_item(name)?.ok_or_else(refused)?;
-            PyResult::Ok(label::value(&value)?.into_owned())
-        });
-        let values: Vec<String> = values.collect::<PyResult<_>>()?;
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        Ok(self.family().get(&values))
+        let labels = first.label_names.join(", ");
+        Err(PyTypeError::new_err(format!("{name} has the labels ({labels}): give a value for each of them")))
     }
 }

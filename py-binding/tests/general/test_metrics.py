@@ -204,6 +204,8 @@ def test_options_are_those_of_the_call_then_the_registry_then_the_environment(
         ({"window": 0}, {}, "window"),
         ({"max_series": 0}, {}, "max_series"),
         ({"buckets": [2, 1]}, {}, "buckets"),
+        ({"max_age": 0}, {}, "max_age"),
+        ({"expire_after": 0}, {}, "expire_after"),
         ({"max_age": -1}, {}, "max_age must be a number of seconds"),
         ({"expire_after": math.nan}, {}, "expire_after must be a number of seconds"),
         ({}, {"ICTUS_WINDOW": "many"}, "ICTUS_WINDOW=.many. must be a whole number"),

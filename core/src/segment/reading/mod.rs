@@ -5,6 +5,7 @@
 //! the block is looked at twice more, and the lanes that differ are read.
 
 mod lane;
+pub(crate) mod listed;
 #[cfg(test)]
 mod tests;
 
@@ -139,7 +140,8 @@ impl Lanes {
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
             let exemplars = lane.take_exemplars().unwrap_or_default();
-            let total = SeriesTotal { newest, exemplars, ..lane.take_total() };
+            let begun = lane.series.begun;
+            let total = SeriesTotal { begun, newest, exemplars, ..lane.take_total() };
             totals.add_series(&lane.series.family, reader.created, &lane.series.values, total);
         }
         Ok(totals)

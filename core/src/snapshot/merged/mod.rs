@@ -5,6 +5,7 @@
 //! its segment, by creation and id, then its line; what is in the totals has origin 0.
 
 mod newest;
+mod placing;
 mod ranks;
 mod series;
 mod settle;
@@ -28,9 +29,10 @@ use crate::{
     segment::{
         descriptor::FamilyRecord,
         layout::LOSSES,
+        policy::agreement::Precedence,
         reading::News,
         timeline::Timeline,
-        totals::{SeriesTotal, Totals},
+        totals::{FamilyTotal, SeriesTotal, Totals},
     },
 };
 
@@ -53,11 +55,14 @@ pub(super) struct Merged {
     awaited: BTreeSet<u64>,
     /// What orders the observations.
     timeline: Timeline,
+    /// Families of which the places of series are to be decided again.
+    unplaced: BTreeSet<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Segment {
     rank: u32,
+    lives: bool,
     losses: [u64; LOSSES],
     unread: u64,
     /// The series of each lane, by line.
@@ -110,18 +115,19 @@ impl Merged {
             for (labels, total) in &family.series {
                 let id = self.series_of(&family.record, labels);
                 self.in_totals.push(id);
-                self.put(id, NO_ORIGIN, NO_WORD, &family.record, family.created, kept(total));
+                self.put(id, &of_totals(family), kept(total));
             }
         }
     }
 
     /// What a segment says anew.
-    pub(super) fn put_news(&mut self, key: Key, epoch: u32, news: News) {
+    pub(super) fn put_news(&mut self, key: Key, epoch: u32, lives: bool, news: News) {
         if !self.segments.contains_key(&key) {
             self.enter(key);
         } else if news.first {
             self.clear(&key);
         }
+        self.set_life(&key, lives);
         let Some(mut segment) = self.segments.remove(&key) else { return };
         (segment.losses, segment.unread) = (news.losses, news.unread);
         let now = clock::monotonic();
@@ -143,12 +149,15 @@ impl Merged {
                 id
             });
             let (goes_on, exemplars) = (lane.goes_on(), lane.take_exemplars());
-            let total = SeriesTotal { since: now, ..lane.take_total() };
+            let begun = series.begun;
+            let total = SeriesTotal { since: now, begun, ..lane.take_total() };
             let newest = Newest::Made { epoch, observations: lane.newest() };
             if goes_on {
                 self.advance(id, origin, &total, newest);
             } else {
-                self.put(id, origin, lane.word, &series.family, key.created, (total, newest));
+                let precedence = Precedence { lives, created: key.created, segment: key.id };
+                let source = Source { origin, word: lane.word, record: &series.family, precedence };
+                self.put(id, &source, (total, newest));
             }
             if let (Some(exemplars), Some(series)) = (exemplars, self.series.get_mut(&id)) {
                 series.exemplify(origin, exemplars);
@@ -173,6 +182,11 @@ impl Merged {
             self.shapes.insert(number, Shape::new(record));
             number
         });
+        self.series_with(number, labels)
+    }
+
+    /// The number of a family's series with those label values.
+    fn series_with(&mut self, number: u64, labels: &[String]) -> u64 {
         let known = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
         known.copied().unwrap_or_else(|| {
             let (id, labels): (u64, Arc<[String]>) = (self.number(), labels.into());
@@ -191,25 +205,35 @@ impl Merged {
         self.next
     }
 
-    fn put(
-        &mut self,
-        id: u64,
-        origin: u64,
-        word: u64,
-        record: &Arc<FamilyRecord>,
-        created: u64,
-        (total, newest): (SeriesTotal, Newest<'_>),
-    ) {
+    fn put(&mut self, id: u64, source: &Source<'_>, (total, newest): (SeriesTotal, Newest<'_>)) {
         let Some(series) = self.series.get(&id) else { return };
         let number = series.shape;
-        if !series.has(origin, word) {
-            self.redefine(number, |shape| shape.join((origin >> 32) as u32, record, created));
+        if !series.has(source.origin, source.word) {
+            self.redefine(number, |shape| shape.join(source));
+            self.unplaced.insert(number);
         }
         let Some(shape) = self.shapes.get(&number) else { return };
         if let Some(series) = self.series.get_mut(&id) {
-            series.put(origin, word, record, total, newest, shape.record.window);
+            series.put(source, total, newest, shape.record.window);
         }
         self.changed.insert(id);
+    }
+
+    /// Takes note of whether a segment's owner lives: the definitions of the living hold.
+    fn set_life(&mut self, key: &Key, lives: bool) {
+        let Some(segment) = self.segments.get_mut(key) else { return };
+        let rank = segment.rank;
+        if std::mem::replace(&mut segment.lives, lives) != lives {
+            let shapes: Vec<u64> = self
+                .shapes
+                .iter()
+                .filter(|(_, shape)| shape.is_defined_by(rank))
+                .map(|(id, _)| *id)
+                .collect();
+            for number in shapes {
+                self.redefine(number, |shape| shape.set_life(rank, lives));
+            }
+        }
     }
 
     fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Newest<'_>) {
@@ -224,6 +248,7 @@ impl Merged {
         if let Some(record) = series.remove(origin) {
             let number = series.shape;
             self.redefine(number, |shape| shape.leave((origin >> 32) as u32, &record));
+            self.unplaced.insert(number);
         }
         self.changed.insert(id);
     }
@@ -262,10 +287,27 @@ impl Merged {
     }
 }
 
+/// Where a share of a series comes from.
+#[derive(Clone, Copy, Debug)]
+struct Source<'a> {
+    origin: u64,
+    word: u64,
+    /// How it defines the family.
+    record: &'a Arc<FamilyRecord>,
+    precedence: Precedence,
+}
+
+/// The totals, as the source of a series.
+fn of_totals(family: &FamilyTotal) -> Source<'_> {
+    let precedence = Precedence { lives: false, created: family.created, segment: 0 };
+    Source { origin: NO_ORIGIN, word: NO_WORD, record: &family.record, precedence }
+}
+
 /// What the totals have of a series, and its observations.
 fn kept(total: &SeriesTotal) -> (SeriesTotal, Newest<'_>) {
-    let SeriesTotal { lanes, since, count, sum, state, ref distribution, ref newest, ref exemplars } = *total;
-    let (distribution, exemplars) = (distribution.clone(), exemplars.clone());
-    let total = SeriesTotal { lanes, since, count, sum, state, distribution, newest: Vec::new(), exemplars };
-    (total, Newest::Kept(newest))
+    let SeriesTotal { lanes, since, begun, count, sum, state, .. } = *total;
+    let (distribution, exemplars) = (total.distribution.clone(), total.exemplars.clone());
+    let newest = Vec::new();
+    let kept = SeriesTotal { lanes, since, begun, count, sum, state, distribution, newest, exemplars };
+    (kept, Newest::Kept(&total.newest))
 }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     super::{Distribution, Exemplar, Observation, Timing, Value, Window},
+    NO_ORIGIN, Source,
     newest::Newest,
     sums::{Sums, tally},
 };
@@ -45,10 +46,12 @@ pub(super) struct Series {
 
 /// What one lane has of a series, or the totals.
 #[derive(Debug)]
-struct Share {
+pub(super) struct Share {
     /// Of the lane's life.
     word: u64,
     record: Arc<FamilyRecord>,
+    /// The label values that it was recorded under, where this is the overflow series.
+    labels: Option<Arc<[String]>>,
     /// Without its observations: those are in the window.
     total: SeriesTotal,
     /// Epoch and stamp of its newest observation.
@@ -104,14 +107,14 @@ impl Series {
     /// newest of all that it made, or those at least that are new.
     pub(super) fn put(
         &mut self,
-        origin: u64,
-        word: u64,
-        record: &Arc<FamilyRecord>,
+        source: &Source<'_>,
         mut total: SeriesTotal,
         newest: Newest<'_>,
         window: u32,
     ) {
+        let Source { origin, word, record, .. } = *source;
         let mut before = self.shares.remove(&origin);
+        let labels = before.as_mut().and_then(|before| before.labels.take());
         if let Some(before) = &mut before {
             total.since = before.total.since;
             if total.exemplars.is_empty() {
@@ -132,8 +135,8 @@ impl Series {
         self.timeline.sort(&mut arrivals);
         let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
         let newest = newest.or(before.as_ref().and_then(|before| before.newest));
-        self.slide(&arrivals, window);
-        let share = Share { word, record: Arc::clone(record), total, newest, again: false };
+        self.slide_lane(origin, &arrivals, record.window, window);
+        let share = Share { word, record: Arc::clone(record), labels, total, newest, again: false };
         self.has_others |= !share.total.exemplars.is_empty();
         self.shares.insert(origin, share);
         self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
@@ -153,10 +156,11 @@ impl Series {
         self.tells &= self.sums.advance(share.total.sum, sum, &values, has_buckets);
         (share.total.count, share.total.sum) = (count, sum);
         share.newest = arrivals.last().map(|one| (one.epoch, one.stamp)).or(share.newest);
+        let own = share.record.window;
         if !self.tells {
             self.add_up();
         }
-        self.slide(&arrivals, window);
+        self.slide_lane(origin, &arrivals, own, window);
     }
 
     /// The exemplars that a lane has now.
@@ -190,6 +194,50 @@ impl Series {
         Some(share.record)
     }
 
+    /// Takes out what a lane has, and its observations, to be put into another series.
+    pub(super) fn take(&mut self, origin: u64) -> Option<(Share, Vec<Observation>)> {
+        self.sweep();
+        let share = self.shares.remove(&origin)?;
+        let of = |one: &&Observation| one.origin == origin;
+        let observations = self.window.observations().iter().filter(of).copied().collect();
+        self.leaving.push(origin);
+        self.exchange(Some(&share.total), None);
+        Some((share, observations))
+    }
+
+    /// Puts in what was taken out of another series, which was recorded under those label values.
+    pub(super) fn adopt(
+        &mut self,
+        origin: u64,
+        (share, observations): (Share, Vec<Observation>),
+        labels: Option<Arc<[String]>>,
+        window: u32,
+    ) {
+        let own = share.record.window;
+        // The other series' window may have had no room for all of its observations.
+        let is_whole = observations.len() as u64 >= share.total.count.min(own.into());
+        self.has_others |= !share.total.exemplars.is_empty();
+        self.shares.insert(origin, Share { labels, ..share });
+        self.exchange(None, Some(origin));
+        self.slide_lane(origin, &observations, own, window);
+        if !is_whole {
+            self.distrust();
+        }
+    }
+
+    /// What decides about places: origin, when it began, how many series its definition allows, and the
+    /// label values of those that are here because they have no place.
+    pub(super) fn shares(&self) -> impl Iterator<Item = (u64, u64, u32, Option<&Arc<[String]>>)> {
+        self.shares.iter().map(|(&origin, share)| {
+            (origin, share.total.begun, share.record.max_series, share.labels.as_ref())
+        })
+    }
+
+    /// Whether it has shares that were recorded under other label values.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.shares.values().any(|share| share.labels.is_some())
+    }
+
     /// Puts what a lane has now in the place of what it had.
     fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
         let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
@@ -206,6 +254,28 @@ impl Series {
 
     fn add_up(&mut self) {
         self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
+    }
+
+    /// Adds observations of a lane that keeps `own` of them: where the window is longer, the lane has no
+    /// more in it than a reader finds that sees it for the first time.
+    fn slide_lane(&mut self, origin: u64, arrivals: &[Observation], own: u32, window: u32) {
+        // The totals have what several lanes left.
+        let own = if origin == NO_ORIGIN { u32::MAX } else { own };
+        let arrivals = &arrivals[arrivals.len().saturating_sub(own as usize)..];
+        if own < window && !arrivals.is_empty() {
+            self.sweep();
+            let is_own = |one: &&Observation| one.origin == origin;
+            let held = self.window.observations().iter().filter(is_own).count();
+            let mut surplus = (held + arrivals.len()).saturating_sub(own as usize);
+            if surplus > 0 {
+                self.window = self.window.map(|one| {
+                    let leaves = one.origin == origin && surplus > 0;
+                    surplus -= usize::from(leaves);
+                    (!leaves).then_some(*one)
+                });
+            }
+        }
+        self.slide(arrivals, window);
     }
 
     fn slide(&mut self, arrivals: &[Observation], window: u32) {
@@ -300,23 +370,6 @@ impl Series {
             stamped: stamps.fold(None, |newest, stamp| newer(&self.timeline, newest, stamp)),
         }
     }
-
-    /// What a series shows that stands for several.
-    pub(super) fn value_of_all(all: &[&Series], kind: Kind, window: u32) -> Value {
-        let mut sums = Sums::default();
-        let mut distribution = Distribution::default();
-        for series in all {
-            sums.count = sums.count.saturating_add(series.sums.count);
-            sums.exact.add(&series.sums.exact);
-            distribution.merge(&series.sums.distribution);
-        }
-        sums.distribution = Arc::new(distribution);
-        let state = all.iter().fold(0.0, |state, series| state + series.state);
-        let window = Window::merge(all.iter().map(|series| &series.window), window as usize);
-        let exemplars = all.iter().flat_map(|series| &*series.exemplars);
-        let exemplars = newest_exemplars(exemplars, &sums.distribution);
-        shown(kind, &sums, state, window, exemplars)
-    }
 }
 
 /// Stands behind every stamp.
@@ -355,6 +408,12 @@ fn shown(kind: Kind, sums: &Sums, state: f64, window: Window, exemplars: Arc<[Ex
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::policy::agreement::Precedence;
+
+    fn source(origin: u64, record: &Arc<FamilyRecord>) -> Source<'_> {
+        let precedence = Precedence { lives: true, created: 1, segment: 1 };
+        Source { origin, word: 1, record, precedence }
+    }
 
     #[test]
     fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
@@ -362,7 +421,7 @@ mod tests {
         let mut series = Series::new(1, Arc::new([]), Timeline::default());
         let total = SeriesTotal { count: 1, sum: Exact::of([1.0]), ..SeriesTotal::default() };
         let made = |observations| Newest::Made { epoch: 1, observations };
-        series.put(1, 1, &record, total, made(&[(1, 1.0)]), 3);
+        series.put(&source(1, &record), total, made(&[(1, 1.0)]), 3);
         series.advance(1, 2, Exact::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
         assert!(series.is_whole(3));
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
@@ -383,7 +442,7 @@ mod tests {
         };
         for (origin, count) in [(1, u64::MAX - 3), (2, 1)] {
             let total = SeriesTotal { count, ..SeriesTotal::default() };
-            series.put(origin, 1, &record, total, made(&[(1, 1.0)]), 3);
+            series.put(&source(origin, &record), total, made(&[(1, 1.0)]), 3);
         }
         assert_eq!(count_of(&series), u64::MAX - 2);
         let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
@@ -404,7 +463,7 @@ mod tests {
         let put = |series: &mut Series, origin, observations: &[(u64, f64)]| {
             let count = observations.len() as u64;
             let total = SeriesTotal { count, ..SeriesTotal::default() };
-            series.put(origin, 1, &record, total, Newest::Made { epoch: 1, observations }, 3);
+            series.put(&source(origin, &record), total, Newest::Made { epoch: 1, observations }, 3);
         };
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 9, &[(20, 9.0), (21, 9.0), (22, 9.0)]);

@@ -1,15 +1,16 @@
 //! What has changed comes to rest: series that nobody has are dropped, and windows from which something
 //! was taken are filled again.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use super::{Key, Merged, NO_ORIGIN, NO_WORD, kept, series::Series};
+use super::{Key, Merged, kept, of_totals, series::Series};
 use crate::segment::totals::Totals;
 
 impl Merged {
     /// Settles what has changed. Gives lanes that are to be read again before it is: newer observations
     /// are gone, so that some which fell out of a window may belong in it.
     pub(in super::super) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
+        self.place();
         let awaited = std::mem::take(&mut self.awaited);
         for id in std::mem::take(&mut self.changed) {
             let Some(series) = self.series.get_mut(&id) else { continue };
@@ -60,8 +61,7 @@ impl Merged {
         let shapes = totals.families.get(&shape.record.name).into_iter().flatten();
         for family in shapes.filter(|family| family.record.same_shape(&shape.record)) {
             if let Some(total) = family.series.get(&*series.labels) {
-                let (record, created) = (Arc::clone(&family.record), family.created);
-                return self.put(id, NO_ORIGIN, NO_WORD, &record, created, kept(total));
+                return self.put(id, &of_totals(family), kept(total));
             }
         }
     }

@@ -3,101 +3,71 @@
 use std::sync::Arc;
 
 use super::super::Value;
-use super::{
-    Activity, Merged,
-    series::Series,
-    shape::{Shape, is_over},
-};
+use super::{Activity, Merged, series::Series, shape::Shape};
 use crate::{
     catalog::Kind,
-    segment::{descriptor::FamilyRecord, totals::OVERFLOW},
+    segment::{
+        descriptor::FamilyRecord,
+        policy::{agreement, series_limit::is_overflow},
+    },
 };
 
 /// A family with the series that it may show, sorted by labels.
 #[derive(Debug)]
 pub(in super::super) struct ShownFamily<'a> {
+    /// The same in all snapshots of a reader, and no other family's.
+    pub(in super::super) number: u64,
     pub(in super::super) record: &'a Arc<FamilyRecord>,
     pub(in super::super) series: Vec<Shown<'a>>,
+    /// Living definitions that do not hold.
+    pub(in super::super) conflicts: usize,
+    /// Whether it is left out, because the definition of its name that holds is of another type or unit.
+    pub(in super::super) is_hidden: bool,
 }
 
 /// A series.
 #[derive(Debug)]
 pub(in super::super) struct Shown<'a> {
     pub(in super::super) labels: Arc<[String]>,
-    of: Of<'a>,
-}
-
-#[derive(Debug)]
-enum Of<'a> {
-    One(&'a Series),
-    /// All that is over, oldest first.
-    All(Vec<&'a Series>),
+    series: &'a Series,
 }
 
 impl Merged {
-    /// The families of each name, sorted by name; those of a name by age.
-    pub(in super::super) fn families(&self) -> Vec<(&str, Vec<ShownFamily<'_>>)> {
-        self.names.iter().map(|(name, numbers)| (name.as_str(), self.of_name(numbers))).collect()
+    /// The families, sorted by name and label names.
+    pub(in super::super) fn families(&self) -> Vec<ShownFamily<'_>> {
+        self.names.values().flat_map(|numbers| self.of_name(numbers)).collect()
     }
 
     fn of_name(&self, numbers: &[u64]) -> Vec<ShownFamily<'_>> {
-        let mut shapes: Vec<&Shape> = numbers.iter().filter_map(|number| self.shapes.get(number)).collect();
-        if shapes.len() > 1 {
-            shapes.sort_by_cached_key(|shape| (shape.created(), self.first(shape)));
-        }
-        shapes.into_iter().map(|shape| self.family(shape)).collect()
+        let shapes = || numbers.iter().filter_map(|number| Some((*number, self.shapes.get(number)?)));
+        let definitions = shapes().filter_map(|(_, shape)| Some((shape.precedence()?, &shape.record)));
+        let holds = agreement::holds(definitions);
+        let is_hidden = |shape: &Shape| holds.is_some_and(|holds| !agreement::coexist(holds, &shape.record));
+        let mut families: Vec<ShownFamily<'_>> =
+            shapes().map(|(number, shape)| self.family(number, shape, is_hidden(shape))).collect();
+        families.sort_by(|one, other| one.record.labels.cmp(&other.record.labels));
+        families
     }
 
-    /// The oldest origin in a family.
-    fn first(&self, shape: &Shape) -> Option<u64> {
-        shape.series.values().filter_map(|id| self.series.get(id)?.first()).min()
+    fn family<'a>(&'a self, number: u64, shape: &'a Shape, is_hidden: bool) -> ShownFamily<'a> {
+        let series = shape.series.values().filter_map(|id| self.series.get(id)).map(Shown::new).collect();
+        ShownFamily { number, record: &shape.record, series, conflicts: shape.conflicts, is_hidden }
     }
-
-    fn family<'a>(&'a self, shape: &'a Shape) -> ShownFamily<'a> {
-        let all = shape.series.values().filter_map(|id| self.series.get(id));
-        let series = match shape.is_over() {
-            false => all.map(Shown::one).collect(),
-            true => bounded(all.collect(), &shape.record),
-        };
-        ShownFamily { record: &shape.record, series }
-    }
-}
-
-/// As many series as a family may have, and one for all others: those come first that the totals
-/// have, then those of older segments. So a younger process never pushes out what an older one had.
-fn bounded<'a>(series: Vec<&'a Series>, record: &FamilyRecord) -> Vec<Shown<'a>> {
-    let (over, mut series): (Vec<&Series>, Vec<&Series>) =
-        series.into_iter().partition(|series| is_over(&series.labels));
-    series
-        .sort_by_cached_key(|series| (series.first().map(|origin| origin >> 32), Arc::clone(&series.labels)));
-    let others = series.split_off(series.len().min(record.max_series as usize));
-    let labels = vec![OVERFLOW.to_owned(); record.labels.len()];
-    let all = Shown { labels: labels.into(), of: Of::All(over.into_iter().chain(others).collect()) };
-    let mut shown: Vec<Shown<'_>> = series.into_iter().map(Shown::one).chain([all]).collect();
-    shown.sort_by(|one, other| one.labels.cmp(&other.labels));
-    shown
 }
 
 impl<'a> Shown<'a> {
-    fn one(series: &'a Series) -> Shown<'a> {
-        Shown { labels: Arc::clone(&series.labels), of: Of::One(series) }
+    fn new(series: &'a Series) -> Shown<'a> {
+        Shown { labels: Arc::clone(&series.labels), series }
     }
 
     /// What it shows.
-    pub(in super::super) fn value(&self, kind: Kind, window: u32) -> Value {
-        match &self.of {
-            Of::One(series) => series.value(kind),
-            Of::All(all) => Series::value_of_all(all, kind, window),
-        }
+    pub(in super::super) fn value(&self, kind: Kind) -> Value {
+        self.series.value(kind)
     }
 
-    /// What tells whether it was moved. None for the series of what is over:
-    /// nobody asked for it, and it stays.
+    /// What tells whether it was moved. None for the overflow series: nobody asked for it, and it stays.
     pub(in super::super) fn activity(&self) -> Option<Activity> {
-        match &self.of {
-            Of::One(series) if !is_over(&self.labels) => Some(series.activity()),
-            Of::One(_) | Of::All(_) => None,
-        }
+        (!is_overflow(&self.labels)).then(|| self.series.activity())
     }
 }
 
@@ -117,7 +87,7 @@ mod tests {
 
     /// As clocks give it that do not go on for a while: all readers decide the same, whatever they saw first.
     #[test]
-    fn of_segments_made_at_one_time_the_lesser_id_counts_as_older() {
+    fn of_segments_made_at_one_time_the_greater_id_counts_as_newer() {
         let mut seen = [false; 2];
         while seen != [true; 2] {
             let parent = tempfile::tempdir().unwrap();
@@ -142,7 +112,7 @@ mod tests {
                 file.write_all_at(bytemuck::cast_slice(&words), 0).unwrap();
                 reader.snapshot().unwrap();
             }
-            let expected = if ids[0] < ids[1] { Kind::Counter } else { Kind::Gauge };
+            let expected = if ids[0] < ids[1] { Kind::Gauge } else { Kind::Counter };
             for mut reader in [reader, Reader::new(parent.path())] {
                 assert_eq!(reader.snapshot().unwrap().families[0].kind, expected);
             }

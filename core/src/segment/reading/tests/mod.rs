@@ -40,7 +40,7 @@ impl Looked<Arc<Segment>> {
     fn record(&self, name: &str, kind: Kind, series: usize) -> Vec<&'static Lane> {
         let family = self.family(name, kind);
         let lane = |number: usize| {
-            self.lane(|serial| SeriesRecord::encode(family, serial, &[number.to_string()]), 1.0)
+            self.lane(|serial| SeriesRecord::encode(family, serial, 1, &[number.to_string()]), 1.0)
         };
         (0..series).map(lane).collect()
     }

@@ -84,20 +84,20 @@ fn a_lane_that_nobody_recorded_is_refused() {
         }),
         ("a series' number of labels", |to| {
             let family = to.family("a", Kind::Counter);
-            to.lane(|serial| SeriesRecord::encode(family, serial, &["1", "2"]), 1.0);
+            to.lane(|serial| SeriesRecord::encode(family, serial, 1, &["1", "2"]), 1.0);
         }),
         ("a series' number of labels", |to| {
             let family = to.family("a", Kind::Counter);
-            to.lane(|serial| SeriesRecord::encode(family, serial, &[""; 0]), 1.0);
+            to.lane(|serial| SeriesRecord::encode(family, serial, 1, &[""; 0]), 1.0);
         }),
         ("a series' serial number", |to| {
             let family = to.family("a", Kind::Counter);
-            to.lane(|serial| SeriesRecord::encode(family, serial + 1, &["1"]), 1.0);
+            to.lane(|serial| SeriesRecord::encode(family, serial + 1, 1, &["1"]), 1.0);
         }),
         ("a family's descriptor", |to| {
             let lane = to.record("a", Kind::Counter, 1)[0];
             let series = lane.series.load(Relaxed) & u64::from(u32::MAX);
-            to.lane(|serial| SeriesRecord::encode(series, serial, &["1"]), 1.0);
+            to.lane(|serial| SeriesRecord::encode(series, serial, 1, &["1"]), 1.0);
         }),
         ("a series' descriptor", |to| {
             let family = to.family("a", Kind::Counter);

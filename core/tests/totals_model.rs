@@ -1,0 +1,173 @@
+//! Random processes with random options come, record, end and are retired, while readers of every kind look:
+//! no total falls, nothing is lost or doubled, and windows are those of a model.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::collections::{BTreeMap, HashMap};
+
+use ictus::{
+    Options, Reader, Registry, Snapshot,
+    snapshot::{Series, Value},
+};
+
+/// A generator whose seed is printed where a test fails.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+}
+
+fn seeds() -> impl Iterator<Item = u64> {
+    let cases = std::env::var("ICTUS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(20);
+    (1..=cases).map(|case: u64| case.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// One reader that retires, one that does not, and one that sees the directory for the first time.
+struct Readers<'a> {
+    path: &'a std::path::Path,
+    known: [Reader; 2],
+}
+
+impl<'a> Readers<'a> {
+    fn new(path: &'a std::path::Path) -> Readers<'a> {
+        Readers { path, known: [Reader::new(path), Reader::new(path).without_retiring()] }
+    }
+
+    fn look(&mut self, which: u64) -> Snapshot {
+        let snapshot = match which {
+            0 | 1 => self.known[which as usize].snapshot(),
+            2 => Reader::new(self.path).without_retiring().snapshot(),
+            _ => Reader::new(self.path).snapshot(),
+        };
+        let snapshot = snapshot.unwrap();
+        assert_eq!((snapshot.health.bad_segments, snapshot.health.unread_lanes), (0, 0));
+        snapshot
+    }
+}
+
+/// Count, sum and buckets of a timer, or a counter's value.
+fn totals(series: &Series) -> Vec<f64> {
+    match &series.value {
+        Value::Counter(value) => vec![*value],
+        Value::Gauge(_) => Vec::new(),
+        Value::Timer(timing) => {
+            let all = timing.distribution.count() as f64;
+            vec![timing.count as f64, timing.sum, all]
+        }
+    }
+}
+
+/// Fewer places than series, limits that change, processes that end in any order.
+#[test]
+fn no_total_falls_and_none_is_lost() {
+    for seed in seeds() {
+        let mut random = Random(seed);
+        let directory = tempfile::tempdir().unwrap();
+        let mut readers = Readers::new(directory.path());
+        let mut living: HashMap<u64, Registry> = HashMap::new();
+        let mut shown: BTreeMap<(String, Vec<String>), Vec<f64>> = BTreeMap::new();
+        let (mut counted, mut observed) = (0.0, 0.0);
+        for step in 0..80 {
+            let process = random.below(4);
+            if random.below(6) == 0 {
+                living.remove(&process);
+            } else {
+                let options = Options::default()
+                    .max_series(random.one_of(&[1, 2, 3, 100]))
+                    .window(random.one_of(&[3, 70]));
+                let registry = living
+                    .entry(process)
+                    .or_insert_with(|| Registry::open_with(directory.path(), options).unwrap());
+                let queue = random.below(6).to_string();
+                let (times, by) = (random.one_of(&[1, 3, 80]), random.below(100) as f64);
+                registry.counter("jobs", "", &["queue"]).unwrap().labels(&[&queue]).unwrap().add(by);
+                let timer = registry.timer("work", "", &["queue"]).unwrap().labels(&[&queue]).unwrap();
+                (0..times).for_each(|_| timer.observe(0.5));
+                (counted, observed) = (counted + by, observed + f64::from(times));
+            }
+            let snapshot = readers.look(random.below(4));
+            let mut sums = [0.0, 0.0];
+            for family in &snapshot.families {
+                for series in &family.series {
+                    let now = totals(series);
+                    sums[usize::from(family.name == "work")] += now[0];
+                    let before = shown.insert((family.name.clone(), series.labels.to_vec()), now.clone());
+                    let fell = before.iter().flatten().zip(&now).any(|(before, now)| before > now);
+                    assert!(!fell, "seed {seed}, step {step}: {series:?} was {before:?}");
+                }
+            }
+            assert_eq!(sums, [counted, observed], "seed {seed}, step {step}: {snapshot:#?}");
+            let series: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
+            assert_eq!(series, shown.len(), "seed {seed}, step {step}: a series is gone");
+        }
+    }
+}
+
+/// A process as the model knows it.
+struct Modelled {
+    /// Its place in the order in which processes began to record.
+    begun: u64,
+    window: usize,
+    lives: bool,
+    /// Its newest observations, with the number of each.
+    lane: Vec<u64>,
+}
+
+/// The window is as long as the newest living definition says, else the newest one; a process has as many
+/// observations in it as its own definition keeps.
+#[test]
+fn windows_are_those_of_the_model() {
+    for seed in seeds() {
+        let mut random = Random(seed);
+        let directory = tempfile::tempdir().unwrap();
+        let mut readers = Readers::new(directory.path());
+        let mut living: HashMap<u64, (Registry, usize)> = HashMap::new();
+        let mut model: Vec<Modelled> = Vec::new();
+        let mut made = 0;
+        for step in 0..80 {
+            let process = random.below(4);
+            if random.below(6) == 0 {
+                if let Some((_, at)) = living.remove(&process) {
+                    model[at].lives = false;
+                }
+            } else {
+                // The first keeps most: what is folded is kept by the largest window there was.
+                let window = if model.is_empty() { 70 } else { random.one_of(&[2, 5, 30, 70]) };
+                let (registry, at) = living.entry(process).or_insert_with(|| {
+                    let options = Options::default().window(window);
+                    let begun = model.len() as u64;
+                    model.push(Modelled { begun, window: window as usize, lives: true, lane: Vec::new() });
+                    (Registry::open_with(directory.path(), options).unwrap(), model.len() - 1)
+                });
+                let timer = registry.timer("work", "", &[]).unwrap().labels(&[]).unwrap();
+                for _ in 0..random.one_of(&[1, 3, 20, 90]) {
+                    made += 1;
+                    timer.observe(made as f64);
+                    model[*at].lane.push(made);
+                }
+            }
+            let snapshot = readers.look(random.below(4));
+            let holds = model.iter().max_by_key(|process| (process.lives, process.begun));
+            let Some(holds) = holds else { continue };
+            let mut expected: Vec<u64> = model
+                .iter()
+                .flat_map(|process| process.lane.iter().rev().take(process.window))
+                .copied()
+                .collect();
+            expected.sort_unstable();
+            let expected = expected.split_off(expected.len().saturating_sub(holds.window));
+            let Some(Value::Timer(timing)) = snapshot.get("work", &[]) else { panic!("{snapshot:?}") };
+            let window: Vec<u64> = timing.window.observations().iter().map(|one| one.value as u64).collect();
+            assert_eq!(window, expected, "seed {seed}, step {step}");
+            assert_eq!(timing.count, made, "seed {seed}, step {step}");
+        }
+    }
+}
