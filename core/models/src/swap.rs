@@ -49,9 +49,9 @@ impl<T> ArcSwapAny<Option<Arc<T>>> {
     }
 }
 
-impl<T: Default> Default for ArcSwapAny<Arc<T>> {
+impl<T: Address + Clone + Default> Default for ArcSwapAny<T> {
     fn default() -> Self {
-        ArcSwapAny::new(Arc::default())
+        ArcSwapAny::new(T::default())
     }
 }
 
@@ -66,6 +66,15 @@ impl<T: Address + Clone> ArcSwapAny<T> {
 
     pub fn load_full(&self) -> T {
         self.at(self.present.load(Ordering::Acquire))
+    }
+
+    pub fn store(&self, value: T) {
+        self.swap(value);
+    }
+
+    pub fn swap(&self, value: T) -> T {
+        let new = self.add(value);
+        self.at(self.present.swap(new, Ordering::AcqRel))
     }
 
     pub fn rcu<R: Into<T>>(&self, mut change: impl FnMut(&T) -> R) -> T {
