@@ -137,7 +137,16 @@ impl Recorder {
         self.known(requested).ok_or_else(|| {
             let families = self.families.load();
             let existing = families.get(&*requested.name).and_then(|existing| existing.first());
-            let shape = |record: &FamilyRecord| record.kind.described(record.unit, &record.labels);
+            let unsorted = self.unsorted_labels();
+            // In the order in which they were given, as their programs have them.
+            let given = |record: &FamilyRecord| {
+                let is_it = |(name, labels): &&UnsortedLabels| {
+                    **name == *record.name && record.labels.iter().all(|label| labels.contains(label))
+                };
+                let given = unsorted.iter().find(|one| one.1.len() == record.labels.len() && is_it(one));
+                given.map_or_else(|| record.labels.clone(), |(_, labels)| labels.to_vec())
+            };
+            let shape = |record: &FamilyRecord| record.kind.described(record.unit, &given(record));
             Error::Mismatch {
                 name: requested.name.clone(),
                 existing: existing.map_or_else(String::new, |existing| shape(&existing.family.record)),

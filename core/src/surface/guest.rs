@@ -30,6 +30,8 @@ pub(super) struct Guests {
 struct Guest {
     /// What this was made for: the families of one name, without their series.
     families: Vec<Family>,
+    /// Which of them cannot be shown.
+    unfit: Vec<bool>,
     /// Where they are shown, or why none of them can be.
     room: Result<Room, &'static str>,
 }
@@ -68,8 +70,8 @@ impl Guests {
                     false
                 }
             };
-            let missing = families.iter().filter(|family| !is_shown || left_out(family, families).is_some());
-            self.left_out += missing.map(|family| family.series.len() as u64).sum::<u64>();
+            let missing = families.iter().zip(&guest.unfit).filter(|(_, unfit)| !is_shown || **unfit);
+            self.left_out += missing.map(|(family, _)| family.series.len() as u64).sum::<u64>();
         }
         exposition.left_out = self.left_out;
     }
@@ -101,7 +103,8 @@ impl Guests {
                 }
                 None => Err(unfit(&families[0]).unwrap_or_default()),
             };
-            Guest { families: families.iter().map(described).collect(), room }
+            let unfit = families.iter().map(|family| left_out(family, families).is_some()).collect();
+            Guest { families: families.iter().map(described).collect(), unfit, room }
         });
         self.guests = guests.collect();
         exposition.sort();
