@@ -108,6 +108,11 @@ impl Timeline {
         (self.time(epoch, stamp).unwrap_or(0), epoch, stamp)
     }
 
+    /// Whether times order observations of different epochs. Without, their numbers do.
+    pub(crate) fn has_times(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Where an observation stands; of equal stamps the lanes decide.
     pub(crate) fn key(&self, one: &Observation) -> (Instant, u64) {
         (self.instant((one.epoch, one.stamp)), one.origin)
