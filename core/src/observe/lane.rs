@@ -179,6 +179,13 @@ impl LaneWriter {
         self.lane().hide();
     }
 
+    /// The same for a lane that was left with its segment, which may be gone, and its memory another's.
+    pub(super) fn hide_if_there(&self) {
+        if let Some(_segment) = self.rest.segment.upgrade() {
+            self.hide();
+        }
+    }
+
     /// Makes a hidden lane a new one; for the thread that may write it.
     pub(super) fn clear(&self) {
         if let Some(buckets) = &self.rest.buckets {

@@ -378,7 +378,7 @@ pub(super) fn end(id: usize, life: u64, end: End) {
         }
         if end == End::Removed {
             // Not used again: their segment was left.
-            shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::hide);
+            shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::hide_if_there);
         }
     }
 }
