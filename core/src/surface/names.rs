@@ -1,7 +1,7 @@
 //! Names with other characters than Prometheus's older formats have: quoted where a client takes UTF-8, else
 //! escaped with underscores.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
     exposition::{Exposition, ShownFamily, ShownSeries},
@@ -9,6 +9,7 @@ use super::{
     heads::Heads,
     labels::{Column, Labels},
 };
+use crate::notice;
 
 /// Letters, digits, underscores and what else is allowed, not a digit first.
 pub(super) fn is_name(name: &str, also: &str) -> bool {
@@ -33,21 +34,30 @@ impl ShownFamily {
         is_name(&self.name, ":")
     }
 
-    /// The family with its names escaped; why not where two of its labels get one name.
-    pub(super) fn with_escaped_names(&self) -> Result<Cow<'_, ShownFamily>, &'static str> {
-        let labels = self.series.iter().flat_map(|series| series.labels.iter());
-        if is_name(&self.name, ":") && labels.into_iter().all(|(name, _)| is_name(name, "")) {
-            return Ok(Cow::Borrowed(self));
+    /// The family with its names escaped. Series that get labels of one name, or the labels of another series, are
+    /// left out, named in the log once, and counted.
+    pub(super) fn with_escaped_names(&self) -> Cow<'_, ShownFamily> {
+        let mut labels = self.series.iter().flat_map(|series| series.labels.iter());
+        if is_name(&self.name, ":") && labels.all(|(name, _)| is_name(name, "")) {
+            return Cow::Borrowed(self);
         }
-        let series: Result<Vec<_>, &'static str> = self
-            .series
-            .iter()
-            .map(|series| {
-                let pairs = series.labels.iter().map(|(name, value)| (escaped(name, "").into_owned(), value));
-                sorted(pairs).map(|labels| ShownSeries { labels, value: series.value.clone() })
-            })
-            .collect();
-        Ok(Cow::Owned(self.with_series(escaped(&self.name, ":").into_owned(), series?)))
+        let (mut all, mut series) = (BTreeSet::new(), Vec::new());
+        for one in &self.series {
+            let pairs = one.labels.iter().map(|(name, value)| (escaped(name, "").into_owned(), value));
+            let mut pairs: Vec<_> = pairs.collect();
+            pairs.sort_unstable();
+            match sorted(pairs.clone().into_iter()) {
+                Ok(labels) if all.insert(pairs) => {
+                    series.push(ShownSeries { labels, value: one.value.clone() });
+                }
+                Ok(_) => notice::left_out(&self.name, "another series has its labels, once they are escaped"),
+                Err(why) => notice::left_out(&self.name, why),
+            }
+        }
+        let left_out = (self.series.len() - series.len()) as u64;
+        let mut family = self.with_series(escaped(&self.name, ":").into_owned(), series);
+        family.left_out += left_out;
+        Cow::Owned(family)
     }
 
     /// The family under a name, with other series.
