@@ -33,7 +33,7 @@ impl<'a> Members<'a> {
             Value::Timer(_) => None,
         });
         // An empty float sum is -0.0.
-        numbers.fold(0.0, |sum, number| sum + number)
+        numbers.fold(0.0, |sum, number| sum + number).clamp(f64::MIN, f64::MAX)
     }
 
     /// The newest observation of all timers.

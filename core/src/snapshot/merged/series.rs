@@ -248,7 +248,9 @@ impl Series {
         }
         if has_state {
             // Floats would keep traces of what was taken out of them.
-            self.state = self.shares.values().fold(0.0, |state, share| state + share.total.state);
+            let sum = self.shares.values().fold(0.0, |state, share| state + share.total.state);
+            // Each is finite, and so is what they are shown as.
+            self.state = sum.clamp(f64::MIN, f64::MAX);
         }
     }
 
@@ -429,6 +431,19 @@ mod tests {
         series.advance(1, 4, Exact::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
         assert!(!series.is_whole(3));
         assert_eq!(series.expect_again(), [1]);
+    }
+
+    #[test]
+    fn summed_gauges_stay_finite() {
+        let record = Arc::new(FamilyRecord::plain("a", Kind::Gauge, &[]));
+        let mut series = Series::new(1, Arc::new([]), Timeline::default());
+        for (sign, expected) in [(1.0, f64::MAX), (-1.0, f64::MIN)] {
+            for origin in [1, 2] {
+                let total = SeriesTotal { state: sign * f64::MAX, ..SeriesTotal::default() };
+                series.put(&source(origin, &record), total, Newest::Made { epoch: 1, observations: &[] }, 3);
+            }
+            assert_eq!(series.value(Kind::Gauge), Value::Gauge(expected));
+        }
     }
 
     #[test]
