@@ -2,6 +2,8 @@
 //!
 //! `--cfg ictus_portable` chooses on Linux what every other system gets, so that it is tested.
 
+use rustix::process::{Resource, getrlimit};
+
 #[cfg(not(unix))]
 compile_error!("ictus maps files and asks the kernel for locks as Unix has them; see docs/platforms.md");
 
@@ -19,7 +21,6 @@ use linux as system;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
 use portable as system;
 
-pub(crate) use file_size::check as check_file_size;
 pub(crate) use identity::ClockIdentity;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
@@ -27,6 +28,13 @@ pub(crate) use system::{
     AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, RESERVED_ONLY, WIPED_IN_CHILDREN, commit, compresses, maps_file,
     refused_file_system,
 };
+
+/// How many files one part of Ictus keeps open at once: a quarter of those that the process may open, within
+/// bounds.
+pub(crate) fn descriptor_share() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    (limit.unwrap_or(usize::MAX) / 4).clamp(8, 256)
+}
 
 /// How often this thread asked the system for committed memory.
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::directory::{Standing, standing};
 /// An open file, as long as its number is that of the file that was opened.
 #[derive(Debug)]
 pub(crate) struct CheckedFile {
-    /// None where the host has closed it.
+    /// None where it is not open.
     file: Option<File>,
     standing: Standing,
 }
@@ -44,6 +44,12 @@ impl CheckedFile {
         if !self.is_open() {
             mem::forget(self.file.take());
         }
+    }
+
+    /// Closes it; what file it was stays known.
+    pub(crate) fn close(&mut self) {
+        self.forget();
+        self.file = None;
     }
 
     /// The file, to read from at once after [`is_open`](Self::is_open): what is read is checked in any case.

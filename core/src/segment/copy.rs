@@ -4,10 +4,17 @@
 //! lanes have been taken from all threads before; what a thread still stores, because it was stopped
 //! inside of an observation, a later [`refresh`](SegmentCopy::refresh) copies as well.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use rustix::{
-    fs::ftruncate,
+    fs::{SeekFrom, seek},
     io::{Errno, pread, pwrite},
 };
 
@@ -34,6 +41,7 @@ pub(crate) struct SegmentCopy {
     /// Holds the lock that says so.
     file: OwnDescriptor,
     standing: Standing,
+    committed: AtomicUsize,
     /// The directory's number of this process's clock.
     epoch: Epoch,
 }
@@ -50,7 +58,7 @@ impl SegmentCopy {
         into.discard_new_segment(id);
         let created = into.new_copy(id).and_then(|new| {
             let standing = directory::standing(new.get()?)?;
-            let copy = SegmentCopy { file: new, standing, epoch };
+            let copy = SegmentCopy { file: new, standing, committed: AtomicUsize::new(0), epoch };
             copy.refresh(segment)?;
             into.publish_segment(id)?;
             Ok(copy)
@@ -70,12 +78,10 @@ impl SegmentCopy {
         let lines = segment.header.cursor.load(Ordering::Acquire);
         let bytes = lines * LINE as u64;
         let file = self.file.get()?;
-        platform::check_file_size(usize::try_from(bytes).unwrap_or(usize::MAX))?;
-        let mut has_changed = false;
-        if (rustix::fs::fstat(file)?.st_size as u64) < bytes {
-            ftruncate(file, bytes)?;
-            has_changed = true;
-        }
+        // Without holes: a reader spends no more on a file than what it has on disk explains.
+        let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut has_changed = bytes > self.committed.load(Relaxed);
+        platform::commit(file, &self.committed, bytes)?;
         let mut line = Header::LINES;
         while line < lines {
             let end = match heads.range(line..).next() {
@@ -107,13 +113,11 @@ impl SegmentCopy {
             let standing = file.get().and_then(directory::standing);
             standing.is_ok_and(|standing| standing == self.standing)
         });
-        match opened {
-            Some(file) => {
-                self.file = file;
-                true
-            }
-            None => false,
-        }
+        let Some(file) = opened else { return false };
+        // Where it may have to be made longer by writing.
+        let at_end = file.get().is_ok_and(|file| seek(file, SeekFrom::End(0)).is_ok());
+        self.file = file;
+        at_end
     }
 
     /// Whether the copy still has its name in the directory.

@@ -21,7 +21,7 @@ use super::{
     totals::Totals,
     totals_file::TotalsFile,
 };
-use crate::failpoint;
+use crate::{failpoint, platform};
 
 /// Returns the series of a segment that its caller has open; none where it has not.
 pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<Described>>>;
@@ -209,7 +209,12 @@ fn decide(
 /// dropped.
 fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<Dead> {
     let mut dead = Vec::new();
+    let max_at_once = platform::descriptor_share();
     for &id in ids {
+        // Each has a descriptor until the totals are written; the others come next time.
+        if dead.len() >= max_at_once {
+            break;
+        }
         let Ok(Some(lock)) = directory.lock_segment(id) else { continue };
         match read(directory, id, lock) {
             Ok(segment) => dead.push(segment),

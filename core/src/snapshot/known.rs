@@ -1,6 +1,8 @@
 //! What a reader knows of one segment's file from one reading to the next.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
+
+use rustix::io::Errno;
 
 use super::{
     Health,
@@ -23,41 +25,77 @@ pub(super) struct Known {
     reader: Option<SegmentReader<CheckedFile>>,
     lives: bool,
     lanes: Lanes,
+    /// Disk space, when it was last read.
+    bytes: u64,
     /// Whether it could ever be read: then what it said last stays merged.
     was_good: bool,
     /// Why it could not be read the last time.
     bad: Option<String>,
 }
 
+/// What came of an attempt to open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// It is open, or cannot be read, which is said and counted.
+    Yes,
+    /// Its name is gone: it was retired since it was listed, or removed.
+    Gone,
+}
+
 impl Known {
-    /// Opens it where that has not been done, and again where the host has closed its descriptor.
-    pub(super) fn open(&mut self, directory: &Directory, id: u64, log: &mut SegmentLog) {
-        if self.reader.as_ref().is_some_and(|reader| reader.source().is_open()) {
-            return;
+    /// Opens it where it is not open: it was never, a reader keeps a bounded number of files open, or the host
+    /// has closed its descriptor.
+    ///
+    /// # Errors
+    ///
+    /// Where the process, or the system, has no descriptor or memory left: nothing is known of the file then.
+    pub(super) fn open(
+        &mut self,
+        directory: &Directory,
+        id: u64,
+        log: &mut SegmentLog,
+    ) -> io::Result<Opened> {
+        if self.is_open() {
+            return Ok(Opened::Yes);
         }
         if let Some(reader) = &mut self.reader {
             reader.source_mut().forget();
         }
-        let file = directory.open_segment(id).and_then(CheckedFile::new);
-        if let (Some(reader), Ok(file)) = (&mut self.reader, &file)
-            && file.standing() != reader.source().standing()
-        {
-            // Another file under its name: what was read of this one stays as it is.
-            return;
-        }
-        if let Some(reader) = &mut self.reader {
-            match file {
-                Ok(file) => *reader.source_mut() = file,
-                Err(error) => self.complain(directory.place(), id, &error.into(), log),
+        let file = match directory.open_segment(id).and_then(CheckedFile::new) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Opened::Gone),
+            Err(error) if is_exhausted(&error) => return Err(error),
+            Err(error) => {
+                self.complain(directory.place(), id, &error.into(), log);
+                return Ok(Opened::Yes);
             }
-            return;
+        };
+        if let Some(reader) = &mut self.reader
+            && file.standing() == reader.source().standing()
+        {
+            *reader.source_mut() = file;
+            return Ok(Opened::Yes);
         }
-        match file.map_err(Bad::from).and_then(|file| SegmentReader::open(file, id)) {
-            Ok(reader) => self.reader = Some(reader),
-            // Retired since it was listed: whoever did so replaced the totals, which is seen.
-            Err(Bad::Source(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+        match SegmentReader::open(file, id) {
+            Ok(reader) => {
+                // Nothing of another file that had the name.
+                self.lanes = Lanes::default();
+                self.reader = Some(reader);
+            }
             Err(bad) => self.complain(directory.place(), id, &bad, log),
         }
+        Ok(Opened::Yes)
+    }
+
+    /// Closes its file, and keeps what was read.
+    pub(super) fn close(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.source_mut().close();
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.source().is_open())
     }
 
     /// Where it stands among the others; none where it could not be opened.
@@ -73,6 +111,7 @@ impl Known {
         let looked = match reader.source().get() {
             Ok(file) => {
                 self.lives = lock::owner_lives(file);
+                self.bytes = directory::bytes(file);
                 self.lanes.look(reader, self.lives)
             }
             Err(error) => Err(error.into()),
@@ -116,8 +155,7 @@ impl Known {
             (None, false) => &mut health.dead_segments,
         };
         *state += 1;
-        health.bytes +=
-            self.reader.as_ref().map_or(0, |reader| reader.source().get().map_or(0, directory::bytes));
+        health.bytes += self.bytes;
     }
 
     /// Whether it can be folded into the totals.
@@ -133,4 +171,10 @@ impl Known {
             self.bad = Some(reason);
         }
     }
+}
+
+/// Whether there is no descriptor, or no memory for one, rather than something wrong with a file.
+pub(super) fn is_exhausted(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }

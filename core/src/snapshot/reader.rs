@@ -17,7 +17,7 @@ use super::{
     age::Now,
     convert,
     idle::{Expired, Idle},
-    known::Known,
+    known::{Known, Opened, is_exhausted},
     memory::Memory,
     merged::{Merged, ShownFamily},
     segment_log::SegmentLog,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     clock::{self, Anchor},
     error::{Error, Result},
-    notice,
+    notice, platform,
     printable::Printable,
     segment::{
         checked_file::CheckedFile,
@@ -183,19 +183,8 @@ impl Reader {
         }
         self.health.snapshots += 1;
         self.memory.iter_mut().for_each(Memory::begin);
-        let mut directory = None;
-        let mut listed = None;
-        if let Some(place) = self.place.clone() {
-            let failed = |error| Error::io(place.path(), "read the metrics directory", error);
-            directory = place.open().map_err(failed)?;
-            listed = match &directory {
-                Some(directory) => self.list(directory).map_err(failed)?,
-                // Nothing is there, or not any more.
-                None => Some(self.listed(Vec::new())),
-            };
-        }
+        let (directory, in_memory) = self.read_all()?;
         let epoch = directory.as_ref().and_then(epoch::current);
-        let in_memory = self.merge(listed.as_deref(), epoch);
         if let Some(place) = &self.place {
             self.segment_log.finish(place);
         }
@@ -222,6 +211,47 @@ impl Reader {
             self.forget_expired(directory);
         }
         Ok(Snapshot { families, health })
+    }
+
+    /// Reads the directory, where there is one, and memory; gives how many segments are there.
+    fn read_all(&mut self) -> Result<(Option<Directory>, u64)> {
+        let Some(place) = self.place.clone() else {
+            let read = self.merge(None, None).map_err(|error| Error::io("", "read", error))?;
+            return Ok((None, read.unwrap_or(0)));
+        };
+        let mut read = self.read_directory(&place);
+        if read.as_ref().is_err_and(is_exhausted) {
+            // What it has open itself may be what is missing.
+            self.segments.values_mut().for_each(Known::close);
+            self.totals_file = None;
+            read = self.read_directory(&place);
+        }
+        read.map_err(|error| Error::io(place.path(), "read the metrics directory", error))
+    }
+
+    fn read_directory(&mut self, place: &Place) -> io::Result<(Option<Directory>, u64)> {
+        for _ in 0..ATTEMPTS {
+            let directory = place.open()?;
+            let listed = match &directory {
+                Some(directory) => self.list(directory)?,
+                // Nothing is there, or not any more.
+                None => Some(self.listed(Vec::new())),
+            };
+            if let Some(in_memory) = self.merge(listed.as_deref(), directory.as_ref())? {
+                return Ok((directory, in_memory));
+            }
+        }
+        self.give_up()?;
+        let directory = place.open()?;
+        let in_memory = self.merge(None, directory.as_ref())?.unwrap_or(0);
+        Ok((directory, in_memory))
+    }
+
+    /// Has the last snapshot served again, where there is one.
+    fn give_up(&mut self) -> io::Result<()> {
+        self.health.stale_snapshots += 1;
+        self.complain("the totals were replaced faster than they could be read".to_owned());
+        if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
     /// Drops expired series from the totals.
@@ -256,9 +286,7 @@ impl Reader {
                 return Ok(Some(ids));
             }
         }
-        self.health.stale_snapshots += 1;
-        self.complain("the totals were replaced faster than they could be read".to_owned());
-        if self.was_good { Ok(None) } else { Err(io::ErrorKind::TimedOut.into()) }
+        self.give_up().map(|()| None)
     }
 
     /// Reads the totals file where it is another one than the last time.
@@ -273,6 +301,10 @@ impl Reader {
         match self.read_totals(directory) {
             Ok(Some(totals)) => (self.totals, self.is_merged) = (totals, false),
             Ok(None) => {}
+            Err(Bad::Source(error)) if is_exhausted(&error) => {
+                self.totals_standing = Standing::default();
+                return Err(error);
+            }
             Err(bad) => self.complain(format!(
                 "{} is left out, the last good totals stay: {bad}",
                 directory.place().path().join("totals").display()
@@ -297,8 +329,24 @@ impl Reader {
         let (segments, set_aside) = directory.segments_and_set_aside()?;
         self.health.unreadable_segments = set_aside.len() as u64;
         let ids = self.listed(segments);
+        // Others are opened for each reading.
+        let max_open = platform::descriptor_share();
+        let surplus = self.segments.values_mut().filter(|known| known.is_open()).skip(max_open);
+        surplus.for_each(Known::close);
+        let mut open = self.segments.values().filter(|known| known.is_open()).count();
         for &id in &ids {
-            self.segments.entry(id).or_default().open(directory, id, &mut self.segment_log);
+            let known = self.segments.entry(id).or_default();
+            // The others, once they are known, are opened when they are read.
+            if known.is_open() || known.key(id).is_some() && open >= max_open {
+                continue;
+            }
+            // Retired since it was listed: whoever did so replaced the totals, which is seen.
+            known.open(directory, id, &mut self.segment_log)?;
+            if open < max_open {
+                open += usize::from(known.is_open());
+            } else {
+                known.close();
+            }
         }
         Ok(ids)
     }
@@ -316,8 +364,10 @@ impl Reader {
     }
 
     /// Merges what has changed in the directory's segments, where they could be listed, and in this
-    /// process's memory; gives how many there are in memory.
-    fn merge(&mut self, listed: Option<&[u64]>, epoch: Option<u32>) -> u64 {
+    /// process's memory; gives how many there are in memory. `Ok(None)` where a segment was retired since it
+    /// was listed.
+    fn merge(&mut self, listed: Option<&[u64]>, directory: Option<&Directory>) -> io::Result<Option<u64>> {
+        let epoch = directory.and_then(epoch::current);
         if let (Some(memory), Some(epoch)) = (&mut self.memory, epoch) {
             memory.join(epoch);
         }
@@ -332,7 +382,10 @@ impl Reader {
         }
         let mut in_memory = 0;
         for _ in 0..LOOKS {
-            in_memory = self.look(listed.unwrap_or_default());
+            match self.look(listed.unwrap_or_default(), directory)? {
+                Some(read) => in_memory = read,
+                None => return Ok(None),
+            }
             self.follow_clocks(epoch);
             let again = self.merged.settle(&self.totals.totals);
             if again.is_empty() {
@@ -347,7 +400,7 @@ impl Reader {
             }
         }
         self.merged.accept();
-        in_memory
+        Ok(Some(in_memory))
     }
 
     /// Orders observations by the anchors that are known by now; `epoch` is that of this process's clock.
@@ -368,19 +421,27 @@ impl Reader {
         self.merged.put_timeline(&self.timeline);
     }
 
-    fn look(&mut self, ids: &[u64]) -> u64 {
+    fn look(&mut self, ids: &[u64], directory: Option<&Directory>) -> io::Result<Option<u64>> {
         if let Some(place) = &self.place {
             // Oldest first: a segment that comes before one that is merged already gives every series of
             // all segments another rank.
             let mut keys: Vec<_> = ids.iter().filter_map(|id| self.segments.get(id)?.key(*id)).collect();
             keys.sort_unstable();
             for key in keys {
-                if let Some(known) = self.segments.get_mut(&key.id) {
-                    known.read(place, key.id, &mut self.merged, &mut self.segment_log);
+                let Some(known) = self.segments.get_mut(&key.id) else { continue };
+                let was_open = known.is_open();
+                if let Some(directory) = directory
+                    && known.open(directory, key.id, &mut self.segment_log)? == Opened::Gone
+                {
+                    return Ok(None);
+                }
+                known.read(place, key.id, &mut self.merged, &mut self.segment_log);
+                if !was_open {
+                    known.close();
                 }
             }
         }
-        let Some(memory) = &mut self.memory else { return 0 };
+        let Some(memory) = &mut self.memory else { return Ok(Some(0)) };
         let (segments, folded) = (&self.segments, &self.totals.folded);
         // What moved from memory to a file has the same id there.
         let elsewhere =
@@ -389,7 +450,7 @@ impl Reader {
         if let Some(bad) = bad {
             self.complain(format!("this process's own memory is left out: {bad}"));
         }
-        read
+        Ok(Some(read))
     }
 
     fn retire_dead(&mut self, directory: &Directory) {
