@@ -119,7 +119,7 @@ def test_what_ictus_run_cannot_run(tmp_path: Path) -> None:
 
 def test_the_command_tells_of_run() -> None:
     told = launch(ICTUS, "--help").communicate(timeout=60)[0].decode()
-    assert [line.split()[0] for line in told.splitlines() if line.startswith("  ")][-1] == "run"
+    assert "run" in [line.split()[0] for line in told.splitlines() if line.startswith("  ")]
     assert "ictus run -m MODULE" in launch(ICTUS, "run", "--help").communicate(timeout=60)[0].decode()
 
 
