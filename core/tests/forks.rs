@@ -108,7 +108,7 @@ fn mapped() -> usize {
     fs::read_to_string("/proc/self/maps")
         .unwrap_or_default()
         .lines()
-        .filter(|line| line.contains("/ictus/"))
+        .filter(|line| line.contains("/ictus/") && line.contains(".seg"))
         .count()
 }
 
