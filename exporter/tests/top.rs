@@ -157,10 +157,10 @@ fn it_survives_a_resize_and_a_directory_that_goes_and_comes() {
     let screen = terminal.until("the larger one", |screen| screen.contains("job=slow"));
     assert!(screen.lines().any(|line| line.chars().count() > 120), "{screen}");
     fs::remove_dir_all(&directory).unwrap();
-    let screen = terminal.until("that it is gone", |screen| screen.contains("it is not there"));
+    let screen = terminal.until("that it is gone", |screen| screen.contains("does not exist"));
     assert!(screen.contains("job=slow"), "what was seen stays: {screen}");
     drop(registry);
-    fs::create_dir(&directory).unwrap();
+    fs::create_dir_all(&directory).unwrap();
     let again = Registry::open(&directory).unwrap();
     again.timer("again_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
     terminal
