@@ -84,7 +84,7 @@ impl Registry {
     ///
     /// ``_total`` at the end of ``name`` is left out, since formats add it; look-ups take both spellings.
     /// ``help`` is shown with the metric, and ``labels`` are the label names. Raises ``ValueError`` for names
-    /// that Prometheus does not accept, and where the family exists with another kind or other labels.
+    /// that Prometheus does not accept, and where a family of that name exists with another kind.
     #[pyo3(signature = (name, help="", labels=None), text_signature = "($self, name, help='', labels=())")]
     fn counter<'py>(
         &self,

@@ -191,7 +191,8 @@ def test_generators_are_measured_until_they_are_exhausted() -> None:
 
     running: Any = numbers()
     assert (next(running), running.send(7)) == (1, 7)
-    assert registry.snapshot().timing("work_seconds") is None
+    before = registry.snapshot().timing("work_seconds")
+    assert before is not None and before.count == 0
     assert list(running) == []
     assert asyncio.run(collected()) == [1, 2]
     assert timing(registry).count == 2

@@ -97,7 +97,7 @@ def test_representations_name_the_thing(directory: str) -> None:
     memory.timer("work_seconds").observe(0.5)
     memory.counter("jobs", "", ["queue"]).labels("a").inc()
     snapshot = memory.snapshot()
-    assert repr(snapshot) == "<ictus.Snapshot families=2>"
+    assert repr(snapshot) == "<ictus.Snapshot families=3>"
     family = snapshot.family("jobs")
     assert repr(family) == "<ictus.Family name='jobs' kind='counter' labels=('queue',) series=1>"
     assert "count=1" in repr(snapshot.timing("work_seconds"))
