@@ -109,7 +109,7 @@ def soak(seconds: float, every: float, load: Load) -> Iterator[Seen]:
         command = [str(ICTUS), "serve", directory, "--listen", "127.0.0.1:0"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as exporter:
             assert exporter.stderr
-            address = exporter.stderr.readline().split(" at ")[1].strip()
+            address = exporter.stderr.readline().split(" at ")[1].split(",")[0].strip()
             workers: list[tuple[float, multiprocessing.process.BaseProcess]] = []
             killed, start = 0, time.monotonic()
             try:

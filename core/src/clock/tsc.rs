@@ -1,7 +1,7 @@
 //! The processor's counter: whether it makes the stamps, and what one count of it lasts.
 
 use std::sync::{
-    Mutex, OnceLock, TryLockError,
+    Mutex, TryLockError,
     atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
@@ -75,12 +75,21 @@ pub(crate) fn calibrate() {
 }
 
 /// What one stamp lasts in seconds, to about a hundredth. For readers: where that is not known yet, waits
-/// for a millisecond to measure it, once in a process.
+/// for a millisecond to measure it, once in a process. Threads that race each measure: a child that is
+/// forked meanwhile waits for none of them.
 pub(crate) fn seconds_a_stamp() -> f64 {
-    static ROUGHLY: OnceLock<f64> = OnceLock::new();
+    static ROUGHLY: AtomicU64 = AtomicU64::new(0);
     if !counts() {
         return 1e-9;
     }
     let known = seconds_a_count();
-    if known > 0.0 { known } else { *ROUGHLY.get_or_init(measure_roughly) }
+    if known > 0.0 {
+        return known;
+    }
+    let mut rough = f64::from_bits(ROUGHLY.load(Relaxed));
+    if rough == 0.0 {
+        rough = measure_roughly();
+        ROUGHLY.store(rough.to_bits(), Relaxed);
+    }
+    rough
 }
