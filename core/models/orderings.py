@@ -494,7 +494,10 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/shard.rs",
-        ("            fence(SeqCst);\n            let now = self.table.load(Acquire);\n            if now.map(std::ptr::from_ref) == Some"),
+        (
+            "            fence(SeqCst);\n            let now = self.table.load(Acquire);\n"
+            "            if now.map(std::ptr::from_ref) == Some"
+        ),
         "",
         LEAVE,
     ),

@@ -28,7 +28,7 @@ def install(
     apt.chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "ICTUS_APT_PAUSE": "0", "CI": ci}
-    command = [ROOT / ".ci" / "debian.sh", "no-such-program"]
+    command: list[str | Path] = [ROOT / ".ci" / "debian.sh", "no-such-program"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done, len((folder / "calls").read_text().splitlines())
 

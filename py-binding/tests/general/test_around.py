@@ -192,7 +192,8 @@ def test_generators_are_measured_until_they_are_exhausted() -> None:
     running: Any = numbers()
     assert (next(running), running.send(7)) == (1, 7)
     before = registry.snapshot().timing("work_seconds")
-    assert before is not None and before.count == 0
+    assert before is not None
+    assert before.count == 0
     assert list(running) == []
     assert asyncio.run(collected()) == [1, 2]
     assert timing(registry).count == 2

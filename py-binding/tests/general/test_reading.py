@@ -69,7 +69,8 @@ def test_a_window_is_an_array_without_a_copy() -> None:
     registry = ictus.Registry()
     work = registry.timer("work_seconds")
     before = registry.snapshot().timing("work_seconds")
-    assert before is not None and before.count == 0
+    assert before is not None
+    assert before.count == 0
     numbers = random.Random(1)
     values = [numbers.lognormvariate(-3, 1) for _ in range(2500)]
     for value in values:
