@@ -35,8 +35,7 @@ impl Snapshot {
         (0..self.0.families.len()).map(|at| Family { snapshot: Arc::clone(&self.0), at }).collect()
     }
 
-    /// Returns the family of that name, or None. A counter is found with and without ``_total``. Of several
-    /// families, which have different label names, it is the first of ``families``.
+    /// Returns the family of that name, or None. A counter is found with and without ``_total``.
     #[pyo3(signature = (name, /))]
     fn family(&self, name: &str) -> Option<Family> {
         let at = self.0.position(name)?;
