@@ -37,7 +37,7 @@
  * - Panics of the library never reach the caller: they become ICTUS_STATUS_INTERNAL, with a
  *   message on stderr.
  * - Loading: the library reads no environment variables, logs nothing unless ictus_log_set was
- *   called, and starts no threads but that of an exporter that was asked for. It stays loaded once
+ *   called, and starts no threads but an exporter's and `ictus-recover`. It stays loaded once
  *   it is loaded; do not dlclose it.
  * - Versions: a program works with every later library of the same major version. Check
  *   ictus_abi_version() == ICTUS_ABI_VERSION where the library is loaded at run time. Before 1.0.0
