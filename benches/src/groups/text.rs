@@ -78,7 +78,7 @@ pub(crate) fn samples(text: &str) -> usize {
 /// Work of microseconds.
 fn writing(parts: usize, mut write: impl FnMut() + 'static) -> Work {
     let run = move |(): &mut (), times| (0..times).for_each(|_| write());
-    Work::prepared(16, || (), run).of_parts(parts)
+    Work::prepared(128, || (), run).of_parts(parts)
 }
 
 fn ours() -> Work {
