@@ -129,12 +129,12 @@ fn the_example_is_built_by_cmake() {
 }
 
 #[test]
-fn the_quick_start_of_the_readme_is_true() {
+fn the_build_commands_of_the_c_page_work() {
     if !is_there("pkg-config") {
         return;
     }
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let section = readme.split_once("### In C\n").unwrap().1;
+    let page = fs::read_to_string(repository().join("docs/c-api.md")).unwrap();
+    let section = page.split_once("## Building\n").unwrap().1;
     let lines = section.split_once("```sh\n").unwrap().1.split_once("```").unwrap().0;
     let (install, build) = lines.split_once('\n').unwrap();
     assert_eq!(install, "make install PREFIX=/opt/ictus");

@@ -27,6 +27,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {
     ("c-api.md", "c"): "ffi-c/tests/c_program.rs",
     ("c-api.md", "cpp"): "ffi-c/tests/c_program.rs",
+    ("c-api.md", "sh"): "ffi-c/tests/installed.rs",
     ("fleet/README.md", "promql"): "exporter/tests/prometheus/fleet.rs",
     ("fleet/README.md", "yaml"): "exporter/tests/prometheus/fleet.rs",
     ("metrics.md", "python"): "py-binding/tests/test_pages.py",
