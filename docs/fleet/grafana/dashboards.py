@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the dashboards beside it, one for each set of names; `--check` says whether they are up to date.
+"""Writes the dashboards, one for each set of names; with `--check`, reports which are out of date.
 
 Import a JSON file into Grafana (10 or newer), and choose your Prometheus. To change a panel, change it here,
 run this, and import again.
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-TASK = 'job=~"$job", taskType=~"$taskType"'
-JOB = 'job=~"$job"'
+# One job: those of other surfaces show the same observations again, and a sum would count them once more.
+TASK = 'job="$job", taskType=~"$taskType"'
+JOB = 'job="$job"'
 RATE = "[$__rate_interval]"
 
 
@@ -174,7 +175,7 @@ DASHBOARDS = {
     "conductor-documented": (
         "Conductor workers",
         "The SDK's documented names, which are shown by default.",
-        "task_execute_time_seconds_count",
+        "api_request_time_seconds_count",
         [
             *tasks(f"task_execute_time_seconds_count{{{TASK}}}"),
             quantiles("task_execute_time_seconds", "Executions"),
@@ -188,7 +189,7 @@ DASHBOARDS = {
     "conductor-legacy": (
         "Conductor workers (legacy names)",
         "What the SDK's code has always emitted: for dashboards that move from it.",
-        "task_execute_time_seconds_count",
+        "http_api_client_request_count",
         [
             *tasks(f"task_execute_time_seconds_count{{{TASK}}}"),
             quantiles("task_execute_time_seconds", "Executions"),
@@ -207,7 +208,7 @@ DASHBOARDS = {
     "conductor-canonical": (
         "Conductor workers (canonical names)",
         "Histograms: quantiles of a whole fleet.",
-        "active_workers",
+        "http_api_client_request_seconds_bucket",
         [
             *tasks(f"task_execute_time_seconds_count{{{TASK}}}"),
             buckets("task_execute_time_seconds", "Executions", "taskType", TASK, "s"),
@@ -225,9 +226,9 @@ DASHBOARDS = {
 }
 
 
-def variable(name: str, label: str, query: str) -> dict[str, Any]:
-    """A choice above the panels."""
-    return {
+def variable(name: str, label: str, query: str, *, several: bool) -> dict[str, Any]:
+    """A choice above the panels: of one value, or of several and of all."""
+    choice: dict[str, Any] = {
         "name": name,
         "label": label,
         "type": "query",
@@ -235,12 +236,13 @@ def variable(name: str, label: str, query: str) -> dict[str, Any]:
         "query": {"query": query, "refId": name},
         "definition": query,
         "refresh": 2,
-        "multi": True,
-        "includeAll": True,
-        "allValue": ".*",
+        "multi": several,
+        "includeAll": several,
         "sort": 1,
-        "current": {"text": "All", "value": "$__all"},
     }
+    if several:
+        choice |= {"allValue": ".*", "current": {"text": "All", "value": "$__all"}}
+    return choice
 
 
 def drawn(panel: Panel, number: int) -> dict[str, Any]:
@@ -280,7 +282,7 @@ def drawn(panel: Panel, number: int) -> dict[str, Any]:
 
 
 def dashboard(uid: str, title: str, about: str, metric: str, panels: list[Panel]) -> str:
-    """A whole file."""
+    """A whole file; `metric` is one that only jobs with these names have."""
     whole = {
         "uid": uid,
         "title": title,
@@ -295,8 +297,13 @@ def dashboard(uid: str, title: str, about: str, metric: str, panels: list[Panel]
         "templating": {
             "list": [
                 {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"},
-                variable("job", "Job", f"label_values({metric}, job)"),
-                variable("taskType", "Task type", f'label_values({metric}{{job=~"$job"}}, taskType)'),
+                variable("job", "Job", f"label_values({metric}, job)", several=False),
+                variable(
+                    "taskType",
+                    "Task type",
+                    f"label_values(task_execute_time_seconds_count{{{JOB}}}, taskType)",
+                    several=True,
+                ),
             ]
         },
         "panels": [drawn(panel, number) for number, panel in enumerate(panels)],

@@ -4,10 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use super::server::Prometheus;
+use super::{rules, server::Prometheus};
 
 /// A dashboard, and the job whose names it is for.
-const DASHBOARDS: [(&str, &str); 3] = [
+pub(crate) const DASHBOARDS: [(&str, &str); 3] = [
     ("conductor-documented", "conductor"),
     ("conductor-legacy", "conductor"),
     ("conductor-canonical", "conductor-canonical"),
@@ -20,8 +20,7 @@ fn folder() -> std::path::PathBuf {
 /// On a server that has both jobs, and what they recorded.
 pub(crate) fn every_panel_has_an_answer(server: &Prometheus, at: f64) {
     for (name, job) in DASHBOARDS {
-        let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        let dashboard = read(name);
         assert_eq!(dashboard["uid"], name);
         let mut queries = 0;
         for panel in dashboard["panels"].as_array().unwrap() {
@@ -55,8 +54,36 @@ pub(crate) fn every_panel_has_an_answer(server: &Prometheus, at: f64) {
     }
 }
 
-/// A query as Grafana sends it, where somebody has chosen a job and all of its task types.
-fn chosen(query: &str, job: &str) -> String {
+fn read(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(folder().join(format!("{name}.json"))).unwrap()).unwrap()
+}
+
+/// The query of a panel that has one.
+pub(crate) fn query(name: &str, title: &str) -> String {
+    let dashboard = read(name);
+    let mut panels = dashboard["panels"].as_array().unwrap().iter();
+    let panel = panels.find(|panel| panel["title"] == title).unwrap();
+    panel["targets"][0]["expr"].as_str().unwrap().to_owned()
+}
+
+/// The job that a dashboard has chosen when it is opened: the first, in order, of those that it offers.
+pub(crate) fn first_job(name: &str, ask: impl Fn(&str) -> Vec<Value>) -> String {
+    let dashboard = read(name);
+    let mut choices = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let choice = choices.find(|choice| choice["name"] == "job").unwrap();
+    assert_eq!(
+        (&choice["multi"], &choice["includeAll"]),
+        (&Value::Bool(false), &Value::Bool(false)),
+        "{name}"
+    );
+    let definition = choice["definition"].as_str().unwrap();
+    let metric = definition.strip_prefix("label_values(").unwrap().strip_suffix(", job)").unwrap();
+    let jobs = ask(&format!("count by (job) ({metric})"));
+    jobs.iter().map(|series| series["metric"]["job"].as_str().unwrap().to_owned()).min().unwrap()
+}
+
+/// A query as Grafana sends it, with one job chosen and all of its task types.
+pub(crate) fn chosen(query: &str, job: &str) -> String {
     query.replace("$job", job).replace("$taskType", ".*").replace("$__rate_interval", "5m")
 }
 
@@ -70,4 +97,16 @@ fn each_dashboard_is_looked_at() {
     let mut known = DASHBOARDS.map(|(name, _)| name);
     known.sort_unstable();
     assert_eq!(names, known);
+}
+
+#[test]
+fn every_query_selects_one_job() {
+    for (name, _) in DASHBOARDS {
+        let dashboard = read(name);
+        let targets =
+            dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array());
+        for query in targets.flatten().map(|target| target["expr"].as_str().unwrap()) {
+            rules::assert_selects_one_job(query, name);
+        }
+    }
 }

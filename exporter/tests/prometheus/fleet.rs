@@ -6,6 +6,7 @@ use ictus::{Registry, catalog};
 use serde_json::Value;
 
 use super::{
+    dashboards,
     http::{data, get},
     ictus_command, page,
     programs::{Running, installed, listening, tied, until},
@@ -35,6 +36,10 @@ fn exact(values: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len() - 1) as f64;
     let (low, part) = (at.floor(), at.fract());
     sorted[low as usize] + part * (sorted[at.ceil() as usize] - sorted[low as usize])
+}
+
+fn count(registry: &Registry, definition: &catalog::Definition, by: f64) {
+    registry.recorded_counter(definition).unwrap().labels(&["resize"]).unwrap().add(by);
 }
 
 fn prometheus(home: &Path, name: &str, configuration: &str) -> (Running, SocketAddr) {
@@ -75,6 +80,10 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
         let registry = Registry::open(&directory).unwrap();
         // So that a rate has something to begin with.
         execute(&registry, &[]);
+        let requests = registry.recorded_timer(&catalog::API_REQUEST_TIME).unwrap();
+        requests.labels(&["GET", "/tasks/poll", "200"]).unwrap().observe(0.01);
+        count(&registry, &catalog::TASK_POLL, 0.0);
+        count(&registry, &catalog::WORKER_RESTART, 0.0);
         (ictus_command::serve(&directory), registry)
     });
 
@@ -112,7 +121,9 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     });
     for ((_, registry), values) in hosts.iter().zip([&fast, &slow]) {
         execute(registry, values);
+        count(registry, &catalog::TASK_POLL, 100.0);
     }
+    three_jobs_on_one_endpoint_count_once(server, &hosts[0].1);
     let wanted = exact(&all, 0.99);
     let queries = page::blocks("fleet/README.md", "promql");
     let [native, classic] = queries.as_slice() else { panic!("{queries:#?}") };
@@ -144,6 +155,69 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     });
     let sent = "count(task_execute_time_seconds_bucket{le=\"+Inf\"})";
     until("both hosts' buckets are sent", || value(over, sent) == Some(2.0));
+    until("both hosts' polls are sent, of one job", || value(over, "sum(task_poll_total)") == Some(200.0));
     let names = data(over, "/api/v1/label/__name__/values", &[]).unwrap();
-    assert_eq!(names, Value::from(vec!["task_execute_time_seconds_bucket"]));
+    assert_eq!(names, Value::from(vec!["task_execute_time_seconds_bucket", "task_poll_total"]));
+}
+
+/// The alerts that fire: each with its labels but the severity's, and its summary.
+fn firing(server: SocketAddr) -> Vec<(String, String)> {
+    let alerts = data(server, "/api/v1/alerts", &[]).unwrap();
+    let alerts = alerts["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let named = |alert: &Value| (text(&alert["labels"]["alertname"]), text(&alert["annotations"]["summary"]));
+    let mut alerts: Vec<_> = alerts.map(named).collect();
+    alerts.sort();
+    alerts
+}
+
+/// What happens once at an endpoint that three jobs scrape is one alert, and its number is not three times as high.
+fn three_jobs_on_one_endpoint_count_once(server: SocketAddr, registry: &Registry) {
+    let restarts = |total: f64| {
+        let everywhere = format!("sum(worker_restart_total) == {}", 3.0 * total);
+        until("all three jobs have scraped it", || value(server, &everywhere).is_some());
+    };
+    let evaluations = || {
+        let rules = data(server, "/api/v1/rules", &[("type", "alert")]).unwrap();
+        let groups = rules["groups"].as_array().unwrap().iter();
+        groups.map(|group| group["lastEvaluation"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let evaluate = || {
+        for _ in 0..2 {
+            let previous = evaluations();
+            until("each group of rules is evaluated", || {
+                evaluations().iter().zip(&previous).all(|(now, previous)| now != previous)
+            });
+        }
+    };
+    let refused = registry.recorded_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
+    (0..4).for_each(|_| refused.labels(&["resize", "SUCCESS"]).unwrap().observe(f64::NAN));
+    count(registry, &catalog::WORKER_RESTART, 1.0);
+    restarts(1.0);
+    evaluate();
+    let alerts = firing(server);
+    let [(rejected, _)] = alerts.as_slice() else { panic!("not one alert of one restart: {alerts:#?}") };
+    assert_eq!(rejected, "IctusObservationsRejected");
+
+    count(registry, &catalog::WORKER_RESTART, 2.0);
+    restarts(3.0);
+    evaluate();
+    let alerts = firing(server);
+    let [(restart, summary), _] = alerts.as_slice() else { panic!("not two alerts: {alerts:#?}") };
+    assert_eq!(restart, "ConductorWorkersRestart");
+    // Of a few seconds, `increase` extrapolates three to four or so; three jobs would be nine and more.
+    let died = summary.strip_prefix("resize: worker processes died ").unwrap();
+    let died = died.strip_suffix(" times in 15 minutes").and_then(|number| number.parse().ok());
+    assert!(died.is_some_and(|number: f64| (3.0..=6.0).contains(&number)), "{summary}");
+
+    // Each dashboard offers one job, in which its queries find each poll once.
+    until("all three jobs have the polls", || value(server, "sum(task_poll_total)") == Some(600.0));
+    for (name, expected) in dashboards::DASHBOARDS {
+        let job = dashboards::first_job(name, |query| {
+            data(server, "/api/v1/query", &[("query", query)]).unwrap()["result"].as_array().unwrap().clone()
+        });
+        assert_eq!(job, expected, "{name}");
+        let polls = dashboards::query(name, "Polls").replace("[$__rate_interval]", "").replace("rate", "");
+        assert_eq!(value(server, &dashboards::chosen(&polls, &job)), Some(200.0), "{name}");
+    }
 }

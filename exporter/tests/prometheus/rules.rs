@@ -9,6 +9,9 @@ use std::{
 
 use super::{programs::installed, server::Prometheus};
 
+/// How the names of metrics start that an endpoint of Ictus has.
+const METRICS: [&str; 6] = ["task_", "api_request_", "http_api_", "ictus_", "worker_", "active_"];
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet/rules")
 }
@@ -58,16 +61,46 @@ fn every_rule_has_a_test() {
     }
 }
 
+/// Fails where a query has a metric of Ictus's without one job: several jobs may scrape one endpoint.
+pub(crate) fn assert_selects_one_job(query: &str, of: &str) {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let mut rest = query;
+    while let Some(start) = rest.find(|c| METRICS.iter().any(|name| name.starts_with(c))) {
+        // A word starts here, or somewhere in another one: `sum_task`.
+        let inside = rest[..start].ends_with(is_word);
+        rest = &rest[start..];
+        let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        if !inside && METRICS.iter().any(|name| word.starts_with(name)) {
+            let selects = after.strip_prefix('{').and_then(|labels| labels.split('}').next());
+            let selects =
+                selects.is_some_and(|labels| labels.split(", ").any(|label| label.starts_with("job=\"")));
+            assert!(selects, "{of}: {word} without a job: {query}");
+        }
+        rest = after;
+    }
+}
+
+#[test]
+fn every_rule_selects_one_job() {
+    for file in ["alerts.yml", "recording.yml"] {
+        let text = text(file);
+        // Comments and annotations are no queries; `level:metric:operation` starts with the level.
+        let queries = text.lines().filter(|line| {
+            let line = line.trim_start();
+            !["#", "summary:", "runbook:", "- alert:", "- record:"]
+                .iter()
+                .any(|start| line.starts_with(start))
+        });
+        queries.for_each(|query| assert_selects_one_job(query, file));
+    }
+}
+
 /// Every name in a rule is one that a real server has, or that node-exporter would bring.
 pub(crate) fn every_metric_is_there(server: &Prometheus, at: f64) {
     for file in ["alerts.yml", "recording.yml"] {
         let text = text(file);
         let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-        let metrics = words.filter(|word| {
-            ["task_", "api_request_", "http_api_", "ictus_", "worker_"]
-                .iter()
-                .any(|start| word.starts_with(start))
-        });
+        let metrics = words.filter(|word| METRICS.iter().any(|start| word.starts_with(start)));
         for metric in metrics.collect::<BTreeSet<_>>() {
             assert!(!server.query(metric, at).is_empty(), "{file}: {metric}");
         }
