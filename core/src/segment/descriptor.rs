@@ -128,7 +128,7 @@ impl FamilyRecord {
     }
 
     /// One without a distribution, and with nothing that is not asked for.
-    #[cfg(test)]
+    #[cfg(any(test, ictus_loom))]
     pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyRecord {
         FamilyRecord {
             name: name.to_owned(),

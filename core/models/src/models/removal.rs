@@ -8,8 +8,10 @@ use super::{
     run,
 };
 use crate::{
+    catalog::Kind,
     observe::{Counter, Gauge},
     segment::{
+        descriptor::FamilyRecord,
         layout::{Lane, Loss},
         writer::Segment,
     },
@@ -106,12 +108,12 @@ pub fn a_gauge_expires_while_it_is_set() {
         let house = House::new();
         let gauge = house.metric::<Gauge>("a");
         gauge.set(1.0);
-        assert_eq!(house.recorder.expire("a", |_| true), 1);
+        assert_eq!(house.recorder.expire(&gauge_a(), |_| true), 1);
         let (late, again, recorder) = (gauge.clone(), gauge.clone(), house.recorder.clone());
         run([
             Box::new(move || late.set(2.0)),
             Box::new(move || {
-                recorder.expire("a", |_| true);
+                recorder.expire(&gauge_a(), |_| true);
                 again.set(3.0);
             }),
         ]);
@@ -129,11 +131,16 @@ pub fn a_gauge_expires_while_two_threads_set_it() {
         let (first, second, recorder) = (gauge.clone(), gauge.clone(), house.recorder.clone());
         run([
             Box::new(move || first.set(1.0)),
-            Box::new(move || _ = recorder.expire("a", |_| true)),
+            Box::new(move || _ = recorder.expire(&gauge_a(), |_| true)),
             Box::new(move || second.set(2.0)),
         ]);
         gauge.set(4.0);
         let seen = series(&house.read(), "a");
         assert_eq!((seen.state, seen.lanes), (4.0, 1));
     });
+}
+
+/// The definition of the gauge that expires.
+fn gauge_a() -> FamilyRecord {
+    FamilyRecord::plain("a", Kind::Gauge, &[])
 }
