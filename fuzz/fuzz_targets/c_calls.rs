@@ -119,6 +119,8 @@ fn make(
     }
     assert!(!null_label && std::str::from_utf8(name).is_ok() && std::str::from_utf8(label).is_ok());
     assert!(series.0 < 3, "no name: {name:?}");
+    // A counter's name is recorded without `_total`, so that both spellings are one family.
+    let series = if kind == 0 && name == b"a_total" { (0, series.1) } else { series };
     let first = *known.entry(series).or_insert(new.1);
     assert_eq!(std::mem::discriminant(&first), std::mem::discriminant(&new.1), "of two kinds");
     held.push((series, new.0));
