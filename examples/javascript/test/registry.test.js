@@ -52,7 +52,7 @@ test('mistakes are errors that say what to do, and a closed object is one', () =
   assert.throws(() => registry.timer('jobs'), {
     name: 'IctusError',
     status: 5,
-    message: /same ones everywhere/,
+    message: /use the same kind everywhere/,
   });
   assert.throws(() => registry.counter('9 lives'), IctusError);
   assert.throws(() => new Registry('/dev/null/x'), { status: 8 });
