@@ -212,10 +212,14 @@ mod tests {
             chown(path("foreign.db"), Some(12345), None).unwrap();
         }
         let begun = Instant::now();
-        let found: Vec<MultiprocessFile> = multiprocess_files(directory.path()).unwrap().collect();
+        let mut found: Vec<MultiprocessFile> = multiprocess_files(directory.path()).unwrap().collect();
         assert!(begun.elapsed() < Duration::from_secs(1));
-        let [only] = &*found else { panic!("{found:?}") };
-        assert_eq!((&*only.name, &*only.bytes), ("counter_1.db", &file(100, 100)[..]));
+        // Without a way to ask whether a file system compresses, holes count as contents.
+        if cfg!(ictus_portable) {
+            found.retain(|file| file.name != "sparse.db");
+        }
+        assert_eq!(found.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["counter_1.db"]);
+        assert_eq!(found[0].bytes, file(100, 100));
         assert_eq!(names(&path("missing")), [""; 0]);
     }
 
