@@ -149,19 +149,14 @@ impl Gauge {
 
     fn write(&self, write: impl Fn(&SharedLane) -> bool) {
         let generation = fork::generation();
-        let known = self.series.shared.load(Ordering::Acquire).filter(|lane| lane.generation == generation);
-        let mut lane = match known {
-            Some(lane) => lane,
-            None => match again(&self.recorder, &self.series, |series| self.attach(series)) {
-                Ok(lane) => lane,
-                Err(loss) => return self.recorder.lose(loss),
-            },
-        };
-        while !write(lane) {
-            match lane.successor() {
-                Some(next) => lane = next,
-                None => return,
-            }
+        let current = self.series.shared.load(Ordering::Acquire).filter(|lane| lane.generation == generation);
+        if let Some(lane) = current {
+            return write_to(lane, &write);
+        }
+        // Written while the series is there: once nothing has it any more, its lane is another gauge's.
+        let attach_and_write = |series: &Series| self.attach(series).map(|lane| write_to(lane, &write));
+        if let Err(loss) = again(&self.recorder, &self.series, attach_and_write) {
+            self.recorder.lose(loss);
         }
     }
 
@@ -212,6 +207,16 @@ impl Gauge {
             series.keep_lane(new);
         }
         if series.life() == Some(life) && segment.is_left() { None } else { Some(Err(NoLane::Ended)) }
+    }
+}
+
+/// Writes to a lane, or to the one that it has moved to.
+fn write_to(mut lane: &SharedLane, write: impl Fn(&SharedLane) -> bool) {
+    while !write(lane) {
+        match lane.successor() {
+            Some(next) => lane = next,
+            None => return,
+        }
     }
 }
 
@@ -432,4 +437,49 @@ fn reject(recorder: &Recorder, value: f64) {
         _ => Loss::TooLarge,
     };
     recorder.lose(loss);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, sync::Arc};
+
+    use super::Gauge;
+    use crate::{Registry, observe::Recorder, segment::descriptor::FamilyRecord, snapshot::Value};
+
+    fn state(registry: &Registry, label: &str) -> Option<Value> {
+        registry.snapshot().unwrap().family("active")?.get(&[label]).cloned()
+    }
+
+    /// The handle of a series that its family does not know any more, as a thread gets it that asks for the
+    /// series while it expires.
+    fn forgotten(registry: &Registry) -> (Gauge, Arc<Recorder>, FamilyRecord) {
+        let gauge = registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap();
+        let (recorder, record) = (Arc::clone(&gauge.recorder), gauge.series.family.record.clone());
+        assert_eq!(recorder.expire(&record, |_| true), 1);
+        assert!(gauge.series.forget());
+        assert_eq!(recorder.expire(&record, |_| true), 0);
+        (gauge, recorder, record)
+    }
+
+    /// Between finding the lane and writing it, the series that was found is dropped in its turn, and another
+    /// gauge begins.
+    #[test]
+    fn late_write_through_a_forgotten_handle_leaves_other_gauges_alone() {
+        let registry = Registry::new();
+        let (gauge, recorder, record) = forgotten(&registry);
+        let others = registry.gauge("active", "", &["x"]).unwrap();
+        let is_late = Cell::new(false);
+        gauge.write(|lane| {
+            if !is_late.replace(true) {
+                assert_eq!(recorder.expire(&record, |_| true), 1);
+                recorder.expire(&record, |_| true);
+                others.labels(&["b"]).unwrap().set(7.0);
+            }
+            lane.set(1.0)
+        });
+        assert_eq!(state(&registry, "b"), Some(Value::Gauge(7.0)));
+        gauge.set(2.0);
+        assert_eq!(state(&registry, "a"), Some(Value::Gauge(2.0)));
+        assert_eq!(state(&registry, "b"), Some(Value::Gauge(7.0)));
+    }
 }
