@@ -156,3 +156,40 @@ fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
     let ill = children.iter().filter(|well| !**well).count();
     assert_eq!(ill, 0, "of {} children", children.len());
 }
+
+/// What a process has open or mapped below a directory.
+fn held(process: u32, directory: &Path) -> Vec<String> {
+    let directory = directory.to_str().unwrap();
+    let folder = format!("/proc/{process}/fd");
+    let links = fs::read_dir(folder).unwrap().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    let open = links.map(|link| link.to_string_lossy().into_owned());
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let mapped: Vec<String> = maps.lines().map(str::to_owned).collect();
+    open.chain(mapped).filter(|line| line.contains(directory)).collect()
+}
+
+/// Segments that are retired while a child lives are gone, as far as the child is concerned: it has neither
+/// its parent's segment, nor those that its parent reads.
+#[test]
+fn child_that_never_records_keeps_no_segment() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    let other = Registry::open(directory.path()).unwrap();
+    for registry in [&registry, &other] {
+        registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    }
+    // Both keep what they read open: the parent's own snapshots, and a reader.
+    registry.snapshot().unwrap();
+    let mut reader = Reader::new(directory.path());
+    reader.snapshot().unwrap();
+    assert!(held(std::process::id(), directory.path()).len() > 2);
+    assert!(in_child(|| held(std::process::id(), directory.path()).is_empty()));
+    // A child that reads opens them again, and its parent's are as they were.
+    assert!(in_child(|| {
+        let jobs = reader.snapshot().unwrap().family("jobs").unwrap().get(&[]).cloned();
+        jobs == Some(Value::Counter(2.0)) && !held(std::process::id(), directory.path()).is_empty()
+    }));
+    drop(other);
+    let jobs = reader.snapshot().unwrap().family("jobs").unwrap().get(&[]).cloned();
+    assert_eq!(jobs, Some(Value::Counter(2.0)));
+}

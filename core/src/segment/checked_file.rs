@@ -1,22 +1,31 @@
 //! A file that a reader keeps open from one reading to the next, under a number that belongs to the host.
 //!
-//! See [`own_descriptor`](super::own_descriptor); this one holds no lock, so a forked child may keep it.
+//! See [`own_descriptor`](super::own_descriptor). A forked child closes it: a segment that is retired while
+//! the child lives would stay on disk for as long.
 
-use std::{fs::File, io, mem};
+use std::{fs::File, io, os::fd::BorrowedFd};
 
-use super::directory::{Standing, standing};
+use super::{
+    directory::{Standing, standing},
+    own_descriptor::OwnDescriptor,
+};
 
 /// An open file, as long as its number is that of the file that was opened.
 #[derive(Debug)]
 pub(crate) struct CheckedFile {
     /// None where it is not open.
-    file: Option<File>,
+    file: Option<OwnDescriptor>,
     standing: Standing,
 }
 
 impl CheckedFile {
+    /// Keeps a file that was opened a moment ago. A child that is forked in that moment keeps it, too.
     pub(crate) fn new(file: File) -> io::Result<CheckedFile> {
-        let standing = standing(&file)?;
+        CheckedFile::of(OwnDescriptor::open(|| Ok(file.into()))?)
+    }
+
+    pub(super) fn of(file: OwnDescriptor) -> io::Result<CheckedFile> {
+        let standing = standing(file.get()?)?;
         Ok(CheckedFile { file: Some(file), standing })
     }
 
@@ -25,42 +34,27 @@ impl CheckedFile {
         self.standing
     }
 
-    /// Whether the host has left its number alone.
+    /// Whether the host has left its number alone, and this process has opened it.
     pub(crate) fn is_open(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| standing(file).is_ok_and(|now| now == self.standing))
+        self.get().is_ok()
     }
 
     /// The file, where the number is still its own.
-    pub(crate) fn get(&self) -> io::Result<&File> {
-        match &self.file {
-            Some(file) if self.is_open() => Ok(file),
-            _ => Err(rustix::io::Errno::BADF.into()),
-        }
-    }
-
-    /// Forgets a number that the host has closed, before the same file is opened again, which may get that
-    /// number.
-    pub(crate) fn forget(&mut self) {
-        if !self.is_open() {
-            mem::forget(self.file.take());
-        }
+    pub(crate) fn get(&self) -> io::Result<BorrowedFd<'_>> {
+        self.file.as_ref().ok_or_else(closed)?.get()
     }
 
     /// Closes it; what file it was stays known.
     pub(crate) fn close(&mut self) {
-        self.forget();
         self.file = None;
     }
 
     /// The file, to read from at once after [`is_open`](Self::is_open): what is read is checked in any case.
-    pub(super) fn unchecked(&self) -> io::Result<&File> {
-        self.file.as_ref().ok_or_else(|| rustix::io::Errno::BADF.into())
+    pub(super) fn unchecked(&self) -> io::Result<BorrowedFd<'_>> {
+        self.file.as_ref().ok_or_else(closed)?.unchecked()
     }
 }
 
-impl Drop for CheckedFile {
-    fn drop(&mut self) {
-        // The host may have another file there, which must not be closed.
-        self.forget();
-    }
+fn closed() -> io::Error {
+    rustix::io::Errno::BADF.into()
 }

@@ -20,7 +20,7 @@ use std::{
     io::{self, Read, Write},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::{ffi::OsStrExt, fs::MetadataExt},
+        unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -35,6 +35,7 @@ use rustix::{
 };
 
 use super::{
+    checked_file::CheckedFile,
     own_descriptor::{OwnDescriptor, above_standard},
     place::{Place, Trust},
     reader::Bad,
@@ -119,6 +120,11 @@ impl Directory {
             names.push(OsStr::from_bytes(entry?.file_name().to_bytes()).into());
         }
         Ok(names)
+    }
+
+    /// Opens a segment to be read again and again: a forked child does not keep it.
+    pub(crate) fn open_segment_to_keep(&self, id: u64) -> io::Result<CheckedFile> {
+        CheckedFile::of(self.open_own(segment_name(id), READ)?)
     }
 
     /// Opens a segment for reading.
@@ -405,8 +411,8 @@ fn refused(why: &str) -> io::Error {
 }
 
 /// Disk space of a file, committed pages included.
-pub(crate) fn bytes(file: &File) -> u64 {
-    file.metadata().map_or(0, |data| data.blocks() * 512)
+pub(crate) fn bytes(file: impl AsFd) -> u64 {
+    fstat(file).map_or(0, |data| u64::try_from(data.st_blocks).unwrap_or(0) * 512)
 }
 
 /// Whether an error says that there is no room.

@@ -2,8 +2,9 @@
 //! which says that its owner lives.
 
 use std::{
-    fs::File,
-    io, thread,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -98,7 +99,7 @@ impl Directory {
     pub(super) fn lock_segment(&self, id: u64) -> io::Result<Option<OwnDescriptor>> {
         let lock = self.open_locked(segment_name(id))?;
         match flock(lock.get()?, FlockOperation::NonBlockingLockShared) {
-            Ok(()) if is_mapped(&self.open_segment(id)?) => Ok(None),
+            Ok(()) if is_mapped(self.open_segment(id)?.as_fd()) => Ok(None),
             Ok(()) => Ok(Some(lock)),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
@@ -110,7 +111,8 @@ impl Directory {
 ///
 /// The shared lock taken to find out does not stand in another reader's way, and is gone again
 /// when this returns.
-pub(crate) fn owner_lives(segment: &File) -> bool {
+pub(crate) fn owner_lives(segment: impl AsFd) -> bool {
+    let segment = segment.as_fd();
     match flock(segment, FlockOperation::NonBlockingLockShared) {
         Ok(()) => {
             // Closing the file unlocks it in any case.
@@ -123,7 +125,7 @@ pub(crate) fn owner_lives(segment: &File) -> bool {
 
 /// Whether the owner of a segment has it mapped, though nobody holds its lock: where a descriptor holds that
 /// (see [`backing`](super::backing)), the host may have closed it.
-fn is_mapped(segment: &File) -> bool {
+fn is_mapped(segment: BorrowedFd<'_>) -> bool {
     let mut words = [0; identity::WORDS];
     let Ok(()) = segment.read(0, &mut words) else { return false };
     let Ok(owner) = u32::try_from(words[identity::PID]) else { return false };

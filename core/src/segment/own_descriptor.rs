@@ -109,7 +109,18 @@ impl OwnDescriptor {
             let _ = self.held.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed);
             return Err(Errno::BADF.into());
         }
-        // SAFETY: not -1, and open a moment ago as the file that was opened; the caller's one call uses it.
+        self.unchecked()
+    }
+
+    /// The descriptor, to read from at once after [`get`](OwnDescriptor::get): the host may have closed it
+    /// since. An error where that is known, and in a forked child of the process that opened it.
+    pub(super) fn unchecked(&self) -> io::Result<BorrowedFd<'_>> {
+        let number = self.held.number.load(Ordering::Acquire);
+        if self.generation != generation() || number < 0 {
+            return Err(Errno::BADF.into());
+        }
+        // SAFETY: not -1, and the caller has seen a moment ago that it is open; one call uses it, which fails
+        // where the host has closed it, and reads from what is there else.
         Ok(unsafe { BorrowedFd::borrow_raw(number) })
     }
 }

@@ -3,9 +3,14 @@
 //! Foreign segments are never mapped: truncating a file under a mapping raises SIGBUS. The page
 //! cache makes a store into a mapping visible to `pread` at once.
 
-use std::{fs::File, io, os::unix::fs::MetadataExt, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
 
-use rustix::io::pread;
+use rustix::{fs::fstat, io::pread};
 
 use super::{checked_file::CheckedFile, layout::LINE, writer::Segment};
 use crate::{
@@ -26,6 +31,16 @@ pub(crate) trait Words {
 }
 
 impl Words for File {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.as_fd().read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        self.as_fd().lines()
+    }
+}
+
+impl Words for BorrowedFd<'_> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let mut offset = line.checked_mul(LINE as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut bytes = bytemuck::cast_slice_mut::<u64, u8>(into);
@@ -55,14 +70,15 @@ impl Words for CheckedFile {
     }
 
     fn lines(&self) -> io::Result<u64> {
-        Words::lines(self.unchecked()?)
+        self.unchecked()?.lines()
     }
 }
 
 /// Bytes of a file that are on disk, holes left out: no reader spends more than these explain.
-pub(super) fn stored_bytes(file: &File) -> io::Result<u64> {
-    let data = file.metadata()?;
-    let (length, on_disk) = (data.len(), data.blocks().saturating_mul(512));
+pub(super) fn stored_bytes(file: impl AsFd) -> io::Result<u64> {
+    let data = fstat(&file)?;
+    let [length, blocks] = [data.st_size, data.st_blocks].map(|number| u64::try_from(number).unwrap_or(0));
+    let on_disk = blocks.saturating_mul(512);
     // A file system that says 0 of a file with contents does not count.
     if on_disk >= length || on_disk == 0 || platform::compresses(file) {
         return Ok(length);

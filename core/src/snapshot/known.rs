@@ -58,10 +58,7 @@ impl Known {
         if self.is_open() {
             return Ok(Opened::Yes);
         }
-        if let Some(reader) = &mut self.reader {
-            reader.source_mut().forget();
-        }
-        let file = match directory.open_segment(id).and_then(CheckedFile::new) {
+        let file = match directory.open_segment_to_keep(id) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Opened::Gone),
             Err(error) if is_exhausted(&error) => return Err(error),
@@ -161,6 +158,11 @@ impl Known {
     /// Whether it can be folded into the totals.
     pub(super) fn is_to_be_retired(&self) -> bool {
         self.was_good && self.bad.is_none() && !self.lives
+    }
+
+    /// Forgets which cause was logged.
+    pub(super) fn log_again(&mut self) {
+        self.bad = None;
     }
 
     /// Logs a cause once in a row.
