@@ -77,6 +77,44 @@ fn infinities_of_a_gauge_are_too_large_and_not_negative() {
     assert_eq!((lost.too_large, lost.negative), (4, 0));
 }
 
+/// Sums that have reached the largest number are counted: they do not grow any more.
+#[test]
+fn saturated_sums_are_counted() {
+    let largest = ((1_u128 << 94) as f64).next_down();
+    let directory = tempfile::tempdir().unwrap();
+    let registries = [Registry::open(directory.path()).unwrap(), Registry::open(directory.path()).unwrap()];
+    let timers = registries.each_ref().map(|registry| {
+        let work = registry.timer("work_seconds", "", &["x"]).unwrap();
+        // 64 observations leave the ring for the lane's sum.
+        let timer = work.labels(&["near"]).unwrap();
+        timer.observe(largest);
+        (
+            timer,
+            work.labels(&["full"]).unwrap(),
+            registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap(),
+        )
+    });
+    let mut reader = Reader::new(directory.path());
+    assert_eq!(reader.snapshot().unwrap().health.saturated_sums, 0);
+    for (_, full, jobs) in &timers {
+        (0..100).for_each(|_| full.observe(largest));
+        jobs.add(largest);
+    }
+    let sums = |snapshot: &Snapshot| -> Vec<f64> {
+        let series = &snapshot.family("work_seconds").unwrap().series;
+        series
+            .iter()
+            .map(|one| if let Value::Timer(timing) = &one.value { timing.sum } else { 0.0 })
+            .collect()
+    };
+    let snapshot = reader.snapshot().unwrap();
+    assert_eq!(snapshot.health.saturated_sums, 2, "one of each family");
+    assert_eq!(sums(&snapshot), [(1_u128 << 96) as f64, 2.0 * largest]);
+    drop((registries, timers));
+    reader.snapshot().unwrap();
+    assert_eq!(reader.snapshot().unwrap().health.saturated_sums, 2, "of ended processes, too");
+}
+
 #[test]
 fn a_label_of_many_pages_is_recorded_at_once() {
     let directory = tempfile::tempdir().unwrap();

@@ -76,6 +76,7 @@ struct Health {
     unreadable_segments: u64,
     hidden_families: u64,
     conflicting_definitions: u64,
+    saturated_sums: u64,
     bytes: u64,
     lost: Counts<13>,
 }
@@ -132,7 +133,13 @@ fn shown(value: &Value) -> Shown {
 
 fn health(health: &snapshot::Health) -> Health {
     let snapshot::Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, .. } = *health;
-    let snapshot::Health { unreadable_segments, hidden_families, conflicting_definitions, .. } = *health;
+    let snapshot::Health {
+        unreadable_segments,
+        hidden_families,
+        conflicting_definitions,
+        saturated_sums,
+        ..
+    } = *health;
     let snapshot::Lost {
         nan,
         negative,
@@ -171,6 +178,7 @@ fn health(health: &snapshot::Health) -> Health {
         unreadable_segments,
         hidden_families,
         conflicting_definitions,
+        saturated_sums,
         bytes,
         lost,
     }

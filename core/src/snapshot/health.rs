@@ -20,6 +20,9 @@ pub struct Health {
     /// Definitions of living processes that do not hold, because a newer one of the same family asks for
     /// another window, age, time of expiry, number of series or other buckets.
     pub conflicting_definitions: u64,
+    /// Series whose sum has reached the largest number that is kept, and does not grow any more: 2^96 of a
+    /// timer, 2^94 of a counter.
+    pub saturated_sums: u64,
     /// Lanes whose writers were faster than every attempt to read them, and that were never read
     /// before: their observations are missing from this snapshot.
     pub unread_lanes: u64,

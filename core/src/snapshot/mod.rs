@@ -96,7 +96,9 @@ pub enum Value {
 pub struct Timing {
     /// Observations ever made.
     pub count: u64,
-    /// Their sum, in the family's unit.
+    /// Their sum, in the family's unit. Right to 1e-12 of itself where the mean of the observations is 1e-17 or
+    /// more: each is kept in units of 2^-96 (1.3e-29). A sum stops at 2^96 (7.9e28), which
+    /// [`Health::saturated_sums`] counts.
     pub sum: f64,
     /// The newest of them.
     pub window: Window,

@@ -201,6 +201,7 @@ impl Reader {
         let health = Health {
             hidden_families: families.iter().filter(|family| family.is_hidden).count() as u64,
             conflicting_definitions: families.iter().map(|family| family.conflicts as u64).sum(),
+            saturated_sums: families.iter().map(ShownFamily::saturated_sums).sum(),
             ..health
         };
         log_hidden(&families);

@@ -69,6 +69,11 @@ const ROWS: &[Row] = &[
         "Definitions of living processes that do not hold, because a newer one asks for something else.",
         &[("", |of| of.health.conflicting_definitions)],
     ),
+    gauge(
+        "ictus_sums_saturated",
+        "Series whose sum has reached the largest number that is kept, and does not grow any more.",
+        &[("", |of| of.health.saturated_sums)],
+    ),
     gauge("ictus_series", "Series over all processes.", &[("", series)]),
     // The exposition has the number: see `show_left_out`.
     gauge(

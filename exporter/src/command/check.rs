@@ -61,6 +61,7 @@ const FILE_REMOVED: i32 = 23;
 const HIDDEN: i32 = 24;
 const CONFLICTING: i32 = 25;
 const UNREADABLE: i32 = 26;
+const SATURATED: i32 = 27;
 
 impl Check {
     /// Prints each finding in a line; the exit code is that of the first.
@@ -208,6 +209,10 @@ fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
         (health.unreadable_segments > 0).then(|| (UNREADABLE, format!(
             "{} segments of ended processes are damaged in part; what could be read of them is shown: \
              `ictus check --repair` removes the files", health.unreadable_segments
+        ))),
+        (health.saturated_sums > 0).then(|| (SATURATED, format!(
+            "{} sums have reached the largest number that is kept, and do not grow any more: look at the program \
+             that measures (is the unit right?)", health.saturated_sums
         ))),
     ];
     findings.into_iter().flatten().map(|(code, text)| Finding { code, text }).collect()

@@ -67,7 +67,9 @@ impl Snapshot {
     /// What the reader noticed about the directory, and what was not recorded, by name.
     #[getter]
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Health { live_segments, dead_segments, bad_segments, unread_lanes, bytes, .. } = self.0.health;
+        let Health {
+            live_segments, dead_segments, bad_segments, unread_lanes, bytes, saturated_sums, ..
+        } = self.0.health;
         let lost = &self.0.health.lost;
         let numbers = [
             ("segments_live", live_segments),
@@ -88,6 +90,7 @@ impl Snapshot {
             ("exemplars_rejected", lost.exemplars),
             ("series_overflowed", lost.overflowed),
             ("windows_short", lost.short_windows),
+            ("sums_saturated", saturated_sums),
         ];
         numbers.into_py_dict(py)
     }

@@ -15,7 +15,7 @@ use crate::{
     catalog::Kind,
     exemplar,
     segment::{descriptor::FamilyRecord, timeline::Timeline, totals::SeriesTotal},
-    sum::Exact,
+    sum::{Exact, LIMIT},
 };
 
 /// A series.
@@ -358,6 +358,15 @@ impl Series {
     /// What it shows.
     pub(super) fn value(&self, kind: Kind) -> Value {
         shown(kind, &self.sums, self.state, self.window.clone(), Arc::clone(&self.exemplars))
+    }
+
+    /// Whether its sum has reached the largest number that is kept. A counter's lane stops below [`LIMIT`].
+    pub(super) fn is_saturated(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Counter => self.sums.exact.to_f64() >= LIMIT.next_down(),
+            Kind::Gauge => false,
+            Kind::Timer => self.sums.exact.is_saturated(),
+        }
     }
 
     /// What tells whether it was moved.

@@ -25,6 +25,13 @@ pub(in super::super) struct ShownFamily<'a> {
     pub(in super::super) is_hidden: bool,
 }
 
+impl ShownFamily<'_> {
+    /// How many of its series have sums that do not grow any more.
+    pub(in super::super) fn saturated_sums(&self) -> u64 {
+        self.series.iter().filter(|shown| shown.series.is_saturated(self.record.kind)).count() as u64
+    }
+}
+
 /// A series.
 #[derive(Debug)]
 pub(in super::super) struct Shown<'a> {
