@@ -6,6 +6,7 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
 };
 
+pub use crate::segment::fork::OncePerProcess;
 use crate::{
     observe,
     segment::{fork, own_descriptor::OwnDescriptor},

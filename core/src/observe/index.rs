@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    segment::{layout::Loss, totals::OVERFLOW},
+    segment::{fork::OncePerProcess, layout::Loss, totals::OVERFLOW},
     sync::{AtomicUsize, Ordering::Relaxed},
 };
 
@@ -29,6 +29,7 @@ pub(crate) struct FamilyIndex {
     /// Present series, and places claimed for series that are about to be.
     present: AtomicUsize,
     overflow: ArcSwapOption<Series>,
+    logged: OncePerProcess,
 }
 
 /// Series by the hash of their label values.
@@ -53,6 +54,7 @@ impl FamilyIndex {
             hasher: DefaultHashBuilder::default(),
             present: AtomicUsize::new(0),
             overflow: ArcSwapOption::empty(),
+            logged: OncePerProcess::new(),
         }
     }
 
@@ -196,6 +198,9 @@ impl FamilyIndex {
     #[cold]
     fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
         recorder.lose(Loss::Overflow);
+        if self.logged.is_first() {
+            self.log_overflow();
+        }
         if let Some(series) = &*self.overflow.load() {
             return Arc::clone(series);
         }
@@ -205,12 +210,15 @@ impl FamilyIndex {
         if let Some(series) = &*previous {
             return Arc::clone(series);
         }
+        new
+    }
+
+    fn log_overflow(&self) {
         log::warn!(
             "{} has {} series, its most; what is over is recorded in one series, {OVERFLOW}",
             self.family.record.name,
             self.family.record.max_series,
         );
-        new
     }
 }
 

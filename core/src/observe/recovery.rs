@@ -30,7 +30,14 @@ use super::{
 };
 use crate::{
     clock,
-    segment::{copy::SegmentCopy, directory::Directory, fork, layout::Loss, place::Place, writer::Segment},
+    segment::{
+        copy::SegmentCopy,
+        directory::Directory,
+        fork::{self, OncePerProcess},
+        layout::Loss,
+        place::Place,
+        writer::Segment,
+    },
 };
 
 const THREAD: &str = "ictus-recover";
@@ -60,6 +67,7 @@ pub(super) struct Recovery {
     check_at: AtomicU64,
     retry_at: AtomicU64,
     log_at: AtomicU64,
+    logged: OncePerProcess,
     /// Why, to be logged by the thread.
     cause: ArcSwapOption<String>,
 }
@@ -202,7 +210,8 @@ impl Recorder {
     fn log_cause(&self) {
         let Some(cause) = self.recovery.cause.load_full() else { return };
         let (now, recovery) = (clock::monotonic(), &self.recovery);
-        if now >= recovery.log_at.load(Relaxed) {
+        let is_first = recovery.logged.is_first();
+        if is_first || now >= recovery.log_at.load(Relaxed) {
             recovery.log_at.store(now + LOG_INTERVAL, Relaxed);
             log::error!("{cause}");
         } else {

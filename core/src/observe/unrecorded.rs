@@ -1,9 +1,9 @@
 //! What could not be recorded before there was a segment to count it in.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::segment::{
-    fork,
+    fork::{self, OncePerProcess},
     layout::{LOSSES, Loss},
     writer::Segment,
 };
@@ -19,10 +19,10 @@ pub(super) struct Unrecorded {
 impl Unrecorded {
     /// Counts it, and logs the first.
     pub(super) fn count(&self, loss: Loss) {
-        static LOGGED: AtomicBool = AtomicBool::new(false);
+        static LOGGED: OncePerProcess = OncePerProcess::new();
         self.begin();
         self.counts[loss as usize].fetch_add(1, Relaxed);
-        if loss == Loss::NoMemory && !LOGGED.swap(true, Relaxed) {
+        if loss == Loss::NoMemory && LOGGED.is_first() {
             log::error!(
                 "observations are lost: this process can map no memory for them (see `ulimit -v` and \
                  `ulimit -d`); they are counted as ictus_observations_rejected_total{{reason=\"no_memory\"}}, and \

@@ -24,6 +24,7 @@ use rustix::{
 
 use super::{
     directory::{Directory, NewSegment, Standing, standing},
+    fork::OncePerProcess,
     own_descriptor::OwnDescriptor,
     place::Place,
 };
@@ -118,8 +119,8 @@ impl Backing {
 
     /// The segment's file, at its path.
     fn reopen(&self) -> io::Result<OwnDescriptor> {
-        static SAID: AtomicBool = AtomicBool::new(false);
-        if !self.locks.load(Relaxed) && !SAID.swap(true, Relaxed) {
+        static LOGGED: OncePerProcess = OncePerProcess::new();
+        if !self.locks.load(Relaxed) && LOGGED.is_first() {
             log::warn!(
                 "{}: the program has closed a descriptor that is not its own; the file is opened again",
                 self.place.segment_path(self.id).display()

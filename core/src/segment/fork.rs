@@ -46,6 +46,32 @@ fn begin() -> u32 {
     }
 }
 
+/// Tells the first time in a process, for what is logged once: a forked child that meets the same trouble logs
+/// it, too.
+#[derive(Debug)]
+pub struct OncePerProcess(AtomicU32);
+
+impl OncePerProcess {
+    /// One that nothing has asked yet.
+    #[must_use]
+    pub const fn new() -> OncePerProcess {
+        OncePerProcess(AtomicU32::new(0))
+    }
+
+    /// Whether this is the first time that this process asks.
+    pub fn is_first(&self) -> bool {
+        let generation = generation();
+        self.0.load(Ordering::Relaxed) != generation
+            && self.0.swap(generation, Ordering::Relaxed) != generation
+    }
+}
+
+impl Default for OncePerProcess {
+    fn default() -> OncePerProcess {
+        OncePerProcess::new()
+    }
+}
+
 /// Threads that change what a fork must not divide, and forks that are about to happen: the generation in
 /// the high half, then 16 bits of forks and 16 of threads. Those of another generation count for nothing.
 static GATE: AtomicU64 = AtomicU64::new(0);

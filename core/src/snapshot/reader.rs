@@ -31,6 +31,7 @@ use crate::{
         checked_file::CheckedFile,
         directory::{self, Directory, Standing},
         epoch::{self, UNSHARED_EPOCH},
+        fork::OncePerProcess,
         place::{self, Place},
         reader::Bad,
         retire::{retire, try_forget},
@@ -74,6 +75,8 @@ pub struct Reader {
     idle: Idle,
     expired: Vec<Expired>,
     complaint: Option<String>,
+    /// Tells a forked child, which logs for itself.
+    process: OncePerProcess,
     segment_log: SegmentLog,
     may_retire: bool,
     /// Set where retirement failed: it reads what is dead as a whole.
@@ -138,6 +141,7 @@ impl Reader {
             idle: Idle::default(),
             expired: Vec::new(),
             complaint: None,
+            process: OncePerProcess::new(),
             segment_log: SegmentLog::default(),
             may_retire: true,
             retry_retirement_at: None,
@@ -180,6 +184,9 @@ impl Reader {
             && let Some(path) = &self.path
         {
             self.place = Some(Place::resolve(path)?);
+        }
+        if self.process.is_first() {
+            self.log_again();
         }
         self.health.snapshots += 1;
         self.memory.iter_mut().for_each(Memory::begin);
@@ -473,6 +480,14 @@ impl Reader {
                 directory.place().path().display()
             )),
         }
+    }
+
+    /// Forgets what was logged, by the process that this one was forked of.
+    fn log_again(&mut self) {
+        self.complaint = None;
+        self.totals_standing = Standing::default();
+        self.segments.values_mut().for_each(Known::log_again);
+        self.merged.log_again();
     }
 
     /// Logs a cause once in a row.

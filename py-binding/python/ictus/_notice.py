@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 
 from ictus._clean import printable
 
@@ -11,6 +12,8 @@ _MAX_CAUSES = 1_000
 
 _logger = logging.getLogger("ictus")
 _told: set[str] = set()
+# The log of a forked child is another one.
+os.register_at_fork(after_in_child=_told.clear)
 
 
 def once(text: str, cause: str | None = None) -> None:

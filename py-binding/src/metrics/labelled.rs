@@ -2,13 +2,10 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Weak},
 };
 
-use ictus::{Family, observe::Metric};
+use ictus::{Family, host::OncePerProcess, observe::Metric};
 use pyo3::{
     PyClass,
     exceptions::{PyTypeError, PyValueError},
@@ -36,7 +33,7 @@ struct Described<H> {
     label_names: Vec<String>,
     directory: Option<PathBuf>,
     /// Whether a measurement without labels has been logged.
-    logged: AtomicBool,
+    logged: OncePerProcess,
 }
 
 /// By tuples of strings. Its look-ups compare these natively, so nothing but what `dict` itself
@@ -64,7 +61,7 @@ impl<H: Metric> Labelled<H> {
         label_names: Vec<String>,
         directory: Option<PathBuf>,
     ) -> Labelled<H> {
-        let logged = AtomicBool::new(false);
+        let logged = OncePerProcess::new();
         let described = Arc::new(Described { family, name, label_names, directory, logged });
         let children = Children::Own(Arc::new(PyDict::new(py).unbind()));
         Labelled { described, children, values: None }
@@ -140,7 +137,7 @@ impl<H: Metric> Labelled<H> {
     pub(super) fn count_unlabelled(&self) {
         let Described { family, name, label_names, logged, .. } = &*self.described;
         family.count_unlabelled();
-        if !logged.swap(true, Relaxed) {
+        if logged.is_first() {
             ::log::error!(
                 target: "ictus",
                 "a measurement of {name} was not recorded: it ended without labels; call \

@@ -83,6 +83,11 @@ impl Merged {
         (losses, self.segments.values().map(|segment| segment.unread).sum())
     }
 
+    /// Logs what a process logs once, in a forked child that goes on with what its parent has read.
+    pub(super) fn log_again(&self) {
+        self.shapes.values().for_each(Shape::log_conflicts);
+    }
+
     /// Drops what segments said that are not there any more.
     pub(super) fn keep_segments(&mut self, keep: impl Fn(&Key) -> bool) {
         let gone: Vec<Key> = self.segments.keys().filter(|key| !keep(key)).copied().collect();

@@ -82,13 +82,20 @@ impl Shape {
     fn agree(&mut self) {
         let definitions = self.sources.values().map(|source| (source.precedence, &source.record));
         let Some(record) = agreement::holds(definitions) else { return };
-        let living = self.sources.values().filter(|source| source.precedence.lives);
-        let others = living.filter(|source| agreement::conflicts(&source.record, record));
-        self.conflicts = others.clone().count();
-        for other in others {
-            notice::conflict(record, &other.record);
-        }
         self.record = Arc::clone(record);
+        self.conflicts = self.conflicting().count();
+        self.log_conflicts();
+    }
+
+    /// The definitions of living processes that ask for something else than the one that holds.
+    fn conflicting(&self) -> impl Iterator<Item = &Arc<FamilyRecord>> {
+        let living = self.sources.values().filter(|source| source.precedence.lives);
+        living.map(|source| &source.record).filter(|record| agreement::conflicts(record, &self.record))
+    }
+
+    /// Names the definitions in the log that do not hold, each once a process.
+    pub(super) fn log_conflicts(&self) {
+        self.conflicting().for_each(|other| notice::conflict(&self.record, other));
     }
 
     /// The fewest series that any process allows.
