@@ -1,4 +1,5 @@
 //! What a forked child shares with its parent: nothing that either could feel.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     fs,
