@@ -7,7 +7,11 @@ use std::{
     collections::VecDeque,
     ffi::{c_int, c_void},
     ptr,
-    sync::{Mutex, PoisonError, TryLockError},
+    sync::{
+        Mutex, MutexGuard, TryLockError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
 };
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -18,12 +22,30 @@ use crate::convert::imports;
 /// Causes are logged once, so more than this is a fault; the oldest tell most about it.
 const MOST: usize = 64;
 
-static KEPT: Kept = Kept { records: Mutex::new(VecDeque::new()) };
+/// How often a thread that finds the records locked lets others run before it gives up.
+const MAX_ATTEMPTS: usize = 1000;
+
+static KEPT: Kept = Kept { records: Mutex::new(VecDeque::new()), is_waiting: AtomicBool::new(false) };
 
 struct Kept {
-    /// Never waited for: it may be held by another thread at a fork, and then stays locked in the
-    /// child, where records are lost.
+    /// Held for a moment. Not waited for without a limit: it may be held by another thread at a fork, and
+    /// then stays locked in the child, where records are lost.
     records: Mutex<VecDeque<(Level, String)>>,
+    /// Whether there are records, so that asking takes no lock.
+    is_waiting: AtomicBool,
+}
+
+impl Kept {
+    fn lock(&self) -> Option<MutexGuard<'_, VecDeque<(Level, String)>>> {
+        for _ in 0..MAX_ATTEMPTS {
+            match self.records.try_lock() {
+                Ok(records) => return Some(records),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => thread::yield_now(),
+            }
+        }
+        None
+    }
 }
 
 impl Log for Kept {
@@ -36,10 +58,11 @@ impl Log for Kept {
             return;
         }
         let text = ictus::Printable(record.args()).to_string();
-        if let Ok(mut records) = self.records.try_lock()
+        if let Some(mut records) = self.lock()
             && records.len() < MOST
         {
             records.push_back((record.level(), text));
+            self.is_waiting.store(true, Relaxed);
         }
     }
 
@@ -67,7 +90,7 @@ pub(crate) fn deliver_later(_: Python<'_>) {
             }
         })
     }
-    if !KEPT.records.try_lock().is_ok_and(|records| records.is_empty()) {
+    if KEPT.is_waiting.load(Relaxed) {
         // SAFETY: the token says that the interpreter lives; the function takes no argument, and does not unwind:
         // `deliver` lets no exception out. Where too much is pending already, it is asked for again later.
         let _ = unsafe { ffi::Py_AddPendingCall(Some(pending), ptr::null_mut()) };
@@ -93,11 +116,10 @@ pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
 
 /// Takes what was kept: the names of the methods of a logger, and texts.
 pub(crate) fn take() -> Vec<(&'static str, String)> {
-    let records = match KEPT.records.try_lock() {
-        Ok(mut records) => std::mem::take(&mut *records),
-        Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *PoisonError::into_inner(poisoned)),
-        Err(TryLockError::WouldBlock) => return Vec::new(),
-    };
+    let Some(mut kept) = KEPT.lock() else { return Vec::new() };
+    KEPT.is_waiting.store(false, Relaxed);
+    let records = std::mem::take(&mut *kept);
+    drop(kept);
     records.into_iter().map(|(level, text)| (method(level), text)).collect()
 }
 
