@@ -196,7 +196,12 @@ def wide(text: str) -> Iterator[str]:
         if line.lstrip().startswith(("```", "~~~")):
             fence = not fence
         shown = re.sub(r"\]\([^)\s]*\)", "]", line)
-        if len(shown) > MAX_COLUMNS and not fence and not line.lstrip().startswith(("|", "![")):
+        if (
+            len(shown) > MAX_COLUMNS
+            and not fence
+            and not line.lstrip(" ").startswith(("|", "!["))
+            and not line.startswith("    ")
+        ):
             yield f"{number}: columns: {len(line)}: {line[:60]}…"
 
 
