@@ -118,7 +118,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tasks", type=int, default=2000)
     options = parser.parse_args()
-    print("| threads | collector | tasks a second | to none | CPU seconds a 1,000 tasks | to none |")
+    print(
+        "| threads | collector | tasks per second | ratio to none"
+        " | CPU seconds per 1,000 tasks | ratio to none |"
+    )
     print("|---|---|---|---|---|---|")
     with (
         tempfile.TemporaryDirectory(prefix="ictus-server-", ignore_cleanup_errors=True) as directory,
