@@ -102,6 +102,10 @@ ALLOWED: tuple[tuple[str, str, str], ...] = (
 )
 
 
+GENERATED = ("benches/RESULTS.md",)
+"""Pages that a program writes: their sentences are strings of its source."""
+
+
 @dataclass(frozen=True)
 class Sentence:
     """A sentence of a page, at the line where its paragraph, item or cell begins."""
@@ -327,7 +331,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 def pages() -> list[Path]:
     """The pages that people read: those of the root, of docs/ and of the folders."""
-    return [path for path in tracked("*.md") if "target" not in path.parts]
+    return [path for path in tracked("*.md") if path.relative_to(ROOT).as_posix() not in GENERATED]
 
 
 def faults(reports: list[Report]) -> Iterator[str]:
