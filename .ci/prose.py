@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Checks the language of the docs: sentences that a reader understands at first reading.
 
-`.ci/prose.py [FILE...]` checks all Markdown pages, or the pages named, and prints each fault as
-`file:line: rule: sentence`. `--table` prints the figures of each page. `--comments` reports on the
-comments of Rust, Python and C instead, and never fails: they are not held to these rules yet.
+`.ci/prose.py [FILE...]` checks all Markdown pages and the comments of the examples in docs/, or the
+files named, and prints each fault as `file:line: rule: sentence`. `--table` prints the figures of
+each file. `--comments` reports on the comments of Rust, Python and C instead, and never fails: they
+are not held to these rules yet.
 
 The rules are the tables RULES, ALLOWED and the limits below.
 """
@@ -102,6 +103,8 @@ ALLOWED: tuple[tuple[str, str, str], ...] = (
 )
 
 
+EXAMPLES = ("docs/*.yml", "docs/*.yaml", "docs/*.service", "docs/*Dockerfile", "docs/*.txt")
+"""Files that users copy or read, whose comments begin with `#`."""
 GENERATED = ("benches/RESULTS.md",)
 """Pages that a program writes: their sentences are strings of its source."""
 
@@ -296,6 +299,13 @@ def summaries(path: Path, text: str) -> Iterator[str]:
                     yield f"{node.lineno}: summary without a full stop: {summary[:80]}"
 
 
+def hash_comments(text: str) -> Iterator[tuple[int, str]]:
+    """Comments of examples, which begin with `#` and stand on lines of their own."""
+    lines = enumerate(text.splitlines(), start=1)
+    marked = ((number, re.match(r"\s*#+ ?(.*)", line)) for number, line in lines)
+    yield from joined((number, match[1]) for number, match in marked if match)
+
+
 COMMENTS: dict[str, Callable[[str], Iterator[tuple[int, str]]]] = {
     ".rs": c_comments,
     ".c": c_comments,
@@ -310,7 +320,7 @@ def comments(path: Path) -> Report:
     """Reports on the comments of a source file."""
     text = path.read_text(encoding="utf-8")
     name = path.resolve().relative_to(ROOT).as_posix()
-    found = COMMENTS[path.suffix](text)
+    found = COMMENTS.get(path.suffix, hash_comments)(text)
     parts = [(start + at - 1, part) for start, comment in found for at, part in prose(comment)]
     report = check(name, [sentence for line, part in parts for sentence in split(line, part)])
     report.form = [f"{name}:{fault}" for fault in summaries(path, text)]
@@ -330,8 +340,8 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def pages() -> list[Path]:
-    """The pages that people read: those of the root, of docs/ and of the folders."""
-    return [path for path in tracked("*.md") if path.relative_to(ROOT).as_posix() not in GENERATED]
+    """The files that users read: those of the root, of docs/ and of the folders."""
+    return [path for path in tracked("*.md", *EXAMPLES) if path.relative_to(ROOT).as_posix() not in GENERATED]
 
 
 def faults(reports: list[Report]) -> Iterator[str]:
@@ -357,7 +367,7 @@ def main(arguments: list[str]) -> int:
     if in_comments:
         reports = [comments(path) for path in named or tracked(*(f"*{suffix}" for suffix in COMMENTS))]
     else:
-        reports = [page(path) for path in named or pages()]
+        reports = [page(path) if path.suffix == ".md" else comments(path) for path in named or pages()]
     total = Report("total")
     for report in reports:
         total.words += report.words

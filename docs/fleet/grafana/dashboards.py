@@ -56,7 +56,8 @@ def share(of: str, which: str, by: str) -> str:
 
 
 WORST = (
-    "Exact, of the newest 1,000 of each series; of several instances the worst: quantiles are not averaged."
+    "Exact, of the newest 1,000 observations of each series. For several instances the maximum,"
+    " because quantiles cannot be averaged."
 )
 
 
@@ -84,7 +85,7 @@ def buckets(name: str, title: str, by: str, where: str, unit: str) -> Panel:
         f"{title}: quantiles",
         unit,
         legends(by, query),
-        "Of all instances together, estimated from buckets.",
+        "Over all instances, estimated from buckets.",
     )
 
 
@@ -130,7 +131,7 @@ def workers() -> list[Panel]:
             "Polls",
             "ops",
             {"{{taskType}}": summed("task_poll_total")},
-            "An idle worker polls: a line that ends is a worker that has.",
+            "An idle worker polls: if a line ends, the worker has ended.",
         ),
         Panel(
             "More to do than threads",
@@ -150,14 +151,14 @@ def workers() -> list[Panel]:
             "Restarts",
             "short",
             {"{{taskType}}": summed("worker_restart_total", function="increase")},
-            "Worker processes that died and were started again.",
+            "Worker processes that ended and were restarted.",
             limits=[1, 3],
         ),
         Panel(
             "Worker processes",
             "short",
             {"live": f'sum(ictus_segments{{{JOB}, state="live"}})'},
-            "Those that have recorded anything.",
+            "Live processes that have recorded an observation.",
             "stat",
         ),
         Panel("Metrics directory", "bytes", {"{{instance}}": f"ictus_directory_bytes{{{JOB}}}"}),
@@ -165,7 +166,7 @@ def workers() -> list[Panel]:
             "Left out",
             "short",
             {"{{reason}}": f"sum by (reason) (increase(ictus_observations_rejected_total{{{JOB}}}{RATE}))"},
-            "Observations that were no durations, or for which there was no room.",
+            "Observations that are not valid durations, or for which there is no space.",
             limits=[1, 1],
         ),
     ]
@@ -174,7 +175,7 @@ def workers() -> list[Panel]:
 DASHBOARDS = {
     "conductor-documented": (
         "Conductor workers",
-        "The SDK's documented names, which are shown by default.",
+        "The SDK's documented names, shown by default.",
         "api_request_time_seconds_count",
         [
             *tasks(f"task_execute_time_seconds_count{{{TASK}}}"),
@@ -188,7 +189,7 @@ DASHBOARDS = {
     ),
     "conductor-legacy": (
         "Conductor workers (legacy names)",
-        "What the SDK's code has always emitted: for dashboards that move from it.",
+        "The names that the SDK's code emits, for existing dashboards.",
         "http_api_client_request_count",
         [
             *tasks(f"task_execute_time_seconds_count{{{TASK}}}"),
@@ -207,7 +208,7 @@ DASHBOARDS = {
     ),
     "conductor-canonical": (
         "Conductor workers (canonical names)",
-        "Histograms: quantiles of a whole fleet.",
+        "Histograms: quantiles over many machines.",
         "http_api_client_request_seconds_bucket",
         [
             *tasks(f"task_execute_time_seconds_count{{{TASK}}}"),
