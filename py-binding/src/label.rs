@@ -1,4 +1,6 @@
 //! Python objects as label values: what the SDK's collector would show, never an exception.
+//!
+//! What objects raise that is no `Exception` passes: an interrupt or an exit is the program's.
 
 use std::{borrow::Cow, sync::OnceLock};
 
@@ -11,31 +13,36 @@ use pyo3::{
 /// Exception messages are unbounded; their labels are not.
 const MAX_EXCEPTION_BYTES: usize = 200;
 
-/// `str(object)`, without a copy where it is a `str` already. An object that cannot say what it is
-/// is named by its type.
-pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
-    // Exact, because `prometheus_client` calls `str()`, which an enum of strings overrides.
-    if let Ok(string) = object.cast_exact::<PyString>() {
-        // Lone surrogates have no UTF-8; they are replaced.
-        return string.to_str().map_or_else(|_| string.to_string_lossy(), Cow::Borrowed);
-    }
-    match object.str() {
-        Ok(string) => Cow::Owned(string.to_string_lossy().into_owned()),
-        Err(_) => Cow::Owned(unprintable(object)),
+/// Returns the result, or a value in its place where it is an `Exception`.
+///
+/// # Errors
+///
+/// What was raised and is no `Exception`.
+pub(crate) fn unless_raised<T>(
+    py: Python<'_>,
+    result: PyResult<T>,
+    instead: impl FnOnce() -> T,
+) -> PyResult<T> {
+    match result {
+        Err(raised) if raised.is_instance_of::<PyException>(py) => Ok(instead()),
+        result => result,
     }
 }
 
-/// The same, for callers that may raise: what `__str__` raises that is no `Exception`, an interrupt or an exit, is
-/// the program's.
-pub(crate) fn value<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
-    if object.is_exact_instance_of::<PyString>() {
-        return Ok(text(object));
+/// Returns `str(object)`, without a copy where it is a `str` already. An object whose `__str__` fails is named by
+/// its type.
+pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
+    // Exact, because `prometheus_client` calls `str()`, which an enum of strings overrides.
+    if let Ok(string) = object.cast_exact::<PyString>() {
+        return Ok(characters(string));
     }
-    match object.str() {
-        Ok(string) => Ok(Cow::Owned(string.to_string_lossy().into_owned())),
-        Err(raised) if !raised.is_instance_of::<PyException>(object.py()) => Err(raised),
-        Err(_) => Ok(Cow::Owned(unprintable(object))),
-    }
+    let text = object.str().map(|string| string.to_string_lossy().into_owned());
+    unless_raised(object.py(), text, || unprintable(object)).map(Cow::Owned)
+}
+
+/// Returns the string's characters. Lone surrogates have no UTF-8, and are replaced.
+pub(crate) fn characters<'a>(string: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+    string.to_str().map_or_else(|_| string.to_string_lossy(), Cow::Borrowed)
 }
 
 /// One object for each HTTP status, of whose texts the SDK makes a new one at each call.
@@ -54,28 +61,33 @@ pub(crate) fn code<'a, 'py>(status: &'a Bound<'py, PyAny>) -> &'a Bound<'py, PyA
 
 /// The exception's class, by the rule that the SDKs share: the bare name of a class or of an
 /// instance's class, `None` for none, and anything else is itself.
-pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
+pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     let name = if let Ok(class) = exception.cast::<PyType>() {
         Cow::Owned(type_name(class))
     } else if exception.is_instance_of::<PyBaseException>() {
         Cow::Owned(type_name(&exception.get_type()))
     } else {
-        text(exception)
+        text(exception)?
     };
-    cut(name)
+    Ok(cut(name))
 }
 
 /// The exception's message, `str(exception)`; its class where it is that of a response, whose headers and body
 /// the message repeats: each has a date.
-pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> Cow<'a, str> {
-    if exception.is_instance_of::<PyBaseException>() && has_response(exception) {
+pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
+    if exception.is_instance_of::<PyBaseException>() && has_response(exception)? {
         return class(exception);
     }
-    cut(text(exception))
+    text(exception).map(cut)
 }
 
-fn has_response(exception: &Bound<'_, PyAny>) -> bool {
-    ["headers", "response"].into_iter().any(|name| exception.hasattr(name).unwrap_or(false))
+fn has_response(exception: &Bound<'_, PyAny>) -> PyResult<bool> {
+    for name in ["headers", "response"] {
+        if unless_raised(exception.py(), exception.hasattr(name), || false)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn unprintable(object: &Bound<'_, PyAny>) -> String {

@@ -18,6 +18,7 @@ from conductor.client.telemetry.model.metric_label import MetricLabel
 from prometheus_client import Counter, generate_latest, write_to_textfile
 
 from harness import HAS_FACTORY, key, run, samples
+from ictus import _core
 from ictus.conductor import (
     CanonicalMetricsCollector,
     LegacyMetricsCollector,
@@ -26,6 +27,7 @@ from ictus.conductor import (
     _sdk,
     create_metrics_collector,
     create_metrics_collector_for_parent,
+    methods,
 )
 
 COLLECTORS = [LegacyMetricsCollector, CanonicalMetricsCollector]
@@ -137,6 +139,82 @@ def test_no_value_is_an_exception(directory: str, odd: Any, number: Any) -> None
     made.record_workflow_input_payload_size(odd, odd, number)
     made.set_active_workers(odd, number)
     samples(directory)
+
+
+class Raising:
+    """An object that is interrupted, or ends the program, when it is asked for its text or its number."""
+
+    def __init__(self, raises: BaseException) -> None:
+        self._raises = raises
+
+    def __str__(self) -> str:
+        raise self._raises
+
+    def __float__(self) -> float:
+        raise self._raises
+
+    def __bool__(self) -> bool:
+        raise self._raises
+
+
+class RaisingError(Raising, Exception):
+    """An exception like that."""
+
+
+CALLS: dict[str, list[Any]] = {
+    "increment_task_poll": ["t"],
+    "increment_task_poll_error": ["t", "error"],
+    "increment_task_execution_started": ["t"],
+    "increment_task_execution_queue_full": ["t"],
+    "increment_task_execution_error": ["t", "error"],
+    "increment_task_ack_failed": ["t"],
+    "increment_task_ack_error": ["t", "error"],
+    "increment_task_update_error": ["t", "error"],
+    "increment_task_paused": ["t"],
+    "increment_uncaught_exception": ["error"],
+    "increment_worker_restart": ["t"],
+    "increment_external_payload_used": ["t", "READ", "TASK_INPUT"],
+    "increment_workflow_start_error": ["w", "error"],
+    "measure_workflow_start_error": ["w", "error"],
+    "record_task_poll_time": ["t", 1.0, "SUCCESS"],
+    "record_task_execute_time": ["t", 1.0, "SUCCESS"],
+    "record_task_update_time": ["t", 1.0, "SUCCESS"],
+    "record_task_poll_time_histogram": ["t", 1.0, "SUCCESS"],
+    "record_task_execute_time_histogram": ["t", 1.0, "SUCCESS"],
+    "record_task_update_time_histogram": ["t", 1.0, "SUCCESS"],
+    "record_api_request_time": ["GET", "/", "200", 1.0, "/{id}"],
+    "record_task_result_payload_size": ["t", 1],
+    "record_workflow_input_payload_size": ["w", 1, 1],
+    "set_active_workers": ["t", 1],
+}
+
+
+@pytest.mark.parametrize("raises", [KeyboardInterrupt(), SystemExit(3)])
+def test_interrupts_and_exits_pass_through_every_argument(directory: str, raises: BaseException) -> None:
+    assert CALLS.keys() == methods.NATIVE
+    made = _core.Collector()
+    made._open(directory)
+    for name, arguments in CALLS.items():
+        for place in range(len(arguments)):
+            given = [*arguments[:place], Raising(raises), *arguments[place + 1 :]]
+            with pytest.raises(type(raises)):
+                getattr(made, name)(*given)
+            # What is an `Exception` ends nothing.
+            given[place] = Raising(ValueError("no"))
+            getattr(made, name)(*given)
+    with pytest.raises(type(raises)):
+        made.increment_task_execution_error("t", RaisingError(raises))
+
+
+def test_interrupts_and_exits_record_nothing(directory: str) -> None:
+    made = MetricsCollector(MetricsSettings(directory=directory))
+    made.increment_task_execution_error("t", "counted")
+    with pytest.raises(KeyboardInterrupt):
+        made.increment_task_execution_error("t", RaisingError(KeyboardInterrupt()))
+    counted = {
+        labels: value for (name, labels), value in samples(directory).items() if "execute_error" in name
+    }
+    assert list(counted.values()) == [1.0]
 
 
 def test_texts_decide_which_series_it_is_not_objects(directory: str) -> None:

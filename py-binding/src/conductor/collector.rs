@@ -3,7 +3,8 @@
 //! The first step of an observation's way: a Python method call becomes label values and a number,
 //! and a handle records. A collector that nobody opened records nothing. Nothing here raises for
 //! what it is given: a value that is no number is recorded as NaN, which the core rejects and
-//! counts. Arguments that a later SDK adds are left out.
+//! counts. An interrupt or an exit that is raised while an object is asked for its text or number
+//! passes, and nothing is recorded. Arguments that a later SDK adds are left out.
 
 use std::{
     borrow::Cow,
@@ -97,8 +98,8 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.task_poll, [task_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.task_poll, [task_type])
     }
 
     #[pyo3(
@@ -111,11 +112,12 @@ impl Collector {
         exception: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
+    ) -> PyResult<()> {
         if let Some(to) = self.recorder() {
-            let labels = [&*label::text(task_type), &*label::class(exception)];
+            let labels = [&*label::text(task_type)?, &*label::class(exception)?];
             to.task_poll_error.with_texts(labels, Counter::inc);
         }
+        Ok(())
     }
 
     #[pyo3(
@@ -127,8 +129,8 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.task_execution_started, [task_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.task_execution_started, [task_type])
     }
 
     #[pyo3(
@@ -140,8 +142,8 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.task_execution_queue_full, [task_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.task_execution_queue_full, [task_type])
     }
 
     #[pyo3(
@@ -153,11 +155,12 @@ impl Collector {
         exception: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
+    ) -> PyResult<()> {
         if let Some(to) = self.recorder() {
-            let class = exception.map_or(Cow::Borrowed("None"), label::class);
+            let class = exception.map_or(Ok(Cow::Borrowed("None")), label::class)?;
             to.uncaught_exception.with_texts([&*class], Counter::inc);
         }
+        Ok(())
     }
 
     #[pyo3(
@@ -169,8 +172,8 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.worker_restart, [task_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.worker_restart, [task_type])
     }
 
     #[pyo3(
@@ -182,8 +185,8 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.task_paused, [task_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.task_paused, [task_type])
     }
 
     #[pyo3(
@@ -196,8 +199,8 @@ impl Collector {
         exception: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count_error(|to| &to.task_execute_error, task_type, exception);
+    ) -> PyResult<()> {
+        self.count_error(|to| &to.task_execute_error, task_type, exception)
     }
 
     #[pyo3(
@@ -209,8 +212,8 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.task_ack_failed, [task_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.task_ack_failed, [task_type])
     }
 
     #[pyo3(
@@ -223,8 +226,8 @@ impl Collector {
         exception: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count_error(|to| &to.task_ack_error, task_type, exception);
+    ) -> PyResult<()> {
+        self.count_error(|to| &to.task_ack_error, task_type, exception)
     }
 
     #[pyo3(
@@ -237,8 +240,8 @@ impl Collector {
         exception: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count_error(|to| &to.task_update_error, task_type, exception);
+    ) -> PyResult<()> {
+        self.count_error(|to| &to.task_update_error, task_type, exception)
     }
 
     #[pyo3(
@@ -252,8 +255,8 @@ impl Collector {
         payload_type: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.count(|to| &to.external_payload_used, [entity_name, operation, payload_type]);
+    ) -> PyResult<()> {
+        self.count(|to| &to.external_payload_used, [entity_name, operation, payload_type])
     }
 
     #[pyo3(
@@ -266,13 +269,14 @@ impl Collector {
         exception: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
+    ) -> PyResult<()> {
         // The message of a failed request has the headers of its response, a date among them.
         if let Some(to) = self.recorder() {
-            let labels = [&*label::text(workflow_type), &*label::class(exception)];
+            let labels = [&*label::text(workflow_type)?, &*label::class(exception)?];
             to.workflow_start_error.by_class.with_texts(labels, Counter::inc);
             to.workflow_start_error.by_message.with_texts(labels, Counter::inc);
         }
+        Ok(())
     }
 
     /// Calls `increment_workflow_start_error`, overridden or not.
@@ -280,9 +284,10 @@ impl Collector {
         slf: &Bound<'_, Collector>,
         name: &Bound<'_, PyAny>,
         exception: &Bound<'_, PyAny>,
-    ) {
-        // What an override raises is not the workflow client's concern.
-        let _ = slf.call_method1("increment_workflow_start_error", (name, exception));
+    ) -> PyResult<()> {
+        let called = slf.call_method1("increment_workflow_start_error", (name, exception)).map(drop);
+        // An exception of an override is not the workflow client's concern.
+        label::unless_raised(slf.py(), called, || ())
     }
 
     #[pyo3(
@@ -296,8 +301,8 @@ impl Collector {
         status: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status);
+    ) -> PyResult<()> {
+        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -311,8 +316,8 @@ impl Collector {
         status: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status);
+    ) -> PyResult<()> {
+        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -326,8 +331,8 @@ impl Collector {
         status: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time_task(|to| &to.task_update_time, task_type, time_spent, status);
+    ) -> PyResult<()> {
+        self.time_task(|to| &to.task_update_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -341,8 +346,8 @@ impl Collector {
         status: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status);
+    ) -> PyResult<()> {
+        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -356,8 +361,8 @@ impl Collector {
         status: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status);
+    ) -> PyResult<()> {
+        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -371,8 +376,8 @@ impl Collector {
         status: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time_task(|to| &to.task_update_time, task_type, time_spent, status);
+    ) -> PyResult<()> {
+        self.time_task(|to| &to.task_update_time, task_type, time_spent, status)
     }
 
     /// The label is the template where the caller has one, else the path.
@@ -390,12 +395,15 @@ impl Collector {
         metric_uri: Option<&Bound<'_, PyAny>>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        let Some(to) = self.recorder() else { return };
-        let template = metric_uri.filter(|template| template.is_truthy().unwrap_or(true));
-        let labels = [method, template.unwrap_or(uri), label::code(status)];
-        let time_spent = number(time_spent);
-        to.api_request_time.with_spelled(labels, spell, |timer| timer.observe(time_spent));
+    ) -> PyResult<()> {
+        let Some(to) = self.recorder() else { return Ok(()) };
+        let template = match metric_uri {
+            Some(template) if label::unless_raised(template.py(), template.is_truthy(), || true)? => template,
+            _ => uri,
+        };
+        let labels = [method, template, label::code(status)];
+        let time_spent = number(time_spent)?;
+        to.api_request_time.with_spelled(labels, spell, |timer| timer.observe(time_spent))
     }
 
     #[pyo3(
@@ -408,8 +416,8 @@ impl Collector {
         payload_size: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        self.time(|to| &to.task_result_size, [task_type], payload_size);
+    ) -> PyResult<()> {
+        self.time(|to| &to.task_result_size, [task_type], payload_size)
     }
 
     /// A `version` of None is recorded as absent, which is not the same as empty.
@@ -424,13 +432,14 @@ impl Collector {
         payload_size: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        let Some(to) = self.recorder() else { return };
+    ) -> PyResult<()> {
+        let Some(to) = self.recorder() else { return Ok(()) };
         let (version, absent) =
-            if version.is_none() { (Cow::Borrowed(""), "1") } else { (label::text(version), "") };
-        let labels = [&*label::text(workflow_type), &*version, absent];
-        let payload_size = number(payload_size);
+            if version.is_none() { (Cow::Borrowed(""), "1") } else { (label::text(version)?, "") };
+        let labels = [&*label::text(workflow_type)?, &*version, absent];
+        let payload_size = number(payload_size)?;
         to.workflow_input_size.with_texts(labels, |timer| timer.observe(payload_size));
+        Ok(())
     }
 
     #[pyo3(
@@ -443,11 +452,10 @@ impl Collector {
         count: &Bound<'_, PyAny>,
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
-    ) {
-        if let Some(to) = self.recorder() {
-            let count = number(count);
-            to.active_workers.with([task_type], |gauge| gauge.set(count));
-        }
+    ) -> PyResult<()> {
+        let Some(to) = self.recorder() else { return Ok(()) };
+        let count = number(count)?;
+        to.active_workers.with([task_type], |gauge| gauge.set(count))
     }
 }
 
@@ -461,10 +469,8 @@ impl Collector {
         &self,
         which: impl FnOnce(&Recorder) -> &Lookup<Counter, N>,
         labels: [&Bound<'_, PyAny>; N],
-    ) {
-        if let Some(to) = self.recorder() {
-            which(to).with(labels, Counter::inc);
-        }
+    ) -> PyResult<()> {
+        self.recorder().map_or(Ok(()), |to| which(to).with(labels, Counter::inc))
     }
 
     fn count_error(
@@ -472,13 +478,15 @@ impl Collector {
         which: impl FnOnce(&Recorder) -> &Errors,
         kind: &Bound<'_, PyAny>,
         exception: &Bound<'_, PyAny>,
-    ) {
+    ) -> PyResult<()> {
         if let Some(to) = self.recorder() {
-            let kind = label::text(kind);
+            let kind = label::text(kind)?;
             let errors = which(to);
-            errors.by_class.with_texts([&*kind, &*label::class(exception)], Counter::inc);
-            errors.by_message.with_texts([&*kind, &*label::message(exception)], Counter::inc);
+            let (class, message) = (label::class(exception)?, label::message(exception)?);
+            errors.by_class.with_texts([&*kind, &*class], Counter::inc);
+            errors.by_message.with_texts([&*kind, &*message], Counter::inc);
         }
+        Ok(())
     }
 
     fn time<const N: usize>(
@@ -486,11 +494,10 @@ impl Collector {
         which: impl FnOnce(&Recorder) -> &Lookup<Timer, N>,
         labels: [&Bound<'_, PyAny>; N],
         value: &Bound<'_, PyAny>,
-    ) {
-        if let Some(to) = self.recorder() {
-            let value = number(value);
-            which(to).with(labels, |timer| timer.observe(value));
-        }
+    ) -> PyResult<()> {
+        let Some(to) = self.recorder() else { return Ok(()) };
+        let value = number(value)?;
+        which(to).with(labels, |timer| timer.observe(value))
     }
 
     fn time_task(
@@ -499,15 +506,15 @@ impl Collector {
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
-    ) {
+    ) -> PyResult<()> {
         let success = intern!(task_type.py(), "SUCCESS").as_any();
-        self.time(which, [task_type, status.unwrap_or(success)], time_spent);
+        self.time(which, [task_type, status.unwrap_or(success)], time_spent)
     }
 }
 
-/// The value, or NaN for what is no number: the core rejects it and counts the rejection.
-fn number(value: &Bound<'_, PyAny>) -> f64 {
-    value.extract().unwrap_or(f64::NAN)
+/// Returns the value, or NaN for what is no number: the core rejects it and counts the rejection.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    label::unless_raised(value.py(), value.extract(), || f64::NAN)
 }
 
 /// The SDK's clients do not agree on the case of one parameter of a path; its collector makes them.

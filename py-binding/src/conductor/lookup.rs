@@ -49,8 +49,8 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
 
     /// Records on the series that the objects name.
     #[inline]
-    pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) {
-        self.with_spelled(labels, |_| (), record);
+    pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) -> PyResult<()> {
+        self.with_spelled(labels, |_| (), record)
     }
 
     /// The same; `spell` changes the objects' texts into label values.
@@ -60,11 +60,11 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
         labels: [&Bound<'_, PyAny>; N],
         spell: fn(&mut [Cow<'_, str>; N]),
         record: impl FnOnce(&H),
-    ) {
+    ) -> PyResult<()> {
         match self.seen.find(&labels) {
             Some(handle) => record(handle),
             None => {
-                if let Some(handle) = self.unseen(labels, spell) {
+                if let Some(handle) = self.unseen(labels, spell)? {
                     record(&handle);
                 }
                 // New series are what a full disk has no room for.
@@ -73,16 +73,26 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
                 }
             }
         }
+        Ok(())
     }
 
     #[inline(never)]
-    fn unseen(&self, labels: [&Bound<'_, PyAny>; N], spell: fn(&mut [Cow<'_, str>; N])) -> Option<H> {
+    fn unseen(
+        &self,
+        labels: [&Bound<'_, PyAny>; N],
+        spell: fn(&mut [Cow<'_, str>; N]),
+    ) -> PyResult<Option<H>> {
         // `str()` runs Python code, so all of it happens before the lock.
-        let mut texts: [Cow<'_, str>; N] = labels.map(label::text);
+        let mut texts: [Cow<'_, str>; N] = [const { Cow::Borrowed("") }; N];
+        for (text, label) in texts.iter_mut().zip(labels) {
+            *text = label::text(label)?;
+        }
         spell(&mut texts);
-        let handle = self.of_texts(std::array::from_fn(|at| &*texts[at]), H::clone)?;
-        self.seen.keep(&labels, handle.clone());
-        Some(handle)
+        let handle = self.of_texts(std::array::from_fn(|at| &*texts[at]), H::clone);
+        if let Some(handle) = &handle {
+            self.seen.keep(&labels, handle.clone());
+        }
+        Ok(handle)
     }
 
     /// Records on the series with those label values.

@@ -194,7 +194,7 @@ impl<H: Metric> Labelled<H> {
         // As `prometheus_client` does: the text of whatever is given.
         let values: Vec<_> = given
             .iter_borrowed()
-            .map(|value| Ok(PyString::new(py, &label::value(&value)?)))
+            .map(|value| Ok(PyString::new(py, &label::text(&value)?)))
             .collect::<PyResult<_>>()?;
         PyTuple::new(py, values)
     }
@@ -209,7 +209,8 @@ impl<H: Metric> Labelled<H> {
 
 /// Lone surrogates have no UTF-8, and are replaced.
 fn texts(key: &Bound<'_, PyTuple>) -> Vec<String> {
-    key.iter_borrowed().map(|value| label::text(&value).into_owned()).collect()
+    let text = |value: Bound<'_, PyAny>| Some(label::characters(value.cast().ok()?).into_owned());
+    key.iter().filter_map(text).collect()
 }
 
 pub(super) fn strs(texts: &[String]) -> Vec<&str> {

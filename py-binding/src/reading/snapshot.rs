@@ -186,7 +186,7 @@ impl Snapshot {
             let Some(labels) = labels else { return Ok(family.get(&[])) };
             let values = family.label_names.iter().map(|name| labels.get_item(name));
             let Some(values) = values.collect::<PyResult<Option<Vec<_>>>>()? else { continue };
-            let values = values.iter().map(|value| PyResult::Ok(label::value(value)?.into_owned()));
+            let values = values.iter().map(|value| PyResult::Ok(label::text(value)?.into_owned()));
             let values: Vec<String> = values.collect::<PyResult<_>>()?;
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             return Ok(family.get(&values));
