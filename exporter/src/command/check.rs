@@ -5,13 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{
-    Args,
-    builder::{PathBufValueParser, TypedValueParser as _},
-};
+use clap::Args;
 use ictus::{Reader, Registry, Snapshot, repair, snapshot::Lost, surface::View};
 
-use super::input::named;
+use super::input::directory;
 use crate::{
     directory::Unusable,
     error::Result,
@@ -23,7 +20,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = PathBufValueParser::new().try_map(named))]
+    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
     /// The surfaces that are to be shown together
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::{
     Args,
-    builder::{PathBufValueParser, TypedValueParser as _},
+    builder::{PathBufValueParser, TypedValueParser},
 };
 use ictus::{Reader, surface::View};
 
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Input {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = PathBufValueParser::new().try_map(named))]
+    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     pub(super) directory: PathBuf,
     /// The surfaces to show: legacy, documented, or canonical alone
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
@@ -29,10 +29,21 @@ pub(super) struct Input {
     no_health: bool,
 }
 
-/// Refuses a path that names no folder.
-pub(super) fn named(directory: PathBuf) -> ictus::Result<PathBuf> {
-    Reader::open(&directory).map(|_| directory)
+/// Parses a metrics directory, and refuses a path that names no directory.
+pub(super) fn directory() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| Reader::open(&path).map(|_| path))
 }
+
+/// Parses a file, and refuses a path that only a shell would expand: services and containers have none.
+pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str().as_encoded_bytes().first() {
+        Some(b'~') => Err(UNEXPANDED),
+        _ => Ok(path),
+    })
+}
+
+const UNEXPANDED: &str =
+    "it begins with `~`, which only a shell expands; give the whole path, or `./~` for a file of that name";
 
 impl Input {
     /// The source, for an action that goes on: workers may start later.

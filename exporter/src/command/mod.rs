@@ -117,3 +117,49 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         1
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::Cli;
+
+    /// Whether the command refuses these arguments, and what it says.
+    fn refusal(arguments: &[&str]) -> Option<String> {
+        Cli::try_parse_from(arguments).err().map(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn no_action_takes_an_empty_path_or_one_that_a_shell_expands() {
+        let (mut directories, mut files) = (0, 0);
+        for action in Cli::command().get_subcommands() {
+            for option in action.get_arguments() {
+                let kind = option.get_value_names().unwrap_or_default();
+                let long = option.get_long().map(|long| format!("--{long}"));
+                let arguments = |path| match &long {
+                    Some(long) => vec!["ictus", action.get_name(), "/tmp", long, path],
+                    None => vec!["ictus", action.get_name(), path],
+                };
+                match kind {
+                    [kind] if kind == "DIR" => directories += 1,
+                    [kind] if kind == "FILE" => files += 1,
+                    _ => continue,
+                }
+                for path in ["~", "~/metrics", "~root/metrics"] {
+                    let said = refusal(&arguments(path));
+                    let said = said.unwrap_or_else(|| panic!("{:?}", arguments(path)));
+                    assert!(said.contains(path) && said.contains("which only a shell expands"), "{said}");
+                }
+                let said = refusal(&arguments(""));
+                assert!(said.is_some_and(|said| said.contains("a value is required")), "{:?}", arguments(""));
+            }
+        }
+        assert!(directories == 6 && files >= 6, "{directories} {files}");
+    }
+
+    #[test]
+    fn no_socket_has_a_path_that_a_shell_expands() {
+        let said = refusal(&["ictus", "serve", "/tmp", "--listen", "unix:~/ictus.sock"]);
+        assert!(said.is_some_and(|said| said.contains("only a shell expands `~`")));
+    }
+}

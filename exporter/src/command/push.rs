@@ -4,7 +4,11 @@ use std::{env, path::PathBuf};
 
 use clap::Args;
 
-use super::{Merge, WRONGLY_CALLED, input::Input, labels};
+use super::{
+    Merge, WRONGLY_CALLED,
+    input::{Input, file},
+    labels,
+};
 #[cfg(feature = "otlp")]
 use crate::push::push_otlp;
 use crate::{
@@ -35,7 +39,7 @@ pub(super) struct Push {
     labels: Vec<(String, String)>,
     /// Prove by what is in this file who pushes: a line `bearer TOKEN` or `basic USER:PASSWORD`; else by the
     /// same text in ICTUS_PUSH_CREDENTIALS
-    #[arg(long, value_name = "FILE", env = "ICTUS_PUSH_CREDENTIALS_FILE")]
+    #[arg(long, value_name = "FILE", env = "ICTUS_PUSH_CREDENTIALS_FILE", value_parser = file())]
     credentials: Option<PathBuf>,
 }
 

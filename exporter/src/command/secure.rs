@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::input::file;
 use crate::{
     error::Result,
     http::{Security, SecurityFiles},
@@ -12,17 +13,17 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Secure {
     /// Speak TLS, with the chain of certificates in this file (PEM)
-    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CERT", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CERT", requires = "tls_key", value_parser = file())]
     tls_cert: Option<PathBuf>,
     /// The private key of the certificate (PEM)
-    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_KEY", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_KEY", requires = "tls_cert", value_parser = file())]
     tls_key: Option<PathBuf>,
     /// Answer only clients with a certificate that one of the authorities in this file has signed (PEM)
-    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CLIENT_CA", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CLIENT_CA", requires = "tls_cert", value_parser = file())]
     tls_client_ca: Option<PathBuf>,
     /// Answer only clients in this file, with a line `bearer TOKEN` or `basic USER:PASSWORD` for each; the
     /// password may be its bcrypt hash
-    #[arg(long, value_name = "FILE", env = "ICTUS_AUTH")]
+    #[arg(long, value_name = "FILE", env = "ICTUS_AUTH", value_parser = file())]
     auth: Option<PathBuf>,
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::WRONGLY_CALLED;
+use super::{WRONGLY_CALLED, input::directory};
 use crate::{
     error::{Error, Result},
     terminal::tell,
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Top {
     /// The metrics directory that the workers record into
-    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY")]
+    #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
     /// Which series come first
     #[arg(long, value_enum, default_value_t = Order::P99)]

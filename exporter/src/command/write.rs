@@ -7,7 +7,12 @@ use std::{
 
 use clap::Args;
 
-use super::{Merge, WRONGLY_CALLED, input::Input, labels::Labels, signals};
+use super::{
+    Merge, WRONGLY_CALLED,
+    input::{Input, file},
+    labels::Labels,
+    signals,
+};
 use crate::{
     error::Result,
     file::Loop,
@@ -22,7 +27,7 @@ pub(super) struct Write {
     #[command(flatten)]
     input: Input,
     /// The file to write, which node-exporter reads only as *.prom; - for standard output [default: DIR/conductor_metrics.prom]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file())]
     output: Option<PathBuf>,
     /// Seconds from one write to the next
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]

@@ -105,6 +105,7 @@ impl FromStr for Listen {
         if let Some(path) = given.strip_prefix(UNIX) {
             return match path {
                 "" => Err(refused(&"the path is empty")),
+                path if path.starts_with('~') => Err(refused(&"only a shell expands `~`")),
                 path => Ok(Address::Unix(path.into()).into()),
             };
         }
