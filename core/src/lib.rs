@@ -23,6 +23,7 @@ pub mod host;
 mod notice;
 pub mod observe;
 mod options;
+mod plain_name;
 mod platform;
 mod printable;
 mod registry;

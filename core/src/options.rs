@@ -31,6 +31,7 @@ pub struct Options {
     pub(crate) buckets: Option<Vec<f64>>,
     pub(crate) distribution: bool,
     pub(crate) group: Option<u32>,
+    pub(crate) utf8_names: bool,
 }
 
 impl Default for Options {
@@ -44,6 +45,7 @@ impl Default for Options {
             buckets: None,
             distribution: true,
             group: None,
+            utf8_names: false,
         }
     }
 }
@@ -126,6 +128,30 @@ impl Options {
     #[must_use]
     pub fn group(self, number: u32) -> Options {
         Options { group: Some(number), ..self }
+    }
+
+    /// Lets metrics and labels have names of any characters, `http.server.duration` for example. Without this option
+    /// such a name is an error.
+    ///
+    /// Clients that ask for `escaping=allow-utf-8` get the names as they are, in quotes. Others get an underscore in the
+    /// place of each character that is not a letter, a digit or `_` (in a metric's name also `:`). Where two metrics
+    /// have one name then, only the first one is shown to these clients.
+    ///
+    /// ```
+    /// # use ictus::{Options, Registry, surface::{Exposition, View}};
+    /// let registry = Registry::with_options(Options::default().utf8_names(true));
+    /// registry.counter("http.requests", "", &["url.path"])?.labels(&["/"])?.inc();
+    /// let mut view = View::default();
+    /// let text = ictus::expose::text(&Exposition::new(&registry.snapshot()?, &view));
+    /// assert!(text.contains("\nhttp_requests_total{url_path=\"/\"} 1.0\n"), "{text}");
+    /// view.utf8_names = true;
+    /// let text = ictus::expose::text(&Exposition::new(&registry.snapshot()?, &view));
+    /// assert!(text.contains("\n{\"http.requests_total\",\"url.path\"=\"/\"} 1.0\n"), "{text}");
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    #[must_use]
+    pub fn utf8_names(self, allowed: bool) -> Options {
+        Options { utf8_names: allowed, ..self }
     }
 
     /// Refuses what cannot be kept, as whoever takes these options does.

@@ -497,3 +497,44 @@ http_level 1.0
     assert_eq!(kind, OPENMETRICS_UTF8);
     assert!(quoted.contains("# TYPE \"http.duration\" histogram\n{\"http.duration_bucket\","), "{quoted}");
 }
+
+/// A registry's own names are shown by the rules for those of other libraries.
+#[test]
+fn own_names_with_other_characters_are_escaped_or_quoted_as_the_client_asks() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = ictus::Options::default().utf8_names(true);
+    let registry = ictus::Registry::open_with(directory.path(), options).unwrap();
+    let wait = registry.timer("http.wait", "Says \"so\".", &["http.method"]).unwrap();
+    wait.labels(&["GET"]).unwrap().observe(0.5);
+    registry.counter("temp\u{e9} \"in\"", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    let server = serve(Source::new(directory.path()));
+    let ask = |target: &str, accept: &str| {
+        let answer = ask_with(tcp(&server), "GET", target, &[&format!("Accept: {accept}")]);
+        (answer.header("content-type").unwrap().to_owned(), without_own(&answer.body))
+    };
+    let summary = |before: &str| {
+        ["0.5", "0.75", "0.9", "0.95", "0.99"]
+            .map(|q| format!("{before}=\"GET\",quantile=\"{q}\"}} 0.5\n"))
+            .concat()
+    };
+    let escaped = format!(
+        "# HELP http_wait Says \"so\".\n# TYPE http_wait summary\n{}\
+         http_wait_sum{{http_method=\"GET\"}} 0.5\nhttp_wait_count{{http_method=\"GET\"}} 1.0\n\
+         # HELP temp___in__total \n# TYPE temp___in__total counter\ntemp___in__total 1.0\n",
+        summary("http_wait{http_method")
+    );
+    assert_eq!(ask("/metrics", "*/*"), (TEXT.to_owned(), escaped));
+    let quoted = format!(
+        "# HELP \"http.wait\" Says \"so\".\n# TYPE \"http.wait\" summary\n{}\
+         {{\"http.wait_sum\",\"http.method\"=\"GET\"}} 0.5\n\
+         {{\"http.wait_count\",\"http.method\"=\"GET\"}} 1.0\n\
+         # HELP \"temp\u{e9} \\\"in\\\"_total\" \n# TYPE \"temp\u{e9} \\\"in\\\"_total\" counter\n\
+         {{\"temp\u{e9} \\\"in\\\"_total\"}} 1.0\n",
+        summary("{\"http.wait\",\"http.method\"")
+    );
+    assert_eq!(ask("/metrics", PROMETHEUS_3_TEXT), (TEXT_UTF8.to_owned(), quoted));
+    let (_, one) = ask("/metrics?name[]=http.wait_count", PROMETHEUS_3_TEXT);
+    assert_eq!(one.lines().count(), 9, "{one}");
+    let (_, one) = ask("/metrics?name[]=http_wait_count", "*/*");
+    assert_eq!(one.lines().count(), 9, "{one}");
+}

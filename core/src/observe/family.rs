@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 use super::{
     Counter, Gauge, Recorder, Timer,
     index::FamilyIndex,
-    name,
+    name::{self, Charset},
     series::{Asked, Series},
 };
 use crate::{
@@ -80,8 +80,10 @@ impl<M: Metric> Family<M> {
         options: &Options,
     ) -> Result<Family<M>> {
         let name = if M::KIND == Kind::Counter { counter_name(name) } else { name };
-        name::metric(name)?;
-        name::labels(labels, M::KIND)?;
+        let charset =
+            if options.utf8_names || recorder.options().utf8_names { Charset::Utf8 } else { Charset::Plain };
+        name::metric(name, charset)?;
+        name::labels(labels, M::KIND, charset)?;
         name::lengths(name, labels)?;
         let unit = if M::KIND == Kind::Timer { Unit::Seconds } else { Unit::None };
         Family::register(recorder, name, help, unit, labels, options)

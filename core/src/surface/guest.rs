@@ -1,11 +1,13 @@
 //! What users record beside Conductor's metrics: shown as it is, on every surface.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     exposition::{Exposition, ShownFamily, ShownType},
     labels::Column,
-    names::is_name,
     sample::QUANTILE,
     shape,
     slot::Slot,
@@ -13,6 +15,7 @@ use super::{
 use crate::{
     catalog::{self, Kind},
     notice,
+    plain_name::{OF_LABELS, OF_METRICS, escaped},
     snapshot::{Family, Snapshot},
 };
 
@@ -21,6 +24,7 @@ use crate::{
 pub(super) struct Guests {
     /// How many families are not the users'.
     others: usize,
+    names: Names,
     guests: Vec<Guest>,
     /// Series that could not be shown the last time.
     left_out: u64,
@@ -47,7 +51,8 @@ struct Room {
 impl Guests {
     /// None yet, beside the families that the exposition has.
     pub(super) fn new(exposition: &Exposition) -> Guests {
-        Guests { others: exposition.families.len(), guests: Vec::new(), left_out: 0 }
+        let names = Names { utf8: exposition.utf8_names };
+        Guests { others: exposition.families.len(), names, guests: Vec::new(), left_out: 0 }
     }
 
     /// Shows the users' families, each unless another one is shown under one of its names.
@@ -63,7 +68,7 @@ impl Guests {
         }
         self.left_out = 0;
         for (guest, families) in self.guests.iter_mut().zip(named()) {
-            let is_shown = match guest.show(families, exposition) {
+            let is_shown = match guest.show(families, exposition, self.names) {
                 Ok(()) => true,
                 Err(why) => {
                     notice::left_out(&families[0].name, why);
@@ -79,6 +84,7 @@ impl Guests {
     /// Gives the families of each name their place.
     fn settle<'a>(&mut self, named: impl Iterator<Item = &'a [Family]>, exposition: &mut Exposition) {
         exposition.families.truncate(self.others);
+        let shown = self.names;
         let mut taken: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut settled = 0;
         let mut take = |exposition: &Exposition| {
@@ -95,15 +101,15 @@ impl Guests {
         };
         take(exposition);
         let guests = named.map(|families| {
-            let room = match families.iter().find(|family| left_out(family, families).is_none()) {
+            let room = match families.iter().find(|family| shown.left_out(family, families).is_none()) {
                 Some(family) => {
                     let form = shape::of_kind(family.kind);
-                    let slot = Slot::new(form, shown_name(family), &family.help, exposition);
+                    let slot = Slot::new(form, &shown.metric(family), &family.help, exposition);
                     Ok(Room { slot, rivals: take(exposition) })
                 }
-                None => Err(unfit(&families[0]).unwrap_or_default()),
+                None => Err(shown.unfit(&families[0]).unwrap_or_default()),
             };
-            let unfit = families.iter().map(|family| left_out(family, families).is_some()).collect();
+            let unfit = families.iter().map(|family| shown.left_out(family, families).is_some()).collect();
             Guest { families: families.iter().map(described).collect(), unfit, room }
         });
         self.guests = guests.collect();
@@ -121,15 +127,20 @@ impl Guest {
     }
 
     /// Shows the families, or says why not.
-    fn show(&mut self, families: &[Family], exposition: &mut Exposition) -> Result<(), &'static str> {
+    fn show(
+        &mut self,
+        families: &[Family],
+        exposition: &mut Exposition,
+        names: Names,
+    ) -> Result<(), &'static str> {
         let Room { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
         if rivals.iter().any(|&rival| !exposition.families[rival].series.is_empty()) {
             slot.clear(exposition);
             let nothing = families.iter().all(|family| family.series.is_empty());
             return if nothing { Ok(()) } else { Err("another family is shown under that name") };
         }
-        slot.show(families, exposition, |family| match left_out(family, families) {
-            None => Some(columns(family)),
+        slot.show(families, exposition, |family| match names.left_out(family, families) {
+            None => Some(names.columns(family)),
             Some(why) => {
                 notice::left_out(&family.name, why);
                 None
@@ -139,12 +150,6 @@ impl Guest {
     }
 }
 
-/// Why a family cannot be shown with the others of its name.
-fn left_out(family: &Family, named: &[Family]) -> Option<&'static str> {
-    let is_other = || named.first().is_some_and(|first| first.kind != family.kind);
-    unfit(family).or_else(|| is_other().then_some("another family is shown under that name"))
-}
-
 /// The family without its series.
 fn described(family: &Family) -> Family {
     let Family { name, help, kind, unit, label_names, .. } = family;
@@ -152,18 +157,58 @@ fn described(family: &Family) -> Family {
     Family { name, help, kind: *kind, unit: *unit, label_names, series: Vec::new() }
 }
 
-fn columns(family: &Family) -> Vec<Column> {
-    let column = |(at, name): (usize, &String)| Column { name: name.clone().into(), at, absent: None };
-    let mut columns: Vec<_> = family.label_names.iter().enumerate().map(column).collect();
-    columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    columns
+/// How names are shown: as they are, or with an underscore for each character that not every client takes.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    utf8: bool,
 }
 
-/// The name to show: a counter's `_total` comes with its samples and is not written twice.
-fn shown_name(family: &Family) -> &str {
-    match family.kind {
-        Kind::Counter => family.name.strip_suffix("_total").unwrap_or(&family.name),
-        Kind::Gauge | Kind::Timer => &family.name,
+impl Names {
+    /// The metric's name: a counter's `_total` comes with its samples and is not written twice.
+    fn metric(self, family: &Family) -> Cow<'_, str> {
+        let name = match family.kind {
+            Kind::Counter => family.name.strip_suffix("_total").unwrap_or(&family.name),
+            Kind::Gauge | Kind::Timer => &family.name,
+        };
+        if self.utf8 { Cow::Borrowed(name) } else { escaped(name, OF_METRICS) }
+    }
+
+    fn label(self, name: &str) -> Cow<'_, str> {
+        if self.utf8 { Cow::Borrowed(name) } else { escaped(name, OF_LABELS) }
+    }
+
+    fn columns(self, family: &Family) -> Vec<Column> {
+        let column = |(at, name): (usize, &String)| {
+            let name = Cow::Owned(self.label(name).into_owned());
+            Column { name, at, absent: None }
+        };
+        let mut columns: Vec<_> = family.label_names.iter().enumerate().map(column).collect();
+        columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        columns
+    }
+
+    /// Why a family cannot be shown with the others of its name.
+    fn left_out(self, family: &Family, named: &[Family]) -> Option<&'static str> {
+        let is_other = || named.first().is_some_and(|first| first.kind != family.kind);
+        self.unfit(family).or_else(|| is_other().then_some("another family is shown under that name"))
+    }
+
+    /// Why a family's names cannot be written. A registry refuses them; a segment may hold any bytes.
+    fn unfit(self, family: &Family) -> Option<&'static str> {
+        let labels: Vec<_> = family.label_names.iter().map(|name| self.label(name)).collect();
+        if self.metric(family).is_empty() {
+            Some("it has no name")
+        } else if labels.iter().any(|label| label.is_empty()) {
+            Some("a label has no name")
+        } else if labels.iter().any(|label| label.starts_with(RESERVED)) {
+            Some("a label's name starts with __, as Prometheus's own do")
+        } else if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
+            Some("two of its labels have one name")
+        } else if family.kind == Kind::Timer && labels.iter().any(|label| label == QUANTILE) {
+            Some("a timer's own label is named quantile")
+        } else {
+            None
+        }
     }
 }
 
@@ -176,24 +221,6 @@ pub(super) fn names(family: &ShownFamily) -> Vec<String> {
         ShownType::Histogram => &["", "_bucket", "_sum", "_count"],
     };
     suffixes.iter().map(|suffix| format!("{}{suffix}", family.name)).collect()
-}
-
-/// Why a family's names cannot be written. A registry refuses them; a segment may hold any bytes.
-fn unfit(family: &Family) -> Option<&'static str> {
-    let labels = &family.label_names;
-    if !is_name(shown_name(family), ":") {
-        Some("its name is not a metric's name")
-    } else if !labels.iter().all(|label| is_name(label, "")) {
-        Some("a label's name is not a label's name")
-    } else if labels.iter().any(|label| label.starts_with(RESERVED)) {
-        Some("a label's name starts with __, as Prometheus's own do")
-    } else if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
-        Some("two of its labels have one name")
-    } else if family.kind == Kind::Timer && labels.iter().any(|label| label == QUANTILE) {
-        Some("a timer's own label is named quantile")
-    } else {
-        None
-    }
 }
 
 /// How names of labels start that Prometheus keeps to itself: `__name__` would be the metric's.

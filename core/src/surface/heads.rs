@@ -3,8 +3,11 @@
 
 use std::ops::Range;
 
-use super::{exposition::ShownSeries, labels::Labels, names::is_name};
-use crate::expose::escape;
+use super::{exposition::ShownSeries, labels::Labels};
+use crate::{
+    expose::escape,
+    plain_name::{OF_LABELS, OF_METRICS, is_plain},
+};
 
 /// For each sample of a family, in their order, a line feed and `name{label="value",…} `.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +80,7 @@ impl Heads {
         let mut labels: Option<Range<usize>> = None;
         for (suffix, _) in series.value.plain_samples() {
             text.push('\n');
-            let is_quoted = !is_name(name, ":");
+            let is_quoted = !is_plain(name, OF_METRICS);
             if is_quoted {
                 push_opened(text, name, suffix);
                 // The name is the first of what is in the braces.
@@ -108,7 +111,7 @@ fn push_plain(text: &mut String, labels: &Labels, first: &'static str) {
 
 /// `name{`, or `{"name",` where the name has other characters than the older formats have.
 fn push_opened(text: &mut String, name: &str, suffix: &str) {
-    if is_name(name, ":") {
+    if is_plain(name, OF_METRICS) {
         return text.extend([name, suffix, "{"]);
     }
     text.push_str("{\"");
@@ -119,7 +122,7 @@ fn push_opened(text: &mut String, name: &str, suffix: &str) {
 /// `name="value"`, between two other strings; the name in quotes where it has to be.
 fn push_pair(text: &mut String, (name, value): (&str, &str), [before, after]: [&str; 2]) {
     text.push_str(before);
-    if is_name(name, "") {
+    if is_plain(name, OF_LABELS) {
         text.push_str(name);
     } else {
         text.push('"');

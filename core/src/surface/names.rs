@@ -9,41 +9,27 @@ use super::{
     heads::Heads,
     labels::{Column, Labels},
 };
-use crate::notice;
-
-/// Letters, digits, underscores and what else is allowed, not a digit first.
-pub(super) fn is_name(name: &str, also: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || also.contains(c);
-    !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(allowed)
-}
-
-/// The name as every client takes it: an underscore in the place of each other character.
-pub(super) fn escaped<'a>(name: &'a str, also: &str) -> Cow<'a, str> {
-    if is_name(name, also) {
-        return Cow::Borrowed(name);
-    }
-    let allowed = |at: usize, c: char| {
-        c.is_ascii_alphabetic() || c == '_' || also.contains(c) || (at > 0 && c.is_ascii_digit())
-    };
-    name.chars().enumerate().map(|(at, c)| if allowed(at, c) { c } else { '_' }).collect()
-}
+use crate::{
+    notice,
+    plain_name::{OF_LABELS, OF_METRICS, escaped, is_plain},
+};
 
 impl ShownFamily {
     /// Whether the name is written without quotes.
     pub(crate) fn has_plain_name(&self) -> bool {
-        is_name(&self.name, ":")
+        is_plain(&self.name, OF_METRICS)
     }
 
     /// The family with its names escaped. Series that get labels of one name, or the labels of another series, are
     /// left out, named in the log once, and counted.
     pub(super) fn with_escaped_names(&self) -> Cow<'_, ShownFamily> {
         let mut labels = self.series.iter().flat_map(|series| series.labels.iter());
-        if is_name(&self.name, ":") && labels.all(|(name, _)| is_name(name, "")) {
+        if is_plain(&self.name, OF_METRICS) && labels.all(|(name, _)| is_plain(name, OF_LABELS)) {
             return Cow::Borrowed(self);
         }
         let (mut all, mut series) = (BTreeSet::new(), Vec::new());
         for one in &self.series {
-            let pairs = one.labels.iter().map(|(name, value)| (escaped(name, "").into_owned(), value));
+            let pairs = one.labels.iter().map(|(name, value)| (escaped(name, OF_LABELS).into_owned(), value));
             let mut pairs: Vec<_> = pairs.collect();
             pairs.sort_unstable();
             match sorted(pairs.clone().into_iter()) {
@@ -55,7 +41,7 @@ impl ShownFamily {
             }
         }
         let left_out = (self.series.len() - series.len()) as u64;
-        let mut family = self.with_series(escaped(&self.name, ":").into_owned(), series);
+        let mut family = self.with_series(escaped(&self.name, OF_METRICS).into_owned(), series);
         family.left_out += left_out;
         Cow::Owned(family)
     }
@@ -129,24 +115,4 @@ pub(super) fn of_sorted(pairs: impl Iterator<Item = (String, String)>) -> Labels
     let columns = names.into_iter().enumerate();
     let columns = columns.map(|(at, name)| Column { name: name.into(), at, absent: None }).collect();
     Labels::new(&columns, &values.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn names_are_escaped_as_prometheus_does() {
-        for (name, expected) in [
-            ("plain_name:sum", "plain_name:sum"),
-            ("http.server.duration", "http_server_duration"),
-            ("9lives", "_lives"),
-            ("a9", "a9"),
-            ("tempé", "temp_"),
-            ("a b\n\"c\"", "a_b__c_"),
-        ] {
-            assert_eq!(escaped(name, ":"), expected, "{name}");
-        }
-        assert_eq!(escaped("a:b", ""), "a_b");
-    }
 }

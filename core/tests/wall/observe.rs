@@ -27,6 +27,8 @@ mod notice;
 pub mod observe;
 #[path = "../../src/options.rs"]
 mod options;
+#[path = "../../src/plain_name.rs"]
+mod plain_name;
 #[path = "../../src/platform/mod.rs"]
 mod platform;
 #[path = "../../src/printable.rs"]

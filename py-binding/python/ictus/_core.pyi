@@ -49,8 +49,9 @@ class Registry:
     ``buckets`` are its histogram's upper bounds, and an empty sequence means no histogram. A family has at
     most ``max_series`` series (default 1,000); further label sets share one series whose label values are
     ``ictus_overflow``. A series that no process updates for ``expire_after`` seconds is removed. ``group`` is
-    the number of a group of users that may share the directory. ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES``
-    apply where the arguments are not given.
+    the number of a group of users that may share the directory. With ``utf8_names``, names of metrics and
+    labels may have any characters; clients that take no others get underscores in their place.
+    ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES`` apply where the arguments are not given.
 
     Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options out of range. A
     forked child records in the same directory, on its own.
@@ -66,6 +67,7 @@ class Registry:
         max_series: int | None = None,
         buckets: Sequence[float] | None = None,
         group: int | None = None,
+        utf8_names: bool = False,
     ) -> Registry: ...
     @property
     def directory(self) -> Path | None:
@@ -108,12 +110,19 @@ class Registry:
         """Returns what was recorded: here, or in the directory by all of its processes, living and dead."""
 
     def render(
-        self, format: _Format = "text", *, surfaces: Sequence[str] | None = None, native: bool = False
+        self,
+        format: _Format = "text",
+        *,
+        surfaces: Sequence[str] | None = None,
+        native: bool = False,
+        utf8_names: bool = False,
     ) -> bytes:
         """Returns the exposition as bytes: ``text``, ``openmetrics`` or ``protobuf``.
 
         ``surfaces`` names the sets of names that Conductor's metrics are shown under. ``native`` adds native
-        histograms to protobuf. ``ictus.content_type`` returns the format's content type.
+        histograms to protobuf. ``utf8_names`` shows names of any characters as they are, in quotes, for
+        clients that ask for ``escaping=allow-utf-8``. ``ictus.content_type`` returns the format's content
+        type.
         """
 
     def remove_idle(self, seconds: float) -> int:

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ictus::{Options, observe::Metric};
-use ictus_exporter::{Query, Source};
+use ictus_exporter::{Escaping, Query, Source};
 use pyo3::{
     PyClass,
     prelude::*,
@@ -32,8 +32,9 @@ use crate::{
 /// ``buckets`` are its histogram's upper bounds, and an empty sequence means no histogram. A family has at
 /// most ``max_series`` series (default 1,000); further label sets share one series whose label values are
 /// ``ictus_overflow``. A series that no process updates for ``expire_after`` seconds is removed. ``group`` is
-/// the number of a group of users that may share the directory. ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES``
-/// apply where the arguments are not given.
+/// the number of a group of users that may share the directory. With ``utf8_names``, names of metrics and
+/// labels may have any characters; clients that take no others get underscores in their place.
+/// ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES`` apply where the arguments are not given.
 ///
 /// Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options out of range. A
 /// forked child records in the same directory, on its own.
@@ -48,7 +49,7 @@ pub(crate) struct Registry {
 #[pymethods]
 impl Registry {
     #[new]
-    #[pyo3(signature = (directory=None, *, window=None, max_age=None, expire_after=None, max_series=None, buckets=None, group=None))]
+    #[pyo3(signature = (directory=None, *, window=None, max_age=None, expire_after=None, max_series=None, buckets=None, group=None, utf8_names=false))]
     #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn new<'py>(
         py: Python<'py>,
@@ -59,12 +60,13 @@ impl Registry {
         max_series: Option<&Bound<'py, PyAny>>,
         buckets: Option<&Bound<'py, PyAny>>,
         group: Option<&Bound<'py, PyAny>>,
+        utf8_names: bool,
     ) -> PyResult<Registry> {
         log::keep();
         let given = Given::from_arguments(window, max_age, expire_after, max_series, buckets)?;
         let mut options = given.over(options::of_environment()?)?;
         let group = arguments::whole("group", group, 0, u32::MAX - 1)?;
-        options = group.into_iter().fold(options, Options::group);
+        options = group.into_iter().fold(options, Options::group).utf8_names(utf8_names);
         let core = match &directory {
             Some(directory) => ictus::Registry::open_with(directory, options.clone()),
             None => options.check().map(|()| ictus::Registry::with_options(options.clone())),
@@ -158,17 +160,21 @@ impl Registry {
     /// Returns the exposition as bytes: ``text``, ``openmetrics`` or ``protobuf``.
     ///
     /// ``surfaces`` names the sets of names that Conductor's metrics are shown under. ``native`` adds native
-    /// histograms to protobuf. ``ictus.content_type`` returns the format's content type.
-    #[pyo3(signature = (format="text", *, surfaces=None, native=false))]
+    /// histograms to protobuf. ``utf8_names`` shows names of any characters as they are, in quotes, for
+    /// clients that ask for ``escaping=allow-utf-8``. ``ictus.content_type`` returns the format's content
+    /// type.
+    #[pyo3(signature = (format="text", *, surfaces=None, native=false, utf8_names=false))]
     fn render<'py>(
         &self,
         py: Python<'py>,
         format: &str,
         surfaces: Option<Bound<'_, PyAny>>,
         native: bool,
+        utf8_names: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let view = convert::view_of(surfaces.as_ref(), false)?;
-        let query = Query { format: convert::format(format)?, native, ..Query::from(&view) };
+        let escaping = if utf8_names { Escaping::Utf8 } else { Escaping::Unstated };
+        let query = Query { format: convert::format(format)?, native, escaping, ..Query::from(&view) };
         let source = Source::from_registry(self.core.clone());
         let rendered = py.detach(|| source.render(&query));
         log::deliver(py)?;

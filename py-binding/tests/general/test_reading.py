@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 import ictus
+import ictus.prometheus
 
 
 def record(directory: str, process: int, observations: int) -> None:
@@ -122,6 +124,44 @@ def test_expositions_are_what_prometheus_clients_parsers_read() -> None:
     for wrong in (registry.render, ictus.content_type):
         with pytest.raises(ValueError, match="try 'text', 'openmetrics' or 'protobuf'"):
             wrong("json")  # type: ignore[arg-type]
+
+
+def test_names_of_any_characters_are_escaped_or_quoted(directory: str) -> None:
+    registry = ictus.Registry(directory, utf8_names=True)
+    name, label = 'http.server "größe"\n', "url.path"
+    registry.counter(name, 'So "it" is\nsaid.', [label]).labels('a"b').inc(2)
+    registry.timer("db.wait", "", ["db.system"]).labels("x").observe(0.5)
+    assert registry.snapshot().value(name, **{label: 'a"b'}) == 2
+    for utf8_names, shown, shown_label, wait in [
+        (True, name, label, "db.wait"),
+        (False, "http_server__gr__e__", "url_path", "db_wait"),
+    ]:
+        text = registry.render(utf8_names=utf8_names).decode()
+        families = [
+            family for family in text_string_to_metric_families(text) if not family.name.startswith("ictus_")
+        ]
+        samples = [sample for family in families for sample in family.samples]
+        assert (f"{shown}_total", {shown_label: 'a"b'}, 2.0) in [sample[:3] for sample in samples]
+        waits = {sample.name: sample.value for sample in samples if "quantile" not in sample.labels}
+        assert (waits[f"{wait}_count"], waits[f"{wait}_sum"]) == (1, 0.5)
+    # What another library's registry shows is escaped by Ictus.
+    into = CollectorRegistry()
+    ictus.prometheus.bridge(registry, into)
+    assert into.get_sample_value("db_wait_count", {"db_system": "x"}) == 1
+
+
+@pytest.mark.parametrize("name", ["http.requests", "größe", "9lives", "a b", ""])
+def test_names_of_any_characters_need_the_option(name: str) -> None:
+    with pytest.raises(ValueError, match="letters, digits"):
+        ictus.Registry().counter(name)
+    with pytest.raises(ValueError, match="letters, digits"):
+        ictus.Registry().gauge("level", "", [name])
+
+
+@pytest.mark.parametrize("labels", [["a.b", "a_b"], ["__a"], [".-a"], [""]])
+def test_labels_that_are_one_once_escaped_are_refused(labels: list[str]) -> None:
+    with pytest.raises(ValueError, match="name"):
+        ictus.Registry(utf8_names=True).counter("jobs", "", labels)
 
 
 def test_the_wrong_question_says_the_right_one() -> None:

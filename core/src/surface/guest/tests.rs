@@ -39,12 +39,21 @@ fn timing(value: f64) -> Value {
 }
 
 /// The text in which a surface shows those families.
-fn shown(mut families: Vec<Family>, surface: Surface) -> String {
-    families.sort_by(|a, b| a.name.cmp(&b.name));
-    let snapshot = Snapshot { families, ..Snapshot::default() };
-    let mut view = View::new(&[surface]).unwrap();
+fn shown(families: Vec<Family>, surface: Surface) -> String {
+    text(families, View::new(&[surface]).unwrap())
+}
+
+/// That for clients that take names of any characters.
+fn shown_in_utf8(families: Vec<Family>) -> String {
+    let mut view = View::default();
+    view.utf8_names = true;
+    text(families, view)
+}
+
+fn text(mut families: Vec<Family>, mut view: View) -> String {
     view.own_state = false;
-    expose::text(&Exposition::new(&snapshot, &view))
+    families.sort_by(|a, b| a.name.cmp(&b.name));
+    expose::text(&Exposition::new(&Snapshot { families, ..Snapshot::default() }, &view))
 }
 
 #[test]
@@ -101,18 +110,51 @@ fn of_two_families_of_one_name_the_first_is_shown() {
 
 #[test]
 fn names_that_no_format_can_carry_are_left_out() {
-    for name in ["", "9lives", "a b", "a\nb 1", "a{b=\"c\"}", "naïve", "_total 1\nx"] {
-        assert_eq!(shown(vec![gauge(name, 1.0)], Surface::Legacy), "", "{name:?}");
-    }
+    assert_eq!(shown(vec![gauge("", 1.0)], Surface::Legacy), "");
+    assert_eq!(shown(vec![counter("_total", 1.0)], Surface::Legacy), "");
     let one = |kind: Kind, labels: &[&str], value: Value| {
         let values = vec!["v"; labels.len()];
         shown(vec![family("x", kind, labels, &[(&values, value)])], Surface::Legacy)
     };
-    for labels in [&["a:b"][..], &["__name__"], &["__x"], &["a", "a"], &[""], &["a\"b"], &["1"]] {
+    for labels in [&["__name__"][..], &["__x"], &["a", "a"], &[""], &[".-x"], &["a.b", "a_b"]] {
         assert_eq!(one(Kind::Gauge, labels, Value::Gauge(1.0)), "", "{labels:?}");
     }
     assert_eq!(one(Kind::Timer, &["quantile"], timing(1.0)), "");
     assert!(one(Kind::Gauge, &["quantile"], Value::Gauge(1.0)).ends_with("x{quantile=\"v\"} 1.0\n"));
+}
+
+/// Names of any characters forge no line: they are escaped, or quoted for clients that take them.
+#[test]
+fn names_of_any_characters_are_escaped_or_quoted() {
+    for (name, escaped, quoted) in [
+        ("9lives", "_lives", "9lives"),
+        ("a b", "a_b", "a b"),
+        ("a\nb 1", "a_b_1", "a\\nb 1"),
+        ("a{b=\"c\"}", "a_b__c__", "a{b=\\\"c\\\"}"),
+        ("naïve", "na_ve", "naïve"),
+        ("http.server.duration", "http_server_duration", "http.server.duration"),
+    ] {
+        let families = || vec![family(name, Kind::Gauge, &["zone"], &[(&["v"], Value::Gauge(1.0))])];
+        let expected = format!(
+            "# HELP {escaped} Help of {}\n# TYPE {escaped} gauge\n{escaped}{{zone=\"v\"}} 1.0\n",
+            name.replace('\n', "\\n")
+        );
+        assert_eq!(shown(families(), Surface::Legacy), expected);
+        let text = shown_in_utf8(families());
+        assert!(text.ends_with(&format!("\n{{\"{quoted}\",zone=\"v\"}} 1.0\n")), "{text}");
+
+        let labelled = || vec![family("x", Kind::Gauge, &[name], &[(&["v"], Value::Gauge(1.0))])];
+        assert!(shown(labelled(), Surface::Legacy).ends_with(&format!("\nx{{{escaped}=\"v\"}} 1.0\n")));
+        let text = shown_in_utf8(labelled());
+        assert!(text.ends_with(&format!("\nx{{\"{quoted}\"=\"v\"}} 1.0\n")), "{text}");
+    }
+    // Only escaping makes these equal.
+    let two = || vec![gauge("a.b", 1.0), gauge("a_b", 2.0)];
+    assert!(shown(two(), Surface::Legacy).ends_with("\na_b 1.0\n"));
+    assert_eq!(shown_in_utf8(two()).lines().count(), 6);
+    let labels = || vec![family("x", Kind::Gauge, &["a.b", "a_b"], &[(&["1", "2"], Value::Gauge(1.0))])];
+    assert_eq!(shown(labels(), Surface::Legacy), "");
+    assert!(shown_in_utf8(labels()).ends_with("\nx{\"a.b\"=\"1\",a_b=\"2\"} 1.0\n"));
 }
 
 #[test]
