@@ -71,44 +71,44 @@ test-sdks: .venv/wheel ## Run the tests of the other languages, against the publ
 	@.ci/sdks.sh
 
 # 400 MB are fetched from Maven Central, once.
-e2e: .venv/wheel .venv-1.3.11/wheel ## Run workers of two SDKs at a real Conductor server, read by a real Prometheus; compare what both say
+e2e: .venv/wheel .venv-1.3.11/wheel ## Run workers of two SDKs at a real Conductor server and a real Prometheus; compare their counts
 	@.ci/debian.sh java openjdk-17-jre-headless
 	@.ci/prometheus.sh
 	@.venv/bin/python -m pytest py-binding/e2e
 
 # Peers are the SDK's provider and prometheus_client's HTTP server. Where wrk cannot be had, HTTP is left out.
-bench: .venv/ready .ci/debian.sh ## Measure Ictus beside its peers; fails where a budget of benches/budgets.toml is exceeded
+bench: .venv/ready .ci/debian.sh ## Measure Ictus and other clients; fails if a budget of benches/budgets.toml is exceeded
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	cargo bench --package ictus-benches --bench budgets --locked -- --hold
 	cargo build --release --package ictus-ffi --locked
 	benches/c/run.sh
 
-bench-python: .venv/wheel ## Measure recording from Python beside its peers; fails where a budget is exceeded
+bench-python: .venv/wheel ## Measure recording from Python, with other clients; fails if a budget is exceeded
 	@.venv/bin/python benches/python/bench.py
 
-results: .venv/wheel .ci/debian.sh ## Measure everything anew and write benches/RESULTS.md (10 minutes on a quiet machine)
+results: .venv/wheel .ci/debian.sh ## Measure everything again and write benches/RESULTS.md (10 minutes on a quiet machine)
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	benches/results.sh
 
-weaken: ## Weaken each memory ordering, one at a time, and see its test fail (3 minutes)
+weaken: ## Weaken each memory ordering, one at a time, and run its test, which must fail (3 minutes)
 	core/models/weaken.py
 
-chaos: ## Kill, fork, rob and fill disks for a minute, and miss no observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
+chaos: ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture nothing_that
 
 # How long each target runs.
 T ?= 60
-fuzz: .venv/wheel ## Feed each fuzz target hostile input for T=60 seconds, and keep what is new in fuzz/corpus
+fuzz: .venv/wheel ## Feed each fuzz target hostile input for T=60 seconds, and keep new inputs in fuzz/corpus
 	@cargo install --locked --root target/tools cargo-fuzz
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" fuzz/run.sh $(T)
 	@.venv/bin/python -m pip -q --disable-pip-version-check install atheris==3.0.0
 	@mkdir -p fuzz/corpus/python
 	.venv/bin/python fuzz/python/boundary.py -max_total_time=$(T) -max_len=400 -verbosity=0 -print_final_stats=1 fuzz/corpus/python fuzz/python/seeds
 
-attack: ## Attack `ictus serve` as hostile clients do, and print what that takes (some minutes; ICTUS_ATTACK_SCALE)
+attack: ## Attack `ictus serve` as hostile clients do, and print its memory (some minutes; ICTUS_ATTACK_SCALE)
 	ICTUS_ATTACK_SCALE=$${ICTUS_ATTACK_SCALE:-5} cargo test --release --package ictus-exporter --locked --test attack -- --nocapture --test-threads=1
 
-soak: .venv/wheel ## Record for 20 minutes from 8 processes that come and go; what an exporter takes, as CSV
+soak: .venv/wheel ## Record for 20 minutes from 8 processes that come and go; print the cost of an exporter as CSV
 	@.venv/bin/python benches/soak/soak.py
 
 # mdBook, at this version: `cargo install` says when it is there already.
@@ -117,16 +117,16 @@ book: ## Build the docs as a site into target/book/site, and check its links
 	@cargo install --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" .ci/book.py
 
-coverage: tools-rust tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Say what no test enters, by room (20 minutes); pages in target/coverage
+coverage: tools-rust tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Report the lines that no test runs, by module (20 minutes); pages in target/coverage
 	@.ci/coverage.sh .venv $(OLD_SDKS:%=.venv-%)
 
 # Core's rooms whose mistakes would be wrong numbers. Hours; SHARD=0/8 is every eighth mutant.
 SHARD ?= 0/1
-mutants: ## Change the core in small ways and see whether a test notices (SHARD=0/8: every eighth way)
+mutants: ## Change the core in small ways and check that a test fails (SHARD=0/8: every eighth change)
 	@cargo install --locked --root target/tools cargo-mutants
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" core/mutants.sh $(SHARD)
 
-audit: ## Look for advisories about what is linked and installed, for licences and sources that are not known (needs GitHub, PyPI and osv.dev)
+audit: ## Check dependencies for advisories, unknown licenses and unknown sources (needs GitHub, PyPI and osv.dev)
 	@cargo install --locked --root target/tools cargo-deny
 	target/tools/bin/cargo-deny --workspace check
 	target/tools/bin/cargo-deny --manifest-path fuzz/Cargo.toml check advisories sources

@@ -34,7 +34,7 @@ def main(rust: str, python: str) -> None:
         inside = Path(name).parts[Path(name).parts.index("ictus") :]
         where = "/".join(("py-binding/python", *inside[: 2 if len(inside) > 2 else 1]))
         add(where, file["summary"]["num_statements"], file["summary"]["covered_lines"])
-    print("| room | lines | entered |\n|---|--:|--:|")
+    print("| module | lines | run |\n|---|--:|--:|")
     for name, (count, covered) in sorted(lines.items()):
         print(f"| `{name}` | {count:,} | {100 * covered / max(count, 1):.1f} % |")
 
