@@ -8,7 +8,9 @@
 //!
 //! Threads record into lanes of a memory-mapped segment without a lock; any process reads all
 //! segments of a directory into a [`Snapshot`]: exact quantiles of the newest 1,000 observations
-//! of each series, lifetime counts and sums. [`Registry`] is where to start.
+//! of each series, lifetime counts and sums. Start at [`Registry`].
+//!
+//! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![deny(unsafe_code)]
 
 mod buckets;

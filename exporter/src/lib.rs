@@ -1,8 +1,10 @@
-//! Sinks for what Ictus recorded: an HTTP endpoint, an atomic file, and the `ictus` command.
+//! Exporters of the metrics of Ictus: an HTTP endpoint, an atomically replaced file, and the command `ictus`.
 //!
-//! A [`Source`] turns a metrics directory into the bytes of an exposition; [`http::Server`] and
-//! [`file::Loop`] carry them out; [`command::run`] is both for a shell. Nothing here takes part in
-//! recording, and no sink makes a worker wait.
+//! A [`Source`] renders a metrics directory as the bytes of an exposition. [`http::Server`] serves
+//! them, [`file::Loop`] writes them to a file, and [`command::run`] does both for a shell. This crate
+//! records nothing, and no exporter makes a worker wait.
+//!
+//! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![forbid(unsafe_code)]
 
 /// Its programs are run as tests.

@@ -1,9 +1,11 @@
-//! The C face of Ictus: translates `include/ictus.h` into calls of the `ictus` crate, and holds no
-//! logic of its own.
+//! The C API of Ictus: implements the functions of `include/ictus.h` with the crate `ictus`, and
+//! contains no logic.
 //!
-//! One file a noun. Every function is written out, so that the header can be generated from the
-//! sources as they stand; every type that C sees is defined here. What C callers must keep to is
-//! said once, at the top of the header (`cbindgen.toml`), and is the contract of every function.
+//! Each noun has a file. Every function is written out, without macros, so that cbindgen can generate
+//! the header from the sources. Every type that C uses is defined here. The top of the header
+//! (`cbindgen.toml`) lists the rules for C callers; they are part of the contract of every function.
+//!
+//! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![allow(non_camel_case_types, reason = "types have the names that C knows them by")]
 #![allow(clippy::missing_safety_doc, reason = "the conventions in ictus.h are every function's contract")]
 

@@ -1,5 +1,9 @@
-//! The native module `ictus._core`: frozen classes and functions over the core. Translation only;
-//! names, surfaces and limits are the core's, and what knows the Conductor SDK is Python.
+//! The native module `ictus._core`: frozen classes and functions over the crate `ictus`.
+//!
+//! It only translates: names, surfaces and limits are those of the core, and the code that depends on
+//! the Conductor SDK is Python.
+//!
+//! The glossary of the repository, `docs/glossary.md`, defines the terms.
 
 mod arguments;
 mod conductor;
