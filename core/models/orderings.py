@@ -161,8 +161,8 @@ ORDERINGS = [
     Ordering(
         "shared",
         "observe/handle.rs",
-        "let known = self.series.shared.load(Ordering::Acquire).filter(",
-        "let known = self.series.shared.load(Ordering::Relaxed).filter(",
+        "let current = self.series.shared.load(Ordering::Acquire).filter(",
+        "let current = self.series.shared.load(Ordering::Relaxed).filter(",
         "two_threads_make_one_gauge",
     ),
     Ordering(
