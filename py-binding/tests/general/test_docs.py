@@ -59,7 +59,7 @@ NOT_RUN = {
     ("command.md", "json"): "an example of what dump prints, whose schema exporter/src/json.rs tests",
     ("concepts.md", "text"): "a picture",
     ("deploy/README.md", "ini"): "of systemd, which no test has",
-    ("deploy/README.md", "sh"): "of systemd, which no test has",
+    ("deploy/README.md", "sh"): "of systemd and containers, which no test has",
     ("sdks.md", "go"): "an interface that examples/go implements",
     ("start/rust.md", "toml"): "a line of a user's own Cargo.toml",
 }
