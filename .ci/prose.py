@@ -106,7 +106,7 @@ ALLOWED: tuple[tuple[str, str, str], ...] = (
 EXAMPLES = ("docs/*.yml", "docs/*.yaml", "docs/*.service", "docs/*Dockerfile", "docs/*.txt")
 """Files that users copy or read, whose comments begin with `#`."""
 GENERATED = ("benches/RESULTS.md",)
-"""Pages that a program writes: their sentences are strings of its source."""
+"""Pages that a program writes, whose notes are single lines."""
 
 
 @dataclass(frozen=True)

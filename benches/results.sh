@@ -7,7 +7,7 @@ bench() {
     cargo bench --quiet --package ictus-benches --bench "$1" --locked
 }
 
-# Each program says first on what it was run; once is enough.
+# Each program first prints the machine; once is enough.
 tables() {
     bench "$1" | sed '1,/^$/d'
 }
@@ -18,21 +18,21 @@ trap 'rm -f "$new"' EXIT
     cat <<'TEXT'
 # Results
 
-Written by `make results`. Times are of a thread on its processor: medians of rounds in which all
-candidates took turns. A share is the median of what a candidate cost in a round by what its reference
-cost in the same.
+`make results` writes this page: the cost of each operation of Ictus, compared with other clients.
+Times are processor times of a thread: medians of rounds in which all candidates took turns. A share
+is the median over rounds of a candidate's cost divided by its reference's cost in the same round.
 
 TEXT
     bench budgets
     printf '\n## More processes\n\n'
     tables segments
-    printf '## The slowest observations\n\nEach number has two looks at the clock in it, like the first row. The clock moves in steps.\n\n'
+    printf '## The slowest observations\n\nEach number includes two readings of the clock, as the first row does. The clock advances in steps.\n\n'
     tables tail
     printf '\n## From C\n\n'
     cargo build --quiet --release --package ictus-ffi --locked
     benches/c/run.sh || [[ $? == 1 ]]
     printf '\n## From Python\n\n'
-    # What it exceeds is in the table.
+    # The table marks exceeded budgets.
     .venv/bin/python benches/python/bench.py || [[ $? == 3 ]]
 } >"$new"
 cp "$new" benches/RESULTS.md

@@ -69,7 +69,7 @@ fn main() {
         _ = table.print();
     };
     print("one observation, alone", |tail| &tail.alone);
-    print("one observation, beside a thread that reads", |tail| &tail.read);
+    print("one observation, with a concurrent reader", |tail| &tail.read);
 }
 
 fn of<R: Recorder + Send + Sync>() -> Tail {

@@ -38,12 +38,12 @@ pub const ALL: [Http; 2] = [
     Http {
         name: "http",
         recorders: Recorders { processes: 1, timers: 300 },
-        how: "the peer serves the memory of its own process, and reads no file",
+        how: "the other client serves the memory of one process, and reads no file",
     },
     Http {
         name: "http, 10 processes",
         recorders: Recorders { processes: 10, timers: 43 },
-        how: "the peer reads the files of its multiprocess mode",
+        how: "the other client reads the files of its multiprocess mode",
     },
 ];
 
@@ -142,15 +142,18 @@ impl Http {
             ));
         }
         table.note(format!(
-            "- all changed: by {RATE} observations a second of {}, {PEER_RATE} of the peer, of all timers in turn; \
-             else nothing changes; the peer counts and adds up, and its quantiles stay as they were set",
+            "- all changed: with {RATE} observations per second of {}, {PEER_RATE} of the other client, on all \
+             timers in turn; otherwise nothing changes. The other client updates counts and sums only; its \
+             quantiles are constants",
             Ictus::NAME
         ));
         table.note(
-            "- a share is of the time of a request: a second by how many are answered in it".to_owned(),
+            "- a share is that of the time per request: one second divided by the number of requests in it"
+                .to_owned(),
         );
         table.note(format!(
-            "- {}: who asks while a snapshot is taken shares the next; connections stay open, the peer closes each",
+            "- {}: requests that arrive during a snapshot share the next one; connections stay open, the other \
+             client closes each",
             Ictus::NAME
         ));
         table

@@ -55,7 +55,7 @@ pub fn with_the_clock() -> Group {
         one::<Stamped<true>>(),
         clock("Instant::now", Instant::now),
     ];
-    Group::new("clock", "one observation that looks at the clock", candidates)
+    Group::new("clock", "one observation that reads the clock", candidates)
 }
 
 /// Timers from start to stop.
