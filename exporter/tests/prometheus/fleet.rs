@@ -42,7 +42,13 @@ fn count(registry: &Registry, definition: &catalog::Definition, by: f64) {
     registry.recorded_counter(definition).unwrap().labels(&["resize"]).unwrap().add(by);
 }
 
-fn prometheus(home: &Path, name: &str, configuration: &str) -> (Running, SocketAddr) {
+/// Starts a Prometheus with that configuration; with `native` it takes native histograms, and so asks for protobuf.
+pub(crate) fn prometheus(
+    home: &Path,
+    name: &str,
+    configuration: &str,
+    native: bool,
+) -> (Running, SocketAddr) {
     let file = home.join(format!("{name}.yml"));
     fs::write(&file, configuration).unwrap();
     let storage = home.join(format!("{name}-data"));
@@ -52,7 +58,8 @@ fn prometheus(home: &Path, name: &str, configuration: &str) -> (Running, SocketA
             command.arg(format!("--config.file={}", file.display()));
             command.arg(format!("--storage.tsdb.path={}", storage.display()));
             command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
-            command.args(["--enable-feature=native-histograms", "--web.enable-remote-write-receiver"]);
+            command.arg("--web.enable-remote-write-receiver");
+            command.args(native.then_some("--enable-feature=native-histograms"));
             command
         },
         |address| get(address, "/-/ready").is_ok(),
@@ -60,7 +67,7 @@ fn prometheus(home: &Path, name: &str, configuration: &str) -> (Running, SocketA
 }
 
 /// The one value that a query has.
-fn value(server: SocketAddr, query: &str) -> Option<f64> {
+pub(crate) fn value(server: SocketAddr, query: &str) -> Option<f64> {
     let answer = data(server, "/api/v1/query", &[("query", query)]).unwrap();
     let [series] = answer["result"].as_array()?.as_slice() else { return None };
     let value: f64 = series["value"][1].as_str()?.parse().ok()?;
@@ -91,7 +98,7 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     let [scrapes, federation, writing] = blocks.as_slice() else { panic!("{blocks:#?}") };
     let (_second, over) = {
         // Told of the first one below, which has to know the second.
-        prometheus(home.path(), "second", "global: {scrape_interval: 1s}\n")
+        prometheus(home.path(), "second", "global: {scrape_interval: 1s}\n", true)
     };
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet/rules").display().to_string();
     let [one, other] = hosts.each_ref().map(|((_, address), _)| address.to_string());
@@ -101,10 +108,10 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
         .replace("worker-1:9464", &one)
         .replace("worker-2:9464", &other)
         .replace("prometheus-2:9090", &over.to_string());
-    let (_first, server) = prometheus(home.path(), "first", &first);
+    let (_first, server) = prometheus(home.path(), "first", &first, true);
     let federating = format!("global: {{scrape_interval: 1s}}\n{federation}\n")
         .replace("prometheus-1:9090", &server.to_string());
-    let (_third, federated) = prometheus(home.path(), "third", &federating);
+    let (_third, federated) = prometheus(home.path(), "third", &federating, true);
 
     let up = || value(server, "sum(up)") == Some(6.0);
     until("all targets are up", up);

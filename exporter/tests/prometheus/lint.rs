@@ -40,7 +40,7 @@ fn listed() -> BTreeSet<Finding> {
     findings
 }
 
-fn promtool(arguments: &[&str], input: &str) -> (Option<i32>, String) {
+pub(crate) fn promtool(arguments: &[&str], input: &str) -> (Option<i32>, String) {
     let mut command = Command::new("promtool");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -13,8 +13,12 @@ mod dashboards;
 mod exemplars;
 mod expected;
 mod fleet;
+#[path = "../../../core/tests/hostile/segment.rs"]
+#[allow(dead_code, reason = "a part of what the core's tests need")]
+mod hostile_segment;
 mod http;
 mod ictus_command;
+mod invalid;
 mod lint;
 mod native;
 mod page;
