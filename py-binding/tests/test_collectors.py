@@ -182,7 +182,8 @@ CALLS: dict[str, list[Any]] = {
     "record_task_poll_time_histogram": ["t", 1.0, "SUCCESS"],
     "record_task_execute_time_histogram": ["t", 1.0, "SUCCESS"],
     "record_task_update_time_histogram": ["t", 1.0, "SUCCESS"],
-    "record_api_request_time": ["GET", "/", "200", 1.0, "/{id}"],
+    # A template is shown in place of the URI: the empty one is asked whether it is one, and not shown.
+    "record_api_request_time": ["GET", "/", "200", 1.0, ""],
     "record_task_result_payload_size": ["t", 1],
     "record_workflow_input_payload_size": ["w", 1, 1],
     "set_active_workers": ["t", 1],
