@@ -47,6 +47,8 @@ __all__ = [
 ]
 
 _WEB = frozenset({"make_asgi_app", "make_wsgi_app"})
+_MODULES = frozenset({"otel", "process", "prometheus", "testing"})
+"""Modules that ``import ictus`` is enough for."""
 
 
 def start_http_server(
@@ -99,6 +101,8 @@ def start_http_server(
 def __getattr__(name: str) -> Any:
     # The native module is loaded where it is needed: the start of an interpreter does not wait for
     # it, and where it cannot be loaded, the drop-in can say so and step aside.
+    if name in _MODULES:
+        return _module(name)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _WEB:
@@ -110,6 +114,25 @@ def __getattr__(name: str) -> Any:
     found = getattr(module, name)
     globals()[name] = found
     return found
+
+
+def _module(name: str) -> Any:
+    """Imports a module of the package, by a statement that tools which freeze programs find."""
+    import sys  # noqa: PLC0415
+
+    try:
+        if name == "otel":
+            import ictus.otel  # noqa: PLC0415
+        elif name == "process":
+            import ictus.process  # noqa: PLC0415
+        elif name == "prometheus":
+            import ictus.prometheus  # noqa: PLC0415
+        else:
+            import ictus.testing  # noqa: F401, PLC0415
+    except ImportError as missing:
+        # As for any attribute that is not there; `import` says more.
+        raise AttributeError(f"{__name__}.{name} cannot be imported: {missing}") from missing
+    return sys.modules[f"{__name__}.{name}"]
 
 
 def __dir__() -> list[str]:

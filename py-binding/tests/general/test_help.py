@@ -63,6 +63,23 @@ def test_completion_finds_the_public_names_before_their_first_use() -> None:
     assert {"ictus.Registry", *ictus.__all__} <= {name.rstrip("()") for name in shown.stdout.split()}
 
 
+def test_modules_are_found_without_an_import_of_their_own() -> None:
+    program = (
+        "import sys, ictus;"
+        "assert 'ictus.process' not in sys.modules;"
+        "print(ictus.process.watch.__name__, ictus.testing.reset.__name__,"
+        " ictus.prometheus.bridge.__name__, ictus.otel.bridge.__name__)"
+    )
+    # What a module needs may be missing: as for any attribute that is not there.
+    lacking = (
+        "import sys, ictus; sys.modules.update({'opentelemetry': None, 'opentelemetry.metrics': None});"
+        "print(hasattr(ictus, 'otel'), hasattr(ictus, 'nothing'))"
+    )
+    for code, expected in ((program, "watch reset bridge bridge"), (lacking, "False False")):
+        shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        assert shown.stdout.strip() == expected
+
+
 def test_help_of_the_package_shows_classes_functions_and_options() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", "import ictus; help(ictus)"], check=True, capture_output=True, text=True
