@@ -213,9 +213,25 @@ fn failed_logins_are_logged_once_and_warned_of_without_tls() {
         let answer = client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer wr0ng"]);
         assert_eq!(answer.status, 401);
     }
+    // Counted as a metric, and left out with the rest of Ictus's own state.
+    let metric = |options: &[&str]| {
+        let known = ["Authorization: Bearer s3cret"];
+        let answer = client::ask_with(address, "GET", "/metrics", &[&known[..], options].concat());
+        let line = |line: &&str| line.starts_with("ictus_failed_logins_total ");
+        answer.body.lines().find(line).map(str::to_owned)
+    };
+    assert_eq!(metric(&[]).as_deref(), Some("ictus_failed_logins_total 50.0"));
+    let openmetrics = metric(&["Accept: application/openmetrics-text;version=1.0.0"]);
+    assert_eq!(openmetrics.as_deref(), Some("ictus_failed_logins_total 50.0"));
     let (_, said) = running.end("-TERM");
     assert!(said.contains("failed logins at the endpoint: 1,") && said.contains("127.0.0.1"), "{said}");
     assert!(said.lines().count() == 1 && !said.contains("wr0ng"), "{said}");
+    let options = ["--auth", &auth, "--no-health", "--listen", "127.0.0.1:0"];
+    let (_running, address) = serve(metrics.path(), &options);
+    let answer = client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer s3cret"]);
+    assert!(answer.status == 200 && !answer.body.contains("ictus_"), "{}", answer.body);
+    let (_running, address) = serve(metrics.path(), &["--listen", "127.0.0.1:0"]);
+    assert!(!client::ask_with(address, "GET", "/metrics", &[]).body.contains("ictus_failed_logins"));
     let (running, _) = serve(metrics.path(), &["--auth", &auth, "--listen", "0.0.0.0:0"]);
     assert!(running.said.contains("without TLS"), "{}", running.said);
 }

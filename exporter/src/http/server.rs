@@ -115,6 +115,7 @@ impl Server {
         match security {
             Some(security) => {
                 let is_plain = security.is_authenticated() && !security.is_tls();
+                source.count_failed_logins(&security);
                 let server = Server::start_guarded(source, listen, Arc::new(security))?;
                 if let Some(address) = server.address.tcp().filter(|_| is_plain)
                     && !address.ip().to_canonical().is_loopback()

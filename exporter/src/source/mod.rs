@@ -20,7 +20,7 @@ use ictus::{
 
 use self::taken::Origin;
 pub(crate) use self::taken::Taken;
-use crate::{complaints::Complaints, error::Result, query::Query, rendered::Rendered};
+use crate::{complaints::Complaints, error::Result, http::Security, query::Query, rendered::Rendered};
 
 /// Yields families that Ictus did not record, to be shown beside its own in every exposition.
 pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
@@ -41,6 +41,8 @@ struct Shared {
     generation: u32,
     origin: Origin,
     extra: ArcSwapOption<Extra>,
+    /// Of the endpoints that show this source, those that ask for credentials.
+    guards: ArcSwap<Vec<Security>>,
     /// Never held while a snapshot is taken, so that those who wait for one cannot be overtaken
     /// again and again by those who come later.
     flight: Mutex<Flight>,
@@ -150,6 +152,14 @@ impl Source {
         self
     }
 
+    /// Shows how many logins fail at an endpoint, as `ictus_failed_logins_total`.
+    pub(crate) fn count_failed_logins(&self, security: &Security) {
+        self.shared().guards.rcu(|guards| {
+            let others = guards.iter().filter(|guard| !guard.is(security));
+            others.chain([security]).cloned().collect::<Vec<_>>()
+        });
+    }
+
     /// The view shown where a client asks for none.
     #[must_use]
     pub fn view(&self) -> &View {
@@ -226,6 +236,7 @@ impl Source {
             return shared;
         }
         let own = Arc::new(Shared::new(shared.origin.forked(), shared.extra.load_full()));
+        own.guards.store(shared.guards.load_full());
         // Never dropped: the parent's threads may have been anywhere inside.
         mem::forget(shared);
         self.shared.store(own.clone());
@@ -235,9 +246,9 @@ impl Source {
 
 impl Shared {
     fn new(origin: Origin, extra: Option<Arc<Extra>>) -> Shared {
-        let (flight, landed, complaints) = Default::default();
+        let (flight, landed, complaints, guards) = Default::default();
         let (generation, extra) = (host::generation(), ArcSwapOption::new(extra));
-        Shared { generation, origin, extra, flight, landed, complaints }
+        Shared { generation, origin, extra, guards, flight, landed, complaints }
     }
 
     /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
@@ -273,7 +284,7 @@ impl Shared {
         let snapshot = self.origin.snapshot()?;
         let extra = self.extra.load_full();
         let foreign = extra.map(|extra| extra()).unwrap_or_default();
-        Ok(Taken::new(number, snapshot, foreign))
+        Ok(Taken::new(number, snapshot, foreign, &self.guards.load()))
     }
 }
 

@@ -7,12 +7,13 @@ use std::{
 
 use ictus::{
     Snapshot, expose,
-    surface::{Exposition, Plan, ShownFamily, View},
+    surface::{Exposition, Plan, ShownFamily, ShownType, View},
 };
 
 use super::lock;
 use crate::{
     error::Result,
+    http::Security,
     query::{Escaping, Format, Query},
     rendered::Rendered,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Taken {
     pub(crate) snapshot: Snapshot,
     /// What others recorded.
     foreign: Arc<[ShownFamily]>,
+    /// What others recorded, and the state of the endpoints; the same where there is none.
+    with_endpoints: Arc<[ShownFamily]>,
     rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
 }
 
@@ -105,8 +108,23 @@ impl Snapshots {
 }
 
 impl Taken {
-    pub(super) fn new(number: u64, snapshot: Snapshot, foreign: Arc<[ShownFamily]>) -> Taken {
-        Taken { number, snapshot, foreign, rendered: Mutex::default() }
+    pub(super) fn new(
+        number: u64,
+        snapshot: Snapshot,
+        foreign: Arc<[ShownFamily]>,
+        guards: &[Security],
+    ) -> Taken {
+        let failed_logins = failed_logins(guards);
+        let with_endpoints = match failed_logins {
+            Some(family) => foreign.iter().cloned().chain([family]).collect(),
+            None => foreign.clone(),
+        };
+        Taken { number, snapshot, foreign, with_endpoints, rendered: Mutex::default() }
+    }
+
+    /// The families that are not of the snapshot; the state of the endpoints is a part of Ictus's own.
+    fn others(&self, view: &View) -> &[ShownFamily] {
+        if view.own_state { &self.with_endpoints } else { &self.foreign }
     }
 
     /// What a view shows of it, with what others recorded.
@@ -125,10 +143,10 @@ impl Taken {
             return rendered.clone();
         }
         let bytes = match origin {
-            Origin::Snapshots(snapshots) => snapshots.write(&self.snapshot, &self.foreign, query),
+            Origin::Snapshots(snapshots) => snapshots.write(&self.snapshot, self.others(&query.view), query),
             Origin::Function(write) => {
                 let mut text = query.filter.text(lock(write)(&query.view).into()).into_owned();
-                let foreign = Exposition::default().beside(&self.foreign);
+                let foreign = Exposition::default().beside(self.others(&query.view));
                 expose::text_into(&mut text, &query.filter.exposition(&foreign));
                 text.into_bytes()
             }
@@ -141,6 +159,16 @@ impl Taken {
         }
         new
     }
+}
+
+/// The family of failed logins, where an endpoint asks for credentials.
+fn failed_logins(guards: &[Security]) -> Option<ShownFamily> {
+    let mut asking = guards.iter().filter(|guard| guard.is_authenticated()).peekable();
+    asking.peek()?;
+    let count: u64 = asking.map(Security::failed_logins).sum();
+    let help = "Requests to this exporter whose token or password was wrong.";
+    let sample = ("ictus_failed_logins_total".to_owned(), Vec::new(), count as f64);
+    ShownFamily::foreign("ictus_failed_logins", help, ShownType::Counter, [sample]).ok()
 }
 
 #[cfg(test)]
@@ -166,7 +194,7 @@ mod tests {
             let shown = shown.clone();
             Box::new(move || shown.snapshot())
         });
-        let taken = Taken::new(1, registry.snapshot().unwrap(), Arc::default());
+        let taken = Taken::new(1, registry.snapshot().unwrap(), Arc::default(), &[]);
         let mut answers = Vec::new();
         for names in [&[][..], &["jobs"]] {
             for format in Format::ALL {
@@ -188,7 +216,7 @@ mod tests {
     #[test]
     fn a_format_that_is_not_known_shares_the_text() {
         let origin = Origin::function(|_| String::new());
-        let taken = Taken::new(1, origin.snapshot().unwrap(), Arc::default());
+        let taken = Taken::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
         let text = taken.render(&origin, &Query::default());
         let asked = Query { format: Format::OpenMetrics, ..Query::default() };
         assert!(Arc::ptr_eq(&taken.render(&origin, &asked), &text));

@@ -193,6 +193,11 @@ impl Security {
         self.shared.failures.count()
     }
 
+    /// Whether both are clones of one.
+    pub(crate) fn is(&self, other: &Security) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Whether it is time to see whether the files have changed; then it is not for the next ten seconds.
     fn is_due(&self) -> bool {
         let mut state = self.state();
