@@ -343,10 +343,11 @@ impl Registry {
         let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = reader.snapshot_within(idle)?;
         snapshot.health.lost.add(self.recorder.unrecorded());
-        let expired = reader
-            .expired()
-            .iter()
-            .map(|expired| self.recorder.expire(&expired.family, |values| expired.series.contains(values)));
+        let expired = reader.expired().iter().map(|expired| {
+            let over = self.recorder.own_overflowed(&expired.family, &expired.over);
+            let is_idle = |values: &[String]| expired.series.contains(values) && !over.contains(values);
+            self.recorder.expire(&expired.family, is_idle)
+        });
         let expired = expired.sum();
         Ok((snapshot, expired))
     }

@@ -539,3 +539,39 @@ fn what_expired_and_begins_with_the_same_values_is_shown() {
         }
     }
 }
+
+/// What is over in the merge of processes stays in the overflow series, whoever removes what.
+#[test]
+fn overflow_series_does_not_fall_when_a_place_becomes_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
+    let [first, second, third] = [open(), open(), open()];
+    let jobs = |registry: &Registry| registry.counter("jobs", "", &["x"]).unwrap();
+    jobs(&first).labels(&["a"]).unwrap().add(1.0);
+    jobs(&second).labels(&["b"]).unwrap().add(10.0);
+    jobs(&third).labels(&["c"]).unwrap().add(100.0);
+    let counts = || {
+        let snapshot = Reader::new(directory.path()).without_retiring().snapshot().unwrap();
+        let shown = shown(&snapshot, "jobs");
+        let count = |label: &str| shown.get(label).cloned();
+        ["a", "b", "c", ictus::OVERFLOW].map(|label| match count(label) {
+            Some(Value::Counter(count)) => count,
+            _ => 0.0,
+        })
+    };
+    assert_eq!(counts(), [1.0, 0.0, 0.0, 110.0]);
+    // A part of the overflow series cannot be removed, and its handles go on.
+    assert!(!jobs(&second).remove(&["b"]).unwrap());
+    jobs(&second).labels(&["b"]).unwrap().add(10.0);
+    assert_eq!(counts(), [1.0, 0.0, 0.0, 120.0]);
+    assert!(jobs(&first).remove(&["a"]).unwrap());
+    assert_eq!(counts(), [0.0, 0.0, 0.0, 120.0]);
+    drop(third);
+    Reader::new(directory.path()).snapshot().unwrap();
+    assert_eq!(counts(), [0.0, 0.0, 0.0, 120.0]);
+    // The place is free for what begins now.
+    jobs(&first).labels(&["c"]).unwrap().add(5.0);
+    assert_eq!(counts(), [0.0, 0.0, 5.0, 120.0]);
+    jobs(&second).labels(&["b"]).unwrap().add(1.0);
+    assert_eq!(counts(), [0.0, 0.0, 5.0, 121.0]);
+}

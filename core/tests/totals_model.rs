@@ -111,6 +111,76 @@ fn no_total_falls_and_none_is_lost() {
     }
 }
 
+/// Series are removed and expire beside a full family: no total falls but those that were asked to, and
+/// nothing leaves the overflow series.
+#[test]
+fn no_other_total_falls_when_series_are_removed_or_expire() {
+    for seed in seeds() {
+        let mut random = Random(seed);
+        let directory = tempfile::tempdir().unwrap();
+        let mut readers = Readers::new(directory.path());
+        let mut living: HashMap<u64, Registry> = HashMap::new();
+        let mut shown: BTreeMap<(String, Vec<String>), Vec<f64>> = BTreeMap::new();
+        let mut log = Vec::new();
+        for step in 0..80 {
+            let process = random.below(4);
+            let queue = random.below(6).to_string();
+            // Of which series a total may fall in this step.
+            let mut may_fall: Box<dyn Fn(&str) -> bool> = Box::new(|_| false);
+            match random.below(9) {
+                0 => {
+                    log.push(format!("{process} ends"));
+                    living.remove(&process);
+                }
+                1 | 2 if living.contains_key(&process) => {
+                    log.push(format!("{process} removes {queue}"));
+                    let registry = &living[&process];
+                    registry.counter("jobs", "", &["queue"]).unwrap().remove(&[&queue]).unwrap();
+                    registry.timer("work", "", &["queue"]).unwrap().remove(&[&queue]).unwrap();
+                    may_fall = Box::new(move |label| label == queue);
+                }
+                3 if living.contains_key(&process) => {
+                    log.push(format!("all of {process} expires"));
+                    living[&process].remove_idle(std::time::Duration::from_nanos(1)).unwrap();
+                    may_fall = Box::new(|label| label != ictus::OVERFLOW);
+                }
+                _ => {
+                    let limit = random.one_of(&[1, 2, 3]);
+                    log.push(format!("{process} (of {limit}) records {queue}"));
+                    let registry = living.entry(process).or_insert_with(|| {
+                        let options = Options::default().max_series(limit).window(3);
+                        Registry::open_with(directory.path(), options).unwrap()
+                    });
+                    let times = random.one_of(&[1, 3, 80]);
+                    let jobs = registry.counter("jobs", "", &["queue"]).unwrap().labels(&[&queue]).unwrap();
+                    let timer = registry.timer("work", "", &["queue"]).unwrap().labels(&[&queue]).unwrap();
+                    (0..times).for_each(|_| {
+                        jobs.inc();
+                        timer.observe(0.5);
+                    });
+                }
+            }
+            let snapshot = readers.look(random.below(4));
+            let series = snapshot.families.iter().flat_map(|family| {
+                family.series.iter().map(|one| ((family.name.clone(), one.labels.to_vec()), totals(one)))
+            });
+            let now: BTreeMap<_, _> = series.collect();
+            for (name, before) in &shown {
+                let falls = match now.get(name) {
+                    Some(now) => before.iter().zip(now).any(|(before, now)| before > now),
+                    None => before.iter().any(|&before| before > 0.0),
+                };
+                assert!(
+                    !falls || may_fall(&name.1[0]),
+                    "seed {seed}, step {step}: {name:?} fell from {before:?} to {:?}: {log:#?}",
+                    now.get(name)
+                );
+            }
+            shown = now;
+        }
+    }
+}
+
 /// A process as the model knows it.
 struct Modelled {
     /// Its place in the order in which processes began to record.

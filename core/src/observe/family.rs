@@ -191,7 +191,8 @@ impl<M: Metric> Family<M> {
     /// through handles of the removed one are lost, and counted in
     /// [`Lost::removed`](crate::snapshot::Lost::removed); so are those that other threads make in the
     /// very moment. Other live processes of the directory go on showing what they recorded until they
-    /// remove it too. The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed.
+    /// remove it too. The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed, and neither can what is
+    /// counted in it: a series that is shown only as a part of it stays.
     ///
     /// In a metrics directory this waits for its lock, up to five seconds, and writes its totals anew where they have the
     /// series: it is not for hot loops.
@@ -219,11 +220,14 @@ impl<M: Metric> Family<M> {
         if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
             return Ok(false);
         }
-        let own = self.sorted(values, |values| self.index.remove(&Asked(values)))?;
         let record = &self.index.family.record;
         let cut = |values: &[&str]| values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
-        let values: Vec<String> = self.sorted(values, cut);
-        let dead = self.recorder.forget(record, &|series| *series == values)?;
+        let cut_values: Vec<String> = self.sorted(values, cut);
+        let overflowed = self.recorder.note_overflowed(record);
+        let is_over = overflowed.as_ref().is_ok_and(|overflowed| overflowed.contains(&cut_values));
+        let own = !is_over && self.sorted(values, |values| self.index.remove(&Asked(values)))?;
+        overflowed?;
+        let dead = self.recorder.forget(record, &|series| *series == cut_values)?;
         Ok(own || dead > 0)
     }
 

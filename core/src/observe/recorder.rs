@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     index::FamilyIndex,
@@ -27,10 +27,11 @@ use crate::{
         directory::Directory,
         fork,
         layout::{LOSSES, Loss},
+        overflowed::Overflowed,
         place::Place,
         policy::agreement,
         reader::Bad,
-        retire::{forget, retire},
+        retire::{forget, note_overflowed, retire},
         writer::{Segment, SeriesPlace},
     },
     sync::Mutex,
@@ -220,6 +221,29 @@ impl Recorder {
         let is_idle =
             |values: &Values| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
         self.known(family).map_or(0, |index| index.expire(is_idle))
+    }
+
+    /// Takes note, in the directory, of what is in the overflow series of a family, before a series of it is
+    /// removed. Returns what this process has there.
+    pub(super) fn note_overflowed(&self, family: &FamilyRecord) -> Result<HashSet<Vec<String>>> {
+        let Some(place) = &self.place else { return Ok(HashSet::new()) };
+        let noted = match place.open() {
+            Ok(None) => Ok(Overflowed::default()),
+            Ok(Some(directory)) => note_overflowed(&directory, family).map_err(|bad| match bad {
+                Bad::Source(error) => error,
+                bad => io::Error::other(bad.to_string()),
+            }),
+            Err(error) => Err(error),
+        };
+        let noted = noted.map_err(|error| Error::io(place.path(), "forget a removed series in", error))?;
+        Ok(self.own_overflowed(family, &noted))
+    }
+
+    /// The label values of what this process has in the overflow series of a family.
+    pub(crate) fn own_overflowed(&self, family: &FamilyRecord, over: &Overflowed) -> HashSet<Vec<String>> {
+        let Some(noted) = over.of(family) else { return HashSet::new() };
+        let own: Vec<u64> = self.own().iter().map(|segment| segment.id).collect();
+        noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
     }
 
     /// Drops series of a family from what dead processes left in the directory. Gives how many.

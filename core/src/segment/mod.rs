@@ -35,6 +35,7 @@ pub(crate) mod lock;
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
 pub(crate) mod map;
 pub(crate) mod multiprocess;
+pub(crate) mod overflowed;
 pub(crate) mod own_descriptor;
 pub(crate) mod place;
 mod placement;

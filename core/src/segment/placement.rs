@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     descriptor::FamilyRecord,
+    overflowed::Overflowed,
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
     reader::Described,
     totals::Totals,
@@ -45,6 +46,18 @@ impl Placement {
         placement
     }
 
+    /// What segments have in the overflow series of a family.
+    pub(super) fn overflowed(
+        totals: &Totals,
+        segments: &[(u64, Vec<Arc<Described>>)],
+        family: &FamilyRecord,
+    ) -> Overflowed {
+        let mut overflowed = Overflowed::default();
+        let placement = family_placement(&Arc::new(family.clone()), totals, &[], segments);
+        placement.over.iter().for_each(|(segment, values)| overflowed.insert(*segment, family, values));
+        overflowed
+    }
+
     /// The label values under which the totals have a series of that segment.
     pub(super) fn place(&self, segment: u64, family: &FamilyRecord, labels: &[String]) -> Vec<String> {
         let is_over = |placement: &FamilyPlacement| {
@@ -72,6 +85,10 @@ fn family_placement(
     dead: &[(u64, &Totals)],
     others: &[(u64, Vec<Arc<Described>>)],
 ) -> FamilyPlacement {
+    let noted = totals.over.of(record);
+    let is_over = |segment: u64, labels: &[String]| {
+        noted.is_some_and(|noted| noted.contains(&(segment, labels.to_vec())))
+    };
     let mut contributions: Vec<Contribution<'_>> = Vec::new();
     let mut window = record.window;
     for (segment, totals) in [(None, totals)].into_iter().chain(dead.iter().map(|&(id, of)| (Some(id), of))) {
@@ -83,6 +100,7 @@ fn family_placement(
                 begun: series.begun,
                 segment: segment.unwrap_or(0),
                 limit: segment.map(|_| family.record.max_series),
+                is_over: segment.is_some_and(|segment| is_over(segment, labels)),
             }));
         }
     }
@@ -91,7 +109,13 @@ fn family_placement(
         for series in described.iter().filter(|series| series.family.same_family(record)) {
             window = window.max(series.family.window);
             let limit = Some(series.family.max_series);
-            let new = Contribution { labels: &series.values, begun: series.begun, segment: *segment, limit };
+            let new = Contribution {
+                labels: &series.values,
+                begun: series.begun,
+                segment: *segment,
+                limit,
+                is_over: is_over(*segment, &series.values),
+            };
             let first = firsts.entry(&series.values).or_insert(new);
             first.begun = first.begun.min(series.begun);
         }

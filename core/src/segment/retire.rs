@@ -14,6 +14,7 @@ use super::{
     descriptor::FamilyRecord,
     directory::{self, Directory},
     lock::CHANGE_TIMEOUT,
+    overflowed::Overflowed,
     own_descriptor::OwnDescriptor,
     placement::Placement,
     reader::{Bad, Described, SegmentReader},
@@ -44,6 +45,38 @@ pub(crate) fn forget(
     fold(directory, &mut |_| None, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
+/// Takes note of what is in the overflow series of a family, before a series of it is removed. Waits for the
+/// directory's lock, within bounds. Returns all that is there.
+pub(crate) fn note_overflowed(directory: &Directory, family: &FamilyRecord) -> Result<Overflowed, Bad> {
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    let file = read_totals(directory)?;
+    let mut ids = directory.segments()?;
+    ids.retain(|id| !file.folded.contains(id));
+    if ids.len() <= 1 && !file.totals.families.contains_key(&family.name) {
+        // One process alone has no more series than it allows.
+        return Ok(Overflowed::default());
+    }
+    let segments = list(directory, &ids, &mut |_| None);
+    let overflowed = Placement::overflowed(&file.totals, &segments, family);
+    note(directory, file, &overflowed)?;
+    Ok(overflowed)
+}
+
+/// Takes note of what is in overflow series, unless another process holds the directory's lock. Returns
+/// whether it is noted.
+pub(crate) fn try_note_overflowed(directory: &Directory, overflowed: &Overflowed) -> Result<bool, Bad> {
+    let Some(_lock) = directory.try_lock()? else { return Ok(false) };
+    note(directory, read_totals(directory)?, overflowed).map(|()| true)
+}
+
+fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) -> Result<(), Bad> {
+    if !file.totals.over.add(overflowed) {
+        return Ok(());
+    }
+    file.generation = file.generation.wrapping_add(1);
+    directory.replace_totals(&file)
+}
+
 /// As [`forget`], but does nothing where another process holds the lock: for a scrape, which never waits.
 pub(crate) fn try_forget(
     directory: &Directory,
@@ -72,6 +105,7 @@ fn fold(
     failpoint::hit("retire/cleared named");
     let mut ids = directory.segments()?;
     ids.retain(|id| !file.folded.contains(id));
+    file.totals.over.keep_segments(|id| ids.contains(&id));
     let mut rest = read_dead(directory, &ids);
     let is_same = rest.is_empty() && file.folded.len() == named;
     let placement = decide(directory, &file.totals, &rest, &ids, listing);
@@ -193,16 +227,23 @@ fn decide(
         return Placement::default();
     }
     let is_dead = |id: u64| dead.iter().any(|dead| dead.id == id);
-    let mut others = Vec::new();
-    for &id in ids.iter().filter(|&&id| !is_dead(id)) {
+    let living: Vec<u64> = ids.iter().copied().filter(|&id| !is_dead(id)).collect();
+    let others = list(directory, &living, listing);
+    let dead: Vec<(u64, &Totals)> = dead.iter().map(|dead| (dead.id, &dead.totals)).collect();
+    Placement::decide(totals, &dead, &others)
+}
+
+/// The series of segments, as far as they can be read.
+fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, Vec<Arc<Described>>)> {
+    let mut all = Vec::new();
+    for &id in ids {
         let listed = listing(id).or_else(|| {
             let mut reader = SegmentReader::open(directory.open_segment(id).ok()?, id).ok()?;
             listed::series(&mut reader).ok()
         });
-        others.extend(listed.map(|series| (id, series)));
+        all.extend(listed.map(|series| (id, series)));
     }
-    let dead: Vec<(u64, &Totals)> = dead.iter().map(|dead| (dead.id, &dead.totals)).collect();
-    Placement::decide(totals, &dead, &others)
+    all
 }
 
 /// The segments among those whose owners are dead, oldest first. Their locks are held until they are

@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{clocks::Clocks, descriptor::FamilyRecord, layout::LOSSES, timeline::Timeline};
+use super::{
+    clocks::Clocks, descriptor::FamilyRecord, layout::LOSSES, overflowed::Overflowed, timeline::Timeline,
+};
 use crate::{
     buckets::Distribution,
     exemplar::{self, Exemplar},
@@ -23,6 +25,8 @@ pub(crate) struct Totals {
     /// One for each shape that a name was recorded in.
     pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
     pub(crate) losses: [u64; LOSSES],
+    /// What stays in overflow series.
+    pub(crate) over: Overflowed,
     /// The clocks of the observations.
     pub(crate) clocks: Clocks,
     /// Lanes that could not be read this time, and never before.

@@ -3,6 +3,7 @@
 //! ```text
 //! ICTUSTOT  version, byte order   generation   length of the rest   CRC-32 of all but itself
 //! losses    ids folded into it    clocks    families: record, series: values, count, sum, newest, exemplars
+//! what stays in overflow series: family, segment, values
 //! ```
 //!
 //! Always replaced as a whole. An id stays named until its segment's file is gone: until then a
@@ -21,6 +22,7 @@ use super::{
     descriptor::{FamilyRecord, MOST_WINDOW},
     layout::{BYTE_ORDER, LOSSES, VERSION},
     limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
+    overflowed::Overflowed,
     policy::label_order::LabelOrder,
     reader::Bad,
     source::stored_bytes,
@@ -78,6 +80,7 @@ impl TotalsFile {
             },
         )?;
         (totals.losses, totals.clocks) = (file.totals.losses, std::mem::take(&mut file.totals.clocks));
+        totals.over = std::mem::take(&mut file.totals.over);
         file.totals = totals;
         Ok(file)
     }
@@ -109,9 +112,9 @@ impl TotalsFile {
         if u64::from(checksum_of([magic, version, generation, length], &input.finish()?)) != checksum {
             return Err(Bad::Header(WRONG));
         }
-        let Before { losses, folded, aside, clocks } = whole.ok_or(Bad::Body("totals"))?;
+        let Rest { losses, folded, aside, clocks, over } = whole.ok_or(Bad::Body("totals"))?;
         let mut totals = Totals::of_losses(losses);
-        totals.clocks = clocks;
+        (totals.clocks, totals.over) = (clocks, over);
         Ok(TotalsFile { generation, folded, aside, totals })
     }
 
@@ -146,7 +149,8 @@ impl TotalsFile {
         self.aside.iter().try_for_each(|&id| body.word(id))?;
         write_clocks(body, &self.totals.clocks)?;
         body.number(families().count() as u32)?;
-        families().try_for_each(|family| write_family(body, family))
+        families().try_for_each(|family| write_family(body, family))?;
+        write_overflowed(body, &self.totals.over)
     }
 }
 
@@ -187,6 +191,26 @@ fn decode_clocks(body: &mut Input<impl Read>) -> Option<Clocks> {
         clocks.add(epoch, fingerprint, anchors.collect::<Option<Vec<_>>>()?);
     }
     Some(clocks)
+}
+
+/// Nothing where there is nothing, as in files of before.
+fn write_overflowed(body: &mut Output<impl Write>, over: &Overflowed) -> io::Result<()> {
+    for (name, labels, segment, values) in over.iter() {
+        body.string(name)?;
+        body.strings(labels)?;
+        body.word(segment)?;
+        body.strings(values)?;
+    }
+    Ok(())
+}
+
+fn decode_overflowed(body: &mut Input<impl Read>) -> Option<Overflowed> {
+    let mut over = Overflowed::default();
+    while body.left() > 0 {
+        let family = (body.string()?, body.strings()?);
+        over.insert_read(family, body.word()?, body.strings()?);
+    }
+    Some(over)
 }
 
 /// Whether the stamps of each epoch are in order. How epochs stand among each other depends on anchors.
@@ -232,15 +256,16 @@ struct Decoded<'a> {
     series: Option<(Vec<String>, SeriesTotal)>,
 }
 
-/// What stands before the families.
-struct Before {
+/// What stands beside the families.
+struct Rest {
     losses: [u64; LOSSES],
     folded: Vec<u64>,
     aside: Vec<u64>,
     clocks: Clocks,
+    over: Overflowed,
 }
 
-fn decode_body(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -> Option<Before> {
+fn decode_body(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -> Option<Rest> {
     let losses = body.words::<LOSSES>()?;
     let [folded, aside] = [decode_ids(body)?, decode_ids(body)?];
     let clocks = decode_clocks(body)?;
@@ -248,7 +273,8 @@ fn decode_body(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -
     for _ in 0..body.number()? {
         decode_family(body, &mut allowance, each)?;
     }
-    Some(Before { losses, folded, aside, clocks })
+    let over = decode_overflowed(body)?;
+    Some(Rest { losses, folded, aside, clocks, over })
 }
 
 fn decode_ids(body: &mut Input<impl Read>) -> Option<Vec<u64>> {
@@ -437,6 +463,9 @@ mod tests {
             totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);
         }
         totals.settle();
+        for (segment, value) in [(3, "a"), (3, "b"), (u64::MAX, "a")] {
+            totals.over.insert(segment, &family(Kind::Timer, 1), &[value.to_owned()]);
+        }
         TotalsFile { generation: 9, folded: vec![1, u64::MAX], aside: vec![1], totals }
     }
 

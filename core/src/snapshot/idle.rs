@@ -13,7 +13,10 @@ use super::{
     age::Now,
     merged::{Activity, ShownFamily},
 };
-use crate::{catalog::Kind, segment::descriptor::FamilyRecord};
+use crate::{
+    catalog::Kind,
+    segment::{descriptor::FamilyRecord, overflowed::Overflowed},
+};
 
 /// What a reader remembers of series that may expire, by the number of their family.
 #[derive(Debug, Default)]
@@ -23,7 +26,11 @@ pub(super) struct Idle(HashMap<u64, HashMap<Arc<[String]>, Seen>>);
 #[derive(Debug)]
 pub(crate) struct Expired {
     pub(crate) family: FamilyRecord,
+    /// Its number, as that of [`ShownFamily`].
+    pub(super) number: u64,
     pub(crate) series: HashSet<Arc<[String]>>,
+    /// What is in the overflow series of the family, and stays there.
+    pub(crate) over: Overflowed,
 }
 
 /// One series as it last was.
@@ -66,7 +73,12 @@ impl Idle {
                 !is_idle
             });
             if !gone.is_empty() {
-                expired.push(Expired { family: (**family.record).clone(), series: gone });
+                expired.push(Expired {
+                    family: (**family.record).clone(),
+                    number: family.number,
+                    series: gone,
+                    over: Overflowed::default(),
+                });
             }
         }
         families.retain(|family| !family.series.is_empty());

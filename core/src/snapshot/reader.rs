@@ -34,7 +34,7 @@ use crate::{
         fork::OncePerProcess,
         place::{self, Place},
         reader::Bad,
-        retire::{retire, try_forget},
+        retire::{retire, try_forget, try_note_overflowed},
         timeline::Timeline,
         totals_file::TotalsFile,
         writer::Segment,
@@ -216,6 +216,7 @@ impl Reader {
         self.expired = expired;
         if let Some(directory) = &directory {
             self.retire_dead(directory);
+            self.note_overflowed(directory);
             self.forget_expired(directory);
         }
         Ok(Snapshot { families, health })
@@ -262,6 +263,23 @@ impl Reader {
         if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
+    /// Takes note of what is in the overflow series of families of which series have expired. Where that is not
+    /// possible now, those series expire another time.
+    fn note_overflowed(&mut self, directory: &Directory) {
+        let merged = &self.merged;
+        self.expired.iter_mut().for_each(|expired| expired.over = merged.overflowed(expired.number));
+        self.expired.retain(|Expired { family, over, .. }| {
+            over.is_empty()
+                || match try_note_overflowed(directory, over) {
+                    Ok(is_noted) => is_noted,
+                    Err(bad) => {
+                        log::debug!("series of {} do not expire now: {bad}", family.name);
+                        false
+                    }
+                }
+        });
+    }
+
     /// Drops expired series from the totals.
     fn forget_expired(&mut self, directory: &Directory) {
         let kept = |expired: &Expired| {
@@ -273,7 +291,7 @@ impl Reader {
             return;
         }
         let segments = &mut self.segments;
-        for Expired { family, series } in &self.expired {
+        for Expired { family, series, .. } in &self.expired {
             let listing: &mut dyn FnMut(u64) -> _ = &mut |id| segments.get_mut(&id)?.listed();
             match try_forget(directory, listing, family, &|values| series.contains(values)) {
                 Ok(_) => {}

@@ -7,7 +7,8 @@
 //!
 //! So the decision depends on what came before and on nothing that comes later: not on other processes'
 //! ends, not on retirement, not on a limit that a later process brings. Therefore no total falls. What
-//! the totals have in a place keeps it, with the time at which it got it.
+//! the totals have in a place keeps it, with the time at which it got it. Where a series is removed, what
+//! was in the overflow series until then stays there ([`overflowed`](super::super::overflowed)).
 
 use std::collections::HashSet;
 
@@ -23,6 +24,8 @@ pub(crate) struct Contribution<'a> {
     pub(crate) segment: u64,
     /// How many series its process allows; none in the totals, where it has its place.
     pub(crate) limit: Option<u32>,
+    /// Whether it was in the overflow series when a series of the family was removed.
+    pub(crate) is_over: bool,
 }
 
 /// Whether each contribution is shown on its own; the others belong to the overflow series. In the
@@ -31,7 +34,7 @@ pub(crate) fn placed(contributions: &[Contribution<'_>]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..contributions.len()).collect();
     order.sort_by(|&one, &other| {
         let key = |at: usize| {
-            let Contribution { labels, begun, segment, limit } = contributions[at];
+            let Contribution { labels, begun, segment, limit, .. } = contributions[at];
             (begun, limit.is_some(), segment, labels)
         };
         key(one).cmp(&key(other))
@@ -39,8 +42,8 @@ pub(crate) fn placed(contributions: &[Contribution<'_>]) -> Vec<bool> {
     let mut places: HashSet<&[String]> = HashSet::new();
     let mut placed = vec![false; contributions.len()];
     for at in order {
-        let Contribution { labels, limit, .. } = contributions[at];
-        if is_overflow(labels) {
+        let Contribution { labels, limit, is_over, .. } = contributions[at];
+        if is_over || is_overflow(labels) {
             continue;
         }
         let is_full = limit.is_some_and(|limit| places.len() >= limit as usize);
@@ -74,7 +77,13 @@ mod tests {
         let contributions: Vec<Contribution<'_>> = contributions
             .iter()
             .zip(&labels)
-            .map(|(&(_, begun, segment, limit), labels)| Contribution { labels, begun, segment, limit })
+            .map(|(&(_, begun, segment, limit), labels)| Contribution {
+                labels,
+                begun,
+                segment,
+                limit,
+                is_over: false,
+            })
             .collect();
         placed(&contributions)
     }
@@ -117,10 +126,25 @@ mod tests {
     #[test]
     fn the_overflow_series_takes_no_place() {
         let labels = overflow(1);
-        let over = Contribution { labels: &labels, begun: 0, segment: 1, limit: Some(1) };
+        let over = Contribution { labels: &labels, begun: 0, segment: 1, limit: Some(1), is_over: false };
         let other = ["a".to_owned()];
         let contributions = [over, Contribution { labels: &other, begun: 1, ..over }];
         assert_eq!(placed(&contributions), [false, true]);
+    }
+
+    #[test]
+    fn what_was_over_when_a_series_was_removed_stays_so_and_takes_no_place() {
+        let labels = ["a", "b", "c"].map(|label| [label.to_owned()]);
+        let of = |at: usize, is_over| Contribution {
+            labels: &labels[at],
+            begun: at as u64,
+            segment: 1,
+            limit: Some(1),
+            is_over,
+        };
+        assert_eq!(placed(&[of(0, false), of(1, false)]), [true, false]);
+        // The first is gone: another one gets its place.
+        assert_eq!(placed(&[of(1, true), of(2, false)]), [false, true]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::{
     segment::{
         descriptor::FamilyRecord,
         layout::LOSSES,
+        overflowed::Overflowed,
         policy::agreement::Precedence,
         reading::News,
         timeline::Timeline,
@@ -55,6 +56,8 @@ pub(super) struct Merged {
     awaited: BTreeSet<u64>,
     /// What orders the observations.
     timeline: Timeline,
+    /// What stays in overflow series.
+    over: Overflowed,
     /// Families of which the places of series are to be decided again.
     unplaced: BTreeSet<u64>,
 }
@@ -116,6 +119,7 @@ impl Merged {
             self.remove(id, NO_ORIGIN);
         }
         self.totals_losses = totals.losses;
+        self.put_overflowed(&totals.over);
         for family in totals.families.values().flatten() {
             for (labels, total) in &family.series {
                 let id = self.series_of(&family.record, labels);
@@ -123,6 +127,16 @@ impl Merged {
                 self.put(id, &of_totals(family), kept(total));
             }
         }
+    }
+
+    fn put_overflowed(&mut self, over: &Overflowed) {
+        if self.over == *over {
+            return;
+        }
+        for name in self.over.families().chain(over.families()) {
+            self.unplaced.extend(self.names.get(name).into_iter().flatten());
+        }
+        self.over = over.clone();
     }
 
     /// What a segment says anew.

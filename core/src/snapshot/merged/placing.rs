@@ -9,8 +9,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Key, Merged, NO_ORIGIN};
-use crate::segment::policy::series_limit::{Contribution, is_overflow, overflow, placed};
+use super::{Key, Merged, NO_ORIGIN, series::Series};
+use crate::segment::{
+    overflowed::Overflowed,
+    policy::series_limit::{Contribution, is_overflow, overflow, placed},
+};
 
 /// A segment's part in one series, as far as it decides.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl Merged {
         let Some(shape) = self.shapes.get(&number) else { return false };
         let overflow = overflow(shape.record.labels.len());
         shape.series.len() > shape.least_limit()
+            || self.over.of(&shape.record).is_some()
             || shape
                 .series
                 .get(&*overflow)
@@ -51,6 +55,10 @@ impl Merged {
 
     fn place_family(&mut self, number: u64, keys: &HashMap<u32, Key>) {
         let parts = self.parts(number, keys);
+        let noted = self.shapes.get(&number).and_then(|shape| self.over.of(&shape.record));
+        let is_over = |segment: u64, labels: &[String]| {
+            noted.is_some_and(|noted| noted.contains(&(segment, labels.to_vec())))
+        };
         let contributions: Vec<Contribution<'_>> = parts
             .iter()
             .map(|Part { labels, begun, segment, limit, .. }| Contribution {
@@ -58,6 +66,7 @@ impl Merged {
                 begun: *begun,
                 segment: *segment,
                 limit: *limit,
+                is_over: is_over(*segment, labels),
             })
             .collect();
         let placed = placed(&contributions);
@@ -69,6 +78,23 @@ impl Merged {
                 self.place_lane(number, &part.labels, placed, origin, id, keys);
             }
         }
+    }
+
+    /// What segments of the directory have in the overflow series of a family.
+    pub(in super::super) fn overflowed(&self, number: u64) -> Overflowed {
+        let mut overflowed = Overflowed::default();
+        let Some(shape) = self.shapes.get(&number) else { return overflowed };
+        let over = shape.series.get(&*overflow(shape.record.labels.len()));
+        let over = over.and_then(|id| self.series.get(id)).filter(|series| series.is_mixed());
+        let keys: HashMap<u32, Key> =
+            self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect();
+        for (origin, _, _, own) in over.into_iter().flat_map(Series::shares) {
+            let key = keys.get(&((origin >> 32) as u32)).filter(|key| !key.in_memory);
+            if let (Some(key), Some(values)) = (key, own) {
+                overflowed.insert(key.id, &shape.record, values);
+            }
+        }
+        overflowed
     }
 
     /// Moves a lane's share to where it belongs, if it is not there.
