@@ -99,7 +99,10 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.task_poll, [task_type])
+        match self.recorder() {
+            Some(to) => to.task_poll.with_begun([task_type], |[kind]| to.begin(kind), Counter::inc),
+            None => Ok(()),
+        }
     }
 
     #[pyo3(

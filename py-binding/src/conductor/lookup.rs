@@ -50,7 +50,7 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
     /// Records on the series that the objects name.
     #[inline]
     pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) -> PyResult<()> {
-        self.with_spelled(labels, |_| (), record)
+        self.with_all(labels, |_| (), None::<fn([&str; N])>, record)
     }
 
     /// The same; `spell` changes the objects' texts into label values.
@@ -61,10 +61,33 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
         spell: fn(&mut [Cow<'_, str>; N]),
         record: impl FnOnce(&H),
     ) -> PyResult<()> {
+        self.with_all(labels, spell, None::<fn([&str; N])>, record)
+    }
+
+    /// As [`with`](Lookup::with); `begin` is called with the label values of a series that this process has not
+    /// recorded yet.
+    #[inline]
+    pub(crate) fn with_begun(
+        &self,
+        labels: [&Bound<'_, PyAny>; N],
+        begin: impl FnOnce([&str; N]),
+        record: impl FnOnce(&H),
+    ) -> PyResult<()> {
+        self.with_all(labels, |_| (), Some(begin), record)
+    }
+
+    #[inline]
+    fn with_all(
+        &self,
+        labels: [&Bound<'_, PyAny>; N],
+        spell: fn(&mut [Cow<'_, str>; N]),
+        begin: Option<impl FnOnce([&str; N])>,
+        record: impl FnOnce(&H),
+    ) -> PyResult<()> {
         match self.seen.find(&labels) {
             Some(handle) => record(handle),
             None => {
-                if let Some(handle) = self.unseen(labels, spell)? {
+                if let Some(handle) = self.unseen(labels, spell, begin)? {
                     record(&handle);
                 }
                 // New series are what a full disk has no room for.
@@ -81,6 +104,7 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
         &self,
         labels: [&Bound<'_, PyAny>; N],
         spell: fn(&mut [Cow<'_, str>; N]),
+        begin: Option<impl FnOnce([&str; N])>,
     ) -> PyResult<Option<H>> {
         // `str()` runs Python code, so all of it happens before the lock.
         let mut texts: [Cow<'_, str>; N] = [const { Cow::Borrowed("") }; N];
@@ -88,11 +112,28 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
             *text = label::text(label)?;
         }
         spell(&mut texts);
-        let handle = self.of_texts(std::array::from_fn(|at| &*texts[at]), H::clone);
+        let texts = std::array::from_fn(|at| &*texts[at]);
+        if let Some(begin) = begin
+            && !self.is_remembered(texts)
+        {
+            begin(texts);
+        }
+        let handle = self.of_texts(texts, H::clone);
         if let Some(handle) = &handle {
             self.seen.keep(&labels, handle.clone());
         }
         Ok(handle)
+    }
+
+    /// Shows the series with those label values, at 0 where it was never recorded.
+    pub(crate) fn show(&self, labels: [&str; N]) {
+        self.of_texts(labels, |_| ());
+    }
+
+    fn is_remembered(&self, labels: [&str; N]) -> bool {
+        let hash = self.hasher.hash_one(labels);
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.find(hash, |entry| entry.is(labels)).is_some()
     }
 
     /// Records on the series with those label values.

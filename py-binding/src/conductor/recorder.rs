@@ -83,6 +83,21 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Shows the counters of a task type at 0, of which nothing but the type has to be known: what is counted
+    /// first later is an increase for Prometheus then, and not a series that begins.
+    pub(crate) fn begin(&self, task_type: &str) {
+        let counters = [
+            &self.task_execution_started,
+            &self.task_execution_queue_full,
+            &self.task_paused,
+            &self.worker_restart,
+            &self.task_ack_failed,
+        ];
+        counters.iter().for_each(|counter| counter.show([task_type]));
+    }
+}
+
 fn counter<const N: usize>(registry: &Registry, definition: &Definition) -> Result<Lookup<Counter, N>> {
     debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
     registry.recorded_counter(definition).map(Lookup::new)
