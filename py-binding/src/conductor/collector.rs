@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use ictus::{Counter, Options, Timer, surface::Exposition};
+use ictus::{Counter, Options, Timer, snapshot::Value, surface::Exposition};
 use pyo3::{
     intern,
     prelude::*,
@@ -30,6 +30,9 @@ use crate::{
     convert, label, log,
     reading::directory::{Family, families},
 };
+
+/// Recorded name, label values and newest observations of a timer's series.
+type RecordedWindow = (String, Vec<String>, Vec<f64>);
 
 /// Records what the Conductor SDK measures into a metrics directory.
 #[pyclass(frozen, subclass, module = "ictus._core")]
@@ -76,6 +79,23 @@ impl Collector {
         let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
         let shown = py.detach(|| Ok(Exposition::new(&recorder.registry.own_snapshot()?, &view)));
         families(py, &shown.map_err(|refused| convert::error(&refused))?)
+    }
+
+    /// Returns the windows of what this collector has recorded in this process.
+    fn _windows(&self, py: Python<'_>) -> PyResult<Vec<RecordedWindow>> {
+        let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
+        let snapshot =
+            py.detach(|| recorder.registry.own_snapshot()).map_err(|refused| convert::error(&refused))?;
+        let mut windows = Vec::new();
+        for family in &snapshot.families {
+            for series in &family.series {
+                if let Value::Timer(timing) = &series.value {
+                    let values = timing.window.observations().iter().map(|one| one.value).collect();
+                    windows.push((family.name.clone(), series.labels.to_vec(), values));
+                }
+            }
+        }
+        Ok(windows)
     }
 
     /// Whether recording is paused.

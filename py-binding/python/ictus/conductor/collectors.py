@@ -20,6 +20,7 @@ from ictus.conductor import (
     methods,
     options,
     provider,
+    recorded,
     surfaces,
     updates,
 )
@@ -76,6 +77,7 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
             prometheus.register(prometheus.Bridge(families), self.registry)
             bridges.add(shows)
         _made.add(self)
+        recorded.attach(self, self._surface)
 
     def _leave_to_sdk(self, settings: Any, cause: Exception) -> None:
         """Lets this collector record as the SDK's own does."""

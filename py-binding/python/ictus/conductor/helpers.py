@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ictus import _core, _notice
+from ictus.conductor import recorded
 
 _VALUE = "the value"
 _TASK = ("taskType",)
@@ -60,25 +61,29 @@ class ByName:
         self, name: Any, documentation: Any, labels: Any, *more: Any, **named: Any
     ) -> None:
         if not _recorded(self, name, labels):
-            super()._increment_counter(name, documentation, labels, *more, **named)  # type: ignore[misc]
+            with recorded.by_the_sdk():
+                super()._increment_counter(name, documentation, labels, *more, **named)  # type: ignore[misc]
 
     def _record_gauge(
         self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
         if not _recorded(self, name, labels, value):
-            super()._record_gauge(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
+            with recorded.by_the_sdk():
+                super()._record_gauge(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
     def _observe_histogram(
         self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
         if not _recorded(self, name, labels, value):
-            super()._observe_histogram(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
+            with recorded.by_the_sdk():
+                super()._observe_histogram(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
     def _record_quantiles(
         self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
         if not _recorded(self, name, labels, value):
-            super()._record_quantiles(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
+            with recorded.by_the_sdk():
+                super()._record_quantiles(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
 
 def _recorded(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
