@@ -8,7 +8,7 @@ use std::{
 
 pub use crate::segment::fork::OncePerProcess;
 use crate::{
-    observe,
+    at_exit, observe,
     segment::{fork, own_descriptor::OwnDescriptor},
 };
 
@@ -17,6 +17,12 @@ use crate::{
 pub fn generation() -> u32 {
     observe::watch_forks();
     fork::generation()
+}
+
+/// Writes what only this process's memory holds to the metrics directories that it records in, as far as that is
+/// possible now. Returns within some seconds.
+pub fn save() {
+    at_exit::save();
 }
 
 /// An open file of this process alone: a forked child has closed it before `fork` returns.

@@ -13,6 +13,7 @@
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![deny(unsafe_code)]
 
+mod at_exit;
 mod buckets;
 pub mod catalog;
 mod clock;

@@ -9,6 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
+    at_exit,
     catalog::Definition,
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer, UnsortedLabels},
@@ -131,6 +132,9 @@ impl Registry {
 
     fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
         let recorder = Arc::new(recorder);
+        if directory.is_some() {
+            at_exit::watch(&recorder);
+        }
         let reader = OwnReader::new(&recorder, directory);
         Registry { recorder, directory: directory.map(Arc::from), reader: Arc::new(ArcSwap::new(reader)) }
     }

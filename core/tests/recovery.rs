@@ -6,7 +6,8 @@ mod tmpfs;
 use std::{
     collections::{BTreeMap, VecDeque},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -322,5 +323,75 @@ fn lanes_of_a_dropped_registry_are_left_alone() {
         let left = labels[1..].iter().map(|label| (label.clone(), expected(1))).collect();
         assert_eq!(seen(&other.snapshot().unwrap()), left, "{round}");
         ictus::clear(parent.path()).unwrap();
+    }
+}
+
+/// Runs a test of this file again in a process of its own, which records into that directory.
+fn in_a_process(test: &str, directory: &Path) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(DIRECTORY, directory);
+    assert!(command.status().unwrap().success());
+}
+
+const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+fn directory_of_this_process() -> Option<PathBuf> {
+    std::env::var_os(DIRECTORY).map(Into::into)
+}
+
+fn without_gauge(count: u64) -> Seen {
+    let mut left = expected(count);
+    // The state of a process that is gone is nobody's.
+    left[3] = 0.0;
+    Seen::from([("a".to_owned(), left)])
+}
+
+fn empty(directory: &Path) {
+    for file in fs::read_dir(directory.join("ictus")).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+}
+
+#[test]
+fn process_that_ends_writes_what_only_its_memory_holds() {
+    if let Some(directory) = directory_of_this_process() {
+        let registry = Registry::open(&directory).unwrap();
+        let handles = Handles::new(&registry, "a");
+        (1..=100).for_each(|number| handles.record(number));
+        empty(&directory);
+        (101..=200).for_each(|number| handles.record(number));
+        // Nothing is dropped.
+        std::process::exit(0);
+    }
+    let parent = tempfile::tempdir().unwrap();
+    in_a_process("process_that_ends_writes_what_only_its_memory_holds", parent.path());
+    wait_for(parent.path(), &without_gauge(200));
+}
+
+#[test]
+fn directory_that_was_removed_is_not_made_again_for_what_has_ended() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("metrics");
+    let registry = Registry::open(&directory).unwrap();
+    Handles::new(&registry, "a").record(1);
+    fs::remove_dir_all(&directory).unwrap();
+    drop(registry);
+    assert!(!directory.exists());
+}
+
+#[test]
+fn steady_recorder_notices_that_its_file_was_removed() {
+    let parent = tempfile::tempdir().unwrap();
+    let registry = Registry::open(parent.path()).unwrap();
+    let timer = registry.timer("work_seconds", "", &["thread"]).unwrap().labels(&["a"]).unwrap();
+    timer.observe(1.0);
+    empty(parent.path());
+    let (mut count, deadline) = (1_u64, Instant::now() + RECOVERY_TIME);
+    while seen(&read(parent.path())).get("a").is_none_or(|seen| seen[0] < count as f64) {
+        assert!(Instant::now() < deadline, "{count} observations are not seen");
+        // No new series, no new thread, no snapshot of its own.
+        (0..1000).for_each(|_| timer.observe(1.0));
+        count += 1000;
+        thread::sleep(Duration::from_millis(20));
     }
 }

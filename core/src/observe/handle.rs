@@ -391,6 +391,7 @@ impl Handle {
         if OUTLIVED.load(Relaxed) {
             recorder.leave_outlived();
         }
+        recorder.check_file();
         match again(recorder, series, |series| shard::with_new_lane(series, recorder, &write)) {
             Ok(Taken::Yes) => {}
             Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),

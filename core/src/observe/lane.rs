@@ -102,8 +102,8 @@ impl Supply for Rest {
             self.anchored.store(next, Ordering::Relaxed);
             if let Some(segment) = self.segment.upgrade() {
                 segment.renew_anchor();
-                if segment.has_outlived_clock() {
-                    // The next observation looks for a lane in another segment.
+                if segment.has_outlived_clock() || segment.is_check_due(next) {
+                    // The next observation looks for a lane, maybe in another segment.
                     shard::forget_lanes();
                 }
             }

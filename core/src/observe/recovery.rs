@@ -49,8 +49,14 @@ const VERIFY_INTERVAL: Duration = Duration::from_millis(50);
 /// For how long a thread may be stopped inside of an observation whose lane was taken. A thread that uses
 /// any lane after that has left the observation, and is not waited for.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a process that records checks that its file still has its name, in nanoseconds.
-const CHECK_INTERVAL: u64 = 1_000_000_000;
+/// How often threads that look for a lane check that the file still has its name, in nanoseconds.
+const CHECK_INTERVAL: u64 = 1_000_000;
+/// How often the calling thread tries to recover where the system gave no thread, in nanoseconds.
+const RETRY_INTERVAL: u64 = 1_000_000_000;
+/// How long the last attempt to write waits for the thread that recovers.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often it looks whether that thread is done.
+const SAVE_INTERVAL: Duration = Duration::from_millis(2);
 /// How often the same cause is logged, in nanoseconds.
 const LOG_INTERVAL: u64 = 60_000_000_000;
 
@@ -108,6 +114,17 @@ impl Turn {
         let current = self.0.load(Relaxed);
         let free = current != own && self.0.compare_exchange(current, own, Acquire, Relaxed).is_ok();
         free.then_some(Held(self))
+    }
+
+    fn acquire_within(&self, timeout: Duration) -> Option<Held<'_>> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let held = self.acquire();
+            if held.is_some() || Instant::now() > deadline {
+                return held;
+            }
+            std::thread::sleep(SAVE_INTERVAL);
+        }
     }
 }
 
@@ -220,15 +237,15 @@ impl Recorder {
     }
 
     /// Whether anything is recorded, or was, where other processes do not see it.
-    pub(super) fn is_degraded(&self) -> bool {
+    pub(crate) fn is_degraded(&self) -> bool {
         let Some(place) = self.place() else { return false };
         let main = self.current();
         let unseen = main.is_some_and(|main| !main.in_file() || is_removed(place, &main));
         unseen || self.current_fallback().is_some() || !self.recovery.leaving().is_empty()
     }
 
-    /// Notices that the file of this process's segment was removed. Costs a system call a second, at most,
-    /// of threads that make lanes.
+    /// Notices that the file of this process's segment was removed. Costs a system call a millisecond, at most,
+    /// of threads that make lanes, and one in a second or two of those that have them.
     pub(super) fn check_file(&self) {
         let Some(place) = self.place() else { return };
         let (now, recovery) = (clock::monotonic(), &self.recovery);
@@ -266,7 +283,7 @@ impl Recorder {
     pub(super) fn try_to_recover(&self) {
         let (now, recovery) = (clock::monotonic(), &self.recovery);
         let at = recovery.retry_at.load(Relaxed);
-        if now >= at && recovery.retry_at.compare_exchange(at, now + CHECK_INTERVAL, Relaxed, Relaxed).is_ok()
+        if now >= at && recovery.retry_at.compare_exchange(at, now + RETRY_INTERVAL, Relaxed, Relaxed).is_ok()
         {
             let _ = self.recover();
         }
@@ -379,28 +396,41 @@ impl Recorder {
         }
     }
 
-    /// Writes what no file has, as the last act of a recorder. Nobody records any more.
-    pub(super) fn save(&self) {
-        let Some(place) = self.place() else { return };
-        let leaving = self.recovery.leaving.load_full();
-        let segments = self.memory().into_iter().filter(|segment| {
-            let state = leaving.iter().find(|one| one.segment.id == segment.id).map(|one| &one.state);
-            match state {
-                Some(state) => state.lock().unwrap_or_else(PoisonError::into_inner).copy.is_none(),
-                None => !segment.in_file(),
+    /// Writes what no file has: at the end of a recorder, or of the process, where threads may still record.
+    pub(crate) fn save(&self) {
+        let Some(place) = self.place().filter(|_| self.is_degraded()) else { return };
+        let saved = match self.recovery.turn.acquire_within(SAVE_TIMEOUT) {
+            Some(_turn) => self.save_in(place),
+            None => Err(io::ErrorKind::TimedOut.into()),
+        };
+        if let Err(error) = saved {
+            log::error!("observations cannot be written to {}: {error}", place.path().display());
+        }
+    }
+
+    fn save_in(&self, place: &Place) -> io::Result<()> {
+        let is_noticed = self.recovery.thread.load(Relaxed) == u64::from(fork::generation()) + 1;
+        let directory = match place.open()? {
+            Some(directory) => directory,
+            None if is_noticed => place.make()?,
+            // Removed after the last series was begun: a directory that nobody uses any more is not made again.
+            None => return Ok(()),
+        };
+        for segment in self.memory() {
+            if segment.in_file() && !is_removed(place, &segment) {
+                continue;
             }
-        });
-        for segment in segments {
-            let saved = match place.open() {
-                // A directory that was removed is not made for what is over.
-                Ok(None) => return,
-                Ok(Some(directory)) => SegmentCopy::create(&directory, &segment).map(drop),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = saved {
-                log::error!("observations cannot be written to {}: {error}", place.path().display());
+            // Kept open: this process, which goes on for a moment, owns the copy.
+            self.recovery.begin_to_leave(&segment);
+            let leaving = self.recovery.leaving.load_full();
+            let Some(leaving) = leaving.iter().find(|one| one.segment.id == segment.id) else { continue };
+            let mut state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
+            match &state.copy {
+                Some((copy, _)) if copy.is_in(&directory, segment.id) => _ = copy.refresh(&segment)?,
+                _ => state.copy = Some((SegmentCopy::create(&directory, &segment)?, Instant::now())),
             }
         }
+        Ok(())
     }
 }
 

@@ -152,6 +152,15 @@ pub(crate) fn watch_forks(child: extern "C" fn()) {
     WATCHED.store(true, Ordering::Release);
 }
 
+/// Has `call` called once, when the process ends by itself.
+pub(crate) fn at_exit(call: extern "C" fn()) {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    // SAFETY: the library is not unloaded before the process ends, or `call` is called when it is.
+    if !WATCHED.swap(true, Ordering::Relaxed) && unsafe { libc::atexit(call) } != 0 {
+        log::warn!("the end of this process is not seen: what only its memory holds then is not written");
+    }
+}
+
 /// Runs `act` with all signals blocked, so that a thread that it starts is never the one that runs a
 /// handler of the host.
 pub(crate) fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> T {

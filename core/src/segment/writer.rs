@@ -36,6 +36,8 @@ const MAX_STEP_BACK: u64 = 1 << 32;
 pub(crate) static OUTLIVED: AtomicBool = AtomicBool::new(false);
 /// After so many stamps the next anchor is taken: some hundredths of a second.
 pub(crate) const ANCHOR_INTERVAL: u64 = 1 << 26;
+/// After so many stamps a thread that records checks that the file still has its name: a second or two.
+const CHECK_INTERVAL: u64 = 1 << 31;
 
 /// The memory of this process, which it alone writes.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub(crate) struct Segment {
     anchored: StdAtomicU64,
     /// Whether a thread is at taking one.
     anchoring: AtomicBool,
+    /// The stamp at which it was last due to check the file.
+    checked: StdAtomicU64,
     outlived: AtomicBool,
     /// Set when its lanes are taken from their threads for good: nothing is made in it any more.
     left: AtomicBool,
@@ -168,6 +172,7 @@ impl Segment {
             free: Mutex::default(),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
             anchoring: AtomicBool::new(false),
+            checked: StdAtomicU64::new(epoch.anchor.stamp),
             outlived: AtomicBool::new(false),
             left: AtomicBool::new(false),
             standing: None,
@@ -337,6 +342,14 @@ impl Segment {
     /// Whether the clock of its stamps is gone: the counter began anew.
     pub(crate) fn has_outlived_clock(&self) -> bool {
         self.outlived.load(Relaxed)
+    }
+
+    /// Whether it is time to check that the file still has its name; for one thread, each time.
+    pub(crate) fn is_check_due(&self, now: u64) -> bool {
+        let checked = self.checked.load(Relaxed);
+        self.in_file()
+            && now.wrapping_sub(checked) >= CHECK_INTERVAL
+            && self.checked.compare_exchange(checked, now, Relaxed, Relaxed).is_ok()
     }
 
     /// Whether this process made it, and not the parent it was forked from.
