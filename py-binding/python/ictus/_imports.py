@@ -25,6 +25,13 @@ def around() -> ModuleType:
     return _around
 
 
+def exit() -> ModuleType:  # noqa: A001
+    """Returns the module that sees the end of a process."""
+    from ictus import _exit  # noqa: PLC0415
+
+    return _exit
+
+
 def doubles(data: bytes) -> array[float]:
     """Returns an array of the doubles in ``data``."""
     from array import array  # noqa: PLC0415

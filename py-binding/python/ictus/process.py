@@ -6,7 +6,9 @@ are of each living process, with its ``pid``.
 
 from __future__ import annotations
 
+import errno
 import gc
+import logging
 import os
 import threading
 import time
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from ictus import Registry
 
 _PROC = Path("/proc/self")
+_log = logging.getLogger("ictus")
 _watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
 
@@ -26,6 +29,7 @@ class Watch:
 
     def __init__(self, registry: Registry, interval: float) -> None:
         self._interval = interval
+        self._failed = False
         self._cpu = registry.counter("process_cpu_seconds", "Processor time spent, user and system.")
         self._memory = registry.gauge("process_resident_memory_bytes", "Resident memory.", ["pid"])
         self._virtual = registry.gauge("process_virtual_memory_bytes", "Virtual memory.", ["pid"])
@@ -48,7 +52,9 @@ class Watch:
         self._collected = [collected.labels(number) for number in range(3)]
         self._durations = [durations.labels(number) for number in range(3)]
         self._began = 0.0
-        self._begin()
+        self._spent = 0.0
+        self._look_unless_exhausted()
+        self._start_thread()
         gc.callbacks.append(self._on_collection)
         _watches.add(self)
 
@@ -60,18 +66,45 @@ class Watch:
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
 
-    def _begin(self) -> None:
-        # In a forked child anew: threads do not come along, and the times are the child's.
+    def _begin_in_child(self) -> None:
+        # Threads do not come along, and the times are the child's.
         self._spent = 0.0
+        self._failed = False
+        self._try_to_look()
+        self._start_thread()
+
+    def _start_thread(self) -> None:
         self._ended = threading.Event()
-        self._look()
         self._thread = threading.Thread(target=self._run, name="ictus-process", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         ended = self._ended
         while not ended.wait(self._interval):
+            self._try_to_look()
+
+    def _look_unless_exhausted(self) -> None:
+        # What lacks for good, as /proc, is the caller's to know.
+        try:
             self._look()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise
+            self._note(error)
+
+    def _try_to_look(self) -> None:
+        # A process that has no descriptor left has some again later.
+        try:
+            self._look()
+        except OSError as error:
+            self._note(error)
+        else:
+            self._failed = False
+
+    def _note(self, error: OSError) -> None:
+        if not self._failed:
+            _log.warning("the metrics of this process are not up to date: %s; trying again", error)
+        self._failed = True
 
     def _look(self) -> None:
         spent = time.process_time()
@@ -99,7 +132,7 @@ class Watch:
 
 def _after_fork() -> None:
     for watch in list(_watches):
-        watch._begin()
+        watch._begin_in_child()
 
 
 os.register_at_fork(after_in_child=_after_fork)

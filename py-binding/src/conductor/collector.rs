@@ -54,8 +54,14 @@ impl Collector {
     /// Starts recording into the directory, with windows of so many observations and so many series a
     /// metric. A collector that records already goes on as it is.
     #[pyo3(signature = (directory, window=None, max_series=None))]
-    fn _open(&self, directory: PathBuf, window: Option<u32>, max_series: Option<u32>) -> PyResult<()> {
-        log::keep();
+    fn _open(
+        &self,
+        py: Python<'_>,
+        directory: PathBuf,
+        window: Option<u32>,
+        max_series: Option<u32>,
+    ) -> PyResult<()> {
+        log::keep(py);
         if self.recorder.get().is_none() {
             let mut options = Options::default();
             options = window.into_iter().fold(options, Options::window);

@@ -62,7 +62,7 @@ impl Registry {
         group: Option<&Bound<'py, PyAny>>,
         utf8_names: bool,
     ) -> PyResult<Registry> {
-        log::keep();
+        log::keep(py);
         let given = Given::from_arguments(window, max_age, expire_after, max_series, buckets)?;
         let mut options = given.over(options::of_environment()?)?;
         let group = arguments::whole("group", group, 0, u32::MAX - 1)?;

@@ -21,11 +21,12 @@ impl Application {
     #[new]
     #[pyo3(signature = (*, registry=None, directory=None, surfaces=None))]
     fn new(
+        py: Python<'_>,
         registry: Option<&Bound<'_, Registry>>,
         directory: Option<PathBuf>,
         surfaces: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Application> {
-        log::keep();
+        log::keep(py);
         let view = convert::view_of(surfaces.as_ref(), false)?;
         Ok(Application(server::source(registry, directory)?.with_view(view)))
     }

@@ -48,13 +48,14 @@ impl Provider {
     #[staticmethod]
     #[pyo3(signature = (directory, path, interval, surfaces=None, *, summaries=false))]
     fn file(
+        py: Python<'_>,
         directory: PathBuf,
         path: PathBuf,
         interval: f64,
         surfaces: Option<Vec<String>>,
         summaries: bool,
     ) -> PyResult<Provider> {
-        log::keep();
+        log::keep(py);
         let view = convert::view(surfaces.as_deref(), summaries)?;
         // What is no duration is as short as the loop allows.
         let interval = Duration::try_from_secs_f64(interval).unwrap_or_default();
@@ -68,6 +69,7 @@ impl Provider {
     #[staticmethod]
     #[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, security=None, allowed_hosts=None))]
     fn http(
+        py: Python<'_>,
         directory: PathBuf,
         port: u16,
         host: &str,
@@ -76,7 +78,7 @@ impl Provider {
         security: Option<&Bound<'_, Security>>,
         allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Provider> {
-        log::keep();
+        log::keep(py);
         let view = convert::view(surfaces.as_deref(), summaries)?;
         let security = security.map(|security| security.get().0.clone());
         let listen = listen(host, port, allowed_hosts)?;

@@ -22,7 +22,7 @@ impl Security {
         auth: Option<PathBuf>,
         client_cafile: Option<PathBuf>,
     ) -> PyResult<Security> {
-        log::keep();
+        log::keep(py);
         let mut files = http::SecurityFiles::new();
         match (certfile, keyfile) {
             (Some(chain), Some(key)) => files = files.with_certificate(chain, key),

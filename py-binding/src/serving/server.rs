@@ -37,7 +37,7 @@ impl Server {
         security: Option<&Bound<'_, Security>>,
         allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Server> {
-        log::keep();
+        log::keep(py);
         let source = source(registry, directory)?.with_view(convert::view_of(surfaces.as_ref(), false)?);
         let listen = listen(addr, port.0, allowed_hosts)?;
         let security = security.map(|security| security.get().0.clone());

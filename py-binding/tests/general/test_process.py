@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import threading
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.process_collector import ProcessCollector
 
 import ictus
@@ -81,3 +83,37 @@ def test_a_forked_child_is_watched_by_itself(directory: str) -> None:
     assert os.waitpid(child, 0)[1] == 0
     assert pids() == {str(os.getpid())}
     watched.close()
+
+
+def test_watch_goes_on_after_a_lack_of_descriptors(
+    directory: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = ictus.Registry(directory)
+    read_text, fails = Path.read_text, threading.Event()
+
+    def read(path: Path, *arguments: Any, **keywords: Any) -> str:
+        if fails.is_set() and path == Path("/proc/self/stat"):
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return read_text(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "read_text", read)
+    fails.set()
+    watched = process.watch(registry, interval=0.01)
+    try:
+        pid = os.getpid()
+        assert registry.snapshot().value("process_threads", pid=pid) is None
+        time.sleep(0.1)
+        fails.clear()
+        deadline = time.monotonic() + 10
+        while not registry.snapshot().value("process_threads", pid=pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        fails.set()
+        time.sleep(0.1)
+        fails.clear()
+        assert watched._thread.is_alive()
+    finally:
+        watched.close()
+    lines = [line for line in caplog.messages if "Too many open files" in line]
+    # One for each time, not for each try.
+    assert len(lines) == 2
