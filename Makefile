@@ -19,7 +19,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks sdk-matrix sdk-mutants e2e bench bench-python results weaken chaos soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks sdk-matrix sdk-mutants e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ weaken: ## Weaken each memory ordering, one at a time, and run its test, which m
 
 chaos: ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture nothing_that
+
+# ONLY=EMFILE runs the cells that have that word.
+faults: .venv/wheel ## Do to a recording program what hosts do, at each moment, from C, Rust, Python and the drop-in; print the table (8 minutes; needs root)
+	ICTUS_FAULTS="--table $(if $(ONLY),--only $(ONLY)) c rust python dropin" FAULTS_PYTHON="$(CURDIR)/.venv/bin/python" cargo test --package ictus-ffi --locked --test faults -- --nocapture faults_of
 
 # How long each target runs.
 T ?= 60

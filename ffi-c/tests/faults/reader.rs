@@ -1,0 +1,29 @@
+//! What another process sees of a directory, for `faults/matrix.py`.
+
+use std::{env, io};
+
+use ictus::{Reader, snapshot::Value};
+
+#[test]
+fn reader() {
+    if env::var_os("FAULTS_READ").is_none() {
+        return;
+    }
+    // The line with the test's name.
+    println!();
+    for line in io::stdin().lines() {
+        let line = line.unwrap();
+        let (name, directory) = line.split_once(' ').unwrap();
+        match Reader::new(directory).snapshot() {
+            Err(error) => println!("failed {error}"),
+            Ok(snapshot) => {
+                for series in snapshot.families_named(name).iter().flat_map(|family| &family.series) {
+                    if let Value::Timer(timing) = &series.value {
+                        println!("series {} {} {}", series.labels[0], timing.count, timing.sum);
+                    }
+                }
+                println!("end");
+            }
+        }
+    }
+}
