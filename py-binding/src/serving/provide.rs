@@ -68,6 +68,7 @@ impl Provider {
     /// Serves the directory's exposition over HTTP.
     #[staticmethod]
     #[pyo3(signature = (directory, port, host="127.0.0.1", surfaces=None, *, summaries=false, security=None, allowed_hosts=None))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn http(
         py: Python<'_>,
         directory: PathBuf,
