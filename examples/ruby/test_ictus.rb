@@ -28,6 +28,30 @@ class TestIctus < Minitest::Test
     end
   end
 
+  # In place of the SDK's, which takes the backend.
+  SDK = <<~RUBY
+    module Conductor
+      module Worker
+        module Telemetry
+          class MetricsCollector
+            def self.create(backend:) = backend
+          end
+        end
+      end
+    end
+  RUBY
+
+  # The block of README.md is run as it is written, with a directory of the test.
+  def test_the_readme_works_as_written
+    block = File.read(File.join(__dir__, 'README.md'))[/^```ruby\n(.*?)^```/m, 1]
+    Dir.mktmpdir do |directory|
+      Object.class_eval(SDK)
+      backend = TOPLEVEL_BINDING.eval(block.gsub('/var/lib/conductor/metrics', directory), __FILE__)
+      backend.increment('task_poll_total', labels: { taskType: 'resize' })
+      assert_includes backend.render, "\ntask_poll_total{taskType=\"resize\"} 1.0\n"
+    end
+  end
+
   def test_a_directory_that_cannot_be_is_an_error
     error = assert_raises(Ictus::Error) { Ictus::Backend.new('/dev/null/x') }
     assert_match(/the operating system refused/, error.message)

@@ -1,0 +1,36 @@
+package ictus
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The block of README.md is run as it is written, with a directory of the test.
+func TestTheReadmeWorksAsWritten(t *testing.T) {
+	text := string(must(os.ReadFile("README.md")))
+	found := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(text)
+	if found == nil {
+		t.Fatal("README.md has no block")
+	}
+	directory := filepath.Join(t.TempDir(), "metrics")
+	block := strings.ReplaceAll(found[1], "/var/lib/app/metrics", directory)
+	program := "package main\n\nimport \"ictus\"\n\nfunc main() {\n" + block + "\nif err != nil { panic(err) }\n}\n"
+	// Inside of the module, which the import is of.
+	folder := must(os.MkdirTemp(".", "readme-"))
+	defer os.RemoveAll(folder)
+	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command("go", "run", "./"+folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s\n%s", err, said, program)
+	}
+	snapshot := must(must(Open(directory)).Snapshot())
+	timing := must(snapshot.Timing("request_seconds", "/"))
+	if timing.Count != 1 {
+		t.Fatal(timing)
+	}
+}
