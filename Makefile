@@ -19,7 +19,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks sdk-matrix sdk-mutants e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ sdk-matrix: .venv/wheel ## Run workers of all 16 releases of the SDK, file and H
 
 sdk-mutants: .venv/wheel ## Change every release of the SDK in every way that a later one might differ; none may lose a metric (hours)
 	@.venv/bin/python py-binding/tests/sdk_matrix.py mutants
+
+# Programs of each kind that `make exit-loop` ends.
+RUNS ?= 100
+exit-loop: .venv/wheel ## End programs whose threads write metrics, RUNS=100 times each; none may be aborted (RUNS=100: 8 minutes)
+	@.venv/bin/python py-binding/tests/exit_loop.py $(RUNS)
 
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
 	@.ci/sdks.sh
