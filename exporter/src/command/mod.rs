@@ -158,6 +158,15 @@ mod tests {
     }
 
     #[test]
+    fn serve_listens_on_loopback_by_default() {
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let listen = serve.get_arguments().find(|option| option.get_long() == Some("listen")).unwrap();
+        assert_eq!(listen.get_default_values(), ["127.0.0.1:9464"]);
+        assert_eq!(listen.get_env(), None);
+    }
+
+    #[test]
     fn no_socket_has_a_path_that_a_shell_expands() {
         let said = refusal(&["ictus", "serve", "/tmp", "--listen", "unix:~/ictus.sock"]);
         assert!(said.is_some_and(|said| said.contains("only a shell expands `~`")));

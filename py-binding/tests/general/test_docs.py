@@ -285,20 +285,40 @@ def test_the_unsafe_code_is_all_on_its_page() -> None:
             assert re.search(rf"(fn|def) {name}\(", known), name
 
 
-def test_what_the_page_on_security_promises_is_tested() -> None:
+def test_every_sentence_of_the_page_on_security_is_tested() -> None:
     page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    _, promises = page.split("## What Ictus promises")
-    promises, _ = promises.split("## What it does not")
-    rows = promises.splitlines()
-    rows = [row for row in rows if row.startswith("| ") and not row.startswith("| promise")]
-    assert len(rows) >= 15
+    _, model = page.split("## Threat model\n")
     known = all_tests()
-    for row in rows:
-        named = re.findall(r"`([\w/.]+)`", row.split("|")[2])
-        assert named, row
-        for name in named:
-            is_test = re.search(rf"(fn|def) {name}\(", known)
-            assert is_test or [*ROOT.glob(f"*/tests/{name}"), *ROOT.glob(name)], name
+    rows = 0
+    for paragraph in model.strip().split("\n\n"):
+        if paragraph.startswith("#"):
+            continue
+        if not paragraph.startswith("|"):
+            # What leads to a table or to another page, and promises nothing.
+            assert "](" in paragraph, paragraph
+            continue
+        for row in paragraph.splitlines()[2:]:
+            named = re.findall(r"`([\w/.]+)`", row.rstrip("| ").rpartition("|")[2])
+            assert named, row
+            for name in named:
+                is_test = re.search(rf"(fn|def) {name}\(", known)
+                assert is_test or [*ROOT.glob(f"*/tests/{name}"), *ROOT.glob(name)], name
+            rows += 1
+    assert rows >= 35
+
+
+def test_dependencies_of_every_language_are_audited_each_week() -> None:
+    make = (ROOT / "Makefile").read_text(encoding="utf-8")
+    _, recipe = make.split("\naudit: ")
+    recipe, _ = recipe.split("\n\n", 1)
+    for tool in ("cargo-deny --workspace check", "pip-audit --requirement", ".ci/audit.sh"):
+        assert tool in recipe, tool
+    script = (ROOT / ".ci" / "audit.sh").read_text(encoding="utf-8")
+    for files in ("osv-scanner", "*go.mod", "*package-lock.json", "*pom.xml"):
+        assert files in script, files
+    workflow = (ROOT / ".github" / "workflows" / "audit.yml").read_text(encoding="utf-8")
+    assert re.search(r'^    - cron: "\d+ \d+ \* \* \d"$', workflow, re.MULTILINE)
+    assert "- run: make audit\n" in workflow
 
 
 def test_what_the_page_on_reliability_names_is_tested() -> None:

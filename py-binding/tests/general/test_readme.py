@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import TESTS, free_port, get
+from harness import TESTS, eventually, free_port, get
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +164,17 @@ def test_the_quick_start_works_as_written(worker: tuple[str, int]) -> None:
             time.sleep(0.1)
     assert status == 200
     assert b'task_poll_total{taskType="readme"} 1.0' in body
+
+
+def test_the_drop_ins_endpoint_listens_on_all_interfaces(worker: tuple[str, int]) -> None:
+    _, port = worker
+    local = re.compile(rf"^\s*\d+: (0+):{port:04X} ", re.MULTILINE)
+    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
+
+    def listening() -> bool:
+        return any(local.search(table.read_text(encoding="ascii")) for table in tables if table.exists())
+
+    assert eventually(listening, bool, 30)
 
 
 def test_what_the_quick_start_names_is_there(installed: Machine, tmp_path: Path) -> None:
