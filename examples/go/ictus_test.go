@@ -141,3 +141,10 @@ func BenchmarkPrometheusSummary(b *testing.B) {
 		work.Observe(0.01)
 	}
 }
+
+func TestARegistryInMemoryIsNotServed(t *testing.T) {
+	registry := must(New())
+	if exporter, err := registry.Serve("127.0.0.1:0", Default); err == nil || exporter != nil {
+		t.Fatal("served", err)
+	}
+}

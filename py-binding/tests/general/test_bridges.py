@@ -37,6 +37,26 @@ def test_prometheus_client_shows_both(directory: str) -> None:
     assert "jobs" not in generate_latest(theirs).decode()
 
 
+def test_restricted_registries_find_bridged_families() -> None:
+    registry, theirs = ictus.Registry(), CollectorRegistry()
+    prometheus.bridge(registry, theirs)
+    Counter("theirs", "", registry=theirs).inc()
+    registry.gauge("mine").set(1)
+    registry.counter("jobs", "", ["queue"]).labels("a").inc()
+    registry.timer("work_seconds").observe(0.5)
+
+    def shown(*names: str) -> list[str]:
+        text = generate_latest(theirs.restricted_registry(names)).decode()
+        return [line.partition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+
+    assert shown("mine") == ["mine"]
+    assert shown("jobs_total") == ['jobs_total{queue="a"}'] == shown("jobs")
+    assert shown("work_seconds_count", "mine") == ["mine", "work_seconds_count"]
+    assert "theirs_total" in shown("theirs_total")
+    assert "mine" not in shown("theirs_total")
+    assert shown("nothing") == []
+
+
 def test_no_name_is_shown_twice(directory: str) -> None:
     theirs = CollectorRegistry()
     # As the library's collector of the process does.

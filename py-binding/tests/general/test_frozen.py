@@ -28,6 +28,9 @@ with registry.timer("labelled_seconds", "", ["outcome"]).time():
     pass  # Logged.
 server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
 application = ictus.make_wsgi_app(registry=registry)
+ictus.process.watch(registry).close()
+ictus.testing.reset(registry)
+work()
 timing = registry.snapshot().timing("work_seconds")
 assert len(timing.window) == 1
 assert ictus.Registry(sys.argv[1]).directory.exists()
