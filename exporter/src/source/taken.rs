@@ -127,10 +127,12 @@ impl Taken {
         if view.own_state { &self.with_endpoints } else { &self.foreign }
     }
 
-    /// What a view shows of it, with what others recorded.
+    /// What a view shows of it, with what others recorded, under the names that these were recorded with.
     #[cfg(feature = "otlp")]
     pub(crate) fn exposition(&self, view: &View) -> Exposition {
-        Exposition::new(&self.snapshot, view).beside(&self.foreign)
+        let mut view = view.clone();
+        view.utf8_names = true;
+        Exposition::new(&self.snapshot, &view).beside(&self.foreign)
     }
 
     /// What a query asks for, in the format that all of it can be written in.

@@ -5,6 +5,7 @@ use ictus::{
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
 
 use super::request;
+use crate::source::Source;
 
 fn metrics(registry: &Registry, surface: Surface) -> Vec<Metric> {
     let view = View::new(&[surface]).unwrap();
@@ -77,4 +78,18 @@ fn a_counter_is_a_monotonic_sum_and_a_quantile_a_gauge() {
     };
     assert_eq!(gauge.data_points.len(), 5);
     assert_eq!(gauge.data_points[0].attributes.last().unwrap().key, "quantile");
+}
+
+/// Any characters are at home in OTLP.
+#[test]
+fn names_are_sent_as_they_were_given() {
+    let registry = Registry::with_options(ictus::Options::default().utf8_names(true));
+    registry.counter("http.requests", "", &["url.path"]).unwrap().labels(&["/"]).unwrap().inc();
+    let source = Source::from_registry(registry);
+    let exposition = source.snapshot_since(source.asked()).unwrap().exposition(source.view());
+    let sent = request(&exposition, Vec::new(), 7);
+    let Data::Sum(sum) = found(&sent.resource_metrics[0].scope_metrics[0].metrics, "http.requests") else {
+        panic!()
+    };
+    assert_eq!(sum.data_points[0].attributes[0].key, "url.path");
 }
