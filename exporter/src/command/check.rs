@@ -59,6 +59,8 @@ const HIDDEN: i32 = 24;
 const CONFLICTING: i32 = 25;
 const UNREADABLE: i32 = 26;
 const SATURATED: i32 = 27;
+/// The exit codes of findings.
+pub(super) const CODES: std::ops::RangeInclusive<i32> = SURFACES..=SATURATED;
 
 impl Check {
     /// Prints each finding in a line; the exit code is that of the first.

@@ -1,26 +1,45 @@
 //! The manual page of the command, with all of its actions on one page.
 
+use std::collections::BTreeMap;
+
 use clap::Command;
 use clap_mangen::{
     Man,
     roff::{Roff, bold, italic, roman},
 };
 
-/// Exit codes and what they mean.
-const EXIT_CODES: &[(&str, &str)] = &[
-    ("0", "done; serve and write were ended by SIGTERM or SIGINT"),
-    ("1", "failed: an address in use, a directory that cannot be read"),
-    ("2", "wrongly called"),
-    ("10 to 21", "the first problem that check has found; docs/command.md has the list"),
-];
+use super::{check, push};
 
-/// Variables that hold where an option is not given.
-const ENVIRONMENT: &[(&str, &str)] = &[
-    ("ICTUS_DIRECTORY", "the metrics directory, DIR"),
-    ("ICTUS_SURFACES", "the surfaces to show, --surface"),
-    ("ICTUS_TLS_CERT, ICTUS_TLS_KEY", "the certificate and the key of serve, --tls-cert and --tls-key"),
-    ("ICTUS_AUTH", "the file of clients of serve, --auth"),
-];
+/// Exit codes and what they mean.
+fn exit_codes() -> Vec<(String, String)> {
+    let findings = format!("{} to {}", check::CODES.start(), check::CODES.end());
+    [
+        ("0", "done; serve and write were ended by SIGTERM or SIGINT"),
+        ("1", "failed: an address in use, a directory that cannot be read"),
+        ("2", "wrong usage"),
+        (&findings, "the first problem that check found; docs/command.md has the list"),
+    ]
+    .map(|(code, meaning)| (code.to_owned(), meaning.to_owned()))
+    .to_vec()
+}
+
+/// Variables that apply if an option is not given, each with the options of all actions.
+fn environment(command: &Command) -> Vec<(String, String)> {
+    let mut variables: BTreeMap<String, String> = BTreeMap::new();
+    for option in command.get_subcommands().flat_map(Command::get_arguments) {
+        let Some(variable) = option.get_env() else { continue };
+        let name = match (option.get_long(), option.get_value_names()) {
+            (Some(long), _) => format!("--{long}"),
+            (None, Some([name, ..])) => name.to_string(),
+            (None, _) => continue,
+        };
+        let meaning = || format!("applies if {name} is not given");
+        variables.entry(variable.to_string_lossy().into_owned()).or_insert_with(meaning);
+    }
+    let credentials = "the credentials of push themselves, in place of --credentials";
+    variables.insert(push::CREDENTIALS.to_owned(), credentials.to_owned());
+    variables.into_iter().collect()
+}
 
 const EXAMPLES: &[(&str, &str)] = &[
     ("ictus check /var/lib/conductor/metrics", "What is wrong with a directory, and what to do about it."),
@@ -63,8 +82,8 @@ fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
         // Sections of the action, below the section that it is here.
         page.extend(String::from_utf8_lossy(&section).replace(".SH ", ".SS ").into_bytes());
     }
-    list("EXIT STATUS", EXIT_CODES).to_writer(page)?;
-    list("ENVIRONMENT", ENVIRONMENT).to_writer(page)?;
+    list("EXIT STATUS", &exit_codes()).to_writer(page)?;
+    list("ENVIRONMENT", &environment(command)).to_writer(page)?;
     let mut examples = Roff::new();
     examples.control("SH", ["EXAMPLES"]);
     for (line, meaning) in EXAMPLES {
@@ -82,11 +101,45 @@ fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     more.to_writer(page)
 }
 
-fn list(title: &str, entries: &[(&str, &str)]) -> Roff {
+fn list(title: &str, entries: &[(String, String)]) -> Roff {
     let mut section = Roff::new();
     section.control("SH", [title]);
     for (name, meaning) in entries {
-        section.control("TP", []).text([bold(*name)]).text([roman(*meaning)]);
+        section.control("TP", []).text([bold(name)]).text([roman(meaning)]);
     }
     section
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::CommandFactory as _;
+
+    use super::{environment, exit_codes, page};
+    use crate::command::Cli;
+
+    #[test]
+    fn page_has_every_exit_code_and_variable() {
+        let docs = format!("{}/../docs/command.md", env!("CARGO_MANIFEST_DIR"));
+        let docs = fs::read_to_string(docs).unwrap();
+        // The codes of findings are those of the documentation's table, all of them.
+        let (first, last) = exit_codes()
+            .last()
+            .unwrap()
+            .0
+            .split_once(" to ")
+            .map(|(first, last)| (first.parse::<i32>().unwrap(), last.parse::<i32>().unwrap()))
+            .unwrap();
+        let listed = |code: i32| docs.lines().any(|line| line.starts_with(&format!("| {code} |")));
+        assert!((first..=last).all(listed) && !listed(last + 1) && !listed(first - 1));
+        let page = String::from_utf8(page(Cli::command())).unwrap();
+        let mut command = Cli::command();
+        command.build();
+        let variables = environment(&command);
+        assert!(variables.len() >= 9, "{variables:?}");
+        for (variable, _) in variables {
+            assert!(page.contains(&format!("\\fB{variable}\\fR")), "{variable}");
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub(super) struct Push {
 }
 
 /// The credentials themselves. Not an option: arguments are in lists of processes.
-const CREDENTIALS: &str = "ICTUS_PUSH_CREDENTIALS";
+pub(super) const CREDENTIALS: &str = "ICTUS_PUSH_CREDENTIALS";
 
 impl Push {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
