@@ -77,8 +77,9 @@ impl Words for CheckedFile {
 /// Bytes of a file that are on disk, holes left out: no reader spends more than these explain.
 pub(super) fn stored_bytes(file: impl AsFd) -> io::Result<u64> {
     let data = fstat(&file)?;
-    let [length, blocks] = [data.st_size, data.st_blocks].map(|number| u64::try_from(number).unwrap_or(0));
-    let on_disk = blocks.saturating_mul(512);
+    // Of types that differ between systems.
+    let length = u64::try_from(data.st_size).unwrap_or(0);
+    let on_disk = u64::try_from(data.st_blocks).unwrap_or(0).saturating_mul(512);
     // A file system that says 0 of a file with contents does not count.
     if on_disk >= length || on_disk == 0 || platform::compresses(file) {
         return Ok(length);
