@@ -575,3 +575,27 @@ fn overflow_series_does_not_fall_when_a_place_becomes_free() {
     jobs(&second).labels(&["b"]).unwrap().add(1.0);
     assert_eq!(counts(), [0.0, 0.0, 5.0, 121.0]);
 }
+
+/// A reader that leaves the directory to others writes nothing, whatever expires.
+#[test]
+fn reader_that_does_not_retire_writes_no_record_of_the_overflow_series() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = Options::default().max_series(1).expire_after(Duration::from_millis(20));
+        Registry::open_with(directory.path(), options).unwrap()
+    };
+    let [first, second] = [open(), open()];
+    for (registry, label) in [(&first, "a"), (&second, "b")] {
+        registry.counter("jobs", "", &["x"]).unwrap().labels(&[label]).unwrap().inc();
+    }
+    let mut reader = Reader::new(directory.path()).without_retiring();
+    reader.snapshot().unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let shown = shown(&reader.snapshot().unwrap(), "jobs");
+    assert_eq!(shown.keys().map(String::as_str).collect::<Vec<_>>(), [ictus::OVERFLOW]);
+    assert!(!directory.path().join("ictus/totals").exists());
+    // The owner of the place does, before it gives the place up.
+    first.remove_idle(Duration::from_nanos(1)).unwrap();
+    first.remove_idle(Duration::from_nanos(1)).unwrap();
+    assert!(directory.path().join("ictus/totals").exists());
+}

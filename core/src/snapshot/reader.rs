@@ -266,17 +266,18 @@ impl Reader {
     /// Takes note of what is in the overflow series of families of which series have expired. Where that is not
     /// possible now, those series expire another time.
     fn note_overflowed(&mut self, directory: &Directory) {
-        let merged = &self.merged;
+        let (merged, may_write) = (&self.merged, self.may_retire);
         self.expired.iter_mut().for_each(|expired| expired.over = merged.overflowed(expired.number));
         self.expired.retain(|Expired { family, over, .. }| {
             over.is_empty()
-                || match try_note_overflowed(directory, over) {
-                    Ok(is_noted) => is_noted,
-                    Err(bad) => {
-                        log::debug!("series of {} do not expire now: {bad}", family.name);
-                        false
+                || may_write
+                    && match try_note_overflowed(directory, over) {
+                        Ok(is_noted) => is_noted,
+                        Err(bad) => {
+                            log::debug!("series of {} do not expire now: {bad}", family.name);
+                            false
+                        }
                     }
-                }
         });
     }
 
