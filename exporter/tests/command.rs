@@ -374,7 +374,7 @@ fn shells_complete_it_and_man_shows_it() {
             "{section}"
         );
     }
-    for part in ["ICTUS_DIRECTORY", "path\\-prefix", "wrongly called"] {
+    for part in ["ICTUS_DIRECTORY", "path\\-prefix", "wrong usage"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     // No page that is not there.
