@@ -40,6 +40,8 @@ from typing import IO
 HERE = Path(__file__).resolve().parent
 #: The longest that a call of a recorder or a reader may take, in seconds.
 BOUND = 15.0
+#: The longest that a recorder may take to start, on a machine that does other things.
+START = 60.0
 #: The longest from the end of a fault until others see what was recorded, in seconds.
 RECOVERY = 15.0
 #: The descriptors of a recorder's commands and answers.
@@ -77,13 +79,13 @@ class Lines:
         self.writer, self.descriptor = writer, descriptor
         self.buffer = b""
 
-    def next(self) -> str | None:
+    def next(self, bound: float = BOUND) -> str | None:
         """The next line; None at the end."""
-        deadline = time.monotonic() + BOUND
+        deadline = time.monotonic() + bound
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.descriptor], [], [], left)[0]:
-                raise Failure(f"no answer of the {self.writer} within {BOUND} s")
+                raise Failure(f"no answer of the {self.writer} within {bound} s")
             more = os.read(self.descriptor, 1 << 16)
             if not more:
                 return None
@@ -126,16 +128,16 @@ class Recorder:
         )
         os.close(their_commands)
         os.close(their_answers)
-        self.expect("ready")
+        self.expect("ready", START)
 
-    def answer(self) -> str:
-        line = self.answers.next()
+    def answer(self, bound: float = BOUND) -> str:
+        line = self.answers.next(bound)
         if line is None:
             raise Failure(f"the recorder ended ({self.process.wait()}): {self.output()}")
         return line
 
-    def expect(self, expected: str) -> None:
-        answer = self.answer()
+    def expect(self, expected: str, bound: float = BOUND) -> None:
+        answer = self.answer(bound)
         if answer != expected:
             raise Failure(f"{answer!r} instead of {expected!r}: {self.output()}")
 
@@ -147,9 +149,9 @@ class Recorder:
                 f"the recorder ended ({self.process.wait()}) before {command}: {self.output()}"
             ) from None
 
-    def ask(self, command: str, answer: str = "ok") -> None:
+    def ask(self, command: str, answer: str = "ok", bound: float = BOUND) -> None:
         self.send(command)
-        self.expect(answer)
+        self.expect(answer, bound)
 
     def output(self) -> str:
         self.log.seek(0)
@@ -340,7 +342,7 @@ def fork_with_server(cell: Cell) -> None:
 
 
 def execute(cell: Cell) -> None:
-    cell.recorder.ask("exec", "ready")
+    cell.recorder.ask("exec", "ready", START)
 
 
 def remove(cell: Cell) -> None:

@@ -36,13 +36,16 @@ pub(crate) struct Faults {
     full: u64,
     /// Steps for which nothing can be made or removed in the directory.
     read_only: u64,
-    done: [(&'static str, u64); 9],
+    /// A worker that may open nothing, and steps for which that lasts.
+    limited: Option<(u32, u64)>,
+    done: [(&'static str, u64); 13],
 }
 
 impl Faults {
     pub(crate) fn new(home: &Path, metrics: &Path, has_disk: bool, dice: Dice) -> Faults {
         let said = home.join("said");
         fs::create_dir(&said).unwrap();
+        fs::create_dir(home.join("own")).unwrap();
         let names = [
             "killed",
             "forked",
@@ -53,6 +56,10 @@ impl Faults {
             "disk full",
             "directory read-only",
             "wall clock moved",
+            "folders emptied",
+            "folders renamed",
+            "descriptors closed",
+            "without descriptors",
         ];
         let obey = modes::obey();
         let wall = Wall::new(home);
@@ -68,6 +75,7 @@ impl Faults {
             wall,
             full: 0,
             read_only: 0,
+            limited: None,
             done: names.map(|name| (name, 0)),
         }
     }
@@ -81,8 +89,15 @@ impl Faults {
         }
         self.full = self.full.saturating_sub(1);
         self.read_only = self.read_only.saturating_sub(1);
+        self.limited = self.limited.and_then(|(pid, left)| match left {
+            0 => {
+                worker::limit_descriptors(pid, false);
+                None
+            }
+            left => Some((pid, left - 1)),
+        });
         let undisturbed = self.full == 0 && self.read_only == 0;
-        match self.dice.roll(14) {
+        match self.dice.roll(18) {
             0..=3 => self.kill(),
             4 | 5 => self.kill_the_reader(),
             6 => self.delete_a_living_segment(),
@@ -91,6 +106,9 @@ impl Faults {
             9 if self.has_disk && undisturbed => self.fill_the_disk(),
             10 if self.obey && undisturbed => self.make_read_only(),
             11 => self.move_the_wall_clock(),
+            12 if undisturbed && self.dice.roll(4) == 0 => self.take_the_folder_away(),
+            13 => self.close_descriptors(),
+            14 if self.limited.is_none() => self.leave_no_descriptors(),
             _ => thread::sleep(Duration::from_millis(self.dice.roll(20))),
         }
         self.oracle.check();
@@ -139,9 +157,10 @@ impl Faults {
     fn kill(&mut self) {
         let Some(at) = self.some_worker() else { return };
         thread::sleep(Duration::from_micros(self.dice.roll(3_000)));
-        let (_, mut child) = self.workers.swap_remove(at);
+        let (name, mut child) = self.workers.swap_remove(at);
         child.kill().unwrap();
         child.wait().unwrap();
+        self.oracle.killed(&name);
         self.count(0);
     }
 
@@ -173,6 +192,7 @@ impl Faults {
         let segment = segment_of(self.workers[at].1.id());
         let (name, mut child) = self.workers.swap_remove(at);
         self.oracle.doomed(&name, Fate::Corrupted);
+        self.oracle.killed(&name);
         // Opened before it is retired.
         let file = segment.and_then(|segment| OpenOptions::new().write(true).open(segment).ok());
         child.kill().unwrap();
@@ -193,6 +213,40 @@ impl Faults {
             }
         }
         self.count(5);
+    }
+
+    /// With the segments of all that live, and what ended processes left.
+    fn take_the_folder_away(&mut self) {
+        let folder = self.metrics.join("ictus");
+        let living: Vec<String> = self.workers.iter().map(|(name, _)| name.clone()).collect();
+        self.oracle.all_deleted(&living);
+        if self.dice.roll(2) == 0 {
+            for entry in fs::read_dir(&folder).unwrap().flatten() {
+                // Gone already where a reader retires at this moment.
+                let _ = fs::remove_file(entry.path());
+            }
+            self.count(9);
+        } else {
+            self.count(10);
+            let old = self.metrics.join(format!("old-{}", self.done[10].1));
+            fs::rename(&folder, &old).unwrap();
+            fs::remove_dir_all(&old).unwrap();
+        }
+    }
+
+    /// Has a worker close all descriptors, and open its own files under the same numbers.
+    fn close_descriptors(&mut self) {
+        let Some(at) = self.some_worker() else { return };
+        worker::close_descriptors(self.workers[at].1.id());
+        self.count(11);
+    }
+
+    fn leave_no_descriptors(&mut self) {
+        let Some(at) = self.some_worker() else { return };
+        let pid = self.workers[at].1.id();
+        worker::limit_descriptors(pid, true);
+        self.limited = Some((pid, 1 + self.dice.roll(10)));
+        self.count(12);
     }
 
     fn filler(&self) -> PathBuf {
@@ -235,7 +289,10 @@ impl Faults {
         if self.full > 0 {
             fs::remove_file(self.filler()).unwrap();
         }
+        let _ = fs::create_dir(self.metrics.join("ictus"));
         self.set_mode(0o700);
+        let names: Vec<String> = self.workers.iter().map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.oracle.killed(name));
         for (_, child) in &mut self.workers {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -248,10 +305,12 @@ impl Faults {
             self.oracle.check();
             segments(&self.metrics) == 0
         });
+        worker::check_own_files(&self.oracle.folder);
         let done = self.done.map(|(name, times)| format!("{times} {name}")).join(", ");
         format!(
-            "{} workers, {} observations of them left, {} scrapes (the slowest {:.0} ms): {done}",
+            "{} workers ({} recovered), {} observations of them left, {} scrapes (the slowest {:.0} ms): {done}",
             self.started,
+            self.oracle.recovered,
             self.oracle.observations,
             self.oracle.scrapes,
             1e3 * self.oracle.slowest
@@ -273,9 +332,10 @@ impl Drop for Faults {
 /// The segment that a process has mapped, as the kernel knows it.
 fn segment_of(pid: u32) -> Option<PathBuf> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
-    let path =
-        maps.lines().find_map(|line| line.split_whitespace().nth(5).filter(|path| path.ends_with(".seg")))?;
-    Some(path.into())
+    // Not one that has lost its name.
+    let path = |line: &str| line.split_whitespace().skip(5).map(str::to_owned).collect::<Vec<_>>();
+    let paths = maps.lines().map(path).find(|path| path.len() == 1 && path[0].ends_with(".seg"))?;
+    Some(paths[0].clone().into())
 }
 
 /// When a segment was made, as its owner has written it: the fifth word, by docs/segment-format.md.

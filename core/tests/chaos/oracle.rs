@@ -1,6 +1,11 @@
 //! What a scrape has to say: the numbers of each thread, from 1 to what it was told, and no other.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use ictus::{
     Reader, Snapshot,
@@ -14,18 +19,25 @@ use super::worker::{FAMILY, THREADS, acknowledged};
 pub(crate) enum Fate {
     /// Nothing.
     Whole,
-    /// It took the file away.
+    /// It took the file away. Until the worker notices, and writes what it has to another one, less is shown; where
+    /// the worker is killed before, for good.
     Deleted,
     /// It wrote into the file, or cut it short.
     Corrupted,
 }
 
+/// How long a worker that lives and records may take to notice that its file was taken away.
+const RECOVERY_TIME: Duration = Duration::from_secs(30);
+
 pub(crate) struct Oracle {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     reader: Reader,
     /// By the worker's name.
     fates: BTreeMap<String, Fate>,
     counts: BTreeMap<(String, u64), u64>,
+    /// Since when a worker that lives has no file, as far as is known.
+    deleted: BTreeMap<String, Instant>,
+    pub(crate) recovered: u64,
     pub(crate) scrapes: u64,
     pub(crate) slowest: f64,
     pub(crate) observations: u64,
@@ -34,8 +46,9 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Of workers who write down in a folder what they have recorded.
     pub(crate) fn new(folder: PathBuf, reader: Reader) -> Oracle {
-        let (fates, counts) = Default::default();
-        Oracle { folder, reader, fates, counts, scrapes: 0, slowest: 0.0, observations: 0 }
+        let (fates, counts, deleted) = Default::default();
+        let (scrapes, recovered, observations, slowest) = (0, 0, 0, 0.0);
+        Oracle { folder, reader, fates, counts, deleted, recovered, scrapes, slowest, observations }
     }
 
     pub(crate) fn path(&self, worker: &str) -> PathBuf {
@@ -48,6 +61,21 @@ impl Oracle {
         if *known != Fate::Corrupted {
             *known = fate;
         }
+        if fate == Fate::Deleted {
+            self.deleted.insert(worker.to_owned(), Instant::now());
+        }
+    }
+
+    /// From now on, of all workers: the folder was taken away. Those that live recover.
+    pub(crate) fn all_deleted(&mut self, living: &[String]) {
+        let dead = self.workers().into_iter().filter(|worker| !living.contains(worker));
+        self.fates.extend(dead.map(|worker| (worker, Fate::Corrupted)).collect::<Vec<_>>());
+        living.iter().for_each(|worker| self.doomed(worker, Fate::Deleted));
+    }
+
+    /// A worker that was killed recovers nothing any more. Its child may, which is not waited for.
+    pub(crate) fn killed(&mut self, worker: &str) {
+        self.deleted.remove(worker);
     }
 
     fn workers(&self) -> Vec<String> {
@@ -91,11 +119,41 @@ impl Oracle {
                 let known = self.counts.insert(series.clone(), count).unwrap_or_default();
                 assert!(count >= known, "{series:?}: {count} after {known} observations");
             }
-            numbers_are_whole(series, &timing);
+            if fate == Fate::Whole {
+                numbers_are_whole(series, &timing);
+            }
         }
+        self.notice_recovered(&before);
         // A worker that began to write down meanwhile.
         shown.retain(|series, _| !after.contains_key(series) && !self.workers().contains(&series.0));
         assert!(shown.is_empty(), "nobody's: {shown:?}");
+    }
+}
+
+impl Oracle {
+    /// A worker of which all is shown that it had recorded after its file was taken away loses nothing from now on.
+    fn notice_recovered(&mut self, told: &BTreeMap<(String, u64), u64>) {
+        let Some(directory) = self.reader.directory().filter(|_| !self.deleted.is_empty()) else { return };
+        // Not by the reader of before, which may have a file open that has lost its name.
+        let Ok(snapshot) = Reader::new(directory).without_retiring().snapshot() else { return };
+        let shown = timings(&snapshot);
+        let is_whole = |series: &(String, u64)| {
+            let count = shown.get(series).map_or(0, |timing| timing.count);
+            let sum = shown.get(series).map_or(0.0, |timing| timing.sum);
+            count >= told.get(series).copied().unwrap_or(1)
+                && sum == count as f64 * (count as f64 + 1.0) / 2.0
+        };
+        let deleted = std::mem::take(&mut self.deleted);
+        for (worker, since) in deleted {
+            if (0..THREADS).all(|thread| is_whole(&(worker.clone(), thread))) {
+                if self.fates.insert(worker, Fate::Whole) == Some(Fate::Deleted) {
+                    self.recovered += 1;
+                }
+            } else {
+                assert!(since.elapsed() < RECOVERY_TIME, "{worker} has not recovered");
+                self.deleted.insert(worker, since);
+            }
+        }
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::{
     env,
-    fs::{File, OpenOptions},
-    os::unix::fs::FileExt,
+    fs::{self, File, OpenOptions},
+    mem,
+    os::{fd::IntoRawFd, unix::fs::FileExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    ptr,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::Duration,
 };
@@ -19,6 +22,15 @@ pub(crate) const FAMILY: &str = "work_seconds";
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const ACKNOWLEDGED: &str = "ICTUS_TEST_ACKNOWLEDGED";
 const FORKS: &str = "ICTUS_TEST_FORKS";
+/// Descriptors below this are closed by a worker that is told to close them.
+const OWN_NUMBERS: i32 = 200;
+/// What a worker writes into its own files.
+const OWN: &[u8] = b"the host's own data";
+/// Beside the folder in which workers write down what they have recorded.
+const OWN_FOLDER: &str = "own";
+
+/// Whether this worker is to close its descriptors.
+static CLOSES: AtomicBool = AtomicBool::new(false);
 
 /// Runs only in a process that the test started: each thread observes 1, 2, 3, … in a series of its own, and
 /// writes down each number once its observation has returned.
@@ -31,6 +43,11 @@ fn worker() {
     let registry = Registry::open_with(directory, options).unwrap();
     let family = registry.timer(FAMILY, "", &["worker", "thread"]).unwrap();
     let acknowledged = PathBuf::from(acknowledged);
+    extern "C" fn close(_: libc::c_int) {
+        CLOSES.store(true, Relaxed);
+    }
+    // SAFETY: the handler stores an atomic.
+    unsafe { libc::signal(libc::SIGUSR1, close as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     if env::var_os(FORKS).is_some() {
         // SAFETY: no other thread of this process holds a lock; the child ends by `_exit` or a signal.
         let child = unsafe { libc::fork() };
@@ -44,6 +61,7 @@ fn worker() {
 /// As long as whoever started it lives.
 fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(acknowledged).unwrap();
+    let file = File::from(rustix::io::fcntl_dupfd_cloexec(&file, OWN_NUMBERS).unwrap());
     let name = acknowledged.file_name().unwrap().to_str().unwrap();
     // SAFETY: asks for a number.
     let parent = unsafe { libc::getppid() };
@@ -57,6 +75,9 @@ fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
                     file.write_all_at(&value.to_le_bytes(), 8 * number).unwrap();
                     if value % 32 == 0 {
                         thread::sleep(Duration::from_millis(1));
+                        if number == 0 && CLOSES.swap(false, Relaxed) {
+                            close_and_open(acknowledged, value);
+                        }
                         // SAFETY: asks for a number.
                         if unsafe { libc::getppid() } != parent {
                             return;
@@ -68,6 +89,51 @@ fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
     });
     // SAFETY: ends the process; all that was recorded is in its segment.
     unsafe { libc::_exit(0) }
+}
+
+/// Closes all descriptors, as daemons do, and opens files of its own under their numbers.
+fn close_and_open(acknowledged: &Path, number: u64) {
+    for number in 3..OWN_NUMBERS {
+        // SAFETY: no memory is involved; what is closed here is Ictus's, or of this process's own files.
+        unsafe { libc::close(number) };
+    }
+    let folder = acknowledged.parent().unwrap().parent().unwrap().join(OWN_FOLDER);
+    let name = acknowledged.file_name().unwrap().to_str().unwrap();
+    for file in 0..6 {
+        // None where this worker may open nothing at this moment.
+        if let Ok(own) = File::create(folder.join(format!("{name}-{number}-{file}"))) {
+            own.write_all_at(OWN, 0).unwrap();
+            let _ = own.into_raw_fd();
+        }
+    }
+}
+
+/// Tells a worker to close its descriptors.
+pub(crate) fn close_descriptors(pid: u32) {
+    // SAFETY: a signal to a process that this test has started and not waited for.
+    unsafe { libc::kill(pid.cast_signed(), libc::SIGUSR1) };
+}
+
+/// Takes the right to open files from a worker, or gives it back.
+pub(crate) fn limit_descriptors(pid: u32, limits: bool) {
+    // SAFETY: plain numbers.
+    let mut limit: libc::rlimit = unsafe { mem::zeroed() };
+    let (pid, kind) = (pid.cast_signed(), libc::RLIMIT_NOFILE);
+    // SAFETY: fills the limit; fails where the worker was killed.
+    if unsafe { libc::prlimit(pid, kind, ptr::null(), &raw mut limit) } == 0 {
+        limit.rlim_cur = if limits { 3 } else { limit.rlim_max };
+        // SAFETY: filled above.
+        unsafe { libc::prlimit(pid, kind, &raw const limit, ptr::null_mut()) };
+    }
+}
+
+/// Workers' own files are what they wrote.
+pub(crate) fn check_own_files(acknowledged: &Path) {
+    for entry in fs::read_dir(acknowledged.parent().unwrap().join(OWN_FOLDER)).unwrap().flatten() {
+        let content = fs::read(entry.path()).unwrap();
+        // Empty where its worker was killed before it wrote.
+        assert!(content.is_empty() || content == OWN, "{}: {} bytes", entry.path().display(), content.len());
+    }
 }
 
 /// Runs only in a process that the test started: looks, and retires what it finds dead, until it is killed.
