@@ -13,7 +13,7 @@ int host_fork(void);
 int host_wait(int pid);
 void host_progress(long done);
 
-enum { COMMANDS = 200, ANSWERS = 201, MAX_TIMERS = 65536 };
+enum { COMMANDS = 200, ANSWERS = 201, MAX_TIMERS = 65536, MAX_CHURN = 500 };
 
 static ictus_registry *registry;
 static ictus_exporter *exporter;
@@ -59,10 +59,10 @@ static void grow(const char *prefix, int from, int count) {
 
 static void *churn(void *unused) {
     (void)unused;
-    for (int n = 0; atomic_load(&churning); n++) {
+    for (int n = 0; atomic_load(&churning) && n < MAX_CHURN; n++) {
         grow("churn", n, 1);
         host_progress(n + 1);
-        usleep(200);
+        usleep(500);
     }
     return NULL;
 }

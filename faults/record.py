@@ -13,6 +13,8 @@ from typing import Any
 import ictus
 
 COMMANDS, ANSWERS = 200, 201
+#: Fewer than the limit of series of a family.
+MAX_CHURN = 500
 
 
 def read() -> None:
@@ -64,11 +66,11 @@ class Recorder:
 
     def churn(self) -> None:
         made = 0
-        while self.churns:
+        while self.churns and made < MAX_CHURN:
             self.grow("churn", made, 1)
             made += 1
             self.host.host_progress(made)
-            time.sleep(0.0002)
+            time.sleep(0.0005)
 
     def begin_churn(self) -> None:
         self.churns = True

@@ -21,6 +21,8 @@ use ictus_exporter::{
 
 use super::host::{Host, channel};
 
+/// Fewer than the limit of series of a family.
+const MAX_CHURN: u32 = 500;
 /// Where to record; the test does nothing without it.
 const DIRECTORY: &str = "FAULTS_DIRECTORY";
 
@@ -122,11 +124,11 @@ impl Recorder {
             (Arc::clone(&self.churns), self.family().clone(), Arc::clone(&self.host));
         self.thread = Some(thread::spawn(move || {
             let mut made = 0;
-            while churns.load(Relaxed) {
+            while churns.load(Relaxed) && made < MAX_CHURN {
                 grow(&family, "churn", made, 1);
                 made += 1;
                 host.set_progress(made);
-                thread::sleep(Duration::from_micros(200));
+                thread::sleep(Duration::from_micros(500));
             }
         }));
     }
