@@ -3,11 +3,12 @@
 use std::{
     convert::Infallible,
     fs::File,
+    future::pending,
     io, mem,
     os::fd::{AsRawFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -56,6 +57,9 @@ const LAST_RESPONSE_TIME: Duration = Duration::from_secs(10);
 const STOP_TIME: Duration = Duration::from_secs(1);
 /// The pause after a failed accept: without it, a lack of descriptors is a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the thread checks that its socket is open: one that waits for connections on a socket that the host
+/// has closed is not woken.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Logged where connections give way to others.
 const CROWDED: &str = "too many clients are connected, of one address or of all: the idle ones are closed for new \
     ones; look for scrapers that do not close their connections";
@@ -133,11 +137,13 @@ impl Server {
 
     fn start_guarded(source: Source, listen: Listen, guard: Arc<dyn Guard>) -> Result<Server> {
         let generation = host::generation();
-        let runtime = runtime().map_err(Error::Start)?;
+        let socket = Arc::new(OnceLock::new());
+        let runtime = runtime(Arc::clone(&socket)).map_err(Error::Start)?;
         let (listener, address) = {
             let _inside = runtime.enter();
             Listener::bind(&listen)?
         };
+        let _ = socket.set((address.clone(), listener.descriptor()));
         let (stop, stopped) = watch::channel(false);
         let listening = listener.descriptor();
         let thread = thread::Builder::new()
@@ -198,17 +204,28 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
-        if !self.is_of_this_process() {
-            // Never dropped: another thread of the parent may have held any of its locks at the fork.
+        if !self.is_of_this_process() || self.is_closed_by_host() {
+            // Never dropped: another thread of the parent may have held any of its locks at the fork, and the end
+            // of the channel would wake a thread by a number that is the host's by now.
             mem::forget(self.running.clone());
         }
     }
 }
 
 /// A runtime for one thread, whose descriptors are not those of standard input, output and error.
-fn runtime() -> io::Result<Runtime> {
+fn runtime(socket: Arc<OnceLock<(Address, Weak<Descriptor>)>>) -> io::Result<Runtime> {
+    // Whenever the runtime is about to use its own descriptors, which nobody can tell from those of the host.
+    let check = move || {
+        if let Some((address, descriptor)) = socket.get()
+            && descriptor.upgrade().is_some_and(|descriptor| descriptor.get().is_err())
+        {
+            abandon(address);
+        }
+    };
     let standard = standard_numbers()?;
     let runtime = Builder::new_current_thread()
+        .on_thread_park(check.clone())
+        .on_thread_unpark(check)
         .enable_io()
         .enable_time()
         .thread_name(THREAD)
@@ -216,6 +233,15 @@ fn runtime() -> io::Result<Runtime> {
         .build();
     drop(standard);
     runtime
+}
+
+/// Ends a server whose descriptors the host has closed. Nothing of it may be dropped or woken: it would write to
+/// numbers that may be those of the host's files by now, and close them. So its thread stays, and does nothing.
+fn abandon(address: &Address) -> ! {
+    log::error!("the endpoint at {address} has ended: the program closed its descriptors; start it again");
+    loop {
+        thread::park();
+    }
 }
 
 /// Holds the numbers 0, 1 and 2 where the host has closed them.
@@ -232,12 +258,14 @@ fn standard_numbers() -> io::Result<Vec<OwnedFd>> {
 
 /// What the endpoint's thread does.
 fn run(runtime: Runtime, listener: Listener, served: Served, stopped: watch::Receiver<bool>) {
-    let serving = AssertUnwindSafe(|| runtime.block_on(serve(listener, served, stopped)));
+    // A task, which this thread wakes without a descriptor.
+    let serving = runtime.spawn(serve(listener, served, stopped));
+    let serving = AssertUnwindSafe(|| runtime.block_on(serving));
     match panic::catch_unwind(serving) {
         // A snapshot that hangs must not hang the stop.
-        Ok(Ended::Stopped) => runtime.shutdown_timeout(STOP_TIME),
+        Ok(_) => runtime.shutdown_timeout(STOP_TIME),
         // tokio panics where its own descriptors are not there any more.
-        Ok(Ended::Closed) | Err(_) => {
+        Err(_) => {
             log::error!("an endpoint has ended: the program closed its descriptors");
             // It would close numbers that may be those of the host's files by now.
             mem::forget(runtime);
@@ -296,21 +324,16 @@ impl Served {
     }
 }
 
-/// Why a server ended.
-enum Ended {
-    Stopped,
-    /// The host closed the listening socket.
-    Closed,
-}
-
 /// Accepts until it is told to stop.
-async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) -> Ended {
+async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) {
     let accepting = Complaints::default();
     let mut connections = JoinSet::new();
     let (start, places) = (Instant::now(), Places::default());
     loop {
         let accepted = select! {
             accepted = listener.accept() => accepted,
+            // The thread sees a closed socket before it waits for the next connection.
+            () = sleep(CHECK_INTERVAL) => continue,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
         match accepted {
@@ -340,7 +363,7 @@ async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<
                 });
                 places.served_by(id, abort);
             }
-            Err(_) if listener.is_closed() => return Ended::Closed,
+            Err(_) if listener.is_closed() => pending().await,
             Err(error) => {
                 accepting.failed(&format_args!("cannot accept a connection: {error}"));
                 sleep(ACCEPT_PAUSE).await;
@@ -349,7 +372,6 @@ async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<
     }
     drop(listener);
     let _ = timeout(STOP_TIME, async { while connections.join_next().await.is_some() {} }).await;
-    Ended::Stopped
 }
 
 /// Serves one connection until its client, its time or the server ends it.

@@ -215,6 +215,35 @@ def test_sockets_that_the_host_has_closed_are_not_used_by_their_numbers(director
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_server_whose_descriptors_the_host_has_closed_ends_with_a_log_line(directory: str) -> None:
+    program = """
+    import logging
+    logging.basicConfig(stream=sys.stdout)
+    for turn in range(5):
+        server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
+        scrape(server.port)
+        # The thread may be about to wait, or wait.
+        time.sleep(turn * 0.001)
+        os.closerange(3, 256)
+        files = [os.open("/tmp", os.O_TMPFILE | os.O_RDWR) for _ in range(100)]
+        for file in files:
+            os.write(file, b"host")
+        time.sleep(3)
+        before = time.monotonic()
+        server.close()
+        assert time.monotonic() - before < 2
+        port = server.port
+        del server
+        gc.collect()
+        for file in files:
+            assert os.pread(file, 100, 0) == b"host"
+        registry.render()
+        assert is_free(port)
+    """
+    output = run(program, directory)
+    assert output.count("has ended: the program closed its descriptors") >= 5, output
+
+
 def test_server_does_not_take_the_numbers_of_closed_standard_streams(directory: str) -> None:
     program = """
     for number in (0, 1, 2):
