@@ -190,7 +190,10 @@ class Reader:
         self.commands.flush()
         seen: dict[str, tuple[int, float]] = {}
         while True:
-            match (self.answers.next() or "failed the reader ended").split():
+            line = self.answers.next()
+            if line is None:
+                raise Failure("the reader ended")
+            match line.split():
                 case ["series", label, count, total]:
                     before = seen.get(label, (0, 0.0))
                     seen[label] = before[0] + int(count), before[1] + float(total)
@@ -635,7 +638,7 @@ def main() -> int:
         print(f"| | {' | '.join(MOMENTS)} |\n|---|{'---|' * len(MOMENTS)}")
         for fault in FAULTS:
             ran = (outcomes.get((fault.name, moment), []) for moment in MOMENTS)
-            outcome = (f"{held.count('')} of {len(held)}{''.join(held)}" for held in ran)
+            outcome = (f"{held.count('')} of {len(held)}{''.join(held)}" if held else "" for held in ran)
             if fault.impossible:
                 outcome = (f"- ({fault.impossible})" if not n else "-" for n in range(len(MOMENTS)))
             print(f"| {fault.name} | {' | '.join(outcome)} |")
