@@ -442,7 +442,7 @@ FAULTS = [
     Fault("chdir", host("chdir", lambda cell: cell.ledgers), relative=True),
     Fault("daemonized twice", host("daemonize"), ends_threads=True),
     Fault("fork", child("fork")),
-    Fault("fork beside a server", fork_with_server),
+    Fault("fork with a server", fork_with_server),
     Fault("clone", child("clone")),
     Fault("exec", execute, ends_threads=True),
     Fault("directory removed", remove, forgets=True, stops_readers=True),
@@ -504,7 +504,7 @@ def in_growth(cell: Cell) -> None:
     cell.record()
 
 
-def beside_a_reader(cell: Cell) -> None:
+def with_a_reader(cell: Cell) -> None:
     cell.record()
     ended = threading.Event()
     failures: list[BaseException] = []
@@ -570,7 +570,7 @@ MOMENTS: dict[str, Callable[[Cell], None]] = {
     "first observation": at_first,
     "before growth": before_growth,
     "during growth": in_growth,
-    "beside a reader": beside_a_reader,
+    "with a reader": with_a_reader,
     "while retiring": while_retiring,
     "at drop": at_drop,
     "at exit": at_exit,
