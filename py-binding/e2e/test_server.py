@@ -76,7 +76,10 @@ def task_types(segment: Path, alone: Path) -> set[str]:
     folder.mkdir(mode=0o700, parents=True)
     shutil.copy(segment, folder)
     family = ictus.read(alone).family("conductor/task_execute_time")
-    return {labels[0] for labels, _ in family.series} if family else set()
+    if family is None:
+        return set()
+    task_type = family.label_names.index("taskType")
+    return {labels[task_type] for labels, _ in family.series}
 
 
 def worker_of(task_type: str, session: int, metrics: Path) -> int:
