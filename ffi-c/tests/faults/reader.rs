@@ -19,7 +19,8 @@ fn reader() {
             Ok(snapshot) => {
                 for series in snapshot.families_named(name).iter().flat_map(|family| &family.series) {
                     if let Value::Timer(timing) = &series.value {
-                        println!("series {} {} {}", series.labels[0], timing.count, timing.sum);
+                        let label = series.labels.last().map_or("", String::as_str);
+                        println!("series {label} {} {}", timing.count, timing.sum);
                     }
                 }
                 println!("end");
