@@ -129,6 +129,23 @@ fn closed_descriptors_lose_nothing_and_leave_the_hosts_files_alone() {
     assert_eq!(count(directory.path()), 2102);
 }
 
+#[test]
+fn closed_descriptor_is_counted_when_the_file_grows() {
+    const NAME: &str = "closed_descriptor_is_counted_when_the_file_grows";
+    if let Some(directory) = role() {
+        let registry = Registry::open(directory).unwrap();
+        timer(&registry, "first").observe(1.0);
+        close_all();
+        (0..500).for_each(|series| timer(&registry, &series.to_string()).observe(1.0));
+        assert_eq!(registry.snapshot().unwrap().health.lost.closed_descriptors, 1);
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    host(NAME, directory.path(), |_| ());
+    assert_eq!(Reader::new(directory.path()).snapshot().unwrap().health.lost.closed_descriptors, 1);
+    assert_eq!(count(directory.path()), 501);
+}
+
 /// An overlay mounted on a folder until this is dropped; none where that takes more rights.
 struct Overlay<'a>(&'a Path);
 

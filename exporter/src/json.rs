@@ -78,7 +78,7 @@ struct Health {
     conflicting_definitions: u64,
     saturated_sums: u64,
     bytes: u64,
-    lost: Counts<13>,
+    lost: Counts<14>,
 }
 
 /// Names and how often; each name once.
@@ -154,6 +154,7 @@ fn health(health: &snapshot::Health) -> Health {
         short_windows,
         exemplars,
         removed_files,
+        closed_descriptors,
     } = health.lost;
     let lost = Counts([
         ("nan", nan),
@@ -169,6 +170,7 @@ fn health(health: &snapshot::Health) -> Health {
         ("short_windows", short_windows),
         ("exemplars", exemplars),
         ("removed_files", removed_files),
+        ("closed_descriptors", closed_descriptors),
     ]);
     Health {
         live_segments,

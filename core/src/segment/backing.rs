@@ -13,7 +13,7 @@ use std::{
     os::fd::BorrowedFd,
     sync::{
         RwLock, TryLockError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Backing {
     descriptor: RwLock<OwnDescriptor>,
     /// Whether the descriptor holds the lock, and not the mapping.
     locks: AtomicBool,
+    /// Descriptors that the host has closed, and that nobody has counted yet.
+    closed: AtomicU64,
     place: Place,
     id: u64,
     standing: Standing,
@@ -52,6 +54,7 @@ impl Backing {
         let backing = Backing {
             descriptor: RwLock::new(new.file),
             locks: AtomicBool::new(false),
+            closed: AtomicU64::new(0),
             place: directory.place().clone(),
             id,
             standing,
@@ -98,6 +101,7 @@ impl Backing {
             && descriptor.get().is_err()
         {
             *descriptor = again;
+            self.closed.fetch_add(1, Relaxed);
             if self.locks.load(Relaxed) {
                 // Not where another process has it, which takes this one for dead.
                 let _ = flock(descriptor.get()?, FlockOperation::NonBlockingLockExclusive);
@@ -105,6 +109,11 @@ impl Backing {
             return act(descriptor.get()?);
         }
         act(again.get()?)
+    }
+
+    /// Returns how many descriptors the host has closed since the last call.
+    pub(super) fn take_closed(&self) -> u64 {
+        if self.closed.load(Relaxed) == 0 { 0 } else { self.closed.swap(0, Relaxed) }
     }
 
     /// As [`with`](Backing::with), to map another part: not by the open file that is locked, where a mapping

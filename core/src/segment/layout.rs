@@ -137,6 +137,8 @@ pub(crate) enum Loss {
     Unlabelled = 11,
     /// Label values that are too long together for a descriptor.
     LabelTooLong = 12,
+    /// Not an observation: a file descriptor that the host program has closed.
+    DescriptorClosed = 13,
 }
 
 /// Set in a lane's series word before it is published, and once the series was removed: what the lane holds

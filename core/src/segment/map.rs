@@ -75,6 +75,11 @@ impl Mapping {
         self.file.is_some()
     }
 
+    /// Returns how many descriptors the host has closed since the last call.
+    pub(super) fn take_closed_descriptors(&self) -> u64 {
+        self.file.as_ref().map_or(0, Backing::take_closed)
+    }
+
     /// Bytes that may be touched.
     #[inline]
     pub(crate) fn committed(&self) -> usize {

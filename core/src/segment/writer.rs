@@ -205,9 +205,15 @@ impl Segment {
         let end = (line + count) as usize * LINE;
         if end > self.mapping.committed() {
             // Others claimed in between; the lines stay unused where this fails.
-            self.mapping.commit(end.next_multiple_of(STEP)).map_err(|_| NoMemory)?;
+            self.commit(end.next_multiple_of(STEP)).map_err(|_| NoMemory)?;
         }
         Ok(self.mapping.is_whole(line, count).then_some(line))
+    }
+
+    fn commit(&self, bytes: usize) -> io::Result<()> {
+        let committed = self.mapping.commit(bytes);
+        (0..self.mapping.take_closed_descriptors()).for_each(|_| self.lose(Loss::DescriptorClosed));
+        committed
     }
 
     /// Grows before the committed memory is used up, so that one thread's growth stops no other.
@@ -225,7 +231,7 @@ impl Segment {
         let first = !self.growing.swap(true, Relaxed);
         if first || end > committed {
             let enough = (committed + STEP).max(end.next_multiple_of(STEP));
-            if self.mapping.commit(enough).is_err() {
+            if self.commit(enough).is_err() {
                 self.retry_at.store(now + RETRY_AFTER, Relaxed);
             }
         }
@@ -373,7 +379,7 @@ impl Segment {
     pub(crate) fn can_grow(&self) -> bool {
         let used = self.header.cursor.load(Ordering::Relaxed) as usize * LINE;
         let wanted = used + STEP / 2;
-        wanted <= self.mapping.committed() || self.mapping.commit(wanted.next_multiple_of(STEP)).is_ok()
+        wanted <= self.mapping.committed() || self.commit(wanted.next_multiple_of(STEP)).is_ok()
     }
 
     /// Whether other processes can read it.

@@ -69,6 +69,8 @@ pub struct Lost {
     pub exemplars: u64,
     /// Segments whose file was removed while their process lived. What they held was written anew.
     pub removed_files: u64,
+    /// Descriptors of segments that their program closed. Files are opened again as they have to grow.
+    pub closed_descriptors: u64,
 }
 
 impl Lost {
@@ -105,6 +107,7 @@ impl From<[u64; LOSSES]> for Lost {
             short_windows: of(Loss::ShortWindow),
             exemplars: of(Loss::Exemplar),
             removed_files: of(Loss::FileRemoved),
+            closed_descriptors: of(Loss::DescriptorClosed),
         }
     }
 }

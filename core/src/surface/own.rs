@@ -91,6 +91,11 @@ const ROWS: &[Row] = &[
         "Segments whose file was removed while their process lived, and that were written anew.",
         &[("", |of| of.health.lost.removed_files)],
     ),
+    counter(
+        "ictus_descriptors_closed",
+        "File descriptors of segments that their program closed.",
+        &[("", |of| of.health.lost.closed_descriptors)],
+    ),
     gauge(
         "ictus_lanes_unread",
         "Lanes that this snapshot lacks: their writers were too fast.",

@@ -78,6 +78,7 @@ impl Snapshot {
             ("lanes_unread", unread_lanes),
             ("lanes_unshared", lost.unshared_lanes),
             ("segment_files_removed", lost.removed_files),
+            ("descriptors_closed", lost.closed_descriptors),
             ("directory_bytes", bytes),
             ("observations_rejected_nan", lost.nan),
             ("observations_rejected_negative", lost.negative),

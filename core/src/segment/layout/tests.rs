@@ -77,6 +77,7 @@ fn the_documented_words_are_those_of_the_code() {
         (Loss::FileRemoved, "file removed"),
         (Loss::Removed, "removed"),
         (Loss::Exemplar, "exemplar"),
+        (Loss::DescriptorClosed, "descriptor closed"),
     ];
     assert!(row("### Header", "32")[2].starts_with(&format!("{LOSSES} counters: ")));
     assert!(row("### Lane", "1")[2].contains(&format!("bit {}", HIDDEN.trailing_zeros())));
