@@ -26,7 +26,7 @@ def value(registry: ictus.Registry, name: str, **labels: object) -> float:
 def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> None:
     registry = ictus.Registry(directory)
     gc.disable()
-    watched = process.watch(registry)
+    watched = process.watch(registry, interval=0.05)
     try:
         assert "ictus-process" in [thread.name for thread in threading.enumerate()]
         theirs = {
@@ -35,8 +35,12 @@ def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> No
             for sample in metric.samples
         }
         pid = os.getpid()
-        for name in ("process_resident_memory_bytes", "process_virtual_memory_bytes"):
-            assert abs(value(registry, name, pid=pid) / theirs[name] - 1) < 0.2, name
+        # The watch's own thread has memory by its second look.
+        deadline = time.monotonic() + 10
+        memory = ("process_resident_memory_bytes", "process_virtual_memory_bytes")
+        while any(abs(value(registry, name, pid=pid) / theirs[name] - 1) >= 0.2 for name in memory):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         # Whoever lists them has one more open.
         assert abs(value(registry, "process_open_fds", pid=pid) - theirs["process_open_fds"]) <= 3
         started = value(registry, "process_start_time_seconds", pid=pid)
