@@ -55,6 +55,11 @@ impl Mapping {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// A model's memory has no file.
+    pub(crate) fn take_closed_descriptors(&self) -> u64 {
+        0
+    }
+
     pub(super) fn is_file(&self) -> bool {
         false
     }
