@@ -14,7 +14,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use crate::{observe::Recorder, segment::fork};
+use crate::{observe::Recorder, sys::fork};
 
 const THREAD: &str = "ictus-exit";
 /// How long the end of the process is delayed, at most.

@@ -6,10 +6,10 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
 };
 
-pub use crate::segment::fork::OncePerProcess;
+pub use crate::sys::fork::OncePerProcess;
 use crate::{
     at_exit, observe,
-    segment::{fork, own_descriptor::OwnDescriptor},
+    sys::{fork, own_descriptor::OwnDescriptor},
 };
 
 /// Which of the processes on this image's line of forks this one is. Watches forks from now on.

@@ -14,21 +14,24 @@
 #![deny(unsafe_code)]
 
 mod at_exit;
-mod buckets;
 pub mod catalog;
 mod clock;
+pub(crate) mod directory;
 mod error;
 mod exemplar;
 pub mod expose;
 mod failpoint;
+mod format;
+mod histogram;
 #[doc(hidden)]
 pub mod host;
-mod notice;
+mod log_once;
 pub mod observe;
 mod options;
 mod plain_name;
-mod platform;
+pub(crate) mod policy;
 mod printable;
+pub(crate) mod reader;
 mod registry;
 mod ring;
 mod segment;
@@ -36,16 +39,17 @@ pub mod snapshot;
 mod sum;
 pub mod surface;
 mod sync;
+mod sys;
 
 pub use clock::{Stamp, Stopwatch};
 pub use error::{Error, Result};
 pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
 pub use options::Options;
 pub use printable::{Printable, printable, printable_lines};
-pub use registry::{GivenLabels, Registry};
-pub use segment::{
+pub use reader::{
     clear::{clear, repair},
     multiprocess::{MultiprocessFile, MultiprocessFiles, multiprocess_files},
     totals::OVERFLOW,
 };
+pub use registry::{GivenLabels, Registry};
 pub use snapshot::{Reader, Snapshot};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    buckets::MOST_BOUNDS,
     error::{Error, Result},
-    segment::descriptor::MOST_WINDOW,
+    format::descriptor::MOST_WINDOW,
+    histogram::MOST_BOUNDS,
 };
 
 /// How a family keeps its observations and how many series it may have. A registry has options for

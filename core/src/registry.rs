@@ -11,11 +11,12 @@ use arc_swap::ArcSwap;
 use crate::{
     at_exit,
     catalog::Definition,
+    directory::access,
     error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer, UnsortedLabels},
     options::Options,
-    segment::{fork, place},
     snapshot::{Reader, Snapshot, Value},
+    sys::fork,
 };
 
 /// Families that this process records, in its own memory or in a metrics directory that it shares
@@ -126,7 +127,7 @@ impl Registry {
     /// [`Error::Option`](crate::Error::Option).
     pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
         options.check()?;
-        let directory = place::resolve(directory.as_ref())?;
+        let directory = access::resolve(directory.as_ref())?;
         Ok(Registry::with(Recorder::open(&directory, options)?, Some(&directory)))
     }
 

@@ -8,6 +8,7 @@
 mod anchor;
 #[cfg(target_arch = "x86_64")]
 mod calibration;
+pub(crate) mod epoch_clocks;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_counter.rs"]
 mod processor;

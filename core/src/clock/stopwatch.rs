@@ -90,10 +90,8 @@ impl Stopwatch {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{counts, now},
-        Start, Stopwatch, measures,
-    };
+    use super::{Start, Stopwatch, measures};
+    use crate::clock::{counts, now};
     use std::{thread, time::Duration};
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::calibration::{Calibration, measure_roughly, read_clocks};
-use crate::platform;
+use crate::sys;
 
 const UNKNOWN: u8 = 0;
 const KERNEL: u8 = 1;
@@ -30,7 +30,7 @@ pub(super) fn counts() -> bool {
 
 #[cold]
 fn choose() -> bool {
-    let is_trusted = platform::trusts_processor_counter();
+    let is_trusted = sys::trusts_processor_counter();
     CHOICE.store(if is_trusted { COUNTER } else { KERNEL }, Relaxed);
     is_trusted
 }

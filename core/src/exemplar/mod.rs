@@ -13,19 +13,19 @@
 //! word 4..    the trace's id, in UTF-8
 //! ```
 
-mod read;
-mod record;
+mod reader;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::{cmp::Reverse, sync::Arc};
 
-pub(crate) use read::read;
-pub(crate) use record::{clear, is_busy, record};
+pub(crate) use reader::read;
+pub(crate) use writer::{clear, is_busy, record};
 
 use crate::{
     clock,
-    segment::layout::{EXEMPLAR_TEXT, ExemplarSlot, Lines},
+    format::layout::{EXEMPLAR_TEXT, ExemplarSlot, Lines},
     sum::LIMIT,
 };
 

@@ -1,6 +1,6 @@
 //! What a reader makes of slots that are written meanwhile, of those of another series, and of any words.
 //!
-//! What it may see of the writer's stores, [`eyes`](crate::segment::eyes) tells. Value, time and text tell
+//! What it may see of the writer's stores, [`eyes`](crate::segment::weak_memory) tells. Value, time and text tell
 //! the number of their exemplar.
 #![cfg(not(ictus_loom))]
 
@@ -13,16 +13,18 @@ use super::{
 };
 use crate::{
     clock,
+    format::{
+        layout::{ExemplarSlot, HIDDEN, LINE_WORDS, Lane, Lines},
+        line_allocator::Supply,
+        source::Words,
+    },
     ring::LaneHead,
     segment::{
-        eyes::{Eyes, Random, Trace},
-        layout::{ExemplarSlot, HIDDEN, LINE_WORDS, Lane, Lines},
-        source::Words,
-        supply::Supply,
+        weak_memory::{Eyes, Random, Trace},
         writer::Segment,
     },
     sum::LIMIT,
-    sync::{Ordering, traced},
+    sync::{Ordering, store_trace},
 };
 
 const BOUNDS: [f64; 2] = [10.0, 100.0];
@@ -86,7 +88,7 @@ impl Written {
         let trace = Trace::of(|| {
             let (supply, lane, at) = new_lane();
             line = at;
-            let published = traced::count();
+            let published = store_trace::count();
             for life in 0..series {
                 if life > 0 {
                     lane.hide();

@@ -4,21 +4,21 @@ use std::{marker::PhantomData, sync::Arc};
 
 use super::{
     Counter, Gauge, Recorder, Timer,
-    index::FamilyIndex,
-    name::{self, Charset},
+    family_index::FamilyIndex,
+    names::{self, Charset},
     series::{Asked, Series},
 };
 use crate::{
     catalog::{Definition, Kind, Unit, counter_name},
     error::{Error, Result},
-    options::Options,
-    segment::{
+    format::{
         descriptor::FamilyRecord,
         layout::Loss,
         limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
-        policy::label_order::LabelOrder,
-        totals::OVERFLOW,
     },
+    options::Options,
+    policy::label_order::LabelOrder,
+    reader::totals::OVERFLOW,
 };
 
 /// All series of one metric, found by their label values.
@@ -82,9 +82,9 @@ impl<M: Metric> Family<M> {
         let name = if M::KIND == Kind::Counter { counter_name(name) } else { name };
         let charset =
             if options.utf8_names || recorder.options().utf8_names { Charset::Utf8 } else { Charset::Plain };
-        name::metric(name, charset)?;
-        name::labels(labels, M::KIND, charset)?;
-        name::lengths(name, labels)?;
+        names::metric(name, charset)?;
+        names::labels(labels, M::KIND, charset)?;
+        names::lengths(name, labels)?;
         let unit = if M::KIND == Kind::Timer { Unit::Seconds } else { Unit::None };
         Family::register(recorder, name, help, unit, labels, options)
     }

@@ -5,17 +5,19 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use super::{
     Recorder,
     lane::{LaneWriter, SharedLane, Taken},
-    local::LocalTimer,
-    running::Running,
+    local_timer::LocalTimer,
     series::Series,
-    shard::{self, NoLane},
+    thread_lanes::{self, NoLane},
+    timer_guard::Running,
 };
 use crate::{
-    buckets::Bounds,
     clock::{Stamp, Stopwatch},
-    segment::{fork, layout::Loss, writer::OUTLIVED},
+    format::layout::Loss,
+    histogram::Bounds,
+    segment::writer::OUTLIVED,
     sum::LIMIT,
     sync::{Ordering, fence},
+    sys::fork,
 };
 
 /// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
@@ -254,7 +256,7 @@ impl Timer {
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
         // What is rare is told apart behind one call, so that nothing is kept for it before.
         if is_observation(value)
-            && let Some(lane) = shard::lane(self.0.id)
+            && let Some(lane) = thread_lanes::lane(self.0.id)
             && lane.observe_usual(value, stamp.0)
         {
             return;
@@ -371,13 +373,13 @@ impl Handle {
     fn publish_new_lane(&self) {
         let Handle { recorder, series, .. } = self;
         // Where there is no memory, the first observation counts that.
-        let _ = again(recorder, series, |series| shard::with_new_lane(series, recorder, |_| ()));
+        let _ = again(recorder, series, |series| thread_lanes::with_new_lane(series, recorder, |_| ()));
     }
 
     /// Writes to this thread's lane of the series, and counts where that cannot be.
     #[inline(always)]
     fn record(&self, write: impl Fn(&LaneWriter) -> Taken) {
-        match shard::lane(self.id) {
+        match thread_lanes::lane(self.id) {
             Some(lane) if write(lane) == Taken::Yes => {}
             Some(_) => self.recorder.lose(Loss::Reentered),
             None => self.record_in_new_lane(write),
@@ -392,7 +394,7 @@ impl Handle {
             recorder.leave_outlived();
         }
         recorder.check_file();
-        match again(recorder, series, |series| shard::with_new_lane(series, recorder, &write)) {
+        match again(recorder, series, |series| thread_lanes::with_new_lane(series, recorder, &write)) {
             Ok(Taken::Yes) => {}
             Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),
             Err(loss) => recorder.lose(loss),
@@ -445,7 +447,7 @@ mod tests {
     use std::{cell::Cell, sync::Arc};
 
     use super::Gauge;
-    use crate::{Registry, observe::Recorder, segment::descriptor::FamilyRecord, snapshot::Value};
+    use crate::{Registry, format::descriptor::FamilyRecord, observe::Recorder, snapshot::Value};
 
     fn state(registry: &Registry, label: &str) -> Option<Value> {
         registry.snapshot().unwrap().family("active")?.get(&[label]).cloned()

@@ -5,19 +5,18 @@ use std::sync::{
     atomic::{AtomicU64 as StdAtomicU64, AtomicUsize, compiler_fence},
 };
 
-use super::shard;
+use super::thread_lanes;
 use crate::{
-    buckets::Buckets,
     exemplar,
-    ring::Ring,
-    segment::{
+    format::{
         layout::{Chunk, HIDDEN, Lane, Lines, Loss},
-        reference::AtomicRef,
-        supply::Supply,
-        writer::{ANCHOR_INTERVAL, Segment},
+        line_allocator::Supply,
     },
+    histogram::Buckets,
+    ring::Ring,
+    segment::writer::{ANCHOR_INTERVAL, Segment},
     sum::LIMIT,
-    sync::{AtomicBool, AtomicU64, Ordering},
+    sync::{AtomicBool, AtomicU64, Ordering, static_ref::AtomicRef},
 };
 
 /// A lane as its one writer uses it. What an observation needs of it is in its first line, and no
@@ -104,7 +103,7 @@ impl Supply for Rest {
                 segment.renew_anchor();
                 if segment.has_outlived_clock() || segment.is_check_due(next) {
                     // The next observation looks for a lane, maybe in another segment.
-                    shard::forget_lanes();
+                    thread_lanes::forget_lanes();
                 }
             }
         }

@@ -19,10 +19,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use crate::{
-    clock,
-    segment::{fork, writer::Segment},
-};
+use crate::{clock, segment::writer::Segment, sys::fork};
 
 /// How long a thread waits for another one that makes the segment.
 const MAX_WAIT: Duration = Duration::from_millis(500);

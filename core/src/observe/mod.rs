@@ -10,24 +10,24 @@
 //! thread's first observation of a series, and the first of a series at all, take the slow path.
 
 mod family;
+mod family_index;
 mod handle;
-mod index;
 mod lane;
-mod local;
+mod lane_pool;
+mod local_timer;
 mod maker;
-mod name;
+mod names;
 #[cfg(test)]
 mod published;
 mod recorder;
 mod recovery;
-mod running;
 mod series;
-mod shard;
-mod stock;
+mod thread_lanes;
+mod timer_guard;
 mod unrecorded;
 
 pub use family::{Family, Metric};
 pub use handle::{Counter, Gauge, Timer};
-pub use local::LocalTimer;
+pub use local_timer::LocalTimer;
 pub(crate) use recorder::{Recorder, UnsortedLabels, watch_forks};
-pub use running::Running;
+pub use timer_guard::Running;

@@ -1,6 +1,6 @@
 //! What a reader on a weak machine makes of all that a thread records, from its first series on.
 //!
-//! [`eyes`](crate::segment::eyes) tells what such a reader may see. Values tell their series and their
+//! [`eyes`](crate::segment::weak_memory) tells what such a reader may see. Values tell their series and their
 //! index.
 #![cfg(not(ictus_loom))]
 
@@ -10,14 +10,16 @@ use super::{Counter, Family, Gauge, Metric, Recorder, Timer};
 use crate::{
     clock::Stamp,
     options::Options,
-    segment::{
-        eyes::{Eyes, Random, Trace},
-        reader::SegmentReader,
-        reading::Lanes,
+    reader::{
+        cursor::Lanes,
+        segment_reader::SegmentReader,
         totals::{SeriesTotal, Totals},
+    },
+    segment::{
+        weak_memory::{Eyes, Random, Trace},
         writer::Segment,
     },
-    sync::traced,
+    sync::store_trace,
 };
 
 const WINDOW: u32 = 40;
@@ -43,8 +45,8 @@ fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, 
                 let segment: Arc<Segment> =
                     recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
                 id = segment.id;
-                let mut moments = vec![traced::count()];
-                run(&recorder, &mut || moments.push(traced::count()));
+                let mut moments = vec![store_trace::count()];
+                run(&recorder, &mut || moments.push(store_trace::count()));
                 (segment, moments)
             });
             (trace, id)
@@ -170,12 +172,12 @@ fn a_reader_never_mixes_series() {
                         gauge.set(value(series, index));
                     }
                 }
-                traced::hand_over();
+                store_trace::hand_over();
             }
             timed.remove(&[&label]).unwrap();
             counted.remove(&[&label]).unwrap();
             gauged.remove(&[&label]).unwrap();
-            traced::hand_over();
+            store_trace::hand_over();
         }
     });
     readers(&recorded, 10_000, |totals, _| {

@@ -10,31 +10,32 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hashbrown::{HashMap, HashSet};
 
 use super::{
-    index::FamilyIndex,
+    family_index::FamilyIndex,
     lane::SharedLane,
     maker::Maker,
     recovery::Recovery,
     series::{DescribedFamily, Values},
-    shard,
+    thread_lanes,
     unrecorded::Unrecorded,
 };
 use crate::{
     catalog::Kind,
+    directory::{Directory, access::Place},
     error::{Error, Result},
-    options::Options,
-    segment::{
+    format::{
         descriptor::FamilyRecord,
-        directory::Directory,
-        fork,
         layout::{LOSSES, Loss},
-        overflowed::Overflowed,
-        place::Place,
-        policy::agreement,
-        reader::Bad,
-        retire::{forget, note_overflowed, retire},
-        writer::{Segment, SeriesPlace},
     },
+    options::Options,
+    policy::agreement,
+    reader::{
+        overflowed::Overflowed,
+        retire::{forget, note_overflowed, retire},
+        segment_reader::Bad,
+    },
+    segment::writer::{Segment, SeriesPlace},
     sync::Mutex,
+    sys::fork,
 };
 
 type FamiliesByName = HashMap<Box<str>, Arc<[Arc<FamilyIndex>]>>;
@@ -74,7 +75,7 @@ impl Drop for Recorder {
 
 /// Watches forks from now on.
 pub(crate) fn watch_forks() {
-    fork::watch_forks(shard::forget_parents_lanes);
+    fork::watch_forks(thread_lanes::forget_parents_lanes);
 }
 
 impl Recorder {

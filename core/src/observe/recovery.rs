@@ -26,18 +26,14 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::{
     recorder::Recorder,
-    shard::{self, Parked},
+    thread_lanes::{self, Parked},
 };
 use crate::{
     clock,
-    segment::{
-        copy::SegmentCopy,
-        directory::Directory,
-        fork::{self, OncePerProcess},
-        layout::Loss,
-        place::Place,
-        writer::Segment,
-    },
+    directory::{Directory, access::Place},
+    format::layout::Loss,
+    segment::{copy::SegmentCopy, writer::Segment},
+    sys::fork::{self, OncePerProcess},
 };
 
 const THREAD: &str = "ictus-recover";
@@ -355,7 +351,7 @@ impl Recorder {
             return Err(io::ErrorKind::StorageFull.into());
         }
         if state.lanes.is_none() {
-            state.lanes = Some(shard::park(segment.ordinal));
+            state.lanes = Some(thread_lanes::park(segment.ordinal));
         }
         let State { lanes, copy } = &mut *state;
         if segment.has_outlived_clock() && segment.in_file() && !is_removed(directory.place(), segment) {

@@ -11,20 +11,19 @@ use hashbrown::Equivalent;
 use super::{
     lane::SharedLane,
     recorder::Recorder,
-    shard::{self, End},
+    thread_lanes::{self, End},
 };
 use crate::{
-    buckets::Bounds,
     catalog::Kind,
     clock,
-    segment::{
+    format::{
         descriptor::{FamilyRecord, MOST_BYTES, SeriesRecord},
-        fork,
         limits::MAX_VALUE,
-        reference::AtomicRef,
-        writer::{Segment, SeriesPlace},
     },
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide},
+    histogram::Bounds,
+    segment::writer::{Segment, SeriesPlace},
+    sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide, static_ref::AtomicRef},
+    sys::fork,
 };
 
 /// A series of a family.
@@ -201,7 +200,7 @@ impl Series {
         let described = self.described.load_full();
         // "end": either a thread that makes a lane sees the end, or its lane is seen here.
         fence(Ordering::SeqCst);
-        shard::end(self.id, life, End::Removed);
+        thread_lanes::end(self.id, life, End::Removed);
         let shared = self.shared.load(Ordering::Acquire);
         if let Some(lane) = shared
             && lane.generation == fork::generation()
@@ -316,7 +315,7 @@ impl Drop for Series {
     fn drop(&mut self) {
         // No handle is left, so nobody writes. What a series had that was not removed stays to be read.
         if let Some(life) = self.life() {
-            shard::end(self.id, life, End::Kept);
+            thread_lanes::end(self.id, life, End::Kept);
         }
         if let Some(lane) = self.kept.load(Ordering::Acquire)
             && let Some(recorder) = self.family.recorder.upgrade()

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::segment::{
-    fork::{self, OncePerProcess},
-    layout::{LOSSES, Loss},
-    writer::Segment,
+use crate::{
+    format::layout::{LOSSES, Loss},
+    segment::writer::Segment,
+    sys::fork::{self, OncePerProcess},
 };
 
 /// Counts that the next segment takes over.

@@ -22,11 +22,11 @@
 //! `tests.rs` runs readers over every one of these stores as C11 lets them be seen; `make weaken` sees
 //! it fail where one is weakened.
 
-mod copies;
-mod push;
-mod read;
+mod chunk_copy;
+mod reader;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-pub(crate) use push::Ring;
-pub(crate) use read::{LaneHead, Reading, Unreadable, read};
+pub(crate) use reader::{LaneHead, Reading, Unreadable, read};
+pub(crate) use writer::Ring;

@@ -1,14 +1,14 @@
 //! Every reading against what the ring really held, over random schedules of a weak machine.
 //!
-//! What a reader may see of the writer's stores, [`eyes`](crate::segment::eyes) tells.
+//! What a reader may see of the writer's stores, [`eyes`](crate::segment::weak_memory) tells.
 //!
 //! Values and stamps tell their index, so a slot of another lap, a slot never written, a torn sum
 //! or a lost observation cannot pass.
 #![cfg(not(ictus_loom))]
 
-mod beside;
+mod concurrent;
 mod corrupt;
-mod recycling;
+mod lane_reuse;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,19 +16,21 @@ use std::{
 };
 
 use super::{
-    push::Ring,
-    read::{Reading, Unreadable, read},
+    reader::{Reading, Unreadable, read},
+    writer::Ring,
 };
 use crate::{
-    buckets::{self, Bounds, Buckets, Distribution, Folded},
-    segment::{
-        eyes::{Eyes, Place, Random, Trace},
+    format::{
         layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, full_ring, table_lines},
-        supply::Supply,
+        line_allocator::Supply,
+    },
+    histogram::{self, Bounds, Buckets, Distribution, Folded},
+    segment::{
+        weak_memory::{Eyes, Place, Random, Trace},
         writer::Segment,
     },
     sum::Exact,
-    sync::{AtomicU64, Ordering, traced},
+    sync::{AtomicU64, Ordering, store_trace},
 };
 
 /// What a writer did to a ring, and what the ring held at each head.
@@ -79,7 +81,7 @@ fn new_lane<'a>(
     dry: fn(u64) -> bool,
 ) -> (Ring, Rationed<'a>, impl FnOnce()) {
     let full = full_ring(window);
-    let bucket_lines = buckets::lines(BOUNDS.len());
+    let bucket_lines = histogram::lines(BOUNDS.len());
     let line = segment.claim(table_lines(full) + bucket_lines + Chunk::LINES).unwrap();
     let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
     let words = segment.words(line + table_lines(full), bucket_lines).unwrap();
@@ -124,7 +126,7 @@ impl Pushed {
             let (ring, supply, link) = new_lane(&segment, lane, window, dry);
             link();
             lane.series.store(1, Ordering::Release);
-            let published = traced::count();
+            let published = store_trace::count();
             for index in 0..observations {
                 ring.push(value(index), stamp(index) - u64::from(index % 3 == 1), &supply);
             }
@@ -221,7 +223,7 @@ fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) 
         // Read whole, then what came since.
         for time in 0..3 {
             let before = eyes.state.borrow().seen;
-            let folded = buckets::read(&eyes, *buckets, &BOUNDS).unwrap();
+            let folded = histogram::read(&eyes, *buckets, &BOUNDS).unwrap();
             let result = read(&eyes, *lane_line, *window, since);
             let state = eyes.state.borrow();
             let fail = |wrong| panic!("window {window}, reader {seed}/{reader}/{time}: {wrong}");
@@ -305,7 +307,7 @@ fn whatever_a_killed_writer_left_is_read() {
         let Pushed { trace, lane_line, buckets, .. } = &pushed;
         for at in trace.published..=trace.stores.len() {
             let eyes = Eyes::after(trace, at);
-            let folded = buckets::read(&eyes, *buckets, &BOUNDS).unwrap();
+            let folded = histogram::read(&eyes, *buckets, &BOUNDS).unwrap();
             let reading = read(&eyes, *lane_line, window, 0)
                 .unwrap_or_else(|error| panic!("window {window}, killed at {at}: {error:?}"));
             let head = trace.made(*lane_line as usize * LINE_WORDS, at);

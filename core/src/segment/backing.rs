@@ -22,16 +22,14 @@ use rustix::{
     io::Errno,
 };
 
-use super::{
-    directory::{Directory, NewSegment, Standing, standing},
-    fork::OncePerProcess,
-    own_descriptor::OwnDescriptor,
-    place::Place,
+use crate::{
+    directory::{Directory, NewSegment, Standing, access::Place, standing},
+    sys::{fork::OncePerProcess, own_descriptor::OwnDescriptor},
 };
 
 /// Of a segment of this process.
 #[derive(Debug)]
-pub(super) struct Backing {
+pub(crate) struct Backing {
     descriptor: RwLock<OwnDescriptor>,
     /// Whether the descriptor holds the lock, and not the mapping.
     locks: AtomicBool,
@@ -45,7 +43,7 @@ pub(super) struct Backing {
 impl Backing {
     /// The file of a new segment, to be mapped by its first open file; and the second one, for
     /// [`settle`](Backing::settle).
-    pub(super) fn new(
+    pub(crate) fn new(
         directory: &Directory,
         id: u64,
         new: NewSegment,
@@ -63,7 +61,7 @@ impl Backing {
     }
 
     /// Once the file is mapped: closes the descriptor by which that was done, and goes on with the second.
-    pub(super) fn settle(&self, second: OwnDescriptor, is_kept_from_children: bool) -> io::Result<()> {
+    pub(crate) fn settle(&self, second: OwnDescriptor, is_kept_from_children: bool) -> io::Result<()> {
         let mut descriptor = self.descriptor.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let first = std::mem::replace(&mut *descriptor, second);
         if !is_kept_from_children {
@@ -84,7 +82,7 @@ impl Backing {
     }
 
     /// Does something with the open file, by which the file grows. Waits for no other thread.
-    pub(super) fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
         let descriptor = match self.descriptor.try_read() {
             Ok(descriptor) => Some(descriptor),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -112,13 +110,13 @@ impl Backing {
     }
 
     /// Returns how many descriptors the host has closed since the last call.
-    pub(super) fn take_closed(&self) -> u64 {
+    pub(crate) fn take_closed(&self) -> u64 {
         if self.closed.load(Relaxed) == 0 { 0 } else { self.closed.swap(0, Relaxed) }
     }
 
     /// As [`with`](Backing::with), to map another part: not by the open file that is locked, where a mapping
     /// would keep the lock from ending.
-    pub(super) fn with_unlocked<T>(
+    pub(crate) fn with_unlocked<T>(
         &self,
         file: BorrowedFd<'_>,
         act: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>,

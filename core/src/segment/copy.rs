@@ -18,16 +18,15 @@ use rustix::{
     io::{Errno, pread, pwrite},
 };
 
-use super::{
-    directory::{self, Directory, Standing},
-    epoch::{self, Epoch},
-    layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
-    own_descriptor::OwnDescriptor,
-    writer::{self, Segment},
-};
+use super::writer::{self, Segment};
 use crate::{
-    platform,
+    directory::{
+        self, Directory, Standing,
+        clock_epoch::{self, Epoch},
+    },
+    format::layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
     sync::{Ordering, fence},
+    sys::{self, own_descriptor::OwnDescriptor},
 };
 
 /// Lines that are compared and written at once.
@@ -53,7 +52,7 @@ impl SegmentCopy {
     /// Copies a segment, and shows the copy to all readers of the directory.
     pub(crate) fn create(into: &Directory, segment: &Arc<Segment>) -> io::Result<SegmentCopy> {
         let id = segment.id;
-        let epoch = epoch::join(into)?;
+        let epoch = clock_epoch::join(into)?;
         // Left by a copy that failed before.
         into.discard_new_segment(id);
         let created = into.new_copy(id).and_then(|new| {
@@ -81,7 +80,7 @@ impl SegmentCopy {
         // Without holes: a reader spends no more on a file than what it has on disk explains.
         let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut has_changed = bytes > self.committed.load(Relaxed);
-        platform::commit(file, &self.committed, bytes)?;
+        sys::commit(file, &self.committed, bytes)?;
         let mut line = Header::LINES;
         while line < lines {
             let end = match heads.range(line..).next() {

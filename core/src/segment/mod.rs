@@ -13,46 +13,16 @@
 //! the header's root. In one process the segment is anonymous memory, across processes a file in
 //! the metrics directory; the bytes are the same.
 
-mod anchors;
+#[cfg(test)]
+pub(crate) mod instrumented_source;
+// loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, expect(dead_code, reason = "a model has no file"))]
 mod backing;
-mod budget;
-mod bytes;
-pub(crate) mod checked_file;
-pub(crate) mod clear;
-pub(crate) mod clocks;
 pub(crate) mod copy;
-pub(crate) mod descriptor;
-pub(crate) mod directory;
-pub(crate) mod epoch;
-#[cfg(test)]
-pub(crate) mod eyes;
-pub(crate) mod fork;
-pub(crate) mod layout;
-pub(crate) mod limits;
-pub(crate) mod lock;
-// loom's atomics do not live in mapped memory, so a model has memory of its own.
 #[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
-pub(crate) mod map;
-pub(crate) mod multiprocess;
-pub(crate) mod overflowed;
-pub(crate) mod own_descriptor;
-pub(crate) mod place;
-mod placement;
-pub(crate) mod policy;
-pub(crate) mod reader;
-pub(crate) mod reading;
-pub(crate) mod reference;
+pub(crate) mod mapping;
 #[cfg_attr(ictus_loom, expect(dead_code, reason = "a model maps nothing"))]
-mod reservation;
-pub(crate) mod retire;
-pub(crate) mod source;
-mod stream;
-pub(crate) mod supply;
-pub(crate) mod timeline;
-pub(crate) mod totals;
-pub(crate) mod totals_file;
+pub(crate) mod reservation;
 #[cfg(test)]
-pub(crate) mod watched;
-pub(crate) mod wiped;
+pub(crate) mod weak_memory;
 pub(crate) mod writer;

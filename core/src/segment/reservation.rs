@@ -22,19 +22,18 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-use super::fork::undivided;
-use crate::platform;
+use crate::sys::{self, fork::undivided};
 
 /// What is reserved at once, at most, where nothing is limited and nothing is used yet.
 const FIRST: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 4 << 20 };
 /// What is reserved at once, at least.
-pub(super) const STEP: usize = 256 << 10;
+pub(crate) const STEP: usize = 256 << 10;
 /// Which part of the limit on address space is reserved at once.
 const FRACTION: u64 = 64;
 
 /// Addresses that no other part of the process gets.
 #[derive(Debug)]
-pub(super) struct Reservation {
+pub(crate) struct Reservation {
     start: AtomicPtr<u8>,
     length: AtomicUsize,
     /// Where in its segment it begins.
@@ -66,7 +65,7 @@ fn all() -> impl Iterator<Item = &'static Reservation> {
 
 /// How much to reserve for a segment that has `had` already and now needs `needed`: as much again, and a
 /// fraction of what the process may have.
-pub(super) fn suitable(had: usize, needed: usize) -> usize {
+pub(crate) fn suitable(had: usize, needed: usize) -> usize {
     let limit = getrlimit(Resource::As).current.map_or(u64::MAX, |limit| limit / FRACTION);
     let most = usize::try_from(limit).unwrap_or(usize::MAX) / STEP * STEP;
     had.max(FIRST).min(most).max(STEP).max(needed.next_multiple_of(STEP))
@@ -76,7 +75,7 @@ impl Reservation {
     /// A part of a segment's file, from its byte `begin` on: `wanted` bytes, or what can be had, a multiple of
     /// [`STEP`]. A forked child does not get the mapping: it would pin the open file, and with it the lock
     /// that says that the owner lives.
-    pub(super) fn for_file(
+    pub(crate) fn for_file(
         begin: usize,
         wanted: usize,
         file: BorrowedFd<'_>,
@@ -84,11 +83,11 @@ impl Reservation {
         let all = ProtFlags::READ | ProtFlags::WRITE;
         let map = |start: *mut u8, length, how| {
             undivided(|| {
-                let flags = MapFlags::SHARED | platform::RESERVED_ONLY | how;
+                let flags = MapFlags::SHARED | sys::RESERVED_ONLY | how;
                 // SAFETY: at an address of the kernel's choice, or in place of a reservation of which nothing
                 // is handed out.
                 let start = unsafe { mmap(start.cast(), length, all, flags, file, begin as u64) }?;
-                let kept = platform::KEPT_FROM_CHILDREN.is_some_and(|advice| {
+                let kept = sys::KEPT_FROM_CHILDREN.is_some_and(|advice| {
                     // SAFETY: of the mapping that was just made; says what children find there.
                     unsafe { madvise(start, length, advice) }.is_ok()
                 });
@@ -116,7 +115,7 @@ impl Reservation {
     }
 
     /// A part of a segment in memory: addresses that become memory by [`map_memory`](Self::map_memory).
-    pub(super) fn for_memory(begin: usize, wanted: usize) -> io::Result<&'static Reservation> {
+    pub(crate) fn for_memory(begin: usize, wanted: usize) -> io::Result<&'static Reservation> {
         let part = match Reservation::free(wanted) {
             Some(free) => free,
             None => {
@@ -172,41 +171,41 @@ impl Reservation {
         self.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    pub(super) fn start(&self) -> *mut u8 {
+    pub(crate) fn start(&self) -> *mut u8 {
         self.start.load(Ordering::Relaxed)
     }
 
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.length.load(Ordering::Relaxed)
     }
 
-    pub(super) fn begin(&self) -> usize {
+    pub(crate) fn begin(&self) -> usize {
         self.begin.load(Ordering::Relaxed)
     }
 
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.begin() + self.length()
     }
 
     /// Whether a forked child has nothing of it.
-    pub(super) fn is_kept_from_children(&self) -> bool {
+    pub(crate) fn is_kept_from_children(&self) -> bool {
         self.is_kept_from_children.load(Ordering::Acquire)
     }
 
     /// Makes memory of it up to the segment's byte `end`.
-    pub(super) fn map_memory(&self, end: usize) -> io::Result<()> {
+    pub(crate) fn map_memory(&self, end: usize) -> io::Result<()> {
         let bytes = end.saturating_sub(self.begin()).min(self.length());
         // SAFETY: of this reservation; memory that is in use stays as it is.
         Ok(unsafe { mprotect(self.start().cast(), bytes, MprotectFlags::READ | MprotectFlags::WRITE) }?)
     }
 
     /// What is before the segment's byte `end` may be handed out from now on.
-    pub(super) fn use_up_to(&self, end: usize) {
+    pub(crate) fn use_up_to(&self, end: usize) {
         self.used.fetch_max(end.saturating_sub(self.begin()).min(self.length()), Ordering::Release);
     }
 
     /// Gives it back for other segments; the memory that was handed out becomes zeros.
-    pub(super) fn give_back(&self) {
+    pub(crate) fn give_back(&self) {
         match map_nothing(self.start(), self.length(), self.used.load(Ordering::Acquire), MapFlags::FIXED) {
             Ok(_) => {
                 self.is_kept_from_children.store(false, Ordering::Relaxed);
@@ -217,7 +216,7 @@ impl Reservation {
     }
 
     /// Unmaps what nobody has seen.
-    pub(super) fn discard(&self) {
+    pub(crate) fn discard(&self) {
         // SAFETY: this reservation's, of which nothing was handed out.
         if unsafe { munmap(self.start().cast(), self.length()) }.is_ok() {
             self.lose();
@@ -251,7 +250,7 @@ fn smaller_and_smaller<T>(
 
 /// Reserves addresses, and puts zeroed memory where something was handed out; gives where.
 fn map_nothing(start: *mut u8, length: usize, used: usize, how: MapFlags) -> rustix::io::Result<*mut u8> {
-    let flags = MapFlags::PRIVATE | platform::RESERVED_ONLY | how;
+    let flags = MapFlags::PRIVATE | sys::RESERVED_ONLY | how;
     // SAFETY: replaces the caller's reservation, or maps where nothing is.
     let mapped = unsafe { mmap_anonymous(start.cast(), length, ProtFlags::empty(), flags) }?.cast::<u8>();
     if mapped == start && used > 0 {
@@ -265,14 +264,14 @@ fn map_nothing(start: *mut u8, length: usize, used: usize, how: MapFlags) -> rus
 
 /// In a forked child: keeps the addresses of its parent's segments from being given to anything else, as a
 /// thread may have been interrupted by the handler that forked while it wrote there. Async-signal-safe.
-pub(super) fn keep_parents_addresses() {
+pub(crate) fn keep_parents_addresses() {
     for one in all() {
         if !one.is_kept_from_children.swap(false, Ordering::Relaxed) {
             continue;
         }
         let (start, length) = (one.start(), one.length());
         let used = one.used.load(Ordering::Relaxed);
-        match map_nothing(start, length, used, platform::AT_FREE_ADDRESSES) {
+        match map_nothing(start, length, used, sys::AT_FREE_ADDRESSES) {
             Ok(mapped) if mapped == start => {}
             // An old kernel takes the address for a wish.
             // SAFETY: mapped a moment ago, and seen by nobody.

@@ -8,20 +8,21 @@ use std::{
     },
 };
 
-use super::{
-    anchors, descriptor,
-    directory::{Directory, Standing},
-    epoch::{self, Epoch},
-    fork,
-    layout::{
-        BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
-    },
-    map::Mapping,
-    reference::AtomicRef,
-};
+use super::mapping::Mapping;
 use crate::{
     clock::{self, Anchor},
-    sync::{AtomicU64, Mutex, Ordering, fence},
+    directory::{
+        Directory, Standing,
+        clock_epoch::{self, Epoch},
+    },
+    format::{
+        anchors, descriptor,
+        layout::{
+            BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
+        },
+    },
+    sync::{AtomicU64, Mutex, Ordering, fence, static_ref::AtomicRef},
+    sys::fork,
 };
 
 /// Memory is committed in steps of this.
@@ -118,7 +119,7 @@ impl Segment {
 
     fn create_once(directory: &Directory, ended: Option<u32>) -> io::Result<Segment> {
         let id = random_id()?;
-        let epoch = epoch::join_after(directory, ended)?;
+        let epoch = clock_epoch::join_after(directory, ended)?;
         let made = directory
             .new_segment(id)
             .and_then(|new| Mapping::file(directory, id, new, STEP))
@@ -404,14 +405,14 @@ pub(crate) fn checksum(identity: &[u64]) -> u64 {
     u64::from(crc32fast::hash(bytemuck::cast_slice(&identity[..identity::CHECKSUM])))
 }
 
-pub(super) fn random_id() -> io::Result<u64> {
+pub(crate) fn random_id() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Directory, LINE, Relaxed, STEP, Segment};
-    use crate::{Registry, platform::growth};
+    use crate::{Registry, sys::growth};
 
     #[test]
     fn growth_is_one_system_call_for_each_step_at_most() {

@@ -1,6 +1,6 @@
 //! What a reader noticed about the directory itself.
 
-use crate::segment::layout::{LOSSES, Loss};
+use crate::format::layout::{LOSSES, Loss};
 
 /// The state of a metrics directory at one instant, and what was not recorded.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,28 +3,21 @@
 //! Stands between the segment reader and the surfaces. Knows nothing of recording: `observe` and
 //! `snapshot` meet only in the segment's byte format.
 
-mod age;
-mod convert;
+mod hdr;
 mod health;
-mod histogram;
-mod idle;
-mod known;
-mod memory;
-mod merged;
 mod quantile;
-mod reader;
-mod segment_log;
+pub(crate) mod timeline;
 mod window;
 
+pub use crate::reader::Reader;
 pub use health::{Health, Lost};
 pub use quantile::QUANTILES;
-pub use reader::Reader;
 pub use window::Window;
 
 pub use crate::{
-    buckets::{Distribution, Exponential},
     exemplar::Exemplar,
-    segment::totals::Observation,
+    histogram::{Distribution, Exponential},
+    reader::totals::Observation,
 };
 
 use std::{ops::Range, sync::Arc};

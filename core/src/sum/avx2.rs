@@ -10,9 +10,9 @@ use std::arch::{
     },
 };
 
-use super::abreast::{FROM, SPLIT, TO, joined};
+use super::batch::{FROM, SPLIT, TO, joined};
 
-/// As [`by_halves`](super::abreast::by_halves); none where the processor lacks the instructions.
+/// As [`by_halves`](super::batch::by_halves); none where the processor lacks the instructions.
 #[inline]
 #[expect(clippy::option_option, reason = "whether it was tried, and what came of it")]
 pub(super) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<Option<u128>> {

@@ -5,9 +5,9 @@
 //! Prometheus takes for a counter reset. Integers have neither fault. One rounding happens, when a
 //! sum is shown.
 
-mod abreast;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod batch;
 
 /// A sum in units of 2^-96: values from 2^-96 up to [`LIMIT`], low word first.
 ///
@@ -55,7 +55,7 @@ impl Exact {
     /// Adds at most 64 values in `0.0..LIMIT` as [`add_value`](Exact::add_value) does one by one, and
     /// faster.
     pub(crate) fn add_all<const COUNT: usize>(&mut self, value: impl Fn(usize) -> f64 + Copy) {
-        match abreast::sum::<COUNT>(value) {
+        match batch::sum::<COUNT>(value) {
             Some(sum) => self.add(&Exact([sum as u64, (sum >> 64) as u64, 0])),
             None => (0..COUNT).for_each(|at| self.add_value(value(at))),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Plan, View, heads::Heads, labels::Labels};
+use super::{Plan, View, labels::Labels, line_prefixes::Heads};
 use crate::snapshot::{Distribution, Exemplar, QUANTILES, Snapshot};
 
 /// Families ready to be written in any format.

@@ -15,27 +15,27 @@
 //!
 //! [`Snapshot`]: crate::Snapshot
 
+mod catalog_families;
 mod exposition;
-mod foreign;
-mod guest;
-mod heads;
+mod external;
+mod family_template;
+mod internal_metrics;
 mod labels;
-mod layout;
+mod line_prefixes;
 mod names;
-mod own;
-mod plan;
-mod planned;
+mod renderer;
 mod sample;
-mod series;
-mod shape;
+mod series_group;
+mod series_mapping;
 mod slot;
 mod table;
+mod user_families;
 mod view;
 
 pub use exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue};
-pub use foreign::ForeignSample;
+pub use external::ForeignSample;
 pub use labels::Labels;
-pub use plan::Plan;
+pub use renderer::Plan;
 pub use sample::Sample;
 pub use view::{Surface, View};
 

@@ -5,12 +5,12 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
     exposition::{Exposition, ShownFamily, ShownSeries},
-    guest::RESERVED,
-    heads::Heads,
     labels::{Column, Labels},
+    line_prefixes::Heads,
+    user_families::RESERVED,
 };
 use crate::{
-    notice,
+    log_once,
     plain_name::{OF_LABELS, OF_METRICS, escaped, is_plain},
 };
 
@@ -36,8 +36,10 @@ impl ShownFamily {
                 Ok(labels) if all.insert(pairs) => {
                     series.push(ShownSeries { labels, value: one.value.clone() });
                 }
-                Ok(_) => notice::left_out(&self.name, "another series has its labels, once they are escaped"),
-                Err(why) => notice::left_out(&self.name, why),
+                Ok(_) => {
+                    log_once::left_out(&self.name, "another series has its labels, once they are escaped")
+                }
+                Err(why) => log_once::left_out(&self.name, why),
             }
         }
         let left_out = (self.series.len() - series.len()) as u64;

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::{
     exposition::{Exposition, ShownFamily},
-    heads::Heads,
+    family_template::{Bounds, Form},
     labels::Column,
-    layout::Layout,
-    shape::{Bounds, Form},
+    line_prefixes::Heads,
+    series_mapping::Layout,
 };
 use crate::snapshot::Family;
 

@@ -1,7 +1,7 @@
 //! The one place where atomics come from, so that a model checker can stand in for them.
 //!
 //! Under `--cfg ictus_loom` every atomic and every lock of the recording path is loom's. loom's atomics cannot
-//! live in mapped memory, so the algorithms take references to [`crate::segment::layout`] types
+//! live in mapped memory, so the algorithms take references to [`crate::format::layout`] types
 //! from whoever provides the memory: the mapping, or a model. In unit tests a word is the standard
 //! library's, with a trace of its stores and fences.
 
@@ -18,13 +18,14 @@ pub(crate) use std::{
 pub(crate) use std::sync::atomic::{AtomicU64, fence};
 
 #[cfg(all(test, not(ictus_loom)))]
-pub(crate) mod traced;
-#[cfg(all(test, not(ictus_loom)))]
-pub(crate) use traced::{AtomicU64, fence};
+pub(crate) use store_trace::{AtomicU64, fence};
 
 #[cfg(ictus_loom)]
 #[path = "../../models/src/pointer.rs"]
 pub(crate) mod pointer;
+pub(crate) mod static_ref;
+#[cfg(all(test, not(ictus_loom)))]
+pub(crate) mod store_trace;
 #[cfg(ictus_loom)]
 pub(crate) use {
     loom::sync::{

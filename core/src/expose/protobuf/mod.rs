@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use prost::Message;
 
-use self::message::{
-    Bucket, Counter, Exemplar, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
-    Summary, Timestamp,
-};
 use crate::{
     snapshot::{self, QUANTILES},
     surface::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+};
+use message::{
+    Bucket, Counter, Exemplar, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Quantile,
+    Summary, Timestamp,
 };
 
 /// The `Content-Type` of [`protobuf`].

@@ -1,11 +1,14 @@
 //! Words that no writer wrote: each is refused, and said to be what it is.
 
 use super::{
-    super::read::{Reading, Unreadable, read},
     Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, full_ring, linked_lane, stamp,
     value,
 };
-use crate::{segment::layout::Chunk, sum::LIMIT};
+use crate::{
+    format::layout::Chunk,
+    ring::reader::{Reading, Unreadable, read},
+    sum::LIMIT,
+};
 
 const WINDOW: u32 = 100;
 /// A chunk, and the beginning of the next.

@@ -3,10 +3,10 @@
 
 use std::arch::is_x86_feature_detected;
 
-use super::ranks;
+use super::select;
 
-/// As [`ranks::at_ranks`]; false, and nothing done, where the processor lacks the instructions.
-pub(super) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) -> bool {
+/// As [`select::at_ranks`]; false, and nothing done, where the processor lacks the instructions.
+pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) -> bool {
     let there = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2");
@@ -19,5 +19,5 @@ pub(super) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) -> bo
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn compiled(values: &[f64], ranks: &[usize], found: &mut [f64]) {
-    ranks::at_ranks(values, ranks, found);
+    select::at_ranks(values, ranks, found);
 }

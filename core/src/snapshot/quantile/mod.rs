@@ -6,7 +6,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-mod ranks;
+mod select;
 
 /// The quantiles that every surface shows.
 pub const QUANTILES: [f64; 5] = [0.5, 0.75, 0.9, 0.95, 0.99];
@@ -39,12 +39,12 @@ fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
     if avx2::at_ranks(values, ranks, found) {
         return;
     }
-    ranks::at_ranks(values, ranks, found);
+    select::at_ranks(values, ranks, found);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{QUANTILES, at_ranks, ranks, select};
+    use super::{QUANTILES, at_ranks, select};
     use proptest::prelude::*;
 
     /// The definition itself: sort, index, interpolate.
@@ -73,7 +73,7 @@ mod tests {
         let mut found = [vec![0.0; ranks.len()], vec![0.0; ranks.len()]];
         let [widest, plain] = &mut found;
         at_ranks(values, &ranks, widest);
-        ranks::at_ranks(values, &ranks, plain);
+        select::at_ranks(values, &ranks, plain);
         let [widest, plain] = found.map(|found| found.into_iter().map(f64::to_bits).collect::<Vec<_>>());
         assert_eq!(widest, plain);
     }

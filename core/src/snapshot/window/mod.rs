@@ -1,13 +1,16 @@
 //! The newest observations of a series, oldest first.
 
-mod cut;
-mod sorted;
+mod kway_select;
+mod sorted_values;
 
 use std::sync::{Arc, OnceLock};
 
-use self::sorted::Sorted;
-use super::quantile::{self, QUANTILES};
-use crate::segment::{timeline::Timeline, totals::Observation};
+use super::{
+    quantile::{self, QUANTILES},
+    timeline::Timeline,
+};
+use crate::reader::totals::Observation;
+use sorted_values::Sorted;
 
 /// The newest observations of a series over all threads and processes, oldest first. Cheap to
 /// clone: what was selected of one is known to all.
@@ -99,9 +102,9 @@ impl Window {
         let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
         // Apart, since nearly all windows are of one clock and a merge compares thousands of keys.
         let cuts = if timeline.has_times() {
-            cut::newest(&lengths, length, |run, at| timeline.key(&runs[run][at]))
+            kway_select::newest(&lengths, length, |run, at| timeline.key(&runs[run][at]))
         } else {
-            cut::newest(&lengths, length, |run, at| {
+            kway_select::newest(&lengths, length, |run, at| {
                 let Observation { epoch, stamp, origin, .. } = runs[run][at];
                 (epoch, stamp, origin)
             })
@@ -122,7 +125,7 @@ impl Window {
     }
 
     /// Orders the observations by another timeline.
-    pub(super) fn retime(&mut self, timeline: &Timeline) {
+    pub(crate) fn retime(&mut self, timeline: &Timeline) {
         if !self.0.timeline.is(timeline) && !timeline.is_sorted(self.observations()) {
             *self = Window::ordered(self.observations().to_vec(), usize::MAX, timeline);
         }
@@ -140,7 +143,7 @@ impl Window {
 
     /// Adds observations that are in order by that timeline, as the window's are, and keeps the newest `length`
     /// of all; gives the newest of those that go. Nobody else's window changes by it.
-    pub(super) fn slide(
+    pub(crate) fn slide(
         &mut self,
         arrivals: &[Observation],
         length: usize,
@@ -162,7 +165,7 @@ impl Window {
     }
 
     /// The same window with the observations that `change` gives instead of its own, in the same order.
-    pub(super) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
+    pub(crate) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
         let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
         Window::ordered(observations, usize::MAX, &self.0.timeline)
     }

@@ -1,0 +1,57 @@
+//! The reader's side of exemplars.
+
+use std::io;
+
+use super::{Exemplar, slots};
+use crate::{
+    format::{
+        layout::{EXEMPLAR_TEXT, ExemplarSlot, LINE_WORDS, Lines},
+        source::Words,
+    },
+    ring::LaneHead,
+};
+
+/// Words of a slot.
+const WORDS: usize = ExemplarSlot::LINES as usize * LINE_WORDS;
+/// A writer that writes one slot between two looks this often in a row is no worker.
+const ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
+
+/// Reads the exemplars of a lane, in a segment in which it was seen to have some, whose buckets have
+/// those bounds. What cannot be one is left out, and so is one that is written all the time.
+pub(crate) fn read(source: &impl Words, lane: u64, bounds: usize) -> io::Result<Vec<Exemplar>> {
+    // Asked anew: the words of the look that showed the number may be older than the number.
+    let first = LaneHead::read(source, lane)?.exemplars;
+    if first == 0 {
+        return Ok(Vec::new());
+    }
+    let mut found: Vec<Option<Exemplar>> = vec![None; slots(bounds)];
+    let mut looks = [(); 3].map(|()| vec![0; found.len() * WORDS]);
+    for _ in 0..ATTEMPTS {
+        // Three looks. A slot that has the same even turn at the first and the last had it all along, so
+        // what the second shows is of one exemplar: "whole" and "turn".
+        for look in &mut looks {
+            source.read(first, look)?;
+        }
+        let mut is_torn = false;
+        for (place, found) in found.iter_mut().enumerate() {
+            let [first, second, last] = looks.each_ref().map(|look| &look[place * WORDS..][..WORDS]);
+            match (first[0], last[0]) {
+                // What words it has are left from another series.
+                (0, 0) => *found = None,
+                (turn, again) if turn == again && turn % 2 == 0 => *found = decode(second),
+                _ => is_torn = true,
+            }
+        }
+        if !is_torn {
+            break;
+        }
+    }
+    Ok(found.into_iter().flatten().collect())
+}
+
+fn decode(words: &[u64]) -> Option<Exemplar> {
+    let &[_, value, time, length, ref text @ ..] = words else { return None };
+    let text: &[u8] = bytemuck::cast_slice(&text[..EXEMPLAR_TEXT]);
+    let trace_id = text.get(..usize::try_from(length).ok()?)?;
+    Exemplar::checked(f64::from_bits(value), time, trace_id)
+}

@@ -1,0 +1,82 @@
+//! The writer's side of exemplars: no lock, no allocation, nothing that a reader could stop.
+
+use super::{LONGEST_TRACE_ID, bucket, is_fit, lines, slots};
+use crate::{
+    clock,
+    format::{
+        layout::{EXEMPLAR_TEXT, ExemplarSlot, Lane, Lines},
+        line_allocator::Supply,
+    },
+    sync::Ordering,
+};
+
+/// Keeps an exemplar in a lane whose buckets have those bounds; for the thread that may write the lane,
+/// after the observation. False where it is left out: its trace's id is unfit, there is no memory for
+/// the slots, or a signal handler and the write that it interrupted met in one slot.
+pub(crate) fn record(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f64, trace_id: &str) -> bool {
+    if !is_fit(trace_id) {
+        return false;
+    }
+    let Some(slot) = slot(lane, supply, bounds, value) else { return false };
+    let (turn, relaxed) = (slot.turn.load(Ordering::Relaxed), Ordering::Relaxed);
+    // Not a store: a signal handler may have had its turn since the load. Odd: this one is such a handler.
+    if turn % 2 == 1 || slot.turn.compare_exchange(turn, turn.wrapping_add(1), relaxed, relaxed).is_err() {
+        return false;
+    }
+    let words = [value.to_bits(), clock::wall(), trace_id.len() as u64].into_iter().chain(text(trace_id));
+    for (place, word) in slot.words.iter().zip(words) {
+        // Release, "turn": whoever sees what is new sees at its last look that the turn is odd, or a later
+        // one, and that the lane was hidden that had another series.
+        place.store(word, Ordering::Release);
+    }
+    // Release, "whole": whoever sees the even turn sees all of it.
+    slot.turn.store(turn.wrapping_add(2), Ordering::Release);
+    // Release, "exemplify": whoever sees the number sees the exemplar, and where the slots are. An
+    // addition: a handler may have added since.
+    lane.exemplified.fetch_add(1, Ordering::Release);
+    true
+}
+
+/// The slot for a value, claimed with all others of the lane where there are none.
+fn slot(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f64) -> Option<&'static ExemplarSlot> {
+    let mut first = lane.exemplars.load(Ordering::Relaxed);
+    if first == 0 {
+        let new = supply.claim(lines(bounds.len()))?;
+        first = match lane.exemplars.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => new,
+            // A signal handler was faster.
+            Err(other) => other,
+        };
+    }
+    let place = bucket(bounds, value) * slots(bounds.len()) / (bounds.len() + 1);
+    at(supply, first, place)
+}
+
+fn at(supply: &impl Supply, first: u64, place: usize) -> Option<&'static ExemplarSlot> {
+    supply.lines(first + place as u64 * ExemplarSlot::LINES)
+}
+
+/// The id as words, zeros at the end.
+fn text(trace_id: &str) -> [u64; EXEMPLAR_TEXT] {
+    let mut bytes = [0; LONGEST_TRACE_ID];
+    bytes[..trace_id.len()].copy_from_slice(trace_id.as_bytes());
+    bytemuck::cast(bytes)
+}
+
+fn all(lane: &Lane, supply: &impl Supply, bounds: usize) -> impl Iterator<Item = &'static ExemplarSlot> {
+    let first = lane.exemplars.load(Ordering::Relaxed);
+    let slots = if first == 0 { 0 } else { slots(bounds) };
+    (0..slots).filter_map(move |place| at(supply, first, place))
+}
+
+/// Whether a signal handler runs that interrupted the write of an exemplar.
+pub(crate) fn is_busy(lane: &Lane, supply: &impl Supply, bounds: usize) -> bool {
+    all(lane, supply, bounds).any(|slot| slot.turn.load(Ordering::Relaxed) % 2 == 1)
+}
+
+/// Empties the slots of a hidden lane, which keeps them. Relaxed: who still reads the life before finds less
+/// of it, and whoever reads the next one acquires the lane after this.
+pub(crate) fn clear(lane: &Lane, supply: &impl Supply, bounds: usize) {
+    lane.exemplified.store(0, Ordering::Relaxed);
+    all(lane, supply, bounds).for_each(|slot| slot.turn.store(0, Ordering::Relaxed));
+}

@@ -1,0 +1,106 @@
+//! What one read of a segment may cost: charged before it is spent, refused where it is spent.
+//!
+//! A reader copies words, and keeps no more than a fixed multiple of what it copied. So one number bounds its
+//! time and its memory: the bytes copied, with a surcharge for each call. It is a fixed multiple of what the
+//! segment's file has on disk. A file that asks for more leads the reader to the same bytes again and again.
+
+use std::{cell::Cell, error::Error, fmt, io};
+
+use super::{layout::LINE, limits::shown_allowance, source::Words};
+
+/// Bytes that may be copied for each byte on disk: a lane is copied again each time that its writer was faster,
+/// and in a segment of few lanes all writers may be.
+const COPIES: u64 = 64;
+/// What a small segment may cost beyond that.
+const ALLOWANCE: u64 = 256 << 10;
+/// What a call costs, as bytes.
+const CALL: u64 = 2 * LINE as u64;
+
+/// A source of words whose reads are charged.
+#[derive(Debug)]
+pub(crate) struct Metered<W> {
+    source: W,
+    steps: Cell<u64>,
+    /// Bytes of an exposition.
+    shown: Cell<u64>,
+}
+
+/// The budget is spent.
+#[derive(Debug)]
+pub(crate) struct OverBudget;
+
+impl fmt::Display for OverBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reading it takes more than its size on disk explains")
+    }
+}
+
+impl Error for OverBudget {}
+
+impl<W> Metered<W> {
+    pub(crate) fn new(source: W) -> Metered<W> {
+        Metered { source, steps: Cell::new(ALLOWANCE), shown: Cell::new(0) }
+    }
+
+    pub(crate) fn source(&self) -> &W {
+        &self.source
+    }
+
+    pub(crate) fn source_mut(&mut self) -> &mut W {
+        &mut self.source
+    }
+
+    /// Begins a read of a segment that has so many lines on disk.
+    pub(crate) fn refill(&self, lines: u64) {
+        let bytes = lines.saturating_mul(LINE as u64);
+        self.steps.set(bytes.saturating_mul(COPIES).saturating_add(ALLOWANCE));
+        self.shown.set(shown_allowance(bytes).saturating_add(ALLOWANCE));
+    }
+
+    /// Whether series that take so many bytes of an exposition are within the budget.
+    pub(crate) fn allows_shown(&self, bytes: u64) -> bool {
+        bytes <= self.shown.get()
+    }
+}
+
+impl<W: Words> Words for Metered<W> {
+    #[inline]
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let cost = size_of_val(into) as u64 + CALL;
+        match self.steps.get().checked_sub(cost) {
+            Some(left) => self.steps.set(left),
+            None => return Err(io::Error::other(OverBudget)),
+        }
+        self.source.read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        self.source.lines()
+    }
+}
+
+/// Whether an error is that of a spent budget.
+pub(crate) fn is_over_budget(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<OverBudget>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{ALLOWANCE, CALL, Metered, is_over_budget};
+    use crate::{format::source::Words, segment::writer::Segment};
+
+    #[test]
+    fn reads_end_where_the_budget_does() {
+        let metered = Metered::new(Arc::new(Segment::anonymous().unwrap()));
+        let mut words = [0; 64];
+        metered.refill(0);
+        let reads = (0..).take_while(|_| metered.read(0, &mut words).is_ok()).count() as u64;
+        assert_eq!(reads, ALLOWANCE / (512 + CALL));
+        assert!(is_over_budget(&metered.read(0, &mut words).unwrap_err()));
+        metered.refill(1);
+        metered.read(0, &mut words).unwrap();
+        assert!(!is_over_budget(&metered.read(u64::MAX, &mut words).unwrap_err()));
+    }
+}

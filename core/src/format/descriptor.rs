@@ -1,0 +1,269 @@
+//! Descriptors: families and series as bytes, written once and checked by every reader.
+//!
+//! ```text
+//! word 0     tag (high half), length of the payload in bytes (low half)
+//! word 1     CRC-32 of the payload
+//! word 2..   payload: numbers of 4 bytes, then strings, each after its length
+//! ```
+
+use super::{
+    codec::{Bytes, Fields},
+    layout::{LINE, LINE_WORDS},
+    limits::{MAX_SERIES, MAX_VALUE, cut},
+};
+use crate::{
+    catalog::{Kind, Unit},
+    histogram::MOST_BOUNDS,
+};
+
+/// Most observations that a window may hold: what a reader is willing to make room for.
+pub(crate) const MOST_WINDOW: u32 = 1 << 16;
+
+/// A family, as the segment holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FamilyRecord {
+    pub(crate) name: String,
+    pub(crate) help: String,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Unit,
+    pub(crate) window: u32,
+    /// Nanoseconds after which an observation leaves the window; 0 for never.
+    pub(crate) max_age: u64,
+    /// Nanoseconds after which a series that nobody moves expires; 0 for never.
+    pub(crate) expire_after: u64,
+    pub(crate) max_series: u32,
+    /// Whether a timer has buckets.
+    pub(crate) distribution: bool,
+    /// Ascending upper bounds of a timer's classic buckets.
+    pub(crate) bounds: Vec<f64>,
+    pub(crate) labels: Vec<String>,
+}
+
+/// A series, as the segment holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeriesRecord {
+    /// The line of the family's descriptor.
+    pub(crate) family: u64,
+    /// Of this descriptor alone: its lines may be those of a removed series.
+    pub(crate) serial: u32,
+    /// When its process began it: wall clock, nanoseconds since 1970; 0 where that is not known.
+    pub(crate) begun: u64,
+    pub(crate) values: Vec<String>,
+}
+
+const FAMILY: u32 = 1;
+const SERIES: u32 = 2;
+/// No descriptor is longer: what a reader is willing to copy.
+pub(crate) const MOST_BYTES: usize = 1 << 20;
+/// Words before the payload.
+const HEAD_WORDS: usize = 2;
+
+impl FamilyRecord {
+    /// Whether series of both may be merged.
+    pub(crate) fn same_shape(&self, other: &FamilyRecord) -> bool {
+        (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
+    }
+
+    /// Whether both define one family: also by name.
+    pub(crate) fn same_family(&self, other: &FamilyRecord) -> bool {
+        self.name == other.name && self.same_shape(other)
+    }
+
+    /// The words to be stored.
+    pub(crate) fn encode(&self) -> Vec<u64> {
+        let mut payload = Bytes::default();
+        payload.number(self.kind as u32);
+        payload.number(self.unit as u32);
+        payload.number(self.window);
+        payload.word(self.max_age);
+        payload.word(self.expire_after);
+        payload.number(self.max_series);
+        payload.number(u32::from(self.distribution));
+        payload.string(&self.name);
+        payload.string(&self.help);
+        payload.strings(&self.labels);
+        payload.number(self.bounds.len() as u32);
+        self.bounds.iter().for_each(|bound| payload.word(bound.to_bits()));
+        finish(&payload, FAMILY)
+    }
+
+    /// The family, where the words are one.
+    pub(crate) fn decode(words: &[u64]) -> Option<FamilyRecord> {
+        let mut fields = start(words, FAMILY)?;
+        let kind = match fields.number()? {
+            1 => Kind::Counter,
+            2 => Kind::Gauge,
+            3 => Kind::Timer,
+            _ => return None,
+        };
+        let unit = match fields.number()? {
+            0 => Unit::None,
+            1 => Unit::Seconds,
+            2 => Unit::Bytes,
+            _ => return None,
+        };
+        let (window, max_age, expire_after) = (fields.number()?, fields.word()?, fields.word()?);
+        let (max_series, distribution) = (fields.number()?, fields.number()? != 0);
+        let (name, help, labels) = (fields.string()?, fields.string()?, fields.strings()?);
+        let bounds = fields.number()?;
+        let bounds: Vec<f64> =
+            (0..bounds).map(|_| fields.word().map(f64::from_bits)).collect::<Option<_>>()?;
+        let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]);
+        let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MOST_BOUNDS;
+        let sound = sound && (1..=MOST_WINDOW).contains(&window) && max_series > 0;
+        let record = FamilyRecord {
+            name,
+            help,
+            kind,
+            unit,
+            window,
+            max_age,
+            expire_after,
+            max_series: max_series.min(MAX_SERIES),
+            distribution,
+            bounds,
+            labels,
+        };
+        (sound && record.is_within_limits()).then_some(record)
+    }
+
+    /// One without a distribution, and with nothing that is not asked for.
+    #[cfg(any(test, ictus_loom))]
+    pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyRecord {
+        FamilyRecord {
+            name: name.to_owned(),
+            help: String::new(),
+            kind,
+            unit: Unit::None,
+            window: 3,
+            max_age: 0,
+            expire_after: 0,
+            max_series: 1000,
+            distribution: false,
+            bounds: Vec::new(),
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+        }
+    }
+}
+
+impl SeriesRecord {
+    /// The words to be stored. Values longer than a reader takes are cut.
+    pub(crate) fn encode(family: u64, serial: u32, begun: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
+        let mut payload = Bytes::default();
+        payload.number(family as u32);
+        payload.number(serial);
+        payload.number(values.len() as u32);
+        values.iter().for_each(|value| payload.string(cut(value.as_ref(), MAX_VALUE)));
+        payload.word(begun);
+        finish(&payload, SERIES)
+    }
+
+    /// The series, where the words are one.
+    pub(crate) fn decode(words: &[u64]) -> Option<SeriesRecord> {
+        let mut fields = start(words, SERIES)?;
+        let (family, serial) = (u64::from(fields.number()?), fields.number()?);
+        let values = fields.strings()?;
+        let within = values.iter().all(|value| value.len() <= MAX_VALUE);
+        within.then_some(SeriesRecord { family, serial, begun: fields.word().unwrap_or(0), values })
+    }
+}
+
+/// How many lines the descriptor that starts with this line takes, head included.
+pub(crate) fn lines(first: &[u64]) -> Option<u64> {
+    let bytes = length(first)?;
+    Some((HEAD_WORDS * 8 + bytes).div_ceil(LINE) as u64)
+}
+
+/// The words of a descriptor: its head, then the payload in whole lines.
+fn finish(payload: &Bytes, tag: u32) -> Vec<u64> {
+    let bytes = payload.as_slice();
+    let mut words = vec![u64::from(tag) << 32 | bytes.len() as u64, u64::from(crc32fast::hash(bytes))];
+    words.extend(bytes.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_ne_bytes(word)
+    }));
+    words.resize(words.len().next_multiple_of(LINE_WORDS), 0);
+    words
+}
+
+/// The payload of a descriptor, where tag, length and checksum hold.
+fn start(words: &[u64], tag: u32) -> Option<Fields<'_>> {
+    let bytes = length(words)?;
+    let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
+    let whole = words[0] >> 32 == u64::from(tag) && words[1] == u64::from(crc32fast::hash(payload));
+    whole.then_some(Fields::of(payload))
+}
+
+fn length(words: &[u64]) -> Option<usize> {
+    let bytes = *words.first()? as u32 as usize;
+    (bytes <= MOST_BYTES).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FamilyRecord, MOST_WINDOW, SeriesRecord, lines};
+    use crate::catalog::{Kind, Unit};
+    use proptest::prelude::*;
+
+    fn family() -> FamilyRecord {
+        FamilyRecord {
+            name: "a_seconds".into(),
+            help: "Hélp".into(),
+            kind: Kind::Timer,
+            unit: Unit::Seconds,
+            window: 1000,
+            max_age: 5,
+            expire_after: 6,
+            max_series: 7,
+            distribution: true,
+            bounds: vec![0.5, 1.0],
+            labels: vec!["x".into(), String::new()],
+        }
+    }
+
+    #[test]
+    fn a_family_comes_back_as_it_was() {
+        let words = family().encode();
+        assert_eq!(lines(&words), Some(words.len() as u64 / 8));
+        assert_eq!(FamilyRecord::decode(&words), Some(family()));
+        assert_eq!(SeriesRecord::decode(&words), None);
+    }
+
+    #[test]
+    fn a_window_that_no_memory_holds_is_refused() {
+        for (window, taken) in [(MOST_WINDOW, true), (MOST_WINDOW + 1, false), (u32::MAX, false), (0, false)]
+        {
+            let words = FamilyRecord { window, ..family() }.encode();
+            assert_eq!(FamilyRecord::decode(&words).is_some(), taken, "{window}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_series_comes_back_as_it_was(
+            family in 0u32..,
+            serial in 0u32..,
+            begun in 0u64..,
+            values in prop::collection::vec(".*", 0..6),
+        ) {
+            let words = SeriesRecord::encode(u64::from(family), serial, begun, &values);
+            let expected = SeriesRecord { family: u64::from(family), serial, begun, values };
+            prop_assert_eq!(SeriesRecord::decode(&words), Some(expected));
+        }
+
+        #[test]
+        fn one_flipped_bit_is_seen(bit in 0usize..64 * 8) {
+            let mut words = family().encode();
+            // The padding behind the payload is nobody's.
+            let bit = bit % (64 * 2 + (words[0] as u32 as usize) * 8);
+            words[bit / 64] ^= 1 << (bit % 64);
+            prop_assert_eq!(FamilyRecord::decode(&words), None);
+        }
+
+        #[test]
+        fn any_words_are_refused_or_read(words in prop::collection::vec(any::<u64>(), 0..32)) {
+            let _ = (FamilyRecord::decode(&words), SeriesRecord::decode(&words), lines(&words));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Where a reader gets a segment's words from: a file by `pread`, or memory of its own process.
+//!
+//! Foreign segments are never mapped: truncating a file under a mapping raises SIGBUS. The page
+//! cache makes a store into a mapping visible to `pread` at once.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
+
+use rustix::{fs::fstat, io::pread};
+
+use super::layout::LINE;
+use crate::{
+    directory::checked_file::CheckedFile,
+    segment::writer::Segment,
+    sync::{Ordering, fence},
+    sys,
+};
+
+/// Reads words of a segment that others may be writing.
+///
+/// Each word is read whole. Words read by a later call are at least as new as if an acquire fence
+/// stood between the calls.
+pub(crate) trait Words {
+    /// Copies the words from `line` on; an error where the segment does not reach that far.
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()>;
+
+    /// How many lines the segment has by now. Holes of a file are none.
+    fn lines(&self) -> io::Result<u64>;
+}
+
+impl Words for File {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.as_fd().read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        self.as_fd().lines()
+    }
+}
+
+impl Words for BorrowedFd<'_> {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let mut offset = line.checked_mul(LINE as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let mut bytes = bytemuck::cast_slice_mut::<u64, u8>(into);
+        while !bytes.is_empty() {
+            match pread(self, &mut *bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    offset += read as u64;
+                    bytes = &mut bytes[read..];
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        fence(Ordering::Acquire);
+        Ok(())
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok(stored_bytes(self)? / LINE as u64)
+    }
+}
+
+impl Words for CheckedFile {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.unchecked()?.read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        self.unchecked()?.lines()
+    }
+}
+
+/// Bytes of a file that are on disk, holes left out: no reader spends more than these explain.
+pub(crate) fn stored_bytes(file: impl AsFd) -> io::Result<u64> {
+    let data = fstat(&file)?;
+    // Of types that differ between systems.
+    let length = u64::try_from(data.st_size).unwrap_or(0);
+    let on_disk = u64::try_from(data.st_blocks).unwrap_or(0).saturating_mul(512);
+    // A file system that says 0 of a file with contents does not count.
+    if on_disk >= length || on_disk == 0 || sys::compresses(file) {
+        return Ok(length);
+    }
+    Ok(on_disk)
+}
+
+impl Words for Arc<Segment> {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let lines = (into.len() as u64 * 8).div_ceil(LINE as u64);
+        let words = self.mapping().words(line, lines).ok_or(io::ErrorKind::UnexpectedEof)?;
+        for (word, place) in into.iter_mut().zip(words) {
+            *word = place.load(Ordering::Relaxed);
+        }
+        fence(Ordering::Acquire);
+        Ok(())
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok((self.mapping().committed() / LINE) as u64)
+    }
+}

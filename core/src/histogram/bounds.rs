@@ -1,0 +1,150 @@
+//! Which buckets a value falls into.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use super::exponential;
+
+/// Ascending upper bounds, and which buckets the values of each sixteenth of a doubling are in: those of
+/// both kinds, so that a value is looked up once.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    bounds: Box<[f64]>,
+    sixteenths: Box<[Sixteenth; exponential::SIXTEENTHS]>,
+    /// Whether there is a sixteenth with more than one bound in it.
+    crowded: bool,
+}
+
+/// What the values of a sixteenth of a doubling have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sixteenth {
+    /// The bits of the greatest value that is in its first cell.
+    cell_bound: u64,
+    /// The bits of the least bound in it, or of more than any value.
+    bound: u64,
+    /// Its first cell; one less than 0 for that of the zero threshold.
+    cell: u32,
+    /// How many bounds are below all of it.
+    place: u32,
+}
+
+impl Bounds {
+    pub(crate) fn new(bounds: &[f64]) -> Bounds {
+        let sixteenths: Vec<(Sixteenth, bool)> =
+            (0..exponential::SIXTEENTHS).map(|number| Sixteenth::new(number, bounds)).collect();
+        let crowded = sixteenths.iter().any(|(_, crowded)| *crowded);
+        let sixteenths: Box<[Sixteenth]> = sixteenths.into_iter().map(|(sixteenth, _)| sixteenth).collect();
+        let sixteenths = sixteenths.try_into().unwrap_or_else(|_| unreachable!("one for each number"));
+        Bounds { bounds: bounds.into(), sixteenths, crowded }
+    }
+
+    /// The process's table of those bounds: lanes keep it, and lanes are there for ever.
+    pub(crate) fn shared(bounds: &[f64]) -> Arc<Bounds> {
+        static KNOWN: Mutex<Vec<Weak<Bounds>>> = Mutex::new(Vec::new());
+        // Nobody waits: that of a forked child may be locked for ever, and then it makes its own.
+        let Ok(mut known) = KNOWN.try_lock() else { return Arc::new(Bounds::new(bounds)) };
+        known.retain(|table| table.strong_count() > 0);
+        if let Some(table) = known.iter().filter_map(Weak::upgrade).find(|table| table.as_slice() == bounds) {
+            return table;
+        }
+        let table = Arc::new(Bounds::new(bounds));
+        known.push(Arc::downgrade(&table));
+        table
+    }
+
+    /// How many bounds there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// The bounds.
+    pub(crate) fn as_slice(&self) -> &[f64] {
+        &self.bounds
+    }
+
+    /// Whether only [`Bounds::place`] knows the places.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// The place of a value's bucket: the first whose bound is not below it.
+    pub(crate) fn place(&self, value: f64) -> usize {
+        self.bounds.partition_point(|&bound| bound < value)
+    }
+
+    /// That of a value above the zero threshold.
+    #[inline(always)]
+    pub(crate) fn sixteenth(&self, value: f64) -> &Sixteenth {
+        &self.sixteenths[exponential::sixteenth(value)]
+    }
+}
+
+impl Sixteenth {
+    /// The sixteenth of a number, and whether more than one bound is in it.
+    fn new(number: usize, bounds: &[f64]) -> (Sixteenth, bool) {
+        let bits = exponential::bits_of(number);
+        let place = bounds.partition_point(|&bound| bound < f64::from_bits(bits.start));
+        let mut inside =
+            bounds[place..].iter().map(|bound| bound.to_bits()).take_while(|&bound| bound < bits.end);
+        let bound = inside.next().unwrap_or(u64::MAX);
+        let (cell, cell_bound) = exponential::first_cell(&bits);
+        (Sixteenth { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
+    }
+
+    /// As [`Bounds::place`], of a value in this sixteenth of bounds that are not crowded.
+    #[inline(always)]
+    pub(crate) fn place(&self, value: f64) -> usize {
+        (self.place + u32::from(value.to_bits() > self.bound)) as usize
+    }
+
+    /// As [`exponential::cell`], of a value in this sixteenth.
+    #[inline(always)]
+    pub(crate) fn cell(&self, value: f64) -> usize {
+        self.cell.wrapping_add(u32::from(value.to_bits() > self.cell_bound)) as usize % exponential::CELLS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Bounds, exponential};
+    use crate::sum::LIMIT;
+
+    fn check(bounds: &Bounds, value: f64) {
+        if let Some(cell) = exponential::cell(value) {
+            let expected = bounds.as_slice().iter().filter(|&&bound| value > bound).count();
+            let sixteenth = bounds.sixteenth(value);
+            assert_eq!((bounds.place(value), sixteenth.cell(value)), (expected, cell), "{value:e}");
+            assert!(bounds.crowded || sixteenth.place(value) == expected, "{value:e}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_those_of_a_search(
+            mut bounds in prop::collection::vec(prop_oneof![1e-9..1e7f64, 0.9..1.1, -1.0..0.0, 0.0..1e28], 0..50),
+            values in prop::collection::vec(prop_oneof![1e-10..1e8f64, 0.9..1.1, 0.0..LIMIT], 50),
+        ) {
+            bounds.sort_by(f64::total_cmp);
+            bounds.dedup();
+            let bounds = Bounds::new(&bounds);
+            for value in values {
+                check(&bounds, value);
+            }
+            for &bound in bounds.as_slice() {
+                [bound, bound.next_up(), bound.next_down()].iter().for_each(|&value| check(&bounds, value));
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_that_are_those_of_cells_are_no_exception() {
+        let bounds: Vec<f64> = (-20..20).map(exponential::upper_bound).collect();
+        let bounds = Bounds::new(&bounds);
+        assert!(!bounds.crowded);
+        for &bound in bounds.as_slice() {
+            [bound, bound.next_up(), bound.next_down()].iter().for_each(|&value| check(&bounds, value));
+        }
+        assert!(Bounds::new(&[1.0, 1.01, 1.02]).crowded);
+    }
+}

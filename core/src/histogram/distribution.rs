@@ -1,0 +1,144 @@
+//! A distribution as plain data, and how those of several lanes are merged.
+
+use super::{Exponential, exponential};
+
+/// Lifetime distribution of a timer's observations.
+///
+/// Each number only grows. Beside a writer that is faster than a reader can follow, numbers may lack
+/// what is in flight; they agree with the count at rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// Inclusive upper bounds of the classic buckets, ascending, without infinity.
+    pub bounds: Vec<f64>,
+    /// Observations in each classic bucket (not cumulative); one more than bounds, for the bucket
+    /// above them all. Empty where the lanes share no bounds.
+    pub classic: Vec<u64>,
+    /// Observations not above 2^-32.
+    pub zero: u64,
+    /// Observations that no exponential bucket could be had for.
+    pub unplaced: u64,
+    /// Observations by exponential bucket: bucket `i` is `(2^((i-1)/8), 2^(i/8)]`, Prometheus's
+    /// schema 3.
+    pub exponential: Exponential,
+}
+
+impl Distribution {
+    /// Prometheus's number for the exponential buckets: eight a doubling.
+    pub const SCHEMA: i32 = 3;
+    /// Values not above this are in the zero bucket.
+    pub const ZERO_THRESHOLD: f64 = exponential::ZERO_THRESHOLD;
+
+    /// The inclusive upper bound of an exponential bucket.
+    ///
+    /// ```
+    /// # use ictus::snapshot::Distribution;
+    /// assert_eq!(Distribution::upper_bound(8), 2.0);
+    /// ```
+    #[must_use]
+    pub fn upper_bound(bucket: i32) -> f64 {
+        exponential::upper_bound(bucket.clamp(-8184, 8184))
+    }
+
+    /// Observations in all classic buckets.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.classic.iter().fold(0, |sum, &count| sum.saturating_add(count))
+    }
+
+    /// Adds another distribution. Where the bounds differ, those that both have are kept: a bound
+    /// that one of them lacks cannot be answered for both.
+    pub(crate) fn merge(&mut self, other: &Distribution) {
+        if other.classic.is_empty() {
+            // Nothing, or a timer without buckets.
+        } else if self.classic.is_empty() {
+            (self.bounds, self.classic) = (other.bounds.clone(), other.classic.clone());
+        } else if other.bounds == self.bounds {
+            add(&mut self.classic, &other.classic);
+        } else {
+            let shared: Vec<f64> =
+                self.bounds.iter().copied().filter(|bound| other.bounds.contains(bound)).collect();
+            let mut classic = self.coarse(&shared);
+            add(&mut classic, &other.coarse(&shared));
+            (self.bounds, self.classic) = (shared, classic);
+        }
+        self.zero = self.zero.saturating_add(other.zero);
+        self.unplaced = self.unplaced.saturating_add(other.unplaced);
+        if self.exponential.is_empty() {
+            self.exponential.clone_from(&other.exponential);
+        } else {
+            other.exponential.iter().for_each(|(bucket, count)| self.exponential.add(bucket, count));
+        }
+    }
+
+    /// Counts values.
+    pub(crate) fn add_classic(&mut self, values: impl Iterator<Item = f64>) {
+        values.for_each(|value| self.classic[self.bounds.partition_point(|&bound| bound < value)] += 1);
+    }
+
+    /// Counts values.
+    pub(crate) fn add_exponential(&mut self, values: impl Iterator<Item = f64>) {
+        for value in values {
+            match exponential::index(value) {
+                Some(bucket) => self.exponential.add(bucket, 1),
+                None => self.zero += 1,
+            }
+        }
+    }
+
+    /// Raises each number to that of an earlier reading of the same buckets.
+    pub(crate) fn raise(&mut self, earlier: &Distribution) {
+        if self.bounds == earlier.bounds {
+            self.classic
+                .iter_mut()
+                .zip(&earlier.classic)
+                .for_each(|(count, &known)| *count = known.max(*count));
+        }
+        self.zero = self.zero.max(earlier.zero);
+        self.unplaced = self.unplaced.max(earlier.unplaced);
+        for (bucket, known) in earlier.exponential.iter() {
+            if known > self.exponential.get(bucket) {
+                self.exponential.set(bucket, known);
+            }
+        }
+    }
+
+    /// The classic buckets with some of the bounds only.
+    fn coarse(&self, bounds: &[f64]) -> Vec<u64> {
+        let mut coarse = vec![0u64; bounds.len() + 1];
+        for (place, &count) in self.classic.iter().enumerate() {
+            let upper = self.bounds.get(place).copied().unwrap_or(f64::INFINITY);
+            let into = bounds.partition_point(|&bound| bound < upper);
+            coarse[into] = coarse[into].saturating_add(count);
+        }
+        coarse
+    }
+}
+
+fn add(sums: &mut [u64], counts: &[u64]) {
+    for (sum, &count) in sums.iter_mut().zip(counts) {
+        *sum = sum.saturating_add(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Distribution;
+
+    fn of(bounds: &[f64], classic: &[u64]) -> Distribution {
+        Distribution { bounds: bounds.to_vec(), classic: classic.to_vec(), ..Distribution::default() }
+    }
+
+    #[test]
+    fn shared_bounds_stay() {
+        let mut one = of(&[1.0, 2.0, 5.0], &[1, 2, 3, 4]);
+        one.merge(&of(&[1.0, 2.0, 5.0], &[1, 1, 1, 1]));
+        assert_eq!(one, of(&[1.0, 2.0, 5.0], &[2, 3, 4, 5]));
+        one.merge(&of(&[2.0, 3.0, 5.0, 7.0], &[10, 20, 30, 40, 50]));
+        assert_eq!(one, of(&[2.0, 5.0], &[15, 54, 95]));
+        assert_eq!(one.count(), 14 + 150);
+        one.raise(&of(&[2.0, 5.0], &[16, 3, 96]));
+        assert_eq!(one, of(&[2.0, 5.0], &[16, 54, 96]));
+        one.merge(&of(&[4.0], &[1, 1]));
+        assert_eq!(one, of(&[], &[168]));
+    }
+}

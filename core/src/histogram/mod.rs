@@ -1,0 +1,50 @@
+//! Lifetime distributions beside the window: classic buckets with the family's own bounds, and
+//! exponential ones (Prometheus's native histograms, schema 3: eight buckets a doubling).
+//!
+//! A lane's buckets are words that only grow. They hold what has left the ring's current chunk: 64
+//! observations are added at once, one after the other, so that the sum of the words says up to which
+//! observation they go, also where the writer was killed in between. A reader adds the rest from the
+//! ring.
+//!
+//! ```text
+//! word 0       values of the zero bucket: not above 2^-32
+//! word 1       values of an exponential bucket for which there was no memory
+//! word 2..     classic buckets, one a bound, then the one above all bounds; whole lines
+//! 2 lines      the lines of 16 pages, each of eight doublings, made when first needed
+//! ```
+
+mod bounds;
+mod distribution;
+pub(crate) mod exponential;
+mod reader;
+mod sparse_counts;
+mod writer;
+
+pub(crate) use bounds::Bounds;
+pub use distribution::Distribution;
+#[cfg(test)]
+pub(crate) use reader::Folded;
+pub(crate) use reader::read;
+pub use sparse_counts::Exponential;
+pub(crate) use writer::Buckets;
+
+use crate::format::layout::LINE_WORDS;
+
+/// Most bounds a family may have.
+pub(crate) const MOST_BOUNDS: usize = 1000;
+/// Words before the classic buckets.
+const HEAD_WORDS: usize = 2;
+const ZERO: usize = 0;
+const UNPLACED: usize = 1;
+/// Lines of the table of pages.
+const TABLE_LINES: u64 = (exponential::PAGES / LINE_WORDS) as u64;
+
+/// Lines of zero, unplaced and classic words.
+fn classic_lines(bounds: usize) -> u64 {
+    (HEAD_WORDS + bounds + 1).div_ceil(LINE_WORDS) as u64
+}
+
+/// Lines of a lane's buckets, without pages.
+pub(crate) fn lines(bounds: usize) -> u64 {
+    classic_lines(bounds) + TABLE_LINES
+}

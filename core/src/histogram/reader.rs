@@ -1,0 +1,107 @@
+//! The reader's side: a lane's buckets, and what they lack of its ring.
+
+use std::io;
+
+use super::{Distribution, HEAD_WORDS, TABLE_LINES, UNPLACED, ZERO, classic_lines, exponential};
+use crate::{
+    format::{layout::LINE_WORDS, source::Words},
+    ring::{Reading, Unreadable},
+};
+
+/// A writer that adds to the buckets between two looks this often in a row is no worker.
+const ATTEMPTS: usize = 8;
+
+/// What a lane's words say.
+#[derive(Debug)]
+pub(crate) struct Folded {
+    distribution: Distribution,
+    /// Up to which observation the classic and the exponential buckets go; none where that cannot be
+    /// said, for some words are older than others.
+    upto: Option<[u64; 2]>,
+}
+
+/// Reads the buckets that start at a line.
+pub(crate) fn read(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Folded> {
+    let mut words = look(source, line, bounds)?;
+    for _ in 0..ATTEMPTS {
+        // "fold": words only grow. Where two looks are the same, all words were so at one instant
+        // between them, and hold the values up to the number that they add up to.
+        let again = look(source, line, bounds)?;
+        if again == words {
+            let distribution = words.distribution(bounds);
+            let upto = Some(counted(&distribution));
+            return Ok(Folded { distribution, upto });
+        }
+        words = again;
+    }
+    Ok(Folded { distribution: words.distribution(bounds), upto: None })
+}
+
+impl Folded {
+    /// Up to which observations the buckets go, where that is known.
+    #[cfg(test)]
+    pub(crate) fn upto(&self) -> Option<[u64; 2]> {
+        self.upto
+    }
+
+    /// The distribution of all observations of a reading that was made after this. Beside a writer
+    /// that was faster, what is known for sure.
+    pub(crate) fn with_rest(mut self, reading: &Reading) -> Result<Distribution, Unreadable> {
+        let Some([classic, exponential]) = self.upto else { return Ok(self.distribution) };
+        if classic.max(exponential) > reading.head {
+            return Err(Unreadable::Corrupt("a lane's buckets hold more than its ring"));
+        }
+        if let (Some(classic), Some(exponential)) = (reading.since(classic), reading.since(exponential)) {
+            self.distribution.add_classic(classic);
+            self.distribution.add_exponential(exponential);
+        }
+        Ok(self.distribution)
+    }
+}
+
+/// How many observations are in the classic and in the exponential buckets.
+fn counted(distribution: &Distribution) -> [u64; 2] {
+    let Distribution { zero, unplaced, exponential, .. } = distribution;
+    let all = exponential.values().chain([*zero, *unplaced]);
+    [distribution.count(), all.fold(0, u64::saturating_add)]
+}
+
+/// Copied words.
+#[derive(PartialEq)]
+struct Look {
+    /// Of the zero, unplaced and classic buckets, and the table of pages.
+    words: Vec<u64>,
+    /// The pages that there are, one after the other.
+    pages: Vec<u64>,
+}
+
+fn look(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Look> {
+    let classic = classic_lines(bounds.len()) as usize * LINE_WORDS;
+    let mut words = vec![0; classic + TABLE_LINES as usize * LINE_WORDS];
+    source.read(line, &mut words)?;
+    let mut pages = Vec::new();
+    for &page in words[classic..].iter().filter(|&&line| line != 0) {
+        let known = pages.len();
+        pages.resize(known + exponential::PAGE_BUCKETS, 0);
+        source.read(page, &mut pages[known..])?;
+    }
+    Ok(Look { words, pages })
+}
+
+impl Look {
+    fn distribution(&self, bounds: &[f64]) -> Distribution {
+        let (words, table) = self.words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
+        let made = table.iter().enumerate().filter(|&(_, &line)| line != 0);
+        let pages = made.zip(self.pages.chunks_exact(exponential::PAGE_BUCKETS));
+        let counts = pages.flat_map(|((page, _), counts)| {
+            counts.iter().enumerate().map(move |(place, &count)| (exponential::at(page, place), count))
+        });
+        Distribution {
+            bounds: bounds.to_vec(),
+            classic: words[HEAD_WORDS..][..=bounds.len()].to_vec(),
+            zero: words[ZERO],
+            unplaced: words[UNPLACED],
+            exponential: counts.collect(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The writer's side: one word of each kind for every observation that has left the ring's chunk.
+
+use std::sync::Arc;
+
+use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, bounds::Sixteenth, classic_lines, exponential};
+use crate::{
+    format::{
+        layout::{BucketPage, LINE_WORDS, Lines},
+        line_allocator::Supply,
+    },
+    sync::{AtomicU64, Ordering, static_ref::AtomicRef},
+};
+
+/// Words that only this lane's writer changes.
+type Words = &'static [AtomicU64];
+
+/// A lane's buckets, as its writer keeps them.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    bounds: Arc<Bounds>,
+    words: Words,
+    /// The mapped table of pages, and where they are in this process.
+    table: Words,
+    pages: [AtomicRef<BucketPage>; exponential::PAGES],
+}
+
+impl Buckets {
+    /// Buckets in new, zeroed words.
+    pub(crate) fn new(bounds: Arc<Bounds>, words: Words) -> Buckets {
+        let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
+        Buckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicRef::none()) }
+    }
+
+    /// Makes the buckets of a hidden lane new ones, which keep their pages. Release, "recycle": not
+    /// before the lane was hidden.
+    pub(crate) fn clear(&self) {
+        let pages = self.pages.iter().filter_map(|page| page.load(Ordering::Relaxed));
+        let counts = pages.flat_map(|page| &page.counts);
+        self.words.iter().chain(counts).for_each(|word| word.store(0, Ordering::Release));
+    }
+
+    /// Counts values, one after the other.
+    pub(crate) fn add(&self, values: impl Iterator<Item = f64>, supply: &impl Supply) {
+        let bounds = &*self.bounds;
+        if bounds.is_crowded() {
+            self.add_by(values, |_, value| bounds.place(value), supply);
+        } else {
+            self.add_by(values, Sixteenth::place, supply);
+        }
+    }
+
+    #[inline(always)]
+    fn add_by(
+        &self,
+        values: impl Iterator<Item = f64>,
+        place: impl Fn(&Sixteenth, f64) -> usize,
+        supply: &impl Supply,
+    ) {
+        // Read once: a store with release lets the compiler take nothing for granted after it.
+        let (bounds, words) = (&*self.bounds, self.words);
+        let classic = &words[HEAD_WORDS..];
+        for value in values {
+            if value <= exponential::ZERO_THRESHOLD {
+                increment(&classic[bounds.place(value)]);
+                increment(&words[ZERO]);
+                continue;
+            }
+            let sixteenth = bounds.sixteenth(value);
+            increment(&classic[place(sixteenth, value)]);
+            let cell = sixteenth.cell(value);
+            let (page, place) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
+            match self.pages[page].load(Ordering::Relaxed) {
+                Some(page) => increment(&page.counts[place]),
+                None => self.add_to_new_page(page, place, supply),
+            }
+        }
+    }
+
+    #[cold]
+    fn add_to_new_page(&self, page: usize, place: usize, supply: &impl Supply) {
+        let new = supply.claim(BucketPage::LINES).and_then(|line| Some((line, supply.lines(line)?)));
+        let Some((line, new)) = new else { return increment(&self.words[UNPLACED]) };
+        let new: &'static BucketPage = new;
+        increment(&new.counts[place]);
+        // Release, "page": a reader that acquires the line sees zeroed words or later ones.
+        self.table[page].store(line, Ordering::Release);
+        self.pages[page].store(Some(new), Ordering::Relaxed);
+    }
+}
+
+/// Adds one to a word that has a single writer. Release, "fold": not before the value that was
+/// counted last, so that the sum of all words says which have been.
+#[inline(always)]
+fn increment(word: &AtomicU64) {
+    word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+}

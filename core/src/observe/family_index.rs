@@ -1,0 +1,241 @@
+//! The index of a family: its series by their label values.
+//!
+//! Sharded immutable tables behind [`ArcSwap`]: a look-up is one load and one probe without a lock,
+//! and a new series copies one shard, not the whole family. The family never has more present series
+//! than its limit: a series claims its place before it is inserted, and the place is free again where
+//! another thread inserted the same labels first. Shards are created with the family, so that a fork never meets one half made.
+
+use std::{array, hash::BuildHasher, sync::Arc};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
+
+use super::{
+    recorder::Recorder,
+    series::{Asked, DescribedFamily, Series, State, Values},
+};
+use crate::{
+    error::{Error, Result},
+    format::layout::Loss,
+    reader::totals::OVERFLOW,
+    sync::{AtomicUsize, Ordering::Relaxed},
+    sys::fork::OncePerProcess,
+};
+
+/// A family and its series.
+#[derive(Debug)]
+pub(crate) struct FamilyIndex {
+    pub(crate) family: Arc<DescribedFamily>,
+    shards: [ArcSwap<Shard>; SHARDS],
+    hasher: DefaultHashBuilder,
+    /// Present series, and places claimed for series that are about to be.
+    present: AtomicUsize,
+    overflow: ArcSwapOption<Series>,
+    logged: OncePerProcess,
+}
+
+/// Series by the hash of their label values.
+type Shard = HashTable<Entry>;
+
+/// At 64 shards and 100,000 series, a new series copies 1,600 entries.
+const SHARDS: usize = if cfg!(ictus_loom) { 1 } else { 64 };
+
+#[derive(Clone, Debug)]
+struct Entry {
+    hash: u64,
+    series: Arc<Series>,
+}
+
+impl FamilyIndex {
+    /// An index without series.
+    pub(crate) fn new(family: DescribedFamily) -> FamilyIndex {
+        let empty = Arc::new(Shard::new());
+        FamilyIndex {
+            family: Arc::new(family),
+            shards: array::from_fn(|_| ArcSwap::new(Arc::clone(&empty))),
+            hasher: DefaultHashBuilder::default(),
+            present: AtomicUsize::new(0),
+            overflow: ArcSwapOption::empty(),
+            logged: OncePerProcess::new(),
+        }
+    }
+
+    /// The series with those label values, made where it is new. Does not allocate where it is not.
+    pub(crate) fn series(self: &Arc<Self>, asked: &Asked<'_>, recorder: &Recorder) -> Result<Arc<Series>> {
+        let hash = self.hasher.hash_one(asked);
+        let shard = self.shard(hash);
+        if let Some(series) = find(&shard.load(), hash, asked) {
+            return Ok(Arc::clone(series));
+        }
+        self.check(asked)?;
+        if !self.claim_place() {
+            return Ok(self.overflow(recorder));
+        }
+        let new = Arc::new(Series::new(Arc::clone(&self.family), asked));
+        let mut existing = None;
+        shard.rcu(|entries| {
+            existing = find(entries, hash, asked).map(Arc::clone);
+            if existing.is_some() {
+                return Arc::clone(entries);
+            }
+            let mut entries = HashTable::clone(entries);
+            // Room for what is cleared up here anyway.
+            entries.retain(|entry| is_indexed(&entry.series));
+            entries.insert_unique(hash, Entry { hash, series: Arc::clone(&new) }, |entry| entry.hash);
+            Arc::new(entries)
+        });
+        if let Some(series) = existing {
+            self.release_place();
+            return Ok(series);
+        }
+        Ok(new)
+    }
+
+    /// The series that observations through an old handle of a series go to: that one again, where it
+    /// had only expired. None where it was removed.
+    #[cold]
+    pub(crate) fn again(self: &Arc<Self>, old: &Arc<Series>, recorder: &Recorder) -> Option<Arc<Series>> {
+        match old.state() {
+            State::Removed => None,
+            State::Forgotten => self.series(&Asked(&old.values().strs()), recorder).ok(),
+            State::Idle if !self.claim_place() => Some(self.overflow(recorder)),
+            State::Idle => {
+                if !old.begin() {
+                    // Another thread began the life, or ended the series for good.
+                    self.release_place();
+                }
+                Some(Arc::clone(old))
+            }
+            State::Present => Some(Arc::clone(old)),
+        }
+    }
+
+    /// Removes the series with those label values; false where there is none.
+    pub(crate) fn remove(&self, asked: &Asked<'_>) -> Result<bool> {
+        self.check(asked)?;
+        let hash = self.hasher.hash_one(asked);
+        let previous = self.shard(hash).rcu(|entries| {
+            if find(entries, hash, asked).is_none() {
+                return Arc::clone(entries);
+            }
+            let mut entries = HashTable::clone(entries);
+            entries.retain(|entry| !entry.is(hash, asked));
+            Arc::new(entries)
+        });
+        let Some(series) = find(&previous, hash, asked) else { return Ok(false) };
+        Ok(self.end(series, State::Removed))
+    }
+
+    /// Lets series expire that have not moved: what they held is free, and those without a handle are
+    /// forgotten. Gives how many.
+    pub(crate) fn expire(&self, is_idle: impl Fn(&Values) -> bool) -> usize {
+        let mut expired = 0;
+        for shard in &self.shards {
+            for Entry { series, .. } in &**shard.load() {
+                if series.state() == State::Present && is_idle(series.values()) {
+                    expired += usize::from(self.end(series, State::Idle));
+                }
+                // The index's own and nobody else's. Whoever takes a handle at this moment finds it forgotten.
+                if series.state() == State::Idle && Arc::strong_count(series) == 1 {
+                    series.forget();
+                }
+            }
+            shard.rcu(|entries| {
+                if entries.iter().all(|entry| is_indexed(&entry.series)) {
+                    return Arc::clone(entries);
+                }
+                let mut entries = HashTable::clone(entries);
+                entries.retain(|entry| is_indexed(&entry.series));
+                Arc::new(entries)
+            });
+        }
+        expired
+    }
+
+    /// All series that may have lanes.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Arc<Series>> {
+        let shards = self
+            .shards
+            .iter()
+            .flat_map(|shard| shard.load().iter().map(|entry| Arc::clone(&entry.series)).collect::<Vec<_>>());
+        shards.chain(self.overflow.load_full())
+    }
+
+    fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
+        // Not the bits by which a table places its entries.
+        &self.shards[(hash >> 32) as usize % SHARDS]
+    }
+
+    fn check(&self, asked: &Asked<'_>) -> Result<()> {
+        if asked.0.len() == self.family.record.labels.len() {
+            return Ok(());
+        }
+        Err(Error::LabelCount {
+            name: self.family.record.name.clone(),
+            expected: self.family.record.labels.len(),
+            given: asked.0.len(),
+        })
+    }
+
+    /// Claims a place for one more present series; false where the family is full.
+    fn claim_place(&self) -> bool {
+        let max = self.family.record.max_series as usize;
+        self.present.fetch_update(Relaxed, Relaxed, |present| (present < max).then_some(present + 1)).is_ok()
+    }
+
+    fn release_place(&self) {
+        self.present.fetch_sub(1, Relaxed);
+    }
+
+    /// Ends the present life of a series; false where it has none.
+    fn end(&self, series: &Series, to: State) -> bool {
+        let was_present = series.end(to);
+        if was_present {
+            self.release_place();
+        }
+        was_present
+    }
+
+    /// The one series of all that are beyond the family's number.
+    #[cold]
+    fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
+        recorder.lose(Loss::Overflow);
+        if self.logged.is_first() {
+            self.log_overflow();
+        }
+        if let Some(series) = &*self.overflow.load() {
+            return Arc::clone(series);
+        }
+        let values = vec![OVERFLOW; self.family.record.labels.len()];
+        let new = Arc::new(Series::new(Arc::clone(&self.family), &Asked(&values)));
+        let previous = self.overflow.compare_and_swap(&None::<Arc<Series>>, Some(Arc::clone(&new)));
+        if let Some(series) = &*previous {
+            return Arc::clone(series);
+        }
+        new
+    }
+
+    fn log_overflow(&self) {
+        log::warn!(
+            "{} has {} series, its most; what is over is recorded in one series, {OVERFLOW}",
+            self.family.record.name,
+            self.family.record.max_series,
+        );
+    }
+}
+
+impl Entry {
+    fn is(&self, hash: u64, asked: &Asked<'_>) -> bool {
+        self.hash == hash && asked.equivalent(self.series.values())
+    }
+}
+
+fn find<'a>(entries: &'a Shard, hash: u64, asked: &Asked<'_>) -> Option<&'a Arc<Series>> {
+    let entry = entries.find(hash, |entry| entry.is(hash, asked) && is_indexed(&entry.series))?;
+    Some(&entry.series)
+}
+
+/// Whether look-ups may find the series.
+fn is_indexed(series: &Series) -> bool {
+    !matches!(series.state(), State::Forgotten | State::Removed)
+}

@@ -1,0 +1,57 @@
+//! Measurements: from where some work begins to where it ends.
+
+use super::handle::Timer;
+use crate::clock::{Stamp, Stopwatch};
+
+/// A measurement that has begun.
+#[derive(Debug)]
+pub struct Running<'timer> {
+    timer: &'timer Timer,
+    started: Stopwatch,
+}
+
+impl<'timer> Running<'timer> {
+    pub(crate) fn new(timer: &'timer Timer) -> Running<'timer> {
+        Running { timer, started: Stopwatch::start() }
+    }
+
+    /// Observes the time since the start; gives it in seconds.
+    pub fn stop(self) -> f64 {
+        let seconds = self.finish();
+        std::mem::forget(self);
+        seconds
+    }
+
+    /// The same, with the id of the trace that it belongs to: see
+    /// [`Timer::observe_with_exemplar`].
+    ///
+    /// ```
+    /// # let registry = ictus::Registry::new();
+    /// # let timer = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+    /// let running = timer.start();
+    /// // The work.
+    /// running.stop_with_exemplar("4bf92f3577b34da6a3ce929d0e0e4736");
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    pub fn stop_with_exemplar(self, trace_id: &str) -> f64 {
+        let (seconds, end) = self.started.stop();
+        self.timer.exemplify(seconds, Stamp(end), trace_id);
+        self.discard();
+        seconds
+    }
+
+    /// Ends the measurement without observing it.
+    pub fn discard(self) {
+        std::mem::forget(self);
+    }
+
+    fn finish(&self) -> f64 {
+        self.timer.observe_since(self.started)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

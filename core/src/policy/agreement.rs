@@ -1,0 +1,108 @@
+//! Which of several definitions of a family holds.
+//!
+//! The definition of a living process wins over that of an ended one, and among either the newest
+//! wins. So an option that was changed holds from the first restart on, and nothing that ended
+//! processes had asked for can bring it back.
+
+use crate::format::descriptor::FamilyRecord;
+
+/// A definition with what decides whether it holds: of two, the greater one wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Precedence {
+    /// Whether the process that defined the family lives.
+    pub(crate) lives: bool,
+    /// When its segment was created.
+    pub(crate) created: u64,
+    /// Decides between segments that were created at the same time: the same in every reader.
+    pub(crate) segment: u64,
+}
+
+/// The definition that holds.
+pub(crate) fn holds<T>(definitions: impl IntoIterator<Item = (Precedence, T)>) -> Option<T> {
+    definitions.into_iter().max_by_key(|&(precedence, _)| precedence).map(|(_, definition)| definition)
+}
+
+/// Whether two definitions of one kind, unit and set of labels ask for different things.
+pub(crate) fn conflicts(one: &FamilyRecord, other: &FamilyRecord) -> bool {
+    let options = |record: &FamilyRecord| {
+        (record.window, record.max_age, record.expire_after, record.max_series, record.distribution)
+    };
+    options(one) != options(other) || one.bounds != other.bounds
+}
+
+/// Whether families of one name may be shown together: their samples then stand under one type.
+pub(crate) fn coexist(one: &FamilyRecord, other: &FamilyRecord) -> bool {
+    (one.kind, one.unit) == (other.kind, other.unit)
+}
+
+/// What a definition asks for, for the log.
+pub(crate) fn describe(record: &FamilyRecord) -> String {
+    let FamilyRecord { kind, unit, labels, window, max_series, bounds, .. } = record;
+    let time = |nanoseconds| match nanoseconds {
+        0 => "none".to_owned(),
+        _ => format!("{:?}", std::time::Duration::from_nanos(nanoseconds)),
+    };
+    let (max_age, expire_after) = (time(record.max_age), time(record.expire_after));
+    let buckets = if record.distribution { format!("{bounds:?}") } else { "none".to_owned() };
+    format!(
+        "{kind:?}, unit {unit:?}, labels {labels:?}, window {window}, max_age {max_age}, \
+         expire_after {expire_after}, max_series {max_series}, buckets {buckets}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FamilyRecord, Precedence, coexist, conflicts, describe, holds};
+    use crate::catalog::{Kind, Unit};
+
+    fn at(lives: bool, created: u64, segment: u64) -> Precedence {
+        Precedence { lives, created, segment }
+    }
+
+    #[test]
+    fn the_living_win_over_the_dead() {
+        assert_eq!(holds([(at(true, 1, 1), "living"), (at(false, 9, 9), "dead")]), Some("living"));
+    }
+
+    #[test]
+    fn the_newest_wins_among_the_living_and_among_the_dead() {
+        for lives in [true, false] {
+            assert_eq!(holds([(at(lives, 2, 1), "new"), (at(lives, 1, 9), "old")]), Some("new"));
+            assert_eq!(holds([(at(lives, 1, 9), "old"), (at(lives, 2, 1), "new")]), Some("new"));
+        }
+        assert_eq!(holds(Vec::<(Precedence, &str)>::new()), None);
+    }
+
+    #[test]
+    fn the_order_of_reading_does_not_decide() {
+        let definitions = [(at(true, 5, 1), 1), (at(true, 5, 2), 2)];
+        assert_eq!(holds(definitions), Some(2));
+        assert_eq!(holds(definitions.into_iter().rev()), Some(2));
+    }
+
+    #[test]
+    fn a_conflict_is_another_option_and_not_another_help() {
+        let record = FamilyRecord::plain("jobs", Kind::Timer, &["queue"]);
+        assert!(!conflicts(&record, &FamilyRecord { help: "Jobs.".into(), ..record.clone() }));
+        let others = [
+            FamilyRecord { window: 9, ..record.clone() },
+            FamilyRecord { max_age: 9, ..record.clone() },
+            FamilyRecord { expire_after: 9, ..record.clone() },
+            FamilyRecord { max_series: 9, ..record.clone() },
+            FamilyRecord { distribution: true, ..record.clone() },
+            FamilyRecord { bounds: vec![9.0], ..record.clone() },
+        ];
+        for other in others {
+            assert!(conflicts(&record, &other) && conflicts(&other, &record), "{}", describe(&other));
+            assert_ne!(describe(&record), describe(&FamilyRecord { distribution: true, ..other }));
+        }
+    }
+
+    #[test]
+    fn families_of_one_type_and_unit_are_shown_together() {
+        let record = FamilyRecord::plain("jobs", Kind::Timer, &["queue"]);
+        assert!(coexist(&record, &FamilyRecord { labels: Vec::new(), ..record.clone() }));
+        assert!(!coexist(&record, &FamilyRecord { kind: Kind::Counter, ..record.clone() }));
+        assert!(!coexist(&record, &FamilyRecord { unit: Unit::Bytes, ..record.clone() }));
+    }
+}

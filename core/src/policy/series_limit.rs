@@ -1,0 +1,202 @@
+//! Which series of a family are shown on their own, and what goes to the overflow series.
+//!
+//! What a process, or the totals, has of a series is a **contribution**. Contributions are taken in the
+//! order in which they began. One whose series has a place is shown there; another gets a place while
+//! fewer are taken than its own process's definition allows; else it belongs to the overflow series for
+//! as long as it lasts.
+//!
+//! So the decision depends on what came before and on nothing that comes later: not on other processes'
+//! ends, not on retirement, not on a limit that a later process brings. Therefore no total falls. What
+//! the totals have in a place keeps it, with the time at which it got it. Where a series is removed, what
+//! was in the overflow series until then stays there ([`overflowed`](crate::reader::overflowed)).
+
+use std::collections::HashSet;
+
+use crate::reader::totals::OVERFLOW;
+
+/// What one process, or the totals, has of one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Contribution<'a> {
+    pub(crate) labels: &'a [String],
+    /// When it began: wall clock, nanoseconds since 1970.
+    pub(crate) begun: u64,
+    /// Decides between contributions that began at the same time: the same in every reader.
+    pub(crate) segment: u64,
+    /// How many series its process allows; none in the totals, where it has its place.
+    pub(crate) limit: Option<u32>,
+    /// Whether it was in the overflow series when a series of the family was removed.
+    pub(crate) is_over: bool,
+}
+
+/// Whether each contribution is shown on its own; the others belong to the overflow series. In the
+/// order of the contributions.
+pub(crate) fn placed(contributions: &[Contribution<'_>]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..contributions.len()).collect();
+    order.sort_by(|&one, &other| {
+        let key = |at: usize| {
+            let Contribution { labels, begun, segment, limit, .. } = contributions[at];
+            (begun, limit.is_some(), segment, labels)
+        };
+        key(one).cmp(&key(other))
+    });
+    let mut places: HashSet<&[String]> = HashSet::new();
+    let mut placed = vec![false; contributions.len()];
+    for at in order {
+        let Contribution { labels, limit, is_over, .. } = contributions[at];
+        if is_over || is_overflow(labels) {
+            continue;
+        }
+        let is_full = limit.is_some_and(|limit| places.len() >= limit as usize);
+        placed[at] = places.contains(labels) || !is_full;
+        if placed[at] {
+            places.insert(labels);
+        }
+    }
+    placed
+}
+
+/// Whether those are the label values of the overflow series; the series without labels is not one.
+pub(crate) fn is_overflow(labels: &[String]) -> bool {
+    !labels.is_empty() && labels.iter().all(|value| value == OVERFLOW)
+}
+
+/// The label values of the overflow series of a family with so many labels.
+pub(crate) fn overflow(labels: usize) -> Vec<String> {
+    vec![OVERFLOW.to_owned(); labels]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Contribution, overflow, placed};
+    use proptest::prelude::*;
+
+    /// Contributions `(series, begun, segment, limit)`, with whether each is placed.
+    fn decide(contributions: &[(&str, u64, u64, Option<u32>)]) -> Vec<bool> {
+        let labels: Vec<Vec<String>> =
+            contributions.iter().map(|(series, ..)| vec![(*series).to_owned()]).collect();
+        let contributions: Vec<Contribution<'_>> = contributions
+            .iter()
+            .zip(&labels)
+            .map(|(&(_, begun, segment, limit), labels)| Contribution {
+                labels,
+                begun,
+                segment,
+                limit,
+                is_over: false,
+            })
+            .collect();
+        placed(&contributions)
+    }
+
+    #[test]
+    fn the_first_series_get_the_places() {
+        let younger_first = [("c", 3, 1, Some(2)), ("a", 1, 2, Some(2)), ("b", 2, 1, Some(2))];
+        assert_eq!(decide(&younger_first), [false, true, true]);
+    }
+
+    #[test]
+    fn a_series_that_has_a_place_is_shown_whoever_adds_to_it() {
+        assert_eq!(
+            decide(&[("a", 1, 1, Some(1)), ("a", 9, 2, Some(1)), ("b", 2, 1, Some(1))]),
+            [true, true, false]
+        );
+    }
+
+    /// A raised limit holds for the process that brings it; what was in the overflow stays there.
+    #[test]
+    fn a_raised_limit_moves_nothing_out_of_the_overflow() {
+        let contributions = [("a", 1, 1, Some(1)), ("b", 2, 1, Some(1)), ("b", 3, 2, Some(9))];
+        assert_eq!(decide(&contributions), [true, false, true]);
+    }
+
+    #[test]
+    fn a_lowered_limit_moves_nothing_into_the_overflow() {
+        let contributions = [("a", 1, 1, Some(9)), ("b", 2, 1, Some(9)), ("c", 3, 2, Some(1))];
+        assert_eq!(decide(&contributions), [true, true, false]);
+    }
+
+    #[test]
+    fn what_the_totals_have_in_a_place_keeps_it() {
+        let contributions = [("x", 1, 1, Some(1)), ("a", 5, 0, None), ("b", 6, 0, None)];
+        assert_eq!(decide(&contributions), [true, true, true]);
+        // It takes the place from the time on at which it got it.
+        assert!(!decide(&[("x", 7, 1, Some(2)), ("a", 5, 0, None), ("b", 6, 0, None)])[0]);
+    }
+
+    #[test]
+    fn the_overflow_series_takes_no_place() {
+        let labels = overflow(1);
+        let over = Contribution { labels: &labels, begun: 0, segment: 1, limit: Some(1), is_over: false };
+        let other = ["a".to_owned()];
+        let contributions = [over, Contribution { labels: &other, begun: 1, ..over }];
+        assert_eq!(placed(&contributions), [false, true]);
+    }
+
+    #[test]
+    fn what_was_over_when_a_series_was_removed_stays_so_and_takes_no_place() {
+        let labels = ["a", "b", "c"].map(|label| [label.to_owned()]);
+        let of = |at: usize, is_over| Contribution {
+            labels: &labels[at],
+            begun: at as u64,
+            segment: 1,
+            limit: Some(1),
+            is_over,
+        };
+        assert_eq!(placed(&[of(0, false), of(1, false)]), [true, false]);
+        // The first is gone: another one gets its place.
+        assert_eq!(placed(&[of(1, true), of(2, false)]), [false, true]);
+    }
+
+    #[test]
+    fn equal_times_are_decided_by_segment_then_labels() {
+        assert_eq!(
+            decide(&[("b", 1, 2, Some(1)), ("a", 1, 3, Some(1)), ("z", 1, 1, Some(1))]),
+            [false, false, true]
+        );
+        assert_eq!(decide(&[("b", 1, 1, Some(1)), ("a", 1, 1, Some(1))]), [false, true]);
+    }
+
+    fn contribution() -> impl Strategy<Value = (usize, u64, u64, u32)> {
+        (0..6_usize, 0..20_u64, 1..5_u64, 1..5_u32)
+    }
+
+    proptest! {
+        /// Folding any of the segments into the totals changes nothing for the others, and nothing that
+        /// comes later does.
+        #[test]
+        fn neither_retirement_nor_what_comes_later_changes_a_decision(
+            all in prop::collection::vec(contribution(), 1..25), folded in 1..5_u64, cut in 0..20_u64,
+        ) {
+            let names = ["a", "b", "c", "d", "e", "f"];
+            let mut contributions: Vec<_> = all
+                .into_iter()
+                .map(|(series, begun, segment, limit)| (names[series], begun * 8 + segment, segment, Some(limit)))
+                .collect();
+            let cut = cut * 8;
+            contributions.sort_unstable();
+            contributions.dedup_by_key(|&mut (series, _, segment, _)| (series, segment));
+            let before = decide(&contributions);
+            // The totals have of the folded segment what was placed, once a series.
+            let mut after: Vec<_> =
+                contributions.iter().copied().filter(|&(_, _, segment, _)| segment != folded).collect();
+            let living = after.len();
+            for (&(series, begun, segment, _), placed) in contributions.iter().zip(&before) {
+                if segment == folded && *placed {
+                    after.push((series, begun, 0, None));
+                }
+            }
+            let kept = contributions.iter().zip(&before).filter(|((_, _, segment, _), _)| *segment != folded);
+            let expected: Vec<bool> = kept.map(|(_, placed)| *placed).collect();
+            prop_assert_eq!(&decide(&after)[..living], &expected[..]);
+            // What begins later.
+            let earlier: Vec<_> = contributions.iter().copied().filter(|&(_, begun, ..)| begun < cut).collect();
+            let of_earlier: Vec<bool> = contributions
+                .iter()
+                .zip(&before)
+                .filter(|((_, begun, ..), _)| *begun < cut)
+                .map(|(_, placed)| *placed)
+                .collect();
+            prop_assert_eq!(decide(&earlier), of_earlier);
+        }
+    }
+}

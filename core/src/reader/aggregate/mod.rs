@@ -1,0 +1,331 @@
+//! All series of all segments and the totals, from one snapshot to the next.
+//!
+//! What a segment says anew is exchanged for what it said before, series by series: a series that
+//! nobody moved costs nothing. Every lane has an **origin**, its rank among all lanes: the rank of
+//! its segment, by creation and id, then its line; what is in the totals has origin 0.
+
+mod arrivals;
+mod family;
+mod placing;
+mod refill;
+mod segment_order;
+mod series;
+mod series_limit;
+mod sums;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{
+    cursor::News,
+    overflowed::Overflowed,
+    totals::{FamilyTotal, SeriesTotal, Totals},
+};
+use crate::{
+    clock,
+    format::{descriptor::FamilyRecord, layout::LOSSES},
+    policy::agreement::Precedence,
+    snapshot::timeline::Timeline,
+};
+use arrivals::Newest;
+use family::Shape;
+pub(crate) use segment_order::Key;
+pub(crate) use series::Activity;
+use series::Series;
+pub(crate) use series_limit::{Shown, ShownFamily};
+
+/// The state of a reader.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    /// The families of a name, one for each shape in which it is recorded.
+    names: BTreeMap<String, Vec<u64>>,
+    shapes: HashMap<u64, Shape>,
+    series: HashMap<u64, Series>,
+    /// Numbers of families and series are never used again.
+    next: u64,
+    segments: BTreeMap<Key, Segment>,
+    /// The series that the totals have.
+    in_totals: Vec<u64>,
+    totals_losses: [u64; LOSSES],
+    /// Series that have changed since they were settled.
+    changed: BTreeSet<u64>,
+    /// Those among them whose lanes are being read again.
+    awaited: BTreeSet<u64>,
+    /// What orders the observations.
+    timeline: Timeline,
+    /// What stays in overflow series.
+    over: Overflowed,
+    /// Families of which the places of series are to be decided again.
+    unplaced: BTreeSet<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Segment {
+    rank: u32,
+    lives: bool,
+    losses: [u64; LOSSES],
+    unread: u64,
+    /// The series of each lane, by line.
+    lanes: HashMap<u64, u64>,
+}
+
+/// What the totals have has no series word.
+const NO_WORD: u64 = 0;
+const NO_ORIGIN: u64 = 0;
+
+impl Merged {
+    /// Counts of what was lost, and of lanes that could not be read.
+    pub(crate) fn lost(&self) -> ([u64; LOSSES], u64) {
+        let mut losses = self.totals_losses;
+        for segment in self.segments.values() {
+            losses.iter_mut().zip(segment.losses).for_each(|(sum, lost)| *sum = sum.saturating_add(lost));
+        }
+        (losses, self.segments.values().map(|segment| segment.unread).sum())
+    }
+
+    /// Logs what a process logs once, in a forked child that goes on with what its parent has read.
+    pub(crate) fn log_again(&self) {
+        self.shapes.values().for_each(Shape::log_conflicts);
+    }
+
+    /// Drops what segments said that are not there any more.
+    pub(crate) fn keep_segments(&mut self, keep: impl Fn(&Key) -> bool) {
+        let gone: Vec<Key> = self.segments.keys().filter(|key| !keep(key)).copied().collect();
+        for key in gone {
+            self.clear(&key);
+            self.segments.remove(&key);
+        }
+    }
+
+    /// What orders the observations from now on.
+    pub(crate) fn put_timeline(&mut self, timeline: &Timeline) {
+        if self.timeline.is(timeline) {
+            return;
+        }
+        self.timeline = timeline.clone();
+        for (id, series) in &mut self.series {
+            if series.retime(timeline) {
+                self.changed.insert(*id);
+            }
+        }
+    }
+
+    /// Other totals than before.
+    pub(crate) fn put_totals(&mut self, totals: &Totals) {
+        for id in std::mem::take(&mut self.in_totals) {
+            self.remove(id, NO_ORIGIN);
+        }
+        self.totals_losses = totals.losses;
+        self.put_overflowed(&totals.over);
+        for family in totals.families.values().flatten() {
+            for (labels, total) in &family.series {
+                let id = self.series_of(&family.record, labels);
+                self.in_totals.push(id);
+                self.put(id, &of_totals(family), kept(total));
+            }
+        }
+    }
+
+    fn put_overflowed(&mut self, over: &Overflowed) {
+        if self.over == *over {
+            return;
+        }
+        for name in self.over.families().chain(over.families()) {
+            self.unplaced.extend(self.names.get(name).into_iter().flatten());
+        }
+        self.over = over.clone();
+    }
+
+    /// What a segment says anew.
+    pub(crate) fn put_news(&mut self, key: Key, epoch: u32, lives: bool, news: News) {
+        if !self.segments.contains_key(&key) {
+            self.enter(key);
+        } else if news.first {
+            self.clear(&key);
+        }
+        self.set_life(&key, lives);
+        let Some(mut segment) = self.segments.remove(&key) else { return };
+        (segment.losses, segment.unread) = (news.losses, news.unread);
+        let now = clock::monotonic();
+        for (line, lane) in news.lanes {
+            let origin = u64::from(segment.rank) << 32 | line;
+            let before = segment.lanes.get(&line).copied();
+            let word = lane.as_ref().map(|lane| lane.word);
+            // Of another life of the lane, or of none.
+            let known = before.filter(|id| word.is_some_and(|word| self.has(*id, origin, word)));
+            if let (Some(id), None) = (before, known) {
+                segment.lanes.remove(&line);
+                self.remove(id, origin);
+            }
+            let Some(mut lane) = lane else { continue };
+            let series = Arc::clone(&lane.series);
+            let id = known.unwrap_or_else(|| {
+                let id = self.series_of(&series.family, &series.values);
+                segment.lanes.insert(line, id);
+                id
+            });
+            let (goes_on, exemplars) = (lane.goes_on(), lane.take_exemplars());
+            let begun = series.begun;
+            let total = SeriesTotal { since: now, begun, ..lane.take_total() };
+            let newest = Newest::Made { epoch, observations: lane.newest() };
+            if goes_on {
+                self.advance(id, origin, &total, newest);
+            } else {
+                let precedence = Precedence { lives, created: key.created, segment: key.id };
+                let source = Source { origin, word: lane.word, record: &series.family, precedence };
+                self.put(id, &source, (total, newest));
+            }
+            if let (Some(exemplars), Some(series)) = (exemplars, self.series.get_mut(&id)) {
+                series.exemplify(origin, exemplars);
+            }
+        }
+        self.segments.insert(key, segment);
+    }
+
+    fn has(&self, id: u64, origin: u64, word: u64) -> bool {
+        self.series.get(&id).is_some_and(|series| series.has(origin, word))
+    }
+
+    /// The number of a series.
+    fn series_of(&mut self, record: &Arc<FamilyRecord>, labels: &[String]) -> u64 {
+        let shapes = self.names.get(&record.name).map_or(&[][..], |shapes| shapes);
+        let known = shapes
+            .iter()
+            .find(|number| self.shapes.get(number).is_some_and(|shape| shape.record.same_shape(record)));
+        let number = known.copied().unwrap_or_else(|| {
+            let number = self.number();
+            self.names.entry(record.name.clone()).or_default().push(number);
+            self.shapes.insert(number, Shape::new(record));
+            number
+        });
+        self.series_with(number, labels)
+    }
+
+    /// The number of a family's series with those label values.
+    fn series_with(&mut self, number: u64, labels: &[String]) -> u64 {
+        let known = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
+        known.copied().unwrap_or_else(|| {
+            let (id, labels): (u64, Arc<[String]>) = (self.number(), labels.into());
+            self.series.insert(id, Series::new(number, Arc::clone(&labels), self.timeline.clone()));
+            if let Some(shape) = self.shapes.get_mut(&number) {
+                shape.series.insert(labels, id);
+            }
+            // Should nothing come of it.
+            self.changed.insert(id);
+            id
+        })
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn put(&mut self, id: u64, source: &Source<'_>, (total, newest): (SeriesTotal, Newest<'_>)) {
+        let Some(series) = self.series.get(&id) else { return };
+        let number = series.shape;
+        if !series.has(source.origin, source.word) {
+            self.redefine(number, |shape| shape.join(source));
+            self.unplaced.insert(number);
+        }
+        let Some(shape) = self.shapes.get(&number) else { return };
+        if let Some(series) = self.series.get_mut(&id) {
+            series.put(source, total, newest, shape.record.window);
+        }
+        self.changed.insert(id);
+    }
+
+    /// Takes note of whether a segment's owner lives: the definitions of the living hold.
+    fn set_life(&mut self, key: &Key, lives: bool) {
+        let Some(segment) = self.segments.get_mut(key) else { return };
+        let rank = segment.rank;
+        if std::mem::replace(&mut segment.lives, lives) != lives {
+            let shapes: Vec<u64> = self
+                .shapes
+                .iter()
+                .filter(|(_, shape)| shape.is_defined_by(rank))
+                .map(|(id, _)| *id)
+                .collect();
+            for number in shapes {
+                self.redefine(number, |shape| shape.set_life(rank, lives));
+            }
+        }
+    }
+
+    fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Newest<'_>) {
+        let Some(series) = self.series.get_mut(&id) else { return };
+        let Some(shape) = self.shapes.get(&series.shape) else { return };
+        series.advance(origin, total.count, total.sum, newest, shape.record.window);
+        self.changed.insert(id);
+    }
+
+    fn remove(&mut self, id: u64, origin: u64) {
+        let Some(series) = self.series.get_mut(&id) else { return };
+        if let Some(record) = series.remove(origin) {
+            let number = series.shape;
+            self.redefine(number, |shape| shape.leave((origin >> 32) as u32, &record));
+            self.unplaced.insert(number);
+        }
+        self.changed.insert(id);
+    }
+
+    /// Changes what a family's definitions come to.
+    fn redefine(&mut self, number: u64, change: impl FnOnce(&mut Shape)) {
+        let Some(shape) = self.shapes.get_mut(&number) else { return };
+        let before = shape.record.window;
+        change(shape);
+        let window = shape.record.window;
+        if window != before {
+            for id in shape.series.values() {
+                self.series.get_mut(id).into_iter().for_each(|series| series.resize(before, window));
+                self.changed.insert(*id);
+            }
+        }
+    }
+
+    fn drop_shape(&mut self, number: u64) {
+        let Some(shape) = self.shapes.remove(&number) else { return };
+        if let Some(shapes) = self.names.get_mut(&shape.record.name) {
+            shapes.retain(|other| *other != number);
+            if shapes.is_empty() {
+                self.names.remove(&shape.record.name);
+            }
+        }
+    }
+
+    /// Takes out what a segment said.
+    fn clear(&mut self, key: &Key) {
+        let Some(segment) = self.segments.get_mut(key) else { return };
+        let rank = segment.rank;
+        for (line, id) in std::mem::take(&mut segment.lanes) {
+            self.remove(id, u64::from(rank) << 32 | line);
+        }
+    }
+}
+
+/// Where a share of a series comes from.
+#[derive(Clone, Copy, Debug)]
+struct Source<'a> {
+    origin: u64,
+    word: u64,
+    /// How it defines the family.
+    record: &'a Arc<FamilyRecord>,
+    precedence: Precedence,
+}
+
+/// The totals, as the source of a series.
+fn of_totals(family: &FamilyTotal) -> Source<'_> {
+    let precedence = Precedence { lives: false, created: family.created, segment: 0 };
+    Source { origin: NO_ORIGIN, word: NO_WORD, record: &family.record, precedence }
+}
+
+/// What the totals have of a series, and its observations.
+fn kept(total: &SeriesTotal) -> (SeriesTotal, Newest<'_>) {
+    let SeriesTotal { lanes, since, begun, count, sum, state, .. } = *total;
+    let (distribution, exemplars) = (total.distribution.clone(), total.exemplars.clone());
+    let newest = Vec::new();
+    let kept = SeriesTotal { lanes, since, begun, count, sum, state, distribution, newest, exemplars };
+    (kept, Newest::Kept(&total.newest))
+}

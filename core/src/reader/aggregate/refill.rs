@@ -1,0 +1,107 @@
+//! What has changed comes to rest: series that nobody has are dropped, and windows from which something
+//! was taken are filled again.
+
+use std::collections::HashMap;
+
+use super::{Key, Merged, kept, of_totals, series::Series};
+use crate::reader::totals::Totals;
+
+impl Merged {
+    /// Settles what has changed. Gives lanes that are to be read again before it is: newer observations
+    /// are gone, so that some which fell out of a window may belong in it.
+    pub(crate) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
+        self.place();
+        let awaited = std::mem::take(&mut self.awaited);
+        for id in std::mem::take(&mut self.changed) {
+            let Some(series) = self.series.get_mut(&id) else { continue };
+            let Some(shape) = self.shapes.get_mut(&series.shape) else { continue };
+            series.settle_exemplars();
+            if series.first().is_none() {
+                shape.series.remove(&series.labels);
+                let (number, is_empty) = (series.shape, shape.series.is_empty());
+                self.series.remove(&id);
+                if is_empty {
+                    self.drop_shape(number);
+                }
+            } else if awaited.contains(&id) {
+                // Whatever could be read again has been.
+                series.accept();
+            } else if !series.is_whole(shape.record.window) {
+                self.awaited.insert(id);
+            }
+        }
+        let keys: HashMap<u32, Key> = match self.awaited.is_empty() {
+            true => return Vec::new(),
+            false => self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect(),
+        };
+        let mut lanes = Vec::new();
+        for id in self.awaited.clone() {
+            for origin in self.series.get_mut(&id).map(Series::expect_again).unwrap_or_default() {
+                match keys.get(&((origin >> 32) as u32)) {
+                    Some(key) => lanes.push((*key, origin & u64::from(u32::MAX))),
+                    None => self.put_again(id, totals),
+                }
+            }
+            self.changed.insert(id);
+        }
+        lanes
+    }
+
+    /// Takes windows as they are, after all that could be read again has been.
+    pub(crate) fn accept(&mut self) {
+        for id in std::mem::take(&mut self.awaited) {
+            self.series.get_mut(&id).into_iter().for_each(Series::accept);
+        }
+    }
+
+    /// What the totals have of a series.
+    fn put_again(&mut self, id: u64, totals: &Totals) {
+        let Some(series) = self.series.get(&id) else { return };
+        let Some(shape) = self.shapes.get(&series.shape) else { return };
+        let shapes = totals.families.get(&shape.record.name).into_iter().flatten();
+        for family in shapes.filter(|family| family.record.same_shape(&shape.record)) {
+            if let Some(total) = family.series.get(&*series.labels) {
+                return self.put(id, &of_totals(family), kept(total));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Merged;
+    use crate::{
+        catalog::Kind,
+        format::descriptor::FamilyRecord,
+        reader::totals::{SeriesTotal, Totals},
+    };
+
+    #[test]
+    fn what_nobody_has_any_more_leaves_nothing() {
+        let mut totals = Totals::default();
+        // One name in two shapes.
+        for kind in [Kind::Counter, Kind::Timer] {
+            let family = Arc::new(FamilyRecord::plain("jobs", kind, &["queue"]));
+            for queue in ["a", "b"] {
+                totals.add_series(&family, 1, &[queue.to_owned()], SeriesTotal::default());
+            }
+        }
+        let mut merged = Merged::default();
+        let held = |merged: &Merged| {
+            let shapes = merged.names.get("jobs").map(Vec::len);
+            (shapes, merged.shapes.len(), merged.series.len(), merged.in_totals.len())
+        };
+        merged.put_totals(&totals);
+        assert_eq!(merged.settle(&totals), []);
+        assert_eq!(held(&merged), (Some(2), 2, 4, 4));
+        totals.families.get_mut("jobs").unwrap().pop();
+        merged.put_totals(&totals);
+        assert_eq!(merged.settle(&totals), []);
+        assert_eq!(held(&merged), (Some(1), 1, 2, 2));
+        merged.put_totals(&Totals::default());
+        assert_eq!(merged.settle(&Totals::default()), []);
+        assert_eq!(held(&merged), (None, 0, 0, 0));
+    }
+}

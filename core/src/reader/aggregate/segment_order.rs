@@ -1,0 +1,127 @@
+//! In which order segments, and so their lanes, stand.
+
+use std::collections::HashMap;
+
+use super::{Merged, Segment};
+
+/// A segment, in the order in which segments rank: those of a directory, then those in memory alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) in_memory: bool,
+    pub(crate) created: u64,
+    pub(crate) id: u64,
+}
+
+/// Segments of a directory have smaller ranks.
+const FIRST_IN_MEMORY: u32 = 1 << 31;
+const LAST: u32 = u32::MAX;
+
+impl Merged {
+    /// Makes room for a segment. Ranks grow with every new one; only where an older one appears late
+    /// do all get new ranks.
+    pub(crate) fn enter(&mut self, key: Key) {
+        let alike = |other: &&Key| other.in_memory == key.in_memory;
+        let before = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
+        let is_last = self.segments.range(key..).next().is_none_or(|(other, _)| !alike(&other));
+        let first = if key.in_memory { FIRST_IN_MEMORY } else { 1 };
+        let rank = before.map_or(first, |(_, segment)| segment.rank + 1);
+        self.segments.insert(key, Segment { rank, ..Segment::default() });
+        if !is_last || rank == LAST || rank == FIRST_IN_MEMORY - 1 {
+            self.renumber(key);
+        }
+    }
+
+    /// Gives segments new ranks in the same order, after one came in between.
+    fn renumber(&mut self, new: Key) {
+        #[cfg(test)]
+        tests::RENUMBERED.set(tests::RENUMBERED.get() + 1);
+        let mut ranks = HashMap::new();
+        let (mut in_directory, mut in_memory) = (1.., FIRST_IN_MEMORY..);
+        for (key, segment) in &mut self.segments {
+            let next = if key.in_memory { in_memory.next() } else { in_directory.next() };
+            let rank = next.unwrap_or(LAST);
+            if *key != new {
+                ranks.insert(segment.rank, rank);
+            }
+            segment.rank = rank;
+        }
+        let rank = |rank: u32| ranks.get(&rank).copied().unwrap_or(rank);
+        let number =
+            |origin: u64| u64::from(rank((origin >> 32) as u32)) << 32 | origin & u64::from(u32::MAX);
+        self.series.values_mut().for_each(|series| series.renumber(number));
+        self.shapes.values_mut().for_each(|shape| shape.renumber(rank));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{FIRST_IN_MEMORY, Key, LAST, Merged};
+    use crate::{Reader, Registry};
+
+    thread_local! {
+        /// How often this thread renumbered all ranks.
+        pub(crate) static RENUMBERED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Each renumbering touches every series of every segment: a first scrape would be quadratic.
+    #[test]
+    fn first_snapshot_of_many_segments_renumbers_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let registries: Vec<_> = (0..40)
+            .map(|_| {
+                let registry = Registry::open(directory.path()).unwrap();
+                registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+                registry
+            })
+            .collect();
+        let mut reader = Reader::new(directory.path());
+        RENUMBERED.set(0);
+        let snapshot = reader.snapshot().unwrap();
+        assert_eq!(snapshot.health.live_segments, 40);
+        assert_eq!(RENUMBERED.get(), 0);
+        drop(registries);
+    }
+
+    fn ranks(merged: &Merged) -> Vec<(u64, u32)> {
+        merged.segments.iter().map(|(key, segment)| (key.created, segment.rank)).collect()
+    }
+
+    #[test]
+    fn ranks_are_in_the_order_of_segments_whichever_comes_first() {
+        for (in_memory, first, last) in [(false, 1, FIRST_IN_MEMORY - 1), (true, FIRST_IN_MEMORY, LAST)] {
+            let key = |created| Key { in_memory, created, id: 7 };
+            let mut merged = Merged::default();
+            // Of the other kind there are some as well.
+            let other = Key { in_memory: !in_memory, created: 0, id: 1 };
+            merged.enter(other);
+            let other_rank = merged.segments[&other].rank;
+            for created in [10, 20, 30] {
+                merged.enter(key(created));
+            }
+            merged.segments.remove(&key(20));
+            let mut expected = vec![(10, first), (30, first + 2)];
+            let check = |merged: &Merged, expected: &[(u64, u32)]| {
+                let mut seen = ranks(merged);
+                seen.retain(|&(created, _)| created != 0);
+                assert_eq!(seen, expected);
+                assert_eq!(merged.segments[&other].rank, other_rank);
+            };
+            check(&merged, &expected);
+            // The newest goes on behind the last; where one comes in between, all are counted anew.
+            merged.enter(key(40));
+            expected.push((40, first + 3));
+            check(&merged, &expected);
+            merged.enter(key(25));
+            check(&merged, &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3)]);
+            // Where ranks end, too.
+            merged.segments.get_mut(&key(40)).unwrap().rank = last - 1;
+            merged.enter(key(50));
+            check(
+                &merged,
+                &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3), (50, first + 4)],
+            );
+        }
+    }
+}

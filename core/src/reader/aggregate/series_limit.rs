@@ -1,0 +1,125 @@
+//! Which series are shown, and as what.
+
+use std::sync::Arc;
+
+use super::{Activity, Merged, family::Shape, series::Series};
+use crate::{
+    catalog::Kind,
+    format::descriptor::FamilyRecord,
+    policy::{agreement, series_limit::is_overflow},
+    snapshot::Value,
+};
+
+/// A family with the series that it may show, sorted by labels.
+#[derive(Debug)]
+pub(crate) struct ShownFamily<'a> {
+    /// The same in all snapshots of a reader, and no other family's.
+    pub(crate) number: u64,
+    pub(crate) record: &'a Arc<FamilyRecord>,
+    pub(crate) series: Vec<Shown<'a>>,
+    /// Living definitions that do not hold.
+    pub(crate) conflicts: usize,
+    /// Whether it is left out, because the definition of its name that holds is of another type or unit.
+    pub(crate) is_hidden: bool,
+}
+
+impl ShownFamily<'_> {
+    /// How many of its series have sums that do not grow any more.
+    pub(crate) fn saturated_sums(&self) -> u64 {
+        self.series.iter().filter(|shown| shown.series.is_saturated(self.record.kind)).count() as u64
+    }
+}
+
+/// A series.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    pub(crate) labels: Arc<[String]>,
+    series: &'a Series,
+}
+
+impl Merged {
+    /// The families, sorted by name and label names.
+    pub(crate) fn families(&self) -> Vec<ShownFamily<'_>> {
+        self.names.values().flat_map(|numbers| self.of_name(numbers)).collect()
+    }
+
+    fn of_name(&self, numbers: &[u64]) -> Vec<ShownFamily<'_>> {
+        let shapes = || numbers.iter().filter_map(|number| Some((*number, self.shapes.get(number)?)));
+        let definitions = shapes().filter_map(|(_, shape)| Some((shape.precedence()?, &shape.record)));
+        let holds = agreement::holds(definitions);
+        let is_hidden = |shape: &Shape| holds.is_some_and(|holds| !agreement::coexist(holds, &shape.record));
+        let mut families: Vec<ShownFamily<'_>> =
+            shapes().map(|(number, shape)| self.family(number, shape, is_hidden(shape))).collect();
+        families.sort_by(|one, other| one.record.labels.cmp(&other.record.labels));
+        families
+    }
+
+    fn family<'a>(&'a self, number: u64, shape: &'a Shape, is_hidden: bool) -> ShownFamily<'a> {
+        let series = shape.series.values().filter_map(|id| self.series.get(id)).map(Shown::new).collect();
+        ShownFamily { number, record: &shape.record, series, conflicts: shape.conflicts, is_hidden }
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn new(series: &'a Series) -> Shown<'a> {
+        Shown { labels: Arc::clone(&series.labels), series }
+    }
+
+    /// What it shows.
+    pub(crate) fn value(&self, kind: Kind) -> Value {
+        self.series.value(kind)
+    }
+
+    /// What tells whether it was moved. None for the overflow series: nobody asked for it, and it stays.
+    pub(crate) fn activity(&self) -> Option<Activity> {
+        (!is_overflow(&self.labels)).then(|| self.series.activity())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::unix::fs::FileExt};
+
+    use crate::{
+        Reader, Registry,
+        catalog::Kind,
+        directory::access::Place,
+        format::layout::identity::{CHECKSUM, CREATED, WORDS},
+        segment::writer::checksum,
+    };
+
+    /// As clocks give it that do not go on for a while: all readers decide the same, whatever they saw first.
+    #[test]
+    fn of_segments_made_at_one_time_the_greater_id_counts_as_newer() {
+        let mut seen = [false; 2];
+        while seen != [true; 2] {
+            let parent = tempfile::tempdir().unwrap();
+            let registries = [(); 2].map(|()| Registry::open(parent.path()).unwrap());
+            let directory = || Place::of(parent.path()).open().unwrap().unwrap();
+            let mut reader = Reader::new(parent.path());
+            let mut ids = Vec::new();
+            for (number, registry) in registries.iter().enumerate() {
+                match number {
+                    0 => registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc(),
+                    _ => registry.gauge("jobs", "", &[]).unwrap().labels(&[]).unwrap().set(1.0),
+                }
+                let found = directory().segments().unwrap();
+                let id = found.into_iter().find(|id| !ids.contains(id)).unwrap();
+                ids.push(id);
+                let path = directory().place().segment_path(id);
+                let file = File::options().read(true).write(true).open(path).unwrap();
+                let mut words = [0_u64; WORDS];
+                file.read_exact_at(bytemuck::cast_slice_mut(&mut words), 0).unwrap();
+                words[CREATED] = 7;
+                words[CHECKSUM] = checksum(&words);
+                file.write_all_at(bytemuck::cast_slice(&words), 0).unwrap();
+                reader.snapshot().unwrap();
+            }
+            let expected = if ids[0] < ids[1] { Kind::Gauge } else { Kind::Counter };
+            for mut reader in [reader, Reader::new(parent.path())] {
+                assert_eq!(reader.snapshot().unwrap().families[0].kind, expected);
+            }
+            seen[usize::from(ids[0] < ids[1])] = true;
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Count, sum and buckets of a series, in which the part of one lane is exchanged for what it is now.
+//!
+//! Integers can be taken out of what they were added to. Where that does not tell the sum of the
+//! others, because something is full or bounds differ, it is said, and all is added up again.
+
+use std::sync::Arc;
+
+use crate::{
+    histogram::exponential,
+    reader::totals::SeriesTotal,
+    snapshot::{Distribution, Exponential},
+    sum::Exact,
+};
+
+/// What lanes have together.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) count: u64,
+    pub(crate) exact: Exact,
+    pub(crate) distribution: Arc<Distribution>,
+    /// How many lanes there are.
+    parts: usize,
+}
+
+impl Sums {
+    /// Puts what a lane has now in the place of what it had. False where all has to be added up.
+    pub(crate) fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> bool {
+        self.parts = self.parts + usize::from(new.is_some()) - usize::from(old.is_some());
+        if self.try_exchange(old, new).is_some() {
+            return true;
+        }
+        let only = new.filter(|_| self.parts == 1);
+        only.is_some_and(|only| self.add_up(std::iter::once(only)))
+    }
+
+    fn try_exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> Option<()> {
+        let [old_count, new_count] = [old, new].map(|total| total.map_or(0, |total| total.count));
+        let [old_sum, new_sum] = [old, new].map(|total| total.map_or(Exact::default(), |total| total.sum));
+        self.count = moved(self.count, old_count, new_count)?;
+        self.exact = self.exact.without(&old_sum)?;
+        self.exact.add(&new_sum);
+        let [old, new] = [old, new].map(|total| total.map(|total| &total.distribution));
+        if is_nothing(&self.distribution) && [old, new].into_iter().flatten().all(is_nothing) {
+            return Some(());
+        }
+        exchange(Arc::make_mut(&mut self.distribution), old, new)
+    }
+
+    /// Adds what a lane has more than it had. False where all has to be added up.
+    pub(crate) fn advance(&mut self, from: Exact, to: Exact, values: &[f64], has_buckets: bool) -> bool {
+        let count = moved(self.count, 0, values.len() as u64);
+        let exact = self.exact.without(&from);
+        let (Some(count), Some(mut exact)) = (count, exact) else { return false };
+        exact.add(&to);
+        (self.count, self.exact) = (count, exact);
+        !has_buckets || tally(Arc::make_mut(&mut self.distribution), values).is_some()
+    }
+
+    /// Adds all up. Gives whether parts can be exchanged from now on.
+    pub(crate) fn add_up<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
+        let (mut count, mut exact, mut distribution) = (0_u64, Exact::default(), Distribution::default());
+        for total in totals.clone() {
+            count = count.saturating_add(total.count);
+            exact.add(&total.sum);
+            distribution.merge(&total.distribution);
+        }
+        let alike = totals.clone().all(|total| has_same_bounds(&total.distribution, &distribution));
+        let full = count == u64::MAX || counts(&distribution).any(|count| count == u64::MAX);
+        let parts = totals.count();
+        *self = Sums { count, exact, distribution: Arc::new(distribution), parts };
+        alike && !full
+    }
+}
+
+/// A sum of which `old` was a part, with `new` instead.
+fn moved(sum: u64, old: u64, new: u64) -> Option<u64> {
+    sum.checked_sub(old)?.checked_add(new).filter(|&sum| sum != u64::MAX)
+}
+
+fn counts(distribution: &Distribution) -> impl Iterator<Item = u64> {
+    let Distribution { classic, zero, unplaced, exponential, .. } = distribution;
+    [*zero, *unplaced].into_iter().chain(classic.iter().copied()).chain(exponential.values())
+}
+
+fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
+    one.classic.len() == other.classic.len() && one.bounds == other.bounds
+}
+
+/// Whether there are no buckets at all, as in a counter's.
+fn is_nothing(distribution: &Distribution) -> bool {
+    let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
+    bounds.is_empty() && classic.is_empty() && (*zero, *unplaced) == (0, 0) && exponential.is_empty()
+}
+
+/// Counts values; the distribution is of no use where that cannot be done.
+pub(crate) fn tally(distribution: &mut Distribution, values: &[f64]) -> Option<()> {
+    for &value in values {
+        let place = distribution.bounds.partition_point(|&bound| bound < value);
+        let count = distribution.classic.get_mut(place)?;
+        *count = moved(*count, 0, 1)?;
+        match exponential::index(value) {
+            Some(bucket) => {
+                let count = moved(distribution.exponential.get(bucket), 0, 1)?;
+                distribution.exponential.set(bucket, count);
+            }
+            None => distribution.zero = moved(distribution.zero, 0, 1)?,
+        }
+    }
+    Some(())
+}
+
+/// Exchanges buckets; the sum is of no use where it gives none.
+fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Distribution>) -> Option<()> {
+    if [old, new].into_iter().flatten().any(|part| !has_same_bounds(part, sum)) {
+        return None;
+    }
+    let of = |part: Option<&Distribution>, at: usize| part.map_or(0, |part| part.classic[at]);
+    for (at, count) in sum.classic.iter_mut().enumerate() {
+        *count = moved(*count, of(old, at), of(new, at))?;
+    }
+    let of = |part: Option<&Distribution>| part.map_or((0, 0), |part| (part.zero, part.unplaced));
+    let ((old_zero, old_unplaced), (new_zero, new_unplaced)) = (of(old), of(new));
+    sum.zero = moved(sum.zero, old_zero, new_zero)?;
+    sum.unplaced = moved(sum.unplaced, old_unplaced, new_unplaced)?;
+    exchange_buckets(&mut sum.exponential, old.map(|old| &old.exponential), new.map(|new| &new.exponential))
+}
+
+/// Few buckets are others: only those are looked up.
+fn exchange_buckets(
+    sums: &mut Exponential,
+    old: Option<&Exponential>,
+    new: Option<&Exponential>,
+) -> Option<()> {
+    let mut old = old.into_iter().flat_map(Exponential::iter).peekable();
+    let mut new = new.into_iter().flat_map(Exponential::iter).peekable();
+    loop {
+        let bucket = match (old.peek(), new.peek()) {
+            (Some((one, _)), Some((other, _))) => *one.min(other),
+            (Some((bucket, _)), None) | (None, Some((bucket, _))) => *bucket,
+            (None, None) => return Some(()),
+        };
+        let had = old.next_if(|&(at, _)| at == bucket).map_or(0, |(_, count)| count);
+        let has = new.next_if(|&(at, _)| at == bucket).map_or(0, |(_, count)| count);
+        if had == has {
+            continue;
+        }
+        sums.set(bucket, moved(sums.get(bucket), had, has)?);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Distribution, SeriesTotal, Sums};
+    use crate::sum::Exact;
+    use proptest::prelude::*;
+
+    fn total() -> impl Strategy<Value = SeriesTotal> {
+        let few = prop_oneof![20 => 0..5_u64, 1 => Just(u64::MAX), 1 => u64::MAX - 3..u64::MAX];
+        let bounds = prop_oneof![6 => Just(vec![1.0, 2.0]), 1 => Just(vec![1.0, 3.0]), 1 => Just(vec![])];
+        let exponential = prop::collection::vec((-3..3, 1..5_u64), 0..4);
+        let sums = prop_oneof![20 => 0.0..1e9, 1 => Just(f64::MAX)];
+        (few.clone(), sums, bounds, prop::array::uniform5(few), exponential, 0..8).prop_map(
+            |(count, sum, bounds, counts, exponential, kind)| {
+                let sum = if sum == f64::MAX { Exact([u64::MAX; 3]) } else { Exact::of([sum]) };
+                let classic = counts[2..][..=bounds.len()].to_vec();
+                let [zero, unplaced, ..] = counts;
+                let distribution = match kind {
+                    0 => Distribution::default(),
+                    _ => {
+                        let exponential = exponential.into_iter().collect();
+                        Distribution { bounds, classic, zero, unplaced, exponential }
+                    }
+                };
+                SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
+            },
+        )
+    }
+
+    /// A lane of those values, with buckets.
+    fn lane(values: &[f64]) -> SeriesTotal {
+        let mut distribution =
+            Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
+        super::tally(&mut distribution, values).unwrap();
+        let (count, sum) = (values.len() as u64, Exact::of(values.iter().copied()));
+        SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
+    }
+
+    /// What nobody moved is not added up again.
+    #[test]
+    fn ordinary_parts_can_be_exchanged() {
+        let mut sums = Sums::default();
+        let (one, more, other) = (lane(&[0.5, 2.0]), lane(&[0.5, 2.0, 2.0]), lane(&[0.0, 3.0]));
+        assert!(sums.exchange(None, Some(&one)) && sums.exchange(None, Some(&other)));
+        assert!(sums.exchange(Some(&one), Some(&more)));
+        assert!(sums.advance(other.sum, Exact::of([0.0, 3.0, 0.5]), &[0.5], true));
+        assert_eq!((sums.count, sums.parts), (6, 2));
+        assert_eq!((&sums.distribution.classic, sums.distribution.zero), (&vec![3, 3], 1));
+        assert!(sums.add_up([&more, &other].into_iter()));
+        assert!(sums.exchange(Some(&more), None) && sums.exchange(Some(&other), None));
+        assert_eq!((sums.count, sums.exact, sums.parts), (0, Exact::default(), 0));
+        // Without buckets as well.
+        let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
+        let mut sums = Sums::default();
+        assert!(sums.exchange(None, Some(&plain(1))) && sums.exchange(None, Some(&plain(2))));
+        assert!(sums.advance(Exact::default(), Exact::of([4.0]), &[4.0], false));
+        assert_eq!((sums.count, sums.exact), (4, Exact::of([4.0])));
+        // Of parts with other bounds, the sum does not tell what was whose.
+        assert!(!sums.exchange(None, Some(&one)));
+    }
+
+    proptest! {
+        /// Lanes come, move and go; one that is full or has other bounds, too.
+        #[test]
+        fn exchanging_parts_is_adding_all_up(steps in prop::collection::vec((0..4_usize, prop::option::of(total())), 1..40)) {
+            let mut lanes: [Option<SeriesTotal>; 4] = Default::default();
+            let (mut sums, mut tells) = (Sums::default(), true);
+            for (lane, new) in steps {
+                tells &= sums.exchange(lanes[lane].as_ref(), new.as_ref());
+                lanes[lane] = new;
+                if !tells {
+                    tells = sums.add_up(lanes.iter().flatten());
+                }
+                let mut expected = Sums::default();
+                expected.add_up(lanes.iter().flatten());
+                prop_assert_eq!((sums.count, sums.exact), (expected.count, expected.exact));
+                if lanes.iter().any(Option::is_some) {
+                    prop_assert_eq!(&sums.distribution, &expected.distribution);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Clearing: a metrics directory without what dead processes left there.
+//!
+//! For whoever starts anew and wants no totals of the past. The living keep what they have recorded.
+
+use std::{io, path::Path};
+
+use super::{
+    cursor::Lanes,
+    segment_reader::{Bad, SegmentReader},
+    totals::Totals,
+    totals_file::TotalsFile,
+};
+use crate::{
+    directory::{Directory, access::Place, lock::CHANGE_TIMEOUT},
+    error::{Error, Result},
+};
+
+/// Removes what dead processes left in a metrics directory: their segments, even those that cannot be
+/// read, and the directory's totals. Gives how many segments. Totals that readers show go down by it,
+/// as if all processes had just been started; what living processes record stays.
+///
+/// Waits for the directory's lock, up to five seconds. A directory that does not exist is clear.
+///
+/// ```
+/// # let directory = tempfile::tempdir().unwrap();
+/// let registry = ictus::Registry::open(directory.path())?;
+/// registry.counter("jobs", "Jobs done.", &[])?.labels(&[])?.inc();
+/// assert_eq!(ictus::clear(directory.path())?, 0, "its process lives");
+/// drop(registry);
+/// assert_eq!(ictus::clear(directory.path())?, 1);
+/// assert_eq!(ictus::Reader::new(directory.path()).snapshot()?.families, []);
+/// # Ok::<(), ictus::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed, or another
+/// process holds its lock. What was removed until then is gone.
+pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
+    let place = Place::resolve(directory.as_ref())?;
+    let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_opened(&opened)));
+    cleared.map_err(|source| Error::Io {
+        path: place.path().to_owned(),
+        action: "clearing the metrics directory",
+        source,
+    })
+}
+
+/// Removes what cannot be read of what dead processes left in a metrics directory, and nothing else:
+/// segments that were set aside, because some of their lanes are damaged, and segments that are damaged as a
+/// whole. Returns how many. Segments of a newer format version stay.
+///
+/// ```
+/// # let directory = tempfile::tempdir().unwrap();
+/// ictus::Registry::open(directory.path())?.counter("jobs", "", &[])?.labels(&[])?.inc();
+/// assert_eq!(ictus::repair(directory.path())?, 0, "nothing is damaged");
+/// std::fs::write(directory.path().join("ictus/00000000000000aa.seg"), "damaged")?;
+/// assert_eq!(ictus::repair(directory.path())?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed.
+pub fn repair(directory: impl AsRef<Path>) -> Result<usize> {
+    let place = Place::of(directory.as_ref());
+    let repaired = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
+    repaired.map_err(|source| Error::io(place.path(), "repair the metrics directory", source))
+}
+
+fn repair_opened(directory: &Directory) -> io::Result<usize> {
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    let (segments, set_aside) = directory.segments_and_set_aside()?;
+    set_aside.iter().try_for_each(|&id| directory.remove_set_aside(id))?;
+    let mut removed = set_aside.len();
+    for id in segments {
+        let Ok(Some(_lock)) = directory.lock_segment(id) else { continue };
+        if is_damaged(directory, id) {
+            directory.remove_segment(id)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether what stands in a segment can never be read. What may be read another time stays.
+fn is_damaged(directory: &Directory, id: u64) -> bool {
+    let Ok(file) = directory.open_segment(id) else { return false };
+    let read = SegmentReader::open(file, id).and_then(|mut reader| Lanes::default().read(&mut reader, false));
+    match read {
+        Ok(_) | Err(Bad::Newer(_) | Bad::Overrun) => false,
+        Err(Bad::Header(_) | Bad::Body(_) | Bad::Budget) => true,
+        Err(Bad::Source(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
+    }
+}
+
+/// As retirement does it, only that the totals hold nothing afterwards: killed anywhere in between,
+/// readers see all of the past or none of it.
+fn clear_opened(directory: &Directory) -> io::Result<usize> {
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    directory.remove_unfinished()?;
+    let mut dead = Vec::new();
+    for id in directory.segments()? {
+        if let Ok(Some(lock)) = directory.lock_segment(id) {
+            dead.push((id, lock));
+        }
+    }
+    let aside = directory.set_aside()?;
+    aside.iter().try_for_each(|&id| directory.remove_set_aside(id))?;
+    let before = match directory.open_totals()? {
+        Some(mut opened) => TotalsFile::read(&mut opened).unwrap_or_default(),
+        None if dead.is_empty() => return Ok(0),
+        None => TotalsFile::default(),
+    };
+    // Not removed but replaced: a reader that finds none keeps the last good ones.
+    let cleared = TotalsFile {
+        generation: before.generation.wrapping_add(1),
+        folded: dead.iter().map(|(id, _)| *id).collect(),
+        aside: Vec::new(),
+        totals: Totals::default(),
+    };
+    directory.replace_totals(&cleared).map_err(|bad| match bad {
+        Bad::Source(error) => error,
+        bad => io::Error::other(bad.to_string()),
+    })?;
+    for (id, _) in &dead {
+        directory.remove_segment(*id)?;
+    }
+    Ok(dead.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command};
+
+    use super::clear;
+    use crate::{Reader, Registry, failpoint::VARIABLE, snapshot::Value};
+
+    const DIRECTORY: &str = "ICTUS_TEST_CLEARED_DIRECTORY";
+
+    fn count_a_job(directory: &Path) -> Registry {
+        let registry = Registry::open(directory).unwrap();
+        registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+        registry
+    }
+
+    fn jobs(directory: &Path) -> Option<f64> {
+        let snapshot = Reader::new(directory).without_retiring().snapshot().unwrap();
+        match snapshot.family("jobs")?.get(&[])? {
+            Value::Counter(total) => Some(*total),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Other tests of this process start programs: for a moment those have a copy of each lock.
+    fn clear_all(directory: &Path, expected: usize) {
+        let mut removed = 0;
+        for _ in 0..1000 {
+            removed += clear(directory).unwrap();
+            if removed >= expected {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(removed, expected);
+    }
+
+    #[test]
+    fn the_dead_are_gone_and_the_living_stay() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path();
+        drop(count_a_job(path));
+        let totals = path.join("ictus/totals");
+        (0..1000).take_while(|_| !totals.exists()).for_each(|_| drop(Reader::new(path).snapshot()));
+        assert!(totals.exists());
+        drop(count_a_job(path));
+        let living = count_a_job(path);
+        fs::write(path.join("ictus/00000000000000aa.seg"), b"not a segment").unwrap();
+        assert_eq!(jobs(path), Some(3.0));
+        clear_all(path, 2);
+        assert_eq!(jobs(path), Some(1.0));
+        let again = count_a_job(path);
+        assert_eq!(jobs(path), Some(2.0));
+        drop((living, again));
+    }
+
+    #[test]
+    fn a_reader_forgets_what_was_cleared() {
+        let parent = tempfile::tempdir().unwrap();
+        drop(count_a_job(parent.path()));
+        let mut reader = Reader::new(parent.path());
+        assert_eq!(reader.snapshot().unwrap().families.len(), 1);
+        reader.snapshot().unwrap();
+        for _ in 0..1000 {
+            clear(parent.path()).unwrap();
+            if reader.snapshot().unwrap().families.is_empty() {
+                return;
+            }
+        }
+        panic!("{:?}", reader.snapshot().unwrap().families);
+    }
+
+    /// Runs only where the test below asks for it, in a process of its own that is to be killed.
+    #[test]
+    fn child() {
+        if let Some(directory) = std::env::var_os(DIRECTORY) {
+            clear(directory).unwrap();
+        }
+    }
+
+    #[test]
+    fn killed_at_any_point_all_of_the_past_is_there_or_none() {
+        for (point, left) in [
+            ("totals/written", Some(2.0)),
+            ("totals/synced", Some(2.0)),
+            ("totals/renamed", None),
+            ("totals/directory synced", None),
+        ] {
+            let parent = tempfile::tempdir().unwrap();
+            let path = parent.path();
+            (0..2).for_each(|_| drop(count_a_job(path)));
+            assert_eq!(jobs(path), Some(2.0));
+            // Other tests may have a copy of a lock for a moment: then a segment is not seen to be dead.
+            let killed = (0..1000).any(|_| {
+                let child = Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "reader::clear::tests::child", "--test-threads=1"])
+                    .env(DIRECTORY, path)
+                    .env(VARIABLE, point)
+                    .output()
+                    .unwrap();
+                child.status.signal() == Some(9) && jobs(path) == left
+            });
+            assert!(killed, "{point}");
+            assert_eq!(jobs(path), left, "{point}");
+            for _ in 0..1000 {
+                clear(path).unwrap();
+                if jobs(path).is_none() {
+                    break;
+                }
+            }
+            assert_eq!(jobs(path), None, "{point}: after the next time");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_clear() {
+        let parent = tempfile::tempdir().unwrap();
+        assert_eq!(clear(parent.path()).unwrap(), 0);
+        assert!(fs::read_dir(parent.path()).unwrap().next().is_none());
+    }
+}

@@ -1,0 +1,37 @@
+//! From merged lanes to a snapshot's plain data.
+
+use super::{
+    age::Now,
+    aggregate::{Shown, ShownFamily},
+    totals::Observation,
+};
+use crate::{
+    format::descriptor::FamilyRecord,
+    snapshot::{Family, Series, Value},
+};
+
+/// The families that a snapshot has at that instant.
+pub(crate) fn families(families: &[ShownFamily<'_>], now: &Now) -> Vec<Family> {
+    families.iter().filter(|shown| !shown.is_hidden).map(|shown| family(shown, now)).collect()
+}
+
+fn family(shown: &ShownFamily<'_>, now: &Now) -> Family {
+    let record = &**shown.record;
+    let series = shown.series.iter().map(|series| one(series, record, now));
+    let FamilyRecord { name, help, kind, unit, labels, .. } = record.clone();
+    Family { name, help, kind, unit, label_names: labels, series: series.collect() }
+}
+
+fn one(shown: &Shown<'_>, record: &FamilyRecord, now: &Now) -> Series {
+    let mut value = shown.value(record.kind);
+    if let Value::Timer(timing) = &mut value
+        && record.max_age > 0
+    {
+        let is_within = |one: &Observation| now.age((one.epoch, one.stamp)) <= record.max_age;
+        // Oldest first: where the first is within the age, all are.
+        if !timing.window.observations().first().is_none_or(is_within) {
+            timing.window = timing.window.map(|one| is_within(one).then_some(*one));
+        }
+    }
+    Series { labels: shown.labels.clone(), value }
+}

@@ -1,0 +1,261 @@
+//! What one segment says, and what it says otherwise than at the last look.
+//!
+//! A reader keeps the words of every block as it saw them. Words that are the same say the same:
+//! a series word stands for one life of a lane, so its head is the same head. Where words differ,
+//! the block is looked at twice more, and the lanes that differ are read.
+
+mod lane;
+pub(crate) mod listed;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::offset_of,
+};
+
+use super::{
+    segment_reader::{Bad, SegmentReader},
+    totals::{Observation, SeriesTotal, Totals},
+};
+use crate::{
+    format::{
+        layout::{self, BLOCK_LANES, Block, Chunk, HIDDEN, LINE_WORDS, LOSSES, Lines},
+        source::Words,
+    },
+    ring::LaneHead,
+};
+pub(crate) use lane::Lane;
+use lane::{Known, Outcome, read};
+
+const BLOCK_WORDS: usize = Block::LINES as usize * LINE_WORDS;
+/// Words of a lane.
+const HEAD: usize = offset_of!(layout::Lane, head) / 8;
+const SERIES: usize = offset_of!(layout::Lane, series) / 8;
+const CHUNKS: usize = offset_of!(layout::Lane, chunks) / 8;
+
+/// The lanes of a segment, as they last were.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    /// By line.
+    blocks: BTreeMap<u64, Seen>,
+    /// Whether the owner lived.
+    lived: bool,
+    /// Whether there was a look that held.
+    looked: bool,
+}
+
+/// A block.
+#[derive(Clone, Debug)]
+struct Seen {
+    /// Its words; zeros for a lane that has to be read again.
+    words: Box<[u64; BLOCK_WORDS]>,
+    /// Which of its lanes are shown, as bits.
+    shown: u64,
+    /// Of which of them the buckets that were read last hold every observation, as bits.
+    complete: u64,
+    /// Lines of the chunks of its lanes.
+    chunks: u64,
+    /// Lines that its lanes have beside those.
+    rest: u64,
+}
+
+/// What a segment says since the last look.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// Nothing was known of it before.
+    pub(crate) first: bool,
+    pub(crate) losses: [u64; LOSSES],
+    /// Lanes whose writers were faster than every attempt, and that were never read.
+    pub(crate) unread: u64,
+    /// Lanes that say something else, in no order.
+    pub(crate) lanes: Vec<(u64, Option<Lane>)>,
+}
+
+impl Lanes {
+    /// What a segment says that it did not at the last look. All or nothing: of a segment found bad
+    /// midway there are no news, and the next look is as if this one had not been. Only a lane whose
+    /// writer was faster than every attempt stays as it last was.
+    pub(crate) fn look<W: Words>(&mut self, reader: &mut SegmentReader<W>, lives: bool) -> Result<News, Bad> {
+        let mut lines = reader.begin()?;
+        let (root, losses) = reader.root()?;
+        let mut news = News { first: !self.looked, losses, unread: 0, lanes: Vec::new() };
+        let (mut line, mut claimed) = (root, 0_u64);
+        let (mut chain, mut changed) = (BTreeSet::new(), Vec::new());
+        while line != 0 {
+            let near = line.saturating_sub(Block::LINES - 1)..line.saturating_add(Block::LINES);
+            if chain.range(near).next().is_some() {
+                return Err(Bad::Body("its blocks are linked in a ring, or share memory"));
+            }
+            chain.insert(line);
+            let mut words = [0; BLOCK_WORDS];
+            reader.words().read(line, &mut words)?;
+            let known = self.blocks.get(&line);
+            claimed = claimed.saturating_add(match known {
+                Some(known) if *known.words == words && lives == self.lived => known.claimed(),
+                _ => {
+                    let mut seen = known.cloned().unwrap_or_default();
+                    seen.look_closer(reader, line, &words, [self.lived, lives], &mut news)?;
+                    let claimed = seen.claimed();
+                    changed.push((line, seen));
+                    claimed
+                }
+            });
+            reader.check_lines(claimed, &mut lines)?;
+            line = words[0];
+        }
+        for (line, seen) in &self.blocks {
+            if !chain.contains(line) {
+                news.lanes.extend(seen.shown().map(|place| (line + place as u64, None)));
+            }
+        }
+        self.blocks.retain(|line, _| chain.contains(line));
+        self.blocks.extend(changed);
+        (self.lived, self.looked) = (lives, true);
+        if news.lanes.iter().any(|(_, lane)| lane.is_none()) {
+            reader.keep_series(&self.blocks.values().flat_map(Seen::series).collect());
+        }
+        Ok(news)
+    }
+
+    /// Has a lane read again at the next look.
+    pub(crate) fn forget(&mut self, lane: u64) {
+        if let Some((line, seen)) = self.blocks.range_mut(..lane).next_back()
+            && lane - line <= BLOCK_LANES as u64
+        {
+            // A lane that is shown has chunks.
+            seen.lane((lane - line) as usize)[CHUNKS] = 0;
+        }
+    }
+
+    /// All that a segment says, as totals.
+    pub(crate) fn read<W: Words>(
+        mut self,
+        reader: &mut SegmentReader<W>,
+        lives: bool,
+    ) -> Result<Totals, Bad> {
+        let mut news = self.look(reader, lives)?;
+        news.lanes.sort_unstable_by_key(|&(line, _)| line);
+        let mut totals = Totals::of_losses(news.losses);
+        totals.unread_lanes = news.unread;
+        reader.add_clock(&mut totals.clocks);
+        for mut lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
+            let (epoch, origin) = (reader.epoch, totals.next_lane());
+            let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
+            let newest = lane.newest().iter().map(observation).collect();
+            let exemplars = lane.take_exemplars().unwrap_or_default();
+            let begun = lane.series.begun;
+            let total = SeriesTotal { begun, newest, exemplars, ..lane.take_total() };
+            totals.add_series(&lane.series.family, reader.created, &lane.series.values, total);
+        }
+        Ok(totals)
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, chunks: 0, rest: 0 }
+    }
+}
+
+impl Seen {
+    fn lane(&mut self, place: usize) -> &mut [u64] {
+        &mut self.words[place * LINE_WORDS..][..LINE_WORDS]
+    }
+
+    /// Lines of it and of what its lanes have.
+    fn claimed(&self) -> u64 {
+        Block::LINES.saturating_add(self.chunks).saturating_add(self.rest)
+    }
+
+    /// The places of the lanes that are shown.
+    fn shown(&self) -> impl Iterator<Item = usize> {
+        (1..=BLOCK_LANES).filter(|place| self.shown >> place & 1 == 1)
+    }
+
+    /// The series words of the lanes that are shown.
+    fn series(&self) -> impl Iterator<Item = u64> {
+        self.shown().map(|place| LaneHead::of(&self.words[place * LINE_WORDS..]).series)
+    }
+
+    /// What is known of a lane in that life; none where all of it is to be read.
+    fn known(&self, place: usize, word: u64) -> Option<Known> {
+        let known = LaneHead::of(&self.words[place * LINE_WORDS..]);
+        let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
+        let is_complete = self.complete >> place & 1 == 1;
+        let LaneHead { head, exemplified, .. } = known;
+        is_known.then_some(Known { head, is_complete, exemplified })
+    }
+
+    /// Reads the lanes of a block whose words are not those of the look before; gauges, too, where the
+    /// owner's life has ended. `first` is a look at the block.
+    fn look_closer<W: Words>(
+        &mut self,
+        reader: &mut SegmentReader<W>,
+        line: u64,
+        first: &[u64; BLOCK_WORDS],
+        lives: [bool; 2],
+        news: &mut News,
+    ) -> Result<(), Bad> {
+        // Three looks. A lane that has the same series at the first and the last had it all along,
+        // so what the second shows is of that series: "hide" and "recycle".
+        let mut looks = [[0; BLOCK_WORDS]; 2];
+        for words in &mut looks {
+            reader.words().read(line, words)?;
+        }
+        let [second, last] = &looks;
+        self.chunks = 0;
+        let mut are_others = false;
+        self.words[..LINE_WORDS].copy_from_slice(&first[..LINE_WORDS]);
+        for place in 1..=BLOCK_LANES {
+            let of = |look: &[u64; BLOCK_WORDS]| LaneHead::of(&look[place * LINE_WORDS..]);
+            let (word, head) = (of(first).series, LaneHead { series: of(first).series, ..of(second) });
+            let is_shown = word != 0 && word & HIDDEN == 0;
+            if is_shown {
+                self.chunks = self.chunks.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
+            }
+            let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
+            let is_known = self.words[at.clone()] == first[at.clone()];
+            if is_known && (lives[0] == lives[1] || reader.is_no_gauge(word)) {
+                continue;
+            }
+            let before = self.known(place, word);
+            let outcome = match is_shown {
+                false => Outcome::Nobodys,
+                true if of(last).series != word => Outcome::Ended,
+                true => read(reader, line + place as u64, head, before, lives[1])?,
+            };
+            let (bit, lane) = (1 << place, line + place as u64);
+            let was_shown = self.shown & bit != 0;
+            let was = self.lane(place);
+            match outcome {
+                Outcome::Unread if was_shown && was[SERIES] == word => continue,
+                Outcome::Read(read) => {
+                    are_others |= !was_shown || was[SERIES] != word;
+                    was.copy_from_slice(&second[at]);
+                    (was[SERIES], was[HEAD]) = (word, read.head(head.head));
+                    self.shown |= bit;
+                    self.complete =
+                        if read.is_complete() { self.complete | bit } else { self.complete & !bit };
+                    news.lanes.push((lane, Some(read)));
+                    continue;
+                }
+                Outcome::Nobodys => was.copy_from_slice(&first[at]),
+                Outcome::Ended => was.fill(0),
+                Outcome::Unread => {
+                    was.fill(0);
+                    news.unread += 1;
+                }
+            }
+            self.shown &= !bit;
+            are_others |= was_shown;
+            if was_shown {
+                news.lanes.push((lane, None));
+            }
+        }
+        if are_others {
+            self.rest = self.series().map(|word| reader.lane_lines(word)).sum();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! What a look at a segment takes, and what it refuses.
+
+mod refused;
+mod timers;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{BLOCK_WORDS, Lanes, News};
+use crate::{
+    catalog::Kind,
+    format::{
+        descriptor::{FamilyRecord, SeriesRecord},
+        layout::{Block, Lane, Lines},
+        source::Words,
+    },
+    reader::segment_reader::{Bad, SegmentReader},
+    segment::{instrumented_source::Watched, writer::Segment},
+    sync::{AtomicU64, Ordering::Relaxed},
+};
+
+/// A segment with its reader.
+struct Looked<W> {
+    reader: SegmentReader<Watched<'static, W>>,
+    lanes: Lanes,
+}
+
+impl Looked<Arc<Segment>> {
+    fn new() -> Looked<Arc<Segment>> {
+        let segment = Arc::new(Segment::anonymous().unwrap());
+        let id = segment.id;
+        Looked::of(segment, id)
+    }
+
+    fn segment(&self) -> &Segment {
+        &self.reader.source().source
+    }
+
+    /// Lanes of as many new series of one family.
+    fn record(&self, name: &str, kind: Kind, series: usize) -> Vec<&'static Lane> {
+        let family = self.family(name, kind);
+        let lane = |number: usize| {
+            self.lane(|serial| SeriesRecord::encode(family, serial, 1, &[number.to_string()]), 1.0)
+        };
+        (0..series).map(lane).collect()
+    }
+
+    /// A lane with that value, and its series as it is encoded.
+    fn lane(&self, encode: impl FnOnce(u32) -> Vec<u64>, value: f64) -> &'static Lane {
+        let place = self.segment().describe_series(encode).unwrap();
+        let lane = self.segment().shared_lane().unwrap();
+        lane.head.store(value.to_bits(), Relaxed);
+        lane.promise(place.word);
+        assert!(lane.publish(place.word));
+        lane
+    }
+
+    /// The line of a family with one label.
+    fn family(&self, name: &str, kind: Kind) -> u64 {
+        let family = FamilyRecord::plain(name, kind, &["number"]);
+        self.segment().describe(&family.encode()).unwrap()
+    }
+
+    fn root(&self) -> &AtomicU64 {
+        &self.segment().header.root
+    }
+}
+
+impl<W: Words> Looked<W> {
+    fn of(segment: W, id: u64) -> Looked<W> {
+        Looked { reader: SegmentReader::open(Watched::new(segment), id).unwrap(), lanes: Lanes::default() }
+    }
+
+    /// The news, and how many words they took.
+    fn look(&mut self, lives: bool) -> Result<(News, usize), Bad> {
+        self.reader.source().begin();
+        let news = self.lanes.look(&mut self.reader, lives)?;
+        Ok((news, self.reader.source().words()))
+    }
+
+    /// From now on that happens before it is read.
+    fn meanwhile(&self, happens: impl Fn(usize) + 'static) {
+        self.reader.source().meanwhile(happens);
+    }
+
+    /// Lines of lanes that are shown, and of those that are not any more.
+    fn lines(&mut self, lives: bool) -> [BTreeSet<u64>; 2] {
+        let (news, _) = self.look(lives).unwrap();
+        let (some, none): (Vec<_>, Vec<_>) = news.lanes.into_iter().partition(|(_, lane)| lane.is_some());
+        [some, none].map(|lanes| lanes.into_iter().map(|(line, _)| line).collect())
+    }
+}
+
+#[test]
+fn what_did_not_change_is_not_read_again() {
+    let mut looked = Looked::new();
+    let (_, head) = looked.look(true).unwrap();
+    let counters = looked.record("jobs", Kind::Counter, 100);
+    let gauges = looked.record("busy", Kind::Gauge, 10);
+    // As a timer has, of which alone lanes are read again.
+    counters[7].chunks.store(1, Relaxed);
+    let blocks = (counters.len() + gauges.len()).div_ceil(super::BLOCK_LANES);
+    let still = head + blocks * BLOCK_WORDS;
+    assert_eq!(looked.look(true).unwrap().0.lanes.len(), 110);
+    let (news, words) = looked.look(true).unwrap();
+    assert_eq!((news.lanes.len(), words), (0, still));
+    // One moves: its block is looked at twice more.
+    counters[7].head.store(2_f64.to_bits(), Relaxed);
+    let (news, words) = looked.look(true).unwrap();
+    assert_eq!((news.lanes.len(), words), (1, still + 2 * BLOCK_WORDS));
+    let moved = news.lanes[0].0;
+    assert_eq!(looked.look(true).unwrap().1, still);
+    // Asked for again, and no lane beside it.
+    looked.lanes.forget(moved);
+    assert_eq!(looked.lines(true), [BTreeSet::from([moved]), BTreeSet::new()]);
+    let newest = looked.root().load(Relaxed);
+    looked.lanes.forget(newest);
+    looked.lanes.forget(newest + Block::LINES);
+    assert_eq!(looked.look(true).unwrap().1, still);
+    // Where the owner died, its gauges are nobody's; nothing else is read.
+    let (news, words) = looked.look(false).unwrap();
+    assert_eq!((news.lanes.len(), words), (10, still + blocks * 2 * BLOCK_WORDS));
+    assert!(news.lanes.iter().all(|(_, lane)| lane.is_none()));
+    assert_eq!(looked.look(false).unwrap().1, still);
+    assert_eq!(looked.reader.known_series(), 100);
+    // What is not shown any more is forgotten.
+    counters[..60].iter().for_each(|lane| lane.hide());
+    assert_eq!(looked.lines(false).map(|lines| lines.len()), [0, 60]);
+    assert_eq!(looked.reader.known_series(), 40);
+}
+
+#[test]
+fn lanes_of_blocks_that_are_gone_are_gone() {
+    let mut looked = Looked::new();
+    looked.record("jobs", Kind::Counter, super::BLOCK_LANES + 5);
+    let [shown, _] = looked.lines(true);
+    let newest = looked.root().load(Relaxed);
+    let older = looked.segment().words(newest, 1).unwrap()[0].load(Relaxed);
+    looked.root().store(older, Relaxed);
+    let gone: BTreeSet<u64> = shown.into_iter().filter(|&line| line > newest).collect();
+    assert_eq!(gone.len(), 5);
+    assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
+    assert_eq!(looked.reader.known_series(), super::BLOCK_LANES);
+    looked.root().store(0, Relaxed);
+    let gone: BTreeSet<u64> = (older + 1..=older + super::BLOCK_LANES as u64).collect();
+    assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
+    assert_eq!(looked.reader.known_series(), 0);
+}

@@ -1,0 +1,211 @@
+//! What no writer wrote is refused, and said to be what it is; what it writes meanwhile is not.
+
+use std::{io, sync::Arc};
+
+use super::{Lanes, Looked};
+use crate::{
+    catalog::Kind,
+    format::{
+        descriptor::SeriesRecord,
+        layout::{BYTE_ORDER, Block, Chunk, HIDDEN, LINE, LINE_WORDS, Lines, VERSION, identity},
+        source::Words,
+    },
+    reader::segment_reader::{Bad, HEADER_WORDS, SegmentReader},
+    segment::writer::{Segment, checksum},
+    sum::LIMIT,
+    sync::Ordering::Relaxed,
+};
+
+/// The first words of a segment.
+struct Start(Vec<u64>);
+
+impl Words for Start {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let start = line as usize * LINE_WORDS;
+        let words = self.0.get(start..start + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        into.copy_from_slice(words);
+        Ok(())
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok((self.0.len() / LINE_WORDS) as u64)
+    }
+}
+
+#[test]
+fn a_header_that_does_not_hold_is_refused() {
+    let segment = Arc::new(Segment::anonymous().unwrap());
+    let mut words = vec![0; HEADER_WORDS];
+    segment.read(0, &mut words).unwrap();
+    let open = |words: &[u64], id| match SegmentReader::open(Start(words.to_vec()), id) {
+        Ok(_) => String::new(),
+        Err(bad) => bad.to_string(),
+    };
+    assert_eq!(open(&words, segment.id), "");
+    assert!(open(&words[..8], segment.id).starts_with("it cannot be read: "));
+    assert_eq!(open(&words, segment.id + 1), "its header does not hold: another id than its name");
+    let newer = u64::from(VERSION + 1) << 32;
+    let newer_says = format!(
+        "its format is version {}, this reader knows up to {VERSION}; upgrade the reader",
+        VERSION + 1
+    );
+    let swapped = "its header does not hold: written in another byte order";
+    for (word, value, expected) in [
+        (identity::MAGIC, 0, "its header does not hold: not a segment"),
+        (identity::VERSION, newer | u64::from(BYTE_ORDER), newer_says.as_str()),
+        (identity::VERSION, newer | u64::from(BYTE_ORDER.swap_bytes()), swapped),
+        (identity::VERSION, u64::from(BYTE_ORDER), "its header does not hold: wrong checksum"),
+        (identity::CREATED, words[identity::CREATED] + 1, "its header does not hold: wrong checksum"),
+        (identity::CHECKSUM, 0, "its header does not hold: wrong checksum"),
+    ] {
+        let mut words = words.clone();
+        words[word] = value;
+        assert_eq!(open(&words, segment.id), expected, "{word}");
+    }
+    let mut seal = |epoch| {
+        words[identity::EPOCH] = epoch;
+        words[identity::CHECKSUM] = checksum(&words);
+        open(&words, segment.id)
+    };
+    assert_eq!(seal(u64::from(u32::MAX)), "");
+    assert_eq!(seal(1 << 32), "its header does not hold: its epoch");
+}
+
+#[test]
+fn a_lane_that_nobody_recorded_is_refused() {
+    type Act = fn(&Looked<Arc<Segment>>);
+    let acts: [(&str, Act); 11] = [
+        ("a counter's value", |to| to.record("a", Kind::Counter, 1)[0].head.store(LIMIT.to_bits(), Relaxed)),
+        ("a counter's value", |to| to.record("a", Kind::Counter, 1)[0].head.store(1 << 63 | 1, Relaxed)),
+        ("a counter's value", |to| to.record("a", Kind::Counter, 1)[0].head.store(u64::MAX, Relaxed)),
+        ("a gauge's value", |to| to.record("a", Kind::Gauge, 1)[0].head.store(u64::MAX, Relaxed)),
+        ("a gauge's value", |to| {
+            to.record("a", Kind::Gauge, 1)[0].head.store(f64::NEG_INFINITY.to_bits(), Relaxed);
+        }),
+        ("a series' number of labels", |to| {
+            let family = to.family("a", Kind::Counter);
+            to.lane(|serial| SeriesRecord::encode(family, serial, 1, &["1", "2"]), 1.0);
+        }),
+        ("a series' number of labels", |to| {
+            let family = to.family("a", Kind::Counter);
+            to.lane(|serial| SeriesRecord::encode(family, serial, 1, &[""; 0]), 1.0);
+        }),
+        ("a series' serial number", |to| {
+            let family = to.family("a", Kind::Counter);
+            to.lane(|serial| SeriesRecord::encode(family, serial + 1, 1, &["1"]), 1.0);
+        }),
+        ("a family's descriptor", |to| {
+            let lane = to.record("a", Kind::Counter, 1)[0];
+            let series = lane.series.load(Relaxed) & u64::from(u32::MAX);
+            to.lane(|serial| SeriesRecord::encode(series, serial, 1, &["1"]), 1.0);
+        }),
+        ("a series' descriptor", |to| {
+            let family = to.family("a", Kind::Counter);
+            to.record("a", Kind::Counter, 1)[0].series.store(family, Relaxed);
+        }),
+        ("a descriptor's length", |to| {
+            let lane = to.record("a", Kind::Counter, 1)[0];
+            let line = lane.series.load(Relaxed) & u64::from(u32::MAX);
+            to.segment().words(line, 1).unwrap()[0].store(u64::MAX, Relaxed);
+        }),
+    ];
+    for (number, (what, act)) in acts.into_iter().enumerate() {
+        let mut looked = Looked::new();
+        looked.record("good", Kind::Counter, 1);
+        looked.look(true).unwrap();
+        act(&looked);
+        for _ in 0..2 {
+            match looked.look(true) {
+                Err(bad) => assert_eq!(bad.to_string(), format!("it is corrupt: {what}"), "{number}"),
+                Ok(news) => panic!("{number}, {what}: {news:?}"),
+            }
+        }
+    }
+    // Values at the edges.
+    let mut looked = Looked::new();
+    let [counter, gauge] = [Kind::Counter, Kind::Gauge].map(|kind| looked.record("a", kind, 1)[0]);
+    counter.head.store(LIMIT.next_down().to_bits(), Relaxed);
+    gauge.head.store(f64::MIN.to_bits(), Relaxed);
+    assert_eq!(looked.look(true).unwrap().0.lanes.len(), 2);
+}
+
+/// A series that is removed while it is read is gone, whatever stands in its descriptor by then.
+#[test]
+fn a_series_that_ends_meanwhile_is_no_corruption() {
+    for times in 0..8 {
+        let mut looked = Looked::new();
+        let lane = looked.record("jobs", Kind::Counter, 1)[0];
+        let line = lane.series.load(Relaxed) & u64::from(u32::MAX);
+        let descriptor = looked.segment().words(line, 1).unwrap();
+        looked.meanwhile(move |time| {
+            if time == times {
+                lane.series.store(HIDDEN, Relaxed);
+                descriptor.iter().for_each(|word| word.store(7, Relaxed));
+            }
+        });
+        let seen = looked.look(true).unwrap().0.lanes;
+        let is_shown = seen.iter().any(|(_, lane)| lane.is_some());
+        // A look at the root, three at the block, two at the series' descriptor.
+        assert_eq!(is_shown, times >= 6, "{times}: {seen:?}");
+        looked.meanwhile(|_| {});
+        assert_eq!(looked.lines(true)[1].len(), usize::from(is_shown), "{times}");
+    }
+}
+
+#[test]
+fn blocks_in_a_circle_or_on_top_of_each_other_are_refused() {
+    let mut looked = Looked::new();
+    let [older, newer] = [(); 2].map(|()| looked.segment().new_block().unwrap());
+    let newest = looked.root().load(Relaxed);
+    let oldest = newest - Block::LINES;
+    assert_eq!(newer.previous.load(Relaxed), oldest);
+    for wrong in
+        [newest, oldest, newest - 1, newest + 1, newest + Block::LINES - 1, oldest - Block::LINES + 1]
+    {
+        older.previous.store(wrong, Relaxed);
+        match looked.look(true) {
+            Err(Bad::Body(what)) => assert!(what.contains("linked in a ring"), "{what}"),
+            other => panic!("{wrong}: {other:?}"),
+        }
+    }
+    // Beside each other, in whichever order, they are not.
+    older.previous.store(newest + Block::LINES, Relaxed);
+    looked.look(true).unwrap();
+    older.previous.store(newest, Relaxed);
+    newer.previous.store(0, Relaxed);
+    looked.root().store(oldest, Relaxed);
+    looked.look(true).unwrap();
+}
+
+#[test]
+fn what_claims_more_than_there_is_is_refused() {
+    let mut looked = Looked::new();
+    let lane = looked.record("jobs", Kind::Counter, 1)[0];
+    lane.chunks.store(3, Relaxed);
+    // The lines of the descriptors of its family and its series.
+    let claimed = Block::LINES + 3 * Chunk::LINES + 2 + 1;
+    // Room for all; as much as is claimed; at the second look only, for it grew.
+    for lengths in [vec![1 << 20], vec![claimed], vec![1, claimed], vec![claimed - 1, claimed]] {
+        looked.lanes = Lanes::default();
+        looked.reader.source().seem(lengths.clone());
+        assert_eq!(looked.look(true).unwrap().0.lanes.len(), 1, "{lengths:?}");
+        // Nor where nothing changed.
+        looked.look(true).unwrap();
+    }
+    // However long a sparse file is: no segment has more than so much.
+    let most = (1 << 30) / LINE as u64;
+    for (chunks, lengths) in [
+        (3, vec![0]),
+        (3, vec![claimed - 1]),
+        (3, vec![1, claimed - 1]),
+        (most / Chunk::LINES, vec![u64::MAX]),
+    ] {
+        lane.chunks.store(chunks, Relaxed);
+        looked.lanes = Lanes::default();
+        looked.reader.source().seem(lengths.clone());
+        match looked.look(true) {
+            Err(Bad::Body(what)) => assert!(what.contains("share memory"), "{what}"),
+            other => panic!("{lengths:?}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Looks at timers of a registry, that are observed between them and meanwhile.
+
+use std::{cell::Cell, fs::File, path::Path, rc::Rc};
+
+use super::{BLOCK_WORDS, Looked, News};
+use crate::{
+    Family, Options, Registry, Timer,
+    directory::access::Place,
+    format::layout::{Chunk, LINE_WORDS, Lines},
+    reader::{cursor::Lane, totals::SeriesTotal},
+};
+
+/// Timers of one label in a directory, with windows of that length.
+fn timers(directory: &Path, window: u32) -> (Registry, Family<Timer>) {
+    let registry = Registry::open_with(directory, Options::default().window(window)).unwrap();
+    let timers = registry.timer("work_seconds", "", &["of"]).unwrap();
+    (registry, timers)
+}
+
+/// The one segment of a directory.
+fn looked(directory: &Path) -> Looked<File> {
+    let directory = Place::of(directory).open().unwrap().unwrap();
+    let id = directory.segments().unwrap()[0];
+    Looked::of(directory.open_segment(id).unwrap(), id)
+}
+
+fn observe(timer: &Timer, times: u32) {
+    (0..times).for_each(|_| timer.observe(1.0));
+}
+
+/// The lanes that are told of.
+fn told(news: &mut News) -> Vec<&mut Lane> {
+    news.lanes.iter_mut().filter_map(|(_, lane)| lane.as_mut()).collect()
+}
+
+#[test]
+fn of_a_timer_only_what_is_new_is_read() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_registry, timers) = timers(parent.path(), 1000);
+    // It is beside others of which nothing is new.
+    let [before, timer, behind] = ["a", "b", "c"].map(|of| timers.labels(&[of]).unwrap());
+    before.observe(1.0);
+    (0..5000).for_each(|number| timer.observe(f64::from(number)));
+    behind.observe(1.0);
+    let mut looked = looked(parent.path());
+    let (mut news, whole) = looked.look(true).unwrap();
+    let newest: Vec<usize> = told(&mut news).iter().map(|lane| lane.newest().len()).collect();
+    assert_eq!(newest.iter().sum::<usize>(), 1002, "{newest:?}");
+    let (_, still) = looked.look(true).unwrap();
+    for new in [1, 5, 63, 64, 65, 300, 1] {
+        (0..new).for_each(|number| timer.observe(number as f64));
+        let (mut news, words) = looked.look(true).unwrap();
+        let lanes = told(&mut news);
+        assert_eq!((lanes.len(), lanes[0].newest().len(), lanes[0].goes_on()), (1, new, new <= 64));
+        let chunk = Chunk::LINES as usize * LINE_WORDS;
+        // The block twice more, heads and the table, chunks; buckets where there is much to count.
+        let most = still + 2 * BLOCK_WORDS + 10 * LINE_WORDS + (new / 64 + 2) * chunk;
+        assert!(
+            words <= if new <= 64 { most } else { most + whole / 2 },
+            "{words} for {new}: {most}, {whole}"
+        );
+        assert_eq!(looked.look(true).unwrap().1, still);
+    }
+}
+
+/// However few it has: what goes on from nothing would leave out what the window has to get back.
+#[test]
+fn a_timer_that_is_asked_for_again_is_read_whole() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_registry, timers) = timers(parent.path(), 1000);
+    let [before, timer] = ["a", "b"].map(|of| timers.labels(&[of]).unwrap());
+    observe(&before, 1);
+    for few in [10, 60, 3000] {
+        observe(&timer, few);
+        let mut looked = looked(parent.path());
+        let (news, _) = looked.look(true).unwrap();
+        let line = news.lanes.iter().map(|&(line, _)| line).max().unwrap();
+        looked.lanes.forget(line);
+        let (mut news, _) = looked.look(true).unwrap();
+        let mut lanes = told(&mut news);
+        assert_eq!((lanes.len(), lanes[0].goes_on()), (1, false));
+        let newest = lanes[0].newest().len() as u64;
+        assert_eq!(newest, lanes[0].take_total().count.min(1000));
+    }
+}
+
+#[test]
+fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_registry, timers) = timers(parent.path(), 40);
+    let timer = timers.labels(&["a"]).unwrap();
+    observe(&timer, 10);
+    let mut looked = looked(parent.path());
+    // Round the ring, twice, before each look at it.
+    let fast = |timer: &Timer| {
+        let timer = timer.clone();
+        move |_| observe(&timer, 300)
+    };
+    // Never read: it is counted.
+    looked.meanwhile(fast(&timer));
+    for _ in 0..2 {
+        let (news, _) = looked.look(true).unwrap();
+        assert_eq!((news.lanes.len(), news.unread), (0, 1));
+    }
+    looked.meanwhile(|_| {});
+    let (mut news, _) = looked.look(true).unwrap();
+    let known = told(&mut news)[0].take_total().count;
+    assert!(known > 600 && news.unread == 0);
+    // Read before: it stays.
+    looked.meanwhile(fast(&timer));
+    let (news, _) = looked.look(true).unwrap();
+    assert_eq!((news.lanes.len(), news.unread), (0, 0));
+    looked.meanwhile(|_| {});
+    let (mut news, _) = looked.look(true).unwrap();
+    assert!(told(&mut news)[0].take_total().count > known + 600);
+    // The lane is another series' by now, which was never read.
+    let line = news.lanes[0].0;
+    assert!(timers.remove(&["a"]).unwrap());
+    let other = timers.labels(&["b"]).unwrap();
+    observe(&other, 10);
+    looked.meanwhile(fast(&other));
+    let (news, _) = looked.look(true).unwrap();
+    assert_eq!((news.lanes.len(), news.lanes[0].0, news.unread), (1, line, 1));
+    assert!(news.lanes[0].1.is_none());
+}
+
+#[test]
+fn a_timer_without_a_distribution_goes_on_as_well() {
+    let parent = tempfile::tempdir().unwrap();
+    let options = Options::default().without_distribution();
+    let registry = Registry::open_with(parent.path(), options).unwrap();
+    let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+    observe(&timer, 5);
+    let mut looked = looked(parent.path());
+    for goes_on in [false, true, true] {
+        observe(&timer, 1);
+        let (mut news, _) = looked.look(true).unwrap();
+        assert_eq!(told(&mut news)[0].goes_on(), goes_on);
+    }
+}
+
+/// Whenever it is that more arrives than the ring holds: what buckets lack by that is read at the next look.
+#[test]
+fn buckets_that_lacked_something_are_read_again() {
+    let mut lacked = 0;
+    for times in 0..20 {
+        let parent = tempfile::tempdir().unwrap();
+        let (_registry, timers) = timers(parent.path(), 40);
+        let timer = timers.labels(&["a"]).unwrap();
+        observe(&timer, 1000);
+        let mut looked = looked(parent.path());
+        let mut counted = [0; 2];
+        // How many classic and exponential buckets have, and how many there are.
+        let mut look = |looked: &mut Looked<File>| {
+            let (mut news, _) = looked.look(true).unwrap();
+            let lane = told(&mut news).remove(0);
+            let (goes_on, new) = (lane.goes_on(), lane.newest().len() as u64);
+            let SeriesTotal { count, distribution, .. } = lane.take_total();
+            counted = match goes_on {
+                true => counted.map(|known| known + new),
+                false => {
+                    [distribution.count(), distribution.exponential.values().sum::<u64>() + distribution.zero]
+                }
+            };
+            (counted, count)
+        };
+        assert_eq!(look(&mut looked), ([1000; 2], 1000));
+        observe(&timer, 100);
+        let (waiting, arriving) = (Rc::new(Cell::new(true)), timer.clone());
+        let waits = Rc::clone(&waiting);
+        looked.meanwhile(move |time| {
+            if time >= times && waits.replace(false) {
+                observe(&arriving, 300);
+            }
+        });
+        let (in_buckets, all) = look(&mut looked);
+        lacked += u32::from(in_buckets != [all; 2]);
+        looked.meanwhile(|_| {});
+        observe(&timer, 1);
+        let all = if waiting.get() { 1101 } else { 1401 };
+        assert_eq!(look(&mut looked), ([all; 2], all), "{times}");
+    }
+    assert!(lacked > 0, "buckets never lacked anything");
+}

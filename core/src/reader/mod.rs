@@ -1,0 +1,548 @@
+//! Reads a metrics directory into one [`Snapshot`], again and again.
+//!
+//! Totals and segments must be of one moment: the totals file is opened first, then the segments
+//! that it does not name, and if by then the totals have been replaced, all over again. What is
+//! read afterwards comes from open files, which no retirement takes away.
+
+pub(crate) mod age;
+pub(crate) mod aggregate;
+pub(crate) mod clear;
+pub(crate) mod convert;
+pub(crate) mod cursor;
+pub(crate) mod expiry;
+pub(crate) mod local_segments;
+pub(crate) mod multiprocess;
+pub(crate) mod overflowed;
+pub(crate) mod placement;
+pub(crate) mod retire;
+pub(crate) mod segment_file;
+pub(crate) mod segment_log;
+pub(crate) mod segment_reader;
+pub(crate) mod stream;
+pub(crate) mod totals;
+pub(crate) mod totals_file;
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    clock::{self, Anchor},
+    directory::{
+        self, Directory, Standing,
+        access::{self, Place},
+        checked_file::CheckedFile,
+        clock_epoch::{self, UNSHARED_EPOCH},
+    },
+    error::{Error, Result},
+    log_once,
+    printable::Printable,
+    segment::writer::Segment,
+    snapshot::{Health, Snapshot, timeline::Timeline},
+    sys::{self, fork::OncePerProcess},
+};
+use age::Now;
+use aggregate::{Merged, ShownFamily};
+use expiry::{Expired, Idle};
+use local_segments::Memory;
+use retire::{retire, try_forget, try_note_overflowed};
+use segment_file::{Known, Opened, is_exhausted};
+use segment_log::SegmentLog;
+use segment_reader::Bad;
+use totals_file::TotalsFile;
+
+/// Reads a metrics directory, again and again: what goes bad in between keeps its last good state.
+///
+/// ```
+/// # let directory = tempfile::tempdir().unwrap();
+/// let mut reader = ictus::Reader::new(directory.path());
+/// assert_eq!(reader.snapshot()?.families, []);
+/// ictus::Registry::open(directory.path())?.counter("jobs", "", &[])?.labels(&[])?.inc();
+/// assert_eq!(reader.snapshot()?.families.len(), 1);
+/// # Ok::<(), ictus::Error>(())
+/// ```
+///
+/// Where it may write, a reader retires what dead processes left: their totals and newest
+/// observations move into the directory's totals file, and their segments are removed.
+#[derive(Debug)]
+pub struct Reader {
+    path: Option<PathBuf>,
+    place: Option<Place>,
+    memory: Option<Memory>,
+    segments: HashMap<u64, Known>,
+    totals_file: Option<CheckedFile>,
+    /// What stood at the totals' name when it was last opened.
+    totals_standing: Standing,
+    /// The last that could be read.
+    totals: TotalsFile,
+    /// Whether they are merged.
+    is_merged: bool,
+    merged: Merged,
+    /// Whether the directory could ever be read.
+    was_good: bool,
+    /// What orders observations of different clocks.
+    timeline: Timeline,
+    idle: Idle,
+    expired: Vec<Expired>,
+    complaint: Option<String>,
+    /// Tells a forked child, which logs for itself.
+    process: OncePerProcess,
+    segment_log: SegmentLog,
+    may_retire: bool,
+    /// Set where retirement failed: it reads what is dead as a whole.
+    retry_retirement_at: Option<Instant>,
+    /// Only its numbers of snapshots, and of what is set aside.
+    health: Health,
+}
+
+/// Retirements that may come between before the last snapshot is served again.
+const ATTEMPTS: usize = 32;
+/// Between a retirement that failed and the next.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Looks at segments in one snapshot: each but the first for lanes that must be read again.
+const LOOKS: usize = 4;
+
+impl Reader {
+    /// A reader of a metrics directory, which need not exist yet: workers may start later. A relative
+    /// path is resolved here. A path that names no folder is an error of each snapshot; see
+    /// [`open`](Reader::open).
+    #[must_use]
+    pub fn new(directory: impl AsRef<Path>) -> Reader {
+        Reader::of(Some(directory.as_ref().to_owned()), None)
+    }
+
+    /// Returns a reader of a metrics directory, which need not exist yet.
+    ///
+    /// ```
+    /// assert!(ictus::Reader::open("").is_err());
+    /// assert!(ictus::Reader::open("~/metrics").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] where the path is empty or begins with `~`, which only a shell expands;
+    /// [`Error::Io`] where it is relative and there is no working directory.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Reader> {
+        access::resolve(directory.as_ref()).map(Reader::new)
+    }
+
+    /// A reader of a directory and of what this process records in memory alone.
+    pub(crate) fn with_memory(
+        directory: Option<PathBuf>,
+        memory: impl Fn() -> Vec<Arc<Segment>> + Send + 'static,
+    ) -> Reader {
+        Reader::of(directory, Some(Memory::new(memory)))
+    }
+
+    fn of(path: Option<PathBuf>, memory: Option<Memory>) -> Reader {
+        let path = path.map(|path| access::resolve(&path).unwrap_or(path));
+        Reader {
+            place: path.as_deref().and_then(|path| Place::resolve(path).ok()),
+            path,
+            memory,
+            segments: HashMap::new(),
+            totals_file: None,
+            totals_standing: Standing::default(),
+            totals: TotalsFile::default(),
+            is_merged: true,
+            merged: Merged::default(),
+            was_good: false,
+            timeline: Timeline::default(),
+            idle: Idle::default(),
+            expired: Vec::new(),
+            complaint: None,
+            process: OncePerProcess::new(),
+            segment_log: SegmentLog::default(),
+            may_retire: true,
+            retry_retirement_at: None,
+            health: Health::default(),
+        }
+    }
+
+    /// The same reader, but it leaves what dead processes left to other readers.
+    #[must_use]
+    pub fn without_retiring(mut self) -> Reader {
+        self.may_retire = false;
+        self
+    }
+
+    /// The directory it reads, if it reads one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// What all segments and the totals say now. Bad segments are skipped, or stay as they last
+    /// were, and are named in the log once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the directory exists and cannot be read.
+    pub fn snapshot(&mut self) -> Result<Snapshot> {
+        self.snapshot_within(None)
+    }
+
+    /// What expired at the last snapshot.
+    pub(crate) fn expired(&self) -> &[Expired] {
+        &self.expired
+    }
+
+    /// A snapshot in which series that have not moved for so many nanoseconds are expired, of all
+    /// families.
+    pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
+        if self.place.is_none()
+            && let Some(path) = &self.path
+        {
+            self.place = Some(Place::resolve(path)?);
+        }
+        if self.process.is_first() {
+            self.log_again();
+        }
+        self.health.snapshots += 1;
+        self.memory.iter_mut().for_each(Memory::begin);
+        let (directory, in_memory) = self.read_all()?;
+        let epoch = directory.as_ref().and_then(clock_epoch::current);
+        if let Some(place) = &self.place {
+            self.segment_log.finish(place);
+        }
+        let mut health = self.health.clone();
+        self.segments.values().for_each(|known| known.count(&mut health));
+        health.bytes +=
+            self.totals_file.as_ref().and_then(|file| file.get().ok()).map_or(0, directory::bytes);
+        health.live_segments += in_memory;
+        let (losses, unread_lanes) = self.merged.lost();
+        let health = Health { lost: losses.into(), unread_lanes, ..health };
+        let now = Now::new(Anchor::now(), epoch, &self.timeline);
+        let mut families = self.merged.families();
+        let expired = self.idle.expire(&mut families, &now, idle);
+        let health = Health {
+            hidden_families: families.iter().filter(|family| family.is_hidden).count() as u64,
+            conflicting_definitions: families.iter().map(|family| family.conflicts as u64).sum(),
+            saturated_sums: families.iter().map(ShownFamily::saturated_sums).sum(),
+            ..health
+        };
+        log_hidden(&families);
+        let families = convert::families(&families, &now);
+        self.expired = expired;
+        if let Some(directory) = &directory {
+            self.retire_dead(directory);
+            self.note_overflowed(directory);
+            self.forget_expired(directory);
+        }
+        Ok(Snapshot { families, health })
+    }
+
+    /// Reads the directory, where there is one, and memory; gives how many segments are there.
+    fn read_all(&mut self) -> Result<(Option<Directory>, u64)> {
+        let Some(place) = self.place.clone() else {
+            let read = self.merge(None, None).map_err(|error| Error::io("", "read", error))?;
+            return Ok((None, read.unwrap_or(0)));
+        };
+        let mut read = self.read_directory(&place);
+        if read.as_ref().is_err_and(is_exhausted) {
+            // What it has open itself may be what is missing.
+            self.segments.values_mut().for_each(Known::close);
+            self.totals_file = None;
+            read = self.read_directory(&place);
+        }
+        read.map_err(|error| Error::io(place.path(), "read the metrics directory", error))
+    }
+
+    fn read_directory(&mut self, place: &Place) -> io::Result<(Option<Directory>, u64)> {
+        for _ in 0..ATTEMPTS {
+            let directory = place.open()?;
+            let listed = match &directory {
+                Some(directory) => self.list(directory)?,
+                // Nothing is there, or not any more.
+                None => Some(self.listed(Vec::new())),
+            };
+            if let Some(in_memory) = self.merge(listed.as_deref(), directory.as_ref())? {
+                return Ok((directory, in_memory));
+            }
+        }
+        self.give_up()?;
+        let directory = place.open()?;
+        let in_memory = self.merge(None, directory.as_ref())?.unwrap_or(0);
+        Ok((directory, in_memory))
+    }
+
+    /// Has the last snapshot served again, where there is one.
+    fn give_up(&mut self) -> io::Result<()> {
+        self.health.stale_snapshots += 1;
+        self.complain("the totals were replaced faster than they could be read".to_owned());
+        if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    /// Takes note of what is in the overflow series of families of which series have expired. Where that is not
+    /// possible now, those series expire another time.
+    fn note_overflowed(&mut self, directory: &Directory) {
+        let (merged, may_write) = (&self.merged, self.may_retire);
+        self.expired.iter_mut().for_each(|expired| expired.over = merged.overflowed(expired.number));
+        self.expired.retain(|Expired { family, over, .. }| {
+            over.is_empty()
+                || may_write
+                    && match try_note_overflowed(directory, over) {
+                        Ok(is_noted) => is_noted,
+                        Err(bad) => {
+                            log::debug!("series of {} do not expire now: {bad}", family.name);
+                            false
+                        }
+                    }
+        });
+    }
+
+    /// Drops expired series from the totals.
+    fn forget_expired(&mut self, directory: &Directory) {
+        let kept = |expired: &Expired| {
+            let shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
+            let mut shapes = shapes.filter(|family| family.record.same_shape(&expired.family));
+            shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values.as_slice())))
+        };
+        if !self.may_retire || !self.expired.iter().any(kept) {
+            return;
+        }
+        let segments = &mut self.segments;
+        for Expired { family, series, .. } in &self.expired {
+            let listing: &mut dyn FnMut(u64) -> _ = &mut |id| segments.get_mut(&id)?.listed();
+            match try_forget(directory, listing, family, &|values| series.contains(values)) {
+                Ok(_) => {}
+                Err(Bad::Source(error)) if is_refusal(&error) => self.may_retire = false,
+                Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),
+            }
+        }
+    }
+
+    /// The ids of the segments that count beside the totals; none where they could not be had of one
+    /// moment, so that those of an earlier one are served again.
+    fn list(&mut self, directory: &Directory) -> io::Result<Option<Vec<u64>>> {
+        for _ in 0..ATTEMPTS {
+            self.open_totals(directory)?;
+            let ids = self.open_segments(directory)?;
+            if directory.standing_totals()? == self.totals_standing {
+                self.was_good = true;
+                return Ok(Some(ids));
+            }
+        }
+        self.give_up().map(|()| None)
+    }
+
+    /// Reads the totals file where it is another one than the last time.
+    fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
+        let standing = directory.standing_totals()?;
+        if self.totals_file.as_ref().is_some_and(CheckedFile::is_open) && standing == self.totals_standing {
+            return Ok(());
+        }
+        // For what cannot be opened: it is left out until something else stands there.
+        self.totals_standing = standing;
+        self.totals_file = None;
+        match self.read_totals(directory) {
+            Ok(Some(totals)) => (self.totals, self.is_merged) = (totals, false),
+            Ok(None) => {}
+            Err(Bad::Source(error)) if is_exhausted(&error) => {
+                self.totals_standing = Standing::default();
+                return Err(error);
+            }
+            Err(bad) => self.complain(format!(
+                "{} is left out, the last good totals stay: {bad}",
+                directory.place().path().join("totals").display()
+            )),
+        }
+        Ok(())
+    }
+
+    fn read_totals(&mut self, directory: &Directory) -> std::result::Result<Option<TotalsFile>, Bad> {
+        let Some(mut file) = directory.open_totals()? else {
+            self.totals_standing = Standing::default();
+            return Ok(None);
+        };
+        self.totals_standing = directory::standing(&file)?;
+        let totals = TotalsFile::read(&mut file);
+        self.totals_file = Some(CheckedFile::new(file)?);
+        totals.map(Some)
+    }
+
+    /// Opens the segments that the totals do not contain; gives their ids.
+    fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
+        let (segments, set_aside) = directory.segments_and_set_aside()?;
+        self.health.unreadable_segments = set_aside.len() as u64;
+        let ids = self.listed(segments);
+        // Others are opened for each reading.
+        let max_open = sys::descriptor_share();
+        let surplus = self.segments.values_mut().filter(|known| known.is_open()).skip(max_open);
+        surplus.for_each(Known::close);
+        let mut open = self.segments.values().filter(|known| known.is_open()).count();
+        for &id in &ids {
+            let known = self.segments.entry(id).or_default();
+            // The others, once they are known, are opened when they are read.
+            if known.is_open() || known.key(id).is_some() && open >= max_open {
+                continue;
+            }
+            // Retired since it was listed: whoever did so replaced the totals, which is seen.
+            known.open(directory, id, &mut self.segment_log)?;
+            if open < max_open {
+                open += usize::from(known.is_open());
+            } else {
+                known.close();
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Forgets the segments that are gone; gives the ids of all others.
+    fn listed(&mut self, mut ids: Vec<u64>) -> Vec<u64> {
+        let folded = &self.totals.folded;
+        // A segment whose file is gone while its owner lives goes on being read.
+        self.segments.retain(|id, known| !folded.contains(id) && (ids.contains(id) || known.owner_lives()));
+        ids.extend(self.segments.keys());
+        ids.retain(|id| !folded.contains(id));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Merges what has changed in the directory's segments, where they could be listed, and in this
+    /// process's memory; gives how many there are in memory. `Ok(None)` where a segment was retired since it
+    /// was listed.
+    fn merge(&mut self, listed: Option<&[u64]>, directory: Option<&Directory>) -> io::Result<Option<u64>> {
+        let epoch = directory.and_then(clock_epoch::current);
+        if let (Some(memory), Some(epoch)) = (&mut self.memory, epoch) {
+            memory.join(epoch);
+        }
+        // Before their observations, the clocks of segments that are new.
+        self.follow_clocks(epoch);
+        if let Some(ids) = listed {
+            self.merged.keep_segments(|key| key.in_memory || ids.contains(&key.id));
+            if !self.is_merged {
+                self.merged.put_totals(&self.totals.totals);
+                self.is_merged = true;
+            }
+        }
+        let mut in_memory = 0;
+        for _ in 0..LOOKS {
+            match self.look(listed.unwrap_or_default(), directory)? {
+                Some(read) => in_memory = read,
+                None => return Ok(None),
+            }
+            self.follow_clocks(epoch);
+            let again = self.merged.settle(&self.totals.totals);
+            if again.is_empty() {
+                break;
+            }
+            for (key, lane) in again {
+                match (&mut self.memory, self.segments.get_mut(&key.id)) {
+                    (Some(memory), _) if key.in_memory => memory.forget(key.id, lane),
+                    (_, Some(known)) if !key.in_memory => known.forget(lane),
+                    _ => {}
+                }
+            }
+        }
+        self.merged.accept();
+        Ok(Some(in_memory))
+    }
+
+    /// Orders observations by the anchors that are known by now; `epoch` is that of this process's clock.
+    fn follow_clocks(&mut self, epoch: Option<u32>) {
+        clock::calibrate();
+        let mut clocks = self.totals.totals.clocks.clone();
+        self.segments.values().for_each(|known| known.add_clock(&mut clocks));
+        let in_memory = self.memory.as_ref().map(Memory::epoch);
+        if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
+            // Stamps of one's own clock need no anchors.
+            return;
+        }
+        let now = Anchor::now();
+        for own in epoch.into_iter().chain(in_memory.filter(|&own| own == UNSHARED_EPOCH)) {
+            clocks.add(own, 0, [now]);
+        }
+        self.timeline = self.timeline.follow(&clocks);
+        self.merged.put_timeline(&self.timeline);
+    }
+
+    fn look(&mut self, ids: &[u64], directory: Option<&Directory>) -> io::Result<Option<u64>> {
+        if let Some(place) = &self.place {
+            // Oldest first: a segment that comes before one that is merged already gives every series of
+            // all segments another rank.
+            let mut keys: Vec<_> = ids.iter().filter_map(|id| self.segments.get(id)?.key(*id)).collect();
+            keys.sort_unstable();
+            for key in keys {
+                let Some(known) = self.segments.get_mut(&key.id) else { continue };
+                let was_open = known.is_open();
+                if let Some(directory) = directory
+                    && known.open(directory, key.id, &mut self.segment_log)? == Opened::Gone
+                {
+                    return Ok(None);
+                }
+                known.read(place, key.id, &mut self.merged, &mut self.segment_log);
+                if !was_open {
+                    known.close();
+                }
+            }
+        }
+        let Some(memory) = &mut self.memory else { return Ok(Some(0)) };
+        let (segments, folded) = (&self.segments, &self.totals.folded);
+        // What moved from memory to a file has the same id there.
+        let elsewhere =
+            |id: u64| folded.contains(&id) || segments.get(&id).is_some_and(|known| known.key(id).is_some());
+        let (read, bad) = memory.read(&mut self.merged, elsewhere);
+        if let Some(bad) = bad {
+            self.complain(format!("this process's own memory is left out: {bad}"));
+        }
+        Ok(Some(read))
+    }
+
+    fn retire_dead(&mut self, directory: &Directory) {
+        let is_early = self.retry_retirement_at.is_some_and(|at| Instant::now() < at);
+        if !self.may_retire || is_early || !self.segments.values().any(Known::is_to_be_retired) {
+            return;
+        }
+        let segments = &mut self.segments;
+        let retired = retire(directory, &mut |id| segments.get_mut(&id)?.listed());
+        self.retry_retirement_at = retired.is_err().then(|| Instant::now() + RETRY_DELAY);
+        match retired {
+            Ok(_) => {}
+            Err(Bad::Source(error)) if is_refusal(&error) => {
+                log::debug!("this reader may not write and leaves retirement to others: {error}");
+                self.may_retire = false;
+            }
+            Err(bad) => self.complain(format!(
+                "what dead processes left in {} cannot be folded: {bad}",
+                directory.place().path().display()
+            )),
+        }
+    }
+
+    /// Forgets what was logged, by the process that this one was forked of.
+    fn log_again(&mut self) {
+        self.complaint = None;
+        self.totals_standing = Standing::default();
+        self.segments.values_mut().for_each(Known::log_again);
+        self.merged.log_again();
+    }
+
+    /// Logs a cause once in a row.
+    fn complain(&mut self, complaint: String) {
+        if self.complaint.as_ref() != Some(&complaint) {
+            log::warn!("{}", Printable(&complaint));
+            self.complaint = Some(complaint);
+        }
+    }
+}
+
+/// Names the families in the log that another type or unit hides.
+fn log_hidden(families: &[ShownFamily<'_>]) {
+    for hidden in families.iter().filter(|family| family.is_hidden) {
+        let is_shown =
+            |family: &&ShownFamily<'_>| !family.is_hidden && family.record.name == hidden.record.name;
+        if let Some(holds) = families.iter().find(is_shown) {
+            log_once::hidden(holds.record, hidden.record);
+        }
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}

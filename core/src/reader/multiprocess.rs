@@ -1,0 +1,255 @@
+//! Files of `prometheus_client`'s multiprocess mode, which lie in a metrics directory beside the folder `ictus`.
+//!
+//! The directory may be one in which every user may write, so its files get the rules of the folder `ictus`: each is
+//! opened once, not through a link, without waiting, and what was opened is a regular file of a trusted user, of which
+//! no more is read than is on disk.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{File, Metadata},
+    io,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::{FileExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+    vec,
+};
+
+use rustix::{
+    fs::{Dir, Mode, OFlags, openat},
+    io::{Errno, retry_on_intr},
+    process::geteuid,
+};
+
+use crate::{directory::access::Place, format::source::stored_bytes, log_once};
+
+/// A file of `prometheus_client`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MultiprocessFile {
+    /// Its name, which says of what type its families are and which process wrote it.
+    pub name: String,
+    /// Its used bytes, as many as its first four bytes say.
+    pub bytes: Vec<u8>,
+}
+
+/// The files of a directory that are believed, one after the other. Those that are not are named in the log, each
+/// cause once.
+#[derive(Debug)]
+pub struct MultiprocessFiles {
+    directory: PathBuf,
+    folder: File,
+    trust: Trust,
+    names: vec::IntoIter<OsString>,
+    /// How many are left out, and the first of them, by cause.
+    left_out: BTreeMap<&'static str, (usize, OsString)>,
+}
+
+/// No file of that library has more used bytes: what is read into memory at once.
+const MAX_BYTES: u64 = 64 << 20;
+/// The number of used bytes and the padding after it.
+const HEADER: usize = 8;
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
+/// Opens a metrics directory, and lists the files that `prometheus_client` left in it.
+///
+/// # Errors
+///
+/// Where the directory cannot be read. A directory that is not there has no files.
+pub fn multiprocess_files(directory: &Path) -> io::Result<MultiprocessFiles> {
+    let folder = match File::open(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => File::open("/dev/null")?,
+        folder => folder?,
+    };
+    let data = folder.metadata()?;
+    let mut names = Vec::new();
+    if data.is_dir() {
+        for entry in Dir::read_from(&folder)? {
+            let name = OsString::from_vec(entry?.file_name().to_bytes().to_vec());
+            if name.as_bytes().ends_with(b".db") {
+                names.push(name);
+            }
+        }
+    }
+    names.sort_unstable();
+    let (directory, left_out) = (directory.to_owned(), BTreeMap::new());
+    let trust = Trust::of(&directory, &data);
+    Ok(MultiprocessFiles { directory, folder, trust, names: names.into_iter(), left_out })
+}
+
+/// Whose files are believed: those of this process's user, of root, of the owner of the directory and of the folder
+/// `ictus`, and of the group that may write in the directory where others may not.
+#[derive(Debug)]
+struct Trust {
+    users: [u32; 4],
+    group: Option<u32>,
+}
+
+impl Trust {
+    fn of(directory: &Path, data: &Metadata) -> Trust {
+        let user = geteuid().as_raw();
+        let folder = Place::of(directory).path().symlink_metadata().ok().filter(Metadata::is_dir);
+        let recorder = folder.map_or(user, |folder| folder.uid());
+        let shared = data.mode() & 0o022 == 0o020;
+        Trust { users: [user, 0, data.uid(), recorder], group: shared.then(|| data.gid()) }
+    }
+
+    fn accepts(&self, data: &Metadata) -> bool {
+        self.users.contains(&data.uid()) || self.group == Some(data.gid())
+    }
+}
+
+impl Iterator for MultiprocessFiles {
+    type Item = MultiprocessFile;
+
+    fn next(&mut self) -> Option<MultiprocessFile> {
+        while let Some(name) = self.names.next() {
+            match self.read(&name) {
+                Ok(Some(bytes)) => {
+                    return Some(MultiprocessFile { name: name.to_string_lossy().into(), bytes });
+                }
+                Ok(None) => {}
+                Err(why) => self.left_out.entry(why).or_insert((0, name)).0 += 1,
+            }
+        }
+        for (why, (count, name)) in std::mem::take(&mut self.left_out) {
+            let path = self.directory.join(name);
+            log_once::once(
+                &format!(
+                    "{count} files of prometheus_client in {} are left out, {} the first of them: {why}",
+                    self.directory.display(),
+                    path.display(),
+                ),
+                why,
+            );
+        }
+        None
+    }
+}
+
+impl MultiprocessFiles {
+    /// The used bytes of a file; none where it is gone or being made.
+    fn read(&self, name: &OsString) -> Result<Option<Vec<u8>>, &'static str> {
+        let file = match retry_on_intr(|| openat(&self.folder, name.as_os_str(), READ, Mode::empty())) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP | Errno::MLINK) => return Err("it is a symbolic link"),
+            Err(Errno::ACCESS | Errno::PERM) => return Err("this user may not read it"),
+            Err(_) => return Err("it cannot be opened"),
+        };
+        let data = file.metadata().map_err(|_| "it cannot be read")?;
+        if !data.is_file() {
+            return Err("it is not a regular file");
+        }
+        if !self.trust.accepts(&data) {
+            return Err(
+                "it belongs to another user; the directory's owner, that of its folder ictus, root and this \
+                        process's user are believed",
+            );
+        }
+        let mut header = [0; HEADER];
+        if file.read_exact_at(&mut header, 0).is_err() {
+            return if data.len() == 0 { Ok(None) } else { Err("it is shorter than its header") };
+        }
+        let used = u64::from(u32::from_ne_bytes([header[0], header[1], header[2], header[3]]));
+        let stored = stored_bytes(&file).map_err(|_| "it cannot be read")?;
+        if used > stored.min(data.len()).min(MAX_BYTES) {
+            return Err("it has fewer bytes on disk than it says, or more than 64 MiB");
+        }
+        let mut bytes = vec![0; used as usize];
+        file.read_exact_at(&mut bytes, 0).map_err(|_| "it cannot be read")?;
+        Ok((used > HEADER as u64).then_some(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::{chown, symlink},
+        time::{Duration, Instant},
+    };
+
+    use proptest::prelude::*;
+
+    use super::{MultiprocessFile, multiprocess_files};
+
+    fn file(used: u32, length: usize) -> Vec<u8> {
+        let mut bytes = used.to_ne_bytes().to_vec();
+        bytes.resize(length, b'x');
+        bytes
+    }
+
+    fn names(directory: &std::path::Path) -> Vec<String> {
+        multiprocess_files(directory).unwrap().map(|file| file.name).collect()
+    }
+
+    #[test]
+    fn only_regular_files_of_trusted_users_are_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("counter_1.db"), file(100, 1 << 20)).unwrap();
+        fs::write(path("counter_2.db"), b"").unwrap();
+        fs::write(path("counter_3.db"), file(8, 1 << 20)).unwrap();
+        fs::write(path("short.db"), b"abc").unwrap();
+        fs::write(path("long.db"), file(101, 100)).unwrap();
+        fs::write(path("other.txt"), file(100, 200)).unwrap();
+        fs::create_dir(path("folder.db")).unwrap();
+        symlink(path("counter_1.db"), path("link.db")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo.db"), rustix::fs::Mode::RWXU).unwrap();
+        let sparse = fs::File::create(path("sparse.db")).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&sparse, &file(60 << 20, 8), 0).unwrap();
+        sparse.set_len(60 << 20).unwrap();
+        if chown(path("folder.db"), Some(12345), None).is_ok() {
+            fs::write(path("foreign.db"), file(100, 200)).unwrap();
+            chown(path("foreign.db"), Some(12345), None).unwrap();
+        }
+        let begun = Instant::now();
+        let mut found: Vec<MultiprocessFile> = multiprocess_files(directory.path()).unwrap().collect();
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        // Without a way to ask whether a file system compresses, holes count as contents.
+        if cfg!(ictus_portable) {
+            found.retain(|file| file.name != "sparse.db");
+        }
+        assert_eq!(found.iter().map(|file| &*file.name).collect::<Vec<_>>(), ["counter_1.db"]);
+        assert_eq!(found[0].bytes, file(100, 100));
+        assert_eq!(names(&path("missing")), [""; 0]);
+    }
+
+    /// As another user's files count in the folder `ictus` where it is theirs.
+    #[test]
+    fn files_of_the_user_who_records_are_believed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, folder) = (directory.path().join("counter_1.db"), directory.path().join("ictus"));
+        fs::write(&path, file(100, 200)).unwrap();
+        fs::create_dir(&folder).unwrap();
+        if chown(&path, Some(12345), None).is_err() {
+            return;
+        }
+        assert_eq!(names(directory.path()), [""; 0]);
+        chown(&folder, Some(12345), None).unwrap();
+        assert_eq!(names(directory.path()), ["counter_1.db"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_read_than_is_there(bytes in prop::collection::vec(any::<u8>(), 0..200), used in 0..300_u32) {
+            let directory = tempfile::tempdir().unwrap();
+            let mut bytes = bytes;
+            if let Some(first) = bytes.first_chunk_mut() {
+                *first = used.to_ne_bytes();
+            }
+            fs::write(directory.path().join("a.db"), &bytes).unwrap();
+            let found: Vec<_> = multiprocess_files(directory.path()).unwrap().collect();
+            let expected = bytes.len() >= 8 && used > 8 && used as usize <= bytes.len();
+            prop_assert_eq!(found.len(), usize::from(expected));
+            prop_assert!(found.iter().all(|file| file.bytes == bytes[..used as usize]));
+        }
+    }
+}

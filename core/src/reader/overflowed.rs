@@ -1,0 +1,74 @@
+//! Contributions that stay in the overflow series, whatever places become free.
+//!
+//! A series that is removed gives up its place. What had none until then would move there, and the overflow
+//! series would fall by it. So before a place is given up, the totals file takes note of all contributions
+//! that are in the overflow series of the family. A note is dropped once its segment is folded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::format::descriptor::FamilyRecord;
+
+/// What stays in overflow series: segments and label values, by family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overflowed(BTreeMap<Family, BTreeSet<(u64, Vec<String>)>>);
+
+/// Name and label names. A segment has one family of those.
+type Family = (String, Vec<String>);
+
+impl Overflowed {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Notes what a segment has of a series.
+    pub(crate) fn insert(&mut self, segment: u64, family: &FamilyRecord, values: &[String]) {
+        let noted = self.0.entry((family.name.clone(), family.labels.clone())).or_default();
+        noted.insert((segment, values.to_vec()));
+    }
+
+    /// What is noted of a family.
+    pub(crate) fn of(&self, family: &FamilyRecord) -> Option<&BTreeSet<(u64, Vec<String>)>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&(family.name.clone(), family.labels.clone()))
+    }
+
+    /// Notes what others have noted. False where all of it was known.
+    pub(crate) fn add(&mut self, others: &Overflowed) -> bool {
+        let mut is_new = false;
+        for (family, noted) in &others.0 {
+            let known = self.0.entry(family.clone()).or_default();
+            noted.iter().for_each(|one| is_new |= known.insert(one.clone()));
+        }
+        is_new
+    }
+
+    /// Drops the notes of all other segments.
+    pub(crate) fn keep_segments(&mut self, is_kept: impl Fn(u64) -> bool) {
+        self.0.values_mut().for_each(|noted| noted.retain(|(segment, _)| is_kept(*segment)));
+        self.0.retain(|_, noted| !noted.is_empty());
+    }
+
+    /// The names of families of which something is noted.
+    pub(crate) fn families(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|(name, _)| &**name)
+    }
+
+    /// All notes: family, label names, segment, label values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[String], u64, &[String])> {
+        self.0.iter().flat_map(|((name, labels), noted)| {
+            noted.iter().map(|(segment, values)| (&**name, &**labels, *segment, &**values))
+        })
+    }
+
+    /// Notes that come from a file.
+    pub(crate) fn insert_read(
+        &mut self,
+        (name, labels): (String, Vec<String>),
+        segment: u64,
+        values: Vec<String>,
+    ) {
+        self.0.entry((name, labels)).or_default().insert((segment, values));
+    }
+}

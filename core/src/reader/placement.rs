@@ -1,0 +1,184 @@
+//! Where the series of dead segments go in the totals: to their own place, or to the overflow series.
+//!
+//! Decided by the same policy as a snapshot's, over the same contributions: those of the totals, of the
+//! dead segments and of all others.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use super::{overflowed::Overflowed, segment_reader::Described, totals::Totals};
+use crate::{
+    catalog::Kind,
+    format::descriptor::FamilyRecord,
+    policy::series_limit::{Contribution, is_overflow, overflow, placed},
+};
+
+/// The decision for each family of the dead segments.
+#[derive(Debug, Default)]
+pub(crate) struct Placement(Vec<FamilyPlacement>);
+
+#[derive(Debug)]
+struct FamilyPlacement {
+    record: Arc<FamilyRecord>,
+    /// How many observations any definition may show.
+    window: u32,
+    /// Segment and labels of what belongs to the overflow series.
+    over: HashSet<(u64, Vec<String>)>,
+}
+
+impl Placement {
+    /// Decides for the dead segments of those ids beside all other segments.
+    pub(crate) fn decide(
+        totals: &Totals,
+        dead: &[(u64, &Totals)],
+        others: &[(u64, Vec<Arc<Described>>)],
+    ) -> Placement {
+        let mut placement = Placement::default();
+        for family in dead.iter().flat_map(|(_, totals)| totals.families.values().flatten()) {
+            if family.record.kind != Kind::Gauge && placement.find(&family.record).is_none() {
+                placement.0.push(family_placement(&family.record, totals, dead, others));
+            }
+        }
+        placement
+    }
+
+    /// What segments have in the overflow series of a family.
+    pub(crate) fn overflowed(
+        totals: &Totals,
+        segments: &[(u64, Vec<Arc<Described>>)],
+        family: &FamilyRecord,
+    ) -> Overflowed {
+        let mut overflowed = Overflowed::default();
+        let placement = family_placement(&Arc::new(family.clone()), totals, &[], segments);
+        placement.over.iter().for_each(|(segment, values)| overflowed.insert(*segment, family, values));
+        overflowed
+    }
+
+    /// The label values under which the totals have a series of that segment.
+    pub(crate) fn place(&self, segment: u64, family: &FamilyRecord, labels: &[String]) -> Vec<String> {
+        let is_over = |placement: &FamilyPlacement| {
+            !placement.over.is_empty() && placement.over.contains(&(segment, labels.to_vec()))
+        };
+        match self.find(family).is_some_and(is_over) {
+            true => overflow(labels.len()),
+            false => labels.to_vec(),
+        }
+    }
+
+    /// Keeps as many observations in the totals as any definition may show.
+    pub(crate) fn widen(&self, totals: &mut Totals) {
+        self.0.iter().for_each(|family| totals.keep_at_least(&family.record, family.window));
+    }
+
+    fn find(&self, family: &FamilyRecord) -> Option<&FamilyPlacement> {
+        self.0.iter().find(|placement| placement.record.same_family(family))
+    }
+}
+
+fn family_placement(
+    record: &Arc<FamilyRecord>,
+    totals: &Totals,
+    dead: &[(u64, &Totals)],
+    others: &[(u64, Vec<Arc<Described>>)],
+) -> FamilyPlacement {
+    let noted = totals.over.of(record);
+    let is_over = |segment: u64, labels: &[String]| {
+        noted.is_some_and(|noted| noted.contains(&(segment, labels.to_vec())))
+    };
+    let mut contributions: Vec<Contribution<'_>> = Vec::new();
+    let mut window = record.window;
+    for (segment, totals) in [(None, totals)].into_iter().chain(dead.iter().map(|&(id, of)| (Some(id), of))) {
+        let shapes = totals.families.get(&record.name).into_iter().flatten();
+        for family in shapes.filter(|family| family.record.same_shape(record)) {
+            window = window.max(family.record.window);
+            contributions.extend(family.series.iter().map(|(labels, series)| Contribution {
+                labels,
+                begun: series.begun,
+                segment: segment.unwrap_or(0),
+                limit: segment.map(|_| family.record.max_series),
+                is_over: segment.is_some_and(|segment| is_over(segment, labels)),
+            }));
+        }
+    }
+    for (segment, described) in others {
+        let mut firsts: BTreeMap<&[String], Contribution<'_>> = BTreeMap::new();
+        for series in described.iter().filter(|series| series.family.same_family(record)) {
+            window = window.max(series.family.window);
+            let limit = Some(series.family.max_series);
+            let new = Contribution {
+                labels: &series.values,
+                begun: series.begun,
+                segment: *segment,
+                limit,
+                is_over: is_over(*segment, &series.values),
+            };
+            let first = firsts.entry(&series.values).or_insert(new);
+            first.begun = first.begun.min(series.begun);
+        }
+        contributions.extend(firsts.into_values());
+    }
+    let placed = placed(&contributions);
+    let over = contributions.iter().zip(placed).filter(|(contribution, placed)| {
+        !placed && contribution.limit.is_some() && !is_overflow(contribution.labels)
+    });
+    let over = over.map(|(contribution, _)| (contribution.segment, contribution.labels.to_vec())).collect();
+    FamilyPlacement { record: Arc::clone(record), window, over }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Placement;
+    use crate::{
+        catalog::Kind,
+        format::descriptor::FamilyRecord,
+        reader::{
+            segment_reader::Described,
+            totals::{OVERFLOW, SeriesTotal, Totals},
+        },
+    };
+
+    fn family(max_series: u32, window: u32) -> Arc<FamilyRecord> {
+        let plain = FamilyRecord::plain("jobs", Kind::Counter, &["queue"]);
+        Arc::new(FamilyRecord { max_series, window, ..plain })
+    }
+
+    fn totals(family: &Arc<FamilyRecord>, series: &[(&str, u64)]) -> Totals {
+        let mut totals = Totals::default();
+        for &(queue, begun) in series {
+            let total = SeriesTotal { begun, ..SeriesTotal::default() };
+            totals.add_series(family, 1, &[queue.to_owned()], total);
+        }
+        totals
+    }
+
+    /// A living process that began a series earlier has its place, though the totals have nothing of it.
+    #[test]
+    fn the_living_keep_their_places() {
+        let family = family(2, 3);
+        let dead = totals(&family, &[("dead early", 1), ("dead late", 5)]);
+        let living = Described::new(&family, 3, &["living"]);
+        let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[(8, vec![Arc::new(living)])]);
+        let place = |queue: &str| placement.place(7, &family, &[queue.to_owned()]);
+        assert_eq!(
+            (place("dead early"), place("dead late")),
+            (vec!["dead early".into()], vec![OVERFLOW.into()])
+        );
+        let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[]);
+        assert_eq!(placement.place(7, &family, &["dead late".to_owned()]), ["dead late"]);
+    }
+
+    #[test]
+    fn the_totals_keep_what_any_definition_may_show() {
+        let (narrow, wide) = (family(9, 3), family(9, 50));
+        let dead = totals(&narrow, &[("a", 1)]);
+        let living = Described::new(&wide, 3, &["a"]);
+        let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[(8, vec![Arc::new(living)])]);
+        let mut all = dead.clone();
+        placement.widen(&mut all);
+        assert_eq!(all.families["jobs"][0].kept, 50);
+    }
+}

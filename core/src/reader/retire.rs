@@ -1,0 +1,530 @@
+//! Retirement: a dead owner's segment is folded into the totals file, then removed.
+//!
+//! Under the directory's lock: take the dead segment's lock, shared; write the new totals, with the
+//! segment's id in them; sync, read them back, rename, sync the directory; unlink. Killed anywhere in
+//! between, each observation is counted exactly once: a reader skips segments that the totals name, and
+//! a named segment that is still there is only unlinked.
+//!
+//! Where the disk has no room for all of it, as many segments are folded as there is room for. What they
+//! leave is little where others have the newer observations, and removing them makes room for the rest.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    cursor::{Lanes, listed},
+    overflowed::Overflowed,
+    placement::Placement,
+    segment_reader::{Bad, Described, SegmentReader},
+    totals::Totals,
+    totals_file::TotalsFile,
+};
+use crate::{
+    directory::{self, Directory, lock::CHANGE_TIMEOUT},
+    failpoint,
+    format::descriptor::FamilyRecord,
+    sys::{self, own_descriptor::OwnDescriptor},
+};
+
+/// Returns the series of a segment that its caller has open; none where it has not.
+pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<Described>>>;
+
+/// Folds every segment whose owner is dead. Gives how many; 0 where another process is at it.
+pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, Bad> {
+    let Some(_lock) = directory.try_lock()? else { return Ok(0) };
+    fold(directory, listing, &|_| 0).map(|(folded, _)| folded)
+}
+
+/// Drops series of a family from what dead processes left; waits for the directory's lock, within
+/// bounds. Their segments are folded first: what is only in the totals is forgotten with one replacement
+/// of them. Gives how many series.
+pub(crate) fn forget(
+    directory: &Directory,
+    family: &FamilyRecord,
+    gone: &dyn Fn(&[String]) -> bool,
+) -> Result<usize, Bad> {
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    fold(directory, &mut |_| None, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+}
+
+/// Takes note of what is in the overflow series of a family, before a series of it is removed. Waits for the
+/// directory's lock, within bounds. Returns all that is there.
+pub(crate) fn note_overflowed(directory: &Directory, family: &FamilyRecord) -> Result<Overflowed, Bad> {
+    let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    let file = read_totals(directory)?;
+    let mut ids = directory.segments()?;
+    ids.retain(|id| !file.folded.contains(id));
+    if ids.len() <= 1 && !file.totals.families.contains_key(&family.name) {
+        // One process alone has no more series than it allows.
+        return Ok(Overflowed::default());
+    }
+    let segments = list(directory, &ids, &mut |_| None);
+    let overflowed = Placement::overflowed(&file.totals, &segments, family);
+    note(directory, file, &overflowed)?;
+    Ok(overflowed)
+}
+
+/// Takes note of what is in overflow series, unless another process holds the directory's lock. Returns
+/// whether it is noted.
+pub(crate) fn try_note_overflowed(directory: &Directory, overflowed: &Overflowed) -> Result<bool, Bad> {
+    let Some(_lock) = directory.try_lock()? else { return Ok(false) };
+    note(directory, read_totals(directory)?, overflowed).map(|()| true)
+}
+
+fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) -> Result<(), Bad> {
+    if !file.totals.over.add(overflowed) {
+        return Ok(());
+    }
+    file.generation = file.generation.wrapping_add(1);
+    directory.replace_totals(&file)
+}
+
+/// As [`forget`], but does nothing where another process holds the lock: for a scrape, which never waits.
+pub(crate) fn try_forget(
+    directory: &Directory,
+    listing: Listing<'_>,
+    family: &FamilyRecord,
+    gone: &dyn Fn(&[String]) -> bool,
+) -> Result<usize, Bad> {
+    let Some(_lock) = directory.try_lock()? else { return Ok(0) };
+    fold(directory, listing, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+}
+
+/// Under the directory's lock. Returns how many segments are folded, and how many series are dropped.
+fn fold(
+    directory: &Directory,
+    listing: Listing<'_>,
+    drop: &dyn Fn(&mut Totals) -> usize,
+) -> Result<(usize, usize), Bad> {
+    failpoint::hit("retire/locked");
+    directory.remove_unfinished()?;
+    failpoint::hit("retire/cleared unfinished");
+    let mut file = read_totals(directory)?;
+    let named = file.folded.len();
+    // Folded before, but not removed: its process was killed here, or the removal failed.
+    file.folded.retain(|&id| directory.take_away(id, file.aside.contains(&id)).is_err());
+    file.aside.retain(|id| file.folded.contains(id));
+    failpoint::hit("retire/cleared named");
+    let mut ids = directory.segments()?;
+    ids.retain(|id| !file.folded.contains(id));
+    file.totals.over.keep_segments(|id| ids.contains(&id));
+    let mut rest = read_dead(directory, &ids);
+    let is_same = rest.is_empty() && file.folded.len() == named;
+    let placement = decide(directory, &file.totals, &rest, &ids, listing);
+    let (mut folded, mut dropped) = (0, 0);
+    let mut next = Some(file);
+    loop {
+        let (batch, gone) = match fold_some(directory, next.take(), &rest, &placement, drop, is_same) {
+            Ok(done) => done,
+            // What was removed may take room until readers close it: the rest is for the next time.
+            Err(Bad::Source(error)) if folded > 0 && directory::is_full(&error) => break,
+            Err(bad) => return Err(bad),
+        };
+        dropped += gone;
+        for dead in rest.drain(batch) {
+            if dead.is_unreadable() {
+                log::warn!(
+                    "{}: {} of its lanes cannot be read; all others are in the totals, and the file is set aside \
+                     as {id:016x}.unreadable: `ictus check --repair` removes it",
+                    directory.place().segment_path(dead.id).display(),
+                    dead.totals.unread_lanes,
+                    id = dead.id,
+                );
+            }
+            if let Err(error) = directory.take_away(dead.id, dead.is_unreadable()) {
+                let path = directory.place().segment_path(dead.id);
+                log::warn!("{} is folded and cannot be removed: {error}", path.display());
+            }
+            failpoint::hit("retire/unlinked one");
+            folded += 1;
+        }
+        if rest.is_empty() {
+            break;
+        }
+    }
+    failpoint::hit("retire/unlinked all");
+    Ok((folded, dropped))
+}
+
+/// Writes totals with as many of the dead segments as there is room for. Returns which, and how many
+/// series are dropped.
+fn fold_some(
+    directory: &Directory,
+    read: Option<TotalsFile>,
+    rest: &[Dead],
+    placement: &Placement,
+    drop: &dyn Fn(&mut Totals) -> usize,
+    is_same: bool,
+) -> Result<(Range<usize>, usize), Bad> {
+    let mut read = read;
+    let mut full = None;
+    for batch in batches(rest.len()) {
+        let mut file = match read.take() {
+            Some(file) => file,
+            None => read_totals(directory)?,
+        };
+        let superseded = match batch.len() == rest.len() {
+            true => None,
+            false => Some(merged(&file.totals, rest, placement)),
+        };
+        file.totals = {
+            let dead = &rest[batch.clone()];
+            file.folded.extend(dead.iter().map(|dead| dead.id));
+            file.aside.extend(dead.iter().filter(|dead| dead.is_unreadable()).map(|dead| dead.id));
+            add(std::mem::take(&mut file.totals), dead, placement)
+        };
+        if let Some(all) = superseded {
+            file.totals.cut_superseded(&all);
+        }
+        let dropped = drop(&mut file.totals);
+        if is_same && dropped == 0 {
+            return Ok((batch, 0));
+        }
+        file.generation = file.generation.wrapping_add(1);
+        failpoint::hit("retire/read");
+        match directory.replace_totals(&file) {
+            Ok(()) => return Ok((batch, dropped)),
+            Err(Bad::Source(error)) if directory::is_full(&error) => full = Some(error),
+            Err(bad) => return Err(bad),
+        }
+    }
+    Err(full.map_or(Bad::Body("no totals"), Bad::Source))
+}
+
+/// Which of so many segments to fold at once, in the order in which to try it: all, fewer and fewer of the
+/// oldest, then any alone.
+fn batches(segments: usize) -> Vec<Range<usize>> {
+    let halves = std::iter::successors(Some(segments), |&length| (length > 1).then_some(length / 2));
+    halves.map(|length| 0..length).chain((1..segments).map(|at| at..at + 1)).collect()
+}
+
+fn read_totals(directory: &Directory) -> Result<TotalsFile, Bad> {
+    match directory.open_totals()? {
+        Some(mut opened) => TotalsFile::read(&mut opened),
+        None => Ok(TotalsFile::default()),
+    }
+}
+
+fn merged(totals: &Totals, dead: &[Dead], placement: &Placement) -> Totals {
+    add(totals.clone(), dead, placement)
+}
+
+fn add(mut totals: Totals, dead: &[Dead], placement: &Placement) -> Totals {
+    for dead in dead {
+        totals.merge(&dead.totals, |family, labels| placement.place(dead.id, family, labels));
+    }
+    placement.widen(&mut totals);
+    totals.settle();
+    totals
+}
+
+fn decide(
+    directory: &Directory,
+    totals: &Totals,
+    dead: &[Dead],
+    ids: &[u64],
+    listing: Listing<'_>,
+) -> Placement {
+    if dead.is_empty() {
+        return Placement::default();
+    }
+    let is_dead = |id: u64| dead.iter().any(|dead| dead.id == id);
+    let living: Vec<u64> = ids.iter().copied().filter(|&id| !is_dead(id)).collect();
+    let others = list(directory, &living, listing);
+    let dead: Vec<(u64, &Totals)> = dead.iter().map(|dead| (dead.id, &dead.totals)).collect();
+    Placement::decide(totals, &dead, &others)
+}
+
+/// The series of segments, as far as they can be read.
+fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, Vec<Arc<Described>>)> {
+    let mut all = Vec::new();
+    for &id in ids {
+        let listed = listing(id).or_else(|| {
+            let mut reader = SegmentReader::open(directory.open_segment(id).ok()?, id).ok()?;
+            listed::series(&mut reader).ok()
+        });
+        all.extend(listed.map(|series| (id, series)));
+    }
+    all
+}
+
+/// The segments among those whose owners are dead, oldest first. Their locks are held until they are
+/// dropped.
+fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<Dead> {
+    let mut dead = Vec::new();
+    let max_at_once = sys::descriptor_share();
+    for &id in ids {
+        // Each has a descriptor until the totals are written; the others come next time.
+        if dead.len() >= max_at_once {
+            break;
+        }
+        let Ok(Some(lock)) = directory.lock_segment(id) else { continue };
+        match read(directory, id, lock) {
+            Ok(segment) => dead.push(segment),
+            // Stays as it is: whoever reads the directory names it in the log.
+            Err(bad) => log::debug!("{} is not retired: {bad}", directory.place().segment_path(id).display()),
+        }
+    }
+    // In the order in which readers merge them.
+    dead.sort_by_key(|dead| (dead.created, dead.id));
+    dead
+}
+
+/// A dead segment that was read; its lock is held until this is dropped.
+struct Dead {
+    id: u64,
+    created: u64,
+    totals: Totals,
+    _lock: OwnDescriptor,
+}
+
+impl Dead {
+    /// Whether some of its lanes could not be read: then it is set aside, and not removed.
+    fn is_unreadable(&self) -> bool {
+        self.totals.unread_lanes > 0
+    }
+}
+
+fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<Dead, Bad> {
+    let mut reader = SegmentReader::open(directory.open_segment(id)?, id)?;
+    let totals = Lanes::default().read(&mut reader, false)?;
+    Ok(Dead { id, created: reader.created, totals, _lock: lock })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        mem::offset_of,
+        os::unix::process::ExitStatusExt,
+        path::Path,
+        process::Command,
+        time::{Duration, SystemTime},
+    };
+
+    use rustix::fs::{FlockOperation, flock};
+
+    use super::{Bad, Directory, TotalsFile};
+    use crate::{
+        Reader, Registry, Snapshot,
+        directory::access::Place,
+        failpoint::{self, ALL, VARIABLE},
+        format::layout::{BLOCK_LANES, Header, LINE_WORDS},
+        snapshot::Value,
+    };
+
+    const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+
+    fn retire(directory: &Directory) -> Result<usize, Bad> {
+        super::retire(directory, &mut |_| None)
+    }
+
+    fn opened(metrics_directory: &Path) -> Directory {
+        Place::of(metrics_directory).open().unwrap().unwrap()
+    }
+
+    /// What one process observes before it dies; the gauge dies with it.
+    fn live_and_die(directory: &Path, values: std::ops::Range<u32>) {
+        let registry = Registry::open(directory).unwrap();
+        let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
+        values.for_each(|value| timer.observe(f64::from(value)));
+        registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+        registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+    }
+
+    /// Retires until as many segments are gone. Other tests start processes, and until those run
+    /// their own program they have a copy of each lock of this one.
+    fn retire_all(directory: &Directory, expected: usize) {
+        let mut retired = 0;
+        for _ in 0..1000 {
+            retired += retire(directory).unwrap();
+            if retired >= expected {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(retired, expected);
+    }
+
+    /// What a reader that retires nothing sees, without what depends on the order of folding.
+    fn seen(directory: &Path) -> (u64, f64, Vec<f64>, f64) {
+        let Snapshot { families, .. } = Reader::new(directory).without_retiring().snapshot().unwrap();
+        let value = |name| families.iter().find(|family| family.name == name).unwrap().get(&[]).unwrap();
+        let (Value::Timer(timing), Value::Counter(jobs)) = (value("work_seconds"), value("jobs")) else {
+            panic!("other kinds")
+        };
+        let window = timing.window.observations().iter().map(|observation| observation.value).collect();
+        (timing.count, timing.sum, window, *jobs)
+    }
+
+    #[test]
+    fn what_the_dead_left_stays_as_it_was() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path();
+        (0..3).for_each(|process| live_and_die(path, process * 700..(process + 1) * 700));
+        let directory = opened(path);
+        let before = seen(path);
+        assert_eq!((before.0, before.2.len(), before.3), (2100, 1000, 3.0));
+        assert_eq!(before.2, (1100..2100).map(f64::from).collect::<Vec<_>>());
+        retire_all(&directory, 3);
+        assert_eq!(directory.segments().unwrap(), []);
+        assert_eq!(seen(path), before);
+        live_and_die(path, 2100..2101);
+        retire_all(&directory, 1);
+        assert_eq!(retire(&directory).unwrap(), 0);
+        let after = seen(path);
+        assert_eq!((after.0, after.1), (2101, before.1 + 2100.0));
+        assert_eq!(after.2, (1101..2101).map(f64::from).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_living_and_the_locked_are_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let registry = Registry::open(parent.path()).unwrap();
+        registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
+        let directory = opened(parent.path());
+        assert_eq!(retire(&directory).unwrap(), 0);
+        assert_eq!(directory.segments().unwrap().len(), 1);
+        drop(registry);
+        let other = directory.try_lock().unwrap().unwrap();
+        assert_eq!(retire(&directory).unwrap(), 0);
+        drop(other);
+        retire_all(&directory, 1);
+    }
+
+    /// Its readable lanes are in the totals, and it is kept under another name: no scrape reads it again.
+    #[test]
+    fn a_dead_segment_with_an_unreadable_lane_is_set_aside() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path();
+        live_and_die(path, 0..10);
+        let directory = opened(path);
+        let file = directory.place().segment_path(directory.segments().unwrap()[0]);
+        let sound = std::fs::read(&file).unwrap();
+        let mut broken = vec![0_u64; sound.len() / 8];
+        bytemuck::cast_slice_mut::<u64, u8>(&mut broken).copy_from_slice(&sound);
+        let mut block = broken[offset_of!(Header, root) / 8] as usize;
+        while block != 0 {
+            let heads = (block + 1..=block + BLOCK_LANES).map(|lane| lane * LINE_WORDS);
+            // The timer's: as if it had observed more than is there.
+            heads.for_each(|head| broken[head] = if broken[head] == 10 { 10_000 } else { broken[head] });
+            block = broken[block * LINE_WORDS] as usize;
+        }
+        std::fs::write(&file, bytemuck::cast_slice::<u64, u8>(&broken)).unwrap();
+        let unread = |snapshot: Snapshot| snapshot.health.unread_lanes;
+        assert_eq!(unread(Reader::new(path).without_retiring().snapshot().unwrap()), 1);
+        retire_all(&directory, 1);
+        let aside = file.with_extension("unreadable");
+        assert!(!file.exists() && aside.exists());
+        let snapshot = Reader::new(path).snapshot().unwrap();
+        assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(1.0)));
+        assert_eq!((snapshot.health.unreadable_segments, snapshot.health.dead_segments), (1, 0));
+        assert_eq!(unread(snapshot), 0, "no scrape reads it again");
+        // Who repairs the directory removes it alone.
+        assert_eq!(crate::repair(path).unwrap(), 1);
+        assert!(!aside.exists());
+        let snapshot = Reader::new(path).snapshot().unwrap();
+        assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(1.0)));
+        assert_eq!(snapshot.health.unreadable_segments, 0);
+    }
+
+    /// Killed between the totals and the renaming, it is set aside by the next retirement.
+    #[test]
+    fn a_segment_to_be_set_aside_is_not_removed_by_the_next_retirement() {
+        let parent = tempfile::tempdir().unwrap();
+        live_and_die(parent.path(), 0..10);
+        let directory = opened(parent.path());
+        let id = directory.segments().unwrap()[0];
+        let file = TotalsFile { folded: vec![id], aside: vec![id], ..TotalsFile::default() };
+        directory.replace_totals(&file).unwrap();
+        retire(&directory).unwrap();
+        assert_eq!((directory.segments().unwrap(), directory.set_aside().unwrap()), (vec![], vec![id]));
+    }
+
+    #[test]
+    fn a_reader_retires() {
+        let parent = tempfile::tempdir().unwrap();
+        live_and_die(parent.path(), 0..10);
+        let mut reader = Reader::new(parent.path());
+        let mut first = reader.snapshot().unwrap();
+        for _ in 0..1000 {
+            if opened(parent.path()).segments().unwrap().is_empty() {
+                break;
+            }
+            first = reader.snapshot().unwrap();
+        }
+        assert_eq!(opened(parent.path()).segments().unwrap(), []);
+        let second = reader.snapshot().unwrap();
+        assert_eq!(first.families.len(), 2, "the dead process's gauge is gone");
+        assert_eq!(second.families.len(), 2);
+    }
+
+    #[test]
+    fn what_was_never_finished_is_removed_when_it_is_old() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::create(parent.path()).unwrap();
+        let place = directory.place().path();
+        let [fresh, old, locked, other] = [1, 2, 3, 4].map(|id| place.join(format!(".new-{id:016x}")));
+        let other = other.with_file_name(".new-ff");
+        for path in [&fresh, &old, &locked, &other] {
+            let file = std::fs::File::create(path).unwrap();
+            if *path != fresh {
+                file.set_modified(SystemTime::now() - Duration::from_secs(61)).unwrap();
+            }
+        }
+        let maker = std::fs::File::open(&locked).unwrap();
+        flock(&maker, FlockOperation::NonBlockingLockExclusive).unwrap();
+        retire(&directory).unwrap();
+        assert_eq!([&fresh, &old, &locked, &other].map(|path| path.exists()), [true, false, true, true]);
+        // Its maker was only slow, and finds it gone.
+        directory.publish_segment(2).unwrap_err();
+    }
+
+    /// Runs only where the test below asks for it, in a process of its own that is to be killed.
+    #[test]
+    fn child() {
+        if let Some(directory) = std::env::var_os(DIRECTORY) {
+            retire(&opened(Path::new(&directory))).unwrap();
+        }
+    }
+
+    #[test]
+    fn killed_at_any_point_nothing_is_lost_or_doubled() {
+        for point in ALL {
+            let parent = tempfile::tempdir().unwrap();
+            let path = parent.path();
+            // An earlier retirement, of which one segment could not be removed.
+            live_and_die(path, 0..700);
+            let directory = opened(path);
+            let named = directory.segments().unwrap()[0];
+            let kept = std::fs::read(directory.place().segment_path(named)).unwrap();
+            retire_all(&directory, 1);
+            std::fs::write(directory.place().segment_path(named), kept).unwrap();
+            live_and_die(path, 700..1400);
+            live_and_die(path, 1400..2100);
+            let before = seen(path);
+            assert_eq!(before.0, 2100, "{point}");
+
+            let killed = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "reader::retire::tests::child", "--test-threads=1"])
+                .env(DIRECTORY, path)
+                .env(VARIABLE, point)
+                .output()
+                .unwrap();
+            assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
+            assert_eq!(seen(path), before, "{point}: after the kill");
+            retire(&directory).unwrap();
+            assert_eq!(seen(path), before, "{point}: after the next retirement");
+            for _ in 0..1000 {
+                retire(&directory).unwrap();
+                if directory.segments().unwrap().is_empty() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            assert_eq!(directory.segments().unwrap(), [], "{point}");
+            assert_eq!(seen(path), before, "{point}: after the last retirement");
+        }
+        let listed: BTreeSet<_> = ALL.iter().copied().collect();
+        assert_eq!(failpoint::tests::passed(), listed, "every listed failpoint is passed, and no other");
+    }
+}

@@ -1,0 +1,370 @@
+//! The reader's side of a segment: checks every byte before anything is shown.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt, io,
+    mem::offset_of,
+    sync::Arc,
+};
+
+use crate::{
+    catalog::Kind,
+    clock::{Anchor, epoch_clocks::Clocks},
+    format::{
+        anchors,
+        budget::{Metered, OverBudget, is_over_budget},
+        descriptor::{self, FamilyRecord, SeriesRecord},
+        layout::{
+            ANCHORS, BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, anchor, full_ring,
+            identity, table_lines,
+        },
+        limits::MAX_DEFINITIONS,
+        source::Words,
+    },
+    histogram,
+    policy::label_order::LabelOrder,
+    ring::{LaneHead, Unreadable},
+    segment::writer,
+};
+
+/// A segment whose header held.
+#[derive(Debug)]
+pub(crate) struct SegmentReader<W> {
+    source: Metered<W>,
+    pub(crate) created: u64,
+    pub(crate) epoch: u32,
+    fingerprint: u64,
+    /// The one that was taken when the segment was made, and those that were whole at the last look.
+    anchors: [Option<Anchor>; 1 + ANCHORS],
+    /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
+    /// is shown.
+    series: HashMap<u64, Arc<Described>>,
+    /// Families are described once: what was read stays. With each, the order of its labels where the
+    /// writer did not sort them.
+    families: HashMap<u64, (Arc<FamilyRecord>, Option<LabelOrder>)>,
+    /// How many families have a name.
+    definitions: HashMap<String, usize>,
+    /// What each descriptor takes, by its line.
+    parts: HashMap<u64, Part>,
+    /// The sum of them.
+    taken: Part,
+}
+
+/// What a descriptor takes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    /// Of the segment.
+    lines: u64,
+    /// Bytes of an exposition, where it is that of a series.
+    shown: u64,
+}
+
+/// A series with its family.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) family: Arc<FamilyRecord>,
+    /// When its process began it: wall clock, nanoseconds since 1970.
+    pub(crate) begun: u64,
+    /// In the order of the family's sorted label names.
+    pub(crate) values: Vec<String>,
+    part: Part,
+}
+
+#[cfg(test)]
+impl Described {
+    pub(crate) fn new(family: &Arc<FamilyRecord>, begun: u64, values: &[&str]) -> Described {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        Described { family: Arc::clone(family), begun, values, part: Part::default() }
+    }
+}
+
+/// Why a segment is not shown.
+#[derive(Debug)]
+pub(crate) enum Bad {
+    Source(io::Error),
+    Header(&'static str),
+    Newer(u32),
+    Body(&'static str),
+    /// It takes more time or memory than its size explains.
+    Budget,
+    Overrun,
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bad::Source(error) => write!(f, "it cannot be read: {error}"),
+            Bad::Header(what) => write!(f, "its header does not hold: {what}"),
+            Bad::Newer(version) => {
+                write!(
+                    f,
+                    "its format is version {version}, this reader knows up to {VERSION}; upgrade the reader"
+                )
+            }
+            Bad::Body(what) => write!(f, "it is corrupt: {what}"),
+            Bad::Budget => write!(f, "it is corrupt: {OverBudget}"),
+            Bad::Overrun => f.write_str("its writer was faster than every attempt to read it"),
+        }
+    }
+}
+
+impl From<io::Error> for Bad {
+    fn from(error: io::Error) -> Bad {
+        if is_over_budget(&error) { Bad::Budget } else { Bad::Source(error) }
+    }
+}
+
+impl From<Unreadable> for Bad {
+    fn from(error: Unreadable) -> Bad {
+        match error {
+            Unreadable::Source(error) => error.into(),
+            Unreadable::Corrupt(what) => Bad::Body(what),
+            Unreadable::Overrun => Bad::Overrun,
+        }
+    }
+}
+
+const FIRST_ANCHOR: usize = offset_of!(Header, anchors) / 8;
+/// Words of a header up to the end of its anchors.
+pub(crate) const HEADER_WORDS: usize = FIRST_ANCHOR + ANCHORS * anchor::WORDS;
+
+/// No segment has more lines.
+const MOST_LINES: u64 = (1 << 30) / LINE as u64;
+
+impl<W: Words> SegmentReader<W> {
+    /// Checks the header of the segment of that id.
+    pub(crate) fn open(source: W, id: u64) -> Result<SegmentReader<W>, Bad> {
+        let mut header = [0; HEADER_WORDS];
+        source.read(0, &mut header)?;
+        let (mut words, mut later) = ([0; identity::WORDS], [0; ANCHORS * anchor::WORDS]);
+        words.copy_from_slice(&header[..identity::WORDS]);
+        later.copy_from_slice(&header[FIRST_ANCHOR..]);
+        if words[identity::MAGIC] != MAGIC {
+            return Err(Bad::Header("not a segment"));
+        }
+        let (version, order) = ((words[identity::VERSION] >> 32) as u32, words[identity::VERSION] as u32);
+        if order != BYTE_ORDER {
+            return Err(Bad::Header("written in another byte order"));
+        }
+        // Before the checksum, which a later version may compute differently.
+        if version > VERSION {
+            return Err(Bad::Newer(version));
+        }
+        if words[identity::CHECKSUM] != writer::checksum(&words) {
+            return Err(Bad::Header("wrong checksum"));
+        }
+        if words[identity::ID] != id {
+            return Err(Bad::Header("another id than its name"));
+        }
+        let created = words[identity::CREATED];
+        let epoch = u32::try_from(words[identity::EPOCH]).map_err(|_| Bad::Header("its epoch"))?;
+        let fingerprint = words[identity::CLOCK];
+        let [first, second] = anchors::read(&later);
+        let anchors = [Some(anchors::of_identity(&words)), first, second];
+        let (series, families, definitions, parts) = Default::default();
+        let (source, taken) = (Metered::new(source), Part::default());
+        Ok(SegmentReader {
+            source,
+            created,
+            epoch,
+            fingerprint,
+            anchors,
+            series,
+            families,
+            definitions,
+            parts,
+            taken,
+        })
+    }
+
+    /// Adds what it knows of its clock.
+    pub(crate) fn add_clock(&self, clocks: &mut Clocks) {
+        clocks.add(self.epoch, self.fingerprint, self.anchors.iter().flatten().copied());
+    }
+
+    pub(crate) fn source(&self) -> &W {
+        self.source.source()
+    }
+
+    /// To put the same file under another number there.
+    pub(crate) fn source_mut(&mut self) -> &mut W {
+        self.source.source_mut()
+    }
+
+    /// The same, and what is read is charged.
+    pub(crate) fn words(&self) -> &Metered<W> {
+        &self.source
+    }
+
+    /// The newest block's line, 0 for none, and what the owner could not record, by kind. Takes the newer
+    /// anchors, too.
+    pub(crate) fn root(&mut self) -> io::Result<(u64, [u64; LOSSES])> {
+        const FIRST: usize = offset_of!(Header, root) / 8;
+        const COUNTS: usize = offset_of!(Header, losses) / 8 - FIRST;
+        let mut words = [0; HEADER_WORDS - FIRST];
+        self.source.read((FIRST / LINE_WORDS) as u64, &mut words)?;
+        let (mut losses, mut later) = ([0; LOSSES], [0; ANCHORS * anchor::WORDS]);
+        losses.copy_from_slice(&words[COUNTS..COUNTS + LOSSES]);
+        later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);
+        for (known, read) in self.anchors[1..].iter_mut().zip(anchors::read(&later)) {
+            // One that is being written stays as it was.
+            *known = read.or(*known);
+        }
+        Ok((words[0], losses))
+    }
+
+    /// Lines that the segment has by now, and begins to charge what is read against them.
+    pub(crate) fn begin(&self) -> io::Result<u64> {
+        let lines = self.source.lines()?.min(MOST_LINES);
+        self.source.refill(lines);
+        Ok(lines)
+    }
+
+    /// Checks what blocks and lanes claim, and descriptors have, against the lines that there are. No two of them
+    /// share a line, so those of a segment that has more are not there, and reading takes no more time and memory
+    /// than its size explains.
+    pub(crate) fn check_lines(&self, claimed: u64, lines: &mut u64) -> Result<(), Bad> {
+        let all = claimed.saturating_add(self.taken.lines);
+        if all > *lines {
+            // It may have grown.
+            *lines = self.begin()?;
+        }
+        if all > *lines {
+            return Err(Bad::Body("its parts share memory, or are not on disk"));
+        }
+        if !self.source.allows_shown(self.taken.shown) {
+            return Err(Bad::Body("its names and label values are longer than its size explains"));
+        }
+        Ok(())
+    }
+
+    /// Lines that a shown lane of that series has, beside its chunks.
+    pub(crate) fn lane_lines(&self, word: u64) -> u64 {
+        let Some(series) = self.series.get(&word) else { return 0 };
+        let FamilyRecord { kind, window, distribution, bounds, .. } = &*series.family;
+        match (kind, distribution) {
+            (Kind::Timer, true) => table_lines(full_ring(*window)) + histogram::lines(bounds.len()),
+            (Kind::Timer, false) => table_lines(full_ring(*window)),
+            _ => 0,
+        }
+    }
+
+    /// Forgets the series of lanes that are not shown any more.
+    pub(crate) fn keep_series(&mut self, shown: &HashSet<u64>) {
+        let SegmentReader { series, parts, taken, .. } = self;
+        series.retain(|word, _| shown.contains(word));
+        // Series that have the line of a removed one have replaced its part.
+        let lines: HashSet<u64> = series.keys().map(|word| line_of(*word)).collect();
+        parts.retain(|line, part| {
+            let stays = part.shown == 0 || lines.contains(line);
+            if !stays {
+                taken.remove(*part);
+            }
+            stays
+        });
+    }
+
+    /// Takes note of a descriptor.
+    fn add_part(&mut self, line: u64, part: Part) {
+        self.taken.lines += part.lines;
+        self.taken.shown = self.taken.shown.saturating_add(part.shown);
+        // In the place of one that was removed.
+        if let Some(removed) = self.parts.insert(line, part) {
+            self.taken.remove(removed);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn known_series(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether lanes of that word are known to be of other things than gauges.
+    pub(crate) fn is_no_gauge(&self, word: u64) -> bool {
+        self.series.get(&word).is_some_and(|series| series.family.kind != Kind::Gauge)
+    }
+
+    /// Whether a lane is of that series word no more: what was read of it since then is nobody's.
+    pub(crate) fn has_ended(&self, lane: u64, word: u64) -> io::Result<bool> {
+        Ok(LaneHead::read(&self.source, lane)?.series != word)
+    }
+
+    /// The series of a lane; none where it has been removed meanwhile.
+    pub(crate) fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<Described>>, Bad> {
+        if let Some(known) = self.series.get(&word) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        match self.read_series(word) {
+            Ok(described) => {
+                self.add_part(line_of(word), described.part);
+                self.series.insert(word, Arc::clone(&described));
+                Ok(Some(described))
+            }
+            // Another series' descriptor may be written in its place.
+            Err(_) if self.has_ended(lane, word)? => Ok(None),
+            Err(bad) => Err(bad),
+        }
+    }
+
+    fn read_series(&mut self, word: u64) -> Result<Arc<Described>, Bad> {
+        let words = self.descriptor(line_of(word))?;
+        let record = SeriesRecord::decode(&words).ok_or(Bad::Body("a series' descriptor"))?;
+        if u64::from(record.serial) != word >> 32 {
+            return Err(Bad::Body("a series' serial number"));
+        }
+        let (family, order) = self.family(record.family)?;
+        if family.labels.len() != record.values.len() {
+            return Err(Bad::Body("a series' number of labels"));
+        }
+        let length = record.values.iter().map(String::len).sum();
+        // Never 0: that tells a series from a family.
+        let part = Part { lines: lines_of(&words), shown: family.shown_bytes(length).max(1) };
+        // Nothing in a segment is older than the segment, whatever a clock that was set says.
+        let (begun, values) = (record.begun.max(self.created), record.values);
+        let values = order.map_or_else(|| values.clone(), |order| order.apply(&values));
+        Ok(Arc::new(Described { family, begun, values, part }))
+    }
+
+    fn family(&mut self, line: u64) -> Result<(Arc<FamilyRecord>, Option<LabelOrder>), Bad> {
+        if let Some(known) = self.families.get(&line) {
+            return Ok(known.clone());
+        }
+        let words = self.descriptor(line)?;
+        let mut record = FamilyRecord::decode(&words).ok_or(Bad::Body("a family's descriptor"))?;
+        let order = LabelOrder::sort(&mut record.labels);
+        let definitions = self.definitions.entry(record.name.clone()).or_default();
+        if *definitions == MAX_DEFINITIONS {
+            return Err(Bad::Body("a family has too many definitions"));
+        }
+        *definitions += 1;
+        self.add_part(line, Part { lines: lines_of(&words), shown: 0 });
+        let family = (Arc::new(record), order);
+        self.families.insert(line, family.clone());
+        Ok(family)
+    }
+
+    fn descriptor(&self, line: u64) -> Result<Vec<u64>, Bad> {
+        let mut words = vec![0; LINE_WORDS];
+        self.source.read(line, &mut words)?;
+        let lines = descriptor::lines(&words).ok_or(Bad::Body("a descriptor's length"))?;
+        words.resize(lines as usize * LINE_WORDS, 0);
+        self.source.read(line, &mut words)?;
+        Ok(words)
+    }
+}
+
+impl Part {
+    fn remove(&mut self, part: Part) {
+        self.lines = self.lines.saturating_sub(part.lines);
+        self.shown = self.shown.saturating_sub(part.shown);
+    }
+}
+
+/// The line of the descriptor that a series word names.
+fn line_of(word: u64) -> u64 {
+    word & u64::from(u32::MAX)
+}
+
+fn lines_of(words: &[u64]) -> u64 {
+    (words.len() / LINE_WORDS) as u64
+}

@@ -1,0 +1,213 @@
+//! What several segments say together: lanes merged into series, series into families.
+//!
+//! A snapshot is made of it, and so is the totals file that dead segments are folded into.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
+
+use super::overflowed::Overflowed;
+use crate::{
+    clock::epoch_clocks::Clocks,
+    exemplar::{self, Exemplar},
+    format::{descriptor::FamilyRecord, layout::LOSSES},
+    histogram::Distribution,
+    snapshot::timeline::Timeline,
+    sum::Exact,
+};
+
+/// The value of every label of the series that stands for those beyond a family's number.
+pub const OVERFLOW: &str = "ictus_overflow";
+
+/// Families by name, and what was lost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Totals {
+    /// One for each shape that a name was recorded in.
+    pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
+    pub(crate) losses: [u64; LOSSES],
+    /// What stays in overflow series.
+    pub(crate) over: Overflowed,
+    /// The clocks of the observations.
+    pub(crate) clocks: Clocks,
+    /// Lanes that could not be read this time, and never before.
+    pub(crate) unread_lanes: u64,
+    /// Lanes taken so far: the rank that orders equal stamps.
+    lanes: u64,
+}
+
+/// All series of a family.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FamilyTotal {
+    /// The newest definition.
+    pub(crate) record: Arc<FamilyRecord>,
+    /// When the segment that has it was made.
+    pub(crate) created: u64,
+    /// How many observations of each series are kept: as many as the largest window of any definition, so
+    /// that a later one finds what it may show.
+    pub(crate) kept: u32,
+    pub(crate) series: BTreeMap<Vec<String>, SeriesTotal>,
+}
+
+/// One series.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SeriesTotal {
+    /// Lanes of live processes that it is the sum of, and of dead ones that are not folded.
+    pub(crate) lanes: u64,
+    /// When this reader first saw the youngest of them, by its monotonic clock.
+    pub(crate) since: u64,
+    /// When the first process began it: wall clock, nanoseconds since 1970.
+    pub(crate) begun: u64,
+    /// A timer's observations.
+    pub(crate) count: u64,
+    /// A timer's sum, a counter's value.
+    pub(crate) sum: Exact,
+    /// A gauge's state, summed over live processes.
+    pub(crate) state: f64,
+    /// A timer's buckets.
+    pub(crate) distribution: Distribution,
+    /// A timer's newest observations, in no order.
+    pub(crate) newest: Vec<Observation>,
+    /// A timer's exemplars, the newest of each bucket.
+    pub(crate) exemplars: Vec<Exemplar>,
+}
+
+/// One observation, with what orders it among those of other lanes.
+///
+/// Observations of one epoch are ordered by `(stamp, origin)`, and those of one origin stand in the order in
+/// which they were made. Those of different epochs are ordered by the wall clock, as far as anchors in the
+/// directory tell it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// The clock epoch of the directory in which the stamp was taken.
+    pub epoch: u32,
+    /// The rank of the lane among those of a snapshot, by age of the segment, then lane; 0 for what dead
+    /// processes left in the totals file. It says nothing beside those of another reader, and may be
+    /// another one in a later snapshot.
+    pub origin: u64,
+    /// The monotonic stamp.
+    pub stamp: u64,
+    /// Seconds or bytes.
+    pub value: f64,
+}
+
+/// Orders observations and keeps the newest `window` of them.
+pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32, timeline: &Timeline) {
+    timeline.sort(observations);
+    let surplus = observations.len().saturating_sub(window as usize);
+    observations.drain(..surplus);
+}
+
+impl Totals {
+    /// Totals of nothing but losses.
+    pub(crate) fn of_losses(losses: [u64; LOSSES]) -> Totals {
+        Totals { losses, ..Totals::default() }
+    }
+
+    /// The rank of the next lane.
+    pub(crate) fn next_lane(&mut self) -> u64 {
+        self.lanes += 1;
+        self.lanes
+    }
+
+    /// Adds other totals, whose lanes rank after these, each series in the place that `place` returns for
+    /// it. Segments are merged oldest first, which breaks ties between equal stamps.
+    pub(crate) fn merge(&mut self, other: &Totals, place: impl Fn(&FamilyRecord, &[String]) -> Vec<String>) {
+        for family in other.families.values().flatten() {
+            for (values, total) in &family.series {
+                let mut total = total.clone();
+                let ranked = |observation: &mut Observation| observation.origin += self.lanes;
+                total.newest.iter_mut().for_each(ranked);
+                self.add_series(&family.record, family.created, &place(&family.record, values), total);
+            }
+        }
+        self.clocks.merge(&other.clocks);
+        self.lanes += other.lanes;
+        self.unread_lanes += other.unread_lanes;
+        for (total, lost) in self.losses.iter_mut().zip(other.losses) {
+            *total = total.saturating_add(lost);
+        }
+    }
+
+    /// Drops series of a family. Gives how many.
+    pub(crate) fn forget(&mut self, family: &FamilyRecord, gone: &dyn Fn(&[String]) -> bool) -> usize {
+        let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
+        let mut dropped = 0;
+        for total in shapes.iter_mut().filter(|total| total.record.same_shape(family)) {
+            let before = total.series.len();
+            total.series.retain(|values, _| !gone(values));
+            dropped += before - total.series.len();
+        }
+        shapes.retain(|total| !total.series.is_empty());
+        if shapes.is_empty() {
+            self.families.remove(&family.name);
+        }
+        dropped
+    }
+
+    /// Drops the observations that are not among the newest in these totals, which hold all there are.
+    pub(crate) fn cut_superseded(&mut self, all: &Totals) {
+        let timeline = Timeline::default().follow(&all.clocks);
+        let instant = |one: &Observation| timeline.instant((one.epoch, one.stamp));
+        for family in self.families.values_mut().flatten() {
+            let shapes = all.families.get(&family.record.name).into_iter().flatten();
+            let Some(whole) = shapes.into_iter().find(|whole| whole.record.same_shape(&family.record)) else {
+                continue;
+            };
+            for (values, series) in &mut family.series {
+                let Some(newest) = whole.series.get(values).map(|series| &series.newest) else { continue };
+                let oldest = newest.first().filter(|_| newest.len() >= whole.kept as usize);
+                if let Some(oldest) = oldest.map(instant) {
+                    series.newest.retain(|observation| instant(observation) >= oldest);
+                }
+            }
+        }
+    }
+
+    /// Keeps at least so many observations of each series of a family.
+    pub(crate) fn keep_at_least(&mut self, record: &FamilyRecord, observations: u32) {
+        let shapes = self.families.get_mut(&record.name).into_iter().flatten();
+        for family in shapes.filter(|family| family.record.same_shape(record)) {
+            family.kept = family.kept.max(observations);
+        }
+    }
+
+    /// Adds to a series.
+    pub(crate) fn add_series(
+        &mut self,
+        record: &Arc<FamilyRecord>,
+        created: u64,
+        values: &[String],
+        total: SeriesTotal,
+    ) {
+        let shapes = self.families.entry(record.name.clone()).or_default();
+        let known = shapes.iter().position(|family| family.record.same_shape(record));
+        let at = known.unwrap_or_else(|| {
+            let (record, kept) = (Arc::clone(record), record.window);
+            shapes.push(FamilyTotal { record, created, kept, series: BTreeMap::new() });
+            shapes.len() - 1
+        });
+        let family = &mut shapes[at];
+        if created >= family.created {
+            (family.record, family.created) = (Arc::clone(record), created);
+        }
+        family.kept = family.kept.max(record.window);
+        let into = match family.series.entry(values.to_vec()) {
+            Entry::Occupied(series) => series.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(SeriesTotal { begun: total.begun, ..SeriesTotal::default() })
+            }
+        };
+        into.begun = into.begun.min(total.begun);
+        into.lanes += total.lanes;
+        into.since = into.since.max(total.since);
+        into.count = into.count.saturating_add(total.count);
+        into.sum.add(&total.sum);
+        into.state += total.state;
+        into.distribution.merge(&total.distribution);
+        into.newest.extend(total.newest);
+        into.exemplars.extend(total.exemplars);
+        // Also where there is no new one: there may be fewer buckets than there were.
+        exemplar::keep_newest(&mut into.exemplars, &into.distribution.bounds);
+    }
+}

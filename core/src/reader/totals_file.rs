@@ -1,0 +1,504 @@
+//! The totals file: what dead segments leave behind, and which of them it already contains.
+//!
+//! ```text
+//! ICTUSTOT  version, byte order   generation   length of the rest   CRC-32 of all but itself
+//! losses    ids folded into it    clocks    families: record, series: values, count, sum, newest, exemplars
+//! what stays in overflow series: family, segment, values
+//! ```
+//!
+//! Always replaced as a whole. An id stays named until its segment's file is gone: until then a
+//! reader must not count the segment a second time.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io::{self, Read, Write},
+    sync::Arc,
+};
+
+use super::{
+    overflowed::Overflowed,
+    segment_reader::Bad,
+    stream::{Input, Output},
+    totals::{FamilyTotal, Observation, SeriesTotal, Totals, keep_newest},
+};
+use crate::{
+    catalog::Kind,
+    clock::epoch_clocks::Clocks,
+    exemplar::{self, Exemplar},
+    format::{
+        anchors,
+        descriptor::{FamilyRecord, MOST_WINDOW},
+        layout::{BYTE_ORDER, LOSSES, VERSION},
+        limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
+        source::stored_bytes,
+    },
+    histogram::{Distribution, Exponential, MOST_BOUNDS, exponential::is_known},
+    policy::label_order::LabelOrder,
+    snapshot::timeline::Timeline,
+    sum::{Exact, LIMIT},
+};
+
+/// The decoded file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct TotalsFile {
+    /// Grows with every replacement.
+    pub(crate) generation: u64,
+    /// Segments that are contained.
+    pub(crate) folded: Vec<u64>,
+    /// Those among them that are set aside and not removed, because some of their lanes cannot be read.
+    pub(crate) aside: Vec<u64>,
+    pub(crate) totals: Totals,
+}
+
+const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSTOT");
+const HEAD: usize = 5 * 8;
+/// File systems keep the contents of short files where they count no blocks.
+const UNALLOCATED: u64 = 64 << 10;
+
+impl TotalsFile {
+    /// Reads and checks an opened totals file.
+    pub(crate) fn read(file: &mut File) -> Result<TotalsFile, Bad> {
+        let length = file.metadata()?.len();
+        check_stored(file, length)?;
+        TotalsFile::read_from(file, length)
+    }
+
+    /// Checks that an opened totals file can be read.
+    pub(crate) fn check(file: &mut File) -> Result<(), Bad> {
+        let length = file.metadata()?.len();
+        TotalsFile::decode(file, length, &mut |_| {}).map(|_| ())
+    }
+
+    /// Reads and checks totals of so many bytes.
+    fn read_from(source: impl Read, length: u64) -> Result<TotalsFile, Bad> {
+        let mut totals = Totals::default();
+        let mut file = TotalsFile::decode(
+            source,
+            length,
+            &mut |Decoded { record, created, kept, series }| match series {
+                Some((values, total)) => totals.add_series(record, created, &values, total),
+                None => totals.keep_at_least(record, kept),
+            },
+        )?;
+        (totals.losses, totals.clocks) = (file.totals.losses, std::mem::take(&mut file.totals.clocks));
+        totals.over = std::mem::take(&mut file.totals.over);
+        file.totals = totals;
+        Ok(file)
+    }
+
+    /// Decodes and checks totals of so many bytes; hands each family's series on, and keeps none.
+    fn decode(source: impl Read, length: u64, each: &mut dyn FnMut(Decoded<'_>)) -> Result<TotalsFile, Bad> {
+        let body = length.checked_sub(HEAD as u64).ok_or(Bad::Header("cut short"))?;
+        let mut input = Input::new(source, HEAD as u64);
+        let head: Option<[u64; HEAD / 8]> = input.words();
+        let Some([magic, version, generation, length, checksum]) = head else {
+            return Err(input.finish().map_or_else(Bad::from, |_| Bad::Header("cut short")));
+        };
+        if magic != MAGIC {
+            return Err(Bad::Header("not a totals file"));
+        }
+        if version as u32 != BYTE_ORDER {
+            return Err(Bad::Header("written in another byte order"));
+        }
+        if (version >> 32) as u32 > VERSION {
+            return Err(Bad::Newer((version >> 32) as u32));
+        }
+        if length != body {
+            return Err(Bad::Header(WRONG));
+        }
+        let mut input = input.rest(body);
+        let decoded = decode_body(&mut input, each);
+        let whole = decoded.filter(|_| input.left() == 0);
+        // Nothing is used before all of it is known to be what was written.
+        if u64::from(checksum_of([magic, version, generation, length], &input.finish()?)) != checksum {
+            return Err(Bad::Header(WRONG));
+        }
+        let Rest { losses, folded, aside, clocks, over } = whole.ok_or(Bad::Body("totals"))?;
+        let mut totals = Totals::of_losses(losses);
+        (totals.clocks, totals.over) = (clocks, over);
+        Ok(TotalsFile { generation, folded, aside, totals })
+    }
+
+    /// How many bytes the file has.
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        let mut spelled = Output::new(io::sink());
+        self.write_body(&mut spelled)?;
+        Ok(spelled.finish()?.0 + HEAD as u64)
+    }
+
+    /// Writes the file piece by piece.
+    pub(crate) fn write(&self, into: &mut impl Write) -> io::Result<()> {
+        // Its length and its checksum stand before it.
+        let mut spelled = Output::new(io::sink());
+        self.write_body(&mut spelled)?;
+        let (length, checksum) = spelled.finish()?;
+        let head = [MAGIC, u64::from(VERSION) << 32 | u64::from(BYTE_ORDER), self.generation, length];
+        let checksum = u64::from(checksum_of(head, &checksum));
+        into.write_all(bytemuck::cast_slice(&head))?;
+        into.write_all(&checksum.to_ne_bytes())?;
+        let mut output = Output::new(into);
+        self.write_body(&mut output)?;
+        output.finish().map(|_| ())
+    }
+
+    fn write_body(&self, body: &mut Output<impl Write>) -> io::Result<()> {
+        let families = || self.totals.families.values().flatten();
+        self.totals.losses.iter().try_for_each(|&lost| body.word(lost))?;
+        body.number(self.folded.len() as u32)?;
+        self.folded.iter().try_for_each(|&id| body.word(id))?;
+        body.number(self.aside.len() as u32)?;
+        self.aside.iter().try_for_each(|&id| body.word(id))?;
+        write_clocks(body, &self.totals.clocks)?;
+        body.number(families().count() as u32)?;
+        families().try_for_each(|family| write_family(body, family))?;
+        write_overflowed(body, &self.totals.over)
+    }
+}
+
+const WRONG: &str = "wrong length or checksum";
+
+/// Refuses a file that is mostly holes.
+fn check_stored(file: &File, length: u64) -> Result<(), Bad> {
+    match length > stored_bytes(file)?.saturating_add(UNALLOCATED) {
+        true => Err(Bad::Body("most of it is not on disk")),
+        false => Ok(()),
+    }
+}
+
+/// CRC-32 of the head's words before it, and of the body.
+fn checksum_of(head: [u64; HEAD / 8 - 1], body: &crc32fast::Hasher) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(bytemuck::cast_slice(&head));
+    hasher.combine(body);
+    hasher.finalize()
+}
+
+fn write_clocks(body: &mut Output<impl Write>, clocks: &Clocks) -> io::Result<()> {
+    body.number(clocks.epochs().count() as u32)?;
+    for (epoch, fingerprint, anchors) in clocks.iter() {
+        body.number(epoch)?;
+        body.word(fingerprint)?;
+        body.number(anchors.len() as u32)?;
+        anchors.iter().flat_map(anchors::words).try_for_each(|word| body.word(word))?;
+    }
+    Ok(())
+}
+
+fn decode_clocks(body: &mut Input<impl Read>) -> Option<Clocks> {
+    let mut clocks = Clocks::default();
+    for _ in 0..body.number()? {
+        let (epoch, fingerprint, count) = (body.number()?, body.word()?, body.number()?);
+        let anchors = (0..count).map(|_| body.words().map(anchors::from_words));
+        clocks.add(epoch, fingerprint, anchors.collect::<Option<Vec<_>>>()?);
+    }
+    Some(clocks)
+}
+
+/// Nothing where there is nothing, as in files of before.
+fn write_overflowed(body: &mut Output<impl Write>, over: &Overflowed) -> io::Result<()> {
+    for (name, labels, segment, values) in over.iter() {
+        body.string(name)?;
+        body.strings(labels)?;
+        body.word(segment)?;
+        body.strings(values)?;
+    }
+    Ok(())
+}
+
+fn decode_overflowed(body: &mut Input<impl Read>) -> Option<Overflowed> {
+    let mut over = Overflowed::default();
+    while body.left() > 0 {
+        let family = (body.string()?, body.strings()?);
+        over.insert_read(family, body.word()?, body.strings()?);
+    }
+    Some(over)
+}
+
+/// Whether the stamps of each epoch are in order. How epochs stand among each other depends on anchors.
+fn are_ordered(newest: &[Observation]) -> bool {
+    let mut last = BTreeMap::new();
+    newest.iter().all(|one| last.insert(one.epoch, one.stamp).is_none_or(|stamp| stamp <= one.stamp))
+}
+
+fn write_family(body: &mut Output<impl Write>, family: &FamilyTotal) -> io::Result<()> {
+    let words = family.record.encode();
+    body.number(words.len() as u32)?;
+    words.iter().try_for_each(|&word| body.word(word))?;
+    body.word(family.created)?;
+    body.number(family.kept)?;
+    body.number(family.series.len() as u32)?;
+    for (values, series) in &family.series {
+        body.strings(values)?;
+        body.word(series.begun)?;
+        body.word(series.count)?;
+        series.sum.0.iter().try_for_each(|&word| body.word(word))?;
+        write_distribution(body, &series.distribution)?;
+        body.number(series.newest.len() as u32)?;
+        for observation in &series.newest {
+            body.number(observation.epoch)?;
+            body.word(observation.stamp)?;
+            body.word(observation.value.to_bits())?;
+        }
+        body.number(series.exemplars.len() as u32)?;
+        for Exemplar { value, time, trace_id } in &series.exemplars {
+            body.word(value.to_bits())?;
+            body.word(*time)?;
+            body.string(trace_id)?;
+        }
+    }
+    Ok(())
+}
+
+/// A series of a family, or the end of the family.
+struct Decoded<'a> {
+    record: &'a Arc<FamilyRecord>,
+    created: u64,
+    kept: u32,
+    series: Option<(Vec<String>, SeriesTotal)>,
+}
+
+/// What stands beside the families.
+struct Rest {
+    losses: [u64; LOSSES],
+    folded: Vec<u64>,
+    aside: Vec<u64>,
+    clocks: Clocks,
+    over: Overflowed,
+}
+
+fn decode_body(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -> Option<Rest> {
+    let losses = body.words::<LOSSES>()?;
+    let [folded, aside] = [decode_ids(body)?, decode_ids(body)?];
+    let clocks = decode_clocks(body)?;
+    let mut allowance = Allowance { shown: totals_shown_allowance(body.left()), definitions: HashMap::new() };
+    for _ in 0..body.number()? {
+        decode_family(body, &mut allowance, each)?;
+    }
+    let over = decode_overflowed(body)?;
+    Some(Rest { losses, folded, aside, clocks, over })
+}
+
+fn decode_ids(body: &mut Input<impl Read>) -> Option<Vec<u64>> {
+    let count = body.number()?;
+    (0..count).map(|_| body.word()).collect()
+}
+
+/// What the families of a file may still take.
+struct Allowance {
+    /// Bytes of an exposition.
+    shown: u64,
+    /// How many families have a name.
+    definitions: HashMap<String, usize>,
+}
+
+fn decode_family(
+    body: &mut Input<impl Read>,
+    allowance: &mut Allowance,
+    each: &mut dyn FnMut(Decoded<'_>),
+) -> Option<()> {
+    let words = body.number()?;
+    let words: Vec<u64> = (0..words).map(|_| body.word()).collect::<Option<_>>()?;
+    let mut record = FamilyRecord::decode(&words)?;
+    let order = LabelOrder::sort(&mut record.labels);
+    let record = Arc::new(record);
+    // A series is sought among all definitions of its name.
+    let definitions = allowance.definitions.entry(record.name.clone()).or_default();
+    *definitions += 1;
+    if *definitions > MAX_DEFINITIONS {
+        return None;
+    }
+    let (created, kept) = (body.word()?, body.number()?);
+    if kept > MOST_WINDOW {
+        return None;
+    }
+    for _ in 0..body.number()? {
+        let values = body.strings()?;
+        if values.len() != record.labels.len() || values.iter().any(|value| value.len() > MAX_VALUE) {
+            return None;
+        }
+        let shown = record.shown_bytes(values.iter().map(String::len).sum());
+        allowance.shown = allowance.shown.checked_sub(shown)?;
+        let values = order.as_ref().map_or_else(|| values.clone(), |order| order.apply(&values));
+        let (begun, count, sum) = (body.word()?, body.word()?, Exact(body.words()?));
+        let distribution = decode_distribution(body)?;
+        let observations = body.number()?;
+        let newest = (0..observations).map(|_| decode_observation(body)).collect::<Option<Vec<_>>>()?;
+        if !are_ordered(&newest) || newest.len() > kept as usize || newest.len() as u64 > count {
+            return None;
+        }
+        let exemplars = decode_exemplars(body, &distribution.bounds)?;
+        let total =
+            SeriesTotal { begun, count, sum, distribution, newest, exemplars, ..SeriesTotal::default() };
+        each(Decoded { record: &record, created, kept, series: Some((values, total)) });
+    }
+    each(Decoded { record: &record, created, kept, series: None });
+    Some(())
+}
+
+fn write_distribution(body: &mut Output<impl Write>, distribution: &Distribution) -> io::Result<()> {
+    let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
+    body.number(bounds.len() as u32)?;
+    bounds.iter().try_for_each(|bound| body.word(bound.to_bits()))?;
+    body.number(classic.len() as u32)?;
+    classic.iter().try_for_each(|&count| body.word(count))?;
+    body.word(*zero)?;
+    body.word(*unplaced)?;
+    body.number(exponential.len() as u32)?;
+    for (bucket, count) in exponential.iter() {
+        body.number(bucket.cast_unsigned())?;
+        body.word(count)?;
+    }
+    Ok(())
+}
+
+fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
+    let count = body.number()?;
+    let bounds = (0..count).map(|_| body.word().map(f64::from_bits)).collect::<Option<Vec<_>>>()?;
+    let count = body.number()?;
+    let classic = (0..count).map(|_| body.word()).collect::<Option<Vec<_>>>()?;
+    let (zero, unplaced, count) = (body.word()?, body.word()?, body.number()?);
+    let mut last = None;
+    // Ascending: each is added at the end of those before it.
+    let bucket = |_| {
+        let (bucket, count) = (body.number()?.cast_signed(), body.word()?);
+        (last.replace(bucket) < Some(bucket)).then_some((bucket, count))
+    };
+    let exponential = (0..count).map(bucket).collect::<Option<Exponential>>()?;
+    let sound = bounds.len() <= MOST_BOUNDS
+        && bounds.is_sorted_by(|low, high| low < high)
+        && bounds.iter().all(|bound| bound.is_finite());
+    let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
+    let known = exponential.iter().all(|(bucket, _)| is_known(bucket));
+    (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
+}
+
+/// The exemplars of a series whose buckets have those bounds. What a reader cannot show is dropped, not
+/// refused, for no exemplar is worth the totals: a time may only be ahead of a clock that was set back.
+fn decode_exemplars(body: &mut Input<impl Read>, bounds: &[f64]) -> Option<Vec<Exemplar>> {
+    let mut exemplars = Vec::new();
+    for _ in 0..body.number()? {
+        let (value, time, trace_id) = (f64::from_bits(body.word()?), body.word()?, body.string()?);
+        exemplars.extend(Exemplar::checked(value, time, trace_id.as_bytes()));
+    }
+    exemplar::keep_newest(&mut exemplars, bounds);
+    Some(exemplars)
+}
+
+fn decode_observation(body: &mut Input<impl Read>) -> Option<Observation> {
+    let (epoch, stamp, value) = (body.number()?, body.word()?, f64::from_bits(body.word()?));
+    (0.0..LIMIT).contains(&value).then_some(Observation { epoch, origin: 0, stamp, value })
+}
+
+impl Totals {
+    /// Makes these totals fit to be kept for ever: bounded windows, and no states of the dead.
+    pub(crate) fn settle(&mut self) {
+        for shapes in self.families.values_mut() {
+            shapes.retain(|family| family.record.kind != Kind::Gauge);
+        }
+        self.families.retain(|_, shapes| !shapes.is_empty());
+        let timeline = Timeline::default().follow(&self.clocks);
+        for family in self.families.values_mut().flatten() {
+            for series in family.series.values_mut() {
+                keep_newest(&mut series.newest, family.kept, &timeline);
+                (series.lanes, series.since) = (0, 0);
+                series.newest.iter_mut().for_each(|observation| observation.origin = 0);
+            }
+        }
+        let series = self.families.values().flatten().flat_map(|family| family.series.values());
+        let used = series.flat_map(|series| series.newest.iter().map(|one| one.epoch)).collect();
+        self.clocks.settle(&used);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(file: &TotalsFile) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        file.write(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn decoded(bytes: &[u8]) -> Result<TotalsFile, Bad> {
+        TotalsFile::read_from(bytes, bytes.len() as u64)
+    }
+
+    fn family(kind: Kind, labels: usize) -> Arc<FamilyRecord> {
+        let labels = ["a", "b", "c"][..labels].to_vec();
+        Arc::new(FamilyRecord {
+            distribution: true,
+            ..FamilyRecord::plain(&format!("{kind:?}"), kind, &labels)
+        })
+    }
+
+    fn file(series: &[(String, u32)]) -> TotalsFile {
+        let mut totals = Totals::of_losses(std::array::from_fn(|loss| loss as u64 + 1));
+        for (value, count) in series {
+            let newest = (0..*count).map(|index| Observation {
+                epoch: index / 2,
+                origin: 7,
+                stamp: u64::from(index),
+                value: f64::from(index) / 3.0,
+            });
+            let total = SeriesTotal {
+                lanes: 0,
+                since: 0,
+                begun: 3,
+                count: u64::from(*count),
+                sum: Exact::of(newest.clone().map(|observation| observation.value)),
+                state: 0.0,
+                distribution: Distribution {
+                    bounds: vec![0.5],
+                    classic: vec![1, u64::from(*count)],
+                    zero: 7,
+                    unplaced: 8,
+                    exponential: [(-5, 1), (700, 2)].into_iter().collect(),
+                },
+                newest: newest.collect(),
+                exemplars: [0.25, 0.75]
+                    .map(|value| Exemplar { value, time: 9, trace_id: "ab".into() })
+                    .into(),
+            };
+            totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);
+        }
+        totals.settle();
+        for (segment, value) in [(3, "a"), (3, "b"), (u64::MAX, "a")] {
+            totals.over.insert(segment, &family(Kind::Timer, 1), &[value.to_owned()]);
+        }
+        TotalsFile { generation: 9, folded: vec![1, u64::MAX], aside: vec![1], totals }
+    }
+
+    #[test]
+    fn exemplars_that_cannot_be_shown_are_dropped() {
+        let mut file = file(&[("a".into(), 5)]);
+        let of = |time, trace_id: &str| Exemplar { value: 0.25, time, trace_id: trace_id.into() };
+        for unfit in [of(0, "a"), of(u64::MAX, "a"), of(9, ""), of(9, "\n")] {
+            let series =
+                file.totals.families.values_mut().flatten().flat_map(|family| family.series.values_mut());
+            series.for_each(|series| series.exemplars = vec![unfit.clone(), of(9, "fit")]);
+            let decoded = self::decoded(&encoded(&file)).unwrap();
+            let mut series =
+                decoded.totals.families.values().flatten().flat_map(|family| family.series.values());
+            assert_eq!(series.next().unwrap().exemplars, [of(9, "fit")]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_file_comes_back_as_it_was(series in prop::collection::vec((".*", 0u32..6), 0..4)) {
+            let file = file(&series);
+            prop_assert_eq!(decoded(&encoded(&file)).unwrap(), file);
+        }
+
+        #[test]
+        fn any_change_and_any_cut_is_seen(at in any::<prop::sample::Index>(), bit in 0..8, cut in any::<bool>()) {
+            let mut bytes = encoded(&file(&[("a".into(), 5)]));
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] ^= 1u8 << bit }
+            prop_assert!(decoded(&bytes).is_err());
+        }
+    }
+}

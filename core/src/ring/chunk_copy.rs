@@ -1,0 +1,216 @@
+//! Copied chunks, and which of the observations in them were there throughout.
+//!
+//! A chunk names the last two laps that entered it, and each slot holds an observation of one of
+//! them. What a copy shows is believed for indices that were published before it and whose slots, by
+//! a look at the ring after it, nobody had begun to write again.
+
+use std::ops::Range;
+
+use super::reader::{LaneHead, Reading, Unreadable};
+use crate::{
+    format::{
+        layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, table_lines},
+        source::Words,
+    },
+    sum::{Exact, LIMIT},
+};
+
+/// Words of a chunk before its slots.
+const RECORD_WORDS: usize = LINE_WORDS;
+const CHUNK_WORDS: usize = RECORD_WORDS + 2 * CHUNK_SLOTS as usize;
+const _: () = assert!(cfg!(ictus_loom) || CHUNK_WORDS * 8 == size_of::<Chunk>());
+
+/// Copies of chunks of one ring.
+pub(crate) struct Copies {
+    full: u64,
+    chunks: Vec<Copied>,
+}
+
+/// A chunk's words.
+struct Copied {
+    place: u64,
+    words: Box<[u64; CHUNK_WORDS]>,
+    laps: Laps,
+    /// Its laps, looked at again after the copy, in a ring that may reuse it at any lap.
+    again: Option<Laps>,
+    /// What is believed of it, of the older lap and of the newer one.
+    valid: [Range<u64>; 2],
+}
+
+/// The laps that a chunk's records name, older first.
+type Laps = [Option<Lap>; 2];
+
+/// A lap of the ring through a chunk.
+#[derive(Clone, Copy)]
+struct Lap {
+    /// The index of the observation in the first slot.
+    first: u64,
+    /// The sum of all before it.
+    sum: Exact,
+}
+
+impl Copies {
+    pub(crate) fn of(full: u64) -> Copies {
+        Copies { full, chunks: Vec::new() }
+    }
+
+    /// Copies all chunks, or those from a place on up to the one that holds the newest observation.
+    pub(crate) fn take(
+        &mut self,
+        source: &impl Words,
+        lane: LaneHead,
+        from: Option<u64>,
+    ) -> Result<(), Unreadable> {
+        let mut table = vec![0; table_lines(self.full) as usize * LINE_WORDS];
+        source.read(lane.table, &mut table)?;
+        for step in 0..lane.chunks {
+            let place = from.unwrap_or(0).wrapping_add(step) % lane.chunks;
+            let line = table[place as usize];
+            let mut words = Box::new([0; CHUNK_WORDS]);
+            source.read(line, &mut *words)?;
+            let laps = laps(&words[..RECORD_WORDS])?;
+            let again = if lane.chunks < self.full {
+                // "enter": a ring that may still grow, or wraps too early, enters a chunk whenever it
+                // likes. Looked at before the head, so that what was written again is old at that head.
+                let mut records = [0; RECORD_WORDS];
+                source.read(line, &mut records)?;
+                Some(self::laps(&records)?)
+            } else {
+                None
+            };
+            self.chunks.push(Copied { place, words, laps, again, valid: [0..0, 0..0] });
+            let holds = |lap: Lap| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
+            if from.is_some() && laps.into_iter().flatten().any(holds) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides, by a look at the head after the copies, what of them was valid all along.
+    pub(crate) fn settle(&mut self, lane: LaneHead, after: LaneHead) {
+        let slots = self.full * CHUNK_SLOTS;
+        for chunk in &mut self.chunks {
+            chunk.valid = chunk.settled(lane.head, after.head, slots);
+        }
+    }
+
+    pub(crate) fn extend(&mut self, older: Copies) {
+        self.chunks.extend(older.chunks);
+    }
+
+    /// Where the chunk of the newest observation stands.
+    pub(crate) fn place_of(&self, head: u64) -> Option<u64> {
+        let newest = head.checked_sub(1)?;
+        let holds = |chunk: &&Copied| chunk.valid.iter().any(|valid| valid.contains(&newest));
+        self.chunks.iter().find(holds).map(|chunk| chunk.place)
+    }
+
+    /// The newest observations below a head without a gap, and the sum of all. None where the newest is
+    /// not there, or what the sum needs.
+    pub(crate) fn assemble(&self, head: u64, window: u32) -> Result<Option<Reading>, Unreadable> {
+        if head == 0 {
+            return Ok(Some(Reading::default()));
+        }
+        if self.place_of(head).is_none() {
+            return Ok(None);
+        }
+        // No more than a window and what buckets may lack; one more than was copied, for what is not
+        // there must leave a gap.
+        let most = (u64::from(window) + CHUNK_SLOTS).min(self.chunks.len() as u64 * CHUNK_SLOTS + 1);
+        let wanted = head.min(most) as usize;
+        let lowest = head - wanted as u64;
+        let mut newest = vec![(0, 0.0); wanted];
+        for chunk in &self.chunks {
+            for valid in &chunk.valid {
+                let valid = valid.start.max(lowest)..valid.end.min(head);
+                if !valid.is_empty() {
+                    chunk.copy(&valid, &mut newest[(valid.start - lowest) as usize..])?;
+                }
+            }
+        }
+        // No observation has the stamp 0.
+        let gap = newest.iter().rposition(|&(stamp, _)| stamp == 0).map_or(0, |at| at + 1);
+        newest.drain(..gap);
+        if !newest.is_sorted_by_key(|&(stamp, _)| stamp) {
+            return Err(Unreadable::Corrupt("the order of stamps"));
+        }
+        let sum = self.sum(head, &newest);
+        Ok(sum.map(|sum| Reading { head, sum, newest }))
+    }
+
+    /// The sum of all observations below a head: what was before the newest chunk, and its own. Where
+    /// the next one has been entered already, it is written there.
+    fn sum(&self, head: u64, newest: &[(u64, f64)]) -> Option<Exact> {
+        let before = |first| self.chunks.iter().find_map(|chunk| chunk.sum_before(first));
+        if let Some(sum) = before(head) {
+            return Some(sum);
+        }
+        let first = (head - 1) / CHUNK_SLOTS * CHUNK_SLOTS;
+        let mut sum = before(first)?;
+        let own = newest.len().checked_sub((head - first) as usize)?;
+        newest[own..].iter().for_each(|&(_, value)| sum.add_value(value));
+        Some(sum)
+    }
+}
+
+fn laps(records: &[u64]) -> Result<Laps, Unreadable> {
+    let lap = |record: &[u64]| match record[0].checked_sub(1) {
+        None => Ok(None),
+        Some(first) if first % CHUNK_SLOTS == 0 && first <= u64::MAX / 2 => {
+            Ok(Some(Lap { first, sum: Exact([record[1], record[2], record[3]]) }))
+        }
+        Some(_) => Err(Unreadable::Corrupt("the index at which a chunk was entered")),
+    };
+    let (one, other) = records.split_at(RECORD_WORDS / 2);
+    let (one, other) = (lap(one)?, lap(other)?);
+    let in_order = one.map(|lap| lap.first) < other.map(|lap| lap.first);
+    Ok(if in_order { [one, other] } else { [other, one] })
+}
+
+impl Copied {
+    /// What of the older and of the newer lap was published before the copy, when the head was `head`,
+    /// and not written again until after it, when it was `after`.
+    fn settled(&self, head: u64, after: u64, slots: u64) -> [Range<u64>; 2] {
+        let [older, Some(newer)] = self.laps else { return [0..0, 0..0] };
+        let later = match self.again {
+            // A full ring comes back after so many.
+            None => Some(newer.first + slots).filter(|&first| first <= after),
+            Some([_, Some(newest)]) if newest.first == newer.first => None,
+            Some([Some(older), Some(newest)]) if older.first == newer.first => Some(newest.first),
+            Some(_) => return [0..0, 0..0],
+        };
+        // "reuse": by then, so many slots of a lap had been written, or begun to be.
+        let written = |first: u64| (after + 1).saturating_sub(first).min(CHUNK_SLOTS);
+        let valid = |lap: Lap, written: u64| lap.first + written..(lap.first + CHUNK_SLOTS).min(head);
+        match later {
+            Some(later) => [0..0, valid(newer, written(later))],
+            None => [older.map_or(0..0, |older| valid(older, written(newer.first))), valid(newer, 0)],
+        }
+    }
+
+    /// The sum of all before an index at which a lap entered it.
+    fn sum_before(&self, first: u64) -> Option<Exact> {
+        let of = |laps: Laps| laps.into_iter().flatten().find(|lap| lap.first == first);
+        let copied = of(self.laps)?;
+        match self.again {
+            // Seen before the fence that came before this look, so it is whole here.
+            Some(again) => of(again).map(|lap| lap.sum),
+            // Whole, for an observation of the lap had been published before it was copied.
+            None => self.valid.iter().any(|valid| valid.contains(&first)).then_some(copied.sum),
+        }
+    }
+
+    /// Copies observations that are valid.
+    fn copy(&self, valid: &Range<u64>, into: &mut [(u64, f64)]) -> Result<(), Unreadable> {
+        let first = RECORD_WORDS + 2 * (valid.start % CHUNK_SLOTS) as usize;
+        let last = first + 2 * (valid.end - valid.start) as usize;
+        let mut sound = true;
+        for (to, slot) in into.iter_mut().zip(self.words[first..last].chunks_exact(2)) {
+            // Bits of numbers that are not negative order as the numbers do.
+            sound &= slot[0] < LIMIT.to_bits();
+            *to = (slot[1], f64::from_bits(slot[0]));
+        }
+        if sound { Ok(()) } else { Err(Unreadable::Corrupt("an observation's value")) }
+    }
+}

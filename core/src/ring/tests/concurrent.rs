@@ -1,0 +1,113 @@
+//! Readings beside a writer that is told when to write: between which of the reader's looks, and how much.
+
+use std::cell::Cell;
+
+use super::{
+    Arc, CHUNK_SLOTS, Exact, LINE_WORDS, Rationed, Ring, Segment, full_ring, linked_lane, stamp, value,
+};
+use crate::{
+    ring::reader::{Reading, read},
+    segment::instrumented_source::Watched,
+};
+
+/// A lane's writer.
+struct Writer<'a> {
+    segment: &'a Arc<Segment>,
+    line: u64,
+    window: u32,
+    ring: Ring,
+    supply: Rationed<'a>,
+    pushed: Cell<u64>,
+}
+
+impl Writer<'_> {
+    fn new(segment: &Arc<Segment>, window: u32) -> Writer<'_> {
+        let (_, line, ring, supply) = linked_lane(segment, window);
+        Writer { segment, line, window, ring, supply, pushed: Cell::new(0) }
+    }
+
+    fn push(&self, observations: u64) {
+        for index in self.pushed.get()..self.pushed.get() + observations {
+            assert!(self.ring.push(value(index), stamp(index), &self.supply));
+            self.pushed.set(index + 1);
+        }
+    }
+
+    /// A reading, and how often it looked, at how many words; before the n-th look as many observations
+    /// are made. It is what the ring held at one time of the call.
+    fn read(&self, since: u64, arrive: impl Fn(usize) -> u64) -> (Reading, usize, usize) {
+        let watched = Watched::new(Arc::clone(self.segment));
+        watched.meanwhile(|look| self.push(arrive(look)));
+        let before = self.pushed.get();
+        let reading = read(&watched, self.line, self.window, since).unwrap();
+        assert!((before..=self.pushed.get()).contains(&reading.head), "a head of another time");
+        assert_eq!(reading.sum, Exact::of((0..reading.head).map(value)));
+        let first = reading.head - reading.newest.len() as u64;
+        let all = (first..reading.head).map(|index| (stamp(index), value(index)));
+        assert!(reading.newest.iter().copied().eq(all));
+        let least = (reading.head - since).min(u64::from(self.window));
+        assert!(reading.newest.len() as u64 >= least, "{} of {least}", reading.newest.len());
+        (reading, watched.times(), watched.words())
+    }
+}
+
+#[test]
+fn what_is_known_is_not_copied_again() {
+    let segment = Arc::new(Segment::anonymous().unwrap());
+    let writer = Writer::new(&segment, 1000);
+    let full = full_ring(1000);
+    // A look at the head before and after, and the table.
+    let looks = 2 * LINE_WORDS + (full as usize).next_multiple_of(LINE_WORDS);
+    let ring = full * CHUNK_SLOTS;
+    for head in [1, 64, 65, 500, ring - 1, ring, ring + 1, 5000, 50_000, 50_010] {
+        writer.push(head - writer.pushed.get());
+        let (_, _, whole) = writer.read(0, |_| 0);
+        // The records are looked at again as long as the ring grows.
+        let records = if head.div_ceil(CHUNK_SLOTS) < full { 2 } else { 1 };
+        let chunk = records * LINE_WORDS + 2 * CHUNK_SLOTS as usize;
+        assert_eq!(whole, looks + chunk * full.min(head.div_ceil(CHUNK_SLOTS)) as usize, "{head}");
+        for behind in [0, 1, 63, 64, 300, 900, ring - CHUNK_SLOTS - 1, ring - CHUNK_SLOTS, ring, 2 * ring] {
+            let Some(since) = head.checked_sub(behind).filter(|&since| since > 0) else { continue };
+            let (_, _, words) = writer.read(since, |_| 0);
+            // The chunks from the last that is known on.
+            let new = ((head - 1) / CHUNK_SLOTS - (since - 1) / CHUNK_SLOTS + 1) as usize;
+            let least = if behind < ring - CHUNK_SLOTS { looks + chunk * new } else { whole };
+            assert_eq!(words, least, "{head}, {behind} behind");
+        }
+    }
+}
+
+/// Whatever arrives at whichever of a reader's looks.
+#[test]
+fn a_reading_is_of_one_time_whatever_arrives_meanwhile() {
+    for window in [40, 300] {
+        let ring = full_ring(window) * CHUNK_SLOTS;
+        for before in [0, 30, 64, u64::from(window), ring - 1, ring + 40, 5 * ring + 64] {
+            for (when, burst) in
+                (0..9).flat_map(|when| [1, 34, 64, 100, ring, ring + 70].map(|burst| (when, burst)))
+            {
+                let segment = Arc::new(Segment::anonymous().unwrap());
+                let writer = Writer::new(&segment, window);
+                writer.push(before);
+                for since in [0, before / 2, before] {
+                    writer.read(since, |look| if look == when { burst } else { 0 });
+                }
+            }
+        }
+    }
+}
+
+/// A writer that never rests is read at the first attempt as long as it leaves a reader time for the ring,
+/// in a ring that grows and in a full one.
+#[test]
+fn a_writer_that_never_rests_is_read_at_once() {
+    let segment = Arc::new(Segment::anonymous().unwrap());
+    let writer = Writer::new(&segment, 1000);
+    writer.push(1);
+    while writer.pushed.get() < 5000 {
+        let (Reading { head, .. }, looks, _) = writer.read(0, |_| 1);
+        // Heads and tables, before and for what arrived meanwhile; chunks, twice as long as the ring grows.
+        let chunks = head.div_ceil(CHUNK_SLOTS).min(full_ring(1000)) as usize;
+        assert!(looks <= 2 * (chunks + 3) + 5, "{looks} looks at {head}");
+    }
+}

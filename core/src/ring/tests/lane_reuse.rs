@@ -1,0 +1,154 @@
+//! A lane that serves one series after another, as a reader on a weak machine sees it.
+//!
+//! Each life is one of its own: other values, another length, another series word. A reader that
+//! finds the same word before and after must have read that life, and no older moment of it than it
+//! knew.
+
+use super::*;
+use crate::{
+    format::layout::HIDDEN,
+    ring::LaneHead,
+    segment::weak_memory::{Gaze, Pace},
+};
+
+/// What a writer did in all lives, and where each begins in the trace.
+struct Lives {
+    trace: Trace,
+    lane_line: u64,
+    /// The line of the buckets.
+    buckets: u64,
+    window: u32,
+    lengths: Vec<u64>,
+    words: Vec<u64>,
+    /// The stores that hide the lane.
+    ends: Vec<usize>,
+}
+
+fn of_life(life: usize, index: u64) -> f64 {
+    (life as u64 * 1_000_000 + index + 1) as f64
+}
+
+impl Lives {
+    fn of(window: u32, lengths: &[u64]) -> Lives {
+        let word = |life: usize| (life as u64 + 1) << 32 | 1;
+        let (mut lane_line, mut buckets) = (0, 0);
+        let trace = Trace::of(|| {
+            let segment = Arc::new(Segment::anonymous().unwrap());
+            let lane = &segment.new_block().unwrap().lanes[0];
+            lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
+            let (ring, supply, link) = new_lane(&segment, lane, window, |_| false);
+            link();
+            buckets = lane.table.load(Ordering::Relaxed) + table_lines(full_ring(window));
+            lane.promise(word(0));
+            assert!(lane.publish(word(0)));
+            let published = store_trace::count();
+            for (life, &length) in lengths.iter().enumerate() {
+                if life > 0 {
+                    lane.hide();
+                    supply.buckets.clear();
+                    ring.clear(&supply);
+                    lane.clear();
+                    lane.promise(word(life));
+                    assert!(lane.publish(word(life)));
+                }
+                for index in 0..length {
+                    ring.push(of_life(life, index), stamp(index), &supply);
+                }
+            }
+            drop(supply);
+            (segment, vec![published])
+        });
+        let words = (0..lengths.len()).map(word).collect();
+        let series = trace.to(lane_line as usize * LINE_WORDS + 1);
+        let hidden = |&&store: &&usize| trace.stores[store].value == HIDDEN;
+        let ends = series.iter().filter(hidden).copied().collect();
+        Lives { trace, lane_line, buckets, window, lengths: lengths.to_vec(), words, ends }
+    }
+
+    /// Lets most readers begin shortly before a life ends, the writer slow and the machine weak.
+    fn approach_an_end(&self, eyes: &Eyes<'_>) {
+        let mut state = eyes.state.borrow_mut();
+        if matches!(state.gaze, Gaze::Glimpses(_)) || state.random.one_in(4) {
+            return;
+        }
+        let end = self.ends[state.random.below(self.ends.len() as u64) as usize];
+        let ahead = state.random.of(&[1, 20, 300]);
+        // Before the end, or after it and not knowing.
+        let (before, after) = (state.random.below(ahead) as usize, state.random.below(400) as usize);
+        let past = state.random.one_in(2);
+        let written = if past { end + after } else { end.saturating_sub(before) };
+        state.written = written.clamp(self.trace.published, self.trace.stores.len());
+        let behind = if past { after + before } else { state.random.below(20) as usize };
+        state.seen = state.written.saturating_sub(behind).max(self.trace.published);
+        state.pending = state.seen;
+        let (chance, leap) = (state.random.of(&[8, 50, 200]), state.random.of(&[20, 200, 600]));
+        state.gaze = Gaze::Wanders(Pace { chance, stores: 3, leaps: 2, leap, stale: 2 });
+    }
+}
+
+/// Runs so many readers; gives how many read a life whole, and how many saw that it had ended.
+fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
+    let (mut read_well, mut ended) = (0, 0);
+    for reader in 0..count {
+        let eyes = Eyes::new(&lives.trace, Random(seed << 32 | reader));
+        lives.approach_an_end(&eyes);
+        let line = lives.lane_line;
+        let word = LaneHead::read(&eyes, line).unwrap().series;
+        let Some(life) = lives.words.iter().position(|&known| known == word) else {
+            ended += 1;
+            continue;
+        };
+        // As of now, the reader knows the head.
+        let known = LaneHead::read(&eyes, line).unwrap();
+        let folded = histogram::read(&eyes, lives.buckets, &BOUNDS).unwrap();
+        let reading = read(&eyes, line, lives.window, 0);
+        let again = LaneHead::read(&eyes, line).unwrap();
+        if again.series != word {
+            ended += 1;
+            continue;
+        }
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(Unreadable::Overrun) => continue,
+            Err(wrong) => panic!("reader {seed}/{reader}: {wrong:?}"),
+        };
+        read_well += 1;
+        let head = reading.head;
+        assert!(
+            (known.head..=lives.lengths[life]).contains(&head),
+            "reader {seed}/{reader}: {head} after {} in life {life}",
+            known.head
+        );
+        assert_eq!(reading.sum, Exact::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
+        assert!(reading.newest.len() as u64 >= head.min(u64::from(lives.window)), "{seed}/{reader}");
+        let first = head - reading.newest.len() as u64;
+        for (index, &seen) in (first..).zip(&reading.newest) {
+            assert_eq!(seen, (stamp(index), of_life(life, index)), "{seed}/{reader}");
+        }
+        let is_whole = is_whole(&folded, &reading);
+        let distribution = folded.with_rest(&reading).unwrap();
+        let counted = distribution.count();
+        assert!(counted <= head, "{seed}/{reader}: {counted} of {head} in life {life}");
+        if is_whole {
+            let wrong = check_distribution(&distribution, (0..head).map(|index| of_life(life, index)));
+            wrong.unwrap_or_else(|wrong| panic!("reader {seed}/{reader}, life {life}: {wrong}"));
+        }
+    }
+    (read_well, ended)
+}
+
+#[test]
+fn a_reader_never_mixes_two_lives_of_a_lane() {
+    let all: [(u32, &[u64], u64); 5] = [
+        (40, &[3, 5, 1, 0, 7, 2, 90, 4], 8000),
+        (40, &[300, 20, 500, 3, 200], 4000),
+        (100, &[64, 65, 300, 10, 130], 3000),
+        (300, &[700, 100, 900], 1500),
+        (1000, &[1500, 300, 1200], 600),
+    ];
+    for (seed, (window, lengths, count)) in all.into_iter().enumerate() {
+        let lives = Lives::of(window, lengths);
+        let (read_well, ended) = readers(&lives, count, 200 + seed as u64);
+        assert!(read_well > 100 && ended > 100, "window {window}: {read_well} and {ended} of {count}");
+    }
+}

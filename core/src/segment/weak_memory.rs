@@ -1,0 +1,321 @@
+//! What a reader on a weak machine may see of a segment: for tests.
+//!
+//! The writer runs once, on one thread, and every store is kept, with its ordering. A reader then runs
+//! over that trace: each word it loads is any that C11 lets it see. There is one writer, so that is
+//! simple. A load may give any store to its word that has been made, is not older than one that this word
+//! gave before, and not older than what an acquire fence has made known: all up to the newest store that
+//! was released by a store among the words loaded before the fence.
+//!
+//! Half of the readers [wander](Gaze::Wanders): the writer goes on between any two words of one read, at a
+//! random pace, now and then by a leap, and any load may be stale. The other half [glimpse](Gaze::Glimpses)
+//! one store before all that was made ahead of it: where the ordering of that store is what keeps a reading
+//! right, and only there, it is wrong without it. Which store is drawn by the line of code that makes it,
+//! so those that are rare are seen as often as others.
+#![cfg(not(ictus_loom))]
+
+use std::{cell::RefCell, collections::BTreeMap, io, sync::Arc};
+
+use super::writer::Segment;
+use crate::{
+    format::{layout::LINE_WORDS, source::Words},
+    sync::{
+        Ordering,
+        store_trace::{Site, Store, trace},
+    },
+};
+
+/// A word of a segment, counted from its start.
+pub(crate) type Place = usize;
+
+/// Every store that a writer made to a segment, in the order in which it made them.
+pub(crate) struct Trace {
+    pub(crate) stores: Vec<Store>,
+    /// The stores to each word, oldest first.
+    of: Vec<Vec<usize>>,
+    /// The stores that each line of code made.
+    by: Vec<Vec<usize>>,
+    /// What every reader knows.
+    pub(crate) published: usize,
+    /// How many stores were made at each of the moments that the writer told.
+    pub(crate) moments: Vec<usize>,
+    start: usize,
+}
+
+impl Trace {
+    /// What `run` stores to the segment that it gives. It also gives moments, as
+    /// [`count`](crate::sync::store_trace::count) told them; readers are there from the first one on.
+    pub(crate) fn of(run: impl FnOnce() -> (Arc<Segment>, Vec<usize>)) -> Trace {
+        let mut made = None;
+        let all = trace(|| made = Some(run()));
+        let (segment, mut moments) = made.unwrap();
+        let start = std::ptr::from_ref(segment.header).addr();
+        let words = segment.header.cursor.load(Ordering::Relaxed) as usize * LINE_WORDS;
+        let inside = start..start + words * size_of::<u64>();
+        // What the writer keeps to itself is not the reader's.
+        let kept_before: Vec<usize> = all
+            .iter()
+            .map(|store| usize::from(inside.contains(&store.address)))
+            .scan(0, |kept, one| Some(std::mem::replace(kept, *kept + one)))
+            .chain([all.iter().filter(|store| inside.contains(&store.address)).count()])
+            .collect();
+        let stores: Vec<Store> = all
+            .iter()
+            .filter(|store| inside.contains(&store.address))
+            .map(|store| Store { releases: kept_before[store.releases], ..*store })
+            .collect();
+        moments.iter_mut().for_each(|moment| *moment = kept_before[*moment]);
+        let published = moments[0];
+        let (mut of, mut by) = (vec![Vec::new(); words], BTreeMap::<_, Vec<usize>>::new());
+        for (at, store) in stores.iter().enumerate() {
+            of[(store.address - start) / 8].push(at);
+            if at >= published {
+                by.entry(store.site).or_default().push(at);
+            }
+        }
+        Trace { stores, of, by: by.into_values().collect(), published, moments, start }
+    }
+
+    pub(crate) fn place(&self, store: &Store) -> Place {
+        (store.address - self.start) / 8
+    }
+
+    /// The stores to a word, as places in [`stores`](Trace::stores).
+    pub(crate) fn to(&self, place: Place) -> &[usize] {
+        self.of.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many of the stores to a word are among the first so many of all.
+    pub(crate) fn made(&self, place: Place, written: usize) -> u64 {
+        self.to(place).partition_point(|&store| store < written) as u64
+    }
+}
+
+/// Deterministic numbers (splitmix64).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        if limit == 0 { 0 } else { self.next() % limit }
+    }
+
+    pub(crate) fn one_in(&mut self, chance: u64) -> bool {
+        self.below(chance) == 0
+    }
+
+    pub(crate) fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
+    }
+}
+
+/// A reader's eyes: what it has seen, and what it may see next.
+pub(crate) struct Eyes<'a> {
+    trace: &'a Trace,
+    pub(crate) state: RefCell<State>,
+}
+
+pub(crate) struct State {
+    pub(crate) random: Random,
+    /// Stores made so far.
+    pub(crate) written: usize,
+    /// Stores known to the reader since its last fence.
+    pub(crate) seen: usize,
+    /// What the next fence makes known.
+    pub(crate) pending: usize,
+    /// How many of its stores each word has shown.
+    given: Vec<usize>,
+    pub(crate) gaze: Gaze,
+}
+
+/// How a reader looks.
+#[derive(Clone, Copy)]
+pub(crate) enum Gaze {
+    /// Here and there, while the writer goes on.
+    Wanders(Pace),
+    Glimpses(Glimpse),
+}
+
+/// How the writer goes on while the reader reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// One word in so many lets the writer go on.
+    pub(crate) chance: u64,
+    /// By up to so many stores.
+    pub(crate) stores: u64,
+    /// One read in so many is followed by a leap; 0 for none.
+    pub(crate) leaps: u64,
+    /// By up to so many stores.
+    pub(crate) leap: u64,
+    /// One load in so many is stale.
+    pub(crate) stale: u64,
+}
+
+/// A word, or all that one line of code stores, that shows what it has, from some read on, while others show
+/// the oldest they may.
+#[derive(Clone, Copy)]
+pub(crate) struct Glimpse {
+    place: Place,
+    site: Option<Site>,
+    /// Reads until then.
+    until: u64,
+    /// One other word in so many shows its newest, too.
+    others: u64,
+    /// Whether all words show their newest from the read after that on.
+    opens: bool,
+}
+
+impl<'a> Eyes<'a> {
+    /// The eyes of a reader that sees the first so many stores, and no other: the writer is dead.
+    pub(crate) fn after(trace: &'a Trace, written: usize) -> Eyes<'a> {
+        let never = Pace { chance: u64::MAX, stores: 0, leaps: 0, leap: 0, stale: 1 };
+        let state = State {
+            random: Random(written as u64),
+            written,
+            seen: written,
+            pending: written,
+            given: vec![0; trace.of.len()],
+            gaze: Gaze::Wanders(never),
+        };
+        Eyes { trace, state: RefCell::new(state) }
+    }
+
+    /// The eyes of some reader.
+    pub(crate) fn new(trace: &'a Trace, mut random: Random) -> Eyes<'a> {
+        let glimpses = random.one_in(2);
+        let mut state = State {
+            written: trace.published,
+            seen: 0,
+            pending: 0,
+            given: vec![0; trace.of.len()],
+            gaze: Gaze::Wanders(Pace {
+                chance: random.of(&[1, 2, 8, 100, 3000]),
+                stores: random.of(&[1, 1, 3, 10]),
+                leaps: random.of(&[0, 0, 3, 20]),
+                leap: random.of(&[10, 400, 4000]),
+                stale: random.of(&[2, 5, 50]),
+            }),
+            random,
+        };
+        if glimpses {
+            state.glimpse(trace);
+        } else {
+            state.written += state.random.below((trace.stores.len() - trace.published) as u64 + 1) as usize;
+            state.lag(trace, &[0, 3, 200, 5000]);
+        }
+        Eyes { trace, state: RefCell::new(state) }
+    }
+}
+
+impl State {
+    fn glimpse(&mut self, trace: &Trace) {
+        let of_site = &trace.by[self.random.below(trace.by.len() as u64) as usize];
+        let store = self.random.of(of_site);
+        self.written = store + 1;
+        let place = trace.place(&trace.stores[store]);
+        self.gaze = Gaze::Glimpses(Glimpse {
+            place,
+            site: self.random.one_in(2).then_some(trace.stores[store].site),
+            until: self.random.of(&[0, 0, 0, 1, 2, 3, 5, 9]),
+            others: self.random.of(&[2, 20, 1 << 40]),
+            opens: self.random.one_in(2),
+        });
+        let before = trace.to(place).partition_point(|&other| other < store);
+        if before > 0 && self.random.one_in(2) {
+            // Shortly after the word had one of its last values.
+            let before = trace.to(place)[before - 1 - self.random.below(before.min(4) as u64) as usize];
+            let since = self.random.of(&[10, 100, 500]);
+            self.seen = (before + 1 + self.random.below(since) as usize).clamp(trace.published, store);
+            self.pending = self.seen;
+        } else {
+            // As likely by one store as by thousands.
+            let most = 1 << self.random.below(u64::from((store - trace.published + 1).ilog2()) + 2);
+            self.lag(trace, &[most]);
+        }
+    }
+
+    /// Lets the reader know no more than it did so many stores ago, at most.
+    fn lag(&mut self, trace: &Trace, most: &[u64]) {
+        let most = self.random.of(most);
+        let behind = self.random.below(most + 1) as usize;
+        self.seen = self.written.saturating_sub(behind).max(trace.published);
+        self.pending = self.seen;
+    }
+
+    fn go_on(&mut self, trace: &Trace, stores: u64) {
+        self.written = (self.written + self.random.below(stores + 1) as usize).min(trace.stores.len());
+    }
+
+    fn load(&mut self, trace: &Trace, place: Place) -> u64 {
+        let Some(stores) = trace.of.get(place) else { return 0 };
+        let made = stores.partition_point(|&store| store < self.written);
+        let known = stores.partition_point(|&store| store < self.seen);
+        // The word shows one of its stores from the oldest to the newest; 0: what was before all.
+        let oldest = known.max(self.given[place]);
+        let count = match self.gaze {
+            _ if oldest == made => made,
+            Gaze::Wanders(Pace { stale, .. }) if self.random.one_in(stale) => {
+                oldest + self.random.below((made - oldest) as u64) as usize
+            }
+            Gaze::Wanders(_) => made,
+            Gaze::Glimpses(Glimpse { place: fresh, site, until: 0, others, .. })
+                if fresh == place
+                    || site == Some(trace.stores[stores[made - 1]].site)
+                    || self.random.one_in(others) =>
+            {
+                made
+            }
+            Gaze::Glimpses(_) => oldest,
+        };
+        self.given[place] = count;
+        let Some(newest) = count.checked_sub(1) else { return 0 };
+        let store = &trace.stores[stores[newest]];
+        self.pending = self.pending.max(store.releases);
+        store.value
+    }
+
+    /// What happens between two reads.
+    fn after_read(&mut self, trace: &Trace) {
+        self.seen = self.seen.max(self.pending);
+        match &mut self.gaze {
+            &mut Gaze::Wanders(Pace { leaps, leap, .. }) if leaps > 0 && self.random.one_in(leaps) => {
+                self.go_on(trace, leap);
+            }
+            Gaze::Wanders(_) => {}
+            Gaze::Glimpses(Glimpse { until: 0, opens, others, .. }) if *opens => *others = 1,
+            Gaze::Glimpses(Glimpse { until, .. }) => *until = until.saturating_sub(1),
+        }
+    }
+}
+
+impl Words for Eyes<'_> {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let mut state = self.state.borrow_mut();
+        let mut order: Vec<usize> = (0..into.len()).collect();
+        match state.random.below(3) {
+            0 => order.reverse(),
+            1 => (1..order.len()).for_each(|at| order.swap(at, state.random.below(at as u64 + 1) as usize)),
+            _ => {}
+        }
+        for at in order {
+            if let Gaze::Wanders(Pace { chance, stores, .. }) = state.gaze
+                && state.random.one_in(chance)
+            {
+                state.go_on(self.trace, stores);
+            }
+            into[at] = state.load(self.trace, line as usize * LINE_WORDS + at);
+        }
+        state.after_read(self.trace);
+        Ok(())
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok(self.trace.of.len().div_ceil(LINE_WORDS) as u64)
+    }
+}

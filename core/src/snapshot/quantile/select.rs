@@ -1,0 +1,200 @@
+//! The values of some ranks, without sorting all.
+//!
+//! Observations are never negative, so their bits order as they do, and roughly by their
+//! logarithm. One pass counts values into a thousand ranges of bits, which tells the few ranges
+//! that hold the ranks asked for; a second pass gathers what is in those, and only that is sorted.
+//! Where that is too much, each of those ranges is searched as the whole was.
+//!
+//! No loop over values branches on one, and each does one thing: so compilers vectorise those that
+//! can be.
+
+use std::ops::Range;
+
+/// Ranges that values are counted into.
+const RANGES: usize = 1 << RANGE_BITS;
+const RANGE_BITS: u32 = 10;
+/// Ranges that are passed over at once.
+const BLOCK: usize = 64;
+/// Not more values than this are sorted at once.
+const FEW: usize = 64;
+/// Nor are more than this, where they are all that is left.
+const MANY: usize = 128;
+/// Ranges within ranges; whatever they leave together by then is selected from.
+const DEEPEST: u32 = 3;
+
+/// One of the ranges that hold ranks.
+struct Holder {
+    range: u16,
+    /// Values in ranges below it.
+    below: usize,
+    /// Values in it.
+    count: usize,
+    /// Places of the ranks that it holds.
+    ranks: Range<usize>,
+}
+
+/// The values of ascending ranks, which are all below the number of values.
+#[inline(always)]
+pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
+    search(values, ranks, found, 0);
+}
+
+#[inline(always)]
+fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
+    if values.len() <= FEW {
+        let mut keys: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+        keys.sort_unstable();
+        ranks.iter().zip(found).for_each(|(&rank, found)| *found = f64::from_bits(keys[rank]));
+        return;
+    }
+    let (low, high) = (least(values), greatest(values));
+    if low >= high {
+        return found.fill(values[0]);
+    }
+    // Counts are of 16 bits.
+    if values.len() > usize::from(u16::MAX) || depth == DEEPEST {
+        return select(values, ranks, found);
+    }
+    let ranges = ranges(values, low, high);
+    let held = holders(&counts(&ranges), ranks);
+    if held.iter().map(|holder| holder.count).sum::<usize>() > MANY {
+        return held.into_iter().for_each(|holder| {
+            within(
+                values,
+                &ranges,
+                &holder,
+                &ranks[holder.ranks.clone()],
+                &mut found[holder.ranks.clone()],
+                depth,
+            );
+        });
+    }
+    let mut keys = [0; MANY + 1];
+    gather(values, &ranges, &held, &mut keys);
+    let mut before = 0;
+    for holder in &held {
+        for at in holder.ranks.clone() {
+            found[at] = f64::from_bits(keys[before + ranks[at] - holder.below]);
+        }
+        before += holder.count;
+    }
+}
+
+/// The least value.
+#[inline(always)]
+fn least(values: &[f64]) -> f64 {
+    extreme(values, f64::INFINITY, |one, other| if one < other { one } else { other })
+}
+
+/// The greatest value.
+#[inline(always)]
+fn greatest(values: &[f64]) -> f64 {
+    extreme(values, 0.0, |one, other| if one > other { one } else { other })
+}
+
+#[inline(always)]
+fn extreme(values: &[f64], start: f64, pick: impl Fn(f64, f64) -> f64) -> f64 {
+    // Eight at a time: each is compared with the one eight places before it, not with its neighbour.
+    let mut extremes = [start; 8];
+    let eights = values.chunks_exact(8);
+    let rest = eights.remainder();
+    for eight in eights {
+        for (extreme, &value) in extremes.iter_mut().zip(eight) {
+            *extreme = pick(value, *extreme);
+        }
+    }
+    rest.iter().chain(&extremes).fold(start, |extreme, &value| pick(value, extreme))
+}
+
+/// The range of each value.
+#[inline(always)]
+fn ranges(values: &[f64], low: f64, high: f64) -> Vec<u16> {
+    let low = low.to_bits();
+    let bits = u64::BITS - high.to_bits().wrapping_sub(low).leading_zeros();
+    let shift = bits.saturating_sub(RANGE_BITS);
+    // Those between low and high are below the number of ranges by themselves.
+    let range = |value: &f64| (value.to_bits().wrapping_sub(low) >> shift) as u16 % RANGES as u16;
+    values.iter().map(range).collect()
+}
+
+/// How many values each range has.
+#[inline(always)]
+fn counts(ranges: &[u16]) -> [u16; RANGES] {
+    let mut counts = [0_u16; RANGES];
+    ranges.iter().for_each(|&range| counts[usize::from(range) % RANGES] += 1);
+    counts
+}
+
+/// The ranges that hold the ranks, lowest first.
+#[inline(always)]
+fn holders(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<Holder> {
+    let mut blocks = [0_u16; RANGES / BLOCK];
+    for (sum, block) in blocks.iter_mut().zip(counts.chunks_exact(BLOCK)) {
+        *sum = block.iter().sum();
+    }
+    let mut holders: Vec<Holder> = Vec::with_capacity(ranks.len());
+    let (mut block, mut below_block) = (0, 0);
+    let (mut range, mut below) = (0, 0);
+    for (at, &rank) in ranks.iter().enumerate() {
+        while rank - below_block >= usize::from(blocks[block]) {
+            below_block += usize::from(blocks[block]);
+            block += 1;
+            (range, below) = (block * BLOCK, below_block);
+        }
+        while rank - below >= usize::from(counts[range]) {
+            below += usize::from(counts[range]);
+            range += 1;
+        }
+        match holders.last_mut() {
+            Some(last) if usize::from(last.range) == range => last.ranks.end = at + 1,
+            _ => {
+                let (range, count) = (range as u16, usize::from(counts[range]));
+                holders.push(Holder { range, below, count, ranks: at..at + 1 });
+            }
+        }
+    }
+    holders
+}
+
+/// The bits of the values in those ranges, in order, at most [`MANY`].
+#[inline(always)]
+fn gather(values: &[f64], ranges: &[u16], held: &[Holder], keys: &mut [u64; MANY + 1]) {
+    let mut wanted = [0_u8; RANGES];
+    held.iter().for_each(|holder| wanted[usize::from(holder.range)] = 1);
+    // One more place than is needed: each value is stored, and kept by moving on.
+    let mut length = 0;
+    for (value, &range) in values.iter().zip(ranges) {
+        keys[length] = value.to_bits();
+        length += usize::from(wanted[usize::from(range) % RANGES]);
+    }
+    keys[..length].sort_unstable();
+}
+
+/// The same search in what one range holds.
+#[cold]
+#[inline(never)]
+fn within(values: &[f64], ranges: &[u16], holder: &Holder, ranks: &[usize], found: &mut [f64], depth: u32) {
+    let mut held = vec![0.0; holder.count + 1];
+    let mut length = 0;
+    for (&value, &range) in values.iter().zip(ranges) {
+        held[length] = value;
+        length += usize::from(range == holder.range);
+    }
+    let ranks: Vec<usize> = ranks.iter().map(|rank| rank - holder.below).collect();
+    search(&held[..length], &ranks, found, depth + 1);
+}
+
+/// Selects lowest rank first: each selection leaves the rest to its right, so the parts shrink fastest.
+#[cold]
+#[inline(never)]
+fn select(values: &[f64], ranks: &[usize], found: &mut [f64]) {
+    let mut keys: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+    let mut done = 0;
+    for (&rank, found) in ranks.iter().zip(found) {
+        if rank >= done {
+            keys[done..].select_nth_unstable(rank - done);
+            done = rank + 1;
+        }
+        *found = f64::from_bits(keys[rank]);
+    }
+}

@@ -1,0 +1,156 @@
+//! Observations in their order, to which newer ones come while older ones go.
+
+use crate::{reader::totals::Observation, snapshot::timeline::Timeline};
+
+/// Observations, oldest first, with their values beside them: quantiles need nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    observations: Vec<Observation>,
+    values: Vec<f64>,
+    /// How many of the first ones are no longer there.
+    gone: usize,
+}
+
+impl Clone for Sorted {
+    fn clone(&self) -> Sorted {
+        Sorted { observations: self.observations().to_vec(), values: self.values().to_vec(), gone: 0 }
+    }
+}
+
+impl Sorted {
+    /// Observations that are in order.
+    pub(crate) fn of(observations: Vec<Observation>) -> Sorted {
+        let values = observations.iter().map(value).collect();
+        Sorted { observations, values, gone: 0 }
+    }
+
+    pub(crate) fn observations(&self) -> &[Observation] {
+        &self.observations[self.gone..]
+    }
+
+    /// The observations' values, as quantiles take them: numbers from `+0.0` up.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.values[self.gone..]
+    }
+
+    /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
+    /// that go. Of observations with equal keys, the ones that were there stay the older ones.
+    pub(crate) fn slide(
+        &mut self,
+        arrivals: &[Observation],
+        length: usize,
+        timeline: &Timeline,
+    ) -> Option<Observation> {
+        let is_behind = |one: &Observation, first: &Observation| timeline.order(one, first).is_le();
+        let Some(first) = arrivals.first() else { return self.drop_surplus(length) };
+        // Most arrive behind all others; a search would look at places that nobody needs.
+        if self.observations().last().is_none_or(|last| is_behind(last, first)) {
+            // Who would go at once does not come, and who goes makes room first.
+            let stay = length.saturating_sub(arrivals.len());
+            let (passing, arriving) = arrivals.split_at(arrivals.len().saturating_sub(length));
+            let gone = self.drop_surplus(stay);
+            self.add(arriving, length);
+            return passing.last().copied().or(gone);
+        }
+        let kept = self.gone + self.observations().partition_point(|one| is_behind(one, first));
+        self.observations.extend_from_slice(arrivals);
+        timeline.sort(&mut self.observations[kept..]);
+        self.values.truncate(kept);
+        self.values.extend(self.observations[kept..].iter().map(value));
+        let gone = self.drop_surplus(length);
+        self.observations.shrink_to(most(length));
+        self.values.shrink_to(most(length));
+        gone
+    }
+
+    /// Adds observations that are newer than all others.
+    fn add(&mut self, arrivals: &[Observation], length: usize) {
+        let (held, capacity) = (self.observations.len(), self.observations.capacity());
+        let needed = held + arrivals.len();
+        if needed > capacity {
+            let more = (2 * capacity).min(most(length)).max(needed) - held;
+            self.observations.reserve_exact(more);
+            self.values.reserve_exact(more);
+        }
+        self.observations.extend_from_slice(arrivals);
+        self.values.extend(arrivals.iter().map(value));
+    }
+
+    /// Keeps the newest `length`; gives the newest of the others.
+    fn drop_surplus(&mut self, length: usize) -> Option<Observation> {
+        let surplus = self.values().len().saturating_sub(length);
+        self.gone += surplus;
+        let newest_gone = self.observations[..self.gone].last().filter(|_| surplus > 0).copied();
+        // Now and then, so that an arrival moves few others.
+        if self.gone > length / 4 {
+            self.observations.drain(..self.gone);
+            self.values.drain(..self.gone);
+            self.gone = 0;
+        }
+        newest_gone
+    }
+}
+
+/// Places that a window of that length takes, with those who are gone and still there.
+fn most(length: usize) -> usize {
+    length.saturating_add(length / 4 + 1)
+}
+
+/// What cannot have been observed, below nothing or no number, is nothing.
+fn value(observation: &Observation) -> f64 {
+    if observation.value > 0.0 { observation.value } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Observation, Sorted, Timeline};
+    use proptest::prelude::*;
+
+    #[test]
+    fn room_is_made_in_few_steps_and_no_more_than_a_window_takes() {
+        const LENGTH: usize = 1000;
+        for part in [1, 7, 64, 900] {
+            let mut sorted = Sorted::default();
+            let mut rooms = Vec::new();
+            for first in (0..10_000_u64).step_by(part) {
+                let one = |stamp| Observation { epoch: 1, origin: 1, stamp, value: 1.0 };
+                let arrivals: Vec<Observation> = (first..first + part as u64).map(one).collect();
+                sorted.slide(&arrivals, LENGTH, &Timeline::default());
+                rooms.push([sorted.observations.capacity(), sorted.values.capacity()]);
+            }
+            // A quarter more, of what is gone and still there.
+            assert!(rooms.iter().flatten().all(|&room| room <= LENGTH + LENGTH / 4 + 1), "parts of {part}");
+            rooms.dedup();
+            assert!(rooms.len() <= 12, "parts of {part}: {rooms:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_arrives_in_parts_is_what_comes_at_once(
+            parts in prop::collection::vec(prop::collection::vec((0_u64..50, 0_u64..3), 0..30), 1..20),
+            length in 1_usize..100,
+        ) {
+            let mut sorted = Sorted::default();
+            let mut all = Vec::new();
+            for (number, part) in parts.iter().enumerate() {
+                let observation = |(at, &(stamp, origin))| Observation {
+                    epoch: 1, origin, stamp, value: (100 * number + at) as f64,
+                };
+                let mut part: Vec<Observation> = part.iter().enumerate().map(observation).collect();
+                Timeline::default().sort(&mut part);
+                let gone = sorted.slide(&part, length, &Timeline::default());
+                // What went does not come back.
+                all.extend(part);
+                Timeline::default().sort(&mut all);
+                let went = all.drain(..all.len().saturating_sub(length)).next_back();
+                prop_assert_eq!(gone, went);
+                prop_assert_eq!(sorted.observations(), &all[..]);
+                let values: Vec<f64> = all.iter().map(|one| one.value).collect();
+                prop_assert_eq!(sorted.values(), &values[..]);
+                let copy = sorted.clone();
+                prop_assert_eq!(copy.observations(), &all[..]);
+            }
+        }
+    }
+}

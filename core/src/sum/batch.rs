@@ -1,0 +1,133 @@
+//! Sums of many values at once, in units of 2^-96, where values are as durations are.
+
+/// What splits a value in two: added and subtracted, it leaves a multiple of 2^-34.
+pub(crate) const SPLIT: f64 = (3_u64 << 17) as f64;
+/// The values that [`by_halves`] takes.
+pub(crate) const FROM: f64 = 1.0 / (1 << 30) as f64;
+pub(crate) const TO: f64 = (1 << 13) as f64;
+/// Values that are added side by side.
+const ABREAST: usize = 4;
+
+/// The exact sum of at most 64 values in `0.0..LIMIT`; none where they differ too much.
+pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Option<u128> {
+    const { assert!(COUNT <= 64) };
+    #[cfg(target_arch = "x86_64")]
+    if let Some(sum) = super::avx2::by_halves::<COUNT>(value) {
+        return sum.or_else(|| by_mantissas::<COUNT>(value));
+    }
+    by_halves::<COUNT>(value).or_else(|| by_mantissas::<COUNT>(value))
+}
+
+/// The sum of values from 2^-30 to 2^13, which most durations are.
+///
+/// Adding and subtracting a large number splits a value into a multiple of 2^-34 and a rest of at
+/// most 2^-35, which is a multiple of 2^-82. Sums of 64 of either have no more than 53 bits, so every
+/// addition is exact, and any order will do: several run side by side.
+#[inline(always)]
+pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
+    let (mut highs, mut lows) = ([0.0; ABREAST], [0.0; ABREAST]);
+    let (mut least, mut greatest) = ([TO; ABREAST], [FROM; ABREAST]);
+    for row in 0..COUNT / ABREAST {
+        let values: [f64; ABREAST] = std::array::from_fn(|at| value(ABREAST * row + at));
+        for (at, &value) in values.iter().enumerate() {
+            let high = (value + SPLIT) - SPLIT;
+            highs[at] += high;
+            lows[at] += value - high;
+            least[at] = if value < least[at] { value } else { least[at] };
+            greatest[at] = if value > greatest[at] { value } else { greatest[at] };
+        }
+    }
+    let within = COUNT.is_multiple_of(ABREAST)
+        && least.iter().all(|&value| value >= FROM)
+        && greatest.iter().all(|&value| value < TO);
+    within.then(|| joined(highs.iter().sum(), lows.iter().sum()))
+}
+
+/// A multiple of 2^-34 and one of 2^-82, both of at most 53 bits, in units of 2^-96.
+#[inline(always)]
+pub(crate) fn joined(high: f64, low: f64) -> u128 {
+    let high = i128::from((high * (1_u64 << 34) as f64) as i64);
+    let low = i128::from((low * (1_u64 << 41) as f64 * (1_u64 << 41) as f64) as i64);
+    ((high << 62) + (low << 14)) as u128
+}
+
+/// The sum of values from 2^-44 to 2^20: shifted mantissas, 64 of which fit into 124 bits.
+fn by_mantissas<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
+    let (mut sum, mut outside) = (0_u128, 0);
+    for bits in (0..COUNT).map(|at| value(at).to_bits()) {
+        let shift = (bits >> 52).wrapping_sub(super::UNIT_EXPONENT);
+        outside |= shift;
+        let mantissa = (bits & ((1 << 52) - 1)) | 1 << 52;
+        sum = sum.wrapping_add(u128::from(mantissa) << (shift % 64));
+    }
+    (outside < 64).then_some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{by_halves, by_mantissas};
+    use crate::sum::{Exact, LIMIT};
+
+    const COUNT: usize = 64;
+
+    fn all(values: &[f64]) -> Exact {
+        let mut sum = Exact::of([1.0]);
+        sum.add_all::<COUNT>(|at| values[at]);
+        sum
+    }
+
+    fn one_by_one(values: &[f64]) -> Exact {
+        Exact::of([1.0].iter().chain(values).copied())
+    }
+
+    #[test]
+    fn the_greatest_and_the_finest_are_summed_exactly() {
+        let (greatest, least) = (8192_f64.next_down(), 2_f64.powi(-30));
+        for values in
+            [[greatest; 64], [least; 64], [least.next_up(); 64], [least.next_down(); 64], [8192.0; 64]]
+        {
+            assert_eq!(all(&values), one_by_one(&values));
+        }
+        let mut mixed = [greatest; 64];
+        mixed[..32].fill(least.next_up());
+        let halves = |values: [f64; COUNT]| by_halves::<COUNT>(|at| values[at]);
+        let mantissas = |values: [f64; COUNT]| by_mantissas::<COUNT>(|at| values[at]);
+        assert_eq!(halves(mixed), mantissas(mixed));
+        assert!(halves(mixed).is_some() && halves([8192.0; 64]).is_none());
+        assert!(mantissas([8192.0; 64]).is_some() && mantissas([0.0; 64]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn many_at_once_are_as_one_by_one(
+            durations in prop::collection::vec(prop_oneof![1e-9..1e-6, 1e-6..1.0, 1.0..8191.9f64], COUNT),
+            sizes in prop::collection::vec((0.0..1e6f64).prop_map(f64::floor), COUNT),
+            any in prop::collection::vec(
+                prop_oneof![
+                    8 => 1e-9..1e5f64, 1 => 0.0..1e-15, 1 => Just(0.0), 1 => 1e5..1e9, 1 => 0.0..LIMIT / 1e3,
+                ],
+                COUNT,
+            ),
+            swap in 0..COUNT,
+            by in prop_oneof![1e-13..1e-9f64, 8000.0..1048575.9f64],
+        ) {
+            let mut mixed = durations.clone();
+            mixed[swap] = by;
+            for values in [durations, mixed, sizes, any] {
+                prop_assert_eq!(all(&values), one_by_one(&values));
+            }
+        }
+
+        /// What is compiled for newer processors, beside what runs on all.
+        #[test]
+        #[cfg(target_arch = "x86_64")]
+        fn every_processor_sums_alike(values in prop::collection::vec(1e-10..9000.0f64, COUNT)) {
+            let value = |at: usize| values[at];
+            if let Some(sum) = crate::sum::avx2::by_halves::<COUNT>(value) {
+                prop_assert_eq!(sum, by_halves::<COUNT>(value));
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Joins the rows of the chosen surfaces into one family a name.
+
+use super::{
+    View,
+    exposition::Exposition,
+    family_template,
+    labels::Column,
+    slot::Slot,
+    table::{Label, Shape},
+};
+use crate::{
+    catalog::Definition,
+    log_once,
+    snapshot::{Family, Snapshot},
+};
+
+/// A family that a view shows, with the labels of every chosen surface.
+#[derive(Debug)]
+struct Joined {
+    recorded: &'static Definition,
+    name: &'static str,
+    help: &'static str,
+    shape: Shape,
+    labels: Vec<Label>,
+}
+
+/// Such a family in an exposition.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    recorded: &'static Definition,
+    labels: Vec<Label>,
+    slot: Slot,
+}
+
+/// Adds the view's families to an exposition.
+pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<Planned> {
+    let planned = joined(view).into_iter().map(|Joined { recorded, name, help, shape, labels }| {
+        let form = family_template::of_shape(shape, view.summaries);
+        Planned { recorded, labels, slot: Slot::new(form, name, help, exposition) }
+    });
+    planned.collect()
+}
+
+/// The view's families. Where two surfaces show one name, a row of the same recorded metric adds
+/// its labels to the samples, and of different ones the earlier surface's stands.
+fn joined(view: &View) -> Vec<Joined> {
+    let mut all: Vec<Joined> = Vec::new();
+    for row in view.surfaces().iter().flat_map(|surface| surface.rows()) {
+        match all.iter_mut().find(|joined| joined.name == row.name) {
+            None => all.push(Joined {
+                recorded: row.recorded,
+                name: row.name,
+                help: row.help,
+                shape: row.shape,
+                labels: row.labels.to_vec(),
+            }),
+            Some(joined) if joined.recorded == row.recorded => {
+                let added = row.labels.iter().filter(|label| !joined.shows(label.shown));
+                joined.labels.extend(added.copied().collect::<Vec<Label>>());
+            }
+            Some(_) => {}
+        }
+    }
+    for joined in &mut all {
+        joined.labels.sort_unstable_by_key(|label| label.shown);
+    }
+    all
+}
+
+impl Joined {
+    fn shows(&self, label: &str) -> bool {
+        self.labels.iter().any(|shown| shown.shown == label)
+    }
+}
+
+impl Planned {
+    /// Shows the snapshot's families of the recorded metric, but for what was recorded by something that
+    /// takes the metric for something else.
+    pub(crate) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
+        let Planned { recorded, labels, slot } = self;
+        let families = snapshot.families_named(recorded.name);
+        if families.is_empty() {
+            return slot.clear(exposition);
+        }
+        slot.show(families, exposition, |family| {
+            let columns = labels.iter().map(|label| column(family, label));
+            let columns = columns.collect::<Option<_>>().filter(|_| family.kind == recorded.kind);
+            if columns.is_none() {
+                log_once::left_out(&family.name, "it was recorded with another kind or other label names");
+            }
+            columns
+        });
+    }
+}
+
+fn column(family: &Family, label: &Label) -> Option<Column> {
+    let at = |name: &str| family.label_names.iter().position(|recorded| recorded == name);
+    let absent = match label.absent {
+        Some((flag, instead)) => Some((at(flag)?, instead)),
+        None => None,
+    };
+    Some(Column { name: label.shown.into(), at: at(label.recorded)?, absent })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Joined, joined};
+    use crate::{
+        catalog,
+        surface::{Surface, View},
+    };
+
+    fn found(surfaces: &[Surface], name: &str) -> Option<Joined> {
+        joined(&View::new(surfaces).unwrap()).into_iter().find(|joined| joined.name == name)
+    }
+
+    fn labels(joined: &Joined) -> Vec<&str> {
+        joined.labels.iter().map(|label| label.shown).collect()
+    }
+
+    #[test]
+    fn both_surfaces_share_one_family_a_name() {
+        let all = joined(&View::default());
+        let mut names: Vec<_> = all.iter().map(|joined| joined.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all.len());
+        assert!(names.contains(&"http_api_client_request") && names.contains(&"api_request_time_seconds"));
+    }
+
+    #[test]
+    fn external_payload_has_the_labels_of_both() {
+        let both = found(&[Surface::Legacy, Surface::Documented], "external_payload_used").unwrap();
+        assert_eq!(labels(&both), ["entityName", "operation", "payloadType", "payload_type", "taskType"]);
+        let documented = found(&[Surface::Documented], "external_payload_used").unwrap();
+        assert_eq!(labels(&documented), ["payloadType", "taskType"]);
+    }
+
+    #[test]
+    fn exceptions_are_messages_wherever_legacy_is_shown() {
+        let recorded = |surfaces: &[Surface]| found(surfaces, "task_execute_error").map(|row| row.recorded);
+        assert_eq!(recorded(&[Surface::Legacy]), Some(&catalog::TASK_EXECUTE_ERROR_MESSAGE));
+        assert_eq!(
+            recorded(&[Surface::Documented, Surface::Legacy]),
+            Some(&catalog::TASK_EXECUTE_ERROR_MESSAGE)
+        );
+        assert_eq!(recorded(&[Surface::Documented]), Some(&catalog::TASK_EXECUTE_ERROR));
+        assert_eq!(recorded(&[Surface::Canonical]), Some(&catalog::TASK_EXECUTE_ERROR));
+    }
+}

@@ -1,0 +1,418 @@
+//! Families that another library recorded, shown beside those that Ictus did, in every format.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+    family_template::Bounds,
+    internal_metrics,
+    labels::Labels,
+    line_prefixes::Heads,
+    names::of_sorted,
+    sample::QUANTILE,
+    user_families::{RESERVED, names},
+};
+use crate::{log_once, snapshot::Distribution};
+
+/// A sample of another library: its name, its labels (`le` among them), its value.
+pub type ForeignSample = (String, Vec<(String, String)>, f64);
+
+/// What the samples of a series say.
+#[derive(Default)]
+struct Parts {
+    value: Option<f64>,
+    count: Option<f64>,
+    sum: Option<f64>,
+    /// Upper bounds, and the observations not above them.
+    buckets: Vec<(f64, f64)>,
+    /// Why it is not shown.
+    unfit: Option<&'static str>,
+}
+
+impl ShownFamily {
+    /// A family that another library recorded: its name without a counter's `_total`, and all its samples.
+    /// Buckets are cumulative, as in the text formats. When it was made (`_created`) is not shown. Names may have
+    /// any characters: see [`View::utf8_names`](super::View::utf8_names).
+    ///
+    /// ```
+    /// use ictus::surface::{Exposition, ShownFamily, ShownType};
+    ///
+    /// let sample = ("cards_total".to_owned(), vec![("bank".to_owned(), "b".to_owned())], 2.0);
+    /// let cards = ShownFamily::foreign("cards", "Cards charged.", ShownType::Counter, [sample])?;
+    /// let text = ictus::expose::text(&Exposition::default().beside(&[cards]));
+    /// assert!(text.ends_with("cards_total{bank=\"b\"} 2.0\n"), "{text}");
+    /// # Ok::<(), &str>(())
+    /// ```
+    ///
+    /// Series that no format could carry are left out, named in the log once, and counted by
+    /// [`Exposition::left_out`]: their labels have no label's name, one that Prometheus keeps to itself, or one name
+    /// twice; a sample is given twice, or is not one of its type.
+    ///
+    /// # Errors
+    ///
+    /// Why no format could carry the family's name, in words.
+    pub fn foreign(
+        name: &str,
+        help: &str,
+        shown_type: ShownType,
+        samples: impl IntoIterator<Item = ForeignSample>,
+    ) -> Result<ShownFamily, &'static str> {
+        if name.is_empty() {
+            return Err("it has no name");
+        }
+        let mut all: BTreeMap<Vec<(String, String)>, Parts> = BTreeMap::new();
+        for (sample, mut labels, value) in samples {
+            let Some(suffix) = sample.strip_prefix(name).filter(|suffix| *suffix != "_created") else {
+                if !sample.starts_with(name) {
+                    all.entry(labels).or_default().unfit = Some("one of its samples has another name");
+                }
+                continue;
+            };
+            let bound = if suffix == "_bucket" { bound(&mut labels).map(Some) } else { Ok(None) };
+            labels.sort_unstable();
+            let checked = check(&labels, shown_type);
+            let parts = all.entry(labels).or_default();
+            let added =
+                bound.and_then(|bound| checked.and_then(|()| parts.add(shown_type, suffix, bound, value)));
+            if let Err(why) = added {
+                parts.unfit = Some(why);
+            }
+        }
+        let mut bounds = Bounds::default();
+        let (mut series, mut left_out) = (Vec::new(), 0);
+        for (labels, parts) in all {
+            if let Some(why) = parts.unfit {
+                left_out += 1;
+                log_once::left_out(name, why);
+                continue;
+            }
+            series.push(ShownSeries {
+                labels: of_sorted(labels.into_iter()),
+                value: parts.value(shown_type, &mut bounds),
+            });
+        }
+        let mut heads = Heads::default();
+        heads.set(name, &series);
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Ok(ShownFamily { name, help, shown_type, series, heads, left_out })
+    }
+}
+
+impl Exposition {
+    /// A copy that shows families of others too. A family whose name and type are taken adds the series that the
+    /// other one lacks; a family of which another name or type is taken is left out, and named in the log once.
+    #[must_use]
+    pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
+        let mut families: Vec<_> = self.families().cloned().collect();
+        let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
+        let mut left_out = self.left_out;
+        for other in others {
+            let other = if self.utf8_names { Cow::Borrowed(other) } else { other.with_escaped_names() };
+            left_out += other.left_out;
+            let names = names(&other);
+            let same = families
+                .iter_mut()
+                .find(|family| family.name == other.name && family.shown_type == other.shown_type);
+            if let Some(same) = same {
+                same.add_missing(&other);
+            } else if names.iter().any(|name| taken.contains(name)) {
+                log_once::left_out(&other.name, "another family is shown under that name");
+                left_out += other.series.len() as u64;
+            } else {
+                taken.extend(names);
+                families.push(other.into_owned());
+            }
+        }
+        let mut both = Exposition { families, order: Vec::new(), left_out, utf8_names: self.utf8_names };
+        internal_metrics::show_left_out(&mut both);
+        both.sort();
+        both
+    }
+}
+
+impl ShownFamily {
+    /// Adds the other's series whose labels no series here has.
+    fn add_missing(&mut self, other: &ShownFamily) {
+        let existing: BTreeSet<_> = self.series.iter().map(|series| identity(&series.labels)).collect();
+        let missing = other.series.iter().filter(|series| !existing.contains(&identity(&series.labels)));
+        let missing: Vec<_> = missing.cloned().collect();
+        if !missing.is_empty() {
+            self.series.extend(missing);
+            self.series.sort_by_cached_key(|series| identity(&series.labels));
+            self.heads.set(&self.name, &self.series);
+        }
+    }
+}
+
+/// The labels that tell a series from the others. A quantile is a label of another library's series, and a part of the
+/// value of one of ours.
+fn identity(labels: &Labels) -> Vec<(String, String)> {
+    let labels = labels.iter().filter(|(name, _)| *name != "quantile");
+    labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+impl Parts {
+    /// Adds a sample; not one that is there, or that its type has not.
+    fn add(
+        &mut self,
+        shown_type: ShownType,
+        suffix: &str,
+        bound: Option<f64>,
+        value: f64,
+    ) -> Result<(), &'static str> {
+        let part = match (shown_type, suffix, bound) {
+            (ShownType::Counter, "_total", _) if value.is_nan() || value < 0.0 => {
+                return Err("a counter is negative or no number");
+            }
+            (ShownType::Counter, "_total", _) | (ShownType::Gauge, "", _) => &mut self.value,
+            (ShownType::Summary | ShownType::Histogram, "_count", _) => &mut self.count,
+            (ShownType::Summary | ShownType::Histogram, "_sum", _) => &mut self.sum,
+            (ShownType::Histogram, _, Some(bound)) => {
+                let is_new = self.buckets.iter().all(|&(known, _)| known != bound);
+                self.buckets.push((bound, value));
+                return if is_new { Ok(()) } else { Err(TWICE) };
+            }
+            _ => return Err("it has a sample that its type has not"),
+        };
+        if part.replace(value).is_none() { Ok(()) } else { Err(TWICE) }
+    }
+
+    fn value(self, shown_type: ShownType, bounds: &mut Bounds) -> ShownValue {
+        let Parts { value, count, sum, buckets, .. } = self;
+        let [value, count, sum] = [value, count, sum].map(Option::unwrap_or_default);
+        match shown_type {
+            ShownType::Counter => ShownValue::Counter(value),
+            ShownType::Gauge => ShownValue::Gauge(value),
+            // The library has no quantiles.
+            ShownType::Summary => ShownValue::Summary { quantiles: None, sum, count: count as u64 },
+            ShownType::Histogram => {
+                let distribution = distribution(buckets, count);
+                let bounds = bounds.spell(&distribution.bounds);
+                let distribution = Arc::new(distribution);
+                ShownValue::Histogram(Buckets {
+                    distribution,
+                    sum,
+                    exemplars: Arc::default(),
+                    bounds,
+                    native: false,
+                })
+            }
+        }
+    }
+}
+
+/// Buckets of their own from cumulative ones; the last one has what the others lack of the count.
+fn distribution(mut buckets: Vec<(f64, f64)>, count: f64) -> Distribution {
+    buckets.retain(|(bound, _)| bound.is_finite());
+    buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let bounds = buckets.iter().map(|&(bound, _)| bound).collect();
+    let mut below = 0;
+    let cumulative = buckets.iter().map(|&(_, count)| count).chain([count]);
+    let classic = cumulative.map(|count| {
+        let own = (count as u64).saturating_sub(below);
+        below += own;
+        own
+    });
+    Distribution { classic: classic.collect(), bounds, ..Distribution::default() }
+}
+
+/// Takes the upper bound out of a bucket's labels.
+fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
+    let at = labels.iter().position(|(name, _)| name == "le").ok_or("one of its buckets has no bound")?;
+    let bound: f64 = labels.remove(at).1.parse().map_err(|_| "a bucket's bound is not a number")?;
+    if bound.is_nan() { Err("a bucket's bound is not a number") } else { Ok(bound) }
+}
+
+const TWICE: &str = "one of its samples is there twice";
+
+/// Whether sorted labels can be written.
+fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'static str> {
+    let own = match shown_type {
+        ShownType::Counter | ShownType::Gauge => None,
+        ShownType::Summary => Some(QUANTILE),
+        ShownType::Histogram => Some("le"),
+    };
+    if labels.iter().any(|(name, _)| name.is_empty()) {
+        Err("a label has no name")
+    } else if labels.iter().any(|(name, _)| name.starts_with(RESERVED)) {
+        Err("a label's name starts with __, as Prometheus's own do")
+    } else if labels.iter().any(|(name, _)| Some(name.as_str()) == own) {
+        Err("a label has the name of the type's own one")
+    } else if labels.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        Err("two of its labels have one name")
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exposition, ForeignSample, ShownFamily, ShownType};
+    use crate::{Registry, expose, surface::View};
+
+    fn sample(name: &str, labels: &[(&str, &str)], value: f64) -> ForeignSample {
+        let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        (name.to_owned(), labels.collect(), value)
+    }
+
+    /// A card is charged in 0.5, 1.5 and 9 seconds.
+    fn seconds() -> ShownFamily {
+        let bucket = |bound, value| sample("card_seconds_bucket", &[("le", bound), ("bank", "b")], value);
+        let samples = [
+            bucket("+Inf", 3.0),
+            bucket("2.0", 2.0),
+            bucket("1.0", 1.0),
+            sample("card_seconds_count", &[("bank", "b")], 3.0),
+            sample("card_seconds_sum", &[("bank", "b")], 11.0),
+            sample("card_seconds_created", &[("bank", "b")], 1.7e9),
+        ];
+        ShownFamily::foreign("card_seconds", "A \"card\".", ShownType::Histogram, samples).unwrap()
+    }
+
+    fn others() -> Vec<ShownFamily> {
+        let (counter, gauge) = (ShownType::Counter, ShownType::Gauge);
+        let charged = ["d", "b"].map(|bank| sample("cards_total", &[("zone", "z"), ("bank", bank)], 2.0));
+        let sizes = [sample("size_sum", &[], 4.5), sample("size_count", &[], 2.0)];
+        vec![
+            ShownFamily::foreign("cards", "Cards.", counter, charged).unwrap(),
+            seconds(),
+            ShownFamily::foreign("waiting", "", gauge, [sample("waiting", &[], -0.5)]).unwrap(),
+            ShownFamily::foreign("size", "", ShownType::Summary, sizes).unwrap(),
+            ShownFamily::foreign("nothing", "", gauge, []).unwrap(),
+        ]
+    }
+
+    #[test]
+    fn they_stand_among_the_others_in_every_format() {
+        let registry = Registry::new();
+        registry.gauge("centre", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+        let mut view = View::default();
+        view.own_state = false;
+        let both = Exposition::new(&registry.snapshot().unwrap(), &view).beside(&others());
+        let text = r#"# HELP card_seconds A "card".
+# TYPE card_seconds histogram
+card_seconds_bucket{bank="b",le="1.0"} 1.0
+card_seconds_bucket{bank="b",le="2.0"} 2.0
+card_seconds_bucket{bank="b",le="+Inf"} 3.0
+card_seconds_count{bank="b"} 3.0
+card_seconds_sum{bank="b"} 11.0
+# HELP cards_total Cards.
+# TYPE cards_total counter
+cards_total{bank="b",zone="z"} 2.0
+cards_total{bank="d",zone="z"} 2.0
+# HELP centre 
+# TYPE centre gauge
+centre 1.0
+# HELP size 
+# TYPE size summary
+size_sum 4.5
+size_count 2.0
+# HELP waiting 
+# TYPE waiting gauge
+waiting -0.5
+"#;
+        assert_eq!(expose::text(&both), text);
+        let openmetrics = text
+            .replace("# HELP cards_total", "# HELP cards")
+            .replace("# TYPE cards_total", "# TYPE cards")
+            .replace("A \"card\".", "A \\\"card\\\".");
+        assert_eq!(expose::openmetrics(&both), openmetrics + "# EOF\n");
+    }
+
+    /// It has no exponential buckets: as a native histogram it would lose what it has.
+    #[test]
+    fn a_histogram_stays_classic_where_native_ones_are_asked_for() {
+        let only = Exposition::default().beside(&[seconds()]);
+        assert_eq!(expose::protobuf(&only, true), expose::protobuf(&only, false));
+    }
+
+    #[test]
+    fn a_family_of_the_same_name_and_type_adds_what_is_missing() {
+        let registry = Registry::new();
+        let polls = registry.counter("polls", "Ours.", &["task"]).unwrap();
+        polls.labels(&["a"]).unwrap().inc();
+        let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let samples = ["a", "b"].map(|task| sample("polls_total", &[("task", task)], 7.0));
+        let theirs = ShownFamily::foreign("polls", "Theirs.", ShownType::Counter, samples).unwrap();
+        let text = expose::text(&ours.beside(&[theirs]));
+        let expected = "# HELP polls_total Ours.\n# TYPE polls_total counter\n\
+                        polls_total{task=\"a\"} 1.0\npolls_total{task=\"b\"} 7.0\n";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn each_name_has_one_family() {
+        let registry = Registry::new();
+        registry.counter("cards", "Ours.", &[]).unwrap().labels(&[]).unwrap().inc();
+        registry.timer("size", "Ours.", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
+        let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let count =
+            ShownFamily::foreign("size_count", "", ShownType::Gauge, [sample("size_count", &[], 1.0)]);
+        let both = ours.beside(&[others(), others(), vec![count.unwrap()]].concat());
+        for (name, help) in [("cards", "Ours."), ("size", "Ours."), ("card_seconds", "A \"card\".")] {
+            let helps: Vec<_> =
+                both.families().filter(|family| family.name == name).map(|family| &*family.help).collect();
+            assert_eq!(helps, [help], "{name}");
+        }
+        assert!(both.family("size_count").is_none());
+    }
+
+    #[test]
+    fn series_that_cannot_be_written_are_left_out_and_counted() {
+        use ShownType::{Counter, Gauge, Histogram, Summary};
+        ShownFamily::foreign("", "", Gauge, []).unwrap_err();
+        for (shown_type, suffix, samples) in [
+            (Gauge, "", vec![sample("y", &[], 1.0)]),
+            (Gauge, "", vec![sample("x_sum", &[], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("", "")], 1.0)]),
+            // Once they are escaped.
+            (Gauge, "", vec![sample("x", &[("a-b", "1"), ("a.b", "2")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("-_a", "1")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("a-b", "1")], 1.0), sample("x", &[("a.b", "1")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("__name__", "up")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("__a", "up")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("a", "1"), ("a", "2")], 1.0)]),
+            (Gauge, "", vec![sample("x", &[("b", "1")], 1.0), sample("x", &[("b", "1")], 2.0)]),
+            (Counter, "_total", vec![sample("x_total", &[("b", "1")], -1.0)]),
+            (Counter, "_total", vec![sample("x_total", &[("b", "1")], f64::NAN)]),
+            (Summary, "_sum", vec![sample("x_sum", &[("quantile", "0.5")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_sum", &[("le", "0.5")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x", &[("b", "1")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("b", "1")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("le", "much")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("le", "nan")], 1.0)]),
+            (Histogram, "_sum", vec![sample("x_bucket", &[("le", "1")], 1.0); 2]),
+        ] {
+            let good = sample(&format!("x{suffix}"), &[("b", "good")], 1.0);
+            let name = format!("{samples:?}");
+            let family =
+                ShownFamily::foreign("x", "", shown_type, samples.into_iter().chain([good])).unwrap();
+            let only = Exposition::default().beside(&[family]);
+            let shown = only.families().next().unwrap().series.len();
+            // Of two that become one, the first is shown.
+            let is_twice = name.matches("\"x\", [(\"a").count() == 2;
+            assert_eq!((only.left_out(), shown), (1, 1 + usize::from(is_twice)), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_exposition_says_how_many_series_it_lacks() {
+        let registry = Registry::new();
+        registry.counter("cards", "Ours.", &[]).unwrap().labels(&[]).unwrap().inc();
+        let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
+        let number = |exposition: &Exposition| {
+            let text = expose::text(exposition);
+            text.lines().find_map(|line| line.strip_prefix("ictus_series_left_out ")).unwrap().to_owned()
+        };
+        assert_eq!(number(&ours), "0.0");
+        let up = sample("waiting", &[("__name__", "up")], 1.0);
+        let waiting = ShownFamily::foreign("waiting", "", ShownType::Gauge, [up]).unwrap();
+        // The one that no format can carry; the series of `cards` stand among ours.
+        let both = ours.beside(&[others()[0].clone(), waiting]);
+        assert_eq!((number(&both).as_str(), both.left_out()), ("1.0", 1));
+    }
+}

@@ -1,0 +1,179 @@
+//! The `ictus_*` families: what every exposition shows of Ictus itself.
+
+use super::{
+    exposition::{Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
+    labels::{Column, Labels},
+    line_prefixes::Heads,
+};
+use crate::snapshot::Snapshot;
+
+/// One of these families.
+struct Row {
+    name: &'static str,
+    help: &'static str,
+    shown_type: ShownType,
+    /// Its label's name, where it has one.
+    label: Option<&'static str>,
+    /// Label values, sorted, and what is shown under each.
+    series: &'static [(&'static str, Number)],
+}
+
+type Number = fn(&Snapshot) -> u64;
+
+const LEFT_OUT: &str = "ictus_series_left_out";
+
+const ROWS: &[Row] = &[
+    gauge("ictus_directory_bytes", "Disk space of segments and totals.", &[("", |of| of.health.bytes)]),
+    counter(
+        "ictus_exemplars_rejected",
+        "Exemplars that were left out, whose observations were recorded.",
+        &[("", |of| of.health.lost.exemplars)],
+    ),
+    Row {
+        label: Some("reason"),
+        ..counter(
+            "ictus_observations_rejected",
+            "Observations that were not recorded, by reason.",
+            &[
+                ("nan", |of| of.health.lost.nan),
+                ("negative", |of| of.health.lost.negative),
+                ("no_memory", |of| of.health.lost.no_memory),
+                ("reentered", |of| of.health.lost.reentered),
+                ("removed", |of| of.health.lost.removed),
+                ("unlabelled", |of| of.health.lost.unlabelled),
+                ("label_too_long", |of| of.health.lost.label_too_long),
+                ("too_large", |of| of.health.lost.too_large),
+            ],
+        )
+    },
+    Row {
+        label: Some("state"),
+        ..gauge(
+            "ictus_segments",
+            "Segments, by state of their owner.",
+            &[
+                ("bad", |of| of.health.bad_segments),
+                ("dead", |of| of.health.dead_segments),
+                ("live", |of| of.health.live_segments),
+                ("unreadable", |of| of.health.unreadable_segments),
+            ],
+        )
+    },
+    gauge(
+        "ictus_families_hidden",
+        "Families that are not shown, because another definition of their name holds.",
+        &[("", |of| of.health.hidden_families)],
+    ),
+    gauge(
+        "ictus_definitions_conflicting",
+        "Definitions of living processes that do not hold, because a newer one asks for something else.",
+        &[("", |of| of.health.conflicting_definitions)],
+    ),
+    gauge(
+        "ictus_sums_saturated",
+        "Series whose sum has reached the largest number that is kept, and does not grow any more.",
+        &[("", |of| of.health.saturated_sums)],
+    ),
+    gauge("ictus_series", "Series over all processes.", &[("", series)]),
+    // The exposition has the number: see `show_left_out`.
+    gauge(
+        LEFT_OUT,
+        "Series that are not shown: no format can carry their names, or others have them.",
+        &[("", |_| 0)],
+    ),
+    counter(
+        "ictus_lanes_unshared",
+        "Lanes made in memory that only their own process saw, until its segment could be made or grow.",
+        &[("", |of| of.health.lost.unshared_lanes)],
+    ),
+    counter(
+        "ictus_segment_files_removed",
+        "Segments whose file was removed while their process lived, and that were written anew.",
+        &[("", |of| of.health.lost.removed_files)],
+    ),
+    counter(
+        "ictus_descriptors_closed",
+        "File descriptors of segments that their program closed.",
+        &[("", |of| of.health.lost.closed_descriptors)],
+    ),
+    gauge(
+        "ictus_lanes_unread",
+        "Lanes that this snapshot lacks: their writers were too fast.",
+        &[("", |of| of.health.unread_lanes)],
+    ),
+    counter(
+        "ictus_series_overflowed",
+        "Look-ups of series beyond a family's number, which got the overflow series.",
+        &[("", |of| of.health.lost.overflowed)],
+    ),
+    counter("ictus_snapshots", "Snapshots that this reader took.", &[("", |of| of.health.snapshots)]),
+    counter(
+        "ictus_snapshots_stale",
+        "Snapshots for which an earlier one was served again.",
+        &[("", |of| of.health.stale_snapshots)],
+    ),
+    counter(
+        "ictus_windows_short",
+        "Laps of a ring that could not grow to its window.",
+        &[("", |of| of.health.lost.short_windows)],
+    ),
+];
+
+const fn counter(name: &'static str, help: &'static str, series: &'static [(&'static str, Number)]) -> Row {
+    Row { name, help, shown_type: ShownType::Counter, label: None, series }
+}
+
+const fn gauge(name: &'static str, help: &'static str, series: &'static [(&'static str, Number)]) -> Row {
+    Row { name, help, shown_type: ShownType::Gauge, label: None, series }
+}
+
+fn series(of: &Snapshot) -> u64 {
+    of.families.iter().map(|family| family.series.len() as u64).sum()
+}
+
+/// Adds the families to an exposition, and says where the first of them stands.
+pub(crate) fn add(exposition: &mut Exposition) -> usize {
+    let first = exposition.families.len();
+    exposition.families.extend(ROWS.iter().map(Row::family));
+    first
+}
+
+/// Shows the snapshot's numbers in families that were added there.
+pub(crate) fn show(exposition: &mut Exposition, first: usize, snapshot: &Snapshot) {
+    for (row, family) in ROWS.iter().zip(exposition.families.iter_mut().skip(first)) {
+        for ((_, number), series) in row.series.iter().zip(&mut family.series) {
+            series.value = row.value(number(snapshot));
+        }
+    }
+}
+
+/// Shows how many series the exposition lacks, where it shows these families.
+pub(crate) fn show_left_out(exposition: &mut Exposition) {
+    let left_out = exposition.left_out as f64;
+    if let Some(family) = exposition.families.iter_mut().find(|family| family.name == LEFT_OUT) {
+        family.series.iter_mut().for_each(|series| series.value = ShownValue::Gauge(left_out));
+    }
+}
+
+impl Row {
+    fn family(&self) -> ShownFamily {
+        let column = |name: &'static str| Column { name: name.into(), at: 0, absent: None };
+        let columns = self.label.map(column).into_iter().collect();
+        let series = self.series.iter().map(|&(value, _)| {
+            let labels = Labels::new(&columns, &[value.to_owned()].into());
+            ShownSeries { labels, value: self.value(0) }
+        });
+        let series: Vec<_> = series.collect();
+        let mut heads = Heads::default();
+        heads.set(self.name, &series);
+        let (name, help, shown_type) = (self.name.to_owned(), self.help.to_owned(), self.shown_type);
+        ShownFamily { name, help, shown_type, series, heads, left_out: 0 }
+    }
+
+    fn value(&self, number: u64) -> ShownValue {
+        match self.shown_type {
+            ShownType::Counter => ShownValue::Counter(number as f64),
+            _ => ShownValue::Gauge(number as f64),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A family's lines up to their numbers, as every text format spells them: made when its series
+//! change, and copied from then on.
+
+use std::ops::Range;
+
+use super::{exposition::ShownSeries, labels::Labels};
+use crate::{
+    expose::escape,
+    plain_name::{OF_LABELS, OF_METRICS, is_plain},
+};
+
+/// For each sample of a family, in their order, a line feed and `name{label="value",…} `.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heads {
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Heads {
+    /// The heads, in the order of the samples.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.ends.iter().scan(0, |start, &end| {
+            let head = self.text.get(*start..end);
+            *start = end;
+            head
+        })
+    }
+
+    /// The length of all lines where numbers are that long.
+    pub(crate) fn length_with(&self, number: usize) -> usize {
+        self.text.len() + self.ends.len() * number
+    }
+
+    /// The heads of a family of that name with those series.
+    pub(crate) fn set(&mut self, name: &str, series: &[ShownSeries]) {
+        self.text.clear();
+        self.ends.clear();
+        for series in series {
+            self.add_own(name, series);
+            self.add_plain(name, series);
+        }
+        // Not for ever as large as the largest that they were.
+        self.text.shrink_to(2 * self.text.len());
+        self.ends.shrink_to(2 * self.ends.len());
+    }
+
+    /// Labels are escaped for the first line, and copied to the others.
+    fn add_own(&mut self, name: &str, series: &ShownSeries) {
+        let Heads { text, ends } = self;
+        let (own_label, suffix) = series.value.own();
+        let mut around: Option<(Range<usize>, Range<usize>)> = None;
+        for (own, _) in series.value.own_samples() {
+            if let Some((before, after)) = &around {
+                text.extend_from_within(before.clone());
+                text.push_str(own);
+                text.extend_from_within(after.clone());
+            } else {
+                let (before, after) = series.labels.around(own_label);
+                let start = text.len();
+                text.push('\n');
+                push_opened(text, name, suffix);
+                before.for_each(|pair| push_pair(text, pair, ["", ","]));
+                text.extend([own_label, "=\""]);
+                let middle = text.len();
+                text.push_str(own);
+                let end = text.len();
+                text.push('"');
+                after.for_each(|pair| push_pair(text, pair, [",", ""]));
+                text.push_str("} ");
+                around = Some((start..middle, end..text.len()));
+            }
+            ends.push(text.len());
+        }
+    }
+
+    fn add_plain(&mut self, name: &str, series: &ShownSeries) {
+        let Heads { text, ends } = self;
+        let mut labels: Option<Range<usize>> = None;
+        for (suffix, _) in series.value.plain_samples() {
+            text.push('\n');
+            let is_quoted = !is_plain(name, OF_METRICS);
+            if is_quoted {
+                push_opened(text, name, suffix);
+                // The name is the first of what is in the braces.
+                text.pop();
+            } else {
+                text.extend([name, suffix]);
+            }
+            if let Some(labels) = &labels {
+                text.extend_from_within(labels.clone());
+            } else {
+                let start = text.len();
+                push_plain(text, &series.labels, if is_quoted { "," } else { "{" });
+                labels = Some(start..text.len());
+            }
+            ends.push(text.len());
+        }
+    }
+}
+
+fn push_plain(text: &mut String, labels: &Labels, first: &'static str) {
+    let mut opener = first;
+    for pair in labels.iter() {
+        push_pair(text, pair, [opener, ""]);
+        opener = ",";
+    }
+    text.push_str(if opener == "," { "} " } else { " " });
+}
+
+/// `name{`, or `{"name",` where the name has other characters than the older formats have.
+fn push_opened(text: &mut String, name: &str, suffix: &str) {
+    if is_plain(name, OF_METRICS) {
+        return text.extend([name, suffix, "{"]);
+    }
+    text.push_str("{\"");
+    escape::value(text, name);
+    text.extend([suffix, "\","]);
+}
+
+/// `name="value"`, between two other strings; the name in quotes where it has to be.
+fn push_pair(text: &mut String, (name, value): (&str, &str), [before, after]: [&str; 2]) {
+    text.push_str(before);
+    if is_plain(name, OF_LABELS) {
+        text.push_str(name);
+    } else {
+        text.push('"');
+        escape::value(text, name);
+        text.push('"');
+    }
+    text.push_str("=\"");
+    escape::value(text, value);
+    text.extend(["\"", after]);
+}

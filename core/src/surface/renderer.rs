@@ -1,0 +1,78 @@
+//! One view's exposition, kept from one snapshot to the next.
+
+use super::{
+    View,
+    catalog_families::{self, Planned},
+    exposition::Exposition,
+    internal_metrics,
+    user_families::Guests,
+};
+use crate::snapshot::Snapshot;
+
+/// Shows snapshots under one view, one after the other.
+///
+/// Names, labels and their text are made when a family's series change, and kept from then on;
+/// showing the same series again sets their values and allocates nothing, unless series that became
+/// equal under the shown labels have windows or buckets to merge. Only what the last snapshot had is
+/// kept.
+///
+/// ```
+/// # use ictus::surface::{Plan, View};
+/// # let registry = ictus::Registry::new();
+/// let jobs = registry.counter("jobs", "", &[])?.labels(&[])?;
+/// let (mut plan, mut text) = (Plan::new(&View::default()), String::new());
+/// for expected in ["jobs_total 1.0", "jobs_total 2.0"] {
+///     jobs.inc();
+///     text.clear();
+///     ictus::expose::text_into(&mut text, plan.show(&registry.snapshot()?));
+///     assert!(text.lines().any(|line| line == expected), "{text}");
+/// }
+/// # Ok::<(), ictus::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Plan {
+    view: View,
+    planned: Vec<Planned>,
+    /// Where the `ictus_*` families start, where they are shown.
+    own: Option<usize>,
+    guests: Guests,
+    exposition: Exposition,
+}
+
+impl Plan {
+    /// A plan of that view, with nothing to show yet.
+    #[must_use]
+    pub fn new(view: &View) -> Plan {
+        let mut exposition = Exposition { utf8_names: view.utf8_names, ..Exposition::default() };
+        let planned = catalog_families::add(&mut exposition, view);
+        let own = view.own_state.then(|| internal_metrics::add(&mut exposition));
+        let guests = Guests::new(&exposition);
+        exposition.sort();
+        Plan { view: view.clone(), planned, own, guests, exposition }
+    }
+
+    /// The view.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The snapshot as the view shows it: what [`Exposition::new`] returns.
+    pub fn show(&mut self, snapshot: &Snapshot) -> &Exposition {
+        for planned in &mut self.planned {
+            planned.show(snapshot, &mut self.exposition);
+        }
+        if let Some(first) = self.own {
+            internal_metrics::show(&mut self.exposition, first, snapshot);
+        }
+        self.guests.show(snapshot, &mut self.exposition);
+        if self.own.is_some() {
+            internal_metrics::show_left_out(&mut self.exposition);
+        }
+        &self.exposition
+    }
+
+    pub(crate) fn into_exposition(self) -> Exposition {
+        self.exposition
+    }
+}

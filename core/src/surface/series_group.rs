@@ -1,0 +1,162 @@
+//! What the recorded series behind one shown series come to.
+
+use std::sync::Arc;
+
+use super::series_mapping::Place;
+use crate::{
+    exemplar,
+    snapshot::{Distribution, Exemplar, Family, QUANTILES, Timing, Value, Window, timeline::Timeline},
+};
+
+/// How many of the newest observations remain where windows are merged.
+const WINDOW: usize = 1_000;
+
+/// The recorded series that have one set of shown labels: nearly always one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Members<'a> {
+    /// All families of the name.
+    families: &'a [Family],
+    /// Which of their series.
+    places: &'a [Place],
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn new(families: &'a [Family], places: &'a [Place]) -> Members<'a> {
+        Members { families, places }
+    }
+
+    /// The sum of counters or gauges.
+    pub(crate) fn total(self) -> f64 {
+        let numbers = self.values().filter_map(|value| match value {
+            Value::Counter(number) | Value::Gauge(number) => Some(number),
+            Value::Timer(_) => None,
+        });
+        // An empty float sum is -0.0.
+        numbers.fold(0.0, |sum, number| sum + number).clamp(f64::MIN, f64::MAX)
+    }
+
+    /// The newest observation of all timers.
+    pub(crate) fn newest(self) -> Option<f64> {
+        let windows = || self.timings().map(|timing| &timing.window);
+        let lasts = windows().filter_map(|window| window.observations().last());
+        let timeline = windows().map(Window::timeline).reduce(Timeline::newer)?;
+        lasts.max_by(|a, b| timeline.order(a, b)).map(|observation| observation.value)
+    }
+
+    /// The observations that all timers ever made.
+    pub(crate) fn count(self) -> u64 {
+        self.timings().fold(0, |count, timing| count.saturating_add(timing.count))
+    }
+
+    /// The sums of all timers added.
+    pub(crate) fn sum(self) -> f64 {
+        self.timings().fold(0.0, |sum, timing| sum + timing.sum)
+    }
+
+    /// The quantiles of the merged windows, in the order of [`QUANTILES`]; none where no
+    /// observation is left to take them from.
+    pub(crate) fn quantiles(self) -> Option<[f64; QUANTILES.len()]> {
+        match self.only() {
+            Some(timing) => timing.window.quantiles(),
+            None => Window::merge(self.timings().map(|timing| &timing.window), WINDOW).quantiles(),
+        }
+    }
+
+    /// The distributions of all timers as one.
+    pub(crate) fn distribution(self) -> Arc<Distribution> {
+        if let Some(timing) = self.only() {
+            return timing.distribution.clone();
+        }
+        let mut merged = Distribution::default();
+        self.timings().for_each(|timing| merged.merge(&timing.distribution));
+        Arc::new(merged)
+    }
+
+    /// The newest exemplar in each of that distribution's buckets.
+    pub(crate) fn exemplars(self, distribution: &Distribution) -> Arc<[Exemplar]> {
+        if let Some(timing) = self.only() {
+            return Arc::clone(&timing.exemplars);
+        }
+        let mut all: Vec<Exemplar> = self.timings().flat_map(|timing| &*timing.exemplars).cloned().collect();
+        exemplar::keep_newest(&mut all, &distribution.bounds);
+        all.into()
+    }
+
+    fn only(self) -> Option<&'a Timing> {
+        let mut timings = self.timings();
+        timings.next().filter(|_| timings.next().is_none())
+    }
+
+    fn timings(self) -> impl Iterator<Item = &'a Timing> {
+        self.values().filter_map(|value| match value {
+            Value::Timer(timing) => Some(timing),
+            Value::Counter(_) | Value::Gauge(_) => None,
+        })
+    }
+
+    fn values(self) -> impl Iterator<Item = &'a Value> {
+        let value = |&(family, series): &Place| Some(&self.families.get(family)?.series.get(series)?.value);
+        self.places.iter().filter_map(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Members;
+    use crate::{
+        catalog::{Kind, Unit},
+        snapshot::{Distribution, Family, Observation, Series, Timing, Value, Window},
+    };
+
+    /// Observations at `stamp, stamp + 1, …`.
+    fn timer(origin: u64, stamp: u64, values: &[f64]) -> Series {
+        let observation = |(stamp, &value)| Observation { epoch: 1, origin, stamp, value };
+        let window = Window::newest((stamp..).zip(values).map(observation).collect(), 1_000);
+        let (count, sum) = (values.len() as u64, values.iter().sum());
+        let distribution = Distribution { classic: vec![count], ..Distribution::default() }.into();
+        series(Value::Timer(Timing { count, sum, window, distribution, ..Timing::default() }))
+    }
+
+    fn series(value: Value) -> Series {
+        Series { labels: Vec::new().into(), value }
+    }
+
+    fn family(series: &[Series]) -> [Family; 1] {
+        let (name, help, label_names) = Default::default();
+        let (kind, unit, series) = (Kind::Timer, Unit::None, series.to_vec());
+        [Family { name, help, kind, unit, label_names, series }]
+    }
+
+    #[test]
+    fn totals_add_and_never_show_minus_zero() {
+        let counters =
+            family(&[series(Value::Counter(1.5)), series(Value::Counter(2.0)), series(Value::Counter(9.0))]);
+        assert_eq!(Members::new(&counters, &[(0, 0), (0, 1)]).total(), 3.5);
+        assert!(Members::new(&counters, &[]).total().is_sign_positive());
+    }
+
+    #[test]
+    fn the_newest_is_so_by_stamp_not_by_place() {
+        let timers = family(&[timer(7, 100, &[0.1, 0.2]), timer(3, 500, &[0.3, 0.4]), timer(1, 0, &[])]);
+        assert_eq!(Members::new(&timers, &[(0, 0), (0, 1)]).newest(), Some(0.4));
+        assert_eq!(Members::new(&timers, &[(0, 1), (0, 0)]).newest(), Some(0.4));
+        assert_eq!(Members::new(&timers, &[(0, 2)]).newest(), None);
+    }
+
+    #[test]
+    fn merged_windows_keep_the_newest_thousand() {
+        let timers = family(&[timer(1, 0, &[9.0; 1_000]), timer(2, 5_000, &[1.0; 989])]);
+        let merged = Members::new(&timers, &[(0, 1), (0, 0)]);
+        assert_eq!((merged.count(), merged.sum()), (1_989, 9_989.0));
+        assert_eq!(merged.distribution().classic, [1_989]);
+        // Eleven old ones are left: index 949.05 is new, 989.01 is old.
+        assert_eq!(merged.quantiles().unwrap()[3..], [1.0, 9.0]);
+    }
+
+    #[test]
+    fn a_timer_that_never_observed_has_no_quantiles() {
+        let timers = family(&[timer(1, 0, &[])]);
+        let idle = Members::new(&timers, &[(0, 0)]);
+        assert_eq!((idle.count(), idle.sum(), idle.quantiles()), (0, 0.0, None));
+    }
+}

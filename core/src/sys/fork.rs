@@ -1,0 +1,180 @@
+//! Forks: which process this is, and that none happens at the wrong moment.
+//!
+//! What a process made belongs to its generation. A forked child is another one: by the handlers that
+//! `fork` calls, and, for children that no handler sees (`clone` by the system call, `_Fork`), by a word in
+//! memory that the kernel wipes in every child. So each function that asks for the generation finds out,
+//! and so does each observation: the tables in which it looks its lane up are wiped memory, too
+//! ([`wiped`](super::wiped)).
+#![expect(unsafe_code, reason = "registers what a fork calls")]
+
+use std::{
+    mem::MaybeUninit,
+    ptr,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use super::{own_descriptor, wiped};
+use crate::segment::reservation;
+
+/// The newest generation's number: how many forks made this process. A fork may count twice.
+static NEWEST: AtomicU32 = AtomicU32::new(1);
+/// The number of this process's generation, where no memory is wiped; see [`wiped::mark`].
+static UNWIPED: AtomicU32 = AtomicU32::new(1);
+
+/// Which of the processes on this image's line of forks this one is; never 0. What was made in another
+/// generation belongs to the parent.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    match wiped::mark(&UNWIPED).load(Ordering::Relaxed) {
+        0 => begin(),
+        generation => generation,
+    }
+}
+
+/// The first call in a child that no handler has seen; also by threads at once.
+#[cold]
+#[inline(never)]
+fn begin() -> u32 {
+    let new = NEWEST.fetch_add(1, Ordering::Relaxed) + 1;
+    match wiped::mark(&UNWIPED).compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {
+            own_descriptor::close_parents();
+            new
+        }
+        Err(begun) => begun,
+    }
+}
+
+/// Tells the first time in a process, for what is logged once: a forked child that meets the same trouble logs
+/// it, too.
+#[derive(Debug)]
+pub struct OncePerProcess(AtomicU32);
+
+impl OncePerProcess {
+    /// One that nothing has asked yet.
+    #[must_use]
+    pub const fn new() -> OncePerProcess {
+        OncePerProcess(AtomicU32::new(0))
+    }
+
+    /// Whether this is the first time that this process asks.
+    pub fn is_first(&self) -> bool {
+        let generation = generation();
+        self.0.load(Ordering::Relaxed) != generation
+            && self.0.swap(generation, Ordering::Relaxed) != generation
+    }
+}
+
+impl Default for OncePerProcess {
+    fn default() -> OncePerProcess {
+        OncePerProcess::new()
+    }
+}
+
+/// Threads that change what a fork must not divide, and forks that are about to happen: the generation in
+/// the high half, then 16 bits of forks and 16 of threads. Those of another generation count for nothing.
+static GATE: AtomicU64 = AtomicU64::new(0);
+const THREADS: u64 = (1 << 16) - 1;
+const FORK: u64 = 1 << 16;
+/// How long a fork waits for a thread that the system does not let go on, on a disk that hangs.
+const MAX_ATTEMPTS: u32 = 10_000;
+const RETRY_DELAY: Duration = Duration::from_micros(100);
+
+/// Forks and threads at the gate, of this generation.
+fn counts(gate: u64, generation: u32) -> u64 {
+    if gate >> 32 == u64::from(generation) { gate & u64::from(u32::MAX) } else { 0 }
+}
+
+/// Changes forks and threads at the gate, where `change` allows it.
+fn update(generation: u32, change: impl Fn(u64) -> Option<u64>) -> bool {
+    let change = |gate| Some(u64::from(generation) << 32 | change(counts(gate, generation))?);
+    // Acquire and release: what one side of the gate did, the other sees.
+    GATE.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok()
+}
+
+/// Runs `change` with no fork in between: the kernel copies descriptors, mappings and memory one after
+/// the other.
+pub(crate) fn undivided<T>(change: impl FnOnce() -> T) -> T {
+    struct Leave(u32);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            update(self.0, |counts| counts.checked_sub(1));
+        }
+    }
+    let generation = generation();
+    while !update(generation, |counts| (counts < FORK).then_some(counts + 1)) {
+        thread::yield_now();
+    }
+    let _leave = Leave(generation);
+    change()
+}
+
+extern "C" fn before_fork() {
+    let generation = generation();
+    update(generation, |counts| Some(counts + FORK));
+    for _ in 0..MAX_ATTEMPTS {
+        if counts(GATE.load(Ordering::Acquire), generation) & THREADS == 0 {
+            return;
+        }
+        thread::sleep(RETRY_DELAY);
+    }
+}
+
+extern "C" fn in_parent() {
+    update(generation(), |counts| counts.checked_sub(FORK));
+}
+
+extern "C" fn in_child() {
+    let new = NEWEST.fetch_add(1, Ordering::Relaxed) + 1;
+    wiped::mark(&UNWIPED).store(new, Ordering::Relaxed);
+    own_descriptor::close_parents();
+    reservation::keep_parents_addresses();
+}
+
+/// Watches forks from now on; calls `child` in every forked child before `fork` returns, where only
+/// async-signal-safe work is allowed.
+pub(crate) fn watch_forks(child: extern "C" fn()) {
+    // No `Once`: forked while another thread is inside, a child would wait for that thread for
+    // ever. Whoever is second registers again, and a fork then counts twice.
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if WATCHED.load(Ordering::Acquire) {
+        return;
+    }
+    wiped::prepare(&NEWEST);
+    // SAFETY: these store atomics, sleep, map memory, and close descriptors.
+    let unseen = unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
+    // SAFETY: the caller vouches for `child`.
+    let unseen = unseen | unsafe { libc::pthread_atfork(None, None, Some(child)) };
+    if unseen != 0 {
+        log::error!("forks are not seen (error {unseen}): observe in a forked child only after exec");
+    }
+    WATCHED.store(true, Ordering::Release);
+}
+
+/// Has `call` called once, when the process ends by itself.
+pub(crate) fn at_exit(call: extern "C" fn()) {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    // SAFETY: the library is not unloaded before the process ends, or `call` is called when it is.
+    if !WATCHED.swap(true, Ordering::Relaxed) && unsafe { libc::atexit(call) } != 0 {
+        log::warn!("the end of this process is not seen: what only its memory holds then is not written");
+    }
+}
+
+/// Runs `act` with all signals blocked, so that a thread that it starts is never the one that runs a
+/// handler of the host.
+pub(crate) fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> T {
+    let (mut all, mut before) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::uninit());
+    // SAFETY: fills the set that it is given.
+    let filled = unsafe { libc::sigfillset(all.as_mut_ptr()) } == 0;
+    // SAFETY: the first set is filled where this is called; the second one is for the call to fill.
+    let blocked =
+        filled && unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) } == 0;
+    let result = act();
+    if blocked {
+        // SAFETY: filled by the call above.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    }
+    result
+}

@@ -1,0 +1,138 @@
+//! Linux: `fallocate`, the kernel's choice of clock, `/proc`, the kinds of file systems.
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader},
+    os::fd::AsFd,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate, fstatfs},
+    io::{Errno, retry_on_intr},
+    mm::{Advice, MapFlags},
+    time::{ClockId, clock_gettime},
+};
+
+use super::{file_size, growth, zeros};
+
+/// Address space that takes no memory until it is touched.
+pub(crate) const RESERVED_ONLY: MapFlags = MapFlags::NORESERVE;
+/// Maps where nothing is, or fails.
+pub(crate) const AT_FREE_ADDRESSES: MapFlags = MapFlags::FIXED_NOREPLACE;
+/// What makes a forked child find zeros in memory.
+pub(crate) const WIPED_IN_CHILDREN: Option<Advice> = Some(Advice::LinuxWipeOnFork);
+/// What makes a forked child find no mapping. A file's lock then lives exactly as long as the mapping of its
+/// owner, whatever becomes of descriptors.
+pub(crate) const KEPT_FROM_CHILDREN: Option<Advice> = Some(Advice::LinuxDontFork);
+
+/// Commits a file up to `end`. Safe from several threads: committing what is committed changes nothing.
+/// File systems without `fallocate` (ext2, ext3, ramfs, and overlays on them) have zeros written.
+pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io::Result<()> {
+    let from = committed.load(Ordering::Acquire);
+    if end <= from {
+        return Ok(());
+    }
+    file_size::check(end)?;
+    let allocated = retry_on_intr(|| {
+        growth::count();
+        fallocate(&file, FallocateFlags::empty(), from as u64, (end - from) as u64)
+    });
+    match allocated {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => return zeros::append(file, committed, end),
+        allocated => allocated?,
+    }
+    committed.fetch_max(end, Ordering::Release);
+    Ok(())
+}
+
+/// Whether a process has a file of that name mapped; false where that cannot be asked.
+pub(crate) fn maps_file(process: u32, name: &str) -> bool {
+    let Ok(maps) = fs::File::open(format!("/proc/{process}/maps")) else { return false };
+    BufReader::new(maps).split(b'\n').map_while(Result::ok).any(|line| {
+        // As the name of a file, of which another name may be a part.
+        let path = line.strip_suffix(b" (deleted)").unwrap_or(&line);
+        path.strip_suffix(name.as_bytes()).is_some_and(|folder| folder.ends_with(b"/"))
+    })
+}
+
+/// Whether the kernel itself keeps time by the processor's counter.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn trusts_processor_counter() -> bool {
+    const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc")
+}
+
+/// The boot's random id; none where `/proc` does not show it.
+pub(crate) fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    known(id.trim())
+}
+
+/// The time namespace; none where `/proc` does not show it.
+pub(crate) fn time_namespace() -> Option<String> {
+    known(fs::read_link("/proc/self/ns/time").ok()?.to_str()?)
+}
+
+fn known(text: &str) -> Option<String> {
+    let is_word = !text.is_empty() && !text.contains(char::is_whitespace);
+    is_word.then(|| text.to_owned())
+}
+
+/// Nanoseconds since the system was started, those in which it slept included.
+pub(crate) fn since_boot() -> u64 {
+    let time = clock_gettime(ClockId::Boottime);
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// The name of the file system that a file lies on, where it is one whose shared memory or locks do
+/// not hold.
+pub(crate) fn refused_file_system(file: impl AsFd) -> io::Result<Option<&'static str>> {
+    Ok(refused(fstatfs(file)?.f_type as u32))
+}
+
+/// Whether a file's blocks are fewer than its contents because the file system compresses: ZFS and bcachefs.
+pub(crate) fn compresses(file: impl AsFd) -> bool {
+    fstatfs(file).is_ok_and(|system| matches!(system.f_type as u32, 0x2FC1_2FC1 | 0xCA45_1A4E))
+}
+
+/// By the magic numbers of `statfs`.
+fn refused(kind: u32) -> Option<&'static str> {
+    Some(match kind {
+        0x6969 => "NFS",
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => "SMB (CIFS)",
+        0x0102_1997 => "9p",
+        0x6573_5546 => "FUSE",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{compresses, refused, refused_file_system};
+    use std::fs::File;
+
+    #[test]
+    fn file_systems_without_shared_memory_or_locks_are_refused() {
+        // As in linux/magic.h, and fs/smb for the second of SMB's.
+        let magics = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546];
+        let names = ["NFS", "SMB (CIFS)", "SMB (CIFS)", "SMB (CIFS)", "9p", "FUSE"];
+        assert_eq!(magics.map(refused), names.map(Some));
+        // tmpfs, ext4, xfs, btrfs, overlayfs, zfs, ramfs, f2fs.
+        for good in [
+            0x0102_1994,
+            0xEF53,
+            0x5846_5342,
+            0x9123_683E,
+            0x794C_7630,
+            0x2FC1_2FC1,
+            0x8584_58F6,
+            0xF2F5_2010,
+        ] {
+            assert_eq!(refused(good), None);
+        }
+        assert_eq!(refused_file_system(File::open("/dev/shm").unwrap()).unwrap(), None);
+        assert!(!compresses(File::open("/dev/shm").unwrap()));
+        assert_eq!(refused_file_system(File::open("/proc").unwrap()).unwrap(), None);
+    }
+}

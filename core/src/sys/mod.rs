@@ -1,0 +1,65 @@
+//! What differs between systems: the only place that asks which one this is.
+//!
+//! `--cfg ictus_portable` chooses on Linux what every other system gets, so that it is tested.
+
+use rustix::process::{Resource, getrlimit};
+
+#[cfg(not(unix))]
+compile_error!("ictus maps files and asks the kernel for locks as Unix has them; see docs/platforms.md");
+
+pub(crate) mod fork;
+mod identity;
+#[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
+mod linux;
+pub(crate) mod own_descriptor;
+#[cfg(any(ictus_portable, not(target_os = "linux")))]
+mod portable;
+pub(crate) mod wiped;
+
+mod file_size;
+mod zeros;
+
+#[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
+use linux as system;
+#[cfg(any(ictus_portable, not(target_os = "linux")))]
+use portable as system;
+
+pub(crate) use identity::ClockIdentity;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use system::trusts_processor_counter;
+pub(crate) use system::{
+    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, RESERVED_ONLY, WIPED_IN_CHILDREN, commit, compresses, maps_file,
+    refused_file_system,
+};
+
+/// How many files one part of Ictus keeps open at once: a quarter of those that the process may open, within
+/// bounds.
+pub(crate) fn descriptor_share() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    (limit.unwrap_or(usize::MAX) / 4).clamp(8, 256)
+}
+
+/// How often this thread asked the system for committed memory.
+#[cfg(test)]
+pub(crate) mod growth {
+    use std::cell::Cell;
+
+    thread_local! {
+        static CALLS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn count() {
+        CALLS.set(CALLS.get() + 1);
+    }
+
+    pub(crate) fn calls() -> usize {
+        CALLS.get()
+    }
+}
+
+/// Nothing: only tests count.
+#[cfg(not(test))]
+pub(crate) mod growth {
+    #[inline(always)]
+    pub(crate) fn count() {}
+}

@@ -1,0 +1,250 @@
+//! Descriptors of this process alone, among numbers that belong to the host.
+//!
+//! A host program may close every number that it does not know (daemons do), and then open its own files
+//! under the same numbers. So a number is used only after `fstat` has shown that the file behind it is the
+//! one that was opened, and it is never 0, 1 or 2, where the host writes its output. A number that has
+//! another file is forgotten, not closed.
+//!
+//! A descriptor that a forked child inherits keeps its lock for as long as the child lives. So the child
+//! closes those of its parent before it does anything else, without unlocking.
+#![expect(unsafe_code, reason = "closes descriptors, also in a forked child")]
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd},
+    ptr,
+    sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering},
+};
+
+use rustix::{
+    fs::fstat,
+    io::{Errno, fcntl_dupfd_cloexec},
+};
+
+use super::fork::{generation, undivided};
+
+/// The lowest number that is neither standard input, output nor error.
+const FIRST_NUMBER: RawFd = 3;
+
+/// An open file of this process alone, until it is dropped, the host closes it, or the process ends; a
+/// forked child has closed it.
+#[derive(Debug)]
+pub(crate) struct OwnDescriptor {
+    held: &'static Held,
+    generation: u32,
+}
+
+/// A place for a descriptor, which others use after it.
+#[derive(Debug)]
+struct Held {
+    /// The descriptor, [`FREE`] or [`TAKEN`].
+    number: AtomicI32,
+    /// Which file it is.
+    device: AtomicU64,
+    inode: AtomicU64,
+    next: *const Held,
+}
+
+const FREE: RawFd = -1;
+/// By an `OwnDescriptor` that is about to open its file, or whose number the host has closed.
+const TAKEN: RawFd = -2;
+
+// SAFETY: `next` points to a leaked place and is not written after the place is published.
+unsafe impl Sync for Held {}
+
+/// All places, newest first; they are never freed, so the fork handler may walk them.
+static HELD: AtomicPtr<Held> = AtomicPtr::new(ptr::null_mut());
+
+fn all_held() -> impl Iterator<Item = &'static Held> {
+    // SAFETY: places are leaked, and complete before they are published.
+    let place = |place: *const Held| unsafe { place.as_ref() };
+    std::iter::successors(place(HELD.load(Ordering::Acquire)), move |held| place(held.next))
+}
+
+/// The same open file under a number that is not that of standard input, output or error.
+pub(crate) fn above_standard(opened: OwnedFd) -> rustix::io::Result<OwnedFd> {
+    if opened.as_raw_fd() >= FIRST_NUMBER {
+        return Ok(opened);
+    }
+    fcntl_dupfd_cloexec(&opened, FIRST_NUMBER)
+}
+
+impl OwnDescriptor {
+    /// Keeps what `open` opens. It must not allocate: another library may have locked the
+    /// allocator for the fork that waits for it.
+    pub(crate) fn open(
+        open: impl FnOnce() -> rustix::io::Result<OwnedFd>,
+    ) -> rustix::io::Result<OwnDescriptor> {
+        let held = Held::take();
+        let opened = undivided(|| {
+            let opened = open().and_then(above_standard).and_then(|opened| {
+                let (device, inode) = identity(&opened)?;
+                held.device.store(device, Ordering::Relaxed);
+                held.inode.store(inode, Ordering::Relaxed);
+                Ok(opened.into_raw_fd())
+            });
+            let number = *opened.as_ref().unwrap_or(&FREE);
+            if number != FREE {
+                // The kernel gives a number that is free: whoever had it before has lost it to the host.
+                let lost = |other: &'static Held| {
+                    other.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed)
+                };
+                all_held().for_each(|other| _ = lost(other));
+            }
+            held.number.store(number, Ordering::Release);
+            opened
+        });
+        opened.map(|_| OwnDescriptor { held, generation: generation() })
+    }
+
+    /// The descriptor, after its number was seen to be that of the file that was opened. An error where
+    /// the host has closed it, and in a forked child of the process that opened it.
+    pub(crate) fn get(&self) -> io::Result<BorrowedFd<'_>> {
+        if self.generation != generation() {
+            return Err(Errno::BADF.into());
+        }
+        let number = self.held.number.load(Ordering::Acquire);
+        if number < 0 || !self.held.has(number) {
+            // Not to be closed any more: it is nobody's, or the host's.
+            let _ = self.held.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed);
+            return Err(Errno::BADF.into());
+        }
+        self.unchecked()
+    }
+
+    /// The descriptor, to read from at once after [`get`](OwnDescriptor::get): the host may have closed it
+    /// since. An error where that is known, and in a forked child of the process that opened it.
+    pub(crate) fn unchecked(&self) -> io::Result<BorrowedFd<'_>> {
+        let number = self.held.number.load(Ordering::Acquire);
+        if self.generation != generation() || number < 0 {
+            return Err(Errno::BADF.into());
+        }
+        // SAFETY: not -1, and the caller has seen a moment ago that it is open; one call uses it, which fails
+        // where the host has closed it, and reads from what is there else.
+        Ok(unsafe { BorrowedFd::borrow_raw(number) })
+    }
+}
+
+impl Drop for OwnDescriptor {
+    fn drop(&mut self) {
+        // A child's place is free, or has another descriptor by now.
+        if self.generation == generation() {
+            undivided(|| self.held.close());
+        }
+    }
+}
+
+impl Held {
+    /// A place that nobody uses; a new one where there is none.
+    fn take() -> &'static Held {
+        let take = |held: &&Held| {
+            held.number.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        };
+        if let Some(held) = all_held().find(take) {
+            return held;
+        }
+        let new = Held {
+            number: AtomicI32::new(TAKEN),
+            device: AtomicU64::new(0),
+            inode: AtomicU64::new(0),
+            next: HELD.load(Ordering::Acquire),
+        };
+        let held = Box::leak(Box::new(new));
+        while let Err(newest) =
+            HELD.compare_exchange(held.next.cast_mut(), held, Ordering::AcqRel, Ordering::Acquire)
+        {
+            held.next = newest;
+        }
+        held
+    }
+
+    /// Whether a number is that of the file that was opened.
+    fn has(&self, number: RawFd) -> bool {
+        // SAFETY: not negative; used for this one call, which fails where it is not open.
+        let file = unsafe { BorrowedFd::borrow_raw(number) };
+        identity(file).is_ok_and(|file| {
+            file == (self.device.load(Ordering::Relaxed), self.inode.load(Ordering::Relaxed))
+        })
+    }
+
+    /// Closes the descriptor where it is the one that was opened; async-signal-safe.
+    fn close(&self) {
+        let number = self.number.load(Ordering::Acquire);
+        if number >= 0 && self.has(number) {
+            // SAFETY: of this place alone, as its number and its file say.
+            unsafe { libc::close(number) };
+        }
+        self.number.store(FREE, Ordering::Release);
+    }
+}
+
+/// What a forked child does first.
+pub(crate) fn close_parents() {
+    all_held().for_each(Held::close);
+}
+
+fn identity(file: impl std::os::fd::AsFd) -> rustix::io::Result<(u64, u64)> {
+    let data = fstat(file)?;
+    // As wide as the system has them.
+    #[allow(clippy::useless_conversion, clippy::cast_sign_loss, reason = "types differ between systems")]
+    Ok((data.st_dev as u64, data.st_ino as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        os::fd::{AsRawFd, IntoRawFd},
+    };
+
+    use super::OwnDescriptor;
+
+    fn own(file: &std::path::Path) -> OwnDescriptor {
+        OwnDescriptor::open(|| Ok(File::open(file).unwrap().into())).unwrap()
+    }
+
+    #[test]
+    fn number_that_the_host_took_is_neither_used_nor_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+        std::fs::write(&one, "").unwrap();
+        std::fs::write(&other, "").unwrap();
+        let descriptor = own(&one);
+        let number = descriptor.get().unwrap().as_raw_fd();
+        // As the host: its own file under the same number, in one step.
+        let file = File::open(&other).unwrap();
+        // SAFETY: the number is the descriptor's, which is what this test is about.
+        assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
+        descriptor.get().unwrap_err();
+        drop(descriptor);
+        // SAFETY: no memory is involved.
+        assert!(unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0, "the host's file was closed");
+        // SAFETY: as the host.
+        unsafe { libc::close(number) };
+        drop(own(&one));
+    }
+
+    #[test]
+    fn number_that_is_opened_again_has_one_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("one");
+        std::fs::write(&path, "").unwrap();
+        let first = own(&path);
+        let number = first.get().unwrap().as_raw_fd();
+        // SAFETY: as the host.
+        unsafe { libc::close(number) };
+        // The same file under the same number, unless another test is faster.
+        let second = OwnDescriptor::open(|| {
+            let file = File::open(&path).unwrap();
+            rustix::io::fcntl_dupfd_cloexec(&file, number)
+        });
+        let second = second.unwrap();
+        let taken = second.get().unwrap().as_raw_fd();
+        if taken == number {
+            first.get().unwrap_err();
+        }
+        drop(first);
+        assert_eq!(second.get().unwrap().as_raw_fd(), taken);
+        let _ = File::open(&path).unwrap().into_raw_fd();
+    }
+}
