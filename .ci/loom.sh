@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export RUSTFLAGS="--cfg ictus_loom"
-exec cargo test --package ictus-models --test loom --locked --profile models \
+exec cargo test --package ictus --test loom --locked --profile models \
     --target-dir "${CARGO_TARGET_DIR:-target}/loom" "$@"

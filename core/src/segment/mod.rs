@@ -19,7 +19,7 @@ pub(crate) mod instrumented_source;
 #[cfg_attr(ictus_loom, expect(dead_code, reason = "a model has no file"))]
 mod backing;
 pub(crate) mod copy;
-#[cfg_attr(ictus_loom, path = "../../models/src/memory.rs")]
+#[cfg_attr(ictus_loom, path = "../../models/loom_mapping.rs")]
 pub(crate) mod mapping;
 #[cfg_attr(ictus_loom, expect(dead_code, reason = "a model maps nothing"))]
 pub(crate) mod reservation;

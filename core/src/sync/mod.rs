@@ -21,7 +21,7 @@ pub(crate) use std::sync::atomic::{AtomicU64, fence};
 pub(crate) use store_trace::{AtomicU64, fence};
 
 #[cfg(ictus_loom)]
-#[path = "../../models/src/pointer.rs"]
+#[path = "../../models/loom_atomic_ptr.rs"]
 pub(crate) mod pointer;
 pub(crate) mod static_ref;
 #[cfg(all(test, not(ictus_loom)))]

@@ -5,7 +5,7 @@ macro_rules! models {
     ($($module:ident: $($model:ident)*;)*) => {$($(
         #[test]
         fn $model() {
-            ictus_models::models::$module::$model();
+            ictus::models::$module::$model();
         }
     )*)*};
 }

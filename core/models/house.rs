@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::{
     observe::{Family, Metric, Recorder},
     options::Options,
-    segment::{
-        reader::SegmentReader,
-        reading::Lanes,
+    reader::{
+        cursor::Lanes,
+        segment_reader::SegmentReader,
         totals::{SeriesTotal, Totals},
-        writer::Segment,
     },
+    segment::writer::Segment,
 };
 
 /// A recorder with a segment, as it is once anything was recorded.

@@ -8,7 +8,7 @@ pub mod ring;
 
 use loom::thread;
 
-use crate::{segment::map, sync::pointer};
+use crate::{segment::mapping, sync::pointer};
 
 /// Runs threads; the last one reads.
 ///
@@ -38,7 +38,7 @@ fn check(
     let counted = std::sync::Arc::clone(&runs);
     builder.check(move || {
         counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        map::size(lines, most);
+        mapping::size(lines, most);
         pointer::forget();
         model();
     });

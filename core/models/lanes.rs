@@ -6,8 +6,9 @@ use super::{
     run,
 };
 use crate::{
+    format::layout::LOSSES,
     observe::{Counter, Gauge, Timer},
-    segment::{layout::LOSSES, totals::SeriesTotal},
+    reader::totals::SeriesTotal,
 };
 
 /// Whether a timer shows a subset of the given values, each at most once, and agrees with itself.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{check, run};
 use crate::{
-    buckets::{self, Bounds, Buckets, Distribution},
+    format::{layout::Lines, line_allocator::Supply},
+    histogram::{self, Bounds, Buckets, Distribution},
     ring::Reading,
-    segment::{layout::Lines, supply::Supply, writer::Segment},
+    segment::writer::Segment,
 };
 
 /// Pages from a segment that grows.
@@ -27,14 +28,14 @@ impl Supply for Growth {
 /// What a reader makes of the buckets, when the ring has two observations of which some are counted.
 fn read(segment: &Arc<Segment>, line: u64) -> Distribution {
     let reading = Reading { head: 2, newest: vec![(1, 1.0), (1, 1.0)], ..Reading::default() };
-    buckets::read(segment, line, &[]).unwrap().with_rest(&reading).unwrap()
+    histogram::read(segment, line, &[]).unwrap().with_rest(&reading).unwrap()
 }
 
 /// A page is claimed in memory that is new, and counted in, while the buckets are read.
 pub fn a_bucket_page_is_first_used_beside_a_reader() {
     check("bucket page", 3, (14, 40), || {
         let segment = Arc::new(Segment::anonymous().unwrap());
-        let lines = buckets::lines(0);
+        let lines = histogram::lines(0);
         let line = segment.claim(lines).unwrap();
         let bounds = Arc::new(Bounds::new(&[]));
         let own = Buckets::new(bounds, segment.words(line, lines).unwrap());

@@ -1,4 +1,4 @@
-//! Memory of a model, in place of `segment/map.rs`: loom's atomics, made before each run.
+//! Memory of a model, in place of `segment/mapping.rs`: loom's atomics, made before each run.
 //!
 //! loom's atomic is a handle of eight bytes, so a lane, a block or a chunk of handles lies as it does
 //! in a mapping, and the shipped layout serves. What is committed is an atomic of loom's, too: it
@@ -11,11 +11,11 @@ use std::{
     io,
 };
 
-use super::{
+use crate::{
     directory::{Directory, NewSegment},
-    layout::{self, LINE, LINE_WORDS, Lines},
+    format::layout::{self, LINE, LINE_WORDS, Lines},
+    sync::{AtomicU64, Ordering},
 };
-use crate::sync::{AtomicU64, Ordering};
 
 /// Most lines that a model may ask for.
 const MOST: usize = 96;
@@ -51,7 +51,7 @@ unsafe impl Sync for Mapping {}
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    pub(super) fn file(_: &Directory, _: u64, _: NewSegment, _: usize) -> io::Result<Mapping> {
+    pub(crate) fn file(_: &Directory, _: u64, _: NewSegment, _: usize) -> io::Result<Mapping> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -60,15 +60,15 @@ impl Mapping {
         0
     }
 
-    pub(super) fn is_file(&self) -> bool {
+    pub(crate) fn is_file(&self) -> bool {
         false
     }
 
-    pub(super) fn is_whole(&self, line: u64, count: u64) -> bool {
+    pub(crate) fn is_whole(&self, line: u64, count: u64) -> bool {
         self.at(line, count).is_some()
     }
 
-    pub(super) fn anonymous(_: usize) -> io::Result<Mapping> {
+    pub(crate) fn anonymous(_: usize) -> io::Result<Mapping> {
         let (lines, most) = SIZE.get();
         let free = FREE.with_borrow_mut(Vec::pop);
         let memory = free.unwrap_or_else(|| Box::leak(Box::new([Line([0; LINE]); MOST])));
@@ -86,7 +86,7 @@ impl Mapping {
         self.committed.load(Ordering::Relaxed) as usize
     }
 
-    pub(super) fn commit(&self, bytes: usize) -> io::Result<()> {
+    pub(crate) fn commit(&self, bytes: usize) -> io::Result<()> {
         if bytes > self.most {
             return Err(io::ErrorKind::OutOfMemory.into());
         }

@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{
     catalog::Kind,
-    observe::{Counter, Gauge},
-    segment::{
+    format::{
         descriptor::FamilyRecord,
         layout::{Lane, Loss},
-        writer::Segment,
     },
+    observe::{Counter, Gauge},
+    segment::writer::Segment,
 };
 
 /// A thread makes its lane of a series that another removes: the one sees the lane, or the other the end.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{check, run};
 use crate::{
-    ring::{Ring, Unreadable, read},
-    segment::{
+    format::{
         layout::{CHUNK_SLOTS, Chunk, Lane, Lines, full_ring, table_lines},
-        supply::Supply,
-        writer::Segment,
+        line_allocator::Supply,
     },
+    ring::{Ring, Unreadable, read},
+    segment::writer::Segment,
     sum::Exact,
     sync::Ordering,
 };
