@@ -75,11 +75,11 @@ pub use error::{Error, Result};
 pub use loom_arc_swap::{ArcSwap, ArcSwapOption, Guard};
 pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
 pub use options::Options;
+pub use policy::series_limit::OVERFLOW;
 pub use printable::{Printable, printable, printable_lines};
 pub use reader::{
     clear::{clear, repair},
     multiprocess::{MultiprocessFile, MultiprocessFiles, multiprocess_files},
-    totals::OVERFLOW,
 };
 #[cfg(not(ictus_loom))]
 pub use registry::{GivenLabels, Registry};

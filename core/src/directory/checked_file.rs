@@ -6,7 +6,7 @@
 use std::{fs::File, io, os::fd::BorrowedFd};
 
 use super::{Standing, standing};
-use crate::sys::own_descriptor::OwnDescriptor;
+use crate::{format::source::Words, sys::own_descriptor::OwnDescriptor};
 
 /// An open file, as long as its number is that of the file that was opened.
 #[derive(Debug)]
@@ -55,4 +55,14 @@ impl CheckedFile {
 
 fn closed() -> io::Error {
     rustix::io::Errno::BADF.into()
+}
+
+impl Words for CheckedFile {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.unchecked()?.read(line, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        self.unchecked()?.lines()
+    }
 }

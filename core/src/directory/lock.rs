@@ -16,8 +16,7 @@ use rustix::{
 use super::{Directory, segment_name, unfinished_name};
 use crate::{
     format::{layout::identity, source::Words},
-    segment::writer::random_id,
-    sys::{self, own_descriptor::OwnDescriptor},
+    sys::{self, own_descriptor::OwnDescriptor, random_id},
 };
 
 const LOCK: &str = "lock";

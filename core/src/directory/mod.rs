@@ -41,7 +41,8 @@ use rustix::{
 
 use crate::{
     failpoint,
-    reader::{segment_reader::Bad, totals_file::TotalsFile},
+    format::error::Bad,
+    reader::totals_file::TotalsFile,
     sys::own_descriptor::{OwnDescriptor, above_standard},
 };
 use access::{Place, Trust};

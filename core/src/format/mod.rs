@@ -6,6 +6,7 @@ pub(crate) mod anchors;
 pub(crate) mod budget;
 pub(crate) mod codec;
 pub(crate) mod descriptor;
+pub(crate) mod error;
 pub(crate) mod layout;
 pub(crate) mod limits;
 pub(crate) mod line_allocator;

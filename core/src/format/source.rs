@@ -7,15 +7,12 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
 };
 
 use rustix::{fs::fstat, io::pread};
 
 use super::layout::LINE;
 use crate::{
-    directory::checked_file::CheckedFile,
-    segment::writer::Segment,
     sync::{Ordering, fence},
     sys,
 };
@@ -66,16 +63,6 @@ impl Words for BorrowedFd<'_> {
     }
 }
 
-impl Words for CheckedFile {
-    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
-        self.unchecked()?.read(line, into)
-    }
-
-    fn lines(&self) -> io::Result<u64> {
-        self.unchecked()?.lines()
-    }
-}
-
 /// Bytes of a file that are on disk, holes left out: no reader spends more than these explain.
 pub(crate) fn stored_bytes(file: impl AsFd) -> io::Result<u64> {
     let data = fstat(&file)?;
@@ -87,20 +74,4 @@ pub(crate) fn stored_bytes(file: impl AsFd) -> io::Result<u64> {
         return Ok(length);
     }
     Ok(on_disk)
-}
-
-impl Words for Arc<Segment> {
-    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
-        let lines = (into.len() as u64 * 8).div_ceil(LINE as u64);
-        let words = self.mapping().words(line, lines).ok_or(io::ErrorKind::UnexpectedEof)?;
-        for (word, place) in into.iter_mut().zip(words) {
-            *word = place.load(Ordering::Relaxed);
-        }
-        fence(Ordering::Acquire);
-        Ok(())
-    }
-
-    fn lines(&self) -> io::Result<u64> {
-        Ok((self.mapping().committed() / LINE) as u64)
-    }
 }

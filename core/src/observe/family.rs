@@ -17,8 +17,7 @@ use crate::{
         limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
     },
     options::Options,
-    policy::label_order::LabelOrder,
-    reader::totals::OVERFLOW,
+    policy::{label_order::LabelOrder, series_limit::OVERFLOW},
 };
 
 /// All series of one metric, found by their label values.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     format::layout::Loss,
-    reader::totals::OVERFLOW,
+    policy::series_limit::OVERFLOW,
     sync::{AtomicUsize, Ordering::Relaxed},
     sys::fork::OncePerProcess,
 };

@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     format::{
         descriptor::FamilyRecord,
+        error::Bad,
         layout::{LOSSES, Loss},
     },
     options::Options,
@@ -31,9 +32,11 @@ use crate::{
     reader::{
         overflowed::Overflowed,
         retire::{forget, note_overflowed, retire},
-        segment_reader::Bad,
     },
-    segment::writer::{Segment, SeriesPlace},
+    segment::{
+        reservation,
+        writer::{Segment, SeriesPlace},
+    },
     sync::Mutex,
     sys::fork,
 };
@@ -75,7 +78,11 @@ impl Drop for Recorder {
 
 /// Watches forks from now on.
 pub(crate) fn watch_forks() {
-    fork::watch_forks(thread_lanes::forget_parents_lanes);
+    extern "C" fn in_child() {
+        reservation::keep_parents_addresses();
+        thread_lanes::forget_parents_lanes();
+    }
+    fork::watch_forks(in_child);
 }
 
 impl Recorder {

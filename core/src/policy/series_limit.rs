@@ -12,7 +12,8 @@
 
 use std::collections::HashSet;
 
-use crate::reader::totals::OVERFLOW;
+/// The value of every label of the series that stands for those beyond a family's number.
+pub const OVERFLOW: &str = "ictus_overflow";
 
 /// What one process, or the totals, has of one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

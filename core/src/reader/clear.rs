@@ -4,15 +4,11 @@
 
 use std::{io, path::Path};
 
-use super::{
-    cursor::Lanes,
-    segment_reader::{Bad, SegmentReader},
-    totals::Totals,
-    totals_file::TotalsFile,
-};
+use super::{cursor::Lanes, segment_reader::SegmentReader, totals::Totals, totals_file::TotalsFile};
 use crate::{
     directory::{Directory, access::Place, lock::CHANGE_TIMEOUT},
     error::{Error, Result},
+    format::error::Bad,
 };
 
 /// Removes what dead processes left in a metrics directory: their segments, even those that cannot be

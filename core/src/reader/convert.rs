@@ -3,11 +3,10 @@
 use super::{
     age::Now,
     aggregate::{Shown, ShownFamily},
-    totals::Observation,
 };
 use crate::{
     format::descriptor::FamilyRecord,
-    snapshot::{Family, Series, Value},
+    snapshot::{Family, Observation, Series, Value},
 };
 
 /// The families that a snapshot has at that instant.

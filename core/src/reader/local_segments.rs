@@ -9,9 +9,9 @@ use std::{
 use super::{
     aggregate::{Key, Merged},
     cursor::Lanes,
-    segment_reader::{Bad, SegmentReader},
+    segment_reader::SegmentReader,
 };
-use crate::{directory::clock_epoch::UNSHARED_EPOCH, segment::writer::Segment};
+use crate::{directory::clock_epoch::UNSHARED_EPOCH, format::error::Bad, segment::writer::Segment};
 
 /// The segments of this process that no file holds.
 pub(crate) struct Memory {

@@ -39,6 +39,7 @@ use crate::{
         clock_epoch::{self, UNSHARED_EPOCH},
     },
     error::{Error, Result},
+    format::error::Bad,
     log_once,
     printable::Printable,
     segment::writer::Segment,
@@ -52,7 +53,6 @@ use local_segments::Memory;
 use retire::{retire, try_forget, try_note_overflowed};
 use segment_file::{Known, Opened, is_exhausted};
 use segment_log::SegmentLog;
-use segment_reader::Bad;
 use totals_file::TotalsFile;
 
 /// Reads a metrics directory, again and again: what goes bad in between keeps its last good state.

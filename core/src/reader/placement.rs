@@ -135,9 +135,10 @@ mod tests {
     use crate::{
         catalog::Kind,
         format::descriptor::FamilyRecord,
+        policy::series_limit::OVERFLOW,
         reader::{
             segment_reader::Described,
-            totals::{OVERFLOW, SeriesTotal, Totals},
+            totals::{SeriesTotal, Totals},
         },
     };
 

@@ -14,14 +14,14 @@ use super::{
     cursor::{Lanes, listed},
     overflowed::Overflowed,
     placement::Placement,
-    segment_reader::{Bad, Described, SegmentReader},
+    segment_reader::{Described, SegmentReader},
     totals::Totals,
     totals_file::TotalsFile,
 };
 use crate::{
     directory::{self, Directory, lock::CHANGE_TIMEOUT},
     failpoint,
-    format::descriptor::FamilyRecord,
+    format::{descriptor::FamilyRecord, error::Bad},
     sys::{self, own_descriptor::OwnDescriptor},
 };
 

@@ -8,11 +8,12 @@ use super::{
     aggregate::{Key, Merged},
     cursor::{Lanes, listed},
     segment_log::SegmentLog,
-    segment_reader::{Bad, Described, SegmentReader},
+    segment_reader::{Described, SegmentReader},
 };
 use crate::{
     clock::epoch_clocks::Clocks,
     directory::{self, Directory, access::Place, checked_file::CheckedFile, lock},
+    format::error::Bad,
     snapshot::Health,
 };
 

@@ -1,7 +1,6 @@
 //! Segments that cannot be read, in the log: the first few of a snapshot by name, of the others how many.
 
-use super::segment_reader::Bad;
-use crate::{directory::access::Place, printable::Printable};
+use crate::{directory::access::Place, format::error::Bad, printable::Printable};
 
 /// Segments that one snapshot names.
 const MAX_NAMED: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt, io,
+    io,
     mem::offset_of,
     sync::Arc,
 };
@@ -12,8 +12,9 @@ use crate::{
     clock::{Anchor, epoch_clocks::Clocks},
     format::{
         anchors,
-        budget::{Metered, OverBudget, is_over_budget},
+        budget::Metered,
         descriptor::{self, FamilyRecord, SeriesRecord},
+        error::Bad,
         layout::{
             ANCHORS, BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, anchor, full_ring,
             identity, table_lines,
@@ -23,7 +24,7 @@ use crate::{
     },
     histogram,
     policy::label_order::LabelOrder,
-    ring::{LaneHead, Unreadable},
+    ring::LaneHead,
     segment::writer,
 };
 
@@ -75,52 +76,6 @@ impl Described {
     pub(crate) fn new(family: &Arc<FamilyRecord>, begun: u64, values: &[&str]) -> Described {
         let values = values.iter().map(|&value| value.to_owned()).collect();
         Described { family: Arc::clone(family), begun, values, part: Part::default() }
-    }
-}
-
-/// Why a segment is not shown.
-#[derive(Debug)]
-pub(crate) enum Bad {
-    Source(io::Error),
-    Header(&'static str),
-    Newer(u32),
-    Body(&'static str),
-    /// It takes more time or memory than its size explains.
-    Budget,
-    Overrun,
-}
-
-impl fmt::Display for Bad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Bad::Source(error) => write!(f, "it cannot be read: {error}"),
-            Bad::Header(what) => write!(f, "its header does not hold: {what}"),
-            Bad::Newer(version) => {
-                write!(
-                    f,
-                    "its format is version {version}, this reader knows up to {VERSION}; upgrade the reader"
-                )
-            }
-            Bad::Body(what) => write!(f, "it is corrupt: {what}"),
-            Bad::Budget => write!(f, "it is corrupt: {OverBudget}"),
-            Bad::Overrun => f.write_str("its writer was faster than every attempt to read it"),
-        }
-    }
-}
-
-impl From<io::Error> for Bad {
-    fn from(error: io::Error) -> Bad {
-        if is_over_budget(&error) { Bad::Budget } else { Bad::Source(error) }
-    }
-}
-
-impl From<Unreadable> for Bad {
-    fn from(error: Unreadable) -> Bad {
-        match error {
-            Unreadable::Source(error) => error.into(),
-            Unreadable::Corrupt(what) => Bad::Body(what),
-            Unreadable::Overrun => Bad::Overrun,
-        }
     }
 }
 

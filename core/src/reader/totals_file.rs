@@ -18,9 +18,8 @@ use std::{
 
 use super::{
     overflowed::Overflowed,
-    segment_reader::Bad,
     stream::{Input, Output},
-    totals::{FamilyTotal, Observation, SeriesTotal, Totals, keep_newest},
+    totals::{FamilyTotal, SeriesTotal, Totals},
 };
 use crate::{
     catalog::Kind,
@@ -29,13 +28,14 @@ use crate::{
     format::{
         anchors,
         descriptor::{FamilyRecord, MOST_WINDOW},
+        error::Bad,
         layout::{BYTE_ORDER, LOSSES, VERSION},
         limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
         source::stored_bytes,
     },
     histogram::{Distribution, Exponential, MOST_BOUNDS, exponential::is_known},
     policy::label_order::LabelOrder,
-    snapshot::timeline::Timeline,
+    snapshot::{Observation, observation::keep_newest, timeline::Timeline},
     sum::{Exact, LIMIT},
 };
 

@@ -30,3 +30,15 @@ mod writer;
 
 pub(crate) use reader::{LaneHead, Reading, Unreadable, read};
 pub(crate) use writer::Ring;
+
+use crate::format::error::Bad;
+
+impl From<Unreadable> for Bad {
+    fn from(error: Unreadable) -> Bad {
+        match error {
+            Unreadable::Source(error) => error.into(),
+            Unreadable::Corrupt(what) => Bad::Body(what),
+            Unreadable::Overrun => Bad::Overrun,
+        }
+    }
+}

@@ -23,6 +23,7 @@ pub(crate) mod copy;
 pub(crate) mod mapping;
 #[cfg_attr(ictus_loom, expect(dead_code, reason = "a model maps nothing"))]
 pub(crate) mod reservation;
+mod source;
 #[cfg(test)]
 pub(crate) mod weak_memory;
 pub(crate) mod writer;

@@ -22,7 +22,7 @@ use crate::{
         },
     },
     sync::{AtomicU64, Mutex, Ordering, fence, static_ref::AtomicRef},
-    sys::fork,
+    sys::{fork, random_id},
 };
 
 /// Memory is committed in steps of this.
@@ -403,10 +403,6 @@ impl Segment {
 /// CRC-32 of the identity's words before the checksum.
 pub(crate) fn checksum(identity: &[u64]) -> u64 {
     u64::from(crc32fast::hash(bytemuck::cast_slice(&identity[..identity::CHECKSUM])))
-}
-
-pub(crate) fn random_id() -> io::Result<u64> {
-    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 
 #[cfg(test)]

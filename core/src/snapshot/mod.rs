@@ -5,19 +5,20 @@
 
 mod hdr;
 mod health;
+pub(crate) mod observation;
 mod quantile;
 pub(crate) mod timeline;
 mod window;
 
 pub use crate::reader::Reader;
 pub use health::{Health, Lost};
+pub use observation::Observation;
 pub use quantile::QUANTILES;
 pub use window::Window;
 
 pub use crate::{
     exemplar::Exemplar,
     histogram::{Distribution, Exponential},
-    reader::totals::Observation,
 };
 
 use std::{ops::Range, sync::Arc};

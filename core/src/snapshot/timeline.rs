@@ -16,10 +16,8 @@ use std::{
     },
 };
 
-use crate::{
-    clock::{self, Anchor, epoch_clocks::Clocks},
-    reader::totals::Observation,
-};
+use super::Observation;
+use crate::clock::{self, Anchor, epoch_clocks::Clocks};
 
 /// Where an observation stands among those of all epochs.
 pub(crate) type Instant = (u64, u32, u64);

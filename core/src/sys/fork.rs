@@ -16,7 +16,6 @@ use std::{
 };
 
 use super::{own_descriptor, wiped};
-use crate::segment::reservation;
 
 /// The newest generation's number: how many forks made this process. A fork may count twice.
 static NEWEST: AtomicU32 = AtomicU32::new(1);
@@ -130,7 +129,6 @@ extern "C" fn in_child() {
     let new = NEWEST.fetch_add(1, Ordering::Relaxed) + 1;
     wiped::mark(&UNWIPED).store(new, Ordering::Relaxed);
     own_descriptor::close_parents();
-    reservation::keep_parents_addresses();
 }
 
 /// Watches forks from now on; calls `child` in every forked child before `fork` returns, where only

@@ -2,6 +2,8 @@
 //!
 //! `--cfg ictus_portable` chooses on Linux what every other system gets, so that it is tested.
 
+use std::io;
+
 use rustix::process::{Resource, getrlimit};
 
 #[cfg(not(unix))]
@@ -37,6 +39,11 @@ pub(crate) use system::{
 pub(crate) fn descriptor_share() -> usize {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
     (limit.unwrap_or(usize::MAX) / 4).clamp(8, 256)
+}
+
+/// A number that no other process draws.
+pub(crate) fn random_id() -> io::Result<u64> {
+    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 
 /// How often this thread asked the system for committed memory.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::{
     catalog::Kind,
     exemplar::{self, Exemplar},
-    format::{descriptor::FamilyRecord, source::Words},
+    format::{descriptor::FamilyRecord, error::Bad, source::Words},
     histogram::{self, Distribution},
     reader::{
-        segment_reader::{Bad, Described, SegmentReader},
+        segment_reader::{Described, SegmentReader},
         totals::SeriesTotal,
     },
     ring::{self, LaneHead, Reading},

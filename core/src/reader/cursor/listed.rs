@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::BLOCK_WORDS;
 use crate::{
     format::{
+        error::Bad,
         layout::{BLOCK_LANES, Block, HIDDEN, LINE_WORDS, Lines},
         source::Words,
     },
-    reader::segment_reader::{Bad, Described, SegmentReader},
+    reader::segment_reader::{Described, SegmentReader},
     ring::LaneHead,
 };
 

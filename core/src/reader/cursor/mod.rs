@@ -15,15 +15,17 @@ use std::{
 };
 
 use super::{
-    segment_reader::{Bad, SegmentReader},
-    totals::{Observation, SeriesTotal, Totals},
+    segment_reader::SegmentReader,
+    totals::{SeriesTotal, Totals},
 };
 use crate::{
     format::{
+        error::Bad,
         layout::{self, BLOCK_LANES, Block, Chunk, HIDDEN, LINE_WORDS, LOSSES, Lines},
         source::Words,
     },
     ring::LaneHead,
+    snapshot::Observation,
 };
 pub(crate) use lane::Lane;
 use lane::{Known, Outcome, read};

@@ -6,10 +6,10 @@ mod sorted_values;
 use std::sync::{Arc, OnceLock};
 
 use super::{
+    Observation,
     quantile::{self, QUANTILES},
     timeline::Timeline,
 };
-use crate::reader::totals::Observation;
 use sorted_values::Sorted;
 
 /// The newest observations of a series over all threads and processes, oldest first. Cheap to

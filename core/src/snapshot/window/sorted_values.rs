@@ -1,6 +1,6 @@
 //! Observations in their order, to which newer ones come while older ones go.
 
-use crate::{reader::totals::Observation, snapshot::timeline::Timeline};
+use crate::snapshot::{Observation, timeline::Timeline};
 
 /// Observations, oldest first, with their values beside them: quantiles need nothing else.
 #[derive(Debug, Default)]

@@ -10,10 +10,11 @@ use crate::{
     catalog::Kind,
     format::{
         descriptor::{FamilyRecord, SeriesRecord},
+        error::Bad,
         layout::{Block, Lane, Lines},
         source::Words,
     },
-    reader::segment_reader::{Bad, SegmentReader},
+    reader::segment_reader::SegmentReader,
     segment::{instrumented_source::Watched, writer::Segment},
     sync::{AtomicU64, Ordering::Relaxed},
 };

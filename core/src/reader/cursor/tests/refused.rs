@@ -7,10 +7,11 @@ use crate::{
     catalog::Kind,
     format::{
         descriptor::SeriesRecord,
+        error::Bad,
         layout::{BYTE_ORDER, Block, Chunk, HIDDEN, LINE, LINE_WORDS, Lines, VERSION, identity},
         source::Words,
     },
-    reader::segment_reader::{Bad, HEADER_WORDS, SegmentReader},
+    reader::segment_reader::{HEADER_WORDS, SegmentReader},
     segment::writer::{Segment, checksum},
     sum::LIMIT,
     sync::Ordering::Relaxed,

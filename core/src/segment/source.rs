@@ -1,0 +1,25 @@
+//! Words of a segment of this process, read where they are.
+
+use std::{io, sync::Arc};
+
+use super::writer::Segment;
+use crate::{
+    format::{layout::LINE, source::Words},
+    sync::{Ordering, fence},
+};
+
+impl Words for Arc<Segment> {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        let lines = (into.len() as u64 * 8).div_ceil(LINE as u64);
+        let words = self.mapping().words(line, lines).ok_or(io::ErrorKind::UnexpectedEof)?;
+        for (word, place) in into.iter_mut().zip(words) {
+            *word = place.load(Ordering::Relaxed);
+        }
+        fence(Ordering::Acquire);
+        Ok(())
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        Ok((self.mapping().committed() / LINE) as u64)
+    }
+}
