@@ -38,10 +38,10 @@ mkdir -p "$made"
 set -f
 room quantile snapshot:: --lib -- 'snapshot/quantile/**'
 room window snapshot:: --lib -- 'snapshot/window/**'
-room retire segment:: --lib -- segment/retire.rs
+room retire reader:: --lib -- reader/retire.rs
 room ring ring:: --lib -- 'ring/**'
-room reader segment:: --lib -- segment/reader.rs 'segment/reading/**'
-room merged "" --lib --test=incremental --test=options --test=shapes -- 'snapshot/merged/**'
+room reader reader:: --lib -- reader/segment_reader.rs 'reader/cursor/**'
+room merged "" --lib --test=incremental --test=options --test=shapes -- 'reader/aggregate/**'
 echo "Missed:"
 cat "$made"/*/mutants.out/missed.txt
 exit $status

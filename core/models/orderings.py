@@ -31,7 +31,7 @@ class LeftOut(NamedTuple):
 
 FULL_RING = "ring::tests::a_full_ring_reads_exactly"
 SHORT_RING = "ring::tests::a_ring_short_of_memory_reads_what_it_holds"
-LIVES = "ring::tests::recycling::a_reader_never_mixes_two_lives_of_a_lane"
+LIVES = "ring::tests::lane_reuse::a_reader_never_mixes_two_lives_of_a_lane"
 PUBLISHED = "observe::published::a_reader_sees_what_was_published_and_nothing_else"
 SERIES = "observe::published::a_reader_never_mixes_series"
 EXEMPLARS = "exemplar::tests::a_reader_never_tears_an_exemplar"
@@ -43,7 +43,7 @@ LEAVE = (
     "leaving a segment, which no model runs: core/tests/recovery.rs records meanwhile and holds every "
     "observation; see `observe/recovery.rs`"
 )
-PARTS = "where memory is mapped, of which a model has its own; see `segment/map.rs`"
+PARTS = "where memory is mapped, of which a model has its own; see `segment/mapping.rs`"
 
 # Descriptors, address space and forks: no part of recording or reading.
 NOT_MODELLED = {
@@ -53,51 +53,53 @@ NOT_MODELLED = {
     # late. core/tests/recovery.rs holds what is recorded meanwhile to the last observation.
     "observe/recovery.rs",
     "segment/copy.rs",
-    "segment/fork.rs",
-    "segment/own_descriptor.rs",
+    "sys/fork.rs",
+    "sys/linux.rs",
+    "sys/own_descriptor.rs",
     "segment/reservation.rs",
-    "segment/wiped.rs",
+    "sys/wiped.rs",
+    "sys/zeros.rs",
 }
 
 ORDERINGS = [
     Ordering(
         "publish",
-        "ring/push.rs",
+        "ring/writer.rs",
         "lane.head.store(head + 1, Ordering::Release);",
         "lane.head.store(head + 1, Ordering::Relaxed);",
         FULL_RING,
     ),
     Ordering(
         "reuse",
-        "ring/push.rs",
+        "ring/writer.rs",
         ".value.store(value.to_bits(), Ordering::Release);",
         ".value.store(value.to_bits(), Ordering::Relaxed);",
         FULL_RING,
     ),
     Ordering(
         "reuse",
-        "ring/push.rs",
+        "ring/writer.rs",
         ".stamp.store(stamp, Ordering::Release);",
         ".stamp.store(stamp, Ordering::Relaxed);",
         FULL_RING,
     ),
     Ordering(
         "reuse",
-        "ring/push.rs",
+        "ring/writer.rs",
         "to.store(from.load(Ordering::Relaxed), Ordering::Release);",
         "to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);",
         SHORT_RING,
     ),
     Ordering(
         "enter",
-        "ring/push.rs",
+        "ring/writer.rs",
         "record.entered.store(head + 1, Ordering::Release);",
         "record.entered.store(head + 1, Ordering::Relaxed);",
         SHORT_RING,
     ),
     Ordering(
         "grow",
-        "ring/push.rs",
+        "ring/writer.rs",
         "self.lane.chunks.store(place + 1, Ordering::Release);",
         "self.lane.chunks.store(place + 1, Ordering::Relaxed);",
         FULL_RING,
@@ -118,21 +120,21 @@ ORDERINGS = [
     ),
     Ordering(
         "lane",
-        "segment/layout.rs",
+        "format/layout.rs",
         "self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed)",
         "self.series.compare_exchange(word | HIDDEN, word, Ordering::Acquire, Ordering::Relaxed)",
         LIVES,
     ),
     Ordering(
         "page",
-        "buckets/record.rs",
+        "histogram/writer.rs",
         "self.table[page].store(line, Ordering::Release);",
         "self.table[page].store(line, Ordering::Relaxed);",
         "a_bucket_page_is_first_used_beside_a_reader",
     ),
     Ordering(
         "follow",
-        "segment/reference.rs",
+        "sync/static_ref.rs",
         "match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {",
         "match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Relaxed) {",
         "two_threads_make_two_gauges",
@@ -202,56 +204,56 @@ ORDERINGS = [
     ),
     Ordering(
         "recycle",
-        "ring/push.rs",
+        "ring/writer.rs",
         "self.lane.chunks.store(1, Ordering::Release);",
         "self.lane.chunks.store(1, Ordering::Relaxed);",
         LIVES,
     ),
     Ordering(
         "recycle",
-        "buckets/record.rs",
+        "histogram/writer.rs",
         "word.store(0, Ordering::Release)",
         "word.store(0, Ordering::Relaxed)",
         LIVES,
     ),
     Ordering(
         "fold",
-        "buckets/record.rs",
+        "histogram/writer.rs",
         "word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);",
         "word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);",
         FULL_RING,
     ),
     Ordering(
         "turn",
-        "exemplar/record.rs",
+        "exemplar/writer.rs",
         "place.store(word, Ordering::Release);",
         "place.store(word, Ordering::Relaxed);",
         EXEMPLARS,
     ),
     Ordering(
         "whole",
-        "exemplar/record.rs",
+        "exemplar/writer.rs",
         "slot.turn.store(turn.wrapping_add(2), Ordering::Release);",
         "slot.turn.store(turn.wrapping_add(2), Ordering::Relaxed);",
         EXEMPLARS,
     ),
     Ordering(
         "exemplify",
-        "exemplar/record.rs",
+        "exemplar/writer.rs",
         "lane.exemplified.fetch_add(1, Ordering::Release);",
         "lane.exemplified.fetch_add(1, Ordering::Relaxed);",
         EXEMPLARS,
     ),
     Ordering(
         "recycle",
-        "segment/layout.rs",
+        "format/layout.rs",
         "self.head.store(0, Ordering::Release);",
         "self.head.store(0, Ordering::Relaxed);",
         LIVES,
     ),
     Ordering(
         "recycle",
-        "segment/layout.rs",
+        "format/layout.rs",
         "            word.store(0, Ordering::Release);",
         "            word.store(0, Ordering::Relaxed);",
         LIVES,
@@ -279,7 +281,7 @@ ORDERINGS = [
     ),
     Ordering(
         "return",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "self.taken.exchange(newest, Some(lane), Release)",
         "self.taken.exchange(newest, Some(lane), Relaxed)",
         "a_lane_is_taken_from_a_growing_table",
@@ -294,27 +296,27 @@ ORDERINGS = [
     Ordering(
         "end",
         "observe/series.rs",
-        ("        fence(Ordering::SeqCst);\n        shard::end"),
-        "        shard::end",
+        ("        fence(Ordering::SeqCst);\n        thread_lanes::end"),
+        "        thread_lanes::end",
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "end",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("        fence(SeqCst);\n        if series.life()"),
         "        if series.life()",
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "take",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("        fence(SeqCst);\n        for (to, from)"),
         "        for (to, from)",
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
         "take",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         (
             "            fence(SeqCst);\n            let now = self.table.load(Acquire);\n"
             "            if now.map(std::ptr::from_ref) == table"
@@ -327,35 +329,35 @@ ORDERINGS = [
     ),
     Ordering(
         "table",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "self.table.store(Some(table), Release);",
         "self.table.store(Some(table), Relaxed);",
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
         "table",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("= None;\n        let mut table = self.table.load(Acquire);"),
         ("= None;\n        let mut table = self.table.load(Relaxed);"),
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "table",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("let now = self.table.load(Acquire);\n            if now.map(std::ptr::from_ref) == table"),
         ("let now = self.table.load(Relaxed);\n            if now.map(std::ptr::from_ref) == table"),
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
         "signal",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "slot.store(Some(lane), Release);",
         "slot.store(Some(lane), Relaxed);",
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "signal",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("let Some(lane) = slot.load(Acquire)\n                && lane.life()"),
         ("let Some(lane) = slot.load(Relaxed)\n                && lane.life()"),
         "a_series_ends_while_its_lane_is_made",
@@ -384,35 +386,35 @@ ORDERINGS = [
     ),
     Ordering(
         "give back",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "!shard.leased.swap(true, Acquire)",
         "!shard.leased.swap(true, Relaxed)",
         "a_lane_is_handed_over",
     ),
     Ordering(
         "give back",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "self.leased.store(false, Release);",
         "self.leased.store(false, Relaxed);",
         "a_lane_is_handed_over",
     ),
     Ordering(
         "shards",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "let mut newest = SHARDS.load(Acquire);",
         "let mut newest = SHARDS.load(Relaxed);",
         "two_threads_link_their_blocks",
     ),
     Ordering(
         "shards",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "SHARDS.exchange(newest, Some(shard), Release)",
         "SHARDS.exchange(newest, Some(shard), Relaxed)",
         "two_threads_link_their_blocks",
     ),
     Ordering(
         "shards",
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "iter::successors(SHARDS.load(Acquire), |",
         "iter::successors(SHARDS.load(Relaxed), |",
         "two_threads_link_their_blocks",
@@ -475,25 +477,25 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("= Vec::new();\n        let mut table = self.table.load(Acquire);"),
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("let Some(lane) = slot.load(Acquire)\n                    && lane.shape()"),
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("== ordinal\n                    && slot.exchange(Some(lane), None, AcqRel).is_ok()"),
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         (
             "            fence(SeqCst);\n            let now = self.table.load(Acquire);\n"
             "            if now.map(std::ptr::from_ref) == Some"
@@ -502,37 +504,37 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "self.parked.exchange(newest, Some(lane), Release)",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "iter::successors(self.parked.load(Acquire), |",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "self.visits.fetch_add(1, std::sync::atomic::Ordering::Release);",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "shard.visits.load(std::sync::atomic::Ordering::Acquire) != *visits",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "|| !shard.leased.load(Acquire);",
         "",
         LEAVE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "visits: shard.visits.load(std::sync::atomic::Ordering::Acquire) }",
         "",
         LEAVE,
@@ -544,13 +546,13 @@ LEFT_OUT = [
         LEAVE,
     ),
     LeftOut(
-        "segment/layout.rs",
+        "format/layout.rs",
         "self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed)",
         "Acquire",
         "what it replaces, the same thread stored",
     ),
     LeftOut(
-        "segment/layout.rs",
+        "format/layout.rs",
         "self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(HIDDEN))",
         "",
         "who reads it reads nothing more; who clears the lane has it from *return* or *kept*, which release",
@@ -640,44 +642,44 @@ LEFT_OUT = [
         LIFE,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("== life\n                && slot.exchange(Some(lane), None, AcqRel).is_ok()"),
         "",
         OUT,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         ("        if slot.exchange(Some(lane), None, AcqRel).is_ok() {\n            stock.keep"),
         "",
         OUT,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "self.taken.exchange(newest, None, AcqRel)",
         "",
         OUT,
     ),
     LeftOut(
-        "observe/shard.rs",
+        "observe/thread_lanes.rs",
         "|shard| shard.next.load(Acquire))",
         "",
         "the exchanges that put shards in are one release sequence: who acquired the newest acquired all",
     ),
     LeftOut(
-        "segment/source.rs",
+        "format/source.rs",
         ("            }\n        }\n        fence(Ordering::Acquire);"),
         "",
         "`pread`: the kernel copies, which no model runs; a call into it orders no less than a fence",
     ),
     LeftOut(
-        "segment/map.rs",
+        "segment/mapping.rs",
         "self.committed.load(Ordering::Acquire).min(self.reserved.load(Ordering::Acquire))",
         "",
         "a length: what it lets touch are pages that the kernel made, zeroed, before it said so",
     ),
-    LeftOut("segment/map.rs", "self.parts.iter().map_while(|part| part.load(Ordering::Acquire))", "", PARTS),
-    LeftOut("segment/map.rs", "place.exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
-    LeftOut("segment/map.rs", "let begin = self.reserved.load(Ordering::Acquire);", "", PARTS),
-    LeftOut("segment/map.rs", "self.reserved.fetch_max(had, Ordering::Release);", "", PARTS),
-    LeftOut("segment/map.rs", "self.committed.fetch_max(end, Ordering::Release);", "", PARTS),
+    LeftOut("segment/mapping.rs", "self.parts.iter().map_while(|part| part.load(Ordering::Acquire))", "", PARTS),
+    LeftOut("segment/mapping.rs", "place.exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
+    LeftOut("segment/mapping.rs", "let begin = self.reserved.load(Ordering::Acquire);", "", PARTS),
+    LeftOut("segment/mapping.rs", "self.reserved.fetch_max(had, Ordering::Release);", "", PARTS),
+    LeftOut("segment/mapping.rs", "self.committed.fetch_max(end, Ordering::Release);", "", PARTS),
 ]
