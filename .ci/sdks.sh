@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests what examples/ has for other languages, against the library as it is installed and the published SDKs.
+# Tests what bindings/ has for other languages, against the library as it is installed and the published SDKs.
 # A language whose toolchain is not there is left out, and said so; where CI=true it is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,7 +10,7 @@ mkdir -p "$prefix"
 cargo build --quiet --release --package ictus-ffi --locked
 ffi-c/install.sh "$prefix"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib ICTUS_LIBRARY=$prefix/lib/libictus.so.0
-fleet=("python=$root/.venv/bin/python $root/examples/fleet/fleet_worker.py")
+fleet=("python=$root/.venv/bin/python $root/testing/fleet/fleet_worker.py")
 
 has() { # a language's tools
     local language=$1 tool
@@ -26,7 +26,7 @@ has() { # a language's tools
 
 if has Go go pkg-config gcc; then
     (
-        cd examples/go
+        cd bindings/go
         [[ -z $(gofmt -l .) ]] || { gofmt -d . && exit 1; }
         go vet ./...
         go test ./...
@@ -41,18 +41,18 @@ fi
 
 if has JavaScript node npm; then
     (
-        cd examples/javascript
+        cd bindings/javascript
         npm ci --no-audit --no-fund --loglevel=error
         npm run --silent lint
         npm run --silent types
         npm run --silent test
     )
-    fleet+=("javascript=node $root/examples/javascript/worker.js")
+    fleet+=("javascript=node $root/bindings/javascript/worker.js")
 fi
 
 if has Java java mvn; then
     (
-        cd examples/java
+        cd bindings/java
         mvn -q -B spotless:check
         # With the foreign function interface, where a Java that has it is there too.
         for java in /usr/lib/jvm/*/bin/javac; do
@@ -67,17 +67,17 @@ if has Java java mvn; then
         mvn -q -B clean test -DargLine="-Djna.library.path=$prefix/lib"
         mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
     )
-    classes=$root/examples/java/target
+    classes=$root/bindings/java/target
     fleet+=("java=java -Djna.library.path=$prefix/lib -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
 fi
 
 # Small, so it is installed where that can be done.
 if ruby -e 'require "ffi"' 2>/dev/null || .ci/debian.sh ruby-ffi; then
-    (cd examples/ruby && ruby -w test_ictus.rb)
+    (cd bindings/ruby && ruby -w test_ictus.rb)
 else
     [[ $? == 77 ]] || exit 1
     echo "SKIPPED: Ruby is not tested: there is no ruby with ffi"
 fi
 
 echo "Four SDKs record into one directory ..."
-.venv/bin/python examples/fleet/fleet.py "${fleet[@]}"
+.venv/bin/python testing/fleet/fleet.py "${fleet[@]}"

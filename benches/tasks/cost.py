@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 HERE = Path(__file__).resolve().parent
-EXAMPLES = HERE.parents[1] / "examples"
-sys.path[:0] = [str(EXAMPLES / "demo"), str(EXAMPLES / "server")]
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "testing" / "server")]
 import demo  # noqa: E402
 from exposition import parse, total  # noqa: E402
 from orders import Orders  # noqa: E402

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 from exposition import parse, total
 
-EXAMPLES = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(EXAMPLES), str(EXAMPLES / "server")]
+TESTING = Path(__file__).resolve().parents[2] / "testing"
+sys.path[:0] = [str(TESTING), str(TESTING / "server")]
 from conductor_stub import Stub  # noqa: E402
 from orders import Arrivals, Orders  # noqa: E402
 from server import Server, Unavailable  # noqa: E402

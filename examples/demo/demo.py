@@ -1,6 +1,6 @@
 """Runs real Conductor workers for some seconds and shows what Ictus measured.
 
-Starts a loopback Conductor (``../conductor_stub.py``) or a real server, and the SDK program beside this file
+Starts a loopback Conductor (``conductor_stub.py``) or a real server, and the SDK program beside this file
 (``worker.py``); waits, reads the workers' ``/metrics`` and prints every timer and every counter. Needs the
 wheel of Ictus and ``conductor-python``; ``make demo`` sets both up.
 """

@@ -13,7 +13,7 @@ use shell::{ictus, outcome};
 
 /// Where variables are read. The C library reads none; its names begin like one.
 const SOURCES: [&str; 5] =
-    ["core/src", "exporter/src", "py-binding/src", "py-binding/python", "examples/javascript/src"];
+    ["core/src", "exporter/src", "py-binding/src", "py-binding/python", "bindings/javascript/src"];
 const ACTIONS: [&str; 6] = ["serve", "write", "dump", "top", "push", "check"];
 /// Variables of the project's own tests.
 const TESTS_ALONE: [&str; 3] = ["ICTUS_FAILPOINT", "ICTUS_TEST_CLEARED_DIRECTORY", "ICTUS_TEST_DIRECTORY"];

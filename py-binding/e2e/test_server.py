@@ -1,6 +1,6 @@
 """Workers of the SDK at a real Conductor server, killed on the way: Prometheus reads the counts that it has.
 
-The workers are ``examples/demo/worker.py``, the server is that of ``examples/server``. `make e2e` sets up
+The workers are ``examples/demo/worker.py``, the server is that of ``testing/server``. `make e2e` sets up
 what it takes: two versions of the SDK, Java and Prometheus.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "examples" / "server")]
+sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "testing" / "server")]
 import demo  # noqa: E402
 from exposition import parse, total  # noqa: E402
 from orders import TASK_TYPES, Arrivals, Orders, Tally  # noqa: E402

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ictus import _core
 
 TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS.parents[1] / "examples"))
+sys.path.insert(0, str(TESTS.parents[1] / "testing"))
 from conductor_stub import Stub  # noqa: E402
 
 __all__ = ["Stub"]

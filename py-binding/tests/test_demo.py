@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-sys.path[:0] = [str(EXAMPLES / "demo"), str(EXAMPLES)]
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "examples" / "demo"
+sys.path[:0] = [str(DEMO), str(ROOT / "testing")]
 import demo  # noqa: E402
 import exposition  # noqa: E402
 import screen  # noqa: E402
@@ -189,7 +190,7 @@ def test_the_workers_end_when_told_to(run: Run) -> None:
 
 def start_demo(*options: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "demo" / "demo.py"), *options],
+        [sys.executable, str(DEMO / "demo.py"), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},

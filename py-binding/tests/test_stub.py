@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-sys.path.insert(0, str(EXAMPLES))
+TESTING = Path(__file__).resolve().parents[2] / "testing"
+sys.path.insert(0, str(TESTING))
 from conductor_stub import Stub  # noqa: E402
 
 POLL = "/api/tasks/poll/batch/resize_image"
@@ -232,7 +232,7 @@ def test_closing_ends_the_threads_of_open_connections() -> None:
 
 
 def test_the_command_prints_its_address_and_ends_when_told_to() -> None:
-    command = [sys.executable, str(EXAMPLES / "conductor_stub.py"), "--port", "0", "--tasks", "1"]
+    command = [sys.executable, str(TESTING / "conductor_stub.py"), "--port", "0", "--tasks", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

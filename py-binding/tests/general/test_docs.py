@@ -60,7 +60,7 @@ NOT_RUN = {
     ("concepts.md", "text"): "a picture",
     ("deploy/README.md", "ini"): "of systemd, which no test has",
     ("deploy/README.md", "sh"): "of systemd and containers, which no test has",
-    ("sdks.md", "go"): "an interface that examples/go implements",
+    ("sdks.md", "go"): "an interface that bindings/go implements",
     ("start/rust.md", "toml"): "a line of a user's own Cargo.toml",
 }
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 ROOT = TESTS.parents[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ELSEWHERE = {
-    ("examples/go/README.md", "go"): "examples/go/readme_test.go",
-    ("examples/java/README.md", "java"): "examples/java/src/test/java/io/ictus/ReadmeTest.java",
-    ("examples/javascript/README.md", "js"): "examples/javascript/test/readme.test.js",
-    ("examples/ruby/README.md", "ruby"): "examples/ruby/test_ictus.rb",
+    ("bindings/go/README.md", "go"): "bindings/go/readme_test.go",
+    ("bindings/java/README.md", "java"): "bindings/java/src/test/java/io/ictus/ReadmeTest.java",
+    ("bindings/javascript/README.md", "js"): "bindings/javascript/test/readme.test.js",
+    ("bindings/ruby/README.md", "ruby"): "bindings/ruby/test_ictus.rb",
 }
 """The tests of the other languages, which `make test-sdks` runs."""
 HERE = {("README.md", "sh"), ("README.md", "python")}

@@ -35,7 +35,7 @@ class WorkerTest {
     Process server =
         new ProcessBuilder(
                 "python3",
-                "../conductor_stub.py",
+                "../../testing/conductor_stub.py",
                 "--port",
                 "0",
                 "--rate",

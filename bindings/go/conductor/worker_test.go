@@ -36,7 +36,7 @@ func (r *refused) Error() string { return "refused: " + r.task }
 // server starts a Conductor on loopback and gives its address.
 func server(t *testing.T) string {
 	t.Helper()
-	command := exec.Command("python3", "../../conductor_stub.py", "--port", "0", "--rate", "200",
+	command := exec.Command("python3", "../../../testing/conductor_stub.py", "--port", "0", "--rate", "200",
 		"--tasks", fmt.Sprint(tasks), "--slow", "0", "--poll-errors", "0.3", "--update-errors", "0")
 	output, err := command.StdoutPipe()
 	if err != nil {

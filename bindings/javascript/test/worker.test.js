@@ -13,7 +13,7 @@ import { NonRetryableException, TaskHandler, createConductorClient } from '@io-o
 import { IctusMetricsCollector } from '../src/conductor.js';
 import { Registry } from '../src/index.js';
 
-const STUB = fileURLToPath(new URL('../../conductor_stub.py', import.meta.url));
+const STUB = fileURLToPath(new URL('../../../testing/conductor_stub.py', import.meta.url));
 const TASKS = 40;
 
 async function conductor(context) {
