@@ -25,7 +25,7 @@
  *   into the same place.
  * - Threads: every function may be called from any thread at any time, also with the same object,
  *   which is why objects are const. Only _free must not run beside another call with its object,
- *   and a recorder belongs to the thread that made it.
+ *   and a local timer belongs to the thread that made it.
  * - Waiting: ictus_now, inc, add, set and observe (also _at, _since, _many) never block, take no
  *   lock and allocate nothing, but for a thread's first use of a series; a few thousand of them
  *   share the system call that makes room. Everything else may allocate, lock and make system
@@ -136,105 +136,105 @@ typedef enum ictus_status {
  * whoever reads: see `ictus_surface`. Errors are counted twice: by class, and by message, each
  * with a bound on series of its own.
  */
-typedef enum ictus_conductor {
+typedef enum ictus_conductor_metric {
     /**
      * How long a request to the server took. A timer in seconds, by method, uri, status.
      */
-    ICTUS_CONDUCTOR_API_REQUEST_TIME = 0,
+    ICTUS_CONDUCTOR_METRIC_API_REQUEST_TIME = 0,
     /**
      * Polls for tasks. A counter, by taskType.
      */
-    ICTUS_CONDUCTOR_TASK_POLL = 1,
+    ICTUS_CONDUCTOR_METRIC_TASK_POLL = 1,
     /**
      * How long a poll took. A timer in seconds, by taskType, status.
      */
-    ICTUS_CONDUCTOR_TASK_POLL_TIME = 2,
+    ICTUS_CONDUCTOR_METRIC_TASK_POLL_TIME = 2,
     /**
      * How long a task's execution took. A timer in seconds, by taskType, status.
      */
-    ICTUS_CONDUCTOR_TASK_EXECUTE_TIME = 3,
+    ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME = 3,
     /**
      * How long an update of a task's result took. A timer in seconds, by taskType, status.
      */
-    ICTUS_CONDUCTOR_TASK_UPDATE_TIME = 4,
+    ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_TIME = 4,
     /**
      * Failed executions by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_EXECUTE_ERROR = 5,
+    ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_ERROR = 5,
     /**
      * Failed executions by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_EXECUTE_ERROR_MESSAGE = 6,
+    ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_ERROR_MESSAGE = 6,
     /**
      * Failed updates by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_UPDATE_ERROR = 7,
+    ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_ERROR = 7,
     /**
      * Failed updates by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_UPDATE_ERROR_MESSAGE = 8,
+    ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_ERROR_MESSAGE = 8,
     /**
      * Failed polls by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_POLL_ERROR = 9,
+    ICTUS_CONDUCTOR_METRIC_TASK_POLL_ERROR = 9,
     /**
      * Executions started. A counter, by taskType.
      */
-    ICTUS_CONDUCTOR_TASK_EXECUTION_STARTED = 10,
+    ICTUS_CONDUCTOR_METRIC_TASK_EXECUTION_STARTED = 10,
     /**
      * Failed acknowledgements by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_ACK_ERROR = 11,
+    ICTUS_CONDUCTOR_METRIC_TASK_ACK_ERROR = 11,
     /**
      * Failed acknowledgements by taskType, exception.
      */
-    ICTUS_CONDUCTOR_TASK_ACK_ERROR_MESSAGE = 12,
+    ICTUS_CONDUCTOR_METRIC_TASK_ACK_ERROR_MESSAGE = 12,
     /**
      * Acknowledgements that the server refused. A counter, by taskType.
      */
-    ICTUS_CONDUCTOR_TASK_ACK_FAILED = 13,
+    ICTUS_CONDUCTOR_METRIC_TASK_ACK_FAILED = 13,
     /**
      * Times that the execution queue was full. A counter, by taskType.
      */
-    ICTUS_CONDUCTOR_TASK_EXECUTION_QUEUE_FULL = 14,
+    ICTUS_CONDUCTOR_METRIC_TASK_EXECUTION_QUEUE_FULL = 14,
     /**
      * Polls while the worker was paused. A counter, by taskType.
      */
-    ICTUS_CONDUCTOR_TASK_PAUSED = 15,
+    ICTUS_CONDUCTOR_METRIC_TASK_PAUSED = 15,
     /**
      * Restarts of a worker process. A counter, by taskType.
      */
-    ICTUS_CONDUCTOR_WORKER_RESTART = 16,
+    ICTUS_CONDUCTOR_METRIC_WORKER_RESTART = 16,
     /**
      * Exceptions that nobody caught, by exception.
      */
-    ICTUS_CONDUCTOR_UNCAUGHT_EXCEPTION = 17,
+    ICTUS_CONDUCTOR_METRIC_UNCAUGHT_EXCEPTION = 17,
     /**
      * Uses of external payload storage. A counter, by entityName, operation, payloadType.
      */
-    ICTUS_CONDUCTOR_EXTERNAL_PAYLOAD_USED = 18,
+    ICTUS_CONDUCTOR_METRIC_EXTERNAL_PAYLOAD_USED = 18,
     /**
      * Workflows that could not be started, by workflowType, exception.
      */
-    ICTUS_CONDUCTOR_WORKFLOW_START_ERROR = 19,
+    ICTUS_CONDUCTOR_METRIC_WORKFLOW_START_ERROR = 19,
     /**
      * Workflows that could not be started, by workflowType, exception.
      */
-    ICTUS_CONDUCTOR_WORKFLOW_START_ERROR_MESSAGE = 20,
+    ICTUS_CONDUCTOR_METRIC_WORKFLOW_START_ERROR_MESSAGE = 20,
     /**
      * Size of a task's result. A timer in bytes, by taskType.
      */
-    ICTUS_CONDUCTOR_TASK_RESULT_SIZE = 21,
+    ICTUS_CONDUCTOR_METRIC_TASK_RESULT_SIZE = 21,
     /**
      * Size of a workflow's input. A timer in bytes, by workflowType, version, absent: where the
      * caller gave no version, version is empty and absent is 1, else absent is empty.
      */
-    ICTUS_CONDUCTOR_WORKFLOW_INPUT_SIZE = 22,
+    ICTUS_CONDUCTOR_METRIC_WORKFLOW_INPUT_SIZE = 22,
     /**
      * Worker threads that are executing a task now. A gauge, by taskType.
      */
-    ICTUS_CONDUCTOR_ACTIVE_WORKERS = 23,
-} ictus_conductor;
+    ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS = 23,
+} ictus_conductor_metric;
 
 /**
  * How an exposition is written.
@@ -261,20 +261,20 @@ typedef enum ictus_format {
 /**
  * How much a message matters.
  */
-typedef enum ictus_level {
+typedef enum ictus_log_level {
     /**
      * Something that was asked for could not be done.
      */
-    ICTUS_LEVEL_ERROR = 1,
+    ICTUS_LOG_LEVEL_ERROR = 1,
     /**
      * Something is not as it should be; what can be done is.
      */
-    ICTUS_LEVEL_WARNING = 2,
+    ICTUS_LOG_LEVEL_WARNING = 2,
     /**
      * Something worth knowing.
      */
-    ICTUS_LEVEL_INFO = 3,
-} ictus_level;
+    ICTUS_LOG_LEVEL_INFO = 3,
+} ictus_log_level;
 
 /**
  * Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a
@@ -320,7 +320,7 @@ typedef struct ictus_gauge ictus_gauge;
  * A timer bound to the thread that made it, which saves that thread a look-up at each call. Only
  * that thread may use it and free it: what others record through it may be lost.
  */
-typedef struct ictus_recorder ictus_recorder;
+typedef struct ictus_local_timer ictus_local_timer;
 
 /**
  * Families that this process records: in its own memory, or in a metrics directory that it shares
@@ -353,17 +353,17 @@ typedef struct ictus_str {
 } ictus_str;
 
 /**
- * Takes a message, which is readable for the time of the call: `level` is one of `ictus_level`.
+ * Takes a message, which is readable for the time of the call: `level` is one of `ictus_log_level`.
  * Called from any thread, also from several at once and while a first observation makes room; it
  * must not call the library, and must return to its caller.
  */
-typedef void (*ictus_log)(void *context, int level, const char *message, size_t len);
+typedef void (*ictus_log_fn)(void *context, int level, const char *message, size_t len);
 
 /**
  * Takes `len` bytes of an output, which are readable for the time of the call; 0 asks for more,
  * anything else to stop. Must return to its caller: no longjmp, no C++ exception.
  */
-typedef int (*ictus_write)(void *context, const char *data, size_t len);
+typedef int (*ictus_write_fn)(void *context, const char *data, size_t len);
 
 /**
  * What a timer has observed.
@@ -416,7 +416,7 @@ uint32_t ictus_abi_version(void);
  * logged unless this is called. When it returns, the callback of before is not called any more.
  * Only one callback is called: the last one given.
  */
-enum ictus_status ictus_log_set(ictus_log log, void *context);
+enum ictus_status ictus_log_set(ictus_log_fn log, void *context);
 
 /**
  * Makes a registry in this process's memory alone.
@@ -535,32 +535,33 @@ enum ictus_status ictus_timer_observe_many(const struct ictus_timer *timer,
 void ictus_timer_free(struct ictus_timer *timer);
 
 /**
- * Binds a timer to the calling thread. The timer may be freed before the recorder.
+ * Binds a timer to the calling thread. The timer may be freed before the local timer.
  */
-enum ictus_status ictus_recorder_new(const struct ictus_timer *timer, struct ictus_recorder **out);
+enum ictus_status ictus_local_timer_new(const struct ictus_timer *timer,
+                                        struct ictus_local_timer **out);
 
 /**
  * Records one duration.
  */
-enum ictus_status ictus_recorder_observe(const struct ictus_recorder *recorder, double seconds);
+enum ictus_status ictus_local_timer_observe(const struct ictus_local_timer *local, double seconds);
 
 /**
  * Records one duration that ended at `end`, which `ictus_now` gave in this process.
  */
-enum ictus_status ictus_recorder_observe_at(const struct ictus_recorder *recorder,
-                                            double seconds,
-                                            uint64_t end);
+enum ictus_status ictus_local_timer_observe_at(const struct ictus_local_timer *local,
+                                               double seconds,
+                                               uint64_t end);
 
 /**
  * Records the time since `begun`, which `ictus_now` gave in this process.
  */
-enum ictus_status ictus_recorder_observe_since(const struct ictus_recorder *recorder,
-                                               uint64_t begun);
+enum ictus_status ictus_local_timer_observe_since(const struct ictus_local_timer *local,
+                                                  uint64_t begun);
 
 /**
- * Frees a recorder. What was recorded through it stays.
+ * Frees a local timer. What was recorded through it stays.
  */
-void ictus_recorder_free(struct ictus_recorder *recorder);
+void ictus_local_timer_free(struct ictus_local_timer *local);
 
 /**
  * Now, for `ictus_timer_observe_since` in this process. Nothing else is to be read from the
@@ -569,43 +570,43 @@ void ictus_recorder_free(struct ictus_recorder *recorder);
 uint64_t ictus_now(void);
 
 /**
- * How many `ictus_conductor` metrics this library has: they are numbered from 0.
+ * How many `ictus_conductor_metric` metrics this library has: they are numbered from 0.
  */
-size_t ictus_conductor_count(void);
+size_t ictus_catalog_count(void);
 
 /**
  * Makes a handle of the series of a catalogued timer with those label values, in the order of its
- * labels. `metric` is one of `ictus_conductor`: `ICTUS_STATUS_OPTION` where it is none, and
+ * labels. `metric` is one of `ictus_conductor_metric`: `ICTUS_STATUS_OPTION` where it is none, and
  * `ICTUS_STATUS_MISMATCH` where it is no timer.
  */
-enum ictus_status ictus_conductor_timer_new(const struct ictus_registry *registry,
+enum ictus_status ictus_catalog_timer_new(const struct ictus_registry *registry,
+                                          int metric,
+                                          const struct ictus_str *label_values,
+                                          size_t label_count,
+                                          struct ictus_timer **out);
+
+/**
+ * Makes a handle of the series of a catalogued counter; as `ictus_catalog_timer_new`.
+ */
+enum ictus_status ictus_catalog_counter_new(const struct ictus_registry *registry,
                                             int metric,
                                             const struct ictus_str *label_values,
                                             size_t label_count,
-                                            struct ictus_timer **out);
+                                            struct ictus_counter **out);
 
 /**
- * Makes a handle of the series of a catalogued counter; as `ictus_conductor_timer_new`.
+ * Makes a handle of the series of a catalogued gauge; as `ictus_catalog_timer_new`.
  */
-enum ictus_status ictus_conductor_counter_new(const struct ictus_registry *registry,
-                                              int metric,
-                                              const struct ictus_str *label_values,
-                                              size_t label_count,
-                                              struct ictus_counter **out);
-
-/**
- * Makes a handle of the series of a catalogued gauge; as `ictus_conductor_timer_new`.
- */
-enum ictus_status ictus_conductor_gauge_new(const struct ictus_registry *registry,
-                                            int metric,
-                                            const struct ictus_str *label_values,
-                                            size_t label_count,
-                                            struct ictus_gauge **out);
+enum ictus_status ictus_catalog_gauge_new(const struct ictus_registry *registry,
+                                          int metric,
+                                          const struct ictus_str *label_values,
+                                          size_t label_count,
+                                          struct ictus_gauge **out);
 
 /**
  * How many labels a catalogued metric has; 0 for a number that is none.
  */
-size_t ictus_conductor_label_count(int metric);
+size_t ictus_catalog_label_count(int metric);
 
 /**
  * Writes everything that was recorded, here or in the directory by all of its processes, in one
@@ -615,7 +616,7 @@ size_t ictus_conductor_label_count(int metric);
 enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
                                         int format,
                                         int surfaces,
-                                        ictus_write write,
+                                        ictus_write_fn write,
                                         void *context);
 
 /**
@@ -677,7 +678,7 @@ enum ictus_status ictus_exporter_start(struct ictus_str directory,
  * Writes the address that is served, with its port, to `write`; `context` is passed on.
  */
 enum ictus_status ictus_exporter_address(const struct ictus_exporter *exporter,
-                                         ictus_write write,
+                                         ictus_write_fn write,
                                          void *context);
 
 /**

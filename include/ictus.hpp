@@ -182,33 +182,33 @@ public:
     [[nodiscard]] running start() const noexcept { return running(object_.get()); }
 
 private:
-    friend class recorder;
+    friend class local_timer;
     friend class registry;
     detail::owned<ictus_timer, ictus_timer_free> object_;
 };
 
 /** A timer bound to the thread that made it, for hot loops. Only that thread may use it. */
-class recorder {
+class local_timer {
 public:
-    explicit recorder(const timer &timer) {
-        ictus_recorder *made = nullptr;
-        detail::need(ictus_recorder_new(timer.object_.get(), &made));
+    explicit local_timer(const timer &timer) {
+        ictus_local_timer *made = nullptr;
+        detail::need(ictus_local_timer_new(timer.object_.get(), &made));
         object_.reset(made);
     }
 
     /** Records one duration. */
-    ictus_status observe(double seconds) const noexcept { return ictus_recorder_observe(object_.get(), seconds); }
+    ictus_status observe(double seconds) const noexcept { return ictus_local_timer_observe(object_.get(), seconds); }
     /** Records one duration that ended when `ictus_now()` gave `end`. */
     ictus_status observe_at(double seconds, std::uint64_t end) const noexcept {
-        return ictus_recorder_observe_at(object_.get(), seconds, end);
+        return ictus_local_timer_observe_at(object_.get(), seconds, end);
     }
     /** Records the time since `ictus_now()` gave `begun`. */
     ictus_status observe_since(std::uint64_t begun) const noexcept {
-        return ictus_recorder_observe_since(object_.get(), begun);
+        return ictus_local_timer_observe_since(object_.get(), begun);
     }
 
 private:
-    detail::owned<ictus_recorder, ictus_recorder_free> object_;
+    detail::owned<ictus_local_timer, ictus_local_timer_free> object_;
 };
 
 /** Every series at one instant. Label values are in the order of the family's label names. */
@@ -274,19 +274,19 @@ public:
     }
 
     /** A series of a catalogued timer, by the values of its labels in their order. */
-    [[nodiscard]] ictus::timer timer(ictus_conductor metric, std::initializer_list<std::string_view> labels) const {
-        return catalogued<ictus::timer>(ictus_conductor_timer_new, metric, labels);
+    [[nodiscard]] ictus::timer timer(ictus_conductor_metric metric, std::initializer_list<std::string_view> labels) const {
+        return catalogued<ictus::timer>(ictus_catalog_timer_new, metric, labels);
     }
 
     /** A series of a catalogued counter. */
-    [[nodiscard]] ictus::counter counter(ictus_conductor metric,
+    [[nodiscard]] ictus::counter counter(ictus_conductor_metric metric,
                                          std::initializer_list<std::string_view> labels) const {
-        return catalogued<ictus::counter>(ictus_conductor_counter_new, metric, labels);
+        return catalogued<ictus::counter>(ictus_catalog_counter_new, metric, labels);
     }
 
     /** A series of a catalogued gauge. */
-    [[nodiscard]] ictus::gauge gauge(ictus_conductor metric, std::initializer_list<std::string_view> labels) const {
-        return catalogued<ictus::gauge>(ictus_conductor_gauge_new, metric, labels);
+    [[nodiscard]] ictus::gauge gauge(ictus_conductor_metric metric, std::initializer_list<std::string_view> labels) const {
+        return catalogued<ictus::gauge>(ictus_catalog_gauge_new, metric, labels);
     }
 
     /** Everything that was recorded. */
@@ -328,7 +328,7 @@ private:
 
     template <typename T, typename Object>
     T catalogued(ictus_status (*make)(const ictus_registry *, int, const ictus_str *, std::size_t, Object **),
-                 ictus_conductor metric, std::initializer_list<std::string_view> labels) const {
+                 ictus_conductor_metric metric, std::initializer_list<std::string_view> labels) const {
         const std::vector<ictus_str> values = detail::strings(labels);
         Object *made = nullptr;
         detail::need(make(object_.get(), metric, values.data(), values.size(), &made));

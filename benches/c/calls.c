@@ -16,7 +16,7 @@ int empty_call(const void *object, double seconds, uint64_t end);
 enum { CALLS = 200000, ROUNDS = 101, CANDIDATES = 7 };
 
 static ictus_timer *timer;
-static ictus_recorder *recorder;
+static ictus_local_timer *recorder;
 static uint64_t end;
 
 static void nothing(void)
@@ -39,7 +39,7 @@ static void recorder_at(void)
 {
     int i;
     for (i = 0; i < CALLS; i++) {
-        ictus_recorder_observe_at(recorder, 0.01, end += 2);
+        ictus_local_timer_observe_at(recorder, 0.01, end += 2);
     }
 }
 
@@ -63,7 +63,7 @@ static void recorder_now(void)
 {
     int i;
     for (i = 0; i < CALLS; i++) {
-        ictus_recorder_observe(recorder, 0.01);
+        ictus_local_timer_observe(recorder, 0.01);
     }
 }
 
@@ -86,10 +86,10 @@ static const struct {
     double budget, aim;
 } candidates[CANDIDATES] = {
     {"an empty call", nothing, 0, 0},
-    {"ictus_recorder_observe_at", recorder_at, 3.3, 1.5},
+    {"ictus_local_timer_observe_at", recorder_at, 3.3, 1.5},
     {"ictus_timer_observe_at", timer_at, 3.5, 2.5},
     {"ictus_now", now, 0, 0},
-    {"ictus_recorder_observe", recorder_now, 0, 0},
+    {"ictus_local_timer_observe", recorder_now, 0, 0},
     {"ictus_timer_observe", timer_now, 0, 0},
     {"ictus_now, ictus_timer_observe_since", start_to_stop, 0, 0},
 };
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 
     if (argc != 2 || ictus_registry_open(str(argv[1]), &registry) != ICTUS_STATUS_OK ||
         ictus_timer_new(registry, str("calls_seconds"), str(""), NULL, NULL, 0, &timer) != ICTUS_STATUS_OK ||
-        ictus_recorder_new(timer, &recorder) != ICTUS_STATUS_OK) {
+        ictus_local_timer_new(timer, &recorder) != ICTUS_STATUS_OK) {
         fprintf(stderr, "usage: calls DIRECTORY\n");
         return 2;
     }

@@ -10,37 +10,37 @@ type Metric int
 
 // Metrics; their labels in order are said in ictus.h.
 const (
-	APIRequestTime            Metric = C.ICTUS_CONDUCTOR_API_REQUEST_TIME
-	TaskPoll                  Metric = C.ICTUS_CONDUCTOR_TASK_POLL
-	TaskPollTime              Metric = C.ICTUS_CONDUCTOR_TASK_POLL_TIME
-	TaskExecuteTime           Metric = C.ICTUS_CONDUCTOR_TASK_EXECUTE_TIME
-	TaskUpdateTime            Metric = C.ICTUS_CONDUCTOR_TASK_UPDATE_TIME
-	TaskExecuteError          Metric = C.ICTUS_CONDUCTOR_TASK_EXECUTE_ERROR
-	TaskExecuteErrorMessage   Metric = C.ICTUS_CONDUCTOR_TASK_EXECUTE_ERROR_MESSAGE
-	TaskUpdateError           Metric = C.ICTUS_CONDUCTOR_TASK_UPDATE_ERROR
-	TaskUpdateErrorMessage    Metric = C.ICTUS_CONDUCTOR_TASK_UPDATE_ERROR_MESSAGE
-	TaskPollError             Metric = C.ICTUS_CONDUCTOR_TASK_POLL_ERROR
-	TaskExecutionStarted      Metric = C.ICTUS_CONDUCTOR_TASK_EXECUTION_STARTED
-	TaskAckError              Metric = C.ICTUS_CONDUCTOR_TASK_ACK_ERROR
-	TaskAckErrorMessage       Metric = C.ICTUS_CONDUCTOR_TASK_ACK_ERROR_MESSAGE
-	TaskAckFailed             Metric = C.ICTUS_CONDUCTOR_TASK_ACK_FAILED
-	TaskExecutionQueueFull    Metric = C.ICTUS_CONDUCTOR_TASK_EXECUTION_QUEUE_FULL
-	TaskPaused                Metric = C.ICTUS_CONDUCTOR_TASK_PAUSED
-	WorkerRestart             Metric = C.ICTUS_CONDUCTOR_WORKER_RESTART
-	UncaughtException         Metric = C.ICTUS_CONDUCTOR_UNCAUGHT_EXCEPTION
-	ExternalPayloadUsed       Metric = C.ICTUS_CONDUCTOR_EXTERNAL_PAYLOAD_USED
-	WorkflowStartError        Metric = C.ICTUS_CONDUCTOR_WORKFLOW_START_ERROR
-	WorkflowStartErrorMessage Metric = C.ICTUS_CONDUCTOR_WORKFLOW_START_ERROR_MESSAGE
-	TaskResultSize            Metric = C.ICTUS_CONDUCTOR_TASK_RESULT_SIZE
-	WorkflowInputSize         Metric = C.ICTUS_CONDUCTOR_WORKFLOW_INPUT_SIZE
-	ActiveWorkers             Metric = C.ICTUS_CONDUCTOR_ACTIVE_WORKERS
+	APIRequestTime            Metric = C.ICTUS_CONDUCTOR_METRIC_API_REQUEST_TIME
+	TaskPoll                  Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_POLL
+	TaskPollTime              Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_POLL_TIME
+	TaskExecuteTime           Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME
+	TaskUpdateTime            Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_TIME
+	TaskExecuteError          Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_ERROR
+	TaskExecuteErrorMessage   Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_ERROR_MESSAGE
+	TaskUpdateError           Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_ERROR
+	TaskUpdateErrorMessage    Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_ERROR_MESSAGE
+	TaskPollError             Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_POLL_ERROR
+	TaskExecutionStarted      Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_EXECUTION_STARTED
+	TaskAckError              Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_ACK_ERROR
+	TaskAckErrorMessage       Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_ACK_ERROR_MESSAGE
+	TaskAckFailed             Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_ACK_FAILED
+	TaskExecutionQueueFull    Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_EXECUTION_QUEUE_FULL
+	TaskPaused                Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_PAUSED
+	WorkerRestart             Metric = C.ICTUS_CONDUCTOR_METRIC_WORKER_RESTART
+	UncaughtException         Metric = C.ICTUS_CONDUCTOR_METRIC_UNCAUGHT_EXCEPTION
+	ExternalPayloadUsed       Metric = C.ICTUS_CONDUCTOR_METRIC_EXTERNAL_PAYLOAD_USED
+	WorkflowStartError        Metric = C.ICTUS_CONDUCTOR_METRIC_WORKFLOW_START_ERROR
+	WorkflowStartErrorMessage Metric = C.ICTUS_CONDUCTOR_METRIC_WORKFLOW_START_ERROR_MESSAGE
+	TaskResultSize            Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_RESULT_SIZE
+	WorkflowInputSize         Metric = C.ICTUS_CONDUCTOR_METRIC_WORKFLOW_INPUT_SIZE
+	ActiveWorkers             Metric = C.ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS
 )
 
 // ConductorTimer makes the handle of a catalogued timer's series.
 func (r *Registry) ConductorTimer(metric Metric, values ...string) (*Timer, error) {
 	timer := &Timer{}
 	err := r.catalogued(values, func(values *C.ictus_str, count C.size_t) error {
-		return failure(C.ictus_conductor_timer_new(r.pointer, C.int(metric), values, count, &timer.pointer))
+		return failure(C.ictus_catalog_timer_new(r.pointer, C.int(metric), values, count, &timer.pointer))
 	})
 	return timer.freed(), err
 }
@@ -49,7 +49,7 @@ func (r *Registry) ConductorTimer(metric Metric, values ...string) (*Timer, erro
 func (r *Registry) ConductorCounter(metric Metric, values ...string) (*Counter, error) {
 	counter := &Counter{}
 	err := r.catalogued(values, func(values *C.ictus_str, count C.size_t) error {
-		return failure(C.ictus_conductor_counter_new(r.pointer, C.int(metric), values, count, &counter.pointer))
+		return failure(C.ictus_catalog_counter_new(r.pointer, C.int(metric), values, count, &counter.pointer))
 	})
 	return counter.freed(), err
 }
@@ -58,7 +58,7 @@ func (r *Registry) ConductorCounter(metric Metric, values ...string) (*Counter, 
 func (r *Registry) ConductorGauge(metric Metric, values ...string) (*Gauge, error) {
 	gauge := &Gauge{}
 	err := r.catalogued(values, func(values *C.ictus_str, count C.size_t) error {
-		return failure(C.ictus_conductor_gauge_new(r.pointer, C.int(metric), values, count, &gauge.pointer))
+		return failure(C.ictus_catalog_gauge_new(r.pointer, C.int(metric), values, count, &gauge.pointer))
 	})
 	return gauge.freed(), err
 }

@@ -35,7 +35,7 @@ module Ictus
     attach_function :ictus_registry_free, [:pointer], :void
     attach_function :ictus_registry_render, %i[pointer int int write pointer], :int
     %i[timer counter gauge].each do |noun|
-      attach_function :"ictus_conductor_#{noun}_new", %i[pointer int pointer size_t pointer], :int
+      attach_function :"ictus_catalog_#{noun}_new", %i[pointer int pointer size_t pointer], :int
       attach_function :"ictus_#{noun}_free", [:pointer], :void
     end
     attach_function :ictus_timer_observe, %i[pointer double], :int
@@ -59,7 +59,7 @@ module Ictus
   # and labels, which it finds a handle by.
   class Backend
     SURFACE_CANONICAL = 4
-    # The SDK's canonical names: kind, number of ictus_conductor, labels in order.
+    # The SDK's canonical names: kind, number of ictus_conductor_metric, labels in order.
     METRICS = {
       'task_poll_total' => [:counter, 1, %i[taskType]],
       'task_poll_time_seconds' => [:timer, 2, %i[taskType status]],
@@ -120,7 +120,7 @@ module Ictus
       strings.each_with_index do |string, at|
         row.put_bytes(at * Native::Str.size, string.pointer.read_bytes(Native::Str.size))
       end
-      made { |out| Native.public_send(:"ictus_conductor_#{kind}_new", @registry, number, row, strings.size, out) }
+      made { |out| Native.public_send(:"ictus_catalog_#{kind}_new", @registry, number, row, strings.size, out) }
     end
 
     def made

@@ -349,7 +349,7 @@ fn child_with_a_limited_disk() {
     let newest: Vec<f64> = (3000 - short.window.len()..3000).map(|number| number as f64).collect();
     assert_eq!((window(&short), short.sum), (newest, 2999.0 * 1500.0));
     let lost = &snapshot.health.lost;
-    assert!(lost.short_windows > 0 && lost.unshared_lanes > 0 && lost.no_memory == 0, "{lost:?}");
+    assert!(lost.truncated_windows > 0 && lost.process_local_lanes > 0 && lost.no_memory == 0, "{lost:?}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn labels_that_are_too_long_together_are_no_full_disk() {
     registry.gauge("state", "", &names).unwrap().labels(&values).unwrap().set(1.0);
     registry.timer("work_seconds", "", &names).unwrap().labels(&values).unwrap().observe(1.0);
     let lost = registry.snapshot().unwrap().health.lost;
-    assert_eq!((lost.label_too_long, lost.no_memory, lost.unshared_lanes), (2, 0, 0));
+    assert_eq!((lost.label_too_long, lost.no_memory, lost.process_local_lanes), (2, 0, 0));
 }
 
 #[test]

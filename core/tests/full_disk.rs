@@ -44,7 +44,11 @@ fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
     }
     assert_eq!(timing(&own, "work_seconds", &["1"]).window.len(), 1000);
     assert!(timing(&own, "work_seconds", &["0"]).window.len() < 1000);
-    assert!(own.health.lost.short_windows > 0 && own.health.lost.unshared_lanes > 0, "{:?}", own.health);
+    assert!(
+        own.health.lost.truncated_windows > 0 && own.health.lost.process_local_lanes > 0,
+        "{:?}",
+        own.health
+    );
     assert_eq!(own.health.lost.no_memory, 0);
 
     // Other processes see what is in the file, and of that the exact totals.
@@ -120,7 +124,7 @@ fn lanes_in_memory_and_in_files_are_in_one_order() {
     std::thread::scope(|scope| {
         scope.spawn(|| (0..1000).for_each(|_| timer.observe(2.0)));
     });
-    assert!(registry.snapshot().unwrap().health.lost.unshared_lanes > 0);
+    assert!(registry.snapshot().unwrap().health.lost.process_local_lanes > 0);
     check(2.0);
     (0..1000).for_each(|_| timer.observe(3.0));
     check(3.0);

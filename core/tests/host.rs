@@ -293,7 +293,7 @@ fn address_space_is_a_fraction_of_the_limit() {
             let taken = address_space() - before;
             assert!(taken < 100 << 10, "{taken} KB");
             let snapshot = registry.snapshot().unwrap();
-            assert_eq!(snapshot.health.lost.no_memory + snapshot.health.lost.unshared_lanes, 0);
+            assert_eq!(snapshot.health.lost.no_memory + snapshot.health.lost.process_local_lanes, 0);
             assert_eq!(snapshot.family("work_seconds").unwrap().series.len(), 951);
             drop(registry);
         }
@@ -371,7 +371,7 @@ fn threads_that_begin_at_once_make_one_segment() {
         // Stacks, and arenas of the allocator, which may reserve 64 MB for each of 8 per processor.
         assert!(taken < 2 << 20, "{taken} KB");
         assert_eq!(segments(&directory), 1);
-        assert_eq!(registry.snapshot().unwrap().health.lost.unshared_lanes, 0);
+        assert_eq!(registry.snapshot().unwrap().health.lost.process_local_lanes, 0);
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -46,7 +46,7 @@ fn limited_child() {
     record(&registry, 100);
     let snapshot = registry.snapshot().unwrap();
     assert_eq!(counts(&snapshot), vec![1000; 100]);
-    assert!(snapshot.health.lost.unshared_lanes > 0, "{:?}", snapshot.health);
+    assert!(snapshot.health.lost.process_local_lanes > 0, "{:?}", snapshot.health);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn file_system_without_fallocate_is_recorded_in() {
     record(&registry, 100);
     let seen = Reader::new(parent.path()).without_retiring().snapshot().unwrap();
     assert_eq!(counts(&seen), vec![1000; 100]);
-    assert_eq!(seen.health.lost.unshared_lanes, 0);
+    assert_eq!(seen.health.lost.process_local_lanes, 0);
 }
 
 /// A directory whose lock another process holds for as long as the file lives.

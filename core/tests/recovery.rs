@@ -171,7 +171,7 @@ fn first_observation_on_a_full_disk_is_seen_once_there_is_room() {
         thread::sleep(Duration::from_millis(1500));
     });
     let snapshot = read(parent.path());
-    assert!(snapshot.health.lost.unshared_lanes > 0, "{:?}", snapshot.health);
+    assert!(snapshot.health.lost.process_local_lanes > 0, "{:?}", snapshot.health);
     wait_until(|| recovery_threads() == 0);
 }
 

@@ -18,7 +18,7 @@ use crate::{
 /// with a bound on series of its own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ictus_conductor {
+pub enum ictus_conductor_metric {
     /// How long a request to the server took. A timer in seconds, by method, uri, status.
     ApiRequestTime = 0,
     /// Polls for tasks. A counter, by taskType.
@@ -70,17 +70,17 @@ pub enum ictus_conductor {
     ActiveWorkers = 23,
 }
 
-/// How many `ictus_conductor` metrics this library has: they are numbered from 0.
+/// How many `ictus_conductor_metric` metrics this library has: they are numbered from 0.
 #[unsafe(no_mangle)]
-pub extern "C" fn ictus_conductor_count() -> usize {
+pub extern "C" fn ictus_catalog_count() -> usize {
     catalog::ALL.len()
 }
 
 /// Makes a handle of the series of a catalogued timer with those label values, in the order of its
-/// labels. `metric` is one of `ictus_conductor`: `ICTUS_STATUS_OPTION` where it is none, and
+/// labels. `metric` is one of `ictus_conductor_metric`: `ICTUS_STATUS_OPTION` where it is none, and
 /// `ICTUS_STATUS_MISMATCH` where it is no timer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ictus_conductor_timer_new(
+pub unsafe extern "C" fn ictus_catalog_timer_new(
     registry: *const ictus_registry,
     metric: c_int,
     label_values: *const ictus_str,
@@ -98,9 +98,9 @@ pub unsafe extern "C" fn ictus_conductor_timer_new(
     })
 }
 
-/// Makes a handle of the series of a catalogued counter; as `ictus_conductor_timer_new`.
+/// Makes a handle of the series of a catalogued counter; as `ictus_catalog_timer_new`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ictus_conductor_counter_new(
+pub unsafe extern "C" fn ictus_catalog_counter_new(
     registry: *const ictus_registry,
     metric: c_int,
     label_values: *const ictus_str,
@@ -118,9 +118,9 @@ pub unsafe extern "C" fn ictus_conductor_counter_new(
     })
 }
 
-/// Makes a handle of the series of a catalogued gauge; as `ictus_conductor_timer_new`.
+/// Makes a handle of the series of a catalogued gauge; as `ictus_catalog_timer_new`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ictus_conductor_gauge_new(
+pub unsafe extern "C" fn ictus_catalog_gauge_new(
     registry: *const ictus_registry,
     metric: c_int,
     label_values: *const ictus_str,
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn ictus_conductor_gauge_new(
 
 /// How many labels a catalogued metric has; 0 for a number that is none.
 #[unsafe(no_mangle)]
-pub extern "C" fn ictus_conductor_label_count(metric: c_int) -> usize {
+pub extern "C" fn ictus_catalog_label_count(metric: c_int) -> usize {
     definition(metric).map_or(0, |definition| definition.labels.len())
 }
 
@@ -151,13 +151,13 @@ fn definition(metric: c_int) -> Result<&'static Definition, ictus_status> {
 
 #[cfg(test)]
 mod tests {
-    use super::{definition, ictus_conductor, ictus_conductor_count, ictus_conductor_label_count};
+    use super::{definition, ictus_catalog_count, ictus_catalog_label_count, ictus_conductor_metric};
     use crate::ictus_status;
     use ictus::catalog;
 
     #[test]
     fn numbers_are_those_of_the_catalog() {
-        use ictus_conductor::*;
+        use ictus_conductor_metric::*;
         for (metric, expected) in [
             (ApiRequestTime, catalog::API_REQUEST_TIME),
             (TaskPoll, catalog::TASK_POLL),
@@ -185,13 +185,13 @@ mod tests {
             (ActiveWorkers, catalog::ACTIVE_WORKERS),
         ] {
             assert_eq!(definition(metric as i32), Ok(&expected));
-            assert_eq!(ictus_conductor_label_count(metric as i32), expected.labels.len());
+            assert_eq!(ictus_catalog_label_count(metric as i32), expected.labels.len());
         }
-        let count = ictus_conductor_count() as i32;
+        let count = ictus_catalog_count() as i32;
         assert_eq!(count, ActiveWorkers as i32 + 1);
         for wrong in [-1, count, i32::MAX, i32::MIN] {
             assert_eq!(definition(wrong), Err(ictus_status::Option));
-            assert_eq!(ictus_conductor_label_count(wrong), 0);
+            assert_eq!(ictus_catalog_label_count(wrong), 0);
         }
     }
 }

@@ -10,7 +10,7 @@ use ::ictus_exporter::{
 use crate::{
     error::keep,
     guard::guard,
-    ictus_status, ictus_str, ictus_write,
+    ictus_status, ictus_str, ictus_write_fn,
     render::pass_on,
     string::{borrow, give, take_back},
     view::view,
@@ -62,7 +62,7 @@ fn status(error: ::ictus_exporter::Error) -> ictus_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_exporter_address(
     exporter: *const ictus_exporter,
-    write: ictus_write,
+    write: ictus_write_fn,
     context: *mut c_void,
 ) -> ictus_status {
     guard(|| {

@@ -12,7 +12,7 @@ use crate::{guard::guard, ictus_status};
 /// How much a message matters.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ictus_level {
+pub enum ictus_log_level {
     /// Something that was asked for could not be done.
     Error = 1,
     /// Something is not as it should be; what can be done is.
@@ -21,17 +21,17 @@ pub enum ictus_level {
     Info = 3,
 }
 
-/// Takes a message, which is readable for the time of the call: `level` is one of `ictus_level`.
+/// Takes a message, which is readable for the time of the call: `level` is one of `ictus_log_level`.
 /// Called from any thread, also from several at once and while a first observation makes room; it
 /// must not call the library, and must return to its caller.
-pub type ictus_log =
+pub type ictus_log_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, level: c_int, message: *const c_char, len: usize)>;
 
 /// Passes on what the library logs from now on, each cause once; `log` NULL stops that. Nothing is
 /// logged unless this is called. When it returns, the callback of before is not called any more.
 /// Only one callback is called: the last one given.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ictus_log_set(log: ictus_log, context: *mut c_void) -> ictus_status {
+pub unsafe extern "C" fn ictus_log_set(log: ictus_log_fn, context: *mut c_void) -> ictus_status {
     guard(|| {
         let host = host();
         *host.callback.write().unwrap_or_else(PoisonError::into_inner) =
@@ -59,7 +59,7 @@ struct Callback {
     context: *mut c_void,
 }
 
-// SAFETY: by the contract of `ictus_log`, it may be called with its context from any thread.
+// SAFETY: by the contract of `ictus_log_fn`, it may be called with its context from any thread.
 unsafe impl Send for Callback {}
 // SAFETY: as above, from several at once.
 unsafe impl Sync for Callback {}
@@ -74,9 +74,9 @@ impl Log for Host {
             return;
         }
         let level = match record.level() {
-            Level::Error => ictus_level::Error,
-            Level::Warn => ictus_level::Warning,
-            Level::Info | Level::Debug | Level::Trace => ictus_level::Info,
+            Level::Error => ictus_log_level::Error,
+            Level::Warn => ictus_log_level::Warning,
+            Level::Info | Level::Debug | Level::Trace => ictus_log_level::Info,
         };
         let text = ictus::Printable(record.args()).to_string();
         // Recording may log, and never waits: where the host is changing the callback, the message is lost.

@@ -8,7 +8,7 @@ use crate::{guard::guard, ictus_format, ictus_registry, ictus_status, string::bo
 
 /// Takes `len` bytes of an output, which are readable for the time of the call; 0 asks for more,
 /// anything else to stop. Must return to its caller: no longjmp, no C++ exception.
-pub type ictus_write =
+pub type ictus_write_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, data: *const c_char, len: usize) -> c_int>;
 
 /// Writes everything that was recorded, here or in the directory by all of its processes, in one
@@ -19,7 +19,7 @@ pub unsafe extern "C" fn ictus_registry_render(
     registry: *const ictus_registry,
     format: c_int,
     surfaces: c_int,
-    write: ictus_write,
+    write: ictus_write_fn,
     context: *mut c_void,
 ) -> ictus_status {
     guard(|| {
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn ictus_registry_render(
 /// `write` is NULL, or does what its type says.
 pub(crate) unsafe fn pass_on(
     bytes: &[u8],
-    write: ictus_write,
+    write: ictus_write_fn,
     context: *mut c_void,
 ) -> Result<(), ictus_status> {
     let write = write.ok_or(ictus_status::Null)?;

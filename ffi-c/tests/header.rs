@@ -22,7 +22,7 @@ const NOUNS: [&str; 16] = [
     "counter",
     "gauge",
     "timer",
-    "recorder",
+    "local_timer",
     "clock",
     "conductor",
     "view",

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Timer } from './index.js';
 import { made, native, str } from './native.js';
 
-/** Metrics by the numbers of ictus_conductor. */
+/** Metrics by the numbers of ictus_conductor_metric. */
 const METRICS = Object.freeze({
   apiRequestTime: 0,
   taskPoll: 1,
@@ -202,19 +202,19 @@ export class IctusMetricsCollector {
   }
 
   #count(metric, ...labels) {
-    this.#family(metric, native.conductor_counter_new, Counter)
+    this.#family(metric, native.catalog_counter_new, Counter)
       .labels(...labels)
       .inc();
   }
 
   #time(metric, value, ...labels) {
-    this.#family(metric, native.conductor_timer_new, Timer)
+    this.#family(metric, native.catalog_timer_new, Timer)
       .labels(...labels)
       .observe(value);
   }
 
   #active(taskType, by) {
-    this.#family('activeWorkers', native.conductor_gauge_new, Gauge).labels(taskType).add(by);
+    this.#family('activeWorkers', native.catalog_gauge_new, Gauge).labels(taskType).add(by);
   }
 
   /** Errors are counted twice: by class and by message, which have a bound on series each. */

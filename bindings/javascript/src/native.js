@@ -8,7 +8,7 @@ for (const noun of ['registry', 'counter', 'gauge', 'timer', 'snapshot', 'export
   koffi.opaque(`ictus_${noun}`);
 }
 koffi.struct('ictus_timing', { count: 'uint64_t', sum: 'double', window: 'size_t' });
-koffi.proto('int ictus_write(void *context, const void *data, size_t len)');
+koffi.proto('int ictus_write_fn(void *context, const void *data, size_t len)');
 
 const SERIES = 'const ictus_registry *, ictus_str, ictus_str, const ictus_str *, const ictus_str *, size_t';
 const FOUND = 'const ictus_snapshot *, ictus_str, const ictus_str *, size_t';
@@ -22,7 +22,7 @@ export const native = Object.fromEntries(
     ['registry_new', 'int', '_Out_ ictus_registry **'],
     ['registry_open', 'int', 'ictus_str, _Out_ ictus_registry **'],
     ['registry_free', 'void', 'ictus_registry *'],
-    ['registry_render', 'int', 'const ictus_registry *, int, int, ictus_write *, void *'],
+    ['registry_render', 'int', 'const ictus_registry *, int, int, ictus_write_fn *, void *'],
     ['counter_new', 'int', `${SERIES}, _Out_ ictus_counter **`],
     ['counter_add', 'int', 'const ictus_counter *, double'],
     ['counter_free', 'void', 'ictus_counter *'],
@@ -33,16 +33,16 @@ export const native = Object.fromEntries(
     ['timer_new', 'int', `${SERIES}, _Out_ ictus_timer **`],
     ['timer_observe', 'int', 'const ictus_timer *, double'],
     ['timer_free', 'void', 'ictus_timer *'],
-    ['conductor_counter_new', 'int', `${NUMBERED}, _Out_ ictus_counter **`],
-    ['conductor_gauge_new', 'int', `${NUMBERED}, _Out_ ictus_gauge **`],
-    ['conductor_timer_new', 'int', `${NUMBERED}, _Out_ ictus_timer **`],
+    ['catalog_counter_new', 'int', `${NUMBERED}, _Out_ ictus_counter **`],
+    ['catalog_gauge_new', 'int', `${NUMBERED}, _Out_ ictus_gauge **`],
+    ['catalog_timer_new', 'int', `${NUMBERED}, _Out_ ictus_timer **`],
     ['snapshot_new', 'int', 'const ictus_registry *, _Out_ ictus_snapshot **'],
     ['snapshot_value', 'int', `${FOUND}, _Out_ double *`],
     ['snapshot_timing', 'int', `${FOUND}, _Out_ ictus_timing *`],
     ['snapshot_quantiles', 'int', `${FOUND}, const double *, size_t, _Out_ double *`],
     ['snapshot_free', 'void', 'ictus_snapshot *'],
     ['exporter_start', 'int', 'ictus_str, ictus_str, int, _Out_ ictus_exporter **'],
-    ['exporter_address', 'int', 'const ictus_exporter *, ictus_write *, void *'],
+    ['exporter_address', 'int', 'const ictus_exporter *, ictus_write_fn *, void *'],
     ['exporter_stop', 'void', 'ictus_exporter *'],
   ].map(([name, result, parameters]) => [name, library.func(`${result} ictus_${name}(${parameters})`)]),
 );
@@ -91,7 +91,7 @@ export function written(call) {
   const write = koffi.register((_context, data, len) => {
     pieces.push(Buffer.from(koffi.decode(data, koffi.array('uint8_t', Number(len)))));
     return 0;
-  }, 'ictus_write *');
+  }, 'ictus_write_fn *');
   try {
     need(call(write));
   } finally {

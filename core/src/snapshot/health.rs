@@ -61,9 +61,9 @@ pub struct Lost {
     pub overflowed: u64,
     /// Lanes made in memory that only their own process sees, because its segment could not be made, or
     /// could not grow. What they hold is in the directory once that is possible.
-    pub unshared_lanes: u64,
+    pub process_local_lanes: u64,
     /// Laps of a ring that could not grow to its window. Counts and sums are right all the same.
-    pub short_windows: u64,
+    pub truncated_windows: u64,
     /// Exemplars that were left out, whose observations are recorded: the trace's id was unfit, a signal
     /// handler met the write of another, or there was no memory.
     pub exemplars: u64,
@@ -84,8 +84,8 @@ impl Lost {
         self.no_memory += more.no_memory;
         self.removed += more.removed;
         self.overflowed += more.overflowed;
-        self.unshared_lanes += more.unshared_lanes;
-        self.short_windows += more.short_windows;
+        self.process_local_lanes += more.process_local_lanes;
+        self.truncated_windows += more.truncated_windows;
         self.exemplars += more.exemplars;
     }
 }
@@ -103,8 +103,8 @@ impl From<[u64; LOSSES]> for Lost {
             unlabelled: of(Loss::Unlabelled),
             label_too_long: of(Loss::LabelTooLong),
             overflowed: of(Loss::Overflow),
-            unshared_lanes: of(Loss::Unshared),
-            short_windows: of(Loss::ShortWindow),
+            process_local_lanes: of(Loss::Unshared),
+            truncated_windows: of(Loss::ShortWindow),
             exemplars: of(Loss::Exemplar),
             removed_files: of(Loss::FileRemoved),
             closed_descriptors: of(Loss::DescriptorClosed),

@@ -82,9 +82,9 @@ const ROWS: &[Row] = &[
         &[("", |_| 0)],
     ),
     counter(
-        "ictus_lanes_unshared",
+        "ictus_lanes_process_local",
         "Lanes made in memory that only their own process saw, until its segment could be made or grow.",
-        &[("", |of| of.health.lost.unshared_lanes)],
+        &[("", |of| of.health.lost.process_local_lanes)],
     ),
     counter(
         "ictus_segment_files_removed",
@@ -113,9 +113,9 @@ const ROWS: &[Row] = &[
         &[("", |of| of.health.stale_snapshots)],
     ),
     counter(
-        "ictus_windows_short",
+        "ictus_windows_truncated",
         "Laps of a ring that could not grow to its window.",
-        &[("", |of| of.health.lost.short_windows)],
+        &[("", |of| of.health.lost.truncated_windows)],
     ),
 ];
 

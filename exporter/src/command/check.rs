@@ -157,8 +157,8 @@ fn summary(snapshot: &Snapshot) -> String {
 fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
     let health = &snapshot.health;
     let Lost { nan, negative, too_large, overflowed, .. } = health.lost;
-    let no_room = health.lost.no_memory + health.lost.short_windows;
-    let (unshared, removed) = (health.lost.unshared_lanes, health.lost.removed_files);
+    let no_room = health.lost.no_memory + health.lost.truncated_windows;
+    let (unshared, removed) = (health.lost.process_local_lanes, health.lost.removed_files);
     let shown = directory.display();
     let empty = snapshot.families.iter().all(|family| family.series.is_empty());
     let findings = [

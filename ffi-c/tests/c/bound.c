@@ -38,20 +38,20 @@ static void observe_last(void *recorder)
 {
     int i;
     for (i = 0; i < OBSERVATIONS; i++) {
-        SUCCEEDS(ictus_recorder_observe((const ictus_recorder *)recorder, 1.0));
+        SUCCEEDS(ictus_local_timer_observe((const ictus_local_timer *)recorder, 1.0));
     }
-    ictus_recorder_free((ictus_recorder *)recorder);
+    ictus_local_timer_free((ictus_local_timer *)recorder);
 }
 
 static void *observe(void *timer)
 {
-    ictus_recorder *recorder = NULL;
+    ictus_local_timer *recorder = NULL;
     int i;
-    SUCCEEDS(ictus_recorder_new((const ictus_timer *)timer, &recorder));
+    SUCCEEDS(ictus_local_timer_new((const ictus_timer *)timer, &recorder));
     for (i = 0; i < OBSERVATIONS; i++) {
-        SUCCEEDS(ictus_recorder_observe(recorder, 0.25));
-        SUCCEEDS(ictus_recorder_observe_at(recorder, 0.5, ictus_now()));
-        SUCCEEDS(ictus_recorder_observe_since(recorder, ictus_now()));
+        SUCCEEDS(ictus_local_timer_observe(recorder, 0.25));
+        SUCCEEDS(ictus_local_timer_observe_at(recorder, 0.5, ictus_now()));
+        SUCCEEDS(ictus_local_timer_observe_since(recorder, ictus_now()));
     }
     EXPECT(pthread_setspecific(last, recorder) == 0);
     return NULL;
@@ -62,7 +62,7 @@ static void bind_to_threads(const char *directory)
     const ictus_str name = str("bound_seconds");
     ictus_registry *registry = NULL;
     ictus_timer *timer = NULL;
-    ictus_recorder *recorder = NULL;
+    ictus_local_timer *recorder = NULL;
     pthread_t threads[THREADS];
     pid_t child;
     int i, round, status = 0;
@@ -80,34 +80,34 @@ static void bind_to_threads(const char *directory)
     }
     EXPECT(count(registry, name) == 3 * THREADS * OBSERVATIONS * 4);
 
-    ANSWERS(NULL, ictus_recorder_new(NULL, &recorder));
-    ANSWERS(NULL, ictus_recorder_new(timer, NULL));
+    ANSWERS(NULL, ictus_local_timer_new(NULL, &recorder));
+    ANSWERS(NULL, ictus_local_timer_new(timer, NULL));
     EXPECT(recorder == NULL);
-    ANSWERS(NULL, ictus_recorder_observe(NULL, 1.0));
-    ANSWERS(NULL, ictus_recorder_observe_at(NULL, 1.0, 1));
-    ANSWERS(NULL, ictus_recorder_observe_since(NULL, 1));
+    ANSWERS(NULL, ictus_local_timer_observe(NULL, 1.0));
+    ANSWERS(NULL, ictus_local_timer_observe_at(NULL, 1.0, 1));
+    ANSWERS(NULL, ictus_local_timer_observe_since(NULL, 1));
     ANSWERS(NULL, ictus_timer_observe_at(NULL, 1.0, 1));
-    ictus_recorder_free(NULL);
+    ictus_local_timer_free(NULL);
 
-    SUCCEEDS(ictus_recorder_new(timer, &recorder));
+    SUCCEEDS(ictus_local_timer_new(timer, &recorder));
     SUCCEEDS(ictus_timer_observe_at(timer, 1.0, ictus_now()));
     ictus_timer_free(timer);
-    ANSWERS(VALUE, ictus_recorder_observe(recorder, (double)NAN));
-    ANSWERS(VALUE, ictus_recorder_observe_at(recorder, -1.0, ictus_now()));
-    SUCCEEDS(ictus_recorder_observe(recorder, 1.0));
-    SUCCEEDS(ictus_recorder_observe(recorder, 1.0));
+    ANSWERS(VALUE, ictus_local_timer_observe(recorder, (double)NAN));
+    ANSWERS(VALUE, ictus_local_timer_observe_at(recorder, -1.0, ictus_now()));
+    SUCCEEDS(ictus_local_timer_observe(recorder, 1.0));
+    SUCCEEDS(ictus_local_timer_observe(recorder, 1.0));
     /* A child records by the same recorder, in a segment of its own, and so does its parent meanwhile. */
     child = fork();
     EXPECT(child >= 0);
     for (i = 0; i < OBSERVATIONS; i++) {
-        SUCCEEDS(ictus_recorder_observe(recorder, 2.0));
+        SUCCEEDS(ictus_local_timer_observe(recorder, 2.0));
     }
     if (child == 0) {
         _exit(0);
     }
     EXPECT(waitpid(child, &status, 0) == child && status == 0);
     EXPECT(count(registry, name) == 3 * THREADS * OBSERVATIONS * 4 + 3 + 2 * OBSERVATIONS);
-    ictus_recorder_free(recorder);
+    ictus_local_timer_free(recorder);
     ictus_registry_free(registry);
 }
 
@@ -132,34 +132,34 @@ static void use_the_catalog(void)
     static struct output output;
     const ictus_str values[4] = {str("a"), str("b"), str(""), str("d")};
     const ictus_str execution[2] = {str("resize"), str("SUCCESS")};
-    const int metrics = (int)ictus_conductor_count();
+    const int metrics = (int)ictus_catalog_count();
     ictus_registry *registry = NULL;
     int metric, made;
 
     SUCCEEDS(ictus_registry_new(&registry));
     for (metric = 0; metric < metrics; metric++) {
-        const size_t labels = ictus_conductor_label_count(metric);
+        const size_t labels = ictus_catalog_label_count(metric);
         ictus_timer *timer = NULL;
         ictus_counter *counter = NULL;
         ictus_gauge *gauge = NULL;
-        made = ictus_conductor_timer_new(registry, metric, values, labels, &timer) == ICTUS_STATUS_OK;
-        made += ictus_conductor_counter_new(registry, metric, values, labels, &counter) == ICTUS_STATUS_OK;
-        made += ictus_conductor_gauge_new(registry, metric, values, labels, &gauge) == ICTUS_STATUS_OK;
+        made = ictus_catalog_timer_new(registry, metric, values, labels, &timer) == ICTUS_STATUS_OK;
+        made += ictus_catalog_counter_new(registry, metric, values, labels, &counter) == ICTUS_STATUS_OK;
+        made += ictus_catalog_gauge_new(registry, metric, values, labels, &gauge) == ICTUS_STATUS_OK;
         EXPECT(made == 1);
         if (timer != NULL) {
             SUCCEEDS(ictus_timer_observe(timer, 0.25));
-            ANSWERS(MISMATCH, ictus_conductor_gauge_new(registry, metric, values, labels, &gauge));
-            ANSWERS(LABELS, ictus_conductor_timer_new(registry, metric, values, labels + 1, &timer));
+            ANSWERS(MISMATCH, ictus_catalog_gauge_new(registry, metric, values, labels, &gauge));
+            ANSWERS(LABELS, ictus_catalog_timer_new(registry, metric, values, labels + 1, &timer));
         }
         if (counter != NULL) {
             SUCCEEDS(ictus_counter_inc(counter));
-            ANSWERS(MISMATCH, ictus_conductor_timer_new(registry, metric, values, labels, &timer));
-            ANSWERS(LABELS, ictus_conductor_counter_new(registry, metric, values, labels + 1, &counter));
+            ANSWERS(MISMATCH, ictus_catalog_timer_new(registry, metric, values, labels, &timer));
+            ANSWERS(LABELS, ictus_catalog_counter_new(registry, metric, values, labels + 1, &counter));
         }
         if (gauge != NULL) {
             SUCCEEDS(ictus_gauge_set(gauge, 3.0));
-            ANSWERS(MISMATCH, ictus_conductor_counter_new(registry, metric, values, labels, &counter));
-            ANSWERS(LABELS, ictus_conductor_gauge_new(registry, metric, values, labels + 1, &gauge));
+            ANSWERS(MISMATCH, ictus_catalog_counter_new(registry, metric, values, labels, &counter));
+            ANSWERS(LABELS, ictus_catalog_gauge_new(registry, metric, values, labels + 1, &gauge));
         }
         ictus_timer_free(timer);
         ictus_counter_free(counter);
@@ -167,13 +167,13 @@ static void use_the_catalog(void)
     }
     {
         ictus_timer *timer = NULL;
-        ANSWERS(OPTION, ictus_conductor_timer_new(registry, -1, values, 1, &timer));
-        ANSWERS(OPTION, ictus_conductor_timer_new(registry, metrics, values, 1, &timer));
-        ANSWERS(NULL, ictus_conductor_timer_new(NULL, ICTUS_CONDUCTOR_TASK_EXECUTE_TIME, execution, 2, &timer));
-        ANSWERS(NULL, ictus_conductor_timer_new(registry, ICTUS_CONDUCTOR_TASK_EXECUTE_TIME, execution, 2, NULL));
-        ANSWERS(NULL, ictus_conductor_timer_new(registry, ICTUS_CONDUCTOR_TASK_EXECUTE_TIME, NULL, 2, &timer));
-        EXPECT(timer == NULL && ictus_conductor_label_count(-1) == 0 && ictus_conductor_label_count(metrics) == 0);
-        SUCCEEDS(ictus_conductor_timer_new(registry, ICTUS_CONDUCTOR_TASK_EXECUTE_TIME, execution, 2, &timer));
+        ANSWERS(OPTION, ictus_catalog_timer_new(registry, -1, values, 1, &timer));
+        ANSWERS(OPTION, ictus_catalog_timer_new(registry, metrics, values, 1, &timer));
+        ANSWERS(NULL, ictus_catalog_timer_new(NULL, ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME, execution, 2, &timer));
+        ANSWERS(NULL, ictus_catalog_timer_new(registry, ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME, execution, 2, NULL));
+        ANSWERS(NULL, ictus_catalog_timer_new(registry, ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME, NULL, 2, &timer));
+        EXPECT(timer == NULL && ictus_catalog_label_count(-1) == 0 && ictus_catalog_label_count(metrics) == 0);
+        SUCCEEDS(ictus_catalog_timer_new(registry, ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME, execution, 2, &timer));
         SUCCEEDS(ictus_timer_observe(timer, 0.25));
         ictus_timer_free(timer);
     }
@@ -229,7 +229,7 @@ static void listen(const char *directory)
         SUCCEEDS(ictus_snapshot_new(registry, &snapshot));
         ictus_snapshot_free(snapshot);
     }
-    EXPECT(heard.messages == 1 && heard.level == ICTUS_LEVEL_WARNING);
+    EXPECT(heard.messages == 1 && heard.level == ICTUS_LOG_LEVEL_WARNING);
     EXPECT(strstr(heard.last, names[1]) != NULL);
     heard.messages = 0;
     SUCCEEDS(ictus_log_set(NULL, NULL));

@@ -14,7 +14,7 @@
         }                                                                        \
     } while (0)
 
-static_assert(!std::is_copy_constructible_v<ictus::recorder>);
+static_assert(!std::is_copy_constructible_v<ictus::local_timer>);
 static_assert(!std::is_copy_constructible_v<ictus::registry> && std::is_nothrow_move_constructible_v<ictus::timer>);
 static_assert(!std::is_copy_constructible_v<ictus::timer::running>);
 
@@ -70,22 +70,22 @@ static void record_and_read() {
 
 static void record_by_thread_and_by_number() {
     const ictus::registry registry;
-    const ictus::timer work = registry.timer(ICTUS_CONDUCTOR_TASK_EXECUTE_TIME, {"resize", "SUCCESS"});
-    const ictus::recorder bound(work);
+    const ictus::timer work = registry.timer(ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME, {"resize", "SUCCESS"});
+    const ictus::local_timer bound(work);
     EXPECT(bound.observe(0.25) == ICTUS_STATUS_OK && bound.observe(NAN) == ICTUS_STATUS_VALUE);
     EXPECT(bound.observe_at(0.25, ictus_now()) == ICTUS_STATUS_OK);
     EXPECT(bound.observe_since(ictus_now()) == ICTUS_STATUS_OK);
     EXPECT(work.observe_at(0.25, ictus_now()) == ICTUS_STATUS_OK);
-    registry.counter(ICTUS_CONDUCTOR_TASK_POLL, {"resize"}).add();
-    registry.gauge(ICTUS_CONDUCTOR_ACTIVE_WORKERS, {"resize"}).set(2.0);
+    registry.counter(ICTUS_CONDUCTOR_METRIC_TASK_POLL, {"resize"}).add();
+    registry.gauge(ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS, {"resize"}).set(2.0);
     const std::string text = registry.render(ICTUS_FORMAT_TEXT, ICTUS_SURFACE_CANONICAL);
     for (const char *line : {"\ntask_execute_time_seconds_count{status=\"SUCCESS\",taskType=\"resize\"} 4.0\n",
                              "\ntask_poll_total{taskType=\"resize\"} 1.0\n",
                              "\nactive_workers{taskType=\"resize\"} 2.0\n"}) {
         EXPECT(text.find(line) != std::string::npos);
     }
-    EXPECT(thrown([&] { (void)registry.timer(ICTUS_CONDUCTOR_TASK_POLL, {"resize"}); }) == ICTUS_STATUS_MISMATCH);
-    EXPECT(thrown([&] { (void)registry.counter(ICTUS_CONDUCTOR_TASK_POLL, {}); }) == ICTUS_STATUS_LABELS);
+    EXPECT(thrown([&] { (void)registry.timer(ICTUS_CONDUCTOR_METRIC_TASK_POLL, {"resize"}); }) == ICTUS_STATUS_MISMATCH);
+    EXPECT(thrown([&] { (void)registry.counter(ICTUS_CONDUCTOR_METRIC_TASK_POLL, {}); }) == ICTUS_STATUS_LABELS);
 }
 
 int main(int argc, char **argv) {

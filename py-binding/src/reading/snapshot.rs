@@ -76,7 +76,7 @@ impl Snapshot {
             ("segments_dead", dead_segments),
             ("segments_bad", bad_segments),
             ("lanes_unread", unread_lanes),
-            ("lanes_unshared", lost.unshared_lanes),
+            ("lanes_process_local", lost.process_local_lanes),
             ("segment_files_removed", lost.removed_files),
             ("descriptors_closed", lost.closed_descriptors),
             ("directory_bytes", bytes),
@@ -90,7 +90,7 @@ impl Snapshot {
             ("observations_rejected_label_too_long", lost.label_too_long),
             ("exemplars_rejected", lost.exemplars),
             ("series_overflowed", lost.overflowed),
-            ("windows_short", lost.short_windows),
+            ("windows_truncated", lost.truncated_windows),
             ("sums_saturated", saturated_sums),
         ];
         numbers.into_py_dict(py)

@@ -318,7 +318,7 @@ def test_what_is_rejected_is_counted_under_its_own_name() -> None:
     }
     assert counted == {"observations_rejected_too_large": 1}
     # A long label value is cut, and no disk is called full for it.
-    assert health["lanes_unshared"] == 0
+    assert health["lanes_process_local"] == 0
 
 
 def test_log_handler_that_is_interrupted_ends_the_call() -> None:

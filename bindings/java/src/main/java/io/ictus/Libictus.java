@@ -139,13 +139,13 @@ final class Libictus {
 
   static native void ictus_timer_free(Pointer timer);
 
-  static native int ictus_conductor_timer_new(
+  static native int ictus_catalog_timer_new(
       Pointer registry, int metric, Pointer values, long count, PointerByReference out);
 
-  static native int ictus_conductor_counter_new(
+  static native int ictus_catalog_counter_new(
       Pointer registry, int metric, Pointer values, long count, PointerByReference out);
 
-  static native int ictus_conductor_gauge_new(
+  static native int ictus_catalog_gauge_new(
       Pointer registry, int metric, Pointer values, long count, PointerByReference out);
 
   static native int ictus_snapshot_new(Pointer registry, PointerByReference out);

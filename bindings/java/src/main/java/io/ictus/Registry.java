@@ -105,17 +105,17 @@ public final class Registry extends Owned {
 
   /** A series of a catalogued counter, by the values of its labels in order. */
   public Counter counter(Metric metric, List<String> values) {
-    return new Counter(series(Libictus::ictus_conductor_counter_new, metric, values));
+    return new Counter(series(Libictus::ictus_catalog_counter_new, metric, values));
   }
 
   /** A series of a catalogued gauge. */
   public Gauge gauge(Metric metric, List<String> values) {
-    return new Gauge(series(Libictus::ictus_conductor_gauge_new, metric, values));
+    return new Gauge(series(Libictus::ictus_catalog_gauge_new, metric, values));
   }
 
   /** A series of a catalogued timer. */
   public Timer timer(Metric metric, List<String> values) {
-    return new Timer(series(Libictus::ictus_conductor_timer_new, metric, values));
+    return new Timer(series(Libictus::ictus_catalog_timer_new, metric, values));
   }
 
   /** What was recorded, here or in the directory by all of its processes. */

@@ -1,0 +1,82 @@
+//! Local timers: timers bound to one thread.
+
+use ictus::{LocalTimer, Stopwatch};
+
+use crate::{
+    guard::guard,
+    ictus_status, ictus_timer,
+    status::recorded,
+    string::{borrow, give, take_back},
+};
+
+/// A timer bound to the thread that made it, which saves that thread a look-up at each call. Only
+/// that thread may use it and free it: what others record through it may be lost.
+#[derive(Debug)]
+pub struct ictus_local_timer(LocalTimer);
+
+/// Binds a timer to the calling thread. The timer may be freed before the local timer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_local_timer_new(
+    timer: *const ictus_timer,
+    out: *mut *mut ictus_local_timer,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or a timer that was not freed.
+        let timer = unsafe { borrow(timer) }?;
+        // SAFETY: by convention, NULL or a place that can be written.
+        unsafe { give(out, || Ok(ictus_local_timer(timer.0.local()))) }
+    })
+}
+
+/// Records one duration.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_local_timer_observe(
+    local: *const ictus_local_timer,
+    seconds: f64,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or this thread's local timer, which was not freed.
+        let local = unsafe { borrow(local) }?;
+        local.0.observe(seconds);
+        recorded(seconds)
+    })
+}
+
+/// Records one duration that ended at `end`, which `ictus_now` gave in this process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_local_timer_observe_at(
+    local: *const ictus_local_timer,
+    seconds: f64,
+    end: u64,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or this thread's local timer, which was not freed.
+        let local = unsafe { borrow(local) }?;
+        local.0.observe_at(seconds, Stopwatch::from_bits(end).stamp());
+        recorded(seconds)
+    })
+}
+
+/// Records the time since `begun`, which `ictus_now` gave in this process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_local_timer_observe_since(
+    local: *const ictus_local_timer,
+    begun: u64,
+) -> ictus_status {
+    guard(|| {
+        // SAFETY: by convention, NULL or this thread's local timer, which was not freed.
+        let local = unsafe { borrow(local) }?;
+        local.0.observe_since(Stopwatch::from_bits(begun));
+        Ok(())
+    })
+}
+
+/// Frees a local timer. What was recorded through it stays.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ictus_local_timer_free(local: *mut ictus_local_timer) {
+    guard(|| {
+        // SAFETY: by convention, NULL or from `ictus_local_timer_new`, and not used again.
+        unsafe { take_back(local) };
+        Ok(())
+    });
+}
