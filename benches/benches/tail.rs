@@ -17,7 +17,7 @@ use std::{
 use hdrhistogram::Histogram;
 use ictus_benches::{
     clock::{counter_after, nanoseconds_a_count, pin, processors},
-    data::{Random, Table as Values},
+    data::{Random, ValueTable as Values},
     recorder::{Deque, FetchAdd, MetricsHandle, Ours, Prometheus, PrometheusClient, Recorder, Stamped},
     table::{Table, circumstances, time},
 };

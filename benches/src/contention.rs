@@ -51,7 +51,7 @@ const CHUNK: Duration = Duration::from_micros(10);
 /// Chunks of a round without which it does not count.
 const ENOUGH: usize = 50;
 /// Rounds that may not count before this gives up.
-const PATIENCE: usize = 20;
+const WAIT_TIMEOUT: usize = 20;
 /// A chunk that took longer was interrupted. Not a multiple of the median: where the threads ran at once
 /// only now and then, what contended would pass for interrupted.
 const INTERRUPTED: Duration = Duration::from_micros(250);
@@ -77,7 +77,7 @@ pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
         (shared.settle)();
         let (Some(own), Some(same)) = (own, same) else {
             missed += 1;
-            if missed > PATIENCE {
+            if missed > WAIT_TIMEOUT {
                 return None;
             }
             continue;

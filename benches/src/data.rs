@@ -7,13 +7,13 @@ pub const LENGTH: usize = 4096;
 
 /// A table that is gone through again and again, whose values the compiler cannot know.
 #[derive(Clone, Debug)]
-pub struct Table<T>(Box<[T; LENGTH]>);
+pub struct ValueTable<T>(Box<[T; LENGTH]>);
 
-impl<T: Copy> Table<T> {
+impl<T: Copy> ValueTable<T> {
     /// The values that a function gives, in order.
-    pub fn of(value: impl FnMut() -> T) -> Table<T> {
+    pub fn of(value: impl FnMut() -> T) -> ValueTable<T> {
         let values: Vec<T> = std::iter::repeat_with(value).take(LENGTH).collect();
-        Table(values.try_into().unwrap_or_else(|_| unreachable!("as many as were taken")))
+        ValueTable(values.try_into().unwrap_or_else(|_| unreachable!("as many as were taken")))
     }
 
     /// The value of a step. Nothing can be moved over it.

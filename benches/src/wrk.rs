@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A request that takes longer is an error.
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What wrk found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +38,7 @@ pub(crate) fn wrk(address: SocketAddr, connections: usize, during: Duration) -> 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk.lua");
     let output = Command::new("wrk")
         .args(["--threads=1", &format!("--connections={connections}")])
-        .args([format!("--duration={}s", during.as_secs()), format!("--timeout={}s", PATIENCE.as_secs())])
+        .args([format!("--duration={}s", during.as_secs()), format!("--timeout={}s", WAIT_TIMEOUT.as_secs())])
         .arg(format!("--script={}", script.display()))
         .arg(format!("http://{address}/metrics"))
         .output()
@@ -59,7 +59,7 @@ fn found(text: &str) -> Option<Found> {
 /// The body of one answer.
 pub(crate) fn get(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).expect("an endpoint");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).expect("a limit");
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .expect("it listens");
     let mut answer = String::new();

@@ -2,11 +2,11 @@
 
 use super::{
     check,
-    house::{House, series},
+    fixture::{Fixture, series},
     run,
 };
 use crate::{
-    format::layout::LOSSES,
+    format::layout::HEALTH_COUNTERS,
     observe::{Counter, Gauge, Timer},
     reader::totals::SeriesTotal,
 };
@@ -28,9 +28,9 @@ fn holds(seen: &SeriesTotal, values: &[f64]) {
 /// A thread's first observation: descriptors, block and lane are new to the reader.
 pub fn a_lane_is_published_beside_a_reader() {
     check("first lane", 2, (8, 32), || {
-        let house = House::new();
-        let counter: Counter = house.metric("a");
-        let reader = house.clone();
+        let fixture = Fixture::new();
+        let counter: Counter = fixture.metric("a");
+        let reader = fixture.clone();
         run([
             Box::new(move || counter.add(1.0)),
             Box::new(move || {
@@ -38,21 +38,21 @@ pub fn a_lane_is_published_beside_a_reader() {
                 assert!([0.0, 1.0].contains(&seen), "{seen}");
             }),
         ]);
-        assert_eq!(series(&house.read(), "a").sum.to_f64(), 1.0);
+        assert_eq!(series(&fixture.read(), "a").sum.to_f64(), 1.0);
     });
 }
 
 /// A thread ends and another goes on, perhaps in its lane.
 pub fn a_lane_is_handed_over() {
     check("hand-over", 2, (40, 56), || {
-        let house = House::new();
-        let timer: Timer = house.metric("a");
+        let fixture = Fixture::new();
+        let timer: Timer = fixture.metric("a");
         let other = timer.clone();
         run([Box::new(move || timer.observe(1.0)), Box::new(move || other.observe(2.0))]);
-        let seen = series(&house.read(), "a");
+        let seen = series(&fixture.read(), "a");
         assert_eq!((seen.count, seen.distribution.count()), (2, 2));
         holds(&seen, &[1.0, 2.0]);
-        assert_eq!(house.read().losses, [0; LOSSES]);
+        assert_eq!(fixture.read().losses, [0; HEALTH_COUNTERS]);
     });
 }
 
@@ -60,9 +60,9 @@ pub fn a_lane_is_handed_over() {
 /// have from the other.
 pub fn two_threads_link_their_blocks() {
     check("two blocks", 1, (24, 40), || {
-        let house = House::new();
-        let counter: Counter = house.metric("a");
-        let (other, reader) = (counter.clone(), house.clone());
+        let fixture = Fixture::new();
+        let counter: Counter = fixture.metric("a");
+        let (other, reader) = (counter.clone(), fixture.clone());
         run([
             Box::new(move || counter.add(1.0)),
             Box::new(move || {
@@ -71,18 +71,18 @@ pub fn two_threads_link_their_blocks() {
                 assert!([2.0, 3.0].contains(&seen), "{seen}");
             }),
         ]);
-        assert_eq!(series(&house.read(), "a").sum.to_f64(), 3.0);
+        assert_eq!(series(&fixture.read(), "a").sum.to_f64(), 3.0);
     });
 }
 
 /// Two threads set the same new gauge.
 pub fn two_threads_make_one_gauge() {
     check("one gauge", 2, (24, 40), || {
-        let house = House::new();
-        let gauge: Gauge = house.metric("a");
+        let fixture = Fixture::new();
+        let gauge: Gauge = fixture.metric("a");
         let other = gauge.clone();
         run([Box::new(move || gauge.add(1.0)), Box::new(move || other.add(2.0))]);
-        let seen = series(&house.read(), "a");
+        let seen = series(&fixture.read(), "a");
         assert_eq!((seen.state, seen.lanes), (3.0, 1));
     });
 }
@@ -90,14 +90,14 @@ pub fn two_threads_make_one_gauge() {
 /// Two threads make series of one family, and set them.
 pub fn two_threads_make_two_gauges() {
     check("two gauges", 1, (24, 40), || {
-        let house = House::new();
-        let family = house.labelled::<Gauge>("a");
+        let fixture = Fixture::new();
+        let family = fixture.labelled::<Gauge>("a");
         let other = family.clone();
         run([
             Box::new(move || family.labels(&["b"]).unwrap().set(1.0)),
             Box::new(move || other.labels(&["c"]).unwrap().set(2.0)),
         ]);
-        let seen = house.read();
+        let seen = fixture.read();
         let series = &seen.families["a"][0].series;
         let shown: Vec<_> = series.iter().map(|(values, total)| (values[0].as_str(), total.state)).collect();
         assert_eq!(shown, [("b", 1.0), ("c", 2.0)]);

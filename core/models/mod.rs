@@ -1,6 +1,6 @@
 //! The models. Each is a function that a test of the same name calls.
 
-mod house;
+mod fixture;
 pub mod lanes;
 pub mod pages;
 pub mod removal;

@@ -121,8 +121,8 @@ ORDERINGS = [
     Ordering(
         "lane",
         "format/layout.rs",
-        "self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed)",
-        "self.series.compare_exchange(word | HIDDEN, word, Ordering::Acquire, Ordering::Relaxed)",
+        "self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::AcqRel, Ordering::Relaxed)",
+        "self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::Acquire, Ordering::Relaxed)",
         LIVES,
     ),
     Ordering(
@@ -547,13 +547,13 @@ LEFT_OUT = [
     ),
     LeftOut(
         "format/layout.rs",
-        "self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed)",
+        "self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::AcqRel, Ordering::Relaxed)",
         "Acquire",
         "what it replaces, the same thread stored",
     ),
     LeftOut(
         "format/layout.rs",
-        "self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(HIDDEN))",
+        "self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(UNPUBLISHED))",
         "",
         "who reads it reads nothing more; who clears the lane has it from *return* or *kept*, which release",
     ),

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::{check, run};
 use crate::{
-    format::{layout::Lines, line_allocator::Supply},
-    histogram::{self, Bounds, Buckets, Distribution},
-    ring::Reading,
+    format::{layout::Lines, line_allocator::LineAllocator},
+    histogram::{self, Bounds, Distribution, LaneBuckets},
+    ring::RingSnapshot,
     segment::writer::Segment,
 };
 
 /// Pages from a segment that grows.
 struct Growth(Arc<Segment>);
 
-impl Supply for Growth {
+impl LineAllocator for Growth {
     fn claim(&self, lines: u64) -> Option<u64> {
         self.0.claim(lines)
     }
@@ -27,7 +27,7 @@ impl Supply for Growth {
 
 /// What a reader makes of the buckets, when the ring has two observations of which some are counted.
 fn read(segment: &Arc<Segment>, line: u64) -> Distribution {
-    let reading = Reading { head: 2, newest: vec![(1, 1.0), (1, 1.0)], ..Reading::default() };
+    let reading = RingSnapshot { head: 2, newest: vec![(1, 1.0), (1, 1.0)], ..RingSnapshot::default() };
     histogram::read(segment, line, &[]).unwrap().with_rest(&reading).unwrap()
 }
 
@@ -38,7 +38,7 @@ pub fn a_bucket_page_is_first_used_beside_a_reader() {
         let lines = histogram::lines(0);
         let line = segment.claim(lines).unwrap();
         let bounds = Arc::new(Bounds::new(&[]));
-        let own = Buckets::new(bounds, segment.words(line, lines).unwrap());
+        let own = LaneBuckets::new(bounds, segment.words(line, lines).unwrap());
         let growth = Growth(Arc::clone(&segment));
         let writer = move || {
             own.add([1.0].into_iter(), &growth);

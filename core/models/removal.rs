@@ -4,14 +4,14 @@ use loom::thread;
 
 use super::{
     check,
-    house::{House, series},
+    fixture::{Fixture, series},
     run,
 };
 use crate::{
     catalog::Kind,
     format::{
-        descriptor::FamilyRecord,
-        layout::{Lane, Loss},
+        descriptor::FamilyDescriptor,
+        layout::{HealthCounter, Lane},
     },
     observe::{Counter, Gauge},
     segment::writer::Segment,
@@ -20,11 +20,11 @@ use crate::{
 /// A thread makes its lane of a series that another removes: the one sees the lane, or the other the end.
 pub fn a_series_ends_while_its_lane_is_made() {
     check("end of a new lane", 2, (24, 32), || {
-        let house = House::new();
-        let family = house.family::<Counter>("a");
+        let fixture = Fixture::new();
+        let family = fixture.family::<Counter>("a");
         let counter = family.labels(&[]).unwrap();
         run([Box::new(move || counter.add(1.0)), Box::new(move || assert!(family.remove(&[]).unwrap()))]);
-        assert_eq!(house.read().families.len(), 0, "a lane that nobody ended");
+        assert_eq!(fixture.read().families.len(), 0, "a lane that nobody ended");
     });
 }
 
@@ -32,32 +32,32 @@ pub fn a_series_ends_while_its_lane_is_made() {
 /// that of the series that ended.
 pub fn a_lane_is_taken_from_a_growing_table() {
     check("take", 2, (24, 40), || {
-        let house = House::new();
-        let family = house.family::<Counter>("a");
+        let fixture = Fixture::new();
+        let family = fixture.family::<Counter>("a");
         let removed = family.labels(&[]).unwrap();
-        let [grown, again] = ["b", "c"].map(|name| house.metric::<Counter>(name));
+        let [grown, again] = ["b", "c"].map(|name| fixture.metric::<Counter>(name));
         removed.add(1.0);
         let remover = thread::spawn(move || assert!(family.remove(&[]).unwrap()));
         grown.add(2.0);
         remover.join().unwrap();
         again.add(4.0);
         removed.add(8.0);
-        let seen = house.read();
+        let seen = fixture.read();
         let shown = ["a", "b", "c"].map(|name| series(&seen, name).sum.to_f64());
         assert_eq!(shown, [0.0, 2.0, 4.0], "what was not removed, and nothing else");
-        assert_eq!(seen.losses[Loss::Removed as usize], 1);
+        assert_eq!(seen.losses[HealthCounter::Removed as usize], 1);
     });
 }
 
 /// A lane that another thread took and hid serves its thread's next series, while it is read.
 pub fn a_lane_goes_to_another_series_beside_a_reader() {
     check("another series", 1, (24, 40), || {
-        let house = House::new();
-        let family = house.family::<Counter>("a");
-        let (first, second) = (family.labels(&[]).unwrap(), house.metric::<Counter>("b"));
+        let fixture = Fixture::new();
+        let family = fixture.family::<Counter>("a");
+        let (first, second) = (family.labels(&[]).unwrap(), fixture.metric::<Counter>("b"));
         first.add(1.0);
         let remover = thread::spawn(move || assert!(family.remove(&[]).unwrap()));
-        let reader = house.clone();
+        let reader = fixture.clone();
         let reader = thread::spawn(move || {
             let seen = reader.read();
             let shown = ["a", "b"].map(|name| series(&seen, name).sum.to_f64());
@@ -66,7 +66,7 @@ pub fn a_lane_goes_to_another_series_beside_a_reader() {
         second.add(2.0);
         remover.join().unwrap();
         reader.join().unwrap();
-        let seen = house.read();
+        let seen = fixture.read();
         let shown = ["a", "b"].map(|name| series(&seen, name).sum.to_f64());
         assert_eq!((shown, seen.families.len()), ([0.0, 2.0], 1));
     });
@@ -75,11 +75,11 @@ pub fn a_lane_goes_to_another_series_beside_a_reader() {
 /// A gauge is first set while it is removed.
 pub fn a_gauge_ends_while_its_lane_is_made() {
     check("end of a new gauge", 2, (24, 32), || {
-        let house = House::new();
-        let family = house.family::<Gauge>("a");
+        let fixture = Fixture::new();
+        let family = fixture.family::<Gauge>("a");
         let gauge = family.labels(&[]).unwrap();
         run([Box::new(move || gauge.set(1.0)), Box::new(move || assert!(family.remove(&[]).unwrap()))]);
-        assert_eq!(house.read().families.len(), 0, "a lane that nobody ended");
+        assert_eq!(fixture.read().families.len(), 0, "a lane that nobody ended");
     });
 }
 
@@ -105,11 +105,11 @@ pub fn a_lane_is_published_late() {
 /// lane, and no other has.
 pub fn a_gauge_expires_while_it_is_set() {
     check("late gauge", 2, (24, 40), || {
-        let house = House::new();
-        let gauge = house.metric::<Gauge>("a");
+        let fixture = Fixture::new();
+        let gauge = fixture.metric::<Gauge>("a");
         gauge.set(1.0);
-        assert_eq!(house.recorder.expire(&gauge_a(), |_| true), 1);
-        let (late, again, recorder) = (gauge.clone(), gauge.clone(), house.recorder.clone());
+        assert_eq!(fixture.recorder.expire(&gauge_a(), |_| true), 1);
+        let (late, again, recorder) = (gauge.clone(), gauge.clone(), fixture.recorder.clone());
         run([
             Box::new(move || late.set(2.0)),
             Box::new(move || {
@@ -118,7 +118,7 @@ pub fn a_gauge_expires_while_it_is_set() {
             }),
         ]);
         gauge.set(4.0);
-        let seen = series(&house.read(), "a");
+        let seen = series(&fixture.read(), "a");
         assert_eq!((seen.state, seen.lanes), (4.0, 1));
     });
 }
@@ -126,21 +126,21 @@ pub fn a_gauge_expires_while_it_is_set() {
 /// A gauge is first set by one thread, and then by another, while a third lets it expire.
 pub fn a_gauge_expires_while_two_threads_set_it() {
     check("next life of a gauge", 0, (24, 48), || {
-        let house = House::new();
-        let gauge = house.metric::<Gauge>("a");
-        let (first, second, recorder) = (gauge.clone(), gauge.clone(), house.recorder.clone());
+        let fixture = Fixture::new();
+        let gauge = fixture.metric::<Gauge>("a");
+        let (first, second, recorder) = (gauge.clone(), gauge.clone(), fixture.recorder.clone());
         run([
             Box::new(move || first.set(1.0)),
             Box::new(move || _ = recorder.expire(&gauge_a(), |_| true)),
             Box::new(move || second.set(2.0)),
         ]);
         gauge.set(4.0);
-        let seen = series(&house.read(), "a");
+        let seen = series(&fixture.read(), "a");
         assert_eq!((seen.state, seen.lanes), (4.0, 1));
     });
 }
 
 /// The definition of the gauge that expires.
-fn gauge_a() -> FamilyRecord {
-    FamilyRecord::plain("a", Kind::Gauge, &[])
+fn gauge_a() -> FamilyDescriptor {
+    FamilyDescriptor::plain("a", Kind::Gauge, &[])
 }

@@ -6,18 +6,18 @@ use super::{check, run};
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, Lane, Lines, full_ring, table_lines},
-        line_allocator::Supply,
+        line_allocator::LineAllocator,
     },
-    ring::{Ring, Unreadable, read},
+    ring::{Ring, RingReadError, read},
     segment::writer::Segment,
-    sum::Exact,
+    sum::ExactSum,
     sync::Ordering,
 };
 
 /// Gives a ring its chunks, or none.
 struct Growth(Arc<Segment>, bool);
 
-impl Supply for Growth {
+impl LineAllocator for Growth {
     fn claim(&self, lines: u64) -> Option<u64> {
         self.1.then(|| self.0.claim(lines))?
     }
@@ -37,8 +37,8 @@ fn stamp(index: u64) -> u64 {
     index + 7
 }
 
-fn sum(head: u64) -> Exact {
-    let mut sum = Exact::default();
+fn sum(head: u64) -> ExactSum {
+    let mut sum = ExactSum::default();
     (0..head).for_each(|index| sum.add_value(value(index)));
     sum
 }
@@ -98,7 +98,7 @@ impl Case {
                 }
                 assert!(length >= (self.held)(head), "{length} observations at {head}");
             }
-            Err(Unreadable::Overrun) => {}
+            Err(RingReadError::Overrun) => {}
             Err(wrong) => panic!("{wrong:?}"),
         };
         run([Box::new(writer), Box::new(reader)]);

@@ -5,13 +5,13 @@ use std::{
     sync::{Mutex, TryLockError},
 };
 
-use crate::{format::descriptor::FamilyRecord, policy::agreement, printable::Printable, sys::fork};
+use crate::{format::descriptor::FamilyDescriptor, policy::agreement, printable::Printable, sys::fork};
 
 /// How many causes are remembered; a directory of hostile names must not grow this without end.
 const REMEMBERED: usize = 1_000;
 
 /// With the process on the line of forks that has logged them.
-static TOLD: Mutex<(u32, BTreeSet<String>)> = Mutex::new((0, BTreeSet::new()));
+static LOGGED: Mutex<(u32, BTreeSet<String>)> = Mutex::new((0, BTreeSet::new()));
 
 /// Says in the log that a family is left out, and why, unless that was said before.
 pub(crate) fn left_out(family: &str, why: &str) {
@@ -20,7 +20,7 @@ pub(crate) fn left_out(family: &str, why: &str) {
 }
 
 /// Logs once that living processes define a family differently, and which definition holds.
-pub(crate) fn conflict(holds: &FamilyRecord, other: &FamilyRecord) {
+pub(crate) fn conflict(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
     let notice = format!(
         "processes define the metric family {:?} differently: the newest definition holds ({}), another one \
          does not ({}); give all processes the same options",
@@ -32,7 +32,7 @@ pub(crate) fn conflict(holds: &FamilyRecord, other: &FamilyRecord) {
 }
 
 /// Logs once that a family is left out because another type or unit holds for its name.
-pub(crate) fn hidden(holds: &FamilyRecord, other: &FamilyRecord) {
+pub(crate) fn hidden(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
     left_out(
         &other.name,
         &format!(
@@ -47,7 +47,7 @@ pub(crate) fn hidden(holds: &FamilyRecord, other: &FamilyRecord) {
 /// Logs a warning, unless one of that cause was logged before.
 pub(crate) fn once(notice: &str, cause: &str) {
     // Not waited for: a forked child would wait for ever for a thread that did not come along.
-    let mut told = match TOLD.try_lock() {
+    let mut told = match LOGGED.try_lock() {
         Ok(told) => told,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return,

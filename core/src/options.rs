@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     error::{Error, Result},
-    format::descriptor::MOST_WINDOW,
-    histogram::MOST_BOUNDS,
+    format::descriptor::MAX_WINDOW,
+    histogram::MAX_BOUNDS,
 };
 
 /// How a family keeps its observations and how many series it may have. A registry has options for
@@ -161,7 +161,7 @@ impl Options {
     /// [`Error::Option`](crate::Error::Option), which says what it must be.
     pub fn check(&self) -> Result<()> {
         let refused = |option, reason| Err(Error::Option { option, reason });
-        if !(1..=MOST_WINDOW).contains(&self.window) {
+        if !(1..=MAX_WINDOW).contains(&self.window) {
             return refused("window", "it must be from 1 to 65,536 observations");
         }
         if self.max_age == Some(Duration::ZERO) {
@@ -180,7 +180,7 @@ impl Options {
             return refused("group", "no group has that number");
         }
         let bounds = self.buckets.as_deref().unwrap_or_default();
-        if bounds.len() > MOST_BOUNDS || !bounds.iter().all(|bound| bound.is_finite()) {
+        if bounds.len() > MAX_BOUNDS || !bounds.iter().all(|bound| bound.is_finite()) {
             return refused("buckets", "bounds are finite numbers, at most 1,000");
         }
         if !bounds.is_sorted_by(|low, high| low < high) {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use ictus::{
     Registry, expose,
     snapshot::{Snapshot, Value},
-    surface::{Plan, View},
+    surface::{Renderer, View},
 };
 
 mod common;
 mod counting;
 
 /// How often this thread allocates while it renders.
-fn allocations(plan: &mut Plan, snapshot: &Snapshot, text: &mut String) -> u64 {
+fn allocations(plan: &mut Renderer, snapshot: &Snapshot, text: &mut String) -> u64 {
     let before = counting::allocations();
     text.clear();
     expose::text_into(text, plan.show(snapshot));
@@ -36,7 +36,7 @@ fn moved(snapshot: &Snapshot) -> Snapshot {
 #[test]
 fn the_same_series_are_shown_again_without_an_allocation() {
     for surfaces in ["legacy,documented", "canonical"] {
-        let (mut plan, mut text) = (Plan::new(&surfaces.parse::<View>().unwrap()), String::new());
+        let (mut plan, mut text) = (Renderer::new(&surfaces.parse::<View>().unwrap()), String::new());
         let mut snapshot = common::snapshot();
         // Sizes of two versions are one series where versions are not shown: windows are merged.
         snapshot.families.retain(|family| family.name != "conductor/workflow_input_size");
@@ -55,7 +55,7 @@ fn the_same_series_are_shown_again_without_an_allocation() {
 #[test]
 fn what_a_snapshot_lacks_is_forgotten() {
     for surfaces in ["legacy,documented", "canonical"] {
-        let mut plan = Plan::new(&surfaces.parse::<View>().unwrap());
+        let mut plan = Renderer::new(&surfaces.parse::<View>().unwrap());
         let mut snapshot = common::snapshot();
         let all = snapshot.families.iter().flat_map(|family| &family.series);
         let all: Vec<Arc<[String]>> = all.map(|series| series.labels.clone()).collect();
@@ -86,7 +86,7 @@ fn a_readers_next_snapshot_has_the_same_series() {
     let registry = Registry::new();
     let family = registry.timer("job_seconds", "", &["queue"]).unwrap();
     let timers: Vec<_> = (0..50).map(|queue| family.labels(&[&queue.to_string()]).unwrap()).collect();
-    let mut plan = Plan::new(&View::default());
+    let mut plan = Renderer::new(&View::default());
     let mut text = String::with_capacity(100_000);
     for round in 0..4 {
         timers.iter().for_each(|timer| timer.observe(f64::from(round)));

@@ -7,7 +7,7 @@ use ictus::{
     catalog::{self, Definition, Kind, Unit},
     expose,
     snapshot::{Distribution, Family, Observation, Series, Snapshot, Timing, Value, Window},
-    surface::{Exposition, Plan, View},
+    surface::{Exposition, Renderer, View},
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
@@ -220,7 +220,7 @@ proptest! {
         for surfaces in ["legacy", "legacy,documented", "canonical"] {
             let mut view: View = surfaces.parse().unwrap();
             view.summaries = summaries;
-            let mut plan = Plan::new(&view);
+            let mut plan = Renderer::new(&view);
             for snapshot in snapshots.iter().flatten() {
                 let first = Exposition::new(snapshot, &view);
                 let text = expose::text(plan.show(snapshot));

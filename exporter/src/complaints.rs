@@ -13,11 +13,11 @@ const MOST: usize = 32;
 
 /// What has been complained about since all was well.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints {
+pub(crate) struct ErrorLog {
     made: Mutex<HashSet<String>>,
 }
 
-impl Complaints {
+impl ErrorLog {
     /// Logs a failure, unless its cause has been logged.
     pub(crate) fn failed(&self, cause: &dyn Display) {
         let cause = Printable(cause).to_string();

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::http::Address;
+use crate::http::BoundAddress;
 
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -14,7 +14,7 @@ pub enum Error {
     /// The metrics directory could not be read.
     Read(ictus::Error),
     /// What was given is no address to listen on.
-    Address {
+    BoundAddress {
         /// What was given.
         given: String,
         /// Why it is none.
@@ -23,7 +23,7 @@ pub enum Error {
     /// The address could not be bound.
     Bind {
         /// The address as given.
-        address: Address,
+        address: BoundAddress,
         /// The system's own words.
         source: io::Error,
     },
@@ -66,7 +66,7 @@ impl fmt::Display for Error {
             Error::Bind { address, source } => {
                 write!(f, "cannot listen on {address}: {source}{}", bind_advice(address, source))
             }
-            Error::Address { given, why } => write!(
+            Error::BoundAddress { given, why } => write!(
                 f,
                 "cannot listen on {given:?}: {why}; give a host and a port, such as 127.0.0.1:9464, or a \
                  socket's file, such as unix:/run/ictus.sock"
@@ -96,9 +96,10 @@ impl std::error::Error for Error {
         match self {
             Error::Read(error) => Some(error),
             Error::Bind { source, .. } | Error::Start(source) | Error::Write { source, .. } => Some(source),
-            Error::Address { .. } | Error::Security { .. } | Error::Push { .. } | Error::NotAFile { .. } => {
-                None
-            }
+            Error::BoundAddress { .. }
+            | Error::Security { .. }
+            | Error::Push { .. }
+            | Error::NotAFile { .. } => None,
         }
     }
 }
@@ -119,28 +120,28 @@ impl From<ictus::Error> for Error {
     }
 }
 
-fn bind_advice(address: &Address, source: &io::Error) -> &'static str {
+fn bind_advice(address: &BoundAddress, source: &io::Error) -> &'static str {
     use io::ErrorKind;
     match (address, source.kind()) {
-        (Address::Tcp(_), ErrorKind::AddrInUse) => {
+        (BoundAddress::Tcp(_), ErrorKind::AddrInUse) => {
             "; another process listens there: stop it, or choose another port (0 takes any free one)"
         }
-        (Address::Tcp(_), ErrorKind::AddrNotAvailable) => {
+        (BoundAddress::Tcp(_), ErrorKind::AddrNotAvailable) => {
             "; this machine has no such address: use 127.0.0.1, or 0.0.0.0 for all interfaces"
         }
-        (Address::Tcp(_), ErrorKind::PermissionDenied) => {
+        (BoundAddress::Tcp(_), ErrorKind::PermissionDenied) => {
             "; ports below 1024 need privileges: choose a higher one"
         }
-        (Address::Unix(_), ErrorKind::AddrInUse) => {
+        (BoundAddress::Unix(_), ErrorKind::AddrInUse) => {
             "; another process listens there: stop it, or choose another path"
         }
-        (Address::Unix(_), ErrorKind::AlreadyExists) => {
+        (BoundAddress::Unix(_), ErrorKind::AlreadyExists) => {
             "; it is no socket, and is left alone: remove it, or choose another path"
         }
-        (Address::Unix(_), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+        (BoundAddress::Unix(_), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             "; create its directory, or choose another path"
         }
-        (Address::Unix(_), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+        (BoundAddress::Unix(_), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             "; make its directory writable for this user, or choose another path"
         }
         _ => "",

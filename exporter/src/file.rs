@@ -23,18 +23,18 @@ use rustix::{
 };
 
 use crate::{
-    complaints::Complaints,
+    complaints::ErrorLog,
     error::{Error, Result},
     source::Source,
-    stop::Stop,
+    stop::ShutdownFlag,
 };
 
 const THREAD: &str = "ictus-file";
 /// Other users' collectors read the file.
 const MODE: u32 = 0o644;
 /// Faster than any reader, and slow enough that a mistaken 0 does not eat a core.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether two expositions differ in nothing but how often the reader has read.
 fn tells_the_same(old: &str, new: &[u8]) -> bool {
@@ -128,29 +128,29 @@ fn nameless(error: io::Error) -> io::Error {
 
 /// Writes a file at an interval, until it is stopped.
 #[derive(Debug)]
-pub struct Loop {
+pub struct PeriodicWriter {
     source: Source,
     path: PathBuf,
     interval: Duration,
-    complaints: Complaints,
+    complaints: ErrorLog,
 }
 
-impl Loop {
+impl PeriodicWriter {
     /// A loop that writes the source's exposition to that path. Intervals are held within 10 ms and
     /// one day.
     #[must_use]
-    pub fn new(source: Source, path: impl Into<PathBuf>, interval: Duration) -> Loop {
-        let interval = interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
+    pub fn new(source: Source, path: impl Into<PathBuf>, interval: Duration) -> PeriodicWriter {
+        let interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
         let path = path.into();
         // Resolved once: a later change of the working directory moves nothing. Where that fails, each
         // write says why.
         let path = path::absolute(&path).unwrap_or(path);
-        Loop { source, path, interval, complaints: Complaints::default() }
+        PeriodicWriter { source, path, interval, complaints: ErrorLog::default() }
     }
 
     /// Writes now, at every interval, and a last time when told to stop, on the calling thread. A
     /// write that fails is logged once a cause and tried again at the next interval.
-    pub fn run(&self, stop: &Stop) {
+    pub fn run(&self, stop: &ShutdownFlag) {
         let start = Instant::now();
         loop {
             self.write();
@@ -167,8 +167,8 @@ impl Loop {
     /// # Errors
     ///
     /// [`Error::Start`] where the system gives no thread.
-    pub fn start(self) -> Result<Running> {
-        let stop = Stop::new();
+    pub fn start(self) -> Result<WriterHandle> {
+        let stop = ShutdownFlag::new();
         let thread = thread::Builder::new()
             .name(THREAD.to_owned())
             .spawn({
@@ -176,8 +176,8 @@ impl Loop {
                 move || self.run(&stop)
             })
             .map_err(Error::Start)?;
-        let shared = Arc::new(Shared { stop, thread: Mutex::new(Some(thread)) });
-        Ok(Running { generation: host::generation(), shared })
+        let shared = Arc::new(WriterState { stop, thread: Mutex::new(Some(thread)) });
+        Ok(WriterHandle { generation: host::generation(), shared })
     }
 
     fn write(&self) {
@@ -188,21 +188,21 @@ impl Loop {
     }
 }
 
-/// A [`Loop`] on its own thread; stops when dropped. In a forked child it does nothing: the loop goes on in the
+/// A [`PeriodicWriter`] on its own thread; stops when dropped. In a forked child it does nothing: the loop goes on in the
 /// parent.
 #[derive(Debug)]
-pub struct Running {
+pub struct WriterHandle {
     generation: u32,
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    stop: Stop,
+struct WriterState {
+    stop: ShutdownFlag,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Running {
+impl WriterHandle {
     /// Writes a last time, and returns when that is done. Does nothing the second time.
     pub fn stop(&self) {
         if self.generation != host::generation() {
@@ -217,7 +217,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for WriterHandle {
     fn drop(&mut self) {
         self.stop();
         if self.generation != host::generation() {

@@ -15,9 +15,9 @@ use crate::terminal::tell;
 /// From one look to the next: a scrape must not pay for what is hardly ever there.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Names that are told of; of more, that there are more.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 /// What is read of a file. Its first entries name its families.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 /// The number of used bytes and the padding after it.
 const HEADER: usize = 8;
 /// A value and a time.
@@ -67,8 +67,8 @@ impl Guests {
 
 fn listed(names: &BTreeSet<String>) -> String {
     let mut listed: Vec<String> =
-        names.iter().take(MOST_NAMED).map(|name| printable(name).into_owned()).collect();
-    if names.len() > MOST_NAMED {
+        names.iter().take(MAX_NAMED).map(|name| printable(name).into_owned()).collect();
+    if names.len() > MAX_NAMED {
         listed.push("…".to_owned());
     }
     listed.join(", ")
@@ -83,8 +83,8 @@ fn names(directory: &Path) -> BTreeSet<String> {
     let Ok(files) = multiprocess_files(directory) else { return found };
     for file in files {
         let entries = file.bytes.get(HEADER..).unwrap_or_default();
-        found.extend(families(&entries[..entries.len().min(MOST_BYTES)]).filter(is_guest));
-        if found.len() > MOST_NAMED {
+        found.extend(families(&entries[..entries.len().min(MAX_BYTES)]).filter(is_guest));
+        if found.len() > MAX_NAMED {
             break;
         }
     }

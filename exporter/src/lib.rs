@@ -1,7 +1,7 @@
 //! Exporters of the metrics of Ictus: an HTTP endpoint, an atomically replaced file, and the command `ictus`.
 //!
 //! A [`Source`] renders a metrics directory as the bytes of an exposition. [`http::Server`] serves
-//! them, [`file::Loop`] writes them to a file, and [`command::run`] does both for a shell. This crate
+//! them, [`file::PeriodicWriter`] writes them to a file, and [`command::run`] does both for a shell. This crate
 //! records nothing, and no exporter makes a worker wait.
 //!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
@@ -38,4 +38,4 @@ pub use filter::Filter;
 pub use query::{Escaping, Format, Query};
 pub use rendered::Rendered;
 pub use source::{Extra, Source};
-pub use stop::Stop;
+pub use stop::ShutdownFlag;

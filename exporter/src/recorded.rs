@@ -4,26 +4,26 @@ use ictus::{catalog, snapshot::Family};
 
 /// Who thought a family up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum FamilyOrigin {
     /// One of the metrics of Conductor's SDKs.
     Conductor,
     /// A family of the program itself.
     User,
 }
 
-impl Origin {
+impl FamilyOrigin {
     /// Whose a family is, and its name without the prefix, which nobody needs to read.
-    pub(crate) fn of(family: &Family) -> (Origin, &str) {
+    pub(crate) fn of(family: &Family) -> (FamilyOrigin, &str) {
         match family.name.strip_prefix(catalog::PREFIX) {
-            Some(name) => (Origin::Conductor, name),
-            None => (Origin::User, &family.name),
+            Some(name) => (FamilyOrigin::Conductor, name),
+            None => (FamilyOrigin::User, &family.name),
         }
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Origin::Conductor => "conductor",
-            Origin::User => "user",
+            FamilyOrigin::Conductor => "conductor",
+            FamilyOrigin::User => "user",
         }
     }
 }

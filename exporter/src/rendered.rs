@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What fits into one packet arrives no sooner when it is smaller.
-const SMALLEST_COMPRESSED: usize = 1_024;
+const MIN_COMPRESSED_BYTES: usize = 1_024;
 
 /// An exposition in one of its formats; whoever asks for the same shares it.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub(crate) fn gzipped(bytes: &[u8]) -> Option<Bytes> {
 }
 
 fn is_worth_it(bytes: &[u8]) -> bool {
-    bytes.len() >= SMALLEST_COMPRESSED
+    bytes.len() >= MIN_COMPRESSED_BYTES
 }
 
 fn gzip(bytes: &[u8]) -> Bytes {

@@ -5,17 +5,17 @@ use std::{
     time::Instant,
 };
 
-/// Ends a [`file::Loop`](crate::file::Loop); clones are the same flag.
+/// Ends a [`file::PeriodicWriter`](crate::file::PeriodicWriter); clones are the same flag.
 #[derive(Clone, Debug, Default)]
-pub struct Stop {
+pub struct ShutdownFlag {
     shared: Arc<(Mutex<bool>, Condvar)>,
 }
 
-impl Stop {
+impl ShutdownFlag {
     /// A flag that is not set.
     #[must_use]
-    pub fn new() -> Stop {
-        Stop::default()
+    pub fn new() -> ShutdownFlag {
+        ShutdownFlag::default()
     }
 
     /// Sets the flag, for good. Takes a lock: not for a signal handler.
@@ -58,7 +58,7 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
-    use super::Stop;
+    use super::ShutdownFlag;
     use std::{
         thread,
         time::{Duration, Instant},
@@ -67,13 +67,13 @@ mod tests {
     #[test]
     fn a_deadline_passes_while_nobody_stops() {
         let start = Instant::now();
-        assert!(!Stop::new().wait_until(start + Duration::from_millis(30)));
+        assert!(!ShutdownFlag::new().wait_until(start + Duration::from_millis(30)));
         assert!(start.elapsed() >= Duration::from_millis(30));
     }
 
     #[test]
     fn a_waiter_wakes_when_the_flag_is_set() {
-        let stop = Stop::new();
+        let stop = ShutdownFlag::new();
         let waiter = thread::spawn({
             let stop = stop.clone();
             move || stop.wait_until(Instant::now() + Duration::from_secs(60))

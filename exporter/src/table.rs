@@ -8,7 +8,7 @@ use ictus::{
     snapshot::{Family, QUANTILES, Series, Value},
 };
 
-use crate::recorded::Origin;
+use crate::recorded::FamilyOrigin;
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -18,7 +18,7 @@ pub(crate) fn table(snapshot: &Snapshot) -> String {
     let mut timers = Table::new(["TIMER", "LABELS", "COUNT", "SUM", "P50", "P75", "P90", "P95", "P99"]);
     let mut states = Table::new(["COUNTER OR GAUGE", "LABELS", "VALUE"]);
     for family in &snapshot.families {
-        let name = plain(Origin::of(family).1);
+        let name = plain(FamilyOrigin::of(family).1);
         for series in &family.series {
             let labels = labels(family, series);
             match &series.value {

@@ -37,12 +37,12 @@ pub(crate) fn tell(message: &dyn Display) {
 }
 
 /// Holds back what is said until this is dropped: the terminal is drawn on.
-pub(crate) struct Hold;
+pub(crate) struct StderrBuffer;
 
-impl Hold {
-    pub(crate) fn new() -> Hold {
+impl StderrBuffer {
+    pub(crate) fn new() -> StderrBuffer {
         *held() = Some(String::new());
-        Hold
+        StderrBuffer
     }
 
     /// What was said last.
@@ -51,7 +51,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for StderrBuffer {
     fn drop(&mut self) {
         *held() = None;
     }

@@ -16,8 +16,8 @@ use std::{
 };
 
 use ictus_exporter::{
-    Error, Source, Stop,
-    file::{self, Loop},
+    Error, ShutdownFlag, Source,
+    file::{self, PeriodicWriter},
 };
 
 fn constant(text: &'static str) -> Source {
@@ -183,7 +183,7 @@ fn a_loop_recovers_when_the_directory_does() {
         let calls = calls.clone();
         move |_| format!("calls {}\n", calls.fetch_add(1, Ordering::SeqCst))
     });
-    let running = Loop::new(source, &path, Duration::from_millis(10)).start().unwrap();
+    let running = PeriodicWriter::new(source, &path, Duration::from_millis(10)).start().unwrap();
     until("a few failing writes", || calls.load(Ordering::SeqCst) > 3);
     fs::remove_file(&home).unwrap();
     fs::create_dir(&home).unwrap();
@@ -210,8 +210,9 @@ fn a_loop_keeps_its_interval_whatever_a_write_takes() {
     until("ten ticks in time", || {
         calls.store(0, Ordering::SeqCst);
         let start = Instant::now();
-        let running =
-            Loop::new(source.clone(), directory.path().join("metrics.prom"), INTERVAL).start().unwrap();
+        let running = PeriodicWriter::new(source.clone(), directory.path().join("metrics.prom"), INTERVAL)
+            .start()
+            .unwrap();
         until("ten ticks", || calls.load(Ordering::SeqCst) > 10);
         let elapsed = start.elapsed();
         running.stop();
@@ -229,10 +230,10 @@ fn a_stop_is_prompt_and_writes_what_is_new() {
         let value = value.clone();
         move |_| format!("value {}\n", value.load(Ordering::SeqCst))
     });
-    let stop = Stop::new();
+    let stop = ShutdownFlag::new();
     let runner = thread::spawn({
         let (path, stop) = (path.clone(), stop.clone());
-        move || Loop::new(source, path, Duration::from_secs(3_600)).run(&stop)
+        move || PeriodicWriter::new(source, path, Duration::from_secs(3_600)).run(&stop)
     });
     until("the first write", || path.exists());
     value.store(2, Ordering::SeqCst);

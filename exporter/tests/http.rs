@@ -18,7 +18,7 @@ use client::{ask, ask_with, connect, get, tcp};
 use ictus::surface::{Surface, View};
 use ictus_exporter::{
     Error, Source,
-    http::{Listen, Server},
+    http::{ListenAddress, Server},
 };
 
 const TEXT: &str = "# HELP up Whether.\n# TYPE up gauge\nup 1.0\n";
@@ -295,7 +295,7 @@ fn loopback_endpoint_refuses_names_of_other_sites() {
     assert_eq!(status("GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n"), "421");
     assert_eq!(status("GET /metrics HTTP/1.1\r\n"), "400");
     assert_eq!(status("GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"), "400");
-    let listen = Listen::from(loopback()).with_allowed_hosts(["metrics.example".to_owned()]);
+    let listen = ListenAddress::from(loopback()).with_allowed_hosts(["metrics.example".to_owned()]);
     let named = Server::start(Source::from_fn(|_| TEXT.to_owned()), listen).unwrap();
     let mut stream = connect(tcp(&named));
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: metrics.example\r\nConnection: close\r\n\r\n").unwrap();

@@ -14,7 +14,7 @@ use client::{ask_on, connect, tcp};
 use ictus::Registry;
 use ictus_exporter::{
     Source,
-    http::{Address, Server},
+    http::{BoundAddress, Server},
 };
 
 const CLIENTS: usize = 200;
@@ -77,7 +77,8 @@ fn the_library_answers_over_a_unix_socket() {
     let directory = tempfile::tempdir().unwrap();
     let registry = large(directory.path());
     let path = directory.path().join("metrics.sock");
-    let server = Server::start(Source::new(directory.path()), Address::Unix(path.clone()).into()).unwrap();
+    let server =
+        Server::start(Source::new(directory.path()), BoundAddress::Unix(path.clone()).into()).unwrap();
     attached_clients_delay_nobody(&registry, || UnixStream::connect(&path).unwrap());
     server.stop();
 }

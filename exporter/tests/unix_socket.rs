@@ -17,13 +17,13 @@ use std::{
 use client::ask_on;
 use ictus_exporter::{
     Error, Source,
-    http::{Address, Server},
+    http::{BoundAddress, Server},
 };
 
 const TEXT: &str = "up 1.0\n";
 
 fn serve(path: &Path) -> Result<Server, Error> {
-    Server::start(Source::from_fn(|_| TEXT.to_owned()), Address::Unix(path.to_owned()).into())
+    Server::start(Source::from_fn(|_| TEXT.to_owned()), BoundAddress::Unix(path.to_owned()).into())
 }
 
 fn get(path: &Path, target: &str) -> client::Answer {
@@ -46,7 +46,7 @@ fn abandon(path: &Path) {
 fn it_answers_as_a_port_does_and_goes_with_its_server() {
     let (directory, path) = place();
     let server = serve(&path).unwrap();
-    assert_eq!(server.address(), &Address::Unix(path.clone()));
+    assert_eq!(server.address(), &BoundAddress::Unix(path.clone()));
     assert_eq!(server.address().to_string(), format!("unix:{}", path.display()));
     let answer = get(&path, "/metrics");
     assert_eq!((answer.status, answer.body.as_str()), (200, TEXT));

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use ::ictus_exporter::{
     Source,
-    http::{Listen, Server},
+    http::{ListenAddress, Server},
 };
 
 use crate::{
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn ictus_exporter_start(
         let view = view(surfaces)?;
         let source = Source::open(directory).map_err(status)?.with_view(view);
         let make = || {
-            let listen: Listen = address
+            let listen: ListenAddress = address
                 .parse()
                 .map_err(|error: ::ictus_exporter::Error| keep(&error, ictus_status::Address))?;
             let server = Server::start(source, listen).map_err(status)?;

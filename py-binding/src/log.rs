@@ -34,9 +34,10 @@ const MAIN_THREAD_TIMEOUT: Duration = Duration::from_secs(1);
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 const END_INTERVAL: Duration = Duration::from_millis(1);
 
-static KEPT: Kept = Kept { records: Mutex::new(VecDeque::new()), is_waiting: AtomicBool::new(false) };
+static PENDING: PendingRecords =
+    PendingRecords { records: Mutex::new(VecDeque::new()), is_waiting: AtomicBool::new(false) };
 
-struct Kept {
+struct PendingRecords {
     /// Held for a moment. Not waited for without a limit: it may be held by another thread at a fork, and
     /// then stays locked in the child, where records are lost.
     records: Mutex<VecDeque<(Level, String)>>,
@@ -44,7 +45,7 @@ struct Kept {
     is_waiting: AtomicBool,
 }
 
-impl Kept {
+impl PendingRecords {
     fn lock(&self) -> Option<MutexGuard<'_, VecDeque<(Level, String)>>> {
         for _ in 0..MAX_ATTEMPTS {
             match self.records.try_lock() {
@@ -57,7 +58,7 @@ impl Kept {
     }
 }
 
-impl Log for Kept {
+impl Log for PendingRecords {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("ictus")
     }
@@ -156,7 +157,7 @@ fn remind() {
     let wait = move || {
         thread::sleep(MAIN_THREAD_TIMEOUT);
         WAITS.store(0, Ordering::SeqCst);
-        if KEPT.is_waiting.load(Ordering::Relaxed) {
+        if PENDING.is_waiting.load(Ordering::Relaxed) {
             interpreter::while_it_runs(|| {
                 Python::attach(|py| {
                     if let Err(raised) = deliver(py) {
@@ -175,7 +176,7 @@ fn remind() {
 pub(crate) fn keep(py: Python<'_>) {
     // Not when the module is loaded: the `ictus` command logs to standard error. Refused where a
     // logger is set already, ours included.
-    if log::set_logger(&KEPT).is_ok() {
+    if log::set_logger(&PENDING).is_ok() {
         log::set_max_level(LevelFilter::Info);
         // Where that fails, nothing is asked of the interpreter, and calls that record nothing pass records on.
         if end_with_interpreter(py).is_ok() {
@@ -200,7 +201,7 @@ fn end_with_interpreter(py: Python<'_>) -> PyResult<()> {
 /// Has Python's main thread pass on what was kept, once it is between two bytecodes: for the recording
 /// path, which itself runs no Python code.
 pub(crate) fn deliver_later(_: Python<'_>) {
-    if KEPT.is_waiting.load(Ordering::Relaxed) {
+    if PENDING.is_waiting.load(Ordering::Relaxed) {
         ask_main_thread();
     }
 }
@@ -224,8 +225,8 @@ pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
 
 /// Takes what was kept: the names of the methods of a logger, and texts.
 pub(crate) fn take() -> Vec<(&'static str, String)> {
-    let Some(mut kept) = KEPT.lock() else { return Vec::new() };
-    KEPT.is_waiting.store(false, Ordering::Relaxed);
+    let Some(mut kept) = PENDING.lock() else { return Vec::new() };
+    PENDING.is_waiting.store(false, Ordering::Relaxed);
     let records = std::mem::take(&mut *kept);
     drop(kept);
     records.into_iter().map(|(level, text)| (method(level), text)).collect()

@@ -22,7 +22,7 @@ pub const REFERENCE: &str = Peer::NAME;
 const ROUNDS: usize = 3;
 const DURING: Duration = Duration::from_secs(2);
 /// How long what is observed may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Whose metrics are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,7 @@ impl Http {
             let before = self.series(&get(endpoint.address()));
             assert_eq!(self.series(&get(endpoint.address())), before, "{}", endpoint.name());
             endpoint.turn();
-            let until = Instant::now() + PATIENCE;
+            let until = Instant::now() + WAIT_TIMEOUT;
             while self.series(&get(endpoint.address())) == before {
                 assert!(Instant::now() < until, "{} shows nothing new", endpoint.name());
                 thread::yield_now();

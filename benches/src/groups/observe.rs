@@ -11,7 +11,7 @@ use ictus::Registry;
 use crate::{
     candidate::{Candidate, Group, QUICK, Work},
     clock::counter,
-    data::{Random, Table},
+    data::{Random, ValueTable},
     recorder::{
         AtomicHistogram, Deque, FetchAdd, HdrHistogram, MetricsHandle, Ours, PlainHistogram, Prometheus,
         PrometheusClient, Recorder, Series, Stamped, count, timers,
@@ -90,9 +90,9 @@ pub fn many_series() -> Group {
     Group::new("series", "one observation of 300 series in turn (Zipf)", candidates)
 }
 
-pub(super) fn values<R: Recorder>() -> Table<R::Value> {
+pub(super) fn values<R: Recorder>() -> ValueTable<R::Value> {
     let mut random = Random::new(1);
-    Table::of(|| R::value(random.duration()))
+    ValueTable::of(|| R::value(random.duration()))
 }
 
 fn one<R: Recorder>() -> Candidate {
@@ -142,7 +142,7 @@ fn many<R: Recorder>() -> Candidate {
     Candidate::new(R::NAME, || {
         let (mut series, books) = R::series(MANY);
         let (values, mut random) = (values::<R>(), Random::new(2));
-        let places = Table::of(|| random.zipf(MANY) as u16);
+        let places = ValueTable::of(|| random.zipf(MANY) as u16);
         let observe = move |series: &mut [R], times| {
             for step in 0..times {
                 series[usize::from(places.at(step))].observe(values.at(step));

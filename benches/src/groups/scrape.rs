@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use ictus::{Registry, surface::Plan};
+use ictus::{Registry, surface::Renderer};
 
 use super::{
     observe::MANY,
@@ -23,7 +23,7 @@ pub fn scrape() -> Group {
 }
 
 /// Reads, shows and writes what a registry holds.
-fn render(registry: &Registry, plan: &mut Plan, out: &mut String) {
+fn render(registry: &Registry, plan: &mut Renderer, out: &mut String) {
     write_snapshot(out, &registry.snapshot().expect("memory of this process"), plan);
 }
 

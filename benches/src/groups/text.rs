@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use ictus::{
     Registry, Snapshot, expose,
-    surface::{Exposition, Plan, View},
+    surface::{Exposition, Renderer, View},
 };
 use prometheus::Encoder as _;
 
@@ -49,13 +49,13 @@ fn write(out: &mut String, exposition: &Exposition) {
 }
 
 /// Shows and writes a snapshot, as a scrape does.
-pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, plan: &mut Plan) {
+pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, plan: &mut Renderer) {
     write(out, plan.show(snapshot));
 }
 
 /// What a scraper keeps from one snapshot to the next.
-pub(crate) fn plan() -> Plan {
-    Plan::new(&view())
+pub(crate) fn plan() -> Renderer {
+    Renderer::new(&view())
 }
 
 fn exposition() -> Exposition {

@@ -12,7 +12,7 @@ use super::{monotonic, processor::counter};
 
 /// The counter and the kernel's clock at one instant.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
+pub(super) struct ClockReading {
     pub(super) count: u64,
     pub(super) nanosecond: u64,
     /// How far the one may be from the other, in nanoseconds.
@@ -31,16 +31,16 @@ const MAX_ERROR: f64 = 1e-4;
 const MAX_CHANGE: f64 = 1e-3;
 
 /// Reads both clocks.
-pub(super) fn read_clocks() -> Reading {
+pub(super) fn read_clocks() -> ClockReading {
     tightest(|| {
         let before = monotonic();
         let count = counter();
-        Reading { count, nanosecond: before, uncertainty: monotonic().saturating_sub(before) }
+        ClockReading { count, nanosecond: before, uncertainty: monotonic().saturating_sub(before) }
     })
 }
 
 /// The tightest of some readings.
-fn tightest(mut read: impl FnMut() -> Reading) -> Reading {
+fn tightest(mut read: impl FnMut() -> ClockReading) -> ClockReading {
     let mut best = read();
     for _ in 1..MAX_ATTEMPTS {
         if best.uncertainty <= TIGHT {
@@ -51,12 +51,12 @@ fn tightest(mut read: impl FnMut() -> Reading) -> Reading {
             best = next;
         }
     }
-    Reading { nanosecond: best.nanosecond + best.uncertainty / 2, ..best }
+    ClockReading { nanosecond: best.nanosecond + best.uncertainty / 2, ..best }
 }
 
 /// What two readings say of the rate: seconds a count, and the relative error of that; none where they
 /// say nothing.
-fn rate(first: Reading, second: Reading) -> Option<(f64, f64)> {
+fn rate(first: ClockReading, second: ClockReading) -> Option<(f64, f64)> {
     let counts = second.count.checked_sub(first.count)?;
     let nanoseconds = second.nanosecond.checked_sub(first.nanosecond)?;
     if counts == 0 || nanoseconds == 0 {
@@ -87,7 +87,7 @@ pub(super) fn measure_roughly() -> f64 {
 #[derive(Debug)]
 pub(super) struct Calibration {
     /// Where the present measurement begins.
-    first: Option<Reading>,
+    first: Option<ClockReading>,
     rate: Option<f64>,
     /// A rate that contradicts the known one.
     doubt: Option<f64>,
@@ -104,7 +104,7 @@ impl Calibration {
     }
 
     /// Learns from a reading that is newer than those before.
-    pub(super) fn learn(&mut self, reading: Reading) {
+    pub(super) fn learn(&mut self, reading: ClockReading) {
         let Some(first) = self.first else { return self.first = Some(reading) };
         let span = reading.nanosecond.saturating_sub(first.nanosecond);
         let Some((measured, error)) = rate(first, reading) else {
@@ -132,11 +132,11 @@ impl Calibration {
 
 #[cfg(test)]
 mod tests {
-    use super::{Calibration, MAX_ATTEMPTS, Reading, read_clocks, tightest};
+    use super::{Calibration, ClockReading, MAX_ATTEMPTS, read_clocks, tightest};
 
     /// A clock of so many counts a nanosecond, read with that uncertainty.
-    fn at(nanosecond: u64, counts: f64, uncertainty: u64) -> Reading {
-        Reading { count: 1_000 + (nanosecond as f64 * counts) as u64, nanosecond, uncertainty }
+    fn at(nanosecond: u64, counts: f64, uncertainty: u64) -> ClockReading {
+        ClockReading { count: 1_000 + (nanosecond as f64 * counts) as u64, nanosecond, uncertainty }
     }
 
     fn counts(calibration: &Calibration) -> Option<f64> {
@@ -209,7 +209,7 @@ mod tests {
         let (mut calibration, mut count) = (Calibration::new(), 0);
         for n in 0..20 {
             count += 1_000_000_000 + n * n * 100_000_000;
-            calibration.learn(Reading { count, nanosecond: n * SECOND, uncertainty: 80 });
+            calibration.learn(ClockReading { count, nanosecond: n * SECOND, uncertainty: 80 });
         }
         assert_eq!(counts(&calibration), None);
     }
@@ -218,8 +218,8 @@ mod tests {
     fn a_counter_that_was_reset_is_measured_again() {
         let mut calibration = Calibration::new();
         (1..4).for_each(|n| calibration.learn(at(n * SECOND, 2.5, 80)));
-        let reset = |n: u64| Reading { count: n * 100, ..at(n * SECOND, 2.5, 80) };
-        calibration.learn(Reading { count: 5, ..reset(4) });
+        let reset = |n: u64| ClockReading { count: n * 100, ..at(n * SECOND, 2.5, 80) };
+        calibration.learn(ClockReading { count: 5, ..reset(4) });
         assert!((counts(&calibration).unwrap() - 2.5).abs() < 1e-6);
     }
 

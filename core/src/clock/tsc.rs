@@ -15,7 +15,7 @@ static CHOICE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// What one count lasts in seconds, as `f64` bits; 0 before that is known. Negative where it was known and
 /// is in doubt: measurements that have begun by the counter still end by it.
-static SECONDS_A_COUNT: AtomicU64 = AtomicU64::new(0);
+static SECONDS_PER_TICK: AtomicU64 = AtomicU64::new(0);
 
 static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration::new());
 
@@ -38,7 +38,7 @@ fn choose() -> bool {
 /// Whether the counter measures durations too: where its rate is known.
 #[inline(always)]
 pub(super) fn measures() -> bool {
-    f64::from_bits(SECONDS_A_COUNT.load(Relaxed)) > 0.0
+    f64::from_bits(SECONDS_PER_TICK.load(Relaxed)) > 0.0
 }
 
 #[inline(always)]
@@ -51,7 +51,7 @@ pub(super) fn counter() -> u64 {
 /// What one count lasts in seconds, as far as that was ever known.
 #[inline(always)]
 pub(super) fn seconds_a_count() -> f64 {
-    f64::from_bits(SECONDS_A_COUNT.load(Relaxed)).abs()
+    f64::from_bits(SECONDS_PER_TICK.load(Relaxed)).abs()
 }
 
 /// Compares the counter with the kernel's clock: learns its rate, or checks the one that is known. Takes a
@@ -69,8 +69,8 @@ pub(crate) fn calibrate() {
     };
     calibration.learn(read_clocks());
     match calibration.rate() {
-        Some(seconds) => SECONDS_A_COUNT.store(seconds.to_bits(), Relaxed),
-        None => SECONDS_A_COUNT.store((-seconds_a_count()).to_bits(), Relaxed),
+        Some(seconds) => SECONDS_PER_TICK.store(seconds.to_bits(), Relaxed),
+        None => SECONDS_PER_TICK.store((-seconds_a_count()).to_bits(), Relaxed),
     }
 }
 

@@ -23,7 +23,7 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{Directory, Standing, segment_name};
+use super::{Directory, FileIdentity, segment_name};
 use crate::{
     directory,
     error::{Error, Result},
@@ -32,7 +32,7 @@ use crate::{
 
 /// Where the part of a metrics directory that is Ictus's lies; it need not exist.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct MetricsPath {
     path: PathBuf,
     /// The group that is to share it.
     group: Option<u32>,
@@ -40,25 +40,25 @@ pub(crate) struct Place {
 
 const FOLDER: &str = "ictus";
 const ROOT: u32 = 0;
-const GROUP_WRITES: u32 = 0o020;
-const ALL_WRITE: u32 = 0o002;
+const MODE_GROUP_WRITE: u32 = 0o020;
+const MODE_OTHER_WRITE: u32 = 0o002;
 /// How often a folder that another user is making is looked at again, and after how long.
-const LOOKS: u32 = 40;
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const MAX_ATTEMPTS: u32 = 40;
+const POLL_AGAIN_INTERVAL: Duration = Duration::from_millis(5);
 
-impl Place {
-    pub(crate) fn of(metrics_directory: &Path) -> Place {
-        Place { path: metrics_directory.join(FOLDER), group: None }
+impl MetricsPath {
+    pub(crate) fn of(metrics_directory: &Path) -> MetricsPath {
+        MetricsPath { path: metrics_directory.join(FOLDER), group: None }
     }
 
     /// The place in a metrics directory that a user named; see [`resolve`].
-    pub(crate) fn resolve(metrics_directory: &Path) -> Result<Place> {
-        resolve(metrics_directory).map(|path| Place::of(&path))
+    pub(crate) fn resolve(metrics_directory: &Path) -> Result<MetricsPath> {
+        resolve(metrics_directory).map(|path| MetricsPath::of(&path))
     }
 
     /// The same place, but whoever makes it there shares it with a group.
-    pub(crate) fn shared_with(self, group: Option<u32>) -> Place {
-        Place { group, ..self }
+    pub(crate) fn shared_with(self, group: Option<u32>) -> MetricsPath {
+        MetricsPath { group, ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// What stands at a segment's name now.
-    pub(crate) fn standing_segment(&self, id: u64) -> io::Result<Standing> {
+    pub(crate) fn standing_segment(&self, id: u64) -> io::Result<FileIdentity> {
         directory::standing_at(&self.segment_path(id))
     }
 
@@ -78,7 +78,7 @@ impl Place {
     /// its mode: who reads it need not be told.
     pub(crate) fn open(&self) -> io::Result<Option<Directory>> {
         let Some(folder) = self.folder()? else { return Ok(None) };
-        let trust = Trust::of(&Folder::of(&folder.metadata()?), geteuid().as_raw())?;
+        let trust = AccessPolicy::of(&FolderMode::of(&folder.metadata()?), geteuid().as_raw())?;
         Ok(Some(Directory::new(self.clone(), folder, trust)))
     }
 
@@ -87,11 +87,11 @@ impl Place {
         if let Some(metrics_directory) = self.path.parent() {
             fs::create_dir_all(metrics_directory)?;
         }
-        for _ in 1..LOOKS {
+        for _ in 1..MAX_ATTEMPTS {
             match self.make_once() {
                 // Between making it and giving it to the group, another user has it alone.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.group.is_some() => {
-                    thread::sleep(LOOK_AGAIN);
+                    thread::sleep(POLL_AGAIN_INTERVAL);
                 }
                 made => return made,
             }
@@ -109,8 +109,8 @@ impl Place {
         if let Some(group) = self.group {
             share(&folder, user, group)?;
         }
-        let data = Folder::of(&folder.metadata()?);
-        let trust = Trust::of(&data, user)?;
+        let data = FolderMode::of(&folder.metadata()?);
+        let trust = AccessPolicy::of(&data, user)?;
         data.check_writer(user, self.group)?;
         Ok(Directory::new(self.clone(), folder, trust))
     }
@@ -162,7 +162,7 @@ pub(crate) fn resolve(metrics_directory: &Path) -> Result<PathBuf> {
 
 /// Gives a folder to a group, where that is not done and this user may.
 fn share(folder: &File, user: u32, group: u32) -> io::Result<()> {
-    let data = Folder::of(&folder.metadata()?);
+    let data = FolderMode::of(&folder.metadata()?);
     if data.is_shared_with(group) || (data.owner != user && user != ROOT) {
         return Ok(());
     }
@@ -175,15 +175,15 @@ fn share(folder: &File, user: u32, group: u32) -> io::Result<()> {
 
 /// What decides who may do what in a folder.
 #[derive(Clone, Copy, Debug)]
-struct Folder {
+struct FolderMode {
     owner: u32,
     group: u32,
     mode: u32,
 }
 
-impl Folder {
-    fn of(data: &Metadata) -> Folder {
-        Folder { owner: data.uid(), group: data.gid(), mode: data.mode() & 0o7777 }
+impl FolderMode {
+    fn of(data: &Metadata) -> FolderMode {
+        FolderMode { owner: data.uid(), group: data.gid(), mode: data.mode() & 0o7777 }
     }
 
     fn is_shared_with(&self, group: u32) -> bool {
@@ -192,13 +192,13 @@ impl Folder {
 
     /// Refuses what a process that records must not use.
     fn check_writer(&self, user: u32, shared_with: Option<u32>) -> io::Result<()> {
-        let &Folder { owner, group, mode } = self;
+        let &FolderMode { owner, group, mode } = self;
         match shared_with {
             Some(asked) if !self.is_shared_with(asked) => Err(refused(format!(
                 "it is not shared with the group {asked}: it belongs to user {owner}, who must give the \
                  same group"
             ))),
-            None if mode & GROUP_WRITES != 0 => Err(refused(format!(
+            None if mode & MODE_GROUP_WRITE != 0 => Err(refused(format!(
                 "the group {group} may write in it (mode {mode:o}): give that group as the option `group`, \
                  in every process, or take the right away (chmod g-w)"
             ))),
@@ -213,22 +213,22 @@ impl Folder {
 
 /// Whose files count in a folder, and who is to read those that this process makes there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Trust {
+pub(crate) struct AccessPolicy {
     owner: u32,
     user: u32,
     /// The group that shares the folder.
     pub(crate) group: Option<u32>,
 }
 
-impl Trust {
-    fn of(folder: &Folder, user: u32) -> io::Result<Trust> {
-        let &Folder { owner, group, mode } = folder;
-        if mode & ALL_WRITE != 0 {
+impl AccessPolicy {
+    fn of(folder: &FolderMode, user: u32) -> io::Result<AccessPolicy> {
+        let &FolderMode { owner, group, mode } = folder;
+        if mode & MODE_OTHER_WRITE != 0 {
             return Err(refused(format!(
                 "everybody may write in it (mode {mode:o}): take the right away (chmod o-w) or remove it"
             )));
         }
-        Ok(Trust { owner, user, group: (mode & GROUP_WRITES != 0).then_some(group) })
+        Ok(AccessPolicy { owner, user, group: (mode & MODE_GROUP_WRITE != 0).then_some(group) })
     }
 
     /// Whether a file of that owner and group counts. One of the group's own is a member's: nobody
@@ -257,7 +257,7 @@ fn refused(why: String) -> io::Error {
 mod tests {
     use std::path::Path;
 
-    use super::{Folder, Trust, resolve};
+    use super::{AccessPolicy, FolderMode, resolve};
     use crate::Error;
 
     #[test]
@@ -276,14 +276,14 @@ mod tests {
     const OTHER: u32 = 1001;
     const TEAM: u32 = 50;
 
-    fn folder(owner: u32, mode: u32) -> Folder {
-        Folder { owner, group: TEAM, mode }
+    fn folder(owner: u32, mode: u32) -> FolderMode {
+        FolderMode { owner, group: TEAM, mode }
     }
 
     #[test]
     fn writers_use_their_own_folder_or_their_groups() {
-        let taken = |folder: Folder, user, group| {
-            folder.check_writer(user, group).is_ok() && Trust::of(&folder, user).is_ok()
+        let taken = |folder: FolderMode, user, group| {
+            folder.check_writer(user, group).is_ok() && AccessPolicy::of(&folder, user).is_ok()
         };
         for mode in [0o700, 0o750, 0o755] {
             assert!(taken(folder(ME, mode), ME, None), "{mode:o}");
@@ -307,9 +307,9 @@ mod tests {
 
     #[test]
     fn files_of_strangers_count_only_in_a_group() {
-        let alone = Trust::of(&folder(OTHER, 0o700), 0).unwrap();
+        let alone = AccessPolicy::of(&folder(OTHER, 0o700), 0).unwrap();
         assert!(alone.accepts(OTHER, 7) && alone.accepts(0, 7) && !alone.accepts(ME, TEAM));
-        let shared = Trust::of(&folder(OTHER, 0o770), ME).unwrap();
+        let shared = AccessPolicy::of(&folder(OTHER, 0o770), ME).unwrap();
         assert!(shared.accepts(OTHER, 7) && shared.accepts(ME, 7) && shared.accepts(5000, TEAM));
         assert!(!shared.accepts(5000, 7));
     }

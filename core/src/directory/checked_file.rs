@@ -5,15 +5,15 @@
 
 use std::{fs::File, io, os::fd::BorrowedFd};
 
-use super::{Standing, standing};
-use crate::{format::source::Words, sys::own_descriptor::OwnDescriptor};
+use super::{FileIdentity, standing};
+use crate::{format::source::SegmentSource, sys::own_descriptor::OwnDescriptor};
 
 /// An open file, as long as its number is that of the file that was opened.
 #[derive(Debug)]
 pub(crate) struct CheckedFile {
     /// None where it is not open.
     file: Option<OwnDescriptor>,
-    standing: Standing,
+    standing: FileIdentity,
 }
 
 impl CheckedFile {
@@ -28,7 +28,7 @@ impl CheckedFile {
     }
 
     /// Which file it is.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> FileIdentity {
         self.standing
     }
 
@@ -57,7 +57,7 @@ fn closed() -> io::Error {
     rustix::io::Errno::BADF.into()
 }
 
-impl Words for CheckedFile {
+impl SegmentSource for CheckedFile {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         self.unchecked()?.read(line, into)
     }

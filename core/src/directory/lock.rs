@@ -15,7 +15,7 @@ use rustix::{
 
 use super::{Directory, segment_name, unfinished_name};
 use crate::{
-    format::{layout::identity, source::Words},
+    format::{layout::identity, source::SegmentSource},
     sys::{self, own_descriptor::OwnDescriptor, random_id},
 };
 

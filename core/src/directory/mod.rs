@@ -41,20 +41,20 @@ use rustix::{
 
 use crate::{
     failpoint,
-    format::error::Bad,
+    format::error::SegmentError,
     reader::totals_file::TotalsFile,
     sys::own_descriptor::{OwnDescriptor, above_standard},
 };
-use access::{Place, Trust};
+use access::{AccessPolicy, MetricsPath};
 use checked_file::CheckedFile;
 
 /// The part of a metrics directory that is Ictus's, opened. Short-lived: a process may close all
 /// that it has open, and the folder may be made anew.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    place: Place,
+    place: MetricsPath,
     pub(crate) folder: File,
-    trust: Trust,
+    trust: AccessPolicy,
 }
 
 /// A segment's file before it has its name.
@@ -67,11 +67,11 @@ pub(crate) struct NewSegment {
 
 /// Which file stands at a name, or that none does.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Standing(Option<Stat>);
+pub(crate) struct FileIdentity(Option<Stat>);
 
-impl PartialEq for Standing {
-    fn eq(&self, other: &Standing) -> bool {
-        let identity = |standing: &Standing| standing.0.map(|data| (data.st_dev, data.st_ino));
+impl PartialEq for FileIdentity {
+    fn eq(&self, other: &FileIdentity) -> bool {
+        let identity = |standing: &FileIdentity| standing.0.map(|data| (data.st_dev, data.st_ino));
         identity(self) == identity(other)
     }
 }
@@ -80,29 +80,29 @@ const TOTALS: &str = "totals";
 const EXTENSION: &str = "seg";
 /// Of segments whose readable lanes are in the totals, and whose others cannot be read.
 const ASIDE: &str = "unreadable";
-const UNFINISHED: &str = ".new-";
+const TEMP_PREFIX: &str = ".new-";
 /// Between making a segment's file and locking it lie microseconds. Whoever was stopped there for
 /// longer than this finds it gone and makes another.
-const UNFINISHED_FOR: Duration = Duration::from_secs(60);
+const TEMP_MAX_AGE: Duration = Duration::from_secs(60);
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 /// To grow a file, which systems without `fallocate` do by appending.
 const GROW: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const CREATE: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::CREATE).union(OFlags::EXCL);
 /// No file that is read as text is longer.
-const MOST_TEXT: u64 = 4096;
+const MAX_TEXT: u64 = 4096;
 
 impl Directory {
-    pub(crate) fn new(place: Place, folder: File, trust: Trust) -> Directory {
+    pub(crate) fn new(place: MetricsPath, folder: File, trust: AccessPolicy) -> Directory {
         Directory { place, folder, trust }
     }
 
     /// The directory's own part, made where it is missing.
     #[cfg(test)]
     pub(crate) fn create(metrics_directory: &Path) -> io::Result<Directory> {
-        Place::of(metrics_directory).make()
+        MetricsPath::of(metrics_directory).make()
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &MetricsPath {
         &self.place
     }
 
@@ -173,7 +173,7 @@ impl Directory {
     }
 
     /// What stands at a segment's name now.
-    pub(crate) fn standing_segment(&self, id: u64) -> io::Result<Standing> {
+    pub(crate) fn standing_segment(&self, id: u64) -> io::Result<FileIdentity> {
         self.standing_at(segment_name(id))
     }
 
@@ -198,7 +198,7 @@ impl Directory {
         for name in self.names()?.iter().filter(|name| unfinished_id_of(name).is_some()) {
             let Ok(file) = self.open(name) else { continue };
             let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
-            let old = age.is_ok_and(|age| age.is_ok_and(|age| age > UNFINISHED_FOR));
+            let old = age.is_ok_and(|age| age.is_ok_and(|age| age > TEMP_MAX_AGE));
             // Its maker locks it before all else, so that it can never lock this one any more.
             if old && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 self.remove(name)?;
@@ -213,14 +213,14 @@ impl Directory {
     }
 
     /// What stands at the totals' name now.
-    pub(crate) fn standing_totals(&self) -> io::Result<Standing> {
+    pub(crate) fn standing_totals(&self) -> io::Result<FileIdentity> {
         self.standing_at(TOTALS)
     }
 
-    fn standing_at(&self, name: impl AsRef<Path>) -> io::Result<Standing> {
+    fn standing_at(&self, name: impl AsRef<Path>) -> io::Result<FileIdentity> {
         match statat(&self.folder, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(Standing(None)),
-            data => Ok(Standing(Some(data?))),
+            Err(Errno::NOENT) => Ok(FileIdentity(None)),
+            data => Ok(FileIdentity(Some(data?))),
         }
     }
 
@@ -228,7 +228,7 @@ impl Directory {
     pub(crate) fn read_short(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.open_existing(name)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        file.take(MOST_TEXT).read_to_end(&mut bytes)?;
+        file.take(MAX_TEXT).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
@@ -254,9 +254,9 @@ impl Directory {
     }
 
     /// Replaces the totals, once the new ones are on the disk and can be read back.
-    pub(crate) fn replace_totals(&self, file: &TotalsFile) -> Result<(), Bad> {
+    pub(crate) fn replace_totals(&self, file: &TotalsFile) -> Result<(), SegmentError> {
         self.expect_room(file.length()?)?;
-        let read_back = || match self.open_existing(&format!("{UNFINISHED}{TOTALS}"))? {
+        let read_back = || match self.open_existing(&format!("{TEMP_PREFIX}{TOTALS}"))? {
             Some(mut written) => TotalsFile::check(&mut written),
             None => Err(io::Error::from(io::ErrorKind::NotFound).into()),
         };
@@ -284,7 +284,7 @@ impl Directory {
         write: impl FnOnce(&mut File) -> io::Result<()>,
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
-        let new = format!("{UNFINISHED}{name}");
+        let new = format!("{TEMP_PREFIX}{name}");
         // Whoever held the lock before may have died here.
         self.remove(&new)?;
         let written = self.write_new(&new, write).map_err(E::from).and_then(|()| check());
@@ -392,16 +392,16 @@ impl Directory {
 }
 
 /// What stands at a path now.
-pub(crate) fn standing_at(path: &Path) -> io::Result<Standing> {
+pub(crate) fn standing_at(path: &Path) -> io::Result<FileIdentity> {
     match lstat(path) {
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(Standing(None)),
-        data => Ok(Standing(Some(data?))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(FileIdentity(None)),
+        data => Ok(FileIdentity(Some(data?))),
     }
 }
 
 /// Which file an opened one is.
-pub(crate) fn standing(file: impl AsFd) -> io::Result<Standing> {
-    Ok(Standing(Some(fstat(file)?)))
+pub(crate) fn standing(file: impl AsFd) -> io::Result<FileIdentity> {
+    Ok(FileIdentity(Some(fstat(file)?)))
 }
 
 fn not_opened(error: Errno) -> io::Error {
@@ -438,7 +438,7 @@ fn aside_name(id: u64) -> PathBuf {
 }
 
 fn unfinished_id_of(name: &Path) -> Option<u64> {
-    let digits = name.to_str()?.strip_prefix(UNFINISHED)?;
+    let digits = name.to_str()?.strip_prefix(TEMP_PREFIX)?;
     let id = u64::from_str_radix(digits, 16).ok()?;
     (name == Path::new(&unfinished_name(id))).then_some(id)
 }
@@ -449,7 +449,7 @@ pub(crate) fn segment_name(id: u64) -> PathBuf {
 }
 
 pub(crate) fn unfinished_name(id: u64) -> String {
-    format!("{UNFINISHED}{id:016x}")
+    format!("{TEMP_PREFIX}{id:016x}")
 }
 
 #[cfg(test)]

@@ -31,12 +31,12 @@ use crate::{
 
 /// Longest id of a trace, in bytes. OpenMetrics allows 128 characters for an exemplar's labels, names
 /// included.
-pub(crate) const LONGEST_TRACE_ID: usize = EXEMPLAR_TEXT * 8;
+pub(crate) const MAX_TRACE_ID_BYTES: usize = EXEMPLAR_TEXT * 8;
 /// Most slots of a lane. Of more buckets than that, neighbours share a slot.
-const MOST_SLOTS: usize = 32;
+const MAX_SLOTS: usize = 32;
 /// How far a clock may be ahead of the reader's, in nanoseconds: what claims to be of later would be the
 /// newest for ever.
-const AHEAD: u64 = 24 * 60 * 60 * 1_000_000_000;
+const MAX_CLOCK_SKEW: u64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// One observation, with the trace that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl Exemplar {
     /// An exemplar with all that a reader may show, as far as it can be checked.
     pub(crate) fn checked(value: f64, time: u64, trace_id: &[u8]) -> Option<Exemplar> {
         let trace_id = std::str::from_utf8(trace_id).ok().filter(|trace_id| is_fit(trace_id))?;
-        let is_plausible = (1..clock::wall().saturating_add(AHEAD)).contains(&time);
+        let is_plausible = (1..clock::wall().saturating_add(MAX_CLOCK_SKEW)).contains(&time);
         let is_value = (0.0..LIMIT).contains(&value);
         (is_value && is_plausible).then(|| Exemplar { value, time, trace_id: trace_id.into() })
     }
@@ -61,7 +61,7 @@ impl Exemplar {
 
 /// Whether every format can carry the id of a trace.
 fn is_fit(trace_id: &str) -> bool {
-    (1..=LONGEST_TRACE_ID).contains(&trace_id.len()) && !trace_id.chars().any(char::is_control)
+    (1..=MAX_TRACE_ID_BYTES).contains(&trace_id.len()) && !trace_id.chars().any(char::is_control)
 }
 
 /// Which of the buckets with those bounds a value is in.
@@ -71,7 +71,7 @@ fn bucket(bounds: &[f64], value: f64) -> usize {
 
 /// How many slots a lane has whose buckets have so many bounds.
 fn slots(bounds: usize) -> usize {
-    (bounds + 1).min(MOST_SLOTS)
+    (bounds + 1).min(MAX_SLOTS)
 }
 
 /// Lines of the slots of a lane whose buckets have so many bounds.

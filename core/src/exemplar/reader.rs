@@ -6,27 +6,27 @@ use super::{Exemplar, slots};
 use crate::{
     format::{
         layout::{EXEMPLAR_TEXT, ExemplarSlot, LINE_WORDS, Lines},
-        source::Words,
+        source::SegmentSource,
     },
-    ring::LaneHead,
+    ring::LaneHeader,
 };
 
 /// Words of a slot.
 const WORDS: usize = ExemplarSlot::LINES as usize * LINE_WORDS;
 /// A writer that writes one slot between two looks this often in a row is no worker.
-const ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
+const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
 
 /// Reads the exemplars of a lane, in a segment in which it was seen to have some, whose buckets have
 /// those bounds. What cannot be one is left out, and so is one that is written all the time.
-pub(crate) fn read(source: &impl Words, lane: u64, bounds: usize) -> io::Result<Vec<Exemplar>> {
+pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io::Result<Vec<Exemplar>> {
     // Asked anew: the words of the look that showed the number may be older than the number.
-    let first = LaneHead::read(source, lane)?.exemplars;
+    let first = LaneHeader::read(source, lane)?.exemplars;
     if first == 0 {
         return Ok(Vec::new());
     }
     let mut found: Vec<Option<Exemplar>> = vec![None; slots(bounds)];
     let mut looks = [(); 3].map(|()| vec![0; found.len() * WORDS]);
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         // Three looks. A slot that has the same even turn at the first and the last had it all along, so
         // what the second shows is of one exemplar: "whole" and "turn".
         for look in &mut looks {

@@ -9,18 +9,19 @@ use std::{cell::Cell, io, sync::Arc};
 use proptest::prelude::*;
 
 use super::{
-    AHEAD, Exemplar, LONGEST_TRACE_ID, bucket, clear, is_busy, keep_newest, lines, read, record, slots,
+    Exemplar, MAX_CLOCK_SKEW, MAX_TRACE_ID_BYTES, bucket, clear, is_busy, keep_newest, lines, read, record,
+    slots,
 };
 use crate::{
     clock,
     format::{
-        layout::{ExemplarSlot, HIDDEN, LINE_WORDS, Lane, Lines},
-        line_allocator::Supply,
-        source::Words,
+        layout::{ExemplarSlot, LINE_WORDS, Lane, Lines, UNPUBLISHED},
+        line_allocator::LineAllocator,
+        source::SegmentSource,
     },
-    ring::LaneHead,
+    ring::LaneHeader,
     segment::{
-        weak_memory::{Eyes, Random, Trace},
+        weak_memory::{Random, Trace, WeakMemoryView},
         writer::Segment,
     },
     sum::LIMIT,
@@ -35,7 +36,7 @@ struct Rationed {
     claims: Cell<u64>,
 }
 
-impl Supply for Rationed {
+impl LineAllocator for Rationed {
     fn claim(&self, lines: u64) -> Option<u64> {
         self.claims.set(self.claims.get().checked_sub(1)?);
         self.segment.claim(lines)
@@ -110,20 +111,20 @@ impl Written {
 
     /// Lets a reader read twice. Gives how many exemplars it saw, or what was wrong.
     fn reader(&self, reader: u64) -> Result<usize, String> {
-        let eyes = Eyes::new(&self.trace, Random(reader));
+        let eyes = WeakMemoryView::new(&self.trace, Random(reader));
         let mut seen = 0;
         for _ in 0..2 {
-            let before = LaneHead::read(&eyes, self.line).unwrap();
-            if before.series == 0 || before.series & HIDDEN != 0 {
+            let before = LaneHeader::read(&eyes, self.line).unwrap();
+            if before.series == 0 || before.series & UNPUBLISHED != 0 {
                 continue;
             }
             // Another look, as for the head: the words of the first may be of several moments.
-            let exemplified = LaneHead::read(&eyes, self.line).unwrap().exemplified;
+            let exemplified = LaneHeader::read(&eyes, self.line).unwrap().exemplified;
             if exemplified == 0 {
                 continue;
             }
             let found = read(&eyes, self.line, BOUNDS.len()).unwrap();
-            if LaneHead::read(&eyes, self.line).unwrap().series != before.series {
+            if LaneHeader::read(&eyes, self.line).unwrap().series != before.series {
                 continue;
             }
             let life = self.words.iter().position(|&word| word == before.series).unwrap() as u64;
@@ -167,7 +168,7 @@ fn a_writer_that_dies_leaves_what_was_whole() {
     let written = Written::of(1, 40);
     let count = written.line as usize * LINE_WORDS + std::mem::offset_of!(Lane, exemplified) / 8;
     for stores in written.trace.published..=written.trace.stores.len() {
-        let eyes = Eyes::after(&written.trace, stores);
+        let eyes = WeakMemoryView::after(&written.trace, stores);
         let complete = written.trace.made(count, stores);
         let found = read(&eyes, written.line, BOUNDS.len()).unwrap();
         for bucket in 0..=BOUNDS.len() {
@@ -226,7 +227,7 @@ fn of_many_buckets_neighbours_share_a_slot() {
 /// A segment of nothing but a lane and what follows it.
 struct Bytes(Vec<u64>);
 
-impl Words for Bytes {
+impl SegmentSource for Bytes {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let start = (line as usize).checked_mul(LINE_WORDS).ok_or(io::ErrorKind::UnexpectedEof)?;
         let words = self.0.get(start..).and_then(|words| words.get(..into.len()));
@@ -243,7 +244,7 @@ fn any_slot() -> impl Strategy<Value = [u64; 16]> {
     let now = clock::wall();
     let turn = prop_oneof![4 => Just(2), 1 => 0..4_u64, 1 => any::<u64>()];
     let value = prop_oneof![4 => (0.0..1e3).prop_map(f64::to_bits), 1 => any::<u64>(), 1 => any::<f64>().prop_map(f64::to_bits)];
-    let time = prop_oneof![4 => now - 1000..now, 1 => any::<u64>(), 1 => Just(0), 1 => Just(now + 2 * AHEAD)];
+    let time = prop_oneof![4 => now - 1000..now, 1 => any::<u64>(), 1 => Just(0), 1 => Just(now + 2 * MAX_CLOCK_SKEW)];
     let length = prop_oneof![6 => 1..=96_u64, 1 => any::<u64>(), 1 => 0..100_u64];
     let text = prop_oneof![
         4 => "[0-9a-f]{96}".prop_map(String::into_bytes),
@@ -252,7 +253,7 @@ fn any_slot() -> impl Strategy<Value = [u64; 16]> {
         1 => prop::collection::vec(any::<u8>(), 96),
     ];
     (turn, value, time, length, text).prop_map(|(turn, value, time, length, mut text)| {
-        text.resize(LONGEST_TRACE_ID, b'0');
+        text.resize(MAX_TRACE_ID_BYTES, b'0');
         let text = text.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap()));
         let words: Vec<u64> = [turn, value, time, length].into_iter().chain(text).collect();
         words.try_into().unwrap()
@@ -265,7 +266,7 @@ fn holds(words: &[u64; 16]) -> bool {
     let (turn, value, time, length) = (words[0], f64::from_bits(words[1]), words[2], words[3]);
     let text = std::str::from_utf8(&bytes[..length.min(96) as usize]);
     let is_text = (1..=96).contains(&length) && text.is_ok_and(|text| !text.contains(char::is_control));
-    let is_of_now = time > 0 && time < clock::wall() + AHEAD;
+    let is_of_now = time > 0 && time < clock::wall() + MAX_CLOCK_SKEW;
     turn != 0 && turn % 2 == 0 && (0.0..LIMIT).contains(&value) && is_of_now && is_text
 }
 

@@ -1,11 +1,11 @@
 //! The writer's side of exemplars: no lock, no allocation, nothing that a reader could stop.
 
-use super::{LONGEST_TRACE_ID, bucket, is_fit, lines, slots};
+use super::{MAX_TRACE_ID_BYTES, bucket, is_fit, lines, slots};
 use crate::{
     clock,
     format::{
         layout::{EXEMPLAR_TEXT, ExemplarSlot, Lane, Lines},
-        line_allocator::Supply,
+        line_allocator::LineAllocator,
     },
     sync::Ordering,
 };
@@ -13,7 +13,13 @@ use crate::{
 /// Keeps an exemplar in a lane whose buckets have those bounds; for the thread that may write the lane,
 /// after the observation. False where it is left out: its trace's id is unfit, there is no memory for
 /// the slots, or a signal handler and the write that it interrupted met in one slot.
-pub(crate) fn record(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f64, trace_id: &str) -> bool {
+pub(crate) fn record(
+    lane: &Lane,
+    supply: &impl LineAllocator,
+    bounds: &[f64],
+    value: f64,
+    trace_id: &str,
+) -> bool {
     if !is_fit(trace_id) {
         return false;
     }
@@ -38,7 +44,12 @@ pub(crate) fn record(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f
 }
 
 /// The slot for a value, claimed with all others of the lane where there are none.
-fn slot(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f64) -> Option<&'static ExemplarSlot> {
+fn slot(
+    lane: &Lane,
+    supply: &impl LineAllocator,
+    bounds: &[f64],
+    value: f64,
+) -> Option<&'static ExemplarSlot> {
     let mut first = lane.exemplars.load(Ordering::Relaxed);
     if first == 0 {
         let new = supply.claim(lines(bounds.len()))?;
@@ -52,31 +63,35 @@ fn slot(lane: &Lane, supply: &impl Supply, bounds: &[f64], value: f64) -> Option
     at(supply, first, place)
 }
 
-fn at(supply: &impl Supply, first: u64, place: usize) -> Option<&'static ExemplarSlot> {
+fn at(supply: &impl LineAllocator, first: u64, place: usize) -> Option<&'static ExemplarSlot> {
     supply.lines(first + place as u64 * ExemplarSlot::LINES)
 }
 
 /// The id as words, zeros at the end.
 fn text(trace_id: &str) -> [u64; EXEMPLAR_TEXT] {
-    let mut bytes = [0; LONGEST_TRACE_ID];
+    let mut bytes = [0; MAX_TRACE_ID_BYTES];
     bytes[..trace_id.len()].copy_from_slice(trace_id.as_bytes());
     bytemuck::cast(bytes)
 }
 
-fn all(lane: &Lane, supply: &impl Supply, bounds: usize) -> impl Iterator<Item = &'static ExemplarSlot> {
+fn all(
+    lane: &Lane,
+    supply: &impl LineAllocator,
+    bounds: usize,
+) -> impl Iterator<Item = &'static ExemplarSlot> {
     let first = lane.exemplars.load(Ordering::Relaxed);
     let slots = if first == 0 { 0 } else { slots(bounds) };
     (0..slots).filter_map(move |place| at(supply, first, place))
 }
 
 /// Whether a signal handler runs that interrupted the write of an exemplar.
-pub(crate) fn is_busy(lane: &Lane, supply: &impl Supply, bounds: usize) -> bool {
+pub(crate) fn is_busy(lane: &Lane, supply: &impl LineAllocator, bounds: usize) -> bool {
     all(lane, supply, bounds).any(|slot| slot.turn.load(Ordering::Relaxed) % 2 == 1)
 }
 
 /// Empties the slots of a hidden lane, which keeps them. Relaxed: who still reads the life before finds less
 /// of it, and whoever reads the next one acquires the lane after this.
-pub(crate) fn clear(lane: &Lane, supply: &impl Supply, bounds: usize) {
+pub(crate) fn clear(lane: &Lane, supply: &impl LineAllocator, bounds: usize) {
     lane.exemplified.store(0, Ordering::Relaxed);
     all(lane, supply, bounds).for_each(|slot| slot.turn.store(0, Ordering::Relaxed));
 }

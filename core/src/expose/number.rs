@@ -5,7 +5,7 @@
 //! finds the same digits, and from 1e-5 to 1e16 writes them without an exponent.
 
 /// Below this a number takes an exponent.
-const SMALLEST_FIXED: f64 = 1e-4;
+const MIN_FIXED: f64 = 1e-4;
 /// From these on it does: Python's limit, and Go's, which `prometheus_client` applies to positive
 /// numbers only.
 const PYTHON_LIMIT: f64 = 1e16;
@@ -17,7 +17,7 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// Appends the number.
 #[inline]
 pub(crate) fn push(out: &mut String, value: f64) {
-    if !(SMALLEST_FIXED..GO_LIMIT).contains(&value) {
+    if !(MIN_FIXED..GO_LIMIT).contains(&value) {
         return push_other(out, value);
     }
     let whole = value as u32;
@@ -53,7 +53,7 @@ fn push_other(out: &mut String, value: f64) {
     let (magnitude, limit) = (value.abs(), if value > 0.0 { GO_LIMIT } else { PYTHON_LIMIT });
     let mut buffer = zmij::Buffer::new();
     let spelled = buffer.format_finite(magnitude);
-    if magnitude == 0.0 || (SMALLEST_FIXED..limit).contains(&magnitude) {
+    if magnitude == 0.0 || (MIN_FIXED..limit).contains(&magnitude) {
         out.push_str(spelled);
     } else {
         push_exponent(out, spelled);

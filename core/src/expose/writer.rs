@@ -8,8 +8,8 @@ use crate::{
 
 /// Lengths: of a number with 17 digits and an exponent, and of a family's two comments without names
 /// and help text. What is longer makes the buffer grow.
-const LONGEST_NUMBER: usize = 24;
-const COMMENTS: usize = 48;
+const MAX_NUMBER_LEN: usize = 24;
+const COMMENT_PREFIXES: usize = 48;
 
 /// Appends lines to a buffer, which a caller that renders again and again can keep.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ impl<'a> Writer<'a> {
     /// A writer for an exposition, with room for all of it.
     pub(super) fn new(out: &'a mut String, exposition: &Exposition) -> Writer<'a> {
         let length = |family: &ShownFamily| {
-            let comments = COMMENTS + 2 * family.name.len() + family.help.len();
-            comments + family.heads.length_with(LONGEST_NUMBER)
+            let comments = COMMENT_PREFIXES + 2 * family.name.len() + family.help.len();
+            comments + family.heads.length_with(MAX_NUMBER_LEN)
         };
         out.reserve(exposition.families().map(length).sum());
         Writer { out }

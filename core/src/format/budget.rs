@@ -6,7 +6,7 @@
 
 use std::{cell::Cell, error::Error, fmt, io};
 
-use super::{layout::LINE, limits::shown_allowance, source::Words};
+use super::{layout::LINE, limits::shown_allowance, source::SegmentSource};
 
 /// Bytes that may be copied for each byte on disk: a lane is copied again each time that its writer was faster,
 /// and in a segment of few lanes all writers may be.
@@ -63,7 +63,7 @@ impl<W> Metered<W> {
     }
 }
 
-impl<W: Words> Words for Metered<W> {
+impl<W: SegmentSource> SegmentSource for Metered<W> {
     #[inline]
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let cost = size_of_val(into) as u64 + CALL;
@@ -89,7 +89,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{ALLOWANCE, CALL, Metered, is_over_budget};
-    use crate::{format::source::Words, segment::writer::Segment};
+    use crate::{format::source::SegmentSource, segment::writer::Segment};
 
     #[test]
     fn reads_end_where_the_budget_does() {

@@ -2,9 +2,9 @@
 
 /// Bytes being written.
 #[derive(Debug, Default)]
-pub(crate) struct Bytes(Vec<u8>);
+pub(crate) struct Encoder(Vec<u8>);
 
-impl Bytes {
+impl Encoder {
     pub(crate) fn number(&mut self, number: u32) {
         self.0.extend(number.to_ne_bytes());
     }
@@ -30,11 +30,11 @@ impl Bytes {
 
 /// Bytes being read; every step is none where they end too early.
 #[derive(Debug)]
-pub(crate) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Decoder<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
-    pub(crate) fn of(bytes: &'a [u8]) -> Fields<'a> {
-        Fields(bytes)
+impl<'a> Decoder<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Decoder<'a> {
+        Decoder(bytes)
     }
 
     pub(crate) fn number(&mut self) -> Option<u32> {

@@ -7,21 +7,21 @@
 //! ```
 
 use super::{
-    codec::{Bytes, Fields},
+    codec::{Decoder, Encoder},
     layout::{LINE, LINE_WORDS},
     limits::{MAX_SERIES, MAX_VALUE, cut},
 };
 use crate::{
     catalog::{Kind, Unit},
-    histogram::MOST_BOUNDS,
+    histogram::MAX_BOUNDS,
 };
 
 /// Most observations that a window may hold: what a reader is willing to make room for.
-pub(crate) const MOST_WINDOW: u32 = 1 << 16;
+pub(crate) const MAX_WINDOW: u32 = 1 << 16;
 
 /// A family, as the segment holds it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct FamilyRecord {
+pub(crate) struct FamilyDescriptor {
     pub(crate) name: String,
     pub(crate) help: String,
     pub(crate) kind: Kind,
@@ -41,7 +41,7 @@ pub(crate) struct FamilyRecord {
 
 /// A series, as the segment holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SeriesRecord {
+pub(crate) struct SeriesDescriptor {
     /// The line of the family's descriptor.
     pub(crate) family: u64,
     /// Of this descriptor alone: its lines may be those of a removed series.
@@ -54,24 +54,24 @@ pub(crate) struct SeriesRecord {
 const FAMILY: u32 = 1;
 const SERIES: u32 = 2;
 /// No descriptor is longer: what a reader is willing to copy.
-pub(crate) const MOST_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// Words before the payload.
 const HEAD_WORDS: usize = 2;
 
-impl FamilyRecord {
+impl FamilyDescriptor {
     /// Whether series of both may be merged.
-    pub(crate) fn same_shape(&self, other: &FamilyRecord) -> bool {
+    pub(crate) fn same_shape(&self, other: &FamilyDescriptor) -> bool {
         (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
     }
 
     /// Whether both define one family: also by name.
-    pub(crate) fn same_family(&self, other: &FamilyRecord) -> bool {
+    pub(crate) fn same_family(&self, other: &FamilyDescriptor) -> bool {
         self.name == other.name && self.same_shape(other)
     }
 
     /// The words to be stored.
     pub(crate) fn encode(&self) -> Vec<u64> {
-        let mut payload = Bytes::default();
+        let mut payload = Encoder::default();
         payload.number(self.kind as u32);
         payload.number(self.unit as u32);
         payload.number(self.window);
@@ -88,7 +88,7 @@ impl FamilyRecord {
     }
 
     /// The family, where the words are one.
-    pub(crate) fn decode(words: &[u64]) -> Option<FamilyRecord> {
+    pub(crate) fn decode(words: &[u64]) -> Option<FamilyDescriptor> {
         let mut fields = start(words, FAMILY)?;
         let kind = match fields.number()? {
             1 => Kind::Counter,
@@ -109,9 +109,9 @@ impl FamilyRecord {
         let bounds: Vec<f64> =
             (0..bounds).map(|_| fields.word().map(f64::from_bits)).collect::<Option<_>>()?;
         let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]);
-        let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MOST_BOUNDS;
-        let sound = sound && (1..=MOST_WINDOW).contains(&window) && max_series > 0;
-        let record = FamilyRecord {
+        let sound = ascending && bounds.iter().all(|bound| bound.is_finite()) && bounds.len() <= MAX_BOUNDS;
+        let sound = sound && (1..=MAX_WINDOW).contains(&window) && max_series > 0;
+        let record = FamilyDescriptor {
             name,
             help,
             kind,
@@ -129,8 +129,8 @@ impl FamilyRecord {
 
     /// One without a distribution, and with nothing that is not asked for.
     #[cfg(any(test, ictus_loom))]
-    pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyRecord {
-        FamilyRecord {
+    pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyDescriptor {
+        FamilyDescriptor {
             name: name.to_owned(),
             help: String::new(),
             kind,
@@ -146,10 +146,10 @@ impl FamilyRecord {
     }
 }
 
-impl SeriesRecord {
+impl SeriesDescriptor {
     /// The words to be stored. Values longer than a reader takes are cut.
     pub(crate) fn encode(family: u64, serial: u32, begun: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
-        let mut payload = Bytes::default();
+        let mut payload = Encoder::default();
         payload.number(family as u32);
         payload.number(serial);
         payload.number(values.len() as u32);
@@ -159,12 +159,12 @@ impl SeriesRecord {
     }
 
     /// The series, where the words are one.
-    pub(crate) fn decode(words: &[u64]) -> Option<SeriesRecord> {
+    pub(crate) fn decode(words: &[u64]) -> Option<SeriesDescriptor> {
         let mut fields = start(words, SERIES)?;
         let (family, serial) = (u64::from(fields.number()?), fields.number()?);
         let values = fields.strings()?;
         let within = values.iter().all(|value| value.len() <= MAX_VALUE);
-        within.then_some(SeriesRecord { family, serial, begun: fields.word().unwrap_or(0), values })
+        within.then_some(SeriesDescriptor { family, serial, begun: fields.word().unwrap_or(0), values })
     }
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn lines(first: &[u64]) -> Option<u64> {
 }
 
 /// The words of a descriptor: its head, then the payload in whole lines.
-fn finish(payload: &Bytes, tag: u32) -> Vec<u64> {
+fn finish(payload: &Encoder, tag: u32) -> Vec<u64> {
     let bytes = payload.as_slice();
     let mut words = vec![u64::from(tag) << 32 | bytes.len() as u64, u64::from(crc32fast::hash(bytes))];
     words.extend(bytes.chunks(8).map(|bytes| {
@@ -188,26 +188,26 @@ fn finish(payload: &Bytes, tag: u32) -> Vec<u64> {
 }
 
 /// The payload of a descriptor, where tag, length and checksum hold.
-fn start(words: &[u64], tag: u32) -> Option<Fields<'_>> {
+fn start(words: &[u64], tag: u32) -> Option<Decoder<'_>> {
     let bytes = length(words)?;
     let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
     let whole = words[0] >> 32 == u64::from(tag) && words[1] == u64::from(crc32fast::hash(payload));
-    whole.then_some(Fields::of(payload))
+    whole.then_some(Decoder::of(payload))
 }
 
 fn length(words: &[u64]) -> Option<usize> {
     let bytes = *words.first()? as u32 as usize;
-    (bytes <= MOST_BYTES).then_some(bytes)
+    (bytes <= MAX_BYTES).then_some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FamilyRecord, MOST_WINDOW, SeriesRecord, lines};
+    use super::{FamilyDescriptor, MAX_WINDOW, SeriesDescriptor, lines};
     use crate::catalog::{Kind, Unit};
     use proptest::prelude::*;
 
-    fn family() -> FamilyRecord {
-        FamilyRecord {
+    fn family() -> FamilyDescriptor {
+        FamilyDescriptor {
             name: "a_seconds".into(),
             help: "Hélp".into(),
             kind: Kind::Timer,
@@ -226,16 +226,15 @@ mod tests {
     fn a_family_comes_back_as_it_was() {
         let words = family().encode();
         assert_eq!(lines(&words), Some(words.len() as u64 / 8));
-        assert_eq!(FamilyRecord::decode(&words), Some(family()));
-        assert_eq!(SeriesRecord::decode(&words), None);
+        assert_eq!(FamilyDescriptor::decode(&words), Some(family()));
+        assert_eq!(SeriesDescriptor::decode(&words), None);
     }
 
     #[test]
     fn a_window_that_no_memory_holds_is_refused() {
-        for (window, taken) in [(MOST_WINDOW, true), (MOST_WINDOW + 1, false), (u32::MAX, false), (0, false)]
-        {
-            let words = FamilyRecord { window, ..family() }.encode();
-            assert_eq!(FamilyRecord::decode(&words).is_some(), taken, "{window}");
+        for (window, taken) in [(MAX_WINDOW, true), (MAX_WINDOW + 1, false), (u32::MAX, false), (0, false)] {
+            let words = FamilyDescriptor { window, ..family() }.encode();
+            assert_eq!(FamilyDescriptor::decode(&words).is_some(), taken, "{window}");
         }
     }
 
@@ -247,9 +246,9 @@ mod tests {
             begun in 0u64..,
             values in prop::collection::vec(".*", 0..6),
         ) {
-            let words = SeriesRecord::encode(u64::from(family), serial, begun, &values);
-            let expected = SeriesRecord { family: u64::from(family), serial, begun, values };
-            prop_assert_eq!(SeriesRecord::decode(&words), Some(expected));
+            let words = SeriesDescriptor::encode(u64::from(family), serial, begun, &values);
+            let expected = SeriesDescriptor { family: u64::from(family), serial, begun, values };
+            prop_assert_eq!(SeriesDescriptor::decode(&words), Some(expected));
         }
 
         #[test]
@@ -258,12 +257,12 @@ mod tests {
             // The padding behind the payload is nobody's.
             let bit = bit % (64 * 2 + (words[0] as u32 as usize) * 8);
             words[bit / 64] ^= 1 << (bit % 64);
-            prop_assert_eq!(FamilyRecord::decode(&words), None);
+            prop_assert_eq!(FamilyDescriptor::decode(&words), None);
         }
 
         #[test]
         fn any_words_are_refused_or_read(words in prop::collection::vec(any::<u64>(), 0..32)) {
-            let _ = (FamilyRecord::decode(&words), SeriesRecord::decode(&words), lines(&words));
+            let _ = (FamilyDescriptor::decode(&words), SeriesDescriptor::decode(&words), lines(&words));
         }
     }
 }

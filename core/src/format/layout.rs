@@ -42,7 +42,7 @@ pub(crate) const BLOCK_LANES: usize = if cfg!(ictus_loom) { 1 } else { 63 };
 /// Words of the header.
 const HEADER_WORDS: usize = if cfg!(ictus_loom) { 64 } else { 512 };
 /// What a writer may push while a reader copies a full ring.
-const HEADROOM: u64 = if cfg!(ictus_loom) { 1 } else { 24 };
+const WINDOW_HEADROOM: u64 = if cfg!(ictus_loom) { 1 } else { 24 };
 
 /// The first page of a segment.
 #[repr(C, align(64))]
@@ -56,12 +56,13 @@ pub(crate) struct Header {
     /// The next line to be claimed.
     pub(crate) cursor: AtomicU64,
     pub(crate) _pad_cursor: [AtomicU64; 7],
-    /// What was not recorded, by [`Loss`].
-    pub(crate) losses: [AtomicU64; LOSSES],
+    /// What was not recorded, by [`HealthCounter`].
+    pub(crate) losses: [AtomicU64; HEALTH_COUNTERS],
     /// Stamps beside the wall clock, taken while the process records; see [`anchor`]. Written in turn, so that
     /// one is whole whenever the owner dies.
     pub(crate) anchors: [[AtomicU64; anchor::WORDS]; ANCHORS],
-    pub(crate) _reserved: [AtomicU64; HEADER_WORDS - identity::WORDS - 16 - LOSSES - ANCHORS * anchor::WORDS],
+    pub(crate) _reserved:
+        [AtomicU64; HEADER_WORDS - identity::WORDS - 16 - HEALTH_COUNTERS - ANCHORS * anchor::WORDS],
 }
 
 /// Anchors of a header beside that of its identity.
@@ -102,13 +103,13 @@ pub(crate) mod identity {
     pub(crate) const WORDS: usize = 16;
 }
 
-/// Kinds of [`Loss`] that a header has room for.
-pub(crate) const LOSSES: usize = 16;
+/// Kinds of [`HealthCounter`] that a header has room for.
+pub(crate) const HEALTH_COUNTERS: usize = 16;
 
 /// Why something was not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
-pub(crate) enum Loss {
+pub(crate) enum HealthCounter {
     /// The value was NaN.
     Nan = 0,
     /// The value was negative.
@@ -123,11 +124,11 @@ pub(crate) enum Loss {
     Overflow = 6,
     /// Not lost: lanes in memory that other processes do not see, because the segment could not
     /// grow.
-    Unshared = 7,
+    ProcessLocal = 7,
     /// The handle's series had been removed.
     Removed = 8,
     /// Not an observation: a lap of a ring that could not grow to its window.
-    ShortWindow = 5,
+    WindowTruncated = 5,
     /// Not an observation: an exemplar that was left out. Its trace's id was unfit, a signal handler met the
     /// write that it interrupted, or there was no memory.
     Exemplar = 9,
@@ -143,7 +144,7 @@ pub(crate) enum Loss {
 
 /// Set in a lane's series word before it is published, and once the series was removed: what the lane holds
 /// is nobody's.
-pub(crate) const HIDDEN: u64 = 1 << 63;
+pub(crate) const UNPUBLISHED: u64 = 1 << 63;
 /// Serial numbers of descriptors are smaller.
 pub(crate) const SERIALS: u32 = 1 << 31;
 
@@ -154,7 +155,7 @@ pub(crate) struct Lane {
     /// A timer's observations so far; a counter's or gauge's value as `f64` bits.
     pub(crate) head: AtomicU64,
     /// The line of the series' descriptor in the low half, its serial number in the high one; 0 in a new
-    /// lane, with [`HIDDEN`] until it is published, and that alone once the series was removed. No two
+    /// lane, with [`UNPUBLISHED`] until it is published, and that alone once the series was removed. No two
     /// lives of a lane have the same number.
     pub(crate) series: AtomicU64,
     /// The line of a timer's chunk table: the line of each [`Chunk`].
@@ -228,7 +229,7 @@ impl Lane {
     /// Says with which series word a new or cleared lane will be shown; nobody sees it yet. The word is of
     /// one life of one series, so whoever promised it for an earlier life cannot publish the lane any more.
     pub(crate) fn promise(&self, word: u64) {
-        self.series.store(word | HIDDEN, Ordering::Relaxed);
+        self.series.store(word | UNPUBLISHED, Ordering::Relaxed);
     }
 
     /// Shows a lane as that of the series word that was promised; false where it was hidden in the
@@ -237,19 +238,19 @@ impl Lane {
     /// Release, "lane": pairs with the reader's acquire after copying the block: the lane is there with
     /// its table, and the series with its descriptor.
     pub(crate) fn publish(&self, word: u64) -> bool {
-        self.series.compare_exchange(word | HIDDEN, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Takes the lane from all readers' eyes, and back what was promised; any thread of the owner may.
     pub(crate) fn hide(&self) {
         // Never refused.
-        let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(HIDDEN));
+        let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(UNPUBLISHED));
     }
 
     /// Makes the head of a hidden lane a new one. Release, "recycle": whoever sees what is new sees that
     /// the lane was hidden, at its last look.
     pub(crate) fn clear(&self) {
-        debug_assert!(self.series.load(Ordering::Relaxed) & HIDDEN != 0, "the lane is shown");
+        debug_assert!(self.series.load(Ordering::Relaxed) & UNPUBLISHED != 0, "the lane is shown");
         self.head.store(0, Ordering::Release);
     }
 }
@@ -315,7 +316,7 @@ impl Chunk {
 /// a writer makes while a reader copies it. At least two, so that the newest full chunk of a full
 /// ring is never the next to be reused.
 pub(crate) fn full_ring(window: u32) -> u64 {
-    (u64::from(window) + HEADROOM).div_ceil(CHUNK_SLOTS).max(2)
+    (u64::from(window) + WINDOW_HEADROOM).div_ceil(CHUNK_SLOTS).max(2)
 }
 
 /// Lines of the chunk table of a full ring.

@@ -5,7 +5,7 @@
 //! exposition, the size of the files bounds the size of the exposition.
 
 use super::{
-    descriptor::FamilyRecord,
+    descriptor::FamilyDescriptor,
     layout::{CHUNK_SLOTS, LINE},
 };
 use crate::catalog::Kind;
@@ -38,7 +38,7 @@ pub(crate) fn names_bytes<'a>(name: &str, labels: impl Iterator<Item = &'a str>)
     labels.fold(name.len(), |sum, label| sum + label.len() + LABEL_OVERHEAD)
 }
 
-impl FamilyRecord {
+impl FamilyDescriptor {
     /// Whether its texts are within the limits.
     pub(crate) fn is_within_limits(&self) -> bool {
         let names = || [&self.name].into_iter().chain(&self.labels);
@@ -93,7 +93,7 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::{MAX_HELP, MAX_NAME, MAX_NAMES, cut};
-    use crate::{catalog::Kind, format::descriptor::FamilyRecord};
+    use crate::{catalog::Kind, format::descriptor::FamilyDescriptor};
 
     #[test]
     fn cutting_keeps_characters_whole() {
@@ -107,9 +107,9 @@ mod tests {
     fn records_beyond_a_limit_are_refused() {
         let longest = "n".repeat(MAX_NAME);
         let label = "l".repeat(MAX_NAME - 6);
-        let record = |name: &str, labels: &[&str], help: usize| FamilyRecord {
+        let record = |name: &str, labels: &[&str], help: usize| FamilyDescriptor {
             help: "h".repeat(help),
-            ..FamilyRecord::plain(name, Kind::Counter, labels)
+            ..FamilyDescriptor::plain(name, Kind::Counter, labels)
         };
         for (record, within) in [
             (record(&longest, &[], MAX_HELP), true),
@@ -119,17 +119,17 @@ mod tests {
             (record(&longest, &[&*label; 3], 0), true),
             (record(&longest, &[&*label, &*label, &*label, ""], 0), false),
         ] {
-            assert_eq!(FamilyRecord::decode(&record.encode()).is_some(), within, "{}", record.name.len());
+            assert_eq!(FamilyDescriptor::decode(&record.encode()).is_some(), within, "{}", record.name.len());
         }
         assert_eq!(4 * MAX_NAME, MAX_NAMES);
     }
 
     #[test]
     fn series_of_usual_families_are_always_allowed() {
-        let usual = |kind, bounds: usize| FamilyRecord {
+        let usual = |kind, bounds: usize| FamilyDescriptor {
             distribution: true,
             bounds: (0..bounds).map(|bound| bound as f64).collect(),
-            ..FamilyRecord::plain(&"n".repeat(150), kind, &["label_of_some_length"; 20])
+            ..FamilyDescriptor::plain(&"n".repeat(150), kind, &["label_of_some_length"; 20])
         };
         for values in [0, 10, 1_000, 64 << 10, 1 << 20] {
             for kind in [Kind::Counter, Kind::Gauge] {
@@ -140,8 +140,8 @@ mod tests {
                 "{values}"
             );
         }
-        let many = FamilyRecord { name: "n".into(), ..usual(Kind::Timer, 1_000) };
-        let many = FamilyRecord { labels: vec!["label".into(); 20], ..many };
+        let many = FamilyDescriptor { name: "n".into(), ..usual(Kind::Timer, 1_000) };
+        let many = FamilyDescriptor { labels: vec!["label".into(); 20], ..many };
         assert!(many.may_have(200) && !many.may_have(64 << 10));
     }
 }

@@ -3,7 +3,7 @@
 use super::layout::{Chunk, Lines};
 
 /// Memory of a segment, or of a model of one.
-pub(crate) trait Supply {
+pub(crate) trait LineAllocator {
     /// The first of so many new, zeroed lines, or none where memory is used up.
     fn claim(&self, lines: u64) -> Option<u64>;
     /// Claimed lines as what they were claimed for.

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// Each word is read whole. Words read by a later call are at least as new as if an acquire fence
 /// stood between the calls.
-pub(crate) trait Words {
+pub(crate) trait SegmentSource {
     /// Copies the words from `line` on; an error where the segment does not reach that far.
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()>;
 
@@ -29,7 +29,7 @@ pub(crate) trait Words {
     fn lines(&self) -> io::Result<u64>;
 }
 
-impl Words for File {
+impl SegmentSource for File {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         self.as_fd().read(line, into)
     }
@@ -39,7 +39,7 @@ impl Words for File {
     }
 }
 
-impl Words for BorrowedFd<'_> {
+impl SegmentSource for BorrowedFd<'_> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let mut offset = line.checked_mul(LINE as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
         let mut bytes = bytemuck::cast_slice_mut::<u64, u8>(into);

@@ -9,14 +9,14 @@ use super::exponential;
 #[derive(Debug)]
 pub(crate) struct Bounds {
     bounds: Box<[f64]>,
-    sixteenths: Box<[Sixteenth; exponential::SIXTEENTHS]>,
+    sixteenths: Box<[SubBucketBounds; exponential::SUB_BUCKETS]>,
     /// Whether there is a sixteenth with more than one bound in it.
     crowded: bool,
 }
 
 /// What the values of a sixteenth of a doubling have in common.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sixteenth {
+pub(crate) struct SubBucketBounds {
     /// The bits of the greatest value that is in its first cell.
     cell_bound: u64,
     /// The bits of the least bound in it, or of more than any value.
@@ -29,10 +29,11 @@ pub(crate) struct Sixteenth {
 
 impl Bounds {
     pub(crate) fn new(bounds: &[f64]) -> Bounds {
-        let sixteenths: Vec<(Sixteenth, bool)> =
-            (0..exponential::SIXTEENTHS).map(|number| Sixteenth::new(number, bounds)).collect();
+        let sixteenths: Vec<(SubBucketBounds, bool)> =
+            (0..exponential::SUB_BUCKETS).map(|number| SubBucketBounds::new(number, bounds)).collect();
         let crowded = sixteenths.iter().any(|(_, crowded)| *crowded);
-        let sixteenths: Box<[Sixteenth]> = sixteenths.into_iter().map(|(sixteenth, _)| sixteenth).collect();
+        let sixteenths: Box<[SubBucketBounds]> =
+            sixteenths.into_iter().map(|(sixteenth, _)| sixteenth).collect();
         let sixteenths = sixteenths.try_into().unwrap_or_else(|_| unreachable!("one for each number"));
         Bounds { bounds: bounds.into(), sixteenths, crowded }
     }
@@ -73,21 +74,21 @@ impl Bounds {
 
     /// That of a value above the zero threshold.
     #[inline(always)]
-    pub(crate) fn sixteenth(&self, value: f64) -> &Sixteenth {
+    pub(crate) fn sixteenth(&self, value: f64) -> &SubBucketBounds {
         &self.sixteenths[exponential::sixteenth(value)]
     }
 }
 
-impl Sixteenth {
+impl SubBucketBounds {
     /// The sixteenth of a number, and whether more than one bound is in it.
-    fn new(number: usize, bounds: &[f64]) -> (Sixteenth, bool) {
+    fn new(number: usize, bounds: &[f64]) -> (SubBucketBounds, bool) {
         let bits = exponential::bits_of(number);
         let place = bounds.partition_point(|&bound| bound < f64::from_bits(bits.start));
         let mut inside =
             bounds[place..].iter().map(|bound| bound.to_bits()).take_while(|&bound| bound < bits.end);
         let bound = inside.next().unwrap_or(u64::MAX);
         let (cell, cell_bound) = exponential::first_cell(&bits);
-        (Sixteenth { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
+        (SubBucketBounds { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
     }
 
     /// As [`Bounds::place`], of a value in this sixteenth of bounds that are not crowded.
@@ -99,7 +100,8 @@ impl Sixteenth {
     /// As [`exponential::cell`], of a value in this sixteenth.
     #[inline(always)]
     pub(crate) fn cell(&self, value: f64) -> usize {
-        self.cell.wrapping_add(u32::from(value.to_bits() > self.cell_bound)) as usize % exponential::CELLS
+        self.cell.wrapping_add(u32::from(value.to_bits() > self.cell_bound)) as usize
+            % exponential::DENSE_BUCKETS
     }
 }
 

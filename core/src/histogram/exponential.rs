@@ -12,7 +12,7 @@ pub(crate) const ZERO_THRESHOLD: f64 = 1.0 / (1u64 << 32) as f64;
 /// Pages that cover all values from the zero threshold to 2^96.
 pub(crate) const PAGES: usize = 16;
 /// All exponential buckets that can be had, from the zero threshold on, as dense numbers: cells.
-pub(crate) const CELLS: usize = PAGES * PAGE_BUCKETS;
+pub(crate) const DENSE_BUCKETS: usize = PAGES * PAGE_BUCKETS;
 /// The bucket of cell 0.
 const FIRST: i32 = -255;
 /// The biased exponent of its values.
@@ -39,11 +39,11 @@ const fn mantissa(value: f64) -> u64 {
 const MANTISSA: u64 = (1 << 52) - 1;
 
 /// Sixteenths of all those doublings.
-pub(crate) const SIXTEENTHS: usize = CELLS * 2;
+pub(crate) const SUB_BUCKETS: usize = DENSE_BUCKETS * 2;
 
 /// A sixteenth of a doubling: the bucket in which it begins, and the one bound that it may have inside.
 #[derive(Clone, Copy)]
-struct Sixteenth {
+struct SubBucket {
     /// Buckets of the doubling that end before it; a power of two is the bound of the one before.
     buckets: u32,
     /// Mantissas above this are in the next one.
@@ -51,8 +51,8 @@ struct Sixteenth {
 }
 
 /// No two bounds are as near to each other as a sixteenth.
-const DOUBLING: [Sixteenth; 16] = {
-    let mut sixteenths = [Sixteenth { buckets: 0, bound: MANTISSA }; 16];
+const DOUBLING: [SubBucket; 16] = {
+    let mut sixteenths = [SubBucket { buckets: 0, bound: MANTISSA }; 16];
     let mut at = 0;
     while at < 16 {
         let (start, end) = ((at as u64) << 48, (at as u64 + 1) << 48);
@@ -70,7 +70,7 @@ const DOUBLING: [Sixteenth; 16] = {
             }
             bound += 1;
         }
-        sixteenths[at] = Sixteenth { buckets: below, bound: inside };
+        sixteenths[at] = SubBucket { buckets: below, bound: inside };
         at += 1;
     }
     sixteenths
@@ -83,30 +83,30 @@ pub(crate) fn cell(value: f64) -> Option<usize> {
         return None;
     }
     let bits = value.to_bits();
-    let Sixteenth { buckets, bound } = DOUBLING[(bits >> 48) as usize % 16];
+    let SubBucket { buckets, bound } = DOUBLING[(bits >> 48) as usize % 16];
     let above = buckets + u32::from(bits & MANTISSA > bound);
     // Bucket 0 of a doubling is the last one of the doubling before, cell -1 that of the zero threshold.
     let cell = 8 * ((bits >> 52) - FIRST_EXPONENT) as usize + above as usize;
-    Some(cell.wrapping_sub(1) % CELLS)
+    Some(cell.wrapping_sub(1) % DENSE_BUCKETS)
 }
 
 /// The number of the sixteenth in which a value is that has a cell.
 #[inline(always)]
 pub(crate) fn sixteenth(value: f64) -> usize {
-    (value.to_bits() >> 48) as usize % SIXTEENTHS
+    (value.to_bits() >> 48) as usize % SUB_BUCKETS
 }
 
 /// The bits of the least number in a sixteenth, and those behind it.
 pub(crate) fn bits_of(number: usize) -> Range<u64> {
     let first = (FIRST_EXPONENT << 4) as usize;
-    let start = (first + (number.wrapping_sub(first) % SIXTEENTHS)) as u64;
+    let start = (first + (number.wrapping_sub(first) % SUB_BUCKETS)) as u64;
     start << 48..(start + 1) << 48
 }
 
 /// The cell of the least value in a sixteenth, as a number that wraps below 0, and the bits of the greatest
 /// value in it.
 pub(crate) fn first_cell(bits: &Range<u64>) -> (u32, u64) {
-    let Sixteenth { buckets, bound } = DOUBLING[(bits.start >> 48) as usize % 16];
+    let SubBucket { buckets, bound } = DOUBLING[(bits.start >> 48) as usize % 16];
     let doublings = ((bits.start >> 52) - FIRST_EXPONENT) as u32;
     ((8 * doublings + buckets).wrapping_sub(1), bits.start & !MANTISSA | bound)
 }
@@ -120,7 +120,7 @@ pub(crate) fn upper_bound(index: i32) -> f64 {
 
 /// Whether a bucket holds values that can be observed.
 pub(crate) fn is_known(bucket: i32) -> bool {
-    (FIRST..FIRST + CELLS as i32).contains(&bucket)
+    (FIRST..FIRST + DENSE_BUCKETS as i32).contains(&bucket)
 }
 
 /// The bucket at a place of a page.
@@ -174,7 +174,7 @@ mod tests {
         {
             assert!(bits_of(sixteenth(value)).contains(&value.to_bits()), "{value:e}");
         }
-        let mut starts: Vec<u64> = (0..SIXTEENTHS).map(|number| bits_of(number).start).collect();
+        let mut starts: Vec<u64> = (0..SUB_BUCKETS).map(|number| bits_of(number).start).collect();
         starts.sort_unstable();
         assert_eq!(starts[0], ZERO_THRESHOLD.to_bits());
         assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == 1 << 48));
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!((upper_bound(FIRST - 1), cell(ZERO_THRESHOLD)), (ZERO_THRESHOLD, None));
         assert_eq!((cell(0.0), cell(f64::MIN_POSITIVE)), (None, None));
         assert_eq!(cell(ZERO_THRESHOLD.next_up()), Some(0));
-        assert!(cell(LIMIT.next_down()).unwrap() < CELLS - 8);
+        assert!(cell(LIMIT.next_down()).unwrap() < DENSE_BUCKETS - 8);
     }
 
     proptest! {

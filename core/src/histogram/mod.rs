@@ -26,12 +26,12 @@ pub use distribution::Distribution;
 pub(crate) use reader::Folded;
 pub(crate) use reader::read;
 pub use sparse_counts::Exponential;
-pub(crate) use writer::Buckets;
+pub(crate) use writer::LaneBuckets;
 
 use crate::format::layout::LINE_WORDS;
 
 /// Most bounds a family may have.
-pub(crate) const MOST_BOUNDS: usize = 1000;
+pub(crate) const MAX_BOUNDS: usize = 1000;
 /// Words before the classic buckets.
 const HEAD_WORDS: usize = 2;
 const ZERO: usize = 0;

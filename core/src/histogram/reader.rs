@@ -4,12 +4,12 @@ use std::io;
 
 use super::{Distribution, HEAD_WORDS, TABLE_LINES, UNPLACED, ZERO, classic_lines, exponential};
 use crate::{
-    format::{layout::LINE_WORDS, source::Words},
-    ring::{Reading, Unreadable},
+    format::{layout::LINE_WORDS, source::SegmentSource},
+    ring::{RingReadError, RingSnapshot},
 };
 
 /// A writer that adds to the buckets between two looks this often in a row is no worker.
-const ATTEMPTS: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 /// What a lane's words say.
 #[derive(Debug)]
@@ -21,9 +21,9 @@ pub(crate) struct Folded {
 }
 
 /// Reads the buckets that start at a line.
-pub(crate) fn read(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Folded> {
+pub(crate) fn read(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<Folded> {
     let mut words = look(source, line, bounds)?;
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         // "fold": words only grow. Where two looks are the same, all words were so at one instant
         // between them, and hold the values up to the number that they add up to.
         let again = look(source, line, bounds)?;
@@ -46,10 +46,10 @@ impl Folded {
 
     /// The distribution of all observations of a reading that was made after this. Beside a writer
     /// that was faster, what is known for sure.
-    pub(crate) fn with_rest(mut self, reading: &Reading) -> Result<Distribution, Unreadable> {
+    pub(crate) fn with_rest(mut self, reading: &RingSnapshot) -> Result<Distribution, RingReadError> {
         let Some([classic, exponential]) = self.upto else { return Ok(self.distribution) };
         if classic.max(exponential) > reading.head {
-            return Err(Unreadable::Corrupt("a lane's buckets hold more than its ring"));
+            return Err(RingReadError::Corrupt("a lane's buckets hold more than its ring"));
         }
         if let (Some(classic), Some(exponential)) = (reading.since(classic), reading.since(exponential)) {
             self.distribution.add_classic(classic);
@@ -75,7 +75,7 @@ struct Look {
     pages: Vec<u64>,
 }
 
-fn look(source: &impl Words, line: u64, bounds: &[f64]) -> io::Result<Look> {
+fn look(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<Look> {
     let classic = classic_lines(bounds.len()) as usize * LINE_WORDS;
     let mut words = vec![0; classic + TABLE_LINES as usize * LINE_WORDS];
     source.read(line, &mut words)?;

@@ -2,33 +2,33 @@
 
 use std::sync::Arc;
 
-use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, bounds::Sixteenth, classic_lines, exponential};
+use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, bounds::SubBucketBounds, classic_lines, exponential};
 use crate::{
     format::{
         layout::{BucketPage, LINE_WORDS, Lines},
-        line_allocator::Supply,
+        line_allocator::LineAllocator,
     },
-    sync::{AtomicU64, Ordering, static_ref::AtomicRef},
+    sync::{AtomicU64, Ordering, static_ref::AtomicOptionRef},
 };
 
 /// Words that only this lane's writer changes.
-type Words = &'static [AtomicU64];
+type BucketWords = &'static [AtomicU64];
 
 /// A lane's buckets, as its writer keeps them.
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub(crate) struct LaneBuckets {
     bounds: Arc<Bounds>,
-    words: Words,
+    words: BucketWords,
     /// The mapped table of pages, and where they are in this process.
-    table: Words,
-    pages: [AtomicRef<BucketPage>; exponential::PAGES],
+    table: BucketWords,
+    pages: [AtomicOptionRef<BucketPage>; exponential::PAGES],
 }
 
-impl Buckets {
+impl LaneBuckets {
     /// Buckets in new, zeroed words.
-    pub(crate) fn new(bounds: Arc<Bounds>, words: Words) -> Buckets {
+    pub(crate) fn new(bounds: Arc<Bounds>, words: BucketWords) -> LaneBuckets {
         let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
-        Buckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicRef::none()) }
+        LaneBuckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicOptionRef::none()) }
     }
 
     /// Makes the buckets of a hidden lane new ones, which keep their pages. Release, "recycle": not
@@ -40,12 +40,12 @@ impl Buckets {
     }
 
     /// Counts values, one after the other.
-    pub(crate) fn add(&self, values: impl Iterator<Item = f64>, supply: &impl Supply) {
+    pub(crate) fn add(&self, values: impl Iterator<Item = f64>, supply: &impl LineAllocator) {
         let bounds = &*self.bounds;
         if bounds.is_crowded() {
             self.add_by(values, |_, value| bounds.place(value), supply);
         } else {
-            self.add_by(values, Sixteenth::place, supply);
+            self.add_by(values, SubBucketBounds::place, supply);
         }
     }
 
@@ -53,8 +53,8 @@ impl Buckets {
     fn add_by(
         &self,
         values: impl Iterator<Item = f64>,
-        place: impl Fn(&Sixteenth, f64) -> usize,
-        supply: &impl Supply,
+        place: impl Fn(&SubBucketBounds, f64) -> usize,
+        supply: &impl LineAllocator,
     ) {
         // Read once: a store with release lets the compiler take nothing for granted after it.
         let (bounds, words) = (&*self.bounds, self.words);
@@ -77,7 +77,7 @@ impl Buckets {
     }
 
     #[cold]
-    fn add_to_new_page(&self, page: usize, place: usize, supply: &impl Supply) {
+    fn add_to_new_page(&self, page: usize, place: usize, supply: &impl LineAllocator) {
         let new = supply.claim(BucketPage::LINES).and_then(|line| Some((line, supply.lines(line)?)));
         let Some((line, new)) = new else { return increment(&self.words[UNPLACED]) };
         let new: &'static BucketPage = new;

@@ -6,14 +6,14 @@ use super::{
     Counter, Gauge, Recorder, Timer,
     family_index::FamilyIndex,
     names::{self, Charset},
-    series::{Asked, Series},
+    series::{LabelQuery, Series},
 };
 use crate::{
     catalog::{Definition, Kind, Unit, counter_name},
     error::{Error, Result},
     format::{
-        descriptor::FamilyRecord,
-        layout::Loss,
+        descriptor::FamilyDescriptor,
+        layout::HealthCounter,
         limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
     },
     options::Options,
@@ -34,12 +34,12 @@ pub struct Family<M> {
 const FEW_LABELS: usize = 16;
 
 /// A kind of handle: [`Counter`], [`Gauge`] or [`Timer`].
-pub trait Metric: sealed::Metric {}
+pub trait MetricHandle: sealed::MetricHandle {}
 
 mod sealed {
     use super::{Arc, Kind, Recorder, Series};
 
-    pub trait Metric {
+    pub trait MetricHandle {
         const KIND: Kind;
         #[expect(private_interfaces, reason = "sealed: no other crate can name this trait")]
         fn of(recorder: Arc<Recorder>, series: Arc<Series>) -> Self;
@@ -50,8 +50,8 @@ mod sealed {
 
 macro_rules! metric {
     ($handle:ident) => {
-        impl Metric for $handle {}
-        impl sealed::Metric for $handle {
+        impl MetricHandle for $handle {}
+        impl sealed::MetricHandle for $handle {
             const KIND: Kind = Kind::$handle;
             #[expect(private_interfaces, reason = "sealed: no other crate can name this trait")]
             fn of(recorder: Arc<Recorder>, series: Arc<Series>) -> $handle {
@@ -69,7 +69,7 @@ metric!(Counter);
 metric!(Gauge);
 metric!(Timer);
 
-impl<M: Metric> Family<M> {
+impl<M: MetricHandle> Family<M> {
     /// A family of the caller's own.
     pub(crate) fn new(
         recorder: &Arc<Recorder>,
@@ -114,7 +114,7 @@ impl<M: Metric> Family<M> {
         let given = labels;
         let mut labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
         let order = LabelOrder::sort(&mut labels);
-        let record = FamilyRecord {
+        let record = FamilyDescriptor {
             name: name.to_owned(),
             help: cut(help, MAX_HELP).to_owned(),
             kind: M::KIND,
@@ -159,7 +159,7 @@ impl<M: Metric> Family<M> {
     ///
     /// [`Error::LabelCount`] where their number is not that of the family's labels.
     pub fn labels(&self, values: &[&str]) -> Result<M> {
-        let series = self.sorted(values, |values| self.index.series(&Asked(values), &self.recorder))?;
+        let series = self.sorted(values, |values| self.index.series(&LabelQuery(values), &self.recorder))?;
         let handle = M::of(Arc::clone(&self.recorder), series);
         // A model's threads race for the first lane themselves.
         if cfg!(not(ictus_loom)) {
@@ -179,7 +179,7 @@ impl<M: Metric> Family<M> {
     /// # Ok::<(), ictus::Error>(())
     /// ```
     pub fn count_unlabelled(&self) {
-        self.recorder.lose(Loss::Unlabelled);
+        self.recorder.lose(HealthCounter::Unlabelled);
     }
 
     /// Removes the series with those label values: what this process and those that are dead recorded
@@ -224,7 +224,7 @@ impl<M: Metric> Family<M> {
         let cut_values: Vec<String> = self.sorted(values, cut);
         let overflowed = self.recorder.note_overflowed(record);
         let is_over = overflowed.as_ref().is_ok_and(|overflowed| overflowed.contains(&cut_values));
-        let own = !is_over && self.sorted(values, |values| self.index.remove(&Asked(values)))?;
+        let own = !is_over && self.sorted(values, |values| self.index.remove(&LabelQuery(values)))?;
         overflowed?;
         let dead = self.recorder.forget(record, &|series| *series == cut_values)?;
         Ok(own || dead > 0)

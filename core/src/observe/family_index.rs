@@ -12,11 +12,11 @@ use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
 
 use super::{
     recorder::Recorder,
-    series::{Asked, DescribedFamily, Series, State, Values},
+    series::{FamilyDefinition, LabelQuery, LabelValues, Series, SeriesState},
 };
 use crate::{
     error::{Error, Result},
-    format::layout::Loss,
+    format::layout::HealthCounter,
     policy::series_limit::OVERFLOW,
     sync::{AtomicUsize, Ordering::Relaxed},
     sys::fork::OncePerProcess,
@@ -25,7 +25,7 @@ use crate::{
 /// A family and its series.
 #[derive(Debug)]
 pub(crate) struct FamilyIndex {
-    pub(crate) family: Arc<DescribedFamily>,
+    pub(crate) family: Arc<FamilyDefinition>,
     shards: [ArcSwap<Shard>; SHARDS],
     hasher: DefaultHashBuilder,
     /// Present series, and places claimed for series that are about to be.
@@ -48,7 +48,7 @@ struct Entry {
 
 impl FamilyIndex {
     /// An index without series.
-    pub(crate) fn new(family: DescribedFamily) -> FamilyIndex {
+    pub(crate) fn new(family: FamilyDefinition) -> FamilyIndex {
         let empty = Arc::new(Shard::new());
         FamilyIndex {
             family: Arc::new(family),
@@ -61,7 +61,11 @@ impl FamilyIndex {
     }
 
     /// The series with those label values, made where it is new. Does not allocate where it is not.
-    pub(crate) fn series(self: &Arc<Self>, asked: &Asked<'_>, recorder: &Recorder) -> Result<Arc<Series>> {
+    pub(crate) fn series(
+        self: &Arc<Self>,
+        asked: &LabelQuery<'_>,
+        recorder: &Recorder,
+    ) -> Result<Arc<Series>> {
         let hash = self.hasher.hash_one(asked);
         let shard = self.shard(hash);
         if let Some(series) = find(&shard.load(), hash, asked) {
@@ -96,22 +100,22 @@ impl FamilyIndex {
     #[cold]
     pub(crate) fn again(self: &Arc<Self>, old: &Arc<Series>, recorder: &Recorder) -> Option<Arc<Series>> {
         match old.state() {
-            State::Removed => None,
-            State::Forgotten => self.series(&Asked(&old.values().strs()), recorder).ok(),
-            State::Idle if !self.claim_place() => Some(self.overflow(recorder)),
-            State::Idle => {
+            SeriesState::Removed => None,
+            SeriesState::Detached => self.series(&LabelQuery(&old.values().strs()), recorder).ok(),
+            SeriesState::Expired if !self.claim_place() => Some(self.overflow(recorder)),
+            SeriesState::Expired => {
                 if !old.begin() {
                     // Another thread began the life, or ended the series for good.
                     self.release_place();
                 }
                 Some(Arc::clone(old))
             }
-            State::Present => Some(Arc::clone(old)),
+            SeriesState::Active => Some(Arc::clone(old)),
         }
     }
 
     /// Removes the series with those label values; false where there is none.
-    pub(crate) fn remove(&self, asked: &Asked<'_>) -> Result<bool> {
+    pub(crate) fn remove(&self, asked: &LabelQuery<'_>) -> Result<bool> {
         self.check(asked)?;
         let hash = self.hasher.hash_one(asked);
         let previous = self.shard(hash).rcu(|entries| {
@@ -123,20 +127,20 @@ impl FamilyIndex {
             Arc::new(entries)
         });
         let Some(series) = find(&previous, hash, asked) else { return Ok(false) };
-        Ok(self.end(series, State::Removed))
+        Ok(self.end(series, SeriesState::Removed))
     }
 
     /// Lets series expire that have not moved: what they held is free, and those without a handle are
     /// forgotten. Gives how many.
-    pub(crate) fn expire(&self, is_idle: impl Fn(&Values) -> bool) -> usize {
+    pub(crate) fn expire(&self, is_idle: impl Fn(&LabelValues) -> bool) -> usize {
         let mut expired = 0;
         for shard in &self.shards {
             for Entry { series, .. } in &**shard.load() {
-                if series.state() == State::Present && is_idle(series.values()) {
-                    expired += usize::from(self.end(series, State::Idle));
+                if series.state() == SeriesState::Active && is_idle(series.values()) {
+                    expired += usize::from(self.end(series, SeriesState::Expired));
                 }
                 // The index's own and nobody else's. Whoever takes a handle at this moment finds it forgotten.
-                if series.state() == State::Idle && Arc::strong_count(series) == 1 {
+                if series.state() == SeriesState::Expired && Arc::strong_count(series) == 1 {
                     series.forget();
                 }
             }
@@ -166,7 +170,7 @@ impl FamilyIndex {
         &self.shards[(hash >> 32) as usize % SHARDS]
     }
 
-    fn check(&self, asked: &Asked<'_>) -> Result<()> {
+    fn check(&self, asked: &LabelQuery<'_>) -> Result<()> {
         if asked.0.len() == self.family.record.labels.len() {
             return Ok(());
         }
@@ -188,7 +192,7 @@ impl FamilyIndex {
     }
 
     /// Ends the present life of a series; false where it has none.
-    fn end(&self, series: &Series, to: State) -> bool {
+    fn end(&self, series: &Series, to: SeriesState) -> bool {
         let was_present = series.end(to);
         if was_present {
             self.release_place();
@@ -199,7 +203,7 @@ impl FamilyIndex {
     /// The one series of all that are beyond the family's number.
     #[cold]
     fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
-        recorder.lose(Loss::Overflow);
+        recorder.lose(HealthCounter::Overflow);
         if self.logged.is_first() {
             self.log_overflow();
         }
@@ -207,7 +211,7 @@ impl FamilyIndex {
             return Arc::clone(series);
         }
         let values = vec![OVERFLOW; self.family.record.labels.len()];
-        let new = Arc::new(Series::new(Arc::clone(&self.family), &Asked(&values)));
+        let new = Arc::new(Series::new(Arc::clone(&self.family), &LabelQuery(&values)));
         let previous = self.overflow.compare_and_swap(&None::<Arc<Series>>, Some(Arc::clone(&new)));
         if let Some(series) = &*previous {
             return Arc::clone(series);
@@ -225,17 +229,17 @@ impl FamilyIndex {
 }
 
 impl Entry {
-    fn is(&self, hash: u64, asked: &Asked<'_>) -> bool {
+    fn is(&self, hash: u64, asked: &LabelQuery<'_>) -> bool {
         self.hash == hash && asked.equivalent(self.series.values())
     }
 }
 
-fn find<'a>(entries: &'a Shard, hash: u64, asked: &Asked<'_>) -> Option<&'a Arc<Series>> {
+fn find<'a>(entries: &'a Shard, hash: u64, asked: &LabelQuery<'_>) -> Option<&'a Arc<Series>> {
     let entry = entries.find(hash, |entry| entry.is(hash, asked) && is_indexed(&entry.series))?;
     Some(&entry.series)
 }
 
 /// Whether look-ups may find the series.
 fn is_indexed(series: &Series) -> bool {
-    !matches!(series.state(), State::Forgotten | State::Removed)
+    !matches!(series.state(), SeriesState::Detached | SeriesState::Removed)
 }

@@ -4,15 +4,15 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{
     Recorder,
-    lane::{LaneWriter, SharedLane, Taken},
+    lane::{GaugeLane, LaneWriter, RecordResult},
     local_timer::LocalTimer,
     series::Series,
-    thread_lanes::{self, NoLane},
-    timer_guard::Running,
+    thread_lanes::{self, AttachError},
+    timer_guard::TimerGuard,
 };
 use crate::{
     clock::{Stamp, Stopwatch},
-    format::layout::Loss,
+    format::layout::HealthCounter,
     histogram::Bounds,
     segment::writer::OUTLIVED,
     sum::LIMIT,
@@ -149,7 +149,7 @@ impl Gauge {
         }
     }
 
-    fn write(&self, write: impl Fn(&SharedLane) -> bool) {
+    fn write(&self, write: impl Fn(&GaugeLane) -> bool) {
         let generation = fork::generation();
         let current = self.series.shared.load(Ordering::Acquire).filter(|lane| lane.generation == generation);
         if let Some(lane) = current {
@@ -164,37 +164,39 @@ impl Gauge {
 
     /// The gauge's one lane in this process's segment.
     #[cold]
-    fn attach(&self, series: &Series) -> Result<&'static SharedLane, NoLane> {
+    fn attach(&self, series: &Series) -> Result<&'static GaugeLane, AttachError> {
         for _ in 0..MAX_ATTEMPTS {
             if let Some(attached) = self.attach_once(series) {
                 return attached;
             }
         }
-        Err(NoLane::Lost(Loss::NoMemory))
+        Err(AttachError::Rejected(HealthCounter::NoMemory))
     }
 
     /// None where the segment was left meanwhile.
-    fn attach_once(&self, series: &Series) -> Option<Result<&'static SharedLane, NoLane>> {
+    fn attach_once(&self, series: &Series) -> Option<Result<&'static GaugeLane, AttachError>> {
         let known = series.shared.load(Ordering::Acquire);
         if let Some(lane) = known
             && lane.generation == fork::generation()
         {
             return Some(Ok(lane));
         }
-        let Some(life) = series.life() else { return Some(Err(NoLane::Ended)) };
+        let Some(life) = series.life() else { return Some(Err(AttachError::SeriesEnded)) };
         if !series.is_describable() {
-            return Some(Err(NoLane::Lost(Loss::LabelTooLong)));
+            return Some(Err(AttachError::Rejected(HealthCounter::LabelTooLong)));
         }
         let made = self.recorder.with_segment(|segment| {
             let (lane, word) = series.new_shared_lane(segment, life, &self.recorder)?;
             Some((lane, word, Arc::clone(segment)))
         });
-        let Some((new, word, segment)) = made else { return Some(Err(NoLane::Lost(Loss::NoMemory))) };
+        let Some((new, word, segment)) = made else {
+            return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
+        };
         if let Err(other) = series.shared.exchange(known, Some(new), Ordering::AcqRel) {
             // Another thread was faster. Not for others: one that sets the gauge may hold this lane from
             // its life before.
             series.keep_lane(new);
-            return Some(other.ok_or(NoLane::Ended));
+            return Some(other.ok_or(AttachError::SeriesEnded));
         }
         // "end" and "leave": whoever ends the life, or leaves the segment, now sees the lane, or this sees
         // the end.
@@ -208,12 +210,16 @@ impl Gauge {
             new.hide();
             series.keep_lane(new);
         }
-        if series.life() == Some(life) && segment.is_left() { None } else { Some(Err(NoLane::Ended)) }
+        if series.life() == Some(life) && segment.is_left() {
+            None
+        } else {
+            Some(Err(AttachError::SeriesEnded))
+        }
     }
 }
 
 /// Writes to a lane, or to the one that it has moved to.
-fn write_to(mut lane: &SharedLane, write: impl Fn(&SharedLane) -> bool) {
+fn write_to(mut lane: &GaugeLane, write: impl Fn(&GaugeLane) -> bool) {
     while !write(lane) {
         match lane.successor() {
             Some(next) => lane = next,
@@ -298,8 +304,8 @@ impl Timer {
         self.0.record(|lane| {
             let taken = lane.observe(value, end.0);
             // After the observation: a reader that sees the exemplar counts it, too.
-            if taken == Taken::Yes && !lane.exemplify(bounds, value, trace_id) {
-                recorder.lose(Loss::Exemplar);
+            if taken == RecordResult::Recorded && !lane.exemplify(bounds, value, trace_id) {
+                recorder.lose(HealthCounter::Exemplar);
             }
             taken
         });
@@ -347,11 +353,11 @@ impl Timer {
         self.0.id
     }
 
-    /// Starts measuring. The time until [`Running::stop`], or until the guard is dropped, is
+    /// Starts measuring. The time until [`TimerGuard::stop`], or until the guard is dropped, is
     /// observed.
     #[must_use = "the time until this is dropped is observed"]
-    pub fn start(&self) -> Running<'_> {
-        Running::new(self)
+    pub fn start(&self) -> TimerGuard<'_> {
+        TimerGuard::new(self)
     }
 }
 
@@ -378,25 +384,25 @@ impl Handle {
 
     /// Writes to this thread's lane of the series, and counts where that cannot be.
     #[inline(always)]
-    fn record(&self, write: impl Fn(&LaneWriter) -> Taken) {
+    fn record(&self, write: impl Fn(&LaneWriter) -> RecordResult) {
         match thread_lanes::lane(self.id) {
-            Some(lane) if write(lane) == Taken::Yes => {}
-            Some(_) => self.recorder.lose(Loss::Reentered),
+            Some(lane) if write(lane) == RecordResult::Recorded => {}
+            Some(_) => self.recorder.lose(HealthCounter::Reentered),
             None => self.record_in_new_lane(write),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn record_in_new_lane(&self, write: impl Fn(&LaneWriter) -> Taken) {
+    fn record_in_new_lane(&self, write: impl Fn(&LaneWriter) -> RecordResult) {
         let Handle { recorder, series, .. } = self;
         if OUTLIVED.load(Relaxed) {
             recorder.leave_outlived();
         }
         recorder.check_file();
         match again(recorder, series, |series| thread_lanes::with_new_lane(series, recorder, &write)) {
-            Ok(Taken::Yes) => {}
-            Ok(Taken::Reentered) => recorder.lose(Loss::Reentered),
+            Ok(RecordResult::Recorded) => {}
+            Ok(RecordResult::Reentrant) => recorder.lose(HealthCounter::Reentered),
             Err(loss) => recorder.lose(loss),
         }
     }
@@ -410,20 +416,20 @@ pub(super) const MAX_ATTEMPTS: usize = 4;
 fn again<T>(
     recorder: &Recorder,
     series: &Arc<Series>,
-    attach: impl Fn(&Series) -> Result<T, NoLane>,
-) -> Result<T, Loss> {
+    attach: impl Fn(&Series) -> Result<T, AttachError>,
+) -> Result<T, HealthCounter> {
     let mut series = Arc::clone(series);
     for _ in 0..MAX_ATTEMPTS {
         match attach(&series) {
             Ok(done) => return Ok(done),
-            Err(NoLane::Lost(loss)) => return Err(loss),
-            Err(NoLane::Ended) => {
-                let index = recorder.known(&series.family.record).ok_or(Loss::Removed)?;
-                series = index.again(&series, recorder).ok_or(Loss::Removed)?;
+            Err(AttachError::Rejected(loss)) => return Err(loss),
+            Err(AttachError::SeriesEnded) => {
+                let index = recorder.known(&series.family.record).ok_or(HealthCounter::Removed)?;
+                series = index.again(&series, recorder).ok_or(HealthCounter::Removed)?;
             }
         }
     }
-    Err(Loss::Removed)
+    Err(HealthCounter::Removed)
 }
 
 /// Bits of numbers that are not negative order as the numbers do; all others are greater.
@@ -435,9 +441,9 @@ pub(super) fn is_observation(value: f64) -> bool {
 #[cold]
 fn reject(recorder: &Recorder, value: f64) {
     let loss = match value {
-        _ if value.is_nan() => Loss::Nan,
-        _ if value < 0.0 => Loss::Negative,
-        _ => Loss::TooLarge,
+        _ if value.is_nan() => HealthCounter::Nan,
+        _ if value < 0.0 => HealthCounter::Negative,
+        _ => HealthCounter::TooLarge,
     };
     recorder.lose(loss);
 }
@@ -447,7 +453,7 @@ mod tests {
     use std::{cell::Cell, sync::Arc};
 
     use super::Gauge;
-    use crate::{Registry, format::descriptor::FamilyRecord, observe::Recorder, snapshot::Value};
+    use crate::{Registry, format::descriptor::FamilyDescriptor, observe::Recorder, snapshot::Value};
 
     fn state(registry: &Registry, label: &str) -> Option<Value> {
         registry.snapshot().unwrap().family("active")?.get(&[label]).cloned()
@@ -455,7 +461,7 @@ mod tests {
 
     /// The handle of a series that its family does not know any more, as a thread gets it that asks for the
     /// series while it expires.
-    fn forgotten(registry: &Registry) -> (Gauge, Arc<Recorder>, FamilyRecord) {
+    fn forgotten(registry: &Registry) -> (Gauge, Arc<Recorder>, FamilyDescriptor) {
         let gauge = registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap();
         let (recorder, record) = (Arc::clone(&gauge.recorder), gauge.series.family.record.clone());
         assert_eq!(recorder.expire(&record, |_| true), 1);

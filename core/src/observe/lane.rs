@@ -9,14 +9,14 @@ use super::thread_lanes;
 use crate::{
     exemplar,
     format::{
-        layout::{Chunk, HIDDEN, Lane, Lines, Loss},
-        line_allocator::Supply,
+        layout::{Chunk, HealthCounter, Lane, Lines, UNPUBLISHED},
+        line_allocator::LineAllocator,
     },
-    histogram::Buckets,
+    histogram::LaneBuckets,
     ring::Ring,
     segment::writer::{ANCHOR_INTERVAL, Segment},
     sum::LIMIT,
-    sync::{AtomicBool, AtomicU64, Ordering, static_ref::AtomicRef},
+    sync::{AtomicBool, AtomicU64, Ordering, static_ref::AtomicOptionRef},
 };
 
 /// A lane as its one writer uses it. What an observation needs of it is in its first line, and no
@@ -27,20 +27,20 @@ pub(crate) struct LaneWriter {
     /// A timer's; a counter has none.
     ring: Ring,
     counter: CounterLane,
-    rest: Rest,
+    rest: LaneResources,
     /// What it can be used for again.
-    shape: Shape,
+    shape: LaneSpec,
     /// Which life of its series it serves.
     life: StdAtomicU64,
     /// The series that it serves.
     series: AtomicUsize,
     /// In the list of those that were taken from their shard, or of those that it has left.
-    pub(super) next: AtomicRef<LaneWriter>,
+    pub(super) next: AtomicOptionRef<LaneWriter>,
 }
 
 /// What lanes have in common that can be used for one another's series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Shape {
+pub(super) struct LaneSpec {
     /// The segment's.
     pub(super) ordinal: u32,
     /// A timer's window; 0 for counters.
@@ -49,7 +49,7 @@ pub(super) struct Shape {
     pub(super) bounds: Option<Vec<u64>>,
 }
 
-impl Shape {
+impl LaneSpec {
     fn bounds(&self) -> usize {
         self.bounds.as_ref().map_or(0, Vec::len)
     }
@@ -67,17 +67,17 @@ struct CounterLane {
 
 /// What a timer's lane needs once in 64 observations.
 #[derive(Debug)]
-pub(super) struct Rest {
+pub(super) struct LaneResources {
     /// Where a lane's parts come from as it grows: the segment that it stands in. Weak, for a lane
     /// stays with its thread when the registry is gone, and then the owner's lock must go too.
     pub(super) segment: Weak<Segment>,
     /// None for a timer without, and for counters.
-    pub(super) buckets: Option<Buckets>,
+    pub(super) buckets: Option<LaneBuckets>,
     /// The stamp at which the lane last had its segment's anchor renewed.
     pub(super) anchored: StdAtomicU64,
 }
 
-impl Supply for Rest {
+impl LineAllocator for LaneResources {
     fn claim(&self, lines: u64) -> Option<u64> {
         self.segment.upgrade()?.claim(lines)
     }
@@ -88,7 +88,7 @@ impl Supply for Rest {
 
     fn short(&self) {
         if let Some(segment) = self.segment.upgrade() {
-            segment.lose(Loss::ShortWindow);
+            segment.lose(HealthCounter::WindowTruncated);
         }
     }
 
@@ -112,30 +112,30 @@ impl Supply for Rest {
 
 /// Whether a lane took what it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    Yes,
+pub(super) enum RecordResult {
+    Recorded,
     /// The caller interrupted a write of the same lane.
-    Reentered,
+    Reentrant,
 }
 
 impl LaneWriter {
-    pub(super) fn new(ring: Ring, rest: Rest, shape: Shape) -> LaneWriter {
+    pub(super) fn new(ring: Ring, rest: LaneResources, shape: LaneSpec) -> LaneWriter {
         let (counter, life, series) = (CounterLane::default(), StdAtomicU64::new(0), AtomicUsize::new(0));
-        LaneWriter { ring, counter, rest, shape, life, series, next: AtomicRef::none() }
+        LaneWriter { ring, counter, rest, shape, life, series, next: AtomicOptionRef::none() }
     }
 
     fn lane(&self) -> &'static Lane {
         self.ring.lane()
     }
 
-    pub(super) fn shape(&self) -> &Shape {
+    pub(super) fn shape(&self) -> &LaneSpec {
         &self.shape
     }
 
     /// The word of the series as which it is shown; none where it is hidden.
     pub(super) fn word(&self) -> Option<u64> {
         let word = self.lane().series.load(Ordering::Relaxed);
-        (word & HIDDEN == 0).then_some(word)
+        (word & UNPUBLISHED == 0).then_some(word)
     }
 
     /// Whether it is shown as the series of that word.
@@ -209,16 +209,20 @@ impl LaneWriter {
     }
 
     /// Records an observation of a timer.
-    pub(super) fn observe(&self, value: f64, stamp: u64) -> Taken {
-        if self.ring.push(value, stamp, &self.rest) { Taken::Yes } else { Taken::Reentered }
+    pub(super) fn observe(&self, value: f64, stamp: u64) -> RecordResult {
+        if self.ring.push(value, stamp, &self.rest) {
+            RecordResult::Recorded
+        } else {
+            RecordResult::Reentrant
+        }
     }
 
     /// Adds to a counter, which stays below [`LIMIT`]: a reader takes no more.
     #[inline]
-    pub(super) fn add(&self, by: f64) -> Taken {
+    pub(super) fn add(&self, by: f64) -> RecordResult {
         let CounterLane { busy, left_over } = &self.counter;
         if busy.load(Ordering::Relaxed) {
-            return Taken::Reentered;
+            return RecordResult::Reentrant;
         }
         busy.store(true, Ordering::Relaxed);
         // Keep the compiler from moving the write out: a handler on this thread sees program order.
@@ -232,7 +236,7 @@ impl LaneWriter {
         head.store(sum.to_bits(), Ordering::Release);
         compiler_fence(Ordering::SeqCst);
         busy.store(false, Ordering::Relaxed);
-        Taken::Yes
+        RecordResult::Recorded
     }
 }
 
@@ -245,25 +249,25 @@ fn rounded_off(value: f64, by: f64, sum: f64) -> f64 {
 
 /// A gauge's lane, which all threads of the process write.
 #[derive(Debug)]
-pub(crate) struct SharedLane {
+pub(crate) struct GaugeLane {
     /// The process on the line of forks that may write it.
     pub(super) generation: u32,
     /// The segment's.
     pub(super) ordinal: u32,
     lane: &'static Lane,
-    /// The state that the lane after it begins with, once it has [moved](SharedLane::move_to).
+    /// The state that the lane after it begins with, once it has [moved](GaugeLane::move_to).
     carried: AtomicU64,
-    next: AtomicRef<SharedLane>,
+    next: AtomicOptionRef<GaugeLane>,
 }
 
 /// What a lane holds that has moved, and one that others move to. No gauge has such a state.
 const MOVED: u64 = 0x7ff8_0000_4d4f_5645;
 const AWAITED: u64 = 0x7ff8_0000_4157_4149;
 
-impl SharedLane {
+impl GaugeLane {
     /// A lane of a segment of that ordinal.
-    pub(super) fn new(generation: u32, ordinal: u32, lane: &'static Lane) -> SharedLane {
-        SharedLane { generation, ordinal, lane, carried: AtomicU64::new(0), next: AtomicRef::none() }
+    pub(super) fn new(generation: u32, ordinal: u32, lane: &'static Lane) -> GaugeLane {
+        GaugeLane { generation, ordinal, lane, carried: AtomicU64::new(0), next: AtomicOptionRef::none() }
     }
 
     /// Says with which word it will be shown; it is not the gauge's lane yet.
@@ -311,7 +315,7 @@ impl SharedLane {
 
     /// Moves the state to a lane that nobody has seen. Whoever still writes this one goes on there, from
     /// the state that it carried; nothing that has returned is lost, and nobody waits.
-    pub(super) fn move_to(&self, to: &'static SharedLane) {
+    pub(super) fn move_to(&self, to: &'static GaugeLane) {
         to.lane.head.store(AWAITED, Ordering::Relaxed);
         self.next.store(Some(to), Ordering::Release);
         let head = &self.lane.head;
@@ -328,7 +332,7 @@ impl SharedLane {
     }
 
     /// The lane that this one has moved to, with the state that it begins with.
-    pub(super) fn successor(&self) -> Option<&'static SharedLane> {
+    pub(super) fn successor(&self) -> Option<&'static GaugeLane> {
         let next = self.next.load(Ordering::Acquire)?;
         let carried = self.carried.load(Ordering::Relaxed);
         let _ = next.lane.head.compare_exchange(AWAITED, carried, Ordering::Release, Ordering::Relaxed);

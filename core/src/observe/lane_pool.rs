@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    lane::{LaneWriter, Rest, Shape},
-    series::DescribedFamily,
+    lane::{LaneResources, LaneSpec, LaneWriter},
+    series::FamilyDefinition,
 };
 use crate::{
     catalog::Kind,
     format::layout::{self, BLOCK_LANES, Block, Chunk, Lane, Lines},
-    histogram::{self, Bounds, Buckets},
+    histogram::{self, Bounds, LaneBuckets},
     ring::Ring,
     segment::writer::Segment,
     sync::Ordering::Relaxed,
@@ -20,11 +20,11 @@ use crate::{
 
 /// Of one shard.
 #[derive(Default)]
-pub(crate) struct Stock {
+pub(crate) struct LanePool {
     /// By the segment's ordinal.
     blocks: HashMap<u32, Cursor>,
     /// Lanes of removed series.
-    free: HashMap<Shape, Vec<&'static LaneWriter>>,
+    free: HashMap<LaneSpec, Vec<&'static LaneWriter>>,
 }
 
 /// The block that the shard is filling in a segment.
@@ -33,7 +33,7 @@ struct Cursor {
     used: usize,
 }
 
-impl Stock {
+impl LanePool {
     /// Keeps a lane that is in no table and that no reader sees, to be used again.
     pub(crate) fn keep(&mut self, lane: &'static LaneWriter) {
         self.free.entry(lane.shape().clone()).or_default().push(lane);
@@ -42,12 +42,12 @@ impl Stock {
     /// A lane that is in no table and that no reader sees: that of a removed series, or a new one.
     pub(crate) fn lane(
         &mut self,
-        family: &DescribedFamily,
+        family: &FamilyDefinition,
         segment: &Arc<Segment>,
     ) -> Option<&'static LaneWriter> {
         let is_timer = family.record.kind == Kind::Timer;
         let bits = |bounds: &Bounds| bounds.as_slice().iter().map(|bound| bound.to_bits()).collect();
-        let shape = Shape {
+        let shape = LaneSpec {
             ordinal: segment.ordinal,
             window: if is_timer { family.record.window } else { 0 },
             bounds: family.bounds.as_deref().map(bits),
@@ -64,7 +64,7 @@ impl Stock {
             true => new_ring(lane, segment, family)?,
             false => (Ring::none(lane), None),
         };
-        let rest = Rest { segment: Arc::downgrade(segment), buckets, anchored: AtomicU64::new(0) };
+        let rest = LaneResources { segment: Arc::downgrade(segment), buckets, anchored: AtomicU64::new(0) };
         Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 
@@ -87,8 +87,8 @@ impl Stock {
 fn new_ring(
     lane: &'static Lane,
     segment: &Segment,
-    family: &DescribedFamily,
-) -> Option<(Ring, Option<Buckets>)> {
+    family: &FamilyDefinition,
+) -> Option<(Ring, Option<LaneBuckets>)> {
     let full = layout::full_ring(family.record.window);
     let table_lines = layout::table_lines(full);
     let bucket_lines = family.bounds.as_ref().map_or(0, |bounds| histogram::lines(bounds.len()));
@@ -100,5 +100,5 @@ fn new_ring(
     lane.table.store(line, Relaxed);
     lane.chunks.store(1, Relaxed);
     let ring = Ring::new(lane, table, segment.mapping().lines(first)?);
-    Some((ring, family.bounds.as_ref().map(|bounds| Buckets::new(Arc::clone(bounds), buckets))))
+    Some((ring, family.bounds.as_ref().map(|bounds| LaneBuckets::new(Arc::clone(bounds), buckets))))
 }

@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, marker::PhantomData};
 
 use super::{
     handle::{Timer, is_observation},
-    thread_lanes::{self, Held},
+    thread_lanes::{self, CachedLane},
 };
 use crate::clock::{Stamp, Stopwatch};
 
@@ -37,7 +37,7 @@ pub struct LocalTimer {
     timer: Timer,
     /// A signal handler may change it while it is read. What is mixed then shows no lane: whatever changes
     /// the lane of a living thread changes the word, too.
-    held: Cell<Option<Held>>,
+    held: Cell<Option<CachedLane>>,
     /// What it holds is this thread's.
     thread: PhantomData<*const ()>,
 }

@@ -40,7 +40,7 @@ pub(super) struct Maker {
 }
 
 /// Who makes the segment.
-enum Turn<'a> {
+enum MakerTurn<'a> {
     /// This thread, until the claim is dropped.
     Own(Claim<'a>),
     /// This thread, which a signal handler has interrupted at it.
@@ -102,9 +102,9 @@ impl Maker {
         let mut begun = None;
         for attempt in 0_u32.. {
             match self.claim(thread) {
-                Turn::Own(claim) => return Some(Some(claim)),
-                Turn::Interrupted => return None,
-                Turn::Other => {}
+                MakerTurn::Own(claim) => return Some(Some(claim)),
+                MakerTurn::Interrupted => return None,
+                MakerTurn::Other => {}
             }
             if attempt < YIELDS {
                 thread::yield_now();
@@ -122,17 +122,17 @@ impl Maker {
         Some(None)
     }
 
-    fn claim(&self, thread: u64) -> Turn<'_> {
+    fn claim(&self, thread: u64) -> MakerTurn<'_> {
         let by = self.by.load(Relaxed);
         if by == thread {
-            return Turn::Interrupted;
+            return MakerTurn::Interrupted;
         }
         // That of a parent does not go on here.
         let is_free = by == 0 || by >> 32 != thread >> 32;
         if is_free && self.by.compare_exchange(by, thread, Acquire, Relaxed).is_ok() {
-            return Turn::Own(Claim { maker: self, thread });
+            return MakerTurn::Own(Claim { maker: self, thread });
         }
-        Turn::Other
+        MakerTurn::Other
     }
 }
 

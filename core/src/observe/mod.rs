@@ -26,8 +26,8 @@ mod thread_lanes;
 mod timer_guard;
 mod unrecorded;
 
-pub use family::{Family, Metric};
+pub use family::{Family, MetricHandle};
 pub use handle::{Counter, Gauge, Timer};
 pub use local_timer::LocalTimer;
 pub(crate) use recorder::{Recorder, UnsortedLabels, watch_forks};
-pub use timer_guard::Running;
+pub use timer_guard::TimerGuard;

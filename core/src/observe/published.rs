@@ -6,17 +6,17 @@
 
 use std::sync::Arc;
 
-use super::{Counter, Family, Gauge, Metric, Recorder, Timer};
+use super::{Counter, Family, Gauge, MetricHandle, Recorder, Timer};
 use crate::{
     clock::Stamp,
     options::Options,
     reader::{
-        cursor::Lanes,
+        cursor::SegmentCursor,
         segment_reader::SegmentReader,
         totals::{SeriesTotal, Totals},
     },
     segment::{
-        weak_memory::{Eyes, Random, Trace},
+        weak_memory::{Random, Trace, WeakMemoryView},
         writer::Segment,
     },
     sync::store_trace,
@@ -55,7 +55,7 @@ fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, 
     })
 }
 
-fn family<M: Metric>(recorder: &Arc<Recorder>, name: &str) -> Family<M> {
+fn family<M: MetricHandle>(recorder: &Arc<Recorder>, name: &str) -> Family<M> {
     Family::new(recorder, name, "", &["series"], recorder.options()).unwrap()
 }
 
@@ -63,12 +63,12 @@ fn family<M: Metric>(recorder: &Arc<Recorder>, name: &str) -> Family<M> {
 /// moments that were known before.
 fn readers((trace, id): &(Trace, u64), count: u64, check: impl Fn(&Totals, usize) -> Result<(), String>) {
     for reader in 0..count {
-        let eyes = Eyes::new(trace, Random(reader));
+        let eyes = WeakMemoryView::new(trace, Random(reader));
         let mut segment = SegmentReader::open(eyes, *id).unwrap();
         for look in 0..2 {
             let seen = segment.source().state.borrow().seen;
             let known = trace.moments.partition_point(|&moment| moment <= seen) - 1;
-            let totals = Lanes::default().read(&mut segment, true);
+            let totals = SegmentCursor::default().read(&mut segment, true);
             let totals = totals.unwrap_or_else(|bad| panic!("reader {reader}, look {look}: {bad}"));
             check(&totals, known).unwrap_or_else(|wrong| panic!("reader {reader}, look {look}: {wrong}"));
         }

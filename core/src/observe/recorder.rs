@@ -11,21 +11,21 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{
     family_index::FamilyIndex,
-    lane::SharedLane,
+    lane::GaugeLane,
     maker::Maker,
     recovery::Recovery,
-    series::{DescribedFamily, Values},
+    series::{FamilyDefinition, LabelValues},
     thread_lanes,
     unrecorded::Unrecorded,
 };
 use crate::{
     catalog::Kind,
-    directory::{Directory, access::Place},
+    directory::{Directory, access::MetricsPath},
     error::{Error, Result},
     format::{
-        descriptor::FamilyRecord,
-        error::Bad,
-        layout::{LOSSES, Loss},
+        descriptor::FamilyDescriptor,
+        error::SegmentError,
+        layout::{HEALTH_COUNTERS, HealthCounter},
     },
     options::Options,
     policy::agreement,
@@ -35,7 +35,7 @@ use crate::{
     },
     segment::{
         reservation,
-        writer::{Segment, SeriesPlace},
+        writer::{Segment, SeriesLocation},
     },
     sync::Mutex,
     sys::fork,
@@ -50,7 +50,7 @@ pub(crate) type UnsortedLabels = (Box<str>, Box<[String]>);
 pub(crate) struct Recorder {
     options: Options,
     /// None: memory of this process alone.
-    place: Option<Place>,
+    place: Option<MetricsPath>,
     /// Made at the first observation; another one in every forked child.
     segment: ArcSwapOption<Segment>,
     /// For lanes that found no room there.
@@ -60,7 +60,7 @@ pub(crate) struct Recorder {
     /// Names of families with the label names as they were first given, where those were not sorted.
     unsorted: ArcSwap<Vec<UnsortedLabels>>,
     /// Lanes of removed gauges.
-    gauges: Mutex<Vec<&'static SharedLane>>,
+    gauges: Mutex<Vec<&'static GaugeLane>>,
     maker: Maker,
     fallback_maker: Maker,
     unrecorded: Unrecorded,
@@ -93,13 +93,13 @@ impl Recorder {
 
     /// A recorder in a metrics directory, which is made where it is missing.
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
-        let place = Place::resolve(directory)?.shared_with(options.group);
+        let place = MetricsPath::resolve(directory)?.shared_with(options.group);
         let made = place.make();
         clear_up(&made.map_err(|error| Error::io(place.path(), "use the metrics directory", error))?);
         Ok(Recorder::new(Some(place), options))
     }
 
-    fn new(place: Option<Place>, options: Options) -> Recorder {
+    fn new(place: Option<MetricsPath>, options: Options) -> Recorder {
         // Before there is anything that a forked child must not share.
         watch_forks();
         Recorder {
@@ -125,9 +125,9 @@ impl Recorder {
 
     /// The family, registered where it is new. Families of one name may have different labels, and must be
     /// of one kind and unit.
-    pub(super) fn family(self: &Arc<Self>, record: FamilyRecord) -> Result<Arc<FamilyIndex>> {
+    pub(super) fn family(self: &Arc<Self>, record: FamilyDescriptor) -> Result<Arc<FamilyIndex>> {
         self.handle.get_or_init(|| Arc::downgrade(self));
-        let new = Arc::new(FamilyIndex::new(DescribedFamily::new(record, Arc::downgrade(self))));
+        let new = Arc::new(FamilyIndex::new(FamilyDefinition::new(record, Arc::downgrade(self))));
         let requested = &new.family.record;
         self.families.rcu(|families| {
             let existing = families.get(&*requested.name).map_or(&[][..], |existing| existing);
@@ -148,14 +148,14 @@ impl Recorder {
             let existing = families.get(&*requested.name).and_then(|existing| existing.first());
             let unsorted = self.unsorted_labels();
             // In the order in which they were given, as their programs have them.
-            let given = |record: &FamilyRecord| {
+            let given = |record: &FamilyDescriptor| {
                 let is_it = |(name, labels): &&UnsortedLabels| {
                     **name == *record.name && record.labels.iter().all(|label| labels.contains(label))
                 };
                 let given = unsorted.iter().find(|one| one.1.len() == record.labels.len() && is_it(one));
                 given.map_or_else(|| record.labels.clone(), |(_, labels)| labels.to_vec())
             };
-            let shape = |record: &FamilyRecord| record.kind.described(record.unit, &given(record));
+            let shape = |record: &FamilyDescriptor| record.kind.described(record.unit, &given(record));
             Error::Mismatch {
                 name: requested.name.clone(),
                 existing: existing.map_or_else(String::new, |existing| shape(&existing.family.record)),
@@ -187,14 +187,14 @@ impl Recorder {
     }
 
     /// A family that is registered.
-    pub(super) fn known(&self, family: &FamilyRecord) -> Option<Arc<FamilyIndex>> {
+    pub(super) fn known(&self, family: &FamilyDescriptor) -> Option<Arc<FamilyIndex>> {
         let families = self.families.load();
         let named = families.get(&*family.name)?;
         named.iter().find(|known| known.family.record.same_shape(family)).cloned()
     }
 
     /// The lane of a gauge that was removed from a segment, not published.
-    pub(super) fn freed_gauge(&self, segment: &Segment) -> Option<&'static SharedLane> {
+    pub(super) fn freed_gauge(&self, segment: &Segment) -> Option<&'static GaugeLane> {
         self.with_gauges(|gauges| {
             let at = gauges.iter().rposition(|lane| lane.ordinal == segment.ordinal)?;
             Some(gauges.swap_remove(at))
@@ -202,13 +202,13 @@ impl Recorder {
     }
 
     /// Takes the hidden lane of a gauge that nobody can set any more.
-    pub(super) fn free_gauge(&self, lane: &'static SharedLane) {
+    pub(super) fn free_gauge(&self, lane: &'static GaugeLane) {
         if lane.generation == fork::generation() {
             self.with_gauges(|gauges| gauges.push(lane));
         }
     }
 
-    fn with_gauges<T>(&self, act: impl FnOnce(&mut Vec<&'static SharedLane>) -> T) -> Option<T> {
+    fn with_gauges<T>(&self, act: impl FnOnce(&mut Vec<&'static GaugeLane>) -> T) -> Option<T> {
         match self.gauges.try_lock() {
             Ok(mut gauges) => Some(act(&mut gauges)),
             Err(TryLockError::Poisoned(poisoned)) => Some(act(&mut poisoned.into_inner())),
@@ -218,27 +218,27 @@ impl Recorder {
     }
 
     /// Takes the lines of a descriptor back.
-    pub(super) fn free(&self, place: &SeriesPlace) {
+    pub(super) fn free(&self, place: &SeriesLocation) {
         for segment in [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten() {
             segment.free(place);
         }
     }
 
     /// Lets series of a family expire. Gives how many there were.
-    pub(crate) fn expire(&self, family: &FamilyRecord, is_idle: impl Fn(&[String]) -> bool) -> usize {
+    pub(crate) fn expire(&self, family: &FamilyDescriptor, is_idle: impl Fn(&[String]) -> bool) -> usize {
         let is_idle =
-            |values: &Values| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
+            |values: &LabelValues| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
         self.known(family).map_or(0, |index| index.expire(is_idle))
     }
 
     /// Takes note, in the directory, of what is in the overflow series of a family, before a series of it is
     /// removed. Returns what this process has there.
-    pub(super) fn note_overflowed(&self, family: &FamilyRecord) -> Result<HashSet<Vec<String>>> {
+    pub(super) fn note_overflowed(&self, family: &FamilyDescriptor) -> Result<HashSet<Vec<String>>> {
         let Some(place) = &self.place else { return Ok(HashSet::new()) };
         let noted = match place.open() {
             Ok(None) => Ok(Overflowed::default()),
             Ok(Some(directory)) => note_overflowed(&directory, family).map_err(|bad| match bad {
-                Bad::Source(error) => error,
+                SegmentError::Io(error) => error,
                 bad => io::Error::other(bad.to_string()),
             }),
             Err(error) => Err(error),
@@ -248,20 +248,28 @@ impl Recorder {
     }
 
     /// The label values of what this process has in the overflow series of a family.
-    pub(crate) fn own_overflowed(&self, family: &FamilyRecord, over: &Overflowed) -> HashSet<Vec<String>> {
+    pub(crate) fn own_overflowed(
+        &self,
+        family: &FamilyDescriptor,
+        over: &Overflowed,
+    ) -> HashSet<Vec<String>> {
         let Some(noted) = over.of(family) else { return HashSet::new() };
         let own: Vec<u64> = self.own().iter().map(|segment| segment.id).collect();
         noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
     }
 
     /// Drops series of a family from what dead processes left in the directory. Gives how many.
-    pub(super) fn forget(&self, family: &FamilyRecord, gone: &dyn Fn(&[String]) -> bool) -> Result<usize> {
+    pub(super) fn forget(
+        &self,
+        family: &FamilyDescriptor,
+        gone: &dyn Fn(&[String]) -> bool,
+    ) -> Result<usize> {
         let Some(place) = &self.place else { return Ok(0) };
         self.refresh_copies();
         let forgotten = match place.open() {
             Ok(None) => Ok(0),
             Ok(Some(directory)) => forget(&directory, family, gone).map_err(|bad| match bad {
-                Bad::Source(error) => error,
+                SegmentError::Io(error) => error,
                 bad => io::Error::other(bad.to_string()),
             }),
             Err(error) => Err(error),
@@ -277,7 +285,7 @@ impl Recorder {
         let segment = self.segment()?;
         if let Some(done) = act(&segment) {
             if !segment.in_file() && self.place.is_some() {
-                segment.lose(Loss::Unshared);
+                segment.lose(HealthCounter::ProcessLocal);
                 // Where the thread that recovers could not be started, or has just ended.
                 self.degrade(|| cannot_make(self.place.as_ref(), "it could not be made before"));
             }
@@ -286,7 +294,7 @@ impl Recorder {
         if !segment.in_file() || segment.is_left() {
             return None;
         }
-        segment.lose(Loss::Unshared);
+        segment.lose(HealthCounter::ProcessLocal);
         let make = || Segment::anonymous().ok();
         let done = act(&self.fallback_maker.present(&self.fallback, make, |_| {})?);
         self.degrade(|| {
@@ -303,7 +311,7 @@ impl Recorder {
             &self.segment,
             || self.new_segment(),
             |unused| {
-                if let Some(Ok(Some(directory))) = self.place.as_ref().map(Place::open)
+                if let Some(Ok(Some(directory))) = self.place.as_ref().map(MetricsPath::open)
                     && let Err(error) = directory.remove_segment(unused.id)
                 {
                     log::debug!("an unused segment stays: {error}");
@@ -346,7 +354,7 @@ impl Recorder {
     }
 
     /// Where the segments lie; none where they are in memory alone.
-    pub(super) fn place(&self) -> Option<&Place> {
+    pub(super) fn place(&self) -> Option<&MetricsPath> {
         self.place.as_ref()
     }
 
@@ -387,7 +395,7 @@ impl Recorder {
 
     /// Counts what was not recorded.
     #[cold]
-    pub(super) fn lose(&self, loss: Loss) {
+    pub(super) fn lose(&self, loss: HealthCounter) {
         match self.segment() {
             Some(segment) => segment.lose(loss),
             None => self.unrecorded.count(loss),
@@ -395,26 +403,26 @@ impl Recorder {
     }
 
     /// What was not recorded, and is counted in no segment yet.
-    pub(crate) fn unrecorded(&self) -> [u64; LOSSES] {
+    pub(crate) fn unrecorded(&self) -> [u64; HEALTH_COUNTERS] {
         self.unrecorded.get()
     }
 }
 
-fn cannot_make(place: Option<&Place>, why: impl std::fmt::Display) -> String {
+fn cannot_make(place: Option<&MetricsPath>, why: impl std::fmt::Display) -> String {
     format!(
         "no segment can be made in {}: {why}; until one can, this process records in memory that other \
          processes do not see",
-        place.map_or(Path::new(""), Place::path).display(),
+        place.map_or(Path::new(""), MetricsPath::path).display(),
     )
 }
 
 /// Segments that may lie in a directory before a process that opens it retires those of the dead.
-const MANY_SEGMENTS: usize = 32;
+const RETIRE_THRESHOLD: usize = 32;
 
 /// Retires what dead processes left, where nobody else seems to do it: short-lived jobs whose
 /// directory nobody reads must not fill the disk.
 fn clear_up(directory: &Directory) {
-    let many = directory.segments().is_ok_and(|segments| segments.len() >= MANY_SEGMENTS);
+    let many = directory.segments().is_ok_and(|segments| segments.len() >= RETIRE_THRESHOLD);
     if many && let Err(error) = retire(directory, &mut |_| None) {
         log::debug!("segments of dead processes stay in {}: {error}", directory.place().path().display());
     }

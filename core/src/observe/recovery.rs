@@ -30,8 +30,8 @@ use super::{
 };
 use crate::{
     clock,
-    directory::{Directory, access::Place},
-    format::layout::Loss,
+    directory::{Directory, access::MetricsPath},
+    format::layout::HealthCounter,
     segment::{copy::SegmentCopy, writer::Segment},
     sys::fork::{self, OncePerProcess},
 };
@@ -63,7 +63,7 @@ pub(super) struct Recovery {
     leaving: ArcSwap<Vec<Arc<Leaving>>>,
     /// Segments whose content others have. They are part of what this process recorded.
     left: ArcSwap<Vec<Arc<Segment>>>,
-    turn: Turn,
+    turn: RecoveryTurn,
     /// The process whose thread runs: its generation, plus one.
     thread: AtomicU64,
     check_at: AtomicU64,
@@ -78,11 +78,11 @@ pub(super) struct Recovery {
 #[derive(Debug)]
 struct Leaving {
     segment: Arc<Segment>,
-    state: Mutex<State>,
+    state: Mutex<LeavingState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LeavingState {
     lanes: Option<Parked>,
     copy: Option<(SegmentCopy, Instant)>,
 }
@@ -99,20 +99,20 @@ enum Progress {
 
 /// Lets one thread at a time recover. A forked child does not wait for a thread of its parent.
 #[derive(Debug, Default)]
-struct Turn(AtomicU64);
+struct RecoveryTurn(AtomicU64);
 
-struct Held<'a>(&'a Turn);
+struct TurnGuard<'a>(&'a RecoveryTurn);
 
-impl Turn {
-    fn acquire(&self) -> Option<Held<'_>> {
+impl RecoveryTurn {
+    fn acquire(&self) -> Option<TurnGuard<'_>> {
         use std::sync::atomic::Ordering::{Acquire, Relaxed};
         let own = u64::from(fork::generation()) + 1;
         let current = self.0.load(Relaxed);
         let free = current != own && self.0.compare_exchange(current, own, Acquire, Relaxed).is_ok();
-        free.then_some(Held(self))
+        free.then_some(TurnGuard(self))
     }
 
-    fn acquire_within(&self, timeout: Duration) -> Option<Held<'_>> {
+    fn acquire_within(&self, timeout: Duration) -> Option<TurnGuard<'_>> {
         let deadline = Instant::now() + timeout;
         loop {
             let held = self.acquire();
@@ -124,7 +124,7 @@ impl Turn {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(0, std::sync::atomic::Ordering::Release);
     }
@@ -315,7 +315,7 @@ impl Recorder {
 
     /// Makes a segment in the directory where there is none that other processes see and that grows;
     /// returns it.
-    fn leave_what_is_not_seen(&self, place: &Place, directory: &Directory) -> io::Result<Arc<Segment>> {
+    fn leave_what_is_not_seen(&self, place: &MetricsPath, directory: &Directory) -> io::Result<Arc<Segment>> {
         let main = match self.current() {
             Some(main) if main.in_file() && !is_removed(place, &main) && !main.has_outlived_clock() => main,
             current => {
@@ -325,7 +325,7 @@ impl Recorder {
                 if let Some(current) = &current {
                     self.recovery.begin_to_leave(current);
                     if current.in_file() && is_removed(place, current) {
-                        new.lose(Loss::FileRemoved);
+                        new.lose(HealthCounter::FileRemoved);
                     }
                 }
                 self.replace(current.as_ref(), &new);
@@ -353,7 +353,7 @@ impl Recorder {
         if state.lanes.is_none() {
             state.lanes = Some(thread_lanes::park(segment.ordinal));
         }
-        let State { lanes, copy } = &mut *state;
+        let LeavingState { lanes, copy } = &mut *state;
         if segment.has_outlived_clock() && segment.in_file() && !is_removed(directory.place(), segment) {
             // Others see all that it holds, and what threads still store there.
             return Ok(true);
@@ -404,7 +404,7 @@ impl Recorder {
         }
     }
 
-    fn save_in(&self, place: &Place) -> io::Result<()> {
+    fn save_in(&self, place: &MetricsPath) -> io::Result<()> {
         let is_noticed = self.recovery.thread.load(Relaxed) == u64::from(fork::generation()) + 1;
         let directory = match place.open()? {
             Some(directory) => directory,
@@ -431,13 +431,13 @@ impl Recorder {
 }
 
 /// Whether the file of a segment has lost its name; false where that cannot be found out.
-fn is_removed(place: &Place, segment: &Segment) -> bool {
+fn is_removed(place: &MetricsPath, segment: &Segment) -> bool {
     segment
         .standing
         .is_some_and(|standing| place.standing_segment(segment.id).is_ok_and(|now| now != standing))
 }
 
-fn removed(place: &Place) -> String {
+fn removed(place: &MetricsPath) -> String {
     format!(
         "the file of this process's segment was removed from {}, or the directory was: another one is made, \
          and what this process recorded is written there",

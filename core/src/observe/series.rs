@@ -9,20 +9,20 @@ use arc_swap::{ArcSwapOption, Guard};
 use hashbrown::Equivalent;
 
 use super::{
-    lane::SharedLane,
+    lane::GaugeLane,
     recorder::Recorder,
-    thread_lanes::{self, End},
+    thread_lanes::{self, Disposition},
 };
 use crate::{
     catalog::Kind,
     clock,
     format::{
-        descriptor::{FamilyRecord, MOST_BYTES, SeriesRecord},
+        descriptor::{FamilyDescriptor, MAX_BYTES, SeriesDescriptor},
         limits::MAX_VALUE,
     },
     histogram::Bounds,
-    segment::writer::{Segment, SeriesPlace},
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide, static_ref::AtomicRef},
+    segment::writer::{Segment, SeriesLocation},
+    sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide, static_ref::AtomicOptionRef},
     sys::fork,
 };
 
@@ -35,28 +35,28 @@ pub(crate) struct Series {
     /// Dense: the place in every thread's table of lanes. Another series has it when this one is
     /// dropped, and then no handle can look it up any more, and no table has a lane there.
     pub(super) id: usize,
-    pub(super) family: Arc<DescribedFamily>,
-    values: Values,
-    /// The number of its present life, and below it, in the low bits, its [`State`].
+    pub(super) family: Arc<FamilyDefinition>,
+    values: LabelValues,
+    /// The number of its present life, and below it, in the low bits, its [`SeriesState`].
     life: AtomicU64,
     /// The life that readers can see; see [`Series::is_published`].
     published: AtomicU64,
-    described: ArcSwapOption<(u64, SeriesPlace)>,
+    described: ArcSwapOption<(u64, SeriesLocation)>,
     /// A gauge's one lane.
-    pub(super) shared: AtomicRef<SharedLane>,
+    pub(super) shared: AtomicOptionRef<GaugeLane>,
     /// The same, between two lives.
-    kept: AtomicRef<SharedLane>,
+    kept: AtomicOptionRef<GaugeLane>,
 }
 
 /// Whether a series is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Present = 0,
+pub(super) enum SeriesState {
+    Active = 0,
     /// Expired; whoever observes it gives it another life.
-    Idle = 1,
+    Expired = 1,
     /// Expired, and its family does not know it any more: observations go to the series that the
     /// family has in its place.
-    Forgotten = 2,
+    Detached = 2,
     /// Removed: observations are lost.
     Removed = 3,
 }
@@ -65,54 +65,54 @@ const STATE_BITS: u32 = 2;
 
 /// A family as its series know it.
 #[derive(Debug)]
-pub(crate) struct DescribedFamily {
-    pub(super) record: FamilyRecord,
+pub(crate) struct FamilyDefinition {
+    pub(super) record: FamilyDescriptor,
     /// Those of a timer with buckets.
     pub(super) bounds: Option<Arc<Bounds>>,
-    described: Described,
+    described: DescriptorCache,
     recorder: Weak<Recorder>,
 }
 
-impl DescribedFamily {
-    pub(super) fn new(record: FamilyRecord, recorder: Weak<Recorder>) -> DescribedFamily {
+impl FamilyDefinition {
+    pub(super) fn new(record: FamilyDescriptor, recorder: Weak<Recorder>) -> FamilyDefinition {
         let has_buckets = record.kind == Kind::Timer && record.distribution;
         let bounds = has_buckets.then(|| Bounds::shared(&record.bounds));
-        DescribedFamily { record, bounds, described: Described::default(), recorder }
+        FamilyDefinition { record, bounds, described: DescriptorCache::default(), recorder }
     }
 }
 
 /// Label values, in the order of the family's label names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Values(Box<[Box<str>]>);
+pub(crate) struct LabelValues(Box<[Box<str>]>);
 
 /// Label values to be looked up without allocating.
-pub(crate) struct Asked<'a>(pub(crate) &'a [&'a str]);
+pub(crate) struct LabelQuery<'a>(pub(crate) &'a [&'a str]);
 
-impl Hash for Values {
+impl Hash for LabelValues {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.iter().for_each(|value| value.hash(state));
     }
 }
 
-impl Hash for Asked<'_> {
+impl Hash for LabelQuery<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.iter().for_each(|value| value.hash(state));
     }
 }
 
-impl Equivalent<Values> for Asked<'_> {
-    fn equivalent(&self, values: &Values) -> bool {
+impl Equivalent<LabelValues> for LabelQuery<'_> {
+    fn equivalent(&self, values: &LabelValues) -> bool {
         self.0.iter().copied().eq(values.0.iter().map(|value| &**value))
     }
 }
 
-impl From<&Asked<'_>> for Values {
-    fn from(asked: &Asked<'_>) -> Values {
-        Values(asked.0.iter().map(|&value| value.into()).collect())
+impl From<&LabelQuery<'_>> for LabelValues {
+    fn from(asked: &LabelQuery<'_>) -> LabelValues {
+        LabelValues(asked.0.iter().map(|&value| value.into()).collect())
     }
 }
 
-impl Values {
+impl LabelValues {
     /// As somebody would ask for them.
     pub(super) fn strs(&self) -> Vec<&str> {
         self.0.iter().map(|value| &**value).collect()
@@ -120,7 +120,7 @@ impl Values {
 }
 
 impl Series {
-    pub(super) fn new(family: Arc<DescribedFamily>, asked: &Asked<'_>) -> Series {
+    pub(super) fn new(family: Arc<FamilyDefinition>, asked: &LabelQuery<'_>) -> Series {
         Series {
             id: ids::take(),
             family,
@@ -128,28 +128,29 @@ impl Series {
             life: AtomicU64::new(0),
             published: AtomicU64::new(0),
             described: ArcSwapOption::empty(),
-            shared: AtomicRef::none(),
-            kept: AtomicRef::none(),
+            shared: AtomicOptionRef::none(),
+            kept: AtomicOptionRef::none(),
         }
     }
 
-    pub(super) fn values(&self) -> &Values {
+    pub(super) fn values(&self) -> &LabelValues {
         &self.values
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> SeriesState {
         state(self.life.load(Ordering::Acquire))
     }
 
     /// The present life; none where the series is not there.
     pub(super) fn life(&self) -> Option<u64> {
         let word = self.life.load(Ordering::Acquire);
-        (state(word) == State::Present).then_some(word >> STATE_BITS)
+        (state(word) == SeriesState::Active).then_some(word >> STATE_BITS)
     }
 
     /// Begins another life of an idle series; false where it is not idle.
     pub(super) fn begin(&self) -> bool {
-        let another = |word| (state(word) == State::Idle).then_some(((word >> STATE_BITS) + 1) << STATE_BITS);
+        let another =
+            |word| (state(word) == SeriesState::Expired).then_some(((word >> STATE_BITS) + 1) << STATE_BITS);
         self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another).is_ok()
     }
 
@@ -174,13 +175,14 @@ impl Series {
 
     /// Ends the present life, where there is one, and leaves the series in that state. What it had is
     /// nobody's then. False where it had ended before.
-    pub(super) fn end(&self, to: State) -> bool {
-        let ended =
-            |word| (state(word) != State::Removed).then_some(word >> STATE_BITS << STATE_BITS | to as u64);
+    pub(super) fn end(&self, to: SeriesState) -> bool {
+        let ended = |word| {
+            (state(word) != SeriesState::Removed).then_some(word >> STATE_BITS << STATE_BITS | to as u64)
+        };
         let Ok(before) = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
             return false;
         };
-        let was_present = state(before) == State::Present;
+        let was_present = state(before) == SeriesState::Active;
         if was_present {
             self.leave(before >> STATE_BITS);
         }
@@ -190,7 +192,8 @@ impl Series {
     /// Makes an idle series one that its family does not know any more.
     pub(super) fn forget(&self) -> bool {
         let forgotten = |word| {
-            (state(word) == State::Idle).then_some(word >> STATE_BITS << STATE_BITS | State::Forgotten as u64)
+            (state(word) == SeriesState::Expired)
+                .then_some(word >> STATE_BITS << STATE_BITS | SeriesState::Detached as u64)
         };
         self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten).is_ok()
     }
@@ -200,7 +203,7 @@ impl Series {
         let described = self.described.load_full();
         // "end": either a thread that makes a lane sees the end, or its lane is seen here.
         fence(Ordering::SeqCst);
-        thread_lanes::end(self.id, life, End::Removed);
+        thread_lanes::end(self.id, life, Disposition::Discard);
         let shared = self.shared.load(Ordering::Acquire);
         if let Some(lane) = shared
             && lane.generation == fork::generation()
@@ -223,14 +226,14 @@ impl Series {
     }
 
     /// The lane that a gauge had in its life before, in this segment.
-    pub(super) fn kept_lane(&self, segment: &Segment) -> Option<&'static SharedLane> {
+    pub(super) fn kept_lane(&self, segment: &Segment) -> Option<&'static GaugeLane> {
         let lane = self.kept.load(Ordering::Acquire)?;
         let own = lane.ordinal == segment.ordinal;
         (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel).is_ok()).then_some(lane)
     }
 
     /// Keeps a gauge's hidden lane for its next life; of two that threads made at once, one.
-    pub(super) fn keep_lane(&self, lane: &'static SharedLane) {
+    pub(super) fn keep_lane(&self, lane: &'static GaugeLane) {
         // Release, "kept": the lane is hidden.
         let _ = self.kept.exchange(None, Some(lane), Ordering::Release);
     }
@@ -241,7 +244,7 @@ impl Series {
         segment: &Segment,
         life: u64,
         recorder: &Recorder,
-    ) -> Option<(&'static SharedLane, u64)> {
+    ) -> Option<(&'static GaugeLane, u64)> {
         let word = self.describe(segment, life)?;
         let lane = match self.kept_lane(segment).or_else(|| recorder.freed_gauge(segment)) {
             Some(lane) => {
@@ -250,7 +253,7 @@ impl Series {
             }
             None => {
                 let (generation, ordinal) = (segment.generation, segment.ordinal);
-                Box::leak(Box::new(SharedLane::new(generation, ordinal, segment.shared_lane()?)))
+                Box::leak(Box::new(GaugeLane::new(generation, ordinal, segment.shared_lane()?)))
             }
         };
         lane.promise(word);
@@ -287,7 +290,7 @@ impl Series {
         // Beside its values a descriptor holds their lengths and a few numbers.
         let lengths = || self.values.0.iter().map(|value| value.len().min(MAX_VALUE));
         let bytes: usize = lengths().map(|length| length + size_of::<u64>()).sum();
-        bytes + 64 <= MOST_BYTES && self.family.record.may_have(lengths().sum())
+        bytes + 64 <= MAX_BYTES && self.family.record.may_have(lengths().sum())
     }
 
     /// What a lane has as its series word: where the descriptor is, which is written where the segment
@@ -302,7 +305,7 @@ impl Series {
         let family =
             self.family.described.line(segment, || segment.describe(&self.family.record.encode()))?;
         let begun = clock::wall();
-        let encode = |serial| SeriesRecord::encode(family, serial, begun, &self.values.0);
+        let encode = |serial| SeriesDescriptor::encode(family, serial, begun, &self.values.0);
         let place = segment.describe_series(encode)?;
         let word = place.word;
         // Threads that race describe twice; readers merge series by their label values.
@@ -315,7 +318,7 @@ impl Drop for Series {
     fn drop(&mut self) {
         // No handle is left, so nobody writes. What a series had that was not removed stays to be read.
         if let Some(life) = self.life() {
-            thread_lanes::end(self.id, life, End::Kept);
+            thread_lanes::end(self.id, life, Disposition::Retain);
         }
         if let Some(lane) = self.kept.load(Ordering::Acquire)
             && let Some(recorder) = self.family.recorder.upgrade()
@@ -326,24 +329,24 @@ impl Drop for Series {
     }
 }
 
-fn state(word: u64) -> State {
+fn state(word: u64) -> SeriesState {
     match word & ((1 << STATE_BITS) - 1) {
-        0 => State::Present,
-        1 => State::Idle,
-        2 => State::Forgotten,
-        _ => State::Removed,
+        0 => SeriesState::Active,
+        1 => SeriesState::Expired,
+        2 => SeriesState::Detached,
+        _ => SeriesState::Removed,
     }
 }
 
 /// Dense numbers, those of dropped series first.
 mod ids {
-    use super::{AtomicRef, AtomicU32, Mutex, Ordering, TryLockError, fork, process_wide};
+    use super::{AtomicOptionRef, AtomicU32, Mutex, Ordering, TryLockError, fork, process_wide};
 
     process_wide! {
         static NEXT: AtomicU32 = AtomicU32::new(0);
     }
     process_wide! {
-        static FREE: AtomicRef<Free> = AtomicRef::none();
+        static FREE: AtomicOptionRef<Free> = AtomicOptionRef::none();
     }
 
     struct Free {
@@ -390,13 +393,13 @@ mod ids {
 
 /// Where in this process's present segment a descriptor is.
 #[derive(Debug, Default)]
-struct Described(
+struct DescriptorCache(
     /// The segment's ordinal in the high half, the line in the low one: after a fork, the line in
     /// the parent's segment is not taken for one in the child's.
     AtomicU64,
 );
 
-impl Described {
+impl DescriptorCache {
     /// The line, after `describe` where there is none. Threads that race describe twice; readers
     /// merge series by their label values, so either will do.
     fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<u64>) -> Option<u64> {

@@ -16,30 +16,32 @@ use std::{
     sync::{Arc, Mutex, TryLockError, atomic::AtomicU64 as StdAtomicU64},
 };
 
-use super::{handle::MAX_ATTEMPTS, lane::LaneWriter, lane_pool::Stock, recorder::Recorder, series::Series};
+use super::{
+    handle::MAX_ATTEMPTS, lane::LaneWriter, lane_pool::LanePool, recorder::Recorder, series::Series,
+};
 use crate::{
-    format::layout::Loss,
+    format::layout::HealthCounter,
     sync::{
         AtomicBool,
         Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
         fence, process_wide,
-        static_ref::AtomicRef,
+        static_ref::AtomicOptionRef,
         thread_local,
     },
     sys::{fork, wiped},
 };
 
 /// Places in a thread's first table. A model's grows at once.
-const LEAST_TABLE: usize = if cfg!(ictus_loom) { 1 } else { 64 };
+const MIN_TABLE_LEN: usize = if cfg!(ictus_loom) { 1 } else { 64 };
 
 /// A thread's lanes by series id.
-type Table = [AtomicRef<LaneWriter>];
+type LaneTable = [AtomicOptionRef<LaneWriter>];
 
 thread_local! {
     /// The table of the shard that this thread leases. Without a destructor, so that a look-up is
     /// one load and works until the very end of the thread.
-    static LANES: Cell<&'static Table> = const { Cell::new(&[]) };
-    static LEASE: Lease = const { Lease(Cell::new(None)) };
+    static LANES: Cell<&'static LaneTable> = const { Cell::new(&[]) };
+    static LEASE: ThreadLease = const { ThreadLease(Cell::new(None)) };
 }
 
 /// This thread's lane of a series, where it has one.
@@ -50,7 +52,7 @@ pub(crate) fn lane(id: usize) -> Option<&'static LaneWriter> {
 
 /// A lane that a thread keeps at hand.
 #[derive(Clone, Copy)]
-pub(crate) struct Held {
+pub(crate) struct CachedLane {
     lane: &'static LaneWriter,
     /// Another word is another series, or another life of it.
     word: u64,
@@ -59,28 +61,28 @@ pub(crate) struct Held {
     number: u64,
 }
 
-impl Held {
+impl CachedLane {
     /// The lane, as long as it is the thread's lane of the series. What is asked is what ends it: a fork,
     /// the end of the thread's lease, and whoever takes the lane, who hides it.
     #[inline(always)]
     pub(crate) fn lane(&self) -> Option<&'static LaneWriter> {
-        let Held { lane, word, lease, number } = *self;
+        let CachedLane { lane, word, lease, number } = *self;
         (lease.load(Relaxed) == number && lane.shows(word)).then_some(lane)
     }
 }
 
 /// This thread's lane of a series, to be kept at hand; none where it has none, and at the end of the thread.
 #[cold]
-pub(crate) fn hold(id: usize) -> Option<Held> {
+pub(crate) fn hold(id: usize) -> Option<CachedLane> {
     let shard = LEASE.try_with(|lease| lease.0.get()).ok()??;
     let lane = lane(id)?;
-    Some(Held { lane, word: lane.word()?, lease: shard.lease, number: shard.lease.load(Relaxed) })
+    Some(CachedLane { lane, word: lane.word()?, lease: shard.lease, number: shard.lease.load(Relaxed) })
 }
 
 /// Gives the thread's shard back when the thread ends.
-struct Lease(Cell<Option<&'static Shard>>);
+struct ThreadLease(Cell<Option<&'static ThreadLanes>>);
 
-impl Drop for Lease {
+impl Drop for ThreadLease {
     fn drop(&mut self) {
         if let Some(shard) = self.0.get() {
             // Fails in a model alone, where all of a thread's locals go at once.
@@ -92,47 +94,47 @@ impl Drop for Lease {
 
 process_wide! {
     /// All shards, newest first; a shard stays in the list for ever.
-    static SHARDS: AtomicRef<Shard> = AtomicRef::none();
+    static SHARDS: AtomicOptionRef<ThreadLanes> = AtomicOptionRef::none();
 }
 
-struct Shard {
+struct ThreadLanes {
     /// Only this process on the line of forks may lease it.
     generation: u32,
     leased: AtomicBool,
     /// The number of the lease, in memory that is wiped in a child; another number where lanes were parked as
     /// well.
     lease: &'static StdAtomicU64,
-    table: AtomicRef<TableBox>,
+    table: AtomicOptionRef<TableBox>,
     /// Only the leasing thread locks it; the lock is what proves that to the compiler.
-    stock: Mutex<Stock>,
+    stock: Mutex<LanePool>,
     /// Lanes that others took out of the table.
-    taken: AtomicRef<LaneWriter>,
+    taken: AtomicOptionRef<LaneWriter>,
     /// Lanes in segments that were left: shown, but written no more.
-    parked: AtomicRef<LaneWriter>,
+    parked: AtomicOptionRef<LaneWriter>,
     /// How often its thread looked for a lane: it is then in no observation.
     visits: StdAtomicU64,
-    next: AtomicRef<Shard>,
+    next: AtomicOptionRef<ThreadLanes>,
 }
 
-struct TableBox(&'static Table);
+struct TableBox(&'static LaneTable);
 
-impl fmt::Debug for Shard {
+impl fmt::Debug for ThreadLanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shard").field("generation", &self.generation).finish_non_exhaustive()
+        f.debug_struct("ThreadLanes").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
 
 /// Why a series has no lane.
 #[derive(Debug)]
-pub(crate) enum NoLane {
+pub(crate) enum AttachError {
     /// The observation is lost.
-    Lost(Loss),
+    Rejected(HealthCounter),
     /// The series' life is over.
-    Ended,
+    SeriesEnded,
 }
 
-impl Shard {
-    fn lease() -> &'static Shard {
+impl ThreadLanes {
+    fn lease() -> &'static ThreadLanes {
         let generation = fork::generation();
         for shard in shards() {
             let free = shard.generation == generation && !shard.leased.load(Relaxed);
@@ -141,16 +143,16 @@ impl Shard {
                 return shard;
             }
         }
-        let shard: &'static Shard = Box::leak(Box::new(Shard {
+        let shard: &'static ThreadLanes = Box::leak(Box::new(ThreadLanes {
             generation,
             leased: AtomicBool::new(true),
             lease: first_lease(),
-            table: AtomicRef::none(),
+            table: AtomicOptionRef::none(),
             stock: Mutex::default(),
-            taken: AtomicRef::none(),
-            parked: AtomicRef::none(),
+            taken: AtomicOptionRef::none(),
+            parked: AtomicOptionRef::none(),
             visits: StdAtomicU64::new(0),
-            next: AtomicRef::none(),
+            next: AtomicOptionRef::none(),
         }));
         let mut newest = SHARDS.load(Acquire);
         loop {
@@ -170,19 +172,19 @@ impl Shard {
         self.leased.store(false, Release);
     }
 
-    fn table(&self) -> &'static Table {
+    fn table(&self) -> &'static LaneTable {
         self.table.load(Relaxed).map_or(&[], |table| table.0)
     }
 
     /// Room for that series id. Doubles, so that all tables of a shard cost twice the last one.
-    fn table_for(&self, id: usize) -> &'static Table {
+    fn table_for(&self, id: usize) -> &'static LaneTable {
         let old = self.table();
         if id < old.len() {
             return old;
         }
-        let length = (id + 1).next_power_of_two().max(LEAST_TABLE);
+        let length = (id + 1).next_power_of_two().max(MIN_TABLE_LEN);
         // A child that no handler has seen must find nothing in the table that its one thread has at hand.
-        let new: &'static Table = AtomicRef::wiped(length);
+        let new: &'static LaneTable = AtomicOptionRef::wiped(length);
         for (to, from) in iter::zip(new, old) {
             to.store(from.load(Relaxed), Relaxed);
         }
@@ -281,7 +283,7 @@ impl Shard {
     }
 
     /// Lanes that others took from this shard are its own again.
-    fn collect(&self, stock: &mut Stock) {
+    fn collect(&self, stock: &mut LanePool) {
         let mut newest = None;
         // Acquire, pairs with the release of `give`.
         while let Err(other) = self.taken.exchange(newest, None, AcqRel) {
@@ -293,7 +295,7 @@ impl Shard {
     }
 
     /// The shard's lane of a series, made where it is missing.
-    fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, NoLane> {
+    fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, AttachError> {
         // Release, "visit": whatever its thread stored in other lanes.
         self.visits.fetch_add(1, std::sync::atomic::Ordering::Release);
         let mut stock = match self.stock.try_lock() {
@@ -301,37 +303,39 @@ impl Shard {
             // No panic happens under the lock that would leave a cursor half moved.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // A signal handler interrupted this very function on its own thread.
-            Err(TryLockError::WouldBlock) => return Err(NoLane::Lost(Loss::Reentered)),
+            Err(TryLockError::WouldBlock) => return Err(AttachError::Rejected(HealthCounter::Reentered)),
         };
         for _ in 0..MAX_ATTEMPTS {
             if let Some(attached) = self.attach_once(&mut stock, series, recorder) {
                 return attached;
             }
         }
-        Err(NoLane::Lost(Loss::NoMemory))
+        Err(AttachError::Rejected(HealthCounter::NoMemory))
     }
 
     /// None where the segment was left meanwhile.
     fn attach_once(
         &self,
-        stock: &mut Stock,
+        stock: &mut LanePool,
         series: &Series,
         recorder: &Recorder,
-    ) -> Option<Result<&'static LaneWriter, NoLane>> {
+    ) -> Option<Result<&'static LaneWriter, AttachError>> {
         let slot = &self.table_for(series.id)[series.id];
         if let Some(lane) = slot.load(Relaxed) {
             return Some(Ok(lane));
         }
-        let Some(life) = series.life() else { return Some(Err(NoLane::Ended)) };
+        let Some(life) = series.life() else { return Some(Err(AttachError::SeriesEnded)) };
         self.collect(stock);
         if !series.is_describable() {
-            return Some(Err(NoLane::Lost(Loss::LabelTooLong)));
+            return Some(Err(AttachError::Rejected(HealthCounter::LabelTooLong)));
         }
         let made = recorder.with_segment(|segment| {
             let word = series.describe(segment, life)?;
             Some((stock.lane(&series.family, segment)?, word, Arc::clone(segment)))
         });
-        let Some((lane, word, segment)) = made else { return Some(Err(NoLane::Lost(Loss::NoMemory))) };
+        let Some((lane, word, segment)) = made else {
+            return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
+        };
         lane.serve(series.id, life, word);
         // Release, for the compiler: a signal handler of this thread finds the lane whole.
         slot.store(Some(lane), Release);
@@ -345,7 +349,11 @@ impl Shard {
         if slot.exchange(Some(lane), None, AcqRel).is_ok() {
             stock.keep(lane);
         }
-        if series.life() == Some(life) && segment.is_left() { None } else { Some(Err(NoLane::Ended)) }
+        if series.life() == Some(life) && segment.is_left() {
+            None
+        } else {
+            Some(Err(AttachError::SeriesEnded))
+        }
     }
 }
 
@@ -362,24 +370,24 @@ fn first_lease() -> &'static StdAtomicU64 {
 
 /// What becomes of the lanes of a life of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum Disposition {
     /// Nobody sees what they hold any more, and others use them.
-    Removed,
+    Discard,
     /// The registry is gone: what was recorded stays, and nothing is recorded any more.
-    Kept,
+    Retain,
 }
 
 /// Takes the lanes of a life that was ended from all threads of this process.
-pub(crate) fn end(id: usize, life: u64, end: End) {
+pub(crate) fn end(id: usize, life: u64, end: Disposition) {
     let generation = fork::generation();
     for shard in shards().filter(|shard| shard.generation == generation) {
         if let Some(lane) = shard.take(id, life)
-            && end == End::Removed
+            && end == Disposition::Discard
         {
             lane.hide();
             shard.give(lane);
         }
-        if end == End::Removed {
+        if end == Disposition::Discard {
             // Not used again: their segment was left.
             shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::hide_if_there);
         }
@@ -392,7 +400,7 @@ pub(crate) struct Parked(Vec<ParkedLanes>);
 
 #[derive(Debug)]
 struct ParkedLanes {
-    shard: &'static Shard,
+    shard: &'static ThreadLanes,
     lanes: Vec<&'static LaneWriter>,
     /// Visits of the shard by its thread when all lanes had been taken.
     visits: u64,
@@ -422,7 +430,7 @@ pub(crate) fn park(ordinal: u32) -> Parked {
     Parked(parked.filter(|parked| !parked.lanes.is_empty()).collect())
 }
 
-fn shards() -> impl Iterator<Item = &'static Shard> {
+fn shards() -> impl Iterator<Item = &'static ThreadLanes> {
     iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire))
 }
 
@@ -434,13 +442,13 @@ pub(crate) fn with_new_lane<T>(
     series: &Series,
     recorder: &Recorder,
     write: impl FnOnce(&LaneWriter) -> T,
-) -> Result<T, NoLane> {
+) -> Result<T, AttachError> {
     let leased = LEASE.try_with(|lease| {
         // After a fork, the lease is the parent's thread's: the child's first lease replaces it.
         let generation = fork::generation();
         let shard = match lease.0.get() {
             Some(shard) if shard.generation == generation => shard,
-            _ => Shard::lease(),
+            _ => ThreadLanes::lease(),
         };
         lease.0.set(Some(shard));
         shard
@@ -453,7 +461,7 @@ pub(crate) fn with_new_lane<T>(
             lane.map(write)
         }
         Err(_) => {
-            let shard = Shard::lease();
+            let shard = ThreadLanes::lease();
             let result = shard.attach(series, recorder).map(write);
             shard.give_back();
             result

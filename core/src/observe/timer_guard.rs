@@ -5,14 +5,14 @@ use crate::clock::{Stamp, Stopwatch};
 
 /// A measurement that has begun.
 #[derive(Debug)]
-pub struct Running<'timer> {
+pub struct TimerGuard<'timer> {
     timer: &'timer Timer,
     started: Stopwatch,
 }
 
-impl<'timer> Running<'timer> {
-    pub(crate) fn new(timer: &'timer Timer) -> Running<'timer> {
-        Running { timer, started: Stopwatch::start() }
+impl<'timer> TimerGuard<'timer> {
+    pub(crate) fn new(timer: &'timer Timer) -> TimerGuard<'timer> {
+        TimerGuard { timer, started: Stopwatch::start() }
     }
 
     /// Observes the time since the start; gives it in seconds.
@@ -50,7 +50,7 @@ impl<'timer> Running<'timer> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for TimerGuard<'_> {
     fn drop(&mut self) {
         self.finish();
     }

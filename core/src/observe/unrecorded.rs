@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::{
-    format::layout::{LOSSES, Loss},
+    format::layout::{HEALTH_COUNTERS, HealthCounter},
     segment::writer::Segment,
     sys::fork::{self, OncePerProcess},
 };
@@ -11,18 +11,18 @@ use crate::{
 /// Counts that the next segment takes over.
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
-    counts: [AtomicU64; LOSSES],
+    counts: [AtomicU64; HEALTH_COUNTERS],
     /// The process whose counts they are: a forked child's begin at 0.
     generation: AtomicU32,
 }
 
 impl Unrecorded {
     /// Counts it, and logs the first.
-    pub(super) fn count(&self, loss: Loss) {
+    pub(super) fn count(&self, loss: HealthCounter) {
         static LOGGED: OncePerProcess = OncePerProcess::new();
         self.begin();
         self.counts[loss as usize].fetch_add(1, Relaxed);
-        if loss == Loss::NoMemory && LOGGED.is_first() {
+        if loss == HealthCounter::NoMemory && LOGGED.is_first() {
             log::error!(
                 "observations are lost: this process can map no memory for them (see `ulimit -v` and \
                  `ulimit -d`); they are counted as ictus_observations_rejected_total{{reason=\"no_memory\"}}, and \
@@ -43,7 +43,7 @@ impl Unrecorded {
     }
 
     /// Those that no segment has yet.
-    pub(super) fn get(&self) -> [u64; LOSSES] {
+    pub(super) fn get(&self) -> [u64; HEALTH_COUNTERS] {
         self.begin();
         std::array::from_fn(|loss| self.counts[loss].load(Relaxed))
     }

@@ -4,7 +4,7 @@
 //! wins. So an option that was changed holds from the first restart on, and nothing that ended
 //! processes had asked for can bring it back.
 
-use crate::format::descriptor::FamilyRecord;
+use crate::format::descriptor::FamilyDescriptor;
 
 /// A definition with what decides whether it holds: of two, the greater one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,21 +23,21 @@ pub(crate) fn holds<T>(definitions: impl IntoIterator<Item = (Precedence, T)>) -
 }
 
 /// Whether two definitions of one kind, unit and set of labels ask for different things.
-pub(crate) fn conflicts(one: &FamilyRecord, other: &FamilyRecord) -> bool {
-    let options = |record: &FamilyRecord| {
+pub(crate) fn conflicts(one: &FamilyDescriptor, other: &FamilyDescriptor) -> bool {
+    let options = |record: &FamilyDescriptor| {
         (record.window, record.max_age, record.expire_after, record.max_series, record.distribution)
     };
     options(one) != options(other) || one.bounds != other.bounds
 }
 
 /// Whether families of one name may be shown together: their samples then stand under one type.
-pub(crate) fn coexist(one: &FamilyRecord, other: &FamilyRecord) -> bool {
+pub(crate) fn coexist(one: &FamilyDescriptor, other: &FamilyDescriptor) -> bool {
     (one.kind, one.unit) == (other.kind, other.unit)
 }
 
 /// What a definition asks for, for the log.
-pub(crate) fn describe(record: &FamilyRecord) -> String {
-    let FamilyRecord { kind, unit, labels, window, max_series, bounds, .. } = record;
+pub(crate) fn describe(record: &FamilyDescriptor) -> String {
+    let FamilyDescriptor { kind, unit, labels, window, max_series, bounds, .. } = record;
     let time = |nanoseconds| match nanoseconds {
         0 => "none".to_owned(),
         _ => format!("{:?}", std::time::Duration::from_nanos(nanoseconds)),
@@ -52,7 +52,7 @@ pub(crate) fn describe(record: &FamilyRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{FamilyRecord, Precedence, coexist, conflicts, describe, holds};
+    use super::{FamilyDescriptor, Precedence, coexist, conflicts, describe, holds};
     use crate::catalog::{Kind, Unit};
 
     fn at(lives: bool, created: u64, segment: u64) -> Precedence {
@@ -82,27 +82,27 @@ mod tests {
 
     #[test]
     fn a_conflict_is_another_option_and_not_another_help() {
-        let record = FamilyRecord::plain("jobs", Kind::Timer, &["queue"]);
-        assert!(!conflicts(&record, &FamilyRecord { help: "Jobs.".into(), ..record.clone() }));
+        let record = FamilyDescriptor::plain("jobs", Kind::Timer, &["queue"]);
+        assert!(!conflicts(&record, &FamilyDescriptor { help: "Jobs.".into(), ..record.clone() }));
         let others = [
-            FamilyRecord { window: 9, ..record.clone() },
-            FamilyRecord { max_age: 9, ..record.clone() },
-            FamilyRecord { expire_after: 9, ..record.clone() },
-            FamilyRecord { max_series: 9, ..record.clone() },
-            FamilyRecord { distribution: true, ..record.clone() },
-            FamilyRecord { bounds: vec![9.0], ..record.clone() },
+            FamilyDescriptor { window: 9, ..record.clone() },
+            FamilyDescriptor { max_age: 9, ..record.clone() },
+            FamilyDescriptor { expire_after: 9, ..record.clone() },
+            FamilyDescriptor { max_series: 9, ..record.clone() },
+            FamilyDescriptor { distribution: true, ..record.clone() },
+            FamilyDescriptor { bounds: vec![9.0], ..record.clone() },
         ];
         for other in others {
             assert!(conflicts(&record, &other) && conflicts(&other, &record), "{}", describe(&other));
-            assert_ne!(describe(&record), describe(&FamilyRecord { distribution: true, ..other }));
+            assert_ne!(describe(&record), describe(&FamilyDescriptor { distribution: true, ..other }));
         }
     }
 
     #[test]
     fn families_of_one_type_and_unit_are_shown_together() {
-        let record = FamilyRecord::plain("jobs", Kind::Timer, &["queue"]);
-        assert!(coexist(&record, &FamilyRecord { labels: Vec::new(), ..record.clone() }));
-        assert!(!coexist(&record, &FamilyRecord { kind: Kind::Counter, ..record.clone() }));
-        assert!(!coexist(&record, &FamilyRecord { unit: Unit::Bytes, ..record.clone() }));
+        let record = FamilyDescriptor::plain("jobs", Kind::Timer, &["queue"]);
+        assert!(coexist(&record, &FamilyDescriptor { labels: Vec::new(), ..record.clone() }));
+        assert!(!coexist(&record, &FamilyDescriptor { kind: Kind::Counter, ..record.clone() }));
+        assert!(!coexist(&record, &FamilyDescriptor { unit: Unit::Bytes, ..record.clone() }));
     }
 }

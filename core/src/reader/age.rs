@@ -8,7 +8,7 @@ use crate::{
 
 /// The instant of a snapshot, by every clock.
 #[derive(Debug)]
-pub(crate) struct Now {
+pub(crate) struct ReadTime {
     /// The monotonic clock, in nanoseconds.
     pub(crate) monotonic: u64,
     anchor: Anchor,
@@ -19,10 +19,10 @@ pub(crate) struct Now {
     timeline: Timeline,
 }
 
-impl Now {
-    pub(crate) fn new(anchor: Anchor, epoch: Option<u32>, timeline: &Timeline) -> Now {
+impl ReadTime {
+    pub(crate) fn new(anchor: Anchor, epoch: Option<u32>, timeline: &Timeline) -> ReadTime {
         let (monotonic, rate) = (clock::monotonic(), clock::seconds_a_stamp() * 1e9);
-        Now { monotonic, anchor, rate, epoch, timeline: timeline.clone() }
+        ReadTime { monotonic, anchor, rate, epoch, timeline: timeline.clone() }
     }
 
     /// The age of an observation in nanoseconds: by stamps of this process's own clock, by the wall clock for
@@ -37,7 +37,7 @@ impl Now {
 
 #[cfg(test)]
 mod tests {
-    use super::{Anchor, Now, Timeline, UNSHARED_EPOCH, clock};
+    use super::{Anchor, ReadTime, Timeline, UNSHARED_EPOCH, clock};
     use crate::clock::epoch_clocks::Clocks;
 
     #[test]
@@ -47,7 +47,7 @@ mod tests {
         clocks.add(1, 7, [anchor(500, 1_000_000)]);
         let timeline = Timeline::default().follow(&clocks);
         let anchor_stamp = 9_000_000_000;
-        let now = Now::new(anchor(anchor_stamp, 1_002_000), Some(2), &timeline);
+        let now = ReadTime::new(anchor(anchor_stamp, 1_002_000), Some(2), &timeline);
         let millisecond = (1e-3 / clock::seconds_a_stamp()) as u64;
         for own in [UNSHARED_EPOCH, 2] {
             let age = now.age((own, anchor_stamp - millisecond));

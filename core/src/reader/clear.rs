@@ -4,11 +4,11 @@
 
 use std::{io, path::Path};
 
-use super::{cursor::Lanes, segment_reader::SegmentReader, totals::Totals, totals_file::TotalsFile};
+use super::{cursor::SegmentCursor, segment_reader::SegmentReader, totals::Totals, totals_file::TotalsFile};
 use crate::{
-    directory::{Directory, access::Place, lock::CHANGE_TIMEOUT},
+    directory::{Directory, access::MetricsPath, lock::CHANGE_TIMEOUT},
     error::{Error, Result},
-    format::error::Bad,
+    format::error::SegmentError,
 };
 
 /// Removes what dead processes left in a metrics directory: their segments, even those that cannot be
@@ -33,7 +33,7 @@ use crate::{
 /// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed, or another
 /// process holds its lock. What was removed until then is gone.
 pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
-    let place = Place::resolve(directory.as_ref())?;
+    let place = MetricsPath::resolve(directory.as_ref())?;
     let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_opened(&opened)));
     cleared.map_err(|source| Error::Io {
         path: place.path().to_owned(),
@@ -59,7 +59,7 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
 ///
 /// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed.
 pub fn repair(directory: impl AsRef<Path>) -> Result<usize> {
-    let place = Place::of(directory.as_ref());
+    let place = MetricsPath::of(directory.as_ref());
     let repaired = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
     repaired.map_err(|source| Error::io(place.path(), "repair the metrics directory", source))
 }
@@ -82,11 +82,12 @@ fn repair_opened(directory: &Directory) -> io::Result<usize> {
 /// Whether what stands in a segment can never be read. What may be read another time stays.
 fn is_damaged(directory: &Directory, id: u64) -> bool {
     let Ok(file) = directory.open_segment(id) else { return false };
-    let read = SegmentReader::open(file, id).and_then(|mut reader| Lanes::default().read(&mut reader, false));
+    let read = SegmentReader::open(file, id)
+        .and_then(|mut reader| SegmentCursor::default().read(&mut reader, false));
     match read {
-        Ok(_) | Err(Bad::Newer(_) | Bad::Overrun) => false,
-        Err(Bad::Header(_) | Bad::Body(_) | Bad::Budget) => true,
-        Err(Bad::Source(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
+        Ok(_) | Err(SegmentError::UnsupportedVersion(_) | SegmentError::WriterTooFast) => false,
+        Err(SegmentError::InvalidHeader(_) | SegmentError::Corrupt(_) | SegmentError::OverBudget) => true,
+        Err(SegmentError::Io(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
     }
 }
 
@@ -116,7 +117,7 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
         totals: Totals::default(),
     };
     directory.replace_totals(&cleared).map_err(|bad| match bad {
-        Bad::Source(error) => error,
+        SegmentError::Io(error) => error,
         bad => io::Error::other(bad.to_string()),
     })?;
     for (id, _) in &dead {

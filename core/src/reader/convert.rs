@@ -1,27 +1,27 @@
 //! From merged lanes to a snapshot's plain data.
 
 use super::{
-    age::Now,
-    aggregate::{Shown, ShownFamily},
+    age::ReadTime,
+    aggregate::{FamilyView, SeriesView},
 };
 use crate::{
-    format::descriptor::FamilyRecord,
+    format::descriptor::FamilyDescriptor,
     snapshot::{Family, Observation, Series, Value},
 };
 
 /// The families that a snapshot has at that instant.
-pub(crate) fn families(families: &[ShownFamily<'_>], now: &Now) -> Vec<Family> {
+pub(crate) fn families(families: &[FamilyView<'_>], now: &ReadTime) -> Vec<Family> {
     families.iter().filter(|shown| !shown.is_hidden).map(|shown| family(shown, now)).collect()
 }
 
-fn family(shown: &ShownFamily<'_>, now: &Now) -> Family {
+fn family(shown: &FamilyView<'_>, now: &ReadTime) -> Family {
     let record = &**shown.record;
     let series = shown.series.iter().map(|series| one(series, record, now));
-    let FamilyRecord { name, help, kind, unit, labels, .. } = record.clone();
+    let FamilyDescriptor { name, help, kind, unit, labels, .. } = record.clone();
     Family { name, help, kind, unit, label_names: labels, series: series.collect() }
 }
 
-fn one(shown: &Shown<'_>, record: &FamilyRecord, now: &Now) -> Series {
+fn one(shown: &SeriesView<'_>, record: &FamilyDescriptor, now: &ReadTime) -> Series {
     let mut value = shown.value(record.kind);
     if let Value::Timer(timing) = &mut value
         && record.max_age > 0

@@ -10,21 +10,21 @@ use std::{
 };
 
 use super::{
-    age::Now,
-    aggregate::{Activity, ShownFamily},
+    age::ReadTime,
+    aggregate::{Activity, FamilyView},
     overflowed::Overflowed,
 };
-use crate::{catalog::Kind, format::descriptor::FamilyRecord};
+use crate::{catalog::Kind, format::descriptor::FamilyDescriptor};
 
 /// What a reader remembers of series that may expire, by the number of their family.
 #[derive(Debug, Default)]
-pub(crate) struct Idle(HashMap<u64, HashMap<Arc<[String]>, Seen>>);
+pub(crate) struct IdleTracker(HashMap<u64, HashMap<Arc<[String]>, LastActivity>>);
 
 /// Series of one family that have expired.
 #[derive(Debug)]
-pub(crate) struct Expired {
-    pub(crate) family: FamilyRecord,
-    /// Its number, as that of [`ShownFamily`].
+pub(crate) struct ExpiredSeries {
+    pub(crate) family: FamilyDescriptor,
+    /// Its number, as that of [`FamilyView`].
     pub(crate) number: u64,
     pub(crate) series: HashSet<Arc<[String]>>,
     /// What is in the overflow series of the family, and stays there.
@@ -33,21 +33,21 @@ pub(crate) struct Expired {
 
 /// One series as it last was.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct LastActivity {
     was: Activity,
     /// When it was last known to move, in nanoseconds of the monotonic clock.
     moved: u64,
 }
 
-impl Idle {
+impl IdleTracker {
     /// Takes the series out of the families that have expired; `within` instead of the families' own
     /// time, where it is given.
     pub(crate) fn expire(
         &mut self,
-        families: &mut Vec<ShownFamily<'_>>,
-        now: &Now,
+        families: &mut Vec<FamilyView<'_>>,
+        now: &ReadTime,
         within: Option<u64>,
-    ) -> Vec<Expired> {
+    ) -> Vec<ExpiredSeries> {
         let mut expired = Vec::new();
         let mut before = std::mem::take(&mut self.0);
         for family in &mut *families {
@@ -62,7 +62,7 @@ impl Idle {
             let seen_now = self.0.entry(family.number).or_default();
             family.series.retain(|series| {
                 let Some(activity) = series.activity() else { return true };
-                let seen = Seen::of(activity, known.remove(&series.labels), kind, now);
+                let seen = LastActivity::of(activity, known.remove(&series.labels), kind, now);
                 let is_idle = time != 0 && now.monotonic.saturating_sub(seen.moved) > time;
                 seen_now.insert(Arc::clone(&series.labels), seen);
                 if is_idle {
@@ -71,7 +71,7 @@ impl Idle {
                 !is_idle
             });
             if !gone.is_empty() {
-                expired.push(Expired {
+                expired.push(ExpiredSeries {
                     family: (**family.record).clone(),
                     number: family.number,
                     series: gone,
@@ -84,18 +84,18 @@ impl Idle {
     }
 }
 
-impl Seen {
-    fn of(is: Activity, before: Option<Seen>, kind: Kind, now: &Now) -> Seen {
+impl LastActivity {
+    fn of(is: Activity, before: Option<LastActivity>, kind: Kind, now: &ReadTime) -> LastActivity {
         let stamped = is.stamped.filter(|_| kind == Kind::Timer);
         let moved = match (stamped, before) {
             // By other clocks that may be ahead of this one: what has not changed has not moved.
-            (Some(_), Some(Seen { was, moved })) if was.stamped == is.stamped => moved,
+            (Some(_), Some(LastActivity { was, moved })) if was.stamped == is.stamped => moved,
             (Some(stamped), before) => {
                 let moved = now.monotonic.saturating_sub(now.age(stamped));
                 before.map_or(0, |before| before.moved).max(moved)
             }
             (None, None) => now.monotonic,
-            (None, Some(Seen { was, moved })) => {
+            (None, Some(LastActivity { was, moved })) => {
                 let grown = is.count > was.count || is.sum.to_f64() > was.sum.to_f64();
                 // With a lane less, a state is another one because a process gave its part up.
                 let set = is.state.to_bits() != was.state.to_bits() && is.lanes >= was.lanes;
@@ -104,6 +104,6 @@ impl Seen {
                 seen.max(moved)
             }
         };
-        Seen { was: is, moved }
+        LastActivity { was: is, moved }
     }
 }

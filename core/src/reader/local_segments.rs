@@ -7,38 +7,38 @@ use std::{
 };
 
 use super::{
-    aggregate::{Key, Merged},
-    cursor::Lanes,
+    aggregate::{Aggregator, Key},
+    cursor::SegmentCursor,
     segment_reader::SegmentReader,
 };
-use crate::{directory::clock_epoch::UNSHARED_EPOCH, format::error::Bad, segment::writer::Segment};
+use crate::{directory::clock_epoch::UNSHARED_EPOCH, format::error::SegmentError, segment::writer::Segment};
 
 /// The segments of this process that no file holds.
-pub(crate) struct Memory {
+pub(crate) struct LocalSegments {
     segments: Box<dyn Fn() -> Vec<Arc<Segment>> + Send>,
     /// Those of the snapshot that is being taken.
     current: Vec<Arc<Segment>>,
-    known: HashMap<u64, Known>,
+    known: HashMap<u64, LocalSegment>,
     /// That of this process's clock in the directory, by which lanes in memory and in files are in one order.
     epoch: u32,
 }
 
 /// One of them.
-struct Known {
+struct LocalSegment {
     reader: SegmentReader<Arc<Segment>>,
-    lanes: Lanes,
+    lanes: SegmentCursor,
 }
 
-impl fmt::Debug for Memory {
+impl fmt::Debug for LocalSegments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memory")
+        f.write_str("LocalSegments")
     }
 }
 
-impl Memory {
-    pub(crate) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> Memory {
+impl LocalSegments {
+    pub(crate) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> LocalSegments {
         let (current, known) = Default::default();
-        Memory { segments: Box::new(segments), current, known, epoch: UNSHARED_EPOCH }
+        LocalSegments { segments: Box::new(segments), current, known, epoch: UNSHARED_EPOCH }
     }
 
     /// The epoch that its stamps are taken for.
@@ -63,7 +63,11 @@ impl Memory {
 
     /// Merges what they say now, but for those that are `elsewhere`, in a file that is read; gives how many
     /// there are, and why one cannot be read.
-    pub(crate) fn read(&mut self, into: &mut Merged, elsewhere: impl Fn(u64) -> bool) -> (u64, Option<Bad>) {
+    pub(crate) fn read(
+        &mut self,
+        into: &mut Aggregator,
+        elsewhere: impl Fn(u64) -> bool,
+    ) -> (u64, Option<SegmentError>) {
         let mut segments = self.current.clone();
         segments.retain(|segment| !elsewhere(segment.id));
         // What this process alone recorded is in files, too.
@@ -85,12 +89,12 @@ impl Memory {
         (read, why)
     }
 
-    fn read_one(&mut self, segment: &Arc<Segment>, into: &mut Merged) -> Result<(), Bad> {
+    fn read_one(&mut self, segment: &Arc<Segment>, into: &mut Aggregator) -> Result<(), SegmentError> {
         let known = match self.known.entry(segment.id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let reader = SegmentReader::open(Arc::clone(segment), segment.id)?;
-                place.insert(Known { reader, lanes: Lanes::default() })
+                place.insert(LocalSegment { reader, lanes: SegmentCursor::default() })
             }
         };
         let news = known.lanes.look(&mut known.reader, true)?;

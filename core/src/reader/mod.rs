@@ -33,25 +33,25 @@ use std::{
 use crate::{
     clock::{self, Anchor},
     directory::{
-        self, Directory, Standing,
-        access::{self, Place},
+        self, Directory, FileIdentity,
+        access::{self, MetricsPath},
         checked_file::CheckedFile,
         clock_epoch::{self, UNSHARED_EPOCH},
     },
     error::{Error, Result},
-    format::error::Bad,
+    format::error::SegmentError,
     log_once,
     printable::Printable,
     segment::writer::Segment,
     snapshot::{Health, Snapshot, timeline::Timeline},
     sys::{self, fork::OncePerProcess},
 };
-use age::Now;
-use aggregate::{Merged, ShownFamily};
-use expiry::{Expired, Idle};
-use local_segments::Memory;
+use age::ReadTime;
+use aggregate::{Aggregator, FamilyView};
+use expiry::{ExpiredSeries, IdleTracker};
+use local_segments::LocalSegments;
 use retire::{retire, try_forget, try_note_overflowed};
-use segment_file::{Known, Opened, is_exhausted};
+use segment_file::{Opened, SegmentFile, is_exhausted};
 use segment_log::SegmentLog;
 use totals_file::TotalsFile;
 
@@ -71,23 +71,23 @@ use totals_file::TotalsFile;
 #[derive(Debug)]
 pub struct Reader {
     path: Option<PathBuf>,
-    place: Option<Place>,
-    memory: Option<Memory>,
-    segments: HashMap<u64, Known>,
+    place: Option<MetricsPath>,
+    memory: Option<LocalSegments>,
+    segments: HashMap<u64, SegmentFile>,
     totals_file: Option<CheckedFile>,
     /// What stood at the totals' name when it was last opened.
-    totals_standing: Standing,
+    totals_standing: FileIdentity,
     /// The last that could be read.
     totals: TotalsFile,
     /// Whether they are merged.
     is_merged: bool,
-    merged: Merged,
+    merged: Aggregator,
     /// Whether the directory could ever be read.
     was_good: bool,
     /// What orders observations of different clocks.
     timeline: Timeline,
-    idle: Idle,
-    expired: Vec<Expired>,
+    idle: IdleTracker,
+    expired: Vec<ExpiredSeries>,
     complaint: Option<String>,
     /// Tells a forked child, which logs for itself.
     process: OncePerProcess,
@@ -100,11 +100,11 @@ pub struct Reader {
 }
 
 /// Retirements that may come between before the last snapshot is served again.
-const ATTEMPTS: usize = 32;
+const MAX_ATTEMPTS: usize = 32;
 /// Between a retirement that failed and the next.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Looks at segments in one snapshot: each but the first for lanes that must be read again.
-const LOOKS: usize = 4;
+const MAX_LISTINGS: usize = 4;
 
 impl Reader {
     /// A reader of a metrics directory, which need not exist yet: workers may start later. A relative
@@ -135,24 +135,24 @@ impl Reader {
         directory: Option<PathBuf>,
         memory: impl Fn() -> Vec<Arc<Segment>> + Send + 'static,
     ) -> Reader {
-        Reader::of(directory, Some(Memory::new(memory)))
+        Reader::of(directory, Some(LocalSegments::new(memory)))
     }
 
-    fn of(path: Option<PathBuf>, memory: Option<Memory>) -> Reader {
+    fn of(path: Option<PathBuf>, memory: Option<LocalSegments>) -> Reader {
         let path = path.map(|path| access::resolve(&path).unwrap_or(path));
         Reader {
-            place: path.as_deref().and_then(|path| Place::resolve(path).ok()),
+            place: path.as_deref().and_then(|path| MetricsPath::resolve(path).ok()),
             path,
             memory,
             segments: HashMap::new(),
             totals_file: None,
-            totals_standing: Standing::default(),
+            totals_standing: FileIdentity::default(),
             totals: TotalsFile::default(),
             is_merged: true,
-            merged: Merged::default(),
+            merged: Aggregator::default(),
             was_good: false,
             timeline: Timeline::default(),
-            idle: Idle::default(),
+            idle: IdleTracker::default(),
             expired: Vec::new(),
             complaint: None,
             process: OncePerProcess::new(),
@@ -187,7 +187,7 @@ impl Reader {
     }
 
     /// What expired at the last snapshot.
-    pub(crate) fn expired(&self) -> &[Expired] {
+    pub(crate) fn expired(&self) -> &[ExpiredSeries] {
         &self.expired
     }
 
@@ -197,13 +197,13 @@ impl Reader {
         if self.place.is_none()
             && let Some(path) = &self.path
         {
-            self.place = Some(Place::resolve(path)?);
+            self.place = Some(MetricsPath::resolve(path)?);
         }
         if self.process.is_first() {
             self.log_again();
         }
         self.health.snapshots += 1;
-        self.memory.iter_mut().for_each(Memory::begin);
+        self.memory.iter_mut().for_each(LocalSegments::begin);
         let (directory, in_memory) = self.read_all()?;
         let epoch = directory.as_ref().and_then(clock_epoch::current);
         if let Some(place) = &self.place {
@@ -216,13 +216,13 @@ impl Reader {
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.lost();
         let health = Health { lost: losses.into(), unread_lanes, ..health };
-        let now = Now::new(Anchor::now(), epoch, &self.timeline);
+        let now = ReadTime::new(Anchor::now(), epoch, &self.timeline);
         let mut families = self.merged.families();
         let expired = self.idle.expire(&mut families, &now, idle);
         let health = Health {
             hidden_families: families.iter().filter(|family| family.is_hidden).count() as u64,
             conflicting_definitions: families.iter().map(|family| family.conflicts as u64).sum(),
-            saturated_sums: families.iter().map(ShownFamily::saturated_sums).sum(),
+            saturated_sums: families.iter().map(FamilyView::saturated_sums).sum(),
             ..health
         };
         log_hidden(&families);
@@ -245,15 +245,15 @@ impl Reader {
         let mut read = self.read_directory(&place);
         if read.as_ref().is_err_and(is_exhausted) {
             // What it has open itself may be what is missing.
-            self.segments.values_mut().for_each(Known::close);
+            self.segments.values_mut().for_each(SegmentFile::close);
             self.totals_file = None;
             read = self.read_directory(&place);
         }
         read.map_err(|error| Error::io(place.path(), "read the metrics directory", error))
     }
 
-    fn read_directory(&mut self, place: &Place) -> io::Result<(Option<Directory>, u64)> {
-        for _ in 0..ATTEMPTS {
+    fn read_directory(&mut self, place: &MetricsPath) -> io::Result<(Option<Directory>, u64)> {
+        for _ in 0..MAX_ATTEMPTS {
             let directory = place.open()?;
             let listed = match &directory {
                 Some(directory) => self.list(directory)?,
@@ -282,7 +282,7 @@ impl Reader {
     fn note_overflowed(&mut self, directory: &Directory) {
         let (merged, may_write) = (&self.merged, self.may_retire);
         self.expired.iter_mut().for_each(|expired| expired.over = merged.overflowed(expired.number));
-        self.expired.retain(|Expired { family, over, .. }| {
+        self.expired.retain(|ExpiredSeries { family, over, .. }| {
             over.is_empty()
                 || may_write
                     && match try_note_overflowed(directory, over) {
@@ -297,7 +297,7 @@ impl Reader {
 
     /// Drops expired series from the totals.
     fn forget_expired(&mut self, directory: &Directory) {
-        let kept = |expired: &Expired| {
+        let kept = |expired: &ExpiredSeries| {
             let shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
             let mut shapes = shapes.filter(|family| family.record.same_shape(&expired.family));
             shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values.as_slice())))
@@ -306,11 +306,11 @@ impl Reader {
             return;
         }
         let segments = &mut self.segments;
-        for Expired { family, series, .. } in &self.expired {
+        for ExpiredSeries { family, series, .. } in &self.expired {
             let listing: &mut dyn FnMut(u64) -> _ = &mut |id| segments.get_mut(&id)?.listed();
             match try_forget(directory, listing, family, &|values| series.contains(values)) {
                 Ok(_) => {}
-                Err(Bad::Source(error)) if is_refusal(&error) => self.may_retire = false,
+                Err(SegmentError::Io(error)) if is_refusal(&error) => self.may_retire = false,
                 Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),
             }
         }
@@ -319,7 +319,7 @@ impl Reader {
     /// The ids of the segments that count beside the totals; none where they could not be had of one
     /// moment, so that those of an earlier one are served again.
     fn list(&mut self, directory: &Directory) -> io::Result<Option<Vec<u64>>> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             self.open_totals(directory)?;
             let ids = self.open_segments(directory)?;
             if directory.standing_totals()? == self.totals_standing {
@@ -342,8 +342,8 @@ impl Reader {
         match self.read_totals(directory) {
             Ok(Some(totals)) => (self.totals, self.is_merged) = (totals, false),
             Ok(None) => {}
-            Err(Bad::Source(error)) if is_exhausted(&error) => {
-                self.totals_standing = Standing::default();
+            Err(SegmentError::Io(error)) if is_exhausted(&error) => {
+                self.totals_standing = FileIdentity::default();
                 return Err(error);
             }
             Err(bad) => self.complain(format!(
@@ -354,9 +354,12 @@ impl Reader {
         Ok(())
     }
 
-    fn read_totals(&mut self, directory: &Directory) -> std::result::Result<Option<TotalsFile>, Bad> {
+    fn read_totals(
+        &mut self,
+        directory: &Directory,
+    ) -> std::result::Result<Option<TotalsFile>, SegmentError> {
         let Some(mut file) = directory.open_totals()? else {
-            self.totals_standing = Standing::default();
+            self.totals_standing = FileIdentity::default();
             return Ok(None);
         };
         self.totals_standing = directory::standing(&file)?;
@@ -373,7 +376,7 @@ impl Reader {
         // Others are opened for each reading.
         let max_open = sys::descriptor_share();
         let surplus = self.segments.values_mut().filter(|known| known.is_open()).skip(max_open);
-        surplus.for_each(Known::close);
+        surplus.for_each(SegmentFile::close);
         let mut open = self.segments.values().filter(|known| known.is_open()).count();
         for &id in &ids {
             let known = self.segments.entry(id).or_default();
@@ -422,7 +425,7 @@ impl Reader {
             }
         }
         let mut in_memory = 0;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_LISTINGS {
             match self.look(listed.unwrap_or_default(), directory)? {
                 Some(read) => in_memory = read,
                 None => return Ok(None),
@@ -449,7 +452,7 @@ impl Reader {
         clock::calibrate();
         let mut clocks = self.totals.totals.clocks.clone();
         self.segments.values().for_each(|known| known.add_clock(&mut clocks));
-        let in_memory = self.memory.as_ref().map(Memory::epoch);
+        let in_memory = self.memory.as_ref().map(LocalSegments::epoch);
         if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
             // Stamps of one's own clock need no anchors.
             return;
@@ -496,7 +499,7 @@ impl Reader {
 
     fn retire_dead(&mut self, directory: &Directory) {
         let is_early = self.retry_retirement_at.is_some_and(|at| Instant::now() < at);
-        if !self.may_retire || is_early || !self.segments.values().any(Known::is_to_be_retired) {
+        if !self.may_retire || is_early || !self.segments.values().any(SegmentFile::is_to_be_retired) {
             return;
         }
         let segments = &mut self.segments;
@@ -504,7 +507,7 @@ impl Reader {
         self.retry_retirement_at = retired.is_err().then(|| Instant::now() + RETRY_DELAY);
         match retired {
             Ok(_) => {}
-            Err(Bad::Source(error)) if is_refusal(&error) => {
+            Err(SegmentError::Io(error)) if is_refusal(&error) => {
                 log::debug!("this reader may not write and leaves retirement to others: {error}");
                 self.may_retire = false;
             }
@@ -518,8 +521,8 @@ impl Reader {
     /// Forgets what was logged, by the process that this one was forked of.
     fn log_again(&mut self) {
         self.complaint = None;
-        self.totals_standing = Standing::default();
-        self.segments.values_mut().for_each(Known::log_again);
+        self.totals_standing = FileIdentity::default();
+        self.segments.values_mut().for_each(SegmentFile::log_again);
         self.merged.log_again();
     }
 
@@ -533,10 +536,10 @@ impl Reader {
 }
 
 /// Names the families in the log that another type or unit hides.
-fn log_hidden(families: &[ShownFamily<'_>]) {
+fn log_hidden(families: &[FamilyView<'_>]) {
     for hidden in families.iter().filter(|family| family.is_hidden) {
         let is_shown =
-            |family: &&ShownFamily<'_>| !family.is_hidden && family.record.name == hidden.record.name;
+            |family: &&FamilyView<'_>| !family.is_hidden && family.record.name == hidden.record.name;
         if let Some(holds) = families.iter().find(is_shown) {
             log_once::hidden(holds.record, hidden.record);
         }

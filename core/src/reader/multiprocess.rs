@@ -23,7 +23,7 @@ use rustix::{
     process::geteuid,
 };
 
-use crate::{directory::access::Place, format::source::stored_bytes, log_once};
+use crate::{directory::access::MetricsPath, format::source::stored_bytes, log_once};
 
 /// A file of `prometheus_client`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct MultiprocessFile {
 pub struct MultiprocessFiles {
     directory: PathBuf,
     folder: File,
-    trust: Trust,
+    trust: TrustedUsers,
     names: vec::IntoIter<OsString>,
     /// How many are left out, and the first of them, by cause.
     left_out: BTreeMap<&'static str, (usize, OsString)>,
@@ -79,25 +79,25 @@ pub fn multiprocess_files(directory: &Path) -> io::Result<MultiprocessFiles> {
     }
     names.sort_unstable();
     let (directory, left_out) = (directory.to_owned(), BTreeMap::new());
-    let trust = Trust::of(&directory, &data);
+    let trust = TrustedUsers::of(&directory, &data);
     Ok(MultiprocessFiles { directory, folder, trust, names: names.into_iter(), left_out })
 }
 
 /// Whose files are believed: those of this process's user, of root, of the owner of the directory and of the folder
 /// `ictus`, and of the group that may write in the directory where others may not.
 #[derive(Debug)]
-struct Trust {
+struct TrustedUsers {
     users: [u32; 4],
     group: Option<u32>,
 }
 
-impl Trust {
-    fn of(directory: &Path, data: &Metadata) -> Trust {
+impl TrustedUsers {
+    fn of(directory: &Path, data: &Metadata) -> TrustedUsers {
         let user = geteuid().as_raw();
-        let folder = Place::of(directory).path().symlink_metadata().ok().filter(Metadata::is_dir);
+        let folder = MetricsPath::of(directory).path().symlink_metadata().ok().filter(Metadata::is_dir);
         let recorder = folder.map_or(user, |folder| folder.uid());
         let shared = data.mode() & 0o022 == 0o020;
-        Trust { users: [user, 0, data.uid(), recorder], group: shared.then(|| data.gid()) }
+        TrustedUsers { users: [user, 0, data.uid(), recorder], group: shared.then(|| data.gid()) }
     }
 
     fn accepts(&self, data: &Metadata) -> bool {

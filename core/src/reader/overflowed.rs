@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::format::descriptor::FamilyRecord;
+use crate::format::descriptor::FamilyDescriptor;
 
 /// What stays in overflow series: segments and label values, by family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,13 +21,13 @@ impl Overflowed {
     }
 
     /// Notes what a segment has of a series.
-    pub(crate) fn insert(&mut self, segment: u64, family: &FamilyRecord, values: &[String]) {
+    pub(crate) fn insert(&mut self, segment: u64, family: &FamilyDescriptor, values: &[String]) {
         let noted = self.0.entry((family.name.clone(), family.labels.clone())).or_default();
         noted.insert((segment, values.to_vec()));
     }
 
     /// What is noted of a family.
-    pub(crate) fn of(&self, family: &FamilyRecord) -> Option<&BTreeSet<(u64, Vec<String>)>> {
+    pub(crate) fn of(&self, family: &FamilyDescriptor) -> Option<&BTreeSet<(u64, Vec<String>)>> {
         if self.0.is_empty() {
             return None;
         }

@@ -8,10 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{overflowed::Overflowed, segment_reader::Described, totals::Totals};
+use super::{overflowed::Overflowed, segment_reader::SeriesInfo, totals::Totals};
 use crate::{
     catalog::Kind,
-    format::descriptor::FamilyRecord,
+    format::descriptor::FamilyDescriptor,
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Placement(Vec<FamilyPlacement>);
 
 #[derive(Debug)]
 struct FamilyPlacement {
-    record: Arc<FamilyRecord>,
+    record: Arc<FamilyDescriptor>,
     /// How many observations any definition may show.
     window: u32,
     /// Segment and labels of what belongs to the overflow series.
@@ -33,7 +33,7 @@ impl Placement {
     pub(crate) fn decide(
         totals: &Totals,
         dead: &[(u64, &Totals)],
-        others: &[(u64, Vec<Arc<Described>>)],
+        others: &[(u64, Vec<Arc<SeriesInfo>>)],
     ) -> Placement {
         let mut placement = Placement::default();
         for family in dead.iter().flat_map(|(_, totals)| totals.families.values().flatten()) {
@@ -47,8 +47,8 @@ impl Placement {
     /// What segments have in the overflow series of a family.
     pub(crate) fn overflowed(
         totals: &Totals,
-        segments: &[(u64, Vec<Arc<Described>>)],
-        family: &FamilyRecord,
+        segments: &[(u64, Vec<Arc<SeriesInfo>>)],
+        family: &FamilyDescriptor,
     ) -> Overflowed {
         let mut overflowed = Overflowed::default();
         let placement = family_placement(&Arc::new(family.clone()), totals, &[], segments);
@@ -57,7 +57,7 @@ impl Placement {
     }
 
     /// The label values under which the totals have a series of that segment.
-    pub(crate) fn place(&self, segment: u64, family: &FamilyRecord, labels: &[String]) -> Vec<String> {
+    pub(crate) fn place(&self, segment: u64, family: &FamilyDescriptor, labels: &[String]) -> Vec<String> {
         let is_over = |placement: &FamilyPlacement| {
             !placement.over.is_empty() && placement.over.contains(&(segment, labels.to_vec()))
         };
@@ -72,16 +72,16 @@ impl Placement {
         self.0.iter().for_each(|family| totals.keep_at_least(&family.record, family.window));
     }
 
-    fn find(&self, family: &FamilyRecord) -> Option<&FamilyPlacement> {
+    fn find(&self, family: &FamilyDescriptor) -> Option<&FamilyPlacement> {
         self.0.iter().find(|placement| placement.record.same_family(family))
     }
 }
 
 fn family_placement(
-    record: &Arc<FamilyRecord>,
+    record: &Arc<FamilyDescriptor>,
     totals: &Totals,
     dead: &[(u64, &Totals)],
-    others: &[(u64, Vec<Arc<Described>>)],
+    others: &[(u64, Vec<Arc<SeriesInfo>>)],
 ) -> FamilyPlacement {
     let noted = totals.over.of(record);
     let is_over = |segment: u64, labels: &[String]| {
@@ -134,20 +134,20 @@ mod tests {
     use super::Placement;
     use crate::{
         catalog::Kind,
-        format::descriptor::FamilyRecord,
+        format::descriptor::FamilyDescriptor,
         policy::series_limit::OVERFLOW,
         reader::{
-            segment_reader::Described,
+            segment_reader::SeriesInfo,
             totals::{SeriesTotal, Totals},
         },
     };
 
-    fn family(max_series: u32, window: u32) -> Arc<FamilyRecord> {
-        let plain = FamilyRecord::plain("jobs", Kind::Counter, &["queue"]);
-        Arc::new(FamilyRecord { max_series, window, ..plain })
+    fn family(max_series: u32, window: u32) -> Arc<FamilyDescriptor> {
+        let plain = FamilyDescriptor::plain("jobs", Kind::Counter, &["queue"]);
+        Arc::new(FamilyDescriptor { max_series, window, ..plain })
     }
 
-    fn totals(family: &Arc<FamilyRecord>, series: &[(&str, u64)]) -> Totals {
+    fn totals(family: &Arc<FamilyDescriptor>, series: &[(&str, u64)]) -> Totals {
         let mut totals = Totals::default();
         for &(queue, begun) in series {
             let total = SeriesTotal { begun, ..SeriesTotal::default() };
@@ -161,7 +161,7 @@ mod tests {
     fn the_living_keep_their_places() {
         let family = family(2, 3);
         let dead = totals(&family, &[("dead early", 1), ("dead late", 5)]);
-        let living = Described::new(&family, 3, &["living"]);
+        let living = SeriesInfo::new(&family, 3, &["living"]);
         let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[(8, vec![Arc::new(living)])]);
         let place = |queue: &str| placement.place(7, &family, &[queue.to_owned()]);
         assert_eq!(
@@ -176,7 +176,7 @@ mod tests {
     fn the_totals_keep_what_any_definition_may_show() {
         let (narrow, wide) = (family(9, 3), family(9, 50));
         let dead = totals(&narrow, &[("a", 1)]);
-        let living = Described::new(&wide, 3, &["a"]);
+        let living = SeriesInfo::new(&wide, 3, &["a"]);
         let placement = Placement::decide(&Totals::default(), &[(7, &dead)], &[(8, vec![Arc::new(living)])]);
         let mut all = dead.clone();
         placement.widen(&mut all);

@@ -11,25 +11,25 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    cursor::{Lanes, listed},
+    cursor::{SegmentCursor, listed},
     overflowed::Overflowed,
     placement::Placement,
-    segment_reader::{Described, SegmentReader},
+    segment_reader::{SegmentReader, SeriesInfo},
     totals::Totals,
     totals_file::TotalsFile,
 };
 use crate::{
     directory::{self, Directory, lock::CHANGE_TIMEOUT},
     failpoint,
-    format::{descriptor::FamilyRecord, error::Bad},
+    format::{descriptor::FamilyDescriptor, error::SegmentError},
     sys::{self, own_descriptor::OwnDescriptor},
 };
 
 /// Returns the series of a segment that its caller has open; none where it has not.
-pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<Described>>>;
+pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<SeriesInfo>>>;
 
 /// Folds every segment whose owner is dead. Gives how many; 0 where another process is at it.
-pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, Bad> {
+pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
     fold(directory, listing, &|_| 0).map(|(folded, _)| folded)
 }
@@ -39,16 +39,19 @@ pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usiz
 /// of them. Gives how many series.
 pub(crate) fn forget(
     directory: &Directory,
-    family: &FamilyRecord,
+    family: &FamilyDescriptor,
     gone: &dyn Fn(&[String]) -> bool,
-) -> Result<usize, Bad> {
+) -> Result<usize, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
     fold(directory, &mut |_| None, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
 /// Takes note of what is in the overflow series of a family, before a series of it is removed. Waits for the
 /// directory's lock, within bounds. Returns all that is there.
-pub(crate) fn note_overflowed(directory: &Directory, family: &FamilyRecord) -> Result<Overflowed, Bad> {
+pub(crate) fn note_overflowed(
+    directory: &Directory,
+    family: &FamilyDescriptor,
+) -> Result<Overflowed, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
     let file = read_totals(directory)?;
     let mut ids = directory.segments()?;
@@ -65,12 +68,15 @@ pub(crate) fn note_overflowed(directory: &Directory, family: &FamilyRecord) -> R
 
 /// Takes note of what is in overflow series, unless another process holds the directory's lock. Returns
 /// whether it is noted.
-pub(crate) fn try_note_overflowed(directory: &Directory, overflowed: &Overflowed) -> Result<bool, Bad> {
+pub(crate) fn try_note_overflowed(
+    directory: &Directory,
+    overflowed: &Overflowed,
+) -> Result<bool, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(false) };
     note(directory, read_totals(directory)?, overflowed).map(|()| true)
 }
 
-fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) -> Result<(), Bad> {
+fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) -> Result<(), SegmentError> {
     if !file.totals.over.add(overflowed) {
         return Ok(());
     }
@@ -82,9 +88,9 @@ fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) ->
 pub(crate) fn try_forget(
     directory: &Directory,
     listing: Listing<'_>,
-    family: &FamilyRecord,
+    family: &FamilyDescriptor,
     gone: &dyn Fn(&[String]) -> bool,
-) -> Result<usize, Bad> {
+) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
     fold(directory, listing, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
@@ -94,7 +100,7 @@ fn fold(
     directory: &Directory,
     listing: Listing<'_>,
     drop: &dyn Fn(&mut Totals) -> usize,
-) -> Result<(usize, usize), Bad> {
+) -> Result<(usize, usize), SegmentError> {
     failpoint::hit("retire/locked");
     directory.remove_unfinished()?;
     failpoint::hit("retire/cleared unfinished");
@@ -116,7 +122,7 @@ fn fold(
         let (batch, gone) = match fold_some(directory, next.take(), &rest, &placement, drop, is_same) {
             Ok(done) => done,
             // What was removed may take room until readers close it: the rest is for the next time.
-            Err(Bad::Source(error)) if folded > 0 && directory::is_full(&error) => break,
+            Err(SegmentError::Io(error)) if folded > 0 && directory::is_full(&error) => break,
             Err(bad) => return Err(bad),
         };
         dropped += gone;
@@ -150,11 +156,11 @@ fn fold(
 fn fold_some(
     directory: &Directory,
     read: Option<TotalsFile>,
-    rest: &[Dead],
+    rest: &[DeadSegment],
     placement: &Placement,
     drop: &dyn Fn(&mut Totals) -> usize,
     is_same: bool,
-) -> Result<(Range<usize>, usize), Bad> {
+) -> Result<(Range<usize>, usize), SegmentError> {
     let mut read = read;
     let mut full = None;
     for batch in batches(rest.len()) {
@@ -183,11 +189,11 @@ fn fold_some(
         failpoint::hit("retire/read");
         match directory.replace_totals(&file) {
             Ok(()) => return Ok((batch, dropped)),
-            Err(Bad::Source(error)) if directory::is_full(&error) => full = Some(error),
+            Err(SegmentError::Io(error)) if directory::is_full(&error) => full = Some(error),
             Err(bad) => return Err(bad),
         }
     }
-    Err(full.map_or(Bad::Body("no totals"), Bad::Source))
+    Err(full.map_or(SegmentError::Corrupt("no totals"), SegmentError::Io))
 }
 
 /// Which of so many segments to fold at once, in the order in which to try it: all, fewer and fewer of the
@@ -197,18 +203,18 @@ fn batches(segments: usize) -> Vec<Range<usize>> {
     halves.map(|length| 0..length).chain((1..segments).map(|at| at..at + 1)).collect()
 }
 
-fn read_totals(directory: &Directory) -> Result<TotalsFile, Bad> {
+fn read_totals(directory: &Directory) -> Result<TotalsFile, SegmentError> {
     match directory.open_totals()? {
         Some(mut opened) => TotalsFile::read(&mut opened),
         None => Ok(TotalsFile::default()),
     }
 }
 
-fn merged(totals: &Totals, dead: &[Dead], placement: &Placement) -> Totals {
+fn merged(totals: &Totals, dead: &[DeadSegment], placement: &Placement) -> Totals {
     add(totals.clone(), dead, placement)
 }
 
-fn add(mut totals: Totals, dead: &[Dead], placement: &Placement) -> Totals {
+fn add(mut totals: Totals, dead: &[DeadSegment], placement: &Placement) -> Totals {
     for dead in dead {
         totals.merge(&dead.totals, |family, labels| placement.place(dead.id, family, labels));
     }
@@ -220,7 +226,7 @@ fn add(mut totals: Totals, dead: &[Dead], placement: &Placement) -> Totals {
 fn decide(
     directory: &Directory,
     totals: &Totals,
-    dead: &[Dead],
+    dead: &[DeadSegment],
     ids: &[u64],
     listing: Listing<'_>,
 ) -> Placement {
@@ -235,7 +241,7 @@ fn decide(
 }
 
 /// The series of segments, as far as they can be read.
-fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, Vec<Arc<Described>>)> {
+fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, Vec<Arc<SeriesInfo>>)> {
     let mut all = Vec::new();
     for &id in ids {
         let listed = listing(id).or_else(|| {
@@ -249,7 +255,7 @@ fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, V
 
 /// The segments among those whose owners are dead, oldest first. Their locks are held until they are
 /// dropped.
-fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<Dead> {
+fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<DeadSegment> {
     let mut dead = Vec::new();
     let max_at_once = sys::descriptor_share();
     for &id in ids {
@@ -270,24 +276,24 @@ fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<Dead> {
 }
 
 /// A dead segment that was read; its lock is held until this is dropped.
-struct Dead {
+struct DeadSegment {
     id: u64,
     created: u64,
     totals: Totals,
     _lock: OwnDescriptor,
 }
 
-impl Dead {
+impl DeadSegment {
     /// Whether some of its lanes could not be read: then it is set aside, and not removed.
     fn is_unreadable(&self) -> bool {
         self.totals.unread_lanes > 0
     }
 }
 
-fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<Dead, Bad> {
+fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<DeadSegment, SegmentError> {
     let mut reader = SegmentReader::open(directory.open_segment(id)?, id)?;
-    let totals = Lanes::default().read(&mut reader, false)?;
-    Ok(Dead { id, created: reader.created, totals, _lock: lock })
+    let totals = SegmentCursor::default().read(&mut reader, false)?;
+    Ok(DeadSegment { id, created: reader.created, totals, _lock: lock })
 }
 
 #[cfg(test)]
@@ -303,10 +309,10 @@ mod tests {
 
     use rustix::fs::{FlockOperation, flock};
 
-    use super::{Bad, Directory, TotalsFile};
+    use super::{Directory, SegmentError, TotalsFile};
     use crate::{
         Reader, Registry, Snapshot,
-        directory::access::Place,
+        directory::access::MetricsPath,
         failpoint::{self, ALL, VARIABLE},
         format::layout::{BLOCK_LANES, Header, LINE_WORDS},
         snapshot::Value,
@@ -314,12 +320,12 @@ mod tests {
 
     const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 
-    fn retire(directory: &Directory) -> Result<usize, Bad> {
+    fn retire(directory: &Directory) -> Result<usize, SegmentError> {
         super::retire(directory, &mut |_| None)
     }
 
     fn opened(metrics_directory: &Path) -> Directory {
-        Place::of(metrics_directory).open().unwrap().unwrap()
+        MetricsPath::of(metrics_directory).open().unwrap().unwrap()
     }
 
     /// What one process observes before it dies; the gauge dies with it.

@@ -5,24 +5,24 @@ use std::{io, sync::Arc};
 use rustix::io::Errno;
 
 use super::{
-    aggregate::{Key, Merged},
-    cursor::{Lanes, listed},
+    aggregate::{Aggregator, Key},
+    cursor::{SegmentCursor, listed},
     segment_log::SegmentLog,
-    segment_reader::{Described, SegmentReader},
+    segment_reader::{SegmentReader, SeriesInfo},
 };
 use crate::{
     clock::epoch_clocks::Clocks,
-    directory::{self, Directory, access::Place, checked_file::CheckedFile, lock},
-    format::error::Bad,
+    directory::{self, Directory, access::MetricsPath, checked_file::CheckedFile, lock},
+    format::error::SegmentError,
     snapshot::Health,
 };
 
 /// A segment's file.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct SegmentFile {
     reader: Option<SegmentReader<CheckedFile>>,
     lives: bool,
-    lanes: Lanes,
+    lanes: SegmentCursor,
     /// Disk space, when it was last read.
     bytes: u64,
     /// Whether it could ever be read: then what it said last stays merged.
@@ -40,7 +40,7 @@ pub(crate) enum Opened {
     Gone,
 }
 
-impl Known {
+impl SegmentFile {
     /// Opens it where it is not open: it was never, a reader keeps a bounded number of files open, or the host
     /// has closed its descriptor.
     ///
@@ -74,7 +74,7 @@ impl Known {
         match SegmentReader::open(file, id) {
             Ok(reader) => {
                 // Nothing of another file that had the name.
-                self.lanes = Lanes::default();
+                self.lanes = SegmentCursor::default();
                 self.reader = Some(reader);
             }
             Err(bad) => self.complain(directory.place(), id, &bad, log),
@@ -99,7 +99,7 @@ impl Known {
     }
 
     /// Merges what it says now. Where it cannot be read, it stays as it was when it was last good.
-    pub(crate) fn read(&mut self, place: &Place, id: u64, into: &mut Merged, log: &mut SegmentLog) {
+    pub(crate) fn read(&mut self, place: &MetricsPath, id: u64, into: &mut Aggregator, log: &mut SegmentLog) {
         let Some(key) = self.key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
         // Before its lanes: what a dead owner wrote is all there.
@@ -128,7 +128,7 @@ impl Known {
     }
 
     /// The series that it has; none where it is not open or cannot be read.
-    pub(crate) fn listed(&mut self) -> Option<Vec<Arc<Described>>> {
+    pub(crate) fn listed(&mut self) -> Option<Vec<Arc<SeriesInfo>>> {
         listed::series(self.reader.as_mut()?).ok()
     }
 
@@ -164,7 +164,7 @@ impl Known {
     }
 
     /// Logs a cause once in a row.
-    fn complain(&mut self, place: &Place, id: u64, bad: &Bad, log: &mut SegmentLog) {
+    fn complain(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
         let reason = bad.to_string();
         if self.bad.as_ref() != Some(&reason) {
             log.left_out(place, id, bad);

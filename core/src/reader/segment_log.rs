@@ -1,6 +1,6 @@
 //! Segments that cannot be read, in the log: the first few of a snapshot by name, of the others how many.
 
-use crate::{directory::access::Place, format::error::Bad, printable::Printable};
+use crate::{directory::access::MetricsPath, format::error::SegmentError, printable::Printable};
 
 /// Segments that one snapshot names.
 const MAX_NAMED: usize = 8;
@@ -13,7 +13,7 @@ pub(crate) struct SegmentLog {
 
 impl SegmentLog {
     /// Says that a segment is left out.
-    pub(crate) fn left_out(&mut self, place: &Place, id: u64, bad: &Bad) {
+    pub(crate) fn left_out(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError) {
         if self.logged < MAX_NAMED {
             let path = place.segment_path(id);
             log::warn!("{}", Printable(format_args!("{} is left out: {bad}", path.display())));
@@ -22,7 +22,7 @@ impl SegmentLog {
     }
 
     /// Says how many segments were not named.
-    pub(crate) fn finish(&mut self, place: &Place) {
+    pub(crate) fn finish(&mut self, place: &MetricsPath) {
         let more = self.logged.saturating_sub(MAX_NAMED);
         if more > 0 {
             let path = place.path();

@@ -13,18 +13,18 @@ use crate::{
     format::{
         anchors,
         budget::Metered,
-        descriptor::{self, FamilyRecord, SeriesRecord},
-        error::Bad,
+        descriptor::{self, FamilyDescriptor, SeriesDescriptor},
+        error::SegmentError,
         layout::{
-            ANCHORS, BYTE_ORDER, Header, LINE, LINE_WORDS, LOSSES, MAGIC, VERSION, anchor, full_ring,
-            identity, table_lines,
+            ANCHORS, BYTE_ORDER, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, MAGIC, VERSION, anchor,
+            full_ring, identity, table_lines,
         },
         limits::MAX_DEFINITIONS,
-        source::Words,
+        source::SegmentSource,
     },
     histogram,
     policy::label_order::LabelOrder,
-    ring::LaneHead,
+    ring::LaneHeader,
     segment::writer,
 };
 
@@ -39,21 +39,21 @@ pub(crate) struct SegmentReader<W> {
     anchors: [Option<Anchor>; 1 + ANCHORS],
     /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
     /// is shown.
-    series: HashMap<u64, Arc<Described>>,
+    series: HashMap<u64, Arc<SeriesInfo>>,
     /// Families are described once: what was read stays. With each, the order of its labels where the
     /// writer did not sort them.
-    families: HashMap<u64, (Arc<FamilyRecord>, Option<LabelOrder>)>,
+    families: HashMap<u64, (Arc<FamilyDescriptor>, Option<LabelOrder>)>,
     /// How many families have a name.
     definitions: HashMap<String, usize>,
     /// What each descriptor takes, by its line.
-    parts: HashMap<u64, Part>,
+    parts: HashMap<u64, DescriptorCost>,
     /// The sum of them.
-    taken: Part,
+    taken: DescriptorCost,
 }
 
 /// What a descriptor takes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Part {
+struct DescriptorCost {
     /// Of the segment.
     lines: u64,
     /// Bytes of an exposition, where it is that of a series.
@@ -62,20 +62,20 @@ struct Part {
 
 /// A series with its family.
 #[derive(Debug)]
-pub(crate) struct Described {
-    pub(crate) family: Arc<FamilyRecord>,
+pub(crate) struct SeriesInfo {
+    pub(crate) family: Arc<FamilyDescriptor>,
     /// When its process began it: wall clock, nanoseconds since 1970.
     pub(crate) begun: u64,
     /// In the order of the family's sorted label names.
     pub(crate) values: Vec<String>,
-    part: Part,
+    part: DescriptorCost,
 }
 
 #[cfg(test)]
-impl Described {
-    pub(crate) fn new(family: &Arc<FamilyRecord>, begun: u64, values: &[&str]) -> Described {
+impl SeriesInfo {
+    pub(crate) fn new(family: &Arc<FamilyDescriptor>, begun: u64, values: &[&str]) -> SeriesInfo {
         let values = values.iter().map(|&value| value.to_owned()).collect();
-        Described { family: Arc::clone(family), begun, values, part: Part::default() }
+        SeriesInfo { family: Arc::clone(family), begun, values, part: DescriptorCost::default() }
     }
 }
 
@@ -84,40 +84,41 @@ const FIRST_ANCHOR: usize = offset_of!(Header, anchors) / 8;
 pub(crate) const HEADER_WORDS: usize = FIRST_ANCHOR + ANCHORS * anchor::WORDS;
 
 /// No segment has more lines.
-const MOST_LINES: u64 = (1 << 30) / LINE as u64;
+const MAX_LINES: u64 = (1 << 30) / LINE as u64;
 
-impl<W: Words> SegmentReader<W> {
+impl<W: SegmentSource> SegmentReader<W> {
     /// Checks the header of the segment of that id.
-    pub(crate) fn open(source: W, id: u64) -> Result<SegmentReader<W>, Bad> {
+    pub(crate) fn open(source: W, id: u64) -> Result<SegmentReader<W>, SegmentError> {
         let mut header = [0; HEADER_WORDS];
         source.read(0, &mut header)?;
         let (mut words, mut later) = ([0; identity::WORDS], [0; ANCHORS * anchor::WORDS]);
         words.copy_from_slice(&header[..identity::WORDS]);
         later.copy_from_slice(&header[FIRST_ANCHOR..]);
         if words[identity::MAGIC] != MAGIC {
-            return Err(Bad::Header("not a segment"));
+            return Err(SegmentError::InvalidHeader("not a segment"));
         }
         let (version, order) = ((words[identity::VERSION] >> 32) as u32, words[identity::VERSION] as u32);
         if order != BYTE_ORDER {
-            return Err(Bad::Header("written in another byte order"));
+            return Err(SegmentError::InvalidHeader("written in another byte order"));
         }
         // Before the checksum, which a later version may compute differently.
         if version > VERSION {
-            return Err(Bad::Newer(version));
+            return Err(SegmentError::UnsupportedVersion(version));
         }
         if words[identity::CHECKSUM] != writer::checksum(&words) {
-            return Err(Bad::Header("wrong checksum"));
+            return Err(SegmentError::InvalidHeader("wrong checksum"));
         }
         if words[identity::ID] != id {
-            return Err(Bad::Header("another id than its name"));
+            return Err(SegmentError::InvalidHeader("another id than its name"));
         }
         let created = words[identity::CREATED];
-        let epoch = u32::try_from(words[identity::EPOCH]).map_err(|_| Bad::Header("its epoch"))?;
+        let epoch =
+            u32::try_from(words[identity::EPOCH]).map_err(|_| SegmentError::InvalidHeader("its epoch"))?;
         let fingerprint = words[identity::CLOCK];
         let [first, second] = anchors::read(&later);
         let anchors = [Some(anchors::of_identity(&words)), first, second];
         let (series, families, definitions, parts) = Default::default();
-        let (source, taken) = (Metered::new(source), Part::default());
+        let (source, taken) = (Metered::new(source), DescriptorCost::default());
         Ok(SegmentReader {
             source,
             created,
@@ -153,13 +154,13 @@ impl<W: Words> SegmentReader<W> {
 
     /// The newest block's line, 0 for none, and what the owner could not record, by kind. Takes the newer
     /// anchors, too.
-    pub(crate) fn root(&mut self) -> io::Result<(u64, [u64; LOSSES])> {
+    pub(crate) fn root(&mut self) -> io::Result<(u64, [u64; HEALTH_COUNTERS])> {
         const FIRST: usize = offset_of!(Header, root) / 8;
         const COUNTS: usize = offset_of!(Header, losses) / 8 - FIRST;
         let mut words = [0; HEADER_WORDS - FIRST];
         self.source.read((FIRST / LINE_WORDS) as u64, &mut words)?;
-        let (mut losses, mut later) = ([0; LOSSES], [0; ANCHORS * anchor::WORDS]);
-        losses.copy_from_slice(&words[COUNTS..COUNTS + LOSSES]);
+        let (mut losses, mut later) = ([0; HEALTH_COUNTERS], [0; ANCHORS * anchor::WORDS]);
+        losses.copy_from_slice(&words[COUNTS..COUNTS + HEALTH_COUNTERS]);
         later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);
         for (known, read) in self.anchors[1..].iter_mut().zip(anchors::read(&later)) {
             // One that is being written stays as it was.
@@ -170,7 +171,7 @@ impl<W: Words> SegmentReader<W> {
 
     /// Lines that the segment has by now, and begins to charge what is read against them.
     pub(crate) fn begin(&self) -> io::Result<u64> {
-        let lines = self.source.lines()?.min(MOST_LINES);
+        let lines = self.source.lines()?.min(MAX_LINES);
         self.source.refill(lines);
         Ok(lines)
     }
@@ -178,17 +179,19 @@ impl<W: Words> SegmentReader<W> {
     /// Checks what blocks and lanes claim, and descriptors have, against the lines that there are. No two of them
     /// share a line, so those of a segment that has more are not there, and reading takes no more time and memory
     /// than its size explains.
-    pub(crate) fn check_lines(&self, claimed: u64, lines: &mut u64) -> Result<(), Bad> {
+    pub(crate) fn check_lines(&self, claimed: u64, lines: &mut u64) -> Result<(), SegmentError> {
         let all = claimed.saturating_add(self.taken.lines);
         if all > *lines {
             // It may have grown.
             *lines = self.begin()?;
         }
         if all > *lines {
-            return Err(Bad::Body("its parts share memory, or are not on disk"));
+            return Err(SegmentError::Corrupt("its parts share memory, or are not on disk"));
         }
         if !self.source.allows_shown(self.taken.shown) {
-            return Err(Bad::Body("its names and label values are longer than its size explains"));
+            return Err(SegmentError::Corrupt(
+                "its names and label values are longer than its size explains",
+            ));
         }
         Ok(())
     }
@@ -196,7 +199,7 @@ impl<W: Words> SegmentReader<W> {
     /// Lines that a shown lane of that series has, beside its chunks.
     pub(crate) fn lane_lines(&self, word: u64) -> u64 {
         let Some(series) = self.series.get(&word) else { return 0 };
-        let FamilyRecord { kind, window, distribution, bounds, .. } = &*series.family;
+        let FamilyDescriptor { kind, window, distribution, bounds, .. } = &*series.family;
         match (kind, distribution) {
             (Kind::Timer, true) => table_lines(full_ring(*window)) + histogram::lines(bounds.len()),
             (Kind::Timer, false) => table_lines(full_ring(*window)),
@@ -220,7 +223,7 @@ impl<W: Words> SegmentReader<W> {
     }
 
     /// Takes note of a descriptor.
-    fn add_part(&mut self, line: u64, part: Part) {
+    fn add_part(&mut self, line: u64, part: DescriptorCost) {
         self.taken.lines += part.lines;
         self.taken.shown = self.taken.shown.saturating_add(part.shown);
         // In the place of one that was removed.
@@ -241,11 +244,11 @@ impl<W: Words> SegmentReader<W> {
 
     /// Whether a lane is of that series word no more: what was read of it since then is nobody's.
     pub(crate) fn has_ended(&self, lane: u64, word: u64) -> io::Result<bool> {
-        Ok(LaneHead::read(&self.source, lane)?.series != word)
+        Ok(LaneHeader::read(&self.source, lane)?.series != word)
     }
 
     /// The series of a lane; none where it has been removed meanwhile.
-    pub(crate) fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<Described>>, Bad> {
+    pub(crate) fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<SeriesInfo>>, SegmentError> {
         if let Some(known) = self.series.get(&word) {
             return Ok(Some(Arc::clone(known)));
         }
@@ -261,55 +264,56 @@ impl<W: Words> SegmentReader<W> {
         }
     }
 
-    fn read_series(&mut self, word: u64) -> Result<Arc<Described>, Bad> {
+    fn read_series(&mut self, word: u64) -> Result<Arc<SeriesInfo>, SegmentError> {
         let words = self.descriptor(line_of(word))?;
-        let record = SeriesRecord::decode(&words).ok_or(Bad::Body("a series' descriptor"))?;
+        let record = SeriesDescriptor::decode(&words).ok_or(SegmentError::Corrupt("a series' descriptor"))?;
         if u64::from(record.serial) != word >> 32 {
-            return Err(Bad::Body("a series' serial number"));
+            return Err(SegmentError::Corrupt("a series' serial number"));
         }
         let (family, order) = self.family(record.family)?;
         if family.labels.len() != record.values.len() {
-            return Err(Bad::Body("a series' number of labels"));
+            return Err(SegmentError::Corrupt("a series' number of labels"));
         }
         let length = record.values.iter().map(String::len).sum();
         // Never 0: that tells a series from a family.
-        let part = Part { lines: lines_of(&words), shown: family.shown_bytes(length).max(1) };
+        let part = DescriptorCost { lines: lines_of(&words), shown: family.shown_bytes(length).max(1) };
         // Nothing in a segment is older than the segment, whatever a clock that was set says.
         let (begun, values) = (record.begun.max(self.created), record.values);
         let values = order.map_or_else(|| values.clone(), |order| order.apply(&values));
-        Ok(Arc::new(Described { family, begun, values, part }))
+        Ok(Arc::new(SeriesInfo { family, begun, values, part }))
     }
 
-    fn family(&mut self, line: u64) -> Result<(Arc<FamilyRecord>, Option<LabelOrder>), Bad> {
+    fn family(&mut self, line: u64) -> Result<(Arc<FamilyDescriptor>, Option<LabelOrder>), SegmentError> {
         if let Some(known) = self.families.get(&line) {
             return Ok(known.clone());
         }
         let words = self.descriptor(line)?;
-        let mut record = FamilyRecord::decode(&words).ok_or(Bad::Body("a family's descriptor"))?;
+        let mut record =
+            FamilyDescriptor::decode(&words).ok_or(SegmentError::Corrupt("a family's descriptor"))?;
         let order = LabelOrder::sort(&mut record.labels);
         let definitions = self.definitions.entry(record.name.clone()).or_default();
         if *definitions == MAX_DEFINITIONS {
-            return Err(Bad::Body("a family has too many definitions"));
+            return Err(SegmentError::Corrupt("a family has too many definitions"));
         }
         *definitions += 1;
-        self.add_part(line, Part { lines: lines_of(&words), shown: 0 });
+        self.add_part(line, DescriptorCost { lines: lines_of(&words), shown: 0 });
         let family = (Arc::new(record), order);
         self.families.insert(line, family.clone());
         Ok(family)
     }
 
-    fn descriptor(&self, line: u64) -> Result<Vec<u64>, Bad> {
+    fn descriptor(&self, line: u64) -> Result<Vec<u64>, SegmentError> {
         let mut words = vec![0; LINE_WORDS];
         self.source.read(line, &mut words)?;
-        let lines = descriptor::lines(&words).ok_or(Bad::Body("a descriptor's length"))?;
+        let lines = descriptor::lines(&words).ok_or(SegmentError::Corrupt("a descriptor's length"))?;
         words.resize(lines as usize * LINE_WORDS, 0);
         self.source.read(line, &mut words)?;
         Ok(words)
     }
 }
 
-impl Part {
-    fn remove(&mut self, part: Part) {
+impl DescriptorCost {
+    fn remove(&mut self, part: DescriptorCost) {
         self.lines = self.lines.saturating_sub(part.lines);
         self.shown = self.shown.saturating_sub(part.shown);
     }

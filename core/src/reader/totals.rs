@@ -11,10 +11,10 @@ use super::overflowed::Overflowed;
 use crate::{
     clock::epoch_clocks::Clocks,
     exemplar::{self, Exemplar},
-    format::{descriptor::FamilyRecord, layout::LOSSES},
+    format::{descriptor::FamilyDescriptor, layout::HEALTH_COUNTERS},
     histogram::Distribution,
     snapshot::{Observation, timeline::Timeline},
-    sum::Exact,
+    sum::ExactSum,
 };
 
 /// Families by name, and what was lost.
@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Totals {
     /// One for each shape that a name was recorded in.
     pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
-    pub(crate) losses: [u64; LOSSES],
+    pub(crate) losses: [u64; HEALTH_COUNTERS],
     /// What stays in overflow series.
     pub(crate) over: Overflowed,
     /// The clocks of the observations.
@@ -37,7 +37,7 @@ pub(crate) struct Totals {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FamilyTotal {
     /// The newest definition.
-    pub(crate) record: Arc<FamilyRecord>,
+    pub(crate) record: Arc<FamilyDescriptor>,
     /// When the segment that has it was made.
     pub(crate) created: u64,
     /// How many observations of each series are kept: as many as the largest window of any definition, so
@@ -58,7 +58,7 @@ pub(crate) struct SeriesTotal {
     /// A timer's observations.
     pub(crate) count: u64,
     /// A timer's sum, a counter's value.
-    pub(crate) sum: Exact,
+    pub(crate) sum: ExactSum,
     /// A gauge's state, summed over live processes.
     pub(crate) state: f64,
     /// A timer's buckets.
@@ -71,7 +71,7 @@ pub(crate) struct SeriesTotal {
 
 impl Totals {
     /// Totals of nothing but losses.
-    pub(crate) fn of_losses(losses: [u64; LOSSES]) -> Totals {
+    pub(crate) fn of_losses(losses: [u64; HEALTH_COUNTERS]) -> Totals {
         Totals { losses, ..Totals::default() }
     }
 
@@ -83,7 +83,11 @@ impl Totals {
 
     /// Adds other totals, whose lanes rank after these, each series in the place that `place` returns for
     /// it. Segments are merged oldest first, which breaks ties between equal stamps.
-    pub(crate) fn merge(&mut self, other: &Totals, place: impl Fn(&FamilyRecord, &[String]) -> Vec<String>) {
+    pub(crate) fn merge(
+        &mut self,
+        other: &Totals,
+        place: impl Fn(&FamilyDescriptor, &[String]) -> Vec<String>,
+    ) {
         for family in other.families.values().flatten() {
             for (values, total) in &family.series {
                 let mut total = total.clone();
@@ -101,7 +105,7 @@ impl Totals {
     }
 
     /// Drops series of a family. Gives how many.
-    pub(crate) fn forget(&mut self, family: &FamilyRecord, gone: &dyn Fn(&[String]) -> bool) -> usize {
+    pub(crate) fn forget(&mut self, family: &FamilyDescriptor, gone: &dyn Fn(&[String]) -> bool) -> usize {
         let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
         let mut dropped = 0;
         for total in shapes.iter_mut().filter(|total| total.record.same_shape(family)) {
@@ -136,7 +140,7 @@ impl Totals {
     }
 
     /// Keeps at least so many observations of each series of a family.
-    pub(crate) fn keep_at_least(&mut self, record: &FamilyRecord, observations: u32) {
+    pub(crate) fn keep_at_least(&mut self, record: &FamilyDescriptor, observations: u32) {
         let shapes = self.families.get_mut(&record.name).into_iter().flatten();
         for family in shapes.filter(|family| family.record.same_shape(record)) {
             family.kept = family.kept.max(observations);
@@ -146,7 +150,7 @@ impl Totals {
     /// Adds to a series.
     pub(crate) fn add_series(
         &mut self,
-        record: &Arc<FamilyRecord>,
+        record: &Arc<FamilyDescriptor>,
         created: u64,
         values: &[String],
         total: SeriesTotal,

@@ -27,16 +27,16 @@ use crate::{
     exemplar::{self, Exemplar},
     format::{
         anchors,
-        descriptor::{FamilyRecord, MOST_WINDOW},
-        error::Bad,
-        layout::{BYTE_ORDER, LOSSES, VERSION},
+        descriptor::{FamilyDescriptor, MAX_WINDOW},
+        error::SegmentError,
+        layout::{BYTE_ORDER, HEALTH_COUNTERS, VERSION},
         limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
         source::stored_bytes,
     },
-    histogram::{Distribution, Exponential, MOST_BOUNDS, exponential::is_known},
+    histogram::{Distribution, Exponential, MAX_BOUNDS, exponential::is_known},
     policy::label_order::LabelOrder,
     snapshot::{Observation, observation::keep_newest, timeline::Timeline},
-    sum::{Exact, LIMIT},
+    sum::{ExactSum, LIMIT},
 };
 
 /// The decoded file.
@@ -58,20 +58,20 @@ const UNALLOCATED: u64 = 64 << 10;
 
 impl TotalsFile {
     /// Reads and checks an opened totals file.
-    pub(crate) fn read(file: &mut File) -> Result<TotalsFile, Bad> {
+    pub(crate) fn read(file: &mut File) -> Result<TotalsFile, SegmentError> {
         let length = file.metadata()?.len();
         check_stored(file, length)?;
         TotalsFile::read_from(file, length)
     }
 
     /// Checks that an opened totals file can be read.
-    pub(crate) fn check(file: &mut File) -> Result<(), Bad> {
+    pub(crate) fn check(file: &mut File) -> Result<(), SegmentError> {
         let length = file.metadata()?.len();
         TotalsFile::decode(file, length, &mut |_| {}).map(|_| ())
     }
 
     /// Reads and checks totals of so many bytes.
-    fn read_from(source: impl Read, length: u64) -> Result<TotalsFile, Bad> {
+    fn read_from(source: impl Read, length: u64) -> Result<TotalsFile, SegmentError> {
         let mut totals = Totals::default();
         let mut file = TotalsFile::decode(
             source,
@@ -88,33 +88,39 @@ impl TotalsFile {
     }
 
     /// Decodes and checks totals of so many bytes; hands each family's series on, and keeps none.
-    fn decode(source: impl Read, length: u64, each: &mut dyn FnMut(Decoded<'_>)) -> Result<TotalsFile, Bad> {
-        let body = length.checked_sub(HEAD as u64).ok_or(Bad::Header("cut short"))?;
+    fn decode(
+        source: impl Read,
+        length: u64,
+        each: &mut dyn FnMut(Decoded<'_>),
+    ) -> Result<TotalsFile, SegmentError> {
+        let body = length.checked_sub(HEAD as u64).ok_or(SegmentError::InvalidHeader("cut short"))?;
         let mut input = Input::new(source, HEAD as u64);
         let head: Option<[u64; HEAD / 8]> = input.words();
         let Some([magic, version, generation, length, checksum]) = head else {
-            return Err(input.finish().map_or_else(Bad::from, |_| Bad::Header("cut short")));
+            return Err(input
+                .finish()
+                .map_or_else(SegmentError::from, |_| SegmentError::InvalidHeader("cut short")));
         };
         if magic != MAGIC {
-            return Err(Bad::Header("not a totals file"));
+            return Err(SegmentError::InvalidHeader("not a totals file"));
         }
         if version as u32 != BYTE_ORDER {
-            return Err(Bad::Header("written in another byte order"));
+            return Err(SegmentError::InvalidHeader("written in another byte order"));
         }
         if (version >> 32) as u32 > VERSION {
-            return Err(Bad::Newer((version >> 32) as u32));
+            return Err(SegmentError::UnsupportedVersion((version >> 32) as u32));
         }
         if length != body {
-            return Err(Bad::Header(WRONG));
+            return Err(SegmentError::InvalidHeader(WRONG));
         }
         let mut input = input.rest(body);
         let decoded = decode_body(&mut input, each);
         let whole = decoded.filter(|_| input.left() == 0);
         // Nothing is used before all of it is known to be what was written.
         if u64::from(checksum_of([magic, version, generation, length], &input.finish()?)) != checksum {
-            return Err(Bad::Header(WRONG));
+            return Err(SegmentError::InvalidHeader(WRONG));
         }
-        let Rest { losses, folded, aside, clocks, over } = whole.ok_or(Bad::Body("totals"))?;
+        let Rest { losses, folded, aside, clocks, over } = whole.ok_or(SegmentError::Corrupt("totals"))?;
         let mut totals = Totals::of_losses(losses);
         (totals.clocks, totals.over) = (clocks, over);
         Ok(TotalsFile { generation, folded, aside, totals })
@@ -159,9 +165,9 @@ impl TotalsFile {
 const WRONG: &str = "wrong length or checksum";
 
 /// Refuses a file that is mostly holes.
-fn check_stored(file: &File, length: u64) -> Result<(), Bad> {
+fn check_stored(file: &File, length: u64) -> Result<(), SegmentError> {
     match length > stored_bytes(file)?.saturating_add(UNALLOCATED) {
-        true => Err(Bad::Body("most of it is not on disk")),
+        true => Err(SegmentError::Corrupt("most of it is not on disk")),
         false => Ok(()),
     }
 }
@@ -252,7 +258,7 @@ fn write_family(body: &mut Output<impl Write>, family: &FamilyTotal) -> io::Resu
 
 /// A series of a family, or the end of the family.
 struct Decoded<'a> {
-    record: &'a Arc<FamilyRecord>,
+    record: &'a Arc<FamilyDescriptor>,
     created: u64,
     kept: u32,
     series: Option<(Vec<String>, SeriesTotal)>,
@@ -260,7 +266,7 @@ struct Decoded<'a> {
 
 /// What stands beside the families.
 struct Rest {
-    losses: [u64; LOSSES],
+    losses: [u64; HEALTH_COUNTERS],
     folded: Vec<u64>,
     aside: Vec<u64>,
     clocks: Clocks,
@@ -268,7 +274,7 @@ struct Rest {
 }
 
 fn decode_body(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -> Option<Rest> {
-    let losses = body.words::<LOSSES>()?;
+    let losses = body.words::<HEALTH_COUNTERS>()?;
     let [folded, aside] = [decode_ids(body)?, decode_ids(body)?];
     let clocks = decode_clocks(body)?;
     let mut allowance = Allowance { shown: totals_shown_allowance(body.left()), definitions: HashMap::new() };
@@ -299,7 +305,7 @@ fn decode_family(
 ) -> Option<()> {
     let words = body.number()?;
     let words: Vec<u64> = (0..words).map(|_| body.word()).collect::<Option<_>>()?;
-    let mut record = FamilyRecord::decode(&words)?;
+    let mut record = FamilyDescriptor::decode(&words)?;
     let order = LabelOrder::sort(&mut record.labels);
     let record = Arc::new(record);
     // A series is sought among all definitions of its name.
@@ -309,7 +315,7 @@ fn decode_family(
         return None;
     }
     let (created, kept) = (body.word()?, body.number()?);
-    if kept > MOST_WINDOW {
+    if kept > MAX_WINDOW {
         return None;
     }
     for _ in 0..body.number()? {
@@ -320,7 +326,7 @@ fn decode_family(
         let shown = record.shown_bytes(values.iter().map(String::len).sum());
         allowance.shown = allowance.shown.checked_sub(shown)?;
         let values = order.as_ref().map_or_else(|| values.clone(), |order| order.apply(&values));
-        let (begun, count, sum) = (body.word()?, body.word()?, Exact(body.words()?));
+        let (begun, count, sum) = (body.word()?, body.word()?, ExactSum(body.words()?));
         let distribution = decode_distribution(body)?;
         let observations = body.number()?;
         let newest = (0..observations).map(|_| decode_observation(body)).collect::<Option<Vec<_>>>()?;
@@ -365,7 +371,7 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
         (last.replace(bucket) < Some(bucket)).then_some((bucket, count))
     };
     let exponential = (0..count).map(bucket).collect::<Option<Exponential>>()?;
-    let sound = bounds.len() <= MOST_BOUNDS
+    let sound = bounds.len() <= MAX_BOUNDS
         && bounds.is_sorted_by(|low, high| low < high)
         && bounds.iter().all(|bound| bound.is_finite());
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
@@ -422,15 +428,15 @@ mod tests {
         bytes
     }
 
-    fn decoded(bytes: &[u8]) -> Result<TotalsFile, Bad> {
+    fn decoded(bytes: &[u8]) -> Result<TotalsFile, SegmentError> {
         TotalsFile::read_from(bytes, bytes.len() as u64)
     }
 
-    fn family(kind: Kind, labels: usize) -> Arc<FamilyRecord> {
+    fn family(kind: Kind, labels: usize) -> Arc<FamilyDescriptor> {
         let labels = ["a", "b", "c"][..labels].to_vec();
-        Arc::new(FamilyRecord {
+        Arc::new(FamilyDescriptor {
             distribution: true,
-            ..FamilyRecord::plain(&format!("{kind:?}"), kind, &labels)
+            ..FamilyDescriptor::plain(&format!("{kind:?}"), kind, &labels)
         })
     }
 
@@ -448,7 +454,7 @@ mod tests {
                 since: 0,
                 begun: 3,
                 count: u64::from(*count),
-                sum: Exact::of(newest.clone().map(|observation| observation.value)),
+                sum: ExactSum::of(newest.clone().map(|observation| observation.value)),
                 state: 0.0,
                 distribution: Distribution {
                     bounds: vec![0.5],

@@ -6,13 +6,13 @@
 
 use std::ops::Range;
 
-use super::reader::{LaneHead, Reading, Unreadable};
+use super::reader::{LaneHeader, RingReadError, RingSnapshot};
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, table_lines},
-        source::Words,
+        source::SegmentSource,
     },
-    sum::{Exact, LIMIT},
+    sum::{ExactSum, LIMIT},
 };
 
 /// Words of a chunk before its slots.
@@ -21,46 +21,46 @@ const CHUNK_WORDS: usize = RECORD_WORDS + 2 * CHUNK_SLOTS as usize;
 const _: () = assert!(cfg!(ictus_loom) || CHUNK_WORDS * 8 == size_of::<Chunk>());
 
 /// Copies of chunks of one ring.
-pub(crate) struct Copies {
+pub(crate) struct ChunkCopies {
     full: u64,
-    chunks: Vec<Copied>,
+    chunks: Vec<ChunkCopy>,
 }
 
 /// A chunk's words.
-struct Copied {
+struct ChunkCopy {
     place: u64,
     words: Box<[u64; CHUNK_WORDS]>,
-    laps: Laps,
+    laps: WrapCounts,
     /// Its laps, looked at again after the copy, in a ring that may reuse it at any lap.
-    again: Option<Laps>,
+    again: Option<WrapCounts>,
     /// What is believed of it, of the older lap and of the newer one.
     valid: [Range<u64>; 2],
 }
 
 /// The laps that a chunk's records name, older first.
-type Laps = [Option<Lap>; 2];
+type WrapCounts = [Option<WrapCount>; 2];
 
 /// A lap of the ring through a chunk.
 #[derive(Clone, Copy)]
-struct Lap {
+struct WrapCount {
     /// The index of the observation in the first slot.
     first: u64,
     /// The sum of all before it.
-    sum: Exact,
+    sum: ExactSum,
 }
 
-impl Copies {
-    pub(crate) fn of(full: u64) -> Copies {
-        Copies { full, chunks: Vec::new() }
+impl ChunkCopies {
+    pub(crate) fn of(full: u64) -> ChunkCopies {
+        ChunkCopies { full, chunks: Vec::new() }
     }
 
     /// Copies all chunks, or those from a place on up to the one that holds the newest observation.
     pub(crate) fn take(
         &mut self,
-        source: &impl Words,
-        lane: LaneHead,
+        source: &impl SegmentSource,
+        lane: LaneHeader,
         from: Option<u64>,
-    ) -> Result<(), Unreadable> {
+    ) -> Result<(), RingReadError> {
         let mut table = vec![0; table_lines(self.full) as usize * LINE_WORDS];
         source.read(lane.table, &mut table)?;
         for step in 0..lane.chunks {
@@ -78,8 +78,8 @@ impl Copies {
             } else {
                 None
             };
-            self.chunks.push(Copied { place, words, laps, again, valid: [0..0, 0..0] });
-            let holds = |lap: Lap| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
+            self.chunks.push(ChunkCopy { place, words, laps, again, valid: [0..0, 0..0] });
+            let holds = |lap: WrapCount| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
             if from.is_some() && laps.into_iter().flatten().any(holds) {
                 break;
             }
@@ -88,29 +88,29 @@ impl Copies {
     }
 
     /// Decides, by a look at the head after the copies, what of them was valid all along.
-    pub(crate) fn settle(&mut self, lane: LaneHead, after: LaneHead) {
+    pub(crate) fn settle(&mut self, lane: LaneHeader, after: LaneHeader) {
         let slots = self.full * CHUNK_SLOTS;
         for chunk in &mut self.chunks {
             chunk.valid = chunk.settled(lane.head, after.head, slots);
         }
     }
 
-    pub(crate) fn extend(&mut self, older: Copies) {
+    pub(crate) fn extend(&mut self, older: ChunkCopies) {
         self.chunks.extend(older.chunks);
     }
 
     /// Where the chunk of the newest observation stands.
     pub(crate) fn place_of(&self, head: u64) -> Option<u64> {
         let newest = head.checked_sub(1)?;
-        let holds = |chunk: &&Copied| chunk.valid.iter().any(|valid| valid.contains(&newest));
+        let holds = |chunk: &&ChunkCopy| chunk.valid.iter().any(|valid| valid.contains(&newest));
         self.chunks.iter().find(holds).map(|chunk| chunk.place)
     }
 
     /// The newest observations below a head without a gap, and the sum of all. None where the newest is
     /// not there, or what the sum needs.
-    pub(crate) fn assemble(&self, head: u64, window: u32) -> Result<Option<Reading>, Unreadable> {
+    pub(crate) fn assemble(&self, head: u64, window: u32) -> Result<Option<RingSnapshot>, RingReadError> {
         if head == 0 {
-            return Ok(Some(Reading::default()));
+            return Ok(Some(RingSnapshot::default()));
         }
         if self.place_of(head).is_none() {
             return Ok(None);
@@ -133,15 +133,15 @@ impl Copies {
         let gap = newest.iter().rposition(|&(stamp, _)| stamp == 0).map_or(0, |at| at + 1);
         newest.drain(..gap);
         if !newest.is_sorted_by_key(|&(stamp, _)| stamp) {
-            return Err(Unreadable::Corrupt("the order of stamps"));
+            return Err(RingReadError::Corrupt("the order of stamps"));
         }
         let sum = self.sum(head, &newest);
-        Ok(sum.map(|sum| Reading { head, sum, newest }))
+        Ok(sum.map(|sum| RingSnapshot { head, sum, newest }))
     }
 
     /// The sum of all observations below a head: what was before the newest chunk, and its own. Where
     /// the next one has been entered already, it is written there.
-    fn sum(&self, head: u64, newest: &[(u64, f64)]) -> Option<Exact> {
+    fn sum(&self, head: u64, newest: &[(u64, f64)]) -> Option<ExactSum> {
         let before = |first| self.chunks.iter().find_map(|chunk| chunk.sum_before(first));
         if let Some(sum) = before(head) {
             return Some(sum);
@@ -154,13 +154,13 @@ impl Copies {
     }
 }
 
-fn laps(records: &[u64]) -> Result<Laps, Unreadable> {
+fn laps(records: &[u64]) -> Result<WrapCounts, RingReadError> {
     let lap = |record: &[u64]| match record[0].checked_sub(1) {
         None => Ok(None),
         Some(first) if first % CHUNK_SLOTS == 0 && first <= u64::MAX / 2 => {
-            Ok(Some(Lap { first, sum: Exact([record[1], record[2], record[3]]) }))
+            Ok(Some(WrapCount { first, sum: ExactSum([record[1], record[2], record[3]]) }))
         }
-        Some(_) => Err(Unreadable::Corrupt("the index at which a chunk was entered")),
+        Some(_) => Err(RingReadError::Corrupt("the index at which a chunk was entered")),
     };
     let (one, other) = records.split_at(RECORD_WORDS / 2);
     let (one, other) = (lap(one)?, lap(other)?);
@@ -168,7 +168,7 @@ fn laps(records: &[u64]) -> Result<Laps, Unreadable> {
     Ok(if in_order { [one, other] } else { [other, one] })
 }
 
-impl Copied {
+impl ChunkCopy {
     /// What of the older and of the newer lap was published before the copy, when the head was `head`,
     /// and not written again until after it, when it was `after`.
     fn settled(&self, head: u64, after: u64, slots: u64) -> [Range<u64>; 2] {
@@ -182,7 +182,7 @@ impl Copied {
         };
         // "reuse": by then, so many slots of a lap had been written, or begun to be.
         let written = |first: u64| (after + 1).saturating_sub(first).min(CHUNK_SLOTS);
-        let valid = |lap: Lap, written: u64| lap.first + written..(lap.first + CHUNK_SLOTS).min(head);
+        let valid = |lap: WrapCount, written: u64| lap.first + written..(lap.first + CHUNK_SLOTS).min(head);
         match later {
             Some(later) => [0..0, valid(newer, written(later))],
             None => [older.map_or(0..0, |older| valid(older, written(newer.first))), valid(newer, 0)],
@@ -190,8 +190,8 @@ impl Copied {
     }
 
     /// The sum of all before an index at which a lap entered it.
-    fn sum_before(&self, first: u64) -> Option<Exact> {
-        let of = |laps: Laps| laps.into_iter().flatten().find(|lap| lap.first == first);
+    fn sum_before(&self, first: u64) -> Option<ExactSum> {
+        let of = |laps: WrapCounts| laps.into_iter().flatten().find(|lap| lap.first == first);
         let copied = of(self.laps)?;
         match self.again {
             // Seen before the fence that came before this look, so it is whole here.
@@ -202,7 +202,7 @@ impl Copied {
     }
 
     /// Copies observations that are valid.
-    fn copy(&self, valid: &Range<u64>, into: &mut [(u64, f64)]) -> Result<(), Unreadable> {
+    fn copy(&self, valid: &Range<u64>, into: &mut [(u64, f64)]) -> Result<(), RingReadError> {
         let first = RECORD_WORDS + 2 * (valid.start % CHUNK_SLOTS) as usize;
         let last = first + 2 * (valid.end - valid.start) as usize;
         let mut sound = true;
@@ -211,6 +211,6 @@ impl Copied {
             sound &= slot[0] < LIMIT.to_bits();
             *to = (slot[1], f64::from_bits(slot[0]));
         }
-        if sound { Ok(()) } else { Err(Unreadable::Corrupt("an observation's value")) }
+        if sound { Ok(()) } else { Err(RingReadError::Corrupt("an observation's value")) }
     }
 }

@@ -28,17 +28,17 @@ mod reader;
 mod tests;
 mod writer;
 
-pub(crate) use reader::{LaneHead, Reading, Unreadable, read};
+pub(crate) use reader::{LaneHeader, RingReadError, RingSnapshot, read};
 pub(crate) use writer::Ring;
 
-use crate::format::error::Bad;
+use crate::format::error::SegmentError;
 
-impl From<Unreadable> for Bad {
-    fn from(error: Unreadable) -> Bad {
+impl From<RingReadError> for SegmentError {
+    fn from(error: RingReadError) -> SegmentError {
         match error {
-            Unreadable::Source(error) => error.into(),
-            Unreadable::Corrupt(what) => Bad::Body(what),
-            Unreadable::Overrun => Bad::Overrun,
+            RingReadError::Source(error) => error.into(),
+            RingReadError::Corrupt(what) => SegmentError::Corrupt(what),
+            RingReadError::Overrun => SegmentError::WriterTooFast,
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::io;
 
-use super::chunk_copy::Copies;
+use super::chunk_copy::ChunkCopies;
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, LINE_WORDS, full_ring, table_lines},
-        source::Words,
+        source::SegmentSource,
     },
-    sum::Exact,
+    sum::ExactSum,
 };
 
 /// A lane's head, as read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LaneHead {
+pub(crate) struct LaneHeader {
     pub(crate) head: u64,
     pub(crate) series: u64,
     pub(crate) table: u64,
@@ -24,11 +24,11 @@ pub(crate) struct LaneHead {
 
 /// What a timer's lane held at one instant.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Reading {
+pub(crate) struct RingSnapshot {
     /// Observations so far.
     pub(crate) head: u64,
     /// Their exact sum.
-    pub(crate) sum: Exact,
+    pub(crate) sum: ExactSum,
     /// The newest of them as (stamp, value), oldest first, up to the head without a gap: a window, or
     /// what the ring holds of it, and some more; at least all that are newer than what had been read,
     /// if those are fewer.
@@ -37,7 +37,7 @@ pub(crate) struct Reading {
 
 /// Why a lane was not read.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
+pub(crate) enum RingReadError {
     /// The segment ended before it should.
     Source(io::Error),
     /// The words cannot be what a writer wrote.
@@ -46,23 +46,23 @@ pub(crate) enum Unreadable {
     Overrun,
 }
 
-impl From<io::Error> for Unreadable {
-    fn from(error: io::Error) -> Unreadable {
-        Unreadable::Source(error)
+impl From<io::Error> for RingReadError {
+    fn from(error: io::Error) -> RingReadError {
+        RingReadError::Source(error)
     }
 }
 
 /// A writer that laps a reader this often in a row is no worker.
-const ATTEMPTS: usize = if cfg!(ictus_loom) { 2 } else { 64 };
+const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 2 } else { 64 };
 /// Attempts at a ring whose head does not move: it lacks its newest observation, and will not have it.
 const ATTEMPTS_AT_REST: usize = 8;
 
-impl LaneHead {
+impl LaneHeader {
     /// The lane at a line.
-    pub(crate) fn read(source: &impl Words, line: u64) -> io::Result<LaneHead> {
+    pub(crate) fn read(source: &impl SegmentSource, line: u64) -> io::Result<LaneHeader> {
         let mut words = [0; LINE_WORDS];
         source.read(line, &mut words)?;
-        Ok(LaneHead::of(&words))
+        Ok(LaneHeader::of(&words))
     }
 
     /// The line of the lane's buckets, which follow the table of a ring for that window.
@@ -71,24 +71,24 @@ impl LaneHead {
     }
 
     /// The lane in those words.
-    pub(crate) fn of(words: &[u64]) -> LaneHead {
+    pub(crate) fn of(words: &[u64]) -> LaneHeader {
         let &[head, series, table, chunks, exemplars, exemplified, ..] = words else {
-            return LaneHead::default();
+            return LaneHeader::default();
         };
-        LaneHead { head, series, table, chunks, exemplars, exemplified }
+        LaneHeader { head, series, table, chunks, exemplars, exemplified }
     }
 
     /// The same, where it can be that of a ring which was at `earlier` before.
-    fn of_ring(self, full: u64, earlier: u64) -> Result<LaneHead, Unreadable> {
+    fn of_ring(self, full: u64, earlier: u64) -> Result<LaneHeader, RingReadError> {
         let heads = earlier..=u64::MAX / 2;
         if !heads.contains(&self.head) || self.chunks == 0 || self.chunks > full {
-            return Err(Unreadable::Corrupt("a lane's head or number of chunks"));
+            return Err(RingReadError::Corrupt("a lane's head or number of chunks"));
         }
         Ok(self)
     }
 }
 
-impl Reading {
+impl RingSnapshot {
     /// Whether it has a whole window.
     fn is_whole(&self, window: u32) -> bool {
         self.newest.len() as u64 >= self.head.min(u64::from(window))
@@ -104,8 +104,13 @@ impl Reading {
 
 /// Reads a timer's lane: exact count, sum and newest observations at one instant of the call. What
 /// had been read before, when the head was `since`, is left out where that saves copying.
-pub(crate) fn read(source: &impl Words, line: u64, window: u32, since: u64) -> Result<Reading, Unreadable> {
-    let ring = Ring { source, line, full: full_ring(window), window };
+pub(crate) fn read(
+    source: &impl SegmentSource,
+    line: u64,
+    window: u32,
+    since: u64,
+) -> Result<RingSnapshot, RingReadError> {
+    let ring = RingSource { source, line, full: full_ring(window), window };
     let mut lane = ring.look(since)?;
     if since > 0
         && lane.head - since < (ring.full - 1) * CHUNK_SLOTS
@@ -114,7 +119,7 @@ pub(crate) fn read(source: &impl Words, line: u64, window: u32, since: u64) -> R
         return Ok(reading);
     }
     let mut at_rest = 0;
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         if let Some(reading) = ring.whole(lane)? {
             return Ok(reading);
         }
@@ -125,26 +130,26 @@ pub(crate) fn read(source: &impl Words, line: u64, window: u32, since: u64) -> R
         }
         lane = next;
     }
-    Err(Unreadable::Overrun)
+    Err(RingReadError::Overrun)
 }
 
 /// A ring that is being read.
-struct Ring<'a, W> {
+struct RingSource<'a, W> {
     source: &'a W,
     line: u64,
     full: u64,
     window: u32,
 }
 
-impl<W: Words> Ring<'_, W> {
-    fn look(&self, earlier: u64) -> Result<LaneHead, Unreadable> {
-        LaneHead::read(self.source, self.line)?.of_ring(self.full, earlier)
+impl<W: SegmentSource> RingSource<'_, W> {
+    fn look(&self, earlier: u64) -> Result<LaneHeader, RingReadError> {
+        LaneHeader::read(self.source, self.line)?.of_ring(self.full, earlier)
     }
 
     /// Copies what arrived since then: exact at `lane`. None where it is not all there any more, or not
     /// where it is in a ring that never was short of memory.
-    fn follow(&self, lane: LaneHead, since: u64) -> Result<Option<Reading>, Unreadable> {
-        let mut copies = Copies::of(self.full);
+    fn follow(&self, lane: LaneHeader, since: u64) -> Result<Option<RingSnapshot>, RingReadError> {
+        let mut copies = ChunkCopies::of(self.full);
         copies.take(self.source, lane, Some((since - 1) / CHUNK_SLOTS))?;
         copies.settle(lane, self.look(lane.head)?);
         let reading = copies.assemble(lane.head, self.window)?;
@@ -153,8 +158,8 @@ impl<W: Words> Ring<'_, W> {
 
     /// Copies the ring, then what arrived meanwhile: exact at the head seen between the two. None
     /// where the writer went round the ring in the meantime.
-    fn whole(&self, lane: LaneHead) -> Result<Option<Reading>, Unreadable> {
-        let mut copies = Copies::of(self.full);
+    fn whole(&self, lane: LaneHeader) -> Result<Option<RingSnapshot>, RingReadError> {
+        let mut copies = ChunkCopies::of(self.full);
         copies.take(self.source, lane, None)?;
         let between = self.look(lane.head)?;
         copies.settle(lane, between);
@@ -164,7 +169,7 @@ impl<W: Words> Ring<'_, W> {
             return copies.assemble(lane.head, self.window);
         }
         let Some(place) = copies.place_of(lane.head) else { return Ok(None) };
-        let mut arrived = Copies::of(self.full);
+        let mut arrived = ChunkCopies::of(self.full);
         arrived.take(self.source, between, Some(place))?;
         arrived.settle(between, self.look(between.head)?);
         arrived.extend(copies);

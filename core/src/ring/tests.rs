@@ -16,20 +16,20 @@ use std::{
 };
 
 use super::{
-    reader::{Reading, Unreadable, read},
+    reader::{RingReadError, RingSnapshot, read},
     writer::Ring,
 };
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, full_ring, table_lines},
-        line_allocator::Supply,
+        line_allocator::LineAllocator,
     },
-    histogram::{self, Bounds, Buckets, Distribution, Folded},
+    histogram::{self, Bounds, Distribution, Folded, LaneBuckets},
     segment::{
-        weak_memory::{Eyes, Place, Random, Trace},
+        weak_memory::{Location, Random, Trace, WeakMemoryView},
         writer::Segment,
     },
-    sum::Exact,
+    sum::ExactSum,
     sync::{AtomicU64, Ordering, store_trace},
 };
 
@@ -51,12 +51,12 @@ const BOUNDS: [f64; 3] = [10.0, 100.0, 1000.0];
 struct Rationed<'a> {
     segment: &'a Segment,
     head: &'a AtomicU64,
-    buckets: Buckets,
+    buckets: LaneBuckets,
     /// Whether memory is used up when the ring enters its n-th chunk.
     dry: fn(u64) -> bool,
 }
 
-impl Supply for Rationed<'_> {
+impl LineAllocator for Rationed<'_> {
     fn claim(&self, lines: u64) -> Option<u64> {
         let dry = (self.dry)(self.head.load(Ordering::Relaxed) / CHUNK_SLOTS);
         (!dry).then(|| self.segment.claim(lines))?
@@ -87,7 +87,7 @@ fn new_lane<'a>(
     let words = segment.words(line + table_lines(full), bucket_lines).unwrap();
     let first = line + table_lines(full) + bucket_lines;
     let ring = Ring::new(lane, table, segment.mapping().lines(first).unwrap());
-    let buckets = Buckets::new(Arc::new(Bounds::new(&BOUNDS)), words);
+    let buckets = LaneBuckets::new(Arc::new(Bounds::new(&BOUNDS)), words);
     let link = move || {
         table[0].store(first, Ordering::Relaxed);
         lane.table.store(line, Ordering::Relaxed);
@@ -143,8 +143,8 @@ impl Pushed {
 }
 
 /// Follows the stores: from which index on the ring holds all, at each head.
-fn held(trace: &Trace, head: Place, chunks: &[Place]) -> Vec<u64> {
-    let slots = |chunk: Place| chunk + LINE_WORDS..chunk + LINE_WORDS + 2 * CHUNK_SLOTS as usize;
+fn held(trace: &Trace, head: Location, chunks: &[Location]) -> Vec<u64> {
+    let slots = |chunk: Location| chunk + LINE_WORDS..chunk + LINE_WORDS + 2 * CHUNK_SLOTS as usize;
     let (mut held, mut oldest, mut next) = (vec![0], 0, 0);
     let mut indices = HashMap::new();
     for store in &trace.stores[trace.published..] {
@@ -169,10 +169,10 @@ fn held(trace: &Trace, head: Place, chunks: &[Place]) -> Vec<u64> {
 
 /// Whether the reading is what the ring held at the reading's head: all of the window, or all since
 /// what had been read before.
-fn check(pushed: &Pushed, reading: &Reading, since: u64, healthy: bool) -> Result<(), String> {
+fn check(pushed: &Pushed, reading: &RingSnapshot, since: u64, healthy: bool) -> Result<(), String> {
     let head = reading.head;
     let window = u64::from(pushed.window);
-    if reading.sum != Exact::of((0..head).map(value)) {
+    if reading.sum != ExactSum::of((0..head).map(value)) {
         return Err(format!("the sum at {head}: {:?}", reading.sum.to_f64()));
     }
     let length = reading.newest.len() as u64;
@@ -209,7 +209,7 @@ fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) ->
 }
 
 /// Whether buckets and a reading are the distribution of all below its head.
-fn is_whole(folded: &Folded, reading: &Reading) -> bool {
+fn is_whole(folded: &Folded, reading: &RingSnapshot) -> bool {
     folded.upto().is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()))
 }
 
@@ -218,7 +218,7 @@ fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) 
     let Pushed { trace, lane_line, buckets, window, .. } = pushed;
     let (mut read_well, mut counted) = (0, 0);
     for reader in 0..count {
-        let eyes = Eyes::new(trace, Random(seed << 32 | reader));
+        let eyes = WeakMemoryView::new(trace, Random(seed << 32 | reader));
         let mut since = 0;
         // Read whole, then what came since.
         for time in 0..3 {
@@ -242,7 +242,7 @@ fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) 
                     }
                     since = reading.head;
                 }
-                Err(Unreadable::Overrun) => {}
+                Err(RingReadError::Overrun) => {}
                 Err(wrong) => fail(format!("{wrong:?}")),
             }
         }
@@ -292,7 +292,7 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
     }
     let reading = read(&segment, line, 300, 0).unwrap();
     let expected: Vec<_> = (0..index).map(|index| (stamp(index), value(index))).collect();
-    assert_eq!((reading.head, reading.sum), (index, Exact::of((0..index).map(value))));
+    assert_eq!((reading.head, reading.sum), (index, ExactSum::of((0..index).map(value))));
     assert_eq!(reading.newest, expected);
 }
 
@@ -306,7 +306,7 @@ fn whatever_a_killed_writer_left_is_read() {
         let pushed = Pushed::of(window, observations, dry);
         let Pushed { trace, lane_line, buckets, .. } = &pushed;
         for at in trace.published..=trace.stores.len() {
-            let eyes = Eyes::after(trace, at);
+            let eyes = WeakMemoryView::after(trace, at);
             let folded = histogram::read(&eyes, *buckets, &BOUNDS).unwrap();
             let reading = read(&eyes, *lane_line, window, 0)
                 .unwrap_or_else(|error| panic!("window {window}, killed at {at}: {error:?}"));

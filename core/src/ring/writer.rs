@@ -5,12 +5,12 @@ use std::sync::atomic::compiler_fence;
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, Lane, Lines},
-        line_allocator::Supply,
+        line_allocator::LineAllocator,
     },
-    sum::Exact,
+    sum::ExactSum,
     sync::{
         AtomicU64, Ordering,
-        static_ref::{AtomicRef, AtomicStatic},
+        static_ref::{AtomicOptionRef, AtomicStaticRef},
     },
 };
 
@@ -25,11 +25,11 @@ pub(crate) struct Ring {
     /// is how a signal handler sees that it interrupted a write.
     begun: AtomicU64,
     /// The chunk of the newest observation.
-    chunk: AtomicStatic<Chunk>,
+    chunk: AtomicStaticRef<Chunk>,
     lane: &'static Lane,
     table: &'static [AtomicU64],
     /// The chunks of the table, once they have been used: the memory is this process's own for good.
-    known: Box<[AtomicRef<Chunk>]>,
+    known: Box<[AtomicOptionRef<Chunk>]>,
     /// The chunk's place in the table.
     place: AtomicU64,
     /// The exact sum of all before the current chunk.
@@ -41,10 +41,10 @@ impl Ring {
     pub(crate) fn new(lane: &'static Lane, table: &'static [AtomicU64], first: &'static Chunk) -> Ring {
         Ring {
             begun: AtomicU64::new(0),
-            chunk: AtomicStatic::new(first),
+            chunk: AtomicStaticRef::new(first),
             lane,
             table,
-            known: table.iter().map(|_| AtomicRef::none()).collect(),
+            known: table.iter().map(|_| AtomicOptionRef::none()).collect(),
             place: AtomicU64::new(0),
             sum: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
         }
@@ -66,7 +66,7 @@ impl Ring {
 
     /// Makes the ring of a hidden lane a new one, which goes on to use the chunks that it has.
     /// Release, "recycle": not before the lane was hidden.
-    pub(crate) fn clear(&self, supply: &impl Supply) {
+    pub(crate) fn clear(&self, supply: &impl LineAllocator) {
         if self.table.is_empty() {
             return;
         }
@@ -82,7 +82,7 @@ impl Ring {
 
     /// Appends one observation. The stamp is raised to the last one where it is older. False where
     /// the caller interrupted this very function on its own thread.
-    pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl Supply) -> bool {
+    pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
         loop {
             if self.push_behind(value, stamp) {
                 return true;
@@ -142,7 +142,7 @@ impl Ring {
     /// another one.
     #[cold]
     #[inline(never)]
-    fn push_first(&self, head: u64, value: f64, stamp: u64, supply: &impl Supply) -> bool {
+    fn push_first(&self, head: u64, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
         // Until it is written again, the chunk has the last stamp.
         let left = self.chunk.load(Ordering::Relaxed);
         let last = left.slots[CHUNK_SLOTS as usize - 1].stamp.load(Ordering::Relaxed);
@@ -169,9 +169,9 @@ impl Ring {
     }
 
     /// Adds up a full chunk, before anything in it is written again.
-    fn leave(&self, full: &Chunk, next: u64, supply: &impl Supply) {
+    fn leave(&self, full: &Chunk, next: u64, supply: &impl LineAllocator) {
         supply.left(full, next);
-        let mut sum = Exact([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
+        let mut sum = ExactSum([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
         sum.add_all::<{ CHUNK_SLOTS as usize }>(|slot| full.value(slot));
         for (word, value) in self.sum.iter().zip(sum.0) {
             word.store(value, Ordering::Relaxed);
@@ -180,7 +180,7 @@ impl Ring {
 
     /// Makes the next chunk the current one. None where the registry is gone and nobody reads: any memory
     /// that is still there will do.
-    fn enter(&self, head: u64, supply: &impl Supply) -> Option<&'static Chunk> {
+    fn enter(&self, head: u64, supply: &impl LineAllocator) -> Option<&'static Chunk> {
         let place = if head == 0 { 0 } else { self.next_place(supply) };
         let chunk = self.chunk_at(place as usize, supply)?;
         let [first, second] = &chunk.records;
@@ -204,7 +204,7 @@ impl Ring {
         Some(chunk)
     }
 
-    fn chunk_at(&self, place: usize, supply: &impl Supply) -> Option<&'static Chunk> {
+    fn chunk_at(&self, place: usize, supply: &impl LineAllocator) -> Option<&'static Chunk> {
         let known = self.known.get(place)?;
         if let Some(chunk) = known.load(Ordering::Relaxed) {
             return Some(chunk);
@@ -216,7 +216,7 @@ impl Ring {
 
     /// The place after the current one, with its line in the table. A ring grows only at the end of
     /// a lap, so that the chunks always stand in the order of their observations.
-    fn next_place(&self, supply: &impl Supply) -> u64 {
+    fn next_place(&self, supply: &impl LineAllocator) -> u64 {
         let chunks = self.lane.chunks.load(Ordering::Relaxed);
         let next = self.place.load(Ordering::Relaxed) + 1;
         if next < chunks {

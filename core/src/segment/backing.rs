@@ -23,7 +23,7 @@ use rustix::{
 };
 
 use crate::{
-    directory::{Directory, NewSegment, Standing, access::Place, standing},
+    directory::{Directory, FileIdentity, NewSegment, access::MetricsPath, standing},
     sys::{fork::OncePerProcess, own_descriptor::OwnDescriptor},
 };
 
@@ -35,9 +35,9 @@ pub(crate) struct Backing {
     locks: AtomicBool,
     /// Descriptors that the host has closed, and that nobody has counted yet.
     closed: AtomicU64,
-    place: Place,
+    place: MetricsPath,
     id: u64,
-    standing: Standing,
+    standing: FileIdentity,
 }
 
 impl Backing {

@@ -21,7 +21,7 @@ use rustix::{
 use super::writer::{self, Segment};
 use crate::{
     directory::{
-        self, Directory, Standing,
+        self, Directory, FileIdentity,
         clock_epoch::{self, Epoch},
     },
     format::layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
@@ -39,7 +39,7 @@ const MAX_BLOCKS: usize = 1 << 18;
 pub(crate) struct SegmentCopy {
     /// Holds the lock that says so.
     file: OwnDescriptor,
-    standing: Standing,
+    standing: FileIdentity,
     committed: AtomicUsize,
     /// The directory's number of this process's clock.
     epoch: Epoch,

@@ -5,23 +5,23 @@ use std::{
     io,
 };
 
-use crate::format::source::Words;
+use crate::format::source::SegmentSource;
 
 /// What happens before the n-th time that it is read since it was begun.
-type Happening<'a> = Box<dyn Fn(usize) + 'a>;
+type ReadHook<'a> = Box<dyn Fn(usize) + 'a>;
 
 /// Another source.
-pub(crate) struct Watched<'a, W> {
+pub(crate) struct InstrumentedSource<'a, W> {
     pub(crate) source: W,
     /// Times and words that were read.
     times: Cell<usize>,
     words: Cell<usize>,
     /// How long it says to be, the next first; the last goes on. As long as it is, where there is none.
     lengths: RefCell<Vec<u64>>,
-    happens: RefCell<Happening<'a>>,
+    happens: RefCell<ReadHook<'a>>,
 }
 
-impl<W: Words> Words for Watched<'_, W> {
+impl<W: SegmentSource> SegmentSource for InstrumentedSource<'_, W> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         self.happens.borrow()(self.times.get());
         self.times.set(self.times.get() + 1);
@@ -39,10 +39,10 @@ impl<W: Words> Words for Watched<'_, W> {
     }
 }
 
-impl<'a, W> Watched<'a, W> {
-    pub(crate) fn new(source: W) -> Watched<'a, W> {
+impl<'a, W> InstrumentedSource<'a, W> {
+    pub(crate) fn new(source: W) -> InstrumentedSource<'a, W> {
         let (times, words, lengths) = Default::default();
-        Watched { source, times, words, lengths, happens: RefCell::new(Box::new(|_| {})) }
+        InstrumentedSource { source, times, words, lengths, happens: RefCell::new(Box::new(|_| {})) }
     }
 
     /// From now on that happens before it is read.

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     directory::{Directory, NewSegment},
     format::layout::{self, LINE, Lines},
-    sync::{AtomicU64, static_ref::AtomicRef},
+    sync::{AtomicU64, static_ref::AtomicOptionRef},
     sys::{self, fork},
 };
 
@@ -30,7 +30,7 @@ const MAX_PARTS: usize = 64;
 /// Memory of a segment, committed from its start on.
 #[derive(Debug)]
 pub(crate) struct Mapping {
-    parts: [AtomicRef<Reservation>; MAX_PARTS],
+    parts: [AtomicOptionRef<Reservation>; MAX_PARTS],
     /// The end of the last part.
     reserved: AtomicUsize,
     committed: AtomicUsize,
@@ -61,7 +61,7 @@ impl Mapping {
 
     fn new(file: Option<Backing>, bytes: usize) -> io::Result<Mapping> {
         let mapping = Mapping {
-            parts: [const { AtomicRef::none() }; MAX_PARTS],
+            parts: [const { AtomicOptionRef::none() }; MAX_PARTS],
             reserved: AtomicUsize::new(0),
             committed: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),

@@ -83,7 +83,7 @@ impl Reservation {
         let all = ProtFlags::READ | ProtFlags::WRITE;
         let map = |start: *mut u8, length, how| {
             undivided(|| {
-                let flags = MapFlags::SHARED | sys::RESERVED_ONLY | how;
+                let flags = MapFlags::SHARED | sys::MAP_RESERVE | how;
                 // SAFETY: at an address of the kernel's choice, or in place of a reservation of which nothing
                 // is handed out.
                 let start = unsafe { mmap(start.cast(), length, all, flags, file, begin as u64) }?;
@@ -250,7 +250,7 @@ fn smaller_and_smaller<T>(
 
 /// Reserves addresses, and puts zeroed memory where something was handed out; gives where.
 fn map_nothing(start: *mut u8, length: usize, used: usize, how: MapFlags) -> rustix::io::Result<*mut u8> {
-    let flags = MapFlags::PRIVATE | sys::RESERVED_ONLY | how;
+    let flags = MapFlags::PRIVATE | sys::MAP_RESERVE | how;
     // SAFETY: replaces the caller's reservation, or maps where nothing is.
     let mapped = unsafe { mmap_anonymous(start.cast(), length, ProtFlags::empty(), flags) }?.cast::<u8>();
     if mapped == start && used > 0 {

@@ -4,11 +4,11 @@ use std::{io, sync::Arc};
 
 use super::writer::Segment;
 use crate::{
-    format::{layout::LINE, source::Words},
+    format::{layout::LINE, source::SegmentSource},
     sync::{Ordering, fence},
 };
 
-impl Words for Arc<Segment> {
+impl SegmentSource for Arc<Segment> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let lines = (into.len() as u64 * 8).div_ceil(LINE as u64);
         let words = self.mapping().words(line, lines).ok_or(io::ErrorKind::UnexpectedEof)?;

@@ -6,8 +6,8 @@
 //! gave before, and not older than what an acquire fence has made known: all up to the newest store that
 //! was released by a store among the words loaded before the fence.
 //!
-//! Half of the readers [wander](Gaze::Wanders): the writer goes on between any two words of one read, at a
-//! random pace, now and then by a leap, and any load may be stale. The other half [glimpse](Gaze::Glimpses)
+//! Half of the readers [wander](Schedule::Wanders): the writer goes on between any two words of one read, at a
+//! random pace, now and then by a leap, and any load may be stale. The other half [glimpse](Schedule::Glimpses)
 //! one store before all that was made ahead of it: where the ordering of that store is what keeps a reading
 //! right, and only there, it is wrong without it. Which store is drawn by the line of code that makes it,
 //! so those that are rare are seen as often as others.
@@ -17,15 +17,15 @@ use std::{cell::RefCell, collections::BTreeMap, io, sync::Arc};
 
 use super::writer::Segment;
 use crate::{
-    format::{layout::LINE_WORDS, source::Words},
+    format::{layout::LINE_WORDS, source::SegmentSource},
     sync::{
         Ordering,
-        store_trace::{Site, Store, trace},
+        store_trace::{CallSite, Store, trace},
     },
 };
 
 /// A word of a segment, counted from its start.
-pub(crate) type Place = usize;
+pub(crate) type Location = usize;
 
 /// Every store that a writer made to a segment, in the order in which it made them.
 pub(crate) struct Trace {
@@ -75,17 +75,17 @@ impl Trace {
         Trace { stores, of, by: by.into_values().collect(), published, moments, start }
     }
 
-    pub(crate) fn place(&self, store: &Store) -> Place {
+    pub(crate) fn place(&self, store: &Store) -> Location {
         (store.address - self.start) / 8
     }
 
     /// The stores to a word, as places in [`stores`](Trace::stores).
-    pub(crate) fn to(&self, place: Place) -> &[usize] {
+    pub(crate) fn to(&self, place: Location) -> &[usize] {
         self.of.get(place).map_or(&[], Vec::as_slice)
     }
 
     /// How many of the stores to a word are among the first so many of all.
-    pub(crate) fn made(&self, place: Place, written: usize) -> u64 {
+    pub(crate) fn made(&self, place: Location, written: usize) -> u64 {
         self.to(place).partition_point(|&store| store < written) as u64
     }
 }
@@ -116,7 +116,7 @@ impl Random {
 }
 
 /// A reader's eyes: what it has seen, and what it may see next.
-pub(crate) struct Eyes<'a> {
+pub(crate) struct WeakMemoryView<'a> {
     trace: &'a Trace,
     pub(crate) state: RefCell<State>,
 }
@@ -131,20 +131,20 @@ pub(crate) struct State {
     pub(crate) pending: usize,
     /// How many of its stores each word has shown.
     given: Vec<usize>,
-    pub(crate) gaze: Gaze,
+    pub(crate) gaze: Schedule,
 }
 
 /// How a reader looks.
 #[derive(Clone, Copy)]
-pub(crate) enum Gaze {
+pub(crate) enum Schedule {
     /// Here and there, while the writer goes on.
-    Wanders(Pace),
-    Glimpses(Glimpse),
+    Wanders(Step),
+    Glimpses(TargetStore),
 }
 
 /// How the writer goes on while the reader reads.
 #[derive(Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct Step {
     /// One word in so many lets the writer go on.
     pub(crate) chance: u64,
     /// By up to so many stores.
@@ -160,9 +160,9 @@ pub(crate) struct Pace {
 /// A word, or all that one line of code stores, that shows what it has, from some read on, while others show
 /// the oldest they may.
 #[derive(Clone, Copy)]
-pub(crate) struct Glimpse {
-    place: Place,
-    site: Option<Site>,
+pub(crate) struct TargetStore {
+    place: Location,
+    site: Option<CallSite>,
     /// Reads until then.
     until: u64,
     /// One other word in so many shows its newest, too.
@@ -171,30 +171,30 @@ pub(crate) struct Glimpse {
     opens: bool,
 }
 
-impl<'a> Eyes<'a> {
+impl<'a> WeakMemoryView<'a> {
     /// The eyes of a reader that sees the first so many stores, and no other: the writer is dead.
-    pub(crate) fn after(trace: &'a Trace, written: usize) -> Eyes<'a> {
-        let never = Pace { chance: u64::MAX, stores: 0, leaps: 0, leap: 0, stale: 1 };
+    pub(crate) fn after(trace: &'a Trace, written: usize) -> WeakMemoryView<'a> {
+        let never = Step { chance: u64::MAX, stores: 0, leaps: 0, leap: 0, stale: 1 };
         let state = State {
             random: Random(written as u64),
             written,
             seen: written,
             pending: written,
             given: vec![0; trace.of.len()],
-            gaze: Gaze::Wanders(never),
+            gaze: Schedule::Wanders(never),
         };
-        Eyes { trace, state: RefCell::new(state) }
+        WeakMemoryView { trace, state: RefCell::new(state) }
     }
 
     /// The eyes of some reader.
-    pub(crate) fn new(trace: &'a Trace, mut random: Random) -> Eyes<'a> {
+    pub(crate) fn new(trace: &'a Trace, mut random: Random) -> WeakMemoryView<'a> {
         let glimpses = random.one_in(2);
         let mut state = State {
             written: trace.published,
             seen: 0,
             pending: 0,
             given: vec![0; trace.of.len()],
-            gaze: Gaze::Wanders(Pace {
+            gaze: Schedule::Wanders(Step {
                 chance: random.of(&[1, 2, 8, 100, 3000]),
                 stores: random.of(&[1, 1, 3, 10]),
                 leaps: random.of(&[0, 0, 3, 20]),
@@ -209,7 +209,7 @@ impl<'a> Eyes<'a> {
             state.written += state.random.below((trace.stores.len() - trace.published) as u64 + 1) as usize;
             state.lag(trace, &[0, 3, 200, 5000]);
         }
-        Eyes { trace, state: RefCell::new(state) }
+        WeakMemoryView { trace, state: RefCell::new(state) }
     }
 }
 
@@ -219,7 +219,7 @@ impl State {
         let store = self.random.of(of_site);
         self.written = store + 1;
         let place = trace.place(&trace.stores[store]);
-        self.gaze = Gaze::Glimpses(Glimpse {
+        self.gaze = Schedule::Glimpses(TargetStore {
             place,
             site: self.random.one_in(2).then_some(trace.stores[store].site),
             until: self.random.of(&[0, 0, 0, 1, 2, 3, 5, 9]),
@@ -252,7 +252,7 @@ impl State {
         self.written = (self.written + self.random.below(stores + 1) as usize).min(trace.stores.len());
     }
 
-    fn load(&mut self, trace: &Trace, place: Place) -> u64 {
+    fn load(&mut self, trace: &Trace, place: Location) -> u64 {
         let Some(stores) = trace.of.get(place) else { return 0 };
         let made = stores.partition_point(|&store| store < self.written);
         let known = stores.partition_point(|&store| store < self.seen);
@@ -260,18 +260,18 @@ impl State {
         let oldest = known.max(self.given[place]);
         let count = match self.gaze {
             _ if oldest == made => made,
-            Gaze::Wanders(Pace { stale, .. }) if self.random.one_in(stale) => {
+            Schedule::Wanders(Step { stale, .. }) if self.random.one_in(stale) => {
                 oldest + self.random.below((made - oldest) as u64) as usize
             }
-            Gaze::Wanders(_) => made,
-            Gaze::Glimpses(Glimpse { place: fresh, site, until: 0, others, .. })
+            Schedule::Wanders(_) => made,
+            Schedule::Glimpses(TargetStore { place: fresh, site, until: 0, others, .. })
                 if fresh == place
                     || site == Some(trace.stores[stores[made - 1]].site)
                     || self.random.one_in(others) =>
             {
                 made
             }
-            Gaze::Glimpses(_) => oldest,
+            Schedule::Glimpses(_) => oldest,
         };
         self.given[place] = count;
         let Some(newest) = count.checked_sub(1) else { return 0 };
@@ -284,17 +284,17 @@ impl State {
     fn after_read(&mut self, trace: &Trace) {
         self.seen = self.seen.max(self.pending);
         match &mut self.gaze {
-            &mut Gaze::Wanders(Pace { leaps, leap, .. }) if leaps > 0 && self.random.one_in(leaps) => {
+            &mut Schedule::Wanders(Step { leaps, leap, .. }) if leaps > 0 && self.random.one_in(leaps) => {
                 self.go_on(trace, leap);
             }
-            Gaze::Wanders(_) => {}
-            Gaze::Glimpses(Glimpse { until: 0, opens, others, .. }) if *opens => *others = 1,
-            Gaze::Glimpses(Glimpse { until, .. }) => *until = until.saturating_sub(1),
+            Schedule::Wanders(_) => {}
+            Schedule::Glimpses(TargetStore { until: 0, opens, others, .. }) if *opens => *others = 1,
+            Schedule::Glimpses(TargetStore { until, .. }) => *until = until.saturating_sub(1),
         }
     }
 }
 
-impl Words for Eyes<'_> {
+impl SegmentSource for WeakMemoryView<'_> {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let mut state = self.state.borrow_mut();
         let mut order: Vec<usize> = (0..into.len()).collect();
@@ -304,7 +304,7 @@ impl Words for Eyes<'_> {
             _ => {}
         }
         for at in order {
-            if let Gaze::Wanders(Pace { chance, stores, .. }) = state.gaze
+            if let Schedule::Wanders(Step { chance, stores, .. }) = state.gaze
                 && state.random.one_in(chance)
             {
                 state.go_on(self.trace, stores);

@@ -12,16 +12,17 @@ use super::mapping::Mapping;
 use crate::{
     clock::{self, Anchor},
     directory::{
-        Directory, Standing,
+        Directory, FileIdentity,
         clock_epoch::{self, Epoch},
     },
     format::{
         anchors, descriptor,
         layout::{
-            BYTE_ORDER, Block, Header, LINE, LINE_WORDS, Lane, Lines, Loss, MAGIC, SERIALS, VERSION, identity,
+            BYTE_ORDER, Block, Header, HealthCounter, LINE, LINE_WORDS, Lane, Lines, MAGIC, SERIALS, VERSION,
+            identity,
         },
     },
-    sync::{AtomicU64, Mutex, Ordering, fence, static_ref::AtomicRef},
+    sync::{AtomicU64, Mutex, Ordering, fence, static_ref::AtomicOptionRef},
     sys::{fork, random_id},
 };
 
@@ -57,10 +58,10 @@ pub(crate) struct Segment {
     /// No growth is tried before this nanosecond of the monotonic clock.
     retry_at: StdAtomicU64,
     /// The block from which shared lanes are taken.
-    shared: AtomicRef<SharedBlock>,
+    shared: AtomicOptionRef<GaugeBlock>,
     serials: AtomicU32,
     /// Lines that descriptors of removed series had.
-    free: Mutex<Vec<Room>>,
+    free: Mutex<Vec<LineRange>>,
     /// The stamp of the newest anchor.
     anchored: StdAtomicU64,
     /// Whether a thread is at taking one.
@@ -71,7 +72,7 @@ pub(crate) struct Segment {
     /// Set when its lanes are taken from their threads for good: nothing is made in it any more.
     left: AtomicBool,
     /// Which file it is; none in memory of this process alone.
-    pub(crate) standing: Option<Standing>,
+    pub(crate) standing: Option<FileIdentity>,
 }
 
 /// There is no memory for more lines.
@@ -79,23 +80,23 @@ struct NoMemory;
 
 /// Claimed lines.
 #[derive(Clone, Copy, Debug)]
-struct Room {
+struct LineRange {
     line: u64,
     lines: u64,
 }
 
 /// A series' descriptor in a segment.
 #[derive(Debug)]
-pub(crate) struct SeriesPlace {
+pub(crate) struct SeriesLocation {
     /// The segment's.
     pub(crate) ordinal: u32,
     /// What a lane of the series has as its series word.
     pub(crate) word: u64,
-    room: Room,
+    room: LineRange,
 }
 
 #[derive(Debug)]
-struct SharedBlock {
+struct GaugeBlock {
     block: &'static Block,
     used: AtomicU64,
 }
@@ -168,7 +169,7 @@ impl Segment {
             mapping,
             growing: AtomicBool::new(false),
             retry_at: StdAtomicU64::new(0),
-            shared: AtomicRef::none(),
+            shared: AtomicOptionRef::none(),
             serials: AtomicU32::new(0),
             free: Mutex::default(),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
@@ -213,7 +214,7 @@ impl Segment {
 
     fn commit(&self, bytes: usize) -> io::Result<()> {
         let committed = self.mapping.commit(bytes);
-        (0..self.mapping.take_closed_descriptors()).for_each(|_| self.lose(Loss::DescriptorClosed));
+        (0..self.mapping.take_closed_descriptors()).for_each(|_| self.lose(HealthCounter::DescriptorClosed));
         committed
     }
 
@@ -257,7 +258,7 @@ impl Segment {
 
     /// Stores a series' descriptor, which `encode` makes for a serial number. None where it is too long,
     /// or there is no memory for it.
-    pub(crate) fn describe_series(&self, encode: impl FnOnce(u32) -> Vec<u64>) -> Option<SeriesPlace> {
+    pub(crate) fn describe_series(&self, encode: impl FnOnce(u32) -> Vec<u64>) -> Option<SeriesLocation> {
         self.renew_anchor();
         // Some wrap after 2^31 series; a reader would have to be at it all that time.
         let serial = self.serials.fetch_add(1, Relaxed) % SERIALS;
@@ -265,17 +266,17 @@ impl Segment {
         let lines = descriptor::lines(&words).filter(|&lines| lines == (words.len() / LINE_WORDS) as u64)?;
         let room = match self.free_room(lines) {
             Some(room) => room,
-            None => Room { line: self.claim(lines)?, lines },
+            None => LineRange { line: self.claim(lines)?, lines },
         };
         for (place, &word) in iter::zip(self.mapping.words(room.line, lines)?, &words) {
             // Release, "recycle": not before the lanes of the series that had the lines were hidden.
             place.store(word, Ordering::Release);
         }
-        Some(SeriesPlace { ordinal: self.ordinal, word: u64::from(serial) << 32 | room.line, room })
+        Some(SeriesLocation { ordinal: self.ordinal, word: u64::from(serial) << 32 | room.line, room })
     }
 
     /// Lines of a removed series, enough and not many more.
-    fn free_room(&self, lines: u64) -> Option<Room> {
+    fn free_room(&self, lines: u64) -> Option<LineRange> {
         let mut free = match self.free.try_lock() {
             Ok(free) => free,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -287,7 +288,7 @@ impl Segment {
     }
 
     /// Takes the lines of a descriptor back, once all lanes that point to it are hidden.
-    pub(crate) fn free(&self, place: &SeriesPlace) {
+    pub(crate) fn free(&self, place: &SeriesLocation) {
         if place.ordinal == self.ordinal && self.is_own() {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(place.room);
         }
@@ -318,7 +319,7 @@ impl Segment {
                     return Some(lane);
                 }
             }
-            let block = SharedBlock { block: self.new_block()?, used: AtomicU64::new(0) };
+            let block = GaugeBlock { block: self.new_block()?, used: AtomicU64::new(0) };
             // Whoever loses leaves an empty block behind.
             let _ = self.shared.exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
         }
@@ -395,7 +396,7 @@ impl Segment {
 
     /// Counts what could not be recorded.
     #[cold]
-    pub(crate) fn lose(&self, loss: Loss) {
+    pub(crate) fn lose(&self, loss: HealthCounter) {
         self.header.losses[loss as usize].fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -1,6 +1,6 @@
 //! What a reader noticed about the directory itself.
 
-use crate::format::layout::{LOSSES, Loss};
+use crate::format::layout::{HEALTH_COUNTERS, HealthCounter};
 
 /// The state of a metrics directory at one instant, and what was not recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,7 +75,7 @@ pub struct Lost {
 
 impl Lost {
     /// Adds what no segment has counted.
-    pub(crate) fn add(&mut self, losses: [u64; LOSSES]) {
+    pub(crate) fn add(&mut self, losses: [u64; HEALTH_COUNTERS]) {
         let more = Lost::from(losses);
         self.nan += more.nan;
         self.negative += more.negative;
@@ -90,24 +90,24 @@ impl Lost {
     }
 }
 
-impl From<[u64; LOSSES]> for Lost {
-    fn from(losses: [u64; LOSSES]) -> Lost {
-        let of = |loss: Loss| losses[loss as usize];
+impl From<[u64; HEALTH_COUNTERS]> for Lost {
+    fn from(losses: [u64; HEALTH_COUNTERS]) -> Lost {
+        let of = |loss: HealthCounter| losses[loss as usize];
         Lost {
-            nan: of(Loss::Nan),
-            negative: of(Loss::Negative),
-            too_large: of(Loss::TooLarge),
-            reentered: of(Loss::Reentered),
-            no_memory: of(Loss::NoMemory),
-            removed: of(Loss::Removed),
-            unlabelled: of(Loss::Unlabelled),
-            label_too_long: of(Loss::LabelTooLong),
-            overflowed: of(Loss::Overflow),
-            process_local_lanes: of(Loss::Unshared),
-            truncated_windows: of(Loss::ShortWindow),
-            exemplars: of(Loss::Exemplar),
-            removed_files: of(Loss::FileRemoved),
-            closed_descriptors: of(Loss::DescriptorClosed),
+            nan: of(HealthCounter::Nan),
+            negative: of(HealthCounter::Negative),
+            too_large: of(HealthCounter::TooLarge),
+            reentered: of(HealthCounter::Reentered),
+            no_memory: of(HealthCounter::NoMemory),
+            removed: of(HealthCounter::Removed),
+            unlabelled: of(HealthCounter::Unlabelled),
+            label_too_long: of(HealthCounter::LabelTooLong),
+            overflowed: of(HealthCounter::Overflow),
+            process_local_lanes: of(HealthCounter::ProcessLocal),
+            truncated_windows: of(HealthCounter::WindowTruncated),
+            exemplars: of(HealthCounter::Exemplar),
+            removed_files: of(HealthCounter::FileRemoved),
+            closed_descriptors: of(HealthCounter::DescriptorClosed),
         }
     }
 }

@@ -6,7 +6,7 @@ pub(crate) const SPLIT: f64 = (3_u64 << 17) as f64;
 pub(crate) const FROM: f64 = 1.0 / (1 << 30) as f64;
 pub(crate) const TO: f64 = (1 << 13) as f64;
 /// Values that are added side by side.
-const ABREAST: usize = 4;
+const ACCUMULATORS: usize = 4;
 
 /// The exact sum of at most 64 values in `0.0..LIMIT`; none where they differ too much.
 pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Option<u128> {
@@ -25,10 +25,10 @@ pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Op
 /// addition is exact, and any order will do: several run side by side.
 #[inline(always)]
 pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
-    let (mut highs, mut lows) = ([0.0; ABREAST], [0.0; ABREAST]);
-    let (mut least, mut greatest) = ([TO; ABREAST], [FROM; ABREAST]);
-    for row in 0..COUNT / ABREAST {
-        let values: [f64; ABREAST] = std::array::from_fn(|at| value(ABREAST * row + at));
+    let (mut highs, mut lows) = ([0.0; ACCUMULATORS], [0.0; ACCUMULATORS]);
+    let (mut least, mut greatest) = ([TO; ACCUMULATORS], [FROM; ACCUMULATORS]);
+    for row in 0..COUNT / ACCUMULATORS {
+        let values: [f64; ACCUMULATORS] = std::array::from_fn(|at| value(ACCUMULATORS * row + at));
         for (at, &value) in values.iter().enumerate() {
             let high = (value + SPLIT) - SPLIT;
             highs[at] += high;
@@ -37,7 +37,7 @@ pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Opt
             greatest[at] = if value > greatest[at] { value } else { greatest[at] };
         }
     }
-    let within = COUNT.is_multiple_of(ABREAST)
+    let within = COUNT.is_multiple_of(ACCUMULATORS)
         && least.iter().all(|&value| value >= FROM)
         && greatest.iter().all(|&value| value < TO);
     within.then(|| joined(highs.iter().sum(), lows.iter().sum()))
@@ -68,18 +68,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{by_halves, by_mantissas};
-    use crate::sum::{Exact, LIMIT};
+    use crate::sum::{ExactSum, LIMIT};
 
     const COUNT: usize = 64;
 
-    fn all(values: &[f64]) -> Exact {
-        let mut sum = Exact::of([1.0]);
+    fn all(values: &[f64]) -> ExactSum {
+        let mut sum = ExactSum::of([1.0]);
         sum.add_all::<COUNT>(|at| values[at]);
         sum
     }
 
-    fn one_by_one(values: &[f64]) -> Exact {
-        Exact::of([1.0].iter().chain(values).copied())
+    fn one_by_one(values: &[f64]) -> ExactSum {
+        ExactSum::of([1.0].iter().chain(values).copied())
     }
 
     #[test]

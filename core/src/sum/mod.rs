@@ -15,7 +15,7 @@ mod batch;
 /// 2^-97 divided by the mean of its values: below 1e-12 where that mean is 1e-17 or more, and none for values
 /// from 2^-44 (6e-14) on, all of whose bits are units. A sum that reaches 2^96 stays there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Exact(pub(crate) [u64; 3]);
+pub(crate) struct ExactSum(pub(crate) [u64; 3]);
 
 /// Values at or above this (2^94, about 2e28) are rejected: four of them would overflow a sum.
 pub(crate) const LIMIT: f64 = (1u128 << 94) as f64;
@@ -23,7 +23,7 @@ pub(crate) const LIMIT: f64 = (1u128 << 94) as f64;
 /// The biased exponent of an `f64` whose lowest mantissa bit weighs one unit, 2^-96.
 const UNIT_EXPONENT: u64 = 1075 - 96;
 
-impl Exact {
+impl ExactSum {
     /// Adds a value in `0.0..LIMIT`. What is finer than a unit is rounded to the nearest.
     #[inline]
     pub(crate) fn add_value(&mut self, value: f64) {
@@ -49,21 +49,21 @@ impl Exact {
         if let Some(place) = addend.get_mut(word + 1) {
             *place = high;
         }
-        self.add(&Exact(addend));
+        self.add(&ExactSum(addend));
     }
 
-    /// Adds at most 64 values in `0.0..LIMIT` as [`add_value`](Exact::add_value) does one by one, and
+    /// Adds at most 64 values in `0.0..LIMIT` as [`add_value`](ExactSum::add_value) does one by one, and
     /// faster.
     pub(crate) fn add_all<const COUNT: usize>(&mut self, value: impl Fn(usize) -> f64 + Copy) {
         match batch::sum::<COUNT>(value) {
-            Some(sum) => self.add(&Exact([sum as u64, (sum >> 64) as u64, 0])),
+            Some(sum) => self.add(&ExactSum([sum as u64, (sum >> 64) as u64, 0])),
             None => (0..COUNT).for_each(|at| self.add_value(value(at))),
         }
     }
 
     /// Adds another sum; stays at the largest sum instead of wrapping.
     #[inline]
-    pub(crate) fn add(&mut self, other: &Exact) {
+    pub(crate) fn add(&mut self, other: &ExactSum) {
         let (low, carry) = self.0[0].overflowing_add(other.0[0]);
         let (middle, carry) = add_with_carry(self.0[1], other.0[1], carry);
         let (high, carry) = add_with_carry(self.0[2], other.0[2], carry);
@@ -77,16 +77,16 @@ impl Exact {
 
     /// What is left without a part of this sum; none where it is no part, and where the sum is the
     /// largest, which stands for many.
-    pub(crate) fn without(&self, part: &Exact) -> Option<Exact> {
+    pub(crate) fn without(&self, part: &ExactSum) -> Option<ExactSum> {
         let (low, borrow) = self.0[0].overflowing_sub(part.0[0]);
         let (middle, borrow) = sub_with_borrow(self.0[1], part.0[1], borrow);
         let (high, borrow) = sub_with_borrow(self.0[2], part.0[2], borrow);
-        (!borrow && !self.is_saturated()).then_some(Exact([low, middle, high]))
+        (!borrow && !self.is_saturated()).then_some(ExactSum([low, middle, high]))
     }
 
     /// The sum of values.
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Exact {
-        let mut sum = Exact::default();
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> ExactSum {
+        let mut sum = ExactSum::default();
         values.into_iter().for_each(|value| sum.add_value(value));
         sum
     }
@@ -122,62 +122,62 @@ fn sub_with_borrow(left: u64, right: u64, borrow: bool) -> (u64, bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exact, LIMIT};
+    use super::{ExactSum, LIMIT};
     use proptest::prelude::*;
 
     #[test]
     fn one_value_comes_back_as_it_was() {
         for value in [0.0, 1.0, 0.001, 1e-9, 1e7, 3.5e27, 0.1 + 0.2, f64::EPSILON] {
-            assert_eq!(Exact::of([value]).to_f64(), value);
+            assert_eq!(ExactSum::of([value]).to_f64(), value);
         }
     }
 
     #[test]
     fn what_is_finer_than_a_unit_rounds_to_nothing_or_one() {
-        assert_eq!(Exact::of([f64::MIN_POSITIVE, 5e-324]), Exact::default());
-        assert_eq!(Exact::of([2f64.powi(-97)]).0, [1, 0, 0]);
-        assert_eq!(Exact::of([2f64.powi(-98)]).0, [0, 0, 0]);
+        assert_eq!(ExactSum::of([f64::MIN_POSITIVE, 5e-324]), ExactSum::default());
+        assert_eq!(ExactSum::of([2f64.powi(-97)]).0, [1, 0, 0]);
+        assert_eq!(ExactSum::of([2f64.powi(-98)]).0, [0, 0, 0]);
     }
 
     #[test]
     fn sums_are_accurate_from_one_end_of_their_range_to_the_other() {
         // Whose bits reach below a unit: the error is a rounding of each, to the same side.
         for smallest in [1e-17, 1.234_567_890_123_456_7e-17, 9.87e-16] {
-            let sum = Exact::of(std::iter::repeat_n(smallest, 100_000)).to_f64();
+            let sum = ExactSum::of(std::iter::repeat_n(smallest, 100_000)).to_f64();
             assert!((sum / (smallest * 1e5) - 1.0).abs() < 1e-12, "{smallest}: {sum}");
         }
         // All of whose bits are units: no error at all.
         let exact = 2f64.powi(-44) * (1.0 + f64::EPSILON);
-        let sum = Exact::of(std::iter::repeat_n(exact, 1 << 17)).to_f64();
+        let sum = ExactSum::of(std::iter::repeat_n(exact, 1 << 17)).to_f64();
         assert_eq!(sum, exact * f64::from(1 << 17));
         // The largest that is observed, as often as the sum can hold it.
         let largest = LIMIT.next_down();
-        let sum = Exact::of([largest; 4]);
+        let sum = ExactSum::of([largest; 4]);
         assert_eq!((sum.to_f64(), sum.is_saturated()), (4.0 * largest, false));
-        assert!(Exact::of([largest; 5]).is_saturated());
+        assert!(ExactSum::of([largest; 5]).is_saturated());
     }
 
     #[test]
     fn sums_of_values_below_the_range_are_not_accurate() {
-        let sum = Exact::of(std::iter::repeat_n(1e-20, 100_000)).to_f64();
+        let sum = ExactSum::of(std::iter::repeat_n(1e-20, 100_000)).to_f64();
         assert!((sum / 1e-15 - 1.0).abs() > 1e-12, "{sum}: the documented range may be wider");
     }
 
     #[test]
     fn a_full_sum_stays_full() {
-        let mut sum = Exact([u64::MAX; 3]);
+        let mut sum = ExactSum([u64::MAX; 3]);
         sum.add_value(1.0);
-        assert_eq!(sum, Exact([u64::MAX; 3]));
+        assert_eq!(sum, ExactSum([u64::MAX; 3]));
         assert_eq!(sum.to_f64(), 2f64.powi(96));
     }
 
     #[test]
     fn a_full_sum_has_lost_its_parts() {
-        let mut sum = Exact([u64::MAX, u64::MAX, u64::MAX - 1]);
-        let part = Exact([0, 0, u64::MAX - 1]);
-        assert_eq!(sum.without(&part), Some(Exact([u64::MAX, u64::MAX, 0])));
+        let mut sum = ExactSum([u64::MAX, u64::MAX, u64::MAX - 1]);
+        let part = ExactSum([0, 0, u64::MAX - 1]);
+        assert_eq!(sum.without(&part), Some(ExactSum([u64::MAX, u64::MAX, 0])));
         sum.add(&part);
-        assert_eq!((sum, sum.without(&part)), (Exact([u64::MAX; 3]), None));
+        assert_eq!((sum, sum.without(&part)), (ExactSum([u64::MAX; 3]), None));
     }
 
     /// Sums of small multiples of a power of two, which `i128` holds exactly.
@@ -190,7 +190,7 @@ mod tests {
     proptest! {
         #[test]
         fn sums_are_those_of_integers(values in prop::collection::vec(any::<u32>(), 0..200), exponent in -80..40i32) {
-            let sum = Exact::of(values.iter().map(|&value| f64::from(value) * 2f64.powi(exponent)));
+            let sum = ExactSum::of(values.iter().map(|&value| f64::from(value) * 2f64.powi(exponent)));
             prop_assert_eq!(sum.to_f64(), oracle(&values, exponent));
         }
 
@@ -198,10 +198,10 @@ mod tests {
         fn order_does_not_matter_and_sums_never_fall(
             mut values in prop::collection::vec(prop_oneof![0.0..1e-6, 0.0..1.0, 0.0..1e9, 0.0..LIMIT / 1e3], 1..100),
         ) {
-            let forward = Exact::of(values.iter().copied());
+            let forward = ExactSum::of(values.iter().copied());
             values.reverse();
-            prop_assert_eq!(Exact::of(values.iter().copied()), forward);
-            let mut sum = Exact::default();
+            prop_assert_eq!(ExactSum::of(values.iter().copied()), forward);
+            let mut sum = ExactSum::default();
             let mut shown = 0.0;
             for value in values {
                 sum.add_value(value);
@@ -215,18 +215,18 @@ mod tests {
             kept in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
             taken in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
         ) {
-            let [kept, taken] = [kept, taken].map(Exact::of);
+            let [kept, taken] = [kept, taken].map(ExactSum::of);
             let mut all = kept;
             all.add(&taken);
             prop_assert_eq!(all.without(&taken), Some(kept));
-            prop_assert_eq!(kept.without(&all), Some(Exact::default()).filter(|_| taken == Exact::default()));
+            prop_assert_eq!(kept.without(&all), Some(ExactSum::default()).filter(|_| taken == ExactSum::default()));
         }
 
         #[test]
         fn conversion_rounds_to_nearest_even(low: u64, middle: u64, shift in 0u32..128) {
             // Within u128, the compiler's own conversion is the oracle.
             let wide = (u128::from(middle) << 64 | u128::from(low)) >> shift;
-            let sum = Exact([wide as u64, (wide >> 64) as u64, 0]);
+            let sum = ExactSum([wide as u64, (wide >> 64) as u64, 0]);
             prop_assert_eq!(sum.to_f64(), wide as f64 * 2f64.powi(-96));
         }
     }
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_million_constant_or_tiny_values_hold_twelve_digits() {
         for value in [1e-9, 0.1, 1e-12, 12345.678] {
-            let sum = Exact::of(std::iter::repeat_n(value, 1_000_000)).to_f64();
+            let sum = ExactSum::of(std::iter::repeat_n(value, 1_000_000)).to_f64();
             assert!((sum / (value * 1e6) - 1.0).abs() < 1e-12, "{value}: {sum}");
         }
     }
@@ -257,7 +257,7 @@ mod tests {
             lost += if sum >= value { (sum - next) + value } else { (value - next) + sum };
             sum = next;
         }
-        let exact = Exact::of(values.iter().copied()).to_f64();
+        let exact = ExactSum::of(values.iter().copied()).to_f64();
         assert!((exact / (sum + lost) - 1.0).abs() < 1e-15, "{exact} instead of {}", sum + lost);
         let naive: f64 = values.iter().sum();
         assert!((naive / exact - 1.0).abs() > 1e-15, "the oracle is no better than a plain sum");

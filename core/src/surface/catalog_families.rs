@@ -5,8 +5,8 @@ use super::{
     exposition::Exposition,
     family_template,
     labels::Column,
-    slot::Slot,
-    table::{Label, Shape},
+    slot::FamilySlot,
+    table::{Label, MetricShape},
 };
 use crate::{
     catalog::Definition,
@@ -16,38 +16,38 @@ use crate::{
 
 /// A family that a view shows, with the labels of every chosen surface.
 #[derive(Debug)]
-struct Joined {
+struct MergedRow {
     recorded: &'static Definition,
     name: &'static str,
     help: &'static str,
-    shape: Shape,
+    shape: MetricShape,
     labels: Vec<Label>,
 }
 
 /// Such a family in an exposition.
 #[derive(Debug)]
-pub(crate) struct Planned {
+pub(crate) struct CatalogFamilies {
     recorded: &'static Definition,
     labels: Vec<Label>,
-    slot: Slot,
+    slot: FamilySlot,
 }
 
 /// Adds the view's families to an exposition.
-pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<Planned> {
-    let planned = joined(view).into_iter().map(|Joined { recorded, name, help, shape, labels }| {
+pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<CatalogFamilies> {
+    let planned = joined(view).into_iter().map(|MergedRow { recorded, name, help, shape, labels }| {
         let form = family_template::of_shape(shape, view.summaries);
-        Planned { recorded, labels, slot: Slot::new(form, name, help, exposition) }
+        CatalogFamilies { recorded, labels, slot: FamilySlot::new(form, name, help, exposition) }
     });
     planned.collect()
 }
 
 /// The view's families. Where two surfaces show one name, a row of the same recorded metric adds
 /// its labels to the samples, and of different ones the earlier surface's stands.
-fn joined(view: &View) -> Vec<Joined> {
-    let mut all: Vec<Joined> = Vec::new();
+fn joined(view: &View) -> Vec<MergedRow> {
+    let mut all: Vec<MergedRow> = Vec::new();
     for row in view.surfaces().iter().flat_map(|surface| surface.rows()) {
         match all.iter_mut().find(|joined| joined.name == row.name) {
-            None => all.push(Joined {
+            None => all.push(MergedRow {
                 recorded: row.recorded,
                 name: row.name,
                 help: row.help,
@@ -67,17 +67,17 @@ fn joined(view: &View) -> Vec<Joined> {
     all
 }
 
-impl Joined {
+impl MergedRow {
     fn shows(&self, label: &str) -> bool {
         self.labels.iter().any(|shown| shown.shown == label)
     }
 }
 
-impl Planned {
+impl CatalogFamilies {
     /// Shows the snapshot's families of the recorded metric, but for what was recorded by something that
     /// takes the metric for something else.
     pub(crate) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
-        let Planned { recorded, labels, slot } = self;
+        let CatalogFamilies { recorded, labels, slot } = self;
         let families = snapshot.families_named(recorded.name);
         if families.is_empty() {
             return slot.clear(exposition);
@@ -104,17 +104,17 @@ fn column(family: &Family, label: &Label) -> Option<Column> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Joined, joined};
+    use super::{MergedRow, joined};
     use crate::{
         catalog,
         surface::{Surface, View},
     };
 
-    fn found(surfaces: &[Surface], name: &str) -> Option<Joined> {
+    fn found(surfaces: &[Surface], name: &str) -> Option<MergedRow> {
         joined(&View::new(surfaces).unwrap()).into_iter().find(|joined| joined.name == name)
     }
 
-    fn labels(joined: &Joined) -> Vec<&str> {
+    fn labels(joined: &MergedRow) -> Vec<&str> {
         joined.labels.iter().map(|label| label.shown).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Plan, View, labels::Labels, line_prefixes::Heads};
+use super::{Renderer, View, labels::Labels, line_prefixes::LinePrefixes};
 use crate::snapshot::{Distribution, Exemplar, QUANTILES, Snapshot};
 
 /// Families ready to be written in any format.
@@ -30,7 +30,7 @@ pub struct ShownFamily {
     /// Its series, sorted by label values.
     pub series: Vec<ShownSeries>,
     /// Its lines up to their numbers.
-    pub(crate) heads: Heads,
+    pub(crate) heads: LinePrefixes,
     /// Series of another library that are not among its series, for no format can carry them.
     pub(super) left_out: u64,
 }
@@ -97,10 +97,10 @@ pub struct Buckets {
 impl Exposition {
     /// The snapshot as the view shows it. Families without a sample are left out; so are those of
     /// users whose names or labels no format could carry or another family has taken, each named
-    /// in the log once. Who shows one snapshot after the other keeps a [`Plan`].
+    /// in the log once. Who shows one snapshot after the other keeps a [`Renderer`].
     #[must_use]
     pub fn new(snapshot: &Snapshot, view: &View) -> Exposition {
-        let mut plan = Plan::new(view);
+        let mut plan = Renderer::new(view);
         plan.show(snapshot);
         plan.into_exposition()
     }

@@ -8,10 +8,10 @@ use std::{
 
 use super::{
     exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
-    family_template::Bounds,
+    family_template::BoundText,
     internal_metrics,
     labels::Labels,
-    line_prefixes::Heads,
+    line_prefixes::LinePrefixes,
     names::of_sorted,
     sample::QUANTILE,
     user_families::{RESERVED, names},
@@ -19,11 +19,11 @@ use super::{
 use crate::{log_once, snapshot::Distribution};
 
 /// A sample of another library: its name, its labels (`le` among them), its value.
-pub type ForeignSample = (String, Vec<(String, String)>, f64);
+pub type ExternalSample = (String, Vec<(String, String)>, f64);
 
 /// What the samples of a series say.
 #[derive(Default)]
-struct Parts {
+struct SampleParts {
     value: Option<f64>,
     count: Option<f64>,
     sum: Option<f64>,
@@ -59,12 +59,12 @@ impl ShownFamily {
         name: &str,
         help: &str,
         shown_type: ShownType,
-        samples: impl IntoIterator<Item = ForeignSample>,
+        samples: impl IntoIterator<Item = ExternalSample>,
     ) -> Result<ShownFamily, &'static str> {
         if name.is_empty() {
             return Err("it has no name");
         }
-        let mut all: BTreeMap<Vec<(String, String)>, Parts> = BTreeMap::new();
+        let mut all: BTreeMap<Vec<(String, String)>, SampleParts> = BTreeMap::new();
         for (sample, mut labels, value) in samples {
             let Some(suffix) = sample.strip_prefix(name).filter(|suffix| *suffix != "_created") else {
                 if !sample.starts_with(name) {
@@ -82,7 +82,7 @@ impl ShownFamily {
                 parts.unfit = Some(why);
             }
         }
-        let mut bounds = Bounds::default();
+        let mut bounds = BoundText::default();
         let (mut series, mut left_out) = (Vec::new(), 0);
         for (labels, parts) in all {
             if let Some(why) = parts.unfit {
@@ -95,7 +95,7 @@ impl ShownFamily {
                 value: parts.value(shown_type, &mut bounds),
             });
         }
-        let mut heads = Heads::default();
+        let mut heads = LinePrefixes::default();
         heads.set(name, &series);
         let (name, help) = (name.to_owned(), help.to_owned());
         Ok(ShownFamily { name, help, shown_type, series, heads, left_out })
@@ -155,7 +155,7 @@ fn identity(labels: &Labels) -> Vec<(String, String)> {
     labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-impl Parts {
+impl SampleParts {
     /// Adds a sample; not one that is there, or that its type has not.
     fn add(
         &mut self,
@@ -181,8 +181,8 @@ impl Parts {
         if part.replace(value).is_none() { Ok(()) } else { Err(TWICE) }
     }
 
-    fn value(self, shown_type: ShownType, bounds: &mut Bounds) -> ShownValue {
-        let Parts { value, count, sum, buckets, .. } = self;
+    fn value(self, shown_type: ShownType, bounds: &mut BoundText) -> ShownValue {
+        let SampleParts { value, count, sum, buckets, .. } = self;
         let [value, count, sum] = [value, count, sum].map(Option::unwrap_or_default);
         match shown_type {
             ShownType::Counter => ShownValue::Counter(value),
@@ -251,10 +251,10 @@ fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'sta
 
 #[cfg(test)]
 mod tests {
-    use super::{Exposition, ForeignSample, ShownFamily, ShownType};
+    use super::{Exposition, ExternalSample, ShownFamily, ShownType};
     use crate::{Registry, expose, surface::View};
 
-    fn sample(name: &str, labels: &[(&str, &str)], value: f64) -> ForeignSample {
+    fn sample(name: &str, labels: &[(&str, &str)], value: f64) -> ExternalSample {
         let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
         (name.to_owned(), labels.collect(), value)
     }

@@ -6,54 +6,57 @@ use std::sync::Arc;
 use super::{
     exposition::{Buckets, ShownFamily, ShownSeries, ShownType, ShownValue},
     labels::Labels,
-    series_group::Members,
-    series_mapping::Layout,
-    table::Shape,
+    series_group::SeriesGroup,
+    series_mapping::SeriesMapping,
+    table::MetricShape,
 };
 use crate::{catalog::Kind, expose::number, snapshot::Family};
 
 /// The families that one recorded family is shown as.
-pub(crate) type Form = &'static [Part];
+pub(crate) type FamilyTemplate = &'static [TemplatePart];
 
 /// One of those families.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct TemplatePart {
     /// What the family adds to the name, and to the help text.
     pub(crate) suffix: &'static str,
     pub(crate) note: &'static str,
     pub(crate) shown_type: ShownType,
     /// What it says of a series, if anything.
-    value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>,
+    value: fn(SeriesGroup<'_>, &mut BoundText) -> Option<ShownValue>,
 }
 
-const COUNTER: Form = &[part(ShownType::Counter, |members, _| Some(ShownValue::Counter(members.total())))];
+const COUNTER: FamilyTemplate =
+    &[part(ShownType::Counter, |members, _| Some(ShownValue::Counter(members.total())))];
 
-const GAUGE: Form = &[part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.total())))];
+const GAUGE: FamilyTemplate =
+    &[part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.total())))];
 
 /// A timer's newest observation. Without an observation there is no sample.
-const NEWEST: Form = &[part(ShownType::Gauge, |members, _| members.newest().map(ShownValue::Gauge))];
+const NEWEST: FamilyTemplate =
+    &[part(ShownType::Gauge, |members, _| members.newest().map(ShownValue::Gauge))];
 
 /// A timer as the SDK shows it: the gauges `x` (a sample a quantile), `x_count` and `x_sum`.
-const QUANTILE_GAUGES: Form = &[
+const QUANTILE_GAUGES: FamilyTemplate = &[
     part(ShownType::Gauge, |members, _| members.quantiles().map(ShownValue::Quantiles)),
-    Part {
+    TemplatePart {
         suffix: "_count",
         note: " - count",
         ..part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.count() as f64)))
     },
-    Part {
+    TemplatePart {
         suffix: "_sum",
         note: " - sum",
         ..part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.sum())))
     },
 ];
 
-const SUMMARY: Form = &[part(ShownType::Summary, |members, _| {
+const SUMMARY: FamilyTemplate = &[part(ShownType::Summary, |members, _| {
     let (quantiles, sum, count) = (members.quantiles(), members.sum(), members.count());
     Some(ShownValue::Summary { quantiles, sum, count })
 })];
 
-const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
+const HISTOGRAM: FamilyTemplate = &[part(ShownType::Histogram, |members, bounds| {
     let distribution = members.distribution();
     let bounds = bounds.spell(&distribution.bounds);
     let exemplars = members.exemplars(&distribution);
@@ -61,24 +64,27 @@ const HISTOGRAM: Form = &[part(ShownType::Histogram, |members, bounds| {
     Some(ShownValue::Histogram(Buckets { distribution, sum, exemplars, bounds, native: true }))
 })];
 
-const fn part(shown_type: ShownType, value: fn(Members<'_>, &mut Bounds) -> Option<ShownValue>) -> Part {
-    Part { suffix: "", note: "", shown_type, value }
+const fn part(
+    shown_type: ShownType,
+    value: fn(SeriesGroup<'_>, &mut BoundText) -> Option<ShownValue>,
+) -> TemplatePart {
+    TemplatePart { suffix: "", note: "", shown_type, value }
 }
 
 /// The form of a row of a surface.
-pub(crate) const fn of_shape(shape: Shape, summaries: bool) -> Form {
+pub(crate) const fn of_shape(shape: MetricShape, summaries: bool) -> FamilyTemplate {
     match shape {
-        Shape::Counter => COUNTER,
-        Shape::Gauge => GAUGE,
-        Shape::Newest => NEWEST,
-        Shape::Timer if summaries => SUMMARY,
-        Shape::Timer => QUANTILE_GAUGES,
-        Shape::Histogram => HISTOGRAM,
+        MetricShape::Counter => COUNTER,
+        MetricShape::Gauge => GAUGE,
+        MetricShape::Newest => NEWEST,
+        MetricShape::Timer if summaries => SUMMARY,
+        MetricShape::Timer => QUANTILE_GAUGES,
+        MetricShape::Histogram => HISTOGRAM,
     }
 }
 
 /// The form of a family that is shown as it is recorded.
-pub(crate) const fn of_kind(kind: Kind) -> Form {
+pub(crate) const fn of_kind(kind: Kind) -> FamilyTemplate {
     match kind {
         Kind::Counter => COUNTER,
         Kind::Gauge => GAUGE,
@@ -86,13 +92,13 @@ pub(crate) const fn of_kind(kind: Kind) -> Form {
     }
 }
 
-impl Part {
+impl TemplatePart {
     /// Overwrites the shown series with those of families that the layout fits.
     pub(crate) fn show(
         &self,
-        layout: &Layout,
+        layout: &SeriesMapping,
         families: &[Family],
-        bounds: &mut Bounds,
+        bounds: &mut BoundText,
         shown: &mut ShownFamily,
     ) {
         let ShownFamily { name, series, heads, .. } = shown;
@@ -127,12 +133,12 @@ fn put(series: &mut Vec<ShownSeries>, at: usize, labels: &Labels, value: ShownVa
 
 /// The last bounds that were spelled: those of a family's series are all alike.
 #[derive(Debug, Default)]
-pub(crate) struct Bounds {
+pub(crate) struct BoundText {
     bounds: Vec<f64>,
     spelled: Arc<[String]>,
 }
 
-impl Bounds {
+impl BoundText {
     pub(crate) fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
         if self.spelled.is_empty() || self.bounds != bounds {
             let spell = |bound| {

@@ -3,12 +3,12 @@
 use super::{
     exposition::{Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
     labels::{Column, Labels},
-    line_prefixes::Heads,
+    line_prefixes::LinePrefixes,
 };
 use crate::snapshot::Snapshot;
 
 /// One of these families.
-struct Row {
+struct InternalMetric {
     name: &'static str,
     help: &'static str,
     shown_type: ShownType,
@@ -22,14 +22,14 @@ type Number = fn(&Snapshot) -> u64;
 
 const LEFT_OUT: &str = "ictus_series_left_out";
 
-const ROWS: &[Row] = &[
+const ROWS: &[InternalMetric] = &[
     gauge("ictus_directory_bytes", "Disk space of segments and totals.", &[("", |of| of.health.bytes)]),
     counter(
         "ictus_exemplars_rejected",
         "Exemplars that were left out, whose observations were recorded.",
         &[("", |of| of.health.lost.exemplars)],
     ),
-    Row {
+    InternalMetric {
         label: Some("reason"),
         ..counter(
             "ictus_observations_rejected",
@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
             ],
         )
     },
-    Row {
+    InternalMetric {
         label: Some("state"),
         ..gauge(
             "ictus_segments",
@@ -119,12 +119,20 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-const fn counter(name: &'static str, help: &'static str, series: &'static [(&'static str, Number)]) -> Row {
-    Row { name, help, shown_type: ShownType::Counter, label: None, series }
+const fn counter(
+    name: &'static str,
+    help: &'static str,
+    series: &'static [(&'static str, Number)],
+) -> InternalMetric {
+    InternalMetric { name, help, shown_type: ShownType::Counter, label: None, series }
 }
 
-const fn gauge(name: &'static str, help: &'static str, series: &'static [(&'static str, Number)]) -> Row {
-    Row { name, help, shown_type: ShownType::Gauge, label: None, series }
+const fn gauge(
+    name: &'static str,
+    help: &'static str,
+    series: &'static [(&'static str, Number)],
+) -> InternalMetric {
+    InternalMetric { name, help, shown_type: ShownType::Gauge, label: None, series }
 }
 
 fn series(of: &Snapshot) -> u64 {
@@ -134,7 +142,7 @@ fn series(of: &Snapshot) -> u64 {
 /// Adds the families to an exposition, and says where the first of them stands.
 pub(crate) fn add(exposition: &mut Exposition) -> usize {
     let first = exposition.families.len();
-    exposition.families.extend(ROWS.iter().map(Row::family));
+    exposition.families.extend(ROWS.iter().map(InternalMetric::family));
     first
 }
 
@@ -155,7 +163,7 @@ pub(crate) fn show_left_out(exposition: &mut Exposition) {
     }
 }
 
-impl Row {
+impl InternalMetric {
     fn family(&self) -> ShownFamily {
         let column = |name: &'static str| Column { name: name.into(), at: 0, absent: None };
         let columns = self.label.map(column).into_iter().collect();
@@ -164,7 +172,7 @@ impl Row {
             ShownSeries { labels, value: self.value(0) }
         });
         let series: Vec<_> = series.collect();
-        let mut heads = Heads::default();
+        let mut heads = LinePrefixes::default();
         heads.set(self.name, &series);
         let (name, help, shown_type) = (self.name.to_owned(), self.help.to_owned(), self.shown_type);
         ShownFamily { name, help, shown_type, series, heads, left_out: 0 }

@@ -11,13 +11,13 @@ use crate::{
 
 /// For each sample of a family, in their order, a line feed and `name{label="value",…} `.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Heads {
+pub(crate) struct LinePrefixes {
     text: String,
     /// Where each of them ends.
     ends: Vec<usize>,
 }
 
-impl Heads {
+impl LinePrefixes {
     /// The heads, in the order of the samples.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
@@ -48,7 +48,7 @@ impl Heads {
 
     /// Labels are escaped for the first line, and copied to the others.
     fn add_own(&mut self, name: &str, series: &ShownSeries) {
-        let Heads { text, ends } = self;
+        let LinePrefixes { text, ends } = self;
         let (own_label, suffix) = series.value.own();
         let mut around: Option<(Range<usize>, Range<usize>)> = None;
         for (own, _) in series.value.own_samples() {
@@ -76,7 +76,7 @@ impl Heads {
     }
 
     fn add_plain(&mut self, name: &str, series: &ShownSeries) {
-        let Heads { text, ends } = self;
+        let LinePrefixes { text, ends } = self;
         let mut labels: Option<Range<usize>> = None;
         for (suffix, _) in series.value.plain_samples() {
             text.push('\n');

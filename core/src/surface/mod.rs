@@ -10,7 +10,7 @@
 //! (`guest`), what another library recorded can be shown beside (`foreign`), and so is what Ictus says of
 //! itself (`own`).
 //!
-//! Labels and their text cost more than all numbers, and hardly ever change. So a [`Plan`] keeps
+//! Labels and their text cost more than all numbers, and hardly ever change. So a [`Renderer`] keeps
 //! them from one snapshot to the next (`layout`, `heads`).
 //!
 //! [`Snapshot`]: crate::Snapshot
@@ -33,9 +33,9 @@ mod user_families;
 mod view;
 
 pub use exposition::{Buckets, Exposition, ShownFamily, ShownSeries, ShownType, ShownValue};
-pub use external::ForeignSample;
+pub use external::ExternalSample;
 pub use labels::Labels;
-pub use renderer::Plan;
+pub use renderer::Renderer;
 pub use sample::Sample;
 pub use view::{Surface, View};
 

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::{
     exposition::{Exposition, ShownFamily, ShownSeries},
     labels::{Column, Labels},
-    line_prefixes::Heads,
+    line_prefixes::LinePrefixes,
     user_families::RESERVED,
 };
 use crate::{
@@ -50,7 +50,7 @@ impl ShownFamily {
 
     /// The family under a name, with other series.
     fn with_series(&self, name: String, series: Vec<ShownSeries>) -> ShownFamily {
-        let mut heads = Heads::default();
+        let mut heads = LinePrefixes::default();
         heads.set(&name, &series);
         ShownFamily {
             name,

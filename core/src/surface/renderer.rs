@@ -2,10 +2,10 @@
 
 use super::{
     View,
-    catalog_families::{self, Planned},
+    catalog_families::{self, CatalogFamilies},
     exposition::Exposition,
     internal_metrics,
-    user_families::Guests,
+    user_families::UserFamilies,
 };
 use crate::snapshot::Snapshot;
 
@@ -17,10 +17,10 @@ use crate::snapshot::Snapshot;
 /// kept.
 ///
 /// ```
-/// # use ictus::surface::{Plan, View};
+/// # use ictus::surface::{Renderer, View};
 /// # let registry = ictus::Registry::new();
 /// let jobs = registry.counter("jobs", "", &[])?.labels(&[])?;
-/// let (mut plan, mut text) = (Plan::new(&View::default()), String::new());
+/// let (mut plan, mut text) = (Renderer::new(&View::default()), String::new());
 /// for expected in ["jobs_total 1.0", "jobs_total 2.0"] {
 ///     jobs.inc();
 ///     text.clear();
@@ -30,25 +30,25 @@ use crate::snapshot::Snapshot;
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Plan {
+pub struct Renderer {
     view: View,
-    planned: Vec<Planned>,
+    planned: Vec<CatalogFamilies>,
     /// Where the `ictus_*` families start, where they are shown.
     own: Option<usize>,
-    guests: Guests,
+    guests: UserFamilies,
     exposition: Exposition,
 }
 
-impl Plan {
+impl Renderer {
     /// A plan of that view, with nothing to show yet.
     #[must_use]
-    pub fn new(view: &View) -> Plan {
+    pub fn new(view: &View) -> Renderer {
         let mut exposition = Exposition { utf8_names: view.utf8_names, ..Exposition::default() };
         let planned = catalog_families::add(&mut exposition, view);
         let own = view.own_state.then(|| internal_metrics::add(&mut exposition));
-        let guests = Guests::new(&exposition);
+        let guests = UserFamilies::new(&exposition);
         exposition.sort();
-        Plan { view: view.clone(), planned, own, guests, exposition }
+        Renderer { view: view.clone(), planned, own, guests, exposition }
     }
 
     /// The view.

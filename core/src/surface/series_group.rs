@@ -13,16 +13,16 @@ const WINDOW: usize = 1_000;
 
 /// The recorded series that have one set of shown labels: nearly always one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Members<'a> {
+pub(crate) struct SeriesGroup<'a> {
     /// All families of the name.
     families: &'a [Family],
     /// Which of their series.
     places: &'a [Place],
 }
 
-impl<'a> Members<'a> {
-    pub(crate) fn new(families: &'a [Family], places: &'a [Place]) -> Members<'a> {
-        Members { families, places }
+impl<'a> SeriesGroup<'a> {
+    pub(crate) fn new(families: &'a [Family], places: &'a [Place]) -> SeriesGroup<'a> {
+        SeriesGroup { families, places }
     }
 
     /// The sum of counters or gauges.
@@ -102,7 +102,7 @@ impl<'a> Members<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Members;
+    use super::SeriesGroup;
     use crate::{
         catalog::{Kind, Unit},
         snapshot::{Distribution, Family, Observation, Series, Timing, Value, Window},
@@ -131,22 +131,22 @@ mod tests {
     fn totals_add_and_never_show_minus_zero() {
         let counters =
             family(&[series(Value::Counter(1.5)), series(Value::Counter(2.0)), series(Value::Counter(9.0))]);
-        assert_eq!(Members::new(&counters, &[(0, 0), (0, 1)]).total(), 3.5);
-        assert!(Members::new(&counters, &[]).total().is_sign_positive());
+        assert_eq!(SeriesGroup::new(&counters, &[(0, 0), (0, 1)]).total(), 3.5);
+        assert!(SeriesGroup::new(&counters, &[]).total().is_sign_positive());
     }
 
     #[test]
     fn the_newest_is_so_by_stamp_not_by_place() {
         let timers = family(&[timer(7, 100, &[0.1, 0.2]), timer(3, 500, &[0.3, 0.4]), timer(1, 0, &[])]);
-        assert_eq!(Members::new(&timers, &[(0, 0), (0, 1)]).newest(), Some(0.4));
-        assert_eq!(Members::new(&timers, &[(0, 1), (0, 0)]).newest(), Some(0.4));
-        assert_eq!(Members::new(&timers, &[(0, 2)]).newest(), None);
+        assert_eq!(SeriesGroup::new(&timers, &[(0, 0), (0, 1)]).newest(), Some(0.4));
+        assert_eq!(SeriesGroup::new(&timers, &[(0, 1), (0, 0)]).newest(), Some(0.4));
+        assert_eq!(SeriesGroup::new(&timers, &[(0, 2)]).newest(), None);
     }
 
     #[test]
     fn merged_windows_keep_the_newest_thousand() {
         let timers = family(&[timer(1, 0, &[9.0; 1_000]), timer(2, 5_000, &[1.0; 989])]);
-        let merged = Members::new(&timers, &[(0, 1), (0, 0)]);
+        let merged = SeriesGroup::new(&timers, &[(0, 1), (0, 0)]);
         assert_eq!((merged.count(), merged.sum()), (1_989, 9_989.0));
         assert_eq!(merged.distribution().classic, [1_989]);
         // Eleven old ones are left: index 949.05 is new, 989.01 is old.
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_timer_that_never_observed_has_no_quantiles() {
         let timers = family(&[timer(1, 0, &[])]);
-        let idle = Members::new(&timers, &[(0, 0)]);
+        let idle = SeriesGroup::new(&timers, &[(0, 0)]);
         assert_eq!((idle.count(), idle.sum(), idle.quantiles()), (0, 0.0, None));
     }
 }

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, ops::Range, sync::Arc};
 
 use super::{
     labels::{Column, Labels},
-    series_group::Members,
+    series_group::SeriesGroup,
 };
 use crate::{
     catalog::Kind,
@@ -14,12 +14,12 @@ use crate::{
 
 /// The series of the families of one name, under their shown labels.
 #[derive(Debug)]
-pub(crate) struct Layout {
+pub(crate) struct SeriesMapping {
     /// What this was made for.
     families: Vec<Recorded>,
     /// Places of the recorded series, sorted by shown labels.
     places: Vec<Place>,
-    shown: Vec<Shown>,
+    shown: Vec<MappedSeries>,
 }
 
 /// A family as it was when a layout was made.
@@ -35,15 +35,15 @@ pub(crate) type Place = (usize, usize);
 
 /// One shown series: its labels, and where in `places` its recorded ones stand.
 #[derive(Debug)]
-struct Shown {
+struct MappedSeries {
     labels: Labels,
     members: Range<usize>,
 }
 
-impl Layout {
+impl SeriesMapping {
     /// The families' series under those columns, which must be sorted by name; a family without columns is
     /// left out, and so are series with too few label values.
-    pub(crate) fn new(families: &[Family], columns: Vec<Option<Vec<Column>>>) -> Layout {
+    pub(crate) fn new(families: &[Family], columns: Vec<Option<Vec<Column>>>) -> SeriesMapping {
         let columns: Vec<Option<Arc<[Column]>>> =
             columns.into_iter().map(|columns| columns.map(Arc::from)).collect();
         let labels = |(family, series): Place| &families[family].series[series].labels;
@@ -70,11 +70,11 @@ impl Layout {
         for alike in places.chunk_by(|&a, &b| order(a, b) == Ordering::Equal) {
             if let Some(columns) = &columns[alike[0].0] {
                 let labels = Labels::new(columns, labels(alike[0]));
-                shown.push(Shown { labels, members: start..start + alike.len() });
+                shown.push(MappedSeries { labels, members: start..start + alike.len() });
             }
             start += alike.len();
         }
-        Layout { families: families.iter().map(Recorded::new).collect(), places, shown }
+        SeriesMapping { families: families.iter().map(Recorded::new).collect(), places, shown }
     }
 
     /// Whether the families have the series that this was made for.
@@ -88,10 +88,10 @@ impl Layout {
     pub(crate) fn iter<'a>(
         &'a self,
         families: &'a [Family],
-    ) -> impl Iterator<Item = (&'a Labels, Members<'a>)> {
+    ) -> impl Iterator<Item = (&'a Labels, SeriesGroup<'a>)> {
         self.shown.iter().map(|shown| {
             let places = &self.places[shown.members.clone()];
-            (&shown.labels, Members::new(families, places))
+            (&shown.labels, SeriesGroup::new(families, places))
         })
     }
 }

@@ -4,36 +4,41 @@ use std::ops::Range;
 
 use super::{
     exposition::{Exposition, ShownFamily},
-    family_template::{Bounds, Form},
+    family_template::{BoundText, FamilyTemplate},
     labels::Column,
-    line_prefixes::Heads,
-    series_mapping::Layout,
+    line_prefixes::LinePrefixes,
+    series_mapping::SeriesMapping,
 };
 use crate::snapshot::Family;
 
 #[derive(Debug)]
-pub(super) struct Slot {
-    form: Form,
+pub(super) struct FamilySlot {
+    form: FamilyTemplate,
     /// Where its families stand in the exposition.
     families: Range<usize>,
-    layout: Option<Layout>,
-    bounds: Bounds,
+    layout: Option<SeriesMapping>,
+    bounds: BoundText,
 }
 
-impl Slot {
+impl FamilySlot {
     /// Adds families of that name to the exposition, without series.
-    pub(super) fn new(form: Form, name: &str, help: &str, exposition: &mut Exposition) -> Slot {
+    pub(super) fn new(
+        form: FamilyTemplate,
+        name: &str,
+        help: &str,
+        exposition: &mut Exposition,
+    ) -> FamilySlot {
         let start = exposition.families.len();
         exposition.families.extend(form.iter().map(|part| ShownFamily {
             name: [name, part.suffix].concat(),
             help: [help, part.note].concat(),
             shown_type: part.shown_type,
             series: Vec::new(),
-            heads: Heads::default(),
+            heads: LinePrefixes::default(),
             left_out: 0,
         }));
         let families = start..exposition.families.len();
-        Slot { form, families, layout: None, bounds: Bounds::default() }
+        FamilySlot { form, families, layout: None, bounds: BoundText::default() }
     }
 
     /// Shows the families of a name. `columns` is called where their series have changed; families for which
@@ -45,7 +50,8 @@ impl Slot {
         columns: impl FnMut(&Family) -> Option<Vec<Column>>,
     ) {
         let fitting = self.layout.take().filter(|layout| layout.fits(families));
-        let layout = fitting.unwrap_or_else(|| Layout::new(families, families.iter().map(columns).collect()));
+        let layout =
+            fitting.unwrap_or_else(|| SeriesMapping::new(families, families.iter().map(columns).collect()));
         for (part, shown) in self.form.iter().zip(&mut exposition.families[self.families.clone()]) {
             part.show(&layout, families, &mut self.bounds, shown);
         }

@@ -10,7 +10,7 @@ use super::{
     family_template,
     labels::Column,
     sample::QUANTILE,
-    slot::Slot,
+    slot::FamilySlot,
 };
 use crate::{
     catalog::{self, Kind},
@@ -21,17 +21,17 @@ use crate::{
 
 /// The users' families in an exposition: at its end, in the snapshot's order.
 #[derive(Debug)]
-pub(crate) struct Guests {
+pub(crate) struct UserFamilies {
     /// How many families are not the users'.
     others: usize,
     names: Names,
-    guests: Vec<Guest>,
+    guests: Vec<UserFamily>,
     /// Series that could not be shown the last time.
     left_out: u64,
 }
 
 #[derive(Debug)]
-struct Guest {
+struct UserFamily {
     /// What this was made for: the families of one name, without their series.
     families: Vec<Family>,
     /// Which of them cannot be shown.
@@ -42,17 +42,17 @@ struct Guest {
 
 #[derive(Debug)]
 struct Room {
-    slot: Slot,
+    slot: FamilySlot,
     /// Places in the exposition of the families that come first where they are shown: those that
     /// were there before and have one of this family's names.
     rivals: Vec<usize>,
 }
 
-impl Guests {
+impl UserFamilies {
     /// None yet, beside the families that the exposition has.
-    pub(crate) fn new(exposition: &Exposition) -> Guests {
+    pub(crate) fn new(exposition: &Exposition) -> UserFamilies {
         let names = Names { utf8: exposition.utf8_names };
-        Guests { others: exposition.families.len(), names, guests: Vec::new(), left_out: 0 }
+        UserFamilies { others: exposition.families.len(), names, guests: Vec::new(), left_out: 0 }
     }
 
     /// Shows the users' families, each unless another one is shown under one of its names.
@@ -104,20 +104,20 @@ impl Guests {
             let room = match families.iter().find(|family| shown.left_out(family, families).is_none()) {
                 Some(family) => {
                     let form = family_template::of_kind(family.kind);
-                    let slot = Slot::new(form, &shown.metric(family), &family.help, exposition);
+                    let slot = FamilySlot::new(form, &shown.metric(family), &family.help, exposition);
                     Ok(Room { slot, rivals: take(exposition) })
                 }
                 None => Err(shown.unfit(&families[0]).unwrap_or_default()),
             };
             let unfit = families.iter().map(|family| shown.left_out(family, families).is_some()).collect();
-            Guest { families: families.iter().map(described).collect(), unfit, room }
+            UserFamily { families: families.iter().map(described).collect(), unfit, room }
         });
         self.guests = guests.collect();
         exposition.sort();
     }
 }
 
-impl Guest {
+impl UserFamily {
     fn is_of(&self, families: &[Family]) -> bool {
         let is = |(made_for, family): (&Family, &Family)| {
             let Family { name, help, kind, label_names, .. } = made_for;

@@ -10,18 +10,18 @@ use crate::sys::wiped;
 /// A `&'static T` or nothing, which one thread may change while others look.
 #[derive(Debug)]
 #[cfg_attr(not(ictus_loom), repr(transparent))]
-pub(crate) struct AtomicRef<T: 'static>(AtomicPtr<T>);
+pub(crate) struct AtomicOptionRef<T: 'static>(AtomicPtr<T>);
 
-impl<T: Sync + 'static> AtomicRef<T> {
+impl<T: Sync + 'static> AtomicOptionRef<T> {
     #[cfg(not(ictus_loom))]
-    pub(crate) const fn none() -> AtomicRef<T> {
-        AtomicRef(AtomicPtr::new(ptr::null_mut()))
+    pub(crate) const fn none() -> AtomicOptionRef<T> {
+        AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))
     }
 
     /// A model's atomics are made at run time.
     #[cfg(ictus_loom)]
-    pub(crate) fn none() -> AtomicRef<T> {
-        AtomicRef(AtomicPtr::new(ptr::null_mut()))
+    pub(crate) fn none() -> AtomicOptionRef<T> {
+        AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))
     }
 
     #[inline(always)]
@@ -51,39 +51,39 @@ impl<T: Sync + 'static> AtomicRef<T> {
     }
 }
 
-impl<T: 'static> AtomicRef<T> {
+impl<T: 'static> AtomicOptionRef<T> {
     /// So many that are nothing, and are nothing again in a forked child where the system can do that.
     #[cfg(not(ictus_loom))]
-    pub(crate) fn wiped(count: usize) -> &'static [AtomicRef<T>] {
-        let words = wiped::words((count * size_of::<AtomicRef<T>>()).div_ceil(size_of::<u64>()));
+    pub(crate) fn wiped(count: usize) -> &'static [AtomicOptionRef<T>] {
+        let words = wiped::words((count * size_of::<AtomicOptionRef<T>>()).div_ceil(size_of::<u64>()));
         match words {
-            // SAFETY: of at least the size, and as aligned; zeros are null pointers, and `AtomicRef` is
+            // SAFETY: of at least the size, and as aligned; zeros are null pointers, and `AtomicOptionRef` is
             // transparent. Nothing else has the words.
             Some(words) => unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), count) },
-            None => AtomicRef::unwiped(count),
+            None => AtomicOptionRef::unwiped(count),
         }
     }
 
     /// A model does not fork.
     #[cfg(ictus_loom)]
-    pub(crate) fn wiped(count: usize) -> &'static [AtomicRef<T>] {
-        AtomicRef::unwiped(count)
+    pub(crate) fn wiped(count: usize) -> &'static [AtomicOptionRef<T>] {
+        AtomicOptionRef::unwiped(count)
     }
 
-    fn unwiped(count: usize) -> &'static [AtomicRef<T>] {
-        let references: Box<[AtomicRef<T>]> =
-            (0..count).map(|_| AtomicRef(AtomicPtr::new(ptr::null_mut()))).collect();
+    fn unwiped(count: usize) -> &'static [AtomicOptionRef<T>] {
+        let references: Box<[AtomicOptionRef<T>]> =
+            (0..count).map(|_| AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))).collect();
         Box::leak(references)
     }
 }
 
 /// A `&'static T`, which one thread may change while others look.
 #[derive(Debug)]
-pub(crate) struct AtomicStatic<T: 'static>(AtomicPtr<T>);
+pub(crate) struct AtomicStaticRef<T: 'static>(AtomicPtr<T>);
 
-impl<T: Sync + 'static> AtomicStatic<T> {
-    pub(crate) fn new(to: &'static T) -> AtomicStatic<T> {
-        AtomicStatic(AtomicPtr::new(raw(Some(to))))
+impl<T: Sync + 'static> AtomicStaticRef<T> {
+    pub(crate) fn new(to: &'static T) -> AtomicStaticRef<T> {
+        AtomicStaticRef(AtomicPtr::new(raw(Some(to))))
     }
 
     #[inline(always)]

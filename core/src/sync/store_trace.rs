@@ -23,18 +23,18 @@ pub(crate) struct Store {
     /// before the last release fence.
     pub(crate) releases: usize,
     /// The line of code that made it.
-    pub(crate) site: Site,
+    pub(crate) site: CallSite,
 }
 
 /// A place in the source.
-pub(crate) type Site = &'static Location<'static>;
+pub(crate) type CallSite = &'static Location<'static>;
 
 thread_local! {
-    static TRACE: RefCell<Option<Traced>> = const { RefCell::new(None) };
+    static TRACE: RefCell<Option<TracedU64>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
-struct Traced {
+struct TracedU64 {
     stores: Vec<Store>,
     /// How many there were at the last release fence.
     fenced: usize,
@@ -42,7 +42,7 @@ struct Traced {
 
 /// The stores that this thread makes in `run`.
 pub(crate) fn trace(run: impl FnOnce()) -> Vec<Store> {
-    TRACE.set(Some(Traced::default()));
+    TRACE.set(Some(TracedU64::default()));
     run();
     TRACE.take().unwrap_or_default().stores
 }
@@ -100,7 +100,7 @@ impl AtomicU64 {
         let site = Location::caller();
         // In a thread that ends, nobody traces.
         let _ = TRACE.try_with(|trace| {
-            if let Some(Traced { stores, fenced }) = &mut *trace.borrow_mut() {
+            if let Some(TracedU64 { stores, fenced }) = &mut *trace.borrow_mut() {
                 let releases = if releases(order) { stores.len() + 1 } else { *fenced };
                 stores.push(Store { address: (&raw const self.0).addr(), value, releases, site });
             }

@@ -17,7 +17,7 @@ use rustix::{
 use super::{file_size, growth, zeros};
 
 /// Address space that takes no memory until it is touched.
-pub(crate) const RESERVED_ONLY: MapFlags = MapFlags::NORESERVE;
+pub(crate) const MAP_RESERVE: MapFlags = MapFlags::NORESERVE;
 /// Maps where nothing is, or fails.
 pub(crate) const AT_FREE_ADDRESSES: MapFlags = MapFlags::FIXED_NOREPLACE;
 /// What makes a forked child find zeros in memory.

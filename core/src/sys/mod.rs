@@ -30,7 +30,7 @@ pub(crate) use identity::ClockIdentity;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
 pub(crate) use system::{
-    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, RESERVED_ONLY, WIPED_IN_CHILDREN, commit, compresses, maps_file,
+    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, MAP_RESERVE, WIPED_IN_CHILDREN, commit, compresses, maps_file,
     refused_file_system,
 };
 

@@ -8,7 +8,7 @@ use super::{file_size, zeros};
 use crate::clock;
 
 /// There is no flag for it everywhere.
-pub(crate) const RESERVED_ONLY: MapFlags = MapFlags::empty();
+pub(crate) const MAP_RESERVE: MapFlags = MapFlags::empty();
 /// Not everywhere: where nothing is mapped over, the address is a wish.
 pub(crate) const AT_FREE_ADDRESSES: MapFlags = MapFlags::empty();
 /// Not everywhere.

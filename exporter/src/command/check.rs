@@ -12,7 +12,7 @@ use super::input::directory;
 use crate::{
     directory::Unusable,
     error::Result,
-    http::{Listen, Server},
+    http::{ListenAddress, Server},
     source::Source,
     terminal::print,
 };
@@ -27,7 +27,7 @@ pub(super) struct Check {
     surface: String,
     /// An address that is to be served, which must be free
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<Listen>,
+    listen: Option<ListenAddress>,
     /// Remove what ended processes left and nothing can read: damaged segments, and those set aside
     #[arg(long)]
     repair: bool,
@@ -50,7 +50,7 @@ const NO_SEGMENT: i32 = 15;
 const ONLY_DEAD: i32 = 16;
 const NO_OBSERVATION: i32 = 17;
 const BAD_SEGMENT: i32 = 18;
-const NO_ROOM: i32 = 19;
+const NO_SPACE: i32 = 19;
 const OVERFLOWED: i32 = 20;
 const REJECTED: i32 = 21;
 const UNSHARED: i32 = 22;
@@ -98,7 +98,7 @@ impl Check {
 }
 
 /// An address that cannot be listened on.
-fn of_address(listen: Listen) -> Option<Finding> {
+fn of_address(listen: ListenAddress) -> Option<Finding> {
     match Server::start(Source::from_fn(|_| String::new()), listen) {
         Ok(server) => {
             server.stop();
@@ -176,7 +176,7 @@ fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
         (health.live_segments == 0 && !empty).then(|| (ONLY_DEAD, format!(
             "all that recorded into {shown} are dead: what is shown does not change any more; start the workers"
         ))),
-        (no_room > 0).then(|| (NO_ROOM, format!(
+        (no_room > 0).then(|| (NO_SPACE, format!(
             "{no_room} times there was no room to record in: make the file system of {shown} larger, by some \
              20 KB for each series of each worker"
         ))),

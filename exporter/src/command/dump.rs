@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use clap::{Args, ValueEnum};
 use ictus::Reader;
 
-use super::{Merge, WRONGLY_CALLED, input::Input};
+use super::{Merge, USAGE_ERROR, input::SourceArgs};
 use crate::{
     error::Result,
     guests::{self, Guests},
@@ -18,17 +18,17 @@ use crate::{
 #[derive(Args, Debug)]
 pub(super) struct Dump {
     #[command(flatten)]
-    input: Input,
+    input: SourceArgs,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Printed::Text)]
-    format: Printed,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
     /// Add native histograms, which only protobuf can carry
     #[arg(long)]
     native: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Printed {
+enum OutputFormat {
     /// Prometheus text 0.0.4
     Text,
     /// OpenMetrics text 1.0.0
@@ -48,7 +48,7 @@ impl Dump {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         if let Some(refusal) = self.refusal() {
             tell(&refusal);
-            return Ok(WRONGLY_CALLED);
+            return Ok(USAGE_ERROR);
         }
         // The other actions may wait for their workers; a person would look at nothing and wonder.
         if !self.input.is_readable() {
@@ -56,19 +56,19 @@ impl Dump {
         }
         let exposition = |format| self.exposition(format, merge);
         let bytes = match self.format {
-            Printed::Text => exposition(Format::Text)?,
-            Printed::OpenMetrics => exposition(Format::OpenMetrics)?,
-            Printed::Protobuf => exposition(Format::Protobuf)?,
-            Printed::Json => json::json(&self.snapshot()?),
-            Printed::Table => table::table(&self.snapshot()?).into(),
-            Printed::Percentiles => percentiles::percentiles(&self.snapshot()?).into(),
+            OutputFormat::Text => exposition(Format::Text)?,
+            OutputFormat::OpenMetrics => exposition(Format::OpenMetrics)?,
+            OutputFormat::Protobuf => exposition(Format::Protobuf)?,
+            OutputFormat::Json => json::json(&self.snapshot()?),
+            OutputFormat::Table => table::table(&self.snapshot()?).into(),
+            OutputFormat::Percentiles => percentiles::percentiles(&self.snapshot()?).into(),
         };
         Ok(print(&bytes))
     }
 
     /// Why what was asked for cannot be meant.
     fn refusal(&self) -> Option<&'static str> {
-        let protobuf = self.format == Printed::Protobuf;
+        let protobuf = self.format == OutputFormat::Protobuf;
         if self.native && !protobuf {
             Some("only protobuf can carry native histograms: add --format protobuf, or leave --native out")
         } else if protobuf && io::stdout().is_terminal() {

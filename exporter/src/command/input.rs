@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[derive(Args, Debug)]
-pub(super) struct Input {
+pub(super) struct SourceArgs {
     /// The metrics directory that the workers record into
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     pub(super) directory: PathBuf,
@@ -45,7 +45,7 @@ pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
 const UNEXPANDED: &str =
     "it begins with `~`, which only a shell expands; give the whole path, or `./~` for a file of that name";
 
-impl Input {
+impl SourceArgs {
     /// The source, for an action that goes on: workers may start later.
     pub(super) fn awaited(&self, merge: Option<&Merge>, labels: Vec<(String, String)>) -> Source {
         match Unusable::examine(&self.directory) {

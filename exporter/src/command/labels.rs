@@ -4,13 +4,13 @@ use clap::Args;
 
 /// Labels to add to every series.
 #[derive(Args, Debug, Default)]
-pub(super) struct Labels {
+pub(super) struct LabelArgs {
     /// A label for every series that has none of that name; may be given again
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_name)]
     labels: Vec<(String, String)>,
 }
 
-impl Labels {
+impl LabelArgs {
     /// The labels; what is wrong with them otherwise.
     pub(super) fn checked(self) -> Result<Vec<(String, String)>, String> {
         match repeated(&self.labels) {

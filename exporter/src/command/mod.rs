@@ -30,7 +30,7 @@ use self::{check::Check, dump::Dump, push::Push, serve::Serve, top::Top, write::
 use crate::terminal::{self, print, tell};
 
 /// The exit code of a call that cannot be meant, as clap's own.
-const WRONGLY_CALLED: i32 = 2;
+const USAGE_ERROR: i32 = 2;
 
 /// Shows what the workers of Conductor recorded into a metrics directory.
 #[derive(Debug, Parser)]
@@ -103,7 +103,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Check(check) => check.run(),
         Action::Run { arguments: _ } => {
             tell(&"run takes Python: install the wheel, whose command of the same name has it");
-            Ok(WRONGLY_CALLED)
+            Ok(USAGE_ERROR)
         }
         Action::Completions { shell } => {
             let mut script = Vec::new();

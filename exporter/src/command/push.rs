@@ -5,8 +5,8 @@ use std::{env, path::PathBuf};
 use clap::Args;
 
 use super::{
-    Merge, WRONGLY_CALLED,
-    input::{Input, file},
+    Merge, USAGE_ERROR,
+    input::{SourceArgs, file},
     labels,
 };
 #[cfg(feature = "otlp")]
@@ -22,7 +22,7 @@ use ictus::surface::{Surface, View};
 #[derive(Args, Debug)]
 pub(super) struct Push {
     #[command(flatten)]
-    input: Input,
+    input: SourceArgs,
     /// The Pushgateway
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9091")]
     gateway: String,
@@ -53,7 +53,7 @@ impl Push {
         }
         if let Some(refusal) = labels::repeated(&self.labels) {
             tell(&refusal);
-            return Ok(WRONGLY_CALLED);
+            return Ok(USAGE_ERROR);
         }
         let source = self.input.source(merge);
         #[cfg(feature = "otlp")]

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[derive(Args, Debug)]
-pub(super) struct Secure {
+pub(super) struct SecurityArgs {
     /// Speak TLS, with the chain of certificates in this file (PEM)
     #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CERT", requires = "tls_key", value_parser = file())]
     tls_cert: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub(super) struct Secure {
     auth: Option<PathBuf>,
 }
 
-impl Secure {
+impl SecurityArgs {
     /// None where nothing is asked.
     pub(super) fn open(self) -> Result<Option<Security>> {
         let mut files = SecurityFiles::new();

@@ -2,20 +2,20 @@
 
 use clap::Args;
 
-use super::{Merge, WRONGLY_CALLED, input::Input, labels::Labels, secure::Secure, signals};
+use super::{Merge, USAGE_ERROR, input::SourceArgs, labels::LabelArgs, secure::SecurityArgs, signals};
 use crate::{
     error::Result,
-    http::{Address, Listen, Security, Server},
+    http::{BoundAddress, ListenAddress, Security, Server},
     terminal::tell,
 };
 
 #[derive(Args, Debug)]
 pub(super) struct Serve {
     #[command(flatten)]
-    input: Input,
+    input: SourceArgs,
     /// Where to listen: HOST:PORT (0.0.0.0 or [::] for all interfaces), or unix:PATH for a socket
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
-    listen: Listen,
+    listen: ListenAddress,
     /// Add native histograms for whoever asks for protobuf; ?native=0 leaves them out
     #[arg(long)]
     native: bool,
@@ -27,9 +27,9 @@ pub(super) struct Serve {
     #[arg(long, value_name = "PATH", default_value = "", value_parser = prefix)]
     path_prefix: String,
     #[command(flatten)]
-    labels: Labels,
+    labels: LabelArgs,
     #[command(flatten)]
-    secure: Secure,
+    secure: SecurityArgs,
 }
 
 impl Serve {
@@ -38,7 +38,7 @@ impl Serve {
             Ok(labels) => labels,
             Err(refusal) => {
                 tell(&refusal);
-                return Ok(WRONGLY_CALLED);
+                return Ok(USAGE_ERROR);
             }
         };
         let source =
@@ -51,7 +51,7 @@ impl Serve {
         let server = Server::start_secured(source, listen, security)?;
         let directory = self.input.directory.display();
         match server.address() {
-            Address::Tcp(address) => {
+            BoundAddress::Tcp(address) => {
                 let prefix = &self.path_prefix;
                 let place = format!("{scheme}://{address}{prefix}");
                 // For a browser an address that it can open.
@@ -61,7 +61,7 @@ impl Serve {
                 };
                 tell(&format_args!("serving {directory} at {place}/metrics, with a page at {page}"));
             }
-            unix @ Address::Unix(_) => {
+            unix @ BoundAddress::Unix(_) => {
                 tell(&format_args!("serving {directory} at {unix}, path {}/metrics", self.path_prefix));
             }
         }

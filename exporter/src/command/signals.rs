@@ -12,14 +12,14 @@ use signal_hook::{
 
 use crate::{
     error::{Error, Result},
-    stop::Stop,
+    stop::ShutdownFlag,
 };
 
 /// A flag that SIGTERM and SIGINT set, as long as the guard lives.
-pub(super) fn stop(reload: Option<impl Fn() + Send + 'static>) -> Result<(Stop, Guard)> {
+pub(super) fn stop(reload: Option<impl Fn() + Send + 'static>) -> Result<(ShutdownFlag, SignalGuard)> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(Error::Start)?;
-    let guard = Guard(signals.handle());
-    let stop = Stop::new();
+    let guard = SignalGuard(signals.handle());
+    let stop = ShutdownFlag::new();
     thread::Builder::new()
         .name("ictus-signal".to_owned())
         .spawn({
@@ -40,9 +40,9 @@ pub(super) fn stop(reload: Option<impl Fn() + Send + 'static>) -> Result<(Stop, 
 }
 
 /// Ends the thread that waits for signals.
-pub(super) struct Guard(Handle);
+pub(super) struct SignalGuard(Handle);
 
-impl Drop for Guard {
+impl Drop for SignalGuard {
     fn drop(&mut self) {
         self.0.close();
     }

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::{WRONGLY_CALLED, input::directory};
+use super::{USAGE_ERROR, input::directory};
 use crate::{
     error::{Error, Result},
     terminal::tell,
@@ -42,7 +42,7 @@ impl Top {
     pub(super) fn run(self) -> Result<i32> {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             tell(&"top draws on a terminal, and this is none: print once with ictus dump DIR --format table");
-            return Ok(WRONGLY_CALLED);
+            return Ok(USAGE_ERROR);
         }
         top::run(&self.directory, self.sort, self.interval).map_err(Error::Start)?;
         Ok(0)

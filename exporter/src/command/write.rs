@@ -8,14 +8,14 @@ use std::{
 use clap::Args;
 
 use super::{
-    Merge, WRONGLY_CALLED,
-    input::{Input, file},
-    labels::Labels,
+    Merge, USAGE_ERROR,
+    input::{SourceArgs, file},
+    labels::LabelArgs,
     signals,
 };
 use crate::{
     error::Result,
-    file::Loop,
+    file::PeriodicWriter,
     terminal::{print, tell},
 };
 
@@ -25,7 +25,7 @@ const STDOUT: &str = "-";
 #[derive(Args, Debug)]
 pub(super) struct Write {
     #[command(flatten)]
-    input: Input,
+    input: SourceArgs,
     /// The file to write, which node-exporter reads only as *.prom; - for standard output [default: DIR/conductor_metrics.prom]
     #[arg(long, value_name = "FILE", value_parser = file())]
     output: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) struct Write {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]
     interval: Duration,
     #[command(flatten)]
-    labels: Labels,
+    labels: LabelArgs,
 }
 
 impl Write {
@@ -43,7 +43,7 @@ impl Write {
             Ok(labels) => labels,
             Err(refusal) => {
                 tell(&refusal);
-                return Ok(WRONGLY_CALLED);
+                return Ok(USAGE_ERROR);
             }
         };
         if output.is_dir() {
@@ -53,7 +53,7 @@ impl Write {
                 output.display(),
                 file.display()
             ));
-            return Ok(WRONGLY_CALLED);
+            return Ok(USAGE_ERROR);
         }
         let (stop, _signals) = signals::stop(None::<fn()>)?;
         let source = self.input.awaited(merge, labels);
@@ -73,7 +73,7 @@ impl Write {
         }
         let (directory, seconds) = (self.input.directory.display(), self.interval.as_secs_f64());
         tell(&format_args!("writing {directory} to {} every {seconds} s", output.display()));
-        Loop::new(source, output, self.interval).run(&stop);
+        PeriodicWriter::new(source, output, self.interval).run(&stop);
         Ok(0)
     }
 }

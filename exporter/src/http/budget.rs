@@ -21,11 +21,11 @@ const MIN_BODIES: usize = 4;
 /// an HTTP server of their own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Budget {
-    shared: Option<Arc<Shared>>,
+    shared: Option<Arc<BudgetState>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct BudgetState {
     max_bytes: usize,
     charged: Mutex<Charged>,
 }
@@ -41,7 +41,7 @@ struct Charged {
 /// The charge of one body, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    shared: Arc<Shared>,
+    shared: Arc<BudgetState>,
     peer: Peer,
     bytes: usize,
 }
@@ -56,7 +56,7 @@ impl Budget {
     }
 
     pub(super) fn with_max_bytes(max_bytes: usize) -> Budget {
-        Budget { shared: Some(Arc::new(Shared { max_bytes, charged: Mutex::default() })) }
+        Budget { shared: Some(Arc::new(BudgetState { max_bytes, charged: Mutex::default() })) }
     }
 
     /// This budget as one client uses it.
@@ -102,7 +102,7 @@ impl Account {
     }
 }
 
-impl Shared {
+impl BudgetState {
     fn charged(&self) -> MutexGuard<'_, Charged> {
         self.charged.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,7 +116,7 @@ impl Shared {
         if fits(charged.all, max_bytes) && fits(of_peer, max_of_peer) { Ok(()) } else { Err(UsedUp) }
     }
 
-    fn charge(self: &Arc<Shared>, peer: Peer, bytes: usize) -> Result<Charge, UsedUp> {
+    fn charge(self: &Arc<BudgetState>, peer: Peer, bytes: usize) -> Result<Charge, UsedUp> {
         let mut charged = self.charged();
         self.admit(&charged, peer, bytes)?;
         charged.largest = charged.largest.max(bytes);

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use hyper::{HeaderMap, Response, StatusCode, Uri, Version, body::Bytes, header::HOST, http::uri::Authority};
 
-use super::{address::Address, route};
+use super::{address::BoundAddress, route};
 
 /// Which names of hosts are answered to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// Those of an endpoint at that address, which was given these names.
-    pub(super) fn at(address: &Address, names: &[String]) -> Hosts {
+    pub(super) fn at(address: &BoundAddress, names: &[String]) -> Hosts {
         let is_loopback = address.tcp().is_some_and(|address| address.ip().to_canonical().is_loopback());
         let names: Vec<_> = names.iter().map(|name| plain_name(name.trim())).collect();
         Hosts { is_restricted: is_loopback || !names.is_empty(), names }
@@ -78,7 +78,7 @@ mod tests {
     use hyper::{Request, Version};
 
     use super::Hosts;
-    use crate::http::Address;
+    use crate::http::BoundAddress;
 
     fn status(hosts: &Hosts, target: &str, lines: &[&str]) -> u16 {
         let mut request = Request::get(target);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn at(address: &str) -> Hosts {
-        Hosts::at(&Address::Tcp(address.parse().unwrap()), &["Proxy.example".to_owned()][..0])
+        Hosts::at(&BoundAddress::Tcp(address.parse().unwrap()), &["Proxy.example".to_owned()][..0])
     }
 
     #[test]
@@ -131,9 +131,10 @@ mod tests {
     fn other_endpoints_answer_to_all_names_unless_they_are_given_some() {
         let open = at("0.0.0.0:9464");
         assert_eq!(status(&open, "/metrics", &["metrics.example"]), 200);
-        let unix = Address::Unix("/run/ictus.sock".into());
+        let unix = BoundAddress::Unix("/run/ictus.sock".into());
         assert_eq!(status(&Hosts::at(&unix, &[]), "/metrics", &["anything"]), 200);
-        let named = Hosts::at(&Address::Tcp("0.0.0.0:1".parse().unwrap()), &["Metrics.example.".to_owned()]);
+        let named =
+            Hosts::at(&BoundAddress::Tcp("0.0.0.0:1".parse().unwrap()), &["Metrics.example.".to_owned()]);
         assert_eq!(status(&named, "/metrics", &["metrics.example:80"]), 200);
         assert_eq!(status(&named, "/metrics", &["other.example"]), 421);
     }

@@ -14,7 +14,7 @@ use rustix::net::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    address::{Address, Listen},
+    address::{BoundAddress, ListenAddress},
     places::Peer,
     socket::ListeningSocket,
     socket_file::{self, SocketFile},
@@ -22,9 +22,9 @@ use super::{
 use crate::error::{Error, Result};
 
 /// What connections are read from and written to.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// What the kernel keeps of a response that its client does not read, and of a request's head: it is memory of
 /// the endpoint's control group. The kernel takes twice that.
@@ -42,7 +42,7 @@ pub(super) struct Listener {
 impl Listener {
     /// Binds the first address that can be bound, and says which: with the port that was found, where
     /// port 0 was asked for. Needs to be inside of a runtime.
-    pub(super) fn bind(listen: &Listen) -> Result<(Listener, Address)> {
+    pub(super) fn bind(listen: &ListenAddress) -> Result<(Listener, BoundAddress)> {
         let mut failed = None;
         for address in listen.addresses() {
             match Listener::bind_one(address) {
@@ -53,13 +53,13 @@ impl Listener {
         Err(failed.unwrap_or_else(|| Error::Start(io::ErrorKind::AddrNotAvailable.into())))
     }
 
-    fn bind_one(address: &Address) -> io::Result<(Listener, Address)> {
+    fn bind_one(address: &BoundAddress) -> io::Result<(Listener, BoundAddress)> {
         let (socket, file, address) = match address {
-            Address::Tcp(address) => {
+            BoundAddress::Tcp(address) => {
                 let (socket, address) = bind_tcp(*address)?;
-                (socket, None, Address::Tcp(address))
+                (socket, None, BoundAddress::Tcp(address))
             }
-            Address::Unix(path) => {
+            BoundAddress::Unix(path) => {
                 let (socket, file) = socket_file::bind(path)?;
                 (socket, Some(file), address.clone())
             }
@@ -78,7 +78,7 @@ impl Listener {
     }
 
     /// A connection, and where its client is.
-    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Duplex>, Peer)> {
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn ByteStream>, Peer)> {
         let (stream, client) = self.socket.accept().await?;
         let client = client.and_then(|client| SocketAddr::try_from(client).ok());
         if client.is_some() {

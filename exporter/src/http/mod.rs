@@ -32,7 +32,7 @@ mod timed;
 mod turns;
 mod window;
 
-pub use address::{Address, Listen};
+pub use address::{BoundAddress, ListenAddress};
 pub(crate) use budget::{Account, Charge, UsedUp};
 pub use route::{answer, answer_parts};
 pub use security::{Security, SecurityFiles};

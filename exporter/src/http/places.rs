@@ -88,10 +88,10 @@ impl Drop for Answering {
 
 /// The places of one server; clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Places(Arc<Mutex<State>>);
+pub(super) struct Places(Arc<Mutex<PlaceCounts>>);
 
 #[derive(Default)]
-struct State {
+struct PlaceCounts {
     next: u64,
     connections: Vec<Connection>,
 }
@@ -154,12 +154,12 @@ impl Places {
         self.state().connections.len()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PlaceCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PlaceCounts {
     fn busiest_peer(&self) -> Option<Peer> {
         let count = |peer| self.connections.iter().filter(|connection| connection.peer == peer).count();
         self.connections.iter().map(|connection| connection.peer).max_by_key(|&peer| count(peer))

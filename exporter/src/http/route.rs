@@ -18,12 +18,12 @@ use super::{
     window,
 };
 use crate::{
-    complaints::Complaints,
+    complaints::ErrorLog,
     error::Result,
     json,
     query::Query,
     rendered::{self, Rendered},
-    source::{Asked, Source},
+    source::{Freshness, Source},
 };
 
 /// Of a request's head.
@@ -70,7 +70,7 @@ pub(super) async fn respond<B>(
     source: Source,
     account: Account,
     turn: impl Future<Output: Send>,
-    complaints: &Complaints,
+    complaints: &ErrorLog,
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
     let ask = match asks(&source, request) {
@@ -119,19 +119,22 @@ pub fn answer_parts(
 }
 
 /// What a request asks for that takes a snapshot.
-struct Ask {
-    wanted: Wanted,
+struct ParsedRequest {
+    wanted: Target,
     gzip: bool,
 }
 
-enum Wanted {
+enum Target {
     Exposition(Query),
     Snapshot,
-    Window(window::Series),
+    Window(window::SeriesKey),
 }
 
 /// What a request asks for, else the response.
-fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Box<Response<Bytes>>> {
+fn asks<B>(
+    source: &Source,
+    request: &Request<B>,
+) -> std::result::Result<ParsedRequest, Box<Response<Bytes>>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed - Try GET");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -148,11 +151,11 @@ fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Bo
             return Err(plain(StatusCode::NOT_FOUND, text).into());
         }
         "/metrics" => match query(source, request) {
-            Ok(query) => Wanted::Exposition(query),
+            Ok(query) => Target::Exposition(query),
             Err(error) => return Err(plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
         },
-        "/snapshot.json" => Wanted::Snapshot,
-        "/window.json" => Wanted::Window(window::Series::of(request.uri())),
+        "/snapshot.json" => Target::Snapshot,
+        "/window.json" => Target::Window(window::SeriesKey::of(request.uri())),
         "/" => {
             let page = page::index(headers);
             return Err(page.unwrap_or_else(|| plain(StatusCode::OK, "OK")).into());
@@ -164,21 +167,21 @@ fn asks<B>(source: &Source, request: &Request<B>) -> std::result::Result<Ask, Bo
             return Err(asset.unwrap_or_else(none).into());
         }
     };
-    Ok(Ask { wanted, gzip: accept::gzip(headers) })
+    Ok(ParsedRequest { wanted, gzip: accept::gzip(headers) })
 }
 
-impl Ask {
-    fn answer(self, source: &Source, asked: Asked, account: &Account) -> Result<Response<Bytes>> {
+impl ParsedRequest {
+    fn answer(self, source: &Source, asked: Freshness, account: &Account) -> Result<Response<Bytes>> {
         if account.check().is_err() {
             return Ok(busy());
         }
         let json = match self.wanted {
-            Wanted::Exposition(query) => {
+            Target::Exposition(query) => {
                 let rendered = source.render_since(asked, &query)?;
                 return Ok(exposition(&rendered, self.gzip, account).unwrap_or_else(|UsedUp| busy()));
             }
-            Wanted::Snapshot => json::json(&source.snapshot_since(asked)?.snapshot),
-            Wanted::Window(series) => match series.json(&source.snapshot_since(asked)?.snapshot) {
+            Target::Snapshot => json::json(&source.snapshot_since(asked)?.snapshot),
+            Target::Window(series) => match series.json(&source.snapshot_since(asked)?.snapshot) {
                 Some(json) => json,
                 None => {
                     return Ok(plain(StatusCode::NOT_FOUND, "Not Found - No such timer in /snapshot.json"));

@@ -26,11 +26,11 @@ use tokio::{
 };
 
 use super::{
-    address::{Address, Listen},
+    address::{BoundAddress, ListenAddress},
     budget::Budget,
-    guard::{Everybody, Guard},
+    guard::{AllowAll, ConnectionPolicy},
     hosts::Hosts,
-    listener::{Duplex, Listener},
+    listener::{ByteStream, Listener},
     places::{Admission, MAX_CONNECTIONS, Peer, Places, Progress},
     route,
     security::Security,
@@ -38,25 +38,25 @@ use super::{
     turns::Turns,
 };
 use crate::{
-    complaints::Complaints,
+    complaints::ErrorLog,
     error::{Error, Result},
     source::Source,
 };
 
 const THREAD: &str = "ictus-http";
 /// Scrapes share their snapshots, so more threads would only wait.
-const MOST_SNAPSHOT_THREADS: usize = 4;
+const MAX_SNAPSHOT_THREADS: usize = 4;
 /// From the end of one response to the end of the next request's head. No usual scrape interval, so
 /// that a kept connection is not closed just when the next request is on its way.
-const HEAD_TIME: Duration = Duration::from_secs(7);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(7);
 /// After which a connection may finish what it is at, and no more: a client that does not read its
 /// response would keep its slot for good.
-const CONNECTION_TIME: Duration = Duration::from_secs(63);
-const LAST_RESPONSE_TIME: Duration = Duration::from_secs(10);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(63);
+const LAST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stop waits for responses that are on their way.
-const STOP_TIME: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause after a failed accept: without it, a lack of descriptors is a busy loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How often the thread checks that its socket is open: one that waits for connections on a socket that the host
 /// has closed is not woken.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -70,14 +70,14 @@ const CROWDED: &str = "too many clients are connected, of one address or of all:
 /// and the child has closed its copies of the sockets.
 #[derive(Debug)]
 pub struct Server {
-    address: Address,
+    address: BoundAddress,
     /// The process that serves.
     generation: u32,
-    running: Arc<Running>,
+    running: Arc<RunningServer>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningServer {
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
     listening: Weak<Descriptor>,
@@ -106,8 +106,8 @@ impl Server {
     ///
     /// [`Error::Bind`] where the address cannot be bound, [`Error::Start`] where the system gives no
     /// thread.
-    pub fn start(source: Source, listen: Listen) -> Result<Server> {
-        Server::start_guarded(source, listen, Arc::new(Everybody))
+    pub fn start(source: Source, listen: ListenAddress) -> Result<Server> {
+        Server::start_guarded(source, listen, Arc::new(AllowAll))
     }
 
     /// As [`Server::start`], with what is asked of clients: TLS, authentication, or both.
@@ -115,7 +115,11 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::start`].
-    pub fn start_secured(source: Source, listen: Listen, security: Option<Security>) -> Result<Server> {
+    pub fn start_secured(
+        source: Source,
+        listen: ListenAddress,
+        security: Option<Security>,
+    ) -> Result<Server> {
         match security {
             Some(security) => {
                 let is_plain = security.is_authenticated() && !security.is_tls();
@@ -135,7 +139,11 @@ impl Server {
         }
     }
 
-    fn start_guarded(source: Source, listen: Listen, guard: Arc<dyn Guard>) -> Result<Server> {
+    fn start_guarded(
+        source: Source,
+        listen: ListenAddress,
+        guard: Arc<dyn ConnectionPolicy>,
+    ) -> Result<Server> {
         let generation = host::generation();
         let socket = Arc::new(OnceLock::new());
         let runtime = runtime(Arc::clone(&socket)).map_err(Error::Start)?;
@@ -149,17 +157,17 @@ impl Server {
         let thread = thread::Builder::new()
             .name(THREAD.to_owned())
             .spawn({
-                let served = Served::new(source, guard, Hosts::at(&address, listen.allowed_hosts()));
+                let served = ServerContext::new(source, guard, Hosts::at(&address, listen.allowed_hosts()));
                 move || run(runtime, listener, served, stopped)
             })
             .map_err(Error::Start)?;
-        let running = Running { stop, thread: Mutex::new(Some(thread)), listening };
+        let running = RunningServer { stop, thread: Mutex::new(Some(thread)), listening };
         Ok(Server { address, generation, running: Arc::new(running) })
     }
 
     /// The address that is served: with the port that was found, where port 0 was asked for.
     #[must_use]
-    pub fn address(&self) -> &Address {
+    pub fn address(&self) -> &BoundAddress {
         &self.address
     }
 
@@ -213,7 +221,7 @@ impl Drop for Server {
 }
 
 /// A runtime for one thread, whose descriptors are not those of standard input, output and error.
-fn runtime(socket: Arc<OnceLock<(Address, Weak<Descriptor>)>>) -> io::Result<Runtime> {
+fn runtime(socket: Arc<OnceLock<(BoundAddress, Weak<Descriptor>)>>) -> io::Result<Runtime> {
     // Whenever the runtime is about to use its own descriptors, which nobody can tell from those of the host.
     let check = move || {
         if let Some((address, descriptor)) = socket.get()
@@ -229,7 +237,7 @@ fn runtime(socket: Arc<OnceLock<(Address, Weak<Descriptor>)>>) -> io::Result<Run
         .enable_io()
         .enable_time()
         .thread_name(THREAD)
-        .max_blocking_threads(MOST_SNAPSHOT_THREADS)
+        .max_blocking_threads(MAX_SNAPSHOT_THREADS)
         .build();
     drop(standard);
     runtime
@@ -237,7 +245,7 @@ fn runtime(socket: Arc<OnceLock<(Address, Weak<Descriptor>)>>) -> io::Result<Run
 
 /// Ends a server whose descriptors the host has closed. Nothing of it may be dropped or woken: it would write to
 /// numbers that may be those of the host's files by now, and close them. So its thread stays, and does nothing.
-fn abandon(address: &Address) -> ! {
+fn abandon(address: &BoundAddress) -> ! {
     log::error!("the endpoint at {address} has ended: the program closed its descriptors; start it again");
     loop {
         thread::park();
@@ -257,13 +265,13 @@ fn standard_numbers() -> io::Result<Vec<OwnedFd>> {
 }
 
 /// What the endpoint's thread does.
-fn run(runtime: Runtime, listener: Listener, served: Served, stopped: watch::Receiver<bool>) {
+fn run(runtime: Runtime, listener: Listener, served: ServerContext, stopped: watch::Receiver<bool>) {
     // A task, which this thread wakes without a descriptor.
     let serving = runtime.spawn(serve(listener, served, stopped));
     let serving = AssertUnwindSafe(|| runtime.block_on(serving));
     match panic::catch_unwind(serving) {
         // A snapshot that hangs must not hang the stop.
-        Ok(_) => runtime.shutdown_timeout(STOP_TIME),
+        Ok(_) => runtime.shutdown_timeout(STOP_TIMEOUT),
         // tokio panics where its own descriptors are not there any more.
         Err(_) => {
             log::error!("an endpoint has ended: the program closed its descriptors");
@@ -275,13 +283,13 @@ fn run(runtime: Runtime, listener: Listener, served: Served, stopped: watch::Rec
 
 /// What all connections share.
 #[derive(Clone)]
-struct Served {
+struct ServerContext {
     source: Source,
-    guard: Arc<dyn Guard>,
+    guard: Arc<dyn ConnectionPolicy>,
     hosts: Arc<Hosts>,
     budget: Budget,
     turns: Turns,
-    complaints: Arc<Complaints>,
+    complaints: Arc<ErrorLog>,
 }
 
 /// The client of one connection.
@@ -291,10 +299,10 @@ struct Client {
     progress: Arc<Progress>,
 }
 
-impl Served {
-    fn new(source: Source, guard: Arc<dyn Guard>, hosts: Hosts) -> Served {
+impl ServerContext {
+    fn new(source: Source, guard: Arc<dyn ConnectionPolicy>, hosts: Hosts) -> ServerContext {
         let hosts = Arc::new(hosts);
-        Served {
+        ServerContext {
             source,
             guard,
             hosts,
@@ -305,8 +313,8 @@ impl Served {
     }
 
     /// The connection as the guard has it; none where a client does not get there within its time.
-    async fn agree(&self, stream: Box<dyn Duplex>) -> Option<Box<dyn Duplex>> {
-        timeout(HEAD_TIME, self.guard.agree(stream)).await.ok().flatten()
+    async fn agree(&self, stream: Box<dyn ByteStream>) -> Option<Box<dyn ByteStream>> {
+        timeout(HEAD_TIMEOUT, self.guard.agree(stream)).await.ok().flatten()
     }
 
     async fn respond<B>(&self, client: &Client, request: Request<B>) -> Response<Full<Bytes>> {
@@ -325,8 +333,8 @@ impl Served {
 }
 
 /// Accepts until it is told to stop.
-async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<bool>) {
-    let accepting = Complaints::default();
+async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Receiver<bool>) {
+    let accepting = ErrorLog::default();
     let mut connections = JoinSet::new();
     let (start, places) = (Instant::now(), Places::default());
     loop {
@@ -366,16 +374,21 @@ async fn serve(listener: Listener, served: Served, mut stopped: watch::Receiver<
             Err(_) if listener.is_closed() => pending().await,
             Err(error) => {
                 accepting.failed(&format_args!("cannot accept a connection: {error}"));
-                sleep(ACCEPT_PAUSE).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
     drop(listener);
-    let _ = timeout(STOP_TIME, async { while connections.join_next().await.is_some() {} }).await;
+    let _ = timeout(STOP_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
 }
 
 /// Serves one connection until its client, its time or the server ends it.
-async fn talk(stream: Box<dyn Duplex>, client: Client, served: Served, mut stopped: watch::Receiver<bool>) {
+async fn talk(
+    stream: Box<dyn ByteStream>,
+    client: Client,
+    served: ServerContext,
+    mut stopped: watch::Receiver<bool>,
+) {
     let stream = Box::new(Timed::new(stream, client.progress.clone()));
     let stream = select! {
         stream = served.agree(stream) => stream,
@@ -388,7 +401,7 @@ async fn talk(stream: Box<dyn Duplex>, client: Client, served: Served, mut stopp
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(route::MAX_HEAD_BYTES)
         // Clients such as `nc -N` close their side after the request.
         .half_close(true)
@@ -397,11 +410,11 @@ async fn talk(stream: Box<dyn Duplex>, client: Client, served: Served, mut stopp
     // What a client breaks is the client's affair.
     select! {
         _ = connection.as_mut() => return,
-        () = sleep(CONNECTION_TIME) => {}
+        () = sleep(CONNECTION_TIMEOUT) => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(LAST_RESPONSE_TIME, connection).await;
+    let _ = timeout(LAST_RESPONSE_TIMEOUT, connection).await;
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::listener::{listen_at, socket};
 /// Connecting takes the right to write: the owner, and the group that its directory may give it.
 const MODE: Mode = Mode::from_raw_mode(0o660);
 /// How often a starter asks for its turn, and the pause after each.
-const TRIES: u32 = 200;
+const MAX_ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(5);
 /// The socket's name in the private directory where it is made.
 const NEW: &str = "s";
@@ -101,7 +101,7 @@ fn pathless(error: io::Error) -> io::Error {
 /// none waits for it for ever.
 fn turn(path: &Path) -> Option<File> {
     let directory = File::open(parent(path)).ok()?;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Some(directory),
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => thread::sleep(PAUSE),

@@ -13,27 +13,27 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{listener::Duplex, places::Progress};
+use super::{listener::ByteStream, places::Progress};
 
 /// How long a response may make no progress: what its client does not read is memory of this process.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Timed {
-    stream: Box<dyn Duplex>,
+    stream: Box<dyn ByteStream>,
     progress: Arc<Progress>,
     /// Runs while a write waits for the client.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timed {
-    pub(super) fn new(stream: Box<dyn Duplex>, progress: Arc<Progress>) -> Timed {
+    pub(super) fn new(stream: Box<dyn ByteStream>, progress: Arc<Progress>) -> Timed {
         Timed { stream, progress, deadline: None }
     }
 
     fn timed<T>(
         &mut self,
         context: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut dyn Duplex>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        write: impl FnOnce(Pin<&mut dyn ByteStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if let Poll::Ready(written) = write(Pin::new(&mut *self.stream), context) {
             self.deadline = None;

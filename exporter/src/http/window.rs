@@ -4,12 +4,12 @@ use hyper::Uri;
 use ictus::{Snapshot, snapshot::Value};
 use serde::Serialize;
 
-use crate::recorded::Origin;
+use crate::recorded::FamilyOrigin;
 
 /// Which series: its family's origin and name, as in `/snapshot.json`, and its label values in the
 /// family's order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Series {
+pub(super) struct SeriesKey {
     origin: String,
     name: String,
     labels: Vec<String>,
@@ -22,9 +22,9 @@ struct Window<'a> {
     values: &'a [f64],
 }
 
-impl Series {
-    pub(super) fn of(uri: &Uri) -> Series {
-        let mut series = Series { origin: String::new(), name: String::new(), labels: Vec::new() };
+impl SeriesKey {
+    pub(super) fn of(uri: &Uri) -> SeriesKey {
+        let mut series = SeriesKey { origin: String::new(), name: String::new(), labels: Vec::new() };
         for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match &*key {
                 "origin" => series.origin = value.into_owned(),
@@ -39,7 +39,7 @@ impl Series {
     /// The window as JSON; none where there is no such timer.
     pub(super) fn json(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
         let family = snapshot.families.iter().find(|family| {
-            let (origin, name) = Origin::of(family);
+            let (origin, name) = FamilyOrigin::of(family);
             origin.name() == self.origin && name == self.name
         })?;
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();

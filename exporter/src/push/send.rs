@@ -19,7 +19,7 @@ use super::destination::Destination;
 use crate::error::{Error, Result};
 
 /// For the whole of it: who is well answers in milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// After which whoever waits is told.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -38,7 +38,7 @@ pub(super) fn send(
 ) -> Result<std::result::Result<Bytes, String>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     let answered = runtime.block_on(async {
-        let mut answer = pin!(timeout(PATIENCE, exchange(to, method, target, content_type, body)));
+        let mut answer = pin!(timeout(WAIT_TIMEOUT, exchange(to, method, target, content_type, body)));
         tokio::select! {
             answer = &mut answer => return answer,
             () = sleep(SOON) => {}
@@ -49,7 +49,7 @@ pub(super) fn send(
     // A look-up of a name that does not end must not hold the end.
     runtime.shutdown_background();
     Ok(match answered {
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", WAIT_TIMEOUT.as_secs())),
         Ok(Err(refused)) if refused.kind() == io::ErrorKind::ConnectionRefused => {
             Err(format!("{refused}; is it running?"))
         }

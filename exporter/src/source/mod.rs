@@ -18,9 +18,9 @@ use ictus::{
     surface::{ShownFamily, View},
 };
 
-use self::taken::Origin;
-pub(crate) use self::taken::Taken;
-use crate::{complaints::Complaints, error::Result, http::Security, query::Query, rendered::Rendered};
+use self::taken::Backend;
+pub(crate) use self::taken::CachedSnapshot;
+use crate::{complaints::ErrorLog, error::Result, http::Security, query::Query, rendered::Rendered};
 
 /// Yields families that Ictus did not record, to be shown beside its own in every exposition.
 pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
@@ -28,7 +28,7 @@ pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
 /// Where a sink gets its exposition from; clones share everything but what they show.
 #[derive(Clone)]
 pub struct Source {
-    shared: Arc<ArcSwap<Shared>>,
+    shared: Arc<ArcSwap<SourceState>>,
     view: View,
     native: bool,
     path_prefix: Arc<str>,
@@ -37,9 +37,9 @@ pub struct Source {
 
 /// What the clones of a source share in one process. A forked child has its own: its parent's may be locked
 /// for ever, by a thread that did not come along.
-struct Shared {
+struct SourceState {
     generation: u32,
-    origin: Origin,
+    origin: Backend,
     extra: ArcSwapOption<Extra>,
     /// Of the endpoints that show this source, those that ask for credentials.
     guards: ArcSwap<Vec<Security>>,
@@ -48,7 +48,7 @@ struct Shared {
     flight: Mutex<Flight>,
     landed: Condvar,
     /// Of hosts that have an HTTP server of their own.
-    complaints: Complaints,
+    complaints: ErrorLog,
 }
 
 #[derive(Default)]
@@ -60,19 +60,19 @@ struct Flight {
     /// Threads that wait for it, or have not woken since it landed.
     waiting: usize,
     /// The newest that is complete.
-    taken: Option<Arc<Taken>>,
+    taken: Option<Arc<CachedSnapshot>>,
 }
 
 /// When somebody asked: the number of the newest snapshot that may have begun too early for them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked(u64);
+pub(crate) struct Freshness(u64);
 
 impl Source {
     /// The exposition of a metrics directory, which need not exist yet: workers may start later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
         let path = directory.as_ref().to_owned();
-        let origin = Origin::snapshots(move || {
+        let origin = Backend::snapshots(move || {
             let mut reader = Reader::new(&path);
             Box::new(move || reader.snapshot())
         });
@@ -102,7 +102,7 @@ impl Source {
     /// ```
     #[must_use]
     pub fn from_registry(registry: Registry) -> Source {
-        Source::from_origin(Origin::snapshots(move || {
+        Source::from_origin(Backend::snapshots(move || {
             let registry = registry.clone();
             Box::new(move || registry.snapshot())
         }))
@@ -111,11 +111,11 @@ impl Source {
     /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
-        Source::from_origin(Origin::function(write))
+        Source::from_origin(Backend::function(write))
     }
 
-    fn from_origin(origin: Origin) -> Source {
-        let shared = Arc::new(ArcSwap::from_pointee(Shared::new(origin, None)));
+    fn from_origin(origin: Backend) -> Source {
+        let shared = Arc::new(ArcSwap::from_pointee(SourceState::new(origin, None)));
         Source { shared, view: View::default(), native: false, path_prefix: Arc::default(), directory: None }
     }
 
@@ -205,18 +205,18 @@ impl Source {
 
     /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
     /// snapshot that began meanwhile.
-    pub(crate) fn asked(&self) -> Asked {
-        Asked(lock(&self.shared().flight).started)
+    pub(crate) fn asked(&self) -> Freshness {
+        Freshness(lock(&self.shared().flight).started)
     }
 
-    pub(crate) fn render_since(&self, asked: Asked, query: &Query) -> Result<Arc<Rendered>> {
+    pub(crate) fn render_since(&self, asked: Freshness, query: &Query) -> Result<Arc<Rendered>> {
         let shared = self.shared();
         let taken = shared.taken_since(asked)?;
         Ok(taken.render(&shared.origin, query))
     }
 
     /// A snapshot as it was recorded; nothing where a function writes the exposition.
-    pub(crate) fn snapshot_since(&self, asked: Asked) -> Result<Arc<Taken>> {
+    pub(crate) fn snapshot_since(&self, asked: Freshness) -> Result<Arc<CachedSnapshot>> {
         self.shared().taken_since(asked)
     }
 
@@ -230,12 +230,12 @@ impl Source {
     }
 
     /// What this process shares.
-    fn shared(&self) -> Arc<Shared> {
+    fn shared(&self) -> Arc<SourceState> {
         let shared = self.shared.load_full();
         if shared.generation == host::generation() {
             return shared;
         }
-        let own = Arc::new(Shared::new(shared.origin.forked(), shared.extra.load_full()));
+        let own = Arc::new(SourceState::new(shared.origin.forked(), shared.extra.load_full()));
         own.guards.store(shared.guards.load_full());
         // Never dropped: the parent's threads may have been anywhere inside.
         mem::forget(shared);
@@ -244,16 +244,16 @@ impl Source {
     }
 }
 
-impl Shared {
-    fn new(origin: Origin, extra: Option<Arc<Extra>>) -> Shared {
+impl SourceState {
+    fn new(origin: Backend, extra: Option<Arc<Extra>>) -> SourceState {
         let (flight, landed, complaints, guards) = Default::default();
         let (generation, extra) = (host::generation(), ArcSwapOption::new(extra));
-        Shared { generation, origin, extra, guards, flight, landed, complaints }
+        SourceState { generation, origin, extra, guards, flight, landed, complaints }
     }
 
     /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
     /// else a new one.
-    fn taken_since(&self, Asked(before): Asked) -> Result<Arc<Taken>> {
+    fn taken_since(&self, Freshness(before): Freshness) -> Result<Arc<CachedSnapshot>> {
         let mut flight = lock(&self.flight);
         loop {
             if let Some(taken) = flight.taken.as_ref().filter(|taken| taken.number > before) {
@@ -274,24 +274,24 @@ impl Shared {
         let outdated = if flight.waiting == 0 { flight.taken.take() } else { None };
         drop(flight);
         drop(outdated);
-        let _landing = Landing(self);
+        let _landing = InFlightGuard(self);
         let taken = Arc::new(self.take(number)?);
         lock(&self.flight).taken = Some(taken.clone());
         Ok(taken)
     }
 
-    fn take(&self, number: u64) -> Result<Taken> {
+    fn take(&self, number: u64) -> Result<CachedSnapshot> {
         let snapshot = self.origin.snapshot()?;
         let extra = self.extra.load_full();
         let foreign = extra.map(|extra| extra()).unwrap_or_default();
-        Ok(Taken::new(number, snapshot, foreign, &self.guards.load()))
+        Ok(CachedSnapshot::new(number, snapshot, foreign, &self.guards.load()))
     }
 }
 
 /// Ends a flight, also where it failed or a hook panicked: nobody may wait for it for ever.
-struct Landing<'a>(&'a Shared);
+struct InFlightGuard<'a>(&'a SourceState);
 
-impl Drop for Landing<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         lock(&self.0.flight).running = false;
         self.0.landed.notify_all();

@@ -7,7 +7,7 @@ use std::{
 
 use ictus::{
     Snapshot, expose,
-    surface::{Exposition, Plan, ShownFamily, ShownType, View},
+    surface::{Exposition, Renderer, ShownFamily, ShownType, View},
 };
 
 use super::lock;
@@ -19,30 +19,30 @@ use crate::{
 };
 
 /// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
-const MOST_KEPT: usize = 8;
+const MAX_KEPT: usize = 8;
 /// Of answers, all but the first: what more clients ask for at the same time is written for each of them.
 const MAX_KEPT_BYTES: usize = 16 << 20;
 
-pub(super) type Look = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
-type Write = Box<dyn Fn(&View) -> String + Send>;
+pub(super) type SnapshotFn = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
+type WriteFn = Box<dyn Fn(&View) -> String + Send>;
 /// Makes what takes snapshots, anew in each process.
-type Open = Arc<dyn Fn() -> Look + Send + Sync>;
+type Open = Arc<dyn Fn() -> SnapshotFn + Send + Sync>;
 
 /// What a source reads.
-pub(super) enum Origin {
-    Snapshots(Snapshots),
-    Function(Arc<Mutex<Write>>),
+pub(super) enum Backend {
+    SnapshotCache(SnapshotCache),
+    Function(Arc<Mutex<WriteFn>>),
 }
 
-pub(super) struct Snapshots {
+pub(super) struct SnapshotCache {
     open: Open,
-    look: Mutex<Look>,
+    look: Mutex<SnapshotFn>,
     /// Of the views that were asked for last, the newest at the end.
-    plans: Mutex<Vec<Plan>>,
+    plans: Mutex<Vec<Renderer>>,
 }
 
 /// One snapshot, and what has been rendered of it.
-pub(crate) struct Taken {
+pub(crate) struct CachedSnapshot {
     pub(super) number: u64,
     pub(crate) snapshot: Snapshot,
     /// What others recorded.
@@ -52,36 +52,36 @@ pub(crate) struct Taken {
     rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
 }
 
-impl Origin {
-    pub(super) fn snapshots(open: impl Fn() -> Look + Send + Sync + 'static) -> Origin {
-        Origin::opened(Arc::new(open))
+impl Backend {
+    pub(super) fn snapshots(open: impl Fn() -> SnapshotFn + Send + Sync + 'static) -> Backend {
+        Backend::opened(Arc::new(open))
     }
 
-    fn opened(open: Open) -> Origin {
-        Origin::Snapshots(Snapshots { look: Mutex::new(open()), plans: Mutex::default(), open })
+    fn opened(open: Open) -> Backend {
+        Backend::SnapshotCache(SnapshotCache { look: Mutex::new(open()), plans: Mutex::default(), open })
     }
 
     /// The same in a forked child. A function that ran at the fork stays locked there, as its own locks do.
-    pub(super) fn forked(&self) -> Origin {
+    pub(super) fn forked(&self) -> Backend {
         match self {
-            Origin::Snapshots(snapshots) => Origin::opened(snapshots.open.clone()),
-            Origin::Function(write) => Origin::Function(write.clone()),
+            Backend::SnapshotCache(snapshots) => Backend::opened(snapshots.open.clone()),
+            Backend::Function(write) => Backend::Function(write.clone()),
         }
     }
 
-    pub(super) fn function(write: impl Fn(&View) -> String + Send + 'static) -> Origin {
-        Origin::Function(Arc::new(Mutex::new(Box::new(write))))
+    pub(super) fn function(write: impl Fn(&View) -> String + Send + 'static) -> Backend {
+        Backend::Function(Arc::new(Mutex::new(Box::new(write))))
     }
 
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         match self {
-            Origin::Snapshots(snapshots) => Ok(lock(&snapshots.look)()?),
-            Origin::Function(_) => Ok(Snapshot::default()),
+            Backend::SnapshotCache(snapshots) => Ok(lock(&snapshots.look)()?),
+            Backend::Function(_) => Ok(Snapshot::default()),
         }
     }
 }
 
-impl Snapshots {
+impl SnapshotCache {
     fn write(
         &self,
         snapshot: &Snapshot,
@@ -92,14 +92,14 @@ impl Snapshots {
         view.utf8_names = *escaping == Escaping::Utf8;
         let mut plans = lock(&self.plans);
         let known = plans.iter().position(|plan| *plan.view() == view);
-        let mut plan = known.map_or_else(|| Plan::new(&view), |at| plans.remove(at));
+        let mut plan = known.map_or_else(|| Renderer::new(&view), |at| plans.remove(at));
         let own = plan.show(snapshot);
         let mut whole = if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.beside(foreign)) };
         if !view.labels.is_empty() {
             whole = Cow::Owned(whole.with_labels(&view.labels));
         }
         let bytes = format.write(&filter.exposition(&whole), *native);
-        if plans.len() == MOST_KEPT {
+        if plans.len() == MAX_KEPT {
             plans.remove(0);
         }
         plans.push(plan);
@@ -107,19 +107,19 @@ impl Snapshots {
     }
 }
 
-impl Taken {
+impl CachedSnapshot {
     pub(super) fn new(
         number: u64,
         snapshot: Snapshot,
         foreign: Arc<[ShownFamily]>,
         guards: &[Security],
-    ) -> Taken {
+    ) -> CachedSnapshot {
         let failed_logins = failed_logins(guards);
         let with_endpoints = match failed_logins {
             Some(family) => foreign.iter().cloned().chain([family]).collect(),
             None => foreign.clone(),
         };
-        Taken { number, snapshot, foreign, with_endpoints, rendered: Mutex::default() }
+        CachedSnapshot { number, snapshot, foreign, with_endpoints, rendered: Mutex::default() }
     }
 
     /// The families that are not of the snapshot; the state of the endpoints is a part of Ictus's own.
@@ -136,17 +136,19 @@ impl Taken {
     }
 
     /// What a query asks for, in the format that all of it can be written in.
-    pub(super) fn render(&self, origin: &Origin, query: &Query) -> Arc<Rendered> {
+    pub(super) fn render(&self, origin: &Backend, query: &Query) -> Arc<Rendered> {
         let text = &Query { format: Format::Text, escaping: Escaping::Unstated, ..query.clone() };
-        let query = if matches!(origin, Origin::Snapshots(_)) { query } else { text };
+        let query = if matches!(origin, Backend::SnapshotCache(_)) { query } else { text };
         // Held while rendering: who wants the same would only do the same work.
         let mut rendered = lock(&self.rendered);
         if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
             return rendered.clone();
         }
         let bytes = match origin {
-            Origin::Snapshots(snapshots) => snapshots.write(&self.snapshot, self.others(&query.view), query),
-            Origin::Function(write) => {
+            Backend::SnapshotCache(snapshots) => {
+                snapshots.write(&self.snapshot, self.others(&query.view), query)
+            }
+            Backend::Function(write) => {
                 let mut text = query.filter.text(lock(write)(&query.view).into()).into_owned();
                 let foreign = Exposition::default().beside(self.others(&query.view));
                 expose::text_into(&mut text, &query.filter.exposition(&foreign));
@@ -156,7 +158,7 @@ impl Taken {
         let new = Arc::new(Rendered::new(query.format, query.escaping, bytes));
         let kept_bytes: usize = rendered.iter().map(|(_, kept)| kept.bytes().len()).sum();
         let fits = rendered.is_empty() || kept_bytes + new.bytes().len() <= MAX_KEPT_BYTES;
-        if rendered.len() < MOST_KEPT && fits {
+        if rendered.len() < MAX_KEPT && fits {
             rendered.push((query.clone(), new.clone()));
         }
         new
@@ -179,7 +181,7 @@ mod tests {
 
     use ictus::Registry;
 
-    use super::{Origin, Taken};
+    use super::{Backend, CachedSnapshot};
     use crate::{
         filter::Filter,
         query::{Format, Query},
@@ -192,11 +194,11 @@ mod tests {
             registry.counter(name, "", &[]).unwrap().labels(&[]).unwrap().inc();
         }
         let shown = registry.clone();
-        let origin = Origin::snapshots(move || {
+        let origin = Backend::snapshots(move || {
             let shown = shown.clone();
             Box::new(move || shown.snapshot())
         });
-        let taken = Taken::new(1, registry.snapshot().unwrap(), Arc::default(), &[]);
+        let taken = CachedSnapshot::new(1, registry.snapshot().unwrap(), Arc::default(), &[]);
         let mut answers = Vec::new();
         for names in [&[][..], &["jobs"]] {
             for format in Format::ALL {
@@ -217,8 +219,8 @@ mod tests {
 
     #[test]
     fn a_format_that_is_not_known_shares_the_text() {
-        let origin = Origin::function(|_| String::new());
-        let taken = Taken::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
+        let origin = Backend::function(|_| String::new());
+        let taken = CachedSnapshot::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
         let text = taken.render(&origin, &Query::default());
         let asked = Query { format: Format::OpenMetrics, ..Query::default() };
         assert!(Arc::ptr_eq(&taken.render(&origin, &asked), &text));

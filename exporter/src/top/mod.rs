@@ -17,13 +17,13 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 pub(crate) use self::state::Order;
 use self::state::State;
-use crate::{directory::Unusable, terminal::Hold};
+use crate::{directory::Unusable, terminal::StderrBuffer};
 
 /// Until somebody ends it.
 pub(crate) fn run(directory: &Path, order: Order, interval: Duration) -> io::Result<()> {
     let mut terminal = ratatui::try_init()?;
     // Dropped first: what is said from then on is seen.
-    let hold = Hold::new();
+    let hold = StderrBuffer::new();
     let ended = watch(&mut terminal, directory, order, interval, &hold);
     ratatui::try_restore()?;
     drop(hold);
@@ -35,7 +35,7 @@ fn watch(
     directory: &Path,
     order: Order,
     interval: Duration,
-    hold: &Hold,
+    hold: &StderrBuffer,
 ) -> io::Result<()> {
     let mut reader = Reader::new(directory);
     let mut state = State::new(order);

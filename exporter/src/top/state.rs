@@ -10,7 +10,7 @@ use ictus::{
 };
 
 use crate::{
-    recorded::Origin,
+    recorded::FamilyOrigin,
     table::{labels, plain},
 };
 
@@ -98,7 +98,7 @@ impl State {
         let mut counts = HashMap::new();
         self.rows.clear();
         for family in &snapshot.families {
-            let name = plain(Origin::of(family).1);
+            let name = plain(FamilyOrigin::of(family).1);
             for series in &family.series {
                 let Value::Timer(timing) = &series.value else { continue };
                 let key = (name.clone(), labels(family, series));

@@ -7,12 +7,12 @@ use std::{
 
 use serde_json::Value;
 
-use super::programs::PATIENCE;
+use super::programs::WAIT_TIMEOUT;
 
 /// The body of an answer; an error where there is none, or its status is not 200.
 pub(crate) fn get(address: SocketAddr, target: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, WAIT_TIMEOUT)?;
+    stream.set_read_timeout(Some(WAIT_TIMEOUT))?;
     write!(stream, "GET {target} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

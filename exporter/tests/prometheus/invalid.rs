@@ -65,7 +65,7 @@ fn external_families() -> Extra {
         let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
         (name.to_owned(), labels.collect(), 1.0)
     };
-    let family = |name: &str, shown_type, samples: Vec<ictus::surface::ForeignSample>| {
+    let family = |name: &str, shown_type, samples: Vec<ictus::surface::ExternalSample>| {
         ShownFamily::foreign(name, "Theirs.", shown_type, samples).unwrap()
     };
     let gauge =

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// For anything that others do; a machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Whether all of them are installed. Says so where they are not, and panics where they must be.
 pub(crate) fn installed(programs: &[&str]) -> bool {
@@ -66,7 +66,7 @@ pub(crate) fn listening(
         let address = free.local_addr().unwrap();
         drop(free);
         let mut running = Running::new(&mut command(address));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         while !running.ended() && Instant::now() < deadline {
             if ready(address) {
                 return (running, address);
@@ -79,7 +79,7 @@ pub(crate) fn listening(
 
 /// Waits for something that others do.
 pub(crate) fn until(what: &str, mut reached: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while !reached() {
         assert!(Instant::now() < deadline, "never: {what}");
         thread::sleep(Duration::from_millis(50));

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::{
     http::data,
     page,
-    programs::{PATIENCE, Running, listening, tied, until},
+    programs::{Running, WAIT_TIMEOUT, listening, tied, until},
     promql::Vector,
     text::{Labels, Series},
 };
@@ -102,7 +102,7 @@ impl Prometheus {
 
     /// What it has stored, to the last scrape that began before now.
     pub(crate) fn stored(&self) -> Stored {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             let at = now();
             self.until_scraped(1, at);

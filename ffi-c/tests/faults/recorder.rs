@@ -16,7 +16,7 @@ use std::{
 use ictus::{Family, Registry, Timer};
 use ictus_exporter::{
     Source,
-    http::{Listen, Server},
+    http::{ListenAddress, Server},
 };
 
 use super::host::{Host, channel};
@@ -134,7 +134,7 @@ impl Recorder {
     }
 
     fn serve(&mut self) -> String {
-        let listen: Listen = "127.0.0.1:0".parse().unwrap();
+        let listen: ListenAddress = "127.0.0.1:0".parse().unwrap();
         let server = Server::start(Source::new(&self.directory), listen).unwrap();
         let port = server.address().tcp().unwrap().port();
         self.server = Some(server);

@@ -23,12 +23,12 @@ use pyo3::{
 };
 
 use super::{
-    lookup::Lookup,
-    recorder::{Errors, Recorder},
+    lookup::HandleCache,
+    recorder::{CatalogMetrics, Errors},
 };
 use crate::{
     convert, label, log,
-    reading::directory::{Family, families},
+    reading::directory::{FamilyTuple, families},
 };
 
 /// Recorded name, label values and newest observations of a timer's series.
@@ -37,7 +37,7 @@ type RecordedWindow = (String, Vec<String>, Vec<f64>);
 /// Records what the Conductor SDK measures into a metrics directory.
 #[pyclass(frozen, subclass, module = "ictus._core")]
 pub(crate) struct Collector {
-    recorder: OnceLock<Recorder>,
+    recorder: OnceLock<CatalogMetrics>,
     /// Pairs with nothing: whoever pauses it while others record cannot tell which call is the last.
     paused: AtomicBool,
 }
@@ -66,7 +66,8 @@ impl Collector {
             let mut options = Options::default();
             options = window.into_iter().fold(options, Options::window);
             options = max_series.into_iter().fold(options, Options::max_series);
-            let recorder = Recorder::open(&directory, options).map_err(|refused| convert::error(&refused))?;
+            let recorder =
+                CatalogMetrics::open(&directory, options).map_err(|refused| convert::error(&refused))?;
             let _ = self.recorder.set(recorder);
         }
         Ok(())
@@ -80,7 +81,7 @@ impl Collector {
         py: Python<'py>,
         surfaces: Option<Vec<String>>,
         summaries: bool,
-    ) -> PyResult<Vec<Family<'py>>> {
+    ) -> PyResult<Vec<FamilyTuple<'py>>> {
         let view = convert::view(surfaces.as_deref(), summaries)?;
         let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
         let shown = py.detach(|| Ok(Exposition::new(&recorder.registry.own_snapshot()?, &view)));
@@ -490,13 +491,13 @@ impl Collector {
 
 impl Collector {
     /// Where to record, unless nowhere.
-    fn recorder(&self) -> Option<&Recorder> {
+    fn recorder(&self) -> Option<&CatalogMetrics> {
         if self.paused.load(Ordering::Relaxed) { None } else { self.recorder.get() }
     }
 
     fn count<const N: usize>(
         &self,
-        which: impl FnOnce(&Recorder) -> &Lookup<Counter, N>,
+        which: impl FnOnce(&CatalogMetrics) -> &HandleCache<Counter, N>,
         labels: [&Bound<'_, PyAny>; N],
     ) -> PyResult<()> {
         self.recorder().map_or(Ok(()), |to| which(to).with(labels, Counter::inc))
@@ -504,7 +505,7 @@ impl Collector {
 
     fn count_error(
         &self,
-        which: impl FnOnce(&Recorder) -> &Errors,
+        which: impl FnOnce(&CatalogMetrics) -> &Errors,
         kind: &Bound<'_, PyAny>,
         exception: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
@@ -520,7 +521,7 @@ impl Collector {
 
     fn time<const N: usize>(
         &self,
-        which: impl FnOnce(&Recorder) -> &Lookup<Timer, N>,
+        which: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, N>,
         labels: [&Bound<'_, PyAny>; N],
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
@@ -531,7 +532,7 @@ impl Collector {
 
     fn time_task(
         &self,
-        which: impl FnOnce(&Recorder) -> &Lookup<Timer, 2>,
+        which: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, 2>,
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,

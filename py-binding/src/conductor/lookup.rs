@@ -11,10 +11,10 @@ use std::{
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use ictus::{Family, observe::Metric};
+use ictus::{Family, observe::MetricHandle};
 use pyo3::prelude::*;
 
-use super::seen::Seen;
+use super::seen::IdentityCache;
 use crate::{label, log};
 
 /// Label sets remembered per metric. The core bounds its series; label sets beyond that bound all
@@ -22,25 +22,25 @@ use crate::{label, log};
 const MAX_REMEMBERED: usize = 4096;
 
 /// The handles of one metric, found by its `N` label values.
-pub(crate) struct Lookup<H, const N: usize> {
-    seen: Seen<H, N>,
+pub(crate) struct HandleCache<H, const N: usize> {
+    seen: IdentityCache<H, N>,
     family: Family<H>,
     hasher: DefaultHashBuilder,
     /// Only ever locked by a thread that holds the GIL, and never across a release of it: inside
     /// the lock no Python code runs. So it is never contended, never waited for, and never held by
     /// another thread at the moment of `os.fork`, which holds the GIL too.
-    remembered: Mutex<HashTable<Remembered<H, N>>>,
+    remembered: Mutex<HashTable<CachedHandle<H, N>>>,
 }
 
-struct Remembered<H, const N: usize> {
+struct CachedHandle<H, const N: usize> {
     labels: [Box<str>; N],
     handle: H,
 }
 
-impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
-    pub(crate) fn new(family: Family<H>) -> Lookup<H, N> {
-        Lookup {
-            seen: Seen::new(),
+impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
+    pub(crate) fn new(family: Family<H>) -> HandleCache<H, N> {
+        HandleCache {
+            seen: IdentityCache::new(),
             family,
             hasher: DefaultHashBuilder::default(),
             remembered: Mutex::new(HashTable::new()),
@@ -64,7 +64,7 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
         self.with_all(labels, spell, None::<fn([&str; N])>, record)
     }
 
-    /// As [`with`](Lookup::with); `begin` is called with the label values of a series that this process has not
+    /// As [`with`](HandleCache::with); `begin` is called with the label values of a series that this process has not
     /// recorded yet.
     #[inline]
     pub(crate) fn with_begun(
@@ -151,7 +151,7 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
         let handle = self.family.labels(&labels).ok()?;
         let then = then(&handle);
         if remembered.len() < MAX_REMEMBERED {
-            let entry = Remembered { labels: labels.map(Box::from), handle };
+            let entry = CachedHandle { labels: labels.map(Box::from), handle };
             remembered.insert_unique(hash, entry, |entry| {
                 self.hasher.hash_one(std::array::from_fn::<&str, N, _>(|at| &entry.labels[at]))
             });
@@ -160,7 +160,7 @@ impl<H: Metric + Clone, const N: usize> Lookup<H, N> {
     }
 }
 
-impl<H, const N: usize> Remembered<H, N> {
+impl<H, const N: usize> CachedHandle<H, N> {
     fn is(&self, labels: [&str; N]) -> bool {
         self.labels.iter().zip(labels).all(|(mine, given)| **mine == *given)
     }

@@ -7,45 +7,45 @@ use ictus::{
     catalog::{self, Definition},
 };
 
-use super::lookup::Lookup;
+use super::lookup::HandleCache;
 
 /// An open registry's families, one field per definition of the catalog; the numbers are how many
 /// labels each has.
-pub(crate) struct Recorder {
+pub(crate) struct CatalogMetrics {
     pub(crate) registry: Registry,
-    pub(crate) api_request_time: Lookup<Timer, 3>,
-    pub(crate) task_poll: Lookup<Counter, 1>,
-    pub(crate) task_poll_time: Lookup<Timer, 2>,
-    pub(crate) task_execute_time: Lookup<Timer, 2>,
-    pub(crate) task_update_time: Lookup<Timer, 2>,
+    pub(crate) api_request_time: HandleCache<Timer, 3>,
+    pub(crate) task_poll: HandleCache<Counter, 1>,
+    pub(crate) task_poll_time: HandleCache<Timer, 2>,
+    pub(crate) task_execute_time: HandleCache<Timer, 2>,
+    pub(crate) task_update_time: HandleCache<Timer, 2>,
     pub(crate) task_execute_error: Errors,
     pub(crate) task_update_error: Errors,
-    pub(crate) task_poll_error: Lookup<Counter, 2>,
-    pub(crate) task_execution_started: Lookup<Counter, 1>,
+    pub(crate) task_poll_error: HandleCache<Counter, 2>,
+    pub(crate) task_execution_started: HandleCache<Counter, 1>,
     pub(crate) task_ack_error: Errors,
-    pub(crate) task_ack_failed: Lookup<Counter, 1>,
-    pub(crate) task_execution_queue_full: Lookup<Counter, 1>,
-    pub(crate) task_paused: Lookup<Counter, 1>,
-    pub(crate) worker_restart: Lookup<Counter, 1>,
-    pub(crate) uncaught_exception: Lookup<Counter, 1>,
-    pub(crate) external_payload_used: Lookup<Counter, 3>,
+    pub(crate) task_ack_failed: HandleCache<Counter, 1>,
+    pub(crate) task_execution_queue_full: HandleCache<Counter, 1>,
+    pub(crate) task_paused: HandleCache<Counter, 1>,
+    pub(crate) worker_restart: HandleCache<Counter, 1>,
+    pub(crate) uncaught_exception: HandleCache<Counter, 1>,
+    pub(crate) external_payload_used: HandleCache<Counter, 3>,
     pub(crate) workflow_start_error: Errors,
-    pub(crate) task_result_size: Lookup<Timer, 1>,
-    pub(crate) workflow_input_size: Lookup<Timer, 3>,
-    pub(crate) active_workers: Lookup<Gauge, 1>,
+    pub(crate) task_result_size: HandleCache<Timer, 1>,
+    pub(crate) workflow_input_size: HandleCache<Timer, 3>,
+    pub(crate) active_workers: HandleCache<Gauge, 1>,
 }
 
 /// Errors of one kind, counted twice: by class and by message. Each has its own bound on series,
 /// so endless messages never push the classes out.
 pub(crate) struct Errors {
-    pub(crate) by_class: Lookup<Counter, 2>,
-    pub(crate) by_message: Lookup<Counter, 2>,
+    pub(crate) by_class: HandleCache<Counter, 2>,
+    pub(crate) by_message: HandleCache<Counter, 2>,
 }
 
-impl Recorder {
-    pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
+impl CatalogMetrics {
+    pub(crate) fn open(directory: &Path, options: Options) -> Result<CatalogMetrics> {
         let registry = &Registry::open_with(directory, options)?;
-        Ok(Recorder {
+        Ok(CatalogMetrics {
             registry: registry.clone(),
             api_request_time: timer(registry, &catalog::API_REQUEST_TIME)?,
             task_poll: counter(registry, &catalog::TASK_POLL)?,
@@ -78,12 +78,12 @@ impl Recorder {
             },
             task_result_size: timer(registry, &catalog::TASK_RESULT_SIZE)?,
             workflow_input_size: timer(registry, &catalog::WORKFLOW_INPUT_SIZE)?,
-            active_workers: Lookup::new(registry.recorded_gauge(&catalog::ACTIVE_WORKERS)?),
+            active_workers: HandleCache::new(registry.recorded_gauge(&catalog::ACTIVE_WORKERS)?),
         })
     }
 }
 
-impl Recorder {
+impl CatalogMetrics {
     /// Shows the counters of a task type at 0, of which nothing but the type has to be known: what is counted
     /// first later is an increase for Prometheus then, and not a series that begins.
     pub(crate) fn begin(&self, task_type: &str) {
@@ -98,12 +98,12 @@ impl Recorder {
     }
 }
 
-fn counter<const N: usize>(registry: &Registry, definition: &Definition) -> Result<Lookup<Counter, N>> {
+fn counter<const N: usize>(registry: &Registry, definition: &Definition) -> Result<HandleCache<Counter, N>> {
     debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
-    registry.recorded_counter(definition).map(Lookup::new)
+    registry.recorded_counter(definition).map(HandleCache::new)
 }
 
-fn timer<const N: usize>(registry: &Registry, definition: &Definition) -> Result<Lookup<Timer, N>> {
+fn timer<const N: usize>(registry: &Registry, definition: &Definition) -> Result<HandleCache<Timer, N>> {
     debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
-    registry.recorded_timer(definition).map(Lookup::new)
+    registry.recorded_timer(definition).map(HandleCache::new)
 }

@@ -10,11 +10,11 @@ use pyo3::{prelude::*, types::PyString};
 /// Label sets that have a place. Beyond these, and for objects made anew at each call, texts decide.
 const PLACES: usize = 128;
 /// Places that a label set may take, from the one that its addresses say.
-const TRIES: usize = 4;
+const MAX_ATTEMPTS: usize = 4;
 
 /// Handles by the `N` objects that named them. A place once taken stays so, hence reading waits for
 /// nothing.
-pub(crate) struct Seen<H, const N: usize> {
+pub(crate) struct IdentityCache<H, const N: usize> {
     /// Made by the first to be kept: most metrics of most processes are never recorded.
     places: OnceLock<Box<[OnceLock<Entry<H, N>>]>>,
 }
@@ -24,9 +24,9 @@ struct Entry<H, const N: usize> {
     handle: H,
 }
 
-impl<H, const N: usize> Seen<H, N> {
-    pub(crate) const fn new() -> Seen<H, N> {
-        Seen { places: OnceLock::new() }
+impl<H, const N: usize> IdentityCache<H, N> {
+    pub(crate) const fn new() -> IdentityCache<H, N> {
+        IdentityCache { places: OnceLock::new() }
     }
 
     /// The handle that these very objects named before.
@@ -73,5 +73,5 @@ fn tries(labels: &[&Bound<'_, PyAny>]) -> impl Iterator<Item = usize> {
     });
     // The factor of multiplicative hashing, whose upper bits are the ones mixed.
     let first = first.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) >> (usize::BITS - PLACES.ilog2());
-    (0..TRIES).map(move |further| (first + further) % PLACES)
+    (0..MAX_ATTEMPTS).map(move |further| (first + further) % PLACES)
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use ictus::{Family, host::OncePerProcess, observe::Metric};
+use ictus::{Family, host::OncePerProcess, observe::MetricHandle};
 use pyo3::{
     PyClass,
     exceptions::{PyTypeError, PyValueError},
@@ -53,7 +53,7 @@ impl Children {
     }
 }
 
-impl<H: Metric> Labelled<H> {
+impl<H: MetricHandle> Labelled<H> {
     pub(crate) fn new(
         py: Python<'_>,
         family: Family<H>,

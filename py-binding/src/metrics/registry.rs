@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ictus::{Options, observe::Metric};
+use ictus::{Options, observe::MetricHandle};
 use ictus_exporter::{Escaping, Query, Source};
 use pyo3::{
     PyClass,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     arguments, convert, log,
     reading::{
-        directory::{Family, families},
+        directory::{FamilyTuple, families},
         snapshot::Snapshot,
     },
 };
@@ -203,7 +203,7 @@ impl Registry {
     }
 
     /// `(name, help, type, [(sample name, labels, value)])` of each family: for bridges.
-    fn _families<'py>(&self, py: Python<'py>) -> PyResult<Vec<Family<'py>>> {
+    fn _families<'py>(&self, py: Python<'py>) -> PyResult<Vec<FamilyTuple<'py>>> {
         let view = convert::view(None, false)?;
         let shown =
             py.detach(|| self.core.snapshot().map(|all| ictus::surface::Exposition::new(&all, &view)));
@@ -216,7 +216,7 @@ fn label_names(given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
 }
 
 impl Registry {
-    fn known<'py, H: Metric, C: PyClass>(
+    fn known<'py, H: MetricHandle, C: PyClass>(
         &self,
         py: Python<'py>,
         family: ictus::Result<ictus::Family<H>>,

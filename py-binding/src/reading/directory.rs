@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use crate::{convert, log};
 
 /// A family as Python sees it: name, help, type, samples.
-pub(crate) type Family<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
+pub(crate) type FamilyTuple<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
 
 /// What the directory's segments say now, as Prometheus text.
 #[pyfunction]
@@ -76,7 +76,7 @@ pub(crate) fn clear(py: Python<'_>, directory: PathBuf) -> PyResult<usize> {
 }
 
 /// What an exposition shows: `(name, help, type, [(sample name, labels, value)])`.
-pub(crate) fn families<'py>(py: Python<'py>, shown: &Exposition) -> PyResult<Vec<Family<'py>>> {
+pub(crate) fn families<'py>(py: Python<'py>, shown: &Exposition) -> PyResult<Vec<FamilyTuple<'py>>> {
     let families = shown.families().map(|family| {
         let samples = family.samples().map(|sample| {
             let name = format!("{}{}", family.name, sample.suffix);

@@ -5,7 +5,7 @@ use std::{ffi::OsString, thread, time::Duration};
 use ictus_exporter::command::run;
 use pyo3::prelude::*;
 
-use super::guests::Desk;
+use super::guests::MergeQueue;
 
 const THREAD: &str = "ictus-command";
 /// How often to look whether the command has ended.
@@ -22,7 +22,7 @@ pub(crate) fn command(
 ) -> PyResult<i32> {
     let arguments = arguments.into_iter();
     let Some(function) = guests else { return Ok(py.detach(|| run(arguments, None))) };
-    let (mut desk, merge) = Desk::new(None);
+    let (mut desk, merge) = MergeQueue::new(None);
     let running =
         thread::Builder::new().name(THREAD.to_owned()).spawn(move || run(arguments, Some(&merge)))?;
     while !running.is_finished() && desk.attend(&function, END_CHECK)? {}

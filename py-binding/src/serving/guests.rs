@@ -22,19 +22,19 @@ use pyo3::{exceptions::PyException, prelude::*};
 /// long as it took.
 const SHARE: u32 = 10;
 /// Sinks wait no longer than that, half of Prometheus's own patience, and then go on with what was merged last.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Causes that are told apart, so that memory stays bounded.
-const MOST_SAID: usize = 32;
+const MAX_SAID: usize = 32;
 
 type Families = Arc<[ShownFamily]>;
-type Question = (PathBuf, SyncSender<Families>);
+type MergeRequest = (PathBuf, SyncSender<Families>);
 
 /// A family as Python gives it: name, help, type, samples.
-type Given = (String, String, String, Vec<(String, BTreeMap<String, String>, f64)>);
+type ClientFamily = (String, String, String, Vec<(String, BTreeMap<String, String>, f64)>);
 
 /// Where questions arrive, in the thread that is in Python.
-pub(crate) struct Desk {
-    questions: Receiver<Question>,
+pub(crate) struct MergeQueue {
+    questions: Receiver<MergeRequest>,
     /// Of the question that was taken last, until it is answered.
     asker: Option<SyncSender<Families>>,
     asked_at: Instant,
@@ -43,11 +43,11 @@ pub(crate) struct Desk {
     said: HashSet<String>,
 }
 
-impl Desk {
+impl MergeQueue {
     /// A desk, and how any thread asks there, each question writing a byte into the pipe, if there is one. Where
     /// nobody answers, that is as the last answer was.
-    pub(crate) fn new(wake: Option<PipeWriter>) -> (Desk, Merge) {
-        let (ask, questions) = mpsc::channel::<Question>();
+    pub(crate) fn new(wake: Option<PipeWriter>) -> (MergeQueue, Merge) {
+        let (ask, questions) = mpsc::channel::<MergeRequest>();
         let last = Arc::<Mutex<Families>>::default();
         let merge = {
             let last = last.clone();
@@ -58,12 +58,12 @@ impl Desk {
                     // Where nobody reads any more, nobody answers either.
                     let _ = wake.write(&[0]);
                 }
-                asked.and_then(|()| answered.recv_timeout(PATIENCE).ok()).unwrap_or_else(|| get(&last))
+                asked.and_then(|()| answered.recv_timeout(WAIT_TIMEOUT).ok()).unwrap_or_else(|| get(&last))
             }
         };
         let now = Instant::now();
         let desk =
-            Desk { questions, asker: None, asked_at: now, last, good_until: now, said: HashSet::new() };
+            MergeQueue { questions, asker: None, asked_at: now, last, good_until: now, said: HashSet::new() };
         (desk, Arc::new(merge))
     }
 
@@ -123,7 +123,7 @@ impl Desk {
         merged.map(|_| ())
     }
 
-    fn begin(&mut self, (directory, asker): Question) -> PathBuf {
+    fn begin(&mut self, (directory, asker): MergeRequest) -> PathBuf {
         self.asker = Some(asker);
         self.asked_at = Instant::now();
         directory
@@ -137,7 +137,7 @@ impl Desk {
     }
 
     fn merged(&mut self, families: &Bound<'_, PyAny>) -> PyResult<Families> {
-        let given: Vec<Given> = families.extract()?;
+        let given: Vec<ClientFamily> = families.extract()?;
         let mut families = Vec::with_capacity(given.len());
         for family in given {
             match shown(&family) {
@@ -150,7 +150,7 @@ impl Desk {
 
     /// Each cause once.
     fn say(&mut self, text: String) {
-        if self.said.len() < MOST_SAID && !self.said.contains(&text) {
+        if self.said.len() < MAX_SAID && !self.said.contains(&text) {
             ::log::warn!(target: "ictus", "{text}");
             self.said.insert(text);
         }
@@ -161,7 +161,7 @@ fn get(last: &Mutex<Families>) -> Families {
     last.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn shown((name, help, kind, samples): &Given) -> Result<ShownFamily, &'static str> {
+fn shown((name, help, kind, samples): &ClientFamily) -> Result<ShownFamily, &'static str> {
     let types = [ShownType::Counter, ShownType::Gauge, ShownType::Summary, ShownType::Histogram];
     let known = types.into_iter().find(|known| known.as_str() == kind);
     let samples = samples.iter().map(|(name, labels, value)| {

@@ -17,7 +17,7 @@ use ictus::surface::View;
 use ictus_exporter::{Source, file, http};
 use pyo3::{exceptions::PyOSError, prelude::*};
 
-use super::{guests::Desk, security::Security};
+use super::{guests::MergeQueue, security::Security};
 use crate::{convert, log};
 
 /// The lowest descriptor number that may be used: below are the host's standard streams, closed or not.
@@ -28,17 +28,17 @@ const MIN_DESCRIPTOR: i32 = 3;
 pub(crate) struct Provider {
     /// Has a byte for each question that waits.
     wake: PipeReader,
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<ActiveSinks>>,
 }
 
 /// In the order in which they end: a sink whose question nobody answers any more does not wait for an answer.
-struct Running {
-    desk: Desk,
+struct ActiveSinks {
+    desk: MergeQueue,
     _sink: Sink,
 }
 
 enum Sink {
-    File { _loop: file::Running },
+    File { _loop: file::WriterHandle },
     Http { _server: http::Server },
 }
 
@@ -60,7 +60,7 @@ impl Provider {
         // What is no duration is as short as the loop allows.
         let interval = Duration::try_from_secs_f64(interval).unwrap_or_default();
         Provider::start(directory, view, |source| {
-            let running = file::Loop::new(source, path, interval).start();
+            let running = file::PeriodicWriter::new(source, path, interval).start();
             Ok(Sink::File { _loop: running.map_err(|refused| convert::sink_error(&refused))? })
         })
     }
@@ -131,10 +131,10 @@ impl Provider {
         start: impl FnOnce(Source) -> PyResult<Sink>,
     ) -> PyResult<Provider> {
         let (wake, waker) = pipe()?;
-        let (desk, merge) = Desk::new(Some(waker));
+        let (desk, merge) = MergeQueue::new(Some(waker));
         let source = Source::new(&directory).with_view(view);
         let sink = start(source.with_extra(Arc::new(move || merge(&directory))))?;
-        Ok(Provider { wake, running: Mutex::new(Some(Running { desk, _sink: sink })) })
+        Ok(Provider { wake, running: Mutex::new(Some(ActiveSinks { desk, _sink: sink })) })
     }
 }
 
@@ -157,8 +157,12 @@ pub(crate) fn take_log() -> Vec<(&'static str, String)> {
 }
 
 /// Where to listen, and the names by which clients may call it.
-pub(super) fn listen(host: &str, port: u16, allowed_hosts: Option<Vec<String>>) -> PyResult<http::Listen> {
-    let listen = http::Listen::from(address(host, port)?);
+pub(super) fn listen(
+    host: &str,
+    port: u16,
+    allowed_hosts: Option<Vec<String>>,
+) -> PyResult<http::ListenAddress> {
+    let listen = http::ListenAddress::from(address(host, port)?);
     Ok(listen.with_allowed_hosts(allowed_hosts.unwrap_or_default()))
 }
 

@@ -5,7 +5,7 @@ use super::message::{BucketSpan, Histogram};
 use crate::snapshot::{Distribution, Exponential};
 
 /// Up to so many empty buckets take less room as counts than as the gap before another span.
-const GAP: u32 = 2;
+const MAX_GAP: u32 = 2;
 
 /// Makes a histogram native.
 pub(super) fn add(histogram: &mut Histogram, distribution: &Distribution) {
@@ -27,7 +27,7 @@ fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
         // Between buckets of ascending numbers never negative.
         let gap = offset.cast_unsigned();
         match spans.last_mut() {
-            Some(span) if gap <= GAP => {
+            Some(span) if gap <= MAX_GAP => {
                 for _ in 0..gap {
                     deltas.push(delta(last, 0));
                     last = 0;

@@ -66,21 +66,21 @@ fn the_documented_words_are_those_of_the_code() {
     assert!(row("### Header", "1")[2].contains(&format!("format version, {VERSION};")));
     assert!(row("### Header", "1")[2].contains("`0x01020304`") && BYTE_ORDER == 0x0102_0304);
     let losses = [
-        (Loss::Nan, "NaN"),
-        (Loss::Negative, "negative"),
-        (Loss::TooLarge, "too large"),
-        (Loss::Reentered, "re-entered"),
-        (Loss::NoMemory, "no memory"),
-        (Loss::ShortWindow, "short window"),
-        (Loss::Overflow, "overflow"),
-        (Loss::Unshared, "unshared"),
-        (Loss::FileRemoved, "file removed"),
-        (Loss::Removed, "removed"),
-        (Loss::Exemplar, "exemplar"),
-        (Loss::DescriptorClosed, "descriptor closed"),
+        (HealthCounter::Nan, "NaN"),
+        (HealthCounter::Negative, "negative"),
+        (HealthCounter::TooLarge, "too large"),
+        (HealthCounter::Reentered, "re-entered"),
+        (HealthCounter::NoMemory, "no memory"),
+        (HealthCounter::WindowTruncated, "short window"),
+        (HealthCounter::Overflow, "overflow"),
+        (HealthCounter::ProcessLocal, "unshared"),
+        (HealthCounter::FileRemoved, "file removed"),
+        (HealthCounter::Removed, "removed"),
+        (HealthCounter::Exemplar, "exemplar"),
+        (HealthCounter::DescriptorClosed, "descriptor closed"),
     ];
-    assert!(row("### Header", "32")[2].starts_with(&format!("{LOSSES} counters: ")));
-    assert!(row("### Lane", "1")[2].contains(&format!("bit {}", HIDDEN.trailing_zeros())));
+    assert!(row("### Header", "32")[2].starts_with(&format!("{HEALTH_COUNTERS} counters: ")));
+    assert!(row("### Lane", "1")[2].contains(&format!("bit {}", UNPUBLISHED.trailing_zeros())));
     let documented = row("### Header", "32")[2].split_once(": ").unwrap().1;
     for (loss, name) in losses {
         assert_eq!(documented.split(", ").nth(loss as usize), Some(name));

@@ -4,16 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::Source;
 use crate::{
-    format::descriptor::FamilyRecord,
+    format::descriptor::FamilyDescriptor,
     log_once,
     policy::agreement::{self, Precedence},
 };
 
 /// A family of one shape: kind, unit and labels.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct FamilyAggregate {
     /// The definition that holds.
-    pub(crate) record: Arc<FamilyRecord>,
+    pub(crate) record: Arc<FamilyDescriptor>,
     /// By label values.
     pub(crate) series: BTreeMap<Arc<[String]>, u64>,
     /// Who defines it: rank of the segment, address of the definition.
@@ -24,15 +24,20 @@ pub(crate) struct Shape {
 
 #[derive(Debug)]
 struct Defined {
-    record: Arc<FamilyRecord>,
+    record: Arc<FamilyDescriptor>,
     precedence: Precedence,
     /// Series and lanes that it defines.
     lanes: usize,
 }
 
-impl Shape {
-    pub(crate) fn new(record: &Arc<FamilyRecord>) -> Shape {
-        Shape { record: Arc::clone(record), series: BTreeMap::new(), sources: BTreeMap::new(), conflicts: 0 }
+impl FamilyAggregate {
+    pub(crate) fn new(record: &Arc<FamilyDescriptor>) -> FamilyAggregate {
+        FamilyAggregate {
+            record: Arc::clone(record),
+            series: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            conflicts: 0,
+        }
     }
 
     /// What decides between it and other families of its name.
@@ -53,7 +58,7 @@ impl Shape {
     }
 
     /// Takes note that a lane of that definition is gone.
-    pub(crate) fn leave(&mut self, rank: u32, record: &Arc<FamilyRecord>) {
+    pub(crate) fn leave(&mut self, rank: u32, record: &Arc<FamilyDescriptor>) {
         let place = place(rank, record);
         let Some(source) = self.sources.get_mut(&place) else { return };
         source.lanes -= 1;
@@ -86,7 +91,7 @@ impl Shape {
     }
 
     /// The definitions of living processes that ask for something else than the one that holds.
-    fn conflicting(&self) -> impl Iterator<Item = &Arc<FamilyRecord>> {
+    fn conflicting(&self) -> impl Iterator<Item = &Arc<FamilyDescriptor>> {
         let living = self.sources.values().filter(|source| source.precedence.lives);
         living.map(|source| &source.record).filter(|record| agreement::conflicts(record, &self.record))
     }
@@ -109,6 +114,6 @@ impl Shape {
     }
 }
 
-fn place(rank: u32, record: &Arc<FamilyRecord>) -> (u32, usize) {
+fn place(rank: u32, record: &Arc<FamilyDescriptor>) -> (u32, usize) {
     (rank, Arc::as_ptr(record).addr())
 }

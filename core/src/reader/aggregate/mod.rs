@@ -19,36 +19,36 @@ use std::{
 };
 
 use super::{
-    cursor::News,
+    cursor::SegmentDelta,
     overflowed::Overflowed,
     totals::{FamilyTotal, SeriesTotal, Totals},
 };
 use crate::{
     clock,
-    format::{descriptor::FamilyRecord, layout::LOSSES},
+    format::{descriptor::FamilyDescriptor, layout::HEALTH_COUNTERS},
     policy::agreement::Precedence,
     snapshot::timeline::Timeline,
 };
-use arrivals::Newest;
-use family::Shape;
+use arrivals::Arrivals;
+use family::FamilyAggregate;
 pub(crate) use segment_order::Key;
 pub(crate) use series::Activity;
-use series::Series;
-pub(crate) use series_limit::{Shown, ShownFamily};
+use series::SeriesAggregate;
+pub(crate) use series_limit::{FamilyView, SeriesView};
 
 /// The state of a reader.
 #[derive(Debug, Default)]
-pub(crate) struct Merged {
+pub(crate) struct Aggregator {
     /// The families of a name, one for each shape in which it is recorded.
     names: BTreeMap<String, Vec<u64>>,
-    shapes: HashMap<u64, Shape>,
-    series: HashMap<u64, Series>,
+    shapes: HashMap<u64, FamilyAggregate>,
+    series: HashMap<u64, SeriesAggregate>,
     /// Numbers of families and series are never used again.
     next: u64,
-    segments: BTreeMap<Key, Segment>,
+    segments: BTreeMap<Key, SegmentEntry>,
     /// The series that the totals have.
     in_totals: Vec<u64>,
-    totals_losses: [u64; LOSSES],
+    totals_losses: [u64; HEALTH_COUNTERS],
     /// Series that have changed since they were settled.
     changed: BTreeSet<u64>,
     /// Those among them whose lanes are being read again.
@@ -62,22 +62,22 @@ pub(crate) struct Merged {
 }
 
 #[derive(Debug, Default)]
-struct Segment {
+struct SegmentEntry {
     rank: u32,
     lives: bool,
-    losses: [u64; LOSSES],
+    losses: [u64; HEALTH_COUNTERS],
     unread: u64,
     /// The series of each lane, by line.
     lanes: HashMap<u64, u64>,
 }
 
 /// What the totals have has no series word.
-const NO_WORD: u64 = 0;
-const NO_ORIGIN: u64 = 0;
+const TOTALS_WORD: u64 = 0;
+const TOTALS_ORIGIN: u64 = 0;
 
-impl Merged {
+impl Aggregator {
     /// Counts of what was lost, and of lanes that could not be read.
-    pub(crate) fn lost(&self) -> ([u64; LOSSES], u64) {
+    pub(crate) fn lost(&self) -> ([u64; HEALTH_COUNTERS], u64) {
         let mut losses = self.totals_losses;
         for segment in self.segments.values() {
             losses.iter_mut().zip(segment.losses).for_each(|(sum, lost)| *sum = sum.saturating_add(lost));
@@ -87,7 +87,7 @@ impl Merged {
 
     /// Logs what a process logs once, in a forked child that goes on with what its parent has read.
     pub(crate) fn log_again(&self) {
-        self.shapes.values().for_each(Shape::log_conflicts);
+        self.shapes.values().for_each(FamilyAggregate::log_conflicts);
     }
 
     /// Drops what segments said that are not there any more.
@@ -115,7 +115,7 @@ impl Merged {
     /// Other totals than before.
     pub(crate) fn put_totals(&mut self, totals: &Totals) {
         for id in std::mem::take(&mut self.in_totals) {
-            self.remove(id, NO_ORIGIN);
+            self.remove(id, TOTALS_ORIGIN);
         }
         self.totals_losses = totals.losses;
         self.put_overflowed(&totals.over);
@@ -139,7 +139,7 @@ impl Merged {
     }
 
     /// What a segment says anew.
-    pub(crate) fn put_news(&mut self, key: Key, epoch: u32, lives: bool, news: News) {
+    pub(crate) fn put_news(&mut self, key: Key, epoch: u32, lives: bool, news: SegmentDelta) {
         if !self.segments.contains_key(&key) {
             self.enter(key);
         } else if news.first {
@@ -169,7 +169,7 @@ impl Merged {
             let (goes_on, exemplars) = (lane.goes_on(), lane.take_exemplars());
             let begun = series.begun;
             let total = SeriesTotal { since: now, begun, ..lane.take_total() };
-            let newest = Newest::Made { epoch, observations: lane.newest() };
+            let newest = Arrivals::Recorded { epoch, observations: lane.newest() };
             if goes_on {
                 self.advance(id, origin, &total, newest);
             } else {
@@ -189,7 +189,7 @@ impl Merged {
     }
 
     /// The number of a series.
-    fn series_of(&mut self, record: &Arc<FamilyRecord>, labels: &[String]) -> u64 {
+    fn series_of(&mut self, record: &Arc<FamilyDescriptor>, labels: &[String]) -> u64 {
         let shapes = self.names.get(&record.name).map_or(&[][..], |shapes| shapes);
         let known = shapes
             .iter()
@@ -197,7 +197,7 @@ impl Merged {
         let number = known.copied().unwrap_or_else(|| {
             let number = self.number();
             self.names.entry(record.name.clone()).or_default().push(number);
-            self.shapes.insert(number, Shape::new(record));
+            self.shapes.insert(number, FamilyAggregate::new(record));
             number
         });
         self.series_with(number, labels)
@@ -208,7 +208,7 @@ impl Merged {
         let known = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
         known.copied().unwrap_or_else(|| {
             let (id, labels): (u64, Arc<[String]>) = (self.number(), labels.into());
-            self.series.insert(id, Series::new(number, Arc::clone(&labels), self.timeline.clone()));
+            self.series.insert(id, SeriesAggregate::new(number, Arc::clone(&labels), self.timeline.clone()));
             if let Some(shape) = self.shapes.get_mut(&number) {
                 shape.series.insert(labels, id);
             }
@@ -223,7 +223,7 @@ impl Merged {
         self.next
     }
 
-    fn put(&mut self, id: u64, source: &Source<'_>, (total, newest): (SeriesTotal, Newest<'_>)) {
+    fn put(&mut self, id: u64, source: &Source<'_>, (total, newest): (SeriesTotal, Arrivals<'_>)) {
         let Some(series) = self.series.get(&id) else { return };
         let number = series.shape;
         if !series.has(source.origin, source.word) {
@@ -254,7 +254,7 @@ impl Merged {
         }
     }
 
-    fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Newest<'_>) {
+    fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Arrivals<'_>) {
         let Some(series) = self.series.get_mut(&id) else { return };
         let Some(shape) = self.shapes.get(&series.shape) else { return };
         series.advance(origin, total.count, total.sum, newest, shape.record.window);
@@ -272,7 +272,7 @@ impl Merged {
     }
 
     /// Changes what a family's definitions come to.
-    fn redefine(&mut self, number: u64, change: impl FnOnce(&mut Shape)) {
+    fn redefine(&mut self, number: u64, change: impl FnOnce(&mut FamilyAggregate)) {
         let Some(shape) = self.shapes.get_mut(&number) else { return };
         let before = shape.record.window;
         change(shape);
@@ -311,21 +311,21 @@ struct Source<'a> {
     origin: u64,
     word: u64,
     /// How it defines the family.
-    record: &'a Arc<FamilyRecord>,
+    record: &'a Arc<FamilyDescriptor>,
     precedence: Precedence,
 }
 
 /// The totals, as the source of a series.
 fn of_totals(family: &FamilyTotal) -> Source<'_> {
     let precedence = Precedence { lives: false, created: family.created, segment: 0 };
-    Source { origin: NO_ORIGIN, word: NO_WORD, record: &family.record, precedence }
+    Source { origin: TOTALS_ORIGIN, word: TOTALS_WORD, record: &family.record, precedence }
 }
 
 /// What the totals have of a series, and its observations.
-fn kept(total: &SeriesTotal) -> (SeriesTotal, Newest<'_>) {
+fn kept(total: &SeriesTotal) -> (SeriesTotal, Arrivals<'_>) {
     let SeriesTotal { lanes, since, begun, count, sum, state, .. } = *total;
     let (distribution, exemplars) = (total.distribution.clone(), total.exemplars.clone());
     let newest = Vec::new();
     let kept = SeriesTotal { lanes, since, begun, count, sum, state, distribution, newest, exemplars };
-    (kept, Newest::Kept(&total.newest))
+    (kept, Arrivals::Stored(&total.newest))
 }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Key, Merged, NO_ORIGIN, series::Series};
+use super::{Aggregator, Key, TOTALS_ORIGIN, series::SeriesAggregate};
 use crate::{
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
     reader::overflowed::Overflowed,
@@ -17,7 +17,7 @@ use crate::{
 
 /// A segment's part in one series, as far as it decides.
 #[derive(Debug)]
-struct Part {
+struct SeriesShare {
     labels: Arc<[String]>,
     begun: u64,
     segment: u64,
@@ -26,7 +26,7 @@ struct Part {
     lanes: Vec<(u64, u64)>,
 }
 
-impl Merged {
+impl Aggregator {
     /// Decides for all families whose contributions have changed.
     pub(crate) fn place(&mut self) {
         let numbers = std::mem::take(&mut self.unplaced);
@@ -61,7 +61,7 @@ impl Merged {
         };
         let contributions: Vec<Contribution<'_>> = parts
             .iter()
-            .map(|Part { labels, begun, segment, limit, .. }| Contribution {
+            .map(|SeriesShare { labels, begun, segment, limit, .. }| Contribution {
                 labels,
                 begun: *begun,
                 segment: *segment,
@@ -88,7 +88,7 @@ impl Merged {
         let over = over.and_then(|id| self.series.get(id)).filter(|series| series.is_mixed());
         let keys: HashMap<u32, Key> =
             self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect();
-        for (origin, _, _, own) in over.into_iter().flat_map(Series::shares) {
+        for (origin, _, _, own) in over.into_iter().flat_map(SeriesAggregate::shares) {
             let key = keys.get(&((origin >> 32) as u32)).filter(|key| !key.in_memory);
             if let (Some(key), Some(values)) = (key, own) {
                 overflowed.insert(key.id, &shape.record, values);
@@ -124,8 +124,8 @@ impl Merged {
     }
 
     /// The parts of segments and totals in all series of a family.
-    fn parts(&self, number: u64, keys: &HashMap<u32, Key>) -> Vec<Part> {
-        let mut parts: BTreeMap<(u32, Arc<[String]>), Part> = BTreeMap::new();
+    fn parts(&self, number: u64, keys: &HashMap<u32, Key>) -> Vec<SeriesShare> {
+        let mut parts: BTreeMap<(u32, Arc<[String]>), SeriesShare> = BTreeMap::new();
         let shape = self.shapes.get(&number);
         for (labels, id) in shape.into_iter().flat_map(|shape| &shape.series) {
             let Some(series) = self.series.get(id) else { continue };
@@ -133,8 +133,9 @@ impl Merged {
                 let rank = (origin >> 32) as u32;
                 let labels = Arc::clone(own.unwrap_or(labels));
                 let segment = keys.get(&rank).map_or(0, |key| key.id);
-                let limit = (origin != NO_ORIGIN).then_some(limit);
-                let part = Part { labels: Arc::clone(&labels), begun, segment, limit, lanes: Vec::new() };
+                let limit = (origin != TOTALS_ORIGIN).then_some(limit);
+                let part =
+                    SeriesShare { labels: Arc::clone(&labels), begun, segment, limit, lanes: Vec::new() };
                 let part = parts.entry((rank, labels)).or_insert(part);
                 part.begun = part.begun.min(begun);
                 part.lanes.push((origin, *id));

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::{Key, Merged, kept, of_totals, series::Series};
+use super::{Aggregator, Key, kept, of_totals, series::SeriesAggregate};
 use crate::reader::totals::Totals;
 
-impl Merged {
+impl Aggregator {
     /// Settles what has changed. Gives lanes that are to be read again before it is: newer observations
     /// are gone, so that some which fell out of a window may belong in it.
     pub(crate) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
@@ -36,7 +36,7 @@ impl Merged {
         };
         let mut lanes = Vec::new();
         for id in self.awaited.clone() {
-            for origin in self.series.get_mut(&id).map(Series::expect_again).unwrap_or_default() {
+            for origin in self.series.get_mut(&id).map(SeriesAggregate::expect_again).unwrap_or_default() {
                 match keys.get(&((origin >> 32) as u32)) {
                     Some(key) => lanes.push((*key, origin & u64::from(u32::MAX))),
                     None => self.put_again(id, totals),
@@ -50,7 +50,7 @@ impl Merged {
     /// Takes windows as they are, after all that could be read again has been.
     pub(crate) fn accept(&mut self) {
         for id in std::mem::take(&mut self.awaited) {
-            self.series.get_mut(&id).into_iter().for_each(Series::accept);
+            self.series.get_mut(&id).into_iter().for_each(SeriesAggregate::accept);
         }
     }
 
@@ -71,10 +71,10 @@ impl Merged {
 mod tests {
     use std::sync::Arc;
 
-    use super::Merged;
+    use super::Aggregator;
     use crate::{
         catalog::Kind,
-        format::descriptor::FamilyRecord,
+        format::descriptor::FamilyDescriptor,
         reader::totals::{SeriesTotal, Totals},
     };
 
@@ -83,13 +83,13 @@ mod tests {
         let mut totals = Totals::default();
         // One name in two shapes.
         for kind in [Kind::Counter, Kind::Timer] {
-            let family = Arc::new(FamilyRecord::plain("jobs", kind, &["queue"]));
+            let family = Arc::new(FamilyDescriptor::plain("jobs", kind, &["queue"]));
             for queue in ["a", "b"] {
                 totals.add_series(&family, 1, &[queue.to_owned()], SeriesTotal::default());
             }
         }
-        let mut merged = Merged::default();
-        let held = |merged: &Merged| {
+        let mut merged = Aggregator::default();
+        let held = |merged: &Aggregator| {
             let shapes = merged.names.get("jobs").map(Vec::len);
             (shapes, merged.shapes.len(), merged.series.len(), merged.in_totals.len())
         };

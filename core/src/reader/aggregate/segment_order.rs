@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Merged, Segment};
+use super::{Aggregator, SegmentEntry};
 
 /// A segment, in the order in which segments rank: those of a directory, then those in memory alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,20 +13,20 @@ pub(crate) struct Key {
 }
 
 /// Segments of a directory have smaller ranks.
-const FIRST_IN_MEMORY: u32 = 1 << 31;
+const FIRST_LOCAL_RANK: u32 = 1 << 31;
 const LAST: u32 = u32::MAX;
 
-impl Merged {
+impl Aggregator {
     /// Makes room for a segment. Ranks grow with every new one; only where an older one appears late
     /// do all get new ranks.
     pub(crate) fn enter(&mut self, key: Key) {
         let alike = |other: &&Key| other.in_memory == key.in_memory;
         let before = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
         let is_last = self.segments.range(key..).next().is_none_or(|(other, _)| !alike(&other));
-        let first = if key.in_memory { FIRST_IN_MEMORY } else { 1 };
+        let first = if key.in_memory { FIRST_LOCAL_RANK } else { 1 };
         let rank = before.map_or(first, |(_, segment)| segment.rank + 1);
-        self.segments.insert(key, Segment { rank, ..Segment::default() });
-        if !is_last || rank == LAST || rank == FIRST_IN_MEMORY - 1 {
+        self.segments.insert(key, SegmentEntry { rank, ..SegmentEntry::default() });
+        if !is_last || rank == LAST || rank == FIRST_LOCAL_RANK - 1 {
             self.renumber(key);
         }
     }
@@ -36,7 +36,7 @@ impl Merged {
         #[cfg(test)]
         tests::RENUMBERED.set(tests::RENUMBERED.get() + 1);
         let mut ranks = HashMap::new();
-        let (mut in_directory, mut in_memory) = (1.., FIRST_IN_MEMORY..);
+        let (mut in_directory, mut in_memory) = (1.., FIRST_LOCAL_RANK..);
         for (key, segment) in &mut self.segments {
             let next = if key.in_memory { in_memory.next() } else { in_directory.next() };
             let rank = next.unwrap_or(LAST);
@@ -57,7 +57,7 @@ impl Merged {
 mod tests {
     use std::cell::Cell;
 
-    use super::{FIRST_IN_MEMORY, Key, LAST, Merged};
+    use super::{Aggregator, FIRST_LOCAL_RANK, Key, LAST};
     use crate::{Reader, Registry};
 
     thread_local! {
@@ -84,15 +84,15 @@ mod tests {
         drop(registries);
     }
 
-    fn ranks(merged: &Merged) -> Vec<(u64, u32)> {
+    fn ranks(merged: &Aggregator) -> Vec<(u64, u32)> {
         merged.segments.iter().map(|(key, segment)| (key.created, segment.rank)).collect()
     }
 
     #[test]
     fn ranks_are_in_the_order_of_segments_whichever_comes_first() {
-        for (in_memory, first, last) in [(false, 1, FIRST_IN_MEMORY - 1), (true, FIRST_IN_MEMORY, LAST)] {
+        for (in_memory, first, last) in [(false, 1, FIRST_LOCAL_RANK - 1), (true, FIRST_LOCAL_RANK, LAST)] {
             let key = |created| Key { in_memory, created, id: 7 };
-            let mut merged = Merged::default();
+            let mut merged = Aggregator::default();
             // Of the other kind there are some as well.
             let other = Key { in_memory: !in_memory, created: 0, id: 1 };
             merged.enter(other);
@@ -102,7 +102,7 @@ mod tests {
             }
             merged.segments.remove(&key(20));
             let mut expected = vec![(10, first), (30, first + 2)];
-            let check = |merged: &Merged, expected: &[(u64, u32)]| {
+            let check = |merged: &Aggregator, expected: &[(u64, u32)]| {
                 let mut seen = ranks(merged);
                 seen.retain(|&(created, _)| created != 0);
                 assert_eq!(seen, expected);

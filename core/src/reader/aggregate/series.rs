@@ -6,22 +6,22 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    NO_ORIGIN, Source,
-    arrivals::Newest,
+    Source, TOTALS_ORIGIN,
+    arrivals::Arrivals,
     sums::{Sums, tally},
 };
 use crate::{
     catalog::Kind,
     exemplar,
-    format::descriptor::FamilyRecord,
+    format::descriptor::FamilyDescriptor,
     reader::totals::SeriesTotal,
     snapshot::{Distribution, Exemplar, Observation, Timing, Value, Window, timeline::Timeline},
-    sum::{Exact, LIMIT},
+    sum::{ExactSum, LIMIT},
 };
 
 /// A series.
 #[derive(Debug)]
-pub(crate) struct Series {
+pub(crate) struct SeriesAggregate {
     /// The family that it is of.
     pub(crate) shape: u64,
     pub(crate) labels: Arc<[String]>,
@@ -50,7 +50,7 @@ pub(crate) struct Series {
 pub(crate) struct Share {
     /// Of the lane's life.
     word: u64,
-    record: Arc<FamilyRecord>,
+    record: Arc<FamilyDescriptor>,
     /// The label values that it was recorded under, where this is the overflow series.
     labels: Option<Arc<[String]>>,
     /// Without its observations: those are in the window.
@@ -65,7 +65,7 @@ pub(crate) struct Share {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Activity {
     pub(crate) count: u64,
-    pub(crate) sum: Exact,
+    pub(crate) sum: ExactSum,
     pub(crate) state: f64,
     /// Lanes that it is the sum of.
     pub(crate) lanes: u64,
@@ -75,9 +75,9 @@ pub(crate) struct Activity {
     pub(crate) stamped: Option<(u32, u64)>,
 }
 
-impl Series {
-    pub(crate) fn new(shape: u64, labels: Arc<[String]>, timeline: Timeline) -> Series {
-        Series {
+impl SeriesAggregate {
+    pub(crate) fn new(shape: u64, labels: Arc<[String]>, timeline: Timeline) -> SeriesAggregate {
+        SeriesAggregate {
             shape,
             labels,
             shares: BTreeMap::new(),
@@ -110,7 +110,7 @@ impl Series {
         &mut self,
         source: &Source<'_>,
         mut total: SeriesTotal,
-        newest: Newest<'_>,
+        newest: Arrivals<'_>,
         window: u32,
     ) {
         let Source { origin, word, record, .. } = *source;
@@ -144,7 +144,14 @@ impl Series {
     }
 
     /// What a lane has now that goes on from what it had, by those observations.
-    pub(crate) fn advance(&mut self, origin: u64, count: u64, sum: Exact, newest: Newest<'_>, window: u32) {
+    pub(crate) fn advance(
+        &mut self,
+        origin: u64,
+        count: u64,
+        sum: ExactSum,
+        newest: Arrivals<'_>,
+        window: u32,
+    ) {
         let arrivals = newest.from(0, origin);
         let values: Vec<f64> = arrivals.iter().map(|one| one.value).collect();
         let share = self.shares.get_mut(&origin).filter(|share| !share.again);
@@ -188,7 +195,7 @@ impl Series {
     }
 
     /// Takes out what a lane had; gives how it defined the family.
-    pub(crate) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyRecord>> {
+    pub(crate) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyDescriptor>> {
         let share = self.shares.remove(&origin)?;
         self.leaving.push(origin);
         self.exchange(Some(&share.total), None);
@@ -263,7 +270,7 @@ impl Series {
     /// more in it than a reader finds that sees it for the first time.
     fn slide_lane(&mut self, origin: u64, arrivals: &[Observation], own: u32, window: u32) {
         // The totals have what several lanes left.
-        let own = if origin == NO_ORIGIN { u32::MAX } else { own };
+        let own = if origin == TOTALS_ORIGIN { u32::MAX } else { own };
         let arrivals = &arrivals[arrivals.len().saturating_sub(own as usize)..];
         if own < window && !arrivals.is_empty() {
             self.sweep();
@@ -422,35 +429,40 @@ mod tests {
     use super::*;
     use crate::policy::agreement::Precedence;
 
-    fn source(origin: u64, record: &Arc<FamilyRecord>) -> Source<'_> {
+    fn source(origin: u64, record: &Arc<FamilyDescriptor>) -> Source<'_> {
         let precedence = Precedence { lives: true, created: 1, segment: 1 };
         Source { origin, word: 1, record, precedence }
     }
 
     #[test]
     fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
-        let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
-        let mut series = Series::new(1, Arc::new([]), Timeline::default());
-        let total = SeriesTotal { count: 1, sum: Exact::of([1.0]), ..SeriesTotal::default() };
-        let made = |observations| Newest::Made { epoch: 1, observations };
+        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
+        let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
+        let total = SeriesTotal { count: 1, sum: ExactSum::of([1.0]), ..SeriesTotal::default() };
+        let made = |observations| Arrivals::Recorded { epoch: 1, observations };
         series.put(&source(1, &record), total, made(&[(1, 1.0)]), 3);
-        series.advance(1, 2, Exact::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
+        series.advance(1, 2, ExactSum::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
         assert!(series.is_whole(3));
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
         assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
-        series.advance(1, 4, Exact::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
+        series.advance(1, 4, ExactSum::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
         assert!(!series.is_whole(3));
         assert_eq!(series.expect_again(), [1]);
     }
 
     #[test]
     fn summed_gauges_stay_finite() {
-        let record = Arc::new(FamilyRecord::plain("a", Kind::Gauge, &[]));
-        let mut series = Series::new(1, Arc::new([]), Timeline::default());
+        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Gauge, &[]));
+        let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         for (sign, expected) in [(1.0, f64::MAX), (-1.0, f64::MIN)] {
             for origin in [1, 2] {
                 let total = SeriesTotal { state: sign * f64::MAX, ..SeriesTotal::default() };
-                series.put(&source(origin, &record), total, Newest::Made { epoch: 1, observations: &[] }, 3);
+                series.put(
+                    &source(origin, &record),
+                    total,
+                    Arrivals::Recorded { epoch: 1, observations: &[] },
+                    3,
+                );
             }
             assert_eq!(series.value(Kind::Gauge), Value::Gauge(expected));
         }
@@ -458,10 +470,10 @@ mod tests {
 
     #[test]
     fn a_count_that_is_full_stays_full() {
-        let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
-        let mut series = Series::new(1, Arc::new([]), Timeline::default());
-        let made = |observations| Newest::Made { epoch: 1, observations };
-        let count_of = |series: &Series| match series.value(Kind::Timer) {
+        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
+        let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
+        let made = |observations| Arrivals::Recorded { epoch: 1, observations };
+        let count_of = |series: &SeriesAggregate| match series.value(Kind::Timer) {
             Value::Timer(timing) => timing.count,
             other => panic!("{other:?}"),
         };
@@ -471,9 +483,9 @@ mod tests {
         }
         assert_eq!(count_of(&series), u64::MAX - 2);
         let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
-        series.advance(2, 4, Exact::of([1.0; 3]), made(&three), 3);
+        series.advance(2, 4, ExactSum::of([1.0; 3]), made(&three), 3);
         assert_eq!(count_of(&series), u64::MAX);
-        series.advance(2, 5, Exact::of([1.0; 4]), made(&[(5, 1.0)]), 3);
+        series.advance(2, 5, ExactSum::of([1.0; 4]), made(&[(5, 1.0)]), 3);
         assert_eq!(count_of(&series), u64::MAX);
         // With the lane that filled it goes what did not fit.
         series.remove(1);
@@ -483,12 +495,12 @@ mod tests {
     /// Of equal stamps, the one of the older origin is older; what fell out may be the newer one.
     #[test]
     fn what_fell_out_comes_back_before_one_of_the_same_stamp() {
-        let record = Arc::new(FamilyRecord::plain("a", Kind::Timer, &[]));
-        let mut series = Series::new(1, Arc::new([]), Timeline::default());
-        let put = |series: &mut Series, origin, observations: &[(u64, f64)]| {
+        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
+        let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
+        let put = |series: &mut SeriesAggregate, origin, observations: &[(u64, f64)]| {
             let count = observations.len() as u64;
             let total = SeriesTotal { count, ..SeriesTotal::default() };
-            series.put(&source(origin, &record), total, Newest::Made { epoch: 1, observations }, 3);
+            series.put(&source(origin, &record), total, Arrivals::Recorded { epoch: 1, observations }, 3);
         };
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 9, &[(20, 9.0), (21, 9.0), (22, 9.0)]);

@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use super::{Activity, Merged, family::Shape, series::Series};
+use super::{Activity, Aggregator, family::FamilyAggregate, series::SeriesAggregate};
 use crate::{
     catalog::Kind,
-    format::descriptor::FamilyRecord,
+    format::descriptor::FamilyDescriptor,
     policy::{agreement, series_limit::is_overflow},
     snapshot::Value,
 };
 
 /// A family with the series that it may show, sorted by labels.
 #[derive(Debug)]
-pub(crate) struct ShownFamily<'a> {
+pub(crate) struct FamilyView<'a> {
     /// The same in all snapshots of a reader, and no other family's.
     pub(crate) number: u64,
-    pub(crate) record: &'a Arc<FamilyRecord>,
-    pub(crate) series: Vec<Shown<'a>>,
+    pub(crate) record: &'a Arc<FamilyDescriptor>,
+    pub(crate) series: Vec<SeriesView<'a>>,
     /// Living definitions that do not hold.
     pub(crate) conflicts: usize,
     /// Whether it is left out, because the definition of its name that holds is of another type or unit.
     pub(crate) is_hidden: bool,
 }
 
-impl ShownFamily<'_> {
+impl FamilyView<'_> {
     /// How many of its series have sums that do not grow any more.
     pub(crate) fn saturated_sums(&self) -> u64 {
         self.series.iter().filter(|shown| shown.series.is_saturated(self.record.kind)).count() as u64
@@ -32,37 +32,39 @@ impl ShownFamily<'_> {
 
 /// A series.
 #[derive(Debug)]
-pub(crate) struct Shown<'a> {
+pub(crate) struct SeriesView<'a> {
     pub(crate) labels: Arc<[String]>,
-    series: &'a Series,
+    series: &'a SeriesAggregate,
 }
 
-impl Merged {
+impl Aggregator {
     /// The families, sorted by name and label names.
-    pub(crate) fn families(&self) -> Vec<ShownFamily<'_>> {
+    pub(crate) fn families(&self) -> Vec<FamilyView<'_>> {
         self.names.values().flat_map(|numbers| self.of_name(numbers)).collect()
     }
 
-    fn of_name(&self, numbers: &[u64]) -> Vec<ShownFamily<'_>> {
+    fn of_name(&self, numbers: &[u64]) -> Vec<FamilyView<'_>> {
         let shapes = || numbers.iter().filter_map(|number| Some((*number, self.shapes.get(number)?)));
         let definitions = shapes().filter_map(|(_, shape)| Some((shape.precedence()?, &shape.record)));
         let holds = agreement::holds(definitions);
-        let is_hidden = |shape: &Shape| holds.is_some_and(|holds| !agreement::coexist(holds, &shape.record));
-        let mut families: Vec<ShownFamily<'_>> =
+        let is_hidden =
+            |shape: &FamilyAggregate| holds.is_some_and(|holds| !agreement::coexist(holds, &shape.record));
+        let mut families: Vec<FamilyView<'_>> =
             shapes().map(|(number, shape)| self.family(number, shape, is_hidden(shape))).collect();
         families.sort_by(|one, other| one.record.labels.cmp(&other.record.labels));
         families
     }
 
-    fn family<'a>(&'a self, number: u64, shape: &'a Shape, is_hidden: bool) -> ShownFamily<'a> {
-        let series = shape.series.values().filter_map(|id| self.series.get(id)).map(Shown::new).collect();
-        ShownFamily { number, record: &shape.record, series, conflicts: shape.conflicts, is_hidden }
+    fn family<'a>(&'a self, number: u64, shape: &'a FamilyAggregate, is_hidden: bool) -> FamilyView<'a> {
+        let series =
+            shape.series.values().filter_map(|id| self.series.get(id)).map(SeriesView::new).collect();
+        FamilyView { number, record: &shape.record, series, conflicts: shape.conflicts, is_hidden }
     }
 }
 
-impl<'a> Shown<'a> {
-    fn new(series: &'a Series) -> Shown<'a> {
-        Shown { labels: Arc::clone(&series.labels), series }
+impl<'a> SeriesView<'a> {
+    fn new(series: &'a SeriesAggregate) -> SeriesView<'a> {
+        SeriesView { labels: Arc::clone(&series.labels), series }
     }
 
     /// What it shows.
@@ -83,7 +85,7 @@ mod tests {
     use crate::{
         Reader, Registry,
         catalog::Kind,
-        directory::access::Place,
+        directory::access::MetricsPath,
         format::layout::identity::{CHECKSUM, CREATED, WORDS},
         segment::writer::checksum,
     };
@@ -95,7 +97,7 @@ mod tests {
         while seen != [true; 2] {
             let parent = tempfile::tempdir().unwrap();
             let registries = [(); 2].map(|()| Registry::open(parent.path()).unwrap());
-            let directory = || Place::of(parent.path()).open().unwrap().unwrap();
+            let directory = || MetricsPath::of(parent.path()).open().unwrap().unwrap();
             let mut reader = Reader::new(parent.path());
             let mut ids = Vec::new();
             for (number, registry) in registries.iter().enumerate() {

@@ -9,14 +9,14 @@ use crate::{
     histogram::exponential,
     reader::totals::SeriesTotal,
     snapshot::{Distribution, Exponential},
-    sum::Exact,
+    sum::ExactSum,
 };
 
 /// What lanes have together.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
     pub(crate) count: u64,
-    pub(crate) exact: Exact,
+    pub(crate) exact: ExactSum,
     pub(crate) distribution: Arc<Distribution>,
     /// How many lanes there are.
     parts: usize,
@@ -35,7 +35,7 @@ impl Sums {
 
     fn try_exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> Option<()> {
         let [old_count, new_count] = [old, new].map(|total| total.map_or(0, |total| total.count));
-        let [old_sum, new_sum] = [old, new].map(|total| total.map_or(Exact::default(), |total| total.sum));
+        let [old_sum, new_sum] = [old, new].map(|total| total.map_or(ExactSum::default(), |total| total.sum));
         self.count = moved(self.count, old_count, new_count)?;
         self.exact = self.exact.without(&old_sum)?;
         self.exact.add(&new_sum);
@@ -47,7 +47,13 @@ impl Sums {
     }
 
     /// Adds what a lane has more than it had. False where all has to be added up.
-    pub(crate) fn advance(&mut self, from: Exact, to: Exact, values: &[f64], has_buckets: bool) -> bool {
+    pub(crate) fn advance(
+        &mut self,
+        from: ExactSum,
+        to: ExactSum,
+        values: &[f64],
+        has_buckets: bool,
+    ) -> bool {
         let count = moved(self.count, 0, values.len() as u64);
         let exact = self.exact.without(&from);
         let (Some(count), Some(mut exact)) = (count, exact) else { return false };
@@ -58,7 +64,7 @@ impl Sums {
 
     /// Adds all up. Gives whether parts can be exchanged from now on.
     pub(crate) fn add_up<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
-        let (mut count, mut exact, mut distribution) = (0_u64, Exact::default(), Distribution::default());
+        let (mut count, mut exact, mut distribution) = (0_u64, ExactSum::default(), Distribution::default());
         for total in totals.clone() {
             count = count.saturating_add(total.count);
             exact.add(&total.sum);
@@ -151,7 +157,7 @@ fn exchange_buckets(
 #[cfg(test)]
 mod tests {
     use super::{Distribution, SeriesTotal, Sums};
-    use crate::sum::Exact;
+    use crate::sum::ExactSum;
     use proptest::prelude::*;
 
     fn total() -> impl Strategy<Value = SeriesTotal> {
@@ -161,7 +167,7 @@ mod tests {
         let sums = prop_oneof![20 => 0.0..1e9, 1 => Just(f64::MAX)];
         (few.clone(), sums, bounds, prop::array::uniform5(few), exponential, 0..8).prop_map(
             |(count, sum, bounds, counts, exponential, kind)| {
-                let sum = if sum == f64::MAX { Exact([u64::MAX; 3]) } else { Exact::of([sum]) };
+                let sum = if sum == f64::MAX { ExactSum([u64::MAX; 3]) } else { ExactSum::of([sum]) };
                 let classic = counts[2..][..=bounds.len()].to_vec();
                 let [zero, unplaced, ..] = counts;
                 let distribution = match kind {
@@ -181,7 +187,7 @@ mod tests {
         let mut distribution =
             Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
         super::tally(&mut distribution, values).unwrap();
-        let (count, sum) = (values.len() as u64, Exact::of(values.iter().copied()));
+        let (count, sum) = (values.len() as u64, ExactSum::of(values.iter().copied()));
         SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
     }
 
@@ -192,18 +198,18 @@ mod tests {
         let (one, more, other) = (lane(&[0.5, 2.0]), lane(&[0.5, 2.0, 2.0]), lane(&[0.0, 3.0]));
         assert!(sums.exchange(None, Some(&one)) && sums.exchange(None, Some(&other)));
         assert!(sums.exchange(Some(&one), Some(&more)));
-        assert!(sums.advance(other.sum, Exact::of([0.0, 3.0, 0.5]), &[0.5], true));
+        assert!(sums.advance(other.sum, ExactSum::of([0.0, 3.0, 0.5]), &[0.5], true));
         assert_eq!((sums.count, sums.parts), (6, 2));
         assert_eq!((&sums.distribution.classic, sums.distribution.zero), (&vec![3, 3], 1));
         assert!(sums.add_up([&more, &other].into_iter()));
         assert!(sums.exchange(Some(&more), None) && sums.exchange(Some(&other), None));
-        assert_eq!((sums.count, sums.exact, sums.parts), (0, Exact::default(), 0));
+        assert_eq!((sums.count, sums.exact, sums.parts), (0, ExactSum::default(), 0));
         // Without buckets as well.
         let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
         let mut sums = Sums::default();
         assert!(sums.exchange(None, Some(&plain(1))) && sums.exchange(None, Some(&plain(2))));
-        assert!(sums.advance(Exact::default(), Exact::of([4.0]), &[4.0], false));
-        assert_eq!((sums.count, sums.exact), (4, Exact::of([4.0])));
+        assert!(sums.advance(ExactSum::default(), ExactSum::of([4.0]), &[4.0], false));
+        assert_eq!((sums.count, sums.exact), (4, ExactSum::of([4.0])));
         // Of parts with other bounds, the sum does not tell what was whose.
         assert!(!sums.exchange(None, Some(&one)));
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::{
     catalog::Kind,
     exemplar::{self, Exemplar},
-    format::{descriptor::FamilyRecord, error::Bad, source::Words},
+    format::{descriptor::FamilyDescriptor, error::SegmentError, source::SegmentSource},
     histogram::{self, Distribution},
     reader::{
-        segment_reader::{Described, SegmentReader},
+        segment_reader::{SegmentReader, SeriesInfo},
         totals::SeriesTotal,
     },
-    ring::{self, LaneHead, Reading},
-    sum::{Exact, LIMIT},
+    ring::{self, LaneHeader, RingSnapshot},
+    sum::{ExactSum, LIMIT},
 };
 
 /// More new observations than this are not counted one by one.
@@ -20,26 +20,26 @@ const FEW: u64 = 64;
 
 /// A lane that is shown.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct LaneDelta {
     /// Stands for this life of the lane.
     pub(crate) word: u64,
-    pub(crate) series: Arc<Described>,
-    holds: Holds,
+    pub(crate) series: Arc<SeriesInfo>,
+    holds: LaneValue,
     /// None where they are as they were, or there never were any.
     exemplars: Option<Vec<Exemplar>>,
 }
 
 #[derive(Debug)]
-enum Holds {
+enum LaneValue {
     Counter(f64),
     Gauge(f64),
     /// Without a distribution where that is what it was, with the new observations in it.
-    Timer(Reading, Option<Distribution>),
+    Timer(RingSnapshot, Option<Distribution>),
 }
 
 /// What is known of a timer's lane.
 #[derive(Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct CachedTimer {
     pub(crate) head: u64,
     /// Whether the buckets that were read with that head hold every observation.
     pub(crate) is_complete: bool,
@@ -48,35 +48,35 @@ pub(crate) struct Known {
 }
 
 /// What came of reading a lane.
-pub(crate) enum Outcome {
-    Read(Lane),
+pub(crate) enum LaneRead {
+    Value(LaneDelta),
     /// There is no series, or it is a dead process's state.
-    Nobodys,
+    Absent,
     /// Its series was removed meanwhile.
-    Ended,
+    Removed,
     /// Its writer was too fast.
-    Unread,
+    WriterTooFast,
 }
 
 /// Reads a lane that had the same series before and after a look at its head.
-pub(crate) fn read<W: Words>(
+pub(crate) fn read<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
     line: u64,
-    head: LaneHead,
-    before: Option<Known>,
+    head: LaneHeader,
+    before: Option<CachedTimer>,
     lives: bool,
-) -> Result<Outcome, Bad> {
+) -> Result<LaneRead, SegmentError> {
     let word = head.series;
-    let Some(series) = reader.series(line, word)? else { return Ok(Outcome::Ended) };
+    let Some(series) = reader.series(line, word)? else { return Ok(LaneRead::Removed) };
     let value = f64::from_bits(head.head);
     let mut exemplars = None;
     let holds = match series.family.kind {
-        Kind::Counter if (0.0..LIMIT).contains(&value) => Holds::Counter(value),
-        Kind::Counter => return Err(Bad::Body("a counter's value")),
+        Kind::Counter if (0.0..LIMIT).contains(&value) => LaneValue::Counter(value),
+        Kind::Counter => return Err(SegmentError::Corrupt("a counter's value")),
         // A dead process's state is nobody's state.
-        Kind::Gauge if !lives => return Ok(Outcome::Nobodys),
-        Kind::Gauge if value.is_finite() => Holds::Gauge(value),
-        Kind::Gauge => return Err(Bad::Body("a gauge's value")),
+        Kind::Gauge if !lives => return Ok(LaneRead::Absent),
+        Kind::Gauge if value.is_finite() => LaneValue::Gauge(value),
+        Kind::Gauge => return Err(SegmentError::Corrupt("a gauge's value")),
         Kind::Timer => {
             // First: what is read later has every observation whose exemplar is shown.
             if head.exemplified != before.map_or(0, |before| before.exemplified) {
@@ -86,26 +86,26 @@ pub(crate) fn read<W: Words>(
             let read = timer(reader.words(), line, head.head, &series.family, before);
             // After all of it: nothing of another series' life of the lane was read, or it is seen here.
             if reader.has_ended(line, word)? {
-                return Ok(Outcome::Ended);
+                return Ok(LaneRead::Removed);
             }
             match read {
-                Ok((reading, distribution)) => Holds::Timer(reading, distribution),
-                Err(Bad::Overrun) => return Ok(Outcome::Unread),
+                Ok((reading, distribution)) => LaneValue::Timer(reading, distribution),
+                Err(SegmentError::WriterTooFast) => return Ok(LaneRead::WriterTooFast),
                 Err(bad) => return Err(bad),
             }
         }
     };
-    Ok(Outcome::Read(Lane { word, series, holds, exemplars }))
+    Ok(LaneRead::Value(LaneDelta { word, series, holds, exemplars }))
 }
 
 /// A timer's lane, whose head is at least `head`.
 fn timer(
-    source: &impl Words,
+    source: &impl SegmentSource,
     line: u64,
     head: u64,
-    family: &FamilyRecord,
-    before: Option<Known>,
-) -> Result<(Reading, Option<Distribution>), Bad> {
+    family: &FamilyDescriptor,
+    before: Option<CachedTimer>,
+) -> Result<(RingSnapshot, Option<Distribution>), SegmentError> {
     let known = before.map_or(0, |before| before.head);
     // Few values are faster counted than all buckets read.
     if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= FEW {
@@ -117,7 +117,7 @@ fn timer(
     let folded = if family.distribution {
         // Where they are is asked anew: in the copy that first showed the series, other words may still
         // be those of before.
-        let place = LaneHead::read(source, line)?.buckets(family.window);
+        let place = LaneHeader::read(source, line)?.buckets(family.window);
         Some(histogram::read(source, place, &family.bounds)?)
     } else {
         None
@@ -130,37 +130,37 @@ fn timer(
 
 /// Without what was known when the head was `before`, and at most so many: what is kept until the whole
 /// segment is read is small.
-fn newer(mut reading: Reading, before: u64, most: u64) -> Reading {
+fn newer(mut reading: RingSnapshot, before: u64, most: u64) -> RingSnapshot {
     let wanted = usize::try_from(most.min(reading.head - before)).unwrap_or(usize::MAX);
     reading.newest = reading.newest.split_off(reading.newest.len().saturating_sub(wanted));
     reading
 }
 
-impl Lane {
+impl LaneDelta {
     /// The word that its line starts with, where this is what it says.
     pub(crate) fn head(&self, seen: u64) -> u64 {
         match &self.holds {
-            Holds::Timer(reading, _) => reading.head,
-            Holds::Counter(_) | Holds::Gauge(_) => seen,
+            LaneValue::Timer(reading, _) => reading.head,
+            LaneValue::Counter(_) | LaneValue::Gauge(_) => seen,
         }
     }
 
     /// Whether buckets hold every observation, as far as there are any.
     pub(crate) fn is_complete(&self) -> bool {
         match &self.holds {
-            Holds::Timer(reading, Some(distribution)) if self.series.family.distribution => {
+            LaneValue::Timer(reading, Some(distribution)) if self.series.family.distribution => {
                 let Distribution { zero, unplaced, exponential, .. } = distribution;
                 let all = exponential.values().chain([*zero, *unplaced]);
                 let exponential = all.fold(0_u64, u64::saturating_add);
                 distribution.count() == reading.head && exponential == reading.head
             }
-            Holds::Timer(..) | Holds::Counter(_) | Holds::Gauge(_) => true,
+            LaneValue::Timer(..) | LaneValue::Counter(_) | LaneValue::Gauge(_) => true,
         }
     }
 
     /// Whether it is what it was, but for new observations; else all of it was read.
     pub(crate) fn goes_on(&self) -> bool {
-        matches!(self.holds, Holds::Timer(_, None))
+        matches!(self.holds, LaneValue::Timer(_, None))
     }
 
     /// Its exemplars, where they are not those of before.
@@ -172,9 +172,9 @@ impl Lane {
     pub(crate) fn take_total(&mut self) -> SeriesTotal {
         let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
         match &mut self.holds {
-            Holds::Counter(value) => SeriesTotal { sum: Exact::of([*value]), ..total },
-            Holds::Gauge(state) => SeriesTotal { state: *state, ..total },
-            Holds::Timer(Reading { head, sum, .. }, distribution) => {
+            LaneValue::Counter(value) => SeriesTotal { sum: ExactSum::of([*value]), ..total },
+            LaneValue::Gauge(state) => SeriesTotal { state: *state, ..total },
+            LaneValue::Timer(RingSnapshot { head, sum, .. }, distribution) => {
                 let distribution = distribution.take().unwrap_or_default();
                 SeriesTotal { count: *head, sum: *sum, distribution, ..total }
             }
@@ -184,8 +184,8 @@ impl Lane {
     /// Its observations: those that came since the lane was last read, or the newest of all.
     pub(crate) fn newest(&self) -> &[(u64, f64)] {
         match &self.holds {
-            Holds::Timer(reading, _) => &reading.newest,
-            Holds::Counter(_) | Holds::Gauge(_) => &[],
+            LaneValue::Timer(reading, _) => &reading.newest,
+            LaneValue::Counter(_) | LaneValue::Gauge(_) => &[],
         }
     }
 }

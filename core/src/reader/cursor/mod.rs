@@ -20,15 +20,15 @@ use super::{
 };
 use crate::{
     format::{
-        error::Bad,
-        layout::{self, BLOCK_LANES, Block, Chunk, HIDDEN, LINE_WORDS, LOSSES, Lines},
-        source::Words,
+        error::SegmentError,
+        layout::{self, BLOCK_LANES, Block, Chunk, HEALTH_COUNTERS, LINE_WORDS, Lines, UNPUBLISHED},
+        source::SegmentSource,
     },
-    ring::LaneHead,
+    ring::LaneHeader,
     snapshot::Observation,
 };
-pub(crate) use lane::Lane;
-use lane::{Known, Outcome, read};
+pub(crate) use lane::LaneDelta;
+use lane::{CachedTimer, LaneRead, read};
 
 const BLOCK_WORDS: usize = Block::LINES as usize * LINE_WORDS;
 /// Words of a lane.
@@ -38,9 +38,9 @@ const CHUNKS: usize = offset_of!(layout::Lane, chunks) / 8;
 
 /// The lanes of a segment, as they last were.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes {
+pub(crate) struct SegmentCursor {
     /// By line.
-    blocks: BTreeMap<u64, Seen>,
+    blocks: BTreeMap<u64, BlockCache>,
     /// Whether the owner lived.
     lived: bool,
     /// Whether there was a look that held.
@@ -49,7 +49,7 @@ pub(crate) struct Lanes {
 
 /// A block.
 #[derive(Clone, Debug)]
-struct Seen {
+struct BlockCache {
     /// Its words; zeros for a lane that has to be read again.
     words: Box<[u64; BLOCK_WORDS]>,
     /// Which of its lanes are shown, as bits.
@@ -64,30 +64,34 @@ struct Seen {
 
 /// What a segment says since the last look.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct SegmentDelta {
     /// Nothing was known of it before.
     pub(crate) first: bool,
-    pub(crate) losses: [u64; LOSSES],
+    pub(crate) losses: [u64; HEALTH_COUNTERS],
     /// Lanes whose writers were faster than every attempt, and that were never read.
     pub(crate) unread: u64,
     /// Lanes that say something else, in no order.
-    pub(crate) lanes: Vec<(u64, Option<Lane>)>,
+    pub(crate) lanes: Vec<(u64, Option<LaneDelta>)>,
 }
 
-impl Lanes {
+impl SegmentCursor {
     /// What a segment says that it did not at the last look. All or nothing: of a segment found bad
     /// midway there are no news, and the next look is as if this one had not been. Only a lane whose
     /// writer was faster than every attempt stays as it last was.
-    pub(crate) fn look<W: Words>(&mut self, reader: &mut SegmentReader<W>, lives: bool) -> Result<News, Bad> {
+    pub(crate) fn look<W: SegmentSource>(
+        &mut self,
+        reader: &mut SegmentReader<W>,
+        lives: bool,
+    ) -> Result<SegmentDelta, SegmentError> {
         let mut lines = reader.begin()?;
         let (root, losses) = reader.root()?;
-        let mut news = News { first: !self.looked, losses, unread: 0, lanes: Vec::new() };
+        let mut news = SegmentDelta { first: !self.looked, losses, unread: 0, lanes: Vec::new() };
         let (mut line, mut claimed) = (root, 0_u64);
         let (mut chain, mut changed) = (BTreeSet::new(), Vec::new());
         while line != 0 {
             let near = line.saturating_sub(Block::LINES - 1)..line.saturating_add(Block::LINES);
             if chain.range(near).next().is_some() {
-                return Err(Bad::Body("its blocks are linked in a ring, or share memory"));
+                return Err(SegmentError::Corrupt("its blocks are linked in a ring, or share memory"));
             }
             chain.insert(line);
             let mut words = [0; BLOCK_WORDS];
@@ -115,7 +119,7 @@ impl Lanes {
         self.blocks.extend(changed);
         (self.lived, self.looked) = (lives, true);
         if news.lanes.iter().any(|(_, lane)| lane.is_none()) {
-            reader.keep_series(&self.blocks.values().flat_map(Seen::series).collect());
+            reader.keep_series(&self.blocks.values().flat_map(BlockCache::series).collect());
         }
         Ok(news)
     }
@@ -131,11 +135,11 @@ impl Lanes {
     }
 
     /// All that a segment says, as totals.
-    pub(crate) fn read<W: Words>(
+    pub(crate) fn read<W: SegmentSource>(
         mut self,
         reader: &mut SegmentReader<W>,
         lives: bool,
-    ) -> Result<Totals, Bad> {
+    ) -> Result<Totals, SegmentError> {
         let mut news = self.look(reader, lives)?;
         news.lanes.sort_unstable_by_key(|&(line, _)| line);
         let mut totals = Totals::of_losses(news.losses);
@@ -154,13 +158,13 @@ impl Lanes {
     }
 }
 
-impl Default for Seen {
-    fn default() -> Seen {
-        Seen { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, chunks: 0, rest: 0 }
+impl Default for BlockCache {
+    fn default() -> BlockCache {
+        BlockCache { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, chunks: 0, rest: 0 }
     }
 }
 
-impl Seen {
+impl BlockCache {
     fn lane(&mut self, place: usize) -> &mut [u64] {
         &mut self.words[place * LINE_WORDS..][..LINE_WORDS]
     }
@@ -177,28 +181,28 @@ impl Seen {
 
     /// The series words of the lanes that are shown.
     fn series(&self) -> impl Iterator<Item = u64> {
-        self.shown().map(|place| LaneHead::of(&self.words[place * LINE_WORDS..]).series)
+        self.shown().map(|place| LaneHeader::of(&self.words[place * LINE_WORDS..]).series)
     }
 
     /// What is known of a lane in that life; none where all of it is to be read.
-    fn known(&self, place: usize, word: u64) -> Option<Known> {
-        let known = LaneHead::of(&self.words[place * LINE_WORDS..]);
+    fn known(&self, place: usize, word: u64) -> Option<CachedTimer> {
+        let known = LaneHeader::of(&self.words[place * LINE_WORDS..]);
         let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
         let is_complete = self.complete >> place & 1 == 1;
-        let LaneHead { head, exemplified, .. } = known;
-        is_known.then_some(Known { head, is_complete, exemplified })
+        let LaneHeader { head, exemplified, .. } = known;
+        is_known.then_some(CachedTimer { head, is_complete, exemplified })
     }
 
     /// Reads the lanes of a block whose words are not those of the look before; gauges, too, where the
     /// owner's life has ended. `first` is a look at the block.
-    fn look_closer<W: Words>(
+    fn look_closer<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
         line: u64,
         first: &[u64; BLOCK_WORDS],
         lives: [bool; 2],
-        news: &mut News,
-    ) -> Result<(), Bad> {
+        news: &mut SegmentDelta,
+    ) -> Result<(), SegmentError> {
         // Three looks. A lane that has the same series at the first and the last had it all along,
         // so what the second shows is of that series: "hide" and "recycle".
         let mut looks = [[0; BLOCK_WORDS]; 2];
@@ -210,9 +214,9 @@ impl Seen {
         let mut are_others = false;
         self.words[..LINE_WORDS].copy_from_slice(&first[..LINE_WORDS]);
         for place in 1..=BLOCK_LANES {
-            let of = |look: &[u64; BLOCK_WORDS]| LaneHead::of(&look[place * LINE_WORDS..]);
-            let (word, head) = (of(first).series, LaneHead { series: of(first).series, ..of(second) });
-            let is_shown = word != 0 && word & HIDDEN == 0;
+            let of = |look: &[u64; BLOCK_WORDS]| LaneHeader::of(&look[place * LINE_WORDS..]);
+            let (word, head) = (of(first).series, LaneHeader { series: of(first).series, ..of(second) });
+            let is_shown = word != 0 && word & UNPUBLISHED == 0;
             if is_shown {
                 self.chunks = self.chunks.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
             }
@@ -223,16 +227,16 @@ impl Seen {
             }
             let before = self.known(place, word);
             let outcome = match is_shown {
-                false => Outcome::Nobodys,
-                true if of(last).series != word => Outcome::Ended,
+                false => LaneRead::Absent,
+                true if of(last).series != word => LaneRead::Removed,
                 true => read(reader, line + place as u64, head, before, lives[1])?,
             };
             let (bit, lane) = (1 << place, line + place as u64);
             let was_shown = self.shown & bit != 0;
             let was = self.lane(place);
             match outcome {
-                Outcome::Unread if was_shown && was[SERIES] == word => continue,
-                Outcome::Read(read) => {
+                LaneRead::WriterTooFast if was_shown && was[SERIES] == word => continue,
+                LaneRead::Value(read) => {
                     are_others |= !was_shown || was[SERIES] != word;
                     was.copy_from_slice(&second[at]);
                     (was[SERIES], was[HEAD]) = (word, read.head(head.head));
@@ -242,9 +246,9 @@ impl Seen {
                     news.lanes.push((lane, Some(read)));
                     continue;
                 }
-                Outcome::Nobodys => was.copy_from_slice(&first[at]),
-                Outcome::Ended => was.fill(0),
-                Outcome::Unread => {
+                LaneRead::Absent => was.copy_from_slice(&first[at]),
+                LaneRead::Removed => was.fill(0),
+                LaneRead::WriterTooFast => {
                     was.fill(0);
                     news.unread += 1;
                 }

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 
 use super::{
-    Arc, CHUNK_SLOTS, Exact, LINE_WORDS, Rationed, Ring, Segment, full_ring, linked_lane, stamp, value,
+    Arc, CHUNK_SLOTS, ExactSum, LINE_WORDS, Rationed, Ring, Segment, full_ring, linked_lane, stamp, value,
 };
 use crate::{
-    ring::reader::{Reading, read},
-    segment::instrumented_source::Watched,
+    ring::reader::{RingSnapshot, read},
+    segment::instrumented_source::InstrumentedSource,
 };
 
 /// A lane's writer.
@@ -35,13 +35,13 @@ impl Writer<'_> {
 
     /// A reading, and how often it looked, at how many words; before the n-th look as many observations
     /// are made. It is what the ring held at one time of the call.
-    fn read(&self, since: u64, arrive: impl Fn(usize) -> u64) -> (Reading, usize, usize) {
-        let watched = Watched::new(Arc::clone(self.segment));
+    fn read(&self, since: u64, arrive: impl Fn(usize) -> u64) -> (RingSnapshot, usize, usize) {
+        let watched = InstrumentedSource::new(Arc::clone(self.segment));
         watched.meanwhile(|look| self.push(arrive(look)));
         let before = self.pushed.get();
         let reading = read(&watched, self.line, self.window, since).unwrap();
         assert!((before..=self.pushed.get()).contains(&reading.head), "a head of another time");
-        assert_eq!(reading.sum, Exact::of((0..reading.head).map(value)));
+        assert_eq!(reading.sum, ExactSum::of((0..reading.head).map(value)));
         let first = reading.head - reading.newest.len() as u64;
         let all = (first..reading.head).map(|index| (stamp(index), value(index)));
         assert!(reading.newest.iter().copied().eq(all));
@@ -105,7 +105,7 @@ fn a_writer_that_never_rests_is_read_at_once() {
     let writer = Writer::new(&segment, 1000);
     writer.push(1);
     while writer.pushed.get() < 5000 {
-        let (Reading { head, .. }, looks, _) = writer.read(0, |_| 1);
+        let (RingSnapshot { head, .. }, looks, _) = writer.read(0, |_| 1);
         // Heads and tables, before and for what arrived meanwhile; chunks, twice as long as the ring grows.
         let chunks = head.div_ceil(CHUNK_SLOTS).min(full_ring(1000)) as usize;
         assert!(looks <= 2 * (chunks + 3) + 5, "{looks} looks at {head}");

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     format::layout::Chunk,
-    ring::reader::{Reading, Unreadable, read},
+    ring::reader::{RingReadError, RingSnapshot, read},
     sum::LIMIT,
 };
 
@@ -43,7 +43,7 @@ impl Ring {
         &self.chunk(place)[LINE_WORDS + 2 * slot..][..2]
     }
 
-    fn read(&self) -> Result<Reading, Unreadable> {
+    fn read(&self) -> Result<RingSnapshot, RingReadError> {
         read(&self.segment, self.line, WINDOW, 0)
     }
 }
@@ -72,7 +72,7 @@ fn what_nobody_wrote_is_refused() {
         let right = word.load(Ordering::Relaxed);
         word.store(wrong, Ordering::Relaxed);
         match ring.read() {
-            Err(Unreadable::Corrupt(why)) => assert!(why.contains(what), "{number}: {why}"),
+            Err(RingReadError::Corrupt(why)) => assert!(why.contains(what), "{number}: {why}"),
             other => panic!("{number}, {what}: {other:?}"),
         }
         word.store(right, Ordering::Relaxed);

@@ -6,9 +6,9 @@
 
 use super::*;
 use crate::{
-    format::layout::HIDDEN,
-    ring::LaneHead,
-    segment::weak_memory::{Gaze, Pace},
+    format::layout::UNPUBLISHED,
+    ring::LaneHeader,
+    segment::weak_memory::{Schedule, Step},
 };
 
 /// What a writer did in all lives, and where each begins in the trace.
@@ -60,15 +60,15 @@ impl Lives {
         });
         let words = (0..lengths.len()).map(word).collect();
         let series = trace.to(lane_line as usize * LINE_WORDS + 1);
-        let hidden = |&&store: &&usize| trace.stores[store].value == HIDDEN;
+        let hidden = |&&store: &&usize| trace.stores[store].value == UNPUBLISHED;
         let ends = series.iter().filter(hidden).copied().collect();
         Lives { trace, lane_line, buckets, window, lengths: lengths.to_vec(), words, ends }
     }
 
     /// Lets most readers begin shortly before a life ends, the writer slow and the machine weak.
-    fn approach_an_end(&self, eyes: &Eyes<'_>) {
+    fn approach_an_end(&self, eyes: &WeakMemoryView<'_>) {
         let mut state = eyes.state.borrow_mut();
-        if matches!(state.gaze, Gaze::Glimpses(_)) || state.random.one_in(4) {
+        if matches!(state.gaze, Schedule::Glimpses(_)) || state.random.one_in(4) {
             return;
         }
         let end = self.ends[state.random.below(self.ends.len() as u64) as usize];
@@ -82,7 +82,7 @@ impl Lives {
         state.seen = state.written.saturating_sub(behind).max(self.trace.published);
         state.pending = state.seen;
         let (chance, leap) = (state.random.of(&[8, 50, 200]), state.random.of(&[20, 200, 600]));
-        state.gaze = Gaze::Wanders(Pace { chance, stores: 3, leaps: 2, leap, stale: 2 });
+        state.gaze = Schedule::Wanders(Step { chance, stores: 3, leaps: 2, leap, stale: 2 });
     }
 }
 
@@ -90,26 +90,26 @@ impl Lives {
 fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
     let (mut read_well, mut ended) = (0, 0);
     for reader in 0..count {
-        let eyes = Eyes::new(&lives.trace, Random(seed << 32 | reader));
+        let eyes = WeakMemoryView::new(&lives.trace, Random(seed << 32 | reader));
         lives.approach_an_end(&eyes);
         let line = lives.lane_line;
-        let word = LaneHead::read(&eyes, line).unwrap().series;
+        let word = LaneHeader::read(&eyes, line).unwrap().series;
         let Some(life) = lives.words.iter().position(|&known| known == word) else {
             ended += 1;
             continue;
         };
         // As of now, the reader knows the head.
-        let known = LaneHead::read(&eyes, line).unwrap();
+        let known = LaneHeader::read(&eyes, line).unwrap();
         let folded = histogram::read(&eyes, lives.buckets, &BOUNDS).unwrap();
         let reading = read(&eyes, line, lives.window, 0);
-        let again = LaneHead::read(&eyes, line).unwrap();
+        let again = LaneHeader::read(&eyes, line).unwrap();
         if again.series != word {
             ended += 1;
             continue;
         }
         let reading = match reading {
             Ok(reading) => reading,
-            Err(Unreadable::Overrun) => continue,
+            Err(RingReadError::Overrun) => continue,
             Err(wrong) => panic!("reader {seed}/{reader}: {wrong:?}"),
         };
         read_well += 1;
@@ -119,7 +119,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             "reader {seed}/{reader}: {head} after {} in life {life}",
             known.head
         );
-        assert_eq!(reading.sum, Exact::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
+        assert_eq!(reading.sum, ExactSum::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
         assert!(reading.newest.len() as u64 >= head.min(u64::from(lives.window)), "{seed}/{reader}");
         let first = head - reading.newest.len() as u64;
         for (index, &seen) in (first..).zip(&reading.newest) {

@@ -20,7 +20,7 @@ const FEW: usize = 64;
 /// Nor are more than this, where they are all that is left.
 const MANY: usize = 128;
 /// Ranges within ranges; whatever they leave together by then is selected from.
-const DEEPEST: u32 = 3;
+const MAX_DEPTH: u32 = 3;
 
 /// One of the ranges that hold ranks.
 struct Holder {
@@ -52,7 +52,7 @@ fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
         return found.fill(values[0]);
     }
     // Counts are of 16 bits.
-    if values.len() > usize::from(u16::MAX) || depth == DEEPEST {
+    if values.len() > usize::from(u16::MAX) || depth == MAX_DEPTH {
         return select(values, ranks, found);
     }
     let ranges = ranges(values, low, high);

@@ -10,15 +10,15 @@ use super::{
     quantile::{self, QUANTILES},
     timeline::Timeline,
 };
-use sorted_values::Sorted;
+use sorted_values::SortedValues;
 
 /// The newest observations of a series over all threads and processes, oldest first. Cheap to
 /// clone: what was selected of one is known to all.
 #[derive(Clone, Debug, Default)]
-pub struct Window(Arc<Held>);
+pub struct Window(Arc<Inner>);
 
 #[derive(Clone, Debug, Default)]
-struct Held {
+struct Inner {
     observations: Observations,
     /// What orders them.
     timeline: Timeline,
@@ -27,14 +27,14 @@ struct Held {
 
 #[derive(Clone, Debug)]
 enum Observations {
-    Sorted(Sorted),
-    Merged(Merged),
+    Sorted(SortedValues),
+    Merged(MergeIter),
 }
 
 /// The ends of other windows. Their order among each other is found where somebody asks for it:
 /// quantiles do not.
 #[derive(Clone, Debug)]
-struct Merged {
+struct MergeIter {
     values: Vec<f64>,
     /// Sorted windows, and the place in each from which on it counts.
     ends: Vec<(Window, usize)>,
@@ -43,7 +43,7 @@ struct Merged {
 
 impl Default for Observations {
     fn default() -> Observations {
-        Observations::Sorted(Sorted::default())
+        Observations::Sorted(SortedValues::default())
     }
 }
 
@@ -72,7 +72,7 @@ impl Window {
     fn ordered(mut observations: Vec<Observation>, length: usize, timeline: &Timeline) -> Window {
         timeline.sort(&mut observations);
         observations.drain(..observations.len().saturating_sub(length));
-        Window::of(Observations::Sorted(Sorted::of(observations)), timeline)
+        Window::of(Observations::Sorted(SortedValues::of(observations)), timeline)
     }
 
     /// The newest `length` observations of several windows.
@@ -112,11 +112,11 @@ impl Window {
         let ends: Vec<(Window, usize)> = windows.into_iter().zip(cuts).collect();
         let mut values = Vec::with_capacity(length.min(lengths.iter().sum()));
         ends.iter().for_each(|(window, cut)| values.extend_from_slice(&window.values()[*cut..]));
-        Window::of(Observations::Merged(Merged { values, ends, sorted: OnceLock::new() }), &timeline)
+        Window::of(Observations::Merged(MergeIter { values, ends, sorted: OnceLock::new() }), &timeline)
     }
 
     fn of(observations: Observations, timeline: &Timeline) -> Window {
-        Window(Arc::new(Held { observations, timeline: timeline.clone(), quantiles: OnceLock::new() }))
+        Window(Arc::new(Inner { observations, timeline: timeline.clone(), quantiles: OnceLock::new() }))
     }
 
     /// What orders the observations.

@@ -4,24 +4,24 @@ use crate::snapshot::{Observation, timeline::Timeline};
 
 /// Observations, oldest first, with their values beside them: quantiles need nothing else.
 #[derive(Debug, Default)]
-pub(crate) struct Sorted {
+pub(crate) struct SortedValues {
     observations: Vec<Observation>,
     values: Vec<f64>,
     /// How many of the first ones are no longer there.
     gone: usize,
 }
 
-impl Clone for Sorted {
-    fn clone(&self) -> Sorted {
-        Sorted { observations: self.observations().to_vec(), values: self.values().to_vec(), gone: 0 }
+impl Clone for SortedValues {
+    fn clone(&self) -> SortedValues {
+        SortedValues { observations: self.observations().to_vec(), values: self.values().to_vec(), gone: 0 }
     }
 }
 
-impl Sorted {
+impl SortedValues {
     /// Observations that are in order.
-    pub(crate) fn of(observations: Vec<Observation>) -> Sorted {
+    pub(crate) fn of(observations: Vec<Observation>) -> SortedValues {
         let values = observations.iter().map(value).collect();
-        Sorted { observations, values, gone: 0 }
+        SortedValues { observations, values, gone: 0 }
     }
 
     pub(crate) fn observations(&self) -> &[Observation] {
@@ -103,14 +103,14 @@ fn value(observation: &Observation) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Observation, Sorted, Timeline};
+    use super::{Observation, SortedValues, Timeline};
     use proptest::prelude::*;
 
     #[test]
     fn room_is_made_in_few_steps_and_no_more_than_a_window_takes() {
         const LENGTH: usize = 1000;
         for part in [1, 7, 64, 900] {
-            let mut sorted = Sorted::default();
+            let mut sorted = SortedValues::default();
             let mut rooms = Vec::new();
             for first in (0..10_000_u64).step_by(part) {
                 let one = |stamp| Observation { epoch: 1, origin: 1, stamp, value: 1.0 };
@@ -131,7 +131,7 @@ mod tests {
             parts in prop::collection::vec(prop::collection::vec((0_u64..50, 0_u64..3), 0..30), 1..20),
             length in 1_usize..100,
         ) {
-            let mut sorted = Sorted::default();
+            let mut sorted = SortedValues::default();
             let mut all = Vec::new();
             for (number, part) in parts.iter().enumerate() {
                 let observation = |(at, &(stamp, origin))| Observation {

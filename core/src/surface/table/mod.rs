@@ -21,14 +21,14 @@ pub(super) struct Row {
     /// The family's help.
     pub(super) help: &'static str,
     /// What becomes of the recorded values.
-    pub(super) shape: Shape,
+    pub(super) shape: MetricShape,
     /// Which labels are shown, and where their values come from.
     pub(super) labels: &'static [Label],
 }
 
 /// What becomes of a family's recorded values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum MetricShape {
     /// A counter's total.
     Counter,
     /// A gauge's state.
@@ -64,7 +64,7 @@ impl Surface {
 }
 
 const fn row(
-    shape: Shape,
+    shape: MetricShape,
     recorded: &'static Definition,
     name: &'static str,
     help: &'static str,
@@ -97,16 +97,16 @@ const REQUEST: &[Label] = &[same("method"), same("uri"), same("status")];
 
 #[cfg(test)]
 mod tests {
-    use super::{Shape, Surface};
+    use super::{MetricShape, Surface};
     use crate::catalog::{self, Kind};
 
     #[test]
     fn rows_fit_what_is_recorded() {
         for row in Surface::ALL.into_iter().flat_map(Surface::rows) {
             let kind = match row.shape {
-                Shape::Counter => Kind::Counter,
-                Shape::Gauge => Kind::Gauge,
-                Shape::Newest | Shape::Timer | Shape::Histogram => Kind::Timer,
+                MetricShape::Counter => Kind::Counter,
+                MetricShape::Gauge => Kind::Gauge,
+                MetricShape::Newest | MetricShape::Timer | MetricShape::Histogram => Kind::Timer,
             };
             assert_eq!(row.recorded.kind, kind, "{}", row.name);
             for label in row.labels {

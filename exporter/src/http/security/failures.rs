@@ -11,10 +11,10 @@ use crate::http::places::Peer;
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<State>);
+pub(super) struct Failures(Mutex<FailureCounts>);
 
 #[derive(Debug, Default)]
-struct State {
+struct FailureCounts {
     count: u64,
     logged: Option<Instant>,
     since_logged: u64,
@@ -43,7 +43,7 @@ impl Failures {
         }
     }
 
-    fn state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn state<T>(&self, change: impl FnOnce(&mut FailureCounts) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

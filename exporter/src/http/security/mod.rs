@@ -33,8 +33,8 @@ use self::{
     hashed::{Hashed, Verdict},
 };
 use super::{
-    guard::{Agreed, Guard, Refused},
-    listener::Duplex,
+    guard::{Agreed, ConnectionPolicy, Refused},
+    listener::ByteStream,
     places::Peer,
     route,
 };
@@ -49,18 +49,18 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(1);
 /// What a [`Server`](super::Server) asks of its clients; clones are the same.
 #[derive(Clone, Debug)]
 pub struct Security {
-    shared: Arc<Shared>,
+    shared: Arc<SecurityState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SecurityState {
     files: SecurityFiles,
-    state: Mutex<State>,
+    state: Mutex<LoadedFiles>,
     failures: Failures,
 }
 
 #[derive(Debug)]
-struct State {
+struct LoadedFiles {
     current: Arc<Current>,
     /// The files that were read last, or could not be used.
     stamps: Stamps,
@@ -157,8 +157,8 @@ impl Security {
         if let Some(error) = errors.into_iter().next() {
             return Err(error.with_consequence(None));
         }
-        let state = Mutex::new(State { current: Arc::new(current), stamps, polled: Instant::now() });
-        Ok(Security { shared: Arc::new(Shared { files, state, failures: Failures::default() }) })
+        let state = Mutex::new(LoadedFiles { current: Arc::new(current), stamps, polled: Instant::now() });
+        Ok(Security { shared: Arc::new(SecurityState { files, state, failures: Failures::default() }) })
     }
 
     /// Reads the files again, for the connections and requests from now on. Each is read for itself.
@@ -244,7 +244,7 @@ impl Security {
         self.state().current.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LoadedFiles> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -277,15 +277,15 @@ impl Security {
     }
 }
 
-impl Guard for Security {
-    fn agree(&self, stream: Box<dyn Duplex>) -> Agreed<'_> {
+impl ConnectionPolicy for Security {
+    fn agree(&self, stream: Box<dyn ByteStream>) -> Agreed<'_> {
         Box::pin(async {
             if !self.is_tls() {
                 return Some(stream);
             }
             let acceptor = self.current().await.acceptor.clone()?;
             match acceptor.accept(stream).await {
-                Ok(stream) => Some(Box::new(stream) as Box<dyn Duplex>),
+                Ok(stream) => Some(Box::new(stream) as Box<dyn ByteStream>),
                 Err(error) => {
                     log::debug!("a client does not get to TLS: {error}");
                     None

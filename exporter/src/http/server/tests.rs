@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{CONNECTION_TIME, Client, Everybody, HEAD_TIME, Hosts, Progress, Served, talk};
+use super::{AllowAll, CONNECTION_TIMEOUT, Client, HEAD_TIMEOUT, Hosts, Progress, ServerContext, talk};
 use crate::{
     http::{places::Peer, timed::WRITE_TIMEOUT},
     source::Source,
@@ -33,7 +33,7 @@ fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
             talk(
                 Box::new(server),
                 client,
-                Served::new(source, Arc::new(Everybody), Hosts::default()),
+                ServerContext::new(source, Arc::new(AllowAll), Hosts::default()),
                 stopped,
             )
             .await;
@@ -56,8 +56,8 @@ async fn drip(stream: &mut DuplexStream, bytes: &[u8]) {
 
 #[test]
 fn a_head_has_its_time_however_it_comes() {
-    assert_eq!(stays(async |_| ()), HEAD_TIME.as_secs());
-    assert_eq!(stays(async |stream| drip(stream, &[b'G'; 1_000]).await), HEAD_TIME.as_secs());
+    assert_eq!(stays(async |_| ()), HEAD_TIMEOUT.as_secs());
+    assert_eq!(stays(async |stream| drip(stream, &[b'G'; 1_000]).await), HEAD_TIMEOUT.as_secs());
 }
 
 #[test]
@@ -80,5 +80,5 @@ fn a_client_that_asks_again_and_again_has_to_connect_again() {
             sleep(PAUSE).await;
         }
     };
-    assert_eq!(stays(asks), CONNECTION_TIME.as_secs());
+    assert_eq!(stays(asks), CONNECTION_TIMEOUT.as_secs());
 }

@@ -5,24 +5,24 @@ mod timers;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{BLOCK_WORDS, Lanes, News};
+use super::{BLOCK_WORDS, SegmentCursor, SegmentDelta};
 use crate::{
     catalog::Kind,
     format::{
-        descriptor::{FamilyRecord, SeriesRecord},
-        error::Bad,
+        descriptor::{FamilyDescriptor, SeriesDescriptor},
+        error::SegmentError,
         layout::{Block, Lane, Lines},
-        source::Words,
+        source::SegmentSource,
     },
     reader::segment_reader::SegmentReader,
-    segment::{instrumented_source::Watched, writer::Segment},
+    segment::{instrumented_source::InstrumentedSource, writer::Segment},
     sync::{AtomicU64, Ordering::Relaxed},
 };
 
 /// A segment with its reader.
 struct Looked<W> {
-    reader: SegmentReader<Watched<'static, W>>,
-    lanes: Lanes,
+    reader: SegmentReader<InstrumentedSource<'static, W>>,
+    lanes: SegmentCursor,
 }
 
 impl Looked<Arc<Segment>> {
@@ -40,7 +40,7 @@ impl Looked<Arc<Segment>> {
     fn record(&self, name: &str, kind: Kind, series: usize) -> Vec<&'static Lane> {
         let family = self.family(name, kind);
         let lane = |number: usize| {
-            self.lane(|serial| SeriesRecord::encode(family, serial, 1, &[number.to_string()]), 1.0)
+            self.lane(|serial| SeriesDescriptor::encode(family, serial, 1, &[number.to_string()]), 1.0)
         };
         (0..series).map(lane).collect()
     }
@@ -57,7 +57,7 @@ impl Looked<Arc<Segment>> {
 
     /// The line of a family with one label.
     fn family(&self, name: &str, kind: Kind) -> u64 {
-        let family = FamilyRecord::plain(name, kind, &["number"]);
+        let family = FamilyDescriptor::plain(name, kind, &["number"]);
         self.segment().describe(&family.encode()).unwrap()
     }
 
@@ -66,13 +66,16 @@ impl Looked<Arc<Segment>> {
     }
 }
 
-impl<W: Words> Looked<W> {
+impl<W: SegmentSource> Looked<W> {
     fn of(segment: W, id: u64) -> Looked<W> {
-        Looked { reader: SegmentReader::open(Watched::new(segment), id).unwrap(), lanes: Lanes::default() }
+        Looked {
+            reader: SegmentReader::open(InstrumentedSource::new(segment), id).unwrap(),
+            lanes: SegmentCursor::default(),
+        }
     }
 
     /// The news, and how many words they took.
-    fn look(&mut self, lives: bool) -> Result<(News, usize), Bad> {
+    fn look(&mut self, lives: bool) -> Result<(SegmentDelta, usize), SegmentError> {
         self.reader.source().begin();
         let news = self.lanes.look(&mut self.reader, lives)?;
         Ok((news, self.reader.source().words()))

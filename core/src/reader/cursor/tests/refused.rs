@@ -2,14 +2,14 @@
 
 use std::{io, sync::Arc};
 
-use super::{Lanes, Looked};
+use super::{Looked, SegmentCursor};
 use crate::{
     catalog::Kind,
     format::{
-        descriptor::SeriesRecord,
-        error::Bad,
-        layout::{BYTE_ORDER, Block, Chunk, HIDDEN, LINE, LINE_WORDS, Lines, VERSION, identity},
-        source::Words,
+        descriptor::SeriesDescriptor,
+        error::SegmentError,
+        layout::{BYTE_ORDER, Block, Chunk, LINE, LINE_WORDS, Lines, UNPUBLISHED, VERSION, identity},
+        source::SegmentSource,
     },
     reader::segment_reader::{HEADER_WORDS, SegmentReader},
     segment::writer::{Segment, checksum},
@@ -20,7 +20,7 @@ use crate::{
 /// The first words of a segment.
 struct Start(Vec<u64>);
 
-impl Words for Start {
+impl SegmentSource for Start {
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
         let start = line as usize * LINE_WORDS;
         let words = self.0.get(start..start + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -85,20 +85,20 @@ fn a_lane_that_nobody_recorded_is_refused() {
         }),
         ("a series' number of labels", |to| {
             let family = to.family("a", Kind::Counter);
-            to.lane(|serial| SeriesRecord::encode(family, serial, 1, &["1", "2"]), 1.0);
+            to.lane(|serial| SeriesDescriptor::encode(family, serial, 1, &["1", "2"]), 1.0);
         }),
         ("a series' number of labels", |to| {
             let family = to.family("a", Kind::Counter);
-            to.lane(|serial| SeriesRecord::encode(family, serial, 1, &[""; 0]), 1.0);
+            to.lane(|serial| SeriesDescriptor::encode(family, serial, 1, &[""; 0]), 1.0);
         }),
         ("a series' serial number", |to| {
             let family = to.family("a", Kind::Counter);
-            to.lane(|serial| SeriesRecord::encode(family, serial + 1, 1, &["1"]), 1.0);
+            to.lane(|serial| SeriesDescriptor::encode(family, serial + 1, 1, &["1"]), 1.0);
         }),
         ("a family's descriptor", |to| {
             let lane = to.record("a", Kind::Counter, 1)[0];
             let series = lane.series.load(Relaxed) & u64::from(u32::MAX);
-            to.lane(|serial| SeriesRecord::encode(series, serial, 1, &["1"]), 1.0);
+            to.lane(|serial| SeriesDescriptor::encode(series, serial, 1, &["1"]), 1.0);
         }),
         ("a series' descriptor", |to| {
             let family = to.family("a", Kind::Counter);
@@ -140,7 +140,7 @@ fn a_series_that_ends_meanwhile_is_no_corruption() {
         let descriptor = looked.segment().words(line, 1).unwrap();
         looked.meanwhile(move |time| {
             if time == times {
-                lane.series.store(HIDDEN, Relaxed);
+                lane.series.store(UNPUBLISHED, Relaxed);
                 descriptor.iter().for_each(|word| word.store(7, Relaxed));
             }
         });
@@ -165,7 +165,7 @@ fn blocks_in_a_circle_or_on_top_of_each_other_are_refused() {
     {
         older.previous.store(wrong, Relaxed);
         match looked.look(true) {
-            Err(Bad::Body(what)) => assert!(what.contains("linked in a ring"), "{what}"),
+            Err(SegmentError::Corrupt(what)) => assert!(what.contains("linked in a ring"), "{what}"),
             other => panic!("{wrong}: {other:?}"),
         }
     }
@@ -187,7 +187,7 @@ fn what_claims_more_than_there_is_is_refused() {
     let claimed = Block::LINES + 3 * Chunk::LINES + 2 + 1;
     // Room for all; as much as is claimed; at the second look only, for it grew.
     for lengths in [vec![1 << 20], vec![claimed], vec![1, claimed], vec![claimed - 1, claimed]] {
-        looked.lanes = Lanes::default();
+        looked.lanes = SegmentCursor::default();
         looked.reader.source().seem(lengths.clone());
         assert_eq!(looked.look(true).unwrap().0.lanes.len(), 1, "{lengths:?}");
         // Nor where nothing changed.
@@ -202,10 +202,10 @@ fn what_claims_more_than_there_is_is_refused() {
         (most / Chunk::LINES, vec![u64::MAX]),
     ] {
         lane.chunks.store(chunks, Relaxed);
-        looked.lanes = Lanes::default();
+        looked.lanes = SegmentCursor::default();
         looked.reader.source().seem(lengths.clone());
         match looked.look(true) {
-            Err(Bad::Body(what)) => assert!(what.contains("share memory"), "{what}"),
+            Err(SegmentError::Corrupt(what)) => assert!(what.contains("share memory"), "{what}"),
             other => panic!("{lengths:?}: {other:?}"),
         }
     }

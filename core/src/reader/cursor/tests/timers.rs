@@ -2,12 +2,12 @@
 
 use std::{cell::Cell, fs::File, path::Path, rc::Rc};
 
-use super::{BLOCK_WORDS, Looked, News};
+use super::{BLOCK_WORDS, Looked, SegmentDelta};
 use crate::{
     Family, Options, Registry, Timer,
-    directory::access::Place,
+    directory::access::MetricsPath,
     format::layout::{Chunk, LINE_WORDS, Lines},
-    reader::{cursor::Lane, totals::SeriesTotal},
+    reader::{cursor::LaneDelta, totals::SeriesTotal},
 };
 
 /// Timers of one label in a directory, with windows of that length.
@@ -19,7 +19,7 @@ fn timers(directory: &Path, window: u32) -> (Registry, Family<Timer>) {
 
 /// The one segment of a directory.
 fn looked(directory: &Path) -> Looked<File> {
-    let directory = Place::of(directory).open().unwrap().unwrap();
+    let directory = MetricsPath::of(directory).open().unwrap().unwrap();
     let id = directory.segments().unwrap()[0];
     Looked::of(directory.open_segment(id).unwrap(), id)
 }
@@ -29,7 +29,7 @@ fn observe(timer: &Timer, times: u32) {
 }
 
 /// The lanes that are told of.
-fn told(news: &mut News) -> Vec<&mut Lane> {
+fn told(news: &mut SegmentDelta) -> Vec<&mut LaneDelta> {
     news.lanes.iter_mut().filter_map(|(_, lane)| lane.as_mut()).collect()
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    observe::{Family, Metric, Recorder},
+    observe::{Family, MetricHandle, Recorder},
     options::Options,
     reader::{
-        cursor::Lanes,
+        cursor::SegmentCursor,
         segment_reader::SegmentReader,
         totals::{SeriesTotal, Totals},
     },
@@ -15,36 +15,36 @@ use crate::{
 
 /// A recorder with a segment, as it is once anything was recorded.
 #[derive(Clone)]
-pub(super) struct House {
+pub(super) struct Fixture {
     pub(super) recorder: Arc<Recorder>,
     segment: Arc<Segment>,
 }
 
-impl House {
-    pub(super) fn new() -> House {
+impl Fixture {
+    pub(super) fn new() -> Fixture {
         let recorder = Arc::new(Recorder::in_memory(Options::default().window(2).buckets(&[])));
         let segment = recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
-        House { recorder, segment }
+        Fixture { recorder, segment }
     }
 
-    pub(super) fn family<M: Metric>(&self, name: &str) -> Family<M> {
+    pub(super) fn family<M: MetricHandle>(&self, name: &str) -> Family<M> {
         Family::new(&self.recorder, name, "", &[], self.recorder.options()).unwrap()
     }
 
     /// A family whose series are told apart by one label.
-    pub(super) fn labelled<M: Metric>(&self, name: &str) -> Family<M> {
+    pub(super) fn labelled<M: MetricHandle>(&self, name: &str) -> Family<M> {
         Family::new(&self.recorder, name, "", &["l"], self.recorder.options()).unwrap()
     }
 
     /// The one series of a new family.
-    pub(super) fn metric<M: Metric>(&self, name: &str) -> M {
+    pub(super) fn metric<M: MetricHandle>(&self, name: &str) -> M {
         self.family(name).labels(&[]).unwrap()
     }
 
     /// What a reader sees now.
     pub(super) fn read(&self) -> Totals {
         let mut reader = SegmentReader::open(Arc::clone(&self.segment), self.segment.id).unwrap();
-        Lanes::default().read(&mut reader, true).unwrap()
+        SegmentCursor::default().read(&mut reader, true).unwrap()
     }
 }
 
