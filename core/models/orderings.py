@@ -677,7 +677,9 @@ LEFT_OUT = [
         "",
         "a length: what it lets touch are pages that the kernel made, zeroed, before it said so",
     ),
-    LeftOut("segment/mapping.rs", "self.parts.iter().map_while(|part| part.load(Ordering::Acquire))", "", PARTS),
+    LeftOut(
+        "segment/mapping.rs", "self.parts.iter().map_while(|part| part.load(Ordering::Acquire))", "", PARTS
+    ),
     LeftOut("segment/mapping.rs", "place.exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
     LeftOut("segment/mapping.rs", "let begin = self.reserved.load(Ordering::Acquire);", "", PARTS),
     LeftOut("segment/mapping.rs", "self.reserved.fetch_max(had, Ordering::Release);", "", PARTS),

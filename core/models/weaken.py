@@ -68,7 +68,8 @@ def code(path: Path) -> str:
 
 def is_test(path: Path) -> bool:
     """Whether a file is compiled into tests alone."""
-    return bool({"tests", "tests.rs", "store_trace.rs", "weak_memory.rs"} & set(path.relative_to(SOURCES).parts))
+    parts = set(path.relative_to(SOURCES).parts)
+    return bool({"tests", "tests.rs", "store_trace.rs", "weak_memory.rs"} & parts)
 
 
 def lost_by(entry: Ordering) -> set[str]:

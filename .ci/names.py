@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Checks names: no retired identifier, no type name twice in a crate, no file names that differ by a plural.
+
+A retired word was an image or a riddle; docs/glossary.md has the terms in use.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# As whole identifiers in code. Comments are prose, which .ci/prose.py checks.
+RETIRED = set(
+    re.findall(
+        r"\w+",
+        """
+        Asked Complaints Copied Copies DescribedFamily Duplex Everybody Eyes FamilyRecord
+        ForeignSample Gaze Glimpse Guest Happening Holds Landing LaneHead Laps NoLane Nobodys Pace
+        Planned SeriesPlace SeriesRecord SharedBlock SharedLane Stock Unreadable LEAST_TABLE
+        LONGEST_TRACE_ID MANY_SEGMENTS NO_ROOM SECONDS_A_COUNT TOLD UNFINISHED
+        ictus_conductor_counter_new ictus_conductor_gauge_new ictus_conductor_timer_new ictus_level
+        ictus_log ictus_recorder ictus_write ictus_lanes_unshared_total ictus_windows_short_total
+        """,
+    )
+)
+RETIRED_FILES = {"copies.rs", "eyes.rs", "guest.rs", "house.rs", "known.rs", "stock.rs", "watched.rs"}
+
+# Types that share a name in one crate, and why.
+SHARED_TYPES = {
+    "core": {
+        "Counter": "a handle, and a message of the protobuf exposition",
+        "Gauge": "a handle, and a message of the protobuf exposition",
+        "Metric": "a message of the protobuf exposition, and the sealed half of a trait",
+        "MetricHandle": "a trait and its sealed half",
+        "Exemplar": "data, and a message of the protobuf exposition",
+        "Family": "what records, and the data of a snapshot",
+        "Series": "what records, and the data of a snapshot",
+    },
+    "exporter": {},
+    "py-binding": {},
+    "ffi-c": {},
+    "benches": {},
+}
+DECLARATION = re.compile(
+    r"^ *(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) +(\w+)|^(?:pub(?:\([^)]*\))? )?type +(\w+)",
+    re.MULTILINE,
+)
+CODE = {".rs", ".py", ".c", ".h", ".hpp", ".cpp", ".go", ".java", ".js", ".rb"}
+COMMENTS = {".py": r"#.*", ".rb": r"#.*"}
+
+
+def main() -> int:
+    """Prints what is wrong; gives the exit status."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    files = [Path(name) for name in listed.stdout.split("\n") if name and (ROOT / name).is_file()]
+    faults = retired(files) + twice(files) + plurals(files)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if not faults:
+        print(f"{len(files)} files: no retired name, no type twice, no two names that differ by a plural")
+    return 1 if faults else 0
+
+
+def retired(files: list[Path]) -> list[str]:
+    """Identifiers and file names that are not used any more."""
+    faults = [f"{file}: this file name is retired" for file in files if file.name in RETIRED_FILES]
+    for file in files:
+        if file.suffix not in CODE or file == Path(__file__).resolve().relative_to(ROOT):
+            continue
+        for number, line in enumerate((ROOT / file).read_text(errors="replace").split("\n"), 1):
+            code = re.sub(COMMENTS.get(file.suffix, r"(//|^\s*/?\*).*"), "", line)
+            code = re.sub(r'"(?:[^"\\]|\\.)*"', '""', code)
+            faults += [
+                f"{file}:{number}: {word} is retired; see docs/glossary.md"
+                for word in RETIRED.intersection(re.findall(r"\w+", code))
+            ]
+    return faults
+
+
+def twice(files: list[Path]) -> list[str]:
+    """Types of one crate that have the same name."""
+    faults = []
+    for crate, shared in SHARED_TYPES.items():
+        found: dict[str, set[Path]] = defaultdict(set)
+        for file in files:
+            if file.parts[:2] == (crate, "src") and "tests" not in file.stem and "tests" not in file.parts:
+                text = (ROOT / file).read_text().split("\n#[cfg(test)]\nmod tests", 1)[0]
+                for declared, alias in DECLARATION.findall(text):
+                    found[declared or alias].add(file)
+        for name, where in sorted(found.items()):
+            if len(where) > 1 and name not in shared:
+                places = ", ".join(sorted(str(file) for file in where))
+                faults.append(f"{name} is declared in {places}: give each a name of its own")
+    return faults
+
+
+def plurals(files: list[Path]) -> list[str]:
+    """Files of one folder whose names differ by an s."""
+    names = {str(file.with_suffix("")): file for file in files if file.suffix in CODE}
+    pairs = [(file, names.get(f"{name}s")) for name, file in names.items()]
+    return [f"{file} and {other} differ by an s" for file, other in pairs if other]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
