@@ -31,6 +31,7 @@
 #[cfg(ictus_loom)]
 extern crate self as arc_swap;
 
+#[cfg(not(ictus_loom))]
 mod at_exit;
 pub mod catalog;
 mod clock;
