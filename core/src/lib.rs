@@ -1,14 +1,35 @@
 //! A lock-free latency-timing core for the SDKs of Conductor, the workflow engine.
 //!
 //! ```text
-//!  observe ──► ring ──► segment ══► snapshot ──► surface ──► expose
-//!  handles     lanes    mapped      merged       names,      text,
-//!                       memory      windows      labels      protobuf
+//!  observe ──► ring ──► segment ══► reader ──► snapshot ──► surface ──► expose
+//!  handles     lanes    mapped      merged     plain        names,      text,
+//!                       memory      lanes      data         labels      protobuf
 //! ```
 //!
 //! Threads record into lanes of a memory-mapped segment without a lock; any process reads all
 //! segments of a directory into a [`Snapshot`]: exact quantiles of the newest 1,000 observations
 //! of each series, lifetime counts and sums. Start at [`Registry`].
+//!
+//! ```
+//! use ictus::{Registry, snapshot::Value};
+//!
+//! let registry = Registry::new();
+//! let polls = registry.timer("poll_seconds", "Duration of a poll.", &["queue"])?.labels(&["mail"])?;
+//! for milliseconds in 1..=100 {
+//!     polls.observe(f64::from(milliseconds) / 1000.0);
+//! }
+//! let snapshot = registry.snapshot()?;
+//! let Some(Value::Timer(timing)) = snapshot.get("poll_seconds", &[("queue", "mail")]) else {
+//!     panic!("the timer is in the snapshot");
+//! };
+//! assert_eq!(timing.count, 100);
+//! let p99 = timing.window.quantile(0.99).expect("a window with observations");
+//! assert!((p99 - 0.09901).abs() < 1e-9);
+//! # Ok::<(), ictus::Error>(())
+//! ```
+//!
+//! To share metrics between processes, open the registry in a directory with [`Registry::open`] and
+//! read it from any process with [`Reader`].
 //!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![deny(unsafe_code)]

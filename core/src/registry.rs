@@ -1,4 +1,4 @@
-//! The registry: records here, reads there. The only place that knows both sides of the wall.
+//! The registry: the facade of recording and reading, and the only module that imports both.
 
 use std::{
     path::Path,

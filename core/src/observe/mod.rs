@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!  Family ──labels──► Series ──id──► this thread's lane ──► ring or cell in the segment
-//!  (recorder: index)   (handle)       (shard: table)          (mapped memory)
+//!  (FamilyIndex)       (handle)       (ThreadLanes)           (mapped memory)
 //! ```
 //!
-//! The door in. Knows nothing of snapshots: `observe` and `snapshot` meet only in the segment's
-//! byte format. A handle finds its thread's lane by one thread-local load and one indexed load; a
-//! thread's first observation of a series, and the first of a series at all, take the slow path.
+//! A handle finds its thread's lane with one thread-local load and one indexed load. A thread's first
+//! observation of a series, and the first observation of a series at all, take the slow path. Recording
+//! and reading share the byte format alone.
 
 mod family;
 mod family_index;

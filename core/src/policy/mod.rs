@@ -1,8 +1,8 @@
-//! The decisions that a snapshot and a retirement share: which definition of a family holds, which
-//! series are shown on their own, and in which order labels stand.
+//! Decisions that a snapshot and a retirement share: which definition of a family applies, which series
+//! have a place of their own, and the order of labels.
 //!
-//! Plain functions over definitions and contributions. Both users call them with what they have read,
-//! so folding a segment into the totals never changes what a snapshot shows.
+//! These are functions over definitions and contributions. Because both callers use them, folding a
+//! segment into the totals does not change a snapshot.
 
 pub(crate) mod agreement;
 pub(crate) mod label_order;

@@ -1,4 +1,4 @@
-//! How old observations are.
+//! The age of observations, by the clock that stamped them.
 
 use crate::{
     clock::{self, Anchor},

@@ -1,4 +1,4 @@
-//! From merged lanes to a snapshot's plain data.
+//! Conversion from the aggregate to a snapshot's plain data.
 
 use super::{
     age::ReadTime,

@@ -1,4 +1,4 @@
-//! What this process records in its own memory alone.
+//! Segments of this process that no file contains.
 
 use std::{
     collections::{HashMap, hash_map::Entry},

@@ -1,8 +1,17 @@
-//! Reads a metrics directory into one [`Snapshot`], again and again.
+//! The reader: turns a metrics directory, or this process's memory, into a [`Snapshot`], again and again.
 //!
-//! Totals and segments must be of one moment: the totals file is opened first, then the segments
-//! that it does not name, and if by then the totals have been replaced, all over again. What is
-//! read afterwards comes from open files, which no retirement takes away.
+//! ```text
+//!  directory ─► SegmentFile ─► SegmentReader ─► SegmentCursor ─► Aggregator ─► Snapshot
+//!               open file      header, checks   changed lanes    all processes
+//!               TotalsFile ─────────────────────────────────────► (ended processes)
+//! ```
+//!
+//! Between snapshots the reader copies only lanes that changed. Segments of ended processes are folded
+//! into the totals file ([`retire`]).
+//!
+//! The totals and the segments must be of one moment. The reader opens the totals file first, then the
+//! segments that it does not contain. If the totals were replaced by then, it starts again. It reads
+//! from open files, which no retirement removes.
 
 pub(crate) mod age;
 pub(crate) mod aggregate;

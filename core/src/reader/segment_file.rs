@@ -1,4 +1,4 @@
-//! What a reader knows of one segment's file from one reading to the next.
+//! One segment's file: what the reader caches of it between snapshots.
 
 use std::{io, sync::Arc};
 

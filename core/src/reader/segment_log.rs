@@ -1,4 +1,4 @@
-//! Segments that cannot be read, in the log: the first few of a snapshot by name, of the others how many.
+//! Log lines about unreadable segments: the first few of a snapshot by name, then a count.
 
 use crate::{directory::access::MetricsPath, format::error::SegmentError, printable::Printable};
 

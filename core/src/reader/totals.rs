@@ -1,6 +1,6 @@
-//! What several segments say together: lanes merged into series, series into families.
+//! Totals: lanes added up to series, and series to families.
 //!
-//! A snapshot is made of it, and so is the totals file that dead segments are folded into.
+//! The totals file stores them; retirement and clearing change them.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},

@@ -1,17 +1,18 @@
-//! A process's memory of what it observed: the wall between `observe` and `snapshot`.
+//! The memory in which one process records: a segment, as its writers use it.
 //!
 //! ```text
-//!  owner (one process)                                   readers (any process)
-//!  ───────────────────                                   ─────────────────────
-//!  writer ── claim lines, publish lanes ──► map ══ file ══► source ── pread, or own memory
-//!                 │                          layout            │
-//!                 └────────── descriptor (families, series) ───┴──► reader ── checks every byte
+//!  writer ── claims lines, publishes lanes ──► mapping ══ file of the directory, or anonymous memory
+//!    │                                         reservation, backing
+//!    └────── descriptors of families and series
 //! ```
 //!
-//! A segment is a header page and parts that are only ever appended. Lanes stand in blocks, a
-//! block belongs to one shard (the lanes of one thread at a time), and the blocks are linked from
-//! the header's root. In one process the segment is anonymous memory, across processes a file in
-//! the metrics directory; the bytes are the same.
+//! A segment is a header page and parts that are only ever appended. Lanes lie in blocks, a block
+//! belongs to the lanes of one thread at a time, and the header's root links the blocks. In one process
+//! the segment is anonymous memory, across processes a file in the metrics directory. The bytes, which
+//! [`format`](crate::format) defines, are the same.
+//!
+//! Writers never wait for each other. A thread that needs memory while another thread grows the segment
+//! gets none and retries later.
 
 #[cfg(test)]
 pub(crate) mod instrumented_source;

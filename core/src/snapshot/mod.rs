@@ -1,7 +1,7 @@
-//! What the segments say at one instant, as plain data.
+//! A snapshot: the state of all metrics at one instant, as plain data.
 //!
-//! Stands between the segment reader and the surfaces. Knows nothing of recording: `observe` and
-//! `snapshot` meet only in the segment's byte format.
+//! The reader fills it, and surfaces render it. It has families, series, windows with their quantiles,
+//! histograms and exemplars, and the health of the directory. It knows neither recording nor files.
 
 mod hdr;
 mod health;

@@ -1,6 +1,7 @@
-//! What differs between systems: the only place that asks which one this is.
+//! Calls that differ between operating systems, and the process's forks and descriptors.
 //!
-//! `--cfg ictus_portable` chooses on Linux what every other system gets, so that it is tested.
+//! No other module asks which system this is. `--cfg ictus_portable` selects, on Linux, the code of all
+//! other systems, so that it is tested.
 
 use std::io;
 
