@@ -395,3 +395,34 @@ fn steady_recorder_notices_that_its_file_was_removed() {
         thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn windows_leave_room_for_series_that_began_while_the_disk_was_full() {
+    const SERIES: usize = 300;
+    let directory = tempfile::tempdir().unwrap();
+    // Windows of all series do not fit.
+    let Some(disk) = Tmpfs::mount(directory.path(), "4m") else { return };
+    let registry = Registry::open(directory.path()).unwrap();
+    let jobs = registry.timer("jobs_seconds", "", &["number"]).unwrap();
+    jobs.labels(&["first"]).unwrap().observe(1.0);
+    let filler = directory.path().join("filler");
+    fs::write(&filler, vec![0; 8 << 20]).unwrap_err();
+    let series: Vec<Timer> = (0..SERIES).map(|number| jobs.labels(&[&number.to_string()]).unwrap()).collect();
+    series.iter().for_each(|timer| timer.observe(1.0));
+    fs::remove_file(&filler).unwrap();
+    let counts = |count: u64| -> usize {
+        let shown = seen(&read(directory.path()));
+        shown.values().filter(|values| values[0] == count as f64).count()
+    };
+    let deadline = Instant::now() + RECOVERY_TIME;
+    while counts(1) <= SERIES {
+        assert!(Instant::now() < deadline, "{} of {SERIES} series have moved", counts(1));
+        thread::sleep(Duration::from_millis(20));
+    }
+    for timer in &series {
+        (0..1000).for_each(|_| timer.observe(1.0));
+    }
+    assert_eq!(counts(1001), SERIES);
+    drop((series, jobs, registry));
+    drop(disk);
+}

@@ -9,10 +9,10 @@ use super::thread_lanes;
 use crate::{
     exemplar,
     format::{
-        layout::{Chunk, HealthCounter, Lane, Lines, UNPUBLISHED},
+        layout::{self, BLOCK_LANES, Block, Chunk, HealthCounter, Lane, Lines, UNPUBLISHED},
         line_allocator::LineAllocator,
     },
-    histogram::LaneBuckets,
+    histogram::{self, LaneBuckets},
     ring::Ring,
     segment::writer::{ANCHOR_INTERVAL, Segment},
     sum::LIMIT,
@@ -49,7 +49,20 @@ pub(super) struct LaneSpec {
     pub(super) bounds: Option<Vec<u64>>,
 }
 
+/// Lines of a series' descriptor, as far as its labels are not long.
+const DESCRIPTOR_LINES: u64 = 4;
+
 impl LaneSpec {
+    /// Lines that such a lane takes when it is created, with its share of a block and a descriptor.
+    pub(super) fn lines(&self) -> u64 {
+        let lane = Block::LINES.div_ceil(BLOCK_LANES as u64) + DESCRIPTOR_LINES;
+        if self.window == 0 {
+            return lane;
+        }
+        let buckets = self.bounds.as_ref().map_or(0, |bounds| histogram::lines(bounds.len()));
+        lane + layout::table_lines(layout::full_ring(self.window)) + buckets + Chunk::LINES
+    }
+
     fn bounds(&self) -> usize {
         self.bounds.as_ref().map_or(0, Vec::len)
     }
@@ -79,7 +92,7 @@ pub(super) struct LaneResources {
 
 impl LineAllocator for LaneResources {
     fn claim(&self, lines: u64) -> Option<u64> {
-        self.segment.upgrade()?.claim(lines)
+        self.segment.upgrade()?.claim_to_grow(lines)
     }
 
     fn lines<T: Lines>(&self, line: u64) -> Option<&'static T> {

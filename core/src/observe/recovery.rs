@@ -351,7 +351,10 @@ impl Recorder {
             return Err(io::ErrorKind::StorageFull.into());
         }
         if state.lanes.is_none() {
-            state.lanes = Some(thread_lanes::park(segment.ordinal));
+            let lanes = thread_lanes::park(segment.ordinal);
+            // The first series that are used again must not take all room for their windows.
+            main.reserve(lanes.lines());
+            state.lanes = Some(lanes);
         }
         let LeavingState { lanes, copy } = &mut *state;
         if segment.has_outlived_clock() && segment.in_file() && !is_removed(directory.place(), segment) {

@@ -407,6 +407,11 @@ struct ParkedLanes {
 }
 
 impl Parked {
+    /// Lines that their threads need to create them again.
+    pub(crate) fn lines(&self) -> u64 {
+        self.0.iter().flat_map(|parked| &parked.lanes).map(|lane| lane.shape().lines()).sum()
+    }
+
     /// Whether all threads have left the observations in which they were when their lanes were taken. What
     /// they stored then is seen by what is read after this.
     pub(crate) fn is_left(&self) -> bool {

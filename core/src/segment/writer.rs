@@ -62,6 +62,8 @@ pub(crate) struct Segment {
     serials: AtomicU32,
     /// Lines that descriptors of removed series had.
     free: Mutex<Vec<LineRange>>,
+    /// Lines that are kept for lanes: windows do not grow into them.
+    reserved: StdAtomicU64,
     /// The stamp of the newest anchor.
     anchored: StdAtomicU64,
     /// Whether a thread is at taking one.
@@ -172,6 +174,7 @@ impl Segment {
             shared: AtomicOptionRef::none(),
             serials: AtomicU32::new(0),
             free: Mutex::default(),
+            reserved: StdAtomicU64::new(0),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
             anchoring: AtomicBool::new(false),
             checked: StdAtomicU64::new(epoch.anchor.stamp),
@@ -189,6 +192,46 @@ impl Segment {
     /// Claims `count` zeroed lines that nobody else has. Wait-free; at most one system call, and
     /// that only when committed memory runs out. `None` where there is no more.
     pub(crate) fn claim(&self, count: u64) -> Option<u64> {
+        let line = self.claim_lines(count)?;
+        if self.reserved.load(Relaxed) > 0 {
+            let _ = self.reserved.fetch_update(Relaxed, Relaxed, |lines| Some(lines.saturating_sub(count)));
+        }
+        Some(line)
+    }
+
+    /// Claims lines by which an existing lane grows. `None` also where the reserved lines would not be left.
+    pub(crate) fn claim_to_grow(&self, count: u64) -> Option<u64> {
+        let reserved = self.reserved.load(Relaxed);
+        if reserved > 0 && !self.has_room(count + reserved) {
+            return None;
+        }
+        self.claim_lines(count)
+    }
+
+    /// Keeps lines for lanes that threads are about to create, as far as there are any.
+    pub(crate) fn reserve(&self, lines: u64) {
+        let reserved = self.reserved.fetch_add(lines, Relaxed) + lines;
+        self.has_room(reserved);
+    }
+
+    /// Whether so many lines can be claimed. Grows the segment for that, but not soon after a failure.
+    fn has_room(&self, lines: u64) -> bool {
+        let end = (self.header.cursor.load(Ordering::Relaxed) + lines) as usize * LINE;
+        if end <= self.mapping.committed() {
+            return true;
+        }
+        let now = clock::monotonic();
+        if now < self.retry_at.load(Relaxed) {
+            return false;
+        }
+        let has_grown = self.commit(end.next_multiple_of(STEP)).is_ok();
+        if !has_grown {
+            self.retry_at.store(now + RETRY_AFTER, Relaxed);
+        }
+        has_grown
+    }
+
+    fn claim_lines(&self, count: u64) -> Option<u64> {
         (0..MAX_ATTEMPTS).find_map(|_| self.claim_once(count).transpose()).and_then(Result::ok)
     }
 
