@@ -1,7 +1,9 @@
-//! The end of the process: what only its memory holds is written to the metrics directory, if that is possible now.
+//! The end of the process: observations that are only in memory are written to the metrics
+//! directory, if that is possible now.
 //!
-//! A thread of its own writes: the one that ends the process may have destroyed its thread-local data, which
-//! the program's logger may need. It is waited for, but not for long.
+//! A separate thread writes, because the thread that ends the process may have destroyed
+//! thread-local data that the program's logger needs. The ending thread waits for it for at most
+//! [`EXIT_TIMEOUT`].
 
 use std::{
     sync::{
@@ -17,14 +19,14 @@ use arc_swap::ArcSwapOption;
 use crate::{observe::Recorder, sys::fork};
 
 const THREAD: &str = "ictus-exit";
-/// How long the end of the process is delayed, at most.
+/// The maximum delay of the end of the process.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Those that record in a directory.
+/// Recorders with a metrics directory.
 static RECORDERS: ArcSwapOption<Vec<Weak<Recorder>>> = ArcSwapOption::const_empty();
 
-/// Has what a recorder holds written when the process ends.
+/// Registers a recorder whose unsaved observations are written when the process ends.
 pub(crate) fn watch(recorder: &Arc<Recorder>) {
     RECORDERS.rcu(|recorders| {
         let living = recorders.iter().flat_map(|all| all.iter()).filter(|one| one.strong_count() > 0);
@@ -33,9 +35,11 @@ pub(crate) fn watch(recorder: &Arc<Recorder>) {
     fork::at_exit(exit);
 }
 
-/// Writes what no file has, of all recorders. Takes no longer than [`EXIT_TIMEOUT`] where a file system hangs.
+/// Writes the observations that are in no file, of all recorders. Returns within [`EXIT_TIMEOUT`]
+/// even if a file system hangs.
 pub(crate) fn save() {
-    // How many are done, of all calls: a thread that is late counts for nothing that is waited for.
+    // Counts finished saves of all calls. A call waits for the number to change, so a late thread
+    // of an earlier call can end the wait of a later one.
     static DONE: AtomicU32 = AtomicU32::new(0);
     let recorders = RECORDERS.load_full();
     let living = recorders.iter().flat_map(|all| all.iter()).filter_map(Weak::upgrade);

@@ -1,64 +1,64 @@
-//! The one error type: what went wrong, and what to do about it.
+//! The error type of the crate: each error states the cause and the remedy.
 
 use std::{fmt, io, path::PathBuf};
 
-/// The result of a fallible call of this crate.
+/// A result with the [`Error`] of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call failed. Recording never fails: what it cannot take is counted instead.
+/// The error of a failed call. Recording never fails: rejected observations are counted instead.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// A metric or label name that Prometheus would not take.
+    /// A metric or label name that Prometheus rejects.
     Name {
         /// The name as given.
         name: String,
-        /// What a name must look like.
+        /// The rule for valid names.
         reason: &'static str,
     },
     /// A family of that name exists with another kind or unit.
     Mismatch {
-        /// The family.
+        /// The name of the family.
         name: String,
-        /// What it was registered as.
+        /// The kind and unit of the existing family.
         existing: String,
-        /// What was asked for.
+        /// The requested kind and unit.
         asked: String,
     },
-    /// An option that cannot be kept.
+    /// An option with an invalid value.
     Option {
-        /// Which.
+        /// The name of the option.
         option: &'static str,
-        /// What it must be.
+        /// The rule for valid values.
         reason: &'static str,
     },
-    /// Another number of label values than the family has label names.
+    /// The number of label values differs from the number of label names of the family.
     LabelCount {
-        /// The family.
+        /// The name of the family.
         name: String,
-        /// How many label names it has.
+        /// The number of label names.
         expected: usize,
-        /// How many values were given.
+        /// The number of values given.
         given: usize,
     },
-    /// The operating system refused, or a metrics directory is not one to be used.
+    /// The operating system returned an error, or the metrics directory cannot be used.
     Io {
-        /// The file or directory.
+        /// The path of the file or directory.
         path: PathBuf,
-        /// What was being done.
+        /// The action that failed.
         action: &'static str,
-        /// The system's own words.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Two surfaces that cannot share an exposition.
+    /// The surfaces cannot share an exposition.
     SurfaceConflict,
-    /// A surface's or a format's name that is not known.
+    /// The name of a surface or format that does not exist.
     Unknown {
-        /// What kind of thing was named.
+        /// The kind of the name, for example a surface.
         what: &'static str,
         /// The name as given.
         given: String,
-        /// The names that are known.
+        /// The valid names.
         known: &'static str,
     },
 }

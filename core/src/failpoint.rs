@@ -1,8 +1,9 @@
-//! Named places at which tests kill the process, to prove that any instant is a good one to die.
+//! Failpoints: named places at which tests kill the process, to prove that a crash at any moment
+//! loses nothing.
 //!
-//! Compiled in for tests alone; elsewhere a failpoint is nothing.
+//! Compiled only for tests; in other builds a failpoint does nothing.
 
-/// Every failpoint. The test that kills at each of them also fails on one that is not listed.
+/// Every failpoint. The test that kills at each of them also fails if one is not listed.
 #[cfg(test)]
 pub(crate) const ALL: &[&str] = &[
     "retire/locked",
@@ -17,11 +18,11 @@ pub(crate) const ALL: &[&str] = &[
     "retire/cleared named",
 ];
 
-/// The environment variable that names the failpoint at which to die.
+/// The environment variable that names the failpoint at which the process kills itself.
 #[cfg(test)]
 pub(crate) const VARIABLE: &str = "ICTUS_FAILPOINT";
 
-/// Dies here by SIGKILL where the test asked for it.
+/// Kills the process with SIGKILL if the test selected this failpoint.
 #[cfg(test)]
 pub(crate) fn hit(name: &'static str) {
     assert!(ALL.contains(&name), "the failpoint {name:?} is not listed");
@@ -31,7 +32,7 @@ pub(crate) fn hit(name: &'static str) {
     }
 }
 
-/// Nothing.
+/// Does nothing outside of tests.
 #[cfg(not(test))]
 #[inline(always)]
 pub(crate) fn hit(_: &'static str) {}
@@ -49,7 +50,7 @@ pub(crate) mod tests {
         SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
 
-    /// The failpoints that this process has passed.
+    /// Returns the failpoints that this process has passed.
     pub(crate) fn passed() -> BTreeSet<&'static str> {
         SEEN.lock().unwrap().clone()
     }

@@ -1,5 +1,5 @@
-//! Forks and descriptors of the host process, for the crates that serve what was recorded. Not part of the
-//! API.
+//! Forks and descriptors of the host process, for the crates that serve metrics. Not part of the
+//! public API.
 
 use std::{
     io,
@@ -12,40 +12,41 @@ use crate::{
     sys::{fork, own_descriptor::OwnDescriptor},
 };
 
-/// Which of the processes on this image's line of forks this one is. Watches forks from now on.
+/// Returns the generation of this process: a number that each fork changes, never 0. Registers the
+/// fork handlers.
 #[must_use]
 pub fn generation() -> u32 {
     observe::watch_forks();
     fork::generation()
 }
 
-/// Writes what only this process's memory holds to the metrics directories that it records in, as far as that is
-/// possible now. Returns within some seconds.
+/// Writes observations that are only in this process's memory to the metrics directories in which
+/// it records, if that is possible now. Returns within a few seconds.
 pub fn save() {
     at_exit::save();
 }
 
-/// An open file of this process alone: a forked child has closed it before `fork` returns.
+/// An open file of this process only: a forked child closes it before `fork` returns.
 #[derive(Debug)]
 pub struct Descriptor(OwnDescriptor);
 
 impl Descriptor {
-    /// Keeps what `open` opens, which must not allocate: no fork happens meanwhile, and another library may
-    /// have locked the allocator for one.
+    /// Opens and holds a descriptor. `open` must not allocate: forks are delayed until it returns,
+    /// and the fork handler of another library may hold the allocator's lock.
     ///
     /// # Errors
     ///
-    /// What `open` returns.
+    /// Returns the error of `open`.
     pub fn open(open: impl FnOnce() -> rustix::io::Result<OwnedFd>) -> io::Result<Descriptor> {
         observe::watch_forks();
         Ok(Descriptor(OwnDescriptor::open(open)?))
     }
 
-    /// The descriptor, for one call to the system.
+    /// Returns the descriptor, for one system call.
     ///
     /// # Errors
     ///
-    /// `EBADF` where it is this process's no longer.
+    /// Returns `EBADF` if the descriptor does not belong to this process, as in a forked child.
     pub fn get(&self) -> io::Result<BorrowedFd<'_>> {
         self.0.get()
     }

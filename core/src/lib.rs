@@ -6,9 +6,9 @@
 //!                       memory      lanes      data         labels      protobuf
 //! ```
 //!
-//! Threads record into lanes of a memory-mapped segment without a lock; any process reads all
-//! segments of a directory into a [`Snapshot`]: exact quantiles of the newest 1,000 observations
-//! of each series, lifetime counts and sums. Start at [`Registry`].
+//! Threads record into lanes of a memory-mapped segment without a lock. Any process can read all
+//! segments of a directory into a [`Snapshot`]: exact quantiles of the newest 1,000 observations of
+//! each series, and lifetime counts and sums. Start at [`Registry`].
 //!
 //! ```
 //! use ictus::{Registry, snapshot::Value};
@@ -48,7 +48,7 @@
     )
 )]
 
-// loom sees no atomics but its own: what the crate takes from `arc_swap`, a model finds here.
+// loom sees only its own atomics: this alias replaces the `arc_swap` crate in models.
 #[cfg(ictus_loom)]
 extern crate self as arc_swap;
 

@@ -1,4 +1,4 @@
-//! Warnings about what is not shown, each cause once: a scrape repeats every few seconds.
+//! Warnings that are logged once per cause, because a scrape repeats every few seconds.
 
 use std::{
     collections::BTreeSet,
@@ -7,19 +7,20 @@ use std::{
 
 use crate::{format::descriptor::FamilyDescriptor, policy::agreement, printable::Printable, sys::fork};
 
-/// How many causes are remembered; a directory of hostile names must not grow this without end.
+/// The maximum number of remembered causes: hostile names in a directory must not grow the set
+/// without bound.
 const REMEMBERED: usize = 1_000;
 
-/// With the process on the line of forks that has logged them.
+/// The logged causes, and the generation of the process that logged them.
 static LOGGED: Mutex<(u32, BTreeSet<String>)> = Mutex::new((0, BTreeSet::new()));
 
-/// Says in the log that a family is left out, and why, unless that was said before.
+/// Logs once that a family is not shown, and why.
 pub(crate) fn left_out(family: &str, why: &str) {
     let notice = format!("the metric family {family:?} is not shown: {why}");
     once(&notice, &notice);
 }
 
-/// Logs once that living processes define a family differently, and which definition holds.
+/// Logs once that living processes define a family differently, and which definition applies.
 pub(crate) fn conflict(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
     let notice = format!(
         "processes define the metric family {:?} differently: the newest definition holds ({}), another one \
@@ -31,7 +32,8 @@ pub(crate) fn conflict(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
     once(&notice, &notice);
 }
 
-/// Logs once that a family is left out because another type or unit holds for its name.
+/// Logs once that a family is not shown because a definition of another type or unit applies to its
+/// name.
 pub(crate) fn hidden(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
     left_out(
         &other.name,
@@ -44,9 +46,9 @@ pub(crate) fn hidden(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
     );
 }
 
-/// Logs a warning, unless one of that cause was logged before.
+/// Logs a warning, unless one with the same cause was logged before.
 pub(crate) fn once(notice: &str, cause: &str) {
-    // Not waited for: a forked child would wait for ever for a thread that did not come along.
+    // Never waits: in a forked child, a thread that exists only in the parent may hold the lock.
     let mut told = match LOGGED.try_lock() {
         Ok(told) => told,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -54,7 +56,7 @@ pub(crate) fn once(notice: &str, cause: &str) {
     };
     let (generation, told) = &mut *told;
     if *generation != fork::generation() {
-        // The log of a forked child is another one.
+        // A forked child has its own log.
         told.clear();
         *generation = fork::generation();
     }

@@ -1,4 +1,4 @@
-//! What a family may be given beside its name: window, age, bounds and number of series.
+//! Options of a family: window, maximum age, bucket bounds and number of series.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::{
     histogram::MAX_BOUNDS,
 };
 
-/// How a family keeps its observations and how many series it may have. A registry has options for
-/// all of its families, and each family may be given its own.
+/// Options of a family: how it keeps observations and how many series it can have. A registry has
+/// options for all of its families, and each family of timers can have its own.
 ///
-/// Where processes that share a metrics directory give a family different options, those of the newest
-/// living process hold; the others are counted in
+/// If processes that share a metrics directory set different options for a family, the options of
+/// the newest living process apply. The others are counted in
 /// [`Health::conflicting_definitions`](crate::snapshot::Health::conflicting_definitions).
 ///
 /// ```
@@ -35,7 +35,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A window of 1,000 observations of any age, 1,000 series, the buckets of the unit.
+    /// Returns a window of 1,000 observations of any age, 1,000 series, and the default buckets of
+    /// the unit.
     fn default() -> Options {
         Options {
             window: 1000,
@@ -51,29 +52,33 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How many of a timer's newest observations quantiles are taken of: 1 to 65,536.
+    /// Sets how many of a timer's newest observations form the window for quantiles: 1 to 65,536.
     #[must_use]
     pub fn window(self, observations: u32) -> Options {
         Options { window: observations, ..self }
     }
 
-    /// Observations older than this leave a timer's window: an idle series then shows no quantiles
-    /// instead of old ones. Counts and sums stay. `None`, the default, keeps observations of any age.
+    /// Removes observations older than `age` from a timer's window, so that an idle series shows no
+    /// quantiles instead of old ones. Counts and sums do not change. `None`, the default, keeps
+    /// observations of any age.
     #[must_use]
     pub fn max_age(self, age: impl Into<Option<Duration>>) -> Options {
         Options { max_age: age.into(), ..self }
     }
 
-    /// Series that no process of the directory moves for that long expire: they are not shown any
-    /// more, and what they held is free for others. `None`, the default, keeps them.
+    /// Expires series that no process of the directory has updated for `idle`. Expired series are
+    /// no longer shown, and their memory can be used for other series. `None`, the default, keeps
+    /// idle series.
     ///
-    /// Handles of an expired series stay good: observing through one begins the series again, from
-    /// zero where its memory had been freed. So a total may fall, as with a counter's restart.
+    /// Handles of an expired series stay valid: an observation through one starts the series again,
+    /// from zero if its memory was freed. A total can therefore decrease, as when a counter
+    /// restarts.
     ///
-    /// A reader sees that a series does not move by looking twice; a timer's newest observation tells
-    /// it at once. So a reader that has just started shows idle counters and gauges until it has
-    /// looked for that long. Memory is freed by [`Registry::snapshot`](crate::Registry::snapshot) and
-    /// [`Registry::remove_idle`](crate::Registry::remove_idle), each process its own.
+    /// A reader detects an idle counter or gauge by comparing values over time. For a timer, the
+    /// timestamp of the newest observation suffices. A reader that has just started therefore shows
+    /// idle counters and gauges until it has watched them for `idle`.
+    /// [`Registry::snapshot`](crate::Registry::snapshot) and
+    /// [`Registry::remove_idle`](crate::Registry::remove_idle) free memory, each process its own.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -90,35 +95,41 @@ impl Options {
         Options { expire_after: idle.into(), ..self }
     }
 
-    /// How many series the family may have, in this process and over all of them. What is over is
-    /// recorded in one series whose label values are [`OVERFLOW`](crate::OVERFLOW), and counted. A larger
-    /// number than 1,048,576 means that number.
+    /// Sets the maximum number of series of the family, in this process and over all processes.
+    /// Observations of further label sets are recorded in one series, whose label values are
+    /// [`OVERFLOW`](crate::OVERFLOW), and counted. Numbers above 1,048,576 are reduced to
+    /// 1,048,576.
     #[must_use]
     pub fn max_series(self, series: u32) -> Options {
         Options { max_series: series, ..self }
     }
 
-    /// Ascending, finite upper bounds of a timer's classic buckets, at most 1,000. A last bound of infinity, as
-    /// other libraries write it, is left out: every histogram has that bucket.
+    /// Sets the upper bounds of a timer's classic buckets: ascending, finite, at most 1,000. A last
+    /// bound of infinity, which other libraries write, is removed, because every histogram has that
+    /// bucket.
     #[must_use]
     pub fn buckets(self, bounds: &[f64]) -> Options {
         let finite = bounds.strip_suffix(&[f64::INFINITY]).unwrap_or(bounds);
         Options { buckets: Some(finite.to_vec()), ..self }
     }
 
-    /// A timer without buckets of either kind: a window, a count and a sum, for three fifths of
-    /// the cost of an observation. Its snapshots have an empty [`Distribution`](crate::snapshot::Distribution), and no
-    /// surface shows it as a histogram. Where processes disagree, those that have buckets are shown.
+    /// Disables both kinds of buckets of a timer, which leaves a window, a count and a sum. An
+    /// observation then costs three fifths as much. Snapshots have an empty
+    /// [`Distribution`](crate::snapshot::Distribution), and no surface shows the timer as a
+    /// histogram. If only some processes have this option, the buckets of the other processes are
+    /// shown.
     #[must_use]
     pub fn without_distribution(self) -> Options {
         Options { distribution: false, ..self }
     }
 
-    /// For [`Registry::open_with`](crate::Registry::open_with): the number of a group of users that
-    /// share the metrics directory. Its folder `ictus`, otherwise of mode 0700, gets that group and mode
-    /// 0770, files get mode 0640, and whatever members of the group record counts. All processes that
-    /// record there are given the same group, of which they must be members; readers need not be given
-    /// it. Only the options of a registry are asked for it, not those of a family.
+    /// Sets the number of a group of users that share the metrics directory, for
+    /// [`Registry::open_with`](crate::Registry::open_with).
+    ///
+    /// The folder `ictus`, otherwise of mode 0700, gets that group and mode 0770, and files get
+    /// mode 0640. Everything that members of the group record is included in snapshots. All
+    /// processes that record in the directory must set the same group and be members of it; readers
+    /// need not set it. Only the options of a registry are used for this, not those of a family.
     ///
     /// ```no_run
     /// # use ictus::{Options, Registry};
@@ -130,12 +141,13 @@ impl Options {
         Options { group: Some(number), ..self }
     }
 
-    /// Lets metrics and labels have names of any characters, `http.server.duration` for example. Without this option
-    /// such a name is an error.
+    /// Allows names of metrics and labels with any characters, for example `http.server.duration`.
+    /// Without this option such a name is an error.
     ///
-    /// Clients that ask for `escaping=allow-utf-8` get the names as they are, in quotes. Others get an underscore in the
-    /// place of each character that is not a letter, a digit or `_` (in a metric's name also `:`). Where two metrics
-    /// have one name then, only the first one is shown to these clients.
+    /// Clients that request `escaping=allow-utf-8` receive the names unchanged, in quotes. Other
+    /// clients receive an underscore instead of each character that is not a letter, a digit or `_`
+    /// (in a metric's name also `:`). If two metrics then have the same name, these clients receive
+    /// only the first one.
     ///
     /// ```
     /// # use ictus::{Options, Registry, surface::{Exposition, View}};
@@ -154,11 +166,12 @@ impl Options {
         Options { utf8_names: allowed, ..self }
     }
 
-    /// Refuses what cannot be kept, as whoever takes these options does.
+    /// Checks the options; every function that accepts options does this.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`](crate::Error::Option), which says what it must be.
+    /// Returns [`Error::Option`](crate::Error::Option), which names the first invalid option and
+    /// its valid values.
     pub fn check(&self) -> Result<()> {
         let refused = |option, reason| Err(Error::Option { option, reason });
         if !(1..=MAX_WINDOW).contains(&self.window) {

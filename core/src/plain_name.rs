@@ -1,19 +1,21 @@
-//! Names that every format of Prometheus can carry, and how other names are escaped for clients that take no others.
+//! Names that every Prometheus format accepts, and the escaping of other names for clients that
+//! accept no others.
 
 use std::borrow::Cow;
 
-/// Characters that a metric's name may have in addition to those of a label's name.
+/// The characters that a metric's name can have in addition to those of a label's name.
 pub(crate) const OF_METRICS: &str = ":";
-/// A label's name has letters, digits and underscores alone.
+/// The additional characters of a label's name: none besides letters, digits and underscores.
 pub(crate) const OF_LABELS: &str = "";
 
-/// Returns whether a name has letters, digits, underscores and what else is allowed, and no digit first.
+/// Returns whether a name consists of letters, digits, underscores and the characters in `also`,
+/// and does not start with a digit.
 pub(crate) fn is_plain(name: &str, also: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || also.contains(c);
     !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() && name.chars().all(allowed)
 }
 
-/// Returns the name as every client takes it: with an underscore in the place of each other character.
+/// Returns the name with an underscore instead of each character that is not allowed.
 pub(crate) fn escaped<'a>(name: &'a str, also: &str) -> Cow<'a, str> {
     if is_plain(name, also) {
         return Cow::Borrowed(name);

@@ -1,16 +1,16 @@
-//! Text from outside, made fit for a terminal or a log: file names, label values, answers of servers.
+//! Escapes external text for a terminal or a log: file names, label values, responses of servers.
 
 use std::{
     borrow::Cow,
     fmt::{self, Display, Write},
 };
 
-/// Characters of one message; what is longer is cut.
+/// The maximum number of characters of one message; longer messages are truncated.
 const MAX_CHARACTERS: usize = 4_000;
 
-/// The text with all characters escaped that a terminal or the reader of a log does not see as themselves:
-/// control characters, line feeds among them, and characters that change the direction of text or are invisible.
-/// What has more than 4,000 characters is cut.
+/// Escapes all characters that a terminal or a log viewer does not display unchanged: control
+/// characters (also line feeds), invisible characters, and characters that change the direction of
+/// text. Text of more than 4,000 characters is truncated.
 ///
 /// ```
 /// assert_eq!(ictus::printable("a\x1b[2J\nb"), "a\\u{1b}[2J\\nb");
@@ -21,13 +21,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     clean(text, false)
 }
 
-/// The same of whole lines: line feeds and tabs stay, and nothing is cut.
+/// Escapes as [`printable`] does, but keeps line feeds and tabs, and truncates nothing.
 #[must_use]
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     clean(text, true)
 }
 
-/// A message whose text is printed as [`printable`] has it.
+/// A message that is displayed as [`printable`] escapes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<T>(pub T);
 
@@ -62,8 +62,9 @@ fn clean(text: &str, lines: bool) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Whether it is seen as itself. Not so: controls (Cc), formats (Cf: directions, joiners, tags), separators of
-/// lines and paragraphs (Zl, Zp), and what no font has (Co, noncharacters).
+/// Returns whether a character is displayed unchanged. Excluded are controls (Cc), formats (Cf:
+/// directions, joiners, tags), line and paragraph separators (Zl, Zp), private use (Co) and
+/// noncharacters.
 fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();

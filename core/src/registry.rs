@@ -19,8 +19,8 @@ use crate::{
     sys::fork,
 };
 
-/// Families that this process records, in its own memory or in a metrics directory that it shares
-/// with other processes. Cheap to clone.
+/// A set of families that this process records, in its own memory or in a metrics directory that it
+/// shares with other processes. Clones are cheap and refer to the same registry.
 ///
 /// ```
 /// use ictus::surface::{Exposition, View};
@@ -44,12 +44,15 @@ pub struct Registry {
     reader: Arc<ArcSwap<OwnReader>>,
 }
 
-/// The orders in which a registry was given the label names of its families: snapshots have them sorted.
+/// The label names of a registry's families, in the order in which they were registered.
+///
+/// Snapshots sort label names; this type finds series by label values in the registered order.
 #[derive(Clone, Debug, Default)]
 pub struct GivenLabels(Arc<Vec<UnsortedLabels>>);
 
 impl GivenLabels {
-    /// As [`Registry::find`], by the families that the registry had when this was made.
+    /// Returns what [`Registry::find`] returns, for the families that the registry had when
+    /// [`Registry::given_labels`] was called.
     #[must_use]
     pub fn find<'a>(&self, snapshot: &'a Snapshot, name: &str, values: &[&str]) -> Option<&'a Value> {
         let is_it = |(family, labels): &&UnsortedLabels| **family == *name && labels.len() == values.len();
@@ -61,8 +64,10 @@ impl GivenLabels {
     }
 }
 
-/// The reader of one process. A forked child gets its own: its parent's may be held for ever by a
-/// thread that did not come along.
+/// The cached reader of one process.
+///
+/// A forked child creates its own reader: a thread of the parent, which does not exist in the
+/// child, may hold the parent's lock.
 #[derive(Debug)]
 struct OwnReader {
     generation: u32,
@@ -84,21 +89,23 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// A registry in this process's memory alone.
+    /// Creates a registry in the memory of this process only.
     #[must_use]
     pub fn new() -> Registry {
         Registry::with_options(Options::default())
     }
 
-    /// A registry in this process's memory alone, whose families have those options.
+    /// Creates a registry in the memory of this process only, with `options` for its families.
     #[must_use]
     pub fn with_options(options: Options) -> Registry {
         Registry::with(Recorder::in_memory(options), None)
     }
 
-    /// A registry in a metrics directory, which is made where it is missing. The process's segment
-    /// is made with its first series; a forked child makes its own with the first that it records. A
-    /// relative path is resolved here: a later change of the working directory moves nothing.
+    /// Opens a registry in a metrics directory and creates the directory if it does not exist.
+    ///
+    /// The process creates its segment when it records its first series. A forked child creates its
+    /// own segment when it records its first series. A relative path is resolved by this call, so
+    /// later changes of the working directory have no effect.
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -112,19 +119,20 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where the directory cannot be made, or others than this user may write in
-    /// it, or it lies on NFS, SMB, 9p or FUSE; [`Error::Option`](crate::Error::Option) where the path is
-    /// empty or begins with `~`.
+    /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be created, if users other
+    /// than this one can write to it, or if it is on NFS, SMB, 9p or FUSE. Returns
+    /// [`Error::Option`](crate::Error::Option) if the path is empty or begins with `~`.
     pub fn open(directory: impl AsRef<Path>) -> Result<Registry> {
         Registry::open_with(directory, Options::default())
     }
 
-    /// A registry in a metrics directory, whose families have those options.
+    /// Opens a registry in a metrics directory, with `options` for its families.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) as [`Registry::open`], and
-    /// [`Error::Option`](crate::Error::Option).
+    /// Returns [`Error::Io`](crate::Error::Io) and [`Error::Option`](crate::Error::Option) as
+    /// [`Registry::open`] does, and [`Error::Option`](crate::Error::Option) if an option has an
+    /// invalid value.
     pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
         options.check()?;
         let directory = access::resolve(directory.as_ref())?;
@@ -146,8 +154,10 @@ impl Registry {
         self.directory.as_deref()
     }
 
-    /// A family of counters; the one that exists where the name, kind and labels are the same. `_total` at the end
-    /// of the name is left out: formats add it, and look-ups take both.
+    /// Registers a family of counters, or returns the existing one if name, kind and labels are the
+    /// same.
+    ///
+    /// A `_total` suffix of the name is removed: formats add it, and look-ups accept both.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -161,12 +171,15 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
+    /// Returns [`Error::Name`](crate::Error::Name) for an invalid metric or label name, and
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if a family of that name exists with another
+    /// kind or unit.
     pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Counter>> {
         Family::new(&self.recorder, name, help, labels, self.recorder.options())
     }
 
-    /// A family of gauges.
+    /// Registers a family of gauges, or returns the existing one if name, kind and labels are the
+    /// same.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -180,12 +193,14 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
+    /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch),
+    /// as [`Registry::counter`] does.
     pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Gauge>> {
         Family::new(&self.recorder, name, help, labels, self.recorder.options())
     }
 
-    /// A family of timers, in seconds.
+    /// Registers a family of timers, in seconds, or returns the existing one if name, kind and
+    /// labels are the same.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -202,17 +217,19 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch).
+    /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch),
+    /// as [`Registry::counter`] does.
     pub fn timer(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Timer>> {
         Family::new(&self.recorder, name, help, labels, self.recorder.options())
     }
 
-    /// A family of timers with options of its own.
+    /// Registers a family of timers with its own options instead of those of the registry.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`](crate::Error::Name), [`Error::Mismatch`](crate::Error::Mismatch) and
-    /// [`Error::Option`](crate::Error::Option).
+    /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch)
+    /// as [`Registry::counter`] does, and [`Error::Option`](crate::Error::Option) if an option has
+    /// an invalid value.
     pub fn timer_with(
         &self,
         name: &str,
@@ -223,44 +240,47 @@ impl Registry {
         Family::new(&self.recorder, name, help, labels, options)
     }
 
-    /// The family of a catalogued Conductor counter.
+    /// Registers the family of a catalogued Conductor counter, or returns the existing one.
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`](crate::Error::Mismatch) where the definition is not a counter.
+    /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a counter.
     pub fn recorded_counter(&self, definition: &Definition) -> Result<Family<Counter>> {
         Family::recorded(&self.recorder, definition)
     }
 
-    /// The family of a catalogued Conductor gauge.
+    /// Registers the family of a catalogued Conductor gauge, or returns the existing one.
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`](crate::Error::Mismatch) where the definition is not a gauge.
+    /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a gauge.
     pub fn recorded_gauge(&self, definition: &Definition) -> Result<Family<Gauge>> {
         Family::recorded(&self.recorder, definition)
     }
 
-    /// The family of a catalogued Conductor timer.
+    /// Registers the family of a catalogued Conductor timer, or returns the existing one.
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`](crate::Error::Mismatch) where the definition is not a timer.
+    /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a timer.
     pub fn recorded_timer(&self, definition: &Definition) -> Result<Family<Timer>> {
         Family::recorded(&self.recorder, definition)
     }
 
-    /// What was recorded: here, or in the directory by all of its processes.
+    /// Returns the merged state of all processes of the directory, or of this process for a
+    /// registry in memory.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where the directory cannot be listed.
+    /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be listed.
     pub fn snapshot(&self) -> Result<Snapshot> {
         self.look(None).map(|(snapshot, _)| snapshot)
     }
 
-    /// The value of a series in a snapshot, with label values in the order in which this registry was first
-    /// given the label names of the family; sorted, where it has no such family.
+    /// Returns the value of a series in a snapshot.
+    ///
+    /// `values` are in the order in which this registry first registered the label names of the
+    /// family. If the registry has no such family, they are in the order of the sorted label names.
     ///
     /// ```
     /// # use ictus::snapshot::Value;
@@ -275,14 +295,16 @@ impl Registry {
         self.given_labels().find(snapshot, name, values)
     }
 
-    /// The orders in which this registry was given label names, for [`GivenLabels::find`].
+    /// Returns the registered orders of label names, for [`GivenLabels::find`].
     #[must_use]
     pub fn given_labels(&self) -> GivenLabels {
         GivenLabels(self.recorder.unsorted_labels())
     }
 
-    /// What was recorded through this registry by this process alone, also where others record in the
-    /// same directory. Each call looks anew; who looks often takes [`snapshot`](Registry::snapshot).
+    /// Returns only the values that this process recorded through this registry, even if other
+    /// registries or processes record in the same directory.
+    ///
+    /// Rebuilds its state on every call. For repeated reads use [`snapshot`](Registry::snapshot).
     ///
     /// ```
     /// # let directory = tempfile::tempdir().unwrap();
@@ -299,21 +321,22 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// None at present; as [`snapshot`](Registry::snapshot) for what may come.
+    /// Returns no error at present. Callers must expect those of [`snapshot`](Registry::snapshot).
     pub fn own_snapshot(&self) -> Result<Snapshot> {
         let recorder = Arc::clone(&self.recorder);
-        // A reader of its own: no lock of another call or of a fork's parent is waited for.
+        // A new reader for each call: waits for no lock of another call or of a fork's parent.
         let mut snapshot = Reader::with_memory(None, move || recorder.own()).snapshot()?;
         snapshot.health.lost.add(self.recorder.unrecorded());
         Ok(snapshot)
     }
 
-    /// Lets series expire that no process of the directory has moved for that long, of all families,
-    /// as [`Options::expire_after`] does for those that have it. Gives how many series of this process
-    /// that were.
+    /// Expires every series that no process of the directory has updated for `idle`, in all
+    /// families, as [`Options::expire_after`] does for families that set it. Returns the number of
+    /// series removed from this process.
     ///
-    /// Counters and gauges are judged by looking twice: the first call begins to watch them. Call it
-    /// every now and then in a process that takes no snapshots.
+    /// Counters and gauges count as idle if their values are the same in two reads: the first call
+    /// starts to watch them. Call this method from time to time in a process that takes no
+    /// snapshots.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -328,23 +351,23 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) where the directory cannot be listed.
+    /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be listed.
     pub fn remove_idle(&self, idle: Duration) -> Result<usize> {
         let nanoseconds = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
         self.look(Some(nanoseconds.max(1))).map(|(_, expired)| expired)
     }
 
-    /// A snapshot; what expired by it is freed here.
+    /// Takes a snapshot and frees the series of this process that have expired.
     fn look(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
         self.recorder.check_file_now();
         let mut own = self.reader.load_full();
         if own.generation != fork::generation() {
-            // Never dropped: the parent's thread may have been anywhere inside.
+            // Leaked: a thread of the parent may have been anywhere inside it at the fork.
             std::mem::forget(own);
             own = OwnReader::new(&self.recorder, self.directory.as_deref());
             self.reader.store(Arc::clone(&own));
         }
-        // A reader that panicked midway holds whole segments or none.
+        // A reader that panicked has merged each segment entirely or not at all.
         let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = reader.snapshot_within(idle)?;
         snapshot.health.lost.add(self.recorder.unrecorded());
