@@ -1,4 +1,4 @@
-//! Joins the rows of the chosen surfaces into one family a name.
+//! Merges the rows of a view's surfaces into one family per name.
 
 use super::{
     View,
@@ -14,7 +14,7 @@ use crate::{
     snapshot::{Family, Snapshot},
 };
 
-/// A family that a view shows, with the labels of every chosen surface.
+/// A family that a view shows, with the labels of all chosen surfaces.
 #[derive(Debug)]
 struct MergedRow {
     recorded: &'static Definition,
@@ -24,7 +24,7 @@ struct MergedRow {
     labels: Vec<Label>,
 }
 
-/// Such a family in an exposition.
+/// Such a family and its slot in an exposition.
 #[derive(Debug)]
 pub(crate) struct CatalogFamilies {
     recorded: &'static Definition,
@@ -32,7 +32,7 @@ pub(crate) struct CatalogFamilies {
     slot: FamilySlot,
 }
 
-/// Adds the view's families to an exposition.
+/// Adds the families of a view to an exposition.
 pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<CatalogFamilies> {
     let planned = joined(view).into_iter().map(|MergedRow { recorded, name, help, shape, labels }| {
         let form = family_template::of_shape(shape, view.summaries);
@@ -41,8 +41,9 @@ pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<CatalogFamili
     planned.collect()
 }
 
-/// The view's families. Where two surfaces show one name, a row of the same recorded metric adds
-/// its labels to the samples, and of different ones the earlier surface's stands.
+/// Returns the families of a view. If two surfaces show the same name, the labels of both are shown
+/// if both rows are of the same recorded metric. Otherwise only the row of the earlier surface is
+/// shown.
 fn joined(view: &View) -> Vec<MergedRow> {
     let mut all: Vec<MergedRow> = Vec::new();
     for row in view.surfaces().iter().flat_map(|surface| surface.rows()) {
@@ -74,8 +75,8 @@ impl MergedRow {
 }
 
 impl CatalogFamilies {
-    /// Shows the snapshot's families of the recorded metric, but for what was recorded by something that
-    /// takes the metric for something else.
+    /// Shows the snapshot's families of the recorded metric, except families that were recorded
+    /// with another kind or other label names.
     pub(crate) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
         let CatalogFamilies { recorded, labels, slot } = self;
         let families = snapshot.families_named(recorded.name);

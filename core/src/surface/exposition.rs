@@ -1,41 +1,43 @@
-//! What is shown, ready to be written in any format.
+//! Expositions: the families and samples of a snapshot, before they are formatted.
 
 use std::sync::Arc;
 
 use super::{Renderer, View, labels::Labels, line_prefixes::LinePrefixes};
 use crate::snapshot::{Distribution, Exemplar, QUANTILES, Snapshot};
 
-/// Families ready to be written in any format.
+/// Families and samples that can be written in any format.
 #[derive(Clone, Debug, Default)]
 pub struct Exposition {
-    /// In the order of the plan; those without a series are not shown.
+    /// All families, in the order in which they were added. Families without a series are not
+    /// shown.
     pub(super) families: Vec<ShownFamily>,
-    /// Places in `families`, sorted by name.
+    /// Indices in `families`, sorted by name.
     pub(super) order: Vec<usize>,
-    /// Series that are not shown.
+    /// The number of series that are not shown.
     pub(super) left_out: u64,
-    /// Whether names may have any characters.
+    /// Whether names can have any characters.
     pub(super) utf8_names: bool,
 }
 
-/// A family as it is shown.
+/// A family as an exposition shows it.
 #[derive(Clone, Debug)]
 pub struct ShownFamily {
-    /// Its name, without a counter's `_total`.
+    /// The name, without a counter's `_total`.
     pub name: String,
-    /// Its help text, unescaped.
+    /// The help text, unescaped.
     pub help: String,
-    /// Its type.
+    /// The type.
     pub shown_type: ShownType,
-    /// Its series, sorted by label values.
+    /// The series, sorted by label values.
     pub series: Vec<ShownSeries>,
-    /// Its lines up to their numbers.
+    /// The text of each line up to its number.
     pub(crate) heads: LinePrefixes,
-    /// Series of another library that are not among its series, for no format can carry them.
+    /// The number of an external family's series that are not shown, because no format can
+    /// represent them.
     pub(super) left_out: u64,
 }
 
-/// The type that a format states for a family.
+/// The type of a family as the formats state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownType {
     /// `counter`.
@@ -48,56 +50,58 @@ pub enum ShownType {
     Histogram,
 }
 
-/// A series as it is shown: at least one sample.
+/// A series as an exposition shows it, with at least one sample.
 #[derive(Clone, Debug)]
 pub struct ShownSeries {
-    /// Its labels, without `quantile` and `le`.
+    /// The labels, without `quantile` and `le`.
     pub labels: Labels,
-    /// Its value.
+    /// The value.
     pub value: ShownValue,
 }
 
-/// What a shown series says.
+/// The value of a shown series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ShownValue {
-    /// A total: one sample.
+    /// A total, shown as one sample.
     Counter(f64),
-    /// A state: one sample.
+    /// A state, shown as one sample.
     Gauge(f64),
-    /// A sample a quantile, in the order of [`QUANTILES`], in a gauge family.
+    /// One sample per quantile, in the order of [`QUANTILES`], in a gauge family.
     Quantiles([f64; QUANTILES.len()]),
     /// A summary.
     Summary {
-        /// In the order of [`QUANTILES`]; none where no observation is left to take them from.
+        /// Quantiles in the order of [`QUANTILES`], or none if the window is empty.
         quantiles: Option<[f64; QUANTILES.len()]>,
-        /// The sum of all observations ever made.
+        /// The sum of all observations since the series began.
         sum: f64,
-        /// How many these are.
+        /// The number of these observations.
         count: u64,
     },
     /// A histogram.
     Histogram(Buckets),
 }
 
-/// A histogram's value. Its count is that of the classic buckets, so that the two always agree.
+/// The value of a histogram. Its count is that of the classic buckets, so that both always agree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buckets {
     /// Classic and exponential buckets.
     pub distribution: Arc<Distribution>,
-    /// The sum of all observations ever made.
+    /// The sum of all observations since the series began.
     pub sum: f64,
-    /// As in a [`Timing`](crate::snapshot::Timing::exemplars).
+    /// The exemplars, as in [`Timing::exemplars`](crate::snapshot::Timing::exemplars).
     pub exemplars: Arc<[Exemplar]>,
-    /// The classic buckets' bounds as they are spelled, `+Inf` at the end.
+    /// The formatted bounds of the classic buckets, with `+Inf` at the end.
     pub(super) bounds: Arc<[String]>,
     /// Whether exponential buckets were recorded.
     pub(crate) native: bool,
 }
 
 impl Exposition {
-    /// The snapshot as the view shows it. Families without a sample are left out; so are those of
-    /// users whose names or labels no format could carry or another family has taken, each named
-    /// in the log once. Who shows one snapshot after the other keeps a [`Renderer`].
+    /// Maps a snapshot to the surfaces of a view.
+    ///
+    /// Families without a sample are not shown. A family of a user is not shown if no format can
+    /// represent its names or labels, or if another family has its name; each is logged once. For
+    /// repeated snapshots use a [`Renderer`].
     #[must_use]
     pub fn new(snapshot: &Snapshot, view: &View) -> Exposition {
         let mut plan = Renderer::new(view);
@@ -105,26 +109,27 @@ impl Exposition {
         plan.into_exposition()
     }
 
-    /// The families, sorted by name, each name once, none without a sample.
+    /// Returns the families, sorted by name. Names are unique, and each family has a sample.
     pub fn families(&self) -> impl Iterator<Item = &ShownFamily> {
         let families = self.order.iter().filter_map(|&at| self.families.get(at));
         families.filter(|family| !family.series.is_empty())
     }
 
-    /// How many series are left out, because no format can carry their names or labels, or another family is shown
-    /// under their names: shown as `ictus_series_left_out`. One of them would make Prometheus refuse all.
+    /// Returns the number of series that are not shown, because no format can represent their names
+    /// or labels, or because another family has their names. It is exposed as
+    /// `ictus_series_left_out`. Prometheus would reject the whole scrape for one such series.
     #[must_use]
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// The family of that shown name (without a counter's `_total`).
+    /// Returns the family of that shown name, without a counter's `_total`.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&ShownFamily> {
         self.families().find(|family| family.name == name)
     }
 
-    /// A copy of those families that `keep` says yes to.
+    /// Returns a copy with the families for which `keep` returns true.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
         let families: Vec<_> = self.families().filter(|family| keep(family)).cloned().collect();
@@ -136,7 +141,7 @@ impl Exposition {
         }
     }
 
-    /// Puts the places of the families in order.
+    /// Sorts the indices of the families by name.
     pub(super) fn sort(&mut self) {
         self.order.clear();
         self.order.extend(0..self.families.len());
@@ -145,7 +150,7 @@ impl Exposition {
 }
 
 impl ShownType {
-    /// The type's name in every text format.
+    /// Returns the name of the type in the text formats.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -158,8 +163,8 @@ impl ShownType {
 }
 
 impl Buckets {
-    /// The classic buckets: the upper bound of each as it is spelled, `+Inf` at the end, and the
-    /// observations not above it. There is always the last of them.
+    /// Returns the classic buckets: the formatted upper bound of each, with `+Inf` at the end, and
+    /// the number of observations up to that bound. The last bucket is always present.
     pub fn cumulative(&self) -> impl Iterator<Item = (&str, u64)> {
         let classic = &self.distribution.classic;
         let own = if classic.is_empty() { &[0][..] } else { classic };
@@ -169,7 +174,7 @@ impl Buckets {
         })
     }
 
-    /// The exemplar of each of these buckets, if any.
+    /// Returns the exemplar of each of these buckets, if it has one.
     pub fn bucket_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
         let bounds = self.distribution.bounds.iter().copied().chain([f64::INFINITY]);
         let mut rest = self.exemplars.iter().peekable();
@@ -179,7 +184,7 @@ impl Buckets {
         })
     }
 
-    /// Whether another value has the same number of buckets under the same bounds.
+    /// Returns whether another value has the same number of buckets and the same bounds.
     pub(super) fn is_like(&self, other: &Buckets) -> bool {
         self.bounds == other.bounds && self.distribution.classic.len() == other.distribution.classic.len()
     }

@@ -1,4 +1,5 @@
-//! Families that another library recorded, shown beside those that Ictus did, in every format.
+//! External families: families of another library, shown together with those of Ictus in every
+//! format.
 
 use std::{
     borrow::Cow,
@@ -18,25 +19,25 @@ use super::{
 };
 use crate::{log_once, snapshot::Distribution};
 
-/// A sample of another library: its name, its labels (`le` among them), its value.
+/// A sample of another library: its name, its labels (including `le`) and its value.
 pub type ExternalSample = (String, Vec<(String, String)>, f64);
 
-/// What the samples of a series say.
+/// The samples of one series, by suffix.
 #[derive(Default)]
 struct SampleParts {
     value: Option<f64>,
     count: Option<f64>,
     sum: Option<f64>,
-    /// Upper bounds, and the observations not above them.
+    /// Upper bounds, and the number of observations up to each.
     buckets: Vec<(f64, f64)>,
-    /// Why it is not shown.
+    /// The reason why the series is not shown.
     unfit: Option<&'static str>,
 }
 
 impl ShownFamily {
-    /// A family that another library recorded: its name without a counter's `_total`, and all its samples.
-    /// Buckets are cumulative, as in the text formats. When it was made (`_created`) is not shown. Names may have
-    /// any characters: see [`View::utf8_names`](super::View::utf8_names).
+    /// Creates a family of another library from all its samples. `name` excludes a counter's
+    /// `_total`. Buckets are cumulative, as in the text formats. `_created` samples are ignored.
+    /// Names can have any characters; see [`View::utf8_names`](super::View::utf8_names).
     ///
     /// ```
     /// use ictus::surface::{Exposition, ShownFamily, ShownType};
@@ -48,13 +49,15 @@ impl ShownFamily {
     /// # Ok::<(), &str>(())
     /// ```
     ///
-    /// Series that no format could carry are left out, named in the log once, and counted by
-    /// [`Exposition::left_out`]: their labels have no label's name, one that Prometheus keeps to itself, or one name
-    /// twice; a sample is given twice, or is not one of its type.
+    /// Series that no format can represent are omitted, logged once, and counted by
+    /// [`Exposition::left_out`]. A series is omitted for one of these reasons:
+    ///
+    /// - A label name is empty, reserved by Prometheus, or used twice.
+    /// - A sample occurs twice, or does not belong to the type.
     ///
     /// # Errors
     ///
-    /// Why no format could carry the family's name, in words.
+    /// Returns the reason if no format can represent the name of the family.
     pub fn foreign(
         name: &str,
         help: &str,
@@ -103,8 +106,11 @@ impl ShownFamily {
 }
 
 impl Exposition {
-    /// A copy that shows families of others too. A family whose name and type are taken adds the series that the
-    /// other one lacks; a family of which another name or type is taken is left out, and named in the log once.
+    /// Returns a copy that also shows families of other libraries.
+    ///
+    /// If a family of the same name and type exists, the series that it lacks are added to it. If
+    /// only the name, or one of the names of its samples, is in use, the family is omitted and
+    /// logged once.
     #[must_use]
     pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
         let mut families: Vec<_> = self.families().cloned().collect();
@@ -135,7 +141,7 @@ impl Exposition {
 }
 
 impl ShownFamily {
-    /// Adds the other's series whose labels no series here has.
+    /// Adds the other family's series whose labels no series of this family has.
     fn add_missing(&mut self, other: &ShownFamily) {
         let existing: BTreeSet<_> = self.series.iter().map(|series| identity(&series.labels)).collect();
         let missing = other.series.iter().filter(|series| !existing.contains(&identity(&series.labels)));
@@ -148,15 +154,15 @@ impl ShownFamily {
     }
 }
 
-/// The labels that tell a series from the others. A quantile is a label of another library's series, and a part of the
-/// value of one of ours.
+/// Returns the labels that identify a series, without `quantile`: it is a label in a series of
+/// another library, but part of the value in a series of Ictus.
 fn identity(labels: &Labels) -> Vec<(String, String)> {
     let labels = labels.iter().filter(|(name, _)| *name != "quantile");
     labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl SampleParts {
-    /// Adds a sample; not one that is there, or that its type has not.
+    /// Adds a sample. Fails if it exists already, or does not belong to the type.
     fn add(
         &mut self,
         shown_type: ShownType,
@@ -205,7 +211,7 @@ impl SampleParts {
     }
 }
 
-/// Buckets of their own from cumulative ones; the last one has what the others lack of the count.
+/// Converts cumulative buckets; the last one has the rest of the count.
 fn distribution(mut buckets: Vec<(f64, f64)>, count: f64) -> Distribution {
     buckets.retain(|(bound, _)| bound.is_finite());
     buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -220,7 +226,7 @@ fn distribution(mut buckets: Vec<(f64, f64)>, count: f64) -> Distribution {
     Distribution { classic: classic.collect(), bounds, ..Distribution::default() }
 }
 
-/// Takes the upper bound out of a bucket's labels.
+/// Removes the upper bound from the labels of a bucket, and returns it.
 fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
     let at = labels.iter().position(|(name, _)| name == "le").ok_or("one of its buckets has no bound")?;
     let bound: f64 = labels.remove(at).1.parse().map_err(|_| "a bucket's bound is not a number")?;
@@ -229,7 +235,7 @@ fn bound(labels: &mut Vec<(String, String)>) -> Result<f64, &'static str> {
 
 const TWICE: &str = "one of its samples is there twice";
 
-/// Whether sorted labels can be written.
+/// Checks whether sorted labels can be written.
 fn check(labels: &[(String, String)], shown_type: ShownType) -> Result<(), &'static str> {
     let own = match shown_type {
         ShownType::Counter | ShownType::Gauge => None,
@@ -259,7 +265,7 @@ mod tests {
         (name.to_owned(), labels.collect(), value)
     }
 
-    /// A card is charged in 0.5, 1.5 and 9 seconds.
+    /// Returns a histogram of cards that are charged in 0.5, 1.5 and 9 seconds.
     fn seconds() -> ShownFamily {
         let bucket = |bound, value| sample("card_seconds_bucket", &[("le", bound), ("bank", "b")], value);
         let samples = [
@@ -323,7 +329,8 @@ waiting -0.5
         assert_eq!(expose::openmetrics(&both), openmetrics + "# EOF\n");
     }
 
-    /// It has no exponential buckets: as a native histogram it would lose what it has.
+    /// A native histogram would lose the classic buckets, because the family has no exponential
+    /// ones.
     #[test]
     fn a_histogram_stays_classic_where_native_ones_are_asked_for() {
         let only = Exposition::default().beside(&[seconds()]);
@@ -369,7 +376,7 @@ waiting -0.5
             (Gauge, "", vec![sample("y", &[], 1.0)]),
             (Gauge, "", vec![sample("x_sum", &[], 1.0)]),
             (Gauge, "", vec![sample("x", &[("", "")], 1.0)]),
-            // Once they are escaped.
+            // Equal after escaping.
             (Gauge, "", vec![sample("x", &[("a-b", "1"), ("a.b", "2")], 1.0)]),
             (Gauge, "", vec![sample("x", &[("-_a", "1")], 1.0)]),
             (Gauge, "", vec![sample("x", &[("a-b", "1")], 1.0), sample("x", &[("a.b", "1")], 1.0)]),
@@ -393,7 +400,7 @@ waiting -0.5
                 ShownFamily::foreign("x", "", shown_type, samples.into_iter().chain([good])).unwrap();
             let only = Exposition::default().beside(&[family]);
             let shown = only.families().next().unwrap().series.len();
-            // Of two that become one, the first is shown.
+            // If two series become one, the first is shown.
             let is_twice = name.matches("\"x\", [(\"a").count() == 2;
             assert_eq!((only.left_out(), shown), (1, 1 + usize::from(is_twice)), "{name}");
         }
@@ -411,7 +418,8 @@ waiting -0.5
         assert_eq!(number(&ours), "0.0");
         let up = sample("waiting", &[("__name__", "up")], 1.0);
         let waiting = ShownFamily::foreign("waiting", "", ShownType::Gauge, [up]).unwrap();
-        // The one that no format can carry; the series of `cards` stand among ours.
+        // The series that no format can represent; the series of `cards` are added to the existing
+        // family.
         let both = ours.beside(&[others()[0].clone(), waiting]);
         assert_eq!((number(&both).as_str(), both.left_out()), ("1.0", 1));
     }

@@ -1,5 +1,5 @@
-//! What becomes of a family's recorded values: which families they are shown as, and what each of
-//! them says of a series.
+//! Templates: the families under which a recorded family is shown, and the value of each shown
+//! series.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use super::{
 };
 use crate::{catalog::Kind, expose::number, snapshot::Family};
 
-/// The families that one recorded family is shown as.
+/// The families under which one recorded family is shown.
 pub(crate) type FamilyTemplate = &'static [TemplatePart];
 
-/// One of those families.
+/// One family of a template.
 #[derive(Debug)]
 pub(crate) struct TemplatePart {
-    /// What the family adds to the name, and to the help text.
+    /// Appended to the family's name; `note` is appended to the help text.
     pub(crate) suffix: &'static str,
     pub(crate) note: &'static str,
     pub(crate) shown_type: ShownType,
-    /// What it says of a series, if anything.
+    /// Returns the value of a shown series, or none if it has no sample.
     value: fn(SeriesGroup<'_>, &mut BoundText) -> Option<ShownValue>,
 }
 
@@ -32,11 +32,11 @@ const COUNTER: FamilyTemplate =
 const GAUGE: FamilyTemplate =
     &[part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.total())))];
 
-/// A timer's newest observation. Without an observation there is no sample.
+/// The newest observation of a timer. Without an observation there is no sample.
 const NEWEST: FamilyTemplate =
     &[part(ShownType::Gauge, |members, _| members.newest().map(ShownValue::Gauge))];
 
-/// A timer as the SDK shows it: the gauges `x` (a sample a quantile), `x_count` and `x_sum`.
+/// A timer as the SDK shows it: the gauges `x` (one sample per quantile), `x_count` and `x_sum`.
 const QUANTILE_GAUGES: FamilyTemplate = &[
     part(ShownType::Gauge, |members, _| members.quantiles().map(ShownValue::Quantiles)),
     TemplatePart {
@@ -71,7 +71,7 @@ const fn part(
     TemplatePart { suffix: "", note: "", shown_type, value }
 }
 
-/// The form of a row of a surface.
+/// Returns the template of a surface's row.
 pub(crate) const fn of_shape(shape: MetricShape, summaries: bool) -> FamilyTemplate {
     match shape {
         MetricShape::Counter => COUNTER,
@@ -83,7 +83,7 @@ pub(crate) const fn of_shape(shape: MetricShape, summaries: bool) -> FamilyTempl
     }
 }
 
-/// The form of a family that is shown as it is recorded.
+/// Returns the template of a family that is shown as it was recorded.
 pub(crate) const fn of_kind(kind: Kind) -> FamilyTemplate {
     match kind {
         Kind::Counter => COUNTER,
@@ -93,7 +93,7 @@ pub(crate) const fn of_kind(kind: Kind) -> FamilyTemplate {
 }
 
 impl TemplatePart {
-    /// Overwrites the shown series with those of families that the layout fits.
+    /// Overwrites the shown series with the values of `families`, which the mapping must fit.
     pub(crate) fn show(
         &self,
         layout: &SeriesMapping,
@@ -117,7 +117,7 @@ impl TemplatePart {
     }
 }
 
-/// Overwrites a series. Says whether nothing but numbers has changed: so it is nearly always.
+/// Overwrites a series. Returns whether only numbers have changed, which is the usual case.
 fn put(series: &mut Vec<ShownSeries>, at: usize, labels: &Labels, value: ShownValue) -> bool {
     match series.get_mut(at) {
         Some(shown) if shown.labels.is(labels) => {
@@ -131,7 +131,7 @@ fn put(series: &mut Vec<ShownSeries>, at: usize, labels: &Labels, value: ShownVa
     false
 }
 
-/// The last bounds that were spelled: those of a family's series are all alike.
+/// The most recently formatted bounds, because all series of a family have the same ones.
 #[derive(Debug, Default)]
 pub(crate) struct BoundText {
     bounds: Vec<f64>,

@@ -1,4 +1,4 @@
-//! The `ictus_*` families: what every exposition shows of Ictus itself.
+//! The `ictus_*` families, which expose the state of Ictus itself.
 
 use super::{
     exposition::{Exposition, ShownFamily, ShownSeries, ShownType, ShownValue},
@@ -7,14 +7,14 @@ use super::{
 };
 use crate::snapshot::Snapshot;
 
-/// One of these families.
+/// The name, help text, type and values of one family.
 struct InternalMetric {
     name: &'static str,
     help: &'static str,
     shown_type: ShownType,
-    /// Its label's name, where it has one.
+    /// The name of the label, if the family has one.
     label: Option<&'static str>,
-    /// Label values, sorted, and what is shown under each.
+    /// Sorted label values, and the number of each.
     series: &'static [(&'static str, Number)],
 }
 
@@ -75,7 +75,7 @@ const ROWS: &[InternalMetric] = &[
         &[("", |of| of.health.saturated_sums)],
     ),
     gauge("ictus_series", "Series over all processes.", &[("", series)]),
-    // The exposition has the number: see `show_left_out`.
+    // `show_left_out` sets the number, which the exposition has.
     gauge(
         LEFT_OUT,
         "Series that are not shown: no format can carry their names, or others have them.",
@@ -139,14 +139,14 @@ fn series(of: &Snapshot) -> u64 {
     of.families.iter().map(|family| family.series.len() as u64).sum()
 }
 
-/// Adds the families to an exposition, and says where the first of them stands.
+/// Adds the families to an exposition, and returns the index of the first one.
 pub(crate) fn add(exposition: &mut Exposition) -> usize {
     let first = exposition.families.len();
     exposition.families.extend(ROWS.iter().map(InternalMetric::family));
     first
 }
 
-/// Shows the snapshot's numbers in families that were added there.
+/// Sets the numbers of a snapshot in the families that start at `first`.
 pub(crate) fn show(exposition: &mut Exposition, first: usize, snapshot: &Snapshot) {
     for (row, family) in ROWS.iter().zip(exposition.families.iter_mut().skip(first)) {
         for ((_, number), series) in row.series.iter().zip(&mut family.series) {
@@ -155,7 +155,7 @@ pub(crate) fn show(exposition: &mut Exposition, first: usize, snapshot: &Snapsho
     }
 }
 
-/// Shows how many series the exposition lacks, where it shows these families.
+/// Sets the number of series that the exposition does not show, if it has these families.
 pub(crate) fn show_left_out(exposition: &mut Exposition) {
     let left_out = exposition.left_out as f64;
     if let Some(family) = exposition.families.iter_mut().find(|family| family.name == LEFT_OUT) {

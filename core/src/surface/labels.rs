@@ -1,18 +1,19 @@
-//! The labels of a shown series, and where their values were recorded.
+//! The labels of a shown series, and the recorded label values that they refer to.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-/// A shown label, and where in the recorded label values its value stands.
+/// A shown label, and the index of its value among the recorded label values.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: Cow<'static, str>,
     pub(super) at: usize,
-    /// Where a `"1"` says that there is no value, and what is shown then.
+    /// The index of a recorded label whose value `"1"` marks a missing value, and the text shown
+    /// instead.
     pub(super) absent: Option<(usize, &'static str)>,
 }
 
 impl Column {
-    /// The label's value; none where the recorded values are too few.
+    /// Returns the value of the label, or none if there are too few recorded values.
     pub(super) fn value<'a>(&self, recorded: &'a [String]) -> Option<&'a str> {
         match self.absent {
             Some((flag, instead)) if recorded.get(flag)? == "1" => Some(instead),
@@ -21,8 +22,8 @@ impl Column {
     }
 }
 
-/// Label names and values of a shown series, sorted by name. Cheap to clone: the values are those
-/// that the snapshot holds.
+/// Label names and values of a shown series, sorted by name. Clones are cheap: they share the
+/// values of the snapshot.
 #[derive(Clone)]
 pub struct Labels {
     columns: Arc<[Column]>,
@@ -30,17 +31,17 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// The labels that those columns, sorted by name, show of recorded values.
+    /// Creates labels from columns, which must be sorted by name, and recorded values.
     pub(super) fn new(columns: &Arc<[Column]>, recorded: &Arc<[String]>) -> Labels {
         Labels { columns: columns.clone(), recorded: recorded.clone() }
     }
 
-    /// Names and values, sorted by name, unescaped.
+    /// Returns names and values, sorted by name and unescaped.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.of(&self.columns)
     }
 
-    /// Those whose names come before a name, and those that come after it.
+    /// Returns the labels whose names sort before `name`, and those whose names sort after it.
     pub(super) fn around(
         &self,
         name: &str,
@@ -54,7 +55,7 @@ impl Labels {
         columns.iter().filter_map(|column| Some((&*column.name, column.value(&self.recorded)?)))
     }
 
-    /// Whether these are clones of the same labels.
+    /// Returns whether both are clones of the same labels.
     pub(super) fn is(&self, other: &Labels) -> bool {
         Arc::ptr_eq(&self.recorded, &other.recorded) && Arc::ptr_eq(&self.columns, &other.columns)
     }

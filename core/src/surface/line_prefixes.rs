@@ -1,5 +1,5 @@
-//! A family's lines up to their numbers, as every text format spells them: made when its series
-//! change, and copied from then on.
+//! Line prefixes: the text of each line up to its number, as every text format has it. Prefixes are
+//! created when the series of a family change, and copied until then.
 
 use std::ops::Range;
 
@@ -9,16 +9,16 @@ use crate::{
     plain_name::{OF_LABELS, OF_METRICS, is_plain},
 };
 
-/// For each sample of a family, in their order, a line feed and `name{label="value",…} `.
+/// For each sample of a family, in order: a line feed and `name{label="value",…} `.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LinePrefixes {
     text: String,
-    /// Where each of them ends.
+    /// The end of each prefix in `text`.
     ends: Vec<usize>,
 }
 
 impl LinePrefixes {
-    /// The heads, in the order of the samples.
+    /// Returns the prefixes, in the order of the samples.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().scan(0, |start, &end| {
@@ -28,12 +28,12 @@ impl LinePrefixes {
         })
     }
 
-    /// The length of all lines where numbers are that long.
+    /// Returns the length of all lines if each number has `number` bytes.
     pub(crate) fn length_with(&self, number: usize) -> usize {
         self.text.len() + self.ends.len() * number
     }
 
-    /// The heads of a family of that name with those series.
+    /// Creates the prefixes of a family with that name and those series.
     pub(crate) fn set(&mut self, name: &str, series: &[ShownSeries]) {
         self.text.clear();
         self.ends.clear();
@@ -41,12 +41,12 @@ impl LinePrefixes {
             self.add_own(name, series);
             self.add_plain(name, series);
         }
-        // Not for ever as large as the largest that they were.
+        // Shrinks after a family had many more series.
         self.text.shrink_to(2 * self.text.len());
         self.ends.shrink_to(2 * self.ends.len());
     }
 
-    /// Labels are escaped for the first line, and copied to the others.
+    /// Escapes the labels for the first line only, and copies the text to the others.
     fn add_own(&mut self, name: &str, series: &ShownSeries) {
         let LinePrefixes { text, ends } = self;
         let (own_label, suffix) = series.value.own();
@@ -83,7 +83,7 @@ impl LinePrefixes {
             let is_quoted = !is_plain(name, OF_METRICS);
             if is_quoted {
                 push_opened(text, name, suffix);
-                // The name is the first of what is in the braces.
+                // The name is the first element in the braces.
                 text.pop();
             } else {
                 text.extend([name, suffix]);
@@ -109,7 +109,7 @@ fn push_plain(text: &mut String, labels: &Labels, first: &'static str) {
     text.push_str(if opener == "," { "} " } else { " " });
 }
 
-/// `name{`, or `{"name",` where the name has other characters than the older formats have.
+/// Appends `name{`, or `{"name",` if the name has characters that older formats do not allow.
 fn push_opened(text: &mut String, name: &str, suffix: &str) {
     if is_plain(name, OF_METRICS) {
         return text.extend([name, suffix, "{"]);
@@ -119,7 +119,7 @@ fn push_opened(text: &mut String, name: &str, suffix: &str) {
     text.extend([suffix, "\","]);
 }
 
-/// `name="value"`, between two other strings; the name in quotes where it has to be.
+/// Appends `name="value"` between two other strings. The name is quoted if necessary.
 fn push_pair(text: &mut String, (name, value): (&str, &str), [before, after]: [&str; 2]) {
     text.push_str(before);
     if is_plain(name, OF_LABELS) {

@@ -1,17 +1,20 @@
-//! Which names, labels and types the recorded series are shown under.
+//! Surfaces: the names, labels and types under which recorded series are shown.
 //!
-//! Stands between the snapshot and the formats: a pure function from a [`Snapshot`] to an
-//! [`Exposition`]. Recorded once, chosen when read: nobody restarts a worker to change a dashboard.
+//! This module maps a [`Snapshot`] to an [`Exposition`] for the encoders of
+//! [`expose`](crate::expose). The result depends on the snapshot and the [`View`] only. Metrics are
+//! recorded once, and the reader chooses their names: dashboards can change without a restart of
+//! the workers.
 //!
-//! What a surface shows is data, one row a metric (`table`). A view's rows are joined to one family
-//! a name (`planned`). Each family has its `slot` in the exposition: its series are mapped to the
-//! shown labels and those that became equal brought together (`layout`), and then valued (`shape`,
-//! `series`). What users record beside the Conductor metrics goes the same way under its own names
-//! (`guest`), what another library recorded can be shown beside (`foreign`), and so is what Ictus says of
-//! itself (`own`).
+//! - `table` has one row per metric and surface. `catalog_families` merges the rows of a view into
+//!   one family per name.
+//! - Each family has a `slot` in the exposition. `series_mapping` maps its series to the shown
+//!   labels and groups series whose shown labels are equal; `series_group` merges their values, and
+//!   `family_template` turns these into shown values.
+//! - `user_families` shows the families that users record, under their own names.
+//! - `external` adds families of other libraries, and `internal_metrics` the `ictus_*` families.
 //!
-//! Labels and their text cost more than all numbers, and hardly ever change. So a [`Renderer`] keeps
-//! them from one snapshot to the next (`layout`, `heads`).
+//! Labels and their text cost more than all numbers and rarely change. A [`Renderer`] therefore
+//! keeps them from one snapshot to the next (`series_mapping`, `line_prefixes`).
 //!
 //! [`Snapshot`]: crate::Snapshot
 
@@ -41,8 +44,9 @@ pub use view::{Surface, View};
 
 use std::collections::BTreeSet;
 
-/// Every name that any surface gives to a family of the Conductor metrics, `_total`, `_count` and
-/// `_sum` included: what families of other origin must not be called.
+/// Returns every name that a surface uses for a family of the Conductor metrics, including the
+/// suffixes `_total`, `_count`, `_sum` and `_bucket`. Families of other origin must not have these
+/// names.
 #[must_use]
 pub fn shown_names() -> BTreeSet<String> {
     let rows = Surface::ALL.iter().flat_map(|surface| surface.rows());

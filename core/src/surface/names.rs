@@ -1,5 +1,5 @@
-//! Names with other characters than Prometheus's older formats have: quoted where a client takes UTF-8, else
-//! escaped with underscores.
+//! Names with characters that older Prometheus formats do not allow: quoted for clients that accept
+//! UTF-8, otherwise escaped with underscores.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -15,13 +15,14 @@ use crate::{
 };
 
 impl ShownFamily {
-    /// Whether the name is written without quotes.
+    /// Returns whether the name is written without quotes.
     pub(crate) fn has_plain_name(&self) -> bool {
         is_plain(&self.name, OF_METRICS)
     }
 
-    /// The family with its names escaped. Series that get labels of one name, or the labels of another series, are
-    /// left out, named in the log once, and counted.
+    /// Returns the family with escaped names. A series is omitted if escaping makes two of its
+    /// label names equal, or its labels equal to those of another series. Omitted series are logged
+    /// once and counted.
     pub(super) fn with_escaped_names(&self) -> Cow<'_, ShownFamily> {
         let mut labels = self.series.iter().flat_map(|series| series.labels.iter());
         if is_plain(&self.name, OF_METRICS) && labels.all(|(name, _)| is_plain(name, OF_LABELS)) {
@@ -48,7 +49,7 @@ impl ShownFamily {
         Cow::Owned(family)
     }
 
-    /// The family under a name, with other series.
+    /// Returns the family with another name and other series.
     fn with_series(&self, name: String, series: Vec<ShownSeries>) -> ShownFamily {
         let mut heads = LinePrefixes::default();
         heads.set(&name, &series);
@@ -64,7 +65,8 @@ impl ShownFamily {
 }
 
 impl Exposition {
-    /// A copy whose series all have these labels too, but for those that have a label of that name.
+    /// Returns a copy with `labels` added to every series that does not have a label of the same
+    /// name.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -98,7 +100,7 @@ impl Exposition {
     }
 }
 
-/// Labels of names and values in any order.
+/// Creates labels from names and values in any order.
 fn sorted<'a>(pairs: impl Iterator<Item = (String, &'a str)>) -> Result<Labels, &'static str> {
     let mut pairs: Vec<_> = pairs.collect();
     pairs.sort_unstable();
@@ -111,7 +113,7 @@ fn sorted<'a>(pairs: impl Iterator<Item = (String, &'a str)>) -> Result<Labels, 
     Ok(of_sorted(pairs.into_iter().map(|(name, value)| (name, value.to_owned()))))
 }
 
-/// Labels of names and values that are sorted.
+/// Creates labels from names and values that are sorted by name.
 pub(super) fn of_sorted(pairs: impl Iterator<Item = (String, String)>) -> Labels {
     let (names, values): (Vec<_>, Vec<_>) = pairs.unzip();
     let columns = names.into_iter().enumerate();

@@ -1,4 +1,4 @@
-//! One view's exposition, kept from one snapshot to the next.
+//! The renderer: the exposition of one view, reused from one snapshot to the next.
 
 use super::{
     View,
@@ -9,11 +9,11 @@ use super::{
 };
 use crate::snapshot::Snapshot;
 
-/// Shows snapshots under one view, one after the other.
+/// Maps consecutive snapshots to one view.
 ///
-/// Names, labels and their text are made when a family's series change, and kept from then on;
-/// showing the same series again sets their values and allocates nothing, unless series that became
-/// equal under the shown labels have windows or buckets to merge. Only what the last snapshot had is
+/// Names, labels and their text are created when the series of a family change, and are reused
+/// until then. Rendering the same series again only sets their values. It allocates only if series
+/// with equal shown labels have windows or buckets to merge. Only the state of the last snapshot is
 /// kept.
 ///
 /// ```
@@ -33,14 +33,14 @@ use crate::snapshot::Snapshot;
 pub struct Renderer {
     view: View,
     planned: Vec<CatalogFamilies>,
-    /// Where the `ictus_*` families start, where they are shown.
+    /// The index of the first `ictus_*` family, if the view shows them.
     own: Option<usize>,
     guests: UserFamilies,
     exposition: Exposition,
 }
 
 impl Renderer {
-    /// A plan of that view, with nothing to show yet.
+    /// Creates a renderer for a view, with an empty exposition.
     #[must_use]
     pub fn new(view: &View) -> Renderer {
         let mut exposition = Exposition { utf8_names: view.utf8_names, ..Exposition::default() };
@@ -51,13 +51,13 @@ impl Renderer {
         Renderer { view: view.clone(), planned, own, guests, exposition }
     }
 
-    /// The view.
+    /// Returns the view.
     #[must_use]
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    /// The snapshot as the view shows it: what [`Exposition::new`] returns.
+    /// Maps a snapshot to the view, and returns the same exposition as [`Exposition::new`].
     pub fn show(&mut self, snapshot: &Snapshot) -> &Exposition {
         for planned in &mut self.planned {
             planned.show(snapshot, &mut self.exposition);

@@ -1,4 +1,4 @@
-//! Shown series spelled out as samples, the lines of a text format.
+//! Samples: the lines of a text format, one per value of a shown series.
 
 use super::{
     exposition::{Buckets, ShownFamily, ShownSeries, ShownValue},
@@ -6,29 +6,29 @@ use super::{
 };
 use crate::snapshot::{Exemplar, QUANTILES};
 
-/// The label that tells a timer's quantiles apart.
+/// The label that distinguishes the quantiles of a timer.
 pub(super) const QUANTILE: &str = "quantile";
 
-/// [`QUANTILES`] as they are spelled.
+/// [`QUANTILES`] as text.
 const SPELLED: [&str; QUANTILES.len()] = ["0.5", "0.75", "0.9", "0.95", "0.99"];
 
 /// One line of an exposition.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
-    /// What follows the family's name: empty, `_total`, `_count`, `_sum`, `_bucket`.
+    /// The suffix of the family's name: empty, `_total`, `_count`, `_sum` or `_bucket`.
     pub suffix: &'static str,
     /// The value.
     pub value: f64,
-    /// An observation that a histogram's bucket counts, where one is known with its trace.
+    /// An observation of a histogram's bucket with its trace id, if there is one.
     pub exemplar: Option<&'a Exemplar>,
-    /// The series' labels.
+    /// The labels of the series.
     labels: &'a Labels,
-    /// `quantile` or `le` and its value, where the sample has one.
+    /// The label `quantile` or `le` and its value, if the sample has one.
     own: Option<(&'static str, &'a str)>,
 }
 
 impl<'a> Sample<'a> {
-    /// Label names and values, sorted by name, `quantile` or `le` among them; unescaped.
+    /// Returns names and values, unescaped and sorted by name, including `quantile` or `le`.
     pub fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let (before, after) = self.labels.around(self.own.map_or("", |(name, _)| name));
         before.chain(self.own).chain(after)
@@ -36,18 +36,18 @@ impl<'a> Sample<'a> {
 }
 
 impl ShownFamily {
-    /// The samples of all series, in the order in which they are written.
+    /// Returns the samples of all series, in the order in which they are written.
     pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
         self.series.iter().flat_map(ShownSeries::samples)
     }
 
-    /// Whether one of these samples has an exemplar.
+    /// Returns whether one of these samples has an exemplar.
     pub(crate) fn has_exemplars(&self) -> bool {
         let histograms = self.series.iter().filter_map(|series| series.value.buckets());
         histograms.map(|buckets| &buckets.exemplars).any(|exemplars| !exemplars.is_empty())
     }
 
-    /// The values of these samples.
+    /// Returns the values of these samples.
     #[inline]
     pub(crate) fn numbers(&self) -> impl Iterator<Item = f64> {
         self.series.iter().flat_map(|ShownSeries { value, .. }| {
@@ -58,7 +58,7 @@ impl ShownFamily {
 }
 
 impl ShownSeries {
-    /// The series' samples, in the order in which they are written.
+    /// Returns the samples of the series, in the order in which they are written.
     pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
         let ShownSeries { labels, value } = self;
         let (name, suffix) = value.own();
@@ -77,12 +77,13 @@ impl ShownSeries {
 }
 
 impl ShownValue {
-    /// The label that tells samples of one series apart, and the suffix of those samples.
+    /// Returns the label that distinguishes the quantiles or buckets of a series, and the suffix of
+    /// their samples.
     pub(super) fn own(&self) -> (&'static str, &'static str) {
         if let ShownValue::Histogram(_) = self { ("le", "_bucket") } else { (QUANTILE, "") }
     }
 
-    /// These samples: the label's value, and the sample's. They come first.
+    /// Returns these samples as pairs of label value and sample value. They precede the others.
     #[inline]
     pub(super) fn own_samples(&self) -> impl Iterator<Item = (&str, f64)> {
         let (quantiles, buckets) = match self {
@@ -101,12 +102,12 @@ impl ShownValue {
         if let ShownValue::Histogram(buckets) = self { Some(buckets) } else { None }
     }
 
-    /// What these samples have as exemplars.
+    /// Returns the exemplars of these samples.
     fn own_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
         self.buckets().into_iter().flat_map(Buckets::bucket_exemplars).chain(std::iter::repeat(None))
     }
 
-    /// The other samples: what follows the family's name, and the sample's value.
+    /// Returns the other samples as pairs of suffix and value.
     #[inline]
     pub(super) fn plain_samples(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let samples = match self {
@@ -121,7 +122,7 @@ impl ShownValue {
         samples.into_iter().flatten()
     }
 
-    /// Whether the samples differ from those of another value in their numbers alone.
+    /// Returns whether the samples differ from those of another value only in their numbers.
     pub(super) fn is_like(&self, other: &ShownValue) -> bool {
         use ShownValue::{Counter, Gauge, Histogram, Quantiles, Summary};
         match (self, other) {

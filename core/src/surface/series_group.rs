@@ -1,4 +1,4 @@
-//! What the recorded series behind one shown series come to.
+//! Merges the values of the recorded series behind one shown series.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::{
     snapshot::{Distribution, Exemplar, Family, QUANTILES, Timing, Value, Window, timeline::Timeline},
 };
 
-/// How many of the newest observations remain where windows are merged.
+/// The number of newest observations kept when windows are merged.
 const WINDOW: usize = 1_000;
 
-/// The recorded series that have one set of shown labels: nearly always one.
+/// The recorded series with one set of shown labels; usually only one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SeriesGroup<'a> {
     /// All families of the name.
     families: &'a [Family],
-    /// Which of their series.
+    /// The positions of the group's series in these families.
     places: &'a [Place],
 }
 
@@ -25,7 +25,7 @@ impl<'a> SeriesGroup<'a> {
         SeriesGroup { families, places }
     }
 
-    /// The sum of counters or gauges.
+    /// Returns the sum of the counters or gauges.
     pub(crate) fn total(self) -> f64 {
         let numbers = self.values().filter_map(|value| match value {
             Value::Counter(number) | Value::Gauge(number) => Some(number),
@@ -35,7 +35,7 @@ impl<'a> SeriesGroup<'a> {
         numbers.fold(0.0, |sum, number| sum + number).clamp(f64::MIN, f64::MAX)
     }
 
-    /// The newest observation of all timers.
+    /// Returns the newest observation of all timers.
     pub(crate) fn newest(self) -> Option<f64> {
         let windows = || self.timings().map(|timing| &timing.window);
         let lasts = windows().filter_map(|window| window.observations().last());
@@ -43,18 +43,18 @@ impl<'a> SeriesGroup<'a> {
         lasts.max_by(|a, b| timeline.order(a, b)).map(|observation| observation.value)
     }
 
-    /// The observations that all timers ever made.
+    /// Returns the number of observations of all timers since they began.
     pub(crate) fn count(self) -> u64 {
         self.timings().fold(0, |count, timing| count.saturating_add(timing.count))
     }
 
-    /// The sums of all timers added.
+    /// Returns the sum of the sums of all timers.
     pub(crate) fn sum(self) -> f64 {
         self.timings().fold(0.0, |sum, timing| sum + timing.sum)
     }
 
-    /// The quantiles of the merged windows, in the order of [`QUANTILES`]; none where no
-    /// observation is left to take them from.
+    /// Returns the quantiles of the merged windows, in the order of [`QUANTILES`], or none if all
+    /// windows are empty.
     pub(crate) fn quantiles(self) -> Option<[f64; QUANTILES.len()]> {
         match self.only() {
             Some(timing) => timing.window.quantiles(),
@@ -62,7 +62,7 @@ impl<'a> SeriesGroup<'a> {
         }
     }
 
-    /// The distributions of all timers as one.
+    /// Returns the merged distributions of all timers.
     pub(crate) fn distribution(self) -> Arc<Distribution> {
         if let Some(timing) = self.only() {
             return timing.distribution.clone();
@@ -72,7 +72,7 @@ impl<'a> SeriesGroup<'a> {
         Arc::new(merged)
     }
 
-    /// The newest exemplar in each of that distribution's buckets.
+    /// Returns the newest exemplar in each bucket of `distribution`.
     pub(crate) fn exemplars(self, distribution: &Distribution) -> Arc<[Exemplar]> {
         if let Some(timing) = self.only() {
             return Arc::clone(&timing.exemplars);
@@ -108,7 +108,7 @@ mod tests {
         snapshot::{Distribution, Family, Observation, Series, Timing, Value, Window},
     };
 
-    /// Observations at `stamp, stamp + 1, …`.
+    /// Creates a timer with observations at `stamp, stamp + 1, …`.
     fn timer(origin: u64, stamp: u64, values: &[f64]) -> Series {
         let observation = |(stamp, &value)| Observation { epoch: 1, origin, stamp, value };
         let window = Window::newest((stamp..).zip(values).map(observation).collect(), 1_000);
@@ -149,7 +149,7 @@ mod tests {
         let merged = SeriesGroup::new(&timers, &[(0, 1), (0, 0)]);
         assert_eq!((merged.count(), merged.sum()), (1_989, 9_989.0));
         assert_eq!(merged.distribution().classic, [1_989]);
-        // Eleven old ones are left: index 949.05 is new, 989.01 is old.
+        // Eleven old observations remain: index 949.05 is new, 989.01 is old.
         assert_eq!(merged.quantiles().unwrap()[3..], [1.0, 9.0]);
     }
 

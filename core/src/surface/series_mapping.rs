@@ -1,5 +1,5 @@
-//! Which recorded series stand behind which shown ones: made once, and kept while a family has the
-//! same series.
+//! Maps recorded series to shown series. A mapping is reused as long as the families have the same
+//! series.
 
 use std::{cmp::Ordering, ops::Range, sync::Arc};
 
@@ -12,17 +12,17 @@ use crate::{
     snapshot::{Family, Series},
 };
 
-/// The series of the families of one name, under their shown labels.
+/// The series of all families of one name, by their shown labels.
 #[derive(Debug)]
 pub(crate) struct SeriesMapping {
-    /// What this was made for.
+    /// The families for which the mapping was created.
     families: Vec<Recorded>,
-    /// Places of the recorded series, sorted by shown labels.
+    /// The positions of the recorded series, sorted by shown labels.
     places: Vec<Place>,
     shown: Vec<MappedSeries>,
 }
 
-/// A family as it was when a layout was made.
+/// The state of a family when the mapping was created.
 #[derive(Debug)]
 struct Recorded {
     kind: Kind,
@@ -30,10 +30,11 @@ struct Recorded {
     series: Vec<Arc<[String]>>,
 }
 
-/// Where a recorded series stands: the family's place among those of its name, and its own in the family.
+/// The position of a recorded series: the index of its family among the families of the name, and
+/// its index in the family.
 pub(crate) type Place = (usize, usize);
 
-/// One shown series: its labels, and where in `places` its recorded ones stand.
+/// One shown series: its labels, and the range in `places` of its recorded series.
 #[derive(Debug)]
 struct MappedSeries {
     labels: Labels,
@@ -41,8 +42,8 @@ struct MappedSeries {
 }
 
 impl SeriesMapping {
-    /// The families' series under those columns, which must be sorted by name; a family without columns is
-    /// left out, and so are series with too few label values.
+    /// Creates a mapping from columns for each family, which must be sorted by name. Families
+    /// without columns and series with too few label values are omitted.
     pub(crate) fn new(families: &[Family], columns: Vec<Option<Vec<Column>>>) -> SeriesMapping {
         let columns: Vec<Option<Arc<[Column]>>> =
             columns.into_iter().map(|columns| columns.map(Arc::from)).collect();
@@ -53,7 +54,7 @@ impl SeriesMapping {
         };
         let order = |a: Place, b: Place| match families.len() {
             1 => values(a).map(|(_, value)| value).cmp(values(b).map(|(_, value)| value)),
-            // Prometheus takes a label without a value for one that is not there.
+            // Prometheus treats a label with an empty value as a missing label.
             _ => {
                 let is_there =
                     |(_, value): &(&str, Option<&str>)| value.is_some_and(|value| !value.is_empty());
@@ -77,14 +78,14 @@ impl SeriesMapping {
         SeriesMapping { families: families.iter().map(Recorded::new).collect(), places, shown }
     }
 
-    /// Whether the families have the series that this was made for.
+    /// Returns whether the families have the series for which the mapping was created.
     pub(crate) fn fits(&self, families: &[Family]) -> bool {
         self.families.len() == families.len()
             && self.families.iter().zip(families).all(|(recorded, family)| recorded.is(family))
     }
 
-    /// The shown series, sorted by label values, and the recorded ones behind them, of families that
-    /// this fits.
+    /// Returns the shown series, sorted by label values, with the group of recorded series of each.
+    /// `families` must fit the mapping.
     pub(crate) fn iter<'a>(
         &'a self,
         families: &'a [Family],
@@ -103,7 +104,7 @@ impl Recorded {
     }
 
     fn is(&self, family: &Family) -> bool {
-        // Snapshots of one reader share a series' label values: nearly always the address tells.
+        // Snapshots of one reader share label values, so that comparing addresses usually suffices.
         let same = |(held, series): (&Arc<[String]>, &Series)| {
             Arc::ptr_eq(held, &series.labels) || *held == series.labels
         };

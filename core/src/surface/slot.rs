@@ -1,4 +1,4 @@
-//! The place in an exposition of the recorded families of one name, and what is kept of it between two snapshots.
+//! The slot of one name in an exposition, and its cached mapping between two snapshots.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::snapshot::Family;
 #[derive(Debug)]
 pub(super) struct FamilySlot {
     form: FamilyTemplate,
-    /// Where its families stand in the exposition.
+    /// The indices of the slot's families in the exposition.
     families: Range<usize>,
     layout: Option<SeriesMapping>,
     bounds: BoundText,
@@ -41,8 +41,8 @@ impl FamilySlot {
         FamilySlot { form, families, layout: None, bounds: BoundText::default() }
     }
 
-    /// Shows the families of a name. `columns` is called where their series have changed; families for which
-    /// it returns none are left out.
+    /// Shows the families of a name. Calls `columns` only if their series have changed; families
+    /// for which `columns` returns none are omitted.
     pub(super) fn show(
         &mut self,
         families: &[Family],
@@ -58,7 +58,7 @@ impl FamilySlot {
         self.layout = Some(layout);
     }
 
-    /// Shows nothing, and keeps nothing.
+    /// Removes all series from the slot's families, and drops the cached mapping.
     pub(super) fn clear(&mut self, exposition: &mut Exposition) {
         self.layout = None;
         for shown in &mut exposition.families[self.families.clone()] {

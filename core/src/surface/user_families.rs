@@ -1,4 +1,5 @@
-//! What users record beside Conductor's metrics: shown as it is, on every surface.
+//! Families that users record in addition to the Conductor metrics. Every surface shows them under
+//! their own names.
 
 use std::{
     borrow::Cow,
@@ -19,43 +20,43 @@ use crate::{
     snapshot::{Family, Snapshot},
 };
 
-/// The users' families in an exposition: at its end, in the snapshot's order.
+/// The user families of an exposition, at its end, in the order of the snapshot.
 #[derive(Debug)]
 pub(crate) struct UserFamilies {
-    /// How many families are not the users'.
+    /// The number of other families, which precede the user families.
     others: usize,
     names: Names,
     guests: Vec<UserFamily>,
-    /// Series that could not be shown the last time.
+    /// The number of series that the last snapshot had and that could not be shown.
     left_out: u64,
 }
 
 #[derive(Debug)]
 struct UserFamily {
-    /// What this was made for: the families of one name, without their series.
+    /// The families of one name, without their series, for which this was created.
     families: Vec<Family>,
-    /// Which of them cannot be shown.
+    /// Whether each of them cannot be shown.
     unfit: Vec<bool>,
-    /// Where they are shown, or why none of them can be.
+    /// The slot of the families, or the reason why none of them can be shown.
     room: Result<Room, &'static str>,
 }
 
 #[derive(Debug)]
 struct Room {
     slot: FamilySlot,
-    /// Places in the exposition of the families that come first where they are shown: those that
-    /// were there before and have one of this family's names.
+    /// Indices of earlier families of the exposition that have one of this family's names. If one
+    /// of them has series, this family is not shown.
     rivals: Vec<usize>,
 }
 
 impl UserFamilies {
-    /// None yet, beside the families that the exposition has.
+    /// Creates an empty set, for an exposition that has all other families.
     pub(crate) fn new(exposition: &Exposition) -> UserFamilies {
         let names = Names { utf8: exposition.utf8_names };
         UserFamilies { others: exposition.families.len(), names, guests: Vec::new(), left_out: 0 }
     }
 
-    /// Shows the users' families, each unless another one is shown under one of its names.
+    /// Shows the user families, each unless another family is shown under one of its names.
     pub(crate) fn show(&mut self, snapshot: &Snapshot, exposition: &mut Exposition) {
         let named = || {
             let named = snapshot.families.chunk_by(|one, other| one.name == other.name);
@@ -81,7 +82,7 @@ impl UserFamilies {
         exposition.left_out = self.left_out;
     }
 
-    /// Gives the families of each name their place.
+    /// Assigns a slot to the families of each name.
     fn settle<'a>(&mut self, named: impl Iterator<Item = &'a [Family]>, exposition: &mut Exposition) {
         exposition.families.truncate(self.others);
         let shown = self.names;
@@ -126,7 +127,7 @@ impl UserFamily {
         self.families.len() == families.len() && self.families.iter().zip(families).all(is)
     }
 
-    /// Shows the families, or says why not.
+    /// Shows the families, or returns the reason why they are not shown.
     fn show(
         &mut self,
         families: &[Family],
@@ -150,21 +151,22 @@ impl UserFamily {
     }
 }
 
-/// The family without its series.
+/// Returns the family without its series.
 fn described(family: &Family) -> Family {
     let Family { name, help, kind, unit, label_names, .. } = family;
     let (name, help, label_names) = (name.clone(), help.clone(), label_names.clone());
     Family { name, help, kind: *kind, unit: *unit, label_names, series: Vec::new() }
 }
 
-/// How names are shown: as they are, or with an underscore for each character that not every client takes.
+/// The presentation of names: unchanged, or with underscores for characters that some clients
+/// reject.
 #[derive(Clone, Copy, Debug)]
 struct Names {
     utf8: bool,
 }
 
 impl Names {
-    /// The metric's name: a counter's `_total` comes with its samples and is not written twice.
+    /// Returns the name of the metric without a counter's `_total`, which its samples add.
     fn metric(self, family: &Family) -> Cow<'_, str> {
         let name = match family.kind {
             Kind::Counter => family.name.strip_suffix("_total").unwrap_or(&family.name),
@@ -187,13 +189,15 @@ impl Names {
         columns
     }
 
-    /// Why a family cannot be shown with the others of its name.
+    /// Returns the reason why a family cannot be shown with the others of its name, if there is
+    /// one.
     fn left_out(self, family: &Family, named: &[Family]) -> Option<&'static str> {
         let is_other = || named.first().is_some_and(|first| first.kind != family.kind);
         self.unfit(family).or_else(|| is_other().then_some("another family is shown under that name"))
     }
 
-    /// Why a family's names cannot be written. A registry refuses them; a segment may hold any bytes.
+    /// Returns the reason why a family's names cannot be written, if there is one. A registry
+    /// rejects such names, but a segment can contain any bytes.
     fn unfit(self, family: &Family) -> Option<&'static str> {
         let labels: Vec<_> = family.label_names.iter().map(|name| self.label(name)).collect();
         if self.metric(family).is_empty() {
@@ -212,7 +216,7 @@ impl Names {
     }
 }
 
-/// Every name that a family takes from the others, as `prometheus_client`'s registry counts them.
+/// Returns every name that a family occupies, as the registry of `prometheus_client` counts them.
 pub(crate) fn names(family: &ShownFamily) -> Vec<String> {
     let suffixes: &[&str] = match family.shown_type {
         ShownType::Counter => &["", "_total"],
@@ -223,7 +227,7 @@ pub(crate) fn names(family: &ShownFamily) -> Vec<String> {
     suffixes.iter().map(|suffix| format!("{}{suffix}", family.name)).collect()
 }
 
-/// How names of labels start that Prometheus keeps to itself: `__name__` would be the metric's.
+/// The prefix of label names that Prometheus reserves: `__name__` would replace the metric's name.
 pub(crate) const RESERVED: &str = "__";
 
 #[cfg(test)]

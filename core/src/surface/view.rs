@@ -1,4 +1,4 @@
-//! Surfaces by name, and what a reader asks to see of them.
+//! Surfaces by name, and views: the surfaces and options of one exposition.
 
 use std::{fmt, str::FromStr};
 
@@ -7,36 +7,37 @@ use crate::error::{Error, Result};
 /// A set of names, labels and types under which the Conductor metrics are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Surface {
-    /// What the SDK's code emits by default.
+    /// The metrics that the SDK emits by default.
     Legacy,
-    /// The rows of the SDK's METRICS.md.
+    /// The metrics of the SDK's METRICS.md.
     Documented,
-    /// The harmonised histograms.
+    /// The harmonised metrics of all Conductor SDKs, with histograms.
     Canonical,
 }
 
-/// What a reader asked to see.
+/// The surfaces and options that determine an exposition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// In the order of [`Surface`], each once.
+    /// The surfaces in the order of [`Surface`], without duplicates.
     surfaces: Vec<Surface>,
-    /// Whether timers of `legacy` and `documented` are one summary instead of three gauge families.
+    /// Whether timers of `legacy` and `documented` are shown as one summary instead of three gauge
+    /// families.
     pub summaries: bool,
-    /// Whether the `ictus_*` families are shown: the state of Ictus itself.
+    /// Whether the `ictus_*` families, the state of Ictus itself, are shown.
     pub own_state: bool,
-    /// Whether names that have other characters than letters, digits, `_` and `:` are shown as they are, quoted
-    /// in the text formats, for clients that take `escaping=allow-utf-8`. Otherwise each other character is
-    /// shown as an underscore.
+    /// Whether names with characters other than letters, digits, `_` and `:` are shown unchanged,
+    /// for clients that accept `escaping=allow-utf-8`. The text formats quote such names. Otherwise
+    /// each other character is shown as an underscore.
     pub utf8_names: bool,
-    /// Labels that every series has, but for those that have a label of that name.
+    /// Labels added to every series that does not have a label of the same name.
     pub labels: Vec<(String, String)>,
 }
 
 impl Surface {
-    /// Every surface.
+    /// All surfaces.
     pub const ALL: [Surface; 3] = [Surface::Legacy, Surface::Documented, Surface::Canonical];
 
-    /// The name by which options, variables and queries choose it.
+    /// Returns the name of the surface in options, environment variables and queries.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,7 +57,8 @@ impl fmt::Display for Surface {
 impl FromStr for Surface {
     type Err = Error;
 
-    /// The surface of that name, white space around it aside; [`Error::Unknown`] where there is none.
+    /// Returns the surface of that name, ignoring white space around it, or [`Error::Unknown`] if
+    /// there is none.
     fn from_str(given: &str) -> Result<Surface> {
         Surface::ALL.into_iter().find(|surface| surface.name() == given.trim()).ok_or_else(|| {
             Error::Unknown {
@@ -69,7 +71,7 @@ impl FromStr for Surface {
 }
 
 impl Default for View {
-    /// Legacy and documented together, timers as the SDK's gauges.
+    /// Returns a view of legacy and documented, with timers as the SDK's gauges.
     fn default() -> View {
         View {
             surfaces: vec![Surface::Legacy, Surface::Documented],
@@ -82,12 +84,13 @@ impl Default for View {
 }
 
 impl View {
-    /// A view of those surfaces, in any order; of none, the default.
+    /// Creates a view of the given surfaces, in any order, or the default view if the list is
+    /// empty.
     ///
     /// # Errors
     ///
-    /// [`Error::SurfaceConflict`](crate::Error::SurfaceConflict) where canonical is asked for
-    /// together with another.
+    /// Returns [`Error::SurfaceConflict`](crate::Error::SurfaceConflict) if the list has canonical
+    /// and another surface.
     pub fn new(surfaces: &[Surface]) -> Result<View> {
         if surfaces.is_empty() {
             return Ok(View::default());
@@ -101,7 +104,7 @@ impl View {
         Ok(View { surfaces, ..View::default() })
     }
 
-    /// The surfaces, each once; never none.
+    /// Returns the surfaces, without duplicates; at least one.
     #[must_use]
     pub fn surfaces(&self) -> &[Surface] {
         &self.surfaces
@@ -111,8 +114,9 @@ impl View {
 impl FromStr for View {
     type Err = Error;
 
-    /// The view of the surfaces in a comma-separated list, white space and empty entries aside.
-    /// Fails as [`View::new`] does, and with [`Error::Unknown`] where a name is not a surface's.
+    /// Returns a view of the surfaces in a comma-separated list, ignoring white space and empty
+    /// entries. Fails as [`View::new`] does, and with [`Error::Unknown`] if a name is not that of a
+    /// surface.
     fn from_str(list: &str) -> Result<View> {
         let names = list.split(',').filter(|name| !name.trim().is_empty());
         View::new(&names.map(str::parse).collect::<Result<Vec<Surface>>>()?)

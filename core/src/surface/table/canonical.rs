@@ -1,4 +1,4 @@
-//! The harmonised catalog that the Conductor SDKs share: exceptions by class, times and sizes as
+//! The harmonised catalog of the Conductor SDKs: exceptions by class, times and sizes as
 //! histograms.
 
 use super::{

@@ -1,5 +1,5 @@
-//! The rows of the SDK's METRICS.md, among them those that the SDK documents and never emits.
-//! Help texts are those of the same metrics on the legacy surface; METRICS.md states none.
+//! The rows of the SDK's METRICS.md, including metrics that the SDK documents but never emits. Help
+//! texts are those of the legacy surface, because METRICS.md has none.
 
 use super::{
     MetricShape, REQUEST, Row, TASK, TASK_EXCEPTION, TASK_STATUS, WORKFLOW_EXCEPTION, help, renamed, row,
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         help::EXTERNAL_PAYLOAD_USED,
         &[renamed("entityName", "taskType"), same("payloadType")],
     ),
-    // The releases that METRICS.md comes with show a missing version as "1".
+    // The SDK releases of that METRICS.md show a missing version as "1".
     row(
         MetricShape::Newest,
         &catalog::WORKFLOW_INPUT_SIZE,

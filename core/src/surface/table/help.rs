@@ -1,5 +1,5 @@
-//! The SDK's help texts, where more than one surface shows them. Named as in its
-//! `MetricDocumentation`; compared with an installed SDK by a test of the Python package.
+//! The SDK's help texts that more than one surface shows. Their names are those of its
+//! `MetricDocumentation`; a test of the Python package compares them with an installed SDK.
 
 pub(super) const API_REQUEST_TIME: &str = "API request duration in seconds with quantiles";
 pub(super) const EXTERNAL_PAYLOAD_USED: &str = "Incremented each time external payload storage is used";
@@ -16,7 +16,7 @@ pub(super) const TASK_POLL_TIME: &str = "Time to poll for a batch of tasks";
 pub(super) const TASK_POLL_TIME_HISTOGRAM: &str = "Task poll duration in seconds with quantiles";
 pub(super) const TASK_RESULT_SIZE: &str = "Records output payload size of a task";
 pub(super) const TASK_UPDATE_ERROR: &str = "Task status cannot be updated back to server";
-/// Of 1.3.11, the last SDK that has it: later ones know the canonical histogram alone.
+/// From 1.3.11, the last SDK with this text: later versions have only the canonical histogram.
 pub(super) const TASK_UPDATE_TIME_HISTOGRAM: &str = "Task update duration in seconds with quantiles";
 pub(super) const THREAD_UNCAUGHT_EXCEPTION: &str = "thread_uncaught_exceptions";
 pub(super) const WORKER_RESTART: &str = "Worker subprocess restarted";

@@ -1,4 +1,5 @@
-//! What the SDK's code emits by default: exceptions by message, sizes and last times as gauges.
+//! The metrics that the SDK emits by default: exceptions by message, sizes and last times as
+//! gauges.
 
 use super::{
     MetricShape, NONE, REQUEST, Row, TASK, TASK_EXCEPTION, TASK_STATUS, WORKFLOW_EXCEPTION, help, renamed,
@@ -31,7 +32,8 @@ pub(super) const ROWS: &[Row] = &[
         help::TASK_EXECUTE_TIME_HISTOGRAM,
         TASK_STATUS,
     ),
-    // The SDK 1.3.11 emits it where somebody calls its method; the SDK itself never does.
+    // The SDK 1.3.11 emits this metric only if a program calls its method; the SDK itself never
+    // does.
     row(
         MetricShape::Timer,
         &catalog::TASK_UPDATE_TIME,

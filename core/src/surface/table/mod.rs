@@ -1,4 +1,4 @@
-//! What each surface shows of each recorded metric, as data: one row a metric and surface.
+//! The tables of all surfaces: one row per recorded metric and surface.
 //!
 //! Names, labels and help texts are those of the Conductor SDK for Python (`metric_name.py`,
 //! `metric_label.py`, `metric_documentation.py`, the two collectors) and of its METRICS.md.
@@ -11,49 +11,49 @@ mod legacy;
 use super::Surface;
 use crate::catalog::Definition;
 
-/// How one surface shows one recorded metric.
+/// The family under which one surface shows one recorded metric.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// What it is made of.
+    /// The recorded metric.
     pub(super) recorded: &'static Definition,
-    /// The family's name, without a counter's `_total`.
+    /// The name of the family, without a counter's `_total`.
     pub(super) name: &'static str,
-    /// The family's help.
+    /// The help text of the family.
     pub(super) help: &'static str,
-    /// What becomes of the recorded values.
+    /// The presentation of the recorded values.
     pub(super) shape: MetricShape,
-    /// Which labels are shown, and where their values come from.
+    /// The shown labels, and the recorded labels of their values.
     pub(super) labels: &'static [Label],
 }
 
-/// What becomes of a family's recorded values.
+/// The presentation of a family's recorded values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MetricShape {
-    /// A counter's total.
+    /// The total of a counter.
     Counter,
-    /// A gauge's state.
+    /// The state of a gauge.
     Gauge,
     /// The newest observation of a timer, as a gauge.
     Newest,
-    /// A timer's quantiles, count and sum.
+    /// The quantiles, count and sum of a timer.
     Timer,
-    /// A timer's buckets, count and sum.
+    /// The buckets, count and sum of a timer.
     Histogram,
 }
 
-/// A shown label and the recorded one that it takes its values from.
+/// A shown label and the recorded label that has its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Label {
-    /// The name it is shown under.
+    /// The name under which the label is shown.
     pub(super) shown: &'static str,
-    /// The recorded label's name.
+    /// The name of the recorded label.
     pub(super) recorded: &'static str,
-    /// A recorded label that says by `"1"` that there is no value, and what is shown then.
+    /// A recorded label whose value `"1"` marks a missing value, and the text shown instead.
     pub(super) absent: Option<(&'static str, &'static str)>,
 }
 
 impl Surface {
-    /// The surface's table.
+    /// Returns the table of the surface.
     pub(super) const fn rows(self) -> &'static [Row] {
         match self {
             Surface::Legacy => legacy::ROWS,
@@ -73,7 +73,7 @@ const fn row(
     Row { recorded, name, help, shape, labels }
 }
 
-/// A label shown under the name it is recorded under.
+/// Creates a label with the same name as the recorded label.
 const fn same(name: &'static str) -> Label {
     renamed(name, name)
 }
@@ -82,12 +82,12 @@ const fn renamed(recorded: &'static str, shown: &'static str) -> Label {
     Label { shown, recorded, absent: None }
 }
 
-/// A workflow's version, shown as `instead` where the caller gave none.
+/// Creates the version label of a workflow, which shows `instead` if the caller passed no version.
 const fn version_or(instead: &'static str) -> Label {
     Label { shown: "version", recorded: "version", absent: Some(("absent", instead)) }
 }
 
-// The label sets that several rows share.
+// Label sets of several rows.
 const NONE: &[Label] = &[];
 const TASK: &[Label] = &[same("taskType")];
 const TASK_STATUS: &[Label] = &[same("taskType"), same("status")];

@@ -38,12 +38,12 @@ fn timing(value: f64) -> Value {
     })
 }
 
-/// The text in which a surface shows those families.
+/// Returns the text in which a surface shows the families.
 fn shown(families: Vec<Family>, surface: Surface) -> String {
     text(families, View::new(&[surface]).unwrap())
 }
 
-/// That for clients that take names of any characters.
+/// Returns the text for clients that accept names of any characters.
 fn shown_in_utf8(families: Vec<Family>) -> String {
     let mut view = View::default();
     view.utf8_names = true;
@@ -97,7 +97,7 @@ fn a_name_that_the_catalog_shows_stays_the_catalogs() {
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.ends_with("task_poll_total{taskType=\"resize\"} 7.0\n"), "{text}");
     }
-    // A recorded name that no row knows is nobody's.
+    // A recorded Conductor name without a row is not shown.
     assert_eq!(shown(vec![counter("conductor/unknown", 1.0)], Surface::Legacy), "");
 }
 
@@ -123,7 +123,8 @@ fn names_that_no_format_can_carry_are_left_out() {
     assert!(one(Kind::Gauge, &["quantile"], Value::Gauge(1.0)).ends_with("x{quantile=\"v\"} 1.0\n"));
 }
 
-/// Names of any characters forge no line: they are escaped, or quoted for clients that take them.
+/// Names of any characters cannot forge a line: they are escaped, or quoted for clients that accept
+/// them.
 #[test]
 fn names_of_any_characters_are_escaped_or_quoted() {
     for (name, escaped, quoted) in [
@@ -148,7 +149,7 @@ fn names_of_any_characters_are_escaped_or_quoted() {
         let text = shown_in_utf8(labelled());
         assert!(text.ends_with(&format!("\nx{{\"{quoted}\"=\"v\"}} 1.0\n")), "{text}");
     }
-    // Only escaping makes these equal.
+    // Equal only after escaping.
     let two = || vec![gauge("a.b", 1.0), gauge("a_b", 2.0)];
     assert!(shown(two(), Surface::Legacy).ends_with("\na_b 1.0\n"));
     assert_eq!(shown_in_utf8(two()).lines().count(), 6);
@@ -162,7 +163,7 @@ fn families_without_a_sample_are_left_out() {
     for kind in [Kind::Counter, Kind::Gauge, Kind::Timer] {
         assert_eq!(shown(vec![family("x", kind, &[], &[])], Surface::Legacy), "");
     }
-    // A series with too few values has no labels to be shown under.
+    // A series with too few label values cannot be shown.
     let torn = family("x", Kind::Gauge, &["a", "b"], &[(&["1"], Value::Gauge(1.0))]);
     assert_eq!(shown(vec![torn], Surface::Legacy), "");
 }
