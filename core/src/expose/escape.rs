@@ -1,19 +1,19 @@
 //! Escapes of the text formats.
 
-/// Appends a label's value, or a help text of OpenMetrics: backslash, line feed and quote are escaped,
-/// everything else passes.
+/// Appends a label value, or a help text of OpenMetrics. Escapes backslash, line feed and quote,
+/// and nothing else.
 pub(crate) fn value(out: &mut String, text: &str) {
     push(out, text, |byte| matches!(byte, b'\\' | b'\n' | b'"'));
 }
 
-/// Appends a help text of text 0.0.4, where a quote passes.
+/// Appends a help text of text format 0.0.4, which does not escape quotes.
 pub(super) fn help(out: &mut String, text: &str) {
     push(out, text, |byte| matches!(byte, b'\\' | b'\n'));
 }
 
 fn push(out: &mut String, text: &str, is_special: impl Fn(u8) -> bool) {
     let mut rest = text;
-    // What is escaped is ASCII, so that both sides of it are whole characters.
+    // Escaped characters are ASCII, so the text on both sides consists of whole characters.
     while let Some(at) = rest.bytes().position(&is_special) {
         out.push_str(&rest[..at]);
         out.push_str(match rest.as_bytes()[at] {

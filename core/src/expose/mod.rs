@@ -1,4 +1,5 @@
-//! An exposition in a format that Prometheus reads: pure functions from data to bytes.
+//! Encoders: write an exposition as Prometheus text, OpenMetrics or protobuf. Pure functions from
+//! data to bytes.
 
 pub(crate) mod escape;
 pub(crate) mod number;

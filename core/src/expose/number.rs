@@ -1,27 +1,28 @@
-//! Numbers as `prometheus_client` spells them (`prometheus_client.utils.floatToGoString`).
+//! Formats numbers as `prometheus_client` does (`prometheus_client.utils.floatToGoString`).
 //!
-//! That is Python's `repr`, shortest digits that read back as the same float, but positive numbers
-//! of more than six digits before the point take Go's exponent: `1000.0`, `1e-05`, `1e+06`. zmij
-//! finds the same digits, and from 1e-5 to 1e16 writes them without an exponent.
+//! This is Python's `repr`, the shortest digits that parse to the same float, with one exception:
+//! positive numbers of more than six digits before the point take Go's exponent. Examples:
+//! `1000.0`, `1e-05`, `1e+06`. zmij finds the same digits, and writes numbers from 1e-5 to 1e16
+//! without an exponent.
 
-/// Below this a number takes an exponent.
+/// The smallest number without an exponent.
 const MIN_FIXED: f64 = 1e-4;
-/// From these on it does: Python's limit, and Go's, which `prometheus_client` applies to positive
-/// numbers only.
+/// The smallest numbers with an exponent, in Python and in Go. `prometheus_client` applies Go's
+/// limit to positive numbers only.
 const PYTHON_LIMIT: f64 = 1e16;
 const GO_LIMIT: f64 = 1e6;
 
-/// Nanoseconds of a second.
+/// Nanoseconds per second.
 const NANOSECONDS: u64 = 1_000_000_000;
 
-/// Appends the number.
+/// Appends a number.
 #[inline]
 pub(crate) fn push(out: &mut String, value: f64) {
     if !(MIN_FIXED..GO_LIMIT).contains(&value) {
         return push_other(out, value);
     }
     let whole = value as u32;
-    // The first question is quickly answered: whole numbers of this size have no bits so low.
+    // The first condition is cheap: in whole numbers of this size, the low 32 bits are 0.
     if value.to_bits() as u32 == 0 && f64::from(whole) == value {
         out.push_str(itoa::Buffer::new().format(whole));
         out.push_str(".0");
@@ -30,16 +31,17 @@ pub(crate) fn push(out: &mut String, value: f64) {
     }
 }
 
-/// Appends nanoseconds as seconds, all nine digits of them: more than a float holds of today.
+/// Appends nanoseconds as seconds with nine digits after the point. A float could not represent a
+/// present time exactly.
 pub(crate) fn push_seconds(out: &mut String, nanoseconds: u64) {
     let (seconds, rest) = (nanoseconds / NANOSECONDS, nanoseconds % NANOSECONDS);
     out.push_str(itoa::Buffer::new().format(seconds));
     out.push('.');
-    // One above all nine digits keeps zeros at their front.
+    // Adding a second keeps leading zeros; its digit is then removed.
     out.push_str(&itoa::Buffer::new().format(NANOSECONDS + rest)[1..]);
 }
 
-/// What is not in the range of most numbers.
+/// Appends a number outside of the usual range.
 fn push_other(out: &mut String, value: f64) {
     if value.is_nan() {
         return out.push_str("NaN");
@@ -60,8 +62,8 @@ fn push_other(out: &mut String, value: f64) {
     }
 }
 
-/// Appends a positive number as zmij has spelled it, with an exponent of at least two digits:
-/// `1e-05` for `0.00001`, `1.5e+06` for `1500000.0`, `5e-324` for itself.
+/// Appends a positive number that zmij has formatted, with an exponent of at least two digits:
+/// `1e-05` for `0.00001`, `1.5e+06` for `1500000.0`. `5e-324` keeps its form.
 fn push_exponent(out: &mut String, spelled: &str) {
     let point = spelled.bytes().position(|byte| byte == b'.');
     let exponent = match point {
@@ -90,7 +92,7 @@ fn push_exponent(out: &mut String, spelled: &str) {
     out.push_str(itoa::Buffer::new().format(exponent.unsigned_abs()));
 }
 
-/// Appends digits, given in two parts, with a point behind the first.
+/// Appends digits, passed in two parts, with a point after the first digit.
 fn push_digits(out: &mut String, digits: &str, more: &str) {
     let (first, rest) = digits.split_at_checked(1).unwrap_or_default();
     out.push_str(first);
@@ -111,7 +113,7 @@ mod tests {
         out
     }
 
-    /// Expectations are what `floatToGoString` of prometheus_client 0.26 returned.
+    /// The expected texts are the results of `floatToGoString` of prometheus_client 0.26.
     #[test]
     fn numbers_are_spelled_as_prometheus_client_spells_them() {
         let table: &[(f64, &str)] = &[
@@ -184,8 +186,8 @@ mod tests {
         assert_eq!((spelled(1), spelled(u64::MAX)), ("0.000000001".into(), "18446744073.709551615".into()));
     }
 
-    /// The rules written down again, from the digits that the standard library finds. Halfway between
-    /// two shortest numbers it takes the other one.
+    /// Implements the rules independently, with the digits of the standard library. Halfway between
+    /// two shortest numbers, the standard library picks the other one.
     fn by_rule(value: f64) -> String {
         let scientific = format!("{:e}", value.abs());
         let (mantissa, exponent) = scientific.split_once('e').unwrap();

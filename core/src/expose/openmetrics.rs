@@ -1,4 +1,4 @@
-//! OpenMetrics text, version 1.0.0.
+//! The OpenMetrics text format, version 1.0.0.
 
 use super::{escape, writer::Writer};
 use crate::surface::Exposition;
@@ -6,11 +6,14 @@ use crate::surface::Exposition;
 /// The `Content-Type` of [`openmetrics`].
 pub const OPENMETRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The exposition as OpenMetrics text 1.0.0.
+/// Returns the exposition as OpenMetrics text 1.0.0.
 ///
-/// Beside text 0.0.4, a counter's family is named without `_total`, quotes in help texts are
-/// escaped, and the end is marked: what is cut off on its way is noticed. The buckets of histograms have
-/// their exemplars.
+/// The format differs from text 0.0.4 as follows:
+///
+/// - The family of a counter is named without `_total`.
+/// - Quotes in help texts are escaped.
+/// - Buckets of histograms have exemplars.
+/// - `# EOF` marks the end, so that a client detects a truncated response.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -27,7 +30,7 @@ pub fn openmetrics(exposition: &Exposition) -> String {
     out
 }
 
-/// Appends what [`openmetrics`] returns, for a caller that renders again and again into one buffer.
+/// Appends what [`openmetrics`] returns to a buffer, which repeated calls can reuse.
 pub fn openmetrics_into(out: &mut String, exposition: &Exposition) {
     let mut writer = Writer::new(out, exposition);
     for family in exposition.families() {

@@ -6,7 +6,7 @@ use crate::surface::{Exposition, ShownType};
 /// The `Content-Type` of [`text`].
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The exposition as Prometheus text 0.0.4, spelled as `prometheus_client` spells it.
+/// Returns the exposition as Prometheus text 0.0.4, formatted as `prometheus_client` does.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -24,11 +24,11 @@ pub fn text(exposition: &Exposition) -> String {
     out
 }
 
-/// Appends what [`text`] returns, for a caller that renders again and again into one buffer.
+/// Appends what [`text`] returns to a buffer, which repeated calls can reuse.
 pub fn text_into(out: &mut String, exposition: &Exposition) {
     let mut writer = Writer::new(out, exposition);
     for family in exposition.families() {
-        // In this format a counter's `_total` belongs to the family's name.
+        // In this format, a counter's `_total` belongs to the name of the family.
         let suffix = if family.shown_type == ShownType::Counter { "_total" } else { "" };
         writer.help(family, suffix, escape::help);
         writer.type_line(family, suffix);

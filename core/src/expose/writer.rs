@@ -1,4 +1,4 @@
-//! Writes the lines that the text formats share: comments and samples.
+//! Writes the comments and samples that both text formats share.
 
 use super::{escape, number};
 use crate::{
@@ -6,19 +6,19 @@ use crate::{
     surface::{Exposition, ShownFamily},
 };
 
-/// Lengths: of a number with 17 digits and an exponent, and of a family's two comments without names
-/// and help text. What is longer makes the buffer grow.
+/// Estimated lengths: of a number with 17 digits and an exponent, and of the two comments of a
+/// family without names and help text. Longer text makes the buffer grow.
 const MAX_NUMBER_LEN: usize = 24;
 const COMMENT_PREFIXES: usize = 48;
 
-/// Appends lines to a buffer, which a caller that renders again and again can keep.
+/// Appends lines to a buffer that the caller can reuse.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     out: &'a mut String,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer for an exposition, with room for all of it.
+    /// Creates a writer, and reserves memory for the whole exposition.
     pub(super) fn new(out: &'a mut String, exposition: &Exposition) -> Writer<'a> {
         let length = |family: &ShownFamily| {
             let comments = COMMENT_PREFIXES + 2 * family.name.len() + family.help.len();
@@ -28,23 +28,23 @@ impl<'a> Writer<'a> {
         Writer { out }
     }
 
-    /// `# HELP name help`, the help text escaped as the format has it.
+    /// Appends `# HELP name help`, with the help text escaped by `escape`.
     pub(super) fn help(&mut self, family: &ShownFamily, suffix: &str, escape: fn(&mut String, &str)) {
         self.comment("# HELP ", family, suffix);
         escape(self.out, &family.help);
         self.out.push('\n');
     }
 
-    /// `# TYPE name type`.
+    /// Appends `# TYPE name type`.
     pub(super) fn type_line(&mut self, family: &ShownFamily, suffix: &str) {
         self.comment("# TYPE ", family, suffix);
         self.out.push_str(family.shown_type.as_str());
         self.out.push('\n');
     }
 
-    /// A line a sample: `name{label="value",…} number`.
+    /// Appends one line per sample: `name{label="value",…} number`.
     pub(super) fn samples(&mut self, family: &ShownFamily) {
-        // A head starts with the line feed of the line before it.
+        // Each prefix starts with the line feed of the previous line.
         self.out.pop();
         let mut heads = family.heads.iter();
         family.numbers().for_each(|number| {
@@ -54,7 +54,8 @@ impl<'a> Writer<'a> {
         self.out.push('\n');
     }
 
-    /// The same, with exemplars behind the numbers: `name{label="value",…} number # {trace_id="id"} value time`.
+    /// Appends one line per sample, with exemplars after the numbers: `name{label="value",…} number
+    /// # {trace_id="id"} value time`.
     pub(super) fn samples_with_exemplars(&mut self, family: &ShownFamily) {
         self.out.pop();
         for (head, sample) in family.heads.iter().zip(family.samples()) {

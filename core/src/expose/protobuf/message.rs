@@ -1,8 +1,8 @@
-//! The messages of Prometheus's `metrics.proto`, as far as an exposition fills them
+//! The messages of Prometheus's `metrics.proto` that an exposition needs
 //! (<https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>).
 //!
-//! What is always said is `required` here and `optional` there, so that zeros are written, as
-//! Prometheus's own clients do. Both look the same in bytes.
+//! Fields that are always set are `required` here and `optional` there, so that zeros are written,
+//! as Prometheus's own clients do. The encoded bytes are the same.
 
 use prost::{Enumeration, Message};
 
@@ -26,7 +26,7 @@ pub(super) enum MetricType {
     Histogram = 4,
 }
 
-/// One of the values.
+/// One metric; only the field of the family's type is set.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Metric {
     #[prost(message, repeated, tag = "1")]
@@ -87,7 +87,7 @@ pub(super) struct Histogram {
     pub(super) sample_sum: f64,
     #[prost(message, repeated, tag = "3")]
     pub(super) bucket: Vec<Bucket>,
-    // What follows makes it a native histogram.
+    // The following fields make it a native histogram.
     #[prost(sint32, optional, tag = "5")]
     pub(super) schema: Option<i32>,
     #[prost(double, optional, tag = "6")]
@@ -96,7 +96,7 @@ pub(super) struct Histogram {
     pub(super) zero_count: Option<u64>,
     #[prost(message, repeated, tag = "12")]
     pub(super) positive_span: Vec<BucketSpan>,
-    /// Packed, as Prometheus's own copy of the file has it: it reads both.
+    /// Packed, as in Prometheus's own copy of the file. Prometheus reads both encodings.
     #[prost(sint64, repeated, tag = "13")]
     pub(super) positive_delta: Vec<i64>,
 }
@@ -121,7 +121,7 @@ pub(super) struct Exemplar {
     pub(super) timestamp: Timestamp,
 }
 
-/// `google.protobuf.Timestamp`.
+/// The message `google.protobuf.Timestamp`.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub(super) struct Timestamp {
     #[prost(int64, required, tag = "1")]

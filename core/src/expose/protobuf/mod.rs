@@ -1,4 +1,4 @@
-//! Prometheus's protobuf format, the one in which it takes native histograms.
+//! Prometheus's protobuf format, in which Prometheus accepts native histograms.
 
 mod message;
 mod native;
@@ -20,19 +20,20 @@ use message::{
 pub const PROTOBUF_CONTENT_TYPE: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-/// The exposition as `io.prometheus.client.MetricFamily` messages, the length before each.
+/// Returns the exposition as `io.prometheus.client.MetricFamily` messages, each preceded by its
+/// length.
 ///
-/// Names are those of [`text`](super::text()): a counter's ends in `_total`. The classic buckets of
-/// histograms have their exemplars.
+/// Names are those of [`text`](super::text()): a counter's name ends in `_total`. The classic
+/// buckets of histograms have exemplars.
 ///
-/// With `native`, histograms have their exponential buckets beside the classic ones, as native
-/// histograms of schema [`Distribution::SCHEMA`]. A Prometheus that takes these drops the classic
-/// buckets unless it is told to keep them (`always_scrape_classic_histograms`), so they are left out
-/// unless asked for.
+/// With `native`, histograms have exponential buckets in addition to the classic ones, as native
+/// histograms of schema [`Distribution::SCHEMA`]. A Prometheus server that accepts native
+/// histograms drops the classic buckets unless `always_scrape_classic_histograms` is set.
+/// Exponential buckets are therefore optional.
 ///
-/// Prometheus refuses a native histogram whose buckets do not add up to its count. So with `native`
-/// that count is of the exponential buckets, and observations that none could be had for
-/// ([`Distribution::unplaced`]) are in the classic buckets alone.
+/// Prometheus rejects a native histogram whose buckets do not add up to its count. With `native`,
+/// the count is therefore that of the exponential buckets. Observations without an exponential
+/// bucket ([`Distribution::unplaced`]) are in the classic buckets only.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -54,10 +55,10 @@ pub fn protobuf(exposition: &Exposition, native: bool) -> Vec<u8> {
     out
 }
 
-/// Appends what [`protobuf`] returns, for a caller that renders again and again into one buffer.
+/// Appends what [`protobuf`] returns to a buffer, which repeated calls can reuse.
 pub fn protobuf_into(out: &mut Vec<u8>, exposition: &Exposition, native: bool) {
     for family in exposition.families() {
-        // Fails where a buffer is full, which a vector never is.
+        // Fails only if the buffer is full, and a vector grows.
         _ = message(family, native).encode_length_delimited(out);
     }
 }
@@ -79,7 +80,7 @@ fn message(family: &ShownFamily, native: bool) -> MetricFamily {
     }
 }
 
-/// A metric a series; of quantiles in a gauge family, a metric a quantile.
+/// Appends one metric per series, or one metric per quantile for quantiles in a gauge family.
 fn push(metrics: &mut Vec<Metric>, series: &ShownSeries, native: bool) {
     let mut metric = Metric::default();
     match &series.value {

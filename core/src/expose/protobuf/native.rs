@@ -1,10 +1,11 @@
-//! Exponential buckets as a native histogram spells them: spans of neighbours, and by how much each
-//! count differs from the one before.
+//! Encodes exponential buckets as a native histogram: spans of consecutive buckets, and the
+//! difference between each count and the previous one.
 
 use super::message::{BucketSpan, Histogram};
 use crate::snapshot::{Distribution, Exponential};
 
-/// Up to so many empty buckets take less room as counts than as the gap before another span.
+/// The maximum number of empty buckets within a span: up to this number, their counts take fewer
+/// bytes than a new span.
 const MAX_GAP: u32 = 2;
 
 /// Makes a histogram native.
@@ -12,7 +13,7 @@ pub(super) fn add(histogram: &mut Histogram, distribution: &Distribution) {
     let Distribution { zero, exponential, .. } = distribution;
     histogram.sample_count = exponential.values().fold(*zero, u64::saturating_add);
     histogram.schema = Some(Distribution::SCHEMA);
-    // Not zero, so that a histogram without observations is still known as a native one.
+    // Not zero, so that Prometheus recognizes a native histogram without observations.
     histogram.zero_threshold = Some(Distribution::ZERO_THRESHOLD);
     histogram.zero_count = Some(*zero);
     (histogram.positive_span, histogram.positive_delta) = spans(exponential);
@@ -24,7 +25,7 @@ fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
     let (mut next, mut last) = (0_i32, 0_u64);
     for (bucket, count) in buckets.iter() {
         let offset = bucket.wrapping_sub(next);
-        // Between buckets of ascending numbers never negative.
+        // Never negative between buckets in ascending order.
         let gap = offset.cast_unsigned();
         match spans.last_mut() {
             Some(span) if gap <= MAX_GAP => {
@@ -42,7 +43,8 @@ fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
     (spans, deltas)
 }
 
-/// Wraps where counts are above the largest `i64`, and so does who adds it up.
+/// Returns the difference of two counts. Wraps for counts above the largest `i64`, and so does the
+/// sum that Prometheus computes.
 fn delta(last: u64, count: u64) -> i64 {
     count.wrapping_sub(last).cast_signed()
 }
