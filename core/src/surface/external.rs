@@ -108,9 +108,9 @@ impl ShownFamily {
 impl Exposition {
     /// Returns a copy that also shows families of other libraries.
     ///
-    /// If a family of the same name and type exists, the series that it lacks are added to it. If
-    /// only the name, or one of the names of its samples, is in use, the family is omitted and
-    /// logged once.
+    /// If a family of the same name and type exists, the series that it lacks are added to it. If a
+    /// family of another type has the name, or a family has one of the names of its samples, the
+    /// family is omitted and logged once.
     #[must_use]
     pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
         let mut families: Vec<_> = self.families().cloned().collect();
