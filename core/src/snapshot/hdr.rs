@@ -1,20 +1,21 @@
-//! Lifetime distributions as HdrHistograms: for percentile files, and for merging with others.
+//! Lifetime distributions as HdrHistograms, for percentile files and for merging with other
+//! histograms.
 
 use hdrhistogram::Histogram;
 
 use super::{Distribution, Family, Timing};
 use crate::catalog::Unit;
 
-/// Significant decimal digits that an HdrHistogram keeps: finer than the buckets it is made of.
+/// Significant decimal digits of an HdrHistogram, which are finer than the exponential buckets.
 const DIGITS: u8 = 3;
 
 impl Timing {
-    /// All observations ever made as an HdrHistogram, in nanoseconds for a timer in seconds and in
-    /// bytes for one in bytes: the unit is that of the family.
+    /// Returns all observations since the series began as an HdrHistogram, in nanoseconds for a
+    /// family in seconds and in bytes for a family in bytes.
     ///
-    /// Made of the exponential buckets, so a value is right to 4.5 %: each observation stands at the
-    /// geometric middle of its bucket. Quantiles of the newest observations are exact in
-    /// [`window`](Timing::window); this is for all of them, and can be added to that of another host.
+    /// The exponential buckets are the source, so a value is accurate to 4.5 %: each observation is
+    /// counted at the geometric middle of its bucket. Histograms of several hosts can be added. For
+    /// exact quantiles of the newest observations use [`window`](Timing::window).
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -37,8 +38,8 @@ impl Timing {
 }
 
 impl Distribution {
-    /// The exponential buckets as an HdrHistogram of values times `scale`, at least 1 and at most
-    /// half of `u64::MAX`.
+    /// Returns the exponential buckets as an HdrHistogram of values times `scale`, at least 1 and
+    /// at most half of `u64::MAX`.
     fn histogram(&self, scale: f64) -> Histogram<u64> {
         let mut histogram = empty();
         let zeros = [(0.0, self.zero)];
@@ -46,7 +47,7 @@ impl Distribution {
             |bucket| (Distribution::upper_bound(bucket) * Distribution::upper_bound(bucket - 1)).sqrt();
         let buckets = self.exponential.iter().map(|(bucket, count)| (middle(bucket), count));
         for (value, count) in zeros.into_iter().chain(buckets) {
-            // The conversion saturates, and the histogram grows to whatever is below its greatest value.
+            // The conversion saturates, and the histogram grows to any value below its maximum.
             let value = ((value * scale).round() as u64).min(u64::MAX / 2);
             if histogram.record_n(value, count).is_err() {
                 histogram.saturating_record_n(value, count);

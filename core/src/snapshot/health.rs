@@ -1,80 +1,85 @@
-//! What a reader noticed about the directory itself.
+//! The health of a metrics directory, as its reader found it.
 
 use crate::format::layout::{HEALTH_COUNTERS, HealthCounter};
 
-/// The state of a metrics directory at one instant, and what was not recorded.
+/// The state of a metrics directory and its reader, with counts of rejected observations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
-    /// Segments whose owner lives.
+    /// Segments whose owner is alive.
     pub live_segments: u64,
     /// Segments whose owner is dead and that are not yet folded into the totals.
     pub dead_segments: u64,
-    /// Segments that could not be read this time.
+    /// Segments that this snapshot could not read.
     pub bad_segments: u64,
-    /// Dead segments of which some lanes could not be read. All others are in the totals, and the files are
-    /// set aside: no scrape reads them again.
+    /// Dead segments with lanes that could not be read. Their other lanes are in the totals, and
+    /// the files are set aside, so that later snapshots do not read them again.
     pub unreadable_segments: u64,
-    /// Families that are not shown, because another definition of their name holds, which is of another
-    /// type or unit.
+    /// Families that are not shown, because a definition of another type or unit applies to their
+    /// name.
     pub hidden_families: u64,
-    /// Definitions of living processes that do not hold, because a newer one of the same family asks for
-    /// another window, age, time of expiry, number of series or other buckets.
+    /// Definitions of living processes that do not apply, because a newer definition of the family
+    /// has another window, maximum age, expiry time, maximum number of series, or other buckets.
     pub conflicting_definitions: u64,
-    /// Series whose sum has reached the largest number that is kept, and does not grow any more: 2^96 of a
-    /// timer, 2^94 of a counter.
+    /// Series whose sum has reached its maximum and no longer grows: 2^96 for a timer, 2^94 for a
+    /// counter.
     pub saturated_sums: u64,
-    /// Lanes whose writers were faster than every attempt to read them, and that were never read
-    /// before: their observations are missing from this snapshot.
+    /// Lanes that this snapshot lacks, with their observations: their writers overtook every
+    /// attempt to read them, and no earlier snapshot has read them.
     pub unread_lanes: u64,
-    /// Disk space of the directory's segments and totals.
+    /// The disk space of the directory's segments and totals, in bytes.
     pub bytes: u64,
-    /// Snapshots that this reader took.
+    /// The number of snapshots that this reader took.
     pub snapshots: u64,
-    /// Those among them for which an earlier one was served again, because the totals were being
-    /// replaced too fast.
+    /// Snapshots for which the reader returned an earlier one, because the totals were replaced too
+    /// often.
     pub stale_snapshots: u64,
-    /// What writers could not do.
+    /// The health counters of all writers.
     pub lost: Lost,
 }
 
-/// What the directory's processes counted instead of recording it, living and dead ones.
+/// Counts of observations that were rejected, and of other failures to record, over all processes
+/// of the directory, living and ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lost {
     /// Observations that were NaN.
     pub nan: u64,
     /// Observations that were negative.
     pub negative: u64,
-    /// Observations that were infinite or 2^94 or more.
+    /// Observations that were infinite or at least 2^94.
     pub too_large: u64,
-    /// Observations made by a signal handler that interrupted an observation of the same series.
+    /// Observations of a signal handler that interrupted an observation of the same series.
     pub reentered: u64,
     /// Observations for which there was no memory.
     pub no_memory: u64,
-    /// Observations through handles of series that were removed.
+    /// Observations through handles of removed series.
     pub removed: u64,
     /// Measurements of a family with labels that ended without label values.
     pub unlabelled: u64,
-    /// Observations of series whose label values are too long together: a megabyte, or more than a reader would
-    /// show of such a family.
+    /// Observations of series with too long label values: more than a megabyte together, or more
+    /// than a reader would show of such a family.
     pub label_too_long: u64,
-    /// Look-ups of series beyond a family's number, which got the overflow series. Nothing is lost.
+    /// Look-ups of series beyond the family's maximum number. Their observations are recorded in
+    /// the overflow series, so none is rejected.
     pub overflowed: u64,
-    /// Lanes made in memory that only their own process sees, because its segment could not be made, or
-    /// could not grow. What they hold is in the directory once that is possible.
+    /// Lanes that other processes cannot read yet, because the segment of their process could not
+    /// be created or could not grow. Their observations reach the directory when that becomes
+    /// possible.
     pub process_local_lanes: u64,
-    /// Laps of a ring that could not grow to its window. Counts and sums are right all the same.
+    /// Laps of a ring that could not grow to its window. Counts and sums are nevertheless exact.
     pub truncated_windows: u64,
-    /// Exemplars that were left out, whose observations are recorded: the trace's id was unfit, a signal
-    /// handler met the write of another, or there was no memory.
+    /// Exemplars that were rejected although their observations were recorded: the trace id was
+    /// invalid, a signal handler interrupted another write, or there was no memory.
     pub exemplars: u64,
-    /// Segments whose file was removed while their process lived. What they held was written anew.
+    /// Segments whose file was removed while their process was alive. Their contents were written
+    /// to a new file.
     pub removed_files: u64,
-    /// Descriptors of segments that their program closed. Files are opened again as they have to grow.
+    /// Descriptors of segments that the host program closed. A segment opens its file again when it
+    /// must grow.
     pub closed_descriptors: u64,
 }
 
 impl Lost {
-    /// Adds what no segment has counted.
+    /// Adds counts that are in no segment yet.
     pub(crate) fn add(&mut self, losses: [u64; HEALTH_COUNTERS]) {
         let more = Lost::from(losses);
         self.nan += more.nan;

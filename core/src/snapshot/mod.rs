@@ -1,7 +1,8 @@
-//! A snapshot: the state of all metrics at one instant, as plain data.
+//! A snapshot: the state of all metrics at one moment, as plain data.
 //!
-//! The reader fills it, and surfaces render it. It has families, series, windows with their quantiles,
-//! histograms and exemplars, and the health of the directory. It knows neither recording nor files.
+//! The reader fills it, and surfaces render it. It has families, series, windows with their
+//! quantiles, histograms and exemplars, and the health of the directory. It depends neither on
+//! recording nor on files.
 
 mod hdr;
 mod health;
@@ -25,8 +26,10 @@ use std::{ops::Range, sync::Arc};
 
 use crate::catalog::{Kind, Unit, counter_name};
 
-/// Every family at one instant, sorted by name, then by label names; the series of each sorted by label
-/// values. Families of one name have different label names.
+/// The state of all families at one moment.
+///
+/// Families are sorted by name, then by label names, and the series of each family by label values.
+/// Families of the same name have different label names.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -44,22 +47,22 @@ use crate::catalog::{Kind, Unit, counter_name};
 pub struct Snapshot {
     /// The families, sorted by name, then by label names.
     pub families: Vec<Family>,
-    /// What the reader noticed about the directory itself.
+    /// The health of the directory and the reader.
     pub health: Health,
 }
 
 /// All series of one metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
-    /// The name it was recorded under.
+    /// The recorded name.
     pub name: String,
-    /// What it means, in one line.
+    /// The help text, in one line.
     pub help: String,
     /// Counter, gauge or timer.
     pub kind: Kind,
-    /// What a timer's observations are measured in.
+    /// The unit of a timer's observations.
     pub unit: Unit,
-    /// Label names, sorted.
+    /// The label names, sorted.
     pub label_names: Vec<String>,
     /// The series, sorted by label values.
     pub series: Vec<Series>,
@@ -68,57 +71,60 @@ pub struct Family {
 /// One metric with one set of label values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Label values, in the order of the family's label names. Snapshots of one reader share them.
+    /// The label values, in the order of the family's label names. Snapshots of one reader share
+    /// them.
     pub labels: Arc<[String]>,
-    /// What was recorded.
+    /// The recorded value.
     pub value: Value,
 }
 
-/// What a series holds.
+/// The value of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// The total over all threads and processes.
     Counter(f64),
     /// The state, summed over live processes.
     Gauge(f64),
-    /// Observations.
+    /// The observations of a timer.
     Timer(Timing),
 }
 
-/// What a timer's series holds: lifetime totals and the window of newest observations.
+/// The value of a timer's series: lifetime totals and the window of newest observations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timing {
-    /// Observations ever made.
+    /// The number of all observations since the series began.
     pub count: u64,
-    /// Their sum, in the family's unit. Right to 1e-12 of itself where the mean of the observations is 1e-17 or
-    /// more: each is kept in units of 2^-96 (1.3e-29). A sum stops at 2^96 (7.9e28), which
-    /// [`Health::saturated_sums`] counts.
+    /// The sum of all observations since the series began, in the family's unit.
+    ///
+    /// The relative error is at most 1e-12 if the mean of the observations is 1e-17 or more: each
+    /// observation is stored in units of 2^-96 (1.3e-29). A sum stops growing at 2^96 (7.9e28), and
+    /// [`Health::saturated_sums`] counts the series.
     pub sum: f64,
-    /// The newest of them.
+    /// The newest observations.
     pub window: Window,
-    /// All of them, by buckets.
+    /// All observations since the series began, by bucket.
     pub distribution: Arc<Distribution>,
-    /// The newest exemplar of each classic bucket that has one, in the order of the buckets. A timer without
-    /// buckets has one at most.
+    /// The newest exemplar of each classic bucket that has one, in the order of the buckets. A
+    /// timer without buckets has at most one.
     pub exemplars: Arc<[Exemplar]>,
 }
 
 impl Snapshot {
-    /// Returns the family of that name. A counter is found with and without `_total`. Of several families,
-    /// which have different label names, it is the one whose label names come first in order.
+    /// Returns the family of that name. Counters are found with and without `_total`. If several
+    /// families have the name, returns the one whose label names sort first.
     #[must_use]
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.families_named(name).first()
     }
 
-    /// Returns the index in `families` of the family of that name, as [`family`](Snapshot::family).
+    /// Returns the index in `families` of the family that [`family`](Snapshot::family) returns.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
         let range = self.range(name);
         (!range.is_empty()).then_some(range.start)
     }
 
-    /// The series of that name with exactly those labels, in any order.
+    /// Returns the value of the series with that name and exactly those labels, in any order.
     ///
     /// ```
     /// # use ictus::snapshot::Value;
@@ -139,8 +145,8 @@ impl Snapshot {
         self.families_named(name).iter().find(has_labels)?.get(&values)
     }
 
-    /// Returns all families of that name, sorted by label names. Counters are found with and without
-    /// `_total`.
+    /// Returns all families of that name, sorted by label names. Counters are found with and
+    /// without `_total`.
     #[must_use]
     pub fn families_named(&self, name: &str) -> &[Family] {
         &self.families[self.range(name)]
@@ -164,7 +170,8 @@ impl Snapshot {
 }
 
 impl Family {
-    /// The series with those label values.
+    /// Returns the value of the series with those label values, in the order of the family's label
+    /// names.
     #[must_use]
     pub fn get(&self, labels: &[&str]) -> Option<&Value> {
         self.series

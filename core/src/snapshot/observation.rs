@@ -2,26 +2,26 @@
 
 use super::timeline::Timeline;
 
-/// One observation, with what orders it among those of other lanes.
+/// One observation, with the data that orders it among the observations of other lanes.
 ///
-/// Observations of one epoch are ordered by `(stamp, origin)`, and those of one origin stand in the order in
-/// which they were made. Those of different epochs are ordered by the wall clock, as far as anchors in the
-/// directory tell it.
+/// Observations of one epoch are ordered by `(stamp, origin)`, and those of one origin are in the
+/// order in which they were made. Observations of different epochs are ordered by the wall clock,
+/// as accurately as the anchors in the directory allow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
     /// The clock epoch of the directory in which the stamp was taken.
     pub epoch: u32,
-    /// The rank of the lane among those of a snapshot, by age of the segment, then lane; 0 for what dead
-    /// processes left in the totals file. It says nothing beside those of another reader, and may be
-    /// another one in a later snapshot.
+    /// The rank of the lane among the lanes of a snapshot, by age of the segment, then by lane; 0
+    /// for observations in the totals file. Ranks of different readers cannot be compared, and the
+    /// rank of a lane can change in a later snapshot.
     pub origin: u64,
-    /// The monotonic stamp.
+    /// The monotonic timestamp, in the units of the epoch's clock.
     pub stamp: u64,
-    /// Seconds or bytes.
+    /// The value, in seconds or bytes.
     pub value: f64,
 }
 
-/// Orders observations and keeps the newest `window` of them.
+/// Sorts observations and keeps the newest `window` of them.
 pub(crate) fn keep_newest(observations: &mut Vec<Observation>, window: u32, timeline: &Timeline) {
     timeline.sort(observations);
     let surplus = observations.len().saturating_sub(window as usize);

@@ -1,11 +1,12 @@
-//! One order for stamps of several clocks.
+//! One order for timestamps of several clocks.
 //!
-//! Stamps of one epoch order by themselves. Those of different epochs order by the wall clock, as far as
-//! their anchors tell it: each epoch's stamps map to time by a function of its own, which never falls, so
-//! that mapping changes no order within an epoch. (time, epoch, stamp) is then one total order of all.
+//! Timestamps of one epoch can be compared directly. Timestamps of different epochs are ordered by
+//! the wall clock, as accurately as their anchors allow: each epoch has a function that maps its
+//! timestamps to time. The function never decreases, so the mapping changes no order within an
+//! epoch. The triple (time, epoch, stamp) is then a total order of all observations.
 //!
-//! A function is decided once and stays as long as newer anchors agree with it: from one snapshot to the
-//! next, windows stay in order by themselves.
+//! A function is kept as long as newer anchors agree with it, so that windows stay sorted from one
+//! snapshot to the next.
 
 use std::{
     cmp::Ordering,
@@ -19,40 +20,43 @@ use std::{
 use super::Observation;
 use crate::clock::{self, Anchor, epoch_clocks::Clocks};
 
-/// Where an observation stands among those of all epochs.
+/// The position of an observation among those of all epochs: time, epoch, stamp.
 pub(crate) type Instant = (u64, u32, u64);
 
-/// How stamps of several epochs are ordered. Cheap to clone.
+/// The order of timestamps of several epochs. Clones are cheap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline(Option<Arc<Functions>>);
 
 #[derive(Debug)]
 struct Functions {
-    /// Grows with every timeline that this process makes.
+    /// Increases with every timeline that this process creates.
     version: u64,
     by_epoch: BTreeMap<u32, Function>,
-    /// By how much the times of stamps differ from those of the timeline before, in nanoseconds.
+    /// The maximum difference between the times of stamps in this timeline and in the previous one,
+    /// in nanoseconds.
     shift: u64,
 }
 
-/// By how much a newer anchor may contradict a function, in nanoseconds.
+/// The maximum difference between a newer anchor and a function that is kept, in nanoseconds.
 const TOLERANCE: u64 = 250_000;
-/// A timeline whose times differ by more, in nanoseconds, makes windows look for what fell out of them.
+/// If the times of a new timeline differ by more than this, in nanoseconds, windows search for
+/// evicted observations that are now newer than retained ones.
 const FAR: u64 = 10_000_000;
-/// An anchor this much less certain than the best of its epoch is left out.
+/// An anchor whose uncertainty is more than this many times that of the best anchor of its epoch is
+/// ignored.
 const MAX_UNCERTAINTY: u64 = 16;
-/// Stamps, and so nanoseconds or less, within which any anchor is certain enough.
+/// The uncertainty, in stamps of a nanosecond or less, up to which an anchor is never ignored.
 const CERTAIN: u64 = 100_000;
-/// Nanoseconds between two anchors that tell a rate.
+/// The minimum time between two anchors from which a rate is derived, in nanoseconds.
 const LONG: u64 = 1_000_000_000;
-/// What a stamp lasts, in nanoseconds, where nothing plausible tells it.
+/// The nanoseconds per stamp if no plausible rate is known.
 const DEFAULT_RATE: f64 = 1.0;
 const PLAUSIBLE_RATES: std::ops::Range<f64> = 0.01..1_000.0;
-/// Binary digits of a rate behind the point.
+/// The number of fractional bits of a rate.
 const RATE_DIGITS: u32 = 40;
 
 impl Timeline {
-    /// A timeline of these clocks; this one as long as it agrees with them.
+    /// Returns a timeline for these clocks, or this one if it agrees with them.
     pub(crate) fn follow(&self, clocks: &Clocks) -> Timeline {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
         let functions =
@@ -71,7 +75,8 @@ impl Timeline {
         pairs.map(|(one, other)| one.shift(other).max(other.shift(one))).max().unwrap_or(0)
     }
 
-    /// Whether times differ from those of the timeline before by more than anchors are uncertain.
+    /// Returns whether times differ from those of the previous timeline by more than the
+    /// uncertainty of anchors.
     pub(crate) fn is_far(&self) -> bool {
         self.0.as_ref().is_some_and(|functions| functions.shift > FAR)
     }
@@ -83,12 +88,12 @@ impl Timeline {
         })
     }
 
-    /// Whether that is this very timeline.
+    /// Returns whether both are the same timeline.
     pub(crate) fn is(&self, other: &Timeline) -> bool {
         self.version() == other.version()
     }
 
-    /// The newer of two timelines of this process.
+    /// Returns the newer of two timelines of this process.
     pub(crate) fn newer<'a>(&'a self, other: &'a Timeline) -> &'a Timeline {
         if other.version() > self.version() { other } else { self }
     }
@@ -97,28 +102,29 @@ impl Timeline {
         self.0.as_ref().map_or(0, |functions| functions.version)
     }
 
-    /// The wall clock's time at a stamp, in nanoseconds since 1970; none for an epoch of which nothing is
-    /// known.
+    /// Returns the wall-clock time of a stamp, in nanoseconds since 1970, or none for an epoch
+    /// without anchors.
     pub(crate) fn time(&self, epoch: u32, stamp: u64) -> Option<u64> {
         Some(self.0.as_ref()?.by_epoch.get(&epoch)?.time(stamp))
     }
 
-    /// Where a stamp of an epoch stands.
+    /// Returns the position of a stamp of an epoch.
     pub(crate) fn instant(&self, (epoch, stamp): (u32, u64)) -> Instant {
         (self.time(epoch, stamp).unwrap_or(0), epoch, stamp)
     }
 
-    /// Whether times order observations of different epochs. Without, their numbers do.
+    /// Returns whether times order observations of different epochs. Otherwise the epochs' numbers
+    /// do.
     pub(crate) fn has_times(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Where an observation stands; of equal stamps the lanes decide.
+    /// Returns the position of an observation; among equal stamps, the origins decide.
     pub(crate) fn key(&self, one: &Observation) -> (Instant, u64) {
         (self.instant((one.epoch, one.stamp)), one.origin)
     }
 
-    /// Which of two observations is older.
+    /// Compares two observations by age.
     pub(crate) fn order(&self, one: &Observation, other: &Observation) -> Ordering {
         if one.epoch == other.epoch {
             return (one.stamp, one.origin).cmp(&(other.stamp, other.origin));
@@ -126,7 +132,7 @@ impl Timeline {
         self.key(one).cmp(&self.key(other))
     }
 
-    /// Orders observations; those of one lane keep their order.
+    /// Sorts observations; those of one lane keep their order.
     pub(crate) fn sort(&self, observations: &mut [Observation]) {
         if !self.is_sorted(observations) {
             observations.sort_by(|one, other| self.order(one, other));
@@ -138,12 +144,13 @@ impl Timeline {
     }
 }
 
-/// The time at each stamp of an epoch: straight lines between anchors, and beyond them the clock's rate.
+/// Maps the stamps of an epoch to time: linear between anchors, and by the clock's rate outside of
+/// them.
 #[derive(Clone, Debug)]
 struct Function {
-    /// (stamp, time), both in order; one at least.
+    /// Pairs of (stamp, time), both ascending; at least one.
     knots: Vec<(u64, u64)>,
-    /// What a stamp lasts, in nanoseconds, with [`RATE_DIGITS`].
+    /// The nanoseconds per stamp, as a fixed-point number with [`RATE_DIGITS`] fractional bits.
     rate: u64,
 }
 
@@ -154,13 +161,14 @@ impl Function {
         let certain = anchors.iter().filter(|anchor| anchor.uncertainty <= bound);
         let mut knots: Vec<(u64, u64)> = certain.map(|anchor| (anchor.stamp, anchor.wall)).collect();
         knots.sort_unstable();
-        // Where the wall clock was set back, time stands still until the clock has come as far again.
+        // If the wall clock was set back, time stands still until the clock reaches the earlier
+        // value again.
         let mut latest = 0;
         for (_, time) in &mut knots {
             latest = latest.max(*time);
             *time = latest;
         }
-        // Of two anchors at one stamp the later time.
+        // Of two anchors at the same stamp, the later time is kept.
         knots.reverse();
         knots.dedup_by_key(|(stamp, _)| *stamp);
         knots.reverse();
@@ -185,14 +193,14 @@ impl Function {
         }
     }
 
-    /// By how much this function misses the knots of another one.
+    /// Returns the maximum difference between this function and the knots of another one.
     fn shift(&self, other: &Function) -> u64 {
         other.knots.iter().map(|&(stamp, time)| self.time(stamp).abs_diff(time)).max().unwrap_or(0)
     }
 }
 
-/// What one stamp lasts by the newest anchor that knows; else by the anchors, where much time lies between
-/// them; else by this process's clock.
+/// Returns the duration of a stamp: from the newest anchor with a plausible rate, otherwise from
+/// anchors that are far enough apart, otherwise from this process's clock.
 fn rate(anchors: &[Anchor], knots: &[(u64, u64)]) -> u64 {
     let is_plausible = |nanoseconds: &f64| PLAUSIBLE_RATES.contains(nanoseconds);
     let known = anchors.iter().filter(|anchor| is_plausible(&(anchor.rate * 1e9)));
@@ -259,13 +267,13 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_changes_no_order() {
-        // By an hour, while the process goes on.
+        // The clock is set back by an hour while the process runs.
         let hour = 3_600 * SECOND;
         let set = [anchor(0, 9 * hour), anchor(hour, 10 * hour), anchor(hour + SECOND, 9 * hour + SECOND)];
         let timeline = Timeline::default().follow(&clocks(&[(1, &set), (2, &[anchor(0, 9 * hour)])]));
         let stamps = [0, hour, hour + SECOND, hour + 2 * SECOND, 3 * hour];
         assert!(stamps.is_sorted_by_key(|&stamp| timeline.instant((1, stamp))));
-        // What the other clock made before it was set is older than all of that.
+        // Observations of the other clock from before the change are older than all of these.
         assert!(timeline.instant((2, 0)) < timeline.instant((1, hour)));
     }
 
@@ -277,7 +285,7 @@ mod tests {
         let second = first.follow(&of(2 * TOLERANCE));
         assert!(!second.is(&first) && second.newer(&first).is(&second) && first.newer(&second).is(&second));
         assert!(!second.is_far() && second.follow(&of(SECOND)).is_far());
-        // Of an epoch that is gone nothing is forgotten; one that is new is taken in.
+        // Epochs that disappear are not forgotten, and new epochs are added.
         assert!(first.follow(&Clocks::default()).is(&first));
         let both = first.follow(&clocks(&[(1, &[anchor(0, SECOND)]), (2, &[anchor(0, 9)])]));
         assert_eq!((both.time(2, 0), both.time(1, 0), first.time(2, 0)), (Some(9), Some(SECOND), None));
@@ -291,19 +299,19 @@ mod tests {
         assert_eq!(timeline.time(1, 500), None);
     }
 
-    /// A clock as it is, and the anchors that its processes took.
+    /// A true clock, and the anchors that its processes took.
     #[derive(Clone, Debug)]
     struct Model {
         /// The true time at stamp 0, in nanoseconds.
         start: u64,
-        /// Stamps a nanosecond.
+        /// Stamps per nanosecond.
         stamps: f64,
-        /// When anchors were taken, how far off the wall clock was read, and how uncertain that is.
+        /// The time of each anchor, the error of its wall-clock reading, and its uncertainty.
         anchors: Vec<(u64, i64, u64)>,
         knows_rate: bool,
     }
 
-    /// No wall clock is read further off than this.
+    /// The maximum error of a wall-clock reading.
     const OFF: u64 = 50 * MICROSECOND;
     const HORIZON: u64 = 20 * SECOND;
 
@@ -328,7 +336,7 @@ mod tests {
         let taken = prop::collection::vec((0..HORIZON, -off..off, 1..100_000_u64), 1..6);
         (SECOND..3 * SECOND, 0.4..4.0_f64, taken, any::<bool>()).prop_map(
             |(start, stamps, mut anchors, knows)| {
-                // The rate has to be known from somewhere: the two ends of the time tell it.
+                // A rate must be known: two anchors at both ends of the time determine it.
                 anchors.extend([(start, 0, 1), (HORIZON, 0, 1)]);
                 Model { start, stamps, anchors, knows_rate: knows }
             },
@@ -345,7 +353,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
-        /// What is sorted is in the true order: exactly within an epoch, and to what anchors are off across.
+        /// Sorted observations are in the true order: exactly within an epoch, and within the
+        /// anchors' error across epochs.
         #[test]
         fn the_order_is_that_of_time(
             (models, observed) in (2..5_usize).prop_flat_map(|count| {
@@ -380,14 +389,14 @@ mod tests {
                     if older.epoch == newer.epoch {
                         prop_assert!((older.stamp, older.origin) <= (newer.stamp, newer.origin));
                     } else {
-                        // Each of the two clocks is off by so much at most.
+                        // Each of the two clocks has at most this error.
                         prop_assert!(older.value <= newer.value + 2.0 * OFF as f64 + 10.0);
                     }
                 }
             }
         }
 
-        /// However anchors come in over time, whichever lie: no order within an epoch changes.
+        /// No sequence of anchors changes an order within an epoch, even if some anchors are wrong.
         #[test]
         fn stamps_never_go_back_in_time(
             said in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u64>(), any::<f64>()), 1..20),

@@ -1,11 +1,12 @@
-//! The same selection, compiled for processors with AVX2: nothing in it is written for them.
+//! The same selection, compiled for processors with AVX2. It has no code specific to them.
 #![expect(unsafe_code, reason = "that the processor has the instructions is only known at run time")]
 
 use std::arch::is_x86_feature_detected;
 
 use super::select;
 
-/// As [`select::at_ranks`]; false, and nothing done, where the processor lacks the instructions.
+/// Finds the same values as [`select::at_ranks`]. Returns false, and does nothing, if the processor
+/// lacks the instructions.
 pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) -> bool {
     let there = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")

@@ -1,8 +1,8 @@
 //! Exact quantiles by selection.
 //!
-//! The definition is that of the Conductor SDK (and of NumPy's `linear`): with the window sorted
-//! and `index = q * (n - 1)`, the value between the two neighbours of `index`,
-//! `lower + fraction * (upper - lower)`. Bit-equal to sorting and indexing.
+//! The definition is that of the Conductor SDK and of NumPy's `linear`. With the window sorted and
+//! `index = q * (n - 1)`, the quantile is interpolated between the two neighbours of `index`:
+//! `lower + fraction * (upper - lower)`. The result is bit-equal to sorting and indexing.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -11,18 +11,18 @@ mod select;
 /// The quantiles that every surface shows.
 pub const QUANTILES: [f64; 5] = [0.5, 0.75, 0.9, 0.95, 0.99];
 
-/// The values at each of `quantiles`, which must ascend within `0.0..=1.0`. Values are numbers from
-/// `+0.0` up. `None` where there are none.
+/// Returns the values of `quantiles`, which must ascend within `0.0..=1.0`, or `None` if there are
+/// no values. Values must be numbers of at least `+0.0`.
 pub(crate) fn select<const N: usize>(values: &[f64], quantiles: &[f64; N]) -> Option<[f64; N]> {
     let last = values.len().checked_sub(1)?;
     let index = quantiles.map(|q| q * last as f64);
-    // The neighbours; the upper one only where it counts.
+    // Both neighbours, or the lower one twice if the index is whole.
     let ranks = index.map(|index| [index as usize, index as usize + usize::from(index.fract() > 0.0)]);
     let mut found = [[0.0; 2]; N];
     if ranks.as_flattened().is_sorted() {
         at_ranks(values, ranks.as_flattened(), found.as_flattened_mut());
     } else {
-        // Quantiles between the same two values.
+        // Some quantiles are between the same two values.
         ranks.iter().zip(&mut found).for_each(|(ranks, found)| at_ranks(values, ranks, found));
     }
     let mut between = index;
@@ -33,7 +33,7 @@ pub(crate) fn select<const N: usize>(values: &[f64], quantiles: &[f64; N]) -> Op
     Some(between)
 }
 
-/// The values of ascending ranks, by the widest instructions that are there.
+/// Finds the values of ascending ranks, with the widest instructions of this processor.
 fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
     #[cfg(target_arch = "x86_64")]
     if avx2::at_ranks(values, ranks, found) {
@@ -67,7 +67,7 @@ mod tests {
         alike(values);
     }
 
-    /// What this machine's widest instructions find, plain ones find, too.
+    /// Checks that the widest instructions of this machine and plain ones find the same values.
     fn alike(values: &[f64]) {
         let ranks: Vec<usize> = (0..values.len()).step_by(values.len().div_ceil(10)).collect();
         let mut found = [vec![0.0; ranks.len()], vec![0.0; ranks.len()]];
@@ -91,7 +91,7 @@ mod tests {
             check(&values, &quantiles);
         }
 
-        /// Shapes that fill few ranges: all candidates then fall into one.
+        /// Distributions that fill few ranges, so that all candidates are in one range.
         #[test]
         fn narrow_and_skewed_windows_are_no_exception(
             centre in 1e-6..1e3f64, outlier in 1e-9..1e9f64, n in 65..2000usize, steps in 1..300usize,
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// From values that differ in their last bit to those of all magnitudes.
+    /// From values that differ in their last bit to values of all magnitudes.
     #[test]
     fn values_of_every_spread_are_selected_from() {
         for bits in 0..=62_u32 {

@@ -1,39 +1,40 @@
-//! The values of some ranks, without sorting all.
+//! Finds the values of some ranks without sorting all values.
 //!
-//! Observations are never negative, so their bits order as they do, and roughly by their
-//! logarithm. One pass counts values into a thousand ranges of bits, which tells the few ranges
-//! that hold the ranks asked for; a second pass gathers what is in those, and only that is sorted.
-//! Where that is too much, each of those ranges is searched as the whole was.
+//! Observations are never negative, so their bits have the same order as the values, roughly on a
+//! logarithmic scale. One pass counts the values in a thousand ranges of bits, which identifies the
+//! few ranges that contain the requested ranks. A second pass gathers the values of these ranges,
+//! and only those are sorted. If they are too many, each of these ranges is searched in the same
+//! way.
 //!
-//! No loop over values branches on one, and each does one thing: so compilers vectorise those that
-//! can be.
+//! No loop over values branches on a value, and each loop does one thing, so that compilers
+//! vectorize the loops that allow it.
 
 use std::ops::Range;
 
-/// Ranges that values are counted into.
+/// The number of ranges in which values are counted.
 const RANGES: usize = 1 << RANGE_BITS;
 const RANGE_BITS: u32 = 10;
-/// Ranges that are passed over at once.
+/// The number of ranges that are skipped together.
 const BLOCK: usize = 64;
-/// Not more values than this are sorted at once.
+/// The maximum number of values that are sorted immediately.
 const FEW: usize = 64;
-/// Nor are more than this, where they are all that is left.
+/// The maximum number of gathered values that are sorted.
 const MANY: usize = 128;
-/// Ranges within ranges; whatever they leave together by then is selected from.
+/// The maximum depth of ranges within ranges. Beyond it, values are found by selection.
 const MAX_DEPTH: u32 = 3;
 
-/// One of the ranges that hold ranks.
+/// A range that contains requested ranks.
 struct Holder {
     range: u16,
-    /// Values in ranges below it.
+    /// The number of values in lower ranges.
     below: usize,
-    /// Values in it.
+    /// The number of values in this range.
     count: usize,
-    /// Places of the ranks that it holds.
+    /// Indices of the requested ranks that it contains.
     ranks: Range<usize>,
 }
 
-/// The values of ascending ranks, which are all below the number of values.
+/// Finds the values of ascending ranks, which must all be below the number of values.
 #[inline(always)]
 pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
     search(values, ranks, found, 0);
@@ -51,7 +52,7 @@ fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
     if low >= high {
         return found.fill(values[0]);
     }
-    // Counts are of 16 bits.
+    // Counts have 16 bits.
     if values.len() > usize::from(u16::MAX) || depth == MAX_DEPTH {
         return select(values, ranks, found);
     }
@@ -80,13 +81,13 @@ fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
     }
 }
 
-/// The least value.
+/// Returns the smallest value.
 #[inline(always)]
 fn least(values: &[f64]) -> f64 {
     extreme(values, f64::INFINITY, |one, other| if one < other { one } else { other })
 }
 
-/// The greatest value.
+/// Returns the greatest value.
 #[inline(always)]
 fn greatest(values: &[f64]) -> f64 {
     extreme(values, 0.0, |one, other| if one > other { one } else { other })
@@ -94,7 +95,8 @@ fn greatest(values: &[f64]) -> f64 {
 
 #[inline(always)]
 fn extreme(values: &[f64], start: f64, pick: impl Fn(f64, f64) -> f64) -> f64 {
-    // Eight at a time: each is compared with the one eight places before it, not with its neighbour.
+    // Processes eight values at a time: each is compared with the value eight positions before it,
+    // not with its neighbour.
     let mut extremes = [start; 8];
     let eights = values.chunks_exact(8);
     let rest = eights.remainder();
@@ -106,18 +108,18 @@ fn extreme(values: &[f64], start: f64, pick: impl Fn(f64, f64) -> f64) -> f64 {
     rest.iter().chain(&extremes).fold(start, |extreme, &value| pick(value, extreme))
 }
 
-/// The range of each value.
+/// Returns the range of each value.
 #[inline(always)]
 fn ranges(values: &[f64], low: f64, high: f64) -> Vec<u16> {
     let low = low.to_bits();
     let bits = u64::BITS - high.to_bits().wrapping_sub(low).leading_zeros();
     let shift = bits.saturating_sub(RANGE_BITS);
-    // Those between low and high are below the number of ranges by themselves.
+    // For values between low and high, `%` changes nothing.
     let range = |value: &f64| (value.to_bits().wrapping_sub(low) >> shift) as u16 % RANGES as u16;
     values.iter().map(range).collect()
 }
 
-/// How many values each range has.
+/// Returns the number of values in each range.
 #[inline(always)]
 fn counts(ranges: &[u16]) -> [u16; RANGES] {
     let mut counts = [0_u16; RANGES];
@@ -125,7 +127,7 @@ fn counts(ranges: &[u16]) -> [u16; RANGES] {
     counts
 }
 
-/// The ranges that hold the ranks, lowest first.
+/// Returns the ranges that contain the ranks, in ascending order.
 #[inline(always)]
 fn holders(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<Holder> {
     let mut blocks = [0_u16; RANGES / BLOCK];
@@ -156,12 +158,13 @@ fn holders(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<Holder> {
     holders
 }
 
-/// The bits of the values in those ranges, in order, at most [`MANY`].
+/// Gathers the sorted bits of the values in those ranges, at most [`MANY`].
 #[inline(always)]
 fn gather(values: &[f64], ranges: &[u16], held: &[Holder], keys: &mut [u64; MANY + 1]) {
     let mut wanted = [0_u8; RANGES];
     held.iter().for_each(|holder| wanted[usize::from(holder.range)] = 1);
-    // One more place than is needed: each value is stored, and kept by moving on.
+    // One element more than needed: each value is stored, and the length advances only if it is
+    // kept.
     let mut length = 0;
     for (value, &range) in values.iter().zip(ranges) {
         keys[length] = value.to_bits();
@@ -170,7 +173,7 @@ fn gather(values: &[f64], ranges: &[u16], held: &[Holder], keys: &mut [u64; MANY
     keys[..length].sort_unstable();
 }
 
-/// The same search in what one range holds.
+/// Searches the values of one range in the same way.
 #[cold]
 #[inline(never)]
 fn within(values: &[f64], ranges: &[u16], holder: &Holder, ranks: &[usize], found: &mut [f64], depth: u32) {
@@ -184,7 +187,8 @@ fn within(values: &[f64], ranges: &[u16], holder: &Holder, ranks: &[usize], foun
     search(&held[..length], &ranks, found, depth + 1);
 }
 
-/// Selects lowest rank first: each selection leaves the rest to its right, so the parts shrink fastest.
+/// Selects the lowest rank first: each selection leaves the other ranks to its right, so the parts
+/// shrink fastest.
 #[cold]
 #[inline(never)]
 fn select(values: &[f64], ranks: &[usize], found: &mut [f64]) {

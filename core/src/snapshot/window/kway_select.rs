@@ -1,13 +1,14 @@
-//! Where to cut lanes so that the newest observations of all remain.
+//! Finds where to cut sorted lanes so that the newest observations of all remain.
 //!
-//! A lane is in order by itself, so what remains of it is its end, and only where that begins is
-//! searched: take the middle of the lane that is least decided, see where all others would be cut
-//! there, and go on with the half that holds the answer. Nothing is moved or compared twice.
+//! Each lane is sorted, so its remaining part is a suffix, and only the start of the suffix is
+//! searched. Each step takes the middle of the lane with the widest undecided range, finds the
+//! corresponding cuts of all other lanes, and continues with the half that contains the answer.
+//! Nothing is moved or compared twice.
 
-/// For each run, which is in order by itself, the place of the first that is among the newest `keep`
-/// of all. Of equal keys, those of an earlier run are older.
+/// Returns, for each sorted run, the index of the first element among the newest `keep` of all
+/// runs. Of equal keys, those of an earlier run are older.
 pub(crate) fn newest<K: Ord>(lengths: &[usize], keep: usize, key: impl Fn(usize, usize) -> K) -> Vec<usize> {
-    // What is decided so far: no cut is before the low places or behind the high ones.
+    // The decided bounds: no cut is below `low` or above `high`.
     let mut low: Vec<usize> = lengths.iter().map(|length| length.saturating_sub(keep)).collect();
     let mut high = lengths.to_vec();
     let mut total: usize = lengths.iter().sum();
@@ -45,7 +46,7 @@ pub(crate) fn newest<K: Ord>(lengths: &[usize], keep: usize, key: impl Fn(usize,
     }
 }
 
-/// The first place for which it does not hold.
+/// Returns the first index for which `holds` is false.
 fn search(mut low: usize, mut high: usize, holds: impl Fn(usize) -> bool) -> usize {
     while low < high {
         let middle = low + (high - low) / 2;

@@ -12,15 +12,15 @@ use super::{
 };
 use sorted_values::SortedValues;
 
-/// The newest observations of a series over all threads and processes, oldest first. Cheap to
-/// clone: what was selected of one is known to all.
+/// The newest observations of a series over all threads and processes, oldest first. Clones are
+/// cheap and share computed quantiles.
 #[derive(Clone, Debug, Default)]
 pub struct Window(Arc<Inner>);
 
 #[derive(Clone, Debug, Default)]
 struct Inner {
     observations: Observations,
-    /// What orders them.
+    /// The timeline that orders the observations.
     timeline: Timeline,
     quantiles: OnceLock<Option<[f64; QUANTILES.len()]>>,
 }
@@ -31,12 +31,12 @@ enum Observations {
     Merged(MergeIter),
 }
 
-/// The ends of other windows. Their order among each other is found where somebody asks for it:
-/// quantiles do not.
+/// The suffixes of other windows. Their observations are sorted only if they are requested, because
+/// quantiles do not need the order.
 #[derive(Clone, Debug)]
 struct MergeIter {
     values: Vec<f64>,
-    /// Sorted windows, and the place in each from which on it counts.
+    /// Sorted windows, each with the index at which its suffix begins.
     ends: Vec<(Window, usize)>,
     sorted: OnceLock<Vec<Observation>>,
 }
@@ -54,8 +54,9 @@ impl PartialEq for Window {
 }
 
 impl Window {
-    /// The newest `length` of the observations of some lanes, each lane's in the order in which
-    /// they were made. Of epochs, the one with the greater number is the newer.
+    /// Creates a window with the newest `length` of the observations of some lanes. The
+    /// observations of each lane must be in the order in which they were made. An epoch with a
+    /// greater number is newer.
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
@@ -68,14 +69,14 @@ impl Window {
         Window::ordered(observations, length, &Timeline::default())
     }
 
-    /// The newest `length` observations by that timeline.
+    /// Creates a window with the newest `length` observations in the order of a timeline.
     fn ordered(mut observations: Vec<Observation>, length: usize, timeline: &Timeline) -> Window {
         timeline.sort(&mut observations);
         observations.drain(..observations.len().saturating_sub(length));
         Window::of(Observations::Sorted(SortedValues::of(observations)), timeline)
     }
 
-    /// The newest `length` observations of several windows.
+    /// Returns a window with the newest `length` observations of several windows.
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
@@ -92,7 +93,8 @@ impl Window {
         {
             return only.clone();
         }
-        // Of one snapshot, those that changed last have the newest, which knows the clocks of all.
+        // Among the windows of one snapshot, the most recently changed ones have the newest
+        // timeline, which has the clocks of all.
         let timelines = windows.iter().map(|window| &window.0.timeline);
         let timeline = timelines.reduce(Timeline::newer).cloned().unwrap_or_default();
         for window in &mut windows {
@@ -100,7 +102,8 @@ impl Window {
         }
         let runs: Vec<&[Observation]> = windows.iter().map(Window::observations).collect();
         let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
-        // Apart, since nearly all windows are of one clock and a merge compares thousands of keys.
+        // A separate branch: nearly all windows have only one clock, and a merge compares thousands
+        // of keys.
         let cuts = if timeline.has_times() {
             kway_select::newest(&lengths, length, |run, at| timeline.key(&runs[run][at]))
         } else {
@@ -119,19 +122,19 @@ impl Window {
         Window(Arc::new(Inner { observations, timeline: timeline.clone(), quantiles: OnceLock::new() }))
     }
 
-    /// What orders the observations.
+    /// Returns the timeline that orders the observations.
     pub(crate) fn timeline(&self) -> &Timeline {
         &self.0.timeline
     }
 
-    /// Orders the observations by another timeline.
+    /// Sorts the observations by another timeline.
     pub(crate) fn retime(&mut self, timeline: &Timeline) {
         if !self.0.timeline.is(timeline) && !timeline.is_sorted(self.observations()) {
             *self = Window::ordered(self.observations().to_vec(), usize::MAX, timeline);
         }
     }
 
-    /// The same window; its values are in the order of its observations.
+    /// Returns an equal window whose values are in the order of its observations.
     fn sorted(&self) -> Window {
         match &self.0.observations {
             Observations::Sorted(_) => self.clone(),
@@ -141,8 +144,9 @@ impl Window {
         }
     }
 
-    /// Adds observations that are in order by that timeline, as the window's are, and keeps the newest `length`
-    /// of all; gives the newest of those that go. Nobody else's window changes by it.
+    /// Adds observations, which must be sorted by `timeline` as those of the window are, and keeps
+    /// the newest `length` of all. Returns the newest evicted observation. Clones of the window do
+    /// not change.
     pub(crate) fn slide(
         &mut self,
         arrivals: &[Observation],
@@ -164,13 +168,14 @@ impl Window {
         }
     }
 
-    /// The same window with the observations that `change` gives instead of its own, in the same order.
+    /// Returns a window with the observations that `change` returns for those of this window. Their
+    /// order must stay the same.
     pub(crate) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
         let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
         Window::ordered(observations, usize::MAX, &self.0.timeline)
     }
 
-    /// The observations, oldest first.
+    /// Returns the observations, oldest first.
     #[must_use]
     pub fn observations(&self) -> &[Observation] {
         match &self.0.observations {
@@ -188,27 +193,27 @@ impl Window {
         }
     }
 
-    /// How many observations the window holds.
+    /// Returns the number of observations in the window.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values().len()
     }
 
-    /// Whether nothing was observed.
+    /// Returns whether the window has no observations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values().is_empty()
     }
 
-    /// The newest observation's value.
+    /// Returns the value of the newest observation.
     #[must_use]
     pub fn last(&self) -> Option<f64> {
         self.observations().last().map(|observation| observation.value)
     }
 
-    /// The quantile at `q` in `0.0..=1.0`: linear interpolation at index `q * (n - 1)` of the
-    /// sorted window, as the Conductor SDK defines it. `None` where the window is empty or `q` is
-    /// outside the range.
+    /// Returns the quantile at `q` in `0.0..=1.0`: linear interpolation at index `q * (n - 1)` of
+    /// the sorted window, as the Conductor SDK defines it. Returns `None` if the window is empty or
+    /// `q` is outside the range.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         if !(0.0..=1.0).contains(&q) {
@@ -217,13 +222,13 @@ impl Window {
         quantile::select(self.values(), &[q]).map(|[found]| found)
     }
 
-    /// The five quantiles that every surface shows, in the order of [`QUANTILES`].
+    /// Returns the five quantiles that every surface shows, in the order of [`QUANTILES`].
     #[must_use]
     pub fn quantiles(&self) -> Option<[f64; QUANTILES.len()]> {
         *self.0.quantiles.get_or_init(|| quantile::select(self.values(), &QUANTILES))
     }
 
-    /// The observations' values; of a merged window in no order.
+    /// Returns the values of the observations; those of a merged window are in no particular order.
     fn values(&self) -> &[f64] {
         match &self.0.observations {
             Observations::Sorted(sorted) => sorted.values(),
@@ -261,7 +266,7 @@ mod tests {
             prop_assert_eq!((merged.len(), merged.quantiles()), (expected.len(), expected.quantiles()));
             prop_assert_eq!(merged.last(), expected.last());
             prop_assert_eq!(merged.observations(), expected.observations());
-            // What was merged is merged again, and slides, as if it had been sorted at once.
+            // Merged windows can be merged again, and slide, as if they had been sorted at once.
             let (one, other) = windows.split_at(windows.len() / 2);
             let halves = [Window::merge(one, length), Window::merge(other, length)];
             prop_assert_eq!(&Window::merge(&halves, length), &expected);

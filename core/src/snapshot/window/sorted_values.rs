@@ -1,13 +1,13 @@
-//! Observations in their order, to which newer ones come while older ones go.
+//! Sorted observations: newer ones are added while older ones are evicted.
 
 use crate::snapshot::{Observation, timeline::Timeline};
 
-/// Observations, oldest first, with their values beside them: quantiles need nothing else.
+/// Observations, oldest first, with a separate array of their values, which suffices for quantiles.
 #[derive(Debug, Default)]
 pub(crate) struct SortedValues {
     observations: Vec<Observation>,
     values: Vec<f64>,
-    /// How many of the first ones are no longer there.
+    /// The number of evicted observations at the front of both vectors.
     gone: usize,
 }
 
@@ -18,7 +18,7 @@ impl Clone for SortedValues {
 }
 
 impl SortedValues {
-    /// Observations that are in order.
+    /// Creates it from sorted observations.
     pub(crate) fn of(observations: Vec<Observation>) -> SortedValues {
         let values = observations.iter().map(value).collect();
         SortedValues { observations, values, gone: 0 }
@@ -28,13 +28,13 @@ impl SortedValues {
         &self.observations[self.gone..]
     }
 
-    /// The observations' values, as quantiles take them: numbers from `+0.0` up.
+    /// Returns the values of the observations as quantiles need them: numbers of at least `+0.0`.
     pub(crate) fn values(&self) -> &[f64] {
         &self.values[self.gone..]
     }
 
-    /// Adds observations that are in order, and keeps the newest `length`; gives the newest of those
-    /// that go. Of observations with equal keys, the ones that were there stay the older ones.
+    /// Adds sorted observations, and keeps the newest `length`. Returns the newest evicted
+    /// observation. Among observations with equal keys, the existing ones remain the older ones.
     pub(crate) fn slide(
         &mut self,
         arrivals: &[Observation],
@@ -43,9 +43,9 @@ impl SortedValues {
     ) -> Option<Observation> {
         let is_behind = |one: &Observation, first: &Observation| timeline.order(one, first).is_le();
         let Some(first) = arrivals.first() else { return self.drop_surplus(length) };
-        // Most arrive behind all others; a search would look at places that nobody needs.
+        // Most arrivals are newer than all others, so that a binary search would be wasted.
         if self.observations().last().is_none_or(|last| is_behind(last, first)) {
-            // Who would go at once does not come, and who goes makes room first.
+            // Skip arrivals that would be evicted immediately; evict before adding.
             let stay = length.saturating_sub(arrivals.len());
             let (passing, arriving) = arrivals.split_at(arrivals.len().saturating_sub(length));
             let gone = self.drop_surplus(stay);
@@ -76,12 +76,12 @@ impl SortedValues {
         self.values.extend(arrivals.iter().map(value));
     }
 
-    /// Keeps the newest `length`; gives the newest of the others.
+    /// Keeps the newest `length` observations. Returns the newest evicted one.
     fn drop_surplus(&mut self, length: usize) -> Option<Observation> {
         let surplus = self.values().len().saturating_sub(length);
         self.gone += surplus;
         let newest_gone = self.observations[..self.gone].last().filter(|_| surplus > 0).copied();
-        // Now and then, so that an arrival moves few others.
+        // Compact only occasionally, so that an arrival moves few others.
         if self.gone > length / 4 {
             self.observations.drain(..self.gone);
             self.values.drain(..self.gone);
@@ -91,12 +91,13 @@ impl SortedValues {
     }
 }
 
-/// Places that a window of that length takes, with those who are gone and still there.
+/// Returns the maximum capacity of a window of that length, including evicted observations that are
+/// not yet removed.
 fn most(length: usize) -> usize {
     length.saturating_add(length / 4 + 1)
 }
 
-/// What cannot have been observed, below nothing or no number, is nothing.
+/// Returns the value, or 0 for values that cannot have been observed: negative ones and NaN.
 fn value(observation: &Observation) -> f64 {
     if observation.value > 0.0 { observation.value } else { 0.0 }
 }
@@ -118,7 +119,7 @@ mod tests {
                 sorted.slide(&arrivals, LENGTH, &Timeline::default());
                 rooms.push([sorted.observations.capacity(), sorted.values.capacity()]);
             }
-            // A quarter more, of what is gone and still there.
+            // A quarter more than the window, for evicted observations that are not yet removed.
             assert!(rooms.iter().flatten().all(|&room| room <= LENGTH + LENGTH / 4 + 1), "parts of {part}");
             rooms.dedup();
             assert!(rooms.len() <= 12, "parts of {part}: {rooms:?}");
@@ -140,7 +141,7 @@ mod tests {
                 let mut part: Vec<Observation> = part.iter().enumerate().map(observation).collect();
                 Timeline::default().sort(&mut part);
                 let gone = sorted.slide(&part, length, &Timeline::default());
-                // What went does not come back.
+                // Evicted observations do not return.
                 all.extend(part);
                 Timeline::default().sort(&mut all);
                 let went = all.drain(..all.len().saturating_sub(length)).next_back();
