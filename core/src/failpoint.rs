@@ -1,5 +1,5 @@
-//! Failpoints: named places at which tests kill the process, to prove that a crash at any moment
-//! loses nothing.
+//! Failpoints: named places at which tests kill the process, to prove that the directory survives
+//! a crash at any moment.
 //!
 //! Compiled only for tests; in other builds a failpoint does nothing.
 

@@ -54,8 +54,8 @@ impl<'a> Writer<'a> {
         self.out.push('\n');
     }
 
-    /// Appends one line per sample, with exemplars after the numbers: `name{label="value",…} number
-    /// # {trace_id="id"} value time`.
+    /// Appends one line per sample, with exemplars after the numbers:
+    /// `name{label="value",…} number # {trace_id="id"} value time`.
     pub(super) fn samples_with_exemplars(&mut self, family: &ShownFamily) {
         self.out.pop();
         for (head, sample) in family.heads.iter().zip(family.samples()) {

@@ -23,8 +23,8 @@ pub struct Health {
     /// Series whose sum has reached its maximum and no longer grows: 2^96 for a timer, 2^94 for a
     /// counter.
     pub saturated_sums: u64,
-    /// Lanes that this snapshot lacks, with their observations: their writers overtook every
-    /// attempt to read them, and no earlier snapshot has read them.
+    /// Lanes that this snapshot lacks, with their observations: their writers were faster than
+    /// every attempt to read them, and no earlier snapshot has read them.
     pub unread_lanes: u64,
     /// The disk space of the directory's segments and totals, in bytes.
     pub bytes: u64,
@@ -55,13 +55,13 @@ pub struct Lost {
     pub removed: u64,
     /// Measurements of a family with labels that ended without label values.
     pub unlabelled: u64,
-    /// Observations of series with too long label values: more than a megabyte together, or more
-    /// than a reader would show of such a family.
+    /// Observations of series whose label values are too long: together about a megabyte, or more
+    /// than a reader accepts for such a family.
     pub label_too_long: u64,
     /// Look-ups of series beyond the family's maximum number. Their observations are recorded in
     /// the overflow series, so none is rejected.
     pub overflowed: u64,
-    /// Lanes that other processes cannot read yet, because the segment of their process could not
+    /// Lanes created in memory that only their own process can read, because its segment could not
     /// be created or could not grow. Their observations reach the directory when that becomes
     /// possible.
     pub process_local_lanes: u64,

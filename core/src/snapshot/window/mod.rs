@@ -168,8 +168,8 @@ impl Window {
         }
     }
 
-    /// Returns a window with the observations that `change` returns for those of this window. Their
-    /// order must stay the same.
+    /// Returns a window with the observations that `change` returns for those of this window, in the
+    /// same order.
     pub(crate) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
         let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
         Window::ordered(observations, usize::MAX, &self.0.timeline)
