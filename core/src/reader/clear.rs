@@ -1,6 +1,7 @@
-//! Clearing: a metrics directory without what dead processes left there.
+//! Clearing and repairing: removes data of ended processes from a metrics directory.
 //!
-//! For whoever starts anew and wants no totals of the past. The living keep what they have recorded.
+//! [`clear`] removes all of it, for a start without earlier totals. [`repair`] removes only files
+//! that cannot be read. Data of living processes stays.
 
 use std::{io, path::Path};
 
@@ -11,11 +12,14 @@ use crate::{
     format::error::SegmentError,
 };
 
-/// Removes what dead processes left in a metrics directory: their segments, even those that cannot be
-/// read, and the directory's totals. Gives how many segments. Totals that readers show go down by it,
-/// as if all processes had just been started; what living processes record stays.
+/// Removes the data of ended processes from a metrics directory: their segments, even unreadable
+/// ones, and the totals. Returns the number of segments removed.
 ///
-/// Waits for the directory's lock, up to five seconds. A directory that does not exist is clear.
+/// Totals that readers show decrease accordingly, as if all processes had just been started. Data
+/// that living processes recorded stays.
+///
+/// Waits for the directory's lock for up to five seconds. If the directory does not exist, there is
+/// nothing to remove.
 ///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
@@ -30,8 +34,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed, or another
-/// process holds its lock. What was removed until then is gone.
+/// [`Error::Io`] if the directory cannot be opened, if a file in it cannot be removed, or if
+/// another process holds its lock. Files that were removed before the error stay removed.
 pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
     let place = MetricsPath::resolve(directory.as_ref())?;
     let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_opened(&opened)));
@@ -42,9 +46,11 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
     })
 }
 
-/// Removes what cannot be read of what dead processes left in a metrics directory, and nothing else:
-/// segments that were set aside, because some of their lanes are damaged, and segments that are damaged as a
-/// whole. Returns how many. Segments of a newer format version stay.
+/// Removes the unreadable files of ended processes from a metrics directory, and nothing else.
+/// Returns the number of files removed.
+///
+/// These are segments that were set aside because some of their lanes are damaged, and segments
+/// that are damaged as a whole. Segments of a newer format version stay.
 ///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
@@ -57,7 +63,8 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] where the directory cannot be opened or something in it cannot be removed.
+/// [`Error::Io`] if the directory cannot be opened, if a file in it cannot be removed, or if another
+/// process holds its lock.
 pub fn repair(directory: impl AsRef<Path>) -> Result<usize> {
     let place = MetricsPath::of(directory.as_ref());
     let repaired = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
@@ -79,7 +86,7 @@ fn repair_opened(directory: &Directory) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// Whether what stands in a segment can never be read. What may be read another time stays.
+/// Returns whether a segment can never be read. A segment that may be readable later stays.
 fn is_damaged(directory: &Directory, id: u64) -> bool {
     let Ok(file) = directory.open_segment(id) else { return false };
     let read = SegmentReader::open(file, id)
@@ -91,8 +98,8 @@ fn is_damaged(directory: &Directory, id: u64) -> bool {
     }
 }
 
-/// As retirement does it, only that the totals hold nothing afterwards: killed anywhere in between,
-/// readers see all of the past or none of it.
+/// Clears the directory in the same steps as a retirement, but with empty totals. If the process is
+/// killed at any step, readers see all of the old data or none of it.
 fn clear_opened(directory: &Directory) -> io::Result<usize> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
     directory.remove_unfinished()?;
@@ -109,7 +116,8 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
         None if dead.is_empty() => return Ok(0),
         None => TotalsFile::default(),
     };
-    // Not removed but replaced: a reader that finds none keeps the last good ones.
+    // The totals file is replaced, not removed: a reader that finds no totals file keeps the last
+    // good totals.
     let cleared = TotalsFile {
         generation: before.generation.wrapping_add(1),
         folded: dead.iter().map(|(id, _)| *id).collect(),
@@ -149,7 +157,8 @@ mod tests {
         }
     }
 
-    /// Other tests of this process start programs: for a moment those have a copy of each lock.
+    /// Clears until `expected` segments are removed. Child processes of other tests have a copy of
+    /// each lock for a moment.
     fn clear_all(directory: &Path, expected: usize) {
         let mut removed = 0;
         for _ in 0..1000 {
@@ -197,7 +206,7 @@ mod tests {
         panic!("{:?}", reader.snapshot().unwrap().families);
     }
 
-    /// Runs only where the test below asks for it, in a process of its own that is to be killed.
+    /// Runs only as a separate process, which the test below starts and a failpoint kills.
     #[test]
     fn child() {
         if let Some(directory) = std::env::var_os(DIRECTORY) {
@@ -217,7 +226,8 @@ mod tests {
             let path = parent.path();
             (0..2).for_each(|_| drop(count_a_job(path)));
             assert_eq!(jobs(path), Some(2.0));
-            // Other tests may have a copy of a lock for a moment: then a segment is not seen to be dead.
+            // Other tests may have a copy of a lock for a moment: then the segment's owner seems to
+            // live.
             let killed = (0..1000).any(|_| {
                 let child = Command::new(std::env::current_exe().unwrap())
                     .args(["--exact", "reader::clear::tests::child", "--test-threads=1"])

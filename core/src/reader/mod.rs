@@ -1,4 +1,5 @@
-//! The reader: turns a metrics directory, or this process's memory, into a [`Snapshot`], again and again.
+//! Reading: turns a metrics directory, or the memory of this process, into a [`Snapshot`],
+//! repeatedly.
 //!
 //! ```text
 //!  directory ─► SegmentFile ─► SegmentReader ─► SegmentCursor ─► Aggregator ─► Snapshot
@@ -6,12 +7,12 @@
 //!               TotalsFile ─────────────────────────────────────► (ended processes)
 //! ```
 //!
-//! Between snapshots the reader copies only lanes that changed. Segments of ended processes are folded
-//! into the totals file ([`retire`]).
+//! Between snapshots the reader copies only the lanes that changed. Segments of ended processes are
+//! folded into the totals file ([`retire`]).
 //!
-//! The totals and the segments must be of one moment. The reader opens the totals file first, then the
-//! segments that it does not contain. If the totals were replaced by then, it starts again. It reads
-//! from open files, which no retirement removes.
+//! The totals and the segments must be of one moment. The reader opens the totals file first, then
+//! the segments that it does not contain. If the totals file was replaced meanwhile, the reader
+//! starts again. It reads from open files, which no retirement removes.
 
 pub(crate) mod age;
 pub(crate) mod aggregate;
@@ -64,7 +65,8 @@ use segment_file::{Opened, SegmentFile, is_exhausted};
 use segment_log::SegmentLog;
 use totals_file::TotalsFile;
 
-/// Reads a metrics directory, again and again: what goes bad in between keeps its last good state.
+/// A reader of a metrics directory, which takes any number of snapshots. A segment that becomes
+/// unreadable between two snapshots keeps its last good state.
 ///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
@@ -75,8 +77,8 @@ use totals_file::TotalsFile;
 /// # Ok::<(), ictus::Error>(())
 /// ```
 ///
-/// Where it may write, a reader retires what dead processes left: their totals and newest
-/// observations move into the directory's totals file, and their segments are removed.
+/// If the reader may write in the directory, it retires the segments of ended processes: it folds
+/// their totals and newest observations into the directory's totals file, and removes their files.
 #[derive(Debug)]
 pub struct Reader {
     path: Option<PathBuf>,
@@ -84,41 +86,43 @@ pub struct Reader {
     memory: Option<LocalSegments>,
     segments: HashMap<u64, SegmentFile>,
     totals_file: Option<CheckedFile>,
-    /// What stood at the totals' name when it was last opened.
+    /// The identity of the totals file when it was last opened.
     totals_standing: FileIdentity,
-    /// The last that could be read.
+    /// The last totals that could be read.
     totals: TotalsFile,
-    /// Whether they are merged.
+    /// Whether `totals` are in `merged`.
     is_merged: bool,
     merged: Aggregator,
-    /// Whether the directory could ever be read.
+    /// Whether the directory could be read at least once.
     was_good: bool,
-    /// What orders observations of different clocks.
+    /// The order of observations that different clocks stamped.
     timeline: Timeline,
     idle: IdleTracker,
     expired: Vec<ExpiredSeries>,
     complaint: Option<String>,
-    /// Tells a forked child, which logs for itself.
+    /// Detects a forked child, which logs everything again.
     process: OncePerProcess,
     segment_log: SegmentLog,
     may_retire: bool,
-    /// Set where retirement failed: it reads what is dead as a whole.
+    /// The earliest time of the next retirement, set if one failed: a retirement reads all lanes of
+    /// the segments that it folds.
     retry_retirement_at: Option<Instant>,
-    /// Only its numbers of snapshots, and of what is set aside.
+    /// Only the numbers of snapshots and of unreadable segments; a snapshot computes all others.
     health: Health,
 }
 
-/// Retirements that may come between before the last snapshot is served again.
+/// Attempts to read totals and segments of one moment, before the last snapshot is returned again.
 const MAX_ATTEMPTS: usize = 32;
-/// Between a retirement that failed and the next.
+/// Delay between a failed retirement and the next.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Looks at segments in one snapshot: each but the first for lanes that must be read again.
+/// Passes over the segments in one snapshot. Each but the first reads lanes a second time.
 const MAX_LISTINGS: usize = 4;
 
 impl Reader {
-    /// A reader of a metrics directory, which need not exist yet: workers may start later. A relative
-    /// path is resolved here. A path that names no folder is an error of each snapshot; see
-    /// [`open`](Reader::open).
+    /// Returns a reader of a metrics directory, which need not exist yet: workers may start later.
+    ///
+    /// A relative path is resolved now. If the path does not name a folder, each snapshot returns
+    /// an error; see [`open`](Reader::open).
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Reader {
         Reader::of(Some(directory.as_ref().to_owned()), None)
@@ -133,13 +137,14 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] where the path is empty or begins with `~`, which only a shell expands;
-    /// [`Error::Io`] where it is relative and there is no working directory.
+    /// [`Error::Option`] if the path is empty or begins with `~`, which only a shell expands;
+    /// [`Error::Io`] if the path is relative and there is no working directory.
     pub fn open(directory: impl AsRef<Path>) -> Result<Reader> {
         access::resolve(directory.as_ref()).map(Reader::new)
     }
 
-    /// A reader of a directory and of what this process records in memory alone.
+    /// Returns a reader of a directory and of the segments that this process records in memory
+    /// alone.
     pub(crate) fn with_memory(
         directory: Option<PathBuf>,
         memory: impl Fn() -> Vec<Arc<Segment>> + Send + 'static,
@@ -172,36 +177,38 @@ impl Reader {
         }
     }
 
-    /// The same reader, but it leaves what dead processes left to other readers.
+    /// Returns the same reader, but it leaves the segments of ended processes to other readers.
     #[must_use]
     pub fn without_retiring(mut self) -> Reader {
         self.may_retire = false;
         self
     }
 
-    /// The directory it reads, if it reads one.
+    /// Returns the directory that the reader reads, if any.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// What all segments and the totals say now. Bad segments are skipped, or stay as they last
-    /// were, and are named in the log once.
+    /// Returns the current state of all segments and the totals.
+    ///
+    /// A segment that cannot be read is left out, or keeps its last good state. The log names it
+    /// once for each cause.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the directory exists and cannot be read.
+    /// [`Error::Io`] if the directory exists and cannot be read.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         self.snapshot_within(None)
     }
 
-    /// What expired at the last snapshot.
+    /// Returns the series that expired at the last snapshot.
     pub(crate) fn expired(&self) -> &[ExpiredSeries] {
         &self.expired
     }
 
-    /// A snapshot in which series that have not moved for so many nanoseconds are expired, of all
-    /// families.
+    /// Returns a snapshot without series that have been idle for more than `idle` nanoseconds. If
+    /// `idle` is none, the idle time of each family counts.
     pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
         if self.place.is_none()
             && let Some(path) = &self.path
@@ -245,7 +252,7 @@ impl Reader {
         Ok(Snapshot { families, health })
     }
 
-    /// Reads the directory, where there is one, and memory; gives how many segments are there.
+    /// Reads the directory, if there is one, and memory. Returns the number of segments in memory.
     fn read_all(&mut self) -> Result<(Option<Directory>, u64)> {
         let Some(place) = self.place.clone() else {
             let read = self.merge(None, None).map_err(|error| Error::io("", "read", error))?;
@@ -253,7 +260,7 @@ impl Reader {
         };
         let mut read = self.read_directory(&place);
         if read.as_ref().is_err_and(is_exhausted) {
-            // What it has open itself may be what is missing.
+            // The files that this reader has open may have used up the descriptors.
             self.segments.values_mut().for_each(SegmentFile::close);
             self.totals_file = None;
             read = self.read_directory(&place);
@@ -266,7 +273,7 @@ impl Reader {
             let directory = place.open()?;
             let listed = match &directory {
                 Some(directory) => self.list(directory)?,
-                // Nothing is there, or not any more.
+                // The directory does not exist, or was removed.
                 None => Some(self.listed(Vec::new())),
             };
             if let Some(in_memory) = self.merge(listed.as_deref(), directory.as_ref())? {
@@ -279,15 +286,15 @@ impl Reader {
         Ok((directory, in_memory))
     }
 
-    /// Has the last snapshot served again, where there is one.
+    /// Falls back to the last snapshot. Returns an error if there is none.
     fn give_up(&mut self) -> io::Result<()> {
         self.health.stale_snapshots += 1;
         self.complain("the totals were replaced faster than they could be read".to_owned());
         if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
-    /// Takes note of what is in the overflow series of families of which series have expired. Where that is not
-    /// possible now, those series expire another time.
+    /// Records in the totals file which contributions are in the overflow series of families with
+    /// expired series. If that is not possible now, those series expire later.
     fn note_overflowed(&mut self, directory: &Directory) {
         let (merged, may_write) = (&self.merged, self.may_retire);
         self.expired.iter_mut().for_each(|expired| expired.over = merged.overflowed(expired.number));
@@ -325,8 +332,10 @@ impl Reader {
         }
     }
 
-    /// The ids of the segments that count beside the totals; none where they could not be had of one
-    /// moment, so that those of an earlier one are served again.
+    /// Returns the ids of the segments that count in addition to the totals.
+    ///
+    /// Returns none if the totals and the segments could not be read at one moment; the last
+    /// snapshot is then returned again.
     fn list(&mut self, directory: &Directory) -> io::Result<Option<Vec<u64>>> {
         for _ in 0..MAX_ATTEMPTS {
             self.open_totals(directory)?;
@@ -339,13 +348,14 @@ impl Reader {
         self.give_up().map(|()| None)
     }
 
-    /// Reads the totals file where it is another one than the last time.
+    /// Reads the totals file if it is not the one that was read last.
     fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
         let standing = directory.standing_totals()?;
         if self.totals_file.as_ref().is_some_and(CheckedFile::is_open) && standing == self.totals_standing {
             return Ok(());
         }
-        // For what cannot be opened: it is left out until something else stands there.
+        // Also set for a file that cannot be opened: the totals are left out until another file
+        // replaces it.
         self.totals_standing = standing;
         self.totals_file = None;
         match self.read_totals(directory) {
@@ -377,23 +387,25 @@ impl Reader {
         totals.map(Some)
     }
 
-    /// Opens the segments that the totals do not contain; gives their ids.
+    /// Opens the segments that the totals do not contain. Returns their ids.
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
         let (segments, set_aside) = directory.segments_and_set_aside()?;
         self.health.unreadable_segments = set_aside.len() as u64;
         let ids = self.listed(segments);
-        // Others are opened for each reading.
+        // A bounded number of files stays open. The other segments are opened for each reading.
         let max_open = sys::descriptor_share();
         let surplus = self.segments.values_mut().filter(|known| known.is_open()).skip(max_open);
         surplus.for_each(SegmentFile::close);
         let mut open = self.segments.values().filter(|known| known.is_open()).count();
         for &id in &ids {
             let known = self.segments.entry(id).or_default();
-            // The others, once they are known, are opened when they are read.
+            // Once the header of such a segment was read, the segment is opened only to read its
+            // lanes.
             if known.is_open() || known.key(id).is_some() && open >= max_open {
                 continue;
             }
-            // Retired since it was listed: whoever did so replaced the totals, which is seen.
+            // If the segment was retired after it was listed, the totals were replaced, which
+            // `list` notices.
             known.open(directory, id, &mut self.segment_log)?;
             if open < max_open {
                 open += usize::from(known.is_open());
@@ -404,10 +416,10 @@ impl Reader {
         Ok(ids)
     }
 
-    /// Forgets the segments that are gone; gives the ids of all others.
+    /// Drops the segments that were removed or folded. Returns the ids of all others.
     fn listed(&mut self, mut ids: Vec<u64>) -> Vec<u64> {
         let folded = &self.totals.folded;
-        // A segment whose file is gone while its owner lives goes on being read.
+        // A segment whose file was removed while its owner lives is still read.
         self.segments.retain(|id, known| !folded.contains(id) && (ids.contains(id) || known.owner_lives()));
         ids.extend(self.segments.keys());
         ids.retain(|id| !folded.contains(id));
@@ -416,15 +428,17 @@ impl Reader {
         ids
     }
 
-    /// Merges what has changed in the directory's segments, where they could be listed, and in this
-    /// process's memory; gives how many there are in memory. `Ok(None)` where a segment was retired since it
-    /// was listed.
+    /// Merges the changes of the listed segments and of this process's memory. Returns the number
+    /// of segments in memory.
+    ///
+    /// Returns `Ok(None)` if a segment was retired after it was listed. `listed` is none if the
+    /// segments could not be listed.
     fn merge(&mut self, listed: Option<&[u64]>, directory: Option<&Directory>) -> io::Result<Option<u64>> {
         let epoch = directory.and_then(clock_epoch::current);
         if let (Some(memory), Some(epoch)) = (&mut self.memory, epoch) {
             memory.join(epoch);
         }
-        // Before their observations, the clocks of segments that are new.
+        // The clocks of new segments, before their observations are merged.
         self.follow_clocks(epoch);
         if let Some(ids) = listed {
             self.merged.keep_segments(|key| key.in_memory || ids.contains(&key.id));
@@ -456,14 +470,15 @@ impl Reader {
         Ok(Some(in_memory))
     }
 
-    /// Orders observations by the anchors that are known by now; `epoch` is that of this process's clock.
+    /// Orders observations by the anchors known so far. `epoch` is the epoch of this process's
+    /// clock.
     fn follow_clocks(&mut self, epoch: Option<u32>) {
         clock::calibrate();
         let mut clocks = self.totals.totals.clocks.clone();
         self.segments.values().for_each(|known| known.add_clock(&mut clocks));
         let in_memory = self.memory.as_ref().map(LocalSegments::epoch);
         if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
-            // Stamps of one's own clock need no anchors.
+            // Timestamps of this process's clock need no anchors.
             return;
         }
         let now = Anchor::now();
@@ -476,8 +491,8 @@ impl Reader {
 
     fn look(&mut self, ids: &[u64], directory: Option<&Directory>) -> io::Result<Option<u64>> {
         if let Some(place) = &self.place {
-            // Oldest first: a segment that comes before one that is merged already gives every series of
-            // all segments another rank.
+            // Oldest first. A segment that precedes a merged one changes the ranks of all segments,
+            // and so touches every series.
             let mut keys: Vec<_> = ids.iter().filter_map(|id| self.segments.get(id)?.key(*id)).collect();
             keys.sort_unstable();
             for key in keys {
@@ -496,7 +511,7 @@ impl Reader {
         }
         let Some(memory) = &mut self.memory else { return Ok(Some(0)) };
         let (segments, folded) = (&self.segments, &self.totals.folded);
-        // What moved from memory to a file has the same id there.
+        // A segment that moved from memory to a file has the same id there.
         let elsewhere =
             |id: u64| folded.contains(&id) || segments.get(&id).is_some_and(|known| known.key(id).is_some());
         let (read, bad) = memory.read(&mut self.merged, elsewhere);
@@ -527,7 +542,7 @@ impl Reader {
         }
     }
 
-    /// Forgets what was logged, by the process that this one was forked of.
+    /// Makes a forked child log again the messages that its parent process logged.
     fn log_again(&mut self) {
         self.complaint = None;
         self.totals_standing = FileIdentity::default();
@@ -535,7 +550,7 @@ impl Reader {
         self.merged.log_again();
     }
 
-    /// Logs a cause once in a row.
+    /// Logs a cause, but not twice in a row.
     fn complain(&mut self, complaint: String) {
         if self.complaint.as_ref() != Some(&complaint) {
             log::warn!("{}", Printable(&complaint));
@@ -544,7 +559,7 @@ impl Reader {
     }
 }
 
-/// Names the families in the log that another type or unit hides.
+/// Logs the families that are hidden by a family of the same name with another type or unit.
 fn log_hidden(families: &[FamilyView<'_>]) {
     for hidden in families.iter().filter(|family| family.is_hidden) {
         let is_shown =

@@ -1,8 +1,9 @@
-//! Files of `prometheus_client`'s multiprocess mode, which lie in a metrics directory beside the folder `ictus`.
+//! Files of `prometheus_client`'s multiprocess mode, which lie in a metrics directory next to the
+//! folder `ictus`.
 //!
-//! The directory may be one in which every user may write, so its files get the rules of the folder `ictus`: each is
-//! opened once, not through a link, without waiting, and what was opened is a regular file of a trusted user, of which
-//! no more is read than is on disk.
+//! Every user may be able to write in the directory, so its files follow the rules of the folder
+//! `ictus`. Each file is opened once, without following links and without blocking. It must be a
+//! regular file of a trusted user, and no more is read than is stored on disk.
 
 use std::{
     collections::BTreeMap,
@@ -29,25 +30,26 @@ use crate::{directory::access::MetricsPath, format::source::stored_bytes, log_on
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MultiprocessFile {
-    /// Its name, which says of what type its families are and which process wrote it.
+    /// The file's name, which contains the type of its families and the process that wrote it.
     pub name: String,
-    /// Its used bytes, as many as its first four bytes say.
+    /// The file's used bytes. Its first four bytes are their number.
     pub bytes: Vec<u8>,
 }
 
-/// The files of a directory that are believed, one after the other. Those that are not are named in the log, each
-/// cause once.
+/// An iterator over the trusted files of a directory. Files that are not trusted are logged, once
+/// for each cause.
 #[derive(Debug)]
 pub struct MultiprocessFiles {
     directory: PathBuf,
     folder: File,
     trust: TrustedUsers,
     names: vec::IntoIter<OsString>,
-    /// How many are left out, and the first of them, by cause.
+    /// The number of files that are left out, and the name of the first, by cause.
     left_out: BTreeMap<&'static str, (usize, OsString)>,
 }
 
-/// No file of that library has more used bytes: what is read into memory at once.
+/// Maximum used bytes of a file, which are read into memory at once. No file of that library has
+/// more.
 const MAX_BYTES: u64 = 64 << 20;
 /// The number of used bytes and the padding after it.
 const HEADER: usize = 8;
@@ -57,11 +59,11 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// Opens a metrics directory, and lists the files that `prometheus_client` left in it.
+/// Opens a metrics directory, and lists the files of `prometheus_client` in it.
 ///
 /// # Errors
 ///
-/// Where the directory cannot be read. A directory that is not there has no files.
+/// If the directory cannot be read. A directory that does not exist has no files.
 pub fn multiprocess_files(directory: &Path) -> io::Result<MultiprocessFiles> {
     let folder = match File::open(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => File::open("/dev/null")?,
@@ -83,8 +85,11 @@ pub fn multiprocess_files(directory: &Path) -> io::Result<MultiprocessFiles> {
     Ok(MultiprocessFiles { directory, folder, trust, names: names.into_iter(), left_out })
 }
 
-/// Whose files are believed: those of this process's user, of root, of the owner of the directory and of the folder
-/// `ictus`, and of the group that may write in the directory where others may not.
+/// The users and the group whose files are trusted.
+///
+/// The users are this process's user, root, and the owners of the directory and of its folder
+/// `ictus`. The group is the directory's group, if the group may write in the directory and others
+/// may not.
 #[derive(Debug)]
 struct TrustedUsers {
     users: [u32; 4],
@@ -134,7 +139,7 @@ impl Iterator for MultiprocessFiles {
 }
 
 impl MultiprocessFiles {
-    /// The used bytes of a file; none where it is gone or being made.
+    /// Returns the used bytes of a file; none if it was removed or is being created.
     fn read(&self, name: &OsString) -> Result<Option<Vec<u8>>, &'static str> {
         let file = match retry_on_intr(|| openat(&self.folder, name.as_os_str(), READ, Mode::empty())) {
             Ok(file) => File::from(file),
@@ -213,7 +218,8 @@ mod tests {
         let begun = Instant::now();
         let mut found: Vec<MultiprocessFile> = multiprocess_files(directory.path()).unwrap().collect();
         assert!(begun.elapsed() < Duration::from_secs(1));
-        // Without a way to ask whether a file system compresses, holes count as contents.
+        // On a platform that does not report whether a file system compresses, holes count as
+        // contents.
         if cfg!(ictus_portable) {
             found.retain(|file| file.name != "sparse.db");
         }
@@ -222,7 +228,8 @@ mod tests {
         assert_eq!(names(&path("missing")), [""; 0]);
     }
 
-    /// As another user's files count in the folder `ictus` where it is theirs.
+    /// Files of another user count in the folder `ictus` if that user owns the folder; the same
+    /// holds here.
     #[test]
     fn files_of_the_user_who_records_are_believed() {
         let directory = tempfile::tempdir().unwrap();
