@@ -12,9 +12,9 @@ pub(crate) struct ReadTime {
     /// The monotonic clock, in nanoseconds.
     pub(crate) monotonic: u64,
     anchor: Anchor,
-    /// What one stamp of this process's clock lasts, in nanoseconds.
+    /// The duration of one tick of this process's clock, in nanoseconds.
     rate: f64,
-    /// The epoch in the directory whose stamps are of this process's clock.
+    /// The epoch of this process's clock in the directory.
     epoch: Option<u32>,
     timeline: Timeline,
 }
@@ -25,8 +25,10 @@ impl ReadTime {
         ReadTime { monotonic, anchor, rate, epoch, timeline: timeline.clone() }
     }
 
-    /// The age of an observation in nanoseconds: by stamps of this process's own clock, by the wall clock for
-    /// those of others. What nothing is known of is as old as can be.
+    /// Returns the age of an observation in nanoseconds.
+    ///
+    /// Timestamps of this process's clock are compared directly, those of other clocks by the wall
+    /// clock. The age is `u64::MAX` if the clock is unknown.
     pub(crate) fn age(&self, (epoch, stamp): (u32, u64)) -> u64 {
         if epoch == UNSHARED_EPOCH || Some(epoch) == self.epoch {
             return (self.anchor.stamp.saturating_sub(stamp) as f64 * self.rate) as u64;

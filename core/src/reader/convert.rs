@@ -9,7 +9,7 @@ use crate::{
     snapshot::{Family, Observation, Series, Value},
 };
 
-/// The families that a snapshot has at that instant.
+/// Returns the families of a snapshot that is taken at `now`.
 pub(crate) fn families(families: &[FamilyView<'_>], now: &ReadTime) -> Vec<Family> {
     families.iter().filter(|shown| !shown.is_hidden).map(|shown| family(shown, now)).collect()
 }
@@ -27,7 +27,7 @@ fn one(shown: &SeriesView<'_>, record: &FamilyDescriptor, now: &ReadTime) -> Ser
         && record.max_age > 0
     {
         let is_within = |one: &Observation| now.age((one.epoch, one.stamp)) <= record.max_age;
-        // Oldest first: where the first is within the age, all are.
+        // Oldest first: if the first observation is young enough, all are.
         if !timing.window.observations().first().is_none_or(is_within) {
             timing.window = timing.window.map(|one| is_within(one).then_some(*one));
         }

@@ -1,8 +1,8 @@
-//! Which series nobody moves, from one look of a reader to the next.
+//! Tracking of idle series from one snapshot of a reader to the next.
 //!
-//! Recording takes no note of when a counter or a gauge was moved. A reader sees it by their values:
-//! what has not changed between two looks has not moved. A timer's newest observation tells it at
-//! the first look.
+//! Writers do not record when a counter or a gauge was updated. The reader compares values: a
+//! series that did not change between two snapshots was not updated. For a timer, the timestamp of
+//! its newest observation is sufficient, already at the first snapshot.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{catalog::Kind, format::descriptor::FamilyDescriptor};
 
-/// What a reader remembers of series that may expire, by the number of their family.
+/// The last activity of series that may expire, by the number of their family.
 #[derive(Debug, Default)]
 pub(crate) struct IdleTracker(HashMap<u64, HashMap<Arc<[String]>, LastActivity>>);
 
@@ -24,24 +24,24 @@ pub(crate) struct IdleTracker(HashMap<u64, HashMap<Arc<[String]>, LastActivity>>
 #[derive(Debug)]
 pub(crate) struct ExpiredSeries {
     pub(crate) family: FamilyDescriptor,
-    /// Its number, as that of [`FamilyView`].
+    /// The family's number, as in [`FamilyView`].
     pub(crate) number: u64,
     pub(crate) series: HashSet<Arc<[String]>>,
-    /// What is in the overflow series of the family, and stays there.
+    /// The contributions that stay in the overflow series of the family.
     pub(crate) over: Overflowed,
 }
 
-/// One series as it last was.
+/// The last known state of a series.
 #[derive(Clone, Copy, Debug)]
 struct LastActivity {
     was: Activity,
-    /// When it was last known to move, in nanoseconds of the monotonic clock.
+    /// The time of its last known update, in nanoseconds of the monotonic clock.
     moved: u64,
 }
 
 impl IdleTracker {
-    /// Takes the series out of the families that have expired; `within` instead of the families' own
-    /// time, where it is given.
+    /// Removes and returns the expired series of all families. If `within` is given, it replaces
+    /// the idle time of each family.
     pub(crate) fn expire(
         &mut self,
         families: &mut Vec<FamilyView<'_>>,
@@ -53,7 +53,7 @@ impl IdleTracker {
         for family in &mut *families {
             let mut known = before.remove(&family.number).unwrap_or_default();
             let time = within.unwrap_or(family.record.expire_after);
-            // Once it was watched, it goes on being so: the next call may be about an idle time.
+            // A family that was tracked stays tracked: the next call may specify an idle time.
             if time == 0 && known.is_empty() {
                 continue;
             }
@@ -88,7 +88,8 @@ impl LastActivity {
     fn of(is: Activity, before: Option<LastActivity>, kind: Kind, now: &ReadTime) -> LastActivity {
         let stamped = is.stamped.filter(|_| kind == Kind::Timer);
         let moved = match (stamped, before) {
-            // By other clocks that may be ahead of this one: what has not changed has not moved.
+            // The timestamp may be of a clock that is ahead of this one. If it did not change, the
+            // series was not updated.
             (Some(_), Some(LastActivity { was, moved })) if was.stamped == is.stamped => moved,
             (Some(stamped), before) => {
                 let moved = now.monotonic.saturating_sub(now.age(stamped));
@@ -97,9 +98,9 @@ impl LastActivity {
             (None, None) => now.monotonic,
             (None, Some(LastActivity { was, moved })) => {
                 let grown = is.count > was.count || is.sum.to_f64() > was.sum.to_f64();
-                // With a lane less, a state is another one because a process gave its part up.
+                // If there are fewer lanes, the sum changed because a process removed its part.
                 let set = is.state.to_bits() != was.state.to_bits() && is.lanes >= was.lanes;
-                // A lane that was not there at the look before was made by somebody who moved it.
+                // A lane that did not exist at the previous snapshot was created by an update.
                 let seen = if grown || set { now.monotonic } else { is.since };
                 seen.max(moved)
             }

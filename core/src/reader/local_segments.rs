@@ -1,4 +1,4 @@
-//! Segments of this process that no file contains.
+//! Reader of the segments of this process that are not read from files.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -13,17 +13,18 @@ use super::{
 };
 use crate::{directory::clock_epoch::UNSHARED_EPOCH, format::error::SegmentError, segment::writer::Segment};
 
-/// The segments of this process that no file holds.
+/// The segments of this process that are not read from files.
 pub(crate) struct LocalSegments {
     segments: Box<dyn Fn() -> Vec<Arc<Segment>> + Send>,
-    /// Those of the snapshot that is being taken.
+    /// The segments of the current snapshot.
     current: Vec<Arc<Segment>>,
     known: HashMap<u64, LocalSegment>,
-    /// That of this process's clock in the directory, by which lanes in memory and in files are in one order.
+    /// The epoch of this process's clock in the directory, so that lanes in memory and in files
+    /// have one order.
     epoch: u32,
 }
 
-/// One of them.
+/// A segment in memory, with its cached lanes.
 struct LocalSegment {
     reader: SegmentReader<Arc<Segment>>,
     lanes: SegmentCursor,
@@ -41,28 +42,30 @@ impl LocalSegments {
         LocalSegments { segments: Box::new(segments), current, known, epoch: UNSHARED_EPOCH }
     }
 
-    /// The epoch that its stamps are taken for.
+    /// Returns the epoch of the timestamps in memory.
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// Takes stamps of memory for those of that epoch.
+    /// Sets the epoch of the timestamps in memory.
     pub(crate) fn join(&mut self, epoch: u32) {
         if self.epoch != epoch {
             self.epoch = epoch;
-            // All of them are read again.
+            // All segments are read again.
             self.known.clear();
         }
     }
 
-    /// Begins a snapshot. Before the directory is listed: what moves from memory to a file is in the file
-    /// before it is out of memory, so that each is seen in one of them at least.
+    /// Begins a snapshot. Must be called before the directory is listed.
+    ///
+    /// A segment that moves from memory to a file is in the file before it leaves memory. So each
+    /// segment is seen in at least one of them.
     pub(crate) fn begin(&mut self) {
         self.current = (self.segments)();
     }
 
-    /// Merges what they say now, but for those that are `elsewhere`, in a file that is read; gives how many
-    /// there are, and why one cannot be read.
+    /// Merges the changes of all segments except the segments that are `elsewhere`, in a file that is
+    /// read. Returns the number of segments, and the error of one that cannot be read.
     pub(crate) fn read(
         &mut self,
         into: &mut Aggregator,
@@ -70,7 +73,8 @@ impl LocalSegments {
     ) -> (u64, Option<SegmentError>) {
         let mut segments = self.current.clone();
         segments.retain(|segment| !elsewhere(segment.id));
-        // What this process alone recorded is in files, too.
+        // A reader of this process alone also reads its segments with files here. They have the
+        // epoch of their directory.
         if self.epoch == UNSHARED_EPOCH
             && let Some(epoch) = segments.iter().map(|segment| segment.epoch).max()
         {
@@ -103,7 +107,7 @@ impl LocalSegments {
         Ok(())
     }
 
-    /// Has a lane read again at the next look.
+    /// Makes the next poll read a lane completely.
     pub(crate) fn forget(&mut self, id: u64, lane: u64) {
         if let Some(known) = self.known.get_mut(&id) {
             known.lanes.forget(lane);

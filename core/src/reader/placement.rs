@@ -1,7 +1,8 @@
-//! Where the series of dead segments go in the totals: to their own place, or to the overflow series.
+//! Placement of retired series in the totals: under their own label values, or in the overflow
+//! series.
 //!
-//! Decided by the same policy as a snapshot's, over the same contributions: those of the totals, of the
-//! dead segments and of all others.
+//! The policy of a snapshot decides, over the same contributions: those of the totals, of the
+//! segments that are folded, and of all others.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -15,21 +16,21 @@ use crate::{
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
 };
 
-/// The decision for each family of the dead segments.
+/// The decision for each family of the segments that are folded.
 #[derive(Debug, Default)]
 pub(crate) struct Placement(Vec<FamilyPlacement>);
 
 #[derive(Debug)]
 struct FamilyPlacement {
     record: Arc<FamilyDescriptor>,
-    /// How many observations any definition may show.
+    /// The largest window of any definition.
     window: u32,
-    /// Segment and labels of what belongs to the overflow series.
+    /// Segment and label values of the contributions that belong to the overflow series.
     over: HashSet<(u64, Vec<String>)>,
 }
 
 impl Placement {
-    /// Decides for the dead segments of those ids beside all other segments.
+    /// Decides for the segments in `dead`, given the totals and all other segments.
     pub(crate) fn decide(
         totals: &Totals,
         dead: &[(u64, &Totals)],
@@ -44,7 +45,7 @@ impl Placement {
         placement
     }
 
-    /// What segments have in the overflow series of a family.
+    /// Returns the contributions of segments to the overflow series of a family.
     pub(crate) fn overflowed(
         totals: &Totals,
         segments: &[(u64, Vec<Arc<SeriesInfo>>)],
@@ -56,7 +57,7 @@ impl Placement {
         overflowed
     }
 
-    /// The label values under which the totals have a series of that segment.
+    /// Returns the label values under which the totals keep a series of a segment.
     pub(crate) fn place(&self, segment: u64, family: &FamilyDescriptor, labels: &[String]) -> Vec<String> {
         let is_over = |placement: &FamilyPlacement| {
             !placement.over.is_empty() && placement.over.contains(&(segment, labels.to_vec()))
@@ -67,7 +68,7 @@ impl Placement {
         }
     }
 
-    /// Keeps as many observations in the totals as any definition may show.
+    /// Makes the totals keep as many observations as any definition may show.
     pub(crate) fn widen(&self, totals: &mut Totals) {
         self.0.iter().for_each(|family| totals.keep_at_least(&family.record, family.window));
     }
@@ -156,7 +157,7 @@ mod tests {
         totals
     }
 
-    /// A living process that began a series earlier has its place, though the totals have nothing of it.
+    /// A live process that began a series earlier keeps it, although the totals do not contain it.
     #[test]
     fn the_living_keep_their_places() {
         let family = family(2, 3);

@@ -1,12 +1,15 @@
-//! Retirement: a dead owner's segment is folded into the totals file, then removed.
+//! Retirement: folds the segment of an ended process into the totals file, then removes the
+//! segment.
 //!
-//! Under the directory's lock: take the dead segment's lock, shared; write the new totals, with the
-//! segment's id in them; sync, read them back, rename, sync the directory; unlink. Killed anywhere in
-//! between, each observation is counted exactly once: a reader skips segments that the totals name, and
-//! a named segment that is still there is only unlinked.
+//! All steps happen under the directory's lock. Retirement takes the segment's own lock, shared,
+//! and writes new totals that contain the segment's id. It syncs them, reads them back, renames
+//! them, syncs the directory, and unlinks the segment. If the process is killed at any step, each
+//! observation is still counted exactly once: a reader skips segments that the totals name, and the
+//! next retirement only unlinks a named segment that still exists.
 //!
-//! Where the disk has no room for all of it, as many segments are folded as there is room for. What they
-//! leave is little where others have the newer observations, and removing them makes room for the rest.
+//! If the disk is too full for all segments, as many are folded as fit. They add little to the
+//! totals where other segments have newer observations, and removing them frees disk space for the
+//! rest.
 
 use std::{ops::Range, sync::Arc};
 
@@ -25,18 +28,20 @@ use crate::{
     sys::{self, own_descriptor::OwnDescriptor},
 };
 
-/// Returns the series of a segment that its caller has open; none where it has not.
+/// Returns the series of a segment that the caller has open; none for any other segment.
 pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<SeriesInfo>>>;
 
-/// Folds every segment whose owner is dead. Gives how many; 0 where another process is at it.
+/// Folds every segment whose owner has ended. Returns the number of segments; 0 if another process
+/// holds the directory's lock.
 pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
     fold(directory, listing, &|_| 0).map(|(folded, _)| folded)
 }
 
-/// Drops series of a family from what dead processes left; waits for the directory's lock, within
-/// bounds. Their segments are folded first: what is only in the totals is forgotten with one replacement
-/// of them. Gives how many series.
+/// Drops series of a family from the data of ended processes. Returns the number of series.
+///
+/// Waits for the directory's lock, for a bounded time. Folds the segments of ended processes first,
+/// so that one replacement of the totals drops the series.
 pub(crate) fn forget(
     directory: &Directory,
     family: &FamilyDescriptor,
@@ -46,8 +51,10 @@ pub(crate) fn forget(
     fold(directory, &mut |_| None, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
-/// Takes note of what is in the overflow series of a family, before a series of it is removed. Waits for the
-/// directory's lock, within bounds. Returns all that is there.
+/// Records in the totals file which contributions are in the overflow series of a family, before
+/// one of its series is removed. Returns all of them.
+///
+/// Waits for the directory's lock, for a bounded time.
 pub(crate) fn note_overflowed(
     directory: &Directory,
     family: &FamilyDescriptor,
@@ -57,7 +64,7 @@ pub(crate) fn note_overflowed(
     let mut ids = directory.segments()?;
     ids.retain(|id| !file.folded.contains(id));
     if ids.len() <= 1 && !file.totals.families.contains_key(&family.name) {
-        // One process alone has no more series than it allows.
+        // A single process has no more series than it allows.
         return Ok(Overflowed::default());
     }
     let segments = list(directory, &ids, &mut |_| None);
@@ -66,8 +73,8 @@ pub(crate) fn note_overflowed(
     Ok(overflowed)
 }
 
-/// Takes note of what is in overflow series, unless another process holds the directory's lock. Returns
-/// whether it is noted.
+/// Like [`note_overflowed`], for known contributions. Returns false if another process holds the
+/// directory's lock.
 pub(crate) fn try_note_overflowed(
     directory: &Directory,
     overflowed: &Overflowed,
@@ -84,7 +91,7 @@ fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) ->
     directory.replace_totals(&file)
 }
 
-/// As [`forget`], but does nothing where another process holds the lock: for a scrape, which never waits.
+/// Like [`forget`], but does nothing if another process holds the lock: a scrape never waits.
 pub(crate) fn try_forget(
     directory: &Directory,
     listing: Listing<'_>,
@@ -95,7 +102,7 @@ pub(crate) fn try_forget(
     fold(directory, listing, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
 }
 
-/// Under the directory's lock. Returns how many segments are folded, and how many series are dropped.
+/// Retires under the directory's lock. Returns the number of segments folded and of series dropped.
 fn fold(
     directory: &Directory,
     listing: Listing<'_>,
@@ -106,7 +113,8 @@ fn fold(
     failpoint::hit("retire/cleared unfinished");
     let mut file = read_totals(directory)?;
     let named = file.folded.len();
-    // Folded before, but not removed: its process was killed here, or the removal failed.
+    // Segments that were folded before, but not removed: the process was killed, or the removal
+    // failed.
     file.folded.retain(|&id| directory.take_away(id, file.aside.contains(&id)).is_err());
     file.aside.retain(|id| file.folded.contains(id));
     failpoint::hit("retire/cleared named");
@@ -121,7 +129,8 @@ fn fold(
     loop {
         let (batch, gone) = match fold_some(directory, next.take(), &rest, &placement, drop, is_same) {
             Ok(done) => done,
-            // What was removed may take room until readers close it: the rest is for the next time.
+            // Removed files may occupy the disk until readers close them. The next retirement folds
+            // the rest.
             Err(SegmentError::Io(error)) if folded > 0 && directory::is_full(&error) => break,
             Err(bad) => return Err(bad),
         };
@@ -151,8 +160,8 @@ fn fold(
     Ok((folded, dropped))
 }
 
-/// Writes totals with as many of the dead segments as there is room for. Returns which, and how many
-/// series are dropped.
+/// Writes totals with as many of the segments as the disk can hold. Returns their range and the
+/// number of series dropped.
 fn fold_some(
     directory: &Directory,
     read: Option<TotalsFile>,
@@ -196,8 +205,8 @@ fn fold_some(
     Err(full.map_or(SegmentError::Corrupt("no totals"), SegmentError::Io))
 }
 
-/// Which of so many segments to fold at once, in the order in which to try it: all, fewer and fewer of the
-/// oldest, then any alone.
+/// Returns the ranges of segments to try, in order: all, then repeatedly half as many of the
+/// oldest, then each other segment alone.
 fn batches(segments: usize) -> Vec<Range<usize>> {
     let halves = std::iter::successors(Some(segments), |&length| (length > 1).then_some(length / 2));
     halves.map(|length| 0..length).chain((1..segments).map(|at| at..at + 1)).collect()
@@ -240,7 +249,7 @@ fn decide(
     Placement::decide(totals, &dead, &others)
 }
 
-/// The series of segments, as far as they can be read.
+/// Returns the series of the segments that can be read.
 fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, Vec<Arc<SeriesInfo>>)> {
     let mut all = Vec::new();
     for &id in ids {
@@ -253,29 +262,30 @@ fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, V
     all
 }
 
-/// The segments among those whose owners are dead, oldest first. Their locks are held until they are
-/// dropped.
+/// Reads the segments whose owners have ended, and returns them oldest first. Each stays locked
+/// until it is dropped.
 fn read_dead(directory: &Directory, ids: &[u64]) -> Vec<DeadSegment> {
     let mut dead = Vec::new();
     let max_at_once = sys::descriptor_share();
     for &id in ids {
-        // Each has a descriptor until the totals are written; the others come next time.
+        // Each segment occupies a descriptor until the totals are written. The next retirement
+        // folds the rest.
         if dead.len() >= max_at_once {
             break;
         }
         let Ok(Some(lock)) = directory.lock_segment(id) else { continue };
         match read(directory, id, lock) {
             Ok(segment) => dead.push(segment),
-            // Stays as it is: whoever reads the directory names it in the log.
+            // The segment stays as it is. Readers of the directory log the error.
             Err(bad) => log::debug!("{} is not retired: {bad}", directory.place().segment_path(id).display()),
         }
     }
-    // In the order in which readers merge them.
+    // The order in which readers merge segments.
     dead.sort_by_key(|dead| (dead.created, dead.id));
     dead
 }
 
-/// A dead segment that was read; its lock is held until this is dropped.
+/// A segment of an ended process that was read. Its lock is held until this is dropped.
 struct DeadSegment {
     id: u64,
     created: u64,
@@ -284,7 +294,8 @@ struct DeadSegment {
 }
 
 impl DeadSegment {
-    /// Whether some of its lanes could not be read: then it is set aside, and not removed.
+    /// Returns whether some of its lanes could not be read. Such a segment is set aside, not
+    /// removed.
     fn is_unreadable(&self) -> bool {
         self.totals.unread_lanes > 0
     }
@@ -328,7 +339,7 @@ mod tests {
         MetricsPath::of(metrics_directory).open().unwrap().unwrap()
     }
 
-    /// What one process observes before it dies; the gauge dies with it.
+    /// Records as a process that then ends. Its gauge ends with it.
     fn live_and_die(directory: &Path, values: std::ops::Range<u32>) {
         let registry = Registry::open(directory).unwrap();
         let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
@@ -337,8 +348,8 @@ mod tests {
         registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
     }
 
-    /// Retires until as many segments are gone. Other tests start processes, and until those run
-    /// their own program they have a copy of each lock of this one.
+    /// Retires until `expected` segments are retired. Child processes of other tests have a copy of
+    /// each lock until they run their program.
     fn retire_all(directory: &Directory, expected: usize) {
         let mut retired = 0;
         for _ in 0..1000 {
@@ -351,7 +362,8 @@ mod tests {
         assert_eq!(retired, expected);
     }
 
-    /// What a reader that retires nothing sees, without what depends on the order of folding.
+    /// Returns the values of a reader that does not retire, except values that depend on the order of
+    /// folding.
     fn seen(directory: &Path) -> (u64, f64, Vec<f64>, f64) {
         let Snapshot { families, .. } = Reader::new(directory).without_retiring().snapshot().unwrap();
         let value = |name| families.iter().find(|family| family.name == name).unwrap().get(&[]).unwrap();
@@ -397,7 +409,8 @@ mod tests {
         retire_all(&directory, 1);
     }
 
-    /// Its readable lanes are in the totals, and it is kept under another name: no scrape reads it again.
+    /// The readable lanes are in the totals. The file is kept under another name, so that no scrape
+    /// reads it again.
     #[test]
     fn a_dead_segment_with_an_unreadable_lane_is_set_aside() {
         let parent = tempfile::tempdir().unwrap();
@@ -411,7 +424,7 @@ mod tests {
         let mut block = broken[offset_of!(Header, root) / 8] as usize;
         while block != 0 {
             let heads = (block + 1..=block + BLOCK_LANES).map(|lane| lane * LINE_WORDS);
-            // The timer's: as if it had observed more than is there.
+            // The timer's lane: its head claims more observations than there are.
             heads.for_each(|head| broken[head] = if broken[head] == 10 { 10_000 } else { broken[head] });
             block = broken[block * LINE_WORDS] as usize;
         }
@@ -425,7 +438,7 @@ mod tests {
         assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(1.0)));
         assert_eq!((snapshot.health.unreadable_segments, snapshot.health.dead_segments), (1, 0));
         assert_eq!(unread(snapshot), 0, "no scrape reads it again");
-        // Who repairs the directory removes it alone.
+        // A repair removes only this file.
         assert_eq!(crate::repair(path).unwrap(), 1);
         assert!(!aside.exists());
         let snapshot = Reader::new(path).snapshot().unwrap();
@@ -433,7 +446,8 @@ mod tests {
         assert_eq!(snapshot.health.unreadable_segments, 0);
     }
 
-    /// Killed between the totals and the renaming, it is set aside by the next retirement.
+    /// If the process is killed after it wrote the totals and before it renames the segment, the
+    /// next retirement sets the segment aside.
     #[test]
     fn a_segment_to_be_set_aside_is_not_removed_by_the_next_retirement() {
         let parent = tempfile::tempdir().unwrap();
@@ -481,11 +495,11 @@ mod tests {
         flock(&maker, FlockOperation::NonBlockingLockExclusive).unwrap();
         retire(&directory).unwrap();
         assert_eq!([&fresh, &old, &locked, &other].map(|path| path.exists()), [true, false, true, true]);
-        // Its maker was only slow, and finds it gone.
+        // The process that creates this segment was only slow: publishing it fails.
         directory.publish_segment(2).unwrap_err();
     }
 
-    /// Runs only where the test below asks for it, in a process of its own that is to be killed.
+    /// Runs only as a separate process, which the test below starts and a failpoint kills.
     #[test]
     fn child() {
         if let Some(directory) = std::env::var_os(DIRECTORY) {
@@ -498,7 +512,7 @@ mod tests {
         for point in ALL {
             let parent = tempfile::tempdir().unwrap();
             let path = parent.path();
-            // An earlier retirement, of which one segment could not be removed.
+            // An earlier retirement could not remove one of its segments.
             live_and_die(path, 0..700);
             let directory = opened(path);
             let named = directory.segments().unwrap()[0];

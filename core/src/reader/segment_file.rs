@@ -1,4 +1,4 @@
-//! One segment's file: what the reader caches of it between snapshots.
+//! The file of one segment, with the state that a reader caches between snapshots.
 
 use std::{io, sync::Arc};
 
@@ -17,36 +17,38 @@ use crate::{
     snapshot::Health,
 };
 
-/// A segment's file.
+/// The file of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentFile {
     reader: Option<SegmentReader<CheckedFile>>,
     lives: bool,
     lanes: SegmentCursor,
-    /// Disk space, when it was last read.
+    /// Disk space when the file was last read.
     bytes: u64,
-    /// Whether it could ever be read: then what it said last stays merged.
+    /// Whether the file could be read at least once. Its last good state then stays merged.
     was_good: bool,
-    /// Why it could not be read the last time.
+    /// The error of the last read, if it failed.
     bad: Option<String>,
 }
 
-/// What came of an attempt to open a file.
+/// The result of opening a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// It is open, or cannot be read, which is said and counted.
+    /// The file is open, or it cannot be read, which is logged and counted.
     Yes,
-    /// Its name is gone: it was retired since it was listed, or removed.
+    /// The file's name does not exist any more: the segment was retired after it was listed, or
+    /// removed.
     Gone,
 }
 
 impl SegmentFile {
-    /// Opens it where it is not open: it was never, a reader keeps a bounded number of files open, or the host
-    /// has closed its descriptor.
+    /// Opens the file if it is not open. A reader keeps a bounded number of files open, and the
+    /// host program may have closed the descriptor.
     ///
     /// # Errors
     ///
-    /// Where the process, or the system, has no descriptor or memory left: nothing is known of the file then.
+    /// If the process or the system has no descriptors or memory left. The state of the file is
+    /// then unknown.
     pub(crate) fn open(
         &mut self,
         directory: &Directory,
@@ -73,7 +75,7 @@ impl SegmentFile {
         }
         match SegmentReader::open(file, id) {
             Ok(reader) => {
-                // Nothing of another file that had the name.
+                // Drops the cached lanes, which may be those of another file of the same name.
                 self.lanes = SegmentCursor::default();
                 self.reader = Some(reader);
             }
@@ -82,7 +84,7 @@ impl SegmentFile {
         Ok(Opened::Yes)
     }
 
-    /// Closes its file, and keeps what was read.
+    /// Closes the file, and keeps the cached state.
     pub(crate) fn close(&mut self) {
         if let Some(reader) = &mut self.reader {
             reader.source_mut().close();
@@ -93,16 +95,17 @@ impl SegmentFile {
         self.reader.as_ref().is_some_and(|reader| reader.source().is_open())
     }
 
-    /// Where it stands among the others; none where it could not be opened.
+    /// Returns the rank key of the segment; none if it was never opened.
     pub(crate) fn key(&self, id: u64) -> Option<Key> {
         self.reader.as_ref().map(|reader| Key { in_memory: false, created: reader.created, id })
     }
 
-    /// Merges what it says now. Where it cannot be read, it stays as it was when it was last good.
+    /// Merges the changes of the segment. If the segment cannot be read, its last good state stays
+    /// merged.
     pub(crate) fn read(&mut self, place: &MetricsPath, id: u64, into: &mut Aggregator, log: &mut SegmentLog) {
         let Some(key) = self.key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
-        // Before its lanes: what a dead owner wrote is all there.
+        // Before the lanes are read: if the owner has ended, all its writes are visible.
         let looked = match reader.source().get() {
             Ok(file) => {
                 self.lives = lock::owner_lives(file);
@@ -120,29 +123,29 @@ impl SegmentFile {
         }
     }
 
-    /// Adds what it knows of its clock.
+    /// Adds the epoch and the anchors of the segment's clock.
     pub(crate) fn add_clock(&self, clocks: &mut Clocks) {
         if let Some(reader) = &self.reader {
             reader.add_clock(clocks);
         }
     }
 
-    /// The series that it has; none where it is not open or cannot be read.
+    /// Returns the series of the segment; none if it is not open or cannot be read.
     pub(crate) fn listed(&mut self) -> Option<Vec<Arc<SeriesInfo>>> {
         listed::series(self.reader.as_mut()?).ok()
     }
 
-    /// Has a lane read again at the next look.
+    /// Makes the next poll read a lane completely.
     pub(crate) fn forget(&mut self, lane: u64) {
         self.lanes.forget(lane);
     }
 
-    /// Whether its owner lives now.
+    /// Returns whether the owner lives now.
     pub(crate) fn owner_lives(&self) -> bool {
         self.reader.as_ref().is_some_and(|reader| reader.source().get().is_ok_and(lock::owner_lives))
     }
 
-    /// Counts it.
+    /// Counts the segment and its disk space.
     pub(crate) fn count(&self, health: &mut Health) {
         let state = match (&self.bad, self.lives) {
             (Some(_), _) => &mut health.bad_segments,
@@ -153,17 +156,17 @@ impl SegmentFile {
         health.bytes += self.bytes;
     }
 
-    /// Whether it can be folded into the totals.
+    /// Returns whether the segment can be folded into the totals.
     pub(crate) fn is_to_be_retired(&self) -> bool {
         self.was_good && self.bad.is_none() && !self.lives
     }
 
-    /// Forgets which cause was logged.
+    /// Forgets the logged error, so that it is logged again.
     pub(crate) fn log_again(&mut self) {
         self.bad = None;
     }
 
-    /// Logs a cause once in a row.
+    /// Logs an error, but not twice in a row.
     fn complain(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
         let reason = bad.to_string();
         if self.bad.as_ref() != Some(&reason) {
@@ -173,7 +176,7 @@ impl SegmentFile {
     }
 }
 
-/// Whether there is no descriptor, or no memory for one, rather than something wrong with a file.
+/// Returns whether descriptors, or memory for them, are exhausted. The file itself may be good.
 pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))

@@ -1,18 +1,19 @@
-//! Log lines about unreadable segments: the first few of a snapshot by name, then a count.
+//! Log messages about unreadable segments: the first few of a snapshot by name, the rest as a
+//! count.
 
 use crate::{directory::access::MetricsPath, format::error::SegmentError, printable::Printable};
 
-/// Segments that one snapshot names.
+/// Maximum number of segments that one snapshot names.
 const MAX_NAMED: usize = 8;
 
-/// What a snapshot logs about segments.
+/// The log messages of one snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentLog {
     logged: usize,
 }
 
 impl SegmentLog {
-    /// Says that a segment is left out.
+    /// Logs that a segment is left out.
     pub(crate) fn left_out(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError) {
         if self.logged < MAX_NAMED {
             let path = place.segment_path(id);
@@ -21,7 +22,7 @@ impl SegmentLog {
         self.logged += 1;
     }
 
-    /// Says how many segments were not named.
+    /// Logs how many more segments are left out.
     pub(crate) fn finish(&mut self, place: &MetricsPath) {
         let more = self.logged.saturating_sub(MAX_NAMED);
         if more > 0 {

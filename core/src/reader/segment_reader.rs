@@ -1,4 +1,4 @@
-//! The reader's side of a segment: checks every byte before anything is shown.
+//! Reader of one segment: checks every byte before it is used.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,43 +28,43 @@ use crate::{
     segment::writer,
 };
 
-/// A segment whose header held.
+/// A segment with a valid header.
 #[derive(Debug)]
 pub(crate) struct SegmentReader<W> {
     source: Metered<W>,
     pub(crate) created: u64,
     pub(crate) epoch: u32,
     fingerprint: u64,
-    /// The one that was taken when the segment was made, and those that were whole at the last look.
+    /// The anchor taken when the segment was created, and the later anchors that were complete when
+    /// they were last read.
     anchors: [Option<Anchor>; 1 + ANCHORS],
-    /// By the series word of the lanes. A descriptor is not changed as long as a lane that points to it
-    /// is shown.
+    /// By series word. A descriptor does not change while a published lane points to it.
     series: HashMap<u64, Arc<SeriesInfo>>,
-    /// Families are described once: what was read stays. With each, the order of its labels where the
-    /// writer did not sort them.
+    /// By line. A family's descriptor never changes, so it is read once. With each family, the
+    /// order of its labels if the writer did not sort them.
     families: HashMap<u64, (Arc<FamilyDescriptor>, Option<LabelOrder>)>,
-    /// How many families have a name.
+    /// The number of definitions of each name.
     definitions: HashMap<String, usize>,
-    /// What each descriptor takes, by its line.
+    /// The cost of each descriptor, by its line.
     parts: HashMap<u64, DescriptorCost>,
-    /// The sum of them.
+    /// The sum of `parts`.
     taken: DescriptorCost,
 }
 
-/// What a descriptor takes.
+/// The cost of a descriptor.
 #[derive(Clone, Copy, Debug, Default)]
 struct DescriptorCost {
-    /// Of the segment.
+    /// Lines of the segment.
     lines: u64,
-    /// Bytes of an exposition, where it is that of a series.
+    /// Bytes of an exposition; 0 for a family's descriptor.
     shown: u64,
 }
 
-/// A series with its family.
+/// A series and its family.
 #[derive(Debug)]
 pub(crate) struct SeriesInfo {
     pub(crate) family: Arc<FamilyDescriptor>,
-    /// When its process began it: wall clock, nanoseconds since 1970.
+    /// The time at which its process began the series: wall clock, nanoseconds since 1970.
     pub(crate) begun: u64,
     /// In the order of the family's sorted label names.
     pub(crate) values: Vec<String>,
@@ -83,11 +83,11 @@ const FIRST_ANCHOR: usize = offset_of!(Header, anchors) / 8;
 /// Words of a header up to the end of its anchors.
 pub(crate) const HEADER_WORDS: usize = FIRST_ANCHOR + ANCHORS * anchor::WORDS;
 
-/// No segment has more lines.
+/// The maximum number of lines of a segment.
 const MAX_LINES: u64 = (1 << 30) / LINE as u64;
 
 impl<W: SegmentSource> SegmentReader<W> {
-    /// Checks the header of the segment of that id.
+    /// Checks the header of the segment with that id.
     pub(crate) fn open(source: W, id: u64) -> Result<SegmentReader<W>, SegmentError> {
         let mut header = [0; HEADER_WORDS];
         source.read(0, &mut header)?;
@@ -133,7 +133,7 @@ impl<W: SegmentSource> SegmentReader<W> {
         })
     }
 
-    /// Adds what it knows of its clock.
+    /// Adds the segment's epoch and its anchors.
     pub(crate) fn add_clock(&self, clocks: &mut Clocks) {
         clocks.add(self.epoch, self.fingerprint, self.anchors.iter().flatten().copied());
     }
@@ -142,18 +142,18 @@ impl<W: SegmentSource> SegmentReader<W> {
         self.source.source()
     }
 
-    /// To put the same file under another number there.
+    /// Returns the source, for replacing it with the same file under another descriptor.
     pub(crate) fn source_mut(&mut self) -> &mut W {
         self.source.source_mut()
     }
 
-    /// The same, and what is read is charged.
+    /// Returns the source, whose reads are charged to the budget.
     pub(crate) fn words(&self) -> &Metered<W> {
         &self.source
     }
 
-    /// The newest block's line, 0 for none, and what the owner could not record, by kind. Takes the newer
-    /// anchors, too.
+    /// Returns the line of the newest block, 0 for none, and the health counters of the owner. Also
+    /// reads the later anchors.
     pub(crate) fn root(&mut self) -> io::Result<(u64, [u64; HEALTH_COUNTERS])> {
         const FIRST: usize = offset_of!(Header, root) / 8;
         const COUNTS: usize = offset_of!(Header, losses) / 8 - FIRST;
@@ -163,26 +163,28 @@ impl<W: SegmentSource> SegmentReader<W> {
         losses.copy_from_slice(&words[COUNTS..COUNTS + HEALTH_COUNTERS]);
         later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);
         for (known, read) in self.anchors[1..].iter_mut().zip(anchors::read(&later)) {
-            // One that is being written stays as it was.
+            // An anchor that is being written keeps its previous value.
             *known = read.or(*known);
         }
         Ok((words[0], losses))
     }
 
-    /// Lines that the segment has by now, and begins to charge what is read against them.
+    /// Returns the current number of lines, and starts a new budget for reading them.
     pub(crate) fn begin(&self) -> io::Result<u64> {
         let lines = self.source.lines()?.min(MAX_LINES);
         self.source.refill(lines);
         Ok(lines)
     }
 
-    /// Checks what blocks and lanes claim, and descriptors have, against the lines that there are. No two of them
-    /// share a line, so those of a segment that has more are not there, and reading takes no more time and memory
-    /// than its size explains.
+    /// Checks that the lines of all blocks, lanes and descriptors are not more than the segment
+    /// has.
+    ///
+    /// No two of these parts share a line, so a segment in which they need more lines is corrupt.
+    /// This bounds the time and memory of reading by the size of the segment.
     pub(crate) fn check_lines(&self, claimed: u64, lines: &mut u64) -> Result<(), SegmentError> {
         let all = claimed.saturating_add(self.taken.lines);
         if all > *lines {
-            // It may have grown.
+            // The segment may have grown.
             *lines = self.begin()?;
         }
         if all > *lines {
@@ -196,7 +198,8 @@ impl<W: SegmentSource> SegmentReader<W> {
         Ok(())
     }
 
-    /// Lines that a shown lane of that series has, beside its chunks.
+    /// Returns the number of lines that a published lane of a series occupies in addition to its
+    /// chunks.
     pub(crate) fn lane_lines(&self, word: u64) -> u64 {
         let Some(series) = self.series.get(&word) else { return 0 };
         let FamilyDescriptor { kind, window, distribution, bounds, .. } = &*series.family;
@@ -207,11 +210,11 @@ impl<W: SegmentSource> SegmentReader<W> {
         }
     }
 
-    /// Forgets the series of lanes that are not shown any more.
+    /// Drops the series of lanes that are not published any more.
     pub(crate) fn keep_series(&mut self, shown: &HashSet<u64>) {
         let SegmentReader { series, parts, taken, .. } = self;
         series.retain(|word, _| shown.contains(word));
-        // Series that have the line of a removed one have replaced its part.
+        // If a series uses the line of a removed one, it has already replaced its part.
         let lines: HashSet<u64> = series.keys().map(|word| line_of(*word)).collect();
         parts.retain(|line, part| {
             let stays = part.shown == 0 || lines.contains(line);
@@ -222,11 +225,11 @@ impl<W: SegmentSource> SegmentReader<W> {
         });
     }
 
-    /// Takes note of a descriptor.
+    /// Adds the cost of a descriptor.
     fn add_part(&mut self, line: u64, part: DescriptorCost) {
         self.taken.lines += part.lines;
         self.taken.shown = self.taken.shown.saturating_add(part.shown);
-        // In the place of one that was removed.
+        // The line belonged to a descriptor that was removed.
         if let Some(removed) = self.parts.insert(line, part) {
             self.taken.remove(removed);
         }
@@ -237,17 +240,18 @@ impl<W: SegmentSource> SegmentReader<W> {
         self.series.len()
     }
 
-    /// Whether lanes of that word are known to be of other things than gauges.
+    /// Returns whether the series of that word is known, and is not a gauge.
     pub(crate) fn is_no_gauge(&self, word: u64) -> bool {
         self.series.get(&word).is_some_and(|series| series.family.kind != Kind::Gauge)
     }
 
-    /// Whether a lane is of that series word no more: what was read of it since then is nobody's.
+    /// Returns whether a lane has another series word by now. If so, all that was read of the lane
+    /// since it had `word` must be discarded.
     pub(crate) fn has_ended(&self, lane: u64, word: u64) -> io::Result<bool> {
         Ok(LaneHeader::read(&self.source, lane)?.series != word)
     }
 
-    /// The series of a lane; none where it has been removed meanwhile.
+    /// Returns the series of a lane; none if it was removed meanwhile.
     pub(crate) fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<SeriesInfo>>, SegmentError> {
         if let Some(known) = self.series.get(&word) {
             return Ok(Some(Arc::clone(known)));
@@ -258,7 +262,7 @@ impl<W: SegmentSource> SegmentReader<W> {
                 self.series.insert(word, Arc::clone(&described));
                 Ok(Some(described))
             }
-            // Another series' descriptor may be written in its place.
+            // The descriptor of another series may have been written to the same line.
             Err(_) if self.has_ended(lane, word)? => Ok(None),
             Err(bad) => Err(bad),
         }
@@ -275,9 +279,9 @@ impl<W: SegmentSource> SegmentReader<W> {
             return Err(SegmentError::Corrupt("a series' number of labels"));
         }
         let length = record.values.iter().map(String::len).sum();
-        // Never 0: that tells a series from a family.
+        // Never 0, which marks the descriptor of a family.
         let part = DescriptorCost { lines: lines_of(&words), shown: family.shown_bytes(length).max(1) };
-        // Nothing in a segment is older than the segment, whatever a clock that was set says.
+        // A series is never older than its segment, even if the wall clock was set.
         let (begun, values) = (record.begun.max(self.created), record.values);
         let values = order.map_or_else(|| values.clone(), |order| order.apply(&values));
         Ok(Arc::new(SeriesInfo { family, begun, values, part }))
@@ -319,7 +323,7 @@ impl DescriptorCost {
     }
 }
 
-/// The line of the descriptor that a series word names.
+/// Returns the line of the descriptor that a series word refers to.
 fn line_of(word: u64) -> u64 {
     word & u64::from(u32::MAX)
 }

@@ -1,12 +1,12 @@
-//! Numbers and strings as a stream of bytes, native-endian: how the totals file is written and read
-//! piece by piece, with its length and checksum.
+//! A stream of numbers and strings, native-endian: writes and reads the totals file in pieces, with
+//! its length and checksum.
 
 use std::io::{self, Read, Write};
 
-/// Bytes are written, read and summed in pieces of this.
+/// Bytes that are written, read and checksummed at once.
 const PIECE: usize = 64 << 10;
 
-/// Bytes on their way to a file.
+/// A writer that buffers, counts and checksums its bytes.
 pub(crate) struct Output<W> {
     into: W,
     piece: Vec<u8>,
@@ -50,43 +50,43 @@ impl<W: Write> Output<W> {
         strings.iter().try_for_each(|string| self.string(string))
     }
 
-    /// How many bytes went through, and their checksum, once all are written.
+    /// Writes the rest of the buffer. Returns the number of bytes written and their checksum.
     pub(crate) fn finish(mut self) -> io::Result<(u64, crc32fast::Hasher)> {
         self.flush()?;
         Ok((self.length, self.checksum))
     }
 }
 
-/// Bytes on their way from a file of a known length; every step is none where they end too early.
+/// A reader of a known number of bytes. Each method returns none if the bytes end too early.
 pub(crate) struct Input<R> {
     from: R,
     piece: Vec<u8>,
-    /// How many bytes of the piece were taken.
+    /// Bytes of the piece that were consumed.
     taken: usize,
-    /// How many bytes are still to be read after the piece.
+    /// Bytes after the piece that were not read yet.
     unread: u64,
     checksum: crc32fast::Hasher,
     failed: Option<io::Error>,
 }
 
 impl<R: Read> Input<R> {
-    /// The next `length` bytes of a source.
+    /// Returns a reader of the next `length` bytes of a source.
     pub(crate) fn new(from: R, length: u64) -> Input<R> {
         let (piece, checksum) = (Vec::new(), crc32fast::Hasher::new());
         Input { from, piece, taken: 0, unread: length, checksum, failed: None }
     }
 
-    /// The `length` bytes that follow, summed on their own.
+    /// Returns a reader of the following `length` bytes, with a separate checksum.
     pub(crate) fn rest(self, length: u64) -> Input<R> {
         Input::new(self.from, length)
     }
 
-    /// How many bytes were not asked for.
+    /// Returns the number of bytes that were not consumed.
     pub(crate) fn left(&self) -> u64 {
         self.unread + (self.piece.len() - self.taken) as u64
     }
 
-    /// Reads the next piece; false at the end.
+    /// Reads the next piece. Returns false at the end.
     fn next_piece(&mut self) -> bool {
         let length = self.unread.min(PIECE as u64);
         if length == 0 {
@@ -160,15 +160,16 @@ impl<R: Read> Input<R> {
 
     pub(crate) fn strings(&mut self) -> Option<Vec<String>> {
         let count = self.number()?;
-        // Collected one by one: a wrong count ends where the bytes do, before it takes memory.
+        // Collected one by one: if the count is too large, decoding fails at the end of the bytes,
+        // before it allocates memory.
         (0..count).map(|_| self.string()).collect()
     }
 
-    /// The checksum of everything, what was not asked for included.
+    /// Returns the checksum of all bytes, consumed or not.
     ///
     /// # Errors
     ///
-    /// Those of the source.
+    /// The errors of the source.
     pub(crate) fn finish(mut self) -> io::Result<crc32fast::Hasher> {
         while self.next_piece() {}
         self.failed.map_or(Ok(self.checksum), Err)
@@ -191,7 +192,7 @@ mod tests {
         let mut input = Input::new(&bytes[..], length);
         assert_eq!(input.number(), Some(7));
         assert_eq!(input.strings().unwrap()[1].len(), 200_000);
-        // The last word is not asked for, and counts all the same.
+        // The last word is not consumed, but checksummed.
         assert_eq!(input.left(), 8);
         assert_eq!(input.finish().unwrap().finalize(), written.finalize());
     }

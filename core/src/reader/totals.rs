@@ -17,19 +17,19 @@ use crate::{
     sum::ExactSum,
 };
 
-/// Families by name, and what was lost.
+/// Families by name, and counts of losses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Totals {
     /// One for each shape that a name was recorded in.
     pub(crate) families: BTreeMap<String, Vec<FamilyTotal>>,
     pub(crate) losses: [u64; HEALTH_COUNTERS],
-    /// What stays in overflow series.
+    /// The contributions that stay in overflow series.
     pub(crate) over: Overflowed,
-    /// The clocks of the observations.
+    /// The clocks that stamped the observations.
     pub(crate) clocks: Clocks,
-    /// Lanes that could not be read this time, and never before.
+    /// Lanes that could not be read this time, and were never read before.
     pub(crate) unread_lanes: u64,
-    /// Lanes taken so far: the rank that orders equal stamps.
+    /// Number of lanes merged so far: the rank that orders equal timestamps.
     lanes: u64,
 }
 
@@ -38,51 +38,53 @@ pub(crate) struct Totals {
 pub(crate) struct FamilyTotal {
     /// The newest definition.
     pub(crate) record: Arc<FamilyDescriptor>,
-    /// When the segment that has it was made.
+    /// The creation time of the segment that has this definition.
     pub(crate) created: u64,
-    /// How many observations of each series are kept: as many as the largest window of any definition, so
-    /// that a later one finds what it may show.
+    /// The number of observations kept of each series: the largest window of any definition, so
+    /// that a later definition finds the observations that it may show.
     pub(crate) kept: u32,
     pub(crate) series: BTreeMap<Vec<String>, SeriesTotal>,
 }
 
-/// One series.
+/// The totals of one series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SeriesTotal {
-    /// Lanes of live processes that it is the sum of, and of dead ones that are not folded.
+    /// Lanes of live processes that are in the sum, and of ended processes that are not folded.
     pub(crate) lanes: u64,
-    /// When this reader first saw the youngest of them, by its monotonic clock.
+    /// The time at which this reader first saw the newest of these lanes, by its monotonic clock.
     pub(crate) since: u64,
-    /// When the first process began it: wall clock, nanoseconds since 1970.
+    /// The time at which the first process began the series: wall clock, nanoseconds since 1970.
     pub(crate) begun: u64,
-    /// A timer's observations.
+    /// A timer's number of observations.
     pub(crate) count: u64,
-    /// A timer's sum, a counter's value.
+    /// A timer's sum, or a counter's value.
     pub(crate) sum: ExactSum,
     /// A gauge's state, summed over live processes.
     pub(crate) state: f64,
     /// A timer's buckets.
     pub(crate) distribution: Distribution,
-    /// A timer's newest observations, in no order.
+    /// A timer's newest observations, unordered.
     pub(crate) newest: Vec<Observation>,
     /// A timer's exemplars, the newest of each bucket.
     pub(crate) exemplars: Vec<Exemplar>,
 }
 
 impl Totals {
-    /// Totals of nothing but losses.
+    /// Returns totals that have losses only.
     pub(crate) fn of_losses(losses: [u64; HEALTH_COUNTERS]) -> Totals {
         Totals { losses, ..Totals::default() }
     }
 
-    /// The rank of the next lane.
+    /// Returns the rank of the next lane.
     pub(crate) fn next_lane(&mut self) -> u64 {
         self.lanes += 1;
         self.lanes
     }
 
-    /// Adds other totals, whose lanes rank after these, each series in the place that `place` returns for
-    /// it. Segments are merged oldest first, which breaks ties between equal stamps.
+    /// Adds other totals, whose lanes rank after these. `place` returns the label values under
+    /// which each series is added.
+    ///
+    /// Segments are merged oldest first, which orders equal timestamps.
     pub(crate) fn merge(
         &mut self,
         other: &Totals,
@@ -104,7 +106,7 @@ impl Totals {
         }
     }
 
-    /// Drops series of a family. Gives how many.
+    /// Drops series of a family. Returns the number of series.
     pub(crate) fn forget(&mut self, family: &FamilyDescriptor, gone: &dyn Fn(&[String]) -> bool) -> usize {
         let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
         let mut dropped = 0;
@@ -120,7 +122,8 @@ impl Totals {
         dropped
     }
 
-    /// Drops the observations that are not among the newest in these totals, which hold all there are.
+    /// Drops the observations that are not among the newest in `all`, which are the totals of all
+    /// segments.
     pub(crate) fn cut_superseded(&mut self, all: &Totals) {
         let timeline = Timeline::default().follow(&all.clocks);
         let instant = |one: &Observation| timeline.instant((one.epoch, one.stamp));
@@ -139,7 +142,7 @@ impl Totals {
         }
     }
 
-    /// Keeps at least so many observations of each series of a family.
+    /// Keeps at least `observations` observations of each series of a family.
     pub(crate) fn keep_at_least(&mut self, record: &FamilyDescriptor, observations: u32) {
         let shapes = self.families.get_mut(&record.name).into_iter().flatten();
         for family in shapes.filter(|family| family.record.same_shape(record)) {
@@ -182,7 +185,7 @@ impl Totals {
         into.distribution.merge(&total.distribution);
         into.newest.extend(total.newest);
         into.exemplars.extend(total.exemplars);
-        // Also where there is no new one: there may be fewer buckets than there were.
+        // Also necessary without new exemplars: there may be fewer buckets than before.
         exemplar::keep_newest(&mut into.exemplars, &into.distribution.bounds);
     }
 }

@@ -1,13 +1,14 @@
-//! The totals file: what dead segments leave behind, and which of them it already contains.
+//! The totals file: the data of ended processes, and the ids of the segments that it contains.
 //!
 //! ```text
 //! ICTUSTOT  version, byte order   generation   length of the rest   CRC-32 of all but itself
-//! losses    ids folded into it    clocks    families: record, series: values, count, sum, newest, exemplars
-//! what stays in overflow series: family, segment, values
+//! losses    ids folded into it    ids set aside    clocks
+//! families: record, created, kept, series: values, begun, count, sum, buckets, newest, exemplars
+//! contributions in overflow series: family, segment, values
 //! ```
 //!
-//! Always replaced as a whole. An id stays named until its segment's file is gone: until then a
-//! reader must not count the segment a second time.
+//! The file is always replaced as a whole. It names an id until the segment's file is removed:
+//! until then a reader must not count the segment a second time.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -42,18 +43,20 @@ use crate::{
 /// The decoded file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TotalsFile {
-    /// Grows with every replacement.
+    /// Incremented by every replacement.
     pub(crate) generation: u64,
-    /// Segments that are contained.
+    /// The ids of the segments that the totals contain.
     pub(crate) folded: Vec<u64>,
-    /// Those among them that are set aside and not removed, because some of their lanes cannot be read.
+    /// Those of `folded` that are set aside instead of removed, because some of their lanes cannot
+    /// be read.
     pub(crate) aside: Vec<u64>,
     pub(crate) totals: Totals,
 }
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSTOT");
 const HEAD: usize = 5 * 8;
-/// File systems keep the contents of short files where they count no blocks.
+/// Bytes by which a file may exceed its allocated blocks: some file systems store the contents of
+/// short files elsewhere.
 const UNALLOCATED: u64 = 64 << 10;
 
 impl TotalsFile {
@@ -70,7 +73,7 @@ impl TotalsFile {
         TotalsFile::decode(file, length, &mut |_| {}).map(|_| ())
     }
 
-    /// Reads and checks totals of so many bytes.
+    /// Reads and checks totals of `length` bytes.
     fn read_from(source: impl Read, length: u64) -> Result<TotalsFile, SegmentError> {
         let mut totals = Totals::default();
         let mut file = TotalsFile::decode(
@@ -87,7 +90,7 @@ impl TotalsFile {
         Ok(file)
     }
 
-    /// Decodes and checks totals of so many bytes; hands each family's series on, and keeps none.
+    /// Decodes and checks totals of `length` bytes. Passes each series to `each`, and keeps none.
     fn decode(
         source: impl Read,
         length: u64,
@@ -116,7 +119,7 @@ impl TotalsFile {
         let mut input = input.rest(body);
         let decoded = decode_body(&mut input, each);
         let whole = decoded.filter(|_| input.left() == 0);
-        // Nothing is used before all of it is known to be what was written.
+        // Nothing is used before the checksum has verified all of it.
         if u64::from(checksum_of([magic, version, generation, length], &input.finish()?)) != checksum {
             return Err(SegmentError::InvalidHeader(WRONG));
         }
@@ -126,7 +129,7 @@ impl TotalsFile {
         Ok(TotalsFile { generation, folded, aside, totals })
     }
 
-    /// How many bytes the file has.
+    /// Returns the number of bytes of the file.
     pub(crate) fn length(&self) -> io::Result<u64> {
         let mut spelled = Output::new(io::sink());
         self.write_body(&mut spelled)?;
@@ -135,7 +138,7 @@ impl TotalsFile {
 
     /// Writes the file piece by piece.
     pub(crate) fn write(&self, into: &mut impl Write) -> io::Result<()> {
-        // Its length and its checksum stand before it.
+        // The length and the checksum precede the body, so the body is encoded twice.
         let mut spelled = Output::new(io::sink());
         self.write_body(&mut spelled)?;
         let (length, checksum) = spelled.finish()?;
@@ -164,7 +167,7 @@ impl TotalsFile {
 
 const WRONG: &str = "wrong length or checksum";
 
-/// Refuses a file that is mostly holes.
+/// Returns an error for a file that is mostly holes.
 fn check_stored(file: &File, length: u64) -> Result<(), SegmentError> {
     match length > stored_bytes(file)?.saturating_add(UNALLOCATED) {
         true => Err(SegmentError::Corrupt("most of it is not on disk")),
@@ -172,7 +175,7 @@ fn check_stored(file: &File, length: u64) -> Result<(), SegmentError> {
     }
 }
 
-/// CRC-32 of the head's words before it, and of the body.
+/// Returns the CRC-32 of the words of the head that precede it, and of the body.
 fn checksum_of(head: [u64; HEAD / 8 - 1], body: &crc32fast::Hasher) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(bytemuck::cast_slice(&head));
@@ -201,7 +204,7 @@ fn decode_clocks(body: &mut Input<impl Read>) -> Option<Clocks> {
     Some(clocks)
 }
 
-/// Nothing where there is nothing, as in files of before.
+/// Writes nothing if there are no contributions, so that the bytes are those of earlier versions.
 fn write_overflowed(body: &mut Output<impl Write>, over: &Overflowed) -> io::Result<()> {
     for (name, labels, segment, values) in over.iter() {
         body.string(name)?;
@@ -221,7 +224,8 @@ fn decode_overflowed(body: &mut Input<impl Read>) -> Option<Overflowed> {
     Some(over)
 }
 
-/// Whether the stamps of each epoch are in order. How epochs stand among each other depends on anchors.
+/// Returns whether the timestamps of each epoch are ordered. The order of epochs depends on
+/// anchors.
 fn are_ordered(newest: &[Observation]) -> bool {
     let mut last = BTreeMap::new();
     newest.iter().all(|one| last.insert(one.epoch, one.stamp).is_none_or(|stamp| stamp <= one.stamp))
@@ -264,7 +268,7 @@ struct Decoded<'a> {
     series: Option<(Vec<String>, SeriesTotal)>,
 }
 
-/// What stands beside the families.
+/// All parts of the file but its families.
 struct Rest {
     losses: [u64; HEALTH_COUNTERS],
     folded: Vec<u64>,
@@ -290,11 +294,11 @@ fn decode_ids(body: &mut Input<impl Read>) -> Option<Vec<u64>> {
     (0..count).map(|_| body.word()).collect()
 }
 
-/// What the families of a file may still take.
+/// Limits of the families that follow in a file.
 struct Allowance {
-    /// Bytes of an exposition.
+    /// Bytes that they may take in an exposition.
     shown: u64,
-    /// How many families have a name.
+    /// The number of families so far, by name.
     definitions: HashMap<String, usize>,
 }
 
@@ -308,7 +312,7 @@ fn decode_family(
     let mut record = FamilyDescriptor::decode(&words)?;
     let order = LabelOrder::sort(&mut record.labels);
     let record = Arc::new(record);
-    // A series is sought among all definitions of its name.
+    // A search for a series visits all definitions of its name.
     let definitions = allowance.definitions.entry(record.name.clone()).or_default();
     *definitions += 1;
     if *definitions > MAX_DEFINITIONS {
@@ -365,7 +369,7 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
     let classic = (0..count).map(|_| body.word()).collect::<Option<Vec<_>>>()?;
     let (zero, unplaced, count) = (body.word()?, body.word()?, body.number()?);
     let mut last = None;
-    // Ascending: each is added at the end of those before it.
+    // The buckets are ascending, so that each is appended to those before it.
     let bucket = |_| {
         let (bucket, count) = (body.number()?.cast_signed(), body.word()?);
         (last.replace(bucket) < Some(bucket)).then_some((bucket, count))
@@ -379,8 +383,10 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
     (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
 }
 
-/// The exemplars of a series whose buckets have those bounds. What a reader cannot show is dropped, not
-/// refused, for no exemplar is worth the totals: a time may only be ahead of a clock that was set back.
+/// Decodes the exemplars of a series with these bounds.
+///
+/// An exemplar that a reader cannot show is dropped, not refused: no exemplar is worth the totals.
+/// Its time may only be ahead of a clock that was set back.
 fn decode_exemplars(body: &mut Input<impl Read>, bounds: &[f64]) -> Option<Vec<Exemplar>> {
     let mut exemplars = Vec::new();
     for _ in 0..body.number()? {
@@ -397,7 +403,8 @@ fn decode_observation(body: &mut Input<impl Read>) -> Option<Observation> {
 }
 
 impl Totals {
-    /// Makes these totals fit to be kept for ever: bounded windows, and no states of the dead.
+    /// Prepares the totals for storage: bounds the windows, and drops the gauges of ended
+    /// processes.
     pub(crate) fn settle(&mut self) {
         for shapes in self.families.values_mut() {
             shapes.retain(|family| family.record.kind != Kind::Gauge);
