@@ -1,4 +1,4 @@
-//! Reads one lane of a segment.
+//! Reader of one lane of a segment.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use crate::{
     sum::{ExactSum, LIMIT},
 };
 
-/// More new observations than this are not counted one by one.
+/// Maximum number of new observations that are counted one by one.
 const FEW: u64 = 64;
 
-/// A lane that is shown.
+/// The value of a published lane, or the change of a timer since the last poll.
 #[derive(Debug)]
 pub(crate) struct LaneDelta {
-    /// Stands for this life of the lane.
+    /// The series word, which identifies this incarnation of the lane.
     pub(crate) word: u64,
     pub(crate) series: Arc<SeriesInfo>,
     holds: LaneValue,
-    /// None where they are as they were, or there never were any.
+    /// None if the exemplars did not change, or if there never were any.
     exemplars: Option<Vec<Exemplar>>,
 }
 
@@ -33,32 +33,32 @@ pub(crate) struct LaneDelta {
 enum LaneValue {
     Counter(f64),
     Gauge(f64),
-    /// Without a distribution where that is what it was, with the new observations in it.
+    /// Without a distribution if only the new observations are missing from the previous one.
     Timer(RingSnapshot, Option<Distribution>),
 }
 
-/// What is known of a timer's lane.
+/// The cached state of a timer's lane.
 #[derive(Clone, Copy)]
 pub(crate) struct CachedTimer {
     pub(crate) head: u64,
     /// Whether the buckets that were read with that head hold every observation.
     pub(crate) is_complete: bool,
-    /// How many exemplars there were.
+    /// The number of exemplars that were recorded.
     pub(crate) exemplified: u64,
 }
 
-/// What came of reading a lane.
+/// The result of reading a lane.
 pub(crate) enum LaneRead {
     Value(LaneDelta),
-    /// There is no series, or it is a dead process's state.
+    /// The lane has no series, or is the gauge of an ended process.
     Absent,
-    /// Its series was removed meanwhile.
+    /// The lane's series was removed meanwhile.
     Removed,
-    /// Its writer was too fast.
+    /// The writer was faster than every attempt.
     WriterTooFast,
 }
 
-/// Reads a lane that had the same series before and after a look at its head.
+/// Reads a lane that had the same series before and after its head was read.
 pub(crate) fn read<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
     line: u64,
@@ -73,18 +73,19 @@ pub(crate) fn read<W: SegmentSource>(
     let holds = match series.family.kind {
         Kind::Counter if (0.0..LIMIT).contains(&value) => LaneValue::Counter(value),
         Kind::Counter => return Err(SegmentError::Corrupt("a counter's value")),
-        // A dead process's state is nobody's state.
+        // A gauge ends with its process.
         Kind::Gauge if !lives => return Ok(LaneRead::Absent),
         Kind::Gauge if value.is_finite() => LaneValue::Gauge(value),
         Kind::Gauge => return Err(SegmentError::Corrupt("a gauge's value")),
         Kind::Timer => {
-            // First: what is read later has every observation whose exemplar is shown.
+            // Before the observations: each observation with an exemplar that is shown is then read
+            // later.
             if head.exemplified != before.map_or(0, |before| before.exemplified) {
                 let buckets = if series.family.distribution { series.family.bounds.len() } else { 0 };
                 exemplars = Some(exemplar::read(reader.words(), line, buckets)?);
             }
             let read = timer(reader.words(), line, head.head, &series.family, before);
-            // After all of it: nothing of another series' life of the lane was read, or it is seen here.
+            // After all other reads: detects that another incarnation of the lane was read.
             if reader.has_ended(line, word)? {
                 return Ok(LaneRead::Removed);
             }
@@ -98,7 +99,7 @@ pub(crate) fn read<W: SegmentSource>(
     Ok(LaneRead::Value(LaneDelta { word, series, holds, exemplars }))
 }
 
-/// A timer's lane, whose head is at least `head`.
+/// Reads a timer's lane, whose head is at least `head`.
 fn timer(
     source: &impl SegmentSource,
     line: u64,
@@ -107,7 +108,7 @@ fn timer(
     before: Option<CachedTimer>,
 ) -> Result<(RingSnapshot, Option<Distribution>), SegmentError> {
     let known = before.map_or(0, |before| before.head);
-    // Few values are faster counted than all buckets read.
+    // Counting a few values is faster than reading all buckets.
     if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= FEW {
         let reading = ring::read(source, line, family.window, known)?;
         if reading.since(known).is_some() {
@@ -115,21 +116,21 @@ fn timer(
         }
     }
     let folded = if family.distribution {
-        // Where they are is asked anew: in the copy that first showed the series, other words may still
-        // be those of before.
+        // Read the position of the buckets again: in the copy that first showed the series, other
+        // words may be older than the series word.
         let place = LaneHeader::read(source, line)?.buckets(family.window);
         Some(histogram::read(source, place, &family.bounds)?)
     } else {
         None
     };
-    // After the buckets: it has what they lack.
+    // After the buckets, so that the ring has the observations that the buckets lack.
     let reading = ring::read(source, line, family.window, known)?;
     let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.with_rest(&reading))?;
     Ok((newer(reading, known, family.window.into()), Some(distribution)))
 }
 
-/// Without what was known when the head was `before`, and at most so many: what is kept until the whole
-/// segment is read is small.
+/// Drops the observations before the head `before`, and all but the newest `most` of the others.
+/// This keeps the delta small until the whole segment is read.
 fn newer(mut reading: RingSnapshot, before: u64, most: u64) -> RingSnapshot {
     let wanted = usize::try_from(most.min(reading.head - before)).unwrap_or(usize::MAX);
     reading.newest = reading.newest.split_off(reading.newest.len().saturating_sub(wanted));
@@ -137,7 +138,8 @@ fn newer(mut reading: RingSnapshot, before: u64, most: u64) -> RingSnapshot {
 }
 
 impl LaneDelta {
-    /// The word that its line starts with, where this is what it says.
+    /// Returns the first word of the lane that belongs to this value. `seen` is the word that was
+    /// read.
     pub(crate) fn head(&self, seen: u64) -> u64 {
         match &self.holds {
             LaneValue::Timer(reading, _) => reading.head,
@@ -145,7 +147,7 @@ impl LaneDelta {
         }
     }
 
-    /// Whether buckets hold every observation, as far as there are any.
+    /// Returns whether the buckets, if there are any, hold every observation.
     pub(crate) fn is_complete(&self) -> bool {
         match &self.holds {
             LaneValue::Timer(reading, Some(distribution)) if self.series.family.distribution => {
@@ -158,17 +160,17 @@ impl LaneDelta {
         }
     }
 
-    /// Whether it is what it was, but for new observations; else all of it was read.
+    /// Returns whether this contains only the new observations. Otherwise all of the lane was read.
     pub(crate) fn goes_on(&self) -> bool {
         matches!(self.holds, LaneValue::Timer(_, None))
     }
 
-    /// Its exemplars, where they are not those of before.
+    /// Returns the exemplars, if they changed.
     pub(crate) fn take_exemplars(&mut self) -> Option<Vec<Exemplar>> {
         self.exemplars.take()
     }
 
-    /// What it adds to its series, but for observations and exemplars.
+    /// Returns the contribution of the lane to its series, without observations and exemplars.
     pub(crate) fn take_total(&mut self) -> SeriesTotal {
         let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
         match &mut self.holds {
@@ -181,7 +183,7 @@ impl LaneDelta {
         }
     }
 
-    /// Its observations: those that came since the lane was last read, or the newest of all.
+    /// Returns the observations since the lane was last read, or the newest of all.
     pub(crate) fn newest(&self) -> &[(u64, f64)] {
         match &self.holds {
             LaneValue::Timer(reading, _) => &reading.newest,

@@ -1,4 +1,4 @@
-//! Which series a segment has, without what was recorded of them.
+//! Listing of the series of a segment, without their values.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,7 +13,8 @@ use crate::{
     ring::LaneHeader,
 };
 
-/// The series of all lanes that are shown, some more than once.
+/// Returns the series of all published lanes. A series with several lanes is returned more than
+/// once.
 pub(crate) fn series<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
 ) -> Result<Vec<Arc<SeriesInfo>>, SegmentError> {

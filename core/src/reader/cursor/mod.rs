@@ -1,8 +1,9 @@
-//! What one segment says, and what it says otherwise than at the last look.
+//! Incremental reader of one segment: each poll returns the lanes that changed since the previous
+//! one.
 //!
-//! A reader keeps the words of every block as it saw them. Words that are the same say the same:
-//! a series word stands for one life of a lane, so its head is the same head. Where words differ,
-//! the block is looked at twice more, and the lanes that differ are read.
+//! The cursor caches the words of every block. A series word identifies one incarnation of a lane,
+//! so a lane with equal words has an equal value. If words differ, the cursor reads the block twice
+//! more, and reads the lanes whose words changed.
 
 mod lane;
 pub(crate) mod listed;
@@ -31,53 +32,54 @@ pub(crate) use lane::LaneDelta;
 use lane::{CachedTimer, LaneRead, read};
 
 const BLOCK_WORDS: usize = Block::LINES as usize * LINE_WORDS;
-/// Words of a lane.
+/// Indexes of words of a lane.
 const HEAD: usize = offset_of!(layout::Lane, head) / 8;
 const SERIES: usize = offset_of!(layout::Lane, series) / 8;
 const CHUNKS: usize = offset_of!(layout::Lane, chunks) / 8;
 
-/// The lanes of a segment, as they last were.
+/// The cached lanes of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentCursor {
     /// By line.
     blocks: BTreeMap<u64, BlockCache>,
-    /// Whether the owner lived.
+    /// Whether the owner lived at the last poll.
     lived: bool,
-    /// Whether there was a look that held.
+    /// Whether any poll succeeded.
     looked: bool,
 }
 
-/// A block.
+/// The cached state of a block.
 #[derive(Clone, Debug)]
 struct BlockCache {
-    /// Its words; zeros for a lane that has to be read again.
+    /// The words of the block; zeros for a lane that must be read again.
     words: Box<[u64; BLOCK_WORDS]>,
-    /// Which of its lanes are shown, as bits.
+    /// The published lanes, as bits.
     shown: u64,
-    /// Of which of them the buckets that were read last hold every observation, as bits.
+    /// The published lanes whose buckets held every observation when they were read, as bits.
     complete: u64,
     /// Lines of the chunks of its lanes.
     chunks: u64,
-    /// Lines that its lanes have beside those.
+    /// Lines that its lanes occupy in addition to their chunks.
     rest: u64,
 }
 
-/// What a segment says since the last look.
+/// The changes of a segment since the last poll.
 #[derive(Debug)]
 pub(crate) struct SegmentDelta {
-    /// Nothing was known of it before.
+    /// Whether no poll succeeded before this one.
     pub(crate) first: bool,
     pub(crate) losses: [u64; HEALTH_COUNTERS],
-    /// Lanes whose writers were faster than every attempt, and that were never read.
+    /// Lanes that were never read, because their writers were faster than every attempt.
     pub(crate) unread: u64,
-    /// Lanes that say something else, in no order.
+    /// The lanes that changed, by line, unordered; none for a lane that is not published any more.
     pub(crate) lanes: Vec<(u64, Option<LaneDelta>)>,
 }
 
 impl SegmentCursor {
-    /// What a segment says that it did not at the last look. All or nothing: of a segment found bad
-    /// midway there are no news, and the next look is as if this one had not been. Only a lane whose
-    /// writer was faster than every attempt stays as it last was.
+    /// Returns the changes of a segment since the last poll.
+    ///
+    /// If the segment turns out to be corrupt, the cache stays as it was, and the next poll returns
+    /// all changes. A lane whose writer was faster than every attempt keeps its last state.
     pub(crate) fn look<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
@@ -124,17 +126,17 @@ impl SegmentCursor {
         Ok(news)
     }
 
-    /// Has a lane read again at the next look.
+    /// Makes the next poll read a timer's lane completely.
     pub(crate) fn forget(&mut self, lane: u64) {
         if let Some((line, seen)) = self.blocks.range_mut(..lane).next_back()
             && lane - line <= BLOCK_LANES as u64
         {
-            // A lane that is shown has chunks.
+            // A published timer's lane always has chunks, so its words differ from the cache.
             seen.lane((lane - line) as usize)[CHUNKS] = 0;
         }
     }
 
-    /// All that a segment says, as totals.
+    /// Returns the state of all lanes of a segment as totals.
     pub(crate) fn read<W: SegmentSource>(
         mut self,
         reader: &mut SegmentReader<W>,
@@ -169,22 +171,23 @@ impl BlockCache {
         &mut self.words[place * LINE_WORDS..][..LINE_WORDS]
     }
 
-    /// Lines of it and of what its lanes have.
+    /// Returns the number of lines of the block and of the parts of its lanes.
     fn claimed(&self) -> u64 {
         Block::LINES.saturating_add(self.chunks).saturating_add(self.rest)
     }
 
-    /// The places of the lanes that are shown.
+    /// Returns the indexes of the published lanes.
     fn shown(&self) -> impl Iterator<Item = usize> {
         (1..=BLOCK_LANES).filter(|place| self.shown >> place & 1 == 1)
     }
 
-    /// The series words of the lanes that are shown.
+    /// Returns the series words of the published lanes.
     fn series(&self) -> impl Iterator<Item = u64> {
         self.shown().map(|place| LaneHeader::of(&self.words[place * LINE_WORDS..]).series)
     }
 
-    /// What is known of a lane in that life; none where all of it is to be read.
+    /// Returns the cached state of a lane in this incarnation; none if the lane must be read
+    /// completely.
     fn known(&self, place: usize, word: u64) -> Option<CachedTimer> {
         let known = LaneHeader::of(&self.words[place * LINE_WORDS..]);
         let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
@@ -193,8 +196,10 @@ impl BlockCache {
         is_known.then_some(CachedTimer { head, is_complete, exemplified })
     }
 
-    /// Reads the lanes of a block whose words are not those of the look before; gauges, too, where the
-    /// owner's life has ended. `first` is a look at the block.
+    /// Reads the lanes of a block whose words changed, and all gauges if the owner ended since the
+    /// last poll.
+    ///
+    /// `first` holds the words of the block that the caller has read.
     fn look_closer<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
@@ -203,8 +208,8 @@ impl BlockCache {
         lives: [bool; 2],
         news: &mut SegmentDelta,
     ) -> Result<(), SegmentError> {
-        // Three looks. A lane that has the same series at the first and the last had it all along,
-        // so what the second shows is of that series: "hide" and "recycle".
+        // Three reads of the block. A lane with the same series in the first and the last had that
+        // series all along, so its words in the second belong to that series: "hide" and "recycle".
         let mut looks = [[0; BLOCK_WORDS]; 2];
         for words in &mut looks {
             reader.words().read(line, words)?;

@@ -1,4 +1,4 @@
-//! What a look at a segment takes, and what it refuses.
+//! Tests of the words that a poll of a segment reads, and of the segments that it refuses.
 
 mod refused;
 mod timers;
@@ -36,7 +36,7 @@ impl Looked<Arc<Segment>> {
         &self.reader.source().source
     }
 
-    /// Lanes of as many new series of one family.
+    /// Records new series of one family. Returns the lane of each.
     fn record(&self, name: &str, kind: Kind, series: usize) -> Vec<&'static Lane> {
         let family = self.family(name, kind);
         let lane = |number: usize| {
@@ -45,7 +45,7 @@ impl Looked<Arc<Segment>> {
         (0..series).map(lane).collect()
     }
 
-    /// A lane with that value, and its series as it is encoded.
+    /// Returns a new lane with that value, whose series has the encoded descriptor.
     fn lane(&self, encode: impl FnOnce(u32) -> Vec<u64>, value: f64) -> &'static Lane {
         let place = self.segment().describe_series(encode).unwrap();
         let lane = self.segment().shared_lane().unwrap();
@@ -55,7 +55,7 @@ impl Looked<Arc<Segment>> {
         lane
     }
 
-    /// The line of a family with one label.
+    /// Returns the line of a family with one label.
     fn family(&self, name: &str, kind: Kind) -> u64 {
         let family = FamilyDescriptor::plain(name, kind, &["number"]);
         self.segment().describe(&family.encode()).unwrap()
@@ -74,19 +74,19 @@ impl<W: SegmentSource> Looked<W> {
         }
     }
 
-    /// The news, and how many words they took.
+    /// Polls the segment. Returns the changes and the number of words that were read.
     fn look(&mut self, lives: bool) -> Result<(SegmentDelta, usize), SegmentError> {
         self.reader.source().begin();
         let news = self.lanes.look(&mut self.reader, lives)?;
         Ok((news, self.reader.source().words()))
     }
 
-    /// From now on that happens before it is read.
+    /// Calls `happens` before each read from now on.
     fn meanwhile(&self, happens: impl Fn(usize) + 'static) {
         self.reader.source().meanwhile(happens);
     }
 
-    /// Lines of lanes that are shown, and of those that are not any more.
+    /// Returns the lines of changed lanes, and of lanes that are not published any more.
     fn lines(&mut self, lives: bool) -> [BTreeSet<u64>; 2] {
         let (news, _) = self.look(lives).unwrap();
         let (some, none): (Vec<_>, Vec<_>) = news.lanes.into_iter().partition(|(_, lane)| lane.is_some());
@@ -100,33 +100,33 @@ fn what_did_not_change_is_not_read_again() {
     let (_, head) = looked.look(true).unwrap();
     let counters = looked.record("jobs", Kind::Counter, 100);
     let gauges = looked.record("busy", Kind::Gauge, 10);
-    // As a timer has, of which alone lanes are read again.
+    // As a timer has: only lanes with chunks are read again.
     counters[7].chunks.store(1, Relaxed);
     let blocks = (counters.len() + gauges.len()).div_ceil(super::BLOCK_LANES);
     let still = head + blocks * BLOCK_WORDS;
     assert_eq!(looked.look(true).unwrap().0.lanes.len(), 110);
     let (news, words) = looked.look(true).unwrap();
     assert_eq!((news.lanes.len(), words), (0, still));
-    // One moves: its block is looked at twice more.
+    // One lane changes: its block is read twice more.
     counters[7].head.store(2_f64.to_bits(), Relaxed);
     let (news, words) = looked.look(true).unwrap();
     assert_eq!((news.lanes.len(), words), (1, still + 2 * BLOCK_WORDS));
     let moved = news.lanes[0].0;
     assert_eq!(looked.look(true).unwrap().1, still);
-    // Asked for again, and no lane beside it.
+    // Only the forgotten lane is read again.
     looked.lanes.forget(moved);
     assert_eq!(looked.lines(true), [BTreeSet::from([moved]), BTreeSet::new()]);
     let newest = looked.root().load(Relaxed);
     looked.lanes.forget(newest);
     looked.lanes.forget(newest + Block::LINES);
     assert_eq!(looked.look(true).unwrap().1, still);
-    // Where the owner died, its gauges are nobody's; nothing else is read.
+    // If the owner ended, its gauges end; no other lane is read.
     let (news, words) = looked.look(false).unwrap();
     assert_eq!((news.lanes.len(), words), (10, still + blocks * 2 * BLOCK_WORDS));
     assert!(news.lanes.iter().all(|(_, lane)| lane.is_none()));
     assert_eq!(looked.look(false).unwrap().1, still);
     assert_eq!(looked.reader.known_series(), 100);
-    // What is not shown any more is forgotten.
+    // Series that are not published any more are dropped.
     counters[..60].iter().for_each(|lane| lane.hide());
     assert_eq!(looked.lines(false).map(|lines| lines.len()), [0, 60]);
     assert_eq!(looked.reader.known_series(), 40);

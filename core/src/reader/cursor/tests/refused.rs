@@ -1,4 +1,5 @@
-//! What no writer wrote is refused, and said to be what it is; what it writes meanwhile is not.
+//! Corrupt segments are refused, with the cause. Changes that a writer makes during a read are not
+//! refused.
 
 use std::{io, sync::Arc};
 
@@ -122,7 +123,7 @@ fn a_lane_that_nobody_recorded_is_refused() {
             }
         }
     }
-    // Values at the edges.
+    // Values at the limits are accepted.
     let mut looked = Looked::new();
     let [counter, gauge] = [Kind::Counter, Kind::Gauge].map(|kind| looked.record("a", kind, 1)[0]);
     counter.head.store(LIMIT.next_down().to_bits(), Relaxed);
@@ -130,7 +131,8 @@ fn a_lane_that_nobody_recorded_is_refused() {
     assert_eq!(looked.look(true).unwrap().0.lanes.len(), 2);
 }
 
-/// A series that is removed while it is read is gone, whatever stands in its descriptor by then.
+/// A series that is removed while it is read is absent, whatever words have replaced its
+/// descriptor.
 #[test]
 fn a_series_that_ends_meanwhile_is_no_corruption() {
     for times in 0..8 {
@@ -146,7 +148,7 @@ fn a_series_that_ends_meanwhile_is_no_corruption() {
         });
         let seen = looked.look(true).unwrap().0.lanes;
         let is_shown = seen.iter().any(|(_, lane)| lane.is_some());
-        // A look at the root, three at the block, two at the series' descriptor.
+        // One read of the root, three of the block, two of the series' descriptor.
         assert_eq!(is_shown, times >= 6, "{times}: {seen:?}");
         looked.meanwhile(|_| {});
         assert_eq!(looked.lines(true)[1].len(), usize::from(is_shown), "{times}");
@@ -169,7 +171,7 @@ fn blocks_in_a_circle_or_on_top_of_each_other_are_refused() {
             other => panic!("{wrong}: {other:?}"),
         }
     }
-    // Beside each other, in whichever order, they are not.
+    // Adjacent blocks are accepted in either order.
     older.previous.store(newest + Block::LINES, Relaxed);
     looked.look(true).unwrap();
     older.previous.store(newest, Relaxed);
@@ -183,17 +185,17 @@ fn what_claims_more_than_there_is_is_refused() {
     let mut looked = Looked::new();
     let lane = looked.record("jobs", Kind::Counter, 1)[0];
     lane.chunks.store(3, Relaxed);
-    // The lines of the descriptors of its family and its series.
+    // The last terms are the lines of the descriptors of the family and the series.
     let claimed = Block::LINES + 3 * Chunk::LINES + 2 + 1;
-    // Room for all; as much as is claimed; at the second look only, for it grew.
+    // More lines than claimed; as many; as many only at the second call, because the segment grew.
     for lengths in [vec![1 << 20], vec![claimed], vec![1, claimed], vec![claimed - 1, claimed]] {
         looked.lanes = SegmentCursor::default();
         looked.reader.source().seem(lengths.clone());
         assert_eq!(looked.look(true).unwrap().0.lanes.len(), 1, "{lengths:?}");
-        // Nor where nothing changed.
+        // Nor is it refused if nothing changed.
         looked.look(true).unwrap();
     }
-    // However long a sparse file is: no segment has more than so much.
+    // The maximum size of a segment, however long a sparse file is.
     let most = (1 << 30) / LINE as u64;
     for (chunks, lengths) in [
         (3, vec![0]),

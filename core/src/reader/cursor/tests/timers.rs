@@ -1,4 +1,4 @@
-//! Looks at timers of a registry, that are observed between them and meanwhile.
+//! Polls of timers that are observed between the polls, and during them.
 
 use std::{cell::Cell, fs::File, path::Path, rc::Rc};
 
@@ -10,14 +10,14 @@ use crate::{
     reader::{cursor::LaneDelta, totals::SeriesTotal},
 };
 
-/// Timers of one label in a directory, with windows of that length.
+/// Returns timers with one label in a directory, whose windows have that length.
 fn timers(directory: &Path, window: u32) -> (Registry, Family<Timer>) {
     let registry = Registry::open_with(directory, Options::default().window(window)).unwrap();
     let timers = registry.timer("work_seconds", "", &["of"]).unwrap();
     (registry, timers)
 }
 
-/// The one segment of a directory.
+/// Opens the only segment of a directory.
 fn looked(directory: &Path) -> Looked<File> {
     let directory = MetricsPath::of(directory).open().unwrap().unwrap();
     let id = directory.segments().unwrap()[0];
@@ -28,7 +28,7 @@ fn observe(timer: &Timer, times: u32) {
     (0..times).for_each(|_| timer.observe(1.0));
 }
 
-/// The lanes that are told of.
+/// Returns the changed lanes.
 fn told(news: &mut SegmentDelta) -> Vec<&mut LaneDelta> {
     news.lanes.iter_mut().filter_map(|(_, lane)| lane.as_mut()).collect()
 }
@@ -37,7 +37,7 @@ fn told(news: &mut SegmentDelta) -> Vec<&mut LaneDelta> {
 fn of_a_timer_only_what_is_new_is_read() {
     let parent = tempfile::tempdir().unwrap();
     let (_registry, timers) = timers(parent.path(), 1000);
-    // It is beside others of which nothing is new.
+    // The lanes next to it do not change.
     let [before, timer, behind] = ["a", "b", "c"].map(|of| timers.labels(&[of]).unwrap());
     before.observe(1.0);
     (0..5000).for_each(|number| timer.observe(f64::from(number)));
@@ -53,7 +53,8 @@ fn of_a_timer_only_what_is_new_is_read() {
         let lanes = told(&mut news);
         assert_eq!((lanes.len(), lanes[0].newest().len(), lanes[0].goes_on()), (1, new, new <= 64));
         let chunk = Chunk::LINES as usize * LINE_WORDS;
-        // The block twice more, heads and the table, chunks; buckets where there is much to count.
+        // Two more reads of the block, the heads and the table, the chunks; for many new
+        // observations also the buckets.
         let most = still + 2 * BLOCK_WORDS + 10 * LINE_WORDS + (new / 64 + 2) * chunk;
         assert!(
             words <= if new <= 64 { most } else { most + whole / 2 },
@@ -63,7 +64,7 @@ fn of_a_timer_only_what_is_new_is_read() {
     }
 }
 
-/// However few it has: what goes on from nothing would leave out what the window has to get back.
+/// Also with few observations: a delta would omit observations that the window must get back.
 #[test]
 fn a_timer_that_is_asked_for_again_is_read_whole() {
     let parent = tempfile::tempdir().unwrap();
@@ -91,12 +92,12 @@ fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
     let timer = timers.labels(&["a"]).unwrap();
     observe(&timer, 10);
     let mut looked = looked(parent.path());
-    // Round the ring, twice, before each look at it.
+    // Overwrites the ring twice before each read.
     let fast = |timer: &Timer| {
         let timer = timer.clone();
         move |_| observe(&timer, 300)
     };
-    // Never read: it is counted.
+    // A lane that was never read is counted as unread.
     looked.meanwhile(fast(&timer));
     for _ in 0..2 {
         let (news, _) = looked.look(true).unwrap();
@@ -106,14 +107,14 @@ fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
     let (mut news, _) = looked.look(true).unwrap();
     let known = told(&mut news)[0].take_total().count;
     assert!(known > 600 && news.unread == 0);
-    // Read before: it stays.
+    // A lane that was read before keeps its state.
     looked.meanwhile(fast(&timer));
     let (news, _) = looked.look(true).unwrap();
     assert_eq!((news.lanes.len(), news.unread), (0, 0));
     looked.meanwhile(|_| {});
     let (mut news, _) = looked.look(true).unwrap();
     assert!(told(&mut news)[0].take_total().count > known + 600);
-    // The lane is another series' by now, which was never read.
+    // Another series has the lane now, which was never read.
     let line = news.lanes[0].0;
     assert!(timers.remove(&["a"]).unwrap());
     let other = timers.labels(&["b"]).unwrap();
@@ -139,7 +140,8 @@ fn a_timer_without_a_distribution_goes_on_as_well() {
     }
 }
 
-/// Whenever it is that more arrives than the ring holds: what buckets lack by that is read at the next look.
+/// Whenever more observations arrive than the ring holds, the buckets lack some. The next poll reads
+/// the buckets again.
 #[test]
 fn buckets_that_lacked_something_are_read_again() {
     let mut lacked = 0;
@@ -150,7 +152,8 @@ fn buckets_that_lacked_something_are_read_again() {
         observe(&timer, 1000);
         let mut looked = looked(parent.path());
         let mut counted = [0; 2];
-        // How many classic and exponential buckets have, and how many there are.
+        // Returns the counts of the classic and of the exponential buckets, and the number of
+        // observations.
         let mut look = |looked: &mut Looked<File>| {
             let (mut news, _) = looked.look(true).unwrap();
             let lane = told(&mut news).remove(0);
