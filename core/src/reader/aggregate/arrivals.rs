@@ -1,8 +1,8 @@
-//! Observations on their way into a window.
+//! Observations that are added to a window.
 
 use crate::snapshot::Observation;
 
-/// Observations that a lane made, oldest first, or that the totals have.
+/// Observations of a lane, oldest first, or of the totals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Arrivals<'a> {
     Recorded { epoch: u32, observations: &'a [(u64, f64)] },
@@ -17,7 +17,7 @@ impl Arrivals<'_> {
         }
     }
 
-    /// Those from a place on.
+    /// Returns the observations from index `first` on.
     pub(crate) fn from(&self, first: usize, origin: u64) -> Vec<Observation> {
         match *self {
             Arrivals::Recorded { epoch, observations } => {

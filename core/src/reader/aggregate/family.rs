@@ -1,4 +1,4 @@
-//! A family: what the processes that record it agree on, and its series.
+//! A family: its effective definition among those of all processes, and its series.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,13 +12,13 @@ use crate::{
 /// A family of one shape: kind, unit and labels.
 #[derive(Debug)]
 pub(crate) struct FamilyAggregate {
-    /// The definition that holds.
+    /// The effective definition.
     pub(crate) record: Arc<FamilyDescriptor>,
     /// By label values.
     pub(crate) series: BTreeMap<Arc<[String]>, u64>,
-    /// Who defines it: rank of the segment, address of the definition.
+    /// All definitions, by rank of the segment and address of the definition.
     sources: BTreeMap<(u32, usize), Defined>,
-    /// Living definitions that do not hold, because a newer one asks for something else.
+    /// The number of definitions of live processes that conflict with the effective one.
     pub(crate) conflicts: usize,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct FamilyAggregate {
 struct Defined {
     record: Arc<FamilyDescriptor>,
     precedence: Precedence,
-    /// Series and lanes that it defines.
+    /// The number of lanes, or series of the totals, that use the definition.
     lanes: usize,
 }
 
@@ -40,12 +40,12 @@ impl FamilyAggregate {
         }
     }
 
-    /// What decides between it and other families of its name.
+    /// Returns the precedence of the family among others of its name.
     pub(crate) fn precedence(&self) -> Option<Precedence> {
         self.sources.values().map(|source| source.precedence).max()
     }
 
-    /// Takes note of a lane of that definition.
+    /// Counts a lane that uses the source's definition.
     pub(crate) fn join(&mut self, source: &Source<'_>) {
         let (record, precedence) = (Arc::clone(source.record), source.precedence);
         let defined = Defined { record, precedence, lanes: 0 };
@@ -57,7 +57,7 @@ impl FamilyAggregate {
         }
     }
 
-    /// Takes note that a lane of that definition is gone.
+    /// Counts out a lane that used that definition.
     pub(crate) fn leave(&mut self, rank: u32, record: &Arc<FamilyDescriptor>) {
         let place = place(rank, record);
         let Some(source) = self.sources.get_mut(&place) else { return };
@@ -68,12 +68,12 @@ impl FamilyAggregate {
         }
     }
 
-    /// Whether a segment defines it.
+    /// Returns whether a segment defines the family.
     pub(crate) fn is_defined_by(&self, rank: u32) -> bool {
         self.sources.range((rank, 0)..=(rank, usize::MAX)).next().is_some()
     }
 
-    /// Takes note of whether a segment's owner lives.
+    /// Records whether a segment's owner lives.
     pub(crate) fn set_life(&mut self, rank: u32, lives: bool) {
         for (_, source) in self.sources.range_mut((rank, 0)..=(rank, usize::MAX)) {
             source.precedence.lives = lives;
@@ -81,7 +81,7 @@ impl FamilyAggregate {
         self.agree();
     }
 
-    /// Finds the definition that holds, and names the others in the log.
+    /// Determines the effective definition, and logs the ones that conflict with it.
     fn agree(&mut self) {
         let definitions = self.sources.values().map(|source| (source.precedence, &source.record));
         let Some(record) = agreement::holds(definitions) else { return };
@@ -90,24 +90,24 @@ impl FamilyAggregate {
         self.log_conflicts();
     }
 
-    /// The definitions of living processes that ask for something else than the one that holds.
+    /// Returns the definitions of live processes that conflict with the effective one.
     fn conflicting(&self) -> impl Iterator<Item = &Arc<FamilyDescriptor>> {
         let living = self.sources.values().filter(|source| source.precedence.lives);
         living.map(|source| &source.record).filter(|record| agreement::conflicts(record, &self.record))
     }
 
-    /// Names the definitions in the log that do not hold, each once a process.
+    /// Logs the conflicting definitions, each once in a process.
     pub(crate) fn log_conflicts(&self) {
         self.conflicting().for_each(|other| log_once::conflict(&self.record, other));
     }
 
-    /// The fewest series that any process allows.
+    /// Returns the smallest number of series that any process allows.
     pub(crate) fn least_limit(&self) -> usize {
         let limits = self.sources.values().map(|source| source.record.max_series as usize);
         limits.min().unwrap_or(usize::MAX)
     }
 
-    /// Gives ranks other numbers, in the same order.
+    /// Replaces the numbers of ranks, whose order must stay the same.
     pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> u32) {
         let sources = std::mem::take(&mut self.sources).into_iter();
         self.sources = sources.map(|((rank, record), source)| ((number(rank), record), source)).collect();

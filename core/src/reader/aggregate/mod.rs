@@ -1,8 +1,8 @@
-//! All series of all segments and the totals, from one snapshot to the next.
+//! The aggregate: all series of all segments and the totals, kept from one snapshot to the next.
 //!
-//! What a segment says anew is exchanged for what it said before, series by series: a series that
-//! nobody moved costs nothing. Every lane has an **origin**, its rank among all lanes: the rank of
-//! its segment, by creation and id, then its line; what is in the totals has origin 0.
+//! The change of a lane replaces the lane's previous share, so a series without changes costs
+//! nothing. Every lane has an **origin**, its rank among all lanes: the rank of its segment, by
+//! creation and id, then its line. The totals have origin 0.
 
 mod arrivals;
 mod family;
@@ -36,28 +36,28 @@ pub(crate) use series::Activity;
 use series::SeriesAggregate;
 pub(crate) use series_limit::{FamilyView, SeriesView};
 
-/// The state of a reader.
+/// The aggregate of a reader.
 #[derive(Debug, Default)]
 pub(crate) struct Aggregator {
-    /// The families of a name, one for each shape in which it is recorded.
+    /// The families of each name, one for each shape in which the name is recorded.
     names: BTreeMap<String, Vec<u64>>,
     shapes: HashMap<u64, FamilyAggregate>,
     series: HashMap<u64, SeriesAggregate>,
-    /// Numbers of families and series are never used again.
+    /// The last number of a family or series. Numbers are never reused.
     next: u64,
     segments: BTreeMap<Key, SegmentEntry>,
-    /// The series that the totals have.
+    /// The series that the totals contain.
     in_totals: Vec<u64>,
     totals_losses: [u64; HEALTH_COUNTERS],
-    /// Series that have changed since they were settled.
+    /// Series that changed since they were settled.
     changed: BTreeSet<u64>,
-    /// Those among them whose lanes are being read again.
+    /// The changed series whose lanes are being read again.
     awaited: BTreeSet<u64>,
-    /// What orders the observations.
+    /// The order of observations.
     timeline: Timeline,
-    /// What stays in overflow series.
+    /// The contributions that stay in overflow series.
     over: Overflowed,
-    /// Families of which the places of series are to be decided again.
+    /// Families whose series must be placed again.
     unplaced: BTreeSet<u64>,
 }
 
@@ -71,12 +71,12 @@ struct SegmentEntry {
     lanes: HashMap<u64, u64>,
 }
 
-/// What the totals have has no series word.
+/// The totals have no series word.
 const TOTALS_WORD: u64 = 0;
 const TOTALS_ORIGIN: u64 = 0;
 
 impl Aggregator {
-    /// Counts of what was lost, and of lanes that could not be read.
+    /// Returns the health counters of all segments and the totals, and the number of unread lanes.
     pub(crate) fn lost(&self) -> ([u64; HEALTH_COUNTERS], u64) {
         let mut losses = self.totals_losses;
         for segment in self.segments.values() {
@@ -85,12 +85,12 @@ impl Aggregator {
         (losses, self.segments.values().map(|segment| segment.unread).sum())
     }
 
-    /// Logs what a process logs once, in a forked child that goes on with what its parent has read.
+    /// Logs the conflicts again, in a forked child that inherited this aggregate.
     pub(crate) fn log_again(&self) {
         self.shapes.values().for_each(FamilyAggregate::log_conflicts);
     }
 
-    /// Drops what segments said that are not there any more.
+    /// Drops the contributions of segments that no longer exist.
     pub(crate) fn keep_segments(&mut self, keep: impl Fn(&Key) -> bool) {
         let gone: Vec<Key> = self.segments.keys().filter(|key| !keep(key)).copied().collect();
         for key in gone {
@@ -99,7 +99,7 @@ impl Aggregator {
         }
     }
 
-    /// What orders the observations from now on.
+    /// Sets the order of observations.
     pub(crate) fn put_timeline(&mut self, timeline: &Timeline) {
         if self.timeline.is(timeline) {
             return;
@@ -112,7 +112,7 @@ impl Aggregator {
         }
     }
 
-    /// Other totals than before.
+    /// Replaces the contributions of the totals.
     pub(crate) fn put_totals(&mut self, totals: &Totals) {
         for id in std::mem::take(&mut self.in_totals) {
             self.remove(id, TOTALS_ORIGIN);
@@ -138,7 +138,7 @@ impl Aggregator {
         self.over = over.clone();
     }
 
-    /// What a segment says anew.
+    /// Merges the changes of a segment.
     pub(crate) fn put_news(&mut self, key: Key, epoch: u32, lives: bool, news: SegmentDelta) {
         if !self.segments.contains_key(&key) {
             self.enter(key);
@@ -153,7 +153,7 @@ impl Aggregator {
             let origin = u64::from(segment.rank) << 32 | line;
             let before = segment.lanes.get(&line).copied();
             let word = lane.as_ref().map(|lane| lane.word);
-            // Of another life of the lane, or of none.
+            // None if `before` belongs to another incarnation of the lane.
             let known = before.filter(|id| word.is_some_and(|word| self.has(*id, origin, word)));
             if let (Some(id), None) = (before, known) {
                 segment.lanes.remove(&line);
@@ -188,7 +188,7 @@ impl Aggregator {
         self.series.get(&id).is_some_and(|series| series.has(origin, word))
     }
 
-    /// The number of a series.
+    /// Returns the number of a series. Creates the family and the series if necessary.
     fn series_of(&mut self, record: &Arc<FamilyDescriptor>, labels: &[String]) -> u64 {
         let shapes = self.names.get(&record.name).map_or(&[][..], |shapes| shapes);
         let known = shapes
@@ -203,7 +203,8 @@ impl Aggregator {
         self.series_with(number, labels)
     }
 
-    /// The number of a family's series with those label values.
+    /// Returns the number of a family's series with those label values. Creates the series if
+    /// necessary.
     fn series_with(&mut self, number: u64, labels: &[String]) -> u64 {
         let known = self.shapes.get(&number).and_then(|shape| shape.series.get(labels));
         known.copied().unwrap_or_else(|| {
@@ -212,7 +213,7 @@ impl Aggregator {
             if let Some(shape) = self.shapes.get_mut(&number) {
                 shape.series.insert(labels, id);
             }
-            // Should nothing come of it.
+            // If nothing is added to the series, `settle` drops it.
             self.changed.insert(id);
             id
         })
@@ -237,7 +238,7 @@ impl Aggregator {
         self.changed.insert(id);
     }
 
-    /// Takes note of whether a segment's owner lives: the definitions of the living hold.
+    /// Records whether a segment's owner lives. The definitions of live processes take precedence.
     fn set_life(&mut self, key: &Key, lives: bool) {
         let Some(segment) = self.segments.get_mut(key) else { return };
         let rank = segment.rank;
@@ -271,7 +272,8 @@ impl Aggregator {
         self.changed.insert(id);
     }
 
-    /// Changes what a family's definitions come to.
+    /// Changes the definitions of a family, and resizes the windows if the effective definition
+    /// changed them.
     fn redefine(&mut self, number: u64, change: impl FnOnce(&mut FamilyAggregate)) {
         let Some(shape) = self.shapes.get_mut(&number) else { return };
         let before = shape.record.window;
@@ -295,7 +297,7 @@ impl Aggregator {
         }
     }
 
-    /// Takes out what a segment said.
+    /// Removes the contributions of a segment.
     fn clear(&mut self, key: &Key) {
         let Some(segment) = self.segments.get_mut(key) else { return };
         let rank = segment.rank;
@@ -305,23 +307,23 @@ impl Aggregator {
     }
 }
 
-/// Where a share of a series comes from.
+/// The source of a share: a lane or the totals.
 #[derive(Clone, Copy, Debug)]
 struct Source<'a> {
     origin: u64,
     word: u64,
-    /// How it defines the family.
+    /// The source's definition of the family.
     record: &'a Arc<FamilyDescriptor>,
     precedence: Precedence,
 }
 
-/// The totals, as the source of a series.
+/// Returns the totals as the source of a series.
 fn of_totals(family: &FamilyTotal) -> Source<'_> {
     let precedence = Precedence { lives: false, created: family.created, segment: 0 };
     Source { origin: TOTALS_ORIGIN, word: TOTALS_WORD, record: &family.record, precedence }
 }
 
-/// What the totals have of a series, and its observations.
+/// Returns the contribution of the totals to a series, and its observations.
 fn kept(total: &SeriesTotal) -> (SeriesTotal, Arrivals<'_>) {
     let SeriesTotal { lanes, since, begun, count, sum, state, .. } = *total;
     let (distribution, exemplars) = (total.distribution.clone(), total.exemplars.clone());

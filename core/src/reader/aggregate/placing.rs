@@ -1,8 +1,9 @@
-//! Which series are shown on their own: the shares of all others move to the overflow series.
+//! Placement: decides which series are shown on their own; all other shares move to the overflow
+//! series.
 //!
-//! The policy decides by segment and series. A lane that was just read is taken for one that has a place;
-//! here it moves to the overflow series where it has none, and back where it has one after all, because
-//! something older was removed.
+//! The policy decides by segment and series. A lane that was just read is first merged into its own
+//! series. If it is not placed there, its share moves to the overflow series. It moves back if it
+//! is placed later, because something older was removed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,19 +16,19 @@ use crate::{
     reader::overflowed::Overflowed,
 };
 
-/// A segment's part in one series, as far as it decides.
+/// The part of a segment in one series, as the policy needs it.
 #[derive(Debug)]
 struct SeriesShare {
     labels: Arc<[String]>,
     begun: u64,
     segment: u64,
     limit: Option<u32>,
-    /// Its lanes, and the series that each is merged into now.
+    /// The origins of its lanes, and the series that each is merged into now.
     lanes: Vec<(u64, u64)>,
 }
 
 impl Aggregator {
-    /// Decides for all families whose contributions have changed.
+    /// Decides for all families whose contributions changed.
     pub(crate) fn place(&mut self) {
         let numbers = std::mem::take(&mut self.unplaced);
         let crowded = numbers.into_iter().filter(|number| self.is_crowded(*number)).collect::<Vec<_>>();
@@ -41,7 +42,8 @@ impl Aggregator {
         }
     }
 
-    /// Whether a family has more series than some process allows, or an overflow series already.
+    /// Returns whether a family has more series than some process allows, or has an overflow series
+    /// already.
     fn is_crowded(&self, number: u64) -> bool {
         let Some(shape) = self.shapes.get(&number) else { return false };
         let overflow = overflow(shape.record.labels.len());
@@ -80,7 +82,7 @@ impl Aggregator {
         }
     }
 
-    /// What segments of the directory have in the overflow series of a family.
+    /// Returns the contributions of the directory's segments to the overflow series of a family.
     pub(crate) fn overflowed(&self, number: u64) -> Overflowed {
         let mut overflowed = Overflowed::default();
         let Some(shape) = self.shapes.get(&number) else { return overflowed };
@@ -97,7 +99,7 @@ impl Aggregator {
         overflowed
     }
 
-    /// Moves a lane's share to where it belongs, if it is not there.
+    /// Moves a lane's share to the series where it belongs.
     fn place_lane(
         &mut self,
         number: u64,
@@ -123,7 +125,7 @@ impl Aggregator {
         self.changed.extend([from, to]);
     }
 
-    /// The parts of segments and totals in all series of a family.
+    /// Returns the parts of segments and totals in all series of a family.
     fn parts(&self, number: u64, keys: &HashMap<u32, Key>) -> Vec<SeriesShare> {
         let mut parts: BTreeMap<(u32, Arc<[String]>), SeriesShare> = BTreeMap::new();
         let shape = self.shapes.get(&number);

@@ -1,5 +1,5 @@
-//! What has changed comes to rest: series that nobody has are dropped, and windows from which something
-//! was taken are filled again.
+//! Finishes an update: drops series without shares, and refills windows from which observations
+//! were removed.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,9 @@ use super::{Aggregator, Key, kept, of_totals, series::SeriesAggregate};
 use crate::reader::totals::Totals;
 
 impl Aggregator {
-    /// Settles what has changed. Gives lanes that are to be read again before it is: newer observations
-    /// are gone, so that some which fell out of a window may belong in it.
+    /// Settles the changed series. Returns the lanes that must be read again first: newer
+    /// observations were removed from a window, so that others which fell out of it may belong in
+    /// it.
     pub(crate) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
         self.place();
         let awaited = std::mem::take(&mut self.awaited);
@@ -24,7 +25,7 @@ impl Aggregator {
                     self.drop_shape(number);
                 }
             } else if awaited.contains(&id) {
-                // Whatever could be read again has been.
+                // All lanes that could be read again were read.
                 series.accept();
             } else if !series.is_whole(shape.record.window) {
                 self.awaited.insert(id);
@@ -47,14 +48,14 @@ impl Aggregator {
         lanes
     }
 
-    /// Takes windows as they are, after all that could be read again has been.
+    /// Accepts windows as they are, after all lanes that could be read again were read.
     pub(crate) fn accept(&mut self) {
         for id in std::mem::take(&mut self.awaited) {
             self.series.get_mut(&id).into_iter().for_each(SeriesAggregate::accept);
         }
     }
 
-    /// What the totals have of a series.
+    /// Adds the share of the totals in a series again.
     fn put_again(&mut self, id: u64, totals: &Totals) {
         let Some(series) = self.series.get(&id) else { return };
         let Some(shape) = self.shapes.get(&series.shape) else { return };

@@ -1,10 +1,10 @@
-//! In which order segments, and so their lanes, stand.
+//! The order of segments, which is also the order of their lanes.
 
 use std::collections::HashMap;
 
 use super::{Aggregator, SegmentEntry};
 
-/// A segment, in the order in which segments rank: those of a directory, then those in memory alone.
+/// The key by which segments rank: segments of a directory first, then segments in memory alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) in_memory: bool,
@@ -12,13 +12,13 @@ pub(crate) struct Key {
     pub(crate) id: u64,
 }
 
-/// Segments of a directory have smaller ranks.
+/// The first rank of segments in memory. Segments of a directory have smaller ranks.
 const FIRST_LOCAL_RANK: u32 = 1 << 31;
 const LAST: u32 = u32::MAX;
 
 impl Aggregator {
-    /// Makes room for a segment. Ranks grow with every new one; only where an older one appears late
-    /// do all get new ranks.
+    /// Adds a segment, and assigns its rank. Each new segment normally gets the next rank. All
+    /// segments get new ranks only if an older one appears late, or if the ranks run out.
     pub(crate) fn enter(&mut self, key: Key) {
         let alike = |other: &&Key| other.in_memory == key.in_memory;
         let before = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
@@ -31,7 +31,8 @@ impl Aggregator {
         }
     }
 
-    /// Gives segments new ranks in the same order, after one came in between.
+    /// Assigns new ranks in the same order to all segments, after `new` was inserted between
+    /// others.
     fn renumber(&mut self, new: Key) {
         #[cfg(test)]
         tests::RENUMBERED.set(tests::RENUMBERED.get() + 1);
@@ -61,11 +62,12 @@ mod tests {
     use crate::{Reader, Registry};
 
     thread_local! {
-        /// How often this thread renumbered all ranks.
+        /// The number of times that this thread renumbered all ranks.
         pub(crate) static RENUMBERED: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Each renumbering touches every series of every segment: a first scrape would be quadratic.
+    /// A renumbering touches every series of every segment: with one per segment, a first scrape
+    /// would be quadratic.
     #[test]
     fn first_snapshot_of_many_segments_renumbers_nothing() {
         let directory = tempfile::tempdir().unwrap();
@@ -93,7 +95,7 @@ mod tests {
         for (in_memory, first, last) in [(false, 1, FIRST_LOCAL_RANK - 1), (true, FIRST_LOCAL_RANK, LAST)] {
             let key = |created| Key { in_memory, created, id: 7 };
             let mut merged = Aggregator::default();
-            // Of the other kind there are some as well.
+            // A segment of the other kind exists, too.
             let other = Key { in_memory: !in_memory, created: 0, id: 1 };
             merged.enter(other);
             let other_rank = merged.segments[&other].rank;
@@ -109,13 +111,13 @@ mod tests {
                 assert_eq!(merged.segments[&other].rank, other_rank);
             };
             check(&merged, &expected);
-            // The newest goes on behind the last; where one comes in between, all are counted anew.
+            // The newest segment gets the next rank. One in between causes a renumbering.
             merged.enter(key(40));
             expected.push((40, first + 3));
             check(&merged, &expected);
             merged.enter(key(25));
             check(&merged, &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3)]);
-            // Where ranks end, too.
+            // A renumbering also follows if the ranks run out.
             merged.segments.get_mut(&key(40)).unwrap().rank = last - 1;
             merged.enter(key(50));
             check(

@@ -1,7 +1,8 @@
-//! One series: what its lanes and the totals hold together.
+//! One series: the merged shares of its lanes and of the totals.
 //!
-//! Observations that fell out of the window are not kept. Lanes only go on, so nothing brings them
-//! back but the loss of newer ones, and then the lanes are read again.
+//! Observations that fall out of the window are dropped. Because lanes only grow, such an
+//! observation belongs in the window again only if newer ones are removed. The lanes are then read
+//! again.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,59 +20,59 @@ use crate::{
     sum::{ExactSum, LIMIT},
 };
 
-/// A series.
+/// The aggregate of a series.
 #[derive(Debug)]
 pub(crate) struct SeriesAggregate {
-    /// The family that it is of.
+    /// The number of its family.
     pub(crate) shape: u64,
     pub(crate) labels: Arc<[String]>,
     /// By origin.
     shares: BTreeMap<u64, Share>,
     sums: Sums,
-    /// Whether the sums tell what is left when a share is taken out of them.
+    /// Whether a share can be subtracted from `sums` exactly.
     tells: bool,
     state: f64,
     window: Window,
-    /// What orders the window.
+    /// The order of observations in the window.
     timeline: Timeline,
-    /// Epoch and stamp of the newest observation that fell out of the window.
+    /// Epoch and timestamp of the newest observation that fell out of the window.
     fell: Option<(u32, u64)>,
-    /// Whether something left the window in another way: what fell may have to come back.
+    /// Whether observations were removed from the window, so that dropped ones may belong in it.
     holed: bool,
-    /// Origins whose observations are still to leave the window.
+    /// Origins whose observations must still be removed from the window.
     leaving: Vec<u64>,
     exemplars: Arc<[Exemplar]>,
-    /// Whether shares have others than those.
+    /// Whether the exemplars of a share changed since `exemplars` was computed.
     has_others: bool,
 }
 
-/// What one lane has of a series, or the totals.
+/// The share of one lane, or of the totals, in a series.
 #[derive(Debug)]
 pub(crate) struct Share {
-    /// Of the lane's life.
+    /// The series word, which identifies the incarnation of the lane.
     word: u64,
     record: Arc<FamilyDescriptor>,
-    /// The label values that it was recorded under, where this is the overflow series.
+    /// The label values that the share was recorded under, if this is the overflow series.
     labels: Option<Arc<[String]>>,
-    /// Without its observations: those are in the window.
+    /// Without observations, which are in the window.
     total: SeriesTotal,
-    /// Epoch and stamp of its newest observation.
+    /// Epoch and timestamp of its newest observation.
     newest: Option<(u32, u64)>,
-    /// Whether it is being read again, for what fell out of the window.
+    /// Whether the lane is being read again, for observations that fell out of the window.
     again: bool,
 }
 
-/// What tells whether a series was moved.
+/// The values that show whether a series was updated.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Activity {
     pub(crate) count: u64,
     pub(crate) sum: ExactSum,
     pub(crate) state: f64,
-    /// Lanes that it is the sum of.
+    /// The number of lanes in the sum.
     pub(crate) lanes: u64,
-    /// When the youngest of them was first seen.
+    /// The time at which the newest of these lanes was first seen.
     pub(crate) since: u64,
-    /// Epoch and stamp of the newest observation.
+    /// Epoch and timestamp of the newest observation.
     pub(crate) stamped: Option<(u32, u64)>,
 }
 
@@ -94,18 +95,19 @@ impl SeriesAggregate {
         }
     }
 
-    /// Whether a lane has a share of that life of it.
+    /// Returns whether the series has a share of that incarnation of a lane.
     pub(crate) fn has(&self, origin: u64, word: u64) -> bool {
         self.shares.get(&origin).is_some_and(|share| share.word == word)
     }
 
-    /// The oldest origin; none where nobody has the series.
+    /// Returns the oldest origin; none if the series has no shares.
     pub(crate) fn first(&self) -> Option<u64> {
         self.shares.first_key_value().map(|(&origin, _)| origin)
     }
 
-    /// What a lane has now, which had nothing before or was in the same life; its observations are the
-    /// newest of all that it made, or those at least that are new.
+    /// Adds or replaces the share of a lane. An existing share must be of the same incarnation.
+    ///
+    /// `newest` holds the newest observations of the lane, and at least all new ones.
     pub(crate) fn put(
         &mut self,
         source: &Source<'_>,
@@ -121,18 +123,21 @@ impl SeriesAggregate {
             if total.exemplars.is_empty() {
                 total.exemplars = std::mem::take(&mut before.total.exemplars);
             }
-            // Beside a writer that was too fast to follow, buckets may have been read with less of the ring.
+            // If the writer was too fast, the buckets may have been read with fewer observations of
+            // the ring.
             total.distribution.raise(&before.total.distribution);
         }
         let goes_on = before.as_ref().filter(|before| !before.again);
         let arrivals = goes_on.and_then(|before| total.count.checked_sub(before.total.count));
         let known = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
         if before.is_some() && known.is_none() {
-            // What came in between was overwritten, or everything comes anew.
+            // Observations in between were overwritten, or the lane was read again: all of them are
+            // replaced.
             self.leaving.push(origin);
         }
         let mut arrivals = newest.from(known.unwrap_or(0), origin);
-        // Those of the totals were ordered by whoever retired them.
+        // The observations of the totals were ordered by the timeline of the process that retired
+        // them.
         self.timeline.sort(&mut arrivals);
         let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
         let newest = newest.or(before.as_ref().and_then(|before| before.newest));
@@ -143,7 +148,7 @@ impl SeriesAggregate {
         self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
     }
 
-    /// What a lane has now that goes on from what it had, by those observations.
+    /// Adds new observations of a lane. `count` and `sum` are those of the lane after them.
     pub(crate) fn advance(
         &mut self,
         origin: u64,
@@ -171,7 +176,7 @@ impl SeriesAggregate {
         self.slide_lane(origin, &arrivals, own, window);
     }
 
-    /// The exemplars that a lane has now.
+    /// Replaces the exemplars of a lane.
     pub(crate) fn exemplify(&mut self, origin: u64, exemplars: Vec<Exemplar>) {
         if let Some(share) = self.shares.get_mut(&origin) {
             share.total.exemplars = exemplars;
@@ -181,7 +186,7 @@ impl SeriesAggregate {
 
     /// Takes the newest exemplar of each bucket from all shares.
     pub(crate) fn settle_exemplars(&mut self) {
-        // What one lane says anew may leave fewer bounds for all.
+        // A changed share may have removed bounds from the series, which then has fewer buckets.
         if self.has_others || !self.exemplars.is_empty() {
             let all = self.shares.values().flat_map(|share| &share.total.exemplars);
             self.exemplars = newest_exemplars(all, &self.sums.distribution);
@@ -189,12 +194,12 @@ impl SeriesAggregate {
         }
     }
 
-    /// Has all lanes read again.
+    /// Requires that all lanes are read again.
     fn distrust(&mut self) {
         (self.holed, self.fell) = (true, Some(NEVER));
     }
 
-    /// Takes out what a lane had; gives how it defined the family.
+    /// Removes the share of a lane. Returns the lane's definition of the family.
     pub(crate) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyDescriptor>> {
         let share = self.shares.remove(&origin)?;
         self.leaving.push(origin);
@@ -202,7 +207,7 @@ impl SeriesAggregate {
         Some(share.record)
     }
 
-    /// Takes out what a lane has, and its observations, to be put into another series.
+    /// Removes the share of a lane with its observations, and returns them for another series.
     pub(crate) fn take(&mut self, origin: u64) -> Option<(Share, Vec<Observation>)> {
         self.sweep();
         let share = self.shares.remove(&origin)?;
@@ -213,7 +218,8 @@ impl SeriesAggregate {
         Some((share, observations))
     }
 
-    /// Puts in what was taken out of another series, which was recorded under those label values.
+    /// Adds the share and observations that another series returned from `take`. `labels` are the
+    /// label values that it was recorded under, if this is the overflow series.
     pub(crate) fn adopt(
         &mut self,
         origin: u64,
@@ -222,7 +228,7 @@ impl SeriesAggregate {
         window: u32,
     ) {
         let own = share.record.window;
-        // The other series' window may have had no room for all of its observations.
+        // The window of the other series may not have held all of its observations.
         let is_whole = observations.len() as u64 >= share.total.count.min(own.into());
         self.has_others |= !share.total.exemplars.is_empty();
         self.shares.insert(origin, Share { labels, ..share });
@@ -233,20 +239,21 @@ impl SeriesAggregate {
         }
     }
 
-    /// What decides about places: origin, when it began, how many series its definition allows, and the
-    /// label values of those that are here because they have no place.
+    /// Returns the values that decide about placement, for each share: origin, begin, maximum
+    /// number of series by its definition, and the label values it was recorded under if this is
+    /// the overflow series.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (u64, u64, u32, Option<&Arc<[String]>>)> {
         self.shares.iter().map(|(&origin, share)| {
             (origin, share.total.begun, share.record.max_series, share.labels.as_ref())
         })
     }
 
-    /// Whether it has shares that were recorded under other label values.
+    /// Returns whether it has shares that were recorded under other label values.
     pub(crate) fn is_mixed(&self) -> bool {
         self.shares.values().any(|share| share.labels.is_some())
     }
 
-    /// Puts what a lane has now in the place of what it had.
+    /// Replaces a share in the sums.
     fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
         let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
         let has_state = [old, new].into_iter().flatten().any(|total| total.state != 0.0);
@@ -255,9 +262,9 @@ impl SeriesAggregate {
             self.add_up();
         }
         if has_state {
-            // Floats would keep traces of what was taken out of them.
+            // Added up again: subtracting floats would leave rounding errors.
             let sum = self.shares.values().fold(0.0, |state, share| state + share.total.state);
-            // Each is finite, and so is what they are shown as.
+            // Each state is finite, so the sum that is shown must be finite, too.
             self.state = sum.clamp(f64::MIN, f64::MAX);
         }
     }
@@ -266,10 +273,12 @@ impl SeriesAggregate {
         self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
     }
 
-    /// Adds observations of a lane that keeps `own` of them: where the window is longer, the lane has no
-    /// more in it than a reader finds that sees it for the first time.
+    /// Adds observations of a lane whose definition keeps `own` of them.
+    ///
+    /// If the window is longer, it holds at most `own` observations of the lane: as many as a new
+    /// reader would find.
     fn slide_lane(&mut self, origin: u64, arrivals: &[Observation], own: u32, window: u32) {
-        // The totals have what several lanes left.
+        // The totals hold the observations of several lanes.
         let own = if origin == TOTALS_ORIGIN { u32::MAX } else { own };
         let arrivals = &arrivals[arrivals.len().saturating_sub(own as usize)..];
         if own < window && !arrivals.is_empty() {
@@ -294,21 +303,21 @@ impl SeriesAggregate {
         self.fell = newer(&self.timeline, self.fell, fell.map(|one| (one.epoch, one.stamp)));
     }
 
-    /// Orders the window by another timeline. Returns whether lanes have to be read again for it.
+    /// Orders the window by another timeline. Returns whether lanes must be read again.
     pub(crate) fn retime(&mut self, timeline: &Timeline) -> bool {
         self.sweep();
         self.timeline = timeline.clone();
         self.window.retime(timeline);
         let Some((fell, _)) = self.fell else { return false };
         let is_mixed = self.window.observations().iter().any(|one| one.epoch != fell);
-        // One that fell out may be newer now than one that is in it.
+        // An observation that fell out may now be newer than one in the window.
         if is_mixed && timeline.is_far() {
             self.distrust();
         }
         self.holed
     }
 
-    /// Takes out of the window what is to leave it, of however many origins at once.
+    /// Removes the observations of all leaving origins from the window at once.
     fn sweep(&mut self) {
         if self.leaving.is_empty() {
             return;
@@ -322,13 +331,13 @@ impl SeriesAggregate {
         self.leaving.clear();
     }
 
-    /// Keeps a window of that length from now on, instead of `before`.
+    /// Changes the length of the window from `before` to `window`.
     pub(crate) fn resize(&mut self, before: u32, window: u32) {
         self.holed |= window > before;
         self.slide(&[], window);
     }
 
-    /// Whether nothing that fell out of the window would be in it now.
+    /// Returns whether no observation that fell out of the window belongs in it now.
     pub(crate) fn is_whole(&mut self, window: u32) -> bool {
         self.sweep();
         let oldest = self.window.observations().first().map(|one| (one.epoch, one.stamp));
@@ -338,20 +347,21 @@ impl SeriesAggregate {
         !self.holed
     }
 
-    /// Takes the window as it is.
+    /// Accepts the window as it is.
     pub(crate) fn accept(&mut self) {
         self.sweep();
         self.holed = false;
     }
 
-    /// Expects all shares anew, with whatever may be in the window; gives their origins.
+    /// Expects all shares again, with all observations that may be in the window. Returns their
+    /// origins.
     pub(crate) fn expect_again(&mut self) -> Vec<u64> {
         (self.fell, self.holed) = (None, false);
         self.shares.values_mut().for_each(|share| share.again = true);
         self.shares.keys().copied().collect()
     }
 
-    /// Gives origins other numbers, in the same order.
+    /// Replaces the numbers of origins, whose order must stay the same.
     pub(crate) fn renumber(&mut self, number: impl Fn(u64) -> u64) {
         self.sweep();
         self.shares = std::mem::take(&mut self.shares)
@@ -363,12 +373,13 @@ impl SeriesAggregate {
         }
     }
 
-    /// What it shows.
+    /// Returns the value that a snapshot shows.
     pub(crate) fn value(&self, kind: Kind) -> Value {
         shown(kind, &self.sums, self.state, self.window.clone(), Arc::clone(&self.exemplars))
     }
 
-    /// Whether its sum has reached the largest number that is kept. A counter's lane stops below [`LIMIT`].
+    /// Returns whether the sum has reached the largest number that is kept. A counter's lane stops
+    /// below [`LIMIT`].
     pub(crate) fn is_saturated(&self, kind: Kind) -> bool {
         match kind {
             Kind::Counter => self.sums.exact.to_f64() >= LIMIT.next_down(),
@@ -377,7 +388,7 @@ impl SeriesAggregate {
         }
     }
 
-    /// What tells whether it was moved.
+    /// Returns the values that show whether the series was updated.
     pub(crate) fn activity(&self) -> Activity {
         let stamps = self.shares.values().map(|share| share.newest);
         Activity {
@@ -391,10 +402,10 @@ impl SeriesAggregate {
     }
 }
 
-/// Stands behind every stamp.
+/// Later than every timestamp.
 const NEVER: (u32, u64) = (u32::MAX, u64::MAX);
 
-/// The newer of two stamps with their epochs.
+/// Returns the newer of two timestamps with their epochs.
 fn newer(timeline: &Timeline, one: Option<(u32, u64)>, other: Option<(u32, u64)>) -> Option<(u32, u64)> {
     let place =
         |at: (u32, u64)| if at == NEVER { (u64::MAX, NEVER.0, NEVER.1) } else { timeline.instant(at) };
@@ -487,12 +498,13 @@ mod tests {
         assert_eq!(count_of(&series), u64::MAX);
         series.advance(2, 5, ExactSum::of([1.0; 4]), made(&[(5, 1.0)]), 3);
         assert_eq!(count_of(&series), u64::MAX);
-        // With the lane that filled it goes what did not fit.
+        // Without the lane that saturated the count, the count is exact again.
         series.remove(1);
         assert_eq!(count_of(&series), 5);
     }
 
-    /// Of equal stamps, the one of the older origin is older; what fell out may be the newer one.
+    /// Of equal timestamps, the one of the older origin is older. The observation that fell out may
+    /// be newer.
     #[test]
     fn what_fell_out_comes_back_before_one_of_the_same_stamp() {
         let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
@@ -514,7 +526,8 @@ mod tests {
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
         let shown: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
         assert_eq!(shown, [5.0, 1.0, 1.0]);
-        // The one that fell out now has the same stamp as well: who has read all takes it as it is.
+        // The observation that fell out has the same timestamp now. After all lanes were read, the
+        // window is accepted as it is.
         assert!(!series.is_whole(3));
         series.accept();
         assert!(series.is_whole(3));

@@ -1,4 +1,4 @@
-//! Which series are shown, and as what.
+//! The families and series that a snapshot shows.
 
 use std::sync::Arc;
 
@@ -13,24 +13,25 @@ use crate::{
 /// A family with the series that it may show, sorted by labels.
 #[derive(Debug)]
 pub(crate) struct FamilyView<'a> {
-    /// The same in all snapshots of a reader, and no other family's.
+    /// The same in all snapshots of a reader, and unique among its families.
     pub(crate) number: u64,
     pub(crate) record: &'a Arc<FamilyDescriptor>,
     pub(crate) series: Vec<SeriesView<'a>>,
-    /// Living definitions that do not hold.
+    /// The number of definitions of live processes that conflict with the effective one.
     pub(crate) conflicts: usize,
-    /// Whether it is left out, because the definition of its name that holds is of another type or unit.
+    /// Whether the family is left out, because the effective definition of its name has another
+    /// type or unit.
     pub(crate) is_hidden: bool,
 }
 
 impl FamilyView<'_> {
-    /// How many of its series have sums that do not grow any more.
+    /// Returns how many of its series have saturated sums.
     pub(crate) fn saturated_sums(&self) -> u64 {
         self.series.iter().filter(|shown| shown.series.is_saturated(self.record.kind)).count() as u64
     }
 }
 
-/// A series.
+/// A series that may be shown.
 #[derive(Debug)]
 pub(crate) struct SeriesView<'a> {
     pub(crate) labels: Arc<[String]>,
@@ -38,7 +39,7 @@ pub(crate) struct SeriesView<'a> {
 }
 
 impl Aggregator {
-    /// The families, sorted by name and label names.
+    /// Returns the families, sorted by name and label names.
     pub(crate) fn families(&self) -> Vec<FamilyView<'_>> {
         self.names.values().flat_map(|numbers| self.of_name(numbers)).collect()
     }
@@ -67,12 +68,13 @@ impl<'a> SeriesView<'a> {
         SeriesView { labels: Arc::clone(&series.labels), series }
     }
 
-    /// What it shows.
+    /// Returns the value that is shown.
     pub(crate) fn value(&self, kind: Kind) -> Value {
         self.series.value(kind)
     }
 
-    /// What tells whether it was moved. None for the overflow series: nobody asked for it, and it stays.
+    /// Returns the values that show whether the series was updated. None for the overflow series,
+    /// which no program creates by its labels and which never expires.
     pub(crate) fn activity(&self) -> Option<Activity> {
         (!is_overflow(&self.labels)).then(|| self.series.activity())
     }
@@ -90,7 +92,8 @@ mod tests {
         segment::writer::checksum,
     };
 
-    /// As clocks give it that do not go on for a while: all readers decide the same, whatever they saw first.
+    /// If the clock does not advance, segments have the same creation time. All readers must decide
+    /// alike, whichever segment they read first.
     #[test]
     fn of_segments_made_at_one_time_the_greater_id_counts_as_newer() {
         let mut seen = [false; 2];

@@ -1,7 +1,8 @@
-//! Count, sum and buckets of a series, in which the part of one lane is exchanged for what it is now.
+//! Count, sum and buckets of a series, in which the part of one lane can be replaced.
 //!
-//! Integers can be taken out of what they were added to. Where that does not tell the sum of the
-//! others, because something is full or bounds differ, it is said, and all is added up again.
+//! Integers can be subtracted exactly. If a count is saturated or bounds differ, subtracting a part
+//! does not yield the sum of the others. The methods then return false, and the caller adds up all
+//! parts.
 
 use std::sync::Arc;
 
@@ -12,18 +13,18 @@ use crate::{
     sum::ExactSum,
 };
 
-/// What lanes have together.
+/// The sums over all lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
     pub(crate) count: u64,
     pub(crate) exact: ExactSum,
     pub(crate) distribution: Arc<Distribution>,
-    /// How many lanes there are.
+    /// The number of lanes.
     parts: usize,
 }
 
 impl Sums {
-    /// Puts what a lane has now in the place of what it had. False where all has to be added up.
+    /// Replaces the part of a lane. Returns false if all parts must be added up.
     pub(crate) fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> bool {
         self.parts = self.parts + usize::from(new.is_some()) - usize::from(old.is_some());
         if self.try_exchange(old, new).is_some() {
@@ -46,7 +47,7 @@ impl Sums {
         exchange(Arc::make_mut(&mut self.distribution), old, new)
     }
 
-    /// Adds what a lane has more than it had. False where all has to be added up.
+    /// Adds the new observations of a lane. Returns false if all parts must be added up.
     pub(crate) fn advance(
         &mut self,
         from: ExactSum,
@@ -62,7 +63,7 @@ impl Sums {
         !has_buckets || tally(Arc::make_mut(&mut self.distribution), values).is_some()
     }
 
-    /// Adds all up. Gives whether parts can be exchanged from now on.
+    /// Adds up all parts. Returns whether parts can be replaced from now on.
     pub(crate) fn add_up<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
         let (mut count, mut exact, mut distribution) = (0_u64, ExactSum::default(), Distribution::default());
         for total in totals.clone() {
@@ -78,7 +79,7 @@ impl Sums {
     }
 }
 
-/// A sum of which `old` was a part, with `new` instead.
+/// Returns `sum` with the part `old` replaced by `new`.
 fn moved(sum: u64, old: u64, new: u64) -> Option<u64> {
     sum.checked_sub(old)?.checked_add(new).filter(|&sum| sum != u64::MAX)
 }
@@ -92,13 +93,13 @@ fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
     one.classic.len() == other.classic.len() && one.bounds == other.bounds
 }
 
-/// Whether there are no buckets at all, as in a counter's.
+/// Returns whether there are no buckets at all, as for a counter.
 fn is_nothing(distribution: &Distribution) -> bool {
     let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
     bounds.is_empty() && classic.is_empty() && (*zero, *unplaced) == (0, 0) && exponential.is_empty()
 }
 
-/// Counts values; the distribution is of no use where that cannot be done.
+/// Counts values. If this returns none, the distribution must not be used.
 pub(crate) fn tally(distribution: &mut Distribution, values: &[f64]) -> Option<()> {
     for &value in values {
         let place = distribution.bounds.partition_point(|&bound| bound < value);
@@ -115,7 +116,7 @@ pub(crate) fn tally(distribution: &mut Distribution, values: &[f64]) -> Option<(
     Some(())
 }
 
-/// Exchanges buckets; the sum is of no use where it gives none.
+/// Replaces a part of the buckets. If this returns none, the sum must not be used.
 fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Distribution>) -> Option<()> {
     if [old, new].into_iter().flatten().any(|part| !has_same_bounds(part, sum)) {
         return None;
@@ -131,7 +132,7 @@ fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Dis
     exchange_buckets(&mut sum.exponential, old.map(|old| &old.exponential), new.map(|new| &new.exponential))
 }
 
-/// Few buckets are others: only those are looked up.
+/// Replaces a part of the exponential buckets. Few of them differ, and only those are searched.
 fn exchange_buckets(
     sums: &mut Exponential,
     old: Option<&Exponential>,
@@ -182,7 +183,7 @@ mod tests {
         )
     }
 
-    /// A lane of those values, with buckets.
+    /// Returns a lane of those values, with buckets.
     fn lane(values: &[f64]) -> SeriesTotal {
         let mut distribution =
             Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
@@ -191,7 +192,7 @@ mod tests {
         SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
     }
 
-    /// What nobody moved is not added up again.
+    /// Parts that did not change are not added up again.
     #[test]
     fn ordinary_parts_can_be_exchanged() {
         let mut sums = Sums::default();
@@ -204,18 +205,19 @@ mod tests {
         assert!(sums.add_up([&more, &other].into_iter()));
         assert!(sums.exchange(Some(&more), None) && sums.exchange(Some(&other), None));
         assert_eq!((sums.count, sums.exact, sums.parts), (0, ExactSum::default(), 0));
-        // Without buckets as well.
+        // The same without buckets.
         let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
         let mut sums = Sums::default();
         assert!(sums.exchange(None, Some(&plain(1))) && sums.exchange(None, Some(&plain(2))));
         assert!(sums.advance(ExactSum::default(), ExactSum::of([4.0]), &[4.0], false));
         assert_eq!((sums.count, sums.exact), (4, ExactSum::of([4.0])));
-        // Of parts with other bounds, the sum does not tell what was whose.
+        // If bounds differ, the sum does not show which part has which counts.
         assert!(!sums.exchange(None, Some(&one)));
     }
 
     proptest! {
-        /// Lanes come, move and go; one that is full or has other bounds, too.
+        /// Lanes are added, changed and removed, including saturated ones and ones with other
+        /// bounds.
         #[test]
         fn exchanging_parts_is_adding_all_up(steps in prop::collection::vec((0..4_usize, prop::option::of(total())), 1..40)) {
             let mut lanes: [Option<SeriesTotal>; 4] = Default::default();
