@@ -65,8 +65,9 @@ use segment_file::{Opened, SegmentFile, is_exhausted};
 use segment_log::SegmentLog;
 use totals_file::TotalsFile;
 
-/// A reader of a metrics directory, which takes any number of snapshots. A segment that becomes
-/// unreadable between two snapshots keeps its last good state.
+/// A reader of a metrics directory, which takes any number of snapshots.
+///
+/// A segment that becomes unreadable between two snapshots keeps its last good state.
 ///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
@@ -77,7 +78,7 @@ use totals_file::TotalsFile;
 /// # Ok::<(), ictus::Error>(())
 /// ```
 ///
-/// If the reader may write in the directory, it retires the segments of ended processes: it folds
+/// If the reader may write in the directory, it retires the segments of ended processes. It folds
 /// their totals and newest observations into the directory's totals file, and removes their files.
 #[derive(Debug)]
 pub struct Reader {
@@ -192,8 +193,8 @@ impl Reader {
 
     /// Returns the current state of all segments and the totals.
     ///
-    /// A segment that cannot be read is left out, or keeps its last good state. The log names it
-    /// once for each cause.
+    /// A segment that cannot be read is left out, or keeps its last good state. The error is logged
+    /// when it first occurs, not at every snapshot.
     ///
     /// # Errors
     ///

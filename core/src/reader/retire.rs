@@ -1,11 +1,12 @@
 //! Retirement: folds the segment of an ended process into the totals file, then removes the
 //! segment.
 //!
-//! All steps happen under the directory's lock. Retirement takes the segment's own lock, shared,
-//! and writes new totals that contain the segment's id. It syncs them, reads them back, renames
-//! them, syncs the directory, and unlinks the segment. If the process is killed at any step, each
-//! observation is still counted exactly once: a reader skips segments that the totals name, and the
-//! next retirement only unlinks a named segment that still exists.
+//! All steps happen under the directory's lock. Retirement takes the segment's own lock, shared, and
+//! writes new totals that contain the segment's id. It syncs them, reads them back, renames them,
+//! syncs the directory, and unlinks the segment.
+//!
+//! If the process is killed at any step, each observation is still counted exactly once. Readers skip
+//! segments that the totals name. If such a segment still exists, the next retirement only unlinks it.
 //!
 //! If the disk is too full for all segments, as many are folded as fit. They add little to the
 //! totals where other segments have newer observations, and removing them frees disk space for the

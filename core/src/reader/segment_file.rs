@@ -95,7 +95,7 @@ impl SegmentFile {
         self.reader.as_ref().is_some_and(|reader| reader.source().is_open())
     }
 
-    /// Returns the rank key of the segment; none if it was never opened.
+    /// Returns the rank key of the segment; none if its header was never read.
     pub(crate) fn key(&self, id: u64) -> Option<Key> {
         self.reader.as_ref().map(|reader| Key { in_memory: false, created: reader.created, id })
     }

@@ -7,9 +7,10 @@ use super::{Aggregator, Key, kept, of_totals, series::SeriesAggregate};
 use crate::reader::totals::Totals;
 
 impl Aggregator {
-    /// Settles the changed series. Returns the lanes that must be read again first: newer
-    /// observations were removed from a window, so that others which fell out of it may belong in
-    /// it.
+    /// Settles the changed series. Returns the lanes that must be read again first.
+    ///
+    /// These lanes belong to windows from which newer observations were removed: observations that
+    /// fell out of such a window may belong in it again.
     pub(crate) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
         self.place();
         let awaited = std::mem::take(&mut self.awaited);

@@ -66,8 +66,8 @@ mod tests {
         pub(crate) static RENUMBERED: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// A renumbering touches every series of every segment: with one per segment, a first scrape
-    /// would be quadratic.
+    /// A renumbering touches every series of every segment. With one renumbering per segment, a first
+    /// scrape would be quadratic.
     #[test]
     fn first_snapshot_of_many_segments_renumbers_nothing() {
         let directory = tempfile::tempdir().unwrap();

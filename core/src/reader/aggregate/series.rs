@@ -107,7 +107,7 @@ impl SeriesAggregate {
 
     /// Adds or replaces the share of a lane. An existing share must be of the same incarnation.
     ///
-    /// `newest` holds the newest observations of the lane, and at least all new ones.
+    /// `newest` holds the newest of all observations of the lane, or at least the new ones.
     pub(crate) fn put(
         &mut self,
         source: &Source<'_>,
@@ -219,7 +219,7 @@ impl SeriesAggregate {
     }
 
     /// Adds the share and observations that another series returned from `take`. `labels` are the
-    /// label values that it was recorded under, if this is the overflow series.
+    /// label values that the share was recorded under, if this is the overflow series.
     pub(crate) fn adopt(
         &mut self,
         origin: u64,
@@ -239,9 +239,10 @@ impl SeriesAggregate {
         }
     }
 
-    /// Returns the values that decide about placement, for each share: origin, begin, maximum
-    /// number of series by its definition, and the label values it was recorded under if this is
-    /// the overflow series.
+    /// Returns the values that decide about placement, for each share.
+    ///
+    /// These are the origin, the begin, and the maximum number of series by the lane's definition. In
+    /// the overflow series, the label values under which the share was recorded follow.
     pub(crate) fn shares(&self) -> impl Iterator<Item = (u64, u64, u32, Option<&Arc<[String]>>)> {
         self.shares.iter().map(|(&origin, share)| {
             (origin, share.total.begun, share.record.max_series, share.labels.as_ref())

@@ -73,8 +73,8 @@ impl<'a> SeriesView<'a> {
         self.series.value(kind)
     }
 
-    /// Returns the values that show whether the series was updated. None for the overflow series,
-    /// which no program creates by its labels and which never expires.
+    /// Returns the values that show whether the series was updated. None for the overflow series:
+    /// no program requests it, and it never expires.
     pub(crate) fn activity(&self) -> Option<Activity> {
         (!is_overflow(&self.labels)).then(|| self.series.activity())
     }

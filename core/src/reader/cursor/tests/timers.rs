@@ -140,8 +140,8 @@ fn a_timer_without_a_distribution_goes_on_as_well() {
     }
 }
 
-/// Whenever more observations arrive than the ring holds, the buckets lack some. The next poll reads
-/// the buckets again.
+/// If more observations than the ring holds arrive during a poll, at any moment of it, the buckets
+/// may lack some. The next poll reads the buckets again.
 #[test]
 fn buckets_that_lacked_something_are_read_again() {
     let mut lacked = 0;
