@@ -355,8 +355,8 @@ impl Reader {
         if self.totals_file.as_ref().is_some_and(CheckedFile::is_open) && standing == self.totals_standing {
             return Ok(());
         }
-        // Also set for a file that cannot be opened: the totals are left out until another file
-        // replaces it.
+        // Also set for a file that cannot be opened, so that `list` accepts the segments and the last
+        // good totals. Each snapshot tries to open the file again.
         self.totals_standing = standing;
         self.totals_file = None;
         match self.read_totals(directory) {
