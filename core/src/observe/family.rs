@@ -1,4 +1,4 @@
-//! Families: they hand out the handles of their series.
+//! Families: each registers one metric and returns the handles of its series.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -21,16 +21,19 @@ use crate::{
 };
 
 /// All series of one metric, found by their label values.
+///
+/// A family is cheap to clone. The type parameter is its kind of handle: [`Counter`], [`Gauge`] or
+/// [`Timer`].
 #[derive(Clone, Debug)]
 pub struct Family<M> {
     recorder: Arc<Recorder>,
     index: Arc<FamilyIndex>,
-    /// None where the caller's label names are sorted.
+    /// None if the caller's label names are sorted.
     order: Option<LabelOrder>,
     metric: PhantomData<fn() -> M>,
 }
 
-/// So many label values are sorted without allocating.
+/// Maximum number of label values that are sorted without allocating.
 const FEW_LABELS: usize = 16;
 
 /// A kind of handle: [`Counter`], [`Gauge`] or [`Timer`].
@@ -43,7 +46,7 @@ mod sealed {
         const KIND: Kind;
         #[expect(private_interfaces, reason = "sealed: no other crate can name this trait")]
         fn of(recorder: Arc<Recorder>, series: Arc<Series>) -> Self;
-        /// Shows the series, at 0 where nothing was recorded.
+        /// Publishes the series, at 0 if nothing was recorded.
         fn publish(&self);
     }
 }
@@ -70,7 +73,7 @@ metric!(Gauge);
 metric!(Timer);
 
 impl<M: MetricHandle> Family<M> {
-    /// A family of the caller's own.
+    /// Registers a family that the caller defines.
     pub(crate) fn new(
         recorder: &Arc<Recorder>,
         name: &str,
@@ -88,7 +91,7 @@ impl<M: MetricHandle> Family<M> {
         Family::register(recorder, name, help, unit, labels, options)
     }
 
-    /// The family of a catalogued metric.
+    /// Registers the family of a metric of the catalog.
     pub(crate) fn recorded(recorder: &Arc<Recorder>, definition: &Definition) -> Result<Family<M>> {
         if definition.kind != M::KIND {
             return Err(Error::Mismatch {
@@ -140,36 +143,39 @@ impl<M: MetricHandle> Family<M> {
         }
         let family = Family { recorder: Arc::clone(recorder), index, order, metric: PhantomData };
         if given.is_empty() {
-            // Nothing else will ask for its one series before there is something to record.
+            // Create its only series now: no call to `labels` may precede the first observation.
             family.labels(&[])?;
         }
         Ok(family)
     }
 
-    /// Returns the series with those label values, in the order in which the family was given its label
-    /// names; creates it where it is new. It is shown from then on, at 0 until something is recorded, so
-    /// that Prometheus's `increase` sees the first event. A family without labels has its one series from
-    /// the start.
+    /// Returns the series with the given label values. Creates it if it is new.
     ///
-    /// Keep the handle where observations are frequent: this looks the series up. Readers show the
-    /// first 64 KiB of a longer value. Where the family is full, the handle is that of the
-    /// [`OVERFLOW`](crate::OVERFLOW) series.
+    /// The values are in the order in which the family was given its label names. The series is
+    /// shown from then on, at 0 until something is recorded, so that Prometheus's `increase` sees
+    /// the first event. A family without labels has its one series from the start.
+    ///
+    /// Each call looks the series up: keep the handle where observations are frequent. Readers show
+    /// only the first 64 KiB of a longer value. If the family has its maximum number of series, the
+    /// handle is that of the [`OVERFLOW`](crate::OVERFLOW) series.
     ///
     /// # Errors
     ///
-    /// [`Error::LabelCount`] where their number is not that of the family's labels.
+    /// [`Error::LabelCount`] if the number of values is not the number of the family's labels.
     pub fn labels(&self, values: &[&str]) -> Result<M> {
         let series = self.sorted(values, |values| self.index.series(&LabelQuery(values), &self.recorder))?;
         let handle = M::of(Arc::clone(&self.recorder), series);
-        // A model's threads race for the first lane themselves.
+        // In a model, the threads race for the first lane.
         if cfg!(not(ictus_loom)) {
             handle.publish();
         }
         Ok(handle)
     }
 
-    /// Counts a measurement that ended without label values in `Lost::unlabelled`: for hosts whose
-    /// measurements get their label values at the end, and that must not raise there.
+    /// Counts a measurement that ended without label values in `Lost::unlabelled`.
+    ///
+    /// For hosts whose measurements get their label values at the end and must not raise an error
+    /// there.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -182,19 +188,22 @@ impl<M: MetricHandle> Family<M> {
         self.recorder.lose(HealthCounter::Unlabelled);
     }
 
-    /// Removes the series with those label values: what this process and those that are dead recorded
-    /// of it is not shown any more, and its memory is free for other series. False where there was
-    /// none.
+    /// Removes the series with the given label values. Returns false if there was none.
     ///
-    /// [`labels`](Family::labels) gives a new series from then on, which starts at zero. Observations
-    /// through handles of the removed one are lost, and counted in
-    /// [`Lost::removed`](crate::snapshot::Lost::removed); so are those that other threads make in the
-    /// very moment. Other live processes of the directory go on showing what they recorded until they
-    /// remove it too. The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed, and neither can what is
-    /// counted in it: a series that is shown only as a part of it stays.
+    /// The observations of this process and of ended processes are no longer shown, and the memory
+    /// of the series is free for other series.
     ///
-    /// In a metrics directory this waits for its lock, up to five seconds, and writes its totals anew where they have the
-    /// series: it is not for hot loops.
+    /// After that, [`labels`](Family::labels) returns a new series, which starts at zero.
+    /// Observations through handles of the removed series are rejected and counted in
+    /// [`Lost::removed`](crate::snapshot::Lost::removed), as are concurrent observations of other
+    /// threads. Other running processes of the directory still show their part of the series until
+    /// they remove it too.
+    ///
+    /// The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed, and neither can a series that is
+    /// counted only in it.
+    ///
+    /// In a metrics directory this call waits up to five seconds for the lock of the directory. It
+    /// rewrites the totals if they hold the series. Do not call it in hot loops.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -212,9 +221,9 @@ impl<M: MetricHandle> Family<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::LabelCount`] where their number is not that of the family's labels; [`Error::Io`]
-    /// where the directory's totals cannot be read or written, or another process holds its lock: what
-    /// dead processes recorded stays then.
+    /// [`Error::LabelCount`] if the number of values is not the number of the family's labels.
+    /// [`Error::Io`] if the directory's totals cannot be read or written, or if another process
+    /// holds the lock. In that case the observations of ended processes stay.
     pub fn remove(&self, values: &[&str]) -> Result<bool> {
         if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
             return Ok(false);
@@ -230,13 +239,13 @@ impl<M: MetricHandle> Family<M> {
         Ok(own || dead > 0)
     }
 
-    /// Does something with label values in the order of the sorted label names.
+    /// Calls `act` with the label values in the order of the sorted label names.
     fn sorted<T>(&self, values: &[&str], act: impl FnOnce(&[&str]) -> T) -> T {
         let Some(order) = &self.order else { return act(values) };
         let mut buffer = [""; FEW_LABELS];
         match order.apply_into(values, &mut buffer) {
             Some(sorted) => act(sorted),
-            // Many labels, or a number of values that is to be refused.
+            // Many labels, or a wrong number of values, which `act` rejects.
             None => act(&order.apply(values)),
         }
     }

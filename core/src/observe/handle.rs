@@ -1,4 +1,4 @@
-//! Handles: what the host keeps to record one series.
+//! Handles: `Counter`, `Gauge` and `Timer`, each of which records one series.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -20,8 +20,11 @@ use crate::{
     sys::fork,
 };
 
-/// One series that counts. Cheap to clone; recording never fails, blocks or allocates, but for a
-/// thread's first use of the series.
+/// A counter: one series that only increases.
+///
+/// A counter is cheap to clone. After a thread's first use of the series, recording never fails,
+/// blocks or allocates. Numbers from 0 to less than 2^94 are added; others are rejected and counted
+/// in [`Lost`](crate::snapshot::Lost).
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -38,7 +41,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Counter(Handle);
 
-/// One series that holds a state of this process, set from any thread.
+/// A gauge: one series that holds a state of this process. Any thread may set it.
+///
+/// Readers add up the states of all processes. NaN and infinities are rejected and counted.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -55,8 +60,10 @@ pub struct Gauge {
     series: Arc<Series>,
 }
 
-/// One series that observes durations or sizes. Cheap to clone; recording never fails, blocks or
-/// allocates, but for a thread's first use of the series.
+/// A timer: one series of durations or sizes.
+///
+/// A timer is cheap to clone. After a thread's first use of the series, recording never fails,
+/// blocks or allocates.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -78,10 +85,10 @@ pub struct Gauge {
 #[derive(Clone, Debug)]
 pub struct Timer(Handle);
 
-/// A series and where it is recorded.
+/// A series and the recorder that it belongs to.
 #[derive(Clone, Debug)]
 struct Handle {
-    /// The series' place in every thread's table, here again: one load less.
+    /// Copy of the series' index in every thread's table, which saves one load.
     id: usize,
     recorder: Arc<Recorder>,
     series: Arc<Series>,
@@ -92,7 +99,7 @@ impl Counter {
         Counter(Handle::new(recorder, series))
     }
 
-    /// Shows the series, at 0 where it never counted.
+    /// Publishes the series, at 0 if it never counted.
     #[inline]
     pub(super) fn publish(&self) {
         self.0.publish();
@@ -104,7 +111,7 @@ impl Counter {
         self.add(1.0);
     }
 
-    /// Adds `by`. A negative, NaN or infinite number is rejected and counted.
+    /// Adds `by`. Negative, NaN and infinite numbers are rejected and counted.
     #[inline]
     pub fn add(&self, by: f64) {
         if (0.0..LIMIT).contains(&by) {
@@ -120,13 +127,13 @@ impl Gauge {
         Gauge { recorder, series }
     }
 
-    /// Sets the state of this process; processes are summed. NaN and infinities, which no sum
-    /// recovers from, are rejected and counted.
+    /// Sets the state of this process; readers sum the states of all processes. NaN and infinities,
+    /// which would make the sum useless, are rejected and counted.
     pub fn set(&self, to: f64) {
         if to.is_finite() {
             self.write(|lane| lane.set(to));
         } else {
-            // A gauge may be negative: an infinity of either sign is too large.
+            // A gauge may be negative, so an infinity of either sign is too large.
             reject(&self.recorder, to.abs());
         }
     }
@@ -140,11 +147,11 @@ impl Gauge {
         }
     }
 
-    /// Shows the series, at 0 where it was never set.
+    /// Publishes the series, at 0 if it was never set.
     #[inline]
     pub(super) fn publish(&self) {
         if !self.series.is_published() {
-            // Where there is no memory, the first write counts that.
+            // If there is no memory, the first write counts the failure.
             let _ = again(&self.recorder, &self.series, |series| self.attach(series));
         }
     }
@@ -155,14 +162,15 @@ impl Gauge {
         if let Some(lane) = current {
             return write_to(lane, &write);
         }
-        // Written while the series is there: once nothing has it any more, its lane is another gauge's.
+        // Write while this call holds the series: after the last holder drops it, another gauge may
+        // use its lane.
         let attach_and_write = |series: &Series| self.attach(series).map(|lane| write_to(lane, &write));
         if let Err(loss) = again(&self.recorder, &self.series, attach_and_write) {
             self.recorder.lose(loss);
         }
     }
 
-    /// The gauge's one lane in this process's segment.
+    /// Returns the gauge's one lane in this process's segment. Creates it if it is missing.
     #[cold]
     fn attach(&self, series: &Series) -> Result<&'static GaugeLane, AttachError> {
         for _ in 0..MAX_ATTEMPTS {
@@ -173,7 +181,7 @@ impl Gauge {
         Err(AttachError::Rejected(HealthCounter::NoMemory))
     }
 
-    /// None where the segment was left meanwhile.
+    /// Makes one attempt. Returns none if the segment was left meanwhile.
     fn attach_once(&self, series: &Series) -> Option<Result<&'static GaugeLane, AttachError>> {
         let known = series.shared.load(Ordering::Acquire);
         if let Some(lane) = known
@@ -193,20 +201,20 @@ impl Gauge {
             return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
         };
         if let Err(other) = series.shared.exchange(known, Some(new), Ordering::AcqRel) {
-            // Another thread was faster. Not for others: one that sets the gauge may hold this lane from
-            // its life before.
+            // Another thread was faster. Keep the lane for this series only: a thread that sets the
+            // gauge may hold this lane from an earlier incarnation.
             series.keep_lane(new);
             return Some(other.ok_or(AttachError::SeriesEnded));
         }
-        // "end" and "leave": whoever ends the life, or leaves the segment, now sees the lane, or this sees
-        // the end.
+        // "end" and "leave": either the thread that ends the incarnation or leaves the segment sees
+        // the lane, or this thread sees the end.
         fence(Ordering::SeqCst);
         if series.life() == Some(life) && !segment.is_left() && new.publish(word) {
             series.note_published(life);
             return Some(Ok(new));
         }
         if series.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
-            // The next life may have begun with this lane, and shown it.
+            // The next incarnation may have begun with this lane and published it.
             new.hide();
             series.keep_lane(new);
         }
@@ -218,7 +226,7 @@ impl Gauge {
     }
 }
 
-/// Writes to a lane, or to the one that it has moved to.
+/// Writes to a lane, or to the lane that it has moved to.
 fn write_to(mut lane: &GaugeLane, write: impl Fn(&GaugeLane) -> bool) {
     while !write(lane) {
         match lane.successor() {
@@ -233,23 +241,26 @@ impl Timer {
         Timer(Handle::new(recorder, series))
     }
 
-    /// Shows the series, with a count of 0 where it never observed.
+    /// Publishes the series, with a count of 0 if it never observed.
     #[inline]
     pub(super) fn publish(&self) {
         self.0.publish();
     }
 
-    /// Records one observation, in the family's unit: seconds, or bytes where the catalog says so.
-    /// Negative, NaN and infinite values, and those of 2^94 and more, are rejected and counted.
+    /// Records one observation, in the family's unit: seconds, or bytes if the catalog defines the
+    /// metric so. Negative, NaN and infinite values, and values of 2^94 and more, are rejected and
+    /// counted.
     #[inline]
     pub fn observe(&self, value: f64) {
-        // Read before the checks: whatever comes after the end is not part of the measurement.
+        // Read the clock before the checks: the time they take is not part of the measurement.
         self.observe_at(value, Stamp::now());
     }
 
-    /// Records one observation that ended at `stamp`: for callers that have read the clock already,
-    /// since that is nearly the whole cost of [`observe`](Timer::observe). A stamp older than the
-    /// last one of this thread and series is raised to it.
+    /// Records one observation that ended at `stamp`.
+    ///
+    /// Use it where the clock has been read already: reading it is nearly the whole cost of
+    /// [`observe`](Timer::observe). A stamp older than this thread's last stamp of the series is
+    /// raised to that stamp.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -260,7 +271,7 @@ impl Timer {
     /// ```
     #[inline]
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
-        // What is rare is told apart behind one call, so that nothing is kept for it before.
+        // Keep the slow path out of line so that the fast path spills no registers.
         if is_observation(value)
             && let Some(lane) = thread_lanes::lane(self.0.id)
             && lane.observe_usual(value, stamp.0)
@@ -270,13 +281,15 @@ impl Timer {
         self.observe_unusual(value, stamp);
     }
 
-    /// Records one observation, and the id of the trace that it belongs to: as an **exemplar**, by which
-    /// somebody who looks at a bucket finds a request that fell into it. The newest of each classic bucket
-    /// is kept (of more than 32 buckets, neighbours share one). OpenMetrics and protobuf show it where the
-    /// timer is a histogram; [`Timing::exemplars`](crate::snapshot::Timing::exemplars) has it everywhere.
+    /// Records one observation together with the id of its trace, as an **exemplar**.
     ///
-    /// An id is 1 to 96 bytes without control characters. With any other the observation is recorded all
-    /// the same, and the exemplar is left out and counted
+    /// An exemplar leads from a bucket to a request that fell into it. The newest exemplar of each
+    /// classic bucket is kept; with more than 32 buckets, neighbours share one. OpenMetrics and
+    /// protobuf show exemplars of timers that are shown as histograms.
+    /// [`Timing::exemplars`](crate::snapshot::Timing::exemplars) always holds them.
+    ///
+    /// An id has 1 to 96 bytes and no control characters. With any other id the observation is
+    /// still recorded; the exemplar is left out and counted
     /// ([`Lost::exemplars`](crate::snapshot::Lost::exemplars)).
     ///
     /// ```
@@ -294,7 +307,7 @@ impl Timer {
     }
 
     pub(super) fn exemplify(&self, value: f64, end: Stamp, trace_id: &str) {
-        // -0.0 is shown as 0.0.
+        // Store -0.0 as 0.0.
         let value = value + 0.0;
         let Handle { recorder, series, .. } = &self.0;
         if !is_observation(value) {
@@ -303,7 +316,8 @@ impl Timer {
         let bounds = series.family.bounds.as_deref().map_or(&[][..], Bounds::as_slice);
         self.0.record(|lane| {
             let taken = lane.observe(value, end.0);
-            // After the observation: a reader that sees the exemplar counts it, too.
+            // Store the exemplar after the observation: a reader that sees the exemplar also counts
+            // the observation.
             if taken == RecordResult::Recorded && !lane.exemplify(bounds, value, trace_id) {
                 recorder.lose(HealthCounter::Exemplar);
             }
@@ -314,7 +328,7 @@ impl Timer {
     #[cold]
     #[inline(never)]
     fn observe_unusual(&self, value: f64, stamp: Stamp) {
-        // -0.0 is shown as 0.0.
+        // Store -0.0 as 0.0.
         let value = if value == 0.0 { 0.0 } else { value };
         if is_observation(value) {
             self.0.record(|lane| lane.observe(value, stamp.0));
@@ -323,8 +337,10 @@ impl Timer {
         }
     }
 
-    /// Records the time since a measurement began; gives it in seconds. For those whose labels, the outcome
-    /// for one, are known at its end alone, or whose measurements a guard cannot follow.
+    /// Records the time since a measurement began. Returns it in seconds.
+    ///
+    /// Use it where labels, such as the outcome, are known only at the end, or where a guard cannot
+    /// follow the measurement.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -342,19 +358,19 @@ impl Timer {
         seconds
     }
 
-    /// The same timer bound to this thread.
+    /// Returns the same timer, bound to this thread.
     #[must_use]
     pub fn local(&self) -> LocalTimer {
         LocalTimer::new(self.clone())
     }
 
-    /// The series' place in every thread's table.
+    /// Returns the series' index in every thread's table.
     pub(super) fn id(&self) -> usize {
         self.0.id
     }
 
-    /// Starts measuring. The time until [`TimerGuard::stop`], or until the guard is dropped, is
-    /// observed.
+    /// Starts a measurement. [`TimerGuard::stop`], or dropping the guard, observes the elapsed
+    /// time.
     #[must_use = "the time until this is dropped is observed"]
     pub fn start(&self) -> TimerGuard<'_> {
         TimerGuard::new(self)
@@ -366,7 +382,8 @@ impl Handle {
         Handle { id: series.id, recorder, series }
     }
 
-    /// Shows the series by a lane of this thread, where no thread of the process has one.
+    /// Publishes the series with a lane of this thread, unless a thread of the process has a lane
+    /// of it.
     #[inline]
     fn publish(&self) {
         if !self.series.is_published() {
@@ -378,11 +395,12 @@ impl Handle {
     #[inline(never)]
     fn publish_new_lane(&self) {
         let Handle { recorder, series, .. } = self;
-        // Where there is no memory, the first observation counts that.
+        // If there is no memory, the first observation counts the failure.
         let _ = again(recorder, series, |series| thread_lanes::with_new_lane(series, recorder, |_| ()));
     }
 
-    /// Writes to this thread's lane of the series, and counts where that cannot be.
+    /// Writes to this thread's lane of the series. Counts the observation as rejected if that
+    /// fails.
     #[inline(always)]
     fn record(&self, write: impl Fn(&LaneWriter) -> RecordResult) {
         match thread_lanes::lane(self.id) {
@@ -408,10 +426,11 @@ impl Handle {
     }
 }
 
-/// Ends of a life, or of a segment, that one observation may meet.
+/// Maximum attempts of one observation, which may meet the end of an incarnation or of a segment
+/// each time.
 pub(super) const MAX_ATTEMPTS: usize = 4;
 
-/// Does something in a lane of a series, or of the one that is there in its place.
+/// Attaches to a series, or to the series that has replaced it, and retries if that one ended.
 #[cold]
 fn again<T>(
     recorder: &Recorder,
@@ -432,7 +451,8 @@ fn again<T>(
     Err(HealthCounter::Removed)
 }
 
-/// Bits of numbers that are not negative order as the numbers do; all others are greater.
+/// Whether a timer accepts the value: the bits of non-negative numbers have the order of the
+/// numbers; the bits of all other values are greater.
 #[inline(always)]
 pub(super) fn is_observation(value: f64) -> bool {
     value.to_bits() < LIMIT.to_bits()
@@ -459,8 +479,8 @@ mod tests {
         registry.snapshot().unwrap().family("active")?.get(&[label]).cloned()
     }
 
-    /// The handle of a series that its family does not know any more, as a thread gets it that asks for the
-    /// series while it expires.
+    /// Returns a handle of a series that its family has forgotten, as a thread gets it that
+    /// requests the series while it expires.
     fn forgotten(registry: &Registry) -> (Gauge, Arc<Recorder>, FamilyDescriptor) {
         let gauge = registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap();
         let (recorder, record) = (Arc::clone(&gauge.recorder), gauge.series.family.record.clone());
@@ -470,8 +490,8 @@ mod tests {
         (gauge, recorder, record)
     }
 
-    /// Between finding the lane and writing it, the series that was found is dropped in its turn, and another
-    /// gauge begins.
+    /// Between finding the lane and writing it, the series that was found is dropped as well, and
+    /// another gauge begins.
     #[test]
     fn late_write_through_a_forgotten_handle_leaves_other_gauges_alone() {
         let registry = Registry::new();

@@ -1,4 +1,4 @@
-//! One thread's part of a series, and the one lane of a gauge.
+//! The writer's side of a lane: one thread's part of a series, or the one lane of a gauge.
 
 use std::sync::{
     Weak,
@@ -19,37 +19,37 @@ use crate::{
     sync::{AtomicBool, AtomicU64, Ordering, static_ref::AtomicOptionRef},
 };
 
-/// A lane as its one writer uses it. What an observation needs of it is in its first line, and no
-/// other lane's is.
+/// A lane, as its only writer uses it. The fields that an observation needs are in its first cache
+/// line, which it shares with no other lane.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct LaneWriter {
-    /// A timer's; a counter has none.
+    /// The ring of a timer's lane; empty for a counter.
     ring: Ring,
     counter: CounterLane,
     rest: LaneResources,
-    /// What it can be used for again.
+    /// The shape that decides which series can reuse the lane.
     shape: LaneSpec,
-    /// Which life of its series it serves.
+    /// The incarnation of its series that it serves.
     life: StdAtomicU64,
-    /// The series that it serves.
+    /// The id of the series that it serves.
     series: AtomicUsize,
-    /// In the list of those that were taken from their shard, or of those that it has left.
+    /// The next lane in the list of lanes to return to their owner, or of parked lanes.
     pub(super) next: AtomicOptionRef<LaneWriter>,
 }
 
-/// What lanes have in common that can be used for one another's series.
+/// The properties that two lanes must share so that one series can reuse the other's lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LaneSpec {
-    /// The segment's.
+    /// The ordinal of the segment.
     pub(super) ordinal: u32,
     /// A timer's window; 0 for counters.
     pub(super) window: u32,
-    /// A timer's bounds, as bits; none without buckets.
+    /// A timer's bounds, as bits; none if it has no buckets.
     pub(super) bounds: Option<Vec<u64>>,
 }
 
-/// Lines of a series' descriptor, as far as its labels are not long.
+/// Lines of a series' descriptor, unless its labels are long.
 const DESCRIPTOR_LINES: u64 = 4;
 
 impl LaneSpec {
@@ -68,25 +68,25 @@ impl LaneSpec {
     }
 }
 
-/// What a counter's lane has beside its head.
+/// The state of a counter's lane in addition to its head.
 #[derive(Debug, Default)]
 struct CounterLane {
-    /// As a ring's.
+    /// As in a ring: set while a write is in progress.
     busy: AtomicBool,
-    /// What the head's last rounding left over, as `f64` bits: else a million additions of a tenth
-    /// would drift.
+    /// The rounding error of the head's last addition, as `f64` bits. Without it, a million
+    /// additions of a tenth would drift.
     left_over: AtomicU64,
 }
 
-/// What a timer's lane needs once in 64 observations.
+/// The parts that a timer's lane needs once in 64 observations.
 #[derive(Debug)]
 pub(super) struct LaneResources {
-    /// Where a lane's parts come from as it grows: the segment that it stands in. Weak, for a lane
-    /// stays with its thread when the registry is gone, and then the owner's lock must go too.
+    /// The segment in which the lane lies, and from which it grows. Weak: a lane stays with its
+    /// thread after the registry is dropped, and the owner's lock must be released then.
     pub(super) segment: Weak<Segment>,
-    /// None for a timer without, and for counters.
+    /// None for a counter, and for a timer without buckets.
     pub(super) buckets: Option<LaneBuckets>,
-    /// The stamp at which the lane last had its segment's anchor renewed.
+    /// The stamp at which the lane last renewed its segment's anchor.
     pub(super) anchored: StdAtomicU64,
 }
 
@@ -109,13 +109,13 @@ impl LineAllocator for LaneResources {
         if let Some(buckets) = &self.buckets {
             buckets.add(full.values(), self);
         }
-        // Kept by lane, so that threads do not meet at the segment's.
+        // Kept per lane, so that threads do not contend for the segment's field.
         if next.wrapping_sub(self.anchored.load(Ordering::Relaxed)) >= ANCHOR_INTERVAL {
             self.anchored.store(next, Ordering::Relaxed);
             if let Some(segment) = self.segment.upgrade() {
                 segment.renew_anchor();
                 if segment.has_outlived_clock() || segment.is_check_due(next) {
-                    // The next observation looks for a lane, maybe in another segment.
+                    // The next observation looks up its lane, perhaps in another segment.
                     thread_lanes::forget_lanes();
                 }
             }
@@ -123,7 +123,7 @@ impl LineAllocator for LaneResources {
     }
 }
 
-/// Whether a lane took what it was given.
+/// The result of a write to a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordResult {
     Recorded,
@@ -145,60 +145,61 @@ impl LaneWriter {
         &self.shape
     }
 
-    /// The word of the series as which it is shown; none where it is hidden.
+    /// Returns the word of the series under which the lane is published; none if it is hidden.
     pub(super) fn word(&self) -> Option<u64> {
         let word = self.lane().series.load(Ordering::Relaxed);
         (word & UNPUBLISHED == 0).then_some(word)
     }
 
-    /// Whether it is shown as the series of that word.
+    /// Whether the lane is published under that series word.
     #[inline(always)]
     pub(super) fn shows(&self, word: u64) -> bool {
         self.lane().series.load(Ordering::Relaxed) == word
     }
 
-    /// The life of its series that it serves.
+    /// Returns the incarnation of its series that the lane serves.
     pub(super) fn life(&self) -> u64 {
         self.life.load(Ordering::Relaxed)
     }
 
-    /// Whether it serves that life of that series.
+    /// Whether the lane serves that incarnation of that series.
     pub(super) fn serves(&self, series: usize, life: u64) -> bool {
         self.series.load(Ordering::Relaxed) == series && self.life() == life
     }
 
-    /// Says which life of a series it serves from now on, and with which word it will be shown; it is in
-    /// no table.
+    /// Sets the incarnation of a series that the lane serves from now on, and the word under which
+    /// it will be published. The lane must be in no table.
     pub(super) fn serve(&self, series: usize, life: u64, word: u64) {
         self.series.store(series, Ordering::Relaxed);
         self.life.store(life, Ordering::Relaxed);
         self.lane().promise(word);
     }
 
-    /// Whether a signal handler runs that interrupted a write.
+    /// Whether the caller is a signal handler that interrupted a write.
     pub(super) fn is_busy(&self) -> bool {
         let writes_exemplar = || exemplar::is_busy(self.lane(), &self.rest, self.shape.bounds());
         self.ring.is_busy() || self.counter.busy.load(Ordering::Relaxed) || writes_exemplar()
     }
 
-    /// Shows the lane as one of the series with that word. False where it was hidden before.
+    /// Publishes the lane under that series word. Returns false if it was hidden before.
     pub(super) fn publish(&self, word: u64) -> bool {
         self.lane().publish(word)
     }
 
-    /// Takes the lane from all readers' eyes; for any thread.
+    /// Unpublishes the lane so that readers skip it. May be called from any thread.
     pub(super) fn hide(&self) {
         self.lane().hide();
     }
 
-    /// The same for a lane that was left with its segment, which may be gone, and its memory another's.
+    /// Hides a lane of a segment that was left. Does nothing if the segment has been dropped,
+    /// because its memory may be in use by another segment.
     pub(super) fn hide_if_there(&self) {
         if let Some(_segment) = self.rest.segment.upgrade() {
             self.hide();
         }
     }
 
-    /// Makes a hidden lane a new one; for the thread that may write it.
+    /// Resets a hidden lane. Must be called from the thread that may write it.
     pub(super) fn clear(&self) {
         if let Some(buckets) = &self.rest.buckets {
             buckets.clear();
@@ -209,13 +210,13 @@ impl LaneWriter {
         self.lane().clear();
     }
 
-    /// Keeps an observation's exemplar; false where it is left out.
+    /// Stores an observation's exemplar. Returns false if it is left out.
     pub(super) fn exemplify(&self, bounds: &[f64], value: f64, trace_id: &str) -> bool {
         exemplar::record(self.lane(), &self.rest, bounds, value, trace_id)
     }
 
-    /// Records an observation of a timer where that is as usual; false, and nothing is done, where it
-    /// is not.
+    /// Records an observation of a timer on the fast path. Returns false, without any effect, if
+    /// the slow path is needed.
     #[inline(always)]
     pub(super) fn observe_usual(&self, value: f64, stamp: u64) -> bool {
         self.ring.push_behind(value, stamp)
@@ -230,7 +231,7 @@ impl LaneWriter {
         }
     }
 
-    /// Adds to a counter, which stays below [`LIMIT`]: a reader takes no more.
+    /// Adds to a counter, which stays below [`LIMIT`], the largest sum that readers accept.
     #[inline]
     pub(super) fn add(&self, by: f64) -> RecordResult {
         let CounterLane { busy, left_over } = &self.counter;
@@ -243,7 +244,7 @@ impl LaneWriter {
         let head = &self.lane().head;
         let value = f64::from_bits(head.load(Ordering::Relaxed));
         let by = by + f64::from_bits(left_over.load(Ordering::Relaxed));
-        // It never falls, whatever is left over.
+        // The counter never decreases, whatever the rounding error is.
         let sum = (value + by).max(value).min(LIMIT.next_down());
         left_over.store(rounded_off(value, by, sum).to_bits(), Ordering::Relaxed);
         head.store(sum.to_bits(), Ordering::Release);
@@ -253,37 +254,38 @@ impl LaneWriter {
     }
 }
 
-/// What `sum`, which is `value + by` rounded, lacks of it (Knuth's two-sum).
+/// Returns the rounding error of `sum`, which is `value + by` rounded (Knuth's two-sum).
 #[inline]
 fn rounded_off(value: f64, by: f64, sum: f64) -> f64 {
     let added = sum - value;
     (value - (sum - added)) + (by - added)
 }
 
-/// A gauge's lane, which all threads of the process write.
+/// A gauge's lane. All threads of the process write it.
 #[derive(Debug)]
 pub(crate) struct GaugeLane {
-    /// The process on the line of forks that may write it.
+    /// The fork generation of the process that may write it.
     pub(super) generation: u32,
-    /// The segment's.
+    /// The ordinal of the segment.
     pub(super) ordinal: u32,
     lane: &'static Lane,
-    /// The state that the lane after it begins with, once it has [moved](GaugeLane::move_to).
+    /// The initial state of the next lane, once this lane has [moved](GaugeLane::move_to).
     carried: AtomicU64,
     next: AtomicOptionRef<GaugeLane>,
 }
 
-/// What a lane holds that has moved, and one that others move to. No gauge has such a state.
+/// The heads of a lane that has moved, and of a lane that waits for a moved state. No gauge has
+/// such a state.
 const MOVED: u64 = 0x7ff8_0000_4d4f_5645;
 const AWAITED: u64 = 0x7ff8_0000_4157_4149;
 
 impl GaugeLane {
-    /// A lane of a segment of that ordinal.
+    /// Creates the lane of a gauge in the segment with that ordinal.
     pub(super) fn new(generation: u32, ordinal: u32, lane: &'static Lane) -> GaugeLane {
         GaugeLane { generation, ordinal, lane, carried: AtomicU64::new(0), next: AtomicOptionRef::none() }
     }
 
-    /// Says with which word it will be shown; it is not the gauge's lane yet.
+    /// Sets the word under which the lane will be published. It is not the gauge's lane yet.
     pub(super) fn promise(&self, word: u64) {
         self.lane.promise(word);
     }
@@ -303,16 +305,16 @@ impl GaugeLane {
         self.lane.clear();
     }
 
-    /// Sets the state; false where the lane has moved.
+    /// Sets the state. Returns false if the lane has moved.
     pub(super) fn set(&self, to: f64) -> bool {
         self.change(|_| Some(to.to_bits()))
     }
 
-    /// Adds to the state; false where the lane has moved.
+    /// Adds to the state. Returns false if the lane has moved.
     pub(super) fn add(&self, by: f64) -> bool {
         self.change(|bits| {
             let sum = f64::from_bits(bits) + by;
-            // Refused where the sum would be infinite: the gauge stays.
+            // If the sum would be infinite, the gauge keeps its state.
             sum.is_finite().then_some(sum.to_bits())
         })
     }
@@ -320,14 +322,15 @@ impl GaugeLane {
     fn change(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
         let head = &self.lane.head;
         let unless_moved = |bits| if bits == MOVED { None } else { change(bits) };
-        // Release, pairs with readers' acquire of the lane's head. Acquire, "move": what comes after a lane
-        // that has moved is known.
+        // Release, pairs with readers' acquire of the lane's head. Acquire, "move": a thread that
+        // finds the lane moved sees the next lane.
         let changed = head.fetch_update(Ordering::Release, Ordering::Acquire, unless_moved);
         changed != Err(MOVED)
     }
 
-    /// Moves the state to a lane that nobody has seen. Whoever still writes this one goes on there, from
-    /// the state that it carried; nothing that has returned is lost, and nobody waits.
+    /// Moves the state to a lane that no other thread has seen. Threads that still write this lane
+    /// continue there, from the state that it carried. No write that has returned is lost, and no
+    /// thread waits.
     pub(super) fn move_to(&self, to: &'static GaugeLane) {
         to.lane.head.store(AWAITED, Ordering::Relaxed);
         self.next.store(Some(to), Ordering::Release);
@@ -335,7 +338,7 @@ impl GaugeLane {
         let mut state = head.load(Ordering::Relaxed);
         loop {
             self.carried.store(state, Ordering::Relaxed);
-            // Release, "move": with what comes after it.
+            // Release, "move": publishes the next lane and the carried state.
             match head.compare_exchange(state, MOVED, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(other) => state = other,
@@ -344,7 +347,7 @@ impl GaugeLane {
         self.successor();
     }
 
-    /// The lane that this one has moved to, with the state that it begins with.
+    /// Returns the lane that this one has moved to. Initializes it with the carried state.
     pub(super) fn successor(&self) -> Option<&'static GaugeLane> {
         let next = self.next.load(Ordering::Acquire)?;
         let carried = self.carried.load(Ordering::Relaxed);

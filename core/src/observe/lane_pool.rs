@@ -1,4 +1,4 @@
-//! What a shard makes its lanes of: the blocks that it fills, and the lanes of removed series.
+//! The source of a thread's lanes: the blocks that it fills, and the lanes of removed series.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -18,28 +18,29 @@ use crate::{
     sync::Ordering::Relaxed,
 };
 
-/// Of one shard.
+/// The lane pool of one `ThreadLanes`.
 #[derive(Default)]
 pub(crate) struct LanePool {
-    /// By the segment's ordinal.
+    /// By the ordinal of the segment.
     blocks: HashMap<u32, Cursor>,
     /// Lanes of removed series.
     free: HashMap<LaneSpec, Vec<&'static LaneWriter>>,
 }
 
-/// The block that the shard is filling in a segment.
+/// The block of a segment that this pool is filling.
 struct Cursor {
     block: &'static Block,
     used: usize,
 }
 
 impl LanePool {
-    /// Keeps a lane that is in no table and that no reader sees, to be used again.
+    /// Stores a lane for reuse. It must be in no table, and hidden from readers.
     pub(crate) fn keep(&mut self, lane: &'static LaneWriter) {
         self.free.entry(lane.shape().clone()).or_default().push(lane);
     }
 
-    /// A lane that is in no table and that no reader sees: that of a removed series, or a new one.
+    /// Returns a lane that is in no table and hidden from readers: a removed series' lane or a new
+    /// one.
     pub(crate) fn lane(
         &mut self,
         family: &FamilyDefinition,
@@ -68,7 +69,7 @@ impl LanePool {
         Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 
-    /// The next free lane of the shard's block in a segment.
+    /// Returns the next free lane of the pool's block in a segment.
     fn next_lane(&mut self, segment: &Segment) -> Option<&'static Lane> {
         let cursor = match self.blocks.entry(segment.ordinal) {
             Entry::Occupied(entry) if entry.get().used < BLOCK_LANES => entry.into_mut(),
@@ -83,7 +84,7 @@ impl LanePool {
     }
 }
 
-/// A timer lane's table, buckets and first chunk, committed together.
+/// Claims a timer lane's table, buckets and first chunk together.
 fn new_ring(
     lane: &'static Lane,
     segment: &Segment,

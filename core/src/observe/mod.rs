@@ -5,9 +5,9 @@
 //!  (FamilyIndex)       (handle)       (ThreadLanes)           (mapped memory)
 //! ```
 //!
-//! A handle finds its thread's lane with one thread-local load and one indexed load. A thread's first
-//! observation of a series, and the first observation of a series at all, take the slow path. Recording
-//! and reading share the byte format alone.
+//! A handle finds the lane of its thread with one thread-local load and one indexed load. The slow
+//! path is taken at a thread's first observation of a series, and at the first observation of a
+//! series in the process. Recording and reading share only the byte format.
 
 mod family;
 mod family_index;

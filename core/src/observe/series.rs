@@ -1,4 +1,4 @@
-//! One metric with one set of label values, as the recording process knows it.
+//! One series in the recording process: its label values, its incarnations, and its descriptor.
 
 use std::{
     hash::{Hash, Hasher},
@@ -28,46 +28,46 @@ use crate::{
 
 /// A series of a family.
 ///
-/// It has one life after another: a series that expires is given another one by whoever observes it
-/// again. Lanes serve one life, and end with it.
+/// A series has one incarnation (`life`) after another: an observation of an expired series begins
+/// the next one. A lane serves one incarnation and ends with it.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// Dense: the place in every thread's table of lanes. Another series has it when this one is
-    /// dropped, and then no handle can look it up any more, and no table has a lane there.
+    /// Dense: the index in every thread's table of lanes. It is reused after this series is
+    /// dropped. At that time no handle can look it up and no table has a lane there.
     pub(super) id: usize,
     pub(super) family: Arc<FamilyDefinition>,
     values: LabelValues,
-    /// The number of its present life, and below it, in the low bits, its [`SeriesState`].
+    /// The number of the current incarnation. The low bits hold the [`SeriesState`].
     life: AtomicU64,
-    /// The life that readers can see; see [`Series::is_published`].
+    /// The incarnation that readers can see; see [`Series::is_published`].
     published: AtomicU64,
     described: ArcSwapOption<(u64, SeriesLocation)>,
     /// A gauge's one lane.
     pub(super) shared: AtomicOptionRef<GaugeLane>,
-    /// The same, between two lives.
+    /// A gauge's hidden lane between two incarnations.
     kept: AtomicOptionRef<GaugeLane>,
 }
 
-/// Whether a series is there.
+/// The state of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeriesState {
     Active = 0,
-    /// Expired; whoever observes it gives it another life.
+    /// Expired: the next observation begins another incarnation.
     Expired = 1,
-    /// Expired, and its family does not know it any more: observations go to the series that the
-    /// family has in its place.
+    /// Expired, and its family has dropped it: observations go to the series that the family has in
+    /// its place.
     Detached = 2,
-    /// Removed: observations are lost.
+    /// Removed: observations are rejected and counted.
     Removed = 3,
 }
 
 const STATE_BITS: u32 = 2;
 
-/// A family as its series know it.
+/// The definition of a family, shared by all its series.
 #[derive(Debug)]
 pub(crate) struct FamilyDefinition {
     pub(super) record: FamilyDescriptor,
-    /// Those of a timer with buckets.
+    /// The bounds of a timer with buckets.
     pub(super) bounds: Option<Arc<Bounds>>,
     described: DescriptorCache,
     recorder: Weak<Recorder>,
@@ -85,7 +85,7 @@ impl FamilyDefinition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabelValues(Box<[Box<str>]>);
 
-/// Label values to be looked up without allocating.
+/// Borrowed label values, for a lookup that does not allocate.
 pub(crate) struct LabelQuery<'a>(pub(crate) &'a [&'a str]);
 
 impl Hash for LabelValues {
@@ -113,7 +113,7 @@ impl From<&LabelQuery<'_>> for LabelValues {
 }
 
 impl LabelValues {
-    /// As somebody would ask for them.
+    /// Returns the values as a caller would pass them.
     pub(super) fn strs(&self) -> Vec<&str> {
         self.0.iter().map(|value| &**value).collect()
     }
@@ -141,40 +141,40 @@ impl Series {
         state(self.life.load(Ordering::Acquire))
     }
 
-    /// The present life; none where the series is not there.
+    /// Returns the current incarnation, or none if the series is not active.
     pub(super) fn life(&self) -> Option<u64> {
         let word = self.life.load(Ordering::Acquire);
         (state(word) == SeriesState::Active).then_some(word >> STATE_BITS)
     }
 
-    /// Begins another life of an idle series; false where it is not idle.
+    /// Begins another incarnation of an expired series. Returns false if it is not expired.
     pub(super) fn begin(&self) -> bool {
         let another =
             |word| (state(word) == SeriesState::Expired).then_some(((word >> STATE_BITS) + 1) << STATE_BITS);
         self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another).is_ok()
     }
 
-    /// Whether readers can see the series in its present life: a thread of this process has, or had, a
+    /// Whether readers can see the current incarnation: a thread of this process has, or had, a
     /// lane of it.
     #[inline]
     pub(super) fn is_published(&self) -> bool {
         self.published.load(Ordering::Relaxed) == Series::publication(self.life.load(Ordering::Relaxed))
     }
 
-    /// Notes that a lane of that life is published.
+    /// Notes that a lane of this incarnation is published.
     pub(super) fn note_published(&self, life: u64) {
         self.published.store(Series::publication(life << STATE_BITS), Ordering::Relaxed);
     }
 
-    /// A present life in this process on the line of forks. Never 0; a life that is not present has one that
-    /// is never noted.
+    /// Returns the publication mark of an active incarnation in this fork generation. It is never
+    /// 0. The mark of a word that is not active is never stored.
     #[inline]
     fn publication(word: u64) -> u64 {
         u64::from(fork::generation()) << 40 | (word & ((1 << 38) - 1)) << 1 | 1
     }
 
-    /// Ends the present life, where there is one, and leaves the series in that state. What it had is
-    /// nobody's then. False where it had ended before.
+    /// Ends the current incarnation, if any, and leaves the series in the state `to`. Its lanes and
+    /// descriptor are released. Returns false if it had ended before.
     pub(super) fn end(&self, to: SeriesState) -> bool {
         let ended = |word| {
             (state(word) != SeriesState::Removed).then_some(word >> STATE_BITS << STATE_BITS | to as u64)
@@ -189,7 +189,7 @@ impl Series {
         was_present
     }
 
-    /// Makes an idle series one that its family does not know any more.
+    /// Marks an expired series as dropped by its family.
     pub(super) fn forget(&self) -> bool {
         let forgotten = |word| {
             (state(word) == SeriesState::Expired)
@@ -198,10 +198,10 @@ impl Series {
         self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten).is_ok()
     }
 
-    /// Gives back what a life had.
+    /// Releases the lanes and the descriptor of an incarnation.
     fn leave(&self, life: u64) {
         let described = self.described.load_full();
-        // "end": either a thread that makes a lane sees the end, or its lane is seen here.
+        // "end": either a thread that creates a lane sees the end, or this thread sees its lane.
         fence(Ordering::SeqCst);
         thread_lanes::end(self.id, life, Disposition::Discard);
         let shared = self.shared.load(Ordering::Acquire);
@@ -212,7 +212,7 @@ impl Series {
             lane.hide();
             self.keep_lane(lane);
         }
-        // Now no lane that points to the descriptor is shown.
+        // Now no published lane points to the descriptor.
         if let Some(described) = described
             && described.0 == life
         {
@@ -225,20 +225,22 @@ impl Series {
         }
     }
 
-    /// The lane that a gauge had in its life before, in this segment.
+    /// Returns the lane that the gauge had in its previous incarnation, if it lies in this segment.
     pub(super) fn kept_lane(&self, segment: &Segment) -> Option<&'static GaugeLane> {
         let lane = self.kept.load(Ordering::Acquire)?;
         let own = lane.ordinal == segment.ordinal;
         (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel).is_ok()).then_some(lane)
     }
 
-    /// Keeps a gauge's hidden lane for its next life; of two that threads made at once, one.
+    /// Keeps a gauge's hidden lane for its next incarnation. Of two that threads created at once,
+    /// it keeps one.
     pub(super) fn keep_lane(&self, lane: &'static GaugeLane) {
         // Release, "kept": the lane is hidden.
         let _ = self.kept.exchange(None, Some(lane), Ordering::Release);
     }
 
-    /// A hidden lane in a segment for a gauge's present life, and the word with which it will be shown.
+    /// Returns a hidden lane in a segment for a gauge's current incarnation, and the series word
+    /// under which it will be published.
     pub(super) fn new_shared_lane(
         &self,
         segment: &Segment,
@@ -260,7 +262,8 @@ impl Series {
         Some((lane, word))
     }
 
-    /// Moves a gauge out of the segment of that ordinal; false where the other segment has no memory for it.
+    /// Moves a gauge out of the segment with the ordinal `from`. Returns false if `to` has no
+    /// memory for it.
     pub(super) fn move_gauge(&self, from: u32, to: &Segment, recorder: &Recorder) -> bool {
         let Some(old) = self.shared.load(Ordering::Acquire) else { return true };
         let Some(life) = self.life() else { return true };
@@ -268,15 +271,16 @@ impl Series {
             return true;
         }
         let Some((new, word)) = self.new_shared_lane(to, life, recorder) else { return false };
-        // Before its state is another lane's: no reader of both counts it twice.
+        // Hide the old lane before its state is in another lane: no reader of both counts it twice.
         old.hide();
         old.move_to(new);
         if self.shared.exchange(Some(old), Some(new), Ordering::AcqRel).is_err() {
-            // Its life has ended.
+            // The incarnation has ended.
             new.hide();
             return true;
         }
-        // "end": whoever ends the life now sees the lane, or this sees the end.
+        // "end": either the thread that ends the incarnation sees the lane, or this thread sees the
+        // end.
         fence(Ordering::SeqCst);
         let is_shown = self.life() == Some(life) && new.publish(word);
         if !is_shown && self.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
@@ -287,14 +291,14 @@ impl Series {
 
     /// Whether the label values are short enough for a descriptor.
     pub(super) fn is_describable(&self) -> bool {
-        // Beside its values a descriptor holds their lengths and a few numbers.
+        // In addition to its values, a descriptor holds their lengths and a few numbers.
         let lengths = || self.values.0.iter().map(|value| value.len().min(MAX_VALUE));
         let bytes: usize = lengths().map(|length| length + size_of::<u64>()).sum();
         bytes + 64 <= MAX_BYTES && self.family.record.may_have(lengths().sum())
     }
 
-    /// What a lane has as its series word: where the descriptor is, which is written where the segment
-    /// has none for this life.
+    /// Returns a lane's series word: the location of the descriptor. Writes the descriptor if the
+    /// segment has none for this incarnation.
     pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<u64> {
         let known = self.described.load_full();
         if let Some(known) = &known
@@ -308,7 +312,7 @@ impl Series {
         let encode = |serial| SeriesDescriptor::encode(family, serial, begun, &self.values.0);
         let place = segment.describe_series(encode)?;
         let word = place.word;
-        // Threads that race describe twice; readers merge series by their label values.
+        // Threads that race write two descriptors; readers merge series by their label values.
         self.described.compare_and_swap(&known, Some(Arc::new((life, place))));
         Some(word)
     }
@@ -316,7 +320,8 @@ impl Series {
 
 impl Drop for Series {
     fn drop(&mut self) {
-        // No handle is left, so nobody writes. What a series had that was not removed stays to be read.
+        // No handle is left, so no thread writes. Observations of a series that was not removed
+        // stay readable.
         if let Some(life) = self.life() {
             thread_lanes::end(self.id, life, Disposition::Retain);
         }
@@ -338,7 +343,7 @@ fn state(word: u64) -> SeriesState {
     }
 }
 
-/// Dense numbers, those of dropped series first.
+/// Dense ids. The ids of dropped series are reused first.
 mod ids {
     use super::{AtomicOptionRef, AtomicU32, Mutex, Ordering, TryLockError, fork, process_wide};
 
@@ -350,7 +355,7 @@ mod ids {
     }
 
     struct Free {
-        /// A forked child has its own: its parent's may be locked for ever.
+        /// A forked child has its own: its parent's mutex may be locked permanently.
         generation: u32,
         ids: Mutex<Vec<usize>>,
     }
@@ -381,7 +386,7 @@ mod ids {
     }
 
     pub(super) fn give(id: usize) {
-        // Held for an instant only; a few numbers may be lost.
+        // The lock is held only briefly; a few ids may be lost.
         for _ in 0..100 {
             if with_free(|free| free.push(id)).is_some() {
                 return;
@@ -391,24 +396,24 @@ mod ids {
     }
 }
 
-/// Where in this process's present segment a descriptor is.
+/// Cache of the location of a descriptor in this process's current segment.
 #[derive(Debug, Default)]
 struct DescriptorCache(
-    /// The segment's ordinal in the high half, the line in the low one: after a fork, the line in
-    /// the parent's segment is not taken for one in the child's.
+    /// The segment's ordinal in the high half, the line in the low half. After a fork, the line in
+    /// the parent's segment is therefore not mistaken for one in the child's.
     AtomicU64,
 );
 
 impl DescriptorCache {
-    /// The line, after `describe` where there is none. Threads that race describe twice; readers
-    /// merge series by their label values, so either will do.
+    /// Returns the line. Calls `describe` if there is none. Threads that race write two
+    /// descriptors; either will do, because readers merge series by their label values.
     fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<u64>) -> Option<u64> {
         let known = self.0.load(Ordering::Acquire);
         if known >> 32 == u64::from(segment.ordinal) {
             return Some(known & u64::from(u32::MAX));
         }
         let line = describe()?;
-        // Release: whoever finds the line publishes a lane that points to it.
+        // Release: a thread that loads the line publishes a lane that points to it.
         self.0.store(u64::from(segment.ordinal) << 32 | line, Ordering::Release);
         Some(line)
     }
