@@ -155,7 +155,7 @@ impl<M: MetricHandle> Family<M> {
     /// shown from then on, at 0 until something is recorded, so that Prometheus's `increase` sees
     /// the first event. A family without labels has its one series from the start.
     ///
-    /// Each call looks the series up: keep the handle where observations are frequent. Readers show
+    /// Each call is a hash-table lookup: keep the handle where observations are frequent. Readers show
     /// only the first 64 KiB of a longer value. If the family has its maximum number of series, the
     /// handle is that of the [`OVERFLOW`](crate::OVERFLOW) series.
     ///

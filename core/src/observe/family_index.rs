@@ -1,9 +1,10 @@
 //! The index of a family: its series by their label values.
 //!
-//! Sharded immutable tables behind [`ArcSwap`]: a look-up is one load and one probe without a lock,
-//! and a new series copies one shard, not the whole family. The family never has more present series
-//! than its limit: a series claims its place before it is inserted, and the place is free again where
-//! another thread inserted the same labels first. Shards are created with the family, so that a fork never meets one half made.
+//! The index consists of immutable hash-table shards behind [`ArcSwap`]. A lookup is one load and
+//! one probe without a lock. A new series copies one shard, not the whole family. The family never
+//! has more active series than its limit: a series claims a place before it is inserted. It
+//! releases the place if another thread has inserted the same labels first. All shards are created
+//! with the family, so that a forked child never finds one partly created.
 
 use std::{array, hash::BuildHasher, sync::Arc};
 
@@ -28,7 +29,7 @@ pub(crate) struct FamilyIndex {
     pub(crate) family: Arc<FamilyDefinition>,
     shards: [ArcSwap<Shard>; SHARDS],
     hasher: DefaultHashBuilder,
-    /// Present series, and places claimed for series that are about to be.
+    /// Active series, and places claimed for series that are about to be inserted.
     present: AtomicUsize,
     overflow: ArcSwapOption<Series>,
     logged: OncePerProcess,
@@ -37,7 +38,7 @@ pub(crate) struct FamilyIndex {
 /// Series by the hash of their label values.
 type Shard = HashTable<Entry>;
 
-/// At 64 shards and 100,000 series, a new series copies 1,600 entries.
+/// With 64 shards and 100,000 series, a new series copies 1,600 entries.
 const SHARDS: usize = if cfg!(ictus_loom) { 1 } else { 64 };
 
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ struct Entry {
 }
 
 impl FamilyIndex {
-    /// An index without series.
+    /// Creates an index without series.
     pub(crate) fn new(family: FamilyDefinition) -> FamilyIndex {
         let empty = Arc::new(Shard::new());
         FamilyIndex {
@@ -60,7 +61,8 @@ impl FamilyIndex {
         }
     }
 
-    /// The series with those label values, made where it is new. Does not allocate where it is not.
+    /// Returns the series with the given label values. Creates it if it is new. Does not allocate
+    /// otherwise.
     pub(crate) fn series(
         self: &Arc<Self>,
         asked: &LabelQuery<'_>,
@@ -83,7 +85,7 @@ impl FamilyIndex {
                 return Arc::clone(entries);
             }
             let mut entries = HashTable::clone(entries);
-            // Room for what is cleared up here anyway.
+            // Remove dropped series while the table is copied anyway.
             entries.retain(|entry| is_indexed(&entry.series));
             entries.insert_unique(hash, Entry { hash, series: Arc::clone(&new) }, |entry| entry.hash);
             Arc::new(entries)
@@ -95,8 +97,8 @@ impl FamilyIndex {
         Ok(new)
     }
 
-    /// The series that observations through an old handle of a series go to: that one again, where it
-    /// had only expired. None where it was removed.
+    /// Returns the series for observations through an old handle. That is the same series if it had
+    /// only expired. Returns none if the series was removed.
     #[cold]
     pub(crate) fn again(self: &Arc<Self>, old: &Arc<Series>, recorder: &Recorder) -> Option<Arc<Series>> {
         match old.state() {
@@ -105,7 +107,7 @@ impl FamilyIndex {
             SeriesState::Expired if !self.claim_place() => Some(self.overflow(recorder)),
             SeriesState::Expired => {
                 if !old.begin() {
-                    // Another thread began the life, or ended the series for good.
+                    // Another thread began the incarnation, or ended the series permanently.
                     self.release_place();
                 }
                 Some(Arc::clone(old))
@@ -114,7 +116,7 @@ impl FamilyIndex {
         }
     }
 
-    /// Removes the series with those label values; false where there is none.
+    /// Removes the series with the given label values. Returns false if there is none.
     pub(crate) fn remove(&self, asked: &LabelQuery<'_>) -> Result<bool> {
         self.check(asked)?;
         let hash = self.hasher.hash_one(asked);
@@ -130,8 +132,8 @@ impl FamilyIndex {
         Ok(self.end(series, SeriesState::Removed))
     }
 
-    /// Lets series expire that have not moved: what they held is free, and those without a handle are
-    /// forgotten. Gives how many.
+    /// Expires idle series: releases their lanes and descriptors, and drops the series that have no
+    /// handle. Returns how many expired.
     pub(crate) fn expire(&self, is_idle: impl Fn(&LabelValues) -> bool) -> usize {
         let mut expired = 0;
         for shard in &self.shards {
@@ -139,7 +141,8 @@ impl FamilyIndex {
                 if series.state() == SeriesState::Active && is_idle(series.values()) {
                     expired += usize::from(self.end(series, SeriesState::Expired));
                 }
-                // The index's own and nobody else's. Whoever takes a handle at this moment finds it forgotten.
+                // Only the index holds the series. A thread that takes a handle now finds it
+                // detached.
                 if series.state() == SeriesState::Expired && Arc::strong_count(series) == 1 {
                     series.forget();
                 }
@@ -156,7 +159,7 @@ impl FamilyIndex {
         expired
     }
 
-    /// All series that may have lanes.
+    /// Returns all series that may have lanes.
     pub(crate) fn each(&self) -> impl Iterator<Item = Arc<Series>> {
         let shards = self
             .shards
@@ -166,7 +169,7 @@ impl FamilyIndex {
     }
 
     fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
-        // Not the bits by which a table places its entries.
+        // Use other bits than those by which a table places its entries.
         &self.shards[(hash >> 32) as usize % SHARDS]
     }
 
@@ -181,7 +184,7 @@ impl FamilyIndex {
         })
     }
 
-    /// Claims a place for one more present series; false where the family is full.
+    /// Claims a place for one more active series. Returns false if the family is full.
     fn claim_place(&self) -> bool {
         let max = self.family.record.max_series as usize;
         self.present.fetch_update(Relaxed, Relaxed, |present| (present < max).then_some(present + 1)).is_ok()
@@ -191,7 +194,7 @@ impl FamilyIndex {
         self.present.fetch_sub(1, Relaxed);
     }
 
-    /// Ends the present life of a series; false where it has none.
+    /// Ends the current incarnation of a series. Returns false if it has none.
     fn end(&self, series: &Series, to: SeriesState) -> bool {
         let was_present = series.end(to);
         if was_present {
@@ -200,7 +203,7 @@ impl FamilyIndex {
         was_present
     }
 
-    /// The one series of all that are beyond the family's number.
+    /// Returns the overflow series, in which all label sets beyond the family's limit are counted.
     #[cold]
     fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
         recorder.lose(HealthCounter::Overflow);
@@ -239,7 +242,7 @@ fn find<'a>(entries: &'a Shard, hash: u64, asked: &LabelQuery<'_>) -> Option<&'a
     Some(&entry.series)
 }
 
-/// Whether look-ups may find the series.
+/// Whether lookups may find the series.
 fn is_indexed(series: &Series) -> bool {
     !matches!(series.state(), SeriesState::Detached | SeriesState::Removed)
 }

@@ -244,7 +244,7 @@ impl LaneWriter {
         let head = &self.lane().head;
         let value = f64::from_bits(head.load(Ordering::Relaxed));
         let by = by + f64::from_bits(left_over.load(Ordering::Relaxed));
-        // The counter never decreases, whatever the rounding error is.
+        // The rounding error must never decrease the counter.
         let sum = (value + by).max(value).min(LIMIT.next_down());
         left_over.store(rounded_off(value, by, sum).to_bits(), Ordering::Relaxed);
         head.store(sum.to_bits(), Ordering::Release);

@@ -1,4 +1,4 @@
-//! A timer bound to one thread: its lane at hand, without a look-up.
+//! A timer bound to one thread, which caches its lane.
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
@@ -8,10 +8,11 @@ use super::{
 };
 use crate::clock::{Stamp, Stopwatch};
 
-/// A [`Timer`] bound to the thread that made it, for the hottest loops: it finds the thread's part of the
-/// series without a thread-local look-up, which a shared library pays for with a call.
+/// A [`Timer`] bound to the thread that created it, for the hottest loops.
 ///
-/// In all else it is the timer. Made by [`Timer::local`]; it cannot leave its thread.
+/// It finds the thread's lane without a thread-local lookup, which costs a function call in a
+/// shared library. Otherwise it behaves like the timer. [`Timer::local`] creates it. It cannot
+/// leave its thread.
 ///
 /// ```
 /// # let registry = ictus::Registry::new();
@@ -35,10 +36,10 @@ use crate::clock::{Stamp, Stopwatch};
 /// ```
 pub struct LocalTimer {
     timer: Timer,
-    /// A signal handler may change it while it is read. What is mixed then shows no lane: whatever changes
-    /// the lane of a living thread changes the word, too.
+    /// A signal handler may change it while it is read. A mix of both states yields no lane: every
+    /// event that changes the lane of a running thread also changes the word.
     held: Cell<Option<CachedLane>>,
-    /// What it holds is this thread's.
+    /// The cached lane belongs to this thread.
     thread: PhantomData<*const ()>,
 }
 
@@ -66,7 +67,8 @@ impl LocalTimer {
         self.observe_unusual(value, stamp);
     }
 
-    /// Records the time since a measurement began, as [`Timer::observe_since`]; gives it in seconds.
+    /// Records the time since a measurement began, as [`Timer::observe_since`]. Returns it in
+    /// seconds.
     #[inline]
     pub fn observe_since(&self, begun: Stopwatch) -> f64 {
         let (seconds, end) = begun.stop();
@@ -99,7 +101,7 @@ mod tests {
         registry.timer("job_seconds", "", &["series"]).unwrap().labels(&[series]).unwrap()
     }
 
-    /// Count and newest value of a series.
+    /// Returns the count and the newest value of a series.
     fn shown(registry: &Registry, series: &str) -> Option<(u64, f64)> {
         match registry.snapshot().unwrap().family("job_seconds")?.get(&[series])? {
             Value::Timer(timing) => Some((timing.count, timing.window.last().unwrap())),
@@ -140,7 +142,7 @@ mod tests {
         removed.observe(2.0);
         assert!(registry.timer("job_seconds", "", &["series"]).unwrap().remove(&["removed"]).unwrap());
         removed.observe(3.0);
-        // In the lane of the series before.
+        // In the lane of the previous series.
         let next = timer(&registry, "next").local();
         (0..3).for_each(|_| next.observe(4.0));
         removed.observe(5.0);
@@ -165,7 +167,7 @@ mod tests {
     #[test]
     fn each_thread_has_its_own_and_a_finished_one_lets_go() {
         thread_local! {
-            // Dropped, and used for the last time, after the thread has given its lanes back.
+            // Dropped, and used for the last time, after the thread has returned its lanes.
             static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
         }
         struct Last(LocalTimer);

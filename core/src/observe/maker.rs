@@ -1,8 +1,9 @@
-//! One thread makes a segment for all that need it at one instant.
+//! Lets one thread create a segment for all threads that need it at the same time.
 //!
-//! The others wait for the pointer to it, for no longer than a bound: making a segment themselves would take
-//! them as long, and two hundred segments made at once are two hundred times the disk and the addresses. No
-//! lock is held: a thread whose maker is stopped, or stayed behind in the parent of a fork, makes its own.
+//! The other threads wait for the pointer to it, but only for a limited time. Creating a segment
+//! themselves would take as long, and two hundred segments created at once need two hundred times
+//! the disk space and the addresses. No lock is held. If the creating thread is stopped, or was
+//! left in the parent of a fork, a waiting thread creates its own segment.
 
 use std::{
     cell::Cell,
@@ -21,29 +22,29 @@ use arc_swap::ArcSwapOption;
 
 use crate::{clock, segment::writer::Segment, sys::fork};
 
-/// How long a thread waits for another one that makes the segment.
+/// Maximum time that a thread waits for another thread that creates the segment.
 const MAX_WAIT: Duration = Duration::from_millis(500);
-/// How often it looks before it sleeps, and for how long it then does.
+/// Number of checks before a thread sleeps between checks, and the duration of that sleep.
 const YIELDS: u32 = 64;
 const RETRY_DELAY: Duration = Duration::from_micros(100);
-/// How long after a failure, in nanoseconds, none is made.
+/// Time after a failure, in nanoseconds, in which no segment is created.
 const RETRY_AFTER: u64 = 100_000_000;
 
-/// Of a place for a segment.
+/// Coordinates the creation of one segment.
 #[derive(Debug, Default)]
 pub(super) struct Maker {
-    /// The generation of the thread that makes one in the high half, its number in the low one; 0 where none
-    /// does.
+    /// The thread that creates the segment: its generation in the high half, its number in the low
+    /// half. 0 if there is none.
     by: AtomicU64,
-    /// No segment is made before this nanosecond of the monotonic clock.
+    /// No segment is created before this nanosecond of the monotonic clock.
     retry_at: AtomicU64,
 }
 
-/// Who makes the segment.
+/// The thread that creates the segment.
 enum MakerTurn<'a> {
     /// This thread, until the claim is dropped.
     Own(Claim<'a>),
-    /// This thread, which a signal handler has interrupted at it.
+    /// This thread, which a signal handler has interrupted while it creates the segment.
     Interrupted,
     Other,
 }
@@ -55,14 +56,15 @@ struct Claim<'a> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        // Another thread's, where this one was given up.
+        // Fails if another thread has taken over because this one exceeded the wait.
         let _ = self.maker.by.compare_exchange(self.thread, 0, Release, Relaxed);
     }
 }
 
 impl Maker {
-    /// The segment in a place; made where there is none or the parent's. Where threads make one each, one puts
-    /// its own there, and the others' are given to `discard`: nobody has seen them.
+    /// Returns the segment in `place`. Creates it if there is none, or if it is the parent's. If
+    /// several threads create one, one of them is stored, and the others are passed to `discard`,
+    /// unseen.
     pub(super) fn present(
         &self,
         place: &ArcSwapOption<Segment>,
@@ -72,7 +74,7 @@ impl Maker {
         if let Some(segment) = own(place) {
             return Some(segment);
         }
-        // A model has no thread that goes on while this one waits; there, all of them race.
+        // In a model no thread continues while this one waits, so all of them race.
         let _claim = if cfg!(ictus_loom) { None } else { self.turn(place)? };
         let current = place.load_full();
         if let Some(segment) = &current
@@ -95,8 +97,9 @@ impl Maker {
         before.clone()
     }
 
-    /// Waits until it is this thread's turn, or there is a segment, or the thread whose turn it is does not go
-    /// on. None in a signal handler that has interrupted the making.
+    /// Waits until this thread has the turn, until there is a segment, or until the wait for
+    /// another thread times out. Returns none in a signal handler that has interrupted the
+    /// creation.
     fn turn(&self, place: &ArcSwapOption<Segment>) -> Option<Option<Claim<'_>>> {
         let thread = this_thread();
         let mut begun = None;
@@ -127,7 +130,7 @@ impl Maker {
         if by == thread {
             return MakerTurn::Interrupted;
         }
-        // That of a parent does not go on here.
+        // A thread of the parent does not continue here.
         let is_free = by == 0 || by >> 32 != thread >> 32;
         if is_free && self.by.compare_exchange(by, thread, Acquire, Relaxed).is_ok() {
             return MakerTurn::Own(Claim { maker: self, thread });
@@ -136,12 +139,13 @@ impl Maker {
     }
 }
 
-/// The segment in a place, where it is this process's.
+/// Returns the segment in a place if it belongs to this process.
 fn own(place: &ArcSwapOption<Segment>) -> Option<Arc<Segment>> {
     place.load_full().filter(|segment| segment.is_own())
 }
 
-/// The generation in the high half, and in the low one a number that no other thread has.
+/// Returns the thread's key: the generation in the high half, a unique thread number in the low
+/// half.
 fn this_thread() -> u64 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     std::thread_local! {

@@ -1,4 +1,5 @@
-//! Which names Prometheus takes: by default those of all of its versions, by an option any UTF-8.
+//! The names that Prometheus accepts: by default the names valid in all its versions, optionally
+//! any UTF-8.
 
 use crate::{
     catalog::{self, Kind},
@@ -7,16 +8,18 @@ use crate::{
     plain_name::{OF_LABELS, OF_METRICS, escaped, is_plain},
 };
 
-/// Which characters a name may have.
+/// The characters that a name may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Charset {
     /// Letters, digits, `_`, and `:` in a metric's name.
     Plain,
-    /// Any, for clients that ask for `escaping=allow-utf-8`; others get an underscore for each other character.
+    /// Any, for clients that request `escaping=allow-utf-8`. Other clients get an underscore for
+    /// each character that is not plain.
     Utf8,
 }
 
-/// Checks a metric's name: `[a-zA-Z_:][a-zA-Z0-9_:]*`, or any that is not that of a metric of Ictus or of the catalog.
+/// Checks a metric's name: `[a-zA-Z_:][a-zA-Z0-9_:]*`, or any UTF-8. Names of Ictus's own metrics
+/// and of the catalog are refused.
 pub(crate) fn metric(name: &str, charset: Charset) -> Result<(), Error> {
     let refused = |reason| Err(Error::Name { name: name.to_owned(), reason });
     check(name, charset, OF_METRICS)?;
@@ -29,8 +32,10 @@ pub(crate) fn metric(name: &str, charset: Charset) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks label names: `[a-zA-Z_][a-zA-Z0-9_]*` or any, none twice, none that the exposition needs itself. Names that
-/// are escaped must differ, too.
+/// Checks label names: `[a-zA-Z_][a-zA-Z0-9_]*`, or any UTF-8.
+///
+/// Refuses duplicates and names that the exposition needs itself. Names must also differ after they
+/// are escaped.
 pub(crate) fn labels(names: &[&str], kind: Kind, charset: Charset) -> Result<(), Error> {
     for (place, name) in names.iter().enumerate() {
         let refused = |reason| Err(Error::Name { name: (*name).to_owned(), reason });
@@ -74,7 +79,8 @@ fn check(name: &str, charset: Charset, also: &str) -> Result<(), Error> {
     Err(Error::Name { name: name.to_owned(), reason })
 }
 
-/// Checks what a metric's name and its labels' names take together, in each of its samples.
+/// Checks the total length of a metric's name and its labels' names, which each of its samples
+/// repeats.
 pub(crate) fn lengths(name: &str, labels: &[&str]) -> Result<(), Error> {
     if names_bytes(name, labels.iter().copied()) <= MAX_NAMES {
         return Ok(());
@@ -130,7 +136,7 @@ mod tests {
             labels(&[name], Kind::Timer, Plain).unwrap_err();
         }
         metric("", Utf8).unwrap_err();
-        // Those of Ictus and of the SDKs, and what would be theirs once it is escaped.
+        // Names of Ictus and of the SDKs, and names that are equal to them once they are escaped.
         for name in ["ictus_series", "ictus.series", "conductor/task_poll"] {
             metric(name, Utf8).unwrap_err();
         }

@@ -1,7 +1,7 @@
-//! What a reader on a weak machine makes of all that a thread records, from its first series on.
+//! Tests of a reader on a machine with weak memory order, while a thread records its first series.
 //!
-//! [`eyes`](crate::segment::weak_memory) tells what such a reader may see. Values tell their series and their
-//! index.
+//! [`WeakMemoryView`](crate::segment::weak_memory) defines what such a reader may see. Each value
+//! encodes its series and its index.
 #![cfg(not(ictus_loom))]
 
 use std::sync::Arc;
@@ -28,15 +28,15 @@ fn value(series: usize, index: usize) -> f64 {
     (series * 1000 + index + 1) as f64
 }
 
-/// The sum of the first so many values of a series.
+/// Returns the sum of the first `count` values of a series.
 fn sum(series: usize, count: usize) -> f64 {
     (0..count).map(|index| value(series, index)).sum()
 }
 
-/// What a thread records that does what it is told, and its segment's id. It tells each moment by
-/// calling what it is given.
+/// Records the stores of a thread that executes `run`. Returns the trace and the id of its segment.
+/// `run` marks a moment by calling its second argument.
 fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, u64) {
-    // In a thread of its own, which has no lanes from other tests.
+    // In a separate thread, which has no lanes from other tests.
     std::thread::scope(|scope| {
         let recorded = scope.spawn(|| {
             let recorder = Arc::new(Recorder::in_memory(Options::default().window(WINDOW).buckets(&[])));
@@ -59,8 +59,8 @@ fn family<M: MetricHandle>(recorder: &Arc<Recorder>, name: &str) -> Family<M> {
     Family::new(recorder, name, "", &["series"], recorder.options()).unwrap()
 }
 
-/// Runs so many readers, each of which reads twice. What they read is checked together with the number of
-/// moments that were known before.
+/// Runs `count` readers, each of which reads twice. `check` receives the result of each read and
+/// the number of moments that the reader had seen before.
 fn readers((trace, id): &(Trace, u64), count: u64, check: impl Fn(&Totals, usize) -> Result<(), String>) {
     for reader in 0..count {
         let eyes = WeakMemoryView::new(trace, Random(reader));
@@ -75,14 +75,15 @@ fn readers((trace, id): &(Trace, u64), count: u64, check: impl Fn(&Totals, usize
     }
 }
 
-/// Each series of a family by its number.
+/// Returns each series of a family with its number.
 fn each(totals: &Totals, name: &str) -> Vec<(usize, SeriesTotal)> {
     let shapes = totals.families.get(name).into_iter().flatten();
     let series = shapes.flat_map(|family| &family.series);
     series.map(|(values, total)| (values[0].parse().unwrap(), total.clone())).collect()
 }
 
-/// Whether a timer shows the first so many values of its series, at most as many as there are.
+/// Checks that a timer shows the first `count` values of its series, where `count` is at most
+/// `most`.
 fn timer_holds(series: usize, most: usize, seen: &SeriesTotal) -> Result<(), String> {
     let count = seen.count as usize;
     let newest: Vec<f64> = seen.newest.iter().map(|observation| observation.value).collect();
@@ -103,7 +104,8 @@ fn state_holds(series: usize, states: &[f64], seen: f64) -> Result<(), String> {
 
 #[test]
 fn a_reader_sees_what_was_published_and_nothing_else() {
-    // Several blocks of lanes, rings that grow, pages of buckets. A moment after each series.
+    // Several blocks of lanes, growing rings and pages of buckets. A moment is marked after each
+    // series.
     const COUNTERS: usize = 70;
     let timers = [3, 1, 100, 1, 70];
     let recorded = record(|recorder, moment| {
@@ -150,8 +152,9 @@ fn a_reader_sees_what_was_published_and_nothing_else() {
 
 #[test]
 fn a_reader_never_mixes_series() {
-    // Each takes the lane and the descriptor of the one before. Others remove, and adopt the lanes.
-    /// Most changes of a counter or gauge.
+    // Each series takes the lane and the descriptor of the previous one. Other threads remove
+    // series and adopt the lanes.
+    /// Maximum number of changes of a counter or gauge.
     const SHORT: usize = 5;
     let lengths = [3, 2, 1, 4, 3, 2, 3, 66, 5, 2, 3, 2];
     let recorded = record(|recorder, _| {

@@ -1,4 +1,4 @@
-//! Where a process records: its families, and its present segment.
+//! The recorder of a process: its families and its current segment.
 
 use std::{
     io,
@@ -42,31 +42,32 @@ use crate::{
 };
 
 type FamiliesByName = HashMap<Box<str>, Arc<[Arc<FamilyIndex>]>>;
-/// A family's name, and its label names as they were given.
+/// A family's name, and its label names in the order in which they were given.
 pub(crate) type UnsortedLabels = (Box<str>, Box<[String]>);
 
-/// What registries and handles share.
+/// The state that registries and handles share.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     options: Options,
-    /// None: memory of this process alone.
+    /// None: the memory of this process only.
     place: Option<MetricsPath>,
-    /// Made at the first observation; another one in every forked child.
+    /// Created at the first observation, and again in every forked child.
     segment: ArcSwapOption<Segment>,
-    /// For lanes that found no room there.
+    /// For lanes for which the segment has no memory.
     fallback: ArcSwapOption<Segment>,
-    /// Those of each name differ in their labels.
+    /// Families of one name differ in their labels.
     families: ArcSwap<FamiliesByName>,
-    /// Names of families with the label names as they were first given, where those were not sorted.
+    /// Names of families whose label names were not given in sorted order, with the first order
+    /// given.
     unsorted: ArcSwap<Vec<UnsortedLabels>>,
     /// Lanes of removed gauges.
     gauges: Mutex<Vec<&'static GaugeLane>>,
     maker: Maker,
     fallback_maker: Maker,
     unrecorded: Unrecorded,
-    /// Segments that are left for others.
+    /// Segments that are being left, or that have been copied to a file.
     pub(super) recovery: Recovery,
-    /// Itself, for its thread.
+    /// This recorder, for its recovery thread.
     handle: OnceLock<Weak<Recorder>>,
 }
 
@@ -76,7 +77,7 @@ impl Drop for Recorder {
     }
 }
 
-/// Watches forks from now on.
+/// Registers the fork handlers.
 pub(crate) fn watch_forks() {
     extern "C" fn in_child() {
         reservation::keep_parents_addresses();
@@ -86,12 +87,12 @@ pub(crate) fn watch_forks() {
 }
 
 impl Recorder {
-    /// A recorder in memory of this process alone.
+    /// Creates a recorder in the memory of this process.
     pub(crate) fn in_memory(options: Options) -> Recorder {
         Recorder::new(None, options)
     }
 
-    /// A recorder in a metrics directory, which is made where it is missing.
+    /// Creates a recorder in a metrics directory. Creates the directory if it is missing.
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
         let place = MetricsPath::resolve(directory)?.shared_with(options.group);
         let made = place.make();
@@ -100,7 +101,7 @@ impl Recorder {
     }
 
     fn new(place: Option<MetricsPath>, options: Options) -> Recorder {
-        // Before there is anything that a forked child must not share.
+        // Before anything exists that a forked child must not share.
         watch_forks();
         Recorder {
             options,
@@ -118,13 +119,13 @@ impl Recorder {
         }
     }
 
-    /// What families are given that are not given anything else.
+    /// Returns the default options of families.
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// The family, registered where it is new. Families of one name may have different labels, and must be
-    /// of one kind and unit.
+    /// Returns the family. Registers it if it is new. Families of one name may have different
+    /// labels, but must have the same kind and unit.
     pub(super) fn family(self: &Arc<Self>, record: FamilyDescriptor) -> Result<Arc<FamilyIndex>> {
         self.handle.get_or_init(|| Arc::downgrade(self));
         let new = Arc::new(FamilyIndex::new(FamilyDefinition::new(record, Arc::downgrade(self))));
@@ -147,7 +148,7 @@ impl Recorder {
             let families = self.families.load();
             let existing = families.get(&*requested.name).and_then(|existing| existing.first());
             let unsorted = self.unsorted_labels();
-            // In the order in which they were given, as their programs have them.
+            // In the order in which the labels were given, as in the source of the program.
             let given = |record: &FamilyDescriptor| {
                 let is_it = |(name, labels): &&UnsortedLabels| {
                     **name == *record.name && record.labels.iter().all(|label| labels.contains(label))
@@ -164,7 +165,7 @@ impl Recorder {
         })
     }
 
-    /// Takes note of the order in which a family's label names were given.
+    /// Notes the order in which a family's label names were given.
     pub(super) fn note_labels(&self, family: &str, labels: &[&str]) {
         self.unsorted.rcu(|unsorted| {
             let is_known = |(name, known): &UnsortedLabels| {
@@ -181,19 +182,20 @@ impl Recorder {
         });
     }
 
-    /// Families whose label names were not given in sorted order, with the first order in which they were.
+    /// Returns the families whose label names were not given in sorted order, with the first order
+    /// given.
     pub(crate) fn unsorted_labels(&self) -> Arc<Vec<UnsortedLabels>> {
         self.unsorted.load_full()
     }
 
-    /// A family that is registered.
+    /// Returns a registered family.
     pub(super) fn known(&self, family: &FamilyDescriptor) -> Option<Arc<FamilyIndex>> {
         let families = self.families.load();
         let named = families.get(&*family.name)?;
         named.iter().find(|known| known.family.record.same_shape(family)).cloned()
     }
 
-    /// The lane of a gauge that was removed from a segment, not published.
+    /// Returns the unpublished lane of a gauge that was removed from a segment.
     pub(super) fn freed_gauge(&self, segment: &Segment) -> Option<&'static GaugeLane> {
         self.with_gauges(|gauges| {
             let at = gauges.iter().rposition(|lane| lane.ordinal == segment.ordinal)?;
@@ -201,7 +203,7 @@ impl Recorder {
         })?
     }
 
-    /// Takes the hidden lane of a gauge that nobody can set any more.
+    /// Stores the hidden lane of a gauge that no thread can set any more.
     pub(super) fn free_gauge(&self, lane: &'static GaugeLane) {
         if lane.generation == fork::generation() {
             self.with_gauges(|gauges| gauges.push(lane));
@@ -212,27 +214,27 @@ impl Recorder {
         match self.gauges.try_lock() {
             Ok(mut gauges) => Some(act(&mut gauges)),
             Err(TryLockError::Poisoned(poisoned)) => Some(act(&mut poisoned.into_inner())),
-            // Recording waits for nobody: a lane more is taken, or one is lost.
+            // Recording never waits: one more lane is created, or one is leaked.
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    /// Takes the lines of a descriptor back.
+    /// Frees the lines of a descriptor.
     pub(super) fn free(&self, place: &SeriesLocation) {
         for segment in [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten() {
             segment.free(place);
         }
     }
 
-    /// Lets series of a family expire. Gives how many there were.
+    /// Expires the idle series of a family. Returns how many.
     pub(crate) fn expire(&self, family: &FamilyDescriptor, is_idle: impl Fn(&[String]) -> bool) -> usize {
         let is_idle =
             |values: &LabelValues| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
         self.known(family).map_or(0, |index| index.expire(is_idle))
     }
 
-    /// Takes note, in the directory, of what is in the overflow series of a family, before a series of it is
-    /// removed. Returns what this process has there.
+    /// Records in the directory which series are in a family's overflow series, before one of them
+    /// is removed. Returns the label values of this process's part.
     pub(super) fn note_overflowed(&self, family: &FamilyDescriptor) -> Result<HashSet<Vec<String>>> {
         let Some(place) = &self.place else { return Ok(HashSet::new()) };
         let noted = match place.open() {
@@ -247,7 +249,7 @@ impl Recorder {
         Ok(self.own_overflowed(family, &noted))
     }
 
-    /// The label values of what this process has in the overflow series of a family.
+    /// Returns the label values of this process's series in the overflow series of a family.
     pub(crate) fn own_overflowed(
         &self,
         family: &FamilyDescriptor,
@@ -258,7 +260,8 @@ impl Recorder {
         noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
     }
 
-    /// Drops series of a family from what dead processes left in the directory. Gives how many.
+    /// Drops series of a family from the data of ended processes in the directory. Returns how
+    /// many.
     pub(super) fn forget(
         &self,
         family: &FamilyDescriptor,
@@ -277,8 +280,8 @@ impl Recorder {
         forgotten.map_err(|error| Error::io(place.path(), "forget a removed series in", error))
     }
 
-    /// Does something in this process's segment; where that has no room for it, in memory that
-    /// other processes do not see.
+    /// Calls `act` with this process's segment. If that segment has no memory for it, calls `act`
+    /// with a fallback segment, which other processes do not see.
     pub(crate) fn with_segment<T>(&self, act: impl FnMut(&Arc<Segment>) -> Option<T>) -> Option<T> {
         let mut act = act;
         self.check_file();
@@ -286,7 +289,7 @@ impl Recorder {
         if let Some(done) = act(&segment) {
             if !segment.in_file() && self.place.is_some() {
                 segment.lose(HealthCounter::ProcessLocal);
-                // Where the thread that recovers could not be started, or has just ended.
+                // The recovery thread could not be started, or has just ended.
                 self.degrade(|| cannot_make(self.place.as_ref(), "it could not be made before"));
             }
             return Some(done);
@@ -305,7 +308,7 @@ impl Recorder {
         done
     }
 
-    /// This process's segment; made where it is missing or the parent's.
+    /// Returns this process's segment. Creates it if it is missing or belongs to the parent.
     fn segment(&self) -> Option<Arc<Segment>> {
         let segment = self.maker.present(
             &self.segment,
@@ -332,8 +335,8 @@ impl Recorder {
         Segment::anonymous().ok()
     }
 
-    /// The segments of this process that hold what it has recorded, but for what others have by now. Those
-    /// in a file are for readers that do not find the file.
+    /// Returns the segments that hold this process's records, except records that other processes
+    /// have taken over. Segments in a file are included, for readers that do not find the file.
     pub(crate) fn memory(&self) -> Vec<Arc<Segment>> {
         let present = [self.current(), self.current_fallback()].into_iter().flatten();
         let mut segments: Vec<_> = present.chain(self.recovery.leaving()).collect();
@@ -343,7 +346,7 @@ impl Recorder {
         segments
     }
 
-    /// All segments of this process, wherever they are.
+    /// Returns all segments of this process, wherever they are.
     pub(crate) fn own(&self) -> Vec<Arc<Segment>> {
         let mut segments = self.memory();
         segments.extend(self.recovery.left());
@@ -353,37 +356,38 @@ impl Recorder {
         segments
     }
 
-    /// Where the segments lie; none where they are in memory alone.
+    /// Returns the metrics directory; none if the segments are only in memory.
     pub(super) fn place(&self) -> Option<&MetricsPath> {
         self.place.as_ref()
     }
 
-    /// Itself, where it has a family.
+    /// Returns this recorder, if it has a family.
     pub(super) fn own_handle(&self) -> Option<Weak<Recorder>> {
         self.handle.get().cloned()
     }
 
-    /// The segment in which lanes are made, where there is one.
+    /// Returns the segment in which lanes are created, if there is one.
     pub(super) fn current(&self) -> Option<Arc<Segment>> {
         self.segment.load_full().filter(|segment| segment.is_own())
     }
 
-    /// The segment of lanes that found no memory there.
+    /// Returns the segment of lanes for which the current segment has no memory.
     pub(super) fn current_fallback(&self) -> Option<Arc<Segment>> {
         self.fallback.load_full().filter(|segment| segment.is_own())
     }
 
-    /// Has lanes made in another segment from now on.
+    /// Makes `new` the segment in which lanes are created.
     pub(super) fn replace(&self, current: Option<&Arc<Segment>>, new: &Arc<Segment>) {
         self.segment.compare_and_swap(&current.cloned(), Some(Arc::clone(new)));
     }
 
-    /// Has lanes that find no memory made in another segment from now on.
+    /// Drops the fallback: lanes for which there is no memory are created in another segment from
+    /// now on.
     pub(super) fn drop_fallback(&self, fallback: &Arc<Segment>) {
         self.fallback.compare_and_swap(&Some(Arc::clone(fallback)), None);
     }
 
-    /// Moves all gauges from one segment to another; false where that has no memory for them.
+    /// Moves all gauges from one segment to another. Returns false if `to` has no memory for them.
     pub(super) fn move_gauges(&self, from: &Segment, to: &Segment) -> bool {
         let families = self.families.load_full();
         let gauges = families
@@ -393,7 +397,7 @@ impl Recorder {
         gauges.flat_map(|index| index.each()).all(|series| series.move_gauge(from.ordinal, to, self))
     }
 
-    /// Counts what was not recorded.
+    /// Counts a rejected observation.
     #[cold]
     pub(super) fn lose(&self, loss: HealthCounter) {
         match self.segment() {
@@ -402,7 +406,7 @@ impl Recorder {
         }
     }
 
-    /// What was not recorded, and is counted in no segment yet.
+    /// Returns the rejected observations that are not counted in a segment yet.
     pub(crate) fn unrecorded(&self) -> [u64; HEALTH_COUNTERS] {
         self.unrecorded.get()
     }
@@ -416,11 +420,12 @@ fn cannot_make(place: Option<&MetricsPath>, why: impl std::fmt::Display) -> Stri
     )
 }
 
-/// Segments that may lie in a directory before a process that opens it retires those of the dead.
+/// Minimum number of segments in a directory at which a process that opens it retires those of
+/// ended processes.
 const RETIRE_THRESHOLD: usize = 32;
 
-/// Retires what dead processes left, where nobody else seems to do it: short-lived jobs whose
-/// directory nobody reads must not fill the disk.
+/// Retires the segments of ended processes if no other process seems to do it. Short-lived jobs
+/// whose directory has no reader must not fill the disk.
 fn clear_up(directory: &Directory) {
     let many = directory.segments().is_ok_and(|segments| segments.len() >= RETIRE_THRESHOLD);
     if many && let Err(error) = retire(directory, &mut |_| None) {

@@ -1,17 +1,18 @@
-//! Recovery: out of memory that other processes do not see, back into a file, once that is possible.
+//! Recovery: moves records from memory that other processes do not see into a file, once that is
+//! possible.
 //!
-//! A process that can make no segment, or none that grows, records in anonymous memory. A segment whose
-//! file was removed is the same: nobody else finds it. A thread, `ictus-recover`, lives for as long as
-//! that lasts. It tries again and again, and once it can:
+//! A process that cannot create a segment, or cannot grow one, records in anonymous memory. A
+//! segment whose file was removed has the same effect: no other process finds it. A thread,
+//! `ictus-recover`, runs as long as this state lasts. It retries until it can:
 //!
-//! 1. makes a segment in the directory, in which lanes are made from then on;
-//! 2. moves gauges there, each in one step;
-//! 3. takes all other lanes of the old segment from their threads, which make new ones;
-//! 4. writes the old segment's bytes as a second file, under the old segment's id, and goes on copying
-//!    what changes there until no thread can still be inside of an observation that began before;
-//! 5. lets go of that file, which is retired like that of an ended process.
+//! 1. create a segment in the directory, in which lanes are created from then on;
+//! 2. move the gauges there, each in one step;
+//! 3. take all other lanes of the old segment from their threads, which create new ones;
+//! 4. write the bytes of the old segment to a second file, under the old segment's id, and copy
+//!    changes there until no thread can still be inside an observation that began earlier;
+//! 5. close that file, which is retired like the file of an ended process.
 //!
-//! Each step leaves all that was recorded visible exactly once, so that the next may fail.
+//! After each step, everything recorded is visible exactly once, so that the next step may fail.
 
 use std::{
     io,
@@ -37,40 +38,43 @@ use crate::{
 };
 
 const THREAD: &str = "ictus-recover";
-/// How long after a failure the next try is made; doubled each time.
+/// Delay of the first retry after a failure. It is doubled each time.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(10);
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How often a copy is compared with its segment.
+/// Interval at which a copy is compared with its segment.
 const VERIFY_INTERVAL: Duration = Duration::from_millis(50);
-/// For how long a thread may be stopped inside of an observation whose lane was taken. A thread that uses
-/// any lane after that has left the observation, and is not waited for.
+/// Maximum time that recovery waits for a thread that is stopped inside an observation whose lane
+/// was taken. A thread that uses any lane after that has left the observation, and recovery does
+/// not wait for it.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often threads that look for a lane check that the file still has its name, in nanoseconds.
+/// Interval, in nanoseconds, at which threads on the slow path check that the file still has its
+/// name.
 const CHECK_INTERVAL: u64 = 1_000_000;
-/// How often the calling thread tries to recover where the system gave no thread, in nanoseconds.
+/// Interval, in nanoseconds, at which the calling thread tries to recover if no thread could be
+/// started.
 const RETRY_INTERVAL: u64 = 1_000_000_000;
-/// How long the last attempt to write waits for the thread that recovers.
+/// Maximum time that the last attempt to write waits for the recovery thread.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often it looks whether that thread is done.
+/// Interval at which that attempt checks whether the recovery thread has finished.
 const SAVE_INTERVAL: Duration = Duration::from_millis(2);
-/// How often the same cause is logged, in nanoseconds.
+/// Interval, in nanoseconds, at which the same cause is logged.
 const LOG_INTERVAL: u64 = 60_000_000_000;
 
-/// What a recorder knows of segments that it leaves.
+/// The segments that a recorder leaves, and the state of its recovery thread.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
     /// Segments that are being left.
     leaving: ArcSwap<Vec<Arc<Leaving>>>,
-    /// Segments whose content others have. They are part of what this process recorded.
+    /// Segments whose content other processes have. They are part of the records of this process.
     left: ArcSwap<Vec<Arc<Segment>>>,
     turn: RecoveryTurn,
-    /// The process whose thread runs: its generation, plus one.
+    /// The fork generation, plus one, of the process whose thread runs.
     thread: AtomicU64,
     check_at: AtomicU64,
     retry_at: AtomicU64,
     log_at: AtomicU64,
     logged: OncePerProcess,
-    /// Why, to be logged by the thread.
+    /// The cause, to be logged by the thread.
     cause: ArcSwapOption<String>,
 }
 
@@ -87,13 +91,13 @@ struct LeavingState {
     copy: Option<(SegmentCopy, Instant)>,
 }
 
-/// What came of one try.
+/// The result of one attempt.
 enum Progress {
     /// Everything is in the directory.
     Done,
     /// Copies are being compared.
     Verifying,
-    /// Another thread is at it.
+    /// Another thread is recovering.
     Busy,
 }
 
@@ -131,12 +135,12 @@ impl Drop for TurnGuard<'_> {
 }
 
 impl Recovery {
-    /// Segments whose content no file has, as far as is known.
+    /// Returns the segments whose content is in no file, as far as is known.
     pub(super) fn leaving(&self) -> Vec<Arc<Segment>> {
         self.leaving.load().iter().map(|leaving| Arc::clone(&leaving.segment)).collect()
     }
 
-    /// Segments whose content others have.
+    /// Returns the segments whose content other processes have.
     pub(super) fn left(&self) -> Vec<Arc<Segment>> {
         Vec::clone(&self.left.load())
     }
@@ -165,7 +169,7 @@ impl Recovery {
 }
 
 impl Recorder {
-    /// Says that this process records where others do not see it, and begins to recover.
+    /// Logs that other processes do not see the records of this process, and starts to recover.
     #[cold]
     pub(super) fn degrade(&self, cause: impl FnOnce() -> String) {
         let recovery = &self.recovery;
@@ -186,7 +190,7 @@ impl Recorder {
                 let mut delay = MIN_RETRY_DELAY;
                 loop {
                     std::thread::sleep(delay);
-                    // Not held while it sleeps: a registry that is dropped ends this.
+                    // Released while the thread sleeps: dropping the registry ends the thread.
                     let Some(recorder) = recorder.upgrade() else { return };
                     delay = match recorder.recover() {
                         Ok(Progress::Done) => {
@@ -203,14 +207,14 @@ impl Recorder {
             std::thread::Builder::new().name(THREAD.to_owned()).spawn(run)
         });
         if spawned.is_err() {
-            // No thread is to be had: the next that makes a lane tries.
+            // No thread can be started: the next thread that creates a lane tries to recover.
             recovery.thread.store(0, Relaxed);
             self.log_cause();
             self.try_to_recover();
         }
     }
 
-    /// Ends the thread's part; false where there is something to recover again.
+    /// Ends the work of the thread. Returns false if there is something to recover again.
     fn end_thread(&self, own: u64) -> bool {
         self.recovery.thread.store(0, Relaxed);
         std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
@@ -232,7 +236,7 @@ impl Recorder {
         }
     }
 
-    /// Whether anything is recorded, or was, where other processes do not see it.
+    /// Whether this process records, or has recorded, in memory that other processes do not see.
     pub(crate) fn is_degraded(&self) -> bool {
         let Some(place) = self.place() else { return false };
         let main = self.current();
@@ -240,8 +244,9 @@ impl Recorder {
         unseen || self.current_fallback().is_some() || !self.recovery.leaving().is_empty()
     }
 
-    /// Notices that the file of this process's segment was removed. Costs a system call a millisecond, at most,
-    /// of threads that make lanes, and one in a second or two of those that have them.
+    /// Checks whether the file of this process's segment was removed. Costs at most one system call
+    /// in a millisecond for threads that create lanes, and one in a second or two for threads that
+    /// have their lanes.
     pub(super) fn check_file(&self) {
         let Some(place) = self.place() else { return };
         let (now, recovery) = (clock::monotonic(), &self.recovery);
@@ -258,24 +263,25 @@ impl Recorder {
         }
     }
 
-    /// Has lanes made in another segment where the clock of this one's stamps is gone. What was recorded in it
-    /// stays where it is, for as long as this process lives.
+    /// Moves new lanes to another segment if the clock of this segment's stamps was reset. The
+    /// records of the old segment stay where they are for as long as this process lives.
     #[cold]
     pub(super) fn leave_outlived(&self) {
         let is_outlived = || self.current().is_some_and(|main| main.has_outlived_clock());
-        // Where no other can be made, this one goes on.
+        // If no other segment can be created, the old one stays in use.
         if is_outlived() && self.recover().is_err() {
             log::debug!("a segment whose clock went back is recorded in, for no other can be made");
         }
     }
 
-    /// The same at once, for a reader of this process.
+    /// Checks the file at once, for a reader of this process.
     pub(crate) fn check_file_now(&self) {
         self.recovery.check_at.store(0, Relaxed);
         self.check_file();
     }
 
-    /// Tries on the calling thread, where the system gave none, and not too often.
+    /// Tries to recover on the calling thread, at a limited rate. Used if no thread could be
+    /// started.
     pub(super) fn try_to_recover(&self) {
         let (now, recovery) = (clock::monotonic(), &self.recovery);
         let at = recovery.retry_at.load(Relaxed);
@@ -285,7 +291,7 @@ impl Recorder {
         }
     }
 
-    /// One try.
+    /// Makes one attempt to recover.
     fn recover(&self) -> io::Result<Progress> {
         let Some(place) = self.place() else { return Ok(Progress::Done) };
         let Some(_turn) = self.recovery.turn.acquire() else { return Ok(Progress::Busy) };
@@ -313,8 +319,8 @@ impl Recorder {
         Ok(progress)
     }
 
-    /// Makes a segment in the directory where there is none that other processes see and that grows;
-    /// returns it.
+    /// Returns a segment that other processes see and that can grow. Creates it in the directory if
+    /// there is none.
     fn leave_what_is_not_seen(&self, place: &MetricsPath, directory: &Directory) -> io::Result<Arc<Segment>> {
         let main = match self.current() {
             Some(main) if main.in_file() && !is_removed(place, &main) && !main.has_outlived_clock() => main,
@@ -342,7 +348,7 @@ impl Recorder {
         Ok(main)
     }
 
-    /// Moves what a segment holds; true once that is done.
+    /// Moves the content of a segment. Returns true once that is done.
     fn move_out(&self, leaving: &Leaving, main: &Arc<Segment>, directory: &Directory) -> io::Result<bool> {
         let segment = &leaving.segment;
         let mut state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -352,28 +358,28 @@ impl Recorder {
         }
         if state.lanes.is_none() {
             let lanes = thread_lanes::park(segment.ordinal);
-            // The first series that are used again must not take all room for their windows.
+            // The first series that are used again must not take all memory for their windows.
             main.reserve(lanes.lines());
             state.lanes = Some(lanes);
         }
         let LeavingState { lanes, copy } = &mut *state;
         if segment.has_outlived_clock() && segment.in_file() && !is_removed(directory.place(), segment) {
-            // Others see all that it holds, and what threads still store there.
+            // Other processes see its whole content, and the stores that threads still make there.
             return Ok(true);
         }
         if copy.as_ref().is_some_and(|(copy, _)| !copy.is_in(directory, segment.id)) {
-            // Removed once more.
+            // The copy was removed, too.
             *copy = None;
         }
         let Some((copy, since)) = copy else {
             *copy = Some((SegmentCopy::create(directory, segment)?, Instant::now()));
             return Ok(false);
         };
-        // Before the comparison: what a thread stored before it left is seen.
+        // Check this before the comparison, which then sees all stores of threads that have left.
         let all_left = lanes.as_ref().is_none_or(Parked::is_left) || since.elapsed() > VERIFY_TIMEOUT;
         match copy.refresh(segment) {
             Ok(has_changed) => Ok(all_left && !has_changed),
-            // Where others have the file by now, they have what it holds.
+            // If other processes have taken over the file by now, they have its content.
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => {
                 Ok(!copy.reopen(directory, segment.id))
             }
@@ -381,7 +387,7 @@ impl Recorder {
         }
     }
 
-    /// Has copies say what their segments do: for what is removed from both.
+    /// Makes copies equal to their segments, before a series is removed from both.
     pub(super) fn refresh_copies(&self) {
         let Some(_turn) = self.recovery.turn.acquire() else { return };
         for leaving in &**self.recovery.leaving.load() {
@@ -395,7 +401,8 @@ impl Recorder {
         }
     }
 
-    /// Writes what no file has: at the end of a recorder, or of the process, where threads may still record.
+    /// Writes the records that are in no file, at the end of a recorder or of the process, while
+    /// threads may still record.
     pub(crate) fn save(&self) {
         let Some(place) = self.place().filter(|_| self.is_degraded()) else { return };
         let saved = match self.recovery.turn.acquire_within(SAVE_TIMEOUT) {
@@ -412,14 +419,15 @@ impl Recorder {
         let directory = match place.open()? {
             Some(directory) => directory,
             None if is_noticed => place.make()?,
-            // Removed after the last series was begun: a directory that nobody uses any more is not made again.
+            // The directory was removed after the last series was created: do not create an unused
+            // directory again.
             None => return Ok(()),
         };
         for segment in self.memory() {
             if segment.in_file() && !is_removed(place, &segment) {
                 continue;
             }
-            // Kept open: this process, which goes on for a moment, owns the copy.
+            // Keep the file open: this process, which continues for a moment, owns the copy.
             self.recovery.begin_to_leave(&segment);
             let leaving = self.recovery.leaving.load_full();
             let Some(leaving) = leaving.iter().find(|one| one.segment.id == segment.id) else { continue };
@@ -433,7 +441,7 @@ impl Recorder {
     }
 }
 
-/// Whether the file of a segment has lost its name; false where that cannot be found out.
+/// Whether the file of a segment has lost its name. Returns false if that cannot be determined.
 fn is_removed(place: &MetricsPath, segment: &Segment) -> bool {
     segment
         .standing

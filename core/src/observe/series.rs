@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Series {
     /// Dense: the index in every thread's table of lanes. It is reused after this series is
-    /// dropped. At that time no handle can look it up and no table has a lane there.
+    /// dropped. At that time no handle leads to it and no table has a lane there.
     pub(super) id: usize,
     pub(super) family: Arc<FamilyDefinition>,
     values: LabelValues,

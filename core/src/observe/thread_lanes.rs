@@ -1,14 +1,15 @@
-//! Threads and their lanes: a shard is the lanes of one thread at a time.
+//! Threads and their lanes: a `ThreadLanes`, also called a shard, holds the lanes of one thread at
+//! a time.
 //!
-//! A thread leases a shard at its first observation and gives it back when it ends; the next
-//! thread adopts it with all its lanes. So a thousand short-lived threads cost the memory of the
-//! most that ran at once. Shards are never freed. A forked child starts with none: it must not
-//! write its parent's lanes.
+//! A thread leases a shard at its first observation and returns it when it ends. The next thread
+//! adopts the shard with all its lanes. A thousand short-lived threads therefore cost the memory of
+//! the maximum that ran at once. Shards are never freed. A forked child starts without shards: it
+//! must not write its parent's lanes.
 //!
-//! Any thread may end the lanes of a series: it takes them out of the shards' tables, hides them
-//! from readers, and gives them back to the shards that they belong to. Only the thread that leases
-//! a shard makes new lanes of them, so a lane never has two writers. The path of an observation
-//! knows nothing of it: a lane that is not in the table is made.
+//! Any thread may end the lanes of a series. It takes them out of the shards' tables, hides them
+//! from readers, and returns them to their shards. Only the thread that leases a shard creates new
+//! lanes from them, so a lane never has two writers. The fast path of an observation needs no check
+//! for this: if the lane is not in the table, the slow path creates one.
 
 use std::{
     cell::Cell,
@@ -31,39 +32,41 @@ use crate::{
     sys::{fork, wiped},
 };
 
-/// Places in a thread's first table. A model's grows at once.
+/// Length of a thread's first table. In models it is 1, so that the table grows at once.
 const MIN_TABLE_LEN: usize = if cfg!(ictus_loom) { 1 } else { 64 };
 
 /// A thread's lanes by series id.
 type LaneTable = [AtomicOptionRef<LaneWriter>];
 
 thread_local! {
-    /// The table of the shard that this thread leases. Without a destructor, so that a look-up is
+    /// The table of the shard that this thread leases. It has no destructor, so that a lookup is
     /// one load and works until the very end of the thread.
     static LANES: Cell<&'static LaneTable> = const { Cell::new(&[]) };
     static LEASE: ThreadLease = const { ThreadLease(Cell::new(None)) };
 }
 
-/// This thread's lane of a series, where it has one.
+/// Returns this thread's lane of a series, if it has one.
 #[inline]
 pub(crate) fn lane(id: usize) -> Option<&'static LaneWriter> {
     LANES.with(Cell::get).get(id)?.load(Relaxed)
 }
 
-/// A lane that a thread keeps at hand.
+/// A lane that a thread caches.
 #[derive(Clone, Copy)]
 pub(crate) struct CachedLane {
     lane: &'static LaneWriter,
-    /// Another word is another series, or another life of it.
+    /// Another word means another series, or another incarnation of the series.
     word: u64,
-    /// The shard's; another number is another thread's, and 0 a forked child's.
+    /// The lease counter of the shard. Another number means another thread's lease; 0 means a
+    /// forked child.
     lease: &'static StdAtomicU64,
     number: u64,
 }
 
 impl CachedLane {
-    /// The lane, as long as it is the thread's lane of the series. What is asked is what ends it: a fork,
-    /// the end of the thread's lease, and whoever takes the lane, who hides it.
+    /// Returns the lane while it is the thread's lane of the series. Checks everything that ends
+    /// this: a fork, the end of the thread's lease, and another thread that takes the lane and
+    /// hides it.
     #[inline(always)]
     pub(crate) fn lane(&self) -> Option<&'static LaneWriter> {
         let CachedLane { lane, word, lease, number } = *self;
@@ -71,7 +74,8 @@ impl CachedLane {
     }
 }
 
-/// This thread's lane of a series, to be kept at hand; none where it has none, and at the end of the thread.
+/// Returns this thread's lane of a series, for caching. Returns none if the thread has no lane of
+/// it, and at the end of the thread.
 #[cold]
 pub(crate) fn hold(id: usize) -> Option<CachedLane> {
     let shard = LEASE.try_with(|lease| lease.0.get()).ok()??;
@@ -79,13 +83,13 @@ pub(crate) fn hold(id: usize) -> Option<CachedLane> {
     Some(CachedLane { lane, word: lane.word()?, lease: shard.lease, number: shard.lease.load(Relaxed) })
 }
 
-/// Gives the thread's shard back when the thread ends.
+/// Returns the thread's shard when the thread ends.
 struct ThreadLease(Cell<Option<&'static ThreadLanes>>);
 
 impl Drop for ThreadLease {
     fn drop(&mut self) {
         if let Some(shard) = self.0.get() {
-            // Fails in a model alone, where all of a thread's locals go at once.
+            // Fails only in a model, where all of a thread's locals are dropped at once.
             let _ = LANES.try_with(|lanes| lanes.set(&[]));
             shard.give_back();
         }
@@ -93,25 +97,25 @@ impl Drop for ThreadLease {
 }
 
 process_wide! {
-    /// All shards, newest first; a shard stays in the list for ever.
+    /// All shards, newest first. A shard is never removed from the list.
     static SHARDS: AtomicOptionRef<ThreadLanes> = AtomicOptionRef::none();
 }
 
 struct ThreadLanes {
-    /// Only this process on the line of forks may lease it.
+    /// Only a process of this fork generation may lease the shard.
     generation: u32,
     leased: AtomicBool,
-    /// The number of the lease, in memory that is wiped in a child; another number where lanes were parked as
-    /// well.
+    /// The number of the lease, in memory that is wiped in a child. The number also changes when
+    /// lanes are parked.
     lease: &'static StdAtomicU64,
     table: AtomicOptionRef<TableBox>,
-    /// Only the leasing thread locks it; the lock is what proves that to the compiler.
+    /// Only the leasing thread locks it; the lock proves that to the compiler.
     stock: Mutex<LanePool>,
-    /// Lanes that others took out of the table.
+    /// Lanes that other threads took out of the table.
     taken: AtomicOptionRef<LaneWriter>,
-    /// Lanes in segments that were left: shown, but written no more.
+    /// Lanes in segments that were left. They stay published but are not written any more.
     parked: AtomicOptionRef<LaneWriter>,
-    /// How often its thread looked for a lane: it is then in no observation.
+    /// Number of times that its thread took the slow path, where it is inside no observation.
     visits: StdAtomicU64,
     next: AtomicOptionRef<ThreadLanes>,
 }
@@ -124,12 +128,12 @@ impl fmt::Debug for ThreadLanes {
     }
 }
 
-/// Why a series has no lane.
+/// The reason why a series has no lane.
 #[derive(Debug)]
 pub(crate) enum AttachError {
-    /// The observation is lost.
+    /// The observation is rejected.
     Rejected(HealthCounter),
-    /// The series' life is over.
+    /// The incarnation of the series has ended.
     SeriesEnded,
 }
 
@@ -138,7 +142,8 @@ impl ThreadLanes {
         let generation = fork::generation();
         for shard in shards() {
             let free = shard.generation == generation && !shard.leased.load(Relaxed);
-            // Acquire, pairs with the release of `give_back`: all writes of the thread before.
+            // Acquire, pairs with the release of `give_back`: all writes of the previous thread are
+            // visible.
             if free && !shard.leased.swap(true, Acquire) {
                 return shard;
             }
@@ -165,10 +170,10 @@ impl ThreadLanes {
     }
 
     fn give_back(&self) {
-        // Whatever the thread has at hand is not its own any more.
+        // Invalidate the lanes that the thread has cached.
         self.lease.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        // No allocation, no lock: this runs in thread-local destructors. In a forked
-        // child nobody leases it again, for its generation has passed.
+        // No allocation, no lock: this runs in thread-local destructors. A forked child never
+        // leases the shard again, because its generation has passed.
         self.leased.store(false, Release);
     }
 
@@ -176,34 +181,38 @@ impl ThreadLanes {
         self.table.load(Relaxed).map_or(&[], |table| table.0)
     }
 
-    /// Room for that series id. Doubles, so that all tables of a shard cost twice the last one.
+    /// Returns a table that has an index for that series id. The length doubles, so that all tables
+    /// of a shard together cost twice the last one.
     fn table_for(&self, id: usize) -> &'static LaneTable {
         let old = self.table();
         if id < old.len() {
             return old;
         }
         let length = (id + 1).next_power_of_two().max(MIN_TABLE_LEN);
-        // A child that no handler has seen must find nothing in the table that its one thread has at hand.
+        // A child whose fork ran no handler must find no lane in the table that its one thread has
+        // cached.
         let new: &'static LaneTable = AtomicOptionRef::wiped(length);
         for (to, from) in iter::zip(new, old) {
             to.store(from.load(Relaxed), Relaxed);
         }
         let table: &'static TableBox = Box::leak(Box::new(TableBox(new)));
         self.table.store(Some(table), Release);
-        // "take": whoever takes a lane out of the old table now sees the new one, or this sees it.
+        // "take": either a thread that takes a lane out of the old table sees the new one, or this
+        // thread sees the removal.
         fence(SeqCst);
         for (to, from) in iter::zip(table.0, old) {
             if from.load(Relaxed).is_none()
                 && let Some(lane) = to.load(Relaxed)
             {
-                // Whoever took it may take it from here as well.
+                // The other thread may take it from here as well.
                 let _ = to.exchange(Some(lane), None, Relaxed);
             }
         }
         table.0
     }
 
-    /// Takes the lane of a life of a series out of the table; for any thread.
+    /// Takes the lane of an incarnation of a series out of the table. May be called from any
+    /// thread.
     fn take(&self, id: usize, life: u64) -> Option<&'static LaneWriter> {
         let mut taken: Option<&'static LaneWriter> = None;
         let mut table = self.table.load(Acquire);
@@ -225,7 +234,7 @@ impl ThreadLanes {
         }
     }
 
-    /// Gives a lane that was taken and hidden back, to be used again.
+    /// Returns a lane that was taken and hidden to the shard, for reuse.
     fn give(&self, lane: &'static LaneWriter) {
         let mut newest = None;
         loop {
@@ -238,7 +247,8 @@ impl ThreadLanes {
         }
     }
 
-    /// Takes all lanes in the segment of that ordinal out of the table; gives how many. They stay shown.
+    /// Takes all lanes in the segment with that ordinal out of the table and returns them. They
+    /// stay published.
     fn park(&self, ordinal: u32) -> Vec<&'static LaneWriter> {
         let mut lanes: Vec<&'static LaneWriter> = Vec::new();
         let mut table = self.table.load(Acquire);
@@ -247,7 +257,7 @@ impl ThreadLanes {
                 if let Some(lane) = slot.load(Acquire)
                     && lane.shape().ordinal == ordinal
                     && slot.exchange(Some(lane), None, AcqRel).is_ok()
-                    // Another table of the shard may have had it as well.
+                    // Another table of the shard may have held it as well.
                     && !lanes.iter().any(|one| std::ptr::eq(*one, lane))
                 {
                     lanes.push(lane);
@@ -272,7 +282,7 @@ impl ThreadLanes {
             }
         }
         if !lanes.is_empty() {
-            // Whatever the thread has at hand is in no table any more.
+            // Invalidate the lanes that the thread has cached: they are in no table any more.
             self.lease.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
         lanes
@@ -282,7 +292,7 @@ impl ThreadLanes {
         iter::successors(self.parked.load(Acquire), |lane| lane.next.load(Relaxed))
     }
 
-    /// Lanes that others took from this shard are its own again.
+    /// Moves lanes that other threads took from this shard back to its pool.
     fn collect(&self, stock: &mut LanePool) {
         let mut newest = None;
         // Acquire, pairs with the release of `give`.
@@ -294,15 +304,15 @@ impl ThreadLanes {
         }
     }
 
-    /// The shard's lane of a series, made where it is missing.
+    /// Returns the shard's lane of a series. Creates it if it is missing.
     fn attach(&self, series: &Series, recorder: &Recorder) -> Result<&'static LaneWriter, AttachError> {
-        // Release, "visit": whatever its thread stored in other lanes.
+        // Release, "visit": publishes the stores of its thread to other lanes.
         self.visits.fetch_add(1, std::sync::atomic::Ordering::Release);
         let mut stock = match self.stock.try_lock() {
             Ok(stock) => stock,
-            // No panic happens under the lock that would leave a cursor half moved.
+            // No panic under the lock leaves a cursor partly moved.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // A signal handler interrupted this very function on its own thread.
+            // A signal handler interrupted this function on its own thread.
             Err(TryLockError::WouldBlock) => return Err(AttachError::Rejected(HealthCounter::Reentered)),
         };
         for _ in 0..MAX_ATTEMPTS {
@@ -313,7 +323,7 @@ impl ThreadLanes {
         Err(AttachError::Rejected(HealthCounter::NoMemory))
     }
 
-    /// None where the segment was left meanwhile.
+    /// Makes one attempt. Returns none if the segment was left meanwhile.
     fn attach_once(
         &self,
         stock: &mut LanePool,
@@ -337,10 +347,10 @@ impl ThreadLanes {
             return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
         };
         lane.serve(series.id, life, word);
-        // Release, for the compiler: a signal handler of this thread finds the lane whole.
+        // Release, for the compiler: a signal handler of this thread finds a complete lane.
         slot.store(Some(lane), Release);
-        // "end" and "leave": whoever ends the life, or leaves the segment, now sees the lane, or this sees
-        // the end.
+        // "end" and "leave": either the thread that ends the incarnation or leaves the segment sees
+        // the lane, or this thread sees the end.
         fence(SeqCst);
         if series.life() == Some(life) && !segment.is_left() && lane.publish(word) {
             series.note_published(life);
@@ -357,8 +367,8 @@ impl ThreadLanes {
     }
 }
 
-/// The number of a shard's first lease. What a thread gives back in a child, where the number was wiped, is
-/// far from any lease of the parent's.
+/// Returns a counter with the number of a shard's first lease. In a child, the number was wiped:
+/// the number after a return there is far from any lease of the parent.
 fn first_lease() -> &'static StdAtomicU64 {
     let number = match wiped::words(1) {
         Some([word, ..]) => word,
@@ -368,16 +378,16 @@ fn first_lease() -> &'static StdAtomicU64 {
     number
 }
 
-/// What becomes of the lanes of a life of a series.
+/// The treatment of the lanes of an ended incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// Nobody sees what they hold any more, and others use them.
+    /// Readers no longer see their content, and other series reuse them.
     Discard,
-    /// The registry is gone: what was recorded stays, and nothing is recorded any more.
+    /// The registry was dropped: the recorded data stays, and nothing more is recorded.
     Retain,
 }
 
-/// Takes the lanes of a life that was ended from all threads of this process.
+/// Takes the lanes of an ended incarnation from all threads of this process.
 pub(crate) fn end(id: usize, life: u64, end: Disposition) {
     let generation = fork::generation();
     for shard in shards().filter(|shard| shard.generation == generation) {
@@ -388,13 +398,13 @@ pub(crate) fn end(id: usize, life: u64, end: Disposition) {
             shard.give(lane);
         }
         if end == Disposition::Discard {
-            // Not used again: their segment was left.
+            // These lanes are not reused: their segment was left.
             shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::hide_if_there);
         }
     }
 }
 
-/// Lanes that were taken from their threads, which may still be inside of an observation.
+/// Lanes that were taken from their threads, which may still be inside an observation.
 #[derive(Debug)]
 pub(crate) struct Parked(Vec<ParkedLanes>);
 
@@ -407,13 +417,13 @@ struct ParkedLanes {
 }
 
 impl Parked {
-    /// Lines that their threads need to create them again.
+    /// Returns the lines that their threads need to create the lanes again.
     pub(crate) fn lines(&self) -> u64 {
         self.0.iter().flat_map(|parked| &parked.lanes).map(|lane| lane.shape().lines()).sum()
     }
 
-    /// Whether all threads have left the observations in which they were when their lanes were taken. What
-    /// they stored then is seen by what is read after this.
+    /// Whether all threads have left the observations that they were in when their lanes were
+    /// taken. Later reads see the stores of these observations.
     pub(crate) fn is_left(&self) -> bool {
         self.0.iter().all(|ParkedLanes { shard, lanes, visits }| {
             let left = shard.visits.load(std::sync::atomic::Ordering::Acquire) != *visits
@@ -423,8 +433,8 @@ impl Parked {
     }
 }
 
-/// Takes all lanes in the segment of that ordinal from their threads; they stay shown. The segment was
-/// [left](crate::segment::writer::Segment::leave) before, so no others appear.
+/// Takes all lanes in the segment with that ordinal from their threads. They stay published. The
+/// segment was [left](crate::segment::writer::Segment::leave) before, so no new lanes appear in it.
 pub(crate) fn park(ordinal: u32) -> Parked {
     let generation = fork::generation();
     let own = shards().filter(|shard| shard.generation == generation);
@@ -439,9 +449,10 @@ fn shards() -> impl Iterator<Item = &'static ThreadLanes> {
     iter::successors(SHARDS.load(Acquire), |shard| shard.next.load(Acquire))
 }
 
-/// This thread's lane of a series, made where it is missing, for the call `write`.
+/// Calls `write` with this thread's lane of a series. Creates the lane if it is missing.
 ///
-/// Works in a thread whose thread-locals are gone, too: there it leases a shard for this one call.
+/// This also works in a thread whose thread-locals are destroyed: there it leases a shard for this
+/// one call.
 #[cold]
 pub(crate) fn with_new_lane<T>(
     series: &Series,
@@ -449,7 +460,8 @@ pub(crate) fn with_new_lane<T>(
     write: impl FnOnce(&LaneWriter) -> T,
 ) -> Result<T, AttachError> {
     let leased = LEASE.try_with(|lease| {
-        // After a fork, the lease is the parent's thread's: the child's first lease replaces it.
+        // After a fork, the lease belongs to the parent's thread; the child's first lease replaces
+        // it.
         let generation = fork::generation();
         let shard = match lease.0.get() {
             Some(shard) if shard.generation == generation => shard,
@@ -461,7 +473,7 @@ pub(crate) fn with_new_lane<T>(
     match leased {
         Ok(shard) => {
             let lane = shard.attach(series, recorder);
-            // Even where that failed: the shard's other lanes may serve this thread.
+            // Even if that failed: the shard's other lanes may serve this thread.
             LANES.with(|lanes| lanes.set(shard.table()));
             lane.map(write)
         }
@@ -474,15 +486,16 @@ pub(crate) fn with_new_lane<T>(
     }
 }
 
-/// Has this thread look for each of its lanes again. Safe in a signal handler.
+/// Makes this thread look up each of its lanes again. Safe in a signal handler.
 pub(crate) fn forget_lanes() {
     LANES.with(|lanes| lanes.set(&[]));
 }
 
-/// What a forked child does first: its one thread forgets the lanes that it inherited.
+/// Fork handler of a child: its one thread forgets the lanes that it inherited.
 pub(crate) extern "C" fn forget_parents_lanes() {
     LANES.with(|lanes| {
-        // What a thread has that has none is not asked for: it would be made here.
+        // A thread without lanes has no lease. Do not access `LEASE` there: the access would
+        // initialize it.
         if !lanes.replace(&[]).is_empty() {
             let _ = LEASE.try_with(|lease| lease.0.get().map(|shard| shard.lease.store(0, Relaxed)));
         }

@@ -1,9 +1,12 @@
-//! Measurements: from where some work begins to where it ends.
+//! Guards that measure the time from the start of some work to its end.
 
 use super::handle::Timer;
 use crate::clock::{Stamp, Stopwatch};
 
 /// A measurement that has begun.
+///
+/// [`stop`](TimerGuard::stop), or dropping the guard, observes the elapsed time. [`Timer::start`]
+/// creates it.
 #[derive(Debug)]
 pub struct TimerGuard<'timer> {
     timer: &'timer Timer,
@@ -15,15 +18,17 @@ impl<'timer> TimerGuard<'timer> {
         TimerGuard { timer, started: Stopwatch::start() }
     }
 
-    /// Observes the time since the start; gives it in seconds.
+    /// Observes the time since the start. Returns it in seconds.
     pub fn stop(self) -> f64 {
         let seconds = self.finish();
         std::mem::forget(self);
         seconds
     }
 
-    /// The same, with the id of the trace that it belongs to: see
-    /// [`Timer::observe_with_exemplar`].
+    /// Observes the time since the start, with the id of its trace as an exemplar. Returns it in
+    /// seconds.
+    ///
+    /// See [`Timer::observe_with_exemplar`].
     ///
     /// ```
     /// # let registry = ictus::Registry::new();

@@ -1,4 +1,4 @@
-//! What could not be recorded before there was a segment to count it in.
+//! Counts of observations that were rejected before there was a segment to count them in.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -12,12 +12,12 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     counts: [AtomicU64; HEALTH_COUNTERS],
-    /// The process whose counts they are: a forked child's begin at 0.
+    /// The fork generation of the counts: the counts of a forked child begin at 0.
     generation: AtomicU32,
 }
 
 impl Unrecorded {
-    /// Counts it, and logs the first.
+    /// Counts a rejected observation. Logs the first one without memory.
     pub(super) fn count(&self, loss: HealthCounter) {
         static LOGGED: OncePerProcess = OncePerProcess::new();
         self.begin();
@@ -31,7 +31,7 @@ impl Unrecorded {
         }
     }
 
-    /// Moves them to a segment.
+    /// Moves the counts to a segment.
     pub(super) fn move_to(&self, segment: &Segment) {
         self.begin();
         for (count, in_segment) in self.counts.iter().zip(&segment.header.losses) {
@@ -42,7 +42,7 @@ impl Unrecorded {
         }
     }
 
-    /// Those that no segment has yet.
+    /// Returns the counts that no segment has yet.
     pub(super) fn get(&self) -> [u64; HEALTH_COUNTERS] {
         self.begin();
         std::array::from_fn(|loss| self.counts[loss].load(Relaxed))
