@@ -1,4 +1,5 @@
-//! Tests of a reader on a machine with weak memory order, while a thread records its first series.
+//! Tests of a reader on a machine with weak memory order: it reads all that a thread records, from
+//! its first series on.
 //!
 //! [`WeakMemoryView`](crate::segment::weak_memory) defines what such a reader may see. Each value
 //! encodes its series and its index.

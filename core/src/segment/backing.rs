@@ -1,12 +1,14 @@
-//! The file behind a segment: how it grows, and what says that its owner lives.
+//! The file behind a segment: how it grows, and which lock shows that its owner is alive.
 //!
-//! The owner holds an exclusive `flock`. Where it can be, that is a lock of the open file that is *mapped*,
-//! whose number is closed at once: nothing that the host does to descriptors takes it away, no forked child
-//! has it (the mapping is kept from children), and it ends with the process. Where a mapping does not pin
-//! its open file (overlayfs), or cannot be kept from children, a descriptor holds the lock.
+//! The owner holds an exclusive `flock`. Where possible, this is a lock of the open file that is
+//! *mapped*, whose descriptor is closed at once. Nothing that the host does to descriptors can
+//! release that lock. No forked child has it, because the mapping is kept from children, and it
+//! ends with the process. If a mapping does not pin its open file (overlayfs), or cannot be kept
+//! from children, a descriptor holds the lock.
 //!
-//! To grow, a second open file serves, as long as its number is that of the file; afterwards the file is
-//! opened again at its path. It is not closed in between, for a program may give up the right to open it.
+//! A second open file serves to grow the file, as long as its descriptor number refers to the
+//! segment's file. After that, the file is opened again at its path. It stays open in between,
+//! because a program may give up the right to open it.
 
 use std::{
     io,
@@ -27,13 +29,13 @@ use crate::{
     sys::{fork::OncePerProcess, own_descriptor::OwnDescriptor},
 };
 
-/// Of a segment of this process.
+/// The file of a segment of this process.
 #[derive(Debug)]
 pub(crate) struct Backing {
     descriptor: RwLock<OwnDescriptor>,
-    /// Whether the descriptor holds the lock, and not the mapping.
+    /// Whether the descriptor, not the mapping, holds the lock.
     locks: AtomicBool,
-    /// Descriptors that the host has closed, and that nobody has counted yet.
+    /// Descriptors that the host has closed and that are not counted yet.
     closed: AtomicU64,
     place: MetricsPath,
     id: u64,
@@ -41,8 +43,8 @@ pub(crate) struct Backing {
 }
 
 impl Backing {
-    /// The file of a new segment, to be mapped by its first open file; and the second one, for
-    /// [`settle`](Backing::settle).
+    /// Creates the backing of a new segment, to be mapped through its first open file. Also returns
+    /// the second open file, for [`settle`](Backing::settle).
     pub(crate) fn new(
         directory: &Directory,
         id: u64,
@@ -60,7 +62,8 @@ impl Backing {
         Ok((backing, new.second))
     }
 
-    /// Once the file is mapped: closes the descriptor by which that was done, and goes on with the second.
+    /// Closes the descriptor through which the file was mapped, and continues with the second. Call
+    /// it once the file is mapped.
     pub(crate) fn settle(&self, second: OwnDescriptor, is_kept_from_children: bool) -> io::Result<()> {
         let mut descriptor = self.descriptor.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let first = std::mem::replace(&mut *descriptor, second);
@@ -81,7 +84,7 @@ impl Backing {
         Ok(())
     }
 
-    /// Does something with the open file, by which the file grows. Waits for no other thread.
+    /// Calls `act` with the open file through which the file grows. Waits for no other thread.
     pub(crate) fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
         let descriptor = match self.descriptor.try_read() {
             Ok(descriptor) => Some(descriptor),
@@ -101,7 +104,8 @@ impl Backing {
             *descriptor = again;
             self.closed.fetch_add(1, Relaxed);
             if self.locks.load(Relaxed) {
-                // Not where another process has it, which takes this one for dead.
+                // This fails if another process has the lock, because it takes this process for
+                // dead.
                 let _ = flock(descriptor.get()?, FlockOperation::NonBlockingLockExclusive);
             }
             return act(descriptor.get()?);
@@ -114,8 +118,8 @@ impl Backing {
         if self.closed.load(Relaxed) == 0 { 0 } else { self.closed.swap(0, Relaxed) }
     }
 
-    /// As [`with`](Backing::with), to map another part: not by the open file that is locked, where a mapping
-    /// would keep the lock from ending.
+    /// Works like [`with`](Backing::with), for mapping another part. Does not use the locked open
+    /// file if a mapping of it would keep the lock from ending.
     pub(crate) fn with_unlocked<T>(
         &self,
         file: BorrowedFd<'_>,
@@ -124,7 +128,7 @@ impl Backing {
         if self.locks.load(Relaxed) { act(self.reopen()?.get()?) } else { act(file) }
     }
 
-    /// The segment's file, at its path.
+    /// Opens the segment's file again, at its path.
     fn reopen(&self) -> io::Result<OwnDescriptor> {
         static LOGGED: OncePerProcess = OncePerProcess::new();
         if !self.locks.load(Relaxed) && LOGGED.is_first() {

@@ -1,8 +1,9 @@
-//! A second home for what a segment holds: its bytes in a file of a metrics directory, under its own id.
+//! A copy of a segment: its bytes in a second file of a metrics directory, under the segment's id.
 //!
-//! For memory that other processes do not see, and for a segment whose file was removed. The segment's
-//! lanes have been taken from all threads before; what a thread still stores, because it was stopped
-//! inside of an observation, a later [`refresh`](SegmentCopy::refresh) copies as well.
+//! Recovery uses copies for memory that other processes do not see, and for a segment whose file
+//! was removed. The segment's lanes were taken from all threads before. A thread that was stopped
+//! inside an observation may still store to it; a later [`refresh`](SegmentCopy::refresh) copies
+//! these stores too.
 
 use std::{
     collections::BTreeMap,
@@ -31,29 +32,31 @@ use crate::{
 
 /// Lines that are compared and written at once.
 const STEP: u64 = 1024;
-/// More blocks than a segment of the largest size has.
+/// More blocks than a segment of the maximum size has.
 const MAX_BLOCKS: usize = 1 << 18;
 
-/// A file with the bytes of a segment of this process. Its owner lives until this is dropped.
+/// A file with the bytes of a segment of this process. Readers see its owner as alive until this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct SegmentCopy {
-    /// Holds the lock that says so.
+    /// Holds the lock that shows that the owner is alive.
     file: OwnDescriptor,
     standing: FileIdentity,
     committed: AtomicUsize,
-    /// The directory's number of this process's clock.
+    /// The directory's epoch of this process's clock.
     epoch: Epoch,
 }
 
-/// Parts of a segment that make the rest visible, by their first lines, each written after the rest.
+/// The parts of a segment that make the rest visible, by their first lines. They are written after
+/// the rest.
 type Heads = BTreeMap<u64, Vec<u64>>;
 
 impl SegmentCopy {
-    /// Copies a segment, and shows the copy to all readers of the directory.
+    /// Copies a segment and publishes the copy to all readers of the directory.
     pub(crate) fn create(into: &Directory, segment: &Arc<Segment>) -> io::Result<SegmentCopy> {
         let id = segment.id;
         let epoch = clock_epoch::join(into)?;
-        // Left by a copy that failed before.
+        // Discard the file that a failed copy may have left behind.
         into.discard_new_segment(id);
         let created = into.new_copy(id).and_then(|new| {
             let standing = directory::standing(new.get()?)?;
@@ -68,16 +71,17 @@ impl SegmentCopy {
         created
     }
 
-    /// Copies what has changed since the last time; returns whether anything has.
+    /// Copies the changes since the last call. Returns whether anything has changed.
     ///
-    /// A reader may be at it: what lies behind a head is written before the head, as its writer stored it.
+    /// A reader may run concurrently: data behind a head is written before the head, in the same
+    /// order as the segment's writer stored it.
     pub(crate) fn refresh(&self, segment: &Segment) -> io::Result<bool> {
         let heads = self.heads(segment)?;
-        // After the heads: all that they lead to lies before it.
+        // Loaded after the heads: everything that they lead to lies before the cursor.
         let lines = segment.header.cursor.load(Ordering::Acquire);
         let bytes = lines * LINE as u64;
         let file = self.file.get()?;
-        // Without holes: a reader spends no more on a file than what it has on disk explains.
+        // Without holes: a reader spends no more on a file than its size on disk explains.
         let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut has_changed = bytes > self.committed.load(Relaxed);
         sys::commit(file, &self.committed, bytes)?;
@@ -95,15 +99,15 @@ impl SegmentCopy {
             has_changed |= self.write(line, &load(segment, line, count)?)?;
             line += count;
         }
-        // Blocks, then the header, whose root leads to them.
+        // Write the blocks, then the header, whose root leads to them.
         for (&line, words) in heads.iter().rev() {
             has_changed |= self.write(line, words)?;
         }
         Ok(has_changed)
     }
 
-    /// Opens the file again, whose descriptor the host may have closed; false where that is not possible, or
-    /// others have taken it over, who retire it.
+    /// Opens the file again if the host has closed its descriptor. Returns false if that is not
+    /// possible, or if other processes have taken the file over; they retire it.
     pub(crate) fn reopen(&mut self, of: &Directory, id: u64) -> bool {
         if self.file.get().is_ok() {
             return false;
@@ -113,7 +117,7 @@ impl SegmentCopy {
             standing.is_ok_and(|standing| standing == self.standing)
         });
         let Some(file) = opened else { return false };
-        // Where it may have to be made longer by writing.
+        // At the end of the file, in case it must grow by writing.
         let at_end = file.get().is_ok_and(|file| seek(file, SeekFrom::End(0)).is_ok());
         self.file = file;
         at_end
@@ -124,7 +128,7 @@ impl SegmentCopy {
         directory.standing_segment(id).is_ok_and(|standing| standing == self.standing)
     }
 
-    /// The header, as it will be in the copy, and the blocks.
+    /// Returns the header, as it will be in the copy, and the blocks.
     fn heads(&self, segment: &Segment) -> io::Result<Heads> {
         let mut heads = Heads::new();
         let mut header = load(segment, 0, Header::LINES)?;
@@ -143,7 +147,7 @@ impl SegmentCopy {
         Ok(heads)
     }
 
-    /// Writes words where the file has others.
+    /// Writes the words that differ from those of the file. Returns whether any did.
     fn write(&self, line: u64, words: &[u64]) -> io::Result<bool> {
         let file = self.file.get()?;
         let mut present = vec![0; words.len()];
@@ -186,7 +190,7 @@ fn load(segment: &Segment, line: u64, count: u64) -> io::Result<Vec<u64>> {
         loaded.extend(words.iter().map(|word| word.load(Ordering::Relaxed)));
         Some(())
     };
-    // One by one where a part of the mapping ends between them.
+    // One by one if a part of the mapping ends between them.
     append(line, count)
         .or_else(|| (line..line + count).try_for_each(|line| append(line, 1)))
         .ok_or(io::ErrorKind::UnexpectedEof)?;

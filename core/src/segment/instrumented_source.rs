@@ -1,4 +1,4 @@
-//! A source of words that is watched while it is read, and in which something happens meanwhile.
+//! A source of words for tests: it counts reads, and runs a hook before each.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,16 +7,17 @@ use std::{
 
 use crate::format::source::SegmentSource;
 
-/// What happens before the n-th time that it is read since it was begun.
+/// A hook that runs before each read. Its argument is the number of earlier reads since `begin`.
 type ReadHook<'a> = Box<dyn Fn(usize) + 'a>;
 
-/// Another source.
+/// A wrapper of another source.
 pub(crate) struct InstrumentedSource<'a, W> {
     pub(crate) source: W,
-    /// Times and words that were read.
+    /// Reads, and words read, since `begin`.
     times: Cell<usize>,
     words: Cell<usize>,
-    /// How long it says to be, the next first; the last goes on. As long as it is, where there is none.
+    /// The lengths that it reports, in this order; the last one is repeated. If empty, the real
+    /// length.
     lengths: RefCell<Vec<u64>>,
     happens: RefCell<ReadHook<'a>>,
 }
@@ -45,28 +46,28 @@ impl<'a, W> InstrumentedSource<'a, W> {
         InstrumentedSource { source, times, words, lengths, happens: RefCell::new(Box::new(|_| {})) }
     }
 
-    /// From now on that happens before it is read.
+    /// Sets the hook that runs before each read.
     pub(crate) fn meanwhile(&self, happens: impl Fn(usize) + 'a) {
         *self.happens.borrow_mut() = Box::new(happens);
     }
 
-    /// From now on it is as long as that.
+    /// Sets the lengths that it reports from now on.
     pub(crate) fn seem(&self, lengths: Vec<u64>) {
         *self.lengths.borrow_mut() = lengths;
     }
 
-    /// Counts anew from here.
+    /// Resets the counts.
     pub(crate) fn begin(&self) {
         self.times.set(0);
         self.words.set(0);
     }
 
-    /// How often it was read since then.
+    /// Returns the number of reads since `begin`.
     pub(crate) fn times(&self) -> usize {
         self.times.get()
     }
 
-    /// How many words.
+    /// Returns the number of words read since `begin`.
     pub(crate) fn words(&self) -> usize {
         self.words.get()
     }

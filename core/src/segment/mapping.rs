@@ -1,9 +1,9 @@
 //! The mapping of a segment.
 //!
-//! Address space is reserved a little at a time ([`reservation`](super::reservation)), one part of the segment after the
-//! other, and never unmapped once a line of it was handed out: a lane may keep a plain `&'static` to its
-//! lines. Pages are committed before anybody may touch them, so that a full disk is an error at growth and
-//! not a SIGBUS at some later store.
+//! Address space is reserved in small parts ([`reservation`](super::reservation)), one part of the
+//! segment after the other. A part is never unmapped once one of its lines was handed out, so a
+//! lane may keep a plain `&'static` to its lines. Pages are committed before any thread may touch
+//! them. A full disk is therefore an error at growth, not a SIGBUS at a later store.
 #![expect(unsafe_code, reason = "hands out references to mapped memory")]
 
 use std::{
@@ -22,23 +22,24 @@ use crate::{
     sys::{self, fork},
 };
 
-/// What a segment may grow to.
+/// Maximum length of a segment in bytes.
 const MAX_LENGTH: usize = if cfg!(target_pointer_width = "64") { 1 << 30 } else { 1 << 26 };
-/// Parts of a segment, each in a reservation of its own, one behind the other.
+/// Maximum number of parts of a segment. Each part has a separate reservation and follows the
+/// previous part.
 const MAX_PARTS: usize = 64;
 
-/// Memory of a segment, committed from its start on.
+/// The memory of a segment, committed from its start on.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     parts: [AtomicOptionRef<Reservation>; MAX_PARTS],
     /// The end of the last part.
     reserved: AtomicUsize,
     committed: AtomicUsize,
-    /// Up to where threads have asked for more, those included that are still at it.
+    /// The end that threads have requested, including threads that are still committing.
     asked: AtomicUsize,
-    /// The file behind it; none for anonymous memory.
+    /// The file behind the mapping; none for anonymous memory.
     file: Option<Backing>,
-    /// The process that it belongs to.
+    /// The fork generation of the process that it belongs to.
     generation: u32,
 }
 
@@ -54,7 +55,7 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Maps memory of this process alone.
+    /// Maps memory of this process only.
     pub(crate) fn anonymous(bytes: usize) -> io::Result<Mapping> {
         Mapping::new(None, bytes)
     }
@@ -81,15 +82,16 @@ impl Mapping {
         self.file.as_ref().map_or(0, Backing::take_closed)
     }
 
-    /// Bytes that may be touched.
+    /// Returns the number of bytes that may be touched.
     #[inline]
     pub(crate) fn committed(&self) -> usize {
-        // Threads that grow it at once may make the file longer than what is mapped.
+        // Threads that grow the file at once may make it longer than the mapped part.
         self.committed.load(Ordering::Acquire).min(self.reserved.load(Ordering::Acquire))
     }
 
-    /// Commits at least up to `bytes`. Safe from several threads: who comes while others are at it
-    /// commits what they do and as much again, so that no two calls are spent on the same memory.
+    /// Commits at least the first `bytes`. May be called from several threads. A thread that
+    /// arrives while others are committing commits their range and its own beyond that, so that no
+    /// two system calls are spent on the same memory.
     pub(crate) fn commit(&self, bytes: usize) -> io::Result<()> {
         let committed = self.committed();
         if bytes <= committed {
@@ -131,7 +133,8 @@ impl Mapping {
         Ok(())
     }
 
-    /// Adds parts, each of which `map` makes before it is seen, until there are so many bytes.
+    /// Adds parts until the segment has `end` bytes. `map` creates each part before it is
+    /// published.
     fn reserve(
         &self,
         end: usize,
@@ -142,7 +145,7 @@ impl Mapping {
             if begin >= end {
                 return Ok(());
             }
-            // Another thread may have added one and not said so yet.
+            // Another thread may have added a part and not updated `reserved` yet.
             let known = self.parts().last();
             let (index, had) = (self.parts().count(), known.map_or(0, Reservation::end));
             if had > begin {
@@ -153,7 +156,7 @@ impl Mapping {
             let wanted = reservation::suitable(had, end - had).min(MAX_LENGTH - had);
             let part = map(had, wanted)?;
             if place.exchange(None, Some(part), Ordering::AcqRel).is_err() {
-                // Another thread was faster; nobody has seen this one.
+                // Another thread was faster; no thread has seen this part.
                 part.discard();
             }
         }
@@ -163,21 +166,21 @@ impl Mapping {
         self.parts.iter().map_while(|part| part.load(Ordering::Acquire))
     }
 
-    /// The committed lines from `line` on as a `T`.
+    /// Returns the committed lines from `line` on as a `T`.
     pub(crate) fn lines<T: Lines>(&self, line: u64) -> Option<&'static T> {
         let start = self.at(line, T::LINES)?;
-        // SAFETY: on a line, committed, and never unmapped; shared with others as atomics alone.
+        // SAFETY: on a line, committed, and never unmapped; shared only as atomics.
         Some(unsafe { layout::lines(start) })
     }
 
-    /// The words of `count` committed lines from `line` on.
+    /// Returns the words of `count` committed lines from `line` on.
     pub(crate) fn words(&self, line: u64, count: u64) -> Option<&'static [AtomicU64]> {
         let start = self.at(line, count)?;
-        // SAFETY: on a line, committed, and never unmapped; shared with others as atomics alone.
+        // SAFETY: on a line, committed, and never unmapped; shared only as atomics.
         Some(unsafe { layout::words(start, usize::try_from(count).ok()? * layout::LINE_WORDS) })
     }
 
-    /// Whether committed lines lie one behind the other: not where a part ends between them.
+    /// Whether committed lines are contiguous: false if a part ends between them.
     pub(crate) fn is_whole(&self, line: u64, count: u64) -> bool {
         self.at(line, count).is_some()
     }
@@ -194,10 +197,10 @@ impl Mapping {
 }
 
 impl Drop for Mapping {
-    /// Gives pages and addresses back for segments to come: lines handed out stay memory, which nobody
-    /// reads.
+    /// Returns pages and addresses for later segments. Lines that were handed out stay memory,
+    /// which is not read any more.
     fn drop(&mut self) {
-        // In a forked child there is nothing of it, and other things may be at its addresses.
+        // A forked child has none of this memory, and may use its addresses for other things.
         if self.generation == fork::generation() {
             self.parts().for_each(|part| part.give_back());
         }

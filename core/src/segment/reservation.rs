@@ -1,12 +1,13 @@
-//! Address space for segments: a little at a time, and what one segment gives back another one takes.
+//! Address space for segments: reserved in small parts, and reused by later segments.
 //!
-//! Lines of a segment are `&'static`, so what has been handed out stays memory: a reservation is never
-//! unmapped, but is used again when its segment is gone. So a process never has more of them than its
-//! registries needed at one time. One that nobody has seen is unmapped.
+//! Lines of a segment are `&'static`, so memory that was handed out stays memory. A reservation is
+//! never unmapped, but is reused after its segment is dropped. A process therefore never has more
+//! reservations than its registries needed at one time. A reservation that no thread has seen is
+//! unmapped.
 //!
-//! Reserved addresses cost nothing that a limit counts but RLIMIT_AS: they can be neither read nor written,
-//! so they are no data, are not charged and not locked into memory. Of RLIMIT_AS a segment takes a small
-//! fraction at a time.
+//! Of all limits, only RLIMIT_AS counts reserved addresses. They can be neither read nor written,
+//! so they are not data, are not charged, and are not locked into memory. A segment takes a small
+//! fraction of RLIMIT_AS at a time.
 #![expect(unsafe_code, reason = "reserves address space and maps memory there")]
 
 use std::{
@@ -24,37 +25,38 @@ use rustix::{
 
 use crate::sys::{self, fork::undivided};
 
-/// What is reserved at once, at most, where nothing is limited and nothing is used yet.
+/// Bytes reserved at once, at most, if nothing is limited and nothing is used yet.
 const FIRST: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 4 << 20 };
-/// What is reserved at once, at least.
+/// Minimum number of bytes reserved at once.
 pub(crate) const STEP: usize = 256 << 10;
-/// Which part of the limit on address space is reserved at once.
+/// Divisor of the limit on address space: at most that part is reserved at once, unless more is
+/// needed.
 const FRACTION: u64 = 64;
 
-/// Addresses that no other part of the process gets.
+/// A range of addresses that no other part of the process gets.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     start: AtomicPtr<u8>,
     length: AtomicUsize,
-    /// Where in its segment it begins.
+    /// Offset of its start in the segment.
     begin: AtomicUsize,
-    /// Bytes from its start on that were handed out.
+    /// Bytes, from its start on, that were handed out.
     used: AtomicUsize,
     state: AtomicUsize,
-    /// Whether a forked child has no mapping there, so that its parent's file is not its own.
+    /// Whether a forked child has no mapping there, so that it does not share its parent's file.
     is_kept_from_children: AtomicBool,
     next: *const Reservation,
 }
 
 const FREE: usize = 0;
 const TAKEN: usize = 1;
-/// There are no addresses in it.
+/// The slot has no addresses.
 const EMPTY: usize = 2;
 
 // SAFETY: `next` points to a leaked reservation and is not written after it is published.
 unsafe impl Sync for Reservation {}
 
-/// All reservations, newest first; never freed, so that a fork handler may walk them.
+/// All reservations, newest first. They are never freed, so that a fork handler may walk them.
 static ALL: AtomicPtr<Reservation> = AtomicPtr::new(ptr::null_mut());
 
 fn all() -> impl Iterator<Item = &'static Reservation> {
@@ -63,8 +65,8 @@ fn all() -> impl Iterator<Item = &'static Reservation> {
     std::iter::successors(one(ALL.load(Ordering::Acquire)), move |this| one(this.next))
 }
 
-/// How much to reserve for a segment that has `had` already and now needs `needed`: as much again, and a
-/// fraction of what the process may have.
+/// Returns how much to reserve for a segment that has `had` bytes and now needs `needed` more: as
+/// much again, limited to a fraction of the address space that the process may have.
 pub(crate) fn suitable(had: usize, needed: usize) -> usize {
     let limit = getrlimit(Resource::As).current.map_or(u64::MAX, |limit| limit / FRACTION);
     let most = usize::try_from(limit).unwrap_or(usize::MAX) / STEP * STEP;
@@ -72,9 +74,10 @@ pub(crate) fn suitable(had: usize, needed: usize) -> usize {
 }
 
 impl Reservation {
-    /// A part of a segment's file, from its byte `begin` on: `wanted` bytes, or what can be had, a multiple of
-    /// [`STEP`]. A forked child does not get the mapping: it would pin the open file, and with it the lock
-    /// that says that the owner lives.
+    /// Maps a part of a segment's file, from its byte `begin` on. The part has `wanted` bytes, or
+    /// fewer if the system refuses that many, and its length is a multiple of [`STEP`]. A forked
+    /// child does not get the mapping: it would pin the open file, and with it the lock that shows
+    /// that the owner is alive.
     pub(crate) fn for_file(
         begin: usize,
         wanted: usize,
@@ -84,11 +87,11 @@ impl Reservation {
         let map = |start: *mut u8, length, how| {
             undivided(|| {
                 let flags = MapFlags::SHARED | sys::MAP_RESERVE | how;
-                // SAFETY: at an address of the kernel's choice, or in place of a reservation of which nothing
-                // is handed out.
+                // SAFETY: at an address of the kernel's choice, or in place of a reservation of
+                // which nothing is handed out.
                 let start = unsafe { mmap(start.cast(), length, all, flags, file, begin as u64) }?;
                 let kept = sys::KEPT_FROM_CHILDREN.is_some_and(|advice| {
-                    // SAFETY: of the mapping that was just made; says what children find there.
+                    // SAFETY: of the mapping that was just made; decides what children find there.
                     unsafe { madvise(start, length, advice) }.is_ok()
                 });
                 Ok::<_, Errno>((start.cast(), kept))
@@ -98,7 +101,7 @@ impl Reservation {
             Some(free) => match map(free.start(), free.length(), MapFlags::FIXED) {
                 Ok((_, kept)) => (free, kept),
                 Err(error) => {
-                    // What is there by now is not known: these addresses are nobody's from now on.
+                    // The state of these addresses is unknown now: never use them again.
                     free.lose();
                     return Err(error.into());
                 }
@@ -114,7 +117,8 @@ impl Reservation {
         Ok(part.begins_at(begin))
     }
 
-    /// A part of a segment in memory: addresses that become memory by [`map_memory`](Self::map_memory).
+    /// Reserves a part of a segment in memory. [`map_memory`](Self::map_memory) makes its addresses
+    /// usable.
     pub(crate) fn for_memory(begin: usize, wanted: usize) -> io::Result<&'static Reservation> {
         let part = match Reservation::free(wanted) {
             Some(free) => free,
@@ -128,7 +132,7 @@ impl Reservation {
         Ok(part.begins_at(begin))
     }
 
-    /// One that a segment gave back.
+    /// Claims a reservation that a segment has returned.
     fn free(wanted: usize) -> Option<&'static Reservation> {
         let fits = |one: &&Reservation| (wanted..=wanted.max(FIRST)).contains(&one.length());
         all().find(|one| fits(one) && one.passes(FREE, TAKEN))
@@ -140,7 +144,7 @@ impl Reservation {
         self
     }
 
-    /// Keeps new addresses, in a place that lost its own where there is one.
+    /// Stores new addresses, in an empty slot if there is one.
     fn put(start: *mut u8, length: usize) -> &'static Reservation {
         let reservation = match all().find(|one| one.passes(EMPTY, TAKEN)) {
             Some(empty) => empty,
@@ -187,24 +191,24 @@ impl Reservation {
         self.begin() + self.length()
     }
 
-    /// Whether a forked child has nothing of it.
+    /// Whether a forked child has no mapping of it.
     pub(crate) fn is_kept_from_children(&self) -> bool {
         self.is_kept_from_children.load(Ordering::Acquire)
     }
 
-    /// Makes memory of it up to the segment's byte `end`.
+    /// Makes its addresses usable up to the segment's byte `end`.
     pub(crate) fn map_memory(&self, end: usize) -> io::Result<()> {
         let bytes = end.saturating_sub(self.begin()).min(self.length());
         // SAFETY: of this reservation; memory that is in use stays as it is.
         Ok(unsafe { mprotect(self.start().cast(), bytes, MprotectFlags::READ | MprotectFlags::WRITE) }?)
     }
 
-    /// What is before the segment's byte `end` may be handed out from now on.
+    /// Allows the bytes before the segment's byte `end` to be handed out.
     pub(crate) fn use_up_to(&self, end: usize) {
         self.used.fetch_max(end.saturating_sub(self.begin()).min(self.length()), Ordering::Release);
     }
 
-    /// Gives it back for other segments; the memory that was handed out becomes zeros.
+    /// Returns it for other segments. Memory that was handed out becomes zeros.
     pub(crate) fn give_back(&self) {
         match map_nothing(self.start(), self.length(), self.used.load(Ordering::Acquire), MapFlags::FIXED) {
             Ok(_) => {
@@ -215,7 +219,7 @@ impl Reservation {
         }
     }
 
-    /// Unmaps what nobody has seen.
+    /// Unmaps a reservation that no thread has seen.
     pub(crate) fn discard(&self) {
         // SAFETY: this reservation's, of which nothing was handed out.
         if unsafe { munmap(self.start().cast(), self.length()) }.is_ok() {
@@ -223,7 +227,7 @@ impl Reservation {
         }
     }
 
-    /// Forgets the addresses; the place serves for others.
+    /// Forgets the addresses. The slot can hold others.
     fn lose(&self) {
         self.start.store(ptr::null_mut(), Ordering::Relaxed);
         self.length.store(0, Ordering::Relaxed);
@@ -232,14 +236,15 @@ impl Reservation {
     }
 }
 
-/// The longest that can be mapped, in halves.
+/// Maps the longest range that the system accepts, halving the length after each refusal.
 fn smaller_and_smaller<T>(
     mut length: usize,
     map: impl Fn(usize) -> rustix::io::Result<T>,
 ) -> rustix::io::Result<T> {
     loop {
         match map(length) {
-            // EAGAIN: by the host's wish memory is locked, and this is over the limit of that.
+            // EAGAIN: the host locks its memory, and this length exceeds the limit of locked
+            // memory.
             Err(Errno::NOMEM | Errno::AGAIN) if length > STEP => {
                 length = (length / 2).next_multiple_of(STEP);
             }
@@ -248,22 +253,22 @@ fn smaller_and_smaller<T>(
     }
 }
 
-/// Reserves addresses, and puts zeroed memory where something was handed out; gives where.
+/// Reserves addresses, with zeroed memory in their first `used` bytes. Returns the start.
 fn map_nothing(start: *mut u8, length: usize, used: usize, how: MapFlags) -> rustix::io::Result<*mut u8> {
     let flags = MapFlags::PRIVATE | sys::MAP_RESERVE | how;
     // SAFETY: replaces the caller's reservation, or maps where nothing is.
     let mapped = unsafe { mmap_anonymous(start.cast(), length, ProtFlags::empty(), flags) }?.cast::<u8>();
     if mapped == start && used > 0 {
         let all = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: of what was just mapped. Nobody reads or writes there but by a mistake of this crate, so
-        // where the host's limits forbid it, it stays as it is.
+        // SAFETY: of the range that was just mapped. Only a defect of this crate would read or
+        // write there, so if the host's limits forbid the call, the range stays as it is.
         let _ = unsafe { mprotect(start.cast(), used, all) };
     }
     Ok(mapped)
 }
 
-/// In a forked child: keeps the addresses of its parent's segments from being given to anything else, as a
-/// thread may have been interrupted by the handler that forked while it wrote there. Async-signal-safe.
+/// Keeps the addresses of the parent's segments reserved in a forked child: the handler that forked
+/// may have interrupted a thread while it wrote there. Async-signal-safe.
 pub(crate) fn keep_parents_addresses() {
     for one in all() {
         if !one.is_kept_from_children.swap(false, Ordering::Relaxed) {
@@ -273,8 +278,8 @@ pub(crate) fn keep_parents_addresses() {
         let used = one.used.load(Ordering::Relaxed);
         match map_nothing(start, length, used, sys::AT_FREE_ADDRESSES) {
             Ok(mapped) if mapped == start => {}
-            // An old kernel takes the address for a wish.
-            // SAFETY: mapped a moment ago, and seen by nobody.
+            // An old kernel takes the address only as a hint.
+            // SAFETY: mapped a moment ago, and seen by no thread.
             Ok(mapped) => _ = unsafe { munmap(mapped.cast(), length) },
             Err(_) => {}
         }

@@ -1,4 +1,4 @@
-//! Words of a segment of this process, read where they are.
+//! Words of a segment of this process, read in place.
 
 use std::{io, sync::Arc};
 

@@ -1,16 +1,17 @@
-//! What a reader on a weak machine may see of a segment: for tests.
+//! A model of weak memory for tests: the values that a reader may see in a segment.
 //!
-//! The writer runs once, on one thread, and every store is kept, with its ordering. A reader then runs
-//! over that trace: each word it loads is any that C11 lets it see. There is one writer, so that is
-//! simple. A load may give any store to its word that has been made, is not older than one that this word
-//! gave before, and not older than what an acquire fence has made known: all up to the newest store that
-//! was released by a store among the words loaded before the fence.
+//! The writer runs once, on one thread, and every store is kept, with its ordering. A reader then
+//! runs over that trace: each word that it loads has any value that C11 allows. With one writer,
+//! the rule is simple. A load may return any store to its word that has been made, with two limits.
+//! The store is not older than the one that this word returned before. It is not older than the
+//! stores that an acquire fence has made visible: all up to the newest store that was released by a
+//! store among the words loaded before the fence.
 //!
-//! Half of the readers [wander](Schedule::Wanders): the writer goes on between any two words of one read, at a
-//! random pace, now and then by a leap, and any load may be stale. The other half [glimpse](Schedule::Glimpses)
-//! one store before all that was made ahead of it: where the ordering of that store is what keeps a reading
-//! right, and only there, it is wrong without it. Which store is drawn by the line of code that makes it,
-//! so those that are rare are seen as often as others.
+//! Half of the readers [wander](Schedule::Wanders): the writer continues between any two words of
+//! one read, at a random pace and sometimes by a leap, and any load may be stale. The other half
+//! [glimpse](Schedule::Glimpses) one store before all stores that were made ahead of it. This finds
+//! a missing ordering where only the ordering of that store keeps a reading correct. The store is
+//! drawn by the line of code that makes it, so that rare stores are seen as often as others.
 #![cfg(not(ictus_loom))]
 
 use std::{cell::RefCell, collections::BTreeMap, io, sync::Arc};
@@ -24,7 +25,7 @@ use crate::{
     },
 };
 
-/// A word of a segment, counted from its start.
+/// Index of a word of a segment, counted from its start.
 pub(crate) type Location = usize;
 
 /// Every store that a writer made to a segment, in the order in which it made them.
@@ -34,16 +35,16 @@ pub(crate) struct Trace {
     of: Vec<Vec<usize>>,
     /// The stores that each line of code made.
     by: Vec<Vec<usize>>,
-    /// What every reader knows.
+    /// Number of stores that every reader sees.
     pub(crate) published: usize,
-    /// How many stores were made at each of the moments that the writer told.
+    /// How many stores were made at each of the moments that the writer marked.
     pub(crate) moments: Vec<usize>,
     start: usize,
 }
 
 impl Trace {
-    /// What `run` stores to the segment that it gives. It also gives moments, as
-    /// [`count`](crate::sync::store_trace::count) told them; readers are there from the first one on.
+    /// Traces the stores of `run` to the segment that it returns. `run` also returns moments, as
+    /// counts from [`count`](crate::sync::store_trace::count). Readers start at the first moment.
     pub(crate) fn of(run: impl FnOnce() -> (Arc<Segment>, Vec<usize>)) -> Trace {
         let mut made = None;
         let all = trace(|| made = Some(run()));
@@ -51,7 +52,7 @@ impl Trace {
         let start = std::ptr::from_ref(segment.header).addr();
         let words = segment.header.cursor.load(Ordering::Relaxed) as usize * LINE_WORDS;
         let inside = start..start + words * size_of::<u64>();
-        // What the writer keeps to itself is not the reader's.
+        // Exclude the writer's private memory: a reader sees only the segment.
         let kept_before: Vec<usize> = all
             .iter()
             .map(|store| usize::from(inside.contains(&store.address)))
@@ -79,18 +80,18 @@ impl Trace {
         (store.address - self.start) / 8
     }
 
-    /// The stores to a word, as places in [`stores`](Trace::stores).
+    /// Returns the stores to a word, as indices in [`stores`](Trace::stores).
     pub(crate) fn to(&self, place: Location) -> &[usize] {
         self.of.get(place).map_or(&[], Vec::as_slice)
     }
 
-    /// How many of the stores to a word are among the first so many of all.
+    /// Returns how many of the stores to a word are among the first `written` stores.
     pub(crate) fn made(&self, place: Location, written: usize) -> u64 {
         self.to(place).partition_point(|&store| store < written) as u64
     }
 }
 
-/// Deterministic numbers (splitmix64).
+/// Deterministic random numbers (splitmix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -115,7 +116,7 @@ impl Random {
     }
 }
 
-/// A reader's eyes: what it has seen, and what it may see next.
+/// The view of one reader: the stores that it has seen, and the stores that it may see next.
 pub(crate) struct WeakMemoryView<'a> {
     trace: &'a Trace,
     pub(crate) state: RefCell<State>,
@@ -125,54 +126,55 @@ pub(crate) struct State {
     pub(crate) random: Random,
     /// Stores made so far.
     pub(crate) written: usize,
-    /// Stores known to the reader since its last fence.
+    /// Stores visible to the reader since its last fence.
     pub(crate) seen: usize,
-    /// What the next fence makes known.
+    /// Stores that the next fence makes visible.
     pub(crate) pending: usize,
     /// How many of its stores each word has shown.
     given: Vec<usize>,
     pub(crate) gaze: Schedule,
 }
 
-/// How a reader looks.
+/// The schedule of a reader.
 #[derive(Clone, Copy)]
 pub(crate) enum Schedule {
-    /// Here and there, while the writer goes on.
+    /// Reads at random moments while the writer continues.
     Wanders(Step),
     Glimpses(TargetStore),
 }
 
-/// How the writer goes on while the reader reads.
+/// The progress of the writer while the reader reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Step {
-    /// One word in so many lets the writer go on.
+    /// The writer continues at one word in `chance`.
     pub(crate) chance: u64,
-    /// By up to so many stores.
+    /// By at most this many stores.
     pub(crate) stores: u64,
-    /// One read in so many is followed by a leap; 0 for none.
+    /// One read in `leaps` is followed by a leap; 0 for none.
     pub(crate) leaps: u64,
-    /// By up to so many stores.
+    /// By at most this many stores.
     pub(crate) leap: u64,
-    /// One load in so many is stale.
+    /// One load in `stale` is stale.
     pub(crate) stale: u64,
 }
 
-/// A word, or all that one line of code stores, that shows what it has, from some read on, while others show
-/// the oldest they may.
+/// A word, or all stores of one line of code, that shows its newest store from some read on. Other
+/// words show the oldest store that they may.
 #[derive(Clone, Copy)]
 pub(crate) struct TargetStore {
     place: Location,
     site: Option<CallSite>,
-    /// Reads until then.
+    /// Number of reads until then.
     until: u64,
-    /// One other word in so many shows its newest, too.
+    /// One other word in `others` shows its newest store, too.
     others: u64,
-    /// Whether all words show their newest from the read after that on.
+    /// Whether all words show their newest store from the next read on.
     opens: bool,
 }
 
 impl<'a> WeakMemoryView<'a> {
-    /// The eyes of a reader that sees the first so many stores, and no other: the writer is dead.
+    /// Creates the view of a reader that sees the first `written` stores and no other: the writer
+    /// is dead.
     pub(crate) fn after(trace: &'a Trace, written: usize) -> WeakMemoryView<'a> {
         let never = Step { chance: u64::MAX, stores: 0, leaps: 0, leap: 0, stale: 1 };
         let state = State {
@@ -186,7 +188,7 @@ impl<'a> WeakMemoryView<'a> {
         WeakMemoryView { trace, state: RefCell::new(state) }
     }
 
-    /// The eyes of some reader.
+    /// Creates the view of a random reader.
     pub(crate) fn new(trace: &'a Trace, mut random: Random) -> WeakMemoryView<'a> {
         let glimpses = random.one_in(2);
         let mut state = State {
@@ -234,13 +236,13 @@ impl State {
             self.seen = (before + 1 + self.random.below(since) as usize).clamp(trace.published, store);
             self.pending = self.seen;
         } else {
-            // As likely by one store as by thousands.
+            // Equally likely by one store and by thousands.
             let most = 1 << self.random.below(u64::from((store - trace.published + 1).ilog2()) + 2);
             self.lag(trace, &[most]);
         }
     }
 
-    /// Lets the reader know no more than it did so many stores ago, at most.
+    /// Makes the reader's view lag by a random number of stores, up to one of the limits in `most`.
     fn lag(&mut self, trace: &Trace, most: &[u64]) {
         let most = self.random.of(most);
         let behind = self.random.below(most + 1) as usize;
@@ -256,7 +258,8 @@ impl State {
         let Some(stores) = trace.of.get(place) else { return 0 };
         let made = stores.partition_point(|&store| store < self.written);
         let known = stores.partition_point(|&store| store < self.seen);
-        // The word shows one of its stores from the oldest to the newest; 0: what was before all.
+        // The word shows one of its stores, from the oldest to the newest; 0 is the state before
+        // all stores.
         let oldest = known.max(self.given[place]);
         let count = match self.gaze {
             _ if oldest == made => made,
@@ -280,7 +283,7 @@ impl State {
         store.value
     }
 
-    /// What happens between two reads.
+    /// Advances the state after a read.
     fn after_read(&mut self, trace: &Trace) {
         self.seen = self.seen.max(self.pending);
         match &mut self.gaze {

@@ -1,4 +1,4 @@
-//! The owner's side of a segment: claims lines, publishes descriptors and blocks.
+//! The writer's side of a segment: claims lines, publishes descriptors and blocks.
 
 use std::{
     io, iter,
@@ -26,73 +26,75 @@ use crate::{
     sys::{fork, random_id},
 };
 
-/// Memory is committed in steps of this.
+/// Memory is committed in steps of this many bytes.
 const STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
-/// How often lines are claimed of which the end of a part takes some: parts are longer than that.
+/// Maximum attempts to claim lines. The end of a part may take some of the lines; parts are longer
+/// than that.
 const MAX_ATTEMPTS: usize = 4;
-/// How long after a failed growth the next is tried, in nanoseconds.
+/// Delay after a failed growth before the next attempt, in nanoseconds.
 const RETRY_AFTER: u64 = 1_000_000_000;
-/// Stamps that differ by more between two processors are not of one clock: a second or more.
+/// Maximum difference of stamps of one clock between two processors: a second or more.
 const MAX_STEP_BACK: u64 = 1 << 32;
 /// Whether a segment of this process has ever outlived its clock.
 pub(crate) static OUTLIVED: AtomicBool = AtomicBool::new(false);
-/// After so many stamps the next anchor is taken: some hundredths of a second.
+/// Interval between anchors, in stamp units: some hundredths of a second.
 pub(crate) const ANCHOR_INTERVAL: u64 = 1 << 26;
-/// After so many stamps a thread that records checks that the file still has its name: a second or two.
+/// Interval, in stamp units, at which a recording thread checks that the file still has its name: a
+/// second or two.
 const CHECK_INTERVAL: u64 = 1 << 31;
 
-/// The memory of this process, which it alone writes.
+/// The memory in which this process, and no other, records.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    /// The random number that names it.
+    /// The random number that names the segment.
     pub(crate) id: u64,
-    /// Unlike the id, dense and never reused in this process.
+    /// Dense and never reused in this process, unlike the id.
     pub(crate) ordinal: u32,
-    /// The process on the line of forks that made it.
+    /// The fork generation of the process that created it.
     pub(crate) generation: u32,
     /// The clock epoch of its stamps.
     pub(crate) epoch: u32,
     pub(crate) header: &'static Header,
     mapping: Mapping,
     growing: AtomicBool,
-    /// No growth is tried before this nanosecond of the monotonic clock.
+    /// No growth is attempted before this nanosecond of the monotonic clock.
     retry_at: StdAtomicU64,
     /// The block from which shared lanes are taken.
     shared: AtomicOptionRef<GaugeBlock>,
     serials: AtomicU32,
-    /// Lines that descriptors of removed series had.
+    /// Lines of the descriptors of removed series.
     free: Mutex<Vec<LineRange>>,
-    /// Lines that are kept for lanes: windows do not grow into them.
+    /// Lines that are reserved for lanes: windows do not grow into them.
     reserved: StdAtomicU64,
     /// The stamp of the newest anchor.
     anchored: StdAtomicU64,
-    /// Whether a thread is at taking one.
+    /// Whether a thread is taking an anchor.
     anchoring: AtomicBool,
-    /// The stamp at which it was last due to check the file.
+    /// The stamp at which a check of the file was last due.
     checked: StdAtomicU64,
     outlived: AtomicBool,
-    /// Set when its lanes are taken from their threads for good: nothing is made in it any more.
+    /// Set when its lanes are taken from their threads permanently: nothing more is created in it.
     left: AtomicBool,
-    /// Which file it is; none in memory of this process alone.
+    /// The identity of its file; none in anonymous memory.
     pub(crate) standing: Option<FileIdentity>,
 }
 
-/// There is no memory for more lines.
+/// The error that there is no memory for more lines.
 struct NoMemory;
 
-/// Claimed lines.
+/// A range of claimed lines.
 #[derive(Clone, Copy, Debug)]
 struct LineRange {
     line: u64,
     lines: u64,
 }
 
-/// A series' descriptor in a segment.
+/// The location of a series' descriptor in a segment.
 #[derive(Debug)]
 pub(crate) struct SeriesLocation {
-    /// The segment's.
+    /// The ordinal of the segment.
     pub(crate) ordinal: u32,
-    /// What a lane of the series has as its series word.
+    /// The series word of the lanes of the series.
     pub(crate) word: u64,
     room: LineRange,
 }
@@ -104,15 +106,16 @@ struct GaugeBlock {
 }
 
 impl Segment {
-    /// A segment in a metrics directory, visible to every reader once this returns.
+    /// Creates a segment in a metrics directory. Every reader sees it once this returns.
     pub(crate) fn create(directory: &Directory) -> io::Result<Segment> {
         Segment::create_after(directory, None)
     }
 
-    /// The same, of an epoch after one that has ended.
+    /// Creates a segment in a metrics directory, with an epoch after one that has ended.
     pub(crate) fn create_after(directory: &Directory, ended: Option<u32>) -> io::Result<Segment> {
         match Segment::create_once(directory, ended) {
-            // Stopped for so long between two calls that its file was taken for a dead process's.
+            // Stopped for so long between two calls that its file was retired like that of an ended
+            // process.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::WouldBlock) => {
                 Segment::create_once(directory, ended)
             }
@@ -138,7 +141,7 @@ impl Segment {
         made
     }
 
-    /// A segment in memory of this process alone.
+    /// Creates a segment in anonymous memory of this process.
     pub(crate) fn anonymous() -> io::Result<Segment> {
         Segment::initialise(random_id()?, &Epoch::unshared(), Mapping::anonymous(STEP)?)
     }
@@ -184,13 +187,15 @@ impl Segment {
         })
     }
 
-    /// The mapped bytes, for a reader in this process.
+    /// Returns the mapped bytes, for a reader in this process.
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
     }
 
-    /// Claims `count` zeroed lines that nobody else has. Wait-free; at most one system call, and
-    /// that only when committed memory runs out. `None` where there is no more.
+    /// Claims `count` zeroed lines that no other thread has.
+    ///
+    /// Wait-free. Makes at most one system call, and only when committed memory runs out. Returns
+    /// `None` if there is no more memory.
     pub(crate) fn claim(&self, count: u64) -> Option<u64> {
         let line = self.claim_lines(count)?;
         if self.reserved.load(Relaxed) > 0 {
@@ -199,7 +204,8 @@ impl Segment {
         Some(line)
     }
 
-    /// Claims lines by which an existing lane grows. `None` also where the reserved lines would not be left.
+    /// Claims lines for an existing lane to grow. Also returns `None` if that would use reserved
+    /// lines.
     pub(crate) fn claim_to_grow(&self, count: u64) -> Option<u64> {
         let reserved = self.reserved.load(Relaxed);
         if reserved > 0 && !self.has_room(count + reserved) {
@@ -208,13 +214,13 @@ impl Segment {
         self.claim_lines(count)
     }
 
-    /// Keeps lines for lanes that threads are about to create, as far as there are any.
+    /// Reserves lines for lanes that threads are about to create, as far as there is memory.
     pub(crate) fn reserve(&self, lines: u64) {
         let reserved = self.reserved.fetch_add(lines, Relaxed) + lines;
         self.has_room(reserved);
     }
 
-    /// Whether so many lines can be claimed. Grows the segment for that, but not soon after a failure.
+    /// Whether `lines` can be claimed. Grows the segment for that, but not soon after a failure.
     fn has_room(&self, lines: u64) -> bool {
         let end = (self.header.cursor.load(Ordering::Relaxed) + lines) as usize * LINE;
         if end <= self.mapping.committed() {
@@ -235,21 +241,22 @@ impl Segment {
         (0..MAX_ATTEMPTS).find_map(|_| self.claim_once(count).transpose()).and_then(Result::ok)
     }
 
-    /// As [`claim`](Segment::claim). `Ok(None)` where the lines would lie on both sides of the end of a part of
-    /// the mapping: those stay unused, and the next lie behind it.
+    /// Works like [`claim`](Segment::claim), once. Returns `Ok(None)` if the lines would lie on
+    /// both sides of the end of a part of the mapping: these lines stay unused, and the next lines
+    /// follow them.
     fn claim_once(&self, count: u64) -> Result<Option<u64>, NoMemory> {
         let next = self.header.cursor.load(Ordering::Relaxed);
         let end = (next + count) as usize * LINE;
         self.make_room(end);
-        // Checked before claiming: a full disk must not move the cursor at every try.
+        // Check before claiming: a full disk must not move the cursor at every attempt.
         if end > self.mapping.committed() {
             return Err(NoMemory);
         }
-        // Relaxed: lines are published by whoever links them.
+        // Relaxed: the thread that links the lines publishes them.
         let line = self.header.cursor.fetch_add(count, Ordering::Relaxed);
         let end = (line + count) as usize * LINE;
         if end > self.mapping.committed() {
-            // Others claimed in between; the lines stay unused where this fails.
+            // Other threads claimed in between. The lines stay unused if this fails.
             self.commit(end.next_multiple_of(STEP)).map_err(|_| NoMemory)?;
         }
         Ok(self.mapping.is_whole(line, count).then_some(line))
@@ -261,8 +268,11 @@ impl Segment {
         committed
     }
 
-    /// Grows before the committed memory is used up, so that one thread's growth stops no other.
-    /// Where it is used up, whoever needs more grows: the thread that is at it may not be running.
+    /// Grows the segment before the committed memory is used up, so that one thread's growth stops
+    /// no other.
+    ///
+    /// Any thread that runs out of lines grows the segment. It must not wait for the thread that is
+    /// growing it, which may be descheduled.
     fn make_room(&self, end: usize) {
         let committed = self.mapping.committed();
         if end + STEP / 4 <= committed {
@@ -285,8 +295,8 @@ impl Segment {
         }
     }
 
-    /// Stores a descriptor; gives its line. None where it is longer than a reader takes: that one
-    /// series would keep the whole segment from being shown.
+    /// Stores a descriptor. Returns its line. Returns none if it is longer than readers accept:
+    /// that one series would keep the whole segment from being shown.
     pub(crate) fn describe(&self, words: &[u64]) -> Option<u64> {
         let lines = descriptor::lines(words)?;
         if lines != (words.len() / LINE_WORDS) as u64 {
@@ -299,11 +309,11 @@ impl Segment {
         Some(line)
     }
 
-    /// Stores a series' descriptor, which `encode` makes for a serial number. None where it is too long,
-    /// or there is no memory for it.
+    /// Stores a series' descriptor, which `encode` creates for a serial number. Returns none if it
+    /// is too long, or if there is no memory for it.
     pub(crate) fn describe_series(&self, encode: impl FnOnce(u32) -> Vec<u64>) -> Option<SeriesLocation> {
         self.renew_anchor();
-        // Some wrap after 2^31 series; a reader would have to be at it all that time.
+        // Serials wrap after 2^31 series; only a reader that runs all that time could be misled.
         let serial = self.serials.fetch_add(1, Relaxed) % SERIALS;
         let words = encode(serial);
         let lines = descriptor::lines(&words).filter(|&lines| lines == (words.len() / LINE_WORDS) as u64)?;
@@ -312,32 +322,33 @@ impl Segment {
             None => LineRange { line: self.claim(lines)?, lines },
         };
         for (place, &word) in iter::zip(self.mapping.words(room.line, lines)?, &words) {
-            // Release, "recycle": not before the lanes of the series that had the lines were hidden.
+            // Release, "recycle": not before the lanes of the series that had the lines were
+            // hidden.
             place.store(word, Ordering::Release);
         }
         Some(SeriesLocation { ordinal: self.ordinal, word: u64::from(serial) << 32 | room.line, room })
     }
 
-    /// Lines of a removed series, enough and not many more.
+    /// Returns lines of a removed series: enough, and at most twice as many as needed.
     fn free_room(&self, lines: u64) -> Option<LineRange> {
         let mut free = match self.free.try_lock() {
             Ok(free) => free,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Recording waits for nobody.
+            // Recording never waits.
             Err(TryLockError::WouldBlock) => return None,
         };
         let at = free.iter().rposition(|room| (lines..=2 * lines).contains(&room.lines))?;
         Some(free.swap_remove(at))
     }
 
-    /// Takes the lines of a descriptor back, once all lanes that point to it are hidden.
+    /// Frees the lines of a descriptor, once all lanes that point to it are hidden.
     pub(crate) fn free(&self, place: &SeriesLocation) {
         if place.ordinal == self.ordinal && self.is_own() {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(place.room);
         }
     }
 
-    /// A new block, linked from the root: readers see its lanes as soon as they are published.
+    /// Creates a block, linked from the root. Readers see its lanes as soon as they are published.
     pub(crate) fn new_block(&self) -> Option<&'static Block> {
         let line = self.claim(Block::LINES)?;
         let block: &'static Block = self.mapping.lines(line)?;
@@ -352,7 +363,7 @@ impl Segment {
         }
     }
 
-    /// A lane that all threads of the process write, not yet published.
+    /// Returns an unpublished lane that all threads of the process may write.
     pub(crate) fn shared_lane(&self) -> Option<&'static Lane> {
         loop {
             let filling = self.shared.load(Ordering::Acquire);
@@ -363,12 +374,13 @@ impl Segment {
                 }
             }
             let block = GaugeBlock { block: self.new_block()?, used: AtomicU64::new(0) };
-            // Whoever loses leaves an empty block behind.
+            // The thread that fails leaves an empty block behind.
             let _ = self.shared.exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
         }
     }
 
-    /// Writes down where the stamps are by the wall clock, unless that was done a moment ago. Waits for nothing.
+    /// Stores an anchor, which relates stamps to the wall clock, unless that was done a moment ago.
+    /// Never waits.
     pub(crate) fn renew_anchor(&self) {
         // Models have no clock: a renewal would make their runs differ.
         let is_due =
@@ -378,11 +390,11 @@ impl Segment {
         }
         let anchor = Anchor::now();
         if anchor.stamp < self.anchored.load(Relaxed).saturating_sub(MAX_STEP_BACK) {
-            // What is stamped from now on is of another epoch.
+            // Later stamps belong to another epoch.
             self.outlived.store(true, Relaxed);
             OUTLIVED.store(true, Relaxed);
         } else if is_due(anchor.stamp) && !self.has_outlived_clock() {
-            // Another thread may have been at it until just now.
+            // Another thread may have stored an anchor just now.
             anchors::write(&self.header.anchors, &anchor);
             self.anchored.store(anchor.stamp, Relaxed);
         }
@@ -390,12 +402,13 @@ impl Segment {
         self.anchoring.store(false, Relaxed);
     }
 
-    /// Whether the clock of its stamps is gone: the counter began anew.
+    /// Whether the clock of its stamps was reset: the counter started again.
     pub(crate) fn has_outlived_clock(&self) -> bool {
         self.outlived.load(Relaxed)
     }
 
-    /// Whether it is time to check that the file still has its name; for one thread, each time.
+    /// Whether a check that the file still has its name is due. Returns true to one thread each
+    /// time.
     pub(crate) fn is_check_due(&self, now: u64) -> bool {
         let checked = self.checked.load(Relaxed);
         self.in_file()
@@ -403,48 +416,48 @@ impl Segment {
             && self.checked.compare_exchange(checked, now, Relaxed, Relaxed).is_ok()
     }
 
-    /// Whether this process made it, and not the parent it was forked from.
+    /// Whether this process created it, and not the parent from which it was forked.
     pub(crate) fn is_own(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// Has nothing made in it any more.
+    /// Marks the segment as left: nothing more is created in it.
     pub(crate) fn leave(&self) {
         self.left.store(true, Relaxed);
         // "leave": a thread that publishes a lane sees this, or the lane is found in its table.
         fence(Ordering::SeqCst);
     }
 
-    /// Whether nothing is to be made in it any more. Asked after a fence behind the lane's store.
+    /// Whether the segment was left. Call it after a fence that follows the store of the lane.
     pub(crate) fn is_left(&self) -> bool {
         self.left.load(Relaxed)
     }
 
-    /// Whether it has room to grow now; tries where it has not.
+    /// Whether it has memory to grow now. Tries to grow if it has not.
     pub(crate) fn can_grow(&self) -> bool {
         let used = self.header.cursor.load(Ordering::Relaxed) as usize * LINE;
         let wanted = used + STEP / 2;
         wanted <= self.mapping.committed() || self.commit(wanted.next_multiple_of(STEP)).is_ok()
     }
 
-    /// Whether other processes can read it.
+    /// Whether the segment is in a file, which other processes can read.
     pub(crate) fn in_file(&self) -> bool {
         self.mapping.is_file()
     }
 
-    /// The words of claimed lines.
+    /// Returns the words of claimed lines.
     pub(crate) fn words(&self, line: u64, count: u64) -> Option<&'static [AtomicU64]> {
         self.mapping.words(line, count)
     }
 
-    /// Counts what could not be recorded.
+    /// Counts a rejected observation.
     #[cold]
     pub(crate) fn lose(&self, loss: HealthCounter) {
         self.header.losses[loss as usize].fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// CRC-32 of the identity's words before the checksum.
+/// Returns the CRC-32 of the identity's words before the checksum.
 pub(crate) fn checksum(identity: &[u64]) -> u64 {
     u64::from(crc32fast::hash(bytemuck::cast_slice(&identity[..identity::CHECKSUM])))
 }
@@ -474,7 +487,7 @@ mod tests {
         let registry = Registry::open(parent.path()).unwrap();
         let before = growth::calls();
         let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
-        // Every exponential bucket's page is made, and the ring, all in the first step.
+        // All pages of the exponential buckets, and the ring, are created in the first step.
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
         assert_eq!(growth::calls() - before, 1);
         (0..1_000_000).for_each(|n| timer.observe(1e-9 * f64::from(n)));
