@@ -1,4 +1,4 @@
-//! A recorder whose segment is there already, and what a reader makes of it.
+//! A recorder that has a segment, and the totals that a reader returns from it.
 
 use std::sync::Arc;
 
@@ -31,24 +31,24 @@ impl Fixture {
         Family::new(&self.recorder, name, "", &[], self.recorder.options()).unwrap()
     }
 
-    /// A family whose series are told apart by one label.
+    /// Returns a family whose series differ in one label.
     pub(super) fn labelled<M: MetricHandle>(&self, name: &str) -> Family<M> {
         Family::new(&self.recorder, name, "", &["l"], self.recorder.options()).unwrap()
     }
 
-    /// The one series of a new family.
+    /// Returns the one series of a new family.
     pub(super) fn metric<M: MetricHandle>(&self, name: &str) -> M {
         self.family(name).labels(&[]).unwrap()
     }
 
-    /// What a reader sees now.
+    /// Returns the totals that a reader sees now.
     pub(super) fn read(&self) -> Totals {
         let mut reader = SegmentReader::open(Arc::clone(&self.segment), self.segment.id).unwrap();
         SegmentCursor::default().read(&mut reader, true).unwrap()
     }
 }
 
-/// The one series of a family; what a series is at first, where it is not there yet.
+/// Returns the one series of a family, or an empty series if there is none yet.
 pub(super) fn series(totals: &Totals, name: &str) -> SeriesTotal {
     let family = totals.families.get(name).map(|shapes| &shapes[0]);
     family.and_then(|family| family.series.values().next()).cloned().unwrap_or_default()

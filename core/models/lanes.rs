@@ -1,4 +1,4 @@
-//! Whole observations: handles, shards and lanes of several threads, and what a reader makes of them.
+//! Models of whole observations: handles, `ThreadLanes` and lanes of several threads, and a reader.
 
 use super::{
     check,
@@ -11,7 +11,7 @@ use crate::{
     reader::totals::SeriesTotal,
 };
 
-/// Whether a timer shows a subset of the given values, each at most once, and agrees with itself.
+/// Checks that a timer shows a subset of the given values, each at most once, and is consistent.
 fn holds(seen: &SeriesTotal, values: &[f64]) {
     let mut shown: Vec<f64> = seen.newest.iter().map(|observation| observation.value).collect();
     shown.sort_by(f64::total_cmp);
@@ -42,7 +42,7 @@ pub fn a_lane_is_published_beside_a_reader() {
     });
 }
 
-/// A thread ends and another goes on, perhaps in its lane.
+/// A thread ends and another continues, perhaps in its lane.
 pub fn a_lane_is_handed_over() {
     check("hand-over", 2, (40, 56), || {
         let fixture = Fixture::new();
@@ -56,8 +56,8 @@ pub fn a_lane_is_handed_over() {
     });
 }
 
-/// Two threads describe the same series and link their blocks; what the one reads of its own lane, it may
-/// have from the other.
+/// Two threads describe the same series and link their blocks. A thread may read its lane
+/// through the block that the other thread linked.
 pub fn two_threads_link_their_blocks() {
     check("two blocks", 1, (24, 40), || {
         let fixture = Fixture::new();
@@ -87,7 +87,7 @@ pub fn two_threads_make_one_gauge() {
     });
 }
 
-/// Two threads make series of one family, and set them.
+/// Two threads create series of one family, and set them.
 pub fn two_threads_make_two_gauges() {
     check("two gauges", 1, (24, 40), || {
         let fixture = Fixture::new();

@@ -1,8 +1,8 @@
-//! `arc_swap` of a model: loom sees who reads which value, and with what before it.
+//! `arc_swap` of a model: loom sees which thread reads which value, and what happened before it.
 //!
-//! Every value that was ever there is kept until the end of the run, and one atomic of loom's says which
-//! is there now. What the crate promises of its own orderings, this does and no more: loads acquire,
-//! changes acquire and release.
+//! Every value that was ever stored is kept until the end of the run. One loom atomic holds the
+//! index of the current value. It uses the orderings that the crate promises, and no stronger
+//! ones: loads acquire, changes acquire and release.
 
 use std::{
     ops::Deref,
@@ -22,11 +22,11 @@ pub struct ArcSwapAny<T> {
     present: AtomicUsize,
 }
 
-/// A value that was there.
+/// A value that was loaded.
 #[derive(Debug)]
 pub struct Guard<T>(T);
 
-/// What tells one value from another.
+/// The identity by which values are compared.
 pub trait Address {
     fn address(&self) -> *const ();
 }
@@ -96,7 +96,7 @@ impl<T: Address + Clone> ArcSwapAny<T> {
             if value.address() != from.address() {
                 return Guard(value);
             }
-            // A value may have been there twice.
+            // The same value may have been stored twice.
             match self.present.compare_exchange(present, new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Guard(value),
                 Err(other) => present = other,

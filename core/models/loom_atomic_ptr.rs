@@ -1,9 +1,9 @@
-//! `AtomicPtr` of a model: loom's, which also holds against loom's clocks who follows a pointer.
+//! `AtomicPtr` of a model: loom's, which also checks every thread that follows a pointer.
 //!
-//! What a pointer leads to was written before the pointer was first given to anybody. loom sees no plain
-//! memory, so each address has a witness: a cell that is made, which counts as written, when the pointer
-//! is first stored, and read by every thread that loads the pointer. loom stops a run in which the one did
-//! not happen before the other.
+//! The target of a pointer was written before the pointer was first stored. loom does not see plain
+//! memory, so each address has a witness cell. The cell is created, which counts as a write, when
+//! the pointer is first stored. Every thread that loads the pointer reads the cell. loom stops a
+//! run in which the write did not happen before the read.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 

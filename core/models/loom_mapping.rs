@@ -1,9 +1,9 @@
-//! Memory of a model, in place of `segment/mapping.rs`: loom's atomics, made before each run.
+//! Memory of a model, in place of `segment/mapping.rs`: loom's atomics, created before each run.
 //!
-//! loom's atomic is a handle of eight bytes, so a lane, a block or a chunk of handles lies as it does
-//! in a mapping, and the shipped layout serves. What is committed is an atomic of loom's, too: it
-//! stands for the length of the file, and says that a reader follows no line to where, for all that
-//! it has seen, nothing is.
+//! loom's atomic is a handle of eight bytes. A lane, a block or a chunk of handles therefore has
+//! the same layout as in a mapping, and the shipped layout code applies. The committed length is a
+//! loom atomic too. It stands for the length of the file: a reader follows no line beyond the
+//! length that it has seen.
 #![expect(unsafe_code, reason = "memory that outlives each run, as a mapping outlives its segment")]
 
 use std::{
@@ -17,27 +17,27 @@ use crate::{
     sync::{AtomicU64, Ordering},
 };
 
-/// Most lines that a model may ask for.
+/// Maximum number of lines of a model.
 const MOST: usize = 96;
 
-/// The memory of a line; its words are made by [`Mapping::anonymous`].
+/// The memory of a line. [`Mapping::anonymous`] creates its words.
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
 struct Line([u8; LINE]);
 
 std::thread_local! {
     static SIZE: Cell<(usize, usize)> = const { Cell::new((MOST, MOST)) };
-    /// Memory of runs that are over.
+    /// Memory of earlier runs.
     static FREE: RefCell<Vec<&'static mut [Line; MOST]>> = const { RefCell::new(Vec::new()) };
 }
 
-/// From now on, segments of this thread's models start with so many lines, and may grow to so many.
+/// Sets the initial number of lines of later segments of this thread's models, and the maximum.
 pub(crate) fn size(lines: usize, most: usize) {
     assert!(lines <= most && most <= MOST, "a model of more than {MOST} lines");
     SIZE.set((lines, most));
 }
 
-/// Memory of one segment.
+/// The memory of one segment.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: *mut u8,
@@ -55,7 +55,7 @@ impl Mapping {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// A model's memory has no file.
+    /// Returns 0: a model's memory has no file.
     pub(crate) fn take_closed_descriptors(&self) -> u64 {
         0
     }
@@ -82,7 +82,7 @@ impl Mapping {
     }
 
     pub(crate) fn committed(&self) -> usize {
-        // Relaxed: the model asks whether other orderings make it known that the file has grown.
+        // Relaxed: the model checks whether other orderings make the growth of the file visible.
         self.committed.load(Ordering::Relaxed) as usize
     }
 
@@ -96,13 +96,13 @@ impl Mapping {
 
     pub(crate) fn lines<T: Lines>(&self, line: u64) -> Option<&'static T> {
         let start = self.at(line, T::LINES)?;
-        // SAFETY: on a line, made, and never freed; shared with others as atomics alone.
+        // SAFETY: on a line, created, and never freed; shared only as atomics.
         Some(unsafe { layout::lines(start) })
     }
 
     pub(crate) fn words(&self, line: u64, count: u64) -> Option<&'static [AtomicU64]> {
         let start = self.at(line, count)?;
-        // SAFETY: on a line, made, and never freed; shared with others as atomics alone.
+        // SAFETY: on a line, created, and never freed; shared only as atomics.
         Some(unsafe { layout::words(start, usize::try_from(count).ok()? * LINE_WORDS) })
     }
 
@@ -115,7 +115,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: from `anonymous`; the run is over, and nothing of it is used again.
+        // SAFETY: from `anonymous`; the run has ended, and nothing of it is used again.
         let memory = unsafe { &mut *self.start.cast::<[Line; MOST]>() };
         FREE.with_borrow_mut(|free| free.push(memory));
     }

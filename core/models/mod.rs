@@ -10,19 +10,20 @@ use loom::thread;
 
 use crate::{segment::mapping, sync::pointer};
 
-/// Runs threads; the last one reads.
+/// Runs the threads; the last one reads.
 ///
-/// loom knows the last access to a word, but not the one before. A writer that loads a word before it
-/// stores it hides that a reader had been there. So the first run of all must be that in which the
-/// writers come first: there each load of the reader is held against the last store.
+/// loom keeps the last access to a word, but not the one before. A writer that loads a word before
+/// it stores it hides an earlier access of a reader. The first run of all must therefore be the run
+/// in which the writers come first: there each load of the reader is checked against the last
+/// store.
 fn run<const THREADS: usize>(threads: [Box<dyn FnOnce() + Send>; THREADS]) {
     for thread in threads.map(thread::spawn) {
         thread.join().unwrap();
     }
 }
 
-/// Runs a model in every order that two or three threads can take with so many preemptions, in a
-/// segment of so many lines, which may grow to so many. Prints what it cost.
+/// Runs a model in every order that two or three threads can take with `preemptions` preemptions.
+/// The segment has `lines` lines, and may grow to `most`. Prints the number of runs and their time.
 fn check(
     name: &str,
     preemptions: usize,

@@ -1,4 +1,4 @@
-//! A lane's buckets against their reader.
+//! Models of a lane's buckets and a concurrent reader.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     segment::writer::Segment,
 };
 
-/// Pages from a segment that grows.
+/// Allocates pages from a segment that grows.
 struct Growth(Arc<Segment>);
 
 impl LineAllocator for Growth {
@@ -25,13 +25,13 @@ impl LineAllocator for Growth {
     fn short(&self) {}
 }
 
-/// What a reader makes of the buckets, when the ring has two observations of which some are counted.
+/// Returns the buckets as a reader sees them if the ring has two observations and some are counted.
 fn read(segment: &Arc<Segment>, line: u64) -> Distribution {
     let reading = RingSnapshot { head: 2, newest: vec![(1, 1.0), (1, 1.0)], ..RingSnapshot::default() };
     histogram::read(segment, line, &[]).unwrap().with_rest(&reading).unwrap()
 }
 
-/// A page is claimed in memory that is new, and counted in, while the buckets are read.
+/// A page is claimed in new memory, and counted in, while the buckets are read.
 pub fn a_bucket_page_is_first_used_beside_a_reader() {
     check("bucket page", 3, (14, 40), || {
         let segment = Arc::new(Segment::anonymous().unwrap());

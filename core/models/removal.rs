@@ -1,4 +1,4 @@
-//! Series that end while threads record them.
+//! Models of series that end while threads record them.
 
 use loom::thread;
 
@@ -17,7 +17,8 @@ use crate::{
     segment::writer::Segment,
 };
 
-/// A thread makes its lane of a series that another removes: the one sees the lane, or the other the end.
+/// A thread creates its lane of a series that another thread removes: either the remover sees the
+/// lane, or the creator sees the end.
 pub fn a_series_ends_while_its_lane_is_made() {
     check("end of a new lane", 2, (24, 32), || {
         let fixture = Fixture::new();
@@ -28,8 +29,8 @@ pub fn a_series_ends_while_its_lane_is_made() {
     });
 }
 
-/// A lane is taken out of a table that grows: it is in neither then, and its thread never writes it as
-/// that of the series that ended.
+/// A lane is taken out of a table that grows. Then neither table has it, and its thread never
+/// writes it as a lane of the ended series.
 pub fn a_lane_is_taken_from_a_growing_table() {
     check("take", 2, (24, 40), || {
         let fixture = Fixture::new();
@@ -83,7 +84,7 @@ pub fn a_gauge_ends_while_its_lane_is_made() {
     });
 }
 
-/// A thread that is late does not show a lane that has been promised to another life since.
+/// A late thread does not publish a lane that has since been promised to another incarnation.
 pub fn a_lane_is_published_late() {
     check("late lane", 3, (24, 24), || {
         let segment = Segment::anonymous().unwrap();
@@ -101,8 +102,8 @@ pub fn a_lane_is_published_late() {
     });
 }
 
-/// A gauge that had expired is set while it expires and is set again. Which of its lives ends is open, and with it what it shows; but the last one has a
-/// lane, and no other has.
+/// A gauge that had expired is set while it expires and is set again. Either of its incarnations
+/// may end, and its state varies with that. But the last one has a lane, and no other has.
 pub fn a_gauge_expires_while_it_is_set() {
     check("late gauge", 2, (24, 40), || {
         let fixture = Fixture::new();
@@ -123,7 +124,7 @@ pub fn a_gauge_expires_while_it_is_set() {
     });
 }
 
-/// A gauge is first set by one thread, and then by another, while a third lets it expire.
+/// A gauge is first set by one thread, and then by another, while a third thread expires it.
 pub fn a_gauge_expires_while_two_threads_set_it() {
     check("next life of a gauge", 0, (24, 48), || {
         let fixture = Fixture::new();
@@ -140,7 +141,7 @@ pub fn a_gauge_expires_while_two_threads_set_it() {
     });
 }
 
-/// The definition of the gauge that expires.
+/// Returns the definition of the gauge that expires.
 fn gauge_a() -> FamilyDescriptor {
     FamilyDescriptor::plain("a", Kind::Gauge, &[])
 }

@@ -1,4 +1,4 @@
-//! A ring's writer against its reader.
+//! Models of a ring's writer and a concurrent reader.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     sync::Ordering,
 };
 
-/// Gives a ring its chunks, or none.
+/// Allocates a ring's chunks, or refuses them.
 struct Growth(Arc<Segment>, bool);
 
 impl LineAllocator for Growth {
@@ -48,14 +48,14 @@ fn sum(head: u64) -> ExactSum {
 struct Case {
     name: &'static str,
     window: u32,
-    /// Observations before the reader starts, and beside it.
+    /// Observations before the reader starts, and concurrently with it.
     before: u64,
     beside: u64,
     /// Whether there is memory for more than the first chunk.
     grows: bool,
     lines: (usize, usize),
     preemptions: usize,
-    /// How many of the newest observations a reading must have, at least, at each head.
+    /// Minimum number of the newest observations that a reading must have, at each head.
     held: fn(u64) -> u64,
 }
 
@@ -105,7 +105,7 @@ impl Case {
     }
 }
 
-/// A full ring of two chunks that goes on: a chunk is entered again while it is copied.
+/// A full ring of two chunks that continues: a chunk is entered again while it is copied.
 pub fn a_full_ring_is_read_beside_its_writer() {
     assert_eq!((CHUNK_SLOTS, full_ring(2)), (2, 2));
     Case {
@@ -121,7 +121,7 @@ pub fn a_full_ring_is_read_beside_its_writer() {
     .check();
 }
 
-/// A ring that gets its second chunk, in memory that is new, while it is read.
+/// A ring that gets its second chunk, in new memory, while it is read.
 pub fn a_ring_grows_beside_a_reader() {
     Case {
         name: "growing ring",
