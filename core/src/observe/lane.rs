@@ -38,7 +38,7 @@ pub(crate) struct LaneWriter {
     pub(super) next: AtomicOptionRef<LaneWriter>,
 }
 
-/// The properties that two lanes must share so that one series can reuse the other's lane.
+/// The properties that a lane must have so that another series can reuse it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LaneSpec {
     /// The ordinal of the segment.
@@ -231,7 +231,7 @@ impl LaneWriter {
         }
     }
 
-    /// Adds to a counter, which stays below [`LIMIT`], the largest sum that readers accept.
+    /// Adds to a counter, which stays below [`LIMIT`]: readers accept no larger value.
     #[inline]
     pub(super) fn add(&self, by: f64) -> RecordResult {
         let CounterLane { busy, left_over } = &self.counter;

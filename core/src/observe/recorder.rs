@@ -233,8 +233,8 @@ impl Recorder {
         self.known(family).map_or(0, |index| index.expire(is_idle))
     }
 
-    /// Records in the directory which series are in a family's overflow series, before one of them
-    /// is removed. Returns the label values of this process's part.
+    /// Records in the directory which series are in a family's overflow series, before a series of
+    /// the family is removed. Returns the label values of this process's part.
     pub(super) fn note_overflowed(&self, family: &FamilyDescriptor) -> Result<HashSet<Vec<String>>> {
         let Some(place) = &self.place else { return Ok(HashSet::new()) };
         let noted = match place.open() {

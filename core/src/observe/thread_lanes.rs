@@ -494,8 +494,7 @@ pub(crate) fn forget_lanes() {
 /// Fork handler of a child: its one thread forgets the lanes that it inherited.
 pub(crate) extern "C" fn forget_parents_lanes() {
     LANES.with(|lanes| {
-        // A thread without lanes has no lease. Do not access `LEASE` there: the access would
-        // initialize it.
+        // In a thread without lanes, do not access `LEASE`: the access could initialize it here.
         if !lanes.replace(&[]).is_empty() {
             let _ = LEASE.try_with(|lease| lease.0.get().map(|shard| shard.lease.store(0, Relaxed)));
         }
