@@ -1,13 +1,16 @@
-//! Exporters of the metrics of Ictus: an HTTP endpoint, an atomically replaced file, and the command `ictus`.
+//! Exporters of Ictus metrics: an HTTP endpoint, an atomically replaced file, pushes, and the
+//! command `ictus`.
 //!
 //! A [`Source`] renders a metrics directory as the bytes of an exposition. [`http::Server`] serves
-//! them, [`file::PeriodicWriter`] writes them to a file, and [`command::run`] does both for a shell. This crate
-//! records nothing, and no exporter makes a worker wait.
+//! these bytes, [`file::PeriodicWriter`] writes them to a file, [`push`] sends them to another
+//! server, and [`command::run`] is the command line.
+//!
+//! This crate records no metrics, and no exporter makes a recording process wait.
 //!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![forbid(unsafe_code)]
 
-/// Its programs are run as tests.
+/// The programs of this page run as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start/rust.md")]
 struct Docs;

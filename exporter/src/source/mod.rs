@@ -1,7 +1,10 @@
-//! From a metrics directory to the bytes of an exposition.
+//! Source: renders a metrics directory, a registry or a function as the bytes of an exposition.
 //!
-//! Stands between the core and the sinks. Sinks ask at the same time and as often as they like:
-//! those that ask while a snapshot is being taken share the next one.
+//! A [`Source`] connects the core with the sinks: the endpoint, the file writer and the pushes.
+//! Sinks may call it concurrently and at any rate. Calls that arrive while a snapshot is being taken
+//! share the next one, so at most one snapshot is in progress at a time.
+//!
+//! A forked child gets its own state: another thread of the parent may have held the parent's locks.
 
 mod taken;
 
@@ -22,10 +25,11 @@ use self::taken::Backend;
 pub(crate) use self::taken::CachedSnapshot;
 use crate::{complaints::ErrorLog, error::Result, http::Security, query::Query, rendered::Rendered};
 
-/// Yields families that Ictus did not record, to be shown beside its own in every exposition.
+/// A hook that returns families of other libraries, shown together with those of Ictus in every
+/// exposition.
 pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
 
-/// Where a sink gets its exposition from; clones share everything but what they show.
+/// The origin of a sink's exposition; clones share everything but their view and display options.
 #[derive(Clone)]
 pub struct Source {
     shared: Arc<ArcSwap<SourceState>>,
@@ -35,40 +39,41 @@ pub struct Source {
     directory: Option<PathBuf>,
 }
 
-/// What the clones of a source share in one process. A forked child has its own: its parent's may be locked
-/// for ever, by a thread that did not come along.
+/// State that the clones of a source share within one process. A forked child gets its own state,
+/// because a thread of the parent that does not exist in the child may have held the locks.
 struct SourceState {
     generation: u32,
     origin: Backend,
     extra: ArcSwapOption<Extra>,
-    /// Of the endpoints that show this source, those that ask for credentials.
+    /// The authenticating endpoints among all endpoints that show this source.
     guards: ArcSwap<Vec<Security>>,
-    /// Never held while a snapshot is taken, so that those who wait for one cannot be overtaken
-    /// again and again by those who come later.
+    /// Released while a snapshot is taken, so that later calls cannot repeatedly overtake the
+    /// waiting ones.
     flight: Mutex<Flight>,
     landed: Condvar,
-    /// Of hosts that have an HTTP server of their own.
+    /// The failures reported to hosts that run their own HTTP server.
     complaints: ErrorLog,
 }
 
 #[derive(Default)]
 struct Flight {
-    /// How many snapshots have been started.
+    /// The number of snapshots that were started.
     started: u64,
-    /// Whether the last of them is still being taken.
+    /// Whether the newest snapshot is still being taken.
     running: bool,
-    /// Threads that wait for it, or have not woken since it landed.
+    /// The number of threads that wait for it, or have not woken since it completed.
     waiting: usize,
-    /// The newest that is complete.
+    /// The newest complete snapshot.
     taken: Option<Arc<CachedSnapshot>>,
 }
 
-/// When somebody asked: the number of the newest snapshot that may have begun too early for them.
+/// The time of a call: the number of the newest snapshot that may have begun before the call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freshness(u64);
 
 impl Source {
-    /// The exposition of a metrics directory, which need not exist yet: workers may start later.
+    /// Creates a source for a metrics directory. The directory need not exist yet: workers may start
+    /// later.
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
         let path = directory.as_ref().to_owned();
@@ -79,18 +84,20 @@ impl Source {
         Source { directory: Some(directory.as_ref().to_owned()), ..Source::from_origin(origin) }
     }
 
-    /// Returns the exposition of a metrics directory, which need not exist yet.
+    /// Creates a source for a metrics directory, and checks its path. The directory need not exist
+    /// yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`](crate::Error::Read) where the path names no folder: see [`Reader::open`].
+    /// [`Error::Read`](crate::Error::Read) if the path is empty, begins with `~`, or cannot be
+    /// resolved: see [`Reader::open`].
     pub fn open(directory: impl AsRef<Path>) -> Result<Source> {
         Reader::open(&directory).map_err(crate::Error::Read)?;
         Ok(Source::new(directory))
     }
 
-    /// The exposition of a registry: what its directory's processes recorded, or this process where it
-    /// has none.
+    /// Creates a source for a registry. It shows the metrics of all processes in the registry's
+    /// directory, or those of this process if the registry has no directory.
     ///
     /// ```
     /// let registry = ictus::Registry::new();
@@ -108,7 +115,8 @@ impl Source {
         }))
     }
 
-    /// The exposition that a function writes, as text 0.0.4: the only format that such a source knows.
+    /// Creates a source whose exposition is written by a function, as text 0.0.4. Such a source
+    /// supports no other format.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
         Source::from_origin(Backend::function(write))
@@ -119,31 +127,34 @@ impl Source {
         Source { shared, view: View::default(), native: false, path_prefix: Arc::default(), directory: None }
     }
 
-    /// This source showing another view where a sink's client asks for none.
+    /// Sets the view that is shown if a client requests none.
     #[must_use]
     pub fn with_view(mut self, view: View) -> Source {
         self.view = view;
         self
     }
 
-    /// This source with native histograms, or without, where a client of the endpoint asks for
-    /// protobuf and does not say. They are left out unless this is called.
+    /// Sets whether protobuf responses contain native histograms if the request does not specify it.
+    /// The default is to omit them.
     #[must_use]
     pub fn with_native(mut self, native: bool) -> Source {
         self.native = native;
         self
     }
 
-    /// This source below a path of the endpoint, as behind a proxy: with `/ictus`, at `/ictus/metrics`.
+    /// Sets the path prefix of the endpoint, for use behind a proxy: with `/ictus`, the metrics are
+    /// at `/ictus/metrics`.
     #[must_use]
     pub fn with_path_prefix(mut self, prefix: &str) -> Source {
         self.path_prefix = prefix.trim_end_matches('/').into();
         self
     }
 
-    /// This source and all its clones with a hook that yields more families; those whose names are taken
-    /// are left out ([`Exposition::beside`]). It is called once a snapshot, while sinks wait: it must not
-    /// ask this source, and who asks it must hold no lock that the hook takes.
+    /// Adds a hook that returns further families, to this source and all its clones. Families whose
+    /// names conflict with those of Ictus are left out ([`Exposition::beside`]).
+    ///
+    /// The hook is called once for each snapshot, while sinks wait. It must not use this source, and
+    /// callers of this source must not hold a lock that the hook acquires.
     ///
     /// [`Exposition::beside`]: ictus::surface::Exposition::beside
     #[must_use]
@@ -152,7 +163,8 @@ impl Source {
         self
     }
 
-    /// Shows how many logins fail at an endpoint, as `ictus_failed_logins_total`.
+    /// Adds the number of failed logins of an endpoint to the exposition, as
+    /// `ictus_failed_logins_total`.
     pub(crate) fn count_failed_logins(&self, security: &Security) {
         self.shared().guards.rcu(|guards| {
             let others = guards.iter().filter(|guard| !guard.is(security));
@@ -160,51 +172,55 @@ impl Source {
         });
     }
 
-    /// The view shown where a client asks for none.
+    /// Returns the view that is shown if a client requests none.
     #[must_use]
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    /// Whether native histograms are shown where a client does not say.
+    /// Returns whether native histograms are shown if the request does not specify it.
     #[must_use]
     pub fn native(&self) -> bool {
         self.native
     }
 
-    /// The path below which the endpoint shows it; empty for the root.
+    /// Returns the path prefix of the endpoint; empty for the root.
     #[must_use]
     pub fn path_prefix(&self) -> &str {
         &self.path_prefix
     }
 
-    /// The metrics directory, where the source has one.
+    /// Returns the metrics directory, if the source has one.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {
         self.directory.as_deref()
     }
 
-    /// The text exposition under that view, with everything that was recorded before this call.
+    /// Returns the text exposition of a view. It contains everything that was recorded before this
+    /// call.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
+    /// [`Error::Read`](crate::Error::Read) if the metrics directory cannot be read.
     pub fn text(&self, view: &View) -> Result<Bytes> {
         Ok(self.render(&Query::from(view))?.bytes().clone())
     }
 
-    /// What a query asks for, with everything that was recorded before this call. In text 0.0.4
-    /// whatever the query says, where a function writes it: [`Rendered::format`] is the answer's.
+    /// Returns the exposition that a query selects. It contains everything that was recorded before
+    /// this call.
+    ///
+    /// If a function writes the exposition, the format is always text 0.0.4: [`Rendered::format`]
+    /// returns the actual one.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`](crate::Error::Read) where the metrics directory cannot be read.
+    /// [`Error::Read`](crate::Error::Read) if the metrics directory cannot be read.
     pub fn render(&self, query: &Query) -> Result<Arc<Rendered>> {
         self.render_since(self.asked(), query)
     }
 
-    /// For a sink that answers later than it is asked: the wait in its queue earns a share in a
-    /// snapshot that began meanwhile.
+    /// Returns the time of a request that waits in a queue before its response is prepared. Such a
+    /// request may share a snapshot that began while it waited.
     pub(crate) fn asked(&self) -> Freshness {
         Freshness(lock(&self.shared().flight).started)
     }
@@ -215,12 +231,12 @@ impl Source {
         Ok(taken.render(&shared.origin, query))
     }
 
-    /// A snapshot as it was recorded; nothing where a function writes the exposition.
+    /// Returns a snapshot as it was recorded; an empty one if a function writes the exposition.
     pub(crate) fn snapshot_since(&self, asked: Freshness) -> Result<Arc<CachedSnapshot>> {
         self.shared().taken_since(asked)
     }
 
-    /// Logs the cause of a failure once, until all is well again.
+    /// Logs the cause of a failure once, until a call succeeds again.
     pub(crate) fn log_outcome<T>(&self, outcome: &Result<T>) {
         let shared = self.shared();
         match outcome {
@@ -229,7 +245,7 @@ impl Source {
         }
     }
 
-    /// What this process shares.
+    /// Returns the state of this process, which is a new one after a fork.
     fn shared(&self) -> Arc<SourceState> {
         let shared = self.shared.load_full();
         if shared.generation == host::generation() {
@@ -237,7 +253,7 @@ impl Source {
         }
         let own = Arc::new(SourceState::new(shared.origin.forked(), shared.extra.load_full()));
         own.guards.store(shared.guards.load_full());
-        // Never dropped: the parent's threads may have been anywhere inside.
+        // Never dropped: at the fork, threads of the parent may have been anywhere inside.
         mem::forget(shared);
         self.shared.store(own.clone());
         own
@@ -251,7 +267,7 @@ impl SourceState {
         SourceState { generation, origin, extra, guards, flight, landed, complaints }
     }
 
-    /// A snapshot that began after somebody asked: a complete one, else the one that is being taken,
+    /// Returns a snapshot that began after the request: a complete one, else the one in progress,
     /// else a new one.
     fn taken_since(&self, Freshness(before): Freshness) -> Result<Arc<CachedSnapshot>> {
         let mut flight = lock(&self.flight);
@@ -269,8 +285,9 @@ impl SourceState {
         flight.running = true;
         flight.started += 1;
         let number = flight.started;
-        // Nobody asks for it any more, and windows that nobody else has are changed where they are. Whoever
-        // waited for it and has not woken yet still finds it.
+        // No request needs the previous snapshot any more. Dropping it first lets the reader update
+        // windows in place, because no other reference to them exists. While a thread that waited
+        // for it has not woken yet, the snapshot stays.
         let outdated = if flight.waiting == 0 { flight.taken.take() } else { None };
         drop(flight);
         drop(outdated);
@@ -288,7 +305,8 @@ impl SourceState {
     }
 }
 
-/// Ends a flight, also where it failed or a hook panicked: nobody may wait for it for ever.
+/// Ends a snapshot in progress, also after an error or a panic of a hook; otherwise its waiters
+/// would block forever.
 struct InFlightGuard<'a>(&'a SourceState);
 
 impl Drop for InFlightGuard<'_> {
@@ -298,7 +316,8 @@ impl Drop for InFlightGuard<'_> {
     }
 }
 
-/// Nothing here is left half done by a panic, so a poisoned lock is as good as any.
+/// Locks a mutex. No panic leaves the state of this module inconsistent, so a poisoned lock is used
+/// as any other.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

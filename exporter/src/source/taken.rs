@@ -1,4 +1,7 @@
-//! One snapshot, and what has been rendered of it.
+//! One snapshot, and the expositions that were rendered from it.
+//!
+//! Requests for equal queries share one rendered exposition. The caches of views and expositions are
+//! bounded, because clients may request any combination.
 
 use std::{
     borrow::Cow,
@@ -18,17 +21,19 @@ use crate::{
     rendered::Rendered,
 };
 
-/// Views and answers kept at a time: clients may ask for any combination, and memory stays bounded.
+/// Maximum number of cached views and cached expositions: clients may request any combination, and
+/// memory stays bounded.
 const MAX_KEPT: usize = 8;
-/// Of answers, all but the first: what more clients ask for at the same time is written for each of them.
+/// Maximum total size of the cached expositions; the first one is always cached. Beyond it, each
+/// request renders its own.
 const MAX_KEPT_BYTES: usize = 16 << 20;
 
 pub(super) type SnapshotFn = Box<dyn FnMut() -> ictus::Result<Snapshot> + Send>;
 type WriteFn = Box<dyn Fn(&View) -> String + Send>;
-/// Makes what takes snapshots, anew in each process.
+/// Creates the function that takes snapshots; called again in each forked process.
 type Open = Arc<dyn Fn() -> SnapshotFn + Send + Sync>;
 
-/// What a source reads.
+/// The data that a source renders.
 pub(super) enum Backend {
     SnapshotCache(SnapshotCache),
     Function(Arc<Mutex<WriteFn>>),
@@ -37,17 +42,18 @@ pub(super) enum Backend {
 pub(super) struct SnapshotCache {
     open: Open,
     look: Mutex<SnapshotFn>,
-    /// Of the views that were asked for last, the newest at the end.
+    /// Renderers of the most recently requested views, the newest at the end.
     plans: Mutex<Vec<Renderer>>,
 }
 
-/// One snapshot, and what has been rendered of it.
+/// One snapshot, and the expositions that were rendered from it.
 pub(crate) struct CachedSnapshot {
     pub(super) number: u64,
     pub(crate) snapshot: Snapshot,
-    /// What others recorded.
+    /// Families of other libraries.
     foreign: Arc<[ShownFamily]>,
-    /// What others recorded, and the state of the endpoints; the same where there is none.
+    /// Families of other libraries and the state of the endpoints; equal to `foreign` if there is no
+    /// such state.
     with_endpoints: Arc<[ShownFamily]>,
     rendered: Mutex<Vec<(Query, Arc<Rendered>)>>,
 }
@@ -61,7 +67,8 @@ impl Backend {
         Backend::SnapshotCache(SnapshotCache { look: Mutex::new(open()), plans: Mutex::default(), open })
     }
 
-    /// The same in a forked child. A function that ran at the fork stays locked there, as its own locks do.
+    /// Returns the backend for a forked child. If a function was running at the fork, its lock stays
+    /// locked in the child, as do the locks that the function itself holds.
     pub(super) fn forked(&self) -> Backend {
         match self {
             Backend::SnapshotCache(snapshots) => Backend::opened(snapshots.open.clone()),
@@ -122,12 +129,14 @@ impl CachedSnapshot {
         CachedSnapshot { number, snapshot, foreign, with_endpoints, rendered: Mutex::default() }
     }
 
-    /// The families that are not of the snapshot; the state of the endpoints is a part of Ictus's own.
+    /// Returns the families that are not part of the snapshot. The state of the endpoints belongs to
+    /// Ictus's own state.
     fn others(&self, view: &View) -> &[ShownFamily] {
         if view.own_state { &self.with_endpoints } else { &self.foreign }
     }
 
-    /// What a view shows of it, with what others recorded, under the names that these were recorded with.
+    /// Returns the exposition of a view, including families of other libraries, with all names as
+    /// they were recorded.
     #[cfg(feature = "otlp")]
     pub(crate) fn exposition(&self, view: &View) -> Exposition {
         let mut view = view.clone();
@@ -135,11 +144,11 @@ impl CachedSnapshot {
         Exposition::new(&self.snapshot, &view).beside(&self.foreign)
     }
 
-    /// What a query asks for, in the format that all of it can be written in.
+    /// Returns the exposition of a query, in a format that the backend can write.
     pub(super) fn render(&self, origin: &Backend, query: &Query) -> Arc<Rendered> {
         let text = &Query { format: Format::Text, escaping: Escaping::Unstated, ..query.clone() };
         let query = if matches!(origin, Backend::SnapshotCache(_)) { query } else { text };
-        // Held while rendering: who wants the same would only do the same work.
+        // Held while rendering: another thread with the same query would only repeat the work.
         let mut rendered = lock(&self.rendered);
         if let Some((_, rendered)) = rendered.iter().find(|(known, _)| known == query) {
             return rendered.clone();
@@ -165,7 +174,7 @@ impl CachedSnapshot {
     }
 }
 
-/// The family of failed logins, where an endpoint asks for credentials.
+/// Returns the family of failed logins, if an endpoint requires authentication.
 fn failed_logins(guards: &[Security]) -> Option<ShownFamily> {
     let mut asking = guards.iter().filter(|guard| guard.is_authenticated()).peekable();
     asking.peek()?;
