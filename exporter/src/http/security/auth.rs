@@ -1,4 +1,4 @@
-//! Authentication by the header `Authorization`.
+//! Authentication with the `Authorization` header: bearer tokens and basic passwords.
 
 use std::{fmt, path::Path};
 
@@ -15,12 +15,12 @@ use crate::{error::Result, secret_file};
 
 const BEARER: &str = "bearer";
 const BASIC: &str = "basic";
-/// A hash that takes longer would keep a scraper waiting for seconds.
+/// Maximum cost of a bcrypt hash. Verifying a costlier one would delay a scraper by seconds.
 const MAX_COST: u32 = 14;
 
-/// Who may read. Secrets themselves are not kept: only their codes by a key of this process, which
-/// are compared in a time that says nothing of them, their lengths included. Passwords may be given as
-/// bcrypt hashes.
+/// The accepted credentials. Secrets are not stored: only their HMACs under a key of this process.
+/// HMACs are compared in constant time, which reveals neither a secret nor its length. Passwords may
+/// be configured as bcrypt hashes.
 pub(super) struct Auth {
     key: Key,
     basic: Vec<Tag>,
@@ -28,14 +28,14 @@ pub(super) struct Auth {
     hashed: Hashed,
 }
 
-/// What a header says of its client.
+/// The result of checking a request's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     Valid,
-    /// There is none.
+    /// The request has no `Authorization` header.
     Missing,
     Invalid,
-    /// A name and a password that a hash decides about, which takes its time.
+    /// A user name and a password to verify against a hash, which takes time.
     Hashed(Vec<u8>),
 }
 
@@ -55,7 +55,7 @@ impl Auth {
         let hashed = Hashed::new(key.clone());
         let mut auth = Auth { key, basic: Vec::new(), bearer: Vec::new(), hashed };
         for (number, line) in (1..).zip(text.lines()) {
-            // Without the line itself, which is secret.
+            // The line itself is secret and therefore not part of the error.
             auth.add(line).map_err(|why| unusable(path, format!("line {number} {why}")))?;
         }
         if auth.basic.is_empty() && auth.bearer.is_empty() && auth.hashed.len() == 0 {
@@ -100,7 +100,7 @@ impl Auth {
         Ok(())
     }
 
-    /// What a client's header proves.
+    /// Checks the header of a request.
     pub(super) fn proof(&self, header: Option<&HeaderValue>) -> Proof {
         let Some(header) = header else { return Proof::Missing };
         let Some((scheme, secret)) = header.to_str().ok().and_then(|text| text.split_once(' ')) else {
@@ -124,18 +124,18 @@ impl Auth {
         }
     }
 
-    /// Hashes of passwords.
+    /// Returns the passwords configured as hashes.
     pub(super) fn hashed(&self) -> &Hashed {
         &self.hashed
     }
 
-    /// Compares with all, whichever is the one.
+    /// Compares with every tag, so that the time does not depend on which one matches.
     fn has(&self, tags: &[Tag], secret: &[u8]) -> bool {
         let same = |tag: &Tag| hmac::verify(&self.key, secret, tag.as_ref()).is_ok();
         tags.iter().fold(false, |found, tag| found | same(tag))
     }
 
-    /// What clients are asked for, as `WWW-Authenticate`.
+    /// Returns the accepted schemes, as the value of `WWW-Authenticate`.
     pub(super) fn challenge(&self) -> HeaderValue {
         let has_basic = !self.basic.is_empty() || self.hashed.len() > 0;
         HeaderValue::from_static(match (!self.bearer.is_empty(), has_basic) {

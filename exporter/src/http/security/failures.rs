@@ -1,4 +1,4 @@
-//! Logins that failed: how many, and a line in the log now and then.
+//! Failed logins: their count, and a rate-limited log line.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::http::places::Peer;
 
-/// From one line to the next.
+/// Minimum interval between two log lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]

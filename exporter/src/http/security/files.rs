@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::secret_file::{self, Stamp};
 
-/// The files that a [`Security`](super::Security) is read from; those that are not given ask for nothing.
+/// The files from which a [`Security`](super::Security) is read. A file that is not set imposes no
+/// requirement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecurityFiles {
@@ -13,18 +14,18 @@ pub struct SecurityFiles {
     pub(super) auth: Option<PathBuf>,
 }
 
-/// Which files these are now; of each none where there is none.
+/// The identities of the files; `None` for each file that does not exist.
 pub(super) type Stamps = Vec<Option<Stamp>>;
 
 impl SecurityFiles {
-    /// No files: plain HTTP for everybody.
+    /// Creates an empty set of files: plain HTTP without authentication.
     #[must_use]
     pub fn new() -> SecurityFiles {
         SecurityFiles::default()
     }
 
-    /// TLS 1.2 and 1.3 with a chain of certificates, the server's own first, and its private key; both
-    /// in PEM.
+    /// Enables TLS 1.2 and 1.3, with a chain of certificates, the server's own first, and its
+    /// private key; both in PEM.
     #[must_use]
     pub fn with_certificate(
         mut self,
@@ -35,24 +36,23 @@ impl SecurityFiles {
         self
     }
 
-    /// Only for clients with a certificate that one of the authorities in a file has signed, in PEM. Takes
-    /// [`SecurityFiles::with_certificate`].
+    /// Requires a client certificate that one of the authorities in a file has signed; in PEM. Also
+    /// requires [`SecurityFiles::with_certificate`].
     #[must_use]
     pub fn with_client_authorities(mut self, authorities: impl Into<PathBuf>) -> SecurityFiles {
         self.client_authorities = Some(authorities.into());
         self
     }
 
-    /// Only for clients that prove to be one of those in a file. In each of its lines is one:
-    /// `bearer TOKEN` or `basic USER:PASSWORD`, where the password may be its bcrypt hash; what follows a
-    /// `#` at a line's start is left out.
+    /// Requires credentials from a file. Each line has one: `bearer TOKEN` or `basic USER:PASSWORD`,
+    /// where the password may be its bcrypt hash. Lines that begin with `#` are comments.
     #[must_use]
     pub fn with_auth(mut self, credentials: impl Into<PathBuf>) -> SecurityFiles {
         self.auth = Some(credentials.into());
         self
     }
 
-    /// Whether they ask for anything.
+    /// Returns whether no file is set, so that nothing is required of clients.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == SecurityFiles::default()

@@ -1,8 +1,8 @@
-//! Passwords that are kept as bcrypt hashes.
+//! Passwords that are configured as bcrypt hashes.
 //!
-//! A hash takes tens of milliseconds on purpose. So verdicts are remembered, by codes that tell nothing of the
-//! passwords, and new passwords are tried one at a time: guesses take one thread at most, and a scraper whose
-//! password has been seen waits for none of them.
+//! Verifying a hash takes tens of milliseconds by design. Therefore verdicts are cached under HMACs
+//! of the passwords, and new passwords are verified one at a time. Guesses occupy one thread at
+//! most, and a scraper whose password is in the cache does not wait for them.
 
 use std::{
     collections::VecDeque,
@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 
 use super::auth::Auth;
 
-/// Verdicts of a kind that are remembered.
+/// Maximum number of cached verdicts of each kind.
 const MAX_REMEMBERED: usize = 64;
-/// Passwords that wait to be tried; more are refused at once.
+/// Maximum number of passwords that wait for verification; further ones are refused immediately.
 const MAX_WAITING: usize = 8;
 
 pub(super) struct Hashed {
@@ -37,7 +37,7 @@ struct Verdicts {
 pub(super) enum Verdict {
     Valid,
     Invalid,
-    /// Too many passwords wait to be tried.
+    /// Too many passwords wait for verification.
     Busy,
 }
 
@@ -55,7 +55,7 @@ impl Hashed {
         self.users.len()
     }
 
-    /// Tries `USER:PASSWORD`. Inside of a runtime.
+    /// Verifies `USER:PASSWORD`. Must be called inside a runtime.
     pub(super) async fn verdict(auth: &Arc<Auth>, secret: Vec<u8>) -> Verdict {
         let hashed = auth.hashed();
         if let Some(verdict) = hashed.remembered(&secret) {
@@ -63,7 +63,7 @@ impl Hashed {
         }
         let Ok(_waiting) = hashed.waiting.clone().try_acquire_owned() else { return Verdict::Busy };
         let Ok(turn) = hashed.turn.clone().acquire_owned().await else { return Verdict::Busy };
-        // Who waited may find what another has tried.
+        // While this request waited, another one may have verified the same password.
         if let Some(verdict) = hashed.remembered(&secret) {
             return verdict;
         }
@@ -75,7 +75,7 @@ impl Hashed {
         tried.await.unwrap_or(Verdict::Invalid)
     }
 
-    /// Takes as long as the hash does, also where there is no such user.
+    /// Verifies a password now. Takes the time of one hash even if there is no such user.
     fn try_now(&self, secret: &[u8]) -> Verdict {
         let mut parts = secret.splitn(2, |byte| *byte == b':');
         let (user, password) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

@@ -1,9 +1,11 @@
-//! Who may read the metrics, and that nobody reads along: TLS and authentication, both from files.
+//! Security of an endpoint: TLS and authentication, both configured by files.
 //!
-//! The files are read again when they have changed, which is polled every ten seconds as clients
-//! connect, and on [`Security::reload`]; never on the thread that accepts. Each is read for itself: a broken
-//! certificate leaves the last one in force and keeps no credentials from being changed. Credentials, and
-//! authorities of clients' certificates, that cannot be read let nobody in until they can.
+//! Changed files are read again: they are checked at most every ten seconds, as clients connect, and
+//! on [`Security::reload`], never on the thread that accepts connections.
+//!
+//! Each file is read independently. If a certificate is broken, the previous one stays in force, and
+//! changed credentials still apply. If the credentials or the authorities of client certificates
+//! cannot be read, clients are refused until they can.
 
 mod auth;
 mod failures;
@@ -40,13 +42,14 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Certificates are renewed days before they end; a secret that is taken away should be gone soon.
+/// Interval at which the files are checked. Certificates are renewed days before they expire; a
+/// revoked secret should stop working soon.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
-/// For which a client waits for files that are read again. On a file system that hangs, it goes on with what
-/// was read before.
+/// Timeout of a client that waits while files are read again. On a file system that hangs, the
+/// previous content stays in force.
 const POLL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a [`Server`](super::Server) asks of its clients; clones are the same.
+/// The requirements of a [`Server`](super::Server) for its clients; clones share their state.
 #[derive(Clone, Debug)]
 pub struct Security {
     shared: Arc<SecurityState>,
@@ -62,17 +65,18 @@ struct SecurityState {
 #[derive(Debug)]
 struct LoadedFiles {
     current: Arc<Current>,
-    /// The files that were read last, or could not be used.
+    /// The identities of the files at the last read, even if some could not be used.
     stamps: Stamps,
     polled: Instant,
 }
 
-/// What the files say. Of what is asked for, [`Broken`](Part::Broken) is what cannot be read.
+/// The content of the files. [`Broken`](Part::Broken) marks a required file that cannot be read.
 #[derive(Clone)]
 struct Current {
     identity: Option<Arc<CertifiedKey>>,
     auth: Part<Arc<Auth>>,
-    /// By the certificate, and the authorities of clients' certificates; none where no client may connect.
+    /// Built from the certificate and the authorities of client certificates; `None` if no client
+    /// may connect.
     acceptor: Option<TlsAcceptor>,
 }
 
@@ -105,7 +109,8 @@ impl fmt::Debug for Current {
 }
 
 impl Current {
-    /// What the files say, where `previous` has what stays in force; and what is wrong with them.
+    /// Reads the files. Returns their content, with parts of `previous` that stay in force, and the
+    /// errors.
     fn read(files: &SecurityFiles, previous: Option<&Current>) -> (Current, Vec<Error>) {
         let mut errors = Vec::new();
         let identity = files.certificate.as_ref().map(|(chain, key)| tls::identity(chain, key));
@@ -144,7 +149,7 @@ impl Security {
     ///
     /// # Errors
     ///
-    /// [`Error::Security`] where one cannot be read, or is not what it should be.
+    /// [`Error::Security`] if a file cannot be read or is malformed.
     pub fn open(files: SecurityFiles) -> Result<Security> {
         if let (None, Some(authorities)) = (&files.certificate, &files.client_authorities) {
             return Err(unusable(
@@ -161,12 +166,12 @@ impl Security {
         Ok(Security { shared: Arc::new(SecurityState { files, state, failures: Failures::default() }) })
     }
 
-    /// Reads the files again, for the connections and requests from now on. Each is read for itself.
+    /// Reads the files again, for new connections and requests. Each file is read independently.
     ///
     /// # Errors
     ///
-    /// As [`Security::open`], by the first of them that cannot be used. The last certificate stays in force;
-    /// without credentials that can be read, every request is refused.
+    /// [`Error::Security`] for the first file that cannot be used; further errors are logged. The
+    /// previous certificate stays in force. Without readable credentials, every request is refused.
     pub fn reload(&self) -> Result<()> {
         let errors = self.read_again();
         for error in errors.iter().skip(1) {
@@ -175,30 +180,31 @@ impl Security {
         errors.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Whether clients have to speak TLS.
+    /// Returns whether clients must use TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.shared.files.certificate.is_some()
     }
 
-    /// Whether clients have to show a token or a password.
+    /// Returns whether clients must present a token or a password.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.shared.files.auth.is_some()
     }
 
-    /// How many requests had a token or a password that was wrong.
+    /// Returns the number of requests with a wrong token or password.
     #[must_use]
     pub fn failed_logins(&self) -> u64 {
         self.shared.failures.count()
     }
 
-    /// Whether both are clones of one.
+    /// Returns whether both are clones of one.
     pub(crate) fn is(&self, other: &Security) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Whether it is time to see whether the files have changed; then it is not for the next ten seconds.
+    /// Returns whether the files should be checked now. After that, it returns false for ten
+    /// seconds.
     fn is_due(&self) -> bool {
         let mut state = self.state();
         let is_due = state.polled.elapsed() >= POLL_INTERVAL;
@@ -208,7 +214,7 @@ impl Security {
         is_due
     }
 
-    /// Reads the files again where they have changed. May block.
+    /// Reads the files again if they have changed. May block.
     fn poll(&self) {
         let stamps = self.shared.files.stamps();
         if self.state().stamps == stamps {
@@ -224,7 +230,7 @@ impl Security {
     }
 
     fn read_again(&self) -> Vec<Error> {
-        // Before reading: what changes meanwhile is seen the next time.
+        // Taken before reading: a change during the read is noticed at the next check.
         let stamps = self.shared.files.stamps();
         let previous = self.state().current.clone();
         let (current, errors) = Current::read(&self.shared.files, Some(&previous));
@@ -234,7 +240,7 @@ impl Security {
         errors
     }
 
-    /// What holds now. Inside of a runtime.
+    /// Returns the content in force. Must be called inside a runtime.
     async fn current(&self) -> Arc<Current> {
         if self.is_due() {
             let security = self.clone();
@@ -299,7 +305,7 @@ impl ConnectionPolicy for Security {
     }
 }
 
-/// The answer while the credentials cannot be read.
+/// Returns the response while the credentials cannot be read.
 fn closed() -> Response<Bytes> {
     route::plain(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -307,7 +313,7 @@ fn closed() -> Response<Bytes> {
     )
 }
 
-/// The answer while too many passwords wait to be tried.
+/// Returns the response while too many passwords wait for verification.
 fn too_many() -> Response<Bytes> {
     let mut refusal = route::plain(StatusCode::TOO_MANY_REQUESTS, "Too many logins - Try again");
     refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

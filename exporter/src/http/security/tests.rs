@@ -105,7 +105,7 @@ fn a_certificate_that_cannot_be_used_is_refused_with_advice() {
     Security::open(SecurityFiles::new().with_certificate(chain, key)).unwrap();
 }
 
-/// What of a private key or a credential stands in an error.
+/// Errors quote no part of a private key or a credential.
 #[test]
 fn errors_quote_nothing_of_what_is_secret() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ fn errors_quote_nothing_of_what_is_secret() {
     }
 }
 
-/// What holds, as an attacker and an operator see it: whether a token opens, or all is closed.
+/// Returns whether a token is accepted; `None` if every request is refused.
 fn opens(security: &Security, token: &str) -> Option<bool> {
     match &security.state().current.auth {
         Part::Read(auth) => Some(admits(auth, &format!("Bearer {token}"))),
@@ -221,7 +221,7 @@ fn files_that_have_changed_are_read_without_being_told() {
     assert_eq!((opens("new"), opens("longer")), (Some(true), Some(false)));
 }
 
-/// Of `pass`, at the least cost.
+/// The bcrypt hash of `pass`, at the lowest cost.
 const HASH: &str = "$2b$04$sOry3bINHVqGzaf58M9uZ.khfvCAorBPPKq8tMGy7NuzVTuMDRcVa";
 
 #[test]

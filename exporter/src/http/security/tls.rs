@@ -1,4 +1,4 @@
-//! TLS, by a certificate and its key, and by certificates of clients where these are asked for.
+//! TLS: a certificate and its key, and optionally the verification of client certificates.
 
 use std::{path::Path, sync::Arc};
 
@@ -22,17 +22,17 @@ use crate::{
     secret_file,
 };
 
-/// What every HTTP client that asks speaks; nothing else is served.
+/// The only protocol that is served; every HTTP client that negotiates supports it.
 const HTTP: &[u8] = b"http/1.1";
 const ADVICE: &str = "give it as PEM, which begins with -----BEGIN";
 
-/// The server's own certificate, with its key.
+/// Reads the server's certificate with its key.
 pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
     let certificates = certificates(chain)?;
     let bytes = secret_file::read(key).map_err(|why| unusable(key, why))?;
     let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| not_pem(key, &error))?;
     secret_file::warn_of_readers(key);
-    // Errors of the library are not shown: they may quote what they refuse.
+    // Errors of the library are not shown: they may quote the secret.
     let private = ring::default_provider().key_provider.load_private_key(private).map_err(|_| {
         unusable(key, "its kind of key is not known; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
     })?;
@@ -43,7 +43,7 @@ pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
     Ok(Arc::new(identity))
 }
 
-/// Asks clients for a certificate that one of these authorities has signed.
+/// Creates a verifier that requires a client certificate signed by one of these authorities.
 pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVerifier>> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(authorities)? {
@@ -71,7 +71,7 @@ pub(super) fn acceptor(
     Ok(Arc::new(config).into())
 }
 
-/// The certificates of a file; never none.
+/// Reads the certificates of a file, at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let bytes = secret_file::read(path).map_err(|why| unusable(path, why))?;
     let certificates: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
@@ -82,7 +82,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     Ok(certificates)
 }
 
-/// By the kind of the error alone: the library's words quote lines of the file.
+/// Describes the kind of the error only: the library's text quotes lines of the file.
 fn not_pem(path: &Path, error: &pem::Error) -> Error {
     let why = match error {
         pem::Error::NoItemsFound => "it has none",
