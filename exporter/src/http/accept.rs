@@ -1,6 +1,7 @@
-//! What a client takes, by the rules of RFC 9110, section 12.5.
+//! Content negotiation: selects the format and the encoding of a response, as RFC 9110, section
+//! 12.5, defines.
 //!
-//! Nobody is refused: whoever takes nothing of what there is gets text as it is.
+//! No request is refused: a client that accepts none of the formats gets uncompressed text.
 
 use hyper::{
     HeaderMap,
@@ -9,29 +10,29 @@ use hyper::{
 
 use crate::query::{Escaping, Format};
 
-/// Thousandths; 0 is a refusal.
+/// A quality value in thousandths; 0 means not acceptable.
 type Quality = u16;
 
 const BEST: Quality = 1_000;
 
-/// The exactness of a media type without parameters.
+/// The specificity of a media type without parameters.
 const NAMED: usize = 2;
 
-/// An entry of a header's list, its quality aside.
+/// An entry of a header's list, without its quality.
 struct Entry<'a> {
     name: &'a str,
     parameters: Vec<(&'a str, &'a str)>,
 }
 
-/// The format that the client likes best. Of those liked as well, one that it names and no wildcard
-/// stands for, then the one that it names first, then text.
+/// Returns the format with the highest quality. Among equals, a format that the client names wins
+/// over a wildcard, then the first one in the header, then text.
 pub(super) fn format(headers: &HeaderMap) -> (Format, Escaping) {
     let entries: Vec<_> = entries(headers, ACCEPT).collect();
     let liked = Format::ALL.into_iter().rev().filter_map(|format| {
         let matching = entries.iter().enumerate().filter_map(|(place, (entry, quality))| {
             Some((exactness(entry, format)?, usize::MAX - place, *quality))
         });
-        // The most exact entry counts, also where it says less than a wildcard.
+        // The most specific entry counts, even if its quality is lower than that of a wildcard.
         let (exactness, place, quality) = matching.max()?;
         (quality > 0).then_some(((quality, exactness >= NAMED, place), format))
     });
@@ -41,7 +42,7 @@ pub(super) fn format(headers: &HeaderMap) -> (Format, Escaping) {
     (format, entries.get(usize::MAX - place).map_or(Escaping::Unstated, |(entry, _)| escaping(entry)))
 }
 
-/// The escaping of names that an entry asks for.
+/// Returns the escaping of names that an entry requests.
 fn escaping(entry: &Entry<'_>) -> Escaping {
     match entry.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case("escaping")) {
         None => Escaping::Unstated,
@@ -50,13 +51,13 @@ fn escaping(entry: &Entry<'_>) -> Escaping {
     }
 }
 
-/// Whether the client takes HTML by its name, as browsers do and nobody else.
+/// Returns whether the client names HTML explicitly, which only browsers do.
 pub(super) fn html(headers: &HeaderMap) -> bool {
     entries(headers, ACCEPT)
         .any(|(entry, quality)| entry.name.eq_ignore_ascii_case("text/html") && quality > 0)
 }
 
-/// Whether the client likes gzip, and no less than bytes as they are.
+/// Returns whether the client accepts gzip with at least the quality of an uncompressed response.
 pub(super) fn gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, 0);
     for (Entry { name, .. }, quality) in entries(headers, ACCEPT_ENCODING) {
@@ -70,7 +71,7 @@ pub(super) fn gzip(headers: &HeaderMap) -> bool {
     gzip.or(any).is_some_and(|quality| quality > 0 && quality >= identity)
 }
 
-/// How exactly an entry names a format: the more parameters, the more exactly.
+/// Returns how specifically an entry names a format: each matching parameter adds one.
 fn exactness(entry: &Entry<'_>, format: Format) -> Option<usize> {
     let (range, required) = known(format);
     let (kind, _) = range.split_once('/')?;
@@ -85,9 +86,9 @@ fn exactness(entry: &Entry<'_>, format: Format) -> Option<usize> {
     }
     let mut exactness = NAMED;
     for (key, value) in &entry.parameters {
-        // Others say nothing of the format.
+        // Other parameters do not select a format.
         if let Some((_, wanted)) = required.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)) {
-            // Text with names as they are is called version 1.0.0.
+            // Text with unescaped names has version 1.0.0.
             let is_utf8_text =
                 || format == Format::Text && value == &"1.0.0" && escaping(entry) == Escaping::Utf8;
             if !wanted.eq_ignore_ascii_case(value) && !is_utf8_text() {
@@ -99,7 +100,7 @@ fn exactness(entry: &Entry<'_>, format: Format) -> Option<usize> {
     Some(exactness)
 }
 
-/// A format's media type, and the parameters that must be these where they are given.
+/// Returns a format's media type, and the values that its parameters must have if they are present.
 fn known(format: Format) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match format {
         Format::Text => ("text/plain", &[("version", "0.0.4")]),
@@ -111,7 +112,7 @@ fn known(format: Format) -> (&'static str, &'static [(&'static str, &'static str
     }
 }
 
-/// The entries of a list, over all headers of that name. What is no entry is left out.
+/// Returns the entries of a list, from all headers of that name. Malformed entries are skipped.
 fn entries(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = (Entry<'_>, Quality)> {
     let lists = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| split(list, ',')).filter_map(entry)
@@ -133,7 +134,7 @@ fn entry(text: &str) -> Option<(Entry<'_>, Quality)> {
     Some((Entry { name, parameters }, quality))
 }
 
-/// Splits where the separator is not inside of quotes.
+/// Splits at each separator outside of quotes.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     text.split(move |character| {

@@ -1,4 +1,7 @@
-//! Where an endpoint listens.
+//! Addresses that an endpoint listens on: an IP address and a port, or the file of a unix socket.
+//!
+//! Host names are resolved when a [`ListenAddress`] is parsed; the server binds the first address
+//! that works.
 
 use std::{
     fmt,
@@ -9,7 +12,7 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// What a socket's path starts with where addresses are spelled.
+/// The prefix of a unix socket's path in the textual form of an address.
 const UNIX: &str = "unix:";
 
 /// An address that clients connect to.
@@ -22,7 +25,7 @@ pub enum BoundAddress {
 }
 
 impl BoundAddress {
-    /// The IP address and the port, where it has any.
+    /// Returns the IP address and the port; `None` for a unix socket.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
@@ -33,7 +36,7 @@ impl BoundAddress {
 }
 
 impl fmt::Display for BoundAddress {
-    /// As [`ListenAddress`] is parsed.
+    /// Formats the address as [`ListenAddress`] parses it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BoundAddress::Tcp(address) => address.fmt(f),
@@ -42,8 +45,8 @@ impl fmt::Display for BoundAddress {
     }
 }
 
-/// Where a [`Server`](super::Server) is to listen: an address, or a host that has several, of which
-/// the first that can be bound is served.
+/// The address that a [`Server`](super::Server) listens on. A host name may have several addresses;
+/// the server binds the first one that works.
 ///
 /// ```
 /// use ictus_exporter::http::{BoundAddress, ListenAddress};
@@ -63,14 +66,16 @@ pub struct ListenAddress {
 }
 
 impl ListenAddress {
-    /// Never none.
+    /// Returns the addresses, at least one.
     pub(super) fn addresses(&self) -> &[BoundAddress] {
         &self.addresses
     }
 
-    /// Names by which clients may call it, besides addresses and `localhost`. Where none are given, an endpoint on
-    /// a loopback address answers to no other, so that no web page can read it by a name of its own (DNS
-    /// rebinding), and an endpoint elsewhere answers to all.
+    /// Sets names by which clients may call the endpoint, in addition to addresses and `localhost`.
+    ///
+    /// Without any names, an endpoint on a loopback address accepts no other name in `Host`. So no
+    /// web page can read the endpoint through a name in the page's domain (DNS rebinding). An
+    /// endpoint on any other address accepts all names by default.
     #[must_use]
     pub fn with_allowed_hosts(mut self, names: impl IntoIterator<Item = String>) -> ListenAddress {
         self.allowed_hosts = names.into_iter().filter(|name| !name.trim().is_empty()).collect();
@@ -97,8 +102,12 @@ impl From<SocketAddr> for ListenAddress {
 impl FromStr for ListenAddress {
     type Err = Error;
 
-    /// `HOST:PORT`, or `:PORT` for all interfaces (IPv4), the host being a name, an IPv4 address or an IPv6 address in brackets, or
-    /// `unix:PATH`. Looks names up. [`Error::BoundAddress`] where it is neither, or the host is not known.
+    /// Parses `HOST:PORT`, `:PORT` for all IPv4 interfaces, or `unix:PATH`. The host is a name, an
+    /// IPv4 address, or an IPv6 address in brackets. Names are resolved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BoundAddress`] if the text is not an address, or the host is unknown.
     fn from_str(given: &str) -> Result<ListenAddress> {
         let refused =
             |why: &dyn fmt::Display| Error::BoundAddress { given: given.to_owned(), why: why.to_string() };
@@ -109,7 +118,7 @@ impl FromStr for ListenAddress {
                 path => Ok(BoundAddress::Unix(path.into()).into()),
             };
         }
-        // As servers of Prometheus's world take it: a port of every interface.
+        // `:PORT` is common among Prometheus exporters: the port on every interface.
         let every = given.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
         let found = every.as_deref().unwrap_or(given).to_socket_addrs().map_err(|error| refused(&error))?;
         let addresses: Vec<_> = found.map(BoundAddress::Tcp).collect();

@@ -1,7 +1,7 @@
-//! A bound on the bytes of responses that clients have not read yet.
+//! Budget: a bound on the bytes of responses that clients have not read yet.
 //!
-//! A body is charged once, however many clients it is sent to, and until the last of them has it. A
-//! request that finds the budget used up is answered with 503.
+//! A body is charged once, however many clients receive it, and until the last of them has it. If
+//! the budget is used up, the response to a request is 503.
 
 use std::{
     collections::HashMap,
@@ -12,13 +12,14 @@ use hyper::body::Bytes;
 
 use super::places::Peer;
 
-/// For all clients together.
+/// The bound for all clients together.
 const MAX_BYTES: usize = 40 << 20;
-/// A large exposition must not be refused for its size: so many of them are always admitted.
+/// This many of the largest bodies are always admitted: a large exposition must not be refused for
+/// its size.
 const MIN_BODIES: usize = 4;
 
-/// The bytes in flight of one server; clones share them. The default is without a bound, for hosts that have
-/// an HTTP server of their own.
+/// The bytes in flight of one server; clones share them. The default has no bound, for hosts that
+/// run their own HTTP server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Budget {
     shared: Option<Arc<BudgetState>>,
@@ -33,12 +34,12 @@ struct BudgetState {
 #[derive(Debug, Default)]
 struct Charged {
     all: usize,
-    /// The largest body so far.
+    /// The size of the largest body so far.
     largest: usize,
     by_peer: HashMap<Peer, usize>,
 }
 
-/// The charge of one body, until it is dropped.
+/// The charge of one body; dropping it returns the bytes to the budget.
 #[derive(Debug)]
 pub(crate) struct Charge {
     shared: Arc<BudgetState>,
@@ -46,7 +47,7 @@ pub(crate) struct Charge {
     bytes: usize,
 }
 
-/// Why a body is not sent now.
+/// The budget has no space for a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UsedUp;
 
@@ -59,13 +60,13 @@ impl Budget {
         Budget { shared: Some(Arc::new(BudgetState { max_bytes, charged: Mutex::default() })) }
     }
 
-    /// This budget as one client uses it.
+    /// Returns the account through which one client uses this budget.
     pub(super) fn account(&self, peer: Peer) -> Account {
         Account { budget: self.clone(), peer }
     }
 }
 
-/// A budget, and the peer that its bytes are charged to.
+/// A budget, and the peer to which its bytes are charged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     budget: Budget,
@@ -73,7 +74,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Whether anything at all would be admitted: asked before a body is made.
+    /// Checks whether the budget admits anything at all, before a body is created.
     pub(super) fn check(&self) -> Result<(), UsedUp> {
         match &self.budget.shared {
             Some(shared) => shared.admit(&shared.charged(), self.peer, 1),
@@ -81,12 +82,13 @@ impl Account {
         }
     }
 
-    /// The body, charged for as long as any of its bytes is used.
+    /// Charges a body, until the last reference to any of its bytes is dropped.
     pub(super) fn charge(&self, body: &Bytes) -> Result<Bytes, UsedUp> {
         self.charge_shared(body, &mut Weak::new())
     }
 
-    /// As [`Account::charge`], for a body that several clients are sent: `charge` is kept beside it.
+    /// Charges a body that is sent to several clients, as [`Account::charge`] does. The caller
+    /// stores `charge` together with the body.
     pub(crate) fn charge_shared(&self, body: &Bytes, charge: &mut Weak<Charge>) -> Result<Bytes, UsedUp> {
         let Some(shared) = &self.budget.shared else { return Ok(body.clone()) };
         let current = charge.upgrade().filter(|charge| Arc::ptr_eq(&charge.shared, shared));
@@ -107,7 +109,8 @@ impl BudgetState {
         self.charged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Three quarters are for one peer: what it does not read delays no other.
+    /// Admits at most three quarters of the budget for one peer, so that a peer that does not read
+    /// delays no other.
     fn admit(&self, charged: &Charged, peer: Peer, bytes: usize) -> Result<(), UsedUp> {
         let max_bytes = self.max_bytes.max(charged.largest.max(bytes).saturating_mul(MIN_BODIES));
         let of_peer = charged.by_peer.get(&peer).copied().unwrap_or_default();
@@ -139,7 +142,7 @@ impl Drop for Charge {
     }
 }
 
-/// The owner of a body that is being sent.
+/// The owner of a body in flight.
 struct InFlight {
     body: Bytes,
     _charge: Arc<Charge>,

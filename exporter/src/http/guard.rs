@@ -1,4 +1,7 @@
-//! What stands between a connection and its answers.
+//! Connection policy: decides whether a connection and its requests are accepted.
+//!
+//! [`AllowAll`] accepts everything; [`Security`](super::Security) requires TLS, authentication, or
+//! both.
 
 use std::{future::ready, pin::Pin};
 
@@ -6,19 +9,20 @@ use hyper::{HeaderMap, Response, Uri, body::Bytes};
 
 use super::{listener::ByteStream, places::Peer};
 
-/// A trait, so that who serves everybody, as the C library does, does not link TLS.
+/// A policy for connections and requests. It is a trait, so that a server without security, as in
+/// the C library, does not link TLS.
 pub(super) trait ConnectionPolicy: Send + Sync {
-    /// The connection as it is to be spoken on; none where the client does not get there.
+    /// Returns the stream on which to speak HTTP; `None` if the client fails to establish it.
     fn agree(&self, stream: Box<dyn ByteStream>) -> Agreed<'_>;
 
-    /// The answer to whoever may not ask; none to whoever may.
+    /// Returns the response that refuses a request; `None` if the client is authorized.
     fn refuses<'a>(&'a self, peer: Peer, uri: &'a Uri, headers: &'a HeaderMap) -> Refused<'a>;
 }
 
 pub(super) type Agreed<'a> = Pin<Box<dyn Future<Output = Option<Box<dyn ByteStream>>> + Send + 'a>>;
 pub(super) type Refused<'a> = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send + 'a>>;
 
-/// Asks nothing.
+/// A policy that accepts every client.
 pub(super) struct AllowAll;
 
 impl ConnectionPolicy for AllowAll {

@@ -1,8 +1,9 @@
-//! The names by which clients may call the endpoint.
+//! Host names by which clients may call the endpoint.
 //!
-//! A web page that a browser of this machine shows can have its own name resolve to 127.0.0.1, and would read an
-//! endpoint there as if it were its own server (DNS rebinding). Its requests have that name in `Host`. So an
-//! endpoint on a loopback address answers to addresses, `localhost` and the names that it is given, alone.
+//! A web page in a browser of this machine can make its own name resolve to 127.0.0.1. It could then
+//! read an endpoint there as if the endpoint were its own server (DNS rebinding). The requests of
+//! such a page carry that name in `Host`. Therefore an endpoint on a loopback address accepts only
+//! addresses, `localhost` and the configured names.
 
 use std::net::IpAddr;
 
@@ -10,7 +11,7 @@ use hyper::{HeaderMap, Response, StatusCode, Uri, Version, body::Bytes, header::
 
 use super::{address::BoundAddress, route};
 
-/// Which names of hosts are answered to.
+/// The host names that an endpoint accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hosts {
     is_restricted: bool,
@@ -18,14 +19,15 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Those of an endpoint at that address, which was given these names.
+    /// Returns the accepted names of an endpoint at an address, configured with these names.
     pub(super) fn at(address: &BoundAddress, names: &[String]) -> Hosts {
         let is_loopback = address.tcp().is_some_and(|address| address.ip().to_canonical().is_loopback());
         let names: Vec<_> = names.iter().map(|name| plain_name(name.trim())).collect();
         Hosts { is_restricted: is_loopback || !names.is_empty(), names }
     }
 
-    /// The answer to a request whose host is none of them, or that has not exactly one.
+    /// Returns the response that refuses a request: its host is not accepted, or it does not have
+    /// exactly one.
     pub(super) fn refuse(&self, version: Version, uri: &Uri, headers: &HeaderMap) -> Option<Response<Bytes>> {
         let mut given = headers.get_all(HOST).iter();
         let (first, second) = (given.next(), given.next());
@@ -34,7 +36,7 @@ impl Hosts {
             return Some(route::plain(StatusCode::BAD_REQUEST, "Bad Request - Send one Host header"));
         }
         let given = first.map(|host| host.to_str().ok().and_then(parse));
-        // As a proxy would have it, the target has a host of its own.
+        // In a request through a proxy, the target has a host, too.
         let of_target = uri.authority().map(|host| parse(host.as_str()));
         for host in given.into_iter().chain(of_target) {
             let Some(host) = host else {
@@ -59,14 +61,15 @@ impl Hosts {
     }
 }
 
-/// The name or address in a Host header; none where it is no such thing.
+/// Returns the name or the address in a Host header; `None` if it is malformed.
 fn parse(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok().filter(|_| !host.contains('@'))?;
     let name = plain_name(authority.host());
     (!name.is_empty()).then_some(name)
 }
 
-/// Without the brackets of an IPv6 address and the dot at the end of a whole name.
+/// Returns the name in lower case, without the brackets of an IPv6 address and the final dot of an
+/// absolute name.
 fn plain_name(name: &str) -> String {
     let name = name.strip_suffix('.').unwrap_or(name);
     let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));

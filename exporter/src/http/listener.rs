@@ -1,4 +1,4 @@
-//! A bound socket, whatever its kind.
+//! Listener: a bound TCP or unix socket that yields connections.
 
 use std::{
     io,
@@ -21,27 +21,28 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// What connections are read from and written to.
+/// A byte stream of a connection: plain or TLS.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-/// What the kernel keeps of a response that its client does not read, and of a request's head: it is memory of
-/// the endpoint's control group. The kernel takes twice that.
+/// Sizes of the kernel's buffers for a response that its client does not read, and for a request's
+/// head. They count as memory of the endpoint's control group. The kernel allocates twice that.
 const SEND_BUFFER: usize = 64 * 1024;
 const RECEIVE_BUFFER: usize = 16 * 1024;
-/// Connections that wait to be accepted; the system has a bound of its own.
+/// Maximum number of connections that wait to be accepted; the system has its own bound.
 const BACKLOG: i32 = 1024;
 
 pub(super) struct Listener {
-    /// The file goes first: who starts in between finds none, instead of one that is dying.
+    /// Dropped first: a server that starts in between finds no file, instead of one whose owner is
+    /// ending.
     _file: Option<SocketFile>,
     socket: ListeningSocket,
 }
 
 impl Listener {
-    /// Binds the first address that can be bound, and says which: with the port that was found, where
-    /// port 0 was asked for. Needs to be inside of a runtime.
+    /// Binds the first address that works, and returns it, with the actual port if port 0 was
+    /// requested. Must be called inside a runtime.
     pub(super) fn bind(listen: &ListenAddress) -> Result<(Listener, BoundAddress)> {
         let mut failed = None;
         for address in listen.addresses() {
@@ -67,37 +68,38 @@ impl Listener {
         Ok((Listener { _file: file, socket: ListeningSocket::new(Arc::new(socket))? }, address))
     }
 
-    /// The listening socket, which is open for as long as this lives.
+    /// Returns the listening socket, which is open for as long as this listener exists.
     pub(super) fn descriptor(&self) -> Weak<Descriptor> {
         Arc::downgrade(self.socket.descriptor())
     }
 
-    /// Whether the host has closed the socket.
+    /// Returns whether the host has closed the socket.
     pub(super) fn is_closed(&self) -> bool {
         self.socket.descriptor().get().is_err()
     }
 
-    /// A connection, and where its client is.
+    /// Accepts a connection, and returns it with the peer of its client.
     pub(super) async fn accept(&self) -> io::Result<(Box<dyn ByteStream>, Peer)> {
         let (stream, client) = self.socket.accept().await?;
         let client = client.and_then(|client| SocketAddr::try_from(client).ok());
         if client.is_some() {
-            // Without it a kept connection may wait for an acknowledgement; a failure costs only that.
+            // Without TCP_NODELAY a kept connection may wait for an acknowledgement. A failure has
+            // no other effect.
             let _ = sockopt::set_tcp_nodelay(stream.descriptor()?, true);
         }
         Ok((Box::new(stream), client.map_or_else(Peer::default, |client| Peer::from_ip(client.ip()))))
     }
 }
 
-/// A socket of that family; of this process alone.
+/// Creates a socket of an address family, which is closed on exec.
 pub(super) fn socket(family: AddressFamily) -> io::Result<Descriptor> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     Descriptor::open(|| socket_with(family, SocketType::STREAM, flags, None))
 }
 
-/// Lets clients connect, with what the kernel keeps for each of them.
+/// Starts listening, with bounded kernel buffers for each connection.
 pub(super) fn listen_at(socket: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    // Connections inherit these. A failure costs only memory.
+    // Connections inherit these sizes. A failure only costs memory.
     let _ = sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
     let _ = sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
     listen(socket, BACKLOG)
@@ -106,7 +108,7 @@ pub(super) fn listen_at(socket: BorrowedFd<'_>) -> rustix::io::Result<()> {
 fn bind_tcp(address: SocketAddr) -> io::Result<(Descriptor, SocketAddr)> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket(family)?;
-    // A port can be bound again at once.
+    // Allows a restarted server to bind the port immediately.
     sockopt::set_socket_reuseaddr(socket.get()?, true)?;
     bind(socket.get()?, &SocketAddrAny::from(address))?;
     listen_at(socket.get()?)?;

@@ -1,18 +1,24 @@
-//! The endpoint that Prometheus scrapes.
+//! HTTP endpoint that Prometheus scrapes, over TCP or a unix socket.
 //!
-//! Over TCP or a unix socket. `GET` and `HEAD` of `/metrics`; `/` and `/health` answer `OK`, but a
-//! browser gets a live page at `/`. Idle, slow
-//! and broken clients cost a slot each for a bounded time and delay nobody.
+//! The endpoint responds to `GET` and `HEAD`. `/metrics` returns the exposition. `/` and `/health`
+//! return `OK`, but a browser gets a live page at `/`. Idle, slow and broken clients each occupy a
+//! connection for a bounded time and delay no other client.
 //!
-//! - `?surface=` chooses another view, `?name[]=` the families, once for each name.
-//! - `Accept` chooses the format: text 0.0.4, or OpenMetrics 1.0.0 or protobuf where it is liked better.
-//!   Nobody is refused. What a function writes ([`Source::from_fn`](crate::Source::from_fn)) is text.
-//! - `?native=1` adds native histograms to protobuf, and `?native=0` leaves them out where the source
-//!   has them ([`Source::with_native`](crate::Source::with_native)). A Prometheus that takes these
-//!   drops the classic buckets, which dashboards may be made of: so none is added unasked.
-//! - `/metrics` and all else but `/health` may be for some clients alone ([`Security`]).
-//! - `/snapshot.json` and `/window.json` are what the page shows.
-//! - `Accept-Encoding` chooses gzip, for what does not fit into one packet.
+//! - `?surface=` selects another view. `?name[]=` selects families; repeat it for each name.
+//! - `Accept` selects the format: text 0.0.4, or OpenMetrics 1.0.0 or protobuf if the client prefers
+//!   it. No client is refused for its `Accept`. A function
+//!   ([`Source::from_fn`](crate::Source::from_fn)) only writes text.
+//! - `?native=1` adds native histograms to protobuf. `?native=0` omits them if the source includes
+//!   them by default ([`Source::with_native`](crate::Source::with_native)). They are not the default
+//!   because a Prometheus that ingests native histograms drops the classic buckets, which dashboards
+//!   may use.
+//! - `/metrics` and all other paths except `/health` can be restricted to authenticated clients
+//!   ([`Security`]).
+//! - `/snapshot.json` and `/window.json` return the data of the live page.
+//! - `Accept-Encoding` selects gzip, for responses that do not fit into one packet.
+//!
+//! Limits: the number of connections in total and of one address, the responses that one address has
+//! in progress, the size of a request's head, and the bytes that clients have not read yet.
 
 mod accept;
 mod address;

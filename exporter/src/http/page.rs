@@ -1,6 +1,7 @@
-//! The live page for browsers: its files, which need nothing from anywhere else.
+//! Live page for browsers: its static files, which load nothing from other sites.
 //!
-//! What it shows it asks for at `/snapshot.json` and `/window.json`. `exporter/page/` has the sources.
+//! The page requests its data from `/snapshot.json` and `/window.json`. Its sources are in
+//! `exporter/page/`.
 
 use hyper::{
     HeaderMap, Response,
@@ -10,7 +11,8 @@ use hyper::{
 
 use super::{accept, route};
 
-/// Label values come from anywhere: even if one became markup, it could run nothing and call nowhere.
+/// Content security policy. Label values are arbitrary text: even if one became markup, it could run
+/// no script and connect to no other site.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -44,12 +46,12 @@ static ASSETS: [Asset; 8] = [
     asset!("/page/uPlot.iife.min.js", SCRIPT, "vendor/uPlot.iife.min.js"),
 ];
 
-/// The page, for whoever takes HTML.
+/// Returns the page, if the client accepts HTML.
 pub(super) fn index(headers: &HeaderMap) -> Option<Response<Bytes>> {
     accept::html(headers).then(|| response(&INDEX, headers))
 }
 
-/// A file of the page.
+/// Returns a file of the page.
 pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> {
     ASSETS.iter().find(|asset| asset.path == path).map(|asset| response(asset, headers))
 }
@@ -59,7 +61,7 @@ fn response(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let mut response = route::compressed(asset.content_type, body, accept::gzip(headers));
     let set = response.headers_mut();
     set.insert(CONTENT_SECURITY_POLICY, POLICY);
-    // Another version may serve the same address tomorrow.
+    // Another version may serve the same address later.
     set.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
@@ -70,7 +72,7 @@ mod tests {
 
     use super::{ASSETS, INDEX, index};
 
-    /// A page for a phone on a bad line, in the middle of the night.
+    /// The page must load fast on a slow mobile connection.
     const MOST: usize = 100_000;
 
     #[test]

@@ -1,7 +1,8 @@
-//! The places of an endpoint's connections: a bound for all, and a share for each address.
+//! Places: limits the number of an endpoint's connections, in total and for each peer.
 //!
-//! When they are used up, a new connection takes the place of the one that has made no progress for the longest
-//! time: it is an idle one, or one that sends or reads nothing. So slow clients cannot keep others out.
+//! If the limit is reached, a new connection replaces the one that has made no progress for the
+//! longest time. That connection is idle, or its client neither sends nor reads. So slow clients
+//! cannot keep others from connecting.
 
 use std::{
     fmt,
@@ -14,13 +15,13 @@ use std::{
 
 use tokio::{task::AbortHandle, time::Instant};
 
-/// Half of the 1,024 descriptors that a process usually has.
+/// Maximum number of connections: half of the 1,024 descriptors that a process usually has.
 pub(super) const MAX_CONNECTIONS: usize = 512;
-/// Of one address.
+/// Maximum number of connections of one peer.
 pub(super) const MAX_CONNECTIONS_PER_PEER: usize = MAX_CONNECTIONS / 2;
 
-/// Where a client is: its IPv4 address, or the network (/64) of its IPv6 address; none at a unix socket, whose
-/// clients are all of this machine.
+/// The origin of a connection: an IPv4 address, or the network (/64) of an IPv6 address. It is
+/// `None` at a unix socket, whose clients are all on this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Peer(Option<IpAddr>);
 
@@ -32,7 +33,8 @@ impl Peer {
         }))
     }
 
-    /// Whether many clients may be behind it, so that it has no share of its own.
+    /// Returns whether several clients may have the same peer, in which case the limit of one peer
+    /// does not apply.
     pub(super) fn is_shared(self) -> bool {
         self.0.is_none()
     }
@@ -48,13 +50,14 @@ impl fmt::Display for Peer {
     }
 }
 
-/// How far a connection has come.
+/// The progress of a connection.
 #[derive(Debug)]
 pub(super) struct Progress {
     start: Instant,
-    /// Milliseconds after the start: when a head came in, or bytes of a response went out.
+    /// Milliseconds from the start to the last progress: a head arrived, or bytes of a response were
+    /// sent.
     last: AtomicU64,
-    /// Whether a response is being made: the client waits, not the server.
+    /// Whether a response is being prepared: then the client waits for the server.
     is_answering: AtomicBool,
 }
 
@@ -69,7 +72,7 @@ impl Progress {
         self.last.store(self.start.elapsed().as_millis() as u64, Relaxed);
     }
 
-    /// Marks a response as being made, until the mark is dropped.
+    /// Marks a response as being prepared, until the mark is dropped.
     pub(super) fn answering(self: &Arc<Progress>) -> Answering {
         self.advance();
         self.is_answering.store(true, Relaxed);
@@ -100,22 +103,22 @@ struct Connection {
     id: u64,
     peer: Peer,
     progress: Arc<Progress>,
-    /// None until the connection is served.
+    /// `None` until the connection is served.
     abort: Option<AbortHandle>,
 }
 
-/// A place, given back when dropped.
+/// A place, released when dropped.
 pub(super) struct Place {
     places: Places,
     id: u64,
 }
 
-/// What became of a new connection.
+/// The result of admitting a connection.
 pub(super) enum Admission {
     Free(Place),
-    /// Another connection was closed for it.
+    /// Another connection was closed in exchange.
     Exchanged(Place),
-    /// All others are being answered.
+    /// No connection can be closed, because each is being answered.
     Refused,
 }
 
@@ -142,7 +145,7 @@ impl Places {
         if exchanged.is_some() { Admission::Exchanged(place) } else { Admission::Free(place) }
     }
 
-    /// Makes a connection one that can be closed for another.
+    /// Allows a connection to be closed in exchange for a new one.
     pub(super) fn served_by(&self, id: u64, abort: AbortHandle) {
         let mut state = self.state();
         if let Some(connection) = state.connections.iter_mut().find(|connection| connection.id == id) {
@@ -165,8 +168,8 @@ impl PlaceCounts {
         self.connections.iter().map(|connection| connection.peer).max_by_key(|&peer| count(peer))
     }
 
-    /// Closes the connection of a peer that has made no progress for the longest time; false where each of
-    /// them is being answered.
+    /// Closes the connection of a peer that has made no progress for the longest time. Returns false
+    /// if each of the peer's connections is being answered.
     fn close_stalest(&mut self, peer: Peer) -> bool {
         let of_peer = self.connections.iter().enumerate().filter(|(_, connection)| {
             let is_answering = connection.progress.is_answering.load(Relaxed);
@@ -218,7 +221,8 @@ mod tests {
     }
 
     impl Endpoint {
-        /// Connects, and waits; says whether it took the place of another, or none.
+        /// Connects and waits. Returns whether the connection replaced another one; `None` if it was
+        /// refused.
         fn connect(&mut self, peer: Peer) -> (Option<bool>, Arc<Progress>) {
             let progress = Arc::new(Progress::new(self.start));
             let (place, exchanged) = match self.places.admit(peer, &progress) {
@@ -275,7 +279,7 @@ mod tests {
                 let state = endpoint.places.state();
                 state.connections.iter().any(|connection| Arc::ptr_eq(&connection.progress, progress))
             };
-            // Two of an address are more than one.
+            // The peer with two connections has more than the others, which have one each.
             assert!(!held(&second));
         });
     }

@@ -1,4 +1,4 @@
-//! What a request asks to see.
+//! Query parameters and headers of a request, parsed into a [`Query`].
 
 use hyper::Request;
 use ictus::surface::View;
@@ -6,7 +6,7 @@ use ictus::surface::View;
 use super::accept;
 use crate::{filter::Filter, query::Query, source::Source};
 
-/// The query of a request. Keys that nobody knows are left alone: scrapers and proxies add their own.
+/// Parses the query of a request. Unknown keys are ignored: scrapers and proxies add their own.
 pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Query> {
     let pairs = request.uri().query().unwrap_or_default();
     let view = view(source, pairs)?;
@@ -28,14 +28,14 @@ fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
     Ok(view)
 }
 
-/// What is neither a yes nor a no says nothing.
+/// Returns whether native histograms are requested. Values other than 0 and 1 have no effect.
 fn native(source: &Source, pairs: &str) -> bool {
     let asked = values(pairs, "native");
     let has = |answer: &str| asked.iter().any(|asked| asked == answer);
     has("1") || source.native() && !has("0")
 }
 
-/// The values of a key, blank ones aside. A list in a scrape configuration arrives as one pair for
+/// Returns the non-blank values of a key. A list in a scrape configuration arrives as one pair for
 /// each of its entries.
 fn values(pairs: &str, key: &str) -> Vec<String> {
     let pairs = form_urlencoded::parse(pairs.as_bytes());

@@ -1,4 +1,7 @@
-//! From a request to its response.
+//! Routing: from a request to its response.
+//!
+//! Requests that take a snapshot run on a blocking thread, because they read files. Errors are
+//! logged; responses do not contain their cause, which names files of this machine.
 
 use http_body_util::Full;
 use hyper::{
@@ -26,22 +29,23 @@ use crate::{
     source::{Freshness, Source},
 };
 
-/// Of a request's head.
+/// Maximum size of a request's head.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
 const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
-/// Of every response: a browser takes it for nothing but what it says it is, shows it in no other site's page, and
-/// lets no other site have it.
+/// Headers of every response. Browsers do not guess another content type, do not show the response
+/// in a page of another site, and do not let another site read it.
 const ALWAYS: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (REFERRER_POLICY, "no-referrer"),
 ];
-/// Says that the process lives, and nothing else: open to probes, which have no secrets.
+/// The path of the health check. It only shows that the process is alive, and needs no
+/// authentication, because probes have no secrets.
 pub(super) const HEALTH: &str = "/health";
 
-/// Answers one request as the endpoint does, for a host that has an HTTP server of its own. Takes a
+/// Answers one request as the endpoint does, for a host that runs its own HTTP server. Takes a
 /// snapshot, which reads files, on the calling thread.
 ///
 /// ```
@@ -65,7 +69,7 @@ pub fn answer<B>(source: &Source, request: &Request<B>) -> Response<Bytes> {
     }
 }
 
-/// Answers one request. `HEAD` is answered as `GET` is; hyper leaves the body out.
+/// Answers one request. The response to `HEAD` is that of `GET`; hyper omits the body.
 pub(super) async fn respond<B>(
     source: Source,
     account: Account,
@@ -79,7 +83,7 @@ pub(super) async fn respond<B>(
     };
     let asked = source.asked();
     let _turn = turn.await;
-    // Reading files blocks, and so does compressing; the thread that accepts must not.
+    // Reading files and compressing both block; the thread that accepts connections must not.
     let written = tokio::task::spawn_blocking(move || ask.answer(&source, asked, &account));
     let failure = match written.await {
         Ok(Ok(response)) => {
@@ -93,8 +97,9 @@ pub(super) async fn respond<B>(
     failed().map(Full::new)
 }
 
-/// As [`answer`], for a host that has the parts of a request and no request: what is none is answered as the
-/// endpoint answers it, wherever the application is mounted.
+/// Answers as [`answer`], for a host that has the parts of a request instead of a request. The path
+/// counts as `/metrics`, wherever the host mounts the application. A malformed request gets the
+/// endpoint's response.
 #[must_use]
 pub fn answer_parts(
     source: &Source,
@@ -118,7 +123,7 @@ pub fn answer_parts(
     }
 }
 
-/// What a request asks for that takes a snapshot.
+/// A request that takes a snapshot.
 struct ParsedRequest {
     wanted: Target,
     gzip: bool,
@@ -130,7 +135,7 @@ enum Target {
     Window(window::SeriesKey),
 }
 
-/// What a request asks for, else the response.
+/// Parses a request; returns the response if the request needs no snapshot.
 fn asks<B>(
     source: &Source,
     request: &Request<B>,
@@ -142,7 +147,7 @@ fn asks<B>(
     }
     let headers = request.headers();
     let path = request.uri().path();
-    // Probes of the process itself need not know the prefix.
+    // Health checks of the process need not know the prefix.
     let below = path.strip_prefix(source.path_prefix()).filter(|_| path != HEALTH).unwrap_or(path);
     let is_outside = below.len() == path.len() && !source.path_prefix().is_empty() && path != HEALTH;
     let wanted = match below {
@@ -202,7 +207,7 @@ fn exposition(
     Ok(answered(rendered.content_type(), body, is_gzip))
 }
 
-/// The answer to whoever asks while too many bytes are on their way to clients that do not read them.
+/// Returns the response to a request that arrives while too many bytes of responses are unread.
 fn busy() -> Response<Bytes> {
     let mut refusal =
         plain(StatusCode::SERVICE_UNAVAILABLE, "Too many responses have not been read yet - Try again");
@@ -210,7 +215,7 @@ fn busy() -> Response<Bytes> {
     refusal
 }
 
-/// A body that is compressed for this answer alone.
+/// Returns a response whose body is compressed for this request only.
 pub(super) fn compressed(content_type: &'static str, body: Bytes, gzip: bool) -> Response<Bytes> {
     match gzip.then(|| rendered::gzipped(&body)).flatten() {
         Some(gzipped) => answered(content_type, gzipped, true),
@@ -228,7 +233,7 @@ fn answered(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<
     response
 }
 
-/// Without the cause, which names files of this machine.
+/// Returns the response after an error. It omits the cause, which names files of this machine.
 fn failed() -> Response<Bytes> {
     plain(
         StatusCode::INTERNAL_SERVER_ERROR,

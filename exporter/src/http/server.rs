@@ -1,4 +1,11 @@
-//! The listening socket, its connections and their limits.
+//! Server: the listening socket, its thread, its connections and their limits.
+//!
+//! One thread accepts connections and serves them; blocking threads take the snapshots. Each
+//! connection has a timeout for the head of a request, for a response that its client does not read,
+//! and for its whole life.
+//!
+//! The host may close the server's descriptors, or fork. Then the server stops, or remains in the
+//! parent only; it never writes to, or closes, a descriptor number that the host has reused.
 
 use std::{
     convert::Infallible,
@@ -44,34 +51,34 @@ use crate::{
 };
 
 const THREAD: &str = "ictus-http";
-/// Scrapes share their snapshots, so more threads would only wait.
+/// Scrapes share snapshots, so additional threads would only wait.
 const MAX_SNAPSHOT_THREADS: usize = 4;
-/// From the end of one response to the end of the next request's head. No usual scrape interval, so
-/// that a kept connection is not closed just when the next request is on its way.
+/// Timeout from the end of one response to the end of the next request's head. It differs from usual
+/// scrape intervals, so that a kept connection is not closed just when the next request arrives.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(7);
-/// After which a connection may finish what it is at, and no more: a client that does not read its
-/// response would keep its slot for good.
+/// Lifetime of a connection. Then the connection may finish its current response, and nothing more:
+/// a client that does not read its response would occupy its place forever.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(63);
 const LAST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a stop waits for responses that are on their way.
+/// Timeout for responses in progress when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
-/// The pause after a failed accept: without it, a lack of descriptors is a busy loop.
+/// Delay after a failed accept. Without it, running out of descriptors would cause a busy loop.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// How often the thread checks that its socket is open: one that waits for connections on a socket that the host
-/// has closed is not woken.
+/// Interval at which the thread checks that its socket is open. If the host has closed the socket,
+/// waiting for connections never wakes the thread.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// Logged where connections give way to others.
+/// Logged when connections are closed in exchange for new ones.
 const CROWDED: &str = "too many clients are connected, of one address or of all: the idle ones are closed for new \
     ones; look for scrapers that do not close their connections";
 
 /// A running endpoint; stops when dropped.
 ///
-/// In a forked child it does nothing, also when it is stopped or dropped: the endpoint goes on in the parent,
-/// and the child has closed its copies of the sockets.
+/// In a forked child, stopping, waiting and dropping do nothing: the endpoint continues in the
+/// parent, and the child has closed its copies of the sockets.
 #[derive(Debug)]
 pub struct Server {
     address: BoundAddress,
-    /// The process that serves.
+    /// The process that serves, as [`host::generation`] numbers it.
     generation: u32,
     running: Arc<RunningServer>,
 }
@@ -84,12 +91,12 @@ struct RunningServer {
 }
 
 impl Server {
-    /// Serves the source there, from a thread named `ictus-http`. The address is bound when this
-    /// returns.
+    /// Starts serving a source on a thread named `ictus-http`. The address is bound when this
+    /// function returns.
     ///
-    /// A unix socket's file has mode 0660 and goes when the server stops; the group is that of the
-    /// process, or of a directory that hands its own on (`chmod g+s`). One that a killed server left
-    /// is replaced.
+    /// The file of a unix socket has mode 0660 and is removed when the server stops. Its group is
+    /// that of the process, or that of the directory if the directory passes its group on
+    /// (`chmod g+s`). A file that a killed server left is replaced.
     ///
     /// ```
     /// use ictus_exporter::{Source, http::Server};
@@ -104,13 +111,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Bind`] where the address cannot be bound, [`Error::Start`] where the system gives no
-    /// thread.
+    /// [`Error::Bind`] if the address cannot be bound, [`Error::Start`] if the system cannot create
+    /// the thread.
     pub fn start(source: Source, listen: ListenAddress) -> Result<Server> {
         Server::start_guarded(source, listen, Arc::new(AllowAll))
     }
 
-    /// As [`Server::start`], with what is asked of clients: TLS, authentication, or both.
+    /// Starts serving as [`Server::start`], with TLS, authentication, or both.
     ///
     /// # Errors
     ///
@@ -165,20 +172,21 @@ impl Server {
         Ok(Server { address, generation, running: Arc::new(running) })
     }
 
-    /// The address that is served: with the port that was found, where port 0 was asked for.
+    /// Returns the bound address, with the actual port if port 0 was requested.
     #[must_use]
     pub fn address(&self) -> &BoundAddress {
         &self.address
     }
 
-    /// Closes the socket, lets responses that are on their way finish for a second, and returns when
-    /// all is closed. Does nothing the second time.
+    /// Closes the socket, gives responses in progress one second to finish, and returns when all
+    /// connections are closed. A second call does nothing.
     pub fn stop(&self) {
         if !self.is_of_this_process() {
             return;
         }
         if self.is_closed_by_host() {
-            // The thread cannot be woken: the number by which it is may be that of a file of the host.
+            // The thread cannot be woken: the descriptor number used to wake it may belong to a file
+            // of the host by now.
             log::error!("the endpoint at {} has ended: the program closed its descriptors", self.address);
             return;
         }
@@ -186,20 +194,21 @@ impl Server {
         self.wait();
     }
 
-    /// Blocks until the server has stopped, which another thread asks for by [`Server::stop`].
+    /// Blocks until the server has stopped. Another thread stops it with [`Server::stop`].
     pub fn wait(&self) {
         if !self.is_of_this_process() || self.is_closed_by_host() {
             return;
         }
-        // Held while joining, so that all who wait return only when the thread has ended.
+        // Held while joining, so that all waiting threads return only after the server's thread has
+        // ended.
         let mut thread = self.running.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // A panic has been reported by the thread itself.
+            // The thread itself has reported a panic.
             let _ = thread.join();
         }
     }
 
-    /// Whether the host has closed the listening socket while the thread runs.
+    /// Returns whether the host has closed the listening socket while the thread runs.
     fn is_closed_by_host(&self) -> bool {
         self.running.listening.upgrade().is_some_and(|listening| listening.get().is_err())
     }
@@ -213,16 +222,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
         if !self.is_of_this_process() || self.is_closed_by_host() {
-            // Never dropped: another thread of the parent may have held any of its locks at the fork, and the end
-            // of the channel would wake a thread by a number that is the host's by now.
+            // Never dropped. After a fork, another thread of the parent may have held any of its
+            // locks. After the host closed the descriptors, dropping the channel's sender would wake
+            // a thread through a number that belongs to the host by now.
             mem::forget(self.running.clone());
         }
     }
 }
 
-/// A runtime for one thread, whose descriptors are not those of standard input, output and error.
+/// Creates a runtime for one thread, whose descriptors are not those of standard input, output and
+/// error.
 fn runtime(socket: Arc<OnceLock<(BoundAddress, Weak<Descriptor>)>>) -> io::Result<Runtime> {
-    // Whenever the runtime is about to use its own descriptors, which nobody can tell from those of the host.
+    // Runs each time before the runtime uses its own descriptors, which cannot be distinguished from
+    // those of the host.
     let check = move || {
         if let Some((address, descriptor)) = socket.get()
             && descriptor.upgrade().is_some_and(|descriptor| descriptor.get().is_err())
@@ -243,8 +255,9 @@ fn runtime(socket: Arc<OnceLock<(BoundAddress, Weak<Descriptor>)>>) -> io::Resul
     runtime
 }
 
-/// Ends a server whose descriptors the host has closed. Nothing of it may be dropped or woken: it would write to
-/// numbers that may be those of the host's files by now, and close them. So its thread stays, and does nothing.
+/// Ends a server whose descriptors the host has closed. Nothing of it may be dropped or woken: it
+/// would write to numbers that may belong to the host's files by now, and close them. Therefore its
+/// thread stays parked forever.
 fn abandon(address: &BoundAddress) -> ! {
     log::error!("the endpoint at {address} has ended: the program closed its descriptors; start it again");
     loop {
@@ -252,7 +265,7 @@ fn abandon(address: &BoundAddress) -> ! {
     }
 }
 
-/// Holds the numbers 0, 1 and 2 where the host has closed them.
+/// Occupies the descriptor numbers 0, 1 and 2 if the host has closed them.
 fn standard_numbers() -> io::Result<Vec<OwnedFd>> {
     let mut held = Vec::new();
     loop {
@@ -264,24 +277,24 @@ fn standard_numbers() -> io::Result<Vec<OwnedFd>> {
     }
 }
 
-/// What the endpoint's thread does.
+/// The main function of the endpoint's thread.
 fn run(runtime: Runtime, listener: Listener, served: ServerContext, stopped: watch::Receiver<bool>) {
-    // A task, which this thread wakes without a descriptor.
+    // Spawned as a task, which this thread can wake without a descriptor.
     let serving = runtime.spawn(serve(listener, served, stopped));
     let serving = AssertUnwindSafe(|| runtime.block_on(serving));
     match panic::catch_unwind(serving) {
-        // A snapshot that hangs must not hang the stop.
+        // A snapshot that hangs must not block the stop.
         Ok(_) => runtime.shutdown_timeout(STOP_TIMEOUT),
-        // tokio panics where its own descriptors are not there any more.
+        // tokio panics if its own descriptors were closed.
         Err(_) => {
             log::error!("an endpoint has ended: the program closed its descriptors");
-            // It would close numbers that may be those of the host's files by now.
+            // Dropping the runtime would close numbers that may belong to the host's files by now.
             mem::forget(runtime);
         }
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 struct ServerContext {
     source: Source,
@@ -312,7 +325,8 @@ impl ServerContext {
         }
     }
 
-    /// The connection as the guard has it; none where a client does not get there within its time.
+    /// Establishes the stream as the policy requires; `None` if the client fails or exceeds the
+    /// timeout.
     async fn agree(&self, stream: Box<dyn ByteStream>) -> Option<Box<dyn ByteStream>> {
         timeout(HEAD_TIMEOUT, self.guard.agree(stream)).await.ok().flatten()
     }
@@ -332,7 +346,7 @@ impl ServerContext {
     }
 }
 
-/// Accepts until it is told to stop.
+/// Accepts connections until the server stops.
 async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Receiver<bool>) {
     let accepting = ErrorLog::default();
     let mut connections = JoinSet::new();
@@ -340,7 +354,7 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
     loop {
         let accepted = select! {
             accepted = listener.accept() => accepted,
-            // The thread sees a closed socket before it waits for the next connection.
+            // Before waiting for the next connection, the thread notices a closed socket.
             () = sleep(CHECK_INTERVAL) => continue,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
@@ -382,7 +396,7 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
     let _ = timeout(STOP_TIMEOUT, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-/// Serves one connection until its client, its time or the server ends it.
+/// Serves one connection until the client closes it, its timeout expires, or the server stops.
 async fn talk(
     stream: Box<dyn ByteStream>,
     client: Client,
@@ -407,7 +421,7 @@ async fn talk(
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // What a client breaks is the client's affair.
+    // Errors of a connection concern its client only and are ignored.
     select! {
         _ = connection.as_mut() => return,
         () = sleep(CONNECTION_TIMEOUT) => {}

@@ -1,8 +1,9 @@
-//! Sockets whose numbers are checked before each use: the host process owns the number space.
+//! Sockets whose descriptor numbers are checked before each use, because the host process owns the
+//! number space.
 //!
-//! A host may close all descriptors and open its own files under the same numbers; a forked child must not
-//! keep its parent's port. [`Descriptor`] sees to both. Writes never raise SIGPIPE, which would end a host
-//! that has not set a handler.
+//! A host may close all descriptors and open its own files under the same numbers. A forked child
+//! must not keep its parent's port. [`Descriptor`] handles both. Writes never raise SIGPIPE, which
+//! would end a host without a handler.
 
 use std::{
     io::{self, IoSlice},
@@ -19,11 +20,11 @@ use rustix::net::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
 
-/// A socket that tokio watches; closed when the last clone is dropped.
+/// A socket registered with tokio; closed when the last clone is dropped.
 struct Watched(Arc<Descriptor>);
 
 impl AsRawFd for Watched {
-    /// -1 where the number is that of another file by now.
+    /// Returns -1 if the number belongs to another file by now.
     fn as_raw_fd(&self) -> RawFd {
         self.0.get().map_or(-1, |descriptor| descriptor.as_raw_fd())
     }
@@ -37,11 +38,11 @@ fn watch(socket: Arc<Descriptor>, interest: Interest) -> io::Result<AsyncFd<Watc
     AsyncFd::with_interest(Watched(socket), interest)
 }
 
-/// A socket that connections arrive at.
+/// A listening socket.
 pub(super) struct ListeningSocket(AsyncFd<Watched>);
 
 impl ListeningSocket {
-    /// Needs to be inside of a runtime. The socket listens already, and does not block.
+    /// Registers a socket that already listens and does not block. Must be called inside a runtime.
     pub(super) fn new(socket: Arc<Descriptor>) -> io::Result<ListeningSocket> {
         watch(socket, Interest::READABLE).map(ListeningSocket)
     }
@@ -50,7 +51,7 @@ impl ListeningSocket {
         &self.0.get_ref().0
     }
 
-    /// The next connection, and the client's address where it has one.
+    /// Accepts the next connection, and returns it with the client's address, if it has one.
     pub(super) async fn accept(&self) -> io::Result<(Stream, Option<SocketAddrAny>)> {
         let (descriptor, client) = self
             .0
@@ -73,7 +74,7 @@ impl ListeningSocket {
 pub(super) struct Stream(AsyncFd<Watched>);
 
 impl Stream {
-    /// The descriptor, for one call to the system.
+    /// Returns the descriptor, for one system call.
     pub(super) fn descriptor(&self) -> io::Result<BorrowedFd<'_>> {
         self.0.get_ref().0.get()
     }
@@ -136,7 +137,7 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match shutdown(self.descriptor()?, Shutdown::Write) {
-            // The client was faster.
+            // The client has already disconnected.
             Ok(()) | Err(rustix::io::Errno::NOTCONN) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(error.into())),
         }

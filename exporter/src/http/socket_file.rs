@@ -1,4 +1,4 @@
-//! The file of a unix socket: made, taken over from an owner that died, removed at the end.
+//! File of a unix socket: created, replaced if its owner died, and removed at the end.
 
 use std::{
     fs::{self, File, Metadata, Permissions},
@@ -21,30 +21,34 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::listener::{listen_at, socket};
 
-/// Connecting takes the right to write: the owner, and the group that its directory may give it.
+/// Connecting requires write permission: for the owner, and for the group that the directory may
+/// assign.
 const MODE: Mode = Mode::from_raw_mode(0o660);
-/// How often a starter asks for its turn, and the pause after each.
+/// Number of attempts to lock the directory, and the pause after each.
 const MAX_ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(5);
-/// The socket's name in the private directory where it is made.
+/// The socket's name in the private directory in which it is created.
 const NEW: &str = "s";
 
-/// Removes the file when dropped, unless somebody has put another one in its place.
+/// Removes the file when dropped, unless another file has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
 }
 
-/// Listens on that path. A socket that nobody listens on is replaced; one that is in use is
-/// `AddrInUse`, and what is no socket is left alone, as `AlreadyExists`.
+/// Listens on a path. A socket on which no process listens is replaced.
 ///
-/// The socket is made in a private directory beside the path and linked to it when it is complete: others
-/// who may write in the directory never have a moment in which a mode is set by the path's name.
+/// Returns `AddrInUse` if a process listens on the socket. A file that is not a socket is kept, and
+/// the error is `AlreadyExists`.
+///
+/// The socket is created in a private directory next to the path, and linked to the path when it is
+/// complete. So no mode is ever set through the path, which other users of the directory could have
+/// replaced.
 pub(super) fn bind(path: &Path) -> io::Result<(Descriptor, SocketFile)> {
     let parent = parent(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    // Clients need to be able to spell it.
+    // Clients must be able to connect to the path, whose length is limited.
     SocketAddrUnix::new(path)?;
     let _turn = turn(path);
     if is_there(path)? {
@@ -61,13 +65,13 @@ pub(super) fn bind(path: &Path) -> io::Result<(Descriptor, SocketFile)> {
         (open(parent, flags - OFlags::NOFOLLOW, Mode::empty())?, open(private.path(), flags, Mode::empty())?);
     let listening = socket(AddressFamily::UNIX)?;
     let place = SocketAddrUnix::new(private.path().join(NEW)).or_else(|_| {
-        // A little too long. Another spelling of the same.
+        // The path is a little too long: use a shorter one to the same file.
         SocketAddrUnix::new(format!("/proc/self/fd/{}/{NEW}", directory.as_raw_fd()))
     });
     rustix::net::bind(listening.get()?, &place?)?;
-    // By the directory that was opened: another one may have its name by now.
+    // Relative to the opened directory: another directory may have its name by now.
     let made = || {
-        // Set, not left to the umask, which usually keeps the group out.
+        // Set explicitly, because the umask usually removes the group's permissions.
         chmodat(directory.as_fd(), NEW, MODE, AtFlags::empty())?;
         listen_at(listening.get()?)?;
         let file = statat(directory.as_fd(), NEW, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -91,14 +95,14 @@ fn is_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The system's error without the private directory's random name.
+/// Returns the system's error without the random name of the private directory.
 fn pathless(error: io::Error) -> io::Error {
     error.kind().into()
 }
 
-/// Keeps others that start on a path in the same directory waiting, so that no two take over one
-/// dead socket, the second from the first. Whoever may read the directory could keep the lock, so
-/// none waits for it for ever.
+/// Locks the directory against other starting servers, so that no server replaces the socket that
+/// another one has just created in place of a dead one. Any process that may read the directory
+/// could hold the lock, so the wait is bounded.
 fn turn(path: &Path) -> Option<File> {
     let directory = File::open(parent(path)).ok()?;
     for _ in 0..MAX_ATTEMPTS {
@@ -111,13 +115,13 @@ fn turn(path: &Path) -> Option<File> {
     None
 }
 
-/// Whether it is a socket that nobody listens on.
+/// Returns whether the path is a socket on which no process listens.
 fn is_abandoned(path: &Path) -> io::Result<bool> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // One whose owner has more to accept than it can would be waited for.
+    // Connecting to a socket whose queue is full would block otherwise.
     socket.set_nonblocking(true)?;
     let connected = socket.connect(&SockAddr::unix(path)?);
     Ok(connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
@@ -145,7 +149,8 @@ mod tests {
 
     use super::bind;
 
-    /// Of many that find a dead socket at once, one has it: the others must not take it away again.
+    /// Of several servers that find a dead socket concurrently, exactly one replaces it; the others
+    /// must not replace the new one.
     #[test]
     fn one_of_many_takes_over() {
         const STARTERS: usize = 4;

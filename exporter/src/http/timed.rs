@@ -1,4 +1,4 @@
-//! A connection that is given up when its client reads nothing for a while.
+//! A stream with a timeout for writes: it fails when the client reads nothing for a while.
 
 use std::{
     io::{self, IoSlice},
@@ -15,7 +15,8 @@ use tokio::{
 
 use super::{listener::ByteStream, places::Progress};
 
-/// How long a response may make no progress: what its client does not read is memory of this process.
+/// Timeout without progress of a response. Data that a client does not read occupies memory of this
+/// process.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Timed {
@@ -72,13 +73,13 @@ impl AsyncWrite for Timed {
         self.timed(context, |stream, context| stream.poll_write_vectored(context, slices))
     }
 
-    /// So that bodies are sent from where they are, and not copied for each client.
+    /// Vectored writes send bodies from where they are, without a copy for each client.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A flush that is done is no progress: it may have had nothing to do.
+        // A completed flush is not progress: it may have had nothing to do.
         match Pin::new(&mut self.stream).poll_flush(context) {
             Poll::Pending => self.timed(context, |_, _| Poll::Pending),
             flushed => flushed,

@@ -1,4 +1,6 @@
-//! Turns at making responses: the requests of one address wait for each other, and not others for them.
+//! Turns: limits the responses of one address that are prepared at a time.
+//!
+//! Requests of one address wait for each other; requests of other addresses do not wait for them.
 
 use std::{
     collections::HashMap,
@@ -9,7 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::places::Peer;
 
-/// Responses of one address that are made at a time: half of the threads that make them.
+/// Maximum number of responses prepared at a time for one address: half of the threads that prepare
+/// them.
 const MAX_TURNS: usize = 2;
 
 #[derive(Clone, Default)]
@@ -24,7 +27,7 @@ pub(super) struct Turn {
 impl Turns {
     pub(super) async fn wait(&self, peer: Peer) -> Turn {
         let turns = self.turns_of(peer);
-        // None only where the semaphore is closed, which no code does.
+        // `None` only if the semaphore is closed, which never happens.
         Turn { _permit: turns.clone().acquire_owned().await.ok(), _turns: turns }
     }
 

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::recorded::FamilyOrigin;
 
-/// Which series: its family's origin and name, as in `/snapshot.json`, and its label values in the
-/// family's order.
+/// The identity of a series: the origin and the name of its family, as in `/snapshot.json`, and its
+/// label values in the family's order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SeriesKey {
     origin: String,
@@ -36,7 +36,7 @@ impl SeriesKey {
         series
     }
 
-    /// The window as JSON; none where there is no such timer.
+    /// Returns the window as JSON; `None` if there is no such timer.
     pub(super) fn json(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
         let family = snapshot.families.iter().find(|family| {
             let (origin, name) = FamilyOrigin::of(family);

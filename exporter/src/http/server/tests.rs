@@ -1,4 +1,4 @@
-//! How long clients keep their places.
+//! Tests of how long clients keep their places.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,15 +15,16 @@ use crate::{
     source::Source,
 };
 
-/// Between sending and what comes next.
+/// The pause between two sends.
 const PAUSE: Duration = Duration::from_secs(1);
 const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// For how many seconds a client keeps its place. The clock goes on by itself whenever all wait for it.
+/// Returns the number of seconds for which a client keeps its place. The paused clock advances by
+/// itself when all tasks wait for it.
 fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        // Less room than an answer takes.
+        // Less space than a response needs.
         let (server, mut stream) = duplex(1_024);
         let source = Source::from_fn(|_| "# an answer\n".repeat(1_000));
         let (_stop, stopped) = watch::channel(false);
@@ -44,7 +45,7 @@ fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
     })
 }
 
-/// Sends a byte each second, as long as it may.
+/// Sends one byte each second, until the connection is closed.
 async fn drip(stream: &mut DuplexStream, bytes: &[u8]) {
     for byte in bytes {
         if stream.write_all(&[*byte]).await.is_err() {
