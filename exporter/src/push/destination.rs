@@ -1,4 +1,4 @@
-//! Where a push goes: a server's address, and what it is to be told of who pushes.
+//! Destination of a push: the server's address, and the credentials to present to it.
 
 use std::{fmt, path::Path};
 
@@ -12,7 +12,7 @@ use crate::{
 
 const KINDS: &str = "give `bearer TOKEN` or `basic USER:PASSWORD`";
 
-/// What proves to a server who pushes: a token, or a name and a password. Never shown.
+/// Credentials that a push presents: a token, or a name and a password. `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials(HeaderValue);
 
@@ -23,12 +23,12 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// The credentials in the first line of a file that has more than a comment (`#`): `bearer TOKEN` or
-    /// `basic USER:PASSWORD`.
+    /// Reads credentials from the first line of a file that is neither empty nor a comment (`#`):
+    /// `bearer TOKEN` or `basic USER:PASSWORD`.
     ///
     /// # Errors
     ///
-    /// [`Error::Security`] where the file cannot be read, or has none.
+    /// [`Error::Security`] if the file cannot be read, or contains no credentials.
     pub fn read(path: impl AsRef<Path>) -> Result<Credentials> {
         let path = path.as_ref();
         let unusable = |why| Error::Security { path: path.to_owned(), why, then: None };
@@ -39,11 +39,11 @@ impl Credentials {
         Credentials::parse(line).map_err(unusable)
     }
 
-    /// The credentials in a text such as `bearer TOKEN`.
+    /// Parses credentials from a text such as `bearer TOKEN`.
     ///
     /// # Errors
     ///
-    /// Why it is none, without the text.
+    /// The reason why the text is invalid. The message does not quote the text.
     pub fn parse(text: &str) -> std::result::Result<Credentials, String> {
         let (kind, secret) = text.trim_ascii().split_once([' ', '\t']).unwrap_or_default();
         let secret = secret.trim_ascii();
@@ -63,7 +63,7 @@ impl Credentials {
     }
 }
 
-/// A server that metrics are handed to, by plain HTTP.
+/// A server that receives metrics over plain HTTP.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
     address: String,
@@ -71,13 +71,13 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// A server, such as `http://127.0.0.1:9091`.
+    /// Creates a destination from the address of a server, such as `http://127.0.0.1:9091`.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Destination {
         Destination { address: address.into(), credentials: None }
     }
 
-    /// The server with what proves to it who pushes.
+    /// Sets the credentials to present to the server.
     #[must_use]
     pub fn with_credentials(mut self, credentials: Credentials) -> Destination {
         self.credentials = Some(credentials);
@@ -92,14 +92,14 @@ impl Destination {
         self.credentials.as_ref()
     }
 
-    /// The failure of a push to it.
+    /// Creates the error of a failed push to this server.
     pub(super) fn failed(&self, why: String) -> Error {
         Error::Push { to: self.to_string(), why }
     }
 }
 
 impl fmt::Display for Destination {
-    /// Without secrets.
+    /// Formats the address without secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.address))
     }
@@ -111,20 +111,21 @@ impl fmt::Debug for Destination {
     }
 }
 
-/// A server's address as it was given, which may be shown: without what stands before an `@`.
+/// Returns the given address of a server without user name, password and query, so that it can be
+/// shown.
 fn shown(given: &str) -> String {
     let (scheme, rest) = given.split_once("://").map_or(("", given), |(scheme, rest)| (scheme, rest));
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // A password may have a slash where whoever gave it did not think of that.
+    // A password may contain an unescaped slash.
     let at = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@'));
     let host = at.map_or(rest, |at| &rest[at + 1..]);
-    // A query may be a key.
+    // A query may contain a key.
     let host = host.split(['?', '#']).next().unwrap_or_default();
     let host: String = host.chars().filter(|character| !character.is_control()).collect();
     if scheme.is_empty() { host } else { format!("{scheme}://{host}") }
 }
 
-/// What somebody gives as a server: plain HTTP, with a port where none is given.
+/// Parses the given address of a server. Only plain HTTP is supported; `port` is the default port.
 fn base(given: &str, port: u16) -> std::result::Result<Uri, String> {
     let remedy = format!("give an address such as http://127.0.0.1:{port}");
     if given.split(['/', '?', '#']).any(|part| part.contains('@')) {
@@ -134,7 +135,7 @@ fn base(given: &str, port: u16) -> std::result::Result<Uri, String> {
                 .to_owned(),
         );
     }
-    // Without the library's words, which may quote it.
+    // The library's error is omitted: it may quote the address.
     let base: Uri = given.parse().map_err(|_| format!("this is no address; {remedy}"))?;
     let Some(host) = base.host().filter(|_| base.scheme_str() == Some("http")) else {
         return Err(format!("only plain HTTP is spoken; {remedy}"));
@@ -145,7 +146,7 @@ fn base(given: &str, port: u16) -> std::result::Result<Uri, String> {
         .map_err(|_| format!("this is no address; {remedy}"))
 }
 
-/// Another path on the same server.
+/// Returns another path on the same server.
 pub(super) fn at(base: &Uri, path: &str) -> std::result::Result<Uri, String> {
     let host = base.authority().map_or("", |authority| authority.as_str());
     format!("http://{host}{path}").parse().map_err(|_| format!("{path:?} is no path"))

@@ -1,4 +1,4 @@
-//! To a Prometheus Pushgateway.
+//! Push to a Prometheus Pushgateway.
 
 use std::fmt::Write as _;
 
@@ -13,13 +13,17 @@ use crate::{error::Result, query::Query, source::Source};
 
 const PORT: u16 = 9091;
 
-/// Puts the source's exposition in the place of what the gateway has of a group: of a job, and of labels
-/// that tell it from others of that job. Gauges of timers' quantiles and all else are pushed as they are shown.
+/// Pushes the source's exposition to a Pushgateway, and replaces all metrics of the same group (HTTP
+/// PUT).
+///
+/// A group is identified by a job, and by labels that distinguish it from other groups of the job.
+/// The source's view determines the metrics, including gauges of timers' quantiles.
 ///
 /// # Errors
 ///
-/// [`Error::Read`](crate::Error::Read) where the metrics cannot be read, [`Error::Push`](crate::Error::Push) where the gateway is not one, cannot be
-/// reached within ten seconds, or refuses.
+/// [`Error::Read`](crate::Error::Read) if the metrics cannot be read.
+/// [`Error::Push`](crate::Error::Push) if the address is invalid, or the gateway cannot be reached
+/// within ten seconds or refuses the metrics.
 pub fn push(source: &Source, gateway: &Destination, job: &str, labels: &[(String, String)]) -> Result<()> {
     let failed = |why: String| gateway.failed(why);
     let rendered = source.render(&Query::from(source.view()))?;
@@ -29,7 +33,7 @@ pub fn push(source: &Source, gateway: &Destination, job: &str, labels: &[(String
     Ok(())
 }
 
-/// Where a group is, on the gateway.
+/// Returns the URL of a group on the gateway.
 fn target(gateway: &Destination, job: &str, labels: &[(String, String)]) -> std::result::Result<Uri, String> {
     let base = gateway.base(PORT)?;
     if job.is_empty() {
@@ -38,13 +42,14 @@ fn target(gateway: &Destination, job: &str, labels: &[(String, String)]) -> std:
     let mut path = base.path().trim_end_matches('/').to_owned() + "/metrics";
     let job = ("job".to_owned(), job.to_owned());
     for (name, value) in [&job].into_iter().chain(labels) {
-        // In the gateway's own spelling of what cannot stand in a path: slashes, and nothing at all.
+        // The gateway's encoding of values that a path cannot contain, such as slashes and empty
+        // values.
         let _ = write!(path, "/{name}@base64/{}", spelled(value));
     }
     destination::at(&base, &path)
 }
 
-/// URL-safe base64, with `=` for nothing at all, as the gateway has it.
+/// Encodes a value as URL-safe base64; an empty value is `=`, as the gateway requires.
 fn spelled(text: &str) -> String {
     if text.is_empty() { "=".to_owned() } else { URL_SAFE_NO_PAD.encode(text) }
 }

@@ -1,7 +1,10 @@
-//! Handing metrics to others, where nothing can scrape.
+//! Push: sends metrics to a Pushgateway or an OpenTelemetry Collector, for environments without a
+//! scraper.
 //!
-//! Once, from whoever has the directory at the end of a job. Jobs themselves need not: what they have
-//! recorded stays in the directory when they end.
+//! A push happens once, in a process that can read the directory, usually at the end of a job. The
+//! job itself need not push: its metrics stay in the directory after it has ended.
+//!
+//! Limits: plain HTTP only, and a timeout of ten seconds for each push.
 
 mod destination;
 mod gateway;

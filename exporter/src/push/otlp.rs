@@ -1,4 +1,4 @@
-//! To an OpenTelemetry Collector, or whoever else takes OTLP over HTTP.
+//! Push to an OpenTelemetry Collector, or any other server that accepts OTLP over HTTP.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,15 +30,18 @@ const PORT: u16 = 4318;
 const PROTOBUF: &str = "application/x-protobuf";
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
 
-/// Sends what the source's view shows: counters as sums, timers of canonical names as exponential
-/// histograms, those of others by their own buckets. All is cumulative, since a time that nobody has
-/// written down. `service` is the resource's
-/// `service.name`; more of its attributes may follow.
+/// Pushes the metrics that the source's view shows, as OTLP over HTTP.
+///
+/// Counters become sums. Timers under canonical names become exponential histograms; histograms of
+/// other libraries keep their own buckets. All data is cumulative, without a start time, because
+/// none is recorded. `service` is the resource's `service.name`; `attributes` are its further
+/// attributes.
 ///
 /// # Errors
 ///
-/// [`Error::Read`](crate::Error::Read) where the metrics cannot be read, [`Error::Push`](crate::Error::Push) where the endpoint is none, cannot be
-/// reached within ten seconds, or refuses any of it.
+/// [`Error::Read`](crate::Error::Read) if the metrics cannot be read.
+/// [`Error::Push`](crate::Error::Push) if the address is invalid, or the endpoint cannot be reached
+/// within ten seconds or refuses any of the data.
 pub fn push_otlp(
     source: &Source,
     endpoint: &Destination,
@@ -83,7 +86,7 @@ fn request(exposition: &Exposition, attributes: Vec<KeyValue>, now: u64) -> Expo
     }
 }
 
-/// A family's series have one kind; none where there is nothing to say.
+/// Converts a family, whose series are all of one kind; `None` if the family has no series.
 fn metric(family: &ShownFamily, now: u64) -> Option<Metric> {
     let series = || family.series.iter().map(|series| (&series.value, series.labels.iter()));
     let labels = |labels: &mut dyn Iterator<Item = (&str, &str)>| {
@@ -180,7 +183,7 @@ fn number(value: f64, attributes: Vec<KeyValue>, now: u64) -> NumberDataPoint {
     }
 }
 
-/// Whether its exponential buckets hold all of it.
+/// Returns whether the exponential buckets hold all observations.
 fn is_exponential(distribution: &Distribution) -> bool {
     distribution.zero + distribution.exponential.values().sum::<u64>() >= distribution.count()
 }
@@ -198,8 +201,8 @@ fn classic(buckets: &Buckets, attributes: Vec<KeyValue>, now: u64) -> HistogramD
     }
 }
 
-/// The same buckets, one lower: OTLP counts them by their lower bounds, Prometheus by their upper ones.
-/// The count is that of the buckets, which has to be so.
+/// Converts exponential buckets. The index is one lower, because OTLP numbers buckets by their lower
+/// bounds, Prometheus by their upper ones. The count must be the sum of the buckets.
 fn exponential(buckets: &Buckets, attributes: Vec<KeyValue>, now: u64) -> ExponentialHistogramDataPoint {
     let Distribution { zero, exponential, .. } = &*buckets.distribution;
     let positive = exponential.iter().next().map(|(first, _)| {

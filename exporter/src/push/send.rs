@@ -1,4 +1,4 @@
-//! One request of a client, over plain HTTP.
+//! One HTTP request of a client, over plain HTTP.
 
 use std::{io, pin::pin, time::Duration};
 
@@ -18,17 +18,18 @@ use tokio::{
 use super::destination::Destination;
 use crate::error::{Error, Result};
 
-/// For the whole of it: who is well answers in milliseconds.
+/// Timeout of the whole request. A working server responds within milliseconds.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// After which whoever waits is told.
+/// Delay before a warning that the server has not responded yet.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Of an answer: more is not read.
+/// Maximum size of a response's body; the rest is not read.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Of an answer that is shown.
+/// Maximum number of characters of a response that a message shows.
 const MAX_SHOWN: usize = 200;
 
-/// The body of a good answer; else why there is none. Says of a server that it keeps us waiting.
+/// Sends a request, and returns the body of a successful response, or else the reason of the
+/// failure. Logs a warning if the server is slow.
 pub(super) fn send(
     to: &Destination,
     method: Method,
@@ -46,7 +47,7 @@ pub(super) fn send(
         log::warn!("{to} has not answered for {} s; waiting on", SOON.as_secs());
         answer.await
     });
-    // A look-up of a name that does not end must not hold the end.
+    // A DNS lookup that does not end must not block the return.
     runtime.shutdown_background();
     Ok(match answered {
         Err(_) => Err(format!("no answer within {} s", WAIT_TIMEOUT.as_secs())),
@@ -59,7 +60,7 @@ pub(super) fn send(
     })
 }
 
-/// The first line of what a server says, as far as it can be printed.
+/// Returns the first line of a server's response, without unprintable characters.
 pub(super) fn one_line(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(&said[..said.len().min(4 * MAX_SHOWN)]);
     let line = text.trim().lines().next().unwrap_or_default();
@@ -67,7 +68,7 @@ pub(super) fn one_line(said: &[u8]) -> String {
     line.chars().filter(is_printed).take(MAX_SHOWN).collect()
 }
 
-/// Characters that change the direction of what stands around them, or that have no width.
+/// Returns whether a character has no width, or changes the direction of the text around it.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -106,14 +107,14 @@ async fn exchange(
     tokio::select! {
         answered = &mut answer => answered,
         ended = connection => match ended {
-            // What was answered before it ended.
+            // The connection ended: return the response that arrived before, if it is complete.
             Ok(()) => answer.await,
             Err(error) => Err(io::Error::other(error)),
         },
     }
 }
 
-/// A body, as far as it is read: a little more than is allowed at most.
+/// Reads a body, up to slightly more than the maximum size.
 async fn begin(mut body: Incoming) -> io::Result<Bytes> {
     let mut bytes = Vec::new();
     while bytes.len() <= MAX_ANSWER

@@ -17,7 +17,7 @@ fn registry() -> Registry {
     let registry = Registry::new();
     let timer = registry.recorded_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
     let timer = timer.labels(&["resize", "SUCCESS"]).unwrap();
-    // On a bound, twice, just above it, and nothing at all.
+    // Twice on a bound, just above it, zero, and below it.
     [1.0, 1.0, 1.01, 0.0, 0.25].iter().for_each(|value| timer.observe(*value));
     registry.recorded_counter(&catalog::TASK_POLL).unwrap().labels(&["resize"]).unwrap().add(3.0);
     registry
@@ -37,7 +37,7 @@ fn buckets_hold_what_their_bounds_say() {
     let [point] = histogram.data_points.as_slice() else { panic!("{histogram:?}") };
     assert_eq!((point.count, point.sum, point.zero_count, point.scale), (5, Some(3.26), 1, 3));
     let positive = point.positive.clone().unwrap();
-    // Bucket i holds what is above 2^(i/8) and not above 2^((i+1)/8).
+    // Bucket i holds values above 2^(i/8), up to 2^((i+1)/8).
     let holds = |value: f64| {
         let bucket = (value.log2() * 8.0).ceil() as i32 - 1;
         positive.bucket_counts[usize::try_from(bucket - positive.offset).unwrap()]
@@ -80,7 +80,7 @@ fn a_counter_is_a_monotonic_sum_and_a_quantile_a_gauge() {
     assert_eq!(gauge.data_points[0].attributes.last().unwrap().key, "quantile");
 }
 
-/// Any characters are at home in OTLP.
+/// OTLP allows any characters in names.
 #[test]
 fn names_are_sent_as_they_were_given() {
     let registry = Registry::with_options(ictus::Options::default().utf8_names(true));
