@@ -1,7 +1,11 @@
-//! The exposition as a file, by the rules of node-exporter's textfile collector.
+//! Periodic writer: the exposition as a file, for node-exporter's textfile collector.
 //!
-//! Written beside its destination and renamed over it, so that a reader sees the old text or the
-//! new, never a part. Nothing is synced: after a power cut the next write puts things right.
+//! The text is written to a temporary file next to the destination, which is then renamed over it. A
+//! reader sees the old text or the new one, never a part. The file is not synced: after a power
+//! failure, the next write restores it.
+//!
+//! The content of another user's file is not trusted: such a file is always replaced. Devices, pipes
+//! and directories are refused.
 
 use std::{
     ffi::OsString,
@@ -30,37 +34,41 @@ use crate::{
 };
 
 const THREAD: &str = "ictus-file";
-/// Other users' collectors read the file.
+/// Collectors of other users read the file.
 const MODE: u32 = 0o644;
-/// Faster than any reader, and slow enough that a mistaken 0 does not eat a core.
+/// Bounds of the interval. The minimum is shorter than any reader needs, and long enough that a
+/// mistaken 0 does not occupy a core.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whether two expositions differ in nothing but how often the reader has read.
+/// Returns whether two expositions are equal, except for the number of snapshots that the reader has
+/// taken.
 fn tells_the_same(old: &str, new: &[u8]) -> bool {
     let told = |line: &&str| !line.starts_with("ictus_snapshots_total ");
     std::str::from_utf8(new).is_ok_and(|new| old.lines().filter(told).eq(new.lines().filter(told)))
 }
 
-/// Writes the source's exposition to that path. `Ok(false)` where the file already says the same: then
-/// only its modification time is set, by which collectors tell whether anybody still writes.
+/// Writes the source's exposition to a file. Returns false if the file already has this content.
+/// Then only its modification time is updated, from which collectors detect whether the file is
+/// still written.
 ///
 /// # Errors
 ///
-/// [`Error::Read`] where the metrics cannot be read, [`Error::Write`] where the file cannot be
-/// written, [`Error::NotAFile`] where the path is a device, a pipe or a directory, or a link to one.
+/// - [`Error::Read`] if the metrics cannot be read.
+/// - [`Error::Write`] if the file cannot be written.
+/// - [`Error::NotAFile`] if the path is a device, a pipe or a directory, or a link to one.
 pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
     let text = source.text(source.view())?;
     let failed = |source| Error::Write { path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => {
-            // Where its time cannot be set, it is written.
+            // If its time cannot be updated, the file is replaced.
             if touch(path, &text).is_ok_and(|same| same) {
                 return Ok(false);
             }
         }
-        // A rename replaces the link, not what it points to.
+        // The rename replaces the link, not its target.
         Ok(found) if found.is_symlink() && may_go(path) => {}
         Ok(_) => return Err(Error::NotAFile { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -70,19 +78,21 @@ pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether nobody misses a link: not the names of devices, directories and streams (`/dev/stdout`).
+/// Returns whether a symbolic link may be replaced. Links to devices, directories and streams
+/// (`/dev/stdout`) must be kept.
 fn may_go(link: &Path) -> bool {
     let leads_to_stream = fs::read_link(link).is_ok_and(|target| target.starts_with("/proc"));
     !leads_to_stream && fs::metadata(link).map_or(true, |target| target.is_file())
 }
 
-/// More than two texts that tell the same differ in length.
+/// Upper bound of the difference in length between two equal expositions.
 const MAX_DIFFERENCE: u64 = 64;
 
-/// Sets the time of a file that tells the same as that text; says whether it does. Another user's file never
-/// does: its owner may change it at any time, and what it is, too.
+/// Updates the modification time of a file that is equal to `text`, and returns whether it is. Files
+/// of other users never count as equal: the owner may change the content, and even the type, at any
+/// time.
 fn touch(path: &Path, text: &[u8]) -> io::Result<bool> {
-    // What has become a link or a FIFO meanwhile is neither followed nor waited for.
+    // A path that has become a link or a FIFO in the meantime is neither followed nor waited for.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::from(open(path, flags, Mode::empty())?);
     let data = file.metadata()?;
@@ -102,23 +112,23 @@ fn touch(path: &Path, text: &[u8]) -> io::Result<bool> {
 
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    // Without a directory the path is relative to the working directory.
+    // A path without a directory is relative to the working directory.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // No `.prom` at the end: a collector must not take it for a file of its own.
+    // The name does not end in `.prom`, so that collectors ignore the temporary file.
     let mut prefix = OsString::from(".");
     prefix.push(name);
     prefix.push(format!(".{}.", process::id()));
     let builder = &mut tempfile::Builder::new();
     let mut file = builder.prefix(&prefix).suffix(".tmp").tempfile_in(directory).map_err(nameless)?;
     file.as_file_mut().write_all(text)?;
-    // Set, not asked for at creation, where the umask takes its part.
+    // Set explicitly: the umask affects the mode at creation.
     file.as_file().set_permissions(Permissions::from_mode(MODE))?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// The system's error without the temporary file's random name, by which every failure would look
-/// like a new one.
+/// Returns the system's error without the random name of the temporary file. With the name, each
+/// failure would seem new, and would be logged again.
 fn nameless(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {
         Some((cause, _)) => io::Error::new(error.kind(), cause),
@@ -136,20 +146,21 @@ pub struct PeriodicWriter {
 }
 
 impl PeriodicWriter {
-    /// A loop that writes the source's exposition to that path. Intervals are held within 10 ms and
-    /// one day.
+    /// Creates a writer for the source's exposition. Intervals are limited to the range from 10 ms
+    /// to one day.
     #[must_use]
     pub fn new(source: Source, path: impl Into<PathBuf>, interval: Duration) -> PeriodicWriter {
         let interval = interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
         let path = path.into();
-        // Resolved once: a later change of the working directory moves nothing. Where that fails, each
-        // write says why.
+        // Resolved once, so that later changes of the working directory have no effect. If this
+        // fails, each write reports the cause.
         let path = path::absolute(&path).unwrap_or(path);
         PeriodicWriter { source, path, interval, complaints: ErrorLog::default() }
     }
 
-    /// Writes now, at every interval, and a last time when told to stop, on the calling thread. A
-    /// write that fails is logged once a cause and tried again at the next interval.
+    /// Writes immediately, at every interval, and once more when `stop` is set, on the calling
+    /// thread. After a failure, the writer logs each cause once and tries again at the next
+    /// interval.
     pub fn run(&self, stop: &ShutdownFlag) {
         let start = Instant::now();
         loop {
@@ -158,15 +169,16 @@ impl PeriodicWriter {
                 break;
             }
         }
-        // What was recorded since the last write would be missing for good.
+        // Writes the observations since the previous write, which would be missing from the file
+        // otherwise.
         self.write();
     }
 
-    /// Runs on a thread named `ictus-file`.
+    /// Starts the writer on a thread named `ictus-file`.
     ///
     /// # Errors
     ///
-    /// [`Error::Start`] where the system gives no thread.
+    /// [`Error::Start`] if the system cannot create the thread.
     pub fn start(self) -> Result<WriterHandle> {
         let stop = ShutdownFlag::new();
         let thread = thread::Builder::new()
@@ -188,8 +200,8 @@ impl PeriodicWriter {
     }
 }
 
-/// A [`PeriodicWriter`] on its own thread; stops when dropped. In a forked child it does nothing: the loop goes on in the
-/// parent.
+/// A [`PeriodicWriter`] on its own thread; stops when dropped. In a forked child it does nothing:
+/// the writer continues in the parent.
 #[derive(Debug)]
 pub struct WriterHandle {
     generation: u32,
@@ -203,7 +215,7 @@ struct WriterState {
 }
 
 impl WriterHandle {
-    /// Writes a last time, and returns when that is done. Does nothing the second time.
+    /// Stops the thread, which writes once more, and returns after that. A second call does nothing.
     pub fn stop(&self) {
         if self.generation != host::generation() {
             return;
@@ -211,7 +223,7 @@ impl WriterHandle {
         self.shared.stop.set();
         let mut thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // A panic has been reported by the thread itself.
+            // The thread itself has reported a panic.
             let _ = thread.join();
         }
     }
@@ -227,8 +239,8 @@ impl Drop for WriterHandle {
     }
 }
 
-/// The next multiple of the interval after `start`: late writes shift nothing, and those that were
-/// missed are left out.
+/// Returns the next multiple of the interval after `start`. A late write does not shift later ones,
+/// and missed writes are skipped.
 fn next_tick(start: Instant, interval: Duration, now: Instant) -> Instant {
     let elapsed = now.saturating_duration_since(start);
     let into = elapsed.as_nanos() % interval.as_nanos();
@@ -247,7 +259,7 @@ mod tests {
 
     use super::{MODE, next_tick, touch};
 
-    /// As where another user puts something else there after the path was looked at.
+    /// Covers a file that another user replaces after the path was checked.
     #[test]
     fn what_is_not_the_last_text_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
@@ -272,7 +284,7 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(5));
         fs::remove_file(&path).unwrap();
         make(text);
-        // Where tests run as root.
+        // Only if the tests run as root.
         if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
             assert!(!touch(&path, text).unwrap());
         }

@@ -1,31 +1,31 @@
-//! One flag that ends a loop: set from anywhere, waited for without polling.
+//! Shutdown flag: ends a loop from any thread, without polling.
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::Instant,
 };
 
-/// Ends a [`file::PeriodicWriter`](crate::file::PeriodicWriter); clones are the same flag.
+/// A flag that ends a [`file::PeriodicWriter`](crate::file::PeriodicWriter); clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct ShutdownFlag {
     shared: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl ShutdownFlag {
-    /// A flag that is not set.
+    /// Creates a flag that is not set.
     #[must_use]
     pub fn new() -> ShutdownFlag {
         ShutdownFlag::default()
     }
 
-    /// Sets the flag, for good. Takes a lock: not for a signal handler.
+    /// Sets the flag permanently. Acquires a lock, so it must not be called in a signal handler.
     pub fn set(&self) {
         let (flag, changed) = &*self.shared;
         *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
-    /// Whether the flag is set.
+    /// Returns whether the flag is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
         *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -40,7 +40,7 @@ impl ShutdownFlag {
         }
     }
 
-    /// Blocks until the flag is set or the deadline has passed; says whether it is set.
+    /// Blocks until the flag is set or the deadline has passed. Returns whether the flag is set.
     #[must_use]
     pub fn wait_until(&self, deadline: Instant) -> bool {
         let (flag, changed) = &*self.shared;
