@@ -1,4 +1,4 @@
-//! The one error type of the sinks: what went wrong, and what to do about it.
+//! Error type of all sinks: each message has the cause and the remedy.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -7,52 +7,52 @@ use crate::http::BoundAddress;
 /// The result of a fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a sink failed.
+/// An error of a sink.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The metrics directory could not be read.
     Read(ictus::Error),
-    /// What was given is no address to listen on.
+    /// The given text is not an address to listen on.
     BoundAddress {
-        /// What was given.
+        /// The given text.
         given: String,
-        /// Why it is none.
+        /// The reason.
         why: String,
     },
     /// The address could not be bound.
     Bind {
         /// The address as given.
         address: BoundAddress,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
     /// A certificate, a key or a file of credentials cannot be used.
     Security {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why, without what is secret.
+        /// The reason, without any secret.
         why: String,
-        /// What that means where it was read before.
+        /// The consequence for a running endpoint that reads the file again.
         then: Option<&'static str>,
     },
-    /// The system gave no thread or no event queue.
+    /// The system could not create a thread or an event queue.
     Start(io::Error),
     /// The output file could not be written.
     Write {
-        /// The output file.
+        /// The path of the output file.
         path: PathBuf,
-        /// The system's own words.
+        /// The system's error.
         source: io::Error,
     },
     /// The metrics could not be pushed.
     Push {
-        /// To whom, as given.
+        /// The destination, as given, without secrets.
         to: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The output path is something that a rename must not replace: a device, a pipe, a directory.
+    /// The output path must not be replaced by a rename: it is a device, a pipe or a directory.
     NotAFile {
         /// The output path.
         path: PathBuf,
@@ -105,7 +105,7 @@ impl std::error::Error for Error {
 }
 
 impl Error {
-    /// A file that cannot be used, with what that means.
+    /// Sets the consequence of a file that cannot be used.
     pub(crate) fn with_consequence(self, consequence: Option<&'static str>) -> Error {
         match self {
             Error::Security { path, why, .. } => Error::Security { path, why, then: consequence },

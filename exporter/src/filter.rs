@@ -1,4 +1,4 @@
-//! Families by their names.
+//! Filter of families by name.
 
 use std::{
     borrow::Cow,
@@ -7,23 +7,25 @@ use std::{
 
 use ictus::surface::Exposition;
 
-/// Which families are shown: all, or those that one of its names belongs to.
+/// A set of names that selects families. Without names, it selects all families.
 ///
-/// A family has its own name and those of its samples: a counter `x` and `x_total`, a summary `x`,
-/// `x_count` and `x_sum`, a histogram `x_bucket` too. It is shown whole or not at all.
+/// A family is selected by its own name and by the names of its samples: a counter by `x` and
+/// `x_total`, a summary by `x`, `x_count` and `x_sum`, a histogram also by `x_bucket`. A family is
+/// shown completely or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// None where all families are shown.
+    /// Empty if all families are shown.
     names: BTreeSet<String>,
 }
 
 impl Filter {
-    /// The families of those names; of no names, all. Names that no family has add nothing.
+    /// Creates a filter that selects the families of these names; without names, all families.
+    /// Unknown names select nothing.
     pub fn new(names: impl IntoIterator<Item = impl Into<String>>) -> Filter {
         Filter { names: names.into_iter().map(Into::into).collect() }
     }
 
-    /// The families of an exposition that are shown.
+    /// Returns the selected families of an exposition.
     pub(crate) fn exposition<'a>(&self, whole: &'a Exposition) -> Cow<'a, Exposition> {
         if self.is_all() {
             return Cow::Borrowed(whole);
@@ -31,7 +33,8 @@ impl Filter {
         Cow::Owned(whole.only(|family| self.shows(&family.name, family.shown_type.as_str())))
     }
 
-    /// The families of a text 0.0.4 that are shown. A sample that no comment speaks of is a family.
+    /// Returns the selected families of a text in format 0.0.4. A sample without HELP and TYPE
+    /// comments is a family.
     pub(crate) fn text<'a>(&self, whole: Cow<'a, str>) -> Cow<'a, str> {
         if self.is_all() {
             return whole;
@@ -46,7 +49,7 @@ impl Filter {
                 family = name;
                 kind = kinds.get(family).copied().unwrap_or_default();
             }
-            // Here a counter's suffix belongs to the family's name.
+            // In this format, the suffix of a counter belongs to the name of its family.
             let base = family.strip_suffix("_total").filter(|_| kind == "counter").unwrap_or(family);
             if self.shows(base, kind) {
                 shown.extend([line, "\n"]);
@@ -64,13 +67,13 @@ impl Filter {
     }
 }
 
-/// Whether a family of that kind has that name, or one of its samples does.
+/// Returns whether a family of that kind, or one of its samples, has that name.
 fn belongs(name: &str, family: &str, kind: &str) -> bool {
     let has = |suffix: &str| suffix.is_empty() || suffixes(kind).contains(&suffix);
     name.strip_prefix(family).is_some_and(has)
 }
 
-/// What the names of a family's samples may add to its own.
+/// Returns the suffixes that the names of a family's samples may have.
 fn suffixes(kind: &str) -> &'static [&'static str] {
     match kind {
         "counter" => &["_total"],

@@ -1,7 +1,7 @@
-//! A snapshot as JSON for programs: what was recorded, whatever the surface.
+//! A snapshot as JSON for programs: the recorded families, independent of any surface.
 //!
-//! The schema is described in docs/command.md, and only ever grows: what is renamed or removed is
-//! another `version`. Numbers that JSON cannot say are null.
+//! docs/command.md describes the schema. Fields are only added; if one is renamed or removed,
+//! `version` changes. Numbers that JSON cannot represent are null.
 
 use ictus::{
     Snapshot,
@@ -14,11 +14,11 @@ use crate::recorded::FamilyOrigin;
 
 const VERSION: u32 = 1;
 
-/// The whole snapshot on one line.
+/// Returns the whole snapshot on one line.
 pub(crate) fn json(snapshot: &Snapshot) -> Vec<u8> {
     let families = snapshot.families.iter().map(family).collect();
     let recorded = Recorded { version: VERSION, families, health: health(&snapshot.health) };
-    // Fails where a key is no string or a writer fails, and here is neither.
+    // Serialization fails only if a key is not a string or the writer fails; neither happens here.
     let mut bytes = serde_json::to_vec(&recorded).unwrap_or_default();
     bytes.push(b'\n');
     bytes
@@ -64,7 +64,7 @@ struct Quantiles {
     p99: f64,
 }
 
-/// Names and values, in the family's order.
+/// Label names and values, in the family's order.
 struct Labels<'a>(&'a [String], &'a [String]);
 
 #[derive(Serialize)]
@@ -81,7 +81,7 @@ struct Health {
     lost: Counts<14>,
 }
 
-/// Names and how often; each name once.
+/// Names and their counts; each name occurs once.
 struct Counts<const N: usize>([(&'static str, u64); N]);
 
 impl Serialize for Labels<'_> {
@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// The example of the page for users, white space aside.
+    /// Equals the example in the user documentation, except for white space.
     #[test]
     fn everything_recorded_is_said_as_documented() {
         let observations =

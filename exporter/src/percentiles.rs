@@ -1,4 +1,4 @@
-//! Lifetime distributions as the percentile files that HdrHistogram's plotters read.
+//! Lifetime distributions as percentile files, which HdrHistogram's plotters read.
 
 use std::fmt::Write as _;
 
@@ -8,11 +8,11 @@ use ictus::{
     snapshot::{Family, Value},
 };
 
-/// Lines for each halving of what is left to 100 %.
+/// The number of lines for each halving of the distance to 100 %.
 const TICKS: u32 = 5;
 
-/// A file's text for each timer's series that has observations, the series' name in a comment before it;
-/// values in seconds, or bytes.
+/// Returns one file's text for each timer series with observations, after a comment with the name of
+/// the series. Values are in seconds or bytes.
 pub(crate) fn percentiles(snapshot: &Snapshot) -> String {
     let mut out = String::new();
     for family in &snapshot.families {
@@ -22,7 +22,7 @@ pub(crate) fn percentiles(snapshot: &Snapshot) -> String {
             {
                 let histogram = timing.histogram(family);
                 let scale = if family.unit == Unit::Seconds { 1e9 } else { 1.0 };
-                // Writing to a string does not fail, here and below.
+                // Writing to a string cannot fail, here and below.
                 let _ = writeln!(out, "#[Series = {}]", name(family, &series.labels));
                 let _ = writeln!(
                     out,
@@ -85,7 +85,7 @@ mod tests {
         assert!(rows.len() > 20, "{text}");
         assert!(rows.is_sorted_by(|one, next| one[0] <= next[0] && one[1] <= next[1] && one[2] <= next[2]));
         for row in &rows {
-            // To 4.5 %, as the buckets are.
+            // Accurate to 4.5 %, as the buckets are.
             let exact = row[2] / 1e3;
             assert!((row[0] / exact - 1.0).abs() < 0.05 || row[2] < 20.0, "{row:?}");
         }

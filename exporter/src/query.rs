@@ -1,4 +1,4 @@
-//! What somebody wants to see, and in which format.
+//! Query: selects the part of a snapshot to show, and its format.
 
 use ictus::{
     expose::{self, OPENMETRICS_CONTENT_TYPE, PROTOBUF_CONTENT_TYPE, TEXT_CONTENT_TYPE},
@@ -7,31 +7,32 @@ use ictus::{
 
 use crate::filter::Filter;
 
-/// What to show of a snapshot, and how.
+/// The part of a snapshot to show, and its format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// The names and types under which it is shown.
+    /// The names and types under which series are shown.
     pub view: View,
-    /// The format; what a function writes, a [`Source`](crate::Source) shows as text whatever this says.
+    /// The format. Ignored by a [`Source`](crate::Source) whose exposition a function writes: it is
+    /// always text.
     pub format: Format,
     /// The families to show.
     pub filter: Filter,
-    /// Whether histograms are native ones too, which only [`Format::Protobuf`] can say.
+    /// Whether histograms include native ones, which only [`Format::Protobuf`] can represent.
     pub native: bool,
-    /// How names are written that have other characters than the older formats have.
+    /// The escaping of names with characters that the older formats do not allow.
     pub escaping: Escaping,
 }
 
-/// How a client asks for names that have other characters than letters, digits, `_` and `:`.
+/// The requested escaping of names with characters other than letters, digits, `_` and `:`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Escaping {
-    /// It does not say: an underscore in the place of each other character.
+    /// Not specified by the client: an underscore replaces each other character.
     #[default]
     Unstated,
-    /// `escaping=underscores`, and what is shown for the schemes `dots` and `values`.
+    /// `escaping=underscores`; also applies to the schemes `dots` and `values`.
     Underscores,
-    /// `escaping=allow-utf-8`: as they are, quoted in the text formats.
+    /// `escaping=allow-utf-8`: names are not escaped, and are quoted in the text formats.
     Utf8,
 }
 
@@ -44,15 +45,15 @@ pub enum Format {
     Text,
     /// OpenMetrics text 1.0.0.
     OpenMetrics,
-    /// Prometheus's protobuf messages, the length before each.
+    /// Prometheus protobuf messages, each preceded by its length.
     Protobuf,
 }
 
 impl Format {
-    /// Every format; of those that a client likes as well, the first is its answer.
+    /// All formats; among equally preferred ones, the first is selected.
     pub(crate) const ALL: [Format; 3] = [Format::Text, Format::OpenMetrics, Format::Protobuf];
 
-    /// The `Content-Type` of the format.
+    /// Returns the `Content-Type` of the format.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -62,8 +63,8 @@ impl Format {
         }
     }
 
-    /// Returns the `Content-Type` of the format with the escaping that a client asked for. Text with names as they
-    /// are is version 1.0.0.
+    /// Returns the `Content-Type` of the format with the escaping that the client requested. Text
+    /// with unescaped names has version 1.0.0.
     #[must_use]
     pub const fn content_type_with(self, escaping: Escaping) -> &'static str {
         match (self, escaping) {
@@ -101,7 +102,7 @@ impl Format {
 }
 
 impl From<&View> for Query {
-    /// All families as text.
+    /// Returns a query for all families as text.
     fn from(view: &View) -> Query {
         Query { view: view.clone(), ..Query::default() }
     }

@@ -1,18 +1,18 @@
-//! Names as they were recorded, for people and programs that look at no surface.
+//! Recorded names of families, for output that does not use a surface.
 
 use ictus::{catalog, snapshot::Family};
 
-/// Who thought a family up.
+/// The origin of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FamilyOrigin {
     /// One of the metrics of Conductor's SDKs.
     Conductor,
-    /// A family of the program itself.
+    /// A family that the program defines.
     User,
 }
 
 impl FamilyOrigin {
-    /// Whose a family is, and its name without the prefix, which nobody needs to read.
+    /// Returns a family's origin, and its name without the prefix of Conductor's metrics.
     pub(crate) fn of(family: &Family) -> (FamilyOrigin, &str) {
         match family.name.strip_prefix(catalog::PREFIX) {
             Some(name) => (FamilyOrigin::Conductor, name),

@@ -1,4 +1,4 @@
-//! The bytes of an exposition, as they are and compressed.
+//! The bytes of an exposition, uncompressed and compressed.
 
 use std::{
     io::Write,
@@ -13,10 +13,10 @@ use crate::{
     query::{Escaping, Format},
 };
 
-/// What fits into one packet arrives no sooner when it is smaller.
+/// Minimum size for compression: a smaller response fits into one packet anyway.
 const MIN_COMPRESSED_BYTES: usize = 1_024;
 
-/// An exposition in one of its formats; whoever asks for the same shares it.
+/// An exposition in one format, shared by all requests with the same query.
 #[derive(Debug)]
 pub struct Rendered {
     format: Format,
@@ -25,7 +25,7 @@ pub struct Rendered {
     gzipped: OnceLock<Body>,
 }
 
-/// Bytes, and what they are charged to a server's budget while clients are sent them.
+/// The bytes, and their charge to a server's budget while they are sent.
 #[derive(Debug)]
 struct Body {
     bytes: Bytes,
@@ -43,25 +43,26 @@ impl Rendered {
         Rendered { format, escaping, body: Bytes::from(bytes).into(), gzipped: OnceLock::new() }
     }
 
-    /// The format.
+    /// Returns the format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The `Content-Type`: of the format, and of the escaping where the client has asked for one.
+    /// Returns the `Content-Type` of the format, with the escaping if the client requested one.
     #[must_use]
     pub fn content_type(&self) -> &'static str {
         self.format.content_type_with(self.escaping)
     }
 
-    /// The exposition.
+    /// Returns the exposition.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.body.bytes
     }
 
-    /// The exposition as gzip, compressed when first asked for; none where it is too short to be worth it.
+    /// Returns the exposition as gzip, compressed at the first call; `None` if it is too short to
+    /// benefit.
     #[must_use]
     pub fn gzipped(&self) -> Option<&Bytes> {
         self.gzipped_body().map(|body| &body.bytes)
@@ -71,8 +72,8 @@ impl Rendered {
         is_worth_it(self.bytes()).then(|| self.gzipped.get_or_init(|| gzip(self.bytes()).into()))
     }
 
-    /// The exposition for a client that takes gzip or does not, charged to its account; and whether it is
-    /// gzip.
+    /// Returns the exposition, compressed if the client accepts gzip and it is long enough, and
+    /// charged to the client's account. The flag is whether it is gzip.
     pub(crate) fn charged(&self, gzip: bool, account: &Account) -> Result<(Bytes, bool), UsedUp> {
         let gzipped = if gzip { self.gzipped_body() } else { None };
         let body = gzipped.unwrap_or(&self.body);
@@ -81,7 +82,7 @@ impl Rendered {
     }
 }
 
-/// Bytes as gzip; none where they are too short to be worth it.
+/// Returns the bytes as gzip; `None` if they are too short to benefit.
 pub(crate) fn gzipped(bytes: &[u8]) -> Option<Bytes> {
     is_worth_it(bytes).then(|| gzip(bytes))
 }
@@ -91,9 +92,10 @@ fn is_worth_it(bytes: &[u8]) -> bool {
 }
 
 fn gzip(bytes: &[u8]) -> Bytes {
-    // A seventh of the size; the default level takes five times as long for a twentieth less.
+    // The result has a seventh of the size. The default level takes five times as long, and saves
+    // another twentieth.
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 6), Compression::fast());
-    // Fails where a buffer is full, which a vector never is.
+    // Writing fails only if a buffer is full, which never happens to a vector.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default().into()
 }

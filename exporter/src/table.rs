@@ -10,10 +10,10 @@ use ictus::{
 
 use crate::recorded::FamilyOrigin;
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
-/// The whole snapshot; says so where there is nothing.
+/// Returns the whole snapshot as a table, or a note that nothing is recorded.
 pub(crate) fn table(snapshot: &Snapshot) -> String {
     let mut timers = Table::new(["TIMER", "LABELS", "COUNT", "SUM", "P50", "P75", "P90", "P95", "P99"]);
     let mut states = Table::new(["COUNTER OR GAUGE", "LABELS", "VALUE"]);
@@ -43,7 +43,7 @@ pub(crate) fn table(snapshot: &Snapshot) -> String {
     if shown.is_empty() { "nothing is recorded yet\n".to_owned() } else { shown.join("\n") }
 }
 
-/// A series' labels in a line.
+/// Returns a series' labels on one line.
 pub(crate) fn labels(family: &Family, series: &Series) -> String {
     let pairs: Vec<String> = family
         .label_names
@@ -54,12 +54,13 @@ pub(crate) fn labels(family: &Family, series: &Series) -> String {
     pairs.join(" ")
 }
 
-/// Label values come from anywhere: what would move a terminal's cursor is escaped.
+/// Escapes control characters: label values are arbitrary text, which must not move a terminal's
+/// cursor.
 pub(crate) fn plain(text: &str) -> String {
     ictus::printable(text).into_owned()
 }
 
-/// Three digits and a unit that suits them.
+/// Formats a value to about three digits, with a suitable unit.
 pub(crate) fn quantity(value: f64, unit: Unit) -> String {
     let scales: &[(f64, &str)] = match unit {
         Unit::None => return value.to_string(),
@@ -70,7 +71,7 @@ pub(crate) fn quantity(value: f64, unit: Unit) -> String {
     let (scale, name) = scales.iter().copied().find(|(scale, _)| value >= *scale).unwrap_or(smallest);
     let scaled = value / scale;
     let digits = match scaled {
-        // There are no parts of a byte, but for quantiles between two sizes.
+        // A number of bytes has no fraction, except for interpolated quantiles.
         _ if name == "B" => 0,
         100.0.. | 0.0 => 0,
         10.0.. => 1,
@@ -89,7 +90,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         Table { head, rows: Vec::new() }
     }
 
-    /// Names and labels to the left, numbers to the right. Empty where there are no rows.
+    /// Renders names and labels left-aligned, numbers right-aligned. Empty if there are no rows.
     fn render(&self) -> String {
         let mut text = String::new();
         if self.rows.is_empty() {
