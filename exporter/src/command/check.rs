@@ -1,4 +1,4 @@
-//! `ictus check`: what is wrong with a metrics directory, and what to do about it.
+//! `ictus check`: reports problems of a metrics directory, with their remedies.
 
 use std::{
     fs,
@@ -132,7 +132,7 @@ fn look(directory: &Path) -> std::result::Result<Snapshot, Finding> {
         return Err(Finding { code: if theirs == 0 { NO_SEGMENT } else { NOT_ACTIVE }, text });
     }
     let unusable = |refused: ictus::Error| Finding { code: UNUSABLE, text: refused.to_string() };
-    // By the rules that the workers themselves go by: owner, mode, file system.
+    // Applies the rules that the workers apply: owner, mode, file system.
     Registry::open(directory).map_err(unusable)?;
     Reader::new(directory).without_retiring().snapshot().map_err(unusable)
 }

@@ -1,4 +1,4 @@
-//! `ictus dump`.
+//! `ictus dump`: prints the metrics of a directory once.
 
 use std::io::{self, IsTerminal};
 
@@ -50,7 +50,8 @@ impl Dump {
             tell(&refusal);
             return Ok(USAGE_ERROR);
         }
-        // The other actions may wait for their workers; a person would look at nothing and wonder.
+        // The other actions may wait for workers. Here, an empty result would leave the user without
+        // the cause.
         if !self.input.is_readable() {
             return Ok(1);
         }

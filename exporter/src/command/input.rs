@@ -1,4 +1,4 @@
-//! What every action takes: a metrics directory, and what to show of it.
+//! Arguments of all actions: the metrics directory, and the view to show.
 
 use std::{path::PathBuf, sync::Arc};
 

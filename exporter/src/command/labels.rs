@@ -1,4 +1,4 @@
-//! Labels that the command line gives, as `--label NAME=VALUE`.
+//! Labels from the command line, as `--label NAME=VALUE`.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! The manual page of the command, with all of its actions on one page.
+//! Manual page of the command, with all actions on one page.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 pub(super) fn page(mut command: Command) -> Vec<u8> {
     command.build();
     let mut page = Vec::new();
-    // Writing into a vector does not fail.
+    // Writing to a vector cannot fail.
     let _ = render(&command, &mut page);
     page
 }
@@ -79,7 +79,7 @@ fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
         man.render_description_section(&mut section)?;
         man.render_synopsis_section(&mut section)?;
         man.render_options_section(&mut section)?;
-        // Sections of the action, below the section that it is here.
+        // On this page, the sections of an action become subsections.
         page.extend(String::from_utf8_lossy(&section).replace(".SH ", ".SS ").into_bytes());
     }
     list("EXIT STATUS", &exit_codes()).to_writer(page)?;
@@ -123,7 +123,7 @@ mod tests {
     fn page_has_every_exit_code_and_variable() {
         let docs = format!("{}/../docs/command.md", env!("CARGO_MANIFEST_DIR"));
         let docs = fs::read_to_string(docs).unwrap();
-        // The codes of findings are those of the documentation's table, all of them.
+        // The documentation's table lists exactly the codes of the findings.
         let (first, last) = exit_codes()
             .last()
             .unwrap()

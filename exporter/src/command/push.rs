@@ -1,4 +1,4 @@
-//! `ictus push`.
+//! `ictus push`: sends the metrics to a Pushgateway or an OpenTelemetry Collector.
 
 use std::{env, path::PathBuf};
 
@@ -58,7 +58,7 @@ impl Push {
         let source = self.input.source(merge);
         #[cfg(feature = "otlp")]
         if let Some(endpoint) = &self.otlp {
-            // The only names that are histograms.
+            // Only the canonical names are histograms.
             let source = source.with_view(View::new(&[Surface::Canonical])?);
             push_otlp(&source, &self.destination(endpoint)?, &self.job, &self.labels)?;
             return Ok(0);

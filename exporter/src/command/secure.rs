@@ -1,4 +1,4 @@
-//! What an endpoint asks of its clients.
+//! Arguments for the security of an endpoint: TLS and authentication.
 
 use std::path::PathBuf;
 

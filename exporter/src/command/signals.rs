@@ -1,7 +1,8 @@
-//! The signals of an action that goes on: SIGTERM and SIGINT end it, SIGHUP makes it read its files again.
+//! Signals of a long-running action: SIGTERM and SIGINT end it, SIGHUP makes it read its files
+//! again.
 //!
-//! SIGHUP does nothing where there is nothing to read again: a supervisor takes an end by it for a clean one, and
-//! does not start the action again.
+//! SIGHUP has no effect if there are no files to read again. If it ended the action, a supervisor
+//! would consider that a clean exit, and would not restart the action.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! `ictus top`.
+//! `ictus top`: shows the series in a terminal, live.
 
 use std::{
     io::{self, IsTerminal},

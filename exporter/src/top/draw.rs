@@ -1,4 +1,4 @@
-//! A state as a screen.
+//! Draws a [`State`] as a screen.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::state::{self, Order, State};
 use crate::table::quantity;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Columns of the picture of a window.
+/// The number of columns for the bars of a window.
 const WINDOW: usize = 24;
 const HELP: [(&str, &str); 8] = [
     ("9 r c n", "order by p99, rate, count, name"),
@@ -32,7 +32,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, directory: &Path) {
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
             .areas(frame.area());
     frame.render_widget(title(state, directory), head);
-    // Less the line of titles.
+    // The first line is the header of the table.
     state.room = usize::from(body.height.saturating_sub(1));
     state.first = state.first.min(state.shown.len().saturating_sub(state.room.max(1)));
     frame.render_widget(table(state), body);
@@ -115,8 +115,8 @@ fn row(row: &state::Row) -> Row<'static> {
     ])
 }
 
-/// The window as bars, oldest first: the greatest of each part, so that nothing slow is hidden, over
-/// the greatest of all.
+/// Draws the window as bars, oldest first. Each bar is the maximum of its part of the window, so
+/// that slow observations stay visible, relative to the maximum of all.
 fn picture(window: &[f64]) -> String {
     let most = window.iter().copied().fold(0.0, f64::max);
     let parts = window.chunks(window.len().div_ceil(WINDOW).max(1));

@@ -1,7 +1,7 @@
-//! `ictus top`: the series of a metrics directory in a terminal, live.
+//! `ictus top`: shows the series of a metrics directory in a terminal, live.
 //!
-//! A look a second, keys at once. What is drawn is a picture of [`State`](state::State), which knows no
-//! terminal.
+//! The command takes a snapshot at each interval, and handles keys immediately. It draws a
+//! [`State`](state::State), which does not depend on a terminal.
 
 mod draw;
 mod state;
@@ -19,10 +19,10 @@ pub(crate) use self::state::Order;
 use self::state::State;
 use crate::{directory::Unusable, terminal::StderrBuffer};
 
-/// Until somebody ends it.
+/// Runs until the user ends it.
 pub(crate) fn run(directory: &Path, order: Order, interval: Duration) -> io::Result<()> {
     let mut terminal = ratatui::try_init()?;
-    // Dropped first: what is said from then on is seen.
+    // Dropped before the terminal, so that later messages are visible.
     let hold = StderrBuffer::new();
     let ended = watch(&mut terminal, directory, order, interval, &hold);
     ratatui::try_restore()?;
@@ -57,7 +57,7 @@ fn watch(
         }
         state.said = hold.last();
         terminal.draw(|frame| draw::draw(frame, &mut state, directory))?;
-        // A resize is an event, too, and drawn at once.
+        // A resize is an event, too, and the screen is redrawn immediately.
         if event::poll(next.saturating_duration_since(Instant::now()))?
             && let Event::Key(key) = event::read()?
             && key.kind != KeyEventKind::Release
@@ -68,7 +68,7 @@ fn watch(
     }
 }
 
-/// Does what a key says; whether that is to end.
+/// Handles a key; returns whether the key ends the command.
 fn is_end(state: &mut State, key: KeyEvent) -> bool {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return matches!(key.code, KeyCode::Char('c' | 'd'));

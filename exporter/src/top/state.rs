@@ -1,4 +1,4 @@
-//! What is shown: the series as they were seen last, in an order, some of them.
+//! State of the screen: the series of the last snapshot, filtered and ordered.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -102,7 +102,7 @@ impl State {
             for series in &family.series {
                 let Value::Timer(timing) = &series.value else { continue };
                 let key = (name.clone(), labels(family, series));
-                // A series that is new since the look before has made all its observations since.
+                // All observations of a new series happened since the previous snapshot.
                 let before = self.counts.get(&key).copied().unwrap_or_default();
                 let made = timing.count.saturating_sub(before) as f64;
                 counts.insert(key.clone(), timing.count);
@@ -138,9 +138,9 @@ impl State {
             Order::Count => rows[at].count as f64,
             Order::Name => 0.0,
         };
-        // What is no time is neither slower nor faster than one.
+        // Values that are not durations cannot be compared with durations, and come last.
         let last = |at: usize| self.order == Order::P99 && rows[at].unit != Unit::Seconds;
-        // Rows come by name and labels, and what is equal stays so.
+        // Rows are in the order of names and labels, and the sort is stable.
         self.shown
             .sort_by(|&one, &other| last(one).cmp(&last(other)).then_with(|| of(other).total_cmp(&of(one))));
         self.first = self.first.min(self.shown.len().saturating_sub(self.room.max(1)));
