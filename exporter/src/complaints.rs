@@ -1,4 +1,4 @@
-//! Each cause of a failure is logged once until all is well again.
+//! Error log: logs each cause of a failure once until the operation succeeds again.
 
 use std::{
     collections::HashSet,
@@ -8,17 +8,17 @@ use std::{
 
 use ictus::Printable;
 
-/// More distinct causes than that are not told apart, so that memory stays bounded.
+/// Maximum number of distinct causes that are logged, so that memory stays bounded.
 const MOST: usize = 32;
 
-/// What has been complained about since all was well.
+/// The causes that were logged since the last success.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorLog {
     made: Mutex<HashSet<String>>,
 }
 
 impl ErrorLog {
-    /// Logs a failure, unless its cause has been logged.
+    /// Logs a failure, unless its cause was already logged.
     pub(crate) fn failed(&self, cause: &dyn Display) {
         let cause = Printable(cause).to_string();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,7 +28,7 @@ impl ErrorLog {
         }
     }
 
-    /// All is well: says so where it was not.
+    /// Records a success; logs it if failures were logged before.
     pub(crate) fn well(&self, message: &dyn Display) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if !made.is_empty() {

@@ -1,4 +1,4 @@
-//! Why a metrics directory cannot be read, in words that name the cause and the remedy.
+//! Diagnosis of a metrics directory that cannot be read, with the cause and the remedy.
 
 use std::{
     fmt, fs, io,
@@ -6,26 +6,27 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folder inside of a metrics directory.
+/// The folder inside a metrics directory.
 const INNER: &str = "ictus";
 
-/// Why a path is no metrics directory that this process can read.
+/// The reason why a path is not a metrics directory that this process can read.
 #[derive(Debug)]
 pub(crate) enum Unusable {
-    /// Nothing is there.
+    /// The path does not exist.
     Missing(PathBuf),
-    /// A file, or a path that leads through one.
+    /// The path, or a part of it, is a file.
     NotADirectory(PathBuf),
-    /// A directory on the way may not be entered, or the last one not be read.
+    /// A directory of the path cannot be entered, or the last one cannot be read.
     Denied(PathBuf),
-    /// The folder inside of the metrics directory.
+    /// The path is the folder inside a metrics directory.
     Inner(PathBuf),
-    /// Anything else.
+    /// Any other error.
     Other(PathBuf, io::Error),
 }
 
 impl Unusable {
-    /// Returns why the directory cannot be read, if that is so. A directory without segments can.
+    /// Returns the reason why the directory cannot be read, if any. A directory without segments is
+    /// readable.
     pub(crate) fn examine(directory: &Path) -> Option<Unusable> {
         let found = match fs::metadata(directory) {
             Ok(found) => found,
@@ -45,7 +46,7 @@ impl Unusable {
         }
     }
 
-    /// Whether workers may still create the directory.
+    /// Returns whether workers may still create the directory.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Unusable::Missing(_))
     }
@@ -59,7 +60,8 @@ impl Unusable {
                 Unusable::NotADirectory(file.unwrap_or(path).to_owned())
             }
             io::ErrorKind::PermissionDenied => {
-                // The deepest directory that can still be described is the one that cannot be entered.
+                // The deepest directory whose metadata is readable is the one that cannot be
+                // entered.
                 let closed = path.ancestors().find(|part| fs::metadata(part).is_ok());
                 Unusable::Denied(
                     closed.filter(|part| !part.as_os_str().is_empty()).unwrap_or(path).to_owned(),
@@ -70,7 +72,8 @@ impl Unusable {
     }
 }
 
-/// Whether somebody named the folder with the segments in place of the metrics directory around it.
+/// Returns whether the path is the folder with the segments, instead of the metrics directory that
+/// contains it.
 fn is_inner(directory: &Path) -> bool {
     let is_segment = |entry: io::Result<fs::DirEntry>| {
         entry.is_ok_and(|entry| {
@@ -114,7 +117,7 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// A user's name and number, as far as the system's own list has the name.
+/// Returns a user's name and number; the number only, if the system's user list does not contain it.
 fn user(number: u32) -> String {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = passwd.lines().find_map(|line| {

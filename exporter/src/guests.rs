@@ -1,5 +1,7 @@
-//! Metrics that programs of the directory define themselves with `prometheus_client`, whose files lie
-//! beside ours. Merging them takes Python: where they are left out, at least somebody says so.
+//! Detection of metrics that programs of the directory define with `prometheus_client`, whose files
+//! are in the same directory.
+//!
+//! Only Python can merge these metrics. If they are omitted, the command prints a note once.
 
 use std::{
     collections::BTreeSet,
@@ -12,30 +14,31 @@ use ictus::{multiprocess_files, printable, surface};
 
 use crate::terminal::tell;
 
-/// From one look to the next: a scrape must not pay for what is hardly ever there.
+/// Interval of the detection. Such metrics are rare, so that scrapes should not pay for it each
+/// time.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Names that are told of; of more, that there are more.
+/// Maximum number of names in the note; an ellipsis replaces further ones.
 const MAX_NAMED: usize = 3;
-/// What is read of a file. Its first entries name its families.
+/// Maximum number of bytes read of a file. The first entries contain the names of its families.
 const MAX_BYTES: usize = 1 << 20;
-/// The number of used bytes and the padding after it.
+/// Size of the number of used bytes and of the padding after it.
 const HEADER: usize = 8;
-/// A value and a time.
+/// Size of a value and a timestamp.
 const NUMBERS: usize = 16;
 
-/// Why they are left out, where this is not Python's command.
+/// The reason if this is not the command of the Python wheel.
 pub(crate) const ONLY_PYTHON: &str = "only Python can merge them; the command of the Python wheel does, where \
     prometheus_client is installed, and so does the workers' own provider (MetricsSettings with http_port or file_name)";
-/// Why they are left out, where only that is shown which Ictus recorded.
+/// The reason if the format only shows what Ictus recorded.
 pub(crate) const NOT_RECORDED: &str =
     "this format shows what Ictus recorded; text, OpenMetrics and protobuf can have all";
 
-/// Says once that such metrics are left out, as soon as there are any.
+/// Prints a note once, as soon as a directory contains such metrics.
 #[derive(Debug)]
 pub(crate) struct Guests {
     directory: PathBuf,
     why: &'static str,
-    /// None when it has been said.
+    /// `None` after the note was printed.
     next_look: Mutex<Option<Instant>>,
 }
 
@@ -44,7 +47,7 @@ impl Guests {
         Guests { directory: directory.to_owned(), why, next_look: Mutex::new(Some(Instant::now())) }
     }
 
-    /// Looks, unless somebody has done so a moment ago.
+    /// Examines the directory, unless it was examined within the interval.
     pub(crate) fn look(&self) {
         let mut next_look = self.next_look.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -74,8 +77,8 @@ fn listed(names: &BTreeSet<String>) -> String {
     listed.join(", ")
 }
 
-/// Families that are none of Conductor's; not all, where there are many. What the SDK's own collector
-/// left under Conductor's names is recorded by us now.
+/// Returns families that are not Conductor's, but not all if there are many. The SDK's own collector
+/// wrote the families under Conductor's names, which Ictus records now.
 fn names(directory: &Path) -> BTreeSet<String> {
     let known = surface::shown_names();
     let is_guest = |name: &String| !known.contains(name) && !known.contains(&format!("{name}_total"));
@@ -91,9 +94,9 @@ fn names(directory: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The families' names, again for each series, as far as the bytes are entries: the length of a
-/// key, the key, filled up to eight bytes, a value and a time. A key is a list that starts with the
-/// family's name.
+/// Returns the names of the families, one for each series, until the bytes are not an entry. An
+/// entry is the length of a key, the key, padding to eight bytes, a value and a timestamp. A key is
+/// a list that begins with the family's name.
 fn families(mut bytes: &[u8]) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || {
         let length = number(bytes)? as usize;
@@ -105,7 +108,7 @@ fn families(mut bytes: &[u8]) -> impl Iterator<Item = String> {
     })
 }
 
-/// In the machine's order, as the program that wrote it.
+/// Parses a number in native byte order, which the writing program used.
 fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.first_chunk()?))
 }
@@ -116,7 +119,7 @@ mod tests {
 
     use super::{Guests, families, listed, names};
 
-    /// A file as `prometheus_client` writes it, with one series for each name.
+    /// Returns a file as `prometheus_client` writes it, with one series for each name.
     fn file(names: &[&str]) -> Vec<u8> {
         let mut entries = Vec::new();
         for name in names {
@@ -157,7 +160,7 @@ mod tests {
         let first = &file(&["orders"]);
         let end = u32::from_ne_bytes(*first.first_chunk().unwrap()) as usize;
         for length in 0..end {
-            // Bytes end before an entry does.
+            // The bytes end within an entry.
             fs::write(&path, &whole[..length]).unwrap();
             assert_eq!(found(directory.path()), [""; 0], "{length}");
         }

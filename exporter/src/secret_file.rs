@@ -1,6 +1,6 @@
-//! Files with certificates and credentials: regular ones, of a size that they can have.
+//! Files with certificates and credentials: regular files of limited size.
 //!
-//! Reading never waits: what was replaced by a FIFO or a device is refused, not opened for good.
+//! Reading never blocks: a FIFO or a device at the path is refused.
 
 use std::{
     fs::File,
@@ -11,20 +11,20 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, open};
 
-/// More than any bundle of certificates has.
+/// Maximum size, which exceeds that of any bundle of certificates.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Which file it is, and when it was written.
+/// The identity of a file, its size, and the time of its last write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp(u64, u64, u64, i64, i64);
 
-/// What a path leads to now; none where that is nothing.
+/// Returns the stamp of the file at a path; `None` if there is no file.
 pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
     let data = std::fs::metadata(path).ok()?;
     Some(Stamp(data.dev(), data.ino(), data.size(), data.mtime(), data.mtime_nsec()))
 }
 
-/// The bytes of a regular file. Errors do not quote any of them.
+/// Reads a regular file. Errors do not quote its content.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = open(path, flags, Mode::empty()).map_err(|error| io::Error::from(error).to_string())?;
@@ -41,12 +41,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The text of a regular file.
+/// Reads a regular file as text.
 pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(read(path)?).map_err(|_| "it is not UTF-8".to_owned())
 }
 
-/// Warns where a secret is one no longer.
+/// Logs a warning if every user can read the file.
 pub(crate) fn warn_of_readers(path: &Path) {
     if std::fs::metadata(path).is_ok_and(|data| data.mode() & 0o004 != 0) {
         log::warn!("every user can read {}, which is secret: chmod o-r", path.display());

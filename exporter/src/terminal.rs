@@ -1,5 +1,6 @@
-//! What the command says: metrics to standard output, the rest to standard error. Text from outside moves no
-//! terminal.
+//! Output of the command: metrics on standard output, messages on standard error.
+//!
+//! Text from other sources is printed without characters that control a terminal.
 
 use std::{
     fmt::Display,
@@ -9,8 +10,8 @@ use std::{
 
 use ictus::{Printable, printable_lines};
 
-/// Prints to standard output, to a terminal as [`printable_lines`] has it; a reader that has seen enough is no
-/// failure.
+/// Prints to standard output, and returns the exit code. For a terminal, control characters are
+/// escaped as by [`printable_lines`]. A reader that closes the pipe early is not an error.
 pub(crate) fn print(bytes: &[u8]) -> i32 {
     let mut out = io::stdout().lock();
     let cleaned = out.is_terminal().then(|| printable_lines(&String::from_utf8_lossy(bytes)).into_owned());
@@ -25,10 +26,10 @@ pub(crate) fn print(bytes: &[u8]) -> i32 {
     }
 }
 
-/// What was said last while the terminal is drawn on; none while it is not.
+/// The last message while the terminal is drawn on; `None` otherwise.
 static HELD: Mutex<Option<String>> = Mutex::new(None);
 
-/// One line on standard error, which may be gone.
+/// Prints one line to standard error; failures are ignored, because it may be closed.
 pub(crate) fn tell(message: &dyn Display) {
     match &mut *held() {
         Some(last) => *last = Printable(message).to_string(),
@@ -36,7 +37,7 @@ pub(crate) fn tell(message: &dyn Display) {
     }
 }
 
-/// Holds back what is said until this is dropped: the terminal is drawn on.
+/// Holds back messages while the terminal is drawn on, until this is dropped.
 pub(crate) struct StderrBuffer;
 
 impl StderrBuffer {
@@ -45,7 +46,7 @@ impl StderrBuffer {
         StderrBuffer
     }
 
-    /// What was said last.
+    /// Returns the last message.
     pub(crate) fn last(&self) -> String {
         held().clone().unwrap_or_default()
     }
@@ -61,14 +62,14 @@ fn held() -> std::sync::MutexGuard<'static, Option<String>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Logs to standard error; a host that has set a logger keeps it.
+/// Logs to standard error; a logger that the host has already set stays.
 pub(crate) fn log_to_standard_error() {
     if log::set_logger(&StandardError).is_ok() {
         log::set_max_level(log::LevelFilter::Warn);
     }
 }
 
-/// Warnings and errors of the library, for a command that has no other log.
+/// A logger for warnings and errors of the library, for a command without any other log.
 struct StandardError;
 
 impl log::Log for StandardError {
