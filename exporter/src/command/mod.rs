@@ -1,7 +1,14 @@
-//! The `ictus` command: the sinks for a shell.
+//! `ictus` command: the sinks of this crate for a shell.
 //!
-//! Metrics go to standard output, everything else to standard error. Exit codes: 0 done (or ended
-//! by SIGTERM or SIGINT), 1 failed, 2 wrongly called, 10 and more what `check` has found. docs/command.md is its page for users.
+//! Metrics go to standard output, all messages to standard error. docs/command.md is the page for
+//! users.
+//!
+//! Exit codes:
+//!
+//! - 0: success, or ended by SIGTERM or SIGINT.
+//! - 1: failure.
+//! - 2: wrong usage.
+//! - 10 and above: the first problem that `check` found.
 
 mod check;
 mod dump;

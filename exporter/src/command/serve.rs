@@ -1,4 +1,4 @@
-//! `ictus serve`.
+//! `ictus serve`: serves the metrics over HTTP.
 
 use clap::Args;
 
@@ -54,7 +54,7 @@ impl Serve {
             BoundAddress::Tcp(address) => {
                 let prefix = &self.path_prefix;
                 let place = format!("{scheme}://{address}{prefix}");
-                // For a browser an address that it can open.
+                // An address that a browser can open.
                 let page = match address.ip() {
                     ip if ip.is_unspecified() => format!("{scheme}://localhost:{}{prefix}/", address.port()),
                     _ => format!("{place}/"),

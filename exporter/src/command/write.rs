@@ -1,4 +1,4 @@
-//! `ictus write`.
+//! `ictus write`: writes the metrics to a file at an interval.
 
 use std::{
     path::{Path, PathBuf},
@@ -62,7 +62,7 @@ impl Write {
                 let printed = source.text(source.view()).map(|text| print(&text));
                 match printed {
                     Ok(0) => {}
-                    // Nobody reads any more.
+                    // The reader has closed standard output.
                     Ok(code) => return Ok(code),
                     Err(error) => tell(&error),
                 }
