@@ -126,6 +126,7 @@ def test_handler_that_records_is_called_once_for_a_degraded_state(tmp_path: Path
     process = start(program, tmp_path / "metrics")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
-    # The cause, and at the end that it could not be written.
-    assert log.count("handled") == 2
+    # The cause, which may be logged before the handler is there, and at the end that it could not be written.
+    assert log.count("handled") + log.count("ictus ERROR") == 2
+    assert log.count("handled") >= 1
     assert (tmp_path / "metrics").exists()
