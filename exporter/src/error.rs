@@ -14,7 +14,7 @@ pub enum Error {
     /// The metrics directory could not be read.
     Read(ictus::Error),
     /// The given text is not an address to listen on.
-    BoundAddress {
+    Address {
         /// The given text.
         given: String,
         /// The reason.
@@ -66,7 +66,7 @@ impl fmt::Display for Error {
             Error::Bind { address, source } => {
                 write!(f, "cannot listen on {address}: {source}{}", bind_advice(address, source))
             }
-            Error::BoundAddress { given, why } => write!(
+            Error::Address { given, why } => write!(
                 f,
                 "cannot listen on {given:?}: {why}; give a host and a port, such as 127.0.0.1:9464, or a \
                  socket's file, such as unix:/run/ictus.sock"
@@ -96,10 +96,9 @@ impl std::error::Error for Error {
         match self {
             Error::Read(error) => Some(error),
             Error::Bind { source, .. } | Error::Start(source) | Error::Write { source, .. } => Some(source),
-            Error::BoundAddress { .. }
-            | Error::Security { .. }
-            | Error::Push { .. }
-            | Error::NotAFile { .. } => None,
+            Error::Address { .. } | Error::Security { .. } | Error::Push { .. } | Error::NotAFile { .. } => {
+                None
+            }
         }
     }
 }

@@ -107,10 +107,10 @@ impl FromStr for ListenAddress {
     ///
     /// # Errors
     ///
-    /// [`Error::BoundAddress`] if the text is not an address, or the host is unknown.
+    /// [`Error::Address`] if the text is not an address, or the host is unknown.
     fn from_str(given: &str) -> Result<ListenAddress> {
         let refused =
-            |why: &dyn fmt::Display| Error::BoundAddress { given: given.to_owned(), why: why.to_string() };
+            |why: &dyn fmt::Display| Error::Address { given: given.to_owned(), why: why.to_string() };
         if let Some(path) = given.strip_prefix(UNIX) {
             return match path {
                 "" => Err(refused(&"the path is empty")),
