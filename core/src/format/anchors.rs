@@ -1,4 +1,4 @@
-//! Anchors in a segment's header: how its owner writes them, and how readers take them.
+//! Anchors in a segment's header: how the owner writes them, and how readers read them.
 
 use super::layout::{ANCHORS, anchor, identity};
 use crate::{
@@ -6,18 +6,18 @@ use crate::{
     sync::{AtomicU64, Ordering},
 };
 
-/// The words of an anchor, without the check.
+/// Returns the words of an anchor, without the check word.
 pub(crate) fn words(anchor: &Anchor) -> [u64; 4] {
     [anchor.stamp, anchor.wall, anchor.uncertainty, anchor.rate.to_bits()]
 }
 
-/// The anchor that four words say.
+/// Decodes an anchor from its four words.
 pub(crate) fn from_words(words: [u64; 4]) -> Anchor {
     let [stamp, wall, uncertainty, rate] = words;
     Anchor { stamp, wall, uncertainty, rate: f64::from_bits(rate) }
 }
 
-/// The anchor in an identity's words.
+/// Decodes the anchor in the words of an identity.
 pub(crate) fn of_identity(words: &[u64; identity::WORDS]) -> Anchor {
     from_words([0, 1, 2, 3].map(|word| words[identity::ANCHOR + word]))
 }
@@ -26,9 +26,9 @@ fn check(words: [u64; 4]) -> u64 {
     1 << 32 | u64::from(crc32fast::hash(bytemuck::cast_slice(&words)))
 }
 
-/// Writes an anchor in the place of the older one of a header. For one thread at a time.
+/// Overwrites the older of the header's anchors. At most one thread may call this at a time.
 ///
-/// Relaxed: a reader takes what the check fits, in whatever order it sees the words.
+/// Relaxed: a reader accepts only words that match the check word, in whatever order it sees them.
 pub(crate) fn write(into: &[[AtomicU64; anchor::WORDS]; ANCHORS], new: &Anchor) {
     let stamp = |at: &[AtomicU64; anchor::WORDS]| match at[anchor::CHECK].load(Ordering::Relaxed) {
         0 => 0,
@@ -43,7 +43,7 @@ pub(crate) fn write(into: &[[AtomicU64; anchor::WORDS]; ANCHORS], new: &Anchor) 
     older[anchor::CHECK].store(check(words), Ordering::Relaxed);
 }
 
-/// The anchors that are whole.
+/// Decodes the anchors that are complete.
 pub(crate) fn read(words: &[u64; ANCHORS * anchor::WORDS]) -> [Option<Anchor>; ANCHORS] {
     let mut anchors = [None; ANCHORS];
     for (into, words) in anchors.iter_mut().zip(words.chunks_exact(anchor::WORDS)) {
@@ -63,7 +63,7 @@ pub(crate) mod tests {
         sync::{AtomicU64, Ordering::Relaxed},
     };
 
-    /// Gives a segment's file an anchor.
+    /// Writes an anchor into a segment's file.
     pub(crate) fn forge(path: &Path, anchor: &Anchor) {
         let said = words(anchor);
         let written = [said.as_slice(), &[check(said)]].concat();
@@ -89,7 +89,7 @@ pub(crate) mod tests {
             seen.sort_unstable();
             assert_eq!(seen, if stamp == 10 { vec![10] } else { vec![stamp - 1, stamp] });
         }
-        // Killed between two words of the next one.
+        // The owner is killed between two words of the next anchor.
         let mut torn = stored();
         let older = if torn[anchor::STAMP] < torn[anchor::WORDS + anchor::STAMP] { 0 } else { anchor::WORDS };
         torn[older + anchor::STAMP] = 20;

@@ -1,31 +1,33 @@
-//! What one read of a segment may cost: charged before it is spent, refused where it is spent.
+//! The budget of one read of a segment. Each read is charged in advance, and fails once the budget
+//! is spent.
 //!
-//! A reader copies words, and keeps no more than a fixed multiple of what it copied. So one number bounds its
-//! time and its memory: the bytes copied, with a surcharge for each call. It is a fixed multiple of what the
-//! segment's file has on disk. A file that asks for more leads the reader to the same bytes again and again.
+//! A reader copies words, and keeps at most a fixed multiple of the copied words. So the number of
+//! bytes copied, plus a surcharge per call, bounds both its time and its memory. The budget is a
+//! fixed multiple of the bytes that the segment's file has on disk. A file that exceeds it leads
+//! the reader to the same bytes again and again.
 
 use std::{cell::Cell, error::Error, fmt, io};
 
 use super::{layout::LINE, limits::shown_allowance, source::SegmentSource};
 
-/// Bytes that may be copied for each byte on disk: a lane is copied again each time that its writer was faster,
-/// and in a segment of few lanes all writers may be.
+/// Bytes that may be copied for each byte on disk. A reader copies a lane again each time that the
+/// lane's writer overtakes it, and in a segment with few lanes all writers may do so.
 const COPIES: u64 = 64;
-/// What a small segment may cost beyond that.
+/// Additional bytes for small segments.
 const ALLOWANCE: u64 = 256 << 10;
-/// What a call costs, as bytes.
+/// The cost of a call, in bytes.
 const CALL: u64 = 2 * LINE as u64;
 
-/// A source of words whose reads are charged.
+/// A source of words that charges each read to a budget.
 #[derive(Debug)]
 pub(crate) struct Metered<W> {
     source: W,
     steps: Cell<u64>,
-    /// Bytes of an exposition.
+    /// The remaining budget for bytes of an exposition.
     shown: Cell<u64>,
 }
 
-/// The budget is spent.
+/// The error of a read whose budget is spent.
 #[derive(Debug)]
 pub(crate) struct OverBudget;
 
@@ -50,14 +52,14 @@ impl<W> Metered<W> {
         &mut self.source
     }
 
-    /// Begins a read of a segment that has so many lines on disk.
+    /// Begins a read of a segment that has `lines` lines on disk.
     pub(crate) fn refill(&self, lines: u64) {
         let bytes = lines.saturating_mul(LINE as u64);
         self.steps.set(bytes.saturating_mul(COPIES).saturating_add(ALLOWANCE));
         self.shown.set(shown_allowance(bytes).saturating_add(ALLOWANCE));
     }
 
-    /// Whether series that take so many bytes of an exposition are within the budget.
+    /// Returns whether series that take `bytes` bytes of an exposition are within the budget.
     pub(crate) fn allows_shown(&self, bytes: u64) -> bool {
         bytes <= self.shown.get()
     }
@@ -79,7 +81,7 @@ impl<W: SegmentSource> SegmentSource for Metered<W> {
     }
 }
 
-/// Whether an error is that of a spent budget.
+/// Returns whether the cause of an error is a spent budget.
 pub(crate) fn is_over_budget(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<OverBudget>())
 }

@@ -1,6 +1,6 @@
-//! Numbers and strings as bytes, native-endian: how descriptors spell them.
+//! Encoding of numbers and strings in descriptors. The byte order is native.
 
-/// Bytes being written.
+/// An encoder that appends to a buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder(Vec<u8>);
 
@@ -28,7 +28,7 @@ impl Encoder {
     }
 }
 
-/// Bytes being read; every step is none where they end too early.
+/// A decoder. Each method returns `None` if the bytes end too early.
 #[derive(Debug)]
 pub(crate) struct Decoder<'a>(&'a [u8]);
 
@@ -58,7 +58,8 @@ impl<'a> Decoder<'a> {
 
     pub(crate) fn strings(&mut self) -> Option<Vec<String>> {
         let count = self.number()?;
-        // Collected one by one: a wrong count ends where the bytes do, before it takes memory.
+        // Collects one by one, so that a wrong count fails at the end of the bytes before it
+        // allocates memory.
         (0..count).map(|_| self.string()).collect()
     }
 }

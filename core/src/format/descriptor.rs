@@ -1,4 +1,4 @@
-//! Descriptors: families and series as bytes, written once and checked by every reader.
+//! Descriptors: families and series as bytes. They are written once, and every reader checks them.
 //!
 //! ```text
 //! word 0     tag (high half), length of the payload in bytes (low half)
@@ -16,10 +16,10 @@ use crate::{
     histogram::MAX_BOUNDS,
 };
 
-/// Most observations that a window may hold: what a reader is willing to make room for.
+/// Maximum number of observations in a window. It bounds the memory of a reader.
 pub(crate) const MAX_WINDOW: u32 = 1 << 16;
 
-/// A family, as the segment holds it.
+/// A family's descriptor in a segment.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FamilyDescriptor {
     pub(crate) name: String,
@@ -29,47 +29,47 @@ pub(crate) struct FamilyDescriptor {
     pub(crate) window: u32,
     /// Nanoseconds after which an observation leaves the window; 0 for never.
     pub(crate) max_age: u64,
-    /// Nanoseconds after which a series that nobody moves expires; 0 for never.
+    /// Nanoseconds after which a series that no process has updated expires; 0 for never.
     pub(crate) expire_after: u64,
     pub(crate) max_series: u32,
     /// Whether a timer has buckets.
     pub(crate) distribution: bool,
-    /// Ascending upper bounds of a timer's classic buckets.
+    /// Upper bounds of a timer's classic buckets, ascending.
     pub(crate) bounds: Vec<f64>,
     pub(crate) labels: Vec<String>,
 }
 
-/// A series, as the segment holds it.
+/// A series' descriptor in a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SeriesDescriptor {
     /// The line of the family's descriptor.
     pub(crate) family: u64,
-    /// Of this descriptor alone: its lines may be those of a removed series.
+    /// Unique to this descriptor. Its lines may be reused from a removed series.
     pub(crate) serial: u32,
-    /// When its process began it: wall clock, nanoseconds since 1970; 0 where that is not known.
+    /// When its process created the series: wall clock, nanoseconds since 1970; 0 if unknown.
     pub(crate) begun: u64,
     pub(crate) values: Vec<String>,
 }
 
 const FAMILY: u32 = 1;
 const SERIES: u32 = 2;
-/// No descriptor is longer: what a reader is willing to copy.
+/// Maximum length of a descriptor's payload in bytes. It bounds the bytes that a reader copies.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// Words before the payload.
 const HEAD_WORDS: usize = 2;
 
 impl FamilyDescriptor {
-    /// Whether series of both may be merged.
+    /// Returns whether series of both families may be merged.
     pub(crate) fn same_shape(&self, other: &FamilyDescriptor) -> bool {
         (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
     }
 
-    /// Whether both define one family: also by name.
+    /// Returns whether both descriptors define the same family: the same shape and name.
     pub(crate) fn same_family(&self, other: &FamilyDescriptor) -> bool {
         self.name == other.name && self.same_shape(other)
     }
 
-    /// The words to be stored.
+    /// Returns the words to be stored.
     pub(crate) fn encode(&self) -> Vec<u64> {
         let mut payload = Encoder::default();
         payload.number(self.kind as u32);
@@ -87,7 +87,7 @@ impl FamilyDescriptor {
         finish(&payload, FAMILY)
     }
 
-    /// The family, where the words are one.
+    /// Decodes the words. Returns `None` if they are not a valid family.
     pub(crate) fn decode(words: &[u64]) -> Option<FamilyDescriptor> {
         let mut fields = start(words, FAMILY)?;
         let kind = match fields.number()? {
@@ -127,7 +127,7 @@ impl FamilyDescriptor {
         (sound && record.is_within_limits()).then_some(record)
     }
 
-    /// One without a distribution, and with nothing that is not asked for.
+    /// Returns a family without a distribution, and with default options.
     #[cfg(any(test, ictus_loom))]
     pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyDescriptor {
         FamilyDescriptor {
@@ -147,7 +147,7 @@ impl FamilyDescriptor {
 }
 
 impl SeriesDescriptor {
-    /// The words to be stored. Values longer than a reader takes are cut.
+    /// Returns the words to be stored. Truncates values that are longer than a reader accepts.
     pub(crate) fn encode(family: u64, serial: u32, begun: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
         let mut payload = Encoder::default();
         payload.number(family as u32);
@@ -158,7 +158,7 @@ impl SeriesDescriptor {
         finish(&payload, SERIES)
     }
 
-    /// The series, where the words are one.
+    /// Decodes the words. Returns `None` if they are not a valid series.
     pub(crate) fn decode(words: &[u64]) -> Option<SeriesDescriptor> {
         let mut fields = start(words, SERIES)?;
         let (family, serial) = (u64::from(fields.number()?), fields.number()?);
@@ -168,13 +168,13 @@ impl SeriesDescriptor {
     }
 }
 
-/// How many lines the descriptor that starts with this line takes, head included.
+/// Returns the number of lines, including the head, of the descriptor that starts with these words.
 pub(crate) fn lines(first: &[u64]) -> Option<u64> {
     let bytes = length(first)?;
     Some((HEAD_WORDS * 8 + bytes).div_ceil(LINE) as u64)
 }
 
-/// The words of a descriptor: its head, then the payload in whole lines.
+/// Returns the words of a descriptor: its head, then the payload in whole lines.
 fn finish(payload: &Encoder, tag: u32) -> Vec<u64> {
     let bytes = payload.as_slice();
     let mut words = vec![u64::from(tag) << 32 | bytes.len() as u64, u64::from(crc32fast::hash(bytes))];
@@ -187,7 +187,7 @@ fn finish(payload: &Encoder, tag: u32) -> Vec<u64> {
     words
 }
 
-/// The payload of a descriptor, where tag, length and checksum hold.
+/// Returns the payload of a descriptor if tag, length and checksum are right.
 fn start(words: &[u64], tag: u32) -> Option<Decoder<'_>> {
     let bytes = length(words)?;
     let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
@@ -254,7 +254,7 @@ mod tests {
         #[test]
         fn one_flipped_bit_is_seen(bit in 0usize..64 * 8) {
             let mut words = family().encode();
-            // The padding behind the payload is nobody's.
+            // Bits of the padding after the payload have no meaning.
             let bit = bit % (64 * 2 + (words[0] as u32 as usize) * 8);
             words[bit / 64] ^= 1 << (bit % 64);
             prop_assert_eq!(FamilyDescriptor::decode(&words), None);

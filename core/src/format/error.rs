@@ -1,4 +1,4 @@
-//! Why a segment cannot be read.
+//! The errors of reading a segment.
 
 use std::{fmt, io};
 
@@ -7,14 +7,14 @@ use super::{
     layout::VERSION,
 };
 
-/// Why a segment is not shown.
+/// A reason why a segment cannot be read.
 #[derive(Debug)]
 pub(crate) enum SegmentError {
     Io(io::Error),
     InvalidHeader(&'static str),
     UnsupportedVersion(u32),
     Corrupt(&'static str),
-    /// It takes more time or memory than its size explains.
+    /// Reading takes more time or memory than the segment's size justifies.
     OverBudget,
     WriterTooFast,
 }

@@ -1,20 +1,21 @@
-//! The bytes of a segment: what lies where, as types over mapped memory.
+//! The layout of a segment: types over mapped memory.
 //!
-//! Every part is a whole number of 64-byte lines of 8-byte words, and a place is a line number.
+//! Every part is a whole number of 64-byte lines of 8-byte words, and a position is a line number.
 //! All words are atomics, so any bytes are a valid value of every type here.
 //!
 //! ```text
-//! line 0..64     Header     identity (checksummed), root, cursor, losses, anchors
+//! line 0..64     Header     identity (with checksum), root, cursor, losses, anchors
 //! line 64..      in the order in which they were claimed:
-//!   Block        64 lines   63 lane heads of one shard, linked to the block before it
-//!   table        2 lines    a timer lane's chunks, as lines (for a ring of 16)
-//!   Chunk        17 lines   a record line, then 64 slots of (value, stamp)
-//!   ExemplarSlot 2 lines    an observation with its trace's id: one a bucket, at most 32
+//!   Block        64 lines   63 lanes, linked to the block before it
+//!   table        2 lines    the lines of a timer lane's chunks (for a ring of 16)
+//!   Chunk        17 lines   a line of records, then 64 slots of (value, timestamp)
+//!   ExemplarSlot 2 lines    an observation with a trace id: one per bucket, at most 32
 //!   descriptor   n lines    a family or a series: length, checksum, bytes
 //! ```
 //!
-//! A model checker tries every order of every access, so under `ictus_loom` header, blocks and
-//! chunks are as small as they can be while still being lapped, linked and grown.
+//! A model checker tries every order of all accesses. Under `ictus_loom`, header, blocks and chunks
+//! are therefore as small as possible while rings can still wrap and grow, and blocks can be
+//! linked.
 #![expect(unsafe_code, reason = "casts mapped lines to types whose every byte pattern is valid")]
 
 use std::ptr;
@@ -25,151 +26,159 @@ use crate::sync::{AtomicU64, Ordering};
 pub(crate) const LINE: usize = 64;
 /// Words of a line.
 pub(crate) const LINE_WORDS: usize = 8;
-/// `ICTUSSEG`, as bytes in file order.
+/// The bytes `ICTUSSEG` in file order.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSSEG");
-/// The version of this format; a reader refuses newer ones. `ictus_next_format` is what tests know of the next.
+/// The version of this format. A reader refuses newer ones. Tests set `ictus_next_format` to get
+/// the next version.
 pub(crate) const VERSION: u32 = if cfg!(ictus_next_format) { 2 } else { 1 };
-/// Reads as this number only in the byte order in which it was written.
+/// The byte order mark. It has this value only in the byte order in which it was written.
 pub(crate) const BYTE_ORDER: u32 = 0x0102_0304;
 /// Slots of a chunk.
 pub(crate) const CHUNK_SLOTS: u64 = if cfg!(ictus_loom) { 2 } else { 64 };
 /// Exponential buckets of a page.
 pub(crate) const PAGE_BUCKETS: usize = 64;
-/// Words of the id of an exemplar's trace.
+/// Words of an exemplar's trace id.
 pub(crate) const EXEMPLAR_TEXT: usize = 12;
 /// Lanes of a block.
 pub(crate) const BLOCK_LANES: usize = if cfg!(ictus_loom) { 1 } else { 63 };
 /// Words of the header.
 const HEADER_WORDS: usize = if cfg!(ictus_loom) { 64 } else { 512 };
-/// What a writer may push while a reader copies a full ring.
+/// Observations that a writer may push while a reader copies a full ring.
 const WINDOW_HEADROOM: u64 = if cfg!(ictus_loom) { 1 } else { 24 };
 
 /// The first page of a segment.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// See [`identity`]; written once, before the segment has its name.
+    /// See [`identity`]. Written once, before the segment has its name.
     pub(crate) identity: [AtomicU64; identity::WORDS],
-    /// The newest [`Block`]'s line, 0 for none.
+    /// The line of the newest [`Block`], 0 for none.
     pub(crate) root: AtomicU64,
     pub(crate) _pad_root: [AtomicU64; 7],
     /// The next line to be claimed.
     pub(crate) cursor: AtomicU64,
     pub(crate) _pad_cursor: [AtomicU64; 7],
-    /// What was not recorded, by [`HealthCounter`].
+    /// The health counters, indexed by [`HealthCounter`].
     pub(crate) losses: [AtomicU64; HEALTH_COUNTERS],
-    /// Stamps beside the wall clock, taken while the process records; see [`anchor`]. Written in turn, so that
-    /// one is whole whenever the owner dies.
+    /// Timestamps with the wall clock's time, taken while the process records; see [`anchor`]. They
+    /// are written in turn, so that one is complete whenever the owner dies.
     pub(crate) anchors: [[AtomicU64; anchor::WORDS]; ANCHORS],
     pub(crate) _reserved:
         [AtomicU64; HEADER_WORDS - identity::WORDS - 16 - HEALTH_COUNTERS - ANCHORS * anchor::WORDS],
 }
 
-/// Anchors of a header beside that of its identity.
+/// Anchors of a header, without that of its identity.
 pub(crate) const ANCHORS: usize = 2;
 
-/// Places of an anchor's words.
+/// Indices of an anchor's words.
 pub(crate) mod anchor {
     pub(crate) const STAMP: usize = 0;
     /// Wall clock, nanoseconds since 1970.
     pub(crate) const WALL: usize = 1;
-    /// The wall clock was read within so many stamps of the stamp.
+    /// The maximum distance between the two clock readings, in clock ticks.
     pub(crate) const UNCERTAINTY: usize = 2;
-    /// What a stamp lasts in seconds, as `f64` bits; 0 where that is not known.
+    /// Seconds per clock tick, as `f64` bits; 0 if unknown.
     pub(crate) const RATE: usize = 3;
-    /// Tells that the words before are of one anchor: their CRC-32, with a bit that says that there is one.
+    /// CRC-32 of the words before, with bit 32 set. It shows that an anchor is present and that all
+    /// its words are of one write.
     pub(crate) const CHECK: usize = 4;
     pub(crate) const WORDS: usize = 8;
 }
 
-/// Places of the identity's words.
+/// Indices of the identity's words.
 pub(crate) mod identity {
     pub(crate) const MAGIC: usize = 0;
-    /// Version in the high half, byte order mark in the low one.
+    /// Version in the high half, byte order mark in the low half.
     pub(crate) const VERSION: usize = 1;
     pub(crate) const ID: usize = 2;
     pub(crate) const PID: usize = 3;
     /// Wall clock at creation, nanoseconds since 1970.
     pub(crate) const CREATED: usize = 4;
-    /// The clock epoch of the stamps.
+    /// The clock epoch of the timestamps.
     pub(crate) const EPOCH: usize = 5;
-    /// The fingerprint of the clock that the epoch stands for.
+    /// The fingerprint of the epoch's clock.
     pub(crate) const CLOCK: usize = 6;
-    /// Four words: stamp, wall, uncertainty and rate of the anchor that was taken when the segment was made,
-    /// as in [`anchor`](super::anchor).
+    /// Four words: timestamp, wall clock, uncertainty and rate of the anchor that was taken at the
+    /// creation of the segment, as in [`anchor`](super::anchor).
     pub(crate) const ANCHOR: usize = 7;
     /// CRC-32 of the words before it.
     pub(crate) const CHECKSUM: usize = 15;
     pub(crate) const WORDS: usize = 16;
 }
 
-/// Kinds of [`HealthCounter`] that a header has room for.
+/// Number of [`HealthCounter`] words in a header.
 pub(crate) const HEALTH_COUNTERS: usize = 16;
 
-/// Why something was not recorded.
+/// A reason why something could not be recorded as intended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum HealthCounter {
-    /// The value was NaN.
+    /// Rejected observations: the value was NaN.
     Nan = 0,
-    /// The value was negative.
+    /// Rejected observations: the value was negative.
     Negative = 1,
-    /// The value was infinite or 2^94 or more.
+    /// Rejected observations: the value was infinite, or 2^94 or more.
     TooLarge = 2,
-    /// A signal handler observed a series in whose observation it interrupted its own thread.
+    /// Rejected observations: a signal handler observed a series while its own thread was recording
+    /// in that series.
     Reentered = 3,
-    /// No memory for a new lane.
+    /// Rejected observations: there was no memory for a new lane.
     NoMemory = 4,
-    /// Not lost: series beyond the family's number, which were given the overflow series.
+    /// Label sets beyond the family's `max_series`, which are counted in the overflow series.
+    /// Nothing is lost.
     Overflow = 6,
-    /// Not lost: lanes in memory that other processes do not see, because the segment could not
-    /// grow.
+    /// Lanes in memory that other processes do not see, because the segment could not grow. Nothing
+    /// is lost.
     ProcessLocal = 7,
-    /// The handle's series had been removed.
+    /// Rejected observations: the handle's series had been removed.
     Removed = 8,
-    /// Not an observation: a lap of a ring that could not grow to its window.
+    /// Laps of rings that could not grow to their window. No observation is rejected.
     WindowTruncated = 5,
-    /// Not an observation: an exemplar that was left out. Its trace's id was unfit, a signal handler met the
-    /// write that it interrupted, or there was no memory.
+    /// Exemplars that were dropped: the trace id was invalid, a signal handler interrupted a write
+    /// to the same slot, or there was no memory. No observation is rejected.
     Exemplar = 9,
-    /// Not an observation: a segment whose file was removed while its owner lived.
+    /// Segments whose file was removed while their owner lived. No observation is rejected.
     FileRemoved = 10,
-    /// A measurement that ended without label values, in a family that has labels.
+    /// Rejected observations: a measurement ended without label values, in a family that has
+    /// labels.
     Unlabelled = 11,
-    /// Label values that are too long together for a descriptor.
+    /// Rejected observations: the label values together are too long for a descriptor.
     LabelTooLong = 12,
-    /// Not an observation: a file descriptor that the host program has closed.
+    /// File descriptors of Ictus that the host program has closed. No observation is rejected.
     DescriptorClosed = 13,
 }
 
-/// Set in a lane's series word before it is published, and once the series was removed: what the lane holds
-/// is nobody's.
+/// Set in a lane's series word until the lane is published, and again after the series was removed.
+/// Readers skip such a lane.
 pub(crate) const UNPUBLISHED: u64 = 1 << 63;
-/// Serial numbers of descriptors are smaller.
+/// Upper limit of descriptors' serial numbers, exclusive.
 pub(crate) const SERIALS: u32 = 1 << 31;
 
-/// One lane's head: what moves with each observation, and where the rest is.
+/// A lane's head: the words that change with each observation, and the lines of its other parts.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// A timer's observations so far; a counter's or gauge's value as `f64` bits.
+    /// A timer's number of observations; a counter's or gauge's value as `f64` bits.
     pub(crate) head: AtomicU64,
-    /// The line of the series' descriptor in the low half, its serial number in the high one; 0 in a new
-    /// lane, with [`UNPUBLISHED`] until it is published, and that alone once the series was removed. No two
-    /// lives of a lane have the same number.
+    /// The line of the series' descriptor in the low half, its serial number in the high half. It
+    /// is 0 in a new lane, has [`UNPUBLISHED`] set until it is published, and is [`UNPUBLISHED`]
+    /// alone after the series was removed. No two incarnations of a lane have the same serial
+    /// number.
     pub(crate) series: AtomicU64,
-    /// The line of a timer's chunk table: the line of each [`Chunk`].
+    /// The line of a timer's chunk table, which holds the line of each [`Chunk`].
     pub(crate) table: AtomicU64,
-    /// How many chunks the table has; it only grows while the lane is shown.
+    /// The number of chunks in the table. It only grows while the lane is published.
     pub(crate) chunks: AtomicU64,
-    /// The line of a timer's first [`ExemplarSlot`]; 0 until there is an exemplar, and then never changed.
+    /// The line of a timer's first [`ExemplarSlot`]; 0 until there is an exemplar, and never
+    /// changed afterwards.
     pub(crate) exemplars: AtomicU64,
-    /// How many exemplars were written in this life: tells a reader that there are new ones.
+    /// The number of exemplars written in this incarnation. A reader sees by it that there are new
+    /// ones.
     pub(crate) exemplified: AtomicU64,
     pub(crate) _reserved: [AtomicU64; 2],
 }
 
-/// The lanes of one shard.
+/// A block of lanes, filled by one `LanePool` or with the lanes of gauges.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -179,11 +188,11 @@ pub(crate) struct Block {
     pub(crate) lanes: [Lane; BLOCK_LANES],
 }
 
-/// Sixty-four slots and what was before them.
+/// A chunk of a ring: slots, and records of the last two laps that entered it.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    /// Written in turn, so that one of them is whole at any instant.
+    /// Written in turn, so that one of them is complete at any time.
     pub(crate) records: [Record; 2],
     pub(crate) slots: [Slot; CHUNK_SLOTS as usize],
 }
@@ -192,13 +201,13 @@ pub(crate) struct Chunk {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct ExemplarSlot {
-    /// Odd while the words are written; 0 where none was.
+    /// Odd while the words are being written; 0 if there was no exemplar.
     pub(crate) turn: AtomicU64,
-    /// Value, time, length and text of the trace's id.
+    /// Value, time, length of the trace id, and the trace id.
     pub(crate) words: [AtomicU64; 3 + EXEMPLAR_TEXT],
 }
 
-/// Where a lap of the ring entered a chunk.
+/// The record of a lap of the ring that entered a chunk.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -208,47 +217,49 @@ pub(crate) struct Record {
     pub(crate) sum: [AtomicU64; 3],
 }
 
-/// Counts of exponential buckets: eight doublings.
+/// Counts of exponential buckets: a page of eight doublings.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct BucketPage {
     pub(crate) counts: [AtomicU64; PAGE_BUCKETS],
 }
 
-/// One observation.
+/// A slot: one observation.
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub(crate) struct Slot {
     /// `f64` bits.
     pub(crate) value: AtomicU64,
-    /// 0 where nothing was observed yet.
+    /// 0 in a slot that was never written.
     pub(crate) stamp: AtomicU64,
 }
 
 impl Lane {
-    /// Says with which series word a new or cleared lane will be shown; nobody sees it yet. The word is of
-    /// one life of one series, so whoever promised it for an earlier life cannot publish the lane any more.
+    /// Sets the series word under which a new or cleared lane will be published. No reader sees the
+    /// lane yet. The word identifies one incarnation of one series, so a thread that set it for an
+    /// earlier incarnation can no longer publish the lane.
     pub(crate) fn promise(&self, word: u64) {
         self.series.store(word | UNPUBLISHED, Ordering::Relaxed);
     }
 
-    /// Shows a lane as that of the series word that was promised; false where it was hidden in the
-    /// meantime.
+    /// Publishes the lane under the series word that was set by `promise`. Returns false if the
+    /// lane was hidden in the meantime.
     ///
-    /// Release, "lane": pairs with the reader's acquire after copying the block: the lane is there with
-    /// its table, and the series with its descriptor.
+    /// Release, "lane": pairs with the reader's acquire after copying the block. A reader that sees
+    /// the lane also sees its table, and the series with its descriptor.
     pub(crate) fn publish(&self, word: u64) -> bool {
         self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes the lane from all readers' eyes, and back what was promised; any thread of the owner may.
+    /// Unpublishes the lane so that readers skip it, and revokes the word set by `promise`. May be
+    /// called from any thread of the owner.
     pub(crate) fn hide(&self) {
-        // Never refused.
+        // The closure always returns `Some`, so the update cannot fail.
         let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(UNPUBLISHED));
     }
 
-    /// Makes the head of a hidden lane a new one. Release, "recycle": whoever sees what is new sees that
-    /// the lane was hidden, at its last look.
+    /// Resets the head of a hidden lane. Release, "recycle": a reader that sees a new word also
+    /// sees, at its last read, that the lane was hidden.
     pub(crate) fn clear(&self) {
         debug_assert!(self.series.load(Ordering::Relaxed) & UNPUBLISHED != 0, "the lane is shown");
         self.head.store(0, Ordering::Release);
@@ -256,7 +267,7 @@ impl Lane {
 }
 
 impl Chunk {
-    /// Where there is none: nobody writes in it.
+    /// Returns an empty chunk for lanes without a ring. Nothing writes to it.
     #[cfg(not(ictus_loom))]
     pub(crate) fn none() -> &'static Chunk {
         const fn word() -> AtomicU64 {
@@ -269,7 +280,7 @@ impl Chunk {
         &NONE
     }
 
-    /// A model's atomics are made at run time.
+    /// Loom's atomics are created at run time.
     #[cfg(ictus_loom)]
     pub(crate) fn none() -> &'static Chunk {
         let word = || AtomicU64::new(0);
@@ -278,31 +289,31 @@ impl Chunk {
         Box::leak(Box::new(Chunk { records: [record(), record()], slots }))
     }
 
-    /// Asks for the line behind that of a slot: with many series in turn, it is long until the writer
-    /// comes to it, and then it need not wait for memory.
+    /// Prefetches the line after that of a slot. With many series in turn, a long time passes
+    /// before the writer reaches that line, and then it does not wait for memory.
     #[inline(always)]
     pub(crate) fn expect_behind(&self, slot: usize) {
         expect(ptr::from_ref(&self.slots[slot]).wrapping_add(LINE / size_of::<Slot>()));
     }
 
-    /// Asks for the lines that are written first when the chunk is entered.
+    /// Prefetches the lines that are written first when the chunk is entered.
     pub(crate) fn expect_start(&self) {
         expect(self);
         expect(&self.slots[0]);
     }
 
-    /// A value, for its writer.
+    /// Returns a slot's value. Only for the lane's writer.
     #[inline(always)]
     pub(crate) fn value(&self, slot: usize) -> f64 {
         f64::from_bits(self.slots[slot].value.load(Ordering::Relaxed))
     }
 
-    /// Its values, for its writer.
+    /// Returns all values. Only for the lane's writer.
     pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
         (0..CHUNK_SLOTS as usize).map(|slot| self.value(slot))
     }
 
-    /// Makes it a new one. Release, "recycle": not before the lane that had it was hidden.
+    /// Resets the chunk. Release, "recycle": not before its lane was hidden.
     pub(crate) fn clear(&self) {
         let records = self.records.iter().flat_map(|record| [&record.entered].into_iter().chain(&record.sum));
         let slots = self.slots.iter().flat_map(|slot| [&slot.value, &slot.stamp]);
@@ -312,14 +323,14 @@ impl Chunk {
     }
 }
 
-/// Chunks of a full ring for a window of that many observations: room for the window and for what
-/// a writer makes while a reader copies it. At least two, so that the newest full chunk of a full
+/// Returns the number of chunks in a full ring: enough for the window and for the observations that
+/// a writer adds while a reader copies it. At least two, so that the newest full chunk of a full
 /// ring is never the next to be reused.
 pub(crate) fn full_ring(window: u32) -> u64 {
     (u64::from(window) + WINDOW_HEADROOM).div_ceil(CHUNK_SLOTS).max(2)
 }
 
-/// Lines of the chunk table of a full ring.
+/// Returns the number of lines in the chunk table of a full ring.
 pub(crate) fn table_lines(full: u64) -> u64 {
     full.div_ceil(LINE_WORDS as u64)
 }
@@ -334,13 +345,13 @@ const _: () = {
     assert!(cfg!(ictus_loom) || size_of::<ExemplarSlot>() == 2 * LINE);
 };
 
-/// A type that any mapped lines are a valid value of.
+/// A type for which any mapped lines are a valid value.
 ///
 /// # Safety
 ///
-/// `repr(C)`, made of `AtomicU64` alone, aligned to at most a line.
+/// The type must be `repr(C)`, consist of `AtomicU64` only, and be aligned to at most a line.
 pub(crate) unsafe trait Lines: Sized + 'static {
-    /// How many lines it takes.
+    /// The number of lines of the type.
     const LINES: u64 = (size_of::<Self>() / LINE) as u64;
 }
 
@@ -355,36 +366,38 @@ unsafe impl Lines for BucketPage {}
 // SAFETY: `repr(C)`, words only, aligned to one line.
 unsafe impl Lines for ExemplarSlot {}
 
-/// The mapped bytes from `start` on as a `T`.
+/// Returns the mapped bytes from `start` as a `T`.
 ///
 /// # Safety
 ///
-/// `start` is aligned to a line, and `size_of::<T>()` bytes from it on stay mapped, readable and
-/// writable for the life of the process, touched by nothing but atomics.
+/// `start` is aligned to a line. The `size_of::<T>()` bytes from `start` stay mapped, readable and
+/// writable for the life of the process, and are accessed only by atomics.
 pub(crate) unsafe fn lines<T: Lines>(start: *mut u8) -> &'static T {
     debug_assert_eq!(start.addr() % LINE, 0);
-    // SAFETY: the caller vouches for the memory; `Lines` says that any bytes are a valid `T`.
+    // SAFETY: the caller guarantees the memory; by the contract of `Lines`, any bytes are a valid
+    // `T`.
     unsafe { &*start.cast::<T>() }
 }
 
-/// The mapped words from `start` on.
+/// Returns the mapped words from `start`.
 ///
 /// # Safety
 ///
 /// As for [`lines`], for `count` words.
 pub(crate) unsafe fn words(start: *mut u8, count: usize) -> &'static [AtomicU64] {
     debug_assert_eq!(start.addr() % LINE, 0);
-    // SAFETY: the caller vouches for the memory; any bytes are a valid `AtomicU64`.
+    // SAFETY: the caller guarantees the memory; any bytes are a valid `AtomicU64`.
     unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), count) }
 }
 
-/// Asks for a line of memory.
+/// Prefetches a line of memory.
 #[inline(always)]
 fn expect<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint; of any address it reads nothing that a program can see.
+        // SAFETY: a prefetch is a hint; at any address, it has no effect that a program can
+        // observe.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]

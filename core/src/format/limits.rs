@@ -1,8 +1,8 @@
-//! Limits on the text of families and series, which writers keep and readers check.
+//! Limits on the text of families and series. Writers obey them and readers check them.
 //!
-//! A reader shows a name once for each sample, so a short file with a long name would become a long exposition.
-//! With these limits, and a fixed ratio between what a series takes in a segment and what it takes in an
-//! exposition, the size of the files bounds the size of the exposition.
+//! An exposition repeats a name in each sample, so a short file with a long name would become a
+//! long exposition. These limits, and a fixed ratio between the bytes of a series in a segment and
+//! in an exposition, bound the size of the exposition by the size of the files.
 
 use super::{
     descriptor::FamilyDescriptor,
@@ -14,32 +14,33 @@ use crate::catalog::Kind;
 pub(crate) const MAX_NAME: usize = 1 << 10;
 /// Bytes of a metric name and its label names together, as [`names_bytes`] counts them.
 pub(crate) const MAX_NAMES: usize = 4 << 10;
-/// Bytes of a help text. A longer one is cut where it is registered.
+/// Bytes of a help text. Longer ones are truncated at registration.
 pub(crate) const MAX_HELP: usize = 4 << 10;
-/// Bytes of a label value. A longer one is cut where it is recorded.
+/// Bytes of a label value. Longer ones are truncated when they are recorded.
 pub(crate) const MAX_VALUE: usize = 64 << 10;
 /// Series of a family that a reader shows, whatever limit the family's descriptor has.
 pub(crate) const MAX_SERIES: u32 = 1 << 20;
 /// Definitions of one family name in one file.
 pub(crate) const MAX_DEFINITIONS: usize = 256;
 
-/// Bytes of an exposition for each byte that a series takes in a segment.
+/// Bytes of an exposition for each byte of a series in a segment.
 const SHOWN_RATIO: u64 = 64;
-/// What one label needs beside its name and value: `="",` and the length of its value in a descriptor.
+/// Bytes of one label without its name and value: `="",` and the length of its value in a
+/// descriptor.
 const LABEL_OVERHEAD: usize = 6;
-/// Samples of a timer that are no buckets: quantiles, count, sum, and the newest observation.
+/// Samples of a timer without buckets: quantiles, count, sum, and the newest observation.
 const TIMER_SAMPLES: usize = 9;
-/// A lane, and the first chunk of a timer's ring.
+/// Bytes of a lane, and of the first chunk of a timer's ring.
 const LANE_BYTES: usize = LINE;
 const CHUNK_BYTES: usize = LINE + 16 * CHUNK_SLOTS as usize;
 
-/// Bytes of the names in each sample of a family.
+/// Returns the bytes of the names in each sample of a family.
 pub(crate) fn names_bytes<'a>(name: &str, labels: impl Iterator<Item = &'a str>) -> usize {
     labels.fold(name.len(), |sum, label| sum + label.len() + LABEL_OVERHEAD)
 }
 
 impl FamilyDescriptor {
-    /// Whether its texts are within the limits.
+    /// Returns whether all texts are within the limits.
     pub(crate) fn is_within_limits(&self) -> bool {
         let names = || [&self.name].into_iter().chain(&self.labels);
         names().all(|name| name.len() <= MAX_NAME)
@@ -51,8 +52,8 @@ impl FamilyDescriptor {
         names_bytes(&self.name, self.labels.iter().map(String::as_str))
     }
 
-    /// Bytes that one series takes in an exposition, at most, with so many bytes of label values. Escaping
-    /// is not counted.
+    /// Returns the maximum number of bytes of one series in an exposition, if its label values have
+    /// `values` bytes. Escaping is not counted.
     pub(crate) fn shown_bytes(&self, values: usize) -> u64 {
         let samples = match self.kind {
             Kind::Counter | Kind::Gauge => 1,
@@ -62,8 +63,9 @@ impl FamilyDescriptor {
         (samples as u64).saturating_mul((self.names_bytes() + values) as u64)
     }
 
-    /// Whether a series with so many bytes of label values takes enough of a segment for what it takes in an
-    /// exposition. A writer refuses the others, for a reader would refuse the segment.
+    /// Returns whether a series with `values` bytes of label values has enough bytes in a segment
+    /// for its bytes in an exposition. A writer refuses other series, because a reader would refuse
+    /// the segment.
     pub(crate) fn may_have(&self, values: usize) -> bool {
         let timer = if self.kind == Kind::Timer { CHUNK_BYTES + 8 * self.bounds.len() } else { 0 };
         let own = LANE_BYTES + values + timer;
@@ -71,17 +73,18 @@ impl FamilyDescriptor {
     }
 }
 
-/// Bytes of an exposition that so many bytes of a file may become.
+/// Returns the number of bytes of an exposition that are allowed for `stored` bytes of a file.
 pub(crate) fn shown_allowance(stored: u64) -> u64 {
     stored.saturating_mul(SHOWN_RATIO)
 }
 
-/// The same, of a totals file, which has less of a series: no ring.
+/// As [`shown_allowance`], for a totals file, which has fewer bytes per series because it has no
+/// ring.
 pub(crate) fn totals_shown_allowance(stored: u64) -> u64 {
     shown_allowance(stored).saturating_mul(4)
 }
 
-/// The text up to that many bytes, whole characters.
+/// Truncates a text to at most `bytes` bytes of whole characters.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {

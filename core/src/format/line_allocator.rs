@@ -1,16 +1,16 @@
-//! Where a lane's parts come from as it grows, and who is told what became of them.
+//! The interface through which a lane's parts get memory and report events as the lane grows.
 
 use super::layout::{Chunk, Lines};
 
 /// Memory of a segment, or of a model of one.
 pub(crate) trait LineAllocator {
-    /// The first of so many new, zeroed lines, or none where memory is used up.
+    /// Claims new, zeroed lines and returns the first; returns `None` if memory is exhausted.
     fn claim(&self, lines: u64) -> Option<u64>;
-    /// Claimed lines as what they were claimed for.
+    /// Returns claimed lines as the type for which they were claimed.
     fn lines<T: Lines>(&self, line: u64) -> Option<&'static T>;
-    /// Told when a ring wraps in fewer chunks than its window needs.
+    /// Called when a ring wraps with fewer chunks than its window needs.
     fn short(&self);
-    /// Told of a full chunk when a ring leaves it, before one of its values is written over, and with which
-    /// stamp the next observation came.
+    /// Called when a ring leaves a full chunk, before one of its values is overwritten. `_next` is
+    /// the timestamp of the next observation.
     fn left(&self, _full: &Chunk, _next: u64) {}
 }

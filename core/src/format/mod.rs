@@ -1,6 +1,7 @@
-//! The bytes of a segment: how a header, blocks, lanes and descriptors lie in its lines.
+//! The byte format of a segment: header, blocks, lanes, chunks and descriptors, in lines of 64
+//! bytes.
 //!
-//! Recording and reading meet in this module: both know the bytes, and neither knows the other.
+//! Recording and reading share only this module. Neither depends on the other.
 
 pub(crate) mod anchors;
 pub(crate) mod budget;

@@ -1,7 +1,8 @@
-//! Where a reader gets a segment's words from: a file by `pread`, or memory of its own process.
+//! Sources from which a reader copies a segment's words: a file, by `pread`, or memory of its own
+//! process.
 //!
-//! Foreign segments are never mapped: truncating a file under a mapping raises SIGBUS. The page
-//! cache makes a store into a mapping visible to `pread` at once.
+//! Readers never map the segment of another process, because truncating a file under a mapping
+//! raises SIGBUS. The page cache makes a store into a mapping visible to `pread` at once.
 
 use std::{
     fs::File,
@@ -17,15 +18,15 @@ use crate::{
     sys,
 };
 
-/// Reads words of a segment that others may be writing.
+/// A source of a segment's words, which other threads or processes may be writing.
 ///
-/// Each word is read whole. Words read by a later call are at least as new as if an acquire fence
+/// Words are never torn. Words read by a later call are at least as new as if an acquire fence
 /// stood between the calls.
 pub(crate) trait SegmentSource {
-    /// Copies the words from `line` on; an error where the segment does not reach that far.
+    /// Copies the words that start at `line`. Fails if the segment does not reach that far.
     fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()>;
 
-    /// How many lines the segment has by now. Holes of a file are none.
+    /// Returns the number of lines that the segment has now. Holes of a file do not count.
     fn lines(&self) -> io::Result<u64>;
 }
 
@@ -63,13 +64,14 @@ impl SegmentSource for BorrowedFd<'_> {
     }
 }
 
-/// Bytes of a file that are on disk, holes left out: no reader spends more than these explain.
+/// Returns the number of bytes of a file that are on disk, without holes. A reader's budget depends
+/// on it.
 pub(crate) fn stored_bytes(file: impl AsFd) -> io::Result<u64> {
     let data = fstat(&file)?;
-    // Of types that differ between systems.
+    // The types of these fields differ between systems.
     let length = u64::try_from(data.st_size).unwrap_or(0);
     let on_disk = u64::try_from(data.st_blocks).unwrap_or(0).saturating_mul(512);
-    // A file system that says 0 of a file with contents does not count.
+    // Some file systems report 0 blocks for a file with contents. They do not count blocks.
     if on_disk >= length || on_disk == 0 || sys::compresses(file) {
         return Ok(length);
     }

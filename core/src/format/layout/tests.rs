@@ -1,4 +1,4 @@
-//! The format's page against the code.
+//! Compares `docs/segment-format.md` with the code.
 
 use std::mem::offset_of;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const PAGE: &str = include_str!("../../../../docs/segment-format.md");
 
-/// The cells of the table row that starts with that cell.
+/// Returns the cells of the table row whose first cell is `first`.
 fn row(section: &str, first: &str) -> Vec<&'static str> {
     let section = &PAGE[PAGE.find(section).unwrap()..];
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
