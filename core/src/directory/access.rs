@@ -1,9 +1,10 @@
-//! The folder `ictus` of a metrics directory: who may use it, and whose files count in it.
+//! Access to the folder `ictus` of a metrics directory: which folder a process may use, and whose
+//! files are accepted there.
 //!
-//! Who may write in the folder can take every file away and put others in their place. So it is the
-//! user's own, mode 0700, and files of nobody else count, but those of root, who needs no leave; or
-//! it is a group's, mode 0770, and files of all members count. No folder in which everybody may
-//! write is used at all.
+//! A user with write access to the folder can remove and replace every file in it. So there are two
+//! kinds of folders. In a folder of one user (mode 0700), only files of that user and of root are
+//! accepted. In a folder of a group (mode 0770), files of all its members are accepted. A folder
+//! that is writable by everybody is rejected.
 
 use std::{
     fs::{self, File, Metadata},
@@ -30,11 +31,11 @@ use crate::{
     sys::{self, own_descriptor::above_standard},
 };
 
-/// Where the part of a metrics directory that is Ictus's lies; it need not exist.
+/// The path of the folder `ictus` in a metrics directory. It need not exist.
 #[derive(Clone, Debug)]
 pub(crate) struct MetricsPath {
     path: PathBuf,
-    /// The group that is to share it.
+    /// The group that is to share the folder.
     group: Option<u32>,
 }
 
@@ -42,7 +43,8 @@ const FOLDER: &str = "ictus";
 const ROOT: u32 = 0;
 const MODE_GROUP_WRITE: u32 = 0o020;
 const MODE_OTHER_WRITE: u32 = 0o002;
-/// How often a folder that another user is making is looked at again, and after how long.
+/// Maximum number of checks of a folder that another user is creating, and the interval between
+/// them.
 const MAX_ATTEMPTS: u32 = 40;
 const POLL_AGAIN_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -51,12 +53,12 @@ impl MetricsPath {
         MetricsPath { path: metrics_directory.join(FOLDER), group: None }
     }
 
-    /// The place in a metrics directory that a user named; see [`resolve`].
+    /// Returns the folder of a metrics directory that a user named; see [`resolve`].
     pub(crate) fn resolve(metrics_directory: &Path) -> Result<MetricsPath> {
         resolve(metrics_directory).map(|path| MetricsPath::of(&path))
     }
 
-    /// The same place, but whoever makes it there shares it with a group.
+    /// Returns the same path, whose folder is shared with a group when it is created.
     pub(crate) fn shared_with(self, group: Option<u32>) -> MetricsPath {
         MetricsPath { group, ..self }
     }
@@ -69,27 +71,28 @@ impl MetricsPath {
         self.path.join(segment_name(id))
     }
 
-    /// What stands at a segment's name now.
+    /// Returns the identity of the file that has a segment's name now.
     pub(crate) fn standing_segment(&self, id: u64) -> io::Result<FileIdentity> {
         directory::standing_at(&self.segment_path(id))
     }
 
-    /// Opens it for reading; none where it does not exist. A folder that a group shares is known by
-    /// its mode: who reads it need not be told.
+    /// Opens the folder for reading. Returns `None` if it does not exist. A folder that a group
+    /// shares is recognized by its mode, so readers need no option for it.
     pub(crate) fn open(&self) -> io::Result<Option<Directory>> {
         let Some(folder) = self.folder()? else { return Ok(None) };
         let trust = AccessPolicy::of(&FolderMode::of(&folder.metadata()?), geteuid().as_raw())?;
         Ok(Some(Directory::new(self.clone(), folder, trust)))
     }
 
-    /// Opens it for writing; makes it where it is missing.
+    /// Opens the folder for writing, and creates it if it is missing.
     pub(crate) fn make(&self) -> io::Result<Directory> {
         if let Some(metrics_directory) = self.path.parent() {
             fs::create_dir_all(metrics_directory)?;
         }
         for _ in 1..MAX_ATTEMPTS {
             match self.make_once() {
-                // Between making it and giving it to the group, another user has it alone.
+                // Until another user has given the new folder to the group, only that user has
+                // access.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.group.is_some() => {
                     thread::sleep(POLL_AGAIN_INTERVAL);
                 }
@@ -115,7 +118,7 @@ impl MetricsPath {
         Ok(Directory::new(self.clone(), folder, trust))
     }
 
-    /// The folder itself, not one that a link leads to, on a file system that will do.
+    /// Opens the folder without following a link, and rejects unsuitable file systems.
     fn folder(&self) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = match retry_on_intr(|| open(&self.path, flags, Mode::empty())).and_then(above_standard) {
@@ -140,12 +143,13 @@ impl MetricsPath {
     }
 }
 
-/// Returns a metrics directory's path that stays right when the process changes its working directory.
+/// Returns the absolute path of a metrics directory, which stays valid when the working directory
+/// changes.
 ///
 /// # Errors
 ///
-/// [`Error::Option`] for an empty path and for one that begins with `~`, which only a shell expands:
-/// either would name a folder that nobody meant.
+/// [`Error::Option`] for an empty path and for one that begins with `~`, which only a shell
+/// expands. Either would name an unintended folder.
 pub(crate) fn resolve(metrics_directory: &Path) -> Result<PathBuf> {
     let refused = |reason| Error::Option { option: "directory", reason };
     if metrics_directory.as_os_str().is_empty() {
@@ -160,20 +164,20 @@ pub(crate) fn resolve(metrics_directory: &Path) -> Result<PathBuf> {
         .map_err(|error| Error::io(metrics_directory, "find the working directory for", error))
 }
 
-/// Gives a folder to a group, where that is not done and this user may.
+/// Gives a folder to a group, if that is not done and this user may do it.
 fn share(folder: &File, user: u32, group: u32) -> io::Result<()> {
     let data = FolderMode::of(&folder.metadata()?);
     if data.is_shared_with(group) || (data.owner != user && user != ROOT) {
         return Ok(());
     }
-    // In this order: what it had before never gets into the hands of another group.
+    // In this order, so that another group never gets the rights that the previous group had.
     if data.group != group {
         fchown(folder, None, Some(Gid::from_raw(group)))?;
     }
     Ok(fchmod(folder, Mode::RWXU | Mode::RWXG)?)
 }
 
-/// What decides who may do what in a folder.
+/// The attributes of a folder that decide about access.
 #[derive(Clone, Copy, Debug)]
 struct FolderMode {
     owner: u32,
@@ -190,7 +194,7 @@ impl FolderMode {
         self.group == group && self.mode & 0o070 == 0o070
     }
 
-    /// Refuses what a process that records must not use.
+    /// Rejects a folder that a recording process must not use.
     fn check_writer(&self, user: u32, shared_with: Option<u32>) -> io::Result<()> {
         let &FolderMode { owner, group, mode } = self;
         match shared_with {
@@ -211,7 +215,8 @@ impl FolderMode {
     }
 }
 
-/// Whose files count in a folder, and who is to read those that this process makes there.
+/// The owners whose files are accepted in a folder, and the readers of files that this process
+/// creates there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AccessPolicy {
     owner: u32,
@@ -231,15 +236,17 @@ impl AccessPolicy {
         Ok(AccessPolicy { owner, user, group: (mode & MODE_GROUP_WRITE != 0).then_some(group) })
     }
 
-    /// Whether a file of that owner and group counts. One of the group's own is a member's: nobody
-    /// else can give it to the group.
+    /// Returns whether a file of that owner and group is accepted. A file of the group was created
+    /// by a member, because no other user can give a file to the group.
     pub(crate) fn accepts(&self, owner: u32, group: u32) -> bool {
         [self.owner, self.user, ROOT].contains(&owner) || self.group == Some(group)
     }
 
-    /// Who reads new files beside their owner. Root makes files in a folder of another user that
-    /// stay root's (nobody must cut short what root has mapped) and that this user may read; others
-    /// are kept out by the folder. In a group members read what they do not write.
+    /// Returns the read permissions of new files in addition to the owner's.
+    ///
+    /// Root's files in the folder of another user stay root's, because no other user may truncate a
+    /// file that root has mapped. That user may read them; the folder keeps all others out. In a
+    /// shared folder, members may read each other's files but not write them.
     pub(crate) fn readers(&self) -> Option<Mode> {
         match self.group {
             Some(_) => Some(Mode::RGRP),

@@ -1,23 +1,25 @@
-//! A file that a reader keeps open from one reading to the next, under a number that belongs to the host.
+//! A file that a reader keeps open between readings, under a descriptor number that the host may
+//! reuse.
 //!
-//! See [`own_descriptor`](crate::sys::own_descriptor). A forked child closes it: a segment that is retired while
-//! the child lives would stay on disk for as long.
+//! See [`own_descriptor`](crate::sys::own_descriptor). A forked child closes the file. Otherwise a
+//! retired segment would stay on disk for as long as the child lives.
 
 use std::{fs::File, io, os::fd::BorrowedFd};
 
 use super::{FileIdentity, standing};
 use crate::{format::source::SegmentSource, sys::own_descriptor::OwnDescriptor};
 
-/// An open file, as long as its number is that of the file that was opened.
+/// An open file, whose descriptor number is checked to belong to the file that was opened.
 #[derive(Debug)]
 pub(crate) struct CheckedFile {
-    /// None where it is not open.
+    /// `None` if the file is closed.
     file: Option<OwnDescriptor>,
     standing: FileIdentity,
 }
 
 impl CheckedFile {
-    /// Keeps a file that was opened a moment ago. A child that is forked in that moment keeps it, too.
+    /// Keeps a file that was opened a moment ago. A child that is forked between the two keeps it
+    /// open, too.
     pub(crate) fn new(file: File) -> io::Result<CheckedFile> {
         CheckedFile::of(OwnDescriptor::open(|| Ok(file.into()))?)
     }
@@ -27,27 +29,28 @@ impl CheckedFile {
         Ok(CheckedFile { file: Some(file), standing })
     }
 
-    /// Which file it is.
+    /// Returns the identity of the file.
     pub(crate) fn standing(&self) -> FileIdentity {
         self.standing
     }
 
-    /// Whether the host has left its number alone, and this process has opened it.
+    /// Returns whether this process opened the file and the host has not closed its number.
     pub(crate) fn is_open(&self) -> bool {
         self.get().is_ok()
     }
 
-    /// The file, where the number is still its own.
+    /// Returns the file, if the number still belongs to it.
     pub(crate) fn get(&self) -> io::Result<BorrowedFd<'_>> {
         self.file.as_ref().ok_or_else(closed)?.get()
     }
 
-    /// Closes it; what file it was stays known.
+    /// Closes the file. Its identity remains available.
     pub(crate) fn close(&mut self) {
         self.file = None;
     }
 
-    /// The file, to read from at once after [`is_open`](Self::is_open): what is read is checked in any case.
+    /// Returns the file for reads directly after [`is_open`](Self::is_open). Readers check the
+    /// words in any case.
     pub(crate) fn unchecked(&self) -> io::Result<BorrowedFd<'_>> {
         self.file.as_ref().ok_or_else(closed)?.unchecked()
     }

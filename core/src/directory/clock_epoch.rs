@@ -1,18 +1,19 @@
-//! Clock epochs: stamps are compared only where one clock made them.
+//! Clock epochs: timestamps are compared only if one clock made them.
 //!
-//! A directory outlives a boot, and processes that record in it at the same time may go by different
-//! clocks: those of containers with a boot id or a time namespace of their own, or those that were started
-//! after the kernel gave the counter up. Each clock has a number, its epoch. The file `epoch` says which:
+//! A directory outlives a boot, and processes that record in it at the same time may use different
+//! clocks. Containers may have a separate boot id or time namespace, and processes that were
+//! started after the kernel stopped using the counter use the kernel's clock. Each clock has a
+//! number, its epoch. The file `epoch` maps numbers to clocks:
 //!
 //! ```text
 //! 3                                   a number
-//! tsc 1f0e…  1764491234 0 time:[…] 7  and its clock, the newest first
+//! tsc 1f0e…  1764491234 0 time:[…] 7  and its clock; the newest first
 //! 2
 //! …
 //! ```
 //!
-//! The file is only an index. Where it is missing or broken, it is made again: the segments and the totals
-//! name their epochs and clocks, too, so no number stands for two clocks.
+//! The file is only an index. If it is missing or broken, it is created again. The segments and the
+//! totals name their epochs and clocks, too, so one number never stands for two clocks.
 
 use std::{collections::BTreeSet, io};
 
@@ -27,7 +28,8 @@ use crate::{
 pub(crate) const UNSHARED_EPOCH: u32 = 0;
 
 const FILE: &str = "epoch";
-/// Clocks that the file lists. Of one that is not listed any more, a new process starts another epoch.
+/// Maximum number of clocks in the file. For a clock that is no longer listed, a new process starts
+/// another epoch.
 const MAX_LISTED: usize = 16;
 
 /// This process's clock in a directory.
@@ -40,21 +42,22 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// That of memory of this process alone.
+    /// Returns the epoch of memory of this process alone.
     pub(crate) fn unshared() -> Epoch {
         Epoch { number: UNSHARED_EPOCH, fingerprint: 0, anchor: Anchor::now() }
     }
 }
 
-/// A line of the file with the number of its clock.
+/// An entry of the file: a number and its clock.
 type Listed = (u32, String);
 
-/// This process's epoch in a directory; starts a new one where the clock is new there.
+/// Returns this process's epoch in a directory. Starts a new epoch if the directory has none of
+/// this clock.
 pub(crate) fn join(directory: &Directory) -> io::Result<Epoch> {
     join_after(directory, None)
 }
 
-/// The same, but for epochs up to one that has ended: the clock began anew since then.
+/// As [`join`], without epochs up to `ended`, since whose end the clock has restarted.
 pub(crate) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Result<Epoch> {
     let find = |listed: &[Listed], own| find(listed, own).filter(|&number| Some(number) > ended);
     let own = ClockIdentity::own();
@@ -65,7 +68,7 @@ pub(crate) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Resul
     {
         return Ok(epoch(number));
     }
-    // Once a boot: waits for whoever holds the lock, and looks again.
+    // Happens once per boot: waits for the process that holds the lock, and reads the file again.
     let _lock = directory.lock_within(EPOCH_TIMEOUT)?;
     let existing = read(directory)?;
     let mut listed = existing.clone().unwrap_or_default();
@@ -89,20 +92,22 @@ pub(crate) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Resul
     listed.truncate(MAX_LISTED);
     let text: String = listed.iter().map(|(number, identity)| format!("{number}\n{identity}\n")).collect();
     directory.replace(FILE, text.as_bytes())?;
-    // A clock that was set back, or not set yet since the system was started, must not put what begins now
-    // before what was there: time stands still until the clock has come as far.
+    // A clock that was set back, or that is not set yet after a boot, must not order new
+    // observations before existing ones. Time stands still until the clock has caught up.
     let mut epoch = epoch(number);
     epoch.anchor.wall = epoch.anchor.wall.max(clocks.latest_time());
     Ok(epoch)
 }
 
-/// The number after all that are used. Where that is none, any that is not used will do: anchors order epochs.
+/// Returns the number after all used ones. If there is none, any unused number will do, because
+/// anchors order the epochs.
 fn above(used: &BTreeSet<u32>) -> u32 {
     let next = used.last().map_or(Some(1), |last| last.checked_add(1));
     next.or_else(|| (1..=u32::MAX).find(|number| !used.contains(number))).unwrap_or(u32::MAX)
 }
 
-/// The number of this process's clock in a directory; none where no process has recorded with it.
+/// Returns the number of this process's clock in a directory, or `None` if no process has recorded
+/// with it.
 pub(crate) fn current(directory: &Directory) -> Option<u32> {
     find(&read(directory).ok()??, &ClockIdentity::own())
 }
@@ -112,7 +117,7 @@ fn find(listed: &[Listed], own: &ClockIdentity) -> Option<u32> {
     listed.iter().find(|(_, text)| is_own(text)).map(|&(number, _)| number)
 }
 
-/// What the file lists; none where there is no file, or one that is broken.
+/// Reads the file's entries. Returns `None` if the file is missing or broken.
 fn read(directory: &Directory) -> io::Result<Option<Vec<Listed>>> {
     let Some(bytes) = directory.read_short(FILE)? else { return Ok(None) };
     Ok(std::str::from_utf8(&bytes).ok().and_then(parse))
@@ -129,7 +134,7 @@ fn parse(text: &str) -> Option<Vec<Listed>> {
     all.filter(|all| rest.is_empty() && !all.is_empty())
 }
 
-/// The clocks that segments and totals name. What cannot be read names none.
+/// Returns the clocks that segments and totals name. Unreadable files are skipped.
 fn recorded(directory: &Directory) -> Clocks {
     let mut clocks = Clocks::default();
     for id in directory.segments().unwrap_or_default() {
@@ -174,7 +179,7 @@ mod tests {
         fs::write(&file, "7\nanother boot\n").unwrap();
         assert_eq!(current(&directory), None);
         assert_eq!(join(&directory).unwrap().number, 8);
-        // The other's processes find theirs as well.
+        // Processes with the other clock find theirs as well.
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.ends_with("\n7\nanother boot\n"), "{text}");
         assert_eq!((join(&directory).unwrap().number, current(&directory)), (8, Some(8)));
@@ -216,7 +221,7 @@ mod tests {
         };
         let knows_boot = ClockIdentity::own().fingerprint() != 0;
         repair(knows_boot);
-        // What the totals name counts, too.
+        // Clocks that the totals name are used, too.
         drop((jobs, registry));
         for _ in 0..1000 {
             Reader::new(parent.path()).snapshot().unwrap();

@@ -1,5 +1,5 @@
-//! Who may change what in a metrics directory: one lock for the directory, and one of each segment,
-//! which says that its owner lives.
+//! Locks of a metrics directory: one of the directory, which guards changes, and one of each
+//! segment, which shows that its owner lives.
 
 use std::{
     io,
@@ -20,23 +20,28 @@ use crate::{
 };
 
 const LOCK: &str = "lock";
-/// How long a lock that another process holds is left before it is tried again.
+/// Delay before another attempt at a lock that another process holds.
 const MIN_RETRY_DELAY: Duration = Duration::from_millis(1);
 const MAX_RETRY_DELAY: Duration = Duration::from_millis(20);
-/// How long a call of the user waits that changes what ended processes left.
+/// Timeout of a user's call that changes the totals.
 pub(crate) const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the start of an epoch waits, which happens once a boot.
+/// Timeout of starting an epoch, which happens once per boot.
 pub(crate) const EPOCH_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The directory's lock, until this is dropped.
+/// The directory's lock, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock(#[expect(dead_code, reason = "held")] OwnDescriptor);
 
 impl Directory {
-    /// Acquires the directory's lock, which guards the totals and the epoch. Waits no longer than
-    /// `timeout`: a process that is stopped may hold it for hours, and the error then has the kind
-    /// [`TimedOut`](io::ErrorKind::TimedOut). Recording and scrapes do not wait at all: they call
-    /// [`try_lock`](Directory::try_lock).
+    /// Acquires the directory's lock, which guards the totals and the epoch. Waits at most
+    /// `timeout`, because a process that is stopped may hold the lock for hours.
+    ///
+    /// Recording and scrapes do not wait at all: they call [`try_lock`](Directory::try_lock).
+    ///
+    /// # Errors
+    ///
+    /// The error has the kind [`TimedOut`](io::ErrorKind::TimedOut) if another process holds the
+    /// lock for longer.
     pub(crate) fn lock_within(&self, timeout: Duration) -> io::Result<DirectoryLock> {
         let deadline = Instant::now() + timeout;
         let mut delay = MIN_RETRY_DELAY;
@@ -59,7 +64,7 @@ impl Directory {
         }
     }
 
-    /// Takes the directory's lock; none where another process has it.
+    /// Acquires the directory's lock. Returns `None` if another process holds it.
     pub(crate) fn try_lock(&self) -> io::Result<Option<DirectoryLock>> {
         let lock = self.lock_file()?;
         match flock(lock.get()?, FlockOperation::NonBlockingLockExclusive) {
@@ -69,14 +74,16 @@ impl Directory {
         }
     }
 
-    /// Opened for reading alone, which is all that a lock needs: nobody needs to write it.
+    /// Opens the lock file for reading only. A lock does not need more, so no process needs write
+    /// access.
     fn lock_file(&self) -> io::Result<OwnDescriptor> {
         match self.open_locked(LOCK) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             lock => return lock,
         }
-        // It has its mode before it has its name, for others open it as soon as they see it; and a
-        // link, unlike a rename, never takes the name from a file that others have locked.
+        // The file gets its mode before its name, because other processes open it as soon as they
+        // see it. A link, unlike a rename, never takes the name from a file that other processes
+        // have locked.
         let new = unfinished_name(random_id()?);
         self.create_file(&new)?;
         let linked = linkat(&self.folder, &new, &self.folder, LOCK, AtFlags::empty());
@@ -87,12 +94,13 @@ impl Directory {
         }
     }
 
-    /// The lock of a dead segment; none while its owner lives, an error where it is gone by now or one that
-    /// readers refuse as well.
+    /// Acquires a shared lock of an ended process's segment. Returns `None` while the owner lives.
+    /// Fails if the file was removed, or if readers reject it, too.
     ///
-    /// A shared lock, which only the owner's keeps from being taken: neither does a reader that is stopped
-    /// while it asks whether the owner lives keep others from folding the segment, nor does folding make
-    /// the owner seem alive. The directory's lock keeps two processes from folding at once.
+    /// Only the owner's exclusive lock prevents a shared one. So a reader that is stopped while it
+    /// checks the owner does not keep other processes from folding the segment, and folding does
+    /// not make the owner seem alive. The directory's lock keeps two processes from folding at
+    /// once.
     pub(crate) fn lock_segment(&self, id: u64) -> io::Result<Option<OwnDescriptor>> {
         let lock = self.open_locked(segment_name(id))?;
         match flock(lock.get()?, FlockOperation::NonBlockingLockShared) {
@@ -104,15 +112,15 @@ impl Directory {
     }
 }
 
-/// Whether the owner of an opened segment still lives.
+/// Returns whether the owner of an opened segment lives.
 ///
-/// The shared lock taken to find out does not stand in another reader's way, and is gone again
-/// when this returns.
+/// The check takes a shared lock, which does not obstruct other readers and is released before the
+/// function returns.
 pub(crate) fn owner_lives(segment: impl AsFd) -> bool {
     let segment = segment.as_fd();
     match flock(segment, FlockOperation::NonBlockingLockShared) {
         Ok(()) => {
-            // Closing the file unlocks it in any case.
+            // Closing the file releases the lock in any case.
             let _ = flock(segment, FlockOperation::Unlock);
             is_mapped(segment)
         }
@@ -120,8 +128,9 @@ pub(crate) fn owner_lives(segment: impl AsFd) -> bool {
     }
 }
 
-/// Whether the owner of a segment has it mapped, though nobody holds its lock: where a descriptor holds that
-/// (see [`backing`](crate::segment::backing)), the host may have closed it.
+/// Returns whether the owner of a segment still maps it although the lock is free. If a descriptor
+/// holds the lock (see [`backing`](crate::segment::backing)), the host program may have closed that
+/// descriptor.
 fn is_mapped(segment: BorrowedFd<'_>) -> bool {
     let mut words = [0; identity::WORDS];
     let Ok(()) = segment.read(0, &mut words) else { return false };

@@ -1,18 +1,19 @@
-//! The files of a metrics directory: where segments lie, how one appears, and whether its owner
-//! lives.
+//! The files of a metrics directory: their names, how a segment appears, and how each file is
+//! opened.
 //!
 //! ```text
 //! {directory}/ictus/     0700, or 0770 for a group
 //!   {id}.seg             a segment; the id as 16 hexadecimal digits
-//!   .new-{id}            one that is being made: locked and whole before it gets its name
-//!   {id}.unreadable      a dead segment, folded but for lanes that cannot be read
-//!   totals               what dead segments left; replaced as a whole
-//!   epoch                which clocks stamps are of
+//!   .new-{id}            a new segment: locked and complete before it gets its name
+//!   {id}.unreadable      a folded segment of which some lanes cannot be read
+//!   totals               counts, sums and observations of ended processes; replaced as a whole
+//!   epoch                the clocks of the timestamps
 //!   lock                 guards totals and epoch
 //! ```
 //!
-//! Every file is opened by its name in the opened folder, not through a link, without waiting, and
-//! is a regular file of somebody who is trusted there.
+//! Every file is opened by its name relative to the opened folder, without following links and
+//! without blocking. It must be a regular file, and its owner or group must be accepted by the
+//! [`AccessPolicy`].
 
 pub(crate) mod access;
 pub(crate) mod checked_file;
@@ -48,8 +49,8 @@ use crate::{
 use access::{AccessPolicy, MetricsPath};
 use checked_file::CheckedFile;
 
-/// The part of a metrics directory that is Ictus's, opened. Short-lived: a process may close all
-/// that it has open, and the folder may be made anew.
+/// The folder `ictus` of a metrics directory, opened. Keep it only for a short time: the process
+/// may close all its descriptors, and the folder may be replaced.
 #[derive(Debug)]
 pub(crate) struct Directory {
     place: MetricsPath,
@@ -61,11 +62,11 @@ pub(crate) struct Directory {
 pub(crate) struct NewSegment {
     /// Locked.
     pub(crate) file: OwnDescriptor,
-    /// Opened again, and not locked.
+    /// A second descriptor of the same file, not locked.
     pub(crate) second: OwnDescriptor,
 }
 
-/// Which file stands at a name, or that none does.
+/// The identity of the file at a name, or the fact that there is none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FileIdentity(Option<Stat>);
 
@@ -78,17 +79,19 @@ impl PartialEq for FileIdentity {
 
 const TOTALS: &str = "totals";
 const EXTENSION: &str = "seg";
-/// Of segments whose readable lanes are in the totals, and whose others cannot be read.
+/// The extension of segments whose readable lanes are in the totals, while their other lanes cannot
+/// be read.
 const ASIDE: &str = "unreadable";
 const TEMP_PREFIX: &str = ".new-";
-/// Between making a segment's file and locking it lie microseconds. Whoever was stopped there for
-/// longer than this finds it gone and makes another.
+/// Maximum age of an unfinished segment. Locking follows creation within microseconds. A process
+/// that is stopped between the two for longer than this finds its file removed, and creates another
+/// one.
 const TEMP_MAX_AGE: Duration = Duration::from_secs(60);
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// To grow a file, which systems without `fallocate` do by appending.
+/// For growing a file, which systems without `fallocate` do by appending.
 const GROW: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const CREATE: OFlags = OFlags::RDWR.union(OFlags::APPEND).union(OFlags::CREATE).union(OFlags::EXCL);
-/// No file that is read as text is longer.
+/// Maximum length of a file that is read as text.
 const MAX_TEXT: u64 = 4096;
 
 impl Directory {
@@ -96,7 +99,7 @@ impl Directory {
         Directory { place, folder, trust }
     }
 
-    /// The directory's own part, made where it is missing.
+    /// Opens the folder of a metrics directory, and creates it if it is missing.
     #[cfg(test)]
     pub(crate) fn create(metrics_directory: &Path) -> io::Result<Directory> {
         MetricsPath::of(metrics_directory).make()
@@ -106,12 +109,12 @@ impl Directory {
         &self.place
     }
 
-    /// The names of all segments, in no order.
+    /// Returns the ids of all segments, in no order.
     pub(crate) fn segments(&self) -> io::Result<Vec<u64>> {
         Ok(self.segments_and_set_aside()?.0)
     }
 
-    /// The names of all segments, and those of all that are set aside, in no order.
+    /// Returns the ids of all segments, and the ids of all that are set aside, in no order.
     pub(crate) fn segments_and_set_aside(&self) -> io::Result<(Vec<u64>, Vec<u64>)> {
         let names = self.names()?;
         let named =
@@ -127,7 +130,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Opens a segment to be read again and again: a forked child does not keep it.
+    /// Opens a segment for repeated reading. A forked child does not keep the file open.
     pub(crate) fn open_segment_to_keep(&self, id: u64) -> io::Result<CheckedFile> {
         CheckedFile::of(self.open_own(segment_name(id), READ)?)
     }
@@ -139,7 +142,7 @@ impl Directory {
 
     pub(crate) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
         let file = self.create_locked(id, CREATE)?;
-        // The first is to be mapped, and then closed.
+        // The caller maps the first descriptor and may then close it.
         let second = self.open_own(unfinished_name(id), GROW)?;
         if standing(file.get()?)? != standing(second.get()?)? {
             return Err(io::Error::other("another process replaced the file"));
@@ -147,7 +150,7 @@ impl Directory {
         Ok(NewSegment { file, second })
     }
 
-    /// A segment's file that is written at places, and not mapped.
+    /// Creates a segment's file that is written at given offsets and not mapped.
     pub(crate) fn new_copy(&self, id: u64) -> io::Result<OwnDescriptor> {
         self.create_locked(id, CREATE.difference(OFlags::APPEND))
     }
@@ -160,7 +163,7 @@ impl Directory {
         Ok(file)
     }
 
-    /// Opens and locks such a file again.
+    /// Opens and locks a file that [`new_copy`](Directory::new_copy) created.
     pub(crate) fn open_copy(&self, id: u64) -> io::Result<OwnDescriptor> {
         let file = self.open_own(segment_name(id), GROW.difference(OFlags::APPEND))?;
         flock(file.get()?, FlockOperation::NonBlockingLockExclusive)?;
@@ -172,7 +175,7 @@ impl Directory {
         self.open_own(segment_name(id), GROW)
     }
 
-    /// What stands at a segment's name now.
+    /// Returns the identity of the file that has a segment's name now.
     pub(crate) fn standing_segment(&self, id: u64) -> io::Result<FileIdentity> {
         self.standing_at(segment_name(id))
     }
@@ -181,25 +184,26 @@ impl Directory {
         self.rename(unfinished_name(id), segment_name(id))
     }
 
-    /// Removes what is left of a segment that could not be made.
+    /// Removes the unfinished file of a segment that could not be created.
     pub(crate) fn discard_new_segment(&self, id: u64) {
-        // There may be nothing, or no way to remove it: a later retirement clears it.
+        // The file may be missing, or removing it may fail. A later retirement then removes it.
         let _ = self.remove(unfinished_name(id));
     }
 
-    /// Removes a segment's file; that it is gone already is no error.
+    /// Removes a segment's file. Succeeds if the file does not exist.
     pub(crate) fn remove_segment(&self, id: u64) -> io::Result<()> {
         self.remove(segment_name(id))
     }
 
-    /// Removes what processes left that died while they made a segment; under the directory's lock.
-    /// Nobody has seen those, and nothing was recorded in them.
+    /// Removes the files of processes that died while they created a segment. Requires the
+    /// directory's lock. No reader has seen these files, and nothing was recorded in them.
     pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
         for name in self.names()?.iter().filter(|name| unfinished_id_of(name).is_some()) {
             let Ok(file) = self.open(name) else { continue };
             let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
             let old = age.is_ok_and(|age| age.is_ok_and(|age| age > TEMP_MAX_AGE));
-            // Its maker locks it before all else, so that it can never lock this one any more.
+            // A process locks its new file before it does anything else with it, so it can no
+            // longer lock this one.
             if old && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 self.remove(name)?;
             }
@@ -207,12 +211,12 @@ impl Directory {
         Ok(())
     }
 
-    /// The totals file, where there is one.
+    /// Opens the totals file, if there is one.
     pub(crate) fn open_totals(&self) -> io::Result<Option<File>> {
         self.open_existing(TOTALS)
     }
 
-    /// What stands at the totals' name now.
+    /// Returns the identity of the file that has the totals' name now.
     pub(crate) fn standing_totals(&self) -> io::Result<FileIdentity> {
         self.standing_at(TOTALS)
     }
@@ -224,7 +228,7 @@ impl Directory {
         }
     }
 
-    /// The bytes of a short file, where there is one.
+    /// Returns the bytes of a short file, if there is one.
     pub(crate) fn read_short(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.open_existing(name)? else { return Ok(None) };
         let mut bytes = Vec::new();
@@ -232,7 +236,7 @@ impl Directory {
         Ok(Some(bytes))
     }
 
-    /// Removes a folded segment, or sets aside one of which some lanes cannot be read.
+    /// Removes a folded segment, or sets it aside if some of its lanes cannot be read.
     pub(crate) fn take_away(&self, id: u64, aside: bool) -> io::Result<()> {
         if !aside {
             return self.remove_segment(id);
@@ -243,7 +247,7 @@ impl Directory {
         }
     }
 
-    /// The segments that are set aside.
+    /// Returns the ids of the segments that are set aside.
     pub(crate) fn set_aside(&self) -> io::Result<Vec<u64>> {
         Ok(self.segments_and_set_aside()?.1)
     }
@@ -253,7 +257,8 @@ impl Directory {
         self.remove(aside_name(id))
     }
 
-    /// Replaces the totals, once the new ones are on the disk and can be read back.
+    /// Replaces the totals. The new file is written to the disk and read back before it gets its
+    /// name.
     pub(crate) fn replace_totals(&self, file: &TotalsFile) -> Result<(), SegmentError> {
         self.expect_room(file.length()?)?;
         let read_back = || match self.open_existing(&format!("{TEMP_PREFIX}{TOTALS}"))? {
@@ -263,17 +268,17 @@ impl Directory {
         self.replace_by(TOTALS, |new| file.write(new), read_back)
     }
 
-    /// Fails where the file system has no room for so many bytes: a file that does not fit would take
-    /// what the living need.
+    /// Fails if the file system has fewer than `bytes` free bytes. A partly written file would take
+    /// space that live segments need.
     fn expect_room(&self, bytes: u64) -> io::Result<()> {
         let system = fstatvfs(&self.folder)?;
-        // A tmpfs without a limit has no blocks.
+        // A tmpfs without a limit reports no blocks.
         let is_full = system.f_blocks > 0 && system.f_bfree.saturating_mul(system.f_frsize) < bytes;
         if is_full { Err(Errno::NOSPC.into()) } else { Ok(()) }
     }
 
-    /// Replaces a file as a whole and for good; under the directory's lock. Whoever reads sees the
-    /// old bytes or the new ones, after a crash of the machine too.
+    /// Replaces a file as a whole and durably. Requires the directory's lock. A reader sees the old
+    /// bytes or the new ones, also after a crash of the machine.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.replace_by(name, |file| file.write_all(bytes), || Ok(()))
     }
@@ -285,12 +290,12 @@ impl Directory {
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
         let new = format!("{TEMP_PREFIX}{name}");
-        // Whoever held the lock before may have died here.
+        // A process that held the lock before may have died here.
         self.remove(&new)?;
         let written = self.write_new(&new, write).map_err(E::from).and_then(|()| check());
         let replaced = written.and_then(|()| Ok(self.rename(&new, name)?));
         if replaced.is_err() {
-            // What is left of it would take room.
+            // The unfinished file would take space.
             let _ = self.remove(&new);
             return replaced;
         }
@@ -309,14 +314,15 @@ impl Directory {
         Ok(())
     }
 
-    /// Opens a file for reading that must be there.
+    /// Opens a file for reading. Fails if it does not exist.
     fn open(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open_at(name, READ).map_err(not_opened)?;
         self.check(&file)?;
         Ok(file.into())
     }
 
-    /// As [`open`](Directory::open), a file to be locked: a forked child does not keep it.
+    /// Opens a file to be locked, as [`open`](Directory::open) does. A forked child does not keep
+    /// it open.
     pub(crate) fn open_locked(&self, name: impl AsRef<Path>) -> io::Result<OwnDescriptor> {
         self.open_own(name, READ)
     }
@@ -354,15 +360,15 @@ impl Directory {
         }
     }
 
-    /// Makes a file that was not there, for appending, with the mode and group that all have.
+    /// Creates a new file for appending, with the mode and group of all files in the folder.
     pub(crate) fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open_at(&name, CREATE)?;
         self.share(name, file.as_fd())?;
         Ok(file.into())
     }
 
-    /// Gives a new file to those who may read it, whatever the process's umask is; removes it where
-    /// that fails.
+    /// Grants read access to a new file as the policy requires, regardless of the process's umask.
+    /// Removes the file if that fails.
     fn share(&self, name: impl AsRef<Path>, file: BorrowedFd<'_>) -> io::Result<()> {
         let regrouped = match self.trust.group {
             Some(group) if fstat(file)?.st_gid != group => fchown(file, None, Some(Gid::from_raw(group))),
@@ -382,7 +388,7 @@ impl Directory {
         Ok(renameat(&self.folder, from.as_ref(), &self.folder, to.as_ref())?)
     }
 
-    /// Removes a file; that it is gone already is no error.
+    /// Removes a file. Succeeds if the file does not exist.
     pub(crate) fn remove(&self, name: impl AsRef<Path>) -> io::Result<()> {
         match unlinkat(&self.folder, name.as_ref(), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -391,7 +397,7 @@ impl Directory {
     }
 }
 
-/// What stands at a path now.
+/// Returns the identity of the file at a path.
 pub(crate) fn standing_at(path: &Path) -> io::Result<FileIdentity> {
     match lstat(path) {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(FileIdentity(None)),
@@ -399,7 +405,7 @@ pub(crate) fn standing_at(path: &Path) -> io::Result<FileIdentity> {
     }
 }
 
-/// Which file an opened one is.
+/// Returns the identity of an open file.
 pub(crate) fn standing(file: impl AsFd) -> io::Result<FileIdentity> {
     Ok(FileIdentity(Some(fstat(file)?)))
 }
@@ -415,12 +421,12 @@ fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// Disk space of a file, committed pages included.
+/// Returns the bytes of a file on disk, including committed pages.
 pub(crate) fn bytes(file: impl AsFd) -> u64 {
     fstat(file).map_or(0, |data| u64::try_from(data.st_blocks).unwrap_or(0) * 512)
 }
 
-/// Whether an error says that there is no room.
+/// Returns whether the cause of an error is a full disk or an exhausted quota.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -428,11 +434,12 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 fn id_with(name: &Path, spell: fn(u64) -> PathBuf) -> Option<u64> {
     let stem = name.file_stem().and_then(OsStr::to_str)?;
     let id = u64::from_str_radix(stem, 16).ok()?;
-    // One name for each id: with capitals or a sign, a segment would be read twice.
+    // Each id has exactly one name. If capitals or a sign were accepted, a segment could be read
+    // twice.
     (name == spell(id)).then_some(id)
 }
 
-/// The name of a segment that is set aside.
+/// Returns the name of a segment that is set aside.
 fn aside_name(id: u64) -> PathBuf {
     format!("{id:016x}.{ASIDE}").into()
 }
@@ -443,7 +450,7 @@ fn unfinished_id_of(name: &Path) -> Option<u64> {
     (name == Path::new(&unfinished_name(id))).then_some(id)
 }
 
-/// The name of a segment's file.
+/// Returns the name of a segment's file.
 pub(crate) fn segment_name(id: u64) -> PathBuf {
     format!("{id:016x}.{EXTENSION}").into()
 }

@@ -1,4 +1,4 @@
-//! Sources from which a reader copies a segment's words: a file, by `pread`, or memory of its own
+//! Sources from which a reader copies a segment's words: a file, by `pread`, or memory of the same
 //! process.
 //!
 //! Readers never map the segment of another process, because truncating a file under a mapping
