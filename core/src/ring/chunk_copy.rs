@@ -1,8 +1,8 @@
-//! Copied chunks, and which of the observations in them were there throughout.
+//! Copies of chunks, and the decision which of their observations were valid throughout.
 //!
-//! A chunk names the last two laps that entered it, and each slot holds an observation of one of
-//! them. What a copy shows is believed for indices that were published before it and whose slots, by
-//! a look at the ring after it, nobody had begun to write again.
+//! A chunk records the last two laps that entered it, and each slot holds an observation of one of
+//! them. An observation in a copy is valid if its index was published before the copy, and if the
+//! ring, read again after the copy, shows that its slot was not yet being overwritten.
 
 use std::ops::Range;
 
@@ -26,14 +26,14 @@ pub(crate) struct ChunkCopies {
     chunks: Vec<ChunkCopy>,
 }
 
-/// A chunk's words.
+/// The copy of a chunk's words.
 struct ChunkCopy {
     place: u64,
     words: Box<[u64; CHUNK_WORDS]>,
     laps: WrapCounts,
-    /// Its laps, looked at again after the copy, in a ring that may reuse it at any lap.
+    /// The chunk's laps, read again after the copy, in a ring that may reuse the chunk at any lap.
     again: Option<WrapCounts>,
-    /// What is believed of it, of the older lap and of the newer one.
+    /// The indices of valid observations, of the older lap and of the newer one.
     valid: [Range<u64>; 2],
 }
 
@@ -45,7 +45,7 @@ type WrapCounts = [Option<WrapCount>; 2];
 struct WrapCount {
     /// The index of the observation in the first slot.
     first: u64,
-    /// The sum of all before it.
+    /// The sum of all observations before it.
     sum: ExactSum,
 }
 
@@ -54,7 +54,8 @@ impl ChunkCopies {
         ChunkCopies { full, chunks: Vec::new() }
     }
 
-    /// Copies all chunks, or those from a place on up to the one that holds the newest observation.
+    /// Copies all chunks, or the chunks from index `from` up to the one that holds the newest
+    /// observation.
     pub(crate) fn take(
         &mut self,
         source: &impl SegmentSource,
@@ -70,8 +71,9 @@ impl ChunkCopies {
             source.read(line, &mut *words)?;
             let laps = laps(&words[..RECORD_WORDS])?;
             let again = if lane.chunks < self.full {
-                // "enter": a ring that may still grow, or wraps too early, enters a chunk whenever it
-                // likes. Looked at before the head, so that what was written again is old at that head.
+                // "enter": a ring that may still grow, or wraps too early, enters a chunk at any
+                // time. Its records are read again before the head, so that slots that were
+                // overwritten are old at that head.
                 let mut records = [0; RECORD_WORDS];
                 source.read(line, &mut records)?;
                 Some(self::laps(&records)?)
@@ -87,7 +89,8 @@ impl ChunkCopies {
         Ok(())
     }
 
-    /// Decides, by a look at the head after the copies, what of them was valid all along.
+    /// Determines which observations were valid throughout, given the head that was read after the
+    /// copies.
     pub(crate) fn settle(&mut self, lane: LaneHeader, after: LaneHeader) {
         let slots = self.full * CHUNK_SLOTS;
         for chunk in &mut self.chunks {
@@ -99,15 +102,15 @@ impl ChunkCopies {
         self.chunks.extend(older.chunks);
     }
 
-    /// Where the chunk of the newest observation stands.
+    /// Returns the index of the chunk that holds the newest observation.
     pub(crate) fn place_of(&self, head: u64) -> Option<u64> {
         let newest = head.checked_sub(1)?;
         let holds = |chunk: &&ChunkCopy| chunk.valid.iter().any(|valid| valid.contains(&newest));
         self.chunks.iter().find(holds).map(|chunk| chunk.place)
     }
 
-    /// The newest observations below a head without a gap, and the sum of all. None where the newest is
-    /// not there, or what the sum needs.
+    /// Returns the newest observations below a head without a gap, and the sum of all. Returns
+    /// `None` if the copies lack the newest observation or a part of the sum.
     pub(crate) fn assemble(&self, head: u64, window: u32) -> Result<Option<RingSnapshot>, RingReadError> {
         if head == 0 {
             return Ok(Some(RingSnapshot::default()));
@@ -115,8 +118,8 @@ impl ChunkCopies {
         if self.place_of(head).is_none() {
             return Ok(None);
         }
-        // No more than a window and what buckets may lack; one more than was copied, for what is not
-        // there must leave a gap.
+        // At most a window and the observations that buckets may lack. One more than the copied
+        // slots, so that missing observations leave a gap.
         let most = (u64::from(window) + CHUNK_SLOTS).min(self.chunks.len() as u64 * CHUNK_SLOTS + 1);
         let wanted = head.min(most) as usize;
         let lowest = head - wanted as u64;
@@ -129,7 +132,7 @@ impl ChunkCopies {
                 }
             }
         }
-        // No observation has the stamp 0.
+        // No observation has the timestamp 0.
         let gap = newest.iter().rposition(|&(stamp, _)| stamp == 0).map_or(0, |at| at + 1);
         newest.drain(..gap);
         if !newest.is_sorted_by_key(|&(stamp, _)| stamp) {
@@ -139,8 +142,9 @@ impl ChunkCopies {
         Ok(sum.map(|sum| RingSnapshot { head, sum, newest }))
     }
 
-    /// The sum of all observations below a head: what was before the newest chunk, and its own. Where
-    /// the next one has been entered already, it is written there.
+    /// Returns the sum of all observations below a head: the sum before the newest chunk, and the
+    /// chunk's values. If the writer has already entered the next chunk, that chunk's record
+    /// contains the sum.
     fn sum(&self, head: u64, newest: &[(u64, f64)]) -> Option<ExactSum> {
         let before = |first| self.chunks.iter().find_map(|chunk| chunk.sum_before(first));
         if let Some(sum) = before(head) {
@@ -169,18 +173,18 @@ fn laps(records: &[u64]) -> Result<WrapCounts, RingReadError> {
 }
 
 impl ChunkCopy {
-    /// What of the older and of the newer lap was published before the copy, when the head was `head`,
-    /// and not written again until after it, when it was `after`.
+    /// Returns the indices of the older and of the newer lap that were published before the copy,
+    /// at `head`, and not overwritten until after it, at `after`.
     fn settled(&self, head: u64, after: u64, slots: u64) -> [Range<u64>; 2] {
         let [older, Some(newer)] = self.laps else { return [0..0, 0..0] };
         let later = match self.again {
-            // A full ring comes back after so many.
+            // A full ring returns to the chunk after this many observations.
             None => Some(newer.first + slots).filter(|&first| first <= after),
             Some([_, Some(newest)]) if newest.first == newer.first => None,
             Some([Some(older), Some(newest)]) if older.first == newer.first => Some(newest.first),
             Some(_) => return [0..0, 0..0],
         };
-        // "reuse": by then, so many slots of a lap had been written, or begun to be.
+        // "reuse": at `after`, this many slots of a lap had been written or were being written.
         let written = |first: u64| (after + 1).saturating_sub(first).min(CHUNK_SLOTS);
         let valid = |lap: WrapCount, written: u64| lap.first + written..(lap.first + CHUNK_SLOTS).min(head);
         match later {
@@ -189,14 +193,16 @@ impl ChunkCopy {
         }
     }
 
-    /// The sum of all before an index at which a lap entered it.
+    /// Returns the sum of all observations before an index at which a lap entered the chunk.
     fn sum_before(&self, first: u64) -> Option<ExactSum> {
         let of = |laps: WrapCounts| laps.into_iter().flatten().find(|lap| lap.first == first);
         let copied = of(self.laps)?;
         match self.again {
-            // Seen before the fence that came before this look, so it is whole here.
+            // The copy showed the record before the fence that precedes the second read, so it is
+            // complete here.
             Some(again) => of(again).map(|lap| lap.sum),
-            // Whole, for an observation of the lap had been published before it was copied.
+            // The record is complete, because an observation of its lap had been published before
+            // the copy.
             None => self.valid.iter().any(|valid| valid.contains(&first)).then_some(copied.sum),
         }
     }

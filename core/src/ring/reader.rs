@@ -1,4 +1,5 @@
-//! The reader's side of a ring: copies, looks again, and keeps what was valid throughout.
+//! The reader of a ring: it copies chunks, reads their records and the head again, and keeps
+//! observations that were valid throughout.
 
 use std::io;
 
@@ -11,7 +12,7 @@ use crate::{
     sum::ExactSum,
 };
 
-/// A lane's head, as read.
+/// The words of a lane's head, as read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LaneHeader {
     pub(crate) head: u64,
@@ -22,27 +23,27 @@ pub(crate) struct LaneHeader {
     pub(crate) exemplified: u64,
 }
 
-/// What a timer's lane held at one instant.
+/// The state of a timer's lane at one instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RingSnapshot {
-    /// Observations so far.
+    /// The number of observations.
     pub(crate) head: u64,
     /// Their exact sum.
     pub(crate) sum: ExactSum,
-    /// The newest of them as (stamp, value), oldest first, up to the head without a gap: a window, or
-    /// what the ring holds of it, and some more; at least all that are newer than what had been read,
-    /// if those are fewer.
+    /// The newest observations as (timestamp, value), oldest first, up to the head without a gap.
+    /// They are the whole window, or the ring's part of it, and may be some more. If the caller
+    /// named an earlier head, they are at least all newer observations, if those are fewer.
     pub(crate) newest: Vec<(u64, f64)>,
 }
 
-/// Why a lane was not read.
+/// A reason why a lane could not be read.
 #[derive(Debug)]
 pub(crate) enum RingReadError {
-    /// The segment ended before it should.
+    /// The segment ended before the expected words.
     Source(io::Error),
-    /// The words cannot be what a writer wrote.
+    /// No writer can have written these words.
     Corrupt(&'static str),
-    /// The writer was faster than every attempt.
+    /// The writer overtook the reader at every attempt.
     Overrun,
 }
 
@@ -52,25 +53,27 @@ impl From<io::Error> for RingReadError {
     }
 }
 
-/// A writer that laps a reader this often in a row is no worker.
+/// Maximum number of attempts. No real workload laps a reader so often in succession.
 const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 2 } else { 64 };
-/// Attempts at a ring whose head does not move: it lacks its newest observation, and will not have it.
+/// Attempts at a ring whose head does not move: its newest observation is missing and will not
+/// appear.
 const ATTEMPTS_AT_REST: usize = 8;
 
 impl LaneHeader {
-    /// The lane at a line.
+    /// Reads the lane at a line.
     pub(crate) fn read(source: &impl SegmentSource, line: u64) -> io::Result<LaneHeader> {
         let mut words = [0; LINE_WORDS];
         source.read(line, &mut words)?;
         Ok(LaneHeader::of(&words))
     }
 
-    /// The line of the lane's buckets, which follow the table of a ring for that window.
+    /// Returns the line of the lane's buckets, which follow the chunk table of a ring for that
+    /// window.
     pub(crate) fn buckets(&self, window: u32) -> u64 {
         self.table.saturating_add(table_lines(full_ring(window)))
     }
 
-    /// The lane in those words.
+    /// Decodes the lane in `words`.
     pub(crate) fn of(words: &[u64]) -> LaneHeader {
         let &[head, series, table, chunks, exemplars, exemplified, ..] = words else {
             return LaneHeader::default();
@@ -78,7 +81,8 @@ impl LaneHeader {
         LaneHeader { head, series, table, chunks, exemplars, exemplified }
     }
 
-    /// The same, where it can be that of a ring which was at `earlier` before.
+    /// Returns the lane if its head and chunks are possible for a ring whose head was `earlier`
+    /// before.
     fn of_ring(self, full: u64, earlier: u64) -> Result<LaneHeader, RingReadError> {
         let heads = earlier..=u64::MAX / 2;
         if !heads.contains(&self.head) || self.chunks == 0 || self.chunks > full {
@@ -89,12 +93,13 @@ impl LaneHeader {
 }
 
 impl RingSnapshot {
-    /// Whether it has a whole window.
+    /// Returns whether the snapshot has a whole window, or all observations if there are fewer.
     fn is_whole(&self, window: u32) -> bool {
         self.newest.len() as u64 >= self.head.min(u64::from(window))
     }
 
-    /// The values of the observations from that index on; none where the reading lacks one.
+    /// Returns the values of the observations from `index`, or `None` if the snapshot lacks one of
+    /// them.
     pub(crate) fn since(&self, index: u64) -> Option<impl Iterator<Item = f64>> {
         let wanted = usize::try_from(self.head.checked_sub(index)?).ok()?;
         let first = self.newest.len().checked_sub(wanted)?;
@@ -102,8 +107,8 @@ impl RingSnapshot {
     }
 }
 
-/// Reads a timer's lane: exact count, sum and newest observations at one instant of the call. What
-/// had been read before, when the head was `since`, is left out where that saves copying.
+/// Reads a timer's lane: exact count, sum and newest observations at one instant of the call.
+/// Observations before `since`, the head of an earlier reading, are left out if that saves copying.
 pub(crate) fn read(
     source: &impl SegmentSource,
     line: u64,
@@ -146,8 +151,9 @@ impl<W: SegmentSource> RingSource<'_, W> {
         LaneHeader::read(self.source, self.line)?.of_ring(self.full, earlier)
     }
 
-    /// Copies what arrived since then: exact at `lane`. None where it is not all there any more, or not
-    /// where it is in a ring that never was short of memory.
+    /// Copies the observations since an earlier head, exact at `lane`. Returns `None` if some of
+    /// them are no longer there, or are not at the position that they have in a ring that never
+    /// lacked memory.
     fn follow(&self, lane: LaneHeader, since: u64) -> Result<Option<RingSnapshot>, RingReadError> {
         let mut copies = ChunkCopies::of(self.full);
         copies.take(self.source, lane, Some((since - 1) / CHUNK_SLOTS))?;
@@ -156,15 +162,15 @@ impl<W: SegmentSource> RingSource<'_, W> {
         Ok(reading.filter(|reading| reading.since(since).is_some()))
     }
 
-    /// Copies the ring, then what arrived meanwhile: exact at the head seen between the two. None
-    /// where the writer went round the ring in the meantime.
+    /// Copies the ring, then the observations that arrived in the meantime: exact at the head that
+    /// was read between the two. Returns `None` if the writer lapped the ring in the meantime.
     fn whole(&self, lane: LaneHeader) -> Result<Option<RingSnapshot>, RingReadError> {
         let mut copies = ChunkCopies::of(self.full);
         copies.take(self.source, lane, None)?;
         let between = self.look(lane.head)?;
         copies.settle(lane, between);
-        // The words of a look may be of several moments: with the number of chunks of an older one, not all
-        // were copied.
+        // The words of one read may be of several moments. If the number of chunks was stale, some
+        // chunks were not copied.
         if between.head == lane.head && between.chunks == lane.chunks {
             return copies.assemble(lane.head, self.window);
         }
@@ -174,8 +180,9 @@ impl<W: SegmentSource> RingSource<'_, W> {
         arrived.settle(between, self.look(between.head)?);
         arrived.extend(copies);
         let reading = arrived.assemble(between.head, self.window)?;
-        // A hole in what arrived meanwhile: lapped. Below that, a ring that could not grow to its window
-        // just does not hold it any more; but one that grew meanwhile may.
+        // A gap in the observations that arrived in the meantime: the writer lapped the reader. A
+        // ring that could not grow to its window no longer holds observations below such a gap. A
+        // ring that grew in the meantime may still hold them.
         Ok(reading.filter(|reading| {
             let gap = between.head - reading.newest.len() as u64;
             gap <= lane.head && (reading.is_whole(self.window) || lane.chunks == between.chunks)

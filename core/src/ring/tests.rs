@@ -1,9 +1,10 @@
-//! Every reading against what the ring really held, over random schedules of a weak machine.
+//! Compares every reading with the actual contents of the ring, over random schedules under weak
+//! memory.
 //!
-//! What a reader may see of the writer's stores, [`eyes`](crate::segment::weak_memory) tells.
+//! [`WeakMemoryView`] determines which of the writer's stores a reader may see.
 //!
-//! Values and stamps tell their index, so a slot of another lap, a slot never written, a torn sum
-//! or a lost observation cannot pass.
+//! Values and timestamps encode their index. So a test detects a slot of another lap, a slot that
+//! was never written, a torn sum and a lost observation.
 #![cfg(not(ictus_loom))]
 
 mod concurrent;
@@ -33,26 +34,26 @@ use crate::{
     sync::{AtomicU64, Ordering, store_trace},
 };
 
-/// What a writer did to a ring, and what the ring held at each head.
+/// The stores of a writer to a ring, and the contents of the ring at each head.
 struct Pushed {
     trace: Trace,
     lane_line: u64,
     /// The line of the buckets.
     buckets: u64,
     window: u32,
-    /// From which index on the ring holds all, at each head.
+    /// The index from which the ring holds all observations, at each head.
     held: Vec<u64>,
 }
 
 /// Upper bounds of classic buckets.
 const BOUNDS: [f64; 3] = [10.0, 100.0, 1000.0];
 
-/// A lane as a thread has it, with chunks but for some of the claims.
+/// A lane as a thread has it. Some claims of chunks fail.
 struct Rationed<'a> {
     segment: &'a Segment,
     head: &'a AtomicU64,
     buckets: LaneBuckets,
-    /// Whether memory is used up when the ring enters its n-th chunk.
+    /// Whether memory is exhausted when the ring enters its n-th chunk.
     dry: fn(u64) -> bool,
 }
 
@@ -73,7 +74,8 @@ impl LineAllocator for Rationed<'_> {
     }
 }
 
-/// The table, buckets and first chunk of a lane, as `observe` lays them out, not yet linked to it.
+/// Creates the table, buckets and first chunk of a lane, as `observe` lays them out, not yet linked
+/// to it.
 fn new_lane<'a>(
     segment: &'a Segment,
     lane: &'static Lane,
@@ -96,7 +98,7 @@ fn new_lane<'a>(
     (ring, Rationed { segment, head: &lane.head, buckets, dry }, link)
 }
 
-/// A lane that is linked, with chunks, and its line.
+/// Creates a lane that is linked, with chunks. Returns its line, too.
 fn linked_lane(segment: &Segment, window: u32) -> (&'static Lane, u64, Ring, Rationed<'_>) {
     let lane = &segment.new_block().unwrap().lanes[0];
     let line = segment.header.root.load(Ordering::Relaxed) + 1;
@@ -115,7 +117,7 @@ fn stamp(index: u64) -> u64 {
 }
 
 impl Pushed {
-    /// So many observations into a ring that gets no more chunks while memory is used up.
+    /// Pushes observations into a ring that gets no more chunks while memory is exhausted.
     fn of(window: u32, observations: u64, dry: fn(u64) -> bool) -> Pushed {
         let full = full_ring(window);
         let (mut lane_line, mut table_line, mut chunks) = (0, 0, Vec::new());
@@ -142,7 +144,7 @@ impl Pushed {
     }
 }
 
-/// Follows the stores: from which index on the ring holds all, at each head.
+/// Replays the stores. Returns the index from which the ring holds all observations, at each head.
 fn held(trace: &Trace, head: Location, chunks: &[Location]) -> Vec<u64> {
     let slots = |chunk: Location| chunk + LINE_WORDS..chunk + LINE_WORDS + 2 * CHUNK_SLOTS as usize;
     let (mut held, mut oldest, mut next) = (vec![0], 0, 0);
@@ -160,15 +162,15 @@ fn held(trace: &Trace, head: Location, chunks: &[Location]) -> Vec<u64> {
             held[next as usize] = oldest;
         }
     }
-    // As if there were a next one.
+    // As if there were a next observation.
     if let Some(last) = held.last_mut() {
         *last += 1;
     }
     held
 }
 
-/// Whether the reading is what the ring held at the reading's head: all of the window, or all since
-/// what had been read before.
+/// Checks that a reading matches the ring at the reading's head: the whole window, or all
+/// observations since the earlier reading.
 fn check(pushed: &Pushed, reading: &RingSnapshot, since: u64, healthy: bool) -> Result<(), String> {
     let head = reading.head;
     let window = u64::from(pushed.window);
@@ -190,7 +192,7 @@ fn check(pushed: &Pushed, reading: &RingSnapshot, since: u64, healthy: bool) -> 
     Ok(())
 }
 
-/// Whether the distribution is that of those values.
+/// Checks that the distribution is that of `values`.
 fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) -> Result<(), String> {
     let (mut classic, mut exponential) = (vec![0; BOUNDS.len() + 1], BTreeMap::new());
     for value in values {
@@ -199,7 +201,7 @@ fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) ->
         *exponential.entry((value.log2() * 8.0 - 1e-9).ceil() as i32).or_insert(0) += 1;
     }
     let placed: u64 = seen.exponential.values().sum();
-    // Without memory for a page, an observation is counted as such.
+    // An observation without memory for its page is counted in `unplaced`.
     let same = seen.exponential.iter().eq(exponential) || seen.unplaced > 0;
     if same && seen.classic == classic && placed + seen.unplaced == classic.iter().sum() {
         Ok(())
@@ -208,19 +210,21 @@ fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) ->
     }
 }
 
-/// Whether buckets and a reading are the distribution of all below its head.
+/// Returns whether buckets and a reading together are the distribution of all observations below
+/// its head.
 fn is_whole(folded: &Folded, reading: &RingSnapshot) -> bool {
     folded.upto().is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()))
 }
 
-/// Runs so many readers over a trace; gives how many got a reading, and how many a distribution.
+/// Runs readers over a trace. Returns the number that got a reading, and the number that got a
+/// distribution.
 fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) {
     let Pushed { trace, lane_line, buckets, window, .. } = pushed;
     let (mut read_well, mut counted) = (0, 0);
     for reader in 0..count {
         let eyes = WeakMemoryView::new(trace, Random(seed << 32 | reader));
         let mut since = 0;
-        // Read whole, then what came since.
+        // First the whole ring, then the observations since.
         for time in 0..3 {
             let before = eyes.state.borrow().seen;
             let folded = histogram::read(&eyes, *buckets, &BOUNDS).unwrap();
@@ -275,7 +279,7 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let (_, line, ring, supply) = linked_lane(&segment, 300);
     let mut index = 0;
-    // In a chunk, where one begins, and over the end of one.
+    // Within a chunk, at the start of one, and across the end of one.
     for (known, written) in [(3, 5), (0, 6), (60, 64), (60, 70), (64, 71), (100, 130)] {
         while index < written {
             assert!(ring.push(value(index), stamp(index), &supply));
@@ -284,7 +288,7 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
         ring.knew(known);
         assert!(ring.push(value(index), stamp(index), &supply));
         index += 1;
-        // While one is being written, none is.
+        // While an observation is being written, no other can be.
         ring.knew(index + 1);
         assert!(ring.is_busy() && !ring.push(1.0, 1, &supply));
         assert!(ring.is_busy(), "it is still written");
@@ -296,7 +300,7 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
     assert_eq!(reading.newest, expected);
 }
 
-/// A writer killed between any two of its stores leaves all that it had published.
+/// A writer killed between any two of its stores leaves all observations that it had published.
 #[test]
 fn whatever_a_killed_writer_left_is_read() {
     let shortages: [fn(u64) -> bool; 4] = [|_| false, |n| n >= 1, |n| n % 3 != 0, |_| false];
@@ -322,7 +326,8 @@ fn whatever_a_killed_writer_left_is_read() {
 
 #[test]
 fn a_ring_short_of_memory_reads_what_it_holds() {
-    // When it enters its n-th chunk, there is none: at first, once, now and then, from then on.
+    // There is no memory when the ring enters its n-th chunk: at first, once, periodically, or from
+    // then on.
     let shortages: [fn(u64) -> bool; 7] = [
         |n| n < 30,
         |n| (3..40).contains(&n),

@@ -1,4 +1,4 @@
-//! The writer's side of a ring.
+//! The writer of a ring.
 
 use std::sync::atomic::compiler_fence;
 
@@ -14,30 +14,30 @@ use crate::{
     },
 };
 
-/// What the writer of a lane keeps in its own memory. One thread pushes at a time; all stores are
-/// atomics only so that the ring can be handed from thread to thread.
+/// The state of a lane's writer, in its process's memory.
 ///
-/// The first three words are all that an observation needs, but for its slot and the one before.
+/// One thread pushes at a time. The fields are atomics only so that the ring can move from thread
+/// to thread. An observation uses only the first three fields, its slot, and the slot before it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Ring {
-    /// Observations that were begun. While one is written, and then only, the lane's head is one less: that
-    /// is how a signal handler sees that it interrupted a write.
+    /// The number of observations that were begun. Only while one is being written, the lane's head
+    /// is one less. A signal handler sees by this that it interrupted a write.
     begun: AtomicU64,
     /// The chunk of the newest observation.
     chunk: AtomicStaticRef<Chunk>,
     lane: &'static Lane,
     table: &'static [AtomicU64],
-    /// The chunks of the table, once they have been used: the memory is this process's own for good.
+    /// The chunks of the table that have been used. They stay mapped for the life of the process.
     known: Box<[AtomicOptionRef<Chunk>]>,
-    /// The chunk's place in the table.
+    /// The chunk's index in the table.
     place: AtomicU64,
-    /// The exact sum of all before the current chunk.
+    /// The exact sum of all observations before the current chunk.
     sum: [AtomicU64; 3],
 }
 
 impl Ring {
-    /// The ring of a new lane: its table holds the line of the first chunk, and nothing else yet.
+    /// Returns the ring of a new lane, whose table holds only the line of the first chunk.
     pub(crate) fn new(lane: &'static Lane, table: &'static [AtomicU64], first: &'static Chunk) -> Ring {
         Ring {
             begun: AtomicU64::new(0),
@@ -50,7 +50,7 @@ impl Ring {
         }
     }
 
-    /// That of a lane without a ring: it takes nothing.
+    /// Returns the ring of a lane that has none. It accepts no observations.
     pub(crate) fn none(lane: &'static Lane) -> Ring {
         Ring::new(lane, &[], Chunk::none())
     }
@@ -59,13 +59,14 @@ impl Ring {
         self.lane
     }
 
-    /// Whether an observation is being written, by a thread that a signal handler interrupted.
+    /// Returns whether an observation is being written, by a thread that a signal handler
+    /// interrupted.
     pub(crate) fn is_busy(&self) -> bool {
         !self.table.is_empty() && self.begun.load(Ordering::Relaxed) != self.lane.head.load(Ordering::Relaxed)
     }
 
-    /// Makes the ring of a hidden lane a new one, which goes on to use the chunks that it has.
-    /// Release, "recycle": not before the lane was hidden.
+    /// Resets the ring of a hidden lane. The ring keeps its chunks. Release, "recycle": not before
+    /// the lane was hidden.
     pub(crate) fn clear(&self, supply: &impl LineAllocator) {
         if self.table.is_empty() {
             return;
@@ -80,8 +81,8 @@ impl Ring {
         self.sum.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
 
-    /// Appends one observation. The stamp is raised to the last one where it is older. False where
-    /// the caller interrupted this very function on its own thread.
+    /// Appends one observation. A timestamp that is older than the last one is raised to it.
+    /// Returns false if the caller interrupted this function on its own thread.
     pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
         loop {
             if self.push_behind(value, stamp) {
@@ -97,8 +98,8 @@ impl Ring {
         }
     }
 
-    /// The same behind another observation of the chunk, which is nearly always where one goes. False, and
-    /// nothing is done, where it is not, and where a signal handler came between two instructions.
+    /// Appends an observation to a chunk that already has one, which is the usual case. Returns
+    /// false and does nothing in a new chunk, or if a signal handler ran between two instructions.
     #[inline(always)]
     pub(crate) fn push_behind(&self, value: f64, stamp: u64) -> bool {
         let head = self.begun.load(Ordering::Relaxed);
@@ -118,12 +119,13 @@ impl Ring {
         true
     }
 
-    /// From here on a signal handler writes nothing. False, and so it is not, where the lane's head is another
-    /// one: a handler has written since the caller looked, or the caller is one that interrupted a write.
+    /// Starts a write: from here on, a signal handler writes nothing. Returns false and starts
+    /// nothing if the lane's head differs from `head`. Then a handler has written since the caller
+    /// read it, or the caller itself is a handler that interrupted a write.
     #[inline(always)]
     fn begin(&self, lane: &Lane, head: u64) -> bool {
         self.begun.store(head + 1, Ordering::Relaxed);
-        // Keeps the compiler from moving the writing out: a handler on this thread sees program order.
+        // Keeps the compiler from moving the write up: a handler on this thread sees program order.
         compiler_fence(Ordering::SeqCst);
         let published = lane.head.load(Ordering::Relaxed);
         if published != head {
@@ -132,18 +134,18 @@ impl Ring {
         published == head
     }
 
-    /// What an observation knows that looked when so many were begun, and was interrupted.
+    /// Simulates an observation that read the number of begun ones and was then interrupted.
     #[cfg(test)]
     pub(crate) fn knew(&self, begun: u64) {
         self.begun.store(begun, Ordering::Relaxed);
     }
 
-    /// The first observation in a chunk, once in 64. False, and nothing is done, where the lane's head is
-    /// another one.
+    /// Appends the first observation of a chunk, once in 64. Returns false and does nothing if the
+    /// lane's head differs from `head`.
     #[cold]
     #[inline(never)]
     fn push_first(&self, head: u64, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
-        // Until it is written again, the chunk has the last stamp.
+        // Until the chunk is overwritten, it holds the last timestamp.
         let left = self.chunk.load(Ordering::Relaxed);
         let last = left.slots[CHUNK_SLOTS as usize - 1].stamp.load(Ordering::Relaxed);
         if self.table.is_empty() || !self.begin(self.lane, head) {
@@ -153,7 +155,7 @@ impl Ring {
             self.leave(left, stamp, supply);
         }
         let chunk = self.enter(head, supply).unwrap_or(left);
-        // A stamp of 0 is a slot that was never written.
+        // A timestamp of 0 marks a slot that was never written.
         self.write(self.lane, chunk, head, value, stamp.max(last).max(1));
         true
     }
@@ -161,14 +163,14 @@ impl Ring {
     #[inline(always)]
     fn write(&self, lane: &Lane, chunk: &Chunk, head: u64, value: f64, stamp: u64) {
         let slot = &chunk.slots[(head % CHUNK_SLOTS) as usize];
-        // Release, "reuse": not before the head that let go of what stood here.
+        // Release, "reuse": not before the head that released the slot's previous observation.
         slot.value.store(value.to_bits(), Ordering::Release);
         slot.stamp.store(stamp, Ordering::Release);
         // Release, "publish".
         lane.head.store(head + 1, Ordering::Release);
     }
 
-    /// Adds up a full chunk, before anything in it is written again.
+    /// Adds up a full chunk, before any of its slots is overwritten.
     fn leave(&self, full: &Chunk, next: u64, supply: &impl LineAllocator) {
         supply.left(full, next);
         let mut sum = ExactSum([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
@@ -178,8 +180,8 @@ impl Ring {
         }
     }
 
-    /// Makes the next chunk the current one. None where the registry is gone and nobody reads: any memory
-    /// that is still there will do.
+    /// Makes the next chunk the current one. Returns `None` if the registry was dropped and no
+    /// reader is left: then any memory that is still mapped will do.
     fn enter(&self, head: u64, supply: &impl LineAllocator) -> Option<&'static Chunk> {
         let place = if head == 0 { 0 } else { self.next_place(supply) };
         let chunk = self.chunk_at(place as usize, supply)?;
@@ -214,8 +216,8 @@ impl Ring {
         Some(chunk)
     }
 
-    /// The place after the current one, with its line in the table. A ring grows only at the end of
-    /// a lap, so that the chunks always stand in the order of their observations.
+    /// Returns the index after the current one, with its line in the table. A ring grows only at
+    /// the end of a lap, so that the chunks are always in the order of their observations.
     fn next_place(&self, supply: &impl LineAllocator) -> u64 {
         let chunks = self.lane.chunks.load(Ordering::Relaxed);
         let next = self.place.load(Ordering::Relaxed) + 1;
@@ -223,7 +225,7 @@ impl Ring {
             return next;
         }
         let Some(place) = self.table.get(chunks as usize) else { return 0 };
-        // Left by the life of the lane before this one.
+        // The chunk is left from an earlier life of the lane.
         if place.load(Ordering::Relaxed) != 0
             && let Some(chunk) = self.chunk_at(chunks as usize, supply)
         {
@@ -239,8 +241,8 @@ impl Ring {
     }
 }
 
-/// The stamp of an observation that came with an older one. Not inline, so that it is a branch: the
-/// next observation need not wait for this one's stamp.
+/// Returns the timestamp of an observation whose own one is older. Not inlined, so that it is a
+/// branch: the next observation then need not wait for this one's timestamp.
 #[cold]
 #[inline(never)]
 fn raised(last: u64) -> u64 {

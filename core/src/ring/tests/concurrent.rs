@@ -1,4 +1,5 @@
-//! Readings beside a writer that is told when to write: between which of the reader's looks, and how much.
+//! Readings while a writer runs. The test decides before which read of the source it writes, and
+//! how much.
 
 use std::cell::Cell;
 
@@ -33,8 +34,9 @@ impl Writer<'_> {
         }
     }
 
-    /// A reading, and how often it looked, at how many words; before the n-th look as many observations
-    /// are made. It is what the ring held at one time of the call.
+    /// Returns a reading, its number of reads of the source, and the number of words. Before the
+    /// n-th read, `arrive(n)` observations are pushed. Checks that the reading matches the ring at
+    /// one time of the call.
     fn read(&self, since: u64, arrive: impl Fn(usize) -> u64) -> (RingSnapshot, usize, usize) {
         let watched = InstrumentedSource::new(Arc::clone(self.segment));
         watched.meanwhile(|look| self.push(arrive(look)));
@@ -56,20 +58,20 @@ fn what_is_known_is_not_copied_again() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let writer = Writer::new(&segment, 1000);
     let full = full_ring(1000);
-    // A look at the head before and after, and the table.
+    // Reads of the head, before and after, and of the table.
     let looks = 2 * LINE_WORDS + (full as usize).next_multiple_of(LINE_WORDS);
     let ring = full * CHUNK_SLOTS;
     for head in [1, 64, 65, 500, ring - 1, ring, ring + 1, 5000, 50_000, 50_010] {
         writer.push(head - writer.pushed.get());
         let (_, _, whole) = writer.read(0, |_| 0);
-        // The records are looked at again as long as the ring grows.
+        // The records are read a second time as long as the ring grows.
         let records = if head.div_ceil(CHUNK_SLOTS) < full { 2 } else { 1 };
         let chunk = records * LINE_WORDS + 2 * CHUNK_SLOTS as usize;
         assert_eq!(whole, looks + chunk * full.min(head.div_ceil(CHUNK_SLOTS)) as usize, "{head}");
         for behind in [0, 1, 63, 64, 300, 900, ring - CHUNK_SLOTS - 1, ring - CHUNK_SLOTS, ring, 2 * ring] {
             let Some(since) = head.checked_sub(behind).filter(|&since| since > 0) else { continue };
             let (_, _, words) = writer.read(since, |_| 0);
-            // The chunks from the last that is known on.
+            // The chunks from the last one of the earlier reading.
             let new = ((head - 1) / CHUNK_SLOTS - (since - 1) / CHUNK_SLOTS + 1) as usize;
             let least = if behind < ring - CHUNK_SLOTS { looks + chunk * new } else { whole };
             assert_eq!(words, least, "{head}, {behind} behind");
@@ -77,7 +79,7 @@ fn what_is_known_is_not_copied_again() {
     }
 }
 
-/// Whatever arrives at whichever of a reader's looks.
+/// Any number of observations arrives before any of a reader's reads.
 #[test]
 fn a_reading_is_of_one_time_whatever_arrives_meanwhile() {
     for window in [40, 300] {
@@ -97,8 +99,8 @@ fn a_reading_is_of_one_time_whatever_arrives_meanwhile() {
     }
 }
 
-/// A writer that never rests is read at the first attempt as long as it leaves a reader time for the ring,
-/// in a ring that grows and in a full one.
+/// A writer that never pauses is read at the first attempt, as long as a reader has enough time for
+/// the ring: in a growing ring and in a full one.
 #[test]
 fn a_writer_that_never_rests_is_read_at_once() {
     let segment = Arc::new(Segment::anonymous().unwrap());
@@ -106,7 +108,8 @@ fn a_writer_that_never_rests_is_read_at_once() {
     writer.push(1);
     while writer.pushed.get() < 5000 {
         let (RingSnapshot { head, .. }, looks, _) = writer.read(0, |_| 1);
-        // Heads and tables, before and for what arrived meanwhile; chunks, twice as long as the ring grows.
+        // Heads and tables, before and for observations that arrived in the meantime; chunks, twice
+        // while the ring grows.
         let chunks = head.div_ceil(CHUNK_SLOTS).min(full_ring(1000)) as usize;
         assert!(looks <= 2 * (chunks + 3) + 5, "{looks} looks at {head}");
     }

@@ -1,4 +1,4 @@
-//! Words that no writer wrote: each is refused, and said to be what it is.
+//! Words that no writer wrote. Each is rejected with the right reason.
 
 use super::{
     Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, full_ring, linked_lane, stamp,
@@ -16,7 +16,7 @@ const OBSERVATIONS: u64 = CHUNK_SLOTS + 6;
 /// Words of a record.
 const RECORD: usize = LINE_WORDS / 2;
 
-/// A ring of which words can be changed.
+/// A ring whose words can be changed.
 struct Ring {
     segment: Arc<Segment>,
     lane: &'static Lane,

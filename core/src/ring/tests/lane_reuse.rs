@@ -1,8 +1,8 @@
-//! A lane that serves one series after another, as a reader on a weak machine sees it.
+//! A lane that serves one series after another, as a reader under weak memory sees it.
 //!
-//! Each life is one of its own: other values, another length, another series word. A reader that
-//! finds the same word before and after must have read that life, and no older moment of it than it
-//! knew.
+//! Each life of the lane has different values, another length and another series word. A reader
+//! that finds the same word before and after has read that life, at a state no older than one that
+//! it had seen.
 
 use super::*;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     segment::weak_memory::{Schedule, Step},
 };
 
-/// What a writer did in all lives, and where each begins in the trace.
+/// The stores of a writer in all lives of the lane.
 struct Lives {
     trace: Trace,
     lane_line: u64,
@@ -65,7 +65,7 @@ impl Lives {
         Lives { trace, lane_line, buckets, window, lengths: lengths.to_vec(), words, ends }
     }
 
-    /// Lets most readers begin shortly before a life ends, the writer slow and the machine weak.
+    /// Lets most readers begin shortly before a life ends, with a slow writer and stale loads.
     fn approach_an_end(&self, eyes: &WeakMemoryView<'_>) {
         let mut state = eyes.state.borrow_mut();
         if matches!(state.gaze, Schedule::Glimpses(_)) || state.random.one_in(4) {
@@ -73,7 +73,7 @@ impl Lives {
         }
         let end = self.ends[state.random.below(self.ends.len() as u64) as usize];
         let ahead = state.random.of(&[1, 20, 300]);
-        // Before the end, or after it and not knowing.
+        // Before the end, or after it without having seen it.
         let (before, after) = (state.random.below(ahead) as usize, state.random.below(400) as usize);
         let past = state.random.one_in(2);
         let written = if past { end + after } else { end.saturating_sub(before) };
@@ -86,7 +86,8 @@ impl Lives {
     }
 }
 
-/// Runs so many readers; gives how many read a life whole, and how many saw that it had ended.
+/// Runs readers. Returns the number that read a life completely, and the number that saw that it
+/// had ended.
 fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
     let (mut read_well, mut ended) = (0, 0);
     for reader in 0..count {
@@ -98,7 +99,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             ended += 1;
             continue;
         };
-        // As of now, the reader knows the head.
+        // From here on, the reader has seen this head.
         let known = LaneHeader::read(&eyes, line).unwrap();
         let folded = histogram::read(&eyes, lives.buckets, &BOUNDS).unwrap();
         let reading = read(&eyes, line, lives.window, 0);
