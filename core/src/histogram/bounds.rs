@@ -1,29 +1,29 @@
-//! Which buckets a value falls into.
+//! Lookup of the classic and the exponential bucket of a value.
 
 use std::sync::{Arc, Mutex, Weak};
 
 use super::exponential;
 
-/// Ascending upper bounds, and which buckets the values of each sixteenth of a doubling are in: those of
-/// both kinds, so that a value is looked up once.
+/// Ascending upper bounds, with a table of the buckets in each sixteenth of a doubling. The table
+/// has both kinds of buckets, so that one lookup per value is enough.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     bounds: Box<[f64]>,
     sixteenths: Box<[SubBucketBounds; exponential::SUB_BUCKETS]>,
-    /// Whether there is a sixteenth with more than one bound in it.
+    /// Whether a sixteenth contains more than one bound.
     crowded: bool,
 }
 
-/// What the values of a sixteenth of a doubling have in common.
+/// The buckets of the values in a sixteenth of a doubling.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SubBucketBounds {
-    /// The bits of the greatest value that is in its first cell.
+    /// The bits of the greatest value in its first cell.
     cell_bound: u64,
     /// The bits of the least bound in it, or of more than any value.
     bound: u64,
     /// Its first cell; one less than 0 for that of the zero threshold.
     cell: u32,
-    /// How many bounds are below all of it.
+    /// The number of bounds below all its values.
     place: u32,
 }
 
@@ -38,10 +38,11 @@ impl Bounds {
         Bounds { bounds: bounds.into(), sixteenths, crowded }
     }
 
-    /// The process's table of those bounds: lanes keep it, and lanes are there for ever.
+    /// Returns the process's table of these bounds. Lanes keep it, and lanes are never freed.
     pub(crate) fn shared(bounds: &[f64]) -> Arc<Bounds> {
         static KNOWN: Mutex<Vec<Weak<Bounds>>> = Mutex::new(Vec::new());
-        // Nobody waits: that of a forked child may be locked for ever, and then it makes its own.
+        // Does not wait: in a forked child the lock may be held forever, and the child then creates
+        // another table.
         let Ok(mut known) = KNOWN.try_lock() else { return Arc::new(Bounds::new(bounds)) };
         known.retain(|table| table.strong_count() > 0);
         if let Some(table) = known.iter().filter_map(Weak::upgrade).find(|table| table.as_slice() == bounds) {
@@ -52,27 +53,26 @@ impl Bounds {
         table
     }
 
-    /// How many bounds there are.
     pub(crate) fn len(&self) -> usize {
         self.bounds.len()
     }
 
-    /// The bounds.
     pub(crate) fn as_slice(&self) -> &[f64] {
         &self.bounds
     }
 
-    /// Whether only [`Bounds::place`] knows the places.
+    /// Returns whether a sixteenth contains more than one bound, so that only [`Bounds::place`]
+    /// finds the bucket.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded
     }
 
-    /// The place of a value's bucket: the first whose bound is not below it.
+    /// Returns the index of a value's bucket: the first whose bound is not below the value.
     pub(crate) fn place(&self, value: f64) -> usize {
         self.bounds.partition_point(|&bound| bound < value)
     }
 
-    /// That of a value above the zero threshold.
+    /// Returns the sixteenth of a value above the zero threshold.
     #[inline(always)]
     pub(crate) fn sixteenth(&self, value: f64) -> &SubBucketBounds {
         &self.sixteenths[exponential::sixteenth(value)]
@@ -80,7 +80,7 @@ impl Bounds {
 }
 
 impl SubBucketBounds {
-    /// The sixteenth of a number, and whether more than one bound is in it.
+    /// Returns the sixteenth with a number, and whether it contains more than one bound.
     fn new(number: usize, bounds: &[f64]) -> (SubBucketBounds, bool) {
         let bits = exponential::bits_of(number);
         let place = bounds.partition_point(|&bound| bound < f64::from_bits(bits.start));
@@ -91,13 +91,13 @@ impl SubBucketBounds {
         (SubBucketBounds { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
     }
 
-    /// As [`Bounds::place`], of a value in this sixteenth of bounds that are not crowded.
+    /// As [`Bounds::place`], for a value in this sixteenth. The bounds must not be crowded.
     #[inline(always)]
     pub(crate) fn place(&self, value: f64) -> usize {
         (self.place + u32::from(value.to_bits() > self.bound)) as usize
     }
 
-    /// As [`exponential::cell`], of a value in this sixteenth.
+    /// As [`exponential::cell`], for a value in this sixteenth.
     #[inline(always)]
     pub(crate) fn cell(&self, value: f64) -> usize {
         self.cell.wrapping_add(u32::from(value.to_bits() > self.cell_bound)) as usize

@@ -1,34 +1,34 @@
-//! A distribution as plain data, and how those of several lanes are merged.
+//! Distributions as plain data, and how distributions of several lanes are merged.
 
 use super::{Exponential, exponential};
 
-/// Lifetime distribution of a timer's observations.
+/// A lifetime distribution of a timer's observations.
 ///
-/// Each number only grows. Beside a writer that is faster than a reader can follow, numbers may lack
-/// what is in flight; they agree with the count at rest.
+/// The numbers never decrease. If a writer is faster than the reader, they may lack the
+/// observations that it is adding. They agree with the count when the writer pauses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
     /// Inclusive upper bounds of the classic buckets, ascending, without infinity.
     pub bounds: Vec<f64>,
-    /// Observations in each classic bucket (not cumulative); one more than bounds, for the bucket
-    /// above them all. Empty where the lanes share no bounds.
+    /// Observations in each classic bucket, not cumulative. There is one more than bounds, for the
+    /// bucket above all bounds. Empty if the lanes share no bounds.
     pub classic: Vec<u64>,
     /// Observations not above 2^-32.
     pub zero: u64,
-    /// Observations that no exponential bucket could be had for.
+    /// Observations for whose exponential bucket there was no memory.
     pub unplaced: u64,
-    /// Observations by exponential bucket: bucket `i` is `(2^((i-1)/8), 2^(i/8)]`, Prometheus's
-    /// schema 3.
+    /// Observations by exponential bucket. Bucket `i` is `(2^((i-1)/8), 2^(i/8)]`, as in
+    /// Prometheus's schema 3.
     pub exponential: Exponential,
 }
 
 impl Distribution {
-    /// Prometheus's number for the exponential buckets: eight a doubling.
+    /// Prometheus's schema of the exponential buckets: eight per doubling.
     pub const SCHEMA: i32 = 3;
-    /// Values not above this are in the zero bucket.
+    /// Values not above this threshold are in the zero bucket.
     pub const ZERO_THRESHOLD: f64 = exponential::ZERO_THRESHOLD;
 
-    /// The inclusive upper bound of an exponential bucket.
+    /// Returns the inclusive upper bound of an exponential bucket.
     ///
     /// ```
     /// # use ictus::snapshot::Distribution;
@@ -39,17 +39,17 @@ impl Distribution {
         exponential::upper_bound(bucket.clamp(-8184, 8184))
     }
 
-    /// Observations in all classic buckets.
+    /// Returns the number of observations in all classic buckets.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.classic.iter().fold(0, |sum, &count| sum.saturating_add(count))
     }
 
-    /// Adds another distribution. Where the bounds differ, those that both have are kept: a bound
-    /// that one of them lacks cannot be answered for both.
+    /// Adds another distribution. If the bounds differ, only the common ones are kept, because the
+    /// count below any other bound is unknown for one of the two.
     pub(crate) fn merge(&mut self, other: &Distribution) {
         if other.classic.is_empty() {
-            // Nothing, or a timer without buckets.
+            // An empty distribution, or a timer without buckets.
         } else if self.classic.is_empty() {
             (self.bounds, self.classic) = (other.bounds.clone(), other.classic.clone());
         } else if other.bounds == self.bounds {
@@ -70,12 +70,12 @@ impl Distribution {
         }
     }
 
-    /// Counts values.
+    /// Counts values in the classic buckets.
     pub(crate) fn add_classic(&mut self, values: impl Iterator<Item = f64>) {
         values.for_each(|value| self.classic[self.bounds.partition_point(|&bound| bound < value)] += 1);
     }
 
-    /// Counts values.
+    /// Counts values in the exponential buckets.
     pub(crate) fn add_exponential(&mut self, values: impl Iterator<Item = f64>) {
         for value in values {
             match exponential::index(value) {
@@ -102,7 +102,7 @@ impl Distribution {
         }
     }
 
-    /// The classic buckets with some of the bounds only.
+    /// Returns the classic buckets for a subset of the bounds.
     fn coarse(&self, bounds: &[f64]) -> Vec<u64> {
         let mut coarse = vec![0u64; bounds.len() + 1];
         for (place, &count) in self.classic.iter().enumerate() {

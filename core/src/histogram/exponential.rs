@@ -1,4 +1,4 @@
-//! Exponential buckets: which one a value falls into.
+//! Exponential buckets: the bucket of a value, and the bounds of a bucket.
 //!
 //! Bucket `i` holds values in `(2^((i-1)/8), 2^(i/8)]`, as Prometheus defines schema 3
 //! (<https://prometheus.io/docs/specs/native_histograms/>).
@@ -7,21 +7,23 @@ use std::ops::Range;
 
 pub(crate) use crate::format::layout::PAGE_BUCKETS;
 
-/// Values not above this are in the zero bucket.
+/// Values not above this threshold are in the zero bucket.
 pub(crate) const ZERO_THRESHOLD: f64 = 1.0 / (1u64 << 32) as f64;
-/// Pages that cover all values from the zero threshold to 2^96.
+/// Number of pages for all values from the zero threshold to 2^96.
 pub(crate) const PAGES: usize = 16;
-/// All exponential buckets that can be had, from the zero threshold on, as dense numbers: cells.
+/// Number of exponential buckets from the zero threshold to 2^96. As dense numbers they are called
+/// cells.
 pub(crate) const DENSE_BUCKETS: usize = PAGES * PAGE_BUCKETS;
 /// The bucket of cell 0.
 const FIRST: i32 = -255;
-/// The biased exponent of its values.
+/// The biased exponent of the values in cell 0.
 const FIRST_EXPONENT: u64 = 1023 - 32;
 
-/// Upper bounds of the eight buckets of a doubling, but for the last, as mantissas: a value whose
+/// Upper bounds of the eight buckets of a doubling, except the last, as mantissas. A value whose
 /// mantissa is greater than `n` of them is in bucket `n + 1` above the power of two.
 ///
-/// Prometheus's own decimals, as fractions in [0.5, 1): some are a step below the nearest `f64`.
+/// These are Prometheus's decimals, as fractions in [0.5, 1). Some are a step below the nearest
+/// `f64`.
 const MANTISSAS: [u64; 7] = [
     mantissa(0.5452538663326288),
     mantissa(0.5946035575013605),
@@ -38,19 +40,20 @@ const fn mantissa(value: f64) -> u64 {
 
 const MANTISSA: u64 = (1 << 52) - 1;
 
-/// Sixteenths of all those doublings.
+/// Number of sixteenths in all doublings.
 pub(crate) const SUB_BUCKETS: usize = DENSE_BUCKETS * 2;
 
-/// A sixteenth of a doubling: the bucket in which it begins, and the one bound that it may have inside.
+/// A sixteenth of a doubling: the bucket in which it begins, and the one bound that it may contain.
 #[derive(Clone, Copy)]
 struct SubBucket {
-    /// Buckets of the doubling that end before it; a power of two is the bound of the one before.
+    /// Number of buckets of the doubling that end before it. A power of two is the bound of the
+    /// bucket before.
     buckets: u32,
-    /// Mantissas above this are in the next one.
+    /// Mantissas above this are in the next bucket.
     bound: u64,
 }
 
-/// No two bounds are as near to each other as a sixteenth.
+/// The sixteenths of a doubling. No two bounds are as close to each other as a sixteenth.
 const DOUBLING: [SubBucket; 16] = {
     let mut sixteenths = [SubBucket { buckets: 0, bound: MANTISSA }; 16];
     let mut at = 0;
@@ -76,7 +79,7 @@ const DOUBLING: [SubBucket; 16] = {
     sixteenths
 };
 
-/// The cell of a value that is not in the zero bucket and below 2^96.
+/// Returns the cell of a value below 2^96, or `None` for a value in the zero bucket.
 #[inline(always)]
 pub(crate) fn cell(value: f64) -> Option<usize> {
     if value <= ZERO_THRESHOLD {
@@ -85,50 +88,52 @@ pub(crate) fn cell(value: f64) -> Option<usize> {
     let bits = value.to_bits();
     let SubBucket { buckets, bound } = DOUBLING[(bits >> 48) as usize % 16];
     let above = buckets + u32::from(bits & MANTISSA > bound);
-    // Bucket 0 of a doubling is the last one of the doubling before, cell -1 that of the zero threshold.
+    // Bucket 0 of a doubling is the last bucket of the doubling before. Cell -1 is that of the zero
+    // threshold.
     let cell = 8 * ((bits >> 52) - FIRST_EXPONENT) as usize + above as usize;
     Some(cell.wrapping_sub(1) % DENSE_BUCKETS)
 }
 
-/// The number of the sixteenth in which a value is that has a cell.
+/// Returns the number of the sixteenth of a value that has a cell.
 #[inline(always)]
 pub(crate) fn sixteenth(value: f64) -> usize {
     (value.to_bits() >> 48) as usize % SUB_BUCKETS
 }
 
-/// The bits of the least number in a sixteenth, and those behind it.
+/// Returns the bits of the values in a sixteenth, from the least value to that of the next
+/// sixteenth.
 pub(crate) fn bits_of(number: usize) -> Range<u64> {
     let first = (FIRST_EXPONENT << 4) as usize;
     let start = (first + (number.wrapping_sub(first) % SUB_BUCKETS)) as u64;
     start << 48..(start + 1) << 48
 }
 
-/// The cell of the least value in a sixteenth, as a number that wraps below 0, and the bits of the greatest
-/// value in it.
+/// Returns the cell of the least value in a sixteenth, as a number that wraps below 0, and the bits
+/// of the greatest value in that cell.
 pub(crate) fn first_cell(bits: &Range<u64>) -> (u32, u64) {
     let SubBucket { buckets, bound } = DOUBLING[(bits.start >> 48) as usize % 16];
     let doublings = ((bits.start >> 52) - FIRST_EXPONENT) as u32;
     ((8 * doublings + buckets).wrapping_sub(1), bits.start & !MANTISSA | bound)
 }
 
-/// The inclusive upper bound of a bucket.
+/// Returns the inclusive upper bound of a bucket.
 pub(crate) fn upper_bound(index: i32) -> f64 {
     let (exponent, step) = (index.div_euclid(8), index.rem_euclid(8).cast_unsigned());
     let mantissa = step.checked_sub(1).and_then(|step| MANTISSAS.get(step as usize)).map_or(0, |bits| *bits);
     f64::from_bits(((exponent + 1023) as u64) << 52 | mantissa)
 }
 
-/// Whether a bucket holds values that can be observed.
+/// Returns whether a bucket can contain observations.
 pub(crate) fn is_known(bucket: i32) -> bool {
     (FIRST..FIRST + DENSE_BUCKETS as i32).contains(&bucket)
 }
 
-/// The bucket at a place of a page.
+/// Returns the bucket at an index of a page.
 pub(crate) fn at(page: usize, place: usize) -> i32 {
     (page * PAGE_BUCKETS + place) as i32 + FIRST
 }
 
-/// The bucket of a value; none for the zero bucket.
+/// Returns the bucket of a value, or `None` for the zero bucket.
 pub(crate) fn index(value: f64) -> Option<i32> {
     cell(value).map(|cell| cell as i32 + FIRST)
 }
@@ -139,7 +144,7 @@ mod tests {
     use crate::sum::LIMIT;
     use proptest::prelude::*;
 
-    /// Prometheus's own table of schema 3, for fractions in [0.5, 1).
+    /// Prometheus's table of schema 3, for fractions in [0.5, 1).
     const BOUNDS: [f64; 8] = [
         0.5,
         0.5452538663326288,
@@ -151,7 +156,7 @@ mod tests {
         0.9170040432046711,
     ];
 
-    /// Prometheus's own way: fraction and exponent, then a search.
+    /// Prometheus's method: fraction and exponent, then a search.
     fn oracle(value: f64) -> i32 {
         let exponent = value.log2().floor() as i32 + 1;
         let exponent = if value / 2f64.powi(exponent) >= 1.0 { exponent + 1 } else { exponent };

@@ -1,10 +1,10 @@
-//! Lifetime distributions beside the window: classic buckets with the family's own bounds, and
-//! exponential ones (Prometheus's native histograms, schema 3: eight buckets a doubling).
+//! Lifetime distributions of timers: classic buckets with the family's bounds, and exponential
+//! buckets (Prometheus's native histograms, schema 3: eight buckets per doubling).
 //!
-//! A lane's buckets are words that only grow. They hold what has left the ring's current chunk: 64
-//! observations are added at once, one after the other, so that the sum of the words says up to which
-//! observation they go, also where the writer was killed in between. A reader adds the rest from the
-//! ring.
+//! A lane's buckets are words that only grow. They contain the observations that have left the
+//! ring's current chunk; a reader adds the rest from the ring. The writer adds the 64 observations
+//! of a chunk one after the other. So the sum of the words is the number of observations they
+//! contain, also if the writer was killed in between.
 //!
 //! ```text
 //! word 0       values of the zero bucket: not above 2^-32
@@ -30,7 +30,7 @@ pub(crate) use writer::LaneBuckets;
 
 use crate::format::layout::LINE_WORDS;
 
-/// Most bounds a family may have.
+/// Maximum number of bounds of a family.
 pub(crate) const MAX_BOUNDS: usize = 1000;
 /// Words before the classic buckets.
 const HEAD_WORDS: usize = 2;
@@ -39,12 +39,12 @@ const UNPLACED: usize = 1;
 /// Lines of the table of pages.
 const TABLE_LINES: u64 = (exponential::PAGES / LINE_WORDS) as u64;
 
-/// Lines of zero, unplaced and classic words.
+/// Returns the number of lines of the zero, unplaced and classic words.
 fn classic_lines(bounds: usize) -> u64 {
     (HEAD_WORDS + bounds + 1).div_ceil(LINE_WORDS) as u64
 }
 
-/// Lines of a lane's buckets, without pages.
+/// Returns the number of lines of a lane's buckets, without pages.
 pub(crate) fn lines(bounds: usize) -> u64 {
     classic_lines(bounds) + TABLE_LINES
 }

@@ -1,4 +1,4 @@
-//! The reader's side: a lane's buckets, and what they lack of its ring.
+//! The reader of a lane's buckets, which adds the observations that are only in the ring.
 
 use std::io;
 
@@ -8,15 +8,16 @@ use crate::{
     ring::{RingReadError, RingSnapshot},
 };
 
-/// A writer that adds to the buckets between two looks this often in a row is no worker.
+/// Maximum number of reads. No real workload adds to the buckets between two reads so often in
+/// succession.
 const MAX_ATTEMPTS: usize = 8;
 
-/// What a lane's words say.
+/// The buckets of a lane, as read.
 #[derive(Debug)]
 pub(crate) struct Folded {
     distribution: Distribution,
-    /// Up to which observation the classic and the exponential buckets go; none where that cannot be
-    /// said, for some words are older than others.
+    /// The number of observations in the classic and in the exponential buckets. `None` if it is
+    /// unknown, because some words are older than others.
     upto: Option<[u64; 2]>,
 }
 
@@ -24,8 +25,9 @@ pub(crate) struct Folded {
 pub(crate) fn read(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<Folded> {
     let mut words = look(source, line, bounds)?;
     for _ in 0..MAX_ATTEMPTS {
-        // "fold": words only grow. Where two looks are the same, all words were so at one instant
-        // between them, and hold the values up to the number that they add up to.
+        // "fold": words only grow. If two reads are equal, all words had these values at one
+        // instant between them. They then contain the observations up to the number that is their
+        // sum.
         let again = look(source, line, bounds)?;
         if again == words {
             let distribution = words.distribution(bounds);
@@ -38,14 +40,14 @@ pub(crate) fn read(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io
 }
 
 impl Folded {
-    /// Up to which observations the buckets go, where that is known.
+    /// Returns the number of observations in the buckets, if it is known.
     #[cfg(test)]
     pub(crate) fn upto(&self) -> Option<[u64; 2]> {
         self.upto
     }
 
-    /// The distribution of all observations of a reading that was made after this. Beside a writer
-    /// that was faster, what is known for sure.
+    /// Returns the distribution of all observations of a ring snapshot that was read after the
+    /// buckets. If the writer was too fast, returns only the observations in the buckets.
     pub(crate) fn with_rest(mut self, reading: &RingSnapshot) -> Result<Distribution, RingReadError> {
         let Some([classic, exponential]) = self.upto else { return Ok(self.distribution) };
         if classic.max(exponential) > reading.head {
@@ -59,19 +61,19 @@ impl Folded {
     }
 }
 
-/// How many observations are in the classic and in the exponential buckets.
+/// Returns the number of observations in the classic and in the exponential buckets.
 fn counted(distribution: &Distribution) -> [u64; 2] {
     let Distribution { zero, unplaced, exponential, .. } = distribution;
     let all = exponential.values().chain([*zero, *unplaced]);
     [distribution.count(), all.fold(0, u64::saturating_add)]
 }
 
-/// Copied words.
+/// The words of one read.
 #[derive(PartialEq)]
 struct Look {
-    /// Of the zero, unplaced and classic buckets, and the table of pages.
+    /// The zero, unplaced and classic buckets, and the table of pages.
     words: Vec<u64>,
-    /// The pages that there are, one after the other.
+    /// The existing pages, one after the other.
     pages: Vec<u64>,
 }
 

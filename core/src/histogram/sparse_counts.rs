@@ -1,33 +1,33 @@
-//! Counts of exponential buckets: few of the many that there may be.
+//! Sparse counts of exponential buckets.
 
-/// Counts by exponential bucket, for those that have any, ascending.
+/// Counts by exponential bucket, ascending. Contains only buckets with a count above 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exponential(Vec<(i32, u64)>);
 
 impl Exponential {
-    /// Buckets and their counts, ascending.
+    /// Returns the buckets and their counts, in ascending order of the buckets.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (i32, u64)> + Clone {
         self.0.iter().copied()
     }
 
-    /// The counts, by ascending buckets.
+    /// Returns the counts, in ascending order of the buckets.
     pub fn values(&self) -> impl ExactSizeIterator<Item = u64> + Clone {
         self.0.iter().map(|&(_, count)| count)
     }
 
-    /// The count of a bucket; 0 where it has none.
+    /// Returns the count of a bucket; 0 if the bucket has none.
     #[must_use]
     pub fn get(&self, bucket: i32) -> u64 {
         self.find(bucket).map_or(0, |at| self.0[at].1)
     }
 
-    /// How many buckets have a count.
+    /// Returns the number of buckets that have a count.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no bucket has a count.
+    /// Returns whether no bucket has a count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -37,7 +37,7 @@ impl Exponential {
         self.0.binary_search_by_key(&bucket, |&(bucket, _)| bucket)
     }
 
-    /// Gives a bucket another count.
+    /// Replaces the count of a bucket.
     pub(crate) fn set(&mut self, bucket: i32, count: u64) {
         match (self.find(bucket), count) {
             (Ok(at), 0) => _ = self.0.remove(at),
@@ -47,7 +47,7 @@ impl Exponential {
         }
     }
 
-    /// Adds to a bucket; stays at the largest count instead of wrapping.
+    /// Adds to the count of a bucket. The count saturates instead of wrapping.
     pub(crate) fn add(&mut self, bucket: i32, count: u64) {
         self.set(bucket, self.get(bucket).saturating_add(count));
     }
@@ -59,7 +59,7 @@ impl FromIterator<(i32, u64)> for Exponential {
         let mut buckets = Exponential::default();
         for (bucket, count) in counts {
             match buckets.0.last() {
-                // They mostly come in order.
+                // Buckets usually come in order.
                 Some(&(last, _)) if last >= bucket => buckets.set(bucket, count),
                 _ if count > 0 => buckets.0.push((bucket, count)),
                 _ => {}

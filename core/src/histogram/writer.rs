@@ -1,4 +1,5 @@
-//! The writer's side: one word of each kind for every observation that has left the ring's chunk.
+//! The writer of a lane's buckets: each observation that leaves the ring's chunk adds 1 to one
+//! classic and one exponential word.
 
 use std::sync::Arc;
 
@@ -19,19 +20,19 @@ type BucketWords = &'static [AtomicU64];
 pub(crate) struct LaneBuckets {
     bounds: Arc<Bounds>,
     words: BucketWords,
-    /// The mapped table of pages, and where they are in this process.
+    /// The mapped table of pages. `pages` are their addresses in this process.
     table: BucketWords,
     pages: [AtomicOptionRef<BucketPage>; exponential::PAGES],
 }
 
 impl LaneBuckets {
-    /// Buckets in new, zeroed words.
+    /// Creates the buckets in new, zeroed words.
     pub(crate) fn new(bounds: Arc<Bounds>, words: BucketWords) -> LaneBuckets {
         let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
         LaneBuckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicOptionRef::none()) }
     }
 
-    /// Makes the buckets of a hidden lane new ones, which keep their pages. Release, "recycle": not
+    /// Resets the buckets of a hidden lane. The buckets keep their pages. Release, "recycle": not
     /// before the lane was hidden.
     pub(crate) fn clear(&self) {
         let pages = self.pages.iter().filter_map(|page| page.load(Ordering::Relaxed));
@@ -56,7 +57,7 @@ impl LaneBuckets {
         place: impl Fn(&SubBucketBounds, f64) -> usize,
         supply: &impl LineAllocator,
     ) {
-        // Read once: a store with release lets the compiler take nothing for granted after it.
+        // Read once, because the compiler assumes nothing about memory after a store with release.
         let (bounds, words) = (&*self.bounds, self.words);
         let classic = &words[HEAD_WORDS..];
         for value in values {
@@ -89,7 +90,7 @@ impl LaneBuckets {
 }
 
 /// Adds one to a word that has a single writer. Release, "fold": not before the value that was
-/// counted last, so that the sum of all words says which have been.
+/// counted last, so that the sum of all words is the number of values that have been counted.
 #[inline(always)]
 fn increment(word: &AtomicU64) {
     word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
