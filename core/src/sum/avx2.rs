@@ -1,4 +1,4 @@
-//! The same sum, four values to an instruction, for processors with AVX2.
+//! The sum of `batch`, with four values per instruction, for processors with AVX2.
 #![expect(unsafe_code, reason = "that the processor has the instructions is only known at run time")]
 
 use std::arch::{
@@ -12,7 +12,8 @@ use std::arch::{
 
 use super::batch::{FROM, SPLIT, TO, joined};
 
-/// As [`by_halves`](super::batch::by_halves); none where the processor lacks the instructions.
+/// As [`by_halves`](super::batch::by_halves). Returns `None` if the processor lacks the
+/// instructions.
 #[inline]
 #[expect(clippy::option_option, reason = "whether it was tried, and what came of it")]
 pub(super) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<Option<u128>> {

@@ -1,14 +1,15 @@
-//! Sums of many values at once, in units of 2^-96, where values are as durations are.
+//! Sums of many values at once, in units of 2^-96, for values in the range of usual durations.
 
-/// What splits a value in two: added and subtracted, it leaves a multiple of 2^-34.
+/// The constant that splits a value in two: adding and subtracting it leaves a multiple of 2^-34.
 pub(crate) const SPLIT: f64 = (3_u64 << 17) as f64;
-/// The values that [`by_halves`] takes.
+/// The range of values that [`by_halves`] accepts.
 pub(crate) const FROM: f64 = 1.0 / (1 << 30) as f64;
 pub(crate) const TO: f64 = (1 << 13) as f64;
-/// Values that are added side by side.
+/// Number of independent accumulators.
 const ACCUMULATORS: usize = 4;
 
-/// The exact sum of at most 64 values in `0.0..LIMIT`; none where they differ too much.
+/// Returns the exact sum of at most 64 values in `0.0..LIMIT`, or `None` if a value is outside the
+/// ranges of both methods.
 pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Option<u128> {
     const { assert!(COUNT <= 64) };
     #[cfg(target_arch = "x86_64")]
@@ -18,11 +19,12 @@ pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Op
     by_halves::<COUNT>(value).or_else(|| by_mantissas::<COUNT>(value))
 }
 
-/// The sum of values from 2^-30 to 2^13, which most durations are.
+/// Returns the sum of values from 2^-30 to 2^13, the range of most durations, or `None` for other
+/// values.
 ///
-/// Adding and subtracting a large number splits a value into a multiple of 2^-34 and a rest of at
-/// most 2^-35, which is a multiple of 2^-82. Sums of 64 of either have no more than 53 bits, so every
-/// addition is exact, and any order will do: several run side by side.
+/// Adding and subtracting a large number splits a value into a multiple of 2^-34 and a remainder of
+/// at most 2^-35, which is a multiple of 2^-82. Sums of 64 of either have at most 53 bits. So every
+/// addition is exact, the order does not matter, and several accumulators run in parallel.
 #[inline(always)]
 pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
     let (mut highs, mut lows) = ([0.0; ACCUMULATORS], [0.0; ACCUMULATORS]);
@@ -43,7 +45,8 @@ pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Opt
     within.then(|| joined(highs.iter().sum(), lows.iter().sum()))
 }
 
-/// A multiple of 2^-34 and one of 2^-82, both of at most 53 bits, in units of 2^-96.
+/// Adds a multiple of 2^-34 and one of 2^-82, both of at most 53 bits. The result is in units of
+/// 2^-96.
 #[inline(always)]
 pub(crate) fn joined(high: f64, low: f64) -> u128 {
     let high = i128::from((high * (1_u64 << 34) as f64) as i64);
@@ -51,7 +54,7 @@ pub(crate) fn joined(high: f64, low: f64) -> u128 {
     ((high << 62) + (low << 14)) as u128
 }
 
-/// The sum of values from 2^-44 to 2^20: shifted mantissas, 64 of which fit into 124 bits.
+/// Returns the sum of values from 2^-44 to 2^20: shifted mantissas, 64 of which fit into 124 bits.
 fn by_mantissas<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
     let (mut sum, mut outside) = (0_u128, 0);
     for bits in (0..COUNT).map(|at| value(at).to_bits()) {
@@ -120,7 +123,7 @@ mod tests {
             }
         }
 
-        /// What is compiled for newer processors, beside what runs on all.
+        /// Compares the code for AVX2 with the code for all processors.
         #[test]
         #[cfg(target_arch = "x86_64")]
         fn every_processor_sums_alike(values in prop::collection::vec(1e-10..9000.0f64, COUNT)) {

@@ -1,30 +1,31 @@
-//! Exact sums: 192-bit fixed point.
+//! Exact sums in 192-bit fixed point.
 //!
-//! A running `f64` drifts (1e-11 over a million observations), and `f64` addition depends on its
-//! order: a total over lanes could fall by a rounding when a lane is folded into the totals, which
-//! Prometheus takes for a counter reset. Integers have neither fault. One rounding happens, when a
-//! sum is shown.
+//! A running `f64` drifts (1e-11 over a million observations), and the result of `f64` addition
+//! depends on its order. So a total over lanes could decrease by a rounding error when a lane is
+//! folded into the totals, and Prometheus would treat that as a counter reset. Integers have
+//! neither fault. A sum is rounded once, when it is shown.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod batch;
 
-/// A sum in units of 2^-96: values from 2^-96 up to [`LIMIT`], low word first.
+/// A sum in units of 2^-96, low word first. It accepts values from 0 up to [`LIMIT`].
 ///
-/// Each value is rounded to the nearest unit, an error of at most 2^-97. The relative error of a sum is at most
-/// 2^-97 divided by the mean of its values: below 1e-12 where that mean is 1e-17 or more, and none for values
-/// from 2^-44 (6e-14) on, all of whose bits are units. A sum that reaches 2^96 stays there.
+/// Each value is rounded to the nearest unit, an error of at most 2^-97. The relative error of a
+/// sum is at most 2^-97 divided by the mean of its values: below 1e-12 if that mean is 1e-17 or
+/// more. Values of 2^-44 (6e-14) or more are whole numbers of units, so their sum is exact. A sum
+/// that reaches 2^96 stays there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExactSum(pub(crate) [u64; 3]);
 
 /// Values at or above this (2^94, about 2e28) are rejected: four of them would overflow a sum.
 pub(crate) const LIMIT: f64 = (1u128 << 94) as f64;
 
-/// The biased exponent of an `f64` whose lowest mantissa bit weighs one unit, 2^-96.
+/// The biased exponent of an `f64` whose lowest mantissa bit is one unit, 2^-96.
 const UNIT_EXPONENT: u64 = 1075 - 96;
 
 impl ExactSum {
-    /// Adds a value in `0.0..LIMIT`. What is finer than a unit is rounded to the nearest.
+    /// Adds a value in `0.0..LIMIT`, rounded to the nearest unit.
     #[inline]
     pub(crate) fn add_value(&mut self, value: f64) {
         debug_assert!((0.0..LIMIT).contains(&value), "{value} is no observation");
@@ -52,8 +53,8 @@ impl ExactSum {
         self.add(&ExactSum(addend));
     }
 
-    /// Adds at most 64 values in `0.0..LIMIT` as [`add_value`](ExactSum::add_value) does one by one, and
-    /// faster.
+    /// Adds at most 64 values in `0.0..LIMIT`. Equivalent to [`add_value`](ExactSum::add_value) for
+    /// each, but faster.
     pub(crate) fn add_all<const COUNT: usize>(&mut self, value: impl Fn(usize) -> f64 + Copy) {
         match batch::sum::<COUNT>(value) {
             Some(sum) => self.add(&ExactSum([sum as u64, (sum >> 64) as u64, 0])),
@@ -61,7 +62,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds another sum; stays at the largest sum instead of wrapping.
+    /// Adds another sum. The result saturates instead of wrapping.
     #[inline]
     pub(crate) fn add(&mut self, other: &ExactSum) {
         let (low, carry) = self.0[0].overflowing_add(other.0[0]);
@@ -70,13 +71,13 @@ impl ExactSum {
         self.0 = if carry { [u64::MAX; 3] } else { [low, middle, high] };
     }
 
-    /// Whether the sum is the largest, which does not grow.
+    /// Returns whether the sum is saturated, so that it no longer grows.
     pub(crate) fn is_saturated(&self) -> bool {
         self.0 == [u64::MAX; 3]
     }
 
-    /// What is left without a part of this sum; none where it is no part, and where the sum is the
-    /// largest, which stands for many.
+    /// Subtracts `part`. Returns `None` if it is greater than the sum, or if the sum is saturated
+    /// and its exact value is therefore unknown.
     pub(crate) fn without(&self, part: &ExactSum) -> Option<ExactSum> {
         let (low, borrow) = self.0[0].overflowing_sub(part.0[0]);
         let (middle, borrow) = sub_with_borrow(self.0[1], part.0[1], borrow);
@@ -84,24 +85,24 @@ impl ExactSum {
         (!borrow && !self.is_saturated()).then_some(ExactSum([low, middle, high]))
     }
 
-    /// The sum of values.
+    /// Returns the sum of values.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> ExactSum {
         let mut sum = ExactSum::default();
         values.into_iter().for_each(|value| sum.add_value(value));
         sum
     }
 
-    /// The nearest `f64`, ties to even. Never smaller for a larger sum.
+    /// Returns the nearest `f64`, ties to even. The result never decreases for a larger sum.
     pub(crate) fn to_f64(self) -> f64 {
         let Some(top) = (0..3).rev().find(|&word| self.0[word] != 0) else { return 0.0 };
         let zeros = self.0[top].leading_zeros();
-        // The 64 highest bits from the first one on, and whether anything follows them.
+        // The 64 highest bits from the first 1, and whether any later bit is 1.
         let below = |word: usize| top.checked_sub(word).map_or(0, |at| self.0[at]);
         let head = if zeros == 0 { below(0) } else { (below(0) << zeros) | (below(1) >> (64 - zeros)) };
         let tail = if zeros == 0 { below(1) } else { below(1) << zeros };
         let sticky = u64::from(tail != 0 || below(2) != 0);
-        // A 1 in the lowest place stands for all that follows: the conversion then rounds as if it
-        // had seen every bit.
+        // A 1 in the lowest bit stands for all later bits. The conversion then rounds as if it had
+        // all bits.
         let rounded = (head | sticky) as f64;
         let exponent = (64 * top as i32) - zeros as i32 - 96;
         rounded * f64::from_bits(((1023 + exponent) as u64) << 52)
@@ -141,16 +142,16 @@ mod tests {
 
     #[test]
     fn sums_are_accurate_from_one_end_of_their_range_to_the_other() {
-        // Whose bits reach below a unit: the error is a rounding of each, to the same side.
+        // Values with bits below a unit: each is rounded, all in the same direction.
         for smallest in [1e-17, 1.234_567_890_123_456_7e-17, 9.87e-16] {
             let sum = ExactSum::of(std::iter::repeat_n(smallest, 100_000)).to_f64();
             assert!((sum / (smallest * 1e5) - 1.0).abs() < 1e-12, "{smallest}: {sum}");
         }
-        // All of whose bits are units: no error at all.
+        // Values that are whole numbers of units: there is no error.
         let exact = 2f64.powi(-44) * (1.0 + f64::EPSILON);
         let sum = ExactSum::of(std::iter::repeat_n(exact, 1 << 17)).to_f64();
         assert_eq!(sum, exact * f64::from(1 << 17));
-        // The largest that is observed, as often as the sum can hold it.
+        // The largest observation, as often as the sum can contain it.
         let largest = LIMIT.next_down();
         let sum = ExactSum::of([largest; 4]);
         assert_eq!((sum.to_f64(), sum.is_saturated()), (4.0 * largest, false));
@@ -224,7 +225,7 @@ mod tests {
 
         #[test]
         fn conversion_rounds_to_nearest_even(low: u64, middle: u64, shift in 0u32..128) {
-            // Within u128, the compiler's own conversion is the oracle.
+            // Within u128, the compiler's conversion is the oracle.
             let wide = (u128::from(middle) << 64 | u128::from(low)) >> shift;
             let sum = ExactSum([wide as u64, (wide >> 64) as u64, 0]);
             prop_assert_eq!(sum.to_f64(), wide as f64 * 2f64.powi(-96));
@@ -246,11 +247,11 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1u64 << 53) as f64
         };
-        // Twelve uniform numbers less six are normal enough.
+        // Twelve uniform numbers minus six are close enough to a normal distribution.
         let values: Vec<f64> = (0..1_000_000)
             .map(|_| 0.01 * (2.0 * ((0..12).map(|_| uniform()).sum::<f64>() - 6.0)).exp())
             .collect();
-        // The oracle carries what each addition loses along (Neumaier).
+        // The oracle keeps the rounding error of each addition (Neumaier).
         let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
         for &value in &values {
             let next = sum + value;
