@@ -1,9 +1,10 @@
-//! Exemplars: single observations with the id of the trace that they belong to, so that somebody who
-//! sees a slow bucket can look at one request that fell into it.
+//! Exemplars: single observations with a trace id. They lead from a slow bucket to one request that
+//! fell into it.
 //!
-//! A lane keeps the newest exemplar of each of its classic buckets, in slots that are claimed with its
-//! first one: a lane without exemplars costs nothing, and so does an observation without a trace. A slot
-//! has one writer, that of the lane, and is a seqlock: its turn is odd while it is written.
+//! A lane keeps the newest exemplar of each of its classic buckets. The slots are claimed with the
+//! lane's first exemplar, so lanes without exemplars and observations without a trace id cost
+//! nothing. A slot has one writer, that of the lane, and is a seqlock: its turn is odd while the
+//! slot is being written.
 //!
 //! ```text
 //! word 0      turn: even, and another one, whenever the rest is whole
@@ -29,28 +30,29 @@ use crate::{
     sum::LIMIT,
 };
 
-/// Longest id of a trace, in bytes. OpenMetrics allows 128 characters for an exemplar's labels, names
-/// included.
+/// Maximum length of a trace id, in bytes. OpenMetrics allows 128 characters for an exemplar's
+/// labels, including names.
 pub(crate) const MAX_TRACE_ID_BYTES: usize = EXEMPLAR_TEXT * 8;
-/// Most slots of a lane. Of more buckets than that, neighbours share a slot.
+/// Maximum number of slots of a lane. If there are more buckets, neighboring buckets share a slot.
 const MAX_SLOTS: usize = 32;
-/// How far a clock may be ahead of the reader's, in nanoseconds: what claims to be of later would be the
-/// newest for ever.
+/// Maximum time by which an exemplar may be ahead of the reader's clock, in nanoseconds. Otherwise
+/// an exemplar with a time far in the future would remain the newest.
 const MAX_CLOCK_SKEW: u64 = 24 * 60 * 60 * 1_000_000_000;
 
-/// One observation, with the trace that it belongs to.
+/// An observation with the id of its trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exemplar {
-    /// Seconds or bytes.
+    /// The value, in seconds or bytes.
     pub value: f64,
-    /// When it was observed: nanoseconds since 1970, by the wall clock of the process that observed it.
+    /// When the value was observed: nanoseconds since 1970, by the wall clock of the observing
+    /// process.
     pub time: u64,
-    /// The id of the trace, as it was given: 1 to 96 bytes without control characters.
+    /// The id of the trace, as passed by the program: 1 to 96 bytes without control characters.
     pub trace_id: Arc<str>,
 }
 
 impl Exemplar {
-    /// An exemplar with all that a reader may show, as far as it can be checked.
+    /// Returns an exemplar that a reader may show, or `None` if a part of it is invalid.
     pub(crate) fn checked(value: f64, time: u64, trace_id: &[u8]) -> Option<Exemplar> {
         let trace_id = std::str::from_utf8(trace_id).ok().filter(|trace_id| is_fit(trace_id))?;
         let is_plausible = (1..clock::wall().saturating_add(MAX_CLOCK_SKEW)).contains(&time);
@@ -59,22 +61,22 @@ impl Exemplar {
     }
 }
 
-/// Whether every format can carry the id of a trace.
+/// Returns whether every format can represent a trace id.
 fn is_fit(trace_id: &str) -> bool {
     (1..=MAX_TRACE_ID_BYTES).contains(&trace_id.len()) && !trace_id.chars().any(char::is_control)
 }
 
-/// Which of the buckets with those bounds a value is in.
+/// Returns the bucket of a value, for buckets with these bounds.
 fn bucket(bounds: &[f64], value: f64) -> usize {
     bounds.partition_point(|&bound| bound < value)
 }
 
-/// How many slots a lane has whose buckets have so many bounds.
+/// Returns the number of slots of a lane whose buckets have `bounds` bounds.
 fn slots(bounds: usize) -> usize {
     (bounds + 1).min(MAX_SLOTS)
 }
 
-/// Lines of the slots of a lane whose buckets have so many bounds.
+/// Returns the number of lines of a lane's slots, if its buckets have `bounds` bounds.
 pub(crate) fn lines(bounds: usize) -> u64 {
     slots(bounds) as u64 * ExemplarSlot::LINES
 }
@@ -82,7 +84,8 @@ pub(crate) fn lines(bounds: usize) -> u64 {
 /// Keeps the newest exemplar of each bucket, in the order of the buckets.
 pub(crate) fn keep_newest(exemplars: &mut Vec<Exemplar>, bounds: &[f64]) {
     let bucket = |one: &Exemplar| bucket(bounds, one.value);
-    // The rest breaks ties, so that the order of lanes and segments says nothing.
+    // The remaining keys break ties, so that the result does not depend on the order of lanes and
+    // segments.
     exemplars.sort_by(|one, other| {
         let key = |one: &Exemplar| (bucket(one), Reverse(one.time));
         let ties = || one.trace_id.cmp(&other.trace_id).then(one.value.total_cmp(&other.value));

@@ -1,4 +1,4 @@
-//! The reader's side of exemplars.
+//! The reader of exemplars.
 
 use std::io;
 
@@ -13,13 +13,14 @@ use crate::{
 
 /// Words of a slot.
 const WORDS: usize = ExemplarSlot::LINES as usize * LINE_WORDS;
-/// A writer that writes one slot between two looks this often in a row is no worker.
+/// Maximum number of attempts. No real workload writes a slot between two reads so often in
+/// succession.
 const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
 
-/// Reads the exemplars of a lane, in a segment in which it was seen to have some, whose buckets have
-/// those bounds. What cannot be one is left out, and so is one that is written all the time.
+/// Reads the exemplars of a lane that was seen to have some. Its buckets have `bounds` bounds.
+/// Leaves out invalid exemplars, and exemplars that are overwritten at each attempt.
 pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io::Result<Vec<Exemplar>> {
-    // Asked anew: the words of the look that showed the number may be older than the number.
+    // Read again: the words of the read that showed the number may be older than the number.
     let first = LaneHeader::read(source, lane)?.exemplars;
     if first == 0 {
         return Ok(Vec::new());
@@ -27,8 +28,8 @@ pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io:
     let mut found: Vec<Option<Exemplar>> = vec![None; slots(bounds)];
     let mut looks = [(); 3].map(|()| vec![0; found.len() * WORDS]);
     for _ in 0..MAX_ATTEMPTS {
-        // Three looks. A slot that has the same even turn at the first and the last had it all along, so
-        // what the second shows is of one exemplar: "whole" and "turn".
+        // Three reads. A slot that has the same even turn in the first and the last read had it
+        // throughout. So the second read shows one complete exemplar: "whole" and "turn".
         for look in &mut looks {
             source.read(first, look)?;
         }
@@ -36,7 +37,7 @@ pub(crate) fn read(source: &impl SegmentSource, lane: u64, bounds: usize) -> io:
         for (place, found) in found.iter_mut().enumerate() {
             let [first, second, last] = looks.each_ref().map(|look| &look[place * WORDS..][..WORDS]);
             match (first[0], last[0]) {
-                // What words it has are left from another series.
+                // Other words of the slot, if any, are left from another series.
                 (0, 0) => *found = None,
                 (turn, again) if turn == again && turn % 2 == 0 => *found = decode(second),
                 _ => is_torn = true,

@@ -1,7 +1,7 @@
-//! What a reader makes of slots that are written meanwhile, of those of another series, and of any words.
+//! Readings of slots while they are written, of slots of another series, and of arbitrary words.
 //!
-//! What it may see of the writer's stores, [`eyes`](crate::segment::weak_memory) tells. Value, time and text tell
-//! the number of their exemplar.
+//! [`WeakMemoryView`] determines which of the writer's stores a reader may see. Value, time and
+//! trace id encode the number of their exemplar.
 #![cfg(not(ictus_loom))]
 
 use std::{cell::Cell, io, sync::Arc};
@@ -30,7 +30,7 @@ use crate::{
 
 const BOUNDS: [f64; 2] = [10.0, 100.0];
 
-/// A segment, with memory for so many claims.
+/// A segment with memory for a limited number of claims.
 struct Rationed {
     segment: Arc<Segment>,
     claims: Cell<u64>,
@@ -49,7 +49,7 @@ impl LineAllocator for Rationed {
     fn short(&self) {}
 }
 
-/// A lane that has nothing, and its line.
+/// Creates an empty lane. Returns its line, too.
 fn new_lane() -> (Rationed, &'static Lane, u64) {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let lane = &segment.new_block().unwrap().lanes[0];
@@ -57,12 +57,12 @@ fn new_lane() -> (Rationed, &'static Lane, u64) {
     (Rationed { segment, claims: Cell::new(1) }, lane, line)
 }
 
-/// Values of all three buckets, not one after the other.
+/// Values of all three buckets, not in order.
 fn value(number: u64) -> f64 {
     [0.0, 10.0, 0.0, 100.0, 10.0][number as usize % 5] + 1.0 + number as f64 / 1e3
 }
 
-/// Every word of it tells the number.
+/// Every word of the id encodes the number.
 fn trace_id(number: u64) -> String {
     format!("{number:08}").repeat(1 + number as usize % 12)
 }
@@ -71,14 +71,14 @@ fn number(exemplar: &Exemplar) -> u64 {
     exemplar.trace_id[..8].parse().unwrap()
 }
 
-/// What a writer did with a lane that had one series after another.
+/// The stores of a writer to a lane that had one series after another.
 struct Written {
     trace: Trace,
     line: u64,
     words: Vec<u64>,
-    /// How many exemplars each series had.
+    /// The number of exemplars of each series.
     length: u64,
-    /// When each of all exemplars was written.
+    /// The time at which each exemplar was written.
     times: Vec<u64>,
 }
 
@@ -109,7 +109,8 @@ impl Written {
         Written { trace, line, words: (0..series).map(word).collect(), length, times }
     }
 
-    /// Lets a reader read twice. Gives how many exemplars it saw, or what was wrong.
+    /// Lets a reader read twice. Returns the number of exemplars that it saw, or a description of
+    /// the fault.
     fn reader(&self, reader: u64) -> Result<usize, String> {
         let eyes = WeakMemoryView::new(&self.trace, Random(reader));
         let mut seen = 0;
@@ -118,7 +119,7 @@ impl Written {
             if before.series == 0 || before.series & UNPUBLISHED != 0 {
                 continue;
             }
-            // Another look, as for the head: the words of the first may be of several moments.
+            // Read again, as for the head: the words of the first read may be of several moments.
             let exemplified = LaneHeader::read(&eyes, self.line).unwrap().exemplified;
             if exemplified == 0 {
                 continue;
@@ -175,7 +176,8 @@ fn a_writer_that_dies_leaves_what_was_whole() {
             let is_in = |number: &u64| super::bucket(&BOUNDS, value(*number)) == bucket;
             let newest = (0..complete).rfind(is_in);
             let shown = found.iter().map(number).find(is_in);
-            // That of the exemplar in the making has none, or has it already.
+            // The bucket of the exemplar that is being written shows none, or shows that one
+            // already.
             let in_the_making = is_in(&complete) && complete < 40;
             let holds = shown == newest || in_the_making && shown.is_none_or(|shown| shown == complete);
             assert!(holds, "after {stores} stores, {complete} exemplars: {found:?}");
@@ -224,7 +226,7 @@ fn of_many_buckets_neighbours_share_a_slot() {
     assert_eq!((lines(bounds.len()), lines(0), slots(14)), (64, 2, 15));
 }
 
-/// A segment of nothing but a lane and what follows it.
+/// A segment of only a lane and the parts that follow it.
 struct Bytes(Vec<u64>);
 
 impl SegmentSource for Bytes {
@@ -260,7 +262,7 @@ fn any_slot() -> impl Strategy<Value = [u64; 16]> {
     })
 }
 
-/// The rules, said again.
+/// The rules, in a second implementation.
 fn holds(words: &[u64; 16]) -> bool {
     let bytes: Vec<u8> = words[4..].iter().flat_map(|word| word.to_ne_bytes()).collect();
     let (turn, value, time, length) = (words[0], f64::from_bits(words[1]), words[2], words[3]);
@@ -303,7 +305,7 @@ proptest! {
             prop_assert_eq!(kept.iter().filter(is_in).map(|one| one.time).collect::<Vec<_>>(), Vec::from_iter(newest));
         }
         prop_assert!(kept.is_sorted_by(|one, other| one.value < other.value));
-        // Whatever came first, and however it was divided.
+        // The result does not depend on the order of the exemplars or on their division.
         let mut other = all;
         for (at, swap) in swaps.iter().enumerate().take(other.len()) {
             let with = swap.index(other.len());
@@ -318,7 +320,7 @@ proptest! {
     }
 }
 
-/// Lines that the segment does not have are an error; else whatever is there is no lane's.
+/// Reads lines that the segment lacks, which is an error, or any other lines, which are no lane's.
 fn read_of_what_is_not_there(at: u64, bytes: &Bytes) -> bool {
     let fits = at.checked_add(lines(BOUNDS.len())).is_some_and(|end| end <= bytes.lines().unwrap());
     read(bytes, 0, BOUNDS.len()).is_ok() == fits

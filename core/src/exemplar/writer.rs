@@ -1,4 +1,4 @@
-//! The writer's side of exemplars: no lock, no allocation, nothing that a reader could stop.
+//! The writer of exemplars: no lock, no allocation, and no step that a reader could block.
 
 use super::{MAX_TRACE_ID_BYTES, bucket, is_fit, lines, slots};
 use crate::{
@@ -10,9 +10,10 @@ use crate::{
     sync::Ordering,
 };
 
-/// Keeps an exemplar in a lane whose buckets have those bounds; for the thread that may write the lane,
-/// after the observation. False where it is left out: its trace's id is unfit, there is no memory for
-/// the slots, or a signal handler and the write that it interrupted met in one slot.
+/// Stores an exemplar in a lane whose buckets have these bounds. Only for the thread that may write
+/// the lane, after the observation. Returns false if the exemplar is dropped: the trace id is
+/// invalid, there is no memory for the slots, or a signal handler interrupted a write to the same
+/// slot.
 pub(crate) fn record(
     lane: &Lane,
     supply: &impl LineAllocator,
@@ -25,25 +26,26 @@ pub(crate) fn record(
     }
     let Some(slot) = slot(lane, supply, bounds, value) else { return false };
     let (turn, relaxed) = (slot.turn.load(Ordering::Relaxed), Ordering::Relaxed);
-    // Not a store: a signal handler may have had its turn since the load. Odd: this one is such a handler.
+    // Not a store, because a signal handler may have written since the load. An odd turn: this is
+    // such a handler.
     if turn % 2 == 1 || slot.turn.compare_exchange(turn, turn.wrapping_add(1), relaxed, relaxed).is_err() {
         return false;
     }
     let words = [value.to_bits(), clock::wall(), trace_id.len() as u64].into_iter().chain(text(trace_id));
     for (place, word) in slot.words.iter().zip(words) {
-        // Release, "turn": whoever sees what is new sees at its last look that the turn is odd, or a later
-        // one, and that the lane was hidden that had another series.
+        // Release, "turn": a reader that sees a new word sees at its last read that the turn is
+        // odd, or a later turn, and that the lane of the earlier series was hidden.
         place.store(word, Ordering::Release);
     }
-    // Release, "whole": whoever sees the even turn sees all of it.
+    // Release, "whole": a reader that sees the even turn sees all words.
     slot.turn.store(turn.wrapping_add(2), Ordering::Release);
-    // Release, "exemplify": whoever sees the number sees the exemplar, and where the slots are. An
-    // addition: a handler may have added since.
+    // Release, "exemplify": a reader that sees the number sees the exemplar, and the line of the
+    // slots. An addition, because a handler may have added one since.
     lane.exemplified.fetch_add(1, Ordering::Release);
     true
 }
 
-/// The slot for a value, claimed with all others of the lane where there are none.
+/// Returns the slot for a value. Claims all slots of the lane if it has none.
 fn slot(
     lane: &Lane,
     supply: &impl LineAllocator,
@@ -67,7 +69,7 @@ fn at(supply: &impl LineAllocator, first: u64, place: usize) -> Option<&'static 
     supply.lines(first + place as u64 * ExemplarSlot::LINES)
 }
 
-/// The id as words, zeros at the end.
+/// Returns the id as words, padded with zeros.
 fn text(trace_id: &str) -> [u64; EXEMPLAR_TEXT] {
     let mut bytes = [0; MAX_TRACE_ID_BYTES];
     bytes[..trace_id.len()].copy_from_slice(trace_id.as_bytes());
@@ -84,13 +86,13 @@ fn all(
     (0..slots).filter_map(move |place| at(supply, first, place))
 }
 
-/// Whether a signal handler runs that interrupted the write of an exemplar.
+/// Returns whether the caller is a signal handler that interrupted the write of an exemplar.
 pub(crate) fn is_busy(lane: &Lane, supply: &impl LineAllocator, bounds: usize) -> bool {
     all(lane, supply, bounds).any(|slot| slot.turn.load(Ordering::Relaxed) % 2 == 1)
 }
 
-/// Empties the slots of a hidden lane, which keeps them. Relaxed: who still reads the life before finds less
-/// of it, and whoever reads the next one acquires the lane after this.
+/// Empties the slots of a hidden lane, which keeps them. Relaxed: a reader of the earlier life
+/// finds fewer exemplars, and a reader of the next life acquires the lane after this.
 pub(crate) fn clear(lane: &Lane, supply: &impl LineAllocator, bounds: usize) {
     lane.exemplified.store(0, Ordering::Relaxed);
     all(lane, supply, bounds).for_each(|slot| slot.turn.store(0, Ordering::Relaxed));
