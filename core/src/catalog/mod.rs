@@ -1,27 +1,26 @@
-//! What a Conductor SDK records: one [`Definition`] per recorded metric.
+//! The metrics that a Conductor SDK records: one [`Definition`] per metric.
 //!
-//! Stands beside the flow: `observe` records under these names, and the reader's surfaces
-//! (`surface`) decide under which public names, labels and types each of them is shown.
-//! Recorded names start with [`PREFIX`].
+//! `observe` records under these names. The reader's surfaces (`surface`) map them to public names,
+//! labels and types. Recorded names start with [`PREFIX`].
 
-/// What the recorded names of Conductor's own metrics start with. No Prometheus metric name can, so they
-/// never meet a user's own family.
+/// The prefix of the recorded names of Conductor's metrics. No Prometheus metric name can start
+/// with it, so they cannot collide with families of the user.
 pub const PREFIX: &str = "conductor/";
 
-/// What kind of value the series of a family hold.
+/// The kind of a family's series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 pub enum Kind {
     /// A total that only grows.
     Counter = 1,
-    /// A state, set to any value; summed over live processes.
+    /// A value that can be set, increased and decreased; summed over live processes.
     Gauge = 2,
     /// Observations: window, quantiles, count and sum.
     Timer = 3,
 }
 
-/// Returns the name that a counter is recorded under: without `_total`, which the formats add. A counter may be
-/// registered and looked up with and without it.
+/// Returns the name under which a counter is recorded: without `_total`, which the formats add. A
+/// counter may be registered and looked up with and without the suffix.
 ///
 /// ```
 /// assert_eq!(ictus::catalog::counter_name("jobs_total"), "jobs");
@@ -50,11 +49,11 @@ impl Kind {
     }
 }
 
-/// What the observations of a timer are measured in.
+/// The unit of a timer's observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 pub enum Unit {
-    /// No unit: counters, gauges.
+    /// No unit: counters and gauges.
     None = 0,
     /// Seconds.
     Seconds = 1,
@@ -62,13 +61,13 @@ pub enum Unit {
     Bytes = 2,
 }
 
-/// Upper bounds of classic buckets of durations, in seconds: those of the SDKs' canonical metrics.
+/// Upper bounds of classic buckets of durations, in seconds, as in the SDKs' canonical metrics.
 pub const TIME_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Upper bounds of classic buckets of sizes, in bytes: those of the SDKs' canonical metrics.
+/// Upper bounds of classic buckets of sizes, in bytes, as in the SDKs' canonical metrics.
 pub const SIZE_BUCKETS: &[f64] = &[1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 impl Unit {
-    /// The upper bounds of the classic buckets of a timer in this unit.
+    /// Returns the upper bounds of the classic buckets of a timer in this unit.
     #[must_use]
     pub const fn buckets(self) -> &'static [f64] {
         match self {
@@ -84,11 +83,11 @@ impl Unit {
 pub struct Definition {
     /// The recorded name, which starts with [`PREFIX`].
     pub name: &'static str,
-    /// Counter, gauge or timer.
+    /// The kind of the family.
     pub kind: Kind,
-    /// What a timer's observations are measured in.
+    /// The unit of a timer's observations.
     pub unit: Unit,
-    /// Label names, in the order in which label values are given.
+    /// Label names, in the order of the label values.
     pub labels: &'static [&'static str],
 }
 
@@ -100,29 +99,29 @@ const fn timer(name: &'static str, unit: Unit, labels: &'static [&'static str]) 
     Definition { name, kind: Kind::Timer, unit, labels }
 }
 
-/// How long a request to the server took.
+/// Duration of a request to the server.
 pub const API_REQUEST_TIME: Definition =
     timer("conductor/api_request_time", Unit::Seconds, &["method", "uri", "status"]);
 /// Polls for tasks.
 pub const TASK_POLL: Definition = counter("conductor/task_poll", &["taskType"]);
-/// How long a poll took.
+/// Duration of a poll.
 pub const TASK_POLL_TIME: Definition =
     timer("conductor/task_poll_time", Unit::Seconds, &["taskType", "status"]);
-/// How long a task's execution took.
+/// Duration of a task's execution.
 pub const TASK_EXECUTE_TIME: Definition =
     timer("conductor/task_execute_time", Unit::Seconds, &["taskType", "status"]);
-/// How long an update of a task's result took.
+/// Duration of an update of a task's result.
 pub const TASK_UPDATE_TIME: Definition =
     timer("conductor/task_update_time", Unit::Seconds, &["taskType", "status"]);
 /// Failed executions by exception class.
 pub const TASK_EXECUTE_ERROR: Definition =
     counter("conductor/task_execute_error", &["taskType", "exception"]);
-/// Failed executions by the exception's message.
+/// Failed executions by exception message.
 pub const TASK_EXECUTE_ERROR_MESSAGE: Definition =
     counter("conductor/task_execute_error_message", &["taskType", "exception"]);
 /// Failed updates by exception class.
 pub const TASK_UPDATE_ERROR: Definition = counter("conductor/task_update_error", &["taskType", "exception"]);
-/// Failed updates by the exception's message.
+/// Failed updates by exception message.
 pub const TASK_UPDATE_ERROR_MESSAGE: Definition =
     counter("conductor/task_update_error_message", &["taskType", "exception"]);
 /// Failed polls by exception class.
@@ -131,7 +130,7 @@ pub const TASK_POLL_ERROR: Definition = counter("conductor/task_poll_error", &["
 pub const TASK_EXECUTION_STARTED: Definition = counter("conductor/task_execution_started", &["taskType"]);
 /// Failed acknowledgements by exception class.
 pub const TASK_ACK_ERROR: Definition = counter("conductor/task_ack_error", &["taskType", "exception"]);
-/// Failed acknowledgements by the exception's message.
+/// Failed acknowledgements by exception message.
 pub const TASK_ACK_ERROR_MESSAGE: Definition =
     counter("conductor/task_ack_error_message", &["taskType", "exception"]);
 /// Acknowledgements that the server refused.
@@ -143,7 +142,7 @@ pub const TASK_EXECUTION_QUEUE_FULL: Definition =
 pub const TASK_PAUSED: Definition = counter("conductor/task_paused", &["taskType"]);
 /// Restarts of a worker process.
 pub const WORKER_RESTART: Definition = counter("conductor/worker_restart", &["taskType"]);
-/// Exceptions that nobody caught, by class.
+/// Uncaught exceptions by class.
 pub const UNCAUGHT_EXCEPTION: Definition = counter("conductor/thread_uncaught_exception", &["exception"]);
 /// Uses of external payload storage.
 pub const EXTERNAL_PAYLOAD_USED: Definition =
@@ -151,13 +150,13 @@ pub const EXTERNAL_PAYLOAD_USED: Definition =
 /// Workflows that could not be started, by exception class.
 pub const WORKFLOW_START_ERROR: Definition =
     counter("conductor/workflow_start_error", &["workflowType", "exception"]);
-/// Workflows that could not be started, by the exception's message.
+/// Workflows that could not be started, by exception message.
 pub const WORKFLOW_START_ERROR_MESSAGE: Definition =
     counter("conductor/workflow_start_error_message", &["workflowType", "exception"]);
 /// Size of a task's result.
 pub const TASK_RESULT_SIZE: Definition = timer("conductor/task_result_size", Unit::Bytes, &["taskType"]);
-/// Size of a workflow's input. `absent` is `"1"` where the caller gave no version, else empty: the
-/// surfaces spell a missing version differently, and `""` is a version too.
+/// Size of a workflow's input. `absent` is `"1"` if the caller passed no version, else empty. The
+/// surfaces represent a missing version in different ways, and `""` is a version, too.
 pub const WORKFLOW_INPUT_SIZE: Definition =
     timer("conductor/workflow_input_size", Unit::Bytes, &["workflowType", "version", "absent"]);
 /// Worker threads that are executing a task now.
