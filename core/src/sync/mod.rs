@@ -1,9 +1,9 @@
-//! The one place where atomics come from, so that a model checker can stand in for them.
+//! The atomics and locks of the recording path, which a model checker can replace.
 //!
-//! Under `--cfg ictus_loom` every atomic and every lock of the recording path is loom's. loom's atomics cannot
-//! live in mapped memory, so the algorithms take references to [`crate::format::layout`] types
-//! from whoever provides the memory: the mapping, or a model. In unit tests a word is the standard
-//! library's, with a trace of its stores and fences.
+//! Under `--cfg ictus_loom`, every atomic and every lock of the recording path is loom's. Loom's
+//! atomics cannot be in mapped memory. So the algorithms take references to
+//! [`crate::format::layout`] types, and either the mapping or a model provides the memory. In unit
+//! tests, `AtomicU64` is the standard library's, with a trace of its stores and fences.
 
 #[cfg(not(ictus_loom))]
 pub(crate) use std::{
@@ -35,7 +35,7 @@ pub(crate) use {
     pointer::AtomicPtr,
 };
 
-/// loom's, of threads that share one thread of the system.
+/// Loom's thread-locals. Loom's threads share one thread of the system.
 #[cfg(ictus_loom)]
 macro_rules! modelled_thread_local {
     ($($(#[$about:meta])* static $name:ident: $type:ty = const $value:block;)*) => {
@@ -45,7 +45,7 @@ macro_rules! modelled_thread_local {
 #[cfg(ictus_loom)]
 pub(crate) use modelled_thread_local as thread_local;
 
-/// A static, which a model makes anew for each of its runs.
+/// Declares a static. A model creates it again for each of its runs.
 #[cfg(not(ictus_loom))]
 macro_rules! process_wide {
     ($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;) => {

@@ -1,4 +1,4 @@
-//! References that change: to what is never freed, so that whoever loads one may keep it.
+//! Atomic references to values that are never freed, so that a loaded reference stays valid.
 #![expect(unsafe_code, reason = "makes references of pointers that were references")]
 
 use std::ptr;
@@ -7,7 +7,7 @@ use super::{AtomicPtr, Ordering};
 #[cfg(not(ictus_loom))]
 use crate::sys::wiped;
 
-/// A `&'static T` or nothing, which one thread may change while others look.
+/// An optional `&'static T`, which one thread may replace while other threads load it.
 #[derive(Debug)]
 #[cfg_attr(not(ictus_loom), repr(transparent))]
 pub(crate) struct AtomicOptionRef<T: 'static>(AtomicPtr<T>);
@@ -18,7 +18,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
         AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// A model's atomics are made at run time.
+    /// Loom's atomics are created at run time.
     #[cfg(ictus_loom)]
     pub(crate) fn none() -> AtomicOptionRef<T> {
         AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))
@@ -27,7 +27,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
     #[inline(always)]
     pub(crate) fn load(&self, order: Ordering) -> Option<&'static T> {
         let pointer = self.0.load(order);
-        // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
+        // SAFETY: null, or from a `&'static T` passed to `store` or `exchange`.
         unsafe { pointer.as_ref() }
     }
 
@@ -36,7 +36,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
         self.0.store(raw(to), order);
     }
 
-    /// Puts `to` in place of `from`; `Err` with what stands there instead.
+    /// Replaces `from` by `to`. On failure, returns the current reference as `Err`.
     pub(crate) fn exchange(
         &self,
         from: Option<&'static T>,
@@ -45,20 +45,21 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
     ) -> Result<(), Option<&'static T>> {
         match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {
             Ok(_) => Ok(()),
-            // SAFETY: null, or from a `&'static T` given to `store` or `exchange`.
+            // SAFETY: null, or from a `&'static T` passed to `store` or `exchange`.
             Err(pointer) => Err(unsafe { pointer.as_ref() }),
         }
     }
 }
 
 impl<T: 'static> AtomicOptionRef<T> {
-    /// So many that are nothing, and are nothing again in a forked child where the system can do that.
+    /// Returns `count` references, all `None`. In a forked child they are `None` again, if the
+    /// system supports that.
     #[cfg(not(ictus_loom))]
     pub(crate) fn wiped(count: usize) -> &'static [AtomicOptionRef<T>] {
         let words = wiped::words((count * size_of::<AtomicOptionRef<T>>()).div_ceil(size_of::<u64>()));
         match words {
-            // SAFETY: of at least the size, and as aligned; zeros are null pointers, and `AtomicOptionRef` is
-            // transparent. Nothing else has the words.
+            // SAFETY: of at least the size, and as aligned; zeros are null pointers, and
+            // `AtomicOptionRef` is transparent. No other code has the words.
             Some(words) => unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), count) },
             None => AtomicOptionRef::unwiped(count),
         }
@@ -77,7 +78,7 @@ impl<T: 'static> AtomicOptionRef<T> {
     }
 }
 
-/// A `&'static T`, which one thread may change while others look.
+/// A `&'static T`, which one thread may replace while other threads load it.
 #[derive(Debug)]
 pub(crate) struct AtomicStaticRef<T: 'static>(AtomicPtr<T>);
 
@@ -88,7 +89,7 @@ impl<T: Sync + 'static> AtomicStaticRef<T> {
 
     #[inline(always)]
     pub(crate) fn load(&self, order: Ordering) -> &'static T {
-        // SAFETY: from a `&'static T` given to `new` or `store`.
+        // SAFETY: from a `&'static T` passed to `new` or `store`.
         unsafe { &*self.0.load(order) }
     }
 

@@ -1,7 +1,7 @@
-//! `AtomicU64` as unit tests get it: the same word, whose stores a test can follow.
+//! The `AtomicU64` of unit tests: the same word, with a trace of its stores.
 //!
-//! A test that knows every store with its ordering can work out whatever a reader on any machine
-//! could see, which no number of runs on one machine shows.
+//! From all stores with their orderings, a test can derive every value that a reader on any machine
+//! may see. No number of runs on one machine shows that.
 
 use std::{
     cell::RefCell,
@@ -14,19 +14,19 @@ use std::{
 #[repr(transparent)]
 pub(crate) struct AtomicU64(Word);
 
-/// One store, in the order in which the thread made it.
+/// A store. Stores are in the order in which the thread made them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Store {
     pub(crate) address: usize,
     pub(crate) value: u64,
-    /// Whoever acquires this store sees so many of the first ones: itself and all before it, or those
-    /// before the last release fence.
+    /// The number of stores, from the first, that a thread sees after it acquires this store: up to
+    /// this one, or up to the last release fence.
     pub(crate) releases: usize,
-    /// The line of code that made it.
+    /// The line of code that made the store.
     pub(crate) site: CallSite,
 }
 
-/// A place in the source.
+/// A line of the source code.
 pub(crate) type CallSite = &'static Location<'static>;
 
 thread_local! {
@@ -36,24 +36,24 @@ thread_local! {
 #[derive(Default)]
 struct TracedU64 {
     stores: Vec<Store>,
-    /// How many there were at the last release fence.
+    /// The number of stores at the last release fence.
     fenced: usize,
 }
 
-/// The stores that this thread makes in `run`.
+/// Returns the stores that this thread makes in `run`.
 pub(crate) fn trace(run: impl FnOnce()) -> Vec<Store> {
     TRACE.set(Some(TracedU64::default()));
     run();
     TRACE.take().unwrap_or_default().stores
 }
 
-/// How many stores this thread has made in the trace.
+/// Returns the number of stores that this thread has made in the trace.
 pub(crate) fn count() -> usize {
     TRACE.with_borrow(|trace| trace.as_ref().map_or(0, |traced| traced.stores.len()))
 }
 
-/// From here on another thread goes on, which acquired all that this one did: no fence of this one is
-/// before its stores.
+/// Continues the trace as another thread that acquired all stores of this one. No fence of this
+/// thread precedes the stores of the other.
 pub(crate) fn hand_over() {
     TRACE.with_borrow_mut(|trace| {
         if let Some(traced) = trace {
@@ -62,7 +62,7 @@ pub(crate) fn hand_over() {
     });
 }
 
-/// The standard library's, kept as well.
+/// The standard library's fence, with a record in the trace.
 pub(crate) fn fence(order: Ordering) {
     atomic::fence(order);
     let _ = TRACE.try_with(|trace| {
@@ -98,7 +98,7 @@ impl AtomicU64 {
     #[track_caller]
     fn note(&self, value: u64, order: Ordering) {
         let site = Location::caller();
-        // In a thread that ends, nobody traces.
+        // A thread that ends has no trace.
         let _ = TRACE.try_with(|trace| {
             if let Some(TracedU64 { stores, fenced }) = &mut *trace.borrow_mut() {
                 let releases = if releases(order) { stores.len() + 1 } else { *fenced };
