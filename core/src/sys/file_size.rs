@@ -1,4 +1,4 @@
-//! The limit on the size of a file that the process writes (`RLIMIT_FSIZE`).
+//! The limit on the size of files that the process writes (`RLIMIT_FSIZE`).
 
 use std::io;
 
@@ -7,8 +7,8 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-/// Refuses to make a file longer than the process may. The kernel would send SIGXFSZ, which ends a
-/// process that does not expect it.
+/// Fails if a file of length `end` would exceed the limit. The kernel would otherwise send SIGXFSZ,
+/// which ends a process that does not handle it.
 pub(crate) fn check(end: usize) -> io::Result<()> {
     match getrlimit(Resource::Fsize).current {
         Some(limit) if limit < end as u64 => Err(Errno::FBIG.into()),

@@ -1,9 +1,10 @@
-//! Forks: which process this is, and that none happens at the wrong moment.
+//! Forks: the generation of this process, and a gate that delays forks during critical changes.
 //!
-//! What a process made belongs to its generation. A forked child is another one: by the handlers that
-//! `fork` calls, and, for children that no handler sees (`clone` by the system call, `_Fork`), by a word in
-//! memory that the kernel wipes in every child. So each function that asks for the generation finds out,
-//! and so does each observation: the tables in which it looks its lane up are wiped memory, too
+//! Resources belong to the generation of the process that created them. A forked child has another
+//! generation. The handlers that `fork` calls set it. Children that no handler sees (`clone` by the
+//! system call, `_Fork`) detect it by a word in memory that the kernel wipes in every child. So
+//! each function that reads the generation is correct in such a child. Each observation is correct,
+//! too, because the tables in which it finds its lane are also in wiped memory
 //! ([`wiped`](super::wiped)).
 #![expect(unsafe_code, reason = "registers what a fork calls")]
 
@@ -17,13 +18,14 @@ use std::{
 
 use super::{own_descriptor, wiped};
 
-/// The newest generation's number: how many forks made this process. A fork may count twice.
+/// The number of the newest generation: the number of forks that led to this process. A fork may
+/// count twice.
 static NEWEST: AtomicU32 = AtomicU32::new(1);
-/// The number of this process's generation, where no memory is wiped; see [`wiped::mark`].
+/// The number of this process's generation on systems that do not wipe memory; see [`wiped::mark`].
 static UNWIPED: AtomicU32 = AtomicU32::new(1);
 
-/// Which of the processes on this image's line of forks this one is; never 0. What was made in another
-/// generation belongs to the parent.
+/// Returns the generation of this process in its line of forks; never 0. Resources of another
+/// generation belong to the parent.
 #[inline]
 pub(crate) fn generation() -> u32 {
     match wiped::mark(&UNWIPED).load(Ordering::Relaxed) {
@@ -32,7 +34,7 @@ pub(crate) fn generation() -> u32 {
     }
 }
 
-/// The first call in a child that no handler has seen; also by threads at once.
+/// The first call in a child that no handler has seen. Several threads may call it at once.
 #[cold]
 #[inline(never)]
 fn begin() -> u32 {
@@ -46,19 +48,19 @@ fn begin() -> u32 {
     }
 }
 
-/// Tells the first time in a process, for what is logged once: a forked child that meets the same trouble logs
-/// it, too.
+/// Detects the first call in a process, for messages that are logged once. A forked child with the
+/// same problem logs the message, too.
 #[derive(Debug)]
 pub struct OncePerProcess(AtomicU32);
 
 impl OncePerProcess {
-    /// One that nothing has asked yet.
+    /// Creates an instance whose first call is still to come.
     #[must_use]
     pub const fn new() -> OncePerProcess {
         OncePerProcess(AtomicU32::new(0))
     }
 
-    /// Whether this is the first time that this process asks.
+    /// Returns whether this is the first call in this process.
     pub fn is_first(&self) -> bool {
         let generation = generation();
         self.0.load(Ordering::Relaxed) != generation
@@ -72,29 +74,30 @@ impl Default for OncePerProcess {
     }
 }
 
-/// Threads that change what a fork must not divide, and forks that are about to happen: the generation in
-/// the high half, then 16 bits of forks and 16 of threads. Those of another generation count for nothing.
+/// Threads in critical changes, and pending forks: the generation in the high half, then 16 bits of
+/// forks and 16 bits of threads. Counts of another generation are ignored.
 static GATE: AtomicU64 = AtomicU64::new(0);
 const THREADS: u64 = (1 << 16) - 1;
 const FORK: u64 = 1 << 16;
-/// How long a fork waits for a thread that the system does not let go on, on a disk that hangs.
+/// Maximum number of attempts, each after a delay, in which a fork waits for a thread that is
+/// blocked, for example on a disk that hangs.
 const MAX_ATTEMPTS: u32 = 10_000;
 const RETRY_DELAY: Duration = Duration::from_micros(100);
 
-/// Forks and threads at the gate, of this generation.
+/// Returns the forks and threads at the gate, if they are of this generation.
 fn counts(gate: u64, generation: u32) -> u64 {
     if gate >> 32 == u64::from(generation) { gate & u64::from(u32::MAX) } else { 0 }
 }
 
-/// Changes forks and threads at the gate, where `change` allows it.
+/// Updates the forks and threads at the gate if `change` allows it. Returns whether it did.
 fn update(generation: u32, change: impl Fn(u64) -> Option<u64>) -> bool {
     let change = |gate| Some(u64::from(generation) << 32 | change(counts(gate, generation))?);
-    // Acquire and release: what one side of the gate did, the other sees.
+    // Acquire and release: each side of the gate sees all stores of the other side.
     GATE.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok()
 }
 
-/// Runs `change` with no fork in between: the kernel copies descriptors, mappings and memory one after
-/// the other.
+/// Runs `change` with no fork in between. Otherwise a fork could copy an intermediate state,
+/// because the kernel copies descriptors, mappings and memory one after the other.
 pub(crate) fn undivided<T>(change: impl FnOnce() -> T) -> T {
     struct Leave(u32);
     impl Drop for Leave {
@@ -131,11 +134,11 @@ extern "C" fn in_child() {
     own_descriptor::close_parents();
 }
 
-/// Watches forks from now on; calls `child` in every forked child before `fork` returns, where only
-/// async-signal-safe work is allowed.
+/// Registers the fork handlers. Calls `child` in every forked child before `fork` returns, where
+/// only async-signal-safe work is allowed.
 pub(crate) fn watch_forks(child: extern "C" fn()) {
-    // No `Once`: forked while another thread is inside, a child would wait for that thread for
-    // ever. Whoever is second registers again, and a fork then counts twice.
+    // Not a `Once`: a child that is forked while another thread is inside would wait for that
+    // thread forever. If two threads register handlers, a fork counts twice.
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if WATCHED.load(Ordering::Acquire) {
         return;
@@ -143,7 +146,7 @@ pub(crate) fn watch_forks(child: extern "C" fn()) {
     wiped::prepare(&NEWEST);
     // SAFETY: these store atomics, sleep, map memory, and close descriptors.
     let unseen = unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
-    // SAFETY: the caller vouches for `child`.
+    // SAFETY: the caller guarantees that `child` is async-signal-safe.
     let unseen = unseen | unsafe { libc::pthread_atfork(None, None, Some(child)) };
     if unseen != 0 {
         log::error!("forks are not seen (error {unseen}): observe in a forked child only after exec");
@@ -151,7 +154,7 @@ pub(crate) fn watch_forks(child: extern "C" fn()) {
     WATCHED.store(true, Ordering::Release);
 }
 
-/// Has `call` called once, when the process ends by itself.
+/// Registers `call` to be called once, when the process exits normally.
 pub(crate) fn at_exit(call: extern "C" fn()) {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     // SAFETY: the library is not unloaded before the process ends, or `call` is called when it is.
@@ -160,11 +163,11 @@ pub(crate) fn at_exit(call: extern "C" fn()) {
     }
 }
 
-/// Runs `act` with all signals blocked, so that a thread that it starts is never the one that runs a
-/// handler of the host.
+/// Runs `act` with all signals blocked, so that a thread that it starts never runs a signal handler
+/// of the host.
 pub(crate) fn with_signals_blocked<T>(act: impl FnOnce() -> T) -> T {
     let (mut all, mut before) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::uninit());
-    // SAFETY: fills the set that it is given.
+    // SAFETY: fills the set that is passed to it.
     let filled = unsafe { libc::sigfillset(all.as_mut_ptr()) } == 0;
     // SAFETY: the first set is filled where this is called; the second one is for the call to fill.
     let blocked =

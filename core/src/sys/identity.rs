@@ -1,37 +1,40 @@
-//! Which clock this is: whether stamps of two processes can be compared.
+//! The identity of a clock: whether timestamps of two processes can be compared.
 
 use std::fmt;
 
 use super::system;
 use crate::clock;
 
-/// What tells one clock from another.
+/// The properties that distinguish one clock from another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClockIdentity {
     source: String,
-    /// The boot's random id, where the system tells it.
+    /// The boot's random id, if the system provides it.
     boot: Option<String>,
-    /// When the system was started, in seconds since 1970: for processes that are not told the boot's id.
+    /// When the system was started, in seconds since 1970. Used if a process cannot read the boot
+    /// id.
     booted: i64,
-    /// For how long the system has slept since then, in milliseconds: the counter may begin anew when it wakes.
+    /// Milliseconds that the system has slept since the boot. The counter may restart when the
+    /// system wakes.
     slept: i64,
-    /// The time namespace, where the system tells it.
+    /// The time namespace, if the system provides it.
     namespace: Option<String>,
-    /// A stamp of it, taken when the identity was: a clock does not go back.
+    /// A timestamp of the clock, taken together with the identity: a clock does not go back.
     stamp: u64,
 }
 
-/// The time of day is corrected while a system runs: a minute's difference is no other boot. A clock that is
-/// set by more is another one to those who go by it, and anchors order its observations.
+/// Maximum difference in seconds between boot times of one boot, because the time of day is
+/// corrected while a system runs. A clock that is set by more counts as another clock for processes
+/// that compare boot times. Anchors order its observations.
 const BOOT_TOLERANCE: u64 = 60;
 const SLEEP_TOLERANCE: u64 = 500;
-/// Stamps by which two processors may differ.
+/// Maximum difference between the timestamps of two processors.
 const STAMP_TOLERANCE: u64 = 1 << 32;
 const COUNTER: &str = "tsc";
 const UNKNOWN: &str = "-";
 
 impl ClockIdentity {
-    /// That of this process's clock.
+    /// Returns the identity of this process's clock.
     pub(crate) fn own() -> ClockIdentity {
         let (awake, since_boot) = (clock::monotonic(), system::since_boot());
         ClockIdentity {
@@ -59,7 +62,7 @@ impl ClockIdentity {
         fields.next().is_none().then_some(identity)
     }
 
-    /// Whether it is the same clock as that of an identity that was taken before. In doubt it is not.
+    /// Returns whether this is the clock of an earlier identity. In doubt it is not.
     pub(crate) fn continues(&self, other: &ClockIdentity) -> bool {
         let is_near = |one: i64, other: i64, tolerance| one.abs_diff(other) <= tolerance;
         let both = |one: &Option<String>, other: &Option<String>| Some(one.as_ref()? == other.as_ref()?);
@@ -67,21 +70,24 @@ impl ClockIdentity {
         let is_same_boot = both(&self.boot, &other.boot).unwrap_or(is_near_boot);
         self.source == other.source
             && is_same_boot
-            // Else the counter began anew: the machine woke, or was moved.
+            // Otherwise the counter restarted: the machine woke, or was moved.
             && !self.is_behind(other.stamp)
             && match self.source == COUNTER {
                 true => is_near(self.slept, other.slept, SLEEP_TOLERANCE),
-                // A namespace gives the kernel's clocks another beginning, which moves the boot's time.
+                // In another namespace, the kernel's clocks have another start, which changes the
+                // apparent boot time.
                 false => both(&self.namespace, &other.namespace).unwrap_or(is_near_boot),
             }
     }
 
-    /// Whether the clock has yet to come to a stamp: then another one made it.
+    /// Returns whether the clock has not yet reached a timestamp. Another clock then made the
+    /// timestamp.
     pub(crate) fn is_behind(&self, stamp: u64) -> bool {
         self.stamp.saturating_add(STAMP_TOLERANCE) < stamp
     }
 
-    /// A number that stands for the clock in every process that knows the boot's id; 0 where it is not known.
+    /// Returns a number that identifies the clock in every process that can read the boot id; 0 if
+    /// this one cannot.
     pub(crate) fn fingerprint(&self) -> u64 {
         let Some(boot) = &self.boot else { return 0 };
         let slept = (self.slept + 500).div_euclid(1_000).to_string();

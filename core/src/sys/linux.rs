@@ -1,4 +1,4 @@
-//! Linux: `fallocate`, the kernel's choice of clock, `/proc`, the kinds of file systems.
+//! Linux: `fallocate`, the kernel's choice of clock, `/proc`, the types of file systems.
 
 use std::{
     fs,
@@ -16,18 +16,19 @@ use rustix::{
 
 use super::{file_size, growth, zeros};
 
-/// Address space that takes no memory until it is touched.
+/// Reserves address space, which takes no memory until it is used.
 pub(crate) const MAP_RESERVE: MapFlags = MapFlags::NORESERVE;
-/// Maps where nothing is, or fails.
+/// Maps only free addresses, and fails otherwise.
 pub(crate) const AT_FREE_ADDRESSES: MapFlags = MapFlags::FIXED_NOREPLACE;
-/// What makes a forked child find zeros in memory.
+/// Makes the memory zero in a forked child.
 pub(crate) const WIPED_IN_CHILDREN: Option<Advice> = Some(Advice::LinuxWipeOnFork);
-/// What makes a forked child find no mapping. A file's lock then lives exactly as long as the mapping of its
-/// owner, whatever becomes of descriptors.
+/// Removes the mapping in a forked child. A file's lock then lives exactly as long as the owner's
+/// mapping, independently of its descriptors.
 pub(crate) const KEPT_FROM_CHILDREN: Option<Advice> = Some(Advice::LinuxDontFork);
 
-/// Commits a file up to `end`. Safe from several threads: committing what is committed changes nothing.
-/// File systems without `fallocate` (ext2, ext3, ramfs, and overlays on them) have zeros written.
+/// Commits a file up to `end`. Several threads may call this at once, because committing twice
+/// changes nothing. On file systems without `fallocate` (ext2, ext3, ramfs, and overlays on them),
+/// writes zeros.
 pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io::Result<()> {
     let from = committed.load(Ordering::Acquire);
     if end <= from {
@@ -46,30 +47,30 @@ pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io
     Ok(())
 }
 
-/// Whether a process has a file of that name mapped; false where that cannot be asked.
+/// Returns whether a process maps a file of that name; false if `/proc` does not show it.
 pub(crate) fn maps_file(process: u32, name: &str) -> bool {
     let Ok(maps) = fs::File::open(format!("/proc/{process}/maps")) else { return false };
     BufReader::new(maps).split(b'\n').map_while(Result::ok).any(|line| {
-        // As the name of a file, of which another name may be a part.
+        // The whole file name: another name may end with the same characters.
         let path = line.strip_suffix(b" (deleted)").unwrap_or(&line);
         path.strip_suffix(name.as_bytes()).is_some_and(|folder| folder.ends_with(b"/"))
     })
 }
 
-/// Whether the kernel itself keeps time by the processor's counter.
+/// Returns whether the kernel uses the processor's counter as its clock.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn trusts_processor_counter() -> bool {
     const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc")
 }
 
-/// The boot's random id; none where `/proc` does not show it.
+/// Returns the boot's random id, or `None` if `/proc` does not show it.
 pub(crate) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     known(id.trim())
 }
 
-/// The time namespace; none where `/proc` does not show it.
+/// Returns the time namespace, or `None` if `/proc` does not show it.
 pub(crate) fn time_namespace() -> Option<String> {
     known(fs::read_link("/proc/self/ns/time").ok()?.to_str()?)
 }
@@ -79,24 +80,24 @@ fn known(text: &str) -> Option<String> {
     is_word.then(|| text.to_owned())
 }
 
-/// Nanoseconds since the system was started, those in which it slept included.
+/// Returns the nanoseconds since the system was started, including those in which it slept.
 pub(crate) fn since_boot() -> u64 {
     let time = clock_gettime(ClockId::Boottime);
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// The name of the file system that a file lies on, where it is one whose shared memory or locks do
-/// not hold.
+/// Returns the name of the file system of a file, if shared memory or locks are not reliable on it.
 pub(crate) fn refused_file_system(file: impl AsFd) -> io::Result<Option<&'static str>> {
     Ok(refused(fstatfs(file)?.f_type as u32))
 }
 
-/// Whether a file's blocks are fewer than its contents because the file system compresses: ZFS and bcachefs.
+/// Returns whether a file may have fewer blocks than contents because its file system compresses:
+/// ZFS and bcachefs.
 pub(crate) fn compresses(file: impl AsFd) -> bool {
     fstatfs(file).is_ok_and(|system| matches!(system.f_type as u32, 0x2FC1_2FC1 | 0xCA45_1A4E))
 }
 
-/// By the magic numbers of `statfs`.
+/// Returns the name of a rejected file system, by the magic number of `statfs`.
 fn refused(kind: u32) -> Option<&'static str> {
     Some(match kind {
         0x6969 => "NFS",
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn file_systems_without_shared_memory_or_locks_are_refused() {
-        // As in linux/magic.h, and fs/smb for the second of SMB's.
+        // From linux/magic.h; SMB's second number is from fs/smb.
         let magics = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546];
         let names = ["NFS", "SMB (CIFS)", "SMB (CIFS)", "SMB (CIFS)", "9p", "FUSE"];
         assert_eq!(magics.map(refused), names.map(Some));

@@ -1,7 +1,7 @@
 //! Calls that differ between operating systems, and the process's forks and descriptors.
 //!
-//! No other module asks which system this is. `--cfg ictus_portable` selects, on Linux, the code of all
-//! other systems, so that it is tested.
+//! No other module depends on the operating system. On Linux, `--cfg ictus_portable` selects the
+//! code of all other systems, so that it can be tested.
 
 use std::io;
 
@@ -35,19 +35,19 @@ pub(crate) use system::{
     refused_file_system,
 };
 
-/// How many files one part of Ictus keeps open at once: a quarter of those that the process may open, within
-/// bounds.
+/// Returns the maximum number of files that one part of Ictus keeps open: a quarter of the
+/// process's limit, at least 8 and at most 256.
 pub(crate) fn descriptor_share() -> usize {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
     (limit.unwrap_or(usize::MAX) / 4).clamp(8, 256)
 }
 
-/// A number that no other process draws.
+/// Returns a random number, which is unique in practice.
 pub(crate) fn random_id() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// How often this thread asked the system for committed memory.
+/// The number of this thread's calls for committed memory.
 #[cfg(test)]
 pub(crate) mod growth {
     use std::cell::Cell;
@@ -65,7 +65,7 @@ pub(crate) mod growth {
     }
 }
 
-/// Nothing: only tests count.
+/// A replacement without effect: only tests count.
 #[cfg(not(test))]
 pub(crate) mod growth {
     #[inline(always)]

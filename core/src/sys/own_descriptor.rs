@@ -1,12 +1,12 @@
-//! Descriptors of this process alone, among numbers that belong to the host.
+//! File descriptors of this process, protected against a host that closes or reuses their numbers.
 //!
-//! A host program may close every number that it does not know (daemons do), and then open its own files
-//! under the same numbers. So a number is used only after `fstat` has shown that the file behind it is the
-//! one that was opened, and it is never 0, 1 or 2, where the host writes its output. A number that has
-//! another file is forgotten, not closed.
+//! A host program may close all descriptor numbers that it did not open (daemons do), and then open
+//! its files under the same numbers. So a number is used only after `fstat` has confirmed that it
+//! still refers to the opened file. A number is never 0, 1 or 2, where the host writes its output.
+//! A number that refers to another file is forgotten, not closed.
 //!
-//! A descriptor that a forked child inherits keeps its lock for as long as the child lives. So the child
-//! closes those of its parent before it does anything else, without unlocking.
+//! A descriptor that a forked child inherits keeps its lock for as long as the child lives. So the
+//! child closes its parent's descriptors first, without unlocking.
 #![expect(unsafe_code, reason = "closes descriptors, also in a forked child")]
 
 use std::{
@@ -26,42 +26,42 @@ use super::fork::{generation, undivided};
 /// The lowest number that is neither standard input, output nor error.
 const FIRST_NUMBER: RawFd = 3;
 
-/// An open file of this process alone, until it is dropped, the host closes it, or the process ends; a
-/// forked child has closed it.
+/// An open file of this process. It is open until it is dropped, the host closes it, or the process
+/// ends. A forked child closes it.
 #[derive(Debug)]
 pub(crate) struct OwnDescriptor {
     held: &'static Held,
     generation: u32,
 }
 
-/// A place for a descriptor, which others use after it.
+/// An entry for a descriptor, which is reused after the descriptor is closed.
 #[derive(Debug)]
 struct Held {
     /// The descriptor, [`FREE`] or [`TAKEN`].
     number: AtomicI32,
-    /// Which file it is.
+    /// The device and inode of the file.
     device: AtomicU64,
     inode: AtomicU64,
     next: *const Held,
 }
 
 const FREE: RawFd = -1;
-/// By an `OwnDescriptor` that is about to open its file, or whose number the host has closed.
+/// Owned by an `OwnDescriptor` that is about to open its file, or whose number the host has closed.
 const TAKEN: RawFd = -2;
 
-// SAFETY: `next` points to a leaked place and is not written after the place is published.
+// SAFETY: `next` points to a leaked entry and is not written after the entry is published.
 unsafe impl Sync for Held {}
 
-/// All places, newest first; they are never freed, so the fork handler may walk them.
+/// All entries, newest first. They are never freed, so the fork handler may walk them.
 static HELD: AtomicPtr<Held> = AtomicPtr::new(ptr::null_mut());
 
 fn all_held() -> impl Iterator<Item = &'static Held> {
-    // SAFETY: places are leaked, and complete before they are published.
+    // SAFETY: entries are leaked, and complete before they are published.
     let place = |place: *const Held| unsafe { place.as_ref() };
     std::iter::successors(place(HELD.load(Ordering::Acquire)), move |held| place(held.next))
 }
 
-/// The same open file under a number that is not that of standard input, output or error.
+/// Returns the same open file under a number other than those of standard input, output and error.
 pub(crate) fn above_standard(opened: OwnedFd) -> rustix::io::Result<OwnedFd> {
     if opened.as_raw_fd() >= FIRST_NUMBER {
         return Ok(opened);
@@ -70,8 +70,8 @@ pub(crate) fn above_standard(opened: OwnedFd) -> rustix::io::Result<OwnedFd> {
 }
 
 impl OwnDescriptor {
-    /// Keeps what `open` opens. It must not allocate: another library may have locked the
-    /// allocator for the fork that waits for it.
+    /// Opens a file by calling `open`. `open` must not allocate: a fork that waits for it may have
+    /// run another library's handler, which locked the allocator.
     pub(crate) fn open(
         open: impl FnOnce() -> rustix::io::Result<OwnedFd>,
     ) -> rustix::io::Result<OwnDescriptor> {
@@ -85,7 +85,8 @@ impl OwnDescriptor {
             });
             let number = *opened.as_ref().unwrap_or(&FREE);
             if number != FREE {
-                // The kernel gives a number that is free: whoever had it before has lost it to the host.
+                // The kernel returns a free number. If another entry has the same number, the host
+                // has closed that descriptor.
                 let lost = |other: &'static Held| {
                     other.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed)
                 };
@@ -97,37 +98,39 @@ impl OwnDescriptor {
         opened.map(|_| OwnDescriptor { held, generation: generation() })
     }
 
-    /// The descriptor, after its number was seen to be that of the file that was opened. An error where
-    /// the host has closed it, and in a forked child of the process that opened it.
+    /// Returns the descriptor, after a check that its number still refers to the opened file. Fails
+    /// if the host has closed it, and in a forked child of the process that opened it.
     pub(crate) fn get(&self) -> io::Result<BorrowedFd<'_>> {
         if self.generation != generation() {
             return Err(Errno::BADF.into());
         }
         let number = self.held.number.load(Ordering::Acquire);
         if number < 0 || !self.held.has(number) {
-            // Not to be closed any more: it is nobody's, or the host's.
+            // From now on the number must not be closed: it is free, or the host's.
             let _ = self.held.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed);
             return Err(Errno::BADF.into());
         }
         self.unchecked()
     }
 
-    /// The descriptor, to read from at once after [`get`](OwnDescriptor::get): the host may have closed it
-    /// since. An error where that is known, and in a forked child of the process that opened it.
+    /// Returns the descriptor for reads directly after [`get`](OwnDescriptor::get), without another
+    /// check. The host may have closed it since. Fails if the number is known to be closed, and in
+    /// a forked child of the process that opened it.
     pub(crate) fn unchecked(&self) -> io::Result<BorrowedFd<'_>> {
         let number = self.held.number.load(Ordering::Acquire);
         if self.generation != generation() || number < 0 {
             return Err(Errno::BADF.into());
         }
-        // SAFETY: not -1, and the caller has seen a moment ago that it is open; one call uses it, which fails
-        // where the host has closed it, and reads from what is there else.
+        // SAFETY: not -1, and the caller has seen a moment ago that it is open. One call uses it,
+        // which fails if the host has closed it, and otherwise reads from the file that now has the
+        // number.
         Ok(unsafe { BorrowedFd::borrow_raw(number) })
     }
 }
 
 impl Drop for OwnDescriptor {
     fn drop(&mut self) {
-        // A child's place is free, or has another descriptor by now.
+        // In a child, the entry is free, or already has another descriptor.
         if self.generation == generation() {
             undivided(|| self.held.close());
         }
@@ -135,7 +138,7 @@ impl Drop for OwnDescriptor {
 }
 
 impl Held {
-    /// A place that nobody uses; a new one where there is none.
+    /// Claims a free entry, or creates one if there is none.
     fn take() -> &'static Held {
         let take = |held: &&Held| {
             held.number.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
@@ -158,34 +161,34 @@ impl Held {
         held
     }
 
-    /// Whether a number is that of the file that was opened.
+    /// Returns whether a number refers to the opened file.
     fn has(&self, number: RawFd) -> bool {
-        // SAFETY: not negative; used for this one call, which fails where it is not open.
+        // SAFETY: not negative; used for this one call, which fails if it is not open.
         let file = unsafe { BorrowedFd::borrow_raw(number) };
         identity(file).is_ok_and(|file| {
             file == (self.device.load(Ordering::Relaxed), self.inode.load(Ordering::Relaxed))
         })
     }
 
-    /// Closes the descriptor where it is the one that was opened; async-signal-safe.
+    /// Closes the descriptor if its number still refers to the opened file. Async-signal-safe.
     fn close(&self) {
         let number = self.number.load(Ordering::Acquire);
         if number >= 0 && self.has(number) {
-            // SAFETY: of this place alone, as its number and its file say.
+            // SAFETY: owned by this entry alone, as its number and its file show.
             unsafe { libc::close(number) };
         }
         self.number.store(FREE, Ordering::Release);
     }
 }
 
-/// What a forked child does first.
+/// Closes the parent's descriptors. A forked child calls this first.
 pub(crate) fn close_parents() {
     all_held().for_each(Held::close);
 }
 
 fn identity(file: impl std::os::fd::AsFd) -> rustix::io::Result<(u64, u64)> {
     let data = fstat(file)?;
-    // As wide as the system has them.
+    // The width of these fields differs between systems.
     #[allow(clippy::useless_conversion, clippy::cast_sign_loss, reason = "types differ between systems")]
     Ok((data.st_dev as u64, data.st_ino as u64))
 }
@@ -211,9 +214,9 @@ mod tests {
         std::fs::write(&other, "").unwrap();
         let descriptor = own(&one);
         let number = descriptor.get().unwrap().as_raw_fd();
-        // As the host: its own file under the same number, in one step.
+        // The host puts another file under the same number, in one step.
         let file = File::open(&other).unwrap();
-        // SAFETY: the number is the descriptor's, which is what this test is about.
+        // SAFETY: the number is the descriptor's, which is the subject of this test.
         assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
         descriptor.get().unwrap_err();
         drop(descriptor);

@@ -1,4 +1,4 @@
-//! Any Unix, with what POSIX and `flock` promise.
+//! Any Unix, within the guarantees of POSIX and `flock`.
 
 use std::{io, os::fd::AsFd, sync::atomic::AtomicUsize};
 
@@ -7,53 +7,54 @@ use rustix::mm::{Advice, MapFlags};
 use super::{file_size, zeros};
 use crate::clock;
 
-/// There is no flag for it everywhere.
+/// No portable flag exists.
 pub(crate) const MAP_RESERVE: MapFlags = MapFlags::empty();
-/// Not everywhere: where nothing is mapped over, the address is a wish.
+/// No portable flag exists. Without it, the address is only a hint, and nothing is mapped over.
 pub(crate) const AT_FREE_ADDRESSES: MapFlags = MapFlags::empty();
-/// Not everywhere.
+/// No portable advice exists.
 pub(crate) const WIPED_IN_CHILDREN: Option<Advice> = None;
-/// Not everywhere.
+/// No portable advice exists.
 pub(crate) const KEPT_FROM_CHILDREN: Option<Advice> = None;
 
-/// Commits a file up to `end`: a full disk, or a limit of the process, is an error here.
+/// Commits a file up to `end`. Fails if the disk is full or if the file would exceed the process's
+/// limit.
 pub(crate) fn commit(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io::Result<()> {
     file_size::check(end)?;
     zeros::append(file, committed, end)
 }
 
-/// There is no common way to ask.
+/// Returns false: there is no portable way to find out.
 pub(crate) fn maps_file(_: u32, _: &str) -> bool {
     false
 }
 
-/// Nobody says whether the counter is the same on all processors.
+/// Returns false: whether all processors share one counter is unknown.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn trusts_processor_counter() -> bool {
     false
 }
 
-/// There is no common way to ask: a boot is known by its time of day.
+/// Returns `None`: there is no portable boot id. Boots are compared by their time of day.
 pub(crate) fn boot_id() -> Option<String> {
     None
 }
 
-/// Only Linux has them.
+/// Returns `None`: only Linux has time namespaces.
 pub(crate) fn time_namespace() -> Option<String> {
     None
 }
 
-/// Nanoseconds since the system was started.
+/// Returns the nanoseconds since the system was started.
 pub(crate) fn since_boot() -> u64 {
     clock::monotonic()
 }
 
-/// There is no common way to ask: nothing is refused.
+/// Returns `None`: there is no portable way to find out, so no file system is rejected.
 pub(crate) fn refused_file_system(_: impl AsFd) -> io::Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// Whether a file's blocks are fewer than its contents: not asked here.
+/// Returns true: whether the file system compresses is unknown.
 pub(crate) fn compresses(_: impl AsFd) -> bool {
     true
 }

@@ -1,8 +1,8 @@
-//! Memory that the kernel wipes in a forked child: by whichever call the child was made, it finds zeros
-//! where its parent had pointers to what is the parent's.
+//! Memory that the kernel wipes in a forked child. In every child, however it was created, pointers
+//! in this memory to the parent's resources are zeros.
 //!
-//! Where the system cannot do that, it is memory like any other, and the handlers of a fork do what they
-//! can. Nothing of it is ever freed; a child takes new memory behind its parent's.
+//! On systems that cannot wipe memory, ordinary memory is used, and the fork handlers do part of
+//! the work. The memory is never freed. A child allocates new words after its parent's.
 #![expect(unsafe_code, reason = "maps memory, and hands out references to it")]
 
 use std::{
@@ -14,10 +14,10 @@ use rustix::mm::{MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 use crate::sys;
 
-/// What is asked of the kernel at once, at least.
+/// Minimum size of a mapping, in bytes.
 const MIN_ARENA: usize = 1 << 16;
 
-/// The words of an arena from the first free one on.
+/// A mapping of words, used from the first to the last.
 #[derive(Debug)]
 struct Arena {
     start: *mut AtomicU64,
@@ -28,14 +28,14 @@ struct Arena {
 // SAFETY: `start` is the address of atomics, and is not changed.
 unsafe impl Sync for Arena {}
 
-/// The arena that is being filled; null before there is one. Itself in memory that is not wiped, so a child
-/// goes on behind its parent's words.
+/// The arena that is being filled; null if there is none. This pointer itself is not wiped, so a
+/// child continues after its parent's words.
 static ARENA: AtomicPtr<Arena> = AtomicPtr::new(ptr::null_mut());
-/// The word that tells a process from its children; null where there is no wiped memory.
+/// The word that distinguishes a process from its children; null if there is no wiped memory.
 static MARK: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
 
-/// The word that has the generation's number, and 0 in a child that nobody has told of its birth;
-/// `otherwise` where no memory is wiped.
+/// Returns the word that contains the generation's number. It is 0 in a child that no handler has
+/// seen. Returns `otherwise` if memory is not wiped.
 #[inline(always)]
 pub(crate) fn mark(otherwise: &'static AtomicU32) -> &'static AtomicU32 {
     let mark = MARK.load(Ordering::Acquire);
@@ -43,7 +43,7 @@ pub(crate) fn mark(otherwise: &'static AtomicU32) -> &'static AtomicU32 {
     unsafe { mark.as_ref() }.unwrap_or(otherwise)
 }
 
-/// Makes the mark, of that generation, where it can be; once in a process.
+/// Creates the mark with that generation, if the system wipes memory. Called once per process.
 pub(crate) fn prepare(generation: &AtomicU32) {
     if !MARK.load(Ordering::Acquire).is_null() {
         return;
@@ -56,8 +56,8 @@ pub(crate) fn prepare(generation: &AtomicU32) {
     }
 }
 
-/// Zeroed words that are zeros again in every child; none where the system does not wipe memory, or has
-/// none.
+/// Returns zeroed words that are zeros again in every child. Returns `None` if the system does not
+/// wipe memory, or has none left.
 pub(crate) fn words(count: usize) -> Option<&'static [AtomicU64]> {
     let mut arena = ARENA.load(Ordering::Acquire);
     loop {
@@ -65,7 +65,8 @@ pub(crate) fn words(count: usize) -> Option<&'static [AtomicU64]> {
         if let Some(arena) = unsafe { arena.as_ref() } {
             let first = arena.used.fetch_add(count, Ordering::Relaxed);
             if first.checked_add(count).is_some_and(|end| end <= arena.words) {
-                // SAFETY: within the arena's words, which stay mapped; all are atomics, and zeros are some.
+                // SAFETY: within the arena's words, which stay mapped; all are atomics, and zeros
+                // are valid.
                 return Some(unsafe { std::slice::from_raw_parts(arena.start.wrapping_add(first), count) });
             }
         }
@@ -90,7 +91,7 @@ impl Arena {
             mmap_anonymous(ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
         };
         let start = start.ok()?;
-        // SAFETY: of the mapping that was just made; says what children find there.
+        // SAFETY: of the mapping that was just created; determines its contents in children.
         let wiped = unsafe { madvise(start, length, wipe) };
         let words = length / size_of::<AtomicU64>();
         let arena = Arena { start: start.cast(), words, used: AtomicUsize::new(0) };
@@ -101,9 +102,9 @@ impl Arena {
         Some(arena)
     }
 
-    /// Gives the memory of an arena back that nobody has seen.
+    /// Unmaps an arena that no other thread has seen.
     fn unmap(self) {
-        // SAFETY: from `new`, and no word of it was handed out.
+        // SAFETY: from `new`, and no word of it was returned to a caller.
         let _ = unsafe { munmap(self.start.cast(), self.words * size_of::<AtomicU64>()) };
     }
 }

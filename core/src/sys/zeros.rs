@@ -1,4 +1,4 @@
-//! Commits a file by writing zeros behind its end: works wherever files can be written.
+//! Growth of a file by writing zeros at its end. It works on every file system.
 
 use std::{
     io,
@@ -10,13 +10,14 @@ use rustix::io::{retry_on_intr, write};
 
 use super::growth;
 
-/// What files grow by: a step of growth is one call.
+/// The unit in which files grow, so that each step of growth is one call.
 static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 
-/// Commits a file up to `end`: a full disk is an error here.
+/// Commits a file up to `end`. Fails if the disk is full.
 ///
-/// The file is opened to append, so that of several threads none writes over what another has
-/// committed and used meanwhile: each write makes the file longer, by as much as is then counted.
+/// The file must be open for appending, so that no thread overwrites bytes that another thread has
+/// committed and used in the meantime. Each write extends the file by the number of bytes that is
+/// then counted.
 pub(crate) fn append(file: impl AsFd, committed: &AtomicUsize, end: usize) -> io::Result<()> {
     loop {
         let from = committed.load(Ordering::Acquire);
@@ -49,7 +50,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("file");
         let file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
-        // To write at places, which appending files do not do.
+        // For writes at given offsets, which a file open for appending does not allow.
         let used = OpenOptions::new().write(true).open(&path).unwrap();
         let committed = AtomicUsize::new(0);
         let claimed = AtomicUsize::new(0);
