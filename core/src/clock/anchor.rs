@@ -1,25 +1,27 @@
-//! Anchors: stamps beside the wall clock, by which stamps of different clocks are ordered.
+//! Anchors: timestamps with the wall clock's time, by which timestamps of different clocks are
+//! ordered.
 
 use super::{now, rate_of_stamps, wall};
 
-/// A stamp and the wall clock's time at that instant.
+/// A timestamp and the wall clock's time at that instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Anchor {
     pub(crate) stamp: u64,
     /// Nanoseconds since 1970.
     pub(crate) wall: u64,
-    /// The wall clock was read within so many stamps of `stamp`.
+    /// The maximum distance between the two clock readings, in clock ticks.
     pub(crate) uncertainty: u64,
-    /// What one stamp lasts in seconds; 0 where the process did not know.
+    /// Seconds per clock tick; 0 if the process does not know the rate.
     pub(crate) rate: f64,
 }
 
-/// Stamps between two readings between which nothing came.
+/// Clock ticks between two readings without an interruption.
 const TIGHT: u64 = 1_000;
 const MAX_ATTEMPTS: usize = 8;
 
 impl Anchor {
-    /// That of now. A thread can be stopped between two instructions: the tightest of some readings counts.
+    /// Takes an anchor now. Several readings are made and the tightest is used, because a thread
+    /// can be stopped between two instructions.
     pub(crate) fn now() -> Anchor {
         let mut best = read_once();
         for _ in 1..MAX_ATTEMPTS {

@@ -1,10 +1,12 @@
-//! What one count of the processor's counter lasts, by the kernel's clock.
+//! Calibration of the processor's counter: seconds per count, by the kernel's clock.
 //!
-//! A thread can be stopped for any time between two instructions: by the scheduler, by a neighbour on the
-//! processor, with the whole machine. So the counter is read between two readings of the kernel's clock,
-//! which bound how far the two can be apart, and of several such readings the tightest counts. A rate
-//! counts only where the readings at both ends are tight for the time between them; until then the kernel's
-//! clock measures durations. Later readings check it.
+//! A thread can be stopped for any time between two instructions: by the scheduler, by another load
+//! on the processor, or together with the whole machine. So the counter is read between two
+//! readings of the kernel's clock, which bound the distance between the two, and the tightest of
+//! several such readings is used.
+//!
+//! A rate is accepted only if the readings at both ends are tight compared with the time between
+//! them. Until then the kernel's clock measures durations. Later readings check the rate.
 
 use std::{thread, time::Duration};
 
@@ -15,19 +17,19 @@ use super::{monotonic, processor::counter};
 pub(super) struct ClockReading {
     pub(super) count: u64,
     pub(super) nanosecond: u64,
-    /// How far the one may be from the other, in nanoseconds.
+    /// Maximum distance between the two readings, in nanoseconds.
     pub(super) uncertainty: u64,
 }
 
-/// A reading this tight is as good as any: nothing came between its instructions.
+/// A reading with at most this uncertainty was not interrupted, so no further attempt is needed.
 const TIGHT: u64 = 100;
 const MAX_ATTEMPTS: usize = 10;
-/// The shortest time over which a rate is measured, in nanoseconds.
+/// Minimum time over which a rate is measured, in nanoseconds.
 const MIN_SPAN: u64 = 50_000_000;
-/// A rate counts where it is known this well.
+/// Maximum relative error of an accepted rate.
 const MAX_ERROR: f64 = 1e-4;
-/// The kernel's clock is slewed by up to 500 in a million to follow the time of day: a rate that differs by
-/// more than this is another one.
+/// Maximum relative difference between two measurements of the same rate. The kernel's clock is
+/// slewed by up to 500 in a million to follow the time of day.
 const MAX_CHANGE: f64 = 1e-3;
 
 /// Reads both clocks.
@@ -39,7 +41,7 @@ pub(super) fn read_clocks() -> ClockReading {
     })
 }
 
-/// The tightest of some readings.
+/// Returns the tightest of several readings.
 fn tightest(mut read: impl FnMut() -> ClockReading) -> ClockReading {
     let mut best = read();
     for _ in 1..MAX_ATTEMPTS {
@@ -54,8 +56,8 @@ fn tightest(mut read: impl FnMut() -> ClockReading) -> ClockReading {
     ClockReading { nanosecond: best.nanosecond + best.uncertainty / 2, ..best }
 }
 
-/// What two readings say of the rate: seconds a count, and the relative error of that; none where they
-/// say nothing.
+/// Returns the rate between two readings in seconds per count, and its relative error. Returns
+/// `None` if the readings do not determine it.
 fn rate(first: ClockReading, second: ClockReading) -> Option<(f64, f64)> {
     let counts = second.count.checked_sub(first.count)?;
     let nanoseconds = second.nanosecond.checked_sub(first.nanosecond)?;
@@ -66,7 +68,7 @@ fn rate(first: ClockReading, second: ClockReading) -> Option<(f64, f64)> {
     Some((nanoseconds as f64 / 1e9 / counts as f64, uncertainty as f64 / 2.0 / nanoseconds as f64))
 }
 
-/// A measurement to about a hundredth, which waits for a millisecond.
+/// Measures the rate with an error of about one percent. Waits for about a millisecond.
 pub(super) fn measure_roughly() -> f64 {
     let first = read_clocks();
     let mut best = (1e-9, f64::INFINITY);
@@ -83,13 +85,13 @@ pub(super) fn measure_roughly() -> f64 {
     best.0
 }
 
-/// What is known of the rate.
+/// The state of the calibration.
 #[derive(Debug)]
 pub(super) struct Calibration {
-    /// Where the present measurement begins.
+    /// The first reading of the current measurement.
     first: Option<ClockReading>,
     rate: Option<f64>,
-    /// A rate that contradicts the known one.
+    /// A measured rate that contradicts the accepted one.
     doubt: Option<f64>,
 }
 
@@ -98,12 +100,12 @@ impl Calibration {
         Calibration { first: None, rate: None, doubt: None }
     }
 
-    /// Seconds a count; none where it is not known, or in doubt.
+    /// Returns the seconds per count, or `None` if the rate is unknown or in doubt.
     pub(super) fn rate(&self) -> Option<f64> {
         self.rate
     }
 
-    /// Learns from a reading that is newer than those before.
+    /// Updates the rate from a reading that is newer than all before.
     pub(super) fn learn(&mut self, reading: ClockReading) {
         let Some(first) = self.first else { return self.first = Some(reading) };
         let span = reading.nanosecond.saturating_sub(first.nanosecond);
@@ -112,7 +114,7 @@ impl Calibration {
             return self.first = Some(reading);
         };
         if span < MIN_SPAN || error > MAX_ERROR {
-            // A tighter beginning, or more time, makes a better measurement.
+            // A tighter first reading, or more time, improves the measurement.
             if reading.uncertainty < first.uncertainty && error > MAX_ERROR {
                 self.first = Some(reading);
             }
@@ -122,7 +124,8 @@ impl Calibration {
         match (self.rate, self.doubt) {
             (None, None) => self.rate = Some(measured),
             (Some(known), _) if agrees(known) => (self.rate, self.doubt) = (Some(measured), None),
-            // Once: the machine slept, which the kernel's clock leaves out. Twice: it is another counter.
+            // Once: the machine slept, which the kernel's clock leaves out. Twice: it is another
+            // counter.
             (Some(_), None) => (self.doubt, self.first) = (Some(measured), Some(reading)),
             (_, Some(doubted)) if agrees(doubted) => (self.rate, self.doubt) = (Some(measured), None),
             (_, Some(_)) => (self.rate, self.doubt, self.first) = (None, Some(measured), Some(reading)),
@@ -134,7 +137,7 @@ impl Calibration {
 mod tests {
     use super::{Calibration, ClockReading, MAX_ATTEMPTS, read_clocks, tightest};
 
-    /// A clock of so many counts a nanosecond, read with that uncertainty.
+    /// Returns a reading of a counter with `counts` counts per nanosecond, with that uncertainty.
     fn at(nanosecond: u64, counts: f64, uncertainty: u64) -> ClockReading {
         ClockReading { count: 1_000 + (nanosecond as f64 * counts) as u64, nanosecond, uncertainty }
     }
@@ -184,7 +187,7 @@ mod tests {
     fn a_rate_that_is_contradicted_once_stays_and_twice_is_exchanged() {
         let mut calibration = Calibration::new();
         (0..3).for_each(|n| calibration.learn(at(n * SECOND, 2.5, 80)));
-        // The counter went on for an hour in which the kernel's clock stood still.
+        // The counter ran for an hour in which the kernel's clock stood still.
         let mut slept = at(3 * SECOND, 2.5, 80);
         slept.count += 9_000_000_000_000;
         calibration.learn(slept);
@@ -195,7 +198,7 @@ mod tests {
             calibration.learn(later);
             assert!((counts(&calibration).unwrap() - 2.5).abs() < 1e-6);
         }
-        // A counter of another rate, as after a move to another machine.
+        // A counter with another rate, as after a move to another machine.
         for n in 7..10 {
             let mut moved = at(n * SECOND, 3.0, 80);
             moved.count += 90_000_000_000_000;

@@ -1,4 +1,4 @@
-//! What is known of the clocks of a directory: the anchors of each epoch.
+//! The clocks of a directory: the fingerprint and the anchors of each epoch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +11,13 @@ pub(crate) struct Clocks(BTreeMap<u32, EpochClock>);
 /// The clock of an epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct EpochClock {
-    /// That of its [identity](crate::sys::ClockIdentity::fingerprint); 0 where no process knew it.
+    /// The fingerprint of its [identity](crate::sys::ClockIdentity::fingerprint); 0 if no process
+    /// could compute it.
     fingerprint: u64,
     anchors: Vec<Anchor>,
 }
 
-/// Anchors of an epoch that are kept when its processes are gone.
+/// Maximum number of anchors that are kept of an epoch when its processes have ended.
 const MAX_ANCHORS: usize = 16;
 
 impl Clocks {
@@ -33,7 +34,7 @@ impl Clocks {
         }
     }
 
-    /// Each epoch with its fingerprint and anchors.
+    /// Returns each epoch with its fingerprint and anchors.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u64, &[Anchor])> {
         self.0.iter().map(|(&epoch, clock)| (epoch, clock.fingerprint, &clock.anchors[..]))
     }
@@ -42,26 +43,26 @@ impl Clocks {
         self.0.keys().copied()
     }
 
-    /// The newest epoch of a clock.
+    /// Returns the newest epoch of a clock.
     pub(crate) fn epoch_of(&self, fingerprint: u64) -> Option<u32> {
         let is_same = |clock: &EpochClock| fingerprint != 0 && clock.fingerprint == fingerprint;
         self.0.iter().rev().find(|(_, clock)| is_same(clock)).map(|(&epoch, _)| epoch)
     }
 
-    /// The greatest stamp of an epoch's anchors.
+    /// Returns the greatest timestamp of an epoch's anchors.
     pub(crate) fn latest_stamp(&self, epoch: u32) -> u64 {
         let anchors = self.0.get(&epoch).map_or(&[][..], |clock| &clock.anchors);
         anchors.iter().map(|anchor| anchor.stamp).max().unwrap_or(0)
     }
 
-    /// The latest time of all anchors.
+    /// Returns the latest wall-clock time of all anchors.
     pub(crate) fn latest_time(&self) -> u64 {
         let anchors = self.0.values().flat_map(|clock| &clock.anchors);
         anchors.map(|anchor| anchor.wall).max().unwrap_or(0)
     }
 
-    /// Keeps the clocks of epochs of which there are observations, and the newest, whose number must not be
-    /// used again; few anchors of each.
+    /// Keeps the clocks of epochs that have observations, and the newest, whose number must not be
+    /// used again. Keeps few anchors of each.
     pub(crate) fn settle(&mut self, used: &BTreeSet<u32>) {
         let newest = self.0.last_key_value().map(|(&epoch, _)| epoch);
         self.0.retain(|epoch, _| used.contains(epoch) || Some(*epoch) == newest);
@@ -70,13 +71,14 @@ impl Clocks {
 }
 
 impl EpochClock {
-    /// Keeps the first and the last anchor and some in between, the most certain ones.
+    /// Keeps at most [`MAX_ANCHORS`] anchors, spread over the whole time, and prefers the most
+    /// certain ones.
     fn thin(&mut self) {
         self.anchors.sort_by_key(|anchor| (anchor.stamp, anchor.wall));
         self.anchors.dedup();
         let count = self.anchors.len();
         if count > MAX_ANCHORS {
-            // Of each part the most certain.
+            // The most certain anchor of each part.
             let part = |number: usize| number * count / MAX_ANCHORS..(number + 1) * count / MAX_ANCHORS;
             let parts = (0..MAX_ANCHORS).map(|number| &self.anchors[part(number)]);
             let best = parts.filter_map(|part| part.iter().min_by_key(|anchor| anchor.uncertainty)).copied();

@@ -1,9 +1,9 @@
-//! Clocks: stamps that order observations, durations, and the wall clock.
+//! Clocks: timestamps that order observations, durations, and the wall clock.
 //!
-//! Where the kernel itself keeps time by the processor's counter, a stamp is the counter (10 ns to
-//! read here, against 24 for `clock_gettime`); elsewhere it is CLOCK_MONOTONIC in nanoseconds. All
-//! processes of a boot agree on which, and [`source`] goes into the directory's clock epoch.
-//! Stamps only order: durations are measured in seconds by [`Stopwatch`].
+//! If the kernel itself uses the processor's counter, a timestamp is the counter (10 ns to read
+//! here, compared with 24 for `clock_gettime`). Otherwise it is CLOCK_MONOTONIC in nanoseconds. All
+//! processes of a boot make the same choice, and [`source`] is a part of the directory's clock
+//! epoch. Timestamps only order: [`Stopwatch`] measures durations, in seconds.
 
 mod anchor;
 #[cfg(target_arch = "x86_64")]
@@ -27,12 +27,13 @@ pub(crate) use anchor::Anchor;
 pub(crate) use processor::{calibrate, seconds_a_stamp};
 use processor::{counter, counts, seconds_a_count};
 
-/// An instant of the clock that orders observations. Comparable within one boot of one machine.
+/// A timestamp of the clock that orders observations. Timestamps of one boot of one machine are
+/// comparable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(pub(crate) u64);
 
 impl Stamp {
-    /// Now.
+    /// Returns the current timestamp.
     #[must_use]
     #[inline]
     pub fn now() -> Stamp {
@@ -40,13 +41,13 @@ impl Stamp {
     }
 }
 
-/// Now, as a stamp.
+/// Returns the current timestamp as a number.
 #[inline]
 pub(crate) fn now() -> u64 {
     if counts() { counter() } else { monotonic() }
 }
 
-/// CLOCK_MONOTONIC in nanoseconds. Cold: out of the way of the code that reads the counter.
+/// Returns CLOCK_MONOTONIC in nanoseconds. Cold, to keep it out of the code that reads the counter.
 #[cold]
 #[inline(never)]
 pub(crate) fn monotonic() -> u64 {
@@ -54,18 +55,19 @@ pub(crate) fn monotonic() -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
 }
 
-/// The wall clock in nanoseconds since 1970, 0 before that: says when a segment was made, orders nothing.
+/// Returns the wall clock in nanoseconds since 1970, or 0 before 1970. It is recorded in segments
+/// and orders nothing.
 pub(crate) fn wall() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// What one stamp lasts in seconds, where this process knows it well; else 0.
+/// Returns the seconds per clock tick, or 0 if this process has not measured the rate precisely.
 fn rate_of_stamps() -> f64 {
     if counts() { seconds_a_count() } else { 1e-9 }
 }
 
-/// The name of the clock that makes the stamps.
+/// Returns the name of the clock that makes the timestamps.
 pub(crate) fn source() -> &'static str {
     if counts() { "tsc" } else { "monotonic" }
 }

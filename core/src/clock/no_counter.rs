@@ -1,4 +1,4 @@
-//! No counter that all processors share: the kernel's clock makes the stamps.
+//! Processors without a counter that all processors share: the kernel's clock makes the timestamps.
 
 #[inline(always)]
 pub(super) fn counts() -> bool {
@@ -23,7 +23,7 @@ pub(super) fn seconds_a_count() -> f64 {
 #[inline(always)]
 pub(crate) fn calibrate() {}
 
-/// What one stamp lasts in seconds.
+/// Returns the seconds per clock tick.
 pub(crate) fn seconds_a_stamp() -> f64 {
     1e-9
 }

@@ -5,8 +5,8 @@ use super::{
     processor::{calibrate, counter, counts, measures, seconds_a_count},
 };
 
-/// The instant at which a measurement began, for [`Timer::observe_since`](crate::Timer::observe_since): of
-/// this process, to be kept anywhere.
+/// The start of a measurement, for [`Timer::observe_since`](crate::Timer::observe_since). It is
+/// valid in this process only, and can be stored anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopwatch(Start);
 
@@ -19,7 +19,7 @@ enum Start {
 }
 
 impl Stopwatch {
-    /// Starts measuring.
+    /// Starts a measurement.
     #[must_use]
     #[inline]
     pub fn start() -> Stopwatch {
@@ -30,27 +30,28 @@ impl Stopwatch {
         }
     }
 
-    /// The instant as a number, for a host that keeps it: what [`from_bits`](Stopwatch::from_bits) takes, in
-    /// this process and until it ends.
+    /// Returns the start as a number, for a host that stores it.
+    /// [`from_bits`](Stopwatch::from_bits) accepts it in this process, until the process ends.
     #[must_use]
     #[inline]
     pub fn to_bits(self) -> u64 {
-        // The highest bit is lost: neither clock comes to it within decades.
+        // The highest bit is lost: neither clock reaches it within decades.
         match self.0 {
             Start::Counter(count) => count << 1 | 1,
             Start::Monotonic(nanosecond) => nanosecond << 1,
         }
     }
 
-    /// The instant that a number stands for. Any number is one: of what [`to_bits`](Stopwatch::to_bits) did
-    /// not give, the time since then means nothing.
+    /// Restores a start from a number. Any number is accepted, but the duration since a start that
+    /// does not come from [`to_bits`](Stopwatch::to_bits) is meaningless.
     #[must_use]
     #[inline]
     pub fn from_bits(bits: u64) -> Stopwatch {
         Stopwatch(if bits & 1 == 1 { Start::Counter(bits >> 1) } else { Start::Monotonic(bits >> 1) })
     }
 
-    /// The instant as a stamp: of an observation that ended when this was started.
+    /// Returns the start as a timestamp, for an observation that ended when the stopwatch was
+    /// started.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
@@ -65,12 +66,13 @@ impl Stopwatch {
         match self.0 {
             Start::Counter(count) => Stamp(count),
             Start::Monotonic(nanosecond) if !counts() => Stamp(nanosecond),
-            // Before the counter's rate is known: now is as near as one can come.
+            // Before the counter's rate is known, the current timestamp is the best approximation.
             Start::Monotonic(_) => Stamp::now(),
         }
     }
 
-    /// Seconds since the start, and the stamp of the end. With the counter, one reading is both.
+    /// Returns the seconds since the start, and the timestamp of the end. The counter is read once
+    /// for both.
     #[inline]
     pub(crate) fn stop(self) -> (f64, u64) {
         match self.0 {

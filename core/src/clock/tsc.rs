@@ -1,4 +1,4 @@
-//! The processor's counter: whether it makes the stamps, and what one count of it lasts.
+//! The processor's counter: whether it makes the timestamps, and its rate.
 
 use std::sync::{
     Mutex, TryLockError,
@@ -13,13 +13,13 @@ const KERNEL: u8 = 1;
 const COUNTER: u8 = 2;
 static CHOICE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// What one count lasts in seconds, as `f64` bits; 0 before that is known. Negative where it was known and
-/// is in doubt: measurements that have begun by the counter still end by it.
+/// Seconds per count, as `f64` bits; 0 if unknown. Negative if a known rate is in doubt:
+/// measurements that started with the counter still use it.
 static SECONDS_PER_TICK: AtomicU64 = AtomicU64::new(0);
 
 static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration::new());
 
-/// Whether the counter makes the stamps: only where the kernel trusts it.
+/// Returns whether the counter makes the timestamps. It does only if the kernel uses it, too.
 #[inline]
 pub(super) fn counts() -> bool {
     match CHOICE.load(Relaxed) {
@@ -35,7 +35,7 @@ fn choose() -> bool {
     is_trusted
 }
 
-/// Whether the counter measures durations too: where its rate is known.
+/// Returns whether the counter measures durations as well, which requires a known rate.
 #[inline(always)]
 pub(super) fn measures() -> bool {
     f64::from_bits(SECONDS_PER_TICK.load(Relaxed)) > 0.0
@@ -48,20 +48,20 @@ pub(super) fn counter() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// What one count lasts in seconds, as far as that was ever known.
+/// Returns the seconds per count by the last known rate; 0 if no rate was ever known.
 #[inline(always)]
 pub(super) fn seconds_a_count() -> f64 {
     f64::from_bits(SECONDS_PER_TICK.load(Relaxed)).abs()
 }
 
-/// Compares the counter with the kernel's clock: learns its rate, or checks the one that is known. Takes a
-/// microsecond and waits for nothing.
+/// Compares the counter with the kernel's clock: measures its rate, or checks the known one. Takes
+/// a microsecond and does not block.
 #[cold]
 pub(crate) fn calibrate() {
     if !counts() {
         return;
     }
-    // Of threads that come at once, one is enough.
+    // If several threads calibrate at once, one of them is enough.
     let mut calibration = match CALIBRATION.try_lock() {
         Ok(calibration) => calibration,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -74,9 +74,9 @@ pub(crate) fn calibrate() {
     }
 }
 
-/// What one stamp lasts in seconds, to about a hundredth. For readers: where that is not known yet, waits
-/// for a millisecond to measure it, once in a process. Threads that race each measure: a child that is
-/// forked meanwhile waits for none of them.
+/// Returns the seconds per clock tick, with an error of about one percent. For readers: if the rate
+/// is unknown, waits for a millisecond to measure it, once per process. Concurrent threads each
+/// measure, so that a child that is forked in the meantime waits for none of them.
 pub(crate) fn seconds_a_stamp() -> f64 {
     static ROUGHLY: AtomicU64 = AtomicU64::new(0);
     if !counts() {
