@@ -1,28 +1,29 @@
-//! Which of several definitions of a family holds.
+//! The choice between several definitions of a family.
 //!
-//! The definition of a living process wins over that of an ended one, and among either the newest
-//! wins. So an option that was changed holds from the first restart on, and nothing that ended
-//! processes had asked for can bring it back.
+//! A definition of a live process takes precedence over that of an ended process. Among several of
+//! either kind, the newest takes precedence. So a changed option applies from the first restart on,
+//! and definitions of ended processes cannot restore the old option.
 
 use crate::format::descriptor::FamilyDescriptor;
 
-/// A definition with what decides whether it holds: of two, the greater one wins.
+/// The precedence of a definition. The definition with the greatest precedence applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Precedence {
     /// Whether the process that defined the family lives.
     pub(crate) lives: bool,
     /// When its segment was created.
     pub(crate) created: u64,
-    /// Decides between segments that were created at the same time: the same in every reader.
+    /// Breaks ties between segments that were created at the same time, in the same way in every
+    /// reader.
     pub(crate) segment: u64,
 }
 
-/// The definition that holds.
+/// Returns the definition that applies.
 pub(crate) fn holds<T>(definitions: impl IntoIterator<Item = (Precedence, T)>) -> Option<T> {
     definitions.into_iter().max_by_key(|&(precedence, _)| precedence).map(|(_, definition)| definition)
 }
 
-/// Whether two definitions of one kind, unit and set of labels ask for different things.
+/// Returns whether two definitions with the same kind, unit and labels have different options.
 pub(crate) fn conflicts(one: &FamilyDescriptor, other: &FamilyDescriptor) -> bool {
     let options = |record: &FamilyDescriptor| {
         (record.window, record.max_age, record.expire_after, record.max_series, record.distribution)
@@ -30,12 +31,12 @@ pub(crate) fn conflicts(one: &FamilyDescriptor, other: &FamilyDescriptor) -> boo
     options(one) != options(other) || one.bounds != other.bounds
 }
 
-/// Whether families of one name may be shown together: their samples then stand under one type.
+/// Returns whether families of one name may be shown together: their samples then have one type.
 pub(crate) fn coexist(one: &FamilyDescriptor, other: &FamilyDescriptor) -> bool {
     (one.kind, one.unit) == (other.kind, other.unit)
 }
 
-/// What a definition asks for, for the log.
+/// Describes a definition for the log.
 pub(crate) fn describe(record: &FamilyDescriptor) -> String {
     let FamilyDescriptor { kind, unit, labels, window, max_series, bounds, .. } = record;
     let time = |nanoseconds| match nanoseconds {

@@ -1,11 +1,13 @@
-//! The order of labels: names are a set, kept sorted, whatever order a program gives them in.
+//! The order of labels. Label names are a set, kept sorted regardless of the order in which a
+//! program lists them.
 
-/// Where each label value stands in the order that a program uses, by the sorted order of the names.
+/// A permutation from a program's order of label names to their sorted order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabelOrder(Box<[usize]>);
 
 impl LabelOrder {
-    /// Sorts label names. None where they are sorted already, so that values can stay as they are.
+    /// Sorts label names. Returns `None` if they are already sorted, so that values need no
+    /// reordering.
     pub(crate) fn sort(names: &mut Vec<String>) -> Option<LabelOrder> {
         if names.is_sorted() {
             return None;
@@ -17,8 +19,8 @@ impl LabelOrder {
         Some(order)
     }
 
-    /// Values in the order of the sorted names, of values in the order of the names as given. Values
-    /// of another number stay as they are: their caller refuses them.
+    /// Returns values in the order of the sorted names. If the number of values is wrong, returns
+    /// them unchanged, and the caller rejects them.
     pub(crate) fn apply<T: Clone>(&self, values: &[T]) -> Vec<T> {
         match values.len() == self.0.len() {
             true => self.0.iter().map(|&at| values[at].clone()).collect(),
@@ -26,7 +28,8 @@ impl LabelOrder {
         }
     }
 
-    /// The same into a buffer; none where it is too short, or the number of values is another one.
+    /// As [`apply`](Self::apply), into a buffer. Returns `None` if the buffer is too short or the
+    /// number of values is wrong.
     pub(crate) fn apply_into<'b, T: Copy>(&self, values: &[T], into: &'b mut [T]) -> Option<&'b [T]> {
         let into = into.get_mut(..self.0.len()).filter(|into| into.len() == values.len())?;
         for (place, &at) in into.iter_mut().zip(&self.0) {

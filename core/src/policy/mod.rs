@@ -1,5 +1,5 @@
-//! Decisions that a snapshot and a retirement share: which definition of a family applies, which series
-//! have a place of their own, and the order of labels.
+//! Decisions that a snapshot and a retirement share: which definition of a family applies, which
+//! series are shown separately, and the order of labels.
 //!
 //! These are functions over definitions and contributions. Because both callers use them, folding a
 //! segment into the totals does not change a snapshot.

@@ -1,36 +1,42 @@
-//! Which series of a family are shown on their own, and what goes to the overflow series.
+//! The choice of series that are shown separately and series that are counted in the overflow
+//! series.
 //!
-//! What a process, or the totals, has of a series is a **contribution**. Contributions are taken in the
-//! order in which they began. One whose series has a place is shown there; another gets a place while
-//! fewer are taken than its own process's definition allows; else it belongs to the overflow series for
-//! as long as it lasts.
+//! The part of a series that one process, or the totals, has recorded is a **contribution**.
+//! Contributions are considered in the order in which they began. If the series already has a
+//! place, its contribution is shown there. Otherwise, the series gets a place if fewer places are
+//! taken than the process's definition allows. Otherwise, the contribution permanently belongs to
+//! the overflow series.
 //!
-//! So the decision depends on what came before and on nothing that comes later: not on other processes'
-//! ends, not on retirement, not on a limit that a later process brings. Therefore no total falls. What
-//! the totals have in a place keeps it, with the time at which it got it. Where a series is removed, what
-//! was in the overflow series until then stays there ([`overflowed`](crate::reader::overflowed)).
+//! So the decision depends only on earlier contributions. It does not depend on the end of other
+//! processes, on retirement, or on the limit of a later process. Therefore no total decreases. A
+//! contribution of the totals that has a place keeps it, with the time at which it got it. When a
+//! series is removed, contributions that were in the overflow series until then stay there
+//! ([`overflowed`](crate::reader::overflowed)).
 
 use std::collections::HashSet;
 
-/// The value of every label of the series that stands for those beyond a family's number.
+/// The value of every label of the overflow series, in which series beyond a family's `max_series`
+/// are counted.
 pub const OVERFLOW: &str = "ictus_overflow";
 
-/// What one process, or the totals, has of one series.
+/// The part of one series that one process, or the totals, has recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Contribution<'a> {
     pub(crate) labels: &'a [String],
-    /// When it began: wall clock, nanoseconds since 1970.
+    /// When the contribution began: wall clock, nanoseconds since 1970.
     pub(crate) begun: u64,
-    /// Decides between contributions that began at the same time: the same in every reader.
+    /// Breaks ties between contributions that began at the same time, in the same way in every
+    /// reader.
     pub(crate) segment: u64,
-    /// How many series its process allows; none in the totals, where it has its place.
+    /// The `max_series` of its process. `None` in the totals, where the contribution already has a
+    /// place.
     pub(crate) limit: Option<u32>,
-    /// Whether it was in the overflow series when a series of the family was removed.
+    /// Whether the contribution was in the overflow series when a series of the family was removed.
     pub(crate) is_over: bool,
 }
 
-/// Whether each contribution is shown on its own; the others belong to the overflow series. In the
-/// order of the contributions.
+/// Returns, in the order of the contributions, whether each is shown separately. The others belong
+/// to the overflow series.
 pub(crate) fn placed(contributions: &[Contribution<'_>]) -> Vec<bool> {
     let mut order: Vec<usize> = (0..contributions.len()).collect();
     order.sort_by(|&one, &other| {
@@ -56,12 +62,13 @@ pub(crate) fn placed(contributions: &[Contribution<'_>]) -> Vec<bool> {
     placed
 }
 
-/// Whether those are the label values of the overflow series; the series without labels is not one.
+/// Returns whether these are the label values of the overflow series. A series without labels is
+/// never one.
 pub(crate) fn is_overflow(labels: &[String]) -> bool {
     !labels.is_empty() && labels.iter().all(|value| value == OVERFLOW)
 }
 
-/// The label values of the overflow series of a family with so many labels.
+/// Returns the label values of the overflow series of a family with `labels` labels.
 pub(crate) fn overflow(labels: usize) -> Vec<String> {
     vec![OVERFLOW.to_owned(); labels]
 }
@@ -71,7 +78,7 @@ mod tests {
     use super::{Contribution, overflow, placed};
     use proptest::prelude::*;
 
-    /// Contributions `(series, begun, segment, limit)`, with whether each is placed.
+    /// Returns whether each of the contributions `(series, begun, segment, limit)` is placed.
     fn decide(contributions: &[(&str, u64, u64, Option<u32>)]) -> Vec<bool> {
         let labels: Vec<Vec<String>> =
             contributions.iter().map(|(series, ..)| vec![(*series).to_owned()]).collect();
@@ -103,7 +110,8 @@ mod tests {
         );
     }
 
-    /// A raised limit holds for the process that brings it; what was in the overflow stays there.
+    /// A raised limit applies to the process that sets it; contributions in the overflow series
+    /// stay there.
     #[test]
     fn a_raised_limit_moves_nothing_out_of_the_overflow() {
         let contributions = [("a", 1, 1, Some(1)), ("b", 2, 1, Some(1)), ("b", 3, 2, Some(9))];
@@ -120,7 +128,7 @@ mod tests {
     fn what_the_totals_have_in_a_place_keeps_it() {
         let contributions = [("x", 1, 1, Some(1)), ("a", 5, 0, None), ("b", 6, 0, None)];
         assert_eq!(decide(&contributions), [true, true, true]);
-        // It takes the place from the time on at which it got it.
+        // The totals' series takes a place from the time at which it got it.
         assert!(!decide(&[("x", 7, 1, Some(2)), ("a", 5, 0, None), ("b", 6, 0, None)])[0]);
     }
 
@@ -144,7 +152,7 @@ mod tests {
             is_over,
         };
         assert_eq!(placed(&[of(0, false), of(1, false)]), [true, false]);
-        // The first is gone: another one gets its place.
+        // The first series is removed, and another one gets its place.
         assert_eq!(placed(&[of(1, true), of(2, false)]), [false, true]);
     }
 
@@ -162,8 +170,8 @@ mod tests {
     }
 
     proptest! {
-        /// Folding any of the segments into the totals changes nothing for the others, and nothing that
-        /// comes later does.
+        /// Folding a segment into the totals does not change the decision for other segments, and
+        /// neither do later contributions.
         #[test]
         fn neither_retirement_nor_what_comes_later_changes_a_decision(
             all in prop::collection::vec(contribution(), 1..25), folded in 1..5_u64, cut in 0..20_u64,
@@ -177,7 +185,7 @@ mod tests {
             contributions.sort_unstable();
             contributions.dedup_by_key(|&mut (series, _, segment, _)| (series, segment));
             let before = decide(&contributions);
-            // The totals have of the folded segment what was placed, once a series.
+            // The totals contain the placed contributions of the folded segment, one per series.
             let mut after: Vec<_> =
                 contributions.iter().copied().filter(|&(_, _, segment, _)| segment != folded).collect();
             let living = after.len();
@@ -189,7 +197,7 @@ mod tests {
             let kept = contributions.iter().zip(&before).filter(|((_, _, segment, _), _)| *segment != folded);
             let expected: Vec<bool> = kept.map(|(_, placed)| *placed).collect();
             prop_assert_eq!(&decide(&after)[..living], &expected[..]);
-            // What begins later.
+            // Contributions that begin later change nothing.
             let earlier: Vec<_> = contributions.iter().copied().filter(|&(_, begun, ..)| begun < cut).collect();
             let of_earlier: Vec<bool> = contributions
                 .iter()
