@@ -13,7 +13,7 @@ pub const PREFIX: &str = "conductor/";
 pub enum Kind {
     /// A total that only grows.
     Counter = 1,
-    /// A value that can be set, increased and decreased; summed over live processes.
+    /// A current value, which can be set or changed by any amount; summed over live processes.
     Gauge = 2,
     /// Observations: window, quantiles, count and sum.
     Timer = 3,

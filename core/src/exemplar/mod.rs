@@ -7,11 +7,11 @@
 //! slot is being written.
 //!
 //! ```text
-//! word 0      turn: even, and another one, whenever the rest is whole
+//! word 0      turn: even when the other words are complete, and different for each exemplar
 //! word 1      the value
-//! word 2      when, by the wall clock
-//! word 3      length of the trace's id in bytes
-//! word 4..    the trace's id, in UTF-8
+//! word 2      time by the wall clock, nanoseconds since 1970
+//! word 3      length of the trace id in bytes
+//! word 4..    the trace id, in UTF-8
 //! ```
 
 mod reader;

@@ -18,7 +18,7 @@ pub(crate) const MAX_NAMES: usize = 4 << 10;
 pub(crate) const MAX_HELP: usize = 4 << 10;
 /// Bytes of a label value. Longer ones are truncated when they are recorded.
 pub(crate) const MAX_VALUE: usize = 64 << 10;
-/// Series of a family that a reader shows, whatever limit the family's descriptor has.
+/// Series of a family that a reader shows, regardless of the limit in the family's descriptor.
 pub(crate) const MAX_SERIES: u32 = 1 << 20;
 /// Definitions of one family name in one file.
 pub(crate) const MAX_DEFINITIONS: usize = 256;

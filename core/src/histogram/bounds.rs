@@ -21,7 +21,7 @@ pub(crate) struct SubBucketBounds {
     cell_bound: u64,
     /// The bits of the least bound in it, or of more than any value.
     bound: u64,
-    /// Its first cell; one less than 0 for that of the zero threshold.
+    /// Its first cell; -1, wrapped, for that of the zero threshold.
     cell: u32,
     /// The number of bounds below all its values.
     place: u32,

@@ -8,9 +8,9 @@
 //!
 //! ```text
 //! word 0       values of the zero bucket: not above 2^-32
-//! word 1       values of an exponential bucket for which there was no memory
-//! word 2..     classic buckets, one a bound, then the one above all bounds; whole lines
-//! 2 lines      the lines of 16 pages, each of eight doublings, made when first needed
+//! word 1       values for whose exponential bucket there was no memory
+//! word 2..     classic buckets: one per bound, then the one above all bounds; whole lines
+//! 2 lines      the lines of 16 pages of eight doublings each, allocated when first needed
 //! ```
 
 mod bounds;

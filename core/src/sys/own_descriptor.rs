@@ -222,7 +222,7 @@ mod tests {
         drop(descriptor);
         // SAFETY: no memory is involved.
         assert!(unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0, "the host's file was closed");
-        // SAFETY: as the host.
+        // SAFETY: the test acts as the host; no memory is involved.
         unsafe { libc::close(number) };
         drop(own(&one));
     }
@@ -234,7 +234,7 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         let first = own(&path);
         let number = first.get().unwrap().as_raw_fd();
-        // SAFETY: as the host.
+        // SAFETY: the test acts as the host; no memory is involved.
         unsafe { libc::close(number) };
         // The same file under the same number, unless another test is faster.
         let second = OwnDescriptor::open(|| {
