@@ -20,8 +20,8 @@ const TIGHT: u64 = 1_000;
 const MAX_ATTEMPTS: usize = 8;
 
 impl Anchor {
-    /// Takes an anchor now. Several readings are made and the tightest is used, because a thread
-    /// can be stopped between two instructions.
+    /// Returns an anchor of now. Several readings are made and the tightest is used, because a
+    /// thread can be stopped between two instructions.
     pub(crate) fn now() -> Anchor {
         let mut best = read_once();
         for _ in 1..MAX_ATTEMPTS {

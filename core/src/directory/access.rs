@@ -170,7 +170,7 @@ fn share(folder: &File, user: u32, group: u32) -> io::Result<()> {
     if data.is_shared_with(group) || (data.owner != user && user != ROOT) {
         return Ok(());
     }
-    // In this order, so that another group never gets the rights that the previous group had.
+    // The group changes before the rights, so that the folder's previous group gets no access.
     if data.group != group {
         fchown(folder, None, Some(Gid::from_raw(group)))?;
     }

@@ -57,7 +57,7 @@ pub(crate) fn join(directory: &Directory) -> io::Result<Epoch> {
     join_after(directory, None)
 }
 
-/// As [`join`], without epochs up to `ended`, since whose end the clock has restarted.
+/// As [`join`], but ignores epochs up to `ended`: the clock has restarted since that epoch ended.
 pub(crate) fn join_after(directory: &Directory, ended: Option<u32>) -> io::Result<Epoch> {
     let find = |listed: &[Listed], own| find(listed, own).filter(|&number| Some(number) > ended);
     let own = ClockIdentity::own();

@@ -202,8 +202,8 @@ impl Directory {
             let Ok(file) = self.open(name) else { continue };
             let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
             let old = age.is_ok_and(|age| age.is_ok_and(|age| age > TEMP_MAX_AGE));
-            // A process locks its new file before it does anything else with it, so it can no
-            // longer lock this one.
+            // The creating process locks its file before any other use. While this lock is held, it
+            // cannot, and creates another file.
             if old && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 self.remove(name)?;
             }

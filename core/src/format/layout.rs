@@ -162,8 +162,7 @@ pub(crate) struct Lane {
     pub(crate) head: AtomicU64,
     /// The line of the series' descriptor in the low half, its serial number in the high half. It
     /// is 0 in a new lane, has [`UNPUBLISHED`] set until it is published, and is [`UNPUBLISHED`]
-    /// alone after the series was removed. No two lives of a lane have the same serial
-    /// number.
+    /// alone after the series was removed. No two lives of a lane have the same serial number.
     pub(crate) series: AtomicU64,
     /// The line of a timer's chunk table, which holds the line of each [`Chunk`].
     pub(crate) table: AtomicU64,
@@ -172,8 +171,8 @@ pub(crate) struct Lane {
     /// The line of a timer's first [`ExemplarSlot`]; 0 until there is an exemplar, and never
     /// changed afterwards.
     pub(crate) exemplars: AtomicU64,
-    /// The number of exemplars written in this life. A reader sees by it that there are new
-    /// ones.
+    /// The number of exemplars written in this life of the lane. A reader sees by it that there are
+    /// new ones.
     pub(crate) exemplified: AtomicU64,
     pub(crate) _reserved: [AtomicU64; 2],
 }
@@ -236,8 +235,8 @@ pub(crate) struct Slot {
 
 impl Lane {
     /// Sets the series word under which a new or cleared lane will be published. No reader sees the
-    /// lane yet. The word identifies one life of one series, so a thread that set it for an
-    /// earlier life can no longer publish the lane.
+    /// lane yet. The word identifies one life of one series, so a thread that set it for an earlier
+    /// life can no longer publish the lane.
     pub(crate) fn promise(&self, word: u64) {
         self.series.store(word | UNPUBLISHED, Ordering::Relaxed);
     }

@@ -64,7 +64,7 @@ impl FamilyDescriptor {
     }
 
     /// Returns whether a series with `values` bytes of label values has enough bytes in a segment
-    /// for its bytes in an exposition. A writer refuses other series, because a reader would refuse
+    /// for its bytes in an exposition. A writer rejects other series, because a reader would reject
     /// the segment.
     pub(crate) fn may_have(&self, values: usize) -> bool {
         let timer = if self.kind == Kind::Timer { CHUNK_BYTES + 8 * self.bounds.len() } else { 0 };
