@@ -203,7 +203,7 @@ impl Directory {
             let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
             let old = age.is_ok_and(|age| age.is_ok_and(|age| age > TEMP_MAX_AGE));
             // The creating process locks its file before any other use. While this lock is held, it
-            // cannot, and creates another file.
+            // cannot.
             if old && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 self.remove(name)?;
             }
