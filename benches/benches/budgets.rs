@@ -1,12 +1,12 @@
-//! Measures everything and holds it to `budgets.toml`: a table for each group, budgets beside what was
-//! measured, then instructions where valgrind is there.
+//! Measures everything and compares it with `budgets.toml`: a table for each group with budgets and
+//! measurements, then instructions where valgrind is installed.
 //!
-//! - `--hold` fails where a budget is exceeded: `make bench`.
-//! - `--only WORD` measures the groups in whose names the word is, and counts no instructions.
-//! - `--instructions` only counts those, and fails where there is no valgrind.
+//! - `--hold` fails if a budget is exceeded: `make bench`.
+//! - `--only WORD` measures the groups whose names contain the word, and counts no instructions.
+//! - `--instructions` counts only instructions, and fails without valgrind.
 //!
-//! Under `cargo test` it only sees that everything does what it should, and that each budget is one of
-//! something.
+//! Under `cargo test` the program only checks that each candidate works, and that each budget
+//! belongs to a candidate.
 #![allow(
     clippy::expect_used,
     clippy::panic,

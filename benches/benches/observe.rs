@@ -1,4 +1,4 @@
-//! What one observation costs on one thread, beside what it is made of and its peers.
+//! The cost of one observation on one thread, compared with its parts and with peers.
 use ictus_benches::{candidate::criterion, groups::observe};
 
 fn main() {

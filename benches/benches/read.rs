@@ -1,4 +1,4 @@
-//! What quantiles of windows cost, beside selecting and sorting.
+//! The cost of quantiles of windows, compared with selecting and sorting.
 use ictus_benches::{candidate::criterion, groups::read};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! What a whole scrape of one process costs, beside the one peer that shows quantiles.
+//! The cost of a whole scrape of one process, compared with the one peer that shows quantiles.
 use ictus_benches::{candidate::criterion, groups::scrape};
 
 fn main() {

@@ -1,7 +1,7 @@
-//! What a scrape costs as there are more processes, beside the SDK's provider on the same data.
+//! The cost of a scrape by number of processes, compared with the SDK's provider on the same data.
 //!
-//! `--timers NUMBER` gives each process so many timers; without it, each has the 43 that the SDK shows as 301
-//! series.
+//! `--timers NUMBER` sets the number of timers of each process. The default is 43 timers, which the
+//! SDK shows as 301 series.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a program that prints, and may stop")]
 
 use std::env;

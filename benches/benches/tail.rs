@@ -1,7 +1,8 @@
-//! How long the slowest observations take, alone and beside a thread that reads all the time.
+//! The duration of the slowest observations, alone and while another thread reads all the time.
 //!
-//! Each observation is timed by itself, so each number has two looks at the clock in it: the first row is
-//! nothing but those. The thread that observes and the one that reads are each kept on a processor.
+//! Each observation is timed by itself, so each duration includes two readings of the clock. The
+//! first row is these two readings alone. The observing thread and the reading thread are each
+//! pinned to a processor.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a program that prints, and may stop")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! What a sample of Prometheus text costs, beside copying it and other encoders.
+//! The cost of a sample of Prometheus text, compared with copying it and with other encoders.
 use ictus_benches::{candidate::criterion, groups::text};
 
 fn main() {

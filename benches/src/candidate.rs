@@ -1,4 +1,4 @@
-//! Work that can be measured: a number of times in a row, with a preparation before that is not.
+//! A measurable piece of work: a number of repetitions, after a preparation that is not measured.
 
 use std::{
     fmt,

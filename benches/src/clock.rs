@@ -1,4 +1,4 @@
-//! The clocks that measure: this thread's time on a processor, and the processor's counter.
+//! The clocks of the measurements: the processor time of this thread, and the processor's counter.
 
 use std::time::{Duration, Instant};
 

@@ -1,14 +1,15 @@
-//! What an observation costs while other threads make some of the same series.
+//! The cost of an observation while another thread records into the same series.
 //!
-//! On a machine with neighbours, threads take turns on the processors, and what takes turns does not
-//! contend: plain averages show every recorder free of contention. So two threads, each kept on a
-//! processor, write down when they began each chunk of some ten microseconds, and only those chunks
-//! count that lie wholly inside a time in which the other thread ran without a gap. They observe one
-//! series, and for comparison each one of its own, in another registry: whatever else two busy
-//! processors do to each other is in both.
+//! On a shared machine, threads take turns on the processors, and threads that take turns do not
+//! contend: plain averages show every recorder free of contention. Therefore two threads, each
+//! pinned to a processor, record the begin of each chunk of some ten microseconds. Only chunks
+//! count that lie wholly inside a time in which the other thread ran without a gap.
 //!
-//! In a guest, how far apart the two processors are may change from minute to minute. What threads share
-//! then costs more or less; what they do not share costs the same.
+//! Both threads observe one series. For comparison, each thread also observes a series of its own,
+//! in another registry. All other effects between two busy processors are in both measurements.
+//!
+//! On a virtual machine, the distance between the two processors may change from minute to minute.
+//! The cost of data that threads share changes with it; the cost of other data stays the same.
 
 use std::{
     fmt,

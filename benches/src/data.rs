@@ -1,4 +1,4 @@
-//! What is observed: durations as they are met with, the same in every run.
+//! The observed values: realistic durations, the same in every run.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! Endpoints of metrics, each in a process of its own, and who records what they show: the `ictus serve`
-//! command, and the HTTP server of Python's `prometheus_client`.
+//! Endpoints of metrics, each in a process of its own, and the recorders of their data: the command
+//! `ictus serve`, and the HTTP server of Python's `prometheus_client`.
 
 use std::{
     env, fmt,

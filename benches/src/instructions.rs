@@ -1,7 +1,7 @@
-//! Instructions, counted by callgrind: where time is noise, these are the same in every run.
+//! Instruction counts by callgrind: unlike times, they are the same in every run.
 //!
-//! A program is run twice under callgrind, with a whole batch of work and with half of it. What is the
-//! same in both falls out of the difference.
+//! A program runs twice under callgrind, with a whole batch of work and with half of it. The
+//! difference cancels the instructions that both runs share.
 
 use std::{env, fs, io, process::Command};
 

@@ -1,15 +1,15 @@
-//! What Ictus costs, beside its peers, and the budgets that hold it there.
+//! The cost of Ictus, compared with its peers, and the budgets that limit it.
 //!
 //! ```text
 //!  recorder     candidate      group              measure       budget
-//!  we, peers ─► some work, ─►  what is compared ─► medians,  ─► table, verdicts
-//!  alike        checked        with one another    counts
+//!  Ictus and ─► some work, ─►  candidates that ─► medians,  ─► table, verdicts
+//!  its peers    checked        are compared       counts
 //! ```
 //!
-//! A candidate is work that was seen to do what it should before it is measured: a recorder that
-//! drops everything would be the fastest. A group is a list of them, and the first is what the others
-//! are measured by. The same groups are run by criterion, by the program that holds them to
-//! `budgets.toml`, and under callgrind, which counts instructions.
+//! Each candidate is checked before it is measured: otherwise a recorder that drops everything
+//! would be the fastest. A group is a list of candidates, and the first one is the reference of the
+//! others. Three programs run the same groups: criterion, the program that compares them with
+//! `budgets.toml`, and callgrind, which counts instructions.
 #![deny(unsafe_code)]
 #![allow(
     clippy::expect_used,

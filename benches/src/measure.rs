@@ -1,5 +1,5 @@
-//! Measures the candidates of a group one after the other, round by round: what disturbs one round
-//! disturbs them all, and ratios stay.
+//! Measures the candidates of a group in turn, round by round. A disturbance affects all candidates
+//! of its round, so their ratios stay the same.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tables, as Markdown that is readable as it is.
+//! Tables in Markdown that is readable as plain text.
 
 use std::{fmt::Write as _, fs, process::Command};
 

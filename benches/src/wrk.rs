@@ -1,4 +1,4 @@
-//! Requests, as many as an endpoint answers: what wrk finds.
+//! The number of requests that an endpoint answers, as measured by wrk.
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,5 +1,6 @@
-//! Threads that come and go: the next one adopts the lanes of the last. Alone in its process, so that
-//! no other test's threads adopt them instead.
+//! Successive threads: each thread adopts the lanes of the previous one.
+//!
+//! The test has a process of its own, so that threads of other tests cannot adopt these lanes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::thread;

@@ -1,4 +1,5 @@
-//! A thread that is stopped between two instructions, while the rate of the processor's counter is measured.
+//! A thread that is stopped between two instructions while it measures the rate of the processor's
+//! counter.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "has the counter's instruction trapped")]

@@ -1,4 +1,5 @@
-//! A processor's counter that begins anew while processes record, as it may when a machine wakes.
+//! A processor's counter that restarts while processes record, as it may when a machine wakes from
+//! suspend.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(
     clippy::unwrap_used,

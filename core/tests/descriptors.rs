@@ -1,4 +1,5 @@
-//! A reader with fewer descriptors than there are segments: all that was recorded, or an error, never a part.
+//! A reader with fewer file descriptors than segments: it returns all recorded data or an error,
+//! never a part.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

@@ -1,7 +1,7 @@
-//! The eleven semantics that everything else may rely on, a test each.
+//! The eleven guarantees on which everything else relies, one test each.
 //!
-//! Other tests go further into each of them. These are the ones that are run against changed copies of the
-//! code that decides: docs/reliability.md lists which change makes which of them fail.
+//! Other tests examine each guarantee more closely. These tests also run against mutated copies of
+//! the deciding code: docs/reliability.md lists the mutations and the tests that they make fail.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "forks, limits, an allocator")]
 

@@ -1,4 +1,5 @@
-//! Registries that come and go, as those of tests do. Alone in its process, whose memory it looks at.
+//! Registries that are created and dropped, as tests do. The test has a process of its own, because
+//! it measures the memory of the process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;

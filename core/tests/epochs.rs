@@ -1,4 +1,4 @@
-//! Windows of processes that go by different clocks.
+//! Windows of processes whose timestamps come from different clocks.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

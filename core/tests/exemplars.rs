@@ -1,4 +1,4 @@
-//! Exemplars from `observe_with_exemplar` to what Prometheus is sent.
+//! Exemplars from `observe_with_exemplar` to the bytes that Prometheus receives.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! What one caller records, or one file holds, never keeps the rest from being shown.
+//! Extreme records and files: they hide no other series.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! What a forked child shares with its parent: nothing that either could feel.
+//! Isolation after a fork: neither the child nor its parent affects the other.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{

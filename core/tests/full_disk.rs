@@ -1,4 +1,4 @@
-//! A disk that fills up: totals stay exact and visible, nothing dies.
+//! A disk that fills up: totals stay exact and visible, and no process ends.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod tmpfs;

@@ -1,5 +1,7 @@
-//! Whole expositions of one snapshot, compared with files. `ICTUS_BLESS=1 cargo test` rewrites them;
-//! read the difference before it is committed: dashboards depend on every line.
+//! Whole expositions of one snapshot, compared with files.
+//!
+//! `ICTUS_BLESS=1 cargo test` rewrites the files. Read the difference before you commit it:
+//! dashboards depend on every line.
 
 use std::{collections::BTreeSet, env, fs, io, path::Path};
 

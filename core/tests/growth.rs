@@ -1,4 +1,4 @@
-//! Growth, as the system sees it: at most one call for each 256 KiB, and none without need.
+//! Growth of a segment in system calls: at most one call for each 256 KiB, and none without need.
 #![cfg(all(target_os = "linux", not(ictus_portable)))]
 #![allow(
     clippy::unwrap_used,

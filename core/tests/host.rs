@@ -1,5 +1,5 @@
-//! What a host program does to its own process: descriptors, limits, forks. Nothing that was observed is lost
-//! by it, and nothing of the host is touched.
+//! Actions of a host program on its own process: descriptors, limits, forks. No observation is
+//! lost, and nothing of the host changes.
 #![cfg(all(target_os = "linux", not(ictus_portable)))]
 #![allow(
     clippy::unwrap_used,

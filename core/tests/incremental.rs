@@ -1,5 +1,5 @@
-//! A reader that has seen everything before says what one says that sees it for the first time:
-//! whatever processes recorded, removed and left behind in between.
+//! An incremental reader compared with a new one: both return the same snapshot, whatever processes
+//! recorded, removed and left behind in between.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,7 @@
-//! Short-lived jobs whose directory nobody reads. A file of its own: a process that another test
-//! starts has copies of this one's locks until it runs its own program.
+//! Short-lived jobs in a directory without a reader.
+//!
+//! The test has a process of its own: a process that another test starts holds copies of this
+//! process's locks until it executes its own program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use ictus::{Reader, Registry, snapshot::Value};

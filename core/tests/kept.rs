@@ -1,4 +1,4 @@
-//! What a plan keeps: showing the same series again allocates nothing.
+//! The cache of a `Renderer`: rendering the same series again allocates nothing.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator that counts")]
 

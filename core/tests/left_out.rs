@@ -1,4 +1,5 @@
-//! What is not shown is named in the log, each cause once. A process of its own: the log is global.
+//! Series that are not shown: the log names each cause once. The test has a process of its own,
+//! because the logger is global.
 
 mod ear;
 

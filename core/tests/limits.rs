@@ -1,4 +1,5 @@
-//! What the host's system does not give: file sizes, calls of a file system, locks that others hold.
+//! Limits of the host's system: file sizes, unsupported calls of a file system, locks that other
+//! processes hold.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Every row of the SDK's METRICS.md is a family of the documented surface.
+//! The SDK's METRICS.md: each of its rows is a family of the documented surface.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Families with windows, ages, buckets and numbers of series of their own.
+//! Families with windows, ages, buckets and limits of series of their own.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

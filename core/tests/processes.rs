@@ -1,4 +1,4 @@
-//! Processes that come, record, and are killed, beside readers that retire what they leave.
+//! Processes that start, record and are killed, while readers retire their segments.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

@@ -1,4 +1,5 @@
-//! What recording does not do: allocate, call into the system, lose what a signal handler records.
+//! Recording allocates nothing, makes no system call, and does not lose the observations of a
+//! signal handler.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator, a signal handler, seccomp")]
 

@@ -1,4 +1,4 @@
-//! A failure that passes: what was recorded meanwhile is in the directory afterwards, each observation once.
+//! Temporary failures: afterwards the directory has each observation of the meantime exactly once.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod tmpfs;

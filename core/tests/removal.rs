@@ -1,4 +1,5 @@
-//! Series that are removed: what is shown, what is free again, and who may be at it meanwhile.
+//! Removal of series: the shown series, the memory that becomes free, and threads that use a series
+//! meanwhile.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

@@ -1,4 +1,5 @@
-//! What any snapshots come to, kept by a plan or not, as a parser reads it that knows nothing of us.
+//! Expositions of arbitrary snapshots, from a new and from a kept `Renderer`, parsed by an
+//! independent parser.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,5 +1,8 @@
-//! Processes that define one name differently: the newest definition of the living decides the type, and
-//! families of that type with different labels are shown together. A process of its own: the log is global.
+//! Processes that define one name differently.
+//!
+//! The newest definition of the living processes decides the type, and families of that type with
+//! different labels are shown together. The test has a process of its own, because the logger is
+//! global.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod ear;

@@ -1,4 +1,4 @@
-//! What lies in a metrics directory and is not what it seems, or not of whom it should be.
+//! Entries of a metrics directory that are not what they appear to be, or belong to another user.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Threads on one series, seen by readers while they record.
+//! Threads that record into one series while readers read it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{

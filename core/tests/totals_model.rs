@@ -1,5 +1,7 @@
-//! Random processes with random options come, record, end and are retired, while readers of every kind look:
-//! no total falls, nothing is lost or doubled, and windows are those of a model.
+//! Random processes with random options, compared with a model.
+//!
+//! The processes start, record, end and are retired while readers of every kind read. No total
+//! falls, no observation is lost or counted twice, and windows equal those of the model.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,7 +1,8 @@
-//! A directory while its processes are upgraded: some write the next version of its format, some this one.
+//! A directory during an upgrade: some processes write the next version of its format, others this
+//! one.
 //!
-//! The next version is this library built with `--cfg ictus_next_format`, whose test program is named by
-//! `ICTUS_NEXT_FORMAT`; `.ci/upgrade.sh` builds it.
+//! The next version is this library, built with `--cfg ictus_next_format`. `.ci/upgrade.sh` builds
+//! it, and `ICTUS_NEXT_FORMAT` names its test program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod ear;

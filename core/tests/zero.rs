@@ -1,4 +1,4 @@
-//! A series that exists and never moved is shown at 0.
+//! A series that exists and was never updated is shown at 0.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;

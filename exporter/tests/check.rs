@@ -1,4 +1,4 @@
-//! `ictus check` tells apart what can be wrong, by words and by exit code.
+//! `ictus check`: it distinguishes the possible problems by its messages and its exit code.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod shell;

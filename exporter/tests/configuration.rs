@@ -1,4 +1,5 @@
-//! docs/configuration.md has every variable that the code reads, and every option of the command.
+//! docs/configuration.md: it lists every variable that the code reads and every option of the
+//! command.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod shell;

@@ -1,4 +1,4 @@
-//! docs/sdks.md: its program in Rust is compiled, with as much of the SDK around it as it needs.
+//! docs/sdks.md: its Rust program compiles together with the parts of the SDK that it needs.
 #![allow(dead_code, clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::{fs, path::Path, time::Duration};

@@ -1,4 +1,5 @@
-//! The text file: whole, readable, at its interval, and back by itself after a failure.
+//! The text file: it is complete and readable, follows its interval, and recovers from a failure by
+//! itself.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
 use std::{
     fs,

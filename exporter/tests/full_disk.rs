@@ -1,4 +1,4 @@
-//! A disk that fills up under the text file.
+//! The text file on a disk that fills up.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod shell;
 #[path = "../../core/tests/tmpfs/mod.rs"]

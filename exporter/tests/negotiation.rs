@@ -1,4 +1,4 @@
-//! What clients may ask the endpoint for: formats, gzip, families.
+//! The choices of a client: formats, gzip, families.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
 mod client;
 

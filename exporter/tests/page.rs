@@ -1,4 +1,4 @@
-//! What browsers and the page itself are answered; how the page looks is tested in a browser.
+//! The responses to browsers and to the live page. A browser test checks the display of the page.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
 mod client;
 mod shell;

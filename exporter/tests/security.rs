@@ -1,4 +1,4 @@
-//! TLS and authentication as clients meet them.
+//! TLS and authentication, as clients see them.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Clients that take their time, and the answers that others get meanwhile.
+//! Slow clients, and the responses that other clients receive meanwhile.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
 mod client;
 mod shell;

@@ -1,4 +1,4 @@
-//! What sinks that ask at the same time get.
+//! Snapshots and expositions for sinks that request them at the same time.
 
 use std::{
     sync::{

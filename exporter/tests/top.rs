@@ -1,4 +1,4 @@
-//! `ictus top` in a terminal: tmux's, which types and looks as somebody does.
+//! `ictus top` in a terminal of tmux, which types keys and reads the screen as a user does.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

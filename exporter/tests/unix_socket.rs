@@ -1,4 +1,4 @@
-//! The endpoint at a unix socket: whose file it is, and who may connect.
+//! The endpoint at a Unix socket: the owner of its file, and the users that may connect.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
 mod client;
 mod shell;

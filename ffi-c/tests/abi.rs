@@ -1,5 +1,7 @@
-//! What programs that were compiled against an earlier header rely on: it changes with
-//! `ICTUS_ABI_VERSION`, or not at all. Newer numbers and functions are added at the end of these lists.
+//! The parts of the header on which programs compiled against an earlier version rely.
+//!
+//! They change together with `ICTUS_ABI_VERSION`, or not at all. New numbers and functions are
+//! added at the end of these lists.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 mod common;

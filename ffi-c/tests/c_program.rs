@@ -1,4 +1,4 @@
-//! C programs against the committed header and the library that was just built.
+//! C programs, compiled against the committed header and the library that was just built.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

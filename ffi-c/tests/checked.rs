@@ -1,5 +1,6 @@
-//! The C and C++ test programs where every access is looked at: with the compiler's sanitizers, and under
-//! valgrind. Not leaks: lanes stay for good, as a signal handler may hold one.
+//! The C and C++ test programs with every memory access checked: by the compiler's sanitizers, and
+//! by valgrind. Leaks are not checked: lanes are never freed, because a signal handler may hold
+//! one.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

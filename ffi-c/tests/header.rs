@@ -1,6 +1,6 @@
-//! The committed header is the one that the sources say, and cbindgen had nothing to complain of.
+//! The committed header equals the one generated from the sources, and cbindgen has no warnings.
 //!
-//! `ICTUS_BLESS=1 cargo test -p ictus-ffi` writes the header anew.
+//! `ICTUS_BLESS=1 cargo test -p ictus-ffi` rewrites the header.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may stop at the first surprise")]
 
 use std::{

@@ -1,5 +1,5 @@
-//! The C library as users have it: installed somewhere, found by pkg-config and CMake, used by the program in
-//! `examples/c` from a folder of its own.
+//! The C library as users have it: installed in some folder, found by pkg-config and CMake, and
+//! used by the program in `examples/c` from another folder.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,7 +1,8 @@
-//! Sequences of calls of the C library, beside a model that says what each has to answer: NULL, names that are
-//! none, kinds that differ, values that cannot be recorded, handles that outlive their registry.
+//! Sequences of calls of the C library, compared with a model of their results: NULL, invalid
+//! names, kinds that differ, values that cannot be recorded, handles that outlive their registry.
 //!
-//! An input is calls: a byte says which, one for which handle or series, one for the value.
+//! An input is a list of calls: one byte for the function, one for the handle or the series, one
+//! for the value.
 #![no_main]
 
 use std::{

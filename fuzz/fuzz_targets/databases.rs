@@ -1,8 +1,11 @@
-//! Any bytes as a file of `prometheus_client` beside the folder `ictus`: no more of it is read than is on disk, no
-//! panic, and what is made of its entries is a text whose lines are all different.
+//! Arbitrary bytes as a file of `prometheus_client` next to the folder `ictus`.
 //!
-//! The first byte of an input says how: bit 0, whether the number of used bytes is made right; bit 1, whether the
-//! file is sparse and a gigabyte long; bits 2 and 3, the type of its families. The others are the file's bytes.
+//! The reader reads no more than is on disk, does not panic, and turns the entries into a text
+//! whose lines are all different.
+//!
+//! The first byte of an input holds the options. Bit 0: the number of used bytes is corrected. Bit
+//! 1: the file is sparse and a gigabyte long. Bits 2 and 3: the type of its families. The other
+//! bytes are the content of the file.
 #![no_main]
 
 mod oracle;

@@ -1,8 +1,9 @@
-//! Any files in a metrics directory: it is read, and what is dead is retired, without a panic or a hang, and
-//! what is shown does not change by that.
+//! Arbitrary files in a metrics directory: reading it and retiring dead segments neither panics nor
+//! hangs, and retirement does not change the shown values.
 //!
-//! An input is files: a byte says which name, two how long it is, and then its bytes. Bit 6 of the first byte makes
-//! length and checksum of totals right. Memory and bytes read are what the bytes on disk explain.
+//! An input is a list of files: one byte for the name, two for the length, then the content. Bit 6
+//! of the first byte corrects the length and checksum of totals. The bytes on disk bound the memory
+//! used and the bytes read.
 #![no_main]
 
 mod oracle;

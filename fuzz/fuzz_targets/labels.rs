@@ -1,7 +1,7 @@
-//! Any texts as help and label values: each encoder takes them, and a parser that knows nothing of them reads
-//! back what was recorded.
+//! Arbitrary texts as help and label values: each encoder accepts them, and an independent parser
+//! reads back the recorded values.
 //!
-//! An input is texts, cut at its zero bytes: the help, then pairs of label values.
+//! An input is a list of texts, separated by zero bytes: the help, then pairs of label values.
 #![no_main]
 
 use std::{collections::BTreeSet, str::Chars};

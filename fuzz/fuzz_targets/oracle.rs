@@ -1,4 +1,5 @@
-//! Knows what a directory costs: bytes of memory and bytes read, which its bytes on disk bound.
+//! Checks the cost of reading a directory: bytes of memory and bytes read, bounded by its bytes on
+//! disk.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -1,7 +1,9 @@
-//! Any request: an answer of the endpoint's own kinds and of bounded size, without a panic. Also of parts that are
-//! no request, as applications of WSGI and ASGI servers get them.
+//! Arbitrary requests: the endpoint returns a response of one of its own kinds and of bounded size,
+//! without a panic. The input may also be parts of no valid request, as applications of WSGI and
+//! ASGI servers receive them.
 //!
-//! An input is lines: a method, a target, and headers of a few names, chosen by their first byte.
+//! An input is a list of lines: a method, a target, and headers with a few names, chosen by their
+//! first byte.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,17 +1,18 @@
-//! Any bytes in the metrics directory: no panic, no hang, nothing shown that could not be, and no more
-//! memory and bytes read than the bytes on disk explain.
+//! Arbitrary bytes in the metrics directory: the reader does not panic or hang, shows only possible
+//! values, and uses no more memory and bytes read than the bytes on disk explain.
 //!
-//! The first byte of an input says what the others are:
+//! The first byte of an input selects the meaning of the others:
 //!
 //! ```text
 //! bit 0  0: the segment's bytes as they are; 1: edits of a real segment (12 bytes each, see `Edit`)
-//! bit 1  of an edited segment: whether all checksums are made right again
-//! bit 2  whether the segment's owner lives
+//! bit 1  of an edited segment: whether all checksums are corrected
+//! bit 2  whether the segment's owner is alive
 //! bit 3  whether its file is sparse behind the bytes, a gigabyte long
 //! ```
 //!
-//! Checksums keep a fuzzer out, so it needs the edits to reach what lies behind them. Edits name a
-//! part of the segment and a word of the part: what they mean does not change with every layout.
+//! Checksums reject most random input, so the fuzzer needs edits to reach the code behind them. An
+//! edit names a part of the segment and a word of that part, so its meaning does not change with
+//! every layout.
 #![no_main]
 
 mod oracle;

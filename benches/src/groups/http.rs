@@ -1,5 +1,5 @@
-//! Requests for `/metrics`, as many as are answered, while nothing changes and while everything does, so that
-//! no answer can be used again.
+//! Requests for `/metrics` at the highest rate, with unchanged data and with data that changes
+//! before each request, so that no response can be reused.
 
 use std::{
     thread,

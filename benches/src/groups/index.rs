@@ -1,4 +1,4 @@
-//! Look-ups in a family that has 10,000 series: of one that exists, of a new one, of one beyond the limit.
+//! Lookups in a family of 10,000 series: an existing series, a new one, and one beyond the limit.
 
 use std::{collections::HashMap, hint::black_box};
 

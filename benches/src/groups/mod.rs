@@ -1,4 +1,4 @@
-//! What is compared with what.
+//! The groups: candidates that are compared with one another.
 
 pub mod http;
 pub mod index;

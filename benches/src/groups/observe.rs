@@ -1,4 +1,4 @@
-//! Observations on one thread: into one series, with a look at the clock, into 300 series.
+//! Observations on one thread: into one series, with a reading of the clock, and into 300 series.
 
 use std::{
     hint::black_box,

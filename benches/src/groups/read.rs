@@ -1,4 +1,4 @@
-//! Quantiles of a window, and windows brought together.
+//! Quantiles of a window, and merged windows.
 
 use std::hint::black_box;
 

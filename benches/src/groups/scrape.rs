@@ -1,4 +1,4 @@
-//! A whole scrape of one process: all that has happened since the last one, to text.
+//! A whole scrape of one process: from all changes since the last scrape to text.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! A scrape of many processes, of which few have anything new, beside the SDK's provider.
+//! A scrape of many processes, few of which changed, compared with the SDK's provider.
 
 use std::{hint::black_box, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a scrape looks like, written out.
+//! The text of a scrape, written by several encoders.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! One series from several threads.
+//! One series, recorded from several threads.
 
 use std::thread;
 

@@ -1,5 +1,5 @@
-//! Recorders alike: we and our peers, each as its own documentation says to use it, with handles
-//! that were looked up before.
+//! A common interface of Ictus and its peers. Each recorder follows its own documentation, with
+//! handles that are looked up in advance.
 
 mod ours;
 mod peers;

@@ -1,4 +1,4 @@
-//! What others record with.
+//! Other libraries as recorders.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! What is done to workers, readers and files, one after the other.
+//! The faults that the test applies to workers, readers and files, one after the other.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},

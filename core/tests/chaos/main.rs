@@ -1,9 +1,12 @@
-//! Workers that are killed, forked and robbed of their files, on a disk that fills up and in a directory that is
-//! made read-only, by a wall clock that jumps, beside readers that are killed while they retire. An oracle that
-//! knows what each thread was told compares every scrape.
+//! Faults at random: workers are killed and forked and lose their files, the disk fills up, the
+//! directory becomes read-only, and the wall clock jumps.
 //!
-//! `make chaos` runs it for a minute, `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make chaos` as long and from
-//! where one likes; the tests run it for some seconds. What it found is printed with its seed.
+//! Meanwhile readers retire segments and are killed. An oracle, which knows the number of
+//! observations that each thread was told to make, checks every scrape.
+//!
+//! `make chaos` runs the test for a minute. `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make
+//! chaos` sets its duration and its seed. `cargo test` runs it for some seconds. A failure is
+//! printed with its seed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

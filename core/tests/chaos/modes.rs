@@ -1,4 +1,5 @@
-//! Has root stopped by modes, as everybody else is: a directory can be made read-only to all.
+//! Makes file modes apply to root as to other users, so that a directory can be made read-only for
+//! all.
 
 use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_bounding_set, set_capabilities};
 

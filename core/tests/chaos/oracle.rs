@@ -1,4 +1,5 @@
-//! What a scrape has to say: the numbers of each thread, from 1 to what it was told, and no other.
+//! The expected content of a scrape: for each thread the numbers from 1 to its last one, and no
+//! others.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! The wall's clock, as processes that the test starts see it: libfaketime tells them what a file says, where it
-//! is installed.
+//! The wall clock of the processes that the test starts: libfaketime, where it is installed, reads
+//! the time from a file.
 
 use std::{
     env, fs,

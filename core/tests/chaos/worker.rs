@@ -1,4 +1,4 @@
-//! What is done to: processes of several threads that say what they have recorded.
+//! The workers: processes of several threads that report their recorded numbers.
 
 use std::{
     env,

@@ -1,4 +1,4 @@
-//! A hand-made snapshot in which every recorded metric has series, awkward label values among them.
+//! A handmade snapshot in which every recorded metric has series, some with awkward label values.
 
 use ictus::{
     catalog::{self, Definition, Kind, Unit},

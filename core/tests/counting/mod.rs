@@ -1,4 +1,4 @@
-//! An allocator that counts what each thread allocates.
+//! An allocator that counts the allocations of each thread.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -1,4 +1,5 @@
-//! Hears what is logged. Alone in its process: the log is global.
+//! Captures log records. A test that uses it needs a process of its own, because the logger is
+//! global.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::{

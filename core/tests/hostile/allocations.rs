@@ -1,4 +1,4 @@
-//! An allocator that knows the most bytes that this thread had at once.
+//! An allocator that records the peak number of bytes that this thread has allocated at once.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -1,4 +1,4 @@
-//! Files that are no segments, by the thousand.
+//! Thousands of files that are not segments.
 
 use std::{fs, os::unix::fs::symlink};
 

@@ -1,4 +1,4 @@
-//! What is logged about each directory.
+//! Captures log lines and finds those of one directory.
 
 use std::{
     path::Path,

@@ -1,4 +1,5 @@
-//! Files that ask for more memory and time than their size explains: they are refused, and cost next to nothing.
+//! Files that demand more memory and time than their size explains: the reader refuses them at a
+//! negligible cost.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Segments and totals made byte by byte, as no writer would make them.
+//! Segments and totals built byte by byte, as no writer would make them.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,5 @@
-//! The protobuf format, read back by a reader that shares no code and no field number with it.
+//! The protobuf format, decoded by a reader that shares no code and no field number with the
+//! encoder.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;

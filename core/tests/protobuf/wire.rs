@@ -1,5 +1,5 @@
-//! Reads protobuf by the description of its bytes alone, and no field that is not asked for by its
-//! number: <https://protobuf.dev/programming-guides/encoding/>.
+//! A protobuf reader that follows the description of the encoding alone. It returns only fields
+//! that are requested by number: <https://protobuf.dev/programming-guides/encoding/>.
 
 #[derive(Clone, Copy, Debug)]
 enum Field<'a> {

@@ -1,4 +1,4 @@
-//! A disk that is soon full, for the tests of every crate that writes to one.
+//! A small file system that fills up soon, for the tests of every crate that writes files.
 #![allow(clippy::print_stdout, reason = "a test says what it skips")]
 
 use std::{

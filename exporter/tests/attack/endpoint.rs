@@ -1,4 +1,5 @@
-//! An endpoint of its own process, what it takes, and clients that come from several addresses.
+//! An endpoint in a process of its own, the resources that it uses, and clients with several
+//! addresses.
 
 use std::{
     fs,

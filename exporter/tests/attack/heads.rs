@@ -1,4 +1,4 @@
-//! Requests that are none, or as large as they can be.
+//! Malformed requests, and requests of the maximum size.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
-//! What hostile clients can take from `ictus serve`: each attack prints its figures, and has a bound of
-//! memory and time. `make attack` runs them in their long form.
+//! The resources that hostile clients can take from `ictus serve`.
+//!
+//! Each attack prints its figures, and has a bound of memory and time. `make attack` runs the
+//! attacks in their long form.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

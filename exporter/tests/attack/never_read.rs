@@ -1,4 +1,4 @@
-//! Clients that ask, and read nothing.
+//! Clients that send requests and never read the responses.
 
 use std::{thread, time::Duration};
 

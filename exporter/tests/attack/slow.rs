@@ -1,4 +1,4 @@
-//! Sockets that say little, or nothing.
+//! Connections that send little, or nothing.
 
 use std::{thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! An HTTP client that hides nothing: bytes out, bytes in.
+//! An HTTP client that sends and returns raw bytes.
 #![allow(
     dead_code,
     clippy::unwrap_used,

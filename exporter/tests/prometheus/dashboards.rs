@@ -1,4 +1,4 @@
-//! docs/fleet/grafana: every query of every panel has an answer.
+//! docs/fleet/grafana: every query of every panel returns data.
 
 use std::{fs, path::Path};
 

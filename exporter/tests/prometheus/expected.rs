@@ -1,4 +1,4 @@
-//! What each query of docs/promql.md should answer.
+//! The expected results of each query of docs/promql.md.
 
 use super::{
     native::Native,

@@ -1,4 +1,4 @@
-//! docs/fleet: two hosts, and two Prometheus servers of which one is over the other.
+//! docs/fleet: two hosts and two Prometheus servers, one of which federates from the other.
 
 use std::{fs, net::SocketAddr, path::Path};
 

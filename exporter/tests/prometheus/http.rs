@@ -1,4 +1,4 @@
-//! Requests that are answered in one piece: HTTP/1.0 knows no chunks.
+//! HTTP requests whose response arrives in one piece: HTTP/1.0 has no chunked encoding.
 
 use std::{
     io::{self, Read, Write},

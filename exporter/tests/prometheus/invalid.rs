@@ -1,5 +1,5 @@
-//! One series that no format can carry takes nothing else away: promtool reads the whole exposition, and a real
-//! Prometheus stores all of it.
+//! One series that no format can carry affects no other series: promtool reads the whole
+//! exposition, and a real Prometheus stores all of it.
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! promtool: no surface has a finding that is not known, no configuration of the page has any.
+//! promtool: no surface has a finding that is not listed, and no configuration of the page has any.
 
 use std::{
     collections::BTreeSet,

@@ -1,8 +1,9 @@
-//! Real Prometheus: what it makes of a real endpoint and of a real file, and whether docs/promql.md is
-//! true. Needs Debian's packages `prometheus` and `prometheus-node-exporter` (`.ci/prometheus.sh`).
+//! A real Prometheus: its data from a real endpoint and a real file, and whether docs/promql.md is
+//! correct. Needs Debian's packages `prometheus` and `prometheus-node-exporter`
+//! (`.ci/prometheus.sh`).
 //!
-//! What the servers should say is computed here, from what was recorded (`recorded`): which samples
-//! each set of names has (`shown`), and what a query makes of them (`promql`).
+//! The tests compute the expected results from the recorded values (`recorded`): the samples of
+//! each set of names (`shown`), and the results of queries on them (`promql`).
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Native histograms of schema 3, and what Prometheus 2.42 makes of them.
+//! Native histograms of schema 3, as Prometheus 2.42 evaluates them.
 
 use std::{collections::BTreeMap, ops::Sub};
 

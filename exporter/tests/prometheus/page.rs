@@ -1,4 +1,4 @@
-//! Blocks of the docs; of docs/promql.md, its configurations and its queries.
+//! Code blocks of the docs; of docs/promql.md, its configurations and its queries.
 
 use std::{fs, net::SocketAddr, path::Path};
 

@@ -1,4 +1,4 @@
-//! Programs of others: found or skipped, started on ports that are free, ended whatever happens.
+//! External programs: found or skipped, started on free ports, and always ended.
 
 use std::{
     env,

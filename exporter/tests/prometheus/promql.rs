@@ -1,7 +1,7 @@
-//! What queries make of numbers that are known, by the rules of Prometheus 2.42.
+//! The results of queries on known values, by the rules of Prometheus 2.42.
 //!
-//! Only one thing is taken from the server: when it scraped. `rate()` extrapolates from the first and the
-//! last sample to the bounds of its range, each series by itself.
+//! Only the times of the scrapes come from the server. `rate()` extrapolates from the first and the
+//! last sample to the bounds of its range, for each series separately.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A real Pushgateway shows what was pushed, by groups.
+//! A real Pushgateway shows the pushed metrics by groups.
 
 use std::process::Output;
 

@@ -1,5 +1,5 @@
-//! Every configuration and every query of docs/promql.md, on servers that take native histograms and on
-//! servers that do not.
+//! Every configuration and every query of docs/promql.md, on servers with and without support for
+//! native histograms.
 
 use std::collections::BTreeSet;
 

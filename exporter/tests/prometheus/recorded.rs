@@ -1,4 +1,4 @@
-//! What the tests record: two parts of a day of two task types, in numbers that are known.
+//! The recorded data of the tests: two parts of a day of two task types, in known numbers.
 
 use ictus::{
     Registry,

@@ -1,4 +1,5 @@
-//! docs/fleet/rules: what promtool finds, and that each alert is seen to ring and to be still.
+//! docs/fleet/rules: the findings of promtool, and that each alert fires and stays silent when it
+//! should.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,5 @@
-//! What became of scrapes: each job is up, no sample is lost, types and helps are as stated.
+//! The results of scrapes: each job is up, no sample is lost, and types and help texts are as
+//! declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! docs/tls.md: a real Prometheus gets in by its configuration, and not without.
+//! docs/tls.md: a real Prometheus can scrape with the configuration of that page, and not without
+//! it.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -1,4 +1,4 @@
-//! A Prometheus of our own, and what it has stored.
+//! A Prometheus server of the test, and its stored data.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
-//! The samples that each set of names shows of what was recorded, by plain sums and sorting.
+//! The samples that each set of names shows of the recorded data, computed by plain sums and
+//! sorting.
 
 use std::collections::BTreeMap;
 

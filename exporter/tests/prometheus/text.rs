@@ -1,4 +1,4 @@
-//! Prometheus text 0.0.4, read by rules of its own.
+//! A parser of Prometheus text 0.0.4 with rules of its own.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! node-exporter's textfile collector: the file shows what the surface has.
+//! node-exporter's textfile collector: the file shows the samples of the surface.
 
 use std::{fs, net::SocketAddr, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
 

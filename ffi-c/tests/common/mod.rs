@@ -1,4 +1,4 @@
-//! What tests with C programs share.
+//! Helpers of the tests with C programs.
 #![allow(dead_code, reason = "no program needs all of it")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! `faults/host.c`, by which a recorder does what its host does.
+//! `faults/host.c`, through which a recorder performs the actions of its host.
 #![expect(unsafe_code, reason = "calls C")]
 
 use std::{

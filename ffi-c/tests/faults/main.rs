@@ -1,6 +1,8 @@
-//! What happens to a host program, at each moment of what it records, from C and Rust: `faults/matrix.py` runs this
-//! program again, as the Rust recorder and as the reader, and a C program beside it. `make faults` runs all cells, with
-//! those of Python; `cargo test` runs a moment of each fault.
+//! Faults of a host program at each moment of its recording, from C and Rust.
+//!
+//! `faults/matrix.py` runs this program again, as the Rust recorder and as the reader, next to a C
+//! program. `make faults` runs all cells, with those of Python; `cargo test` runs one moment of
+//! each fault.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,

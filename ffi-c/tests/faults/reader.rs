@@ -1,4 +1,4 @@
-//! What another process sees of a directory, for `faults/matrix.py`.
+//! The content of a directory as another process reads it, for `faults/matrix.py`.
 
 use std::{env, io};
 

@@ -1,4 +1,4 @@
-//! Records what `faults/matrix.py` asks for, from Rust. `matrix.py` has the commands.
+//! The Rust recorder of `faults/matrix.py`, which lists its commands.
 
 use std::{
     env,
