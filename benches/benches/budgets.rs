@@ -26,7 +26,7 @@ use ictus_benches::{
 };
 
 const THREADS: &str = "threads";
-/// What those are measured by.
+/// The reference of the budgets of several threads.
 const ALONE: &str = "a series of its own";
 
 fn main() -> ExitCode {
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
     let given = |flag: &str| arguments.iter().position(|argument| argument == flag);
     let budgets = budgets();
-    // Cargo says so under `cargo bench` alone.
+    // Cargo passes this argument only under `cargo bench`.
     if given("--bench").is_none() {
         check(&budgets);
         return ExitCode::SUCCESS;
@@ -67,11 +67,11 @@ fn main() -> ExitCode {
     if alone || given("--hold").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Does all work once, and finds the candidate and the reference of each budget.
+/// Runs each candidate once, and checks that the candidate and the reference of each budget exist.
 fn check(budgets: &[Budget]) {
     let mut known = Vec::new();
     for shared in groups::threads::threads() {
-        // None where there is no second processor; the names are known all the same.
+        // Returns none without a second processor; the names are known in any case.
         let _ = contention::measure(&shared, 1);
         let names = [2, 4].map(|threads| contention::name(&shared, threads));
         known.extend(names.map(|name| (format!("{THREADS}/{name}"), ALONE.to_owned())));
@@ -91,13 +91,13 @@ fn check(budgets: &[Budget]) {
     for budget in budgets {
         let reference = known.iter().find(|(id, _)| *id == budget.id).map(|(_, reference)| reference);
         let reference = reference.unwrap_or_else(|| panic!("nothing is called {}", budget.id));
-        // It is left out where the SDK is not installed.
+        // The SDK is left out if it is not installed.
         let left_out = budget.reference == groups::segments::SDK && !groups::segments::sdk_is_there();
         assert!(*reference == budget.reference || left_out, "{} is measured by {reference}", budget.id);
     }
 }
 
-/// Measures the groups that are asked for; gives how many budgets were exceeded.
+/// Measures the requested groups. Returns the number of exceeded budgets.
 fn times(asked: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
     let mut exceeded = 0;
     if asked(THREADS) {

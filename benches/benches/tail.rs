@@ -24,14 +24,15 @@ use ictus_benches::{
 };
 
 const OBSERVATIONS: u64 = 500_000;
-/// Observations of a thread before its first that counts.
+/// Observations of a thread before the first one that counts.
 const WARMING: u64 = 1000;
 const ROUNDS: usize = 8;
 
-/// Counts of the processor's counter that observations took.
+/// A histogram of durations, in counts of the processor's counter.
 type Counts = Histogram<u64>;
 
-/// A recorder: how it observes so often, beside a reader or not, and what that took.
+/// A recorder: a function that makes a number of observations, with or without a concurrent reader,
+/// and the durations of both kinds.
 struct Tail {
     name: &'static str,
     observe: Box<dyn Fn(u64, bool) -> Counts>,
@@ -88,7 +89,7 @@ fn of<R: Recorder + Send + Sync>() -> Tail {
     Tail { name: R::NAME, observe: Box::new(observe), alone: counts(), read: counts() }
 }
 
-/// Up to a minute or more, to three digits.
+/// A histogram of durations up to a minute or more, to three digits.
 fn counts() -> Counts {
     Histogram::new_with_bounds(1, 1 << 40, 3).expect("bounds")
 }
@@ -133,7 +134,7 @@ fn observe<R: Recorder + Send + Sync>(
     })
 }
 
-/// Keeps nothing: what remains is the clock.
+/// A recorder that drops everything: the cost of the clock alone remains.
 #[derive(Clone, Debug)]
 struct Nothing;
 

@@ -2,32 +2,32 @@
 
 use serde::Deserialize;
 
-/// What a candidate may cost.
+/// The budget of one candidate.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// `group/candidate`.
+    /// The candidate, as `group/candidate`.
     pub id: String,
-    /// What it does, in words.
+    /// A description in words.
     pub what: String,
-    /// The candidate of the same run that it is measured by; the bare machine where it is alone.
+    /// The reference: a candidate of the same run, or the bare machine if the candidate is alone.
     pub reference: String,
-    /// The most that it may cost of that.
+    /// The maximum cost, as a multiple of the reference.
     pub ratio: f64,
-    /// The same where the processor has AVX2, which is found out when the program runs.
+    /// The maximum where the processor has AVX2, which is detected at run time.
     pub ratio_with_avx2: Option<f64>,
-    /// The most instructions that callgrind may count of it.
+    /// The maximum number of instructions that callgrind may count.
     pub instructions: Option<f64>,
-    /// Why it is no tighter.
+    /// The reason why the budget is no tighter.
     pub reason: Option<String>,
 }
 
-/// Whether a budget was kept.
+/// The result of comparing a measurement with its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was.
+    /// The measurement is within the budget.
     Kept,
-    /// It was not.
+    /// The measurement exceeds the budget, or is not a number.
     Exceeded,
 }
 
@@ -37,7 +37,7 @@ struct File {
     budget: Vec<Budget>,
 }
 
-/// All budgets.
+/// Returns all budgets.
 #[must_use]
 pub fn budgets() -> Vec<Budget> {
     let file: File = toml::from_str(include_str!("../budgets.toml")).expect("budgets.toml");
@@ -45,7 +45,7 @@ pub fn budgets() -> Vec<Budget> {
 }
 
 impl Budget {
-    /// The most that it may cost of its reference on this machine.
+    /// Returns the maximum cost on this machine, as a multiple of the reference.
     #[must_use]
     pub fn most(&self) -> f64 {
         self.ratio_with_avx2.filter(|_| has_avx2()).unwrap_or(self.ratio)
@@ -53,14 +53,14 @@ impl Budget {
 }
 
 impl Verdict {
-    /// Of something that was measured.
+    /// Compares a measurement with its maximum.
     #[must_use]
     pub fn of(measured: f64, most: f64) -> Verdict {
-        // What is no number was not kept.
+        // NaN exceeds every budget.
         if measured <= most { Verdict::Kept } else { Verdict::Exceeded }
     }
 
-    /// The word in a table.
+    /// Returns the word for tables.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

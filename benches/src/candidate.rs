@@ -9,17 +9,17 @@ use criterion::Criterion;
 
 use crate::clock::cpu_time;
 
-/// Times in a row of work that is done in nanoseconds.
+/// Repetitions in a batch of work that takes nanoseconds.
 pub(crate) const QUICK: u64 = 1 << 17;
 
-/// Work by a name. It is made when it is first asked for.
+/// A piece of work with a name. The work is created on first use.
 pub struct Candidate {
     name: String,
     make: Option<Box<dyn FnOnce() -> Work>>,
     work: Option<Work>,
 }
 
-/// What is measured.
+/// The work of a candidate, and how it is repeated.
 pub struct Work {
     batch: u64,
     units: f64,
@@ -28,7 +28,7 @@ pub struct Work {
 
 trait Task {
     fn prepare(&mut self);
-    /// Does the work; says what it took where this thread did not do it.
+    /// Runs the work. Returns its duration if another process did it.
     fn run(&mut self, times: u64) -> Option<Duration>;
 }
 
@@ -60,12 +60,12 @@ impl<R: FnMut() -> Duration> Task for Elsewhere<R> {
 }
 
 impl Work {
-    /// Work of nanoseconds, done as often as it is told to.
+    /// Creates work that takes nanoseconds and is repeated in a loop of its own.
     pub fn repeated(mut run: impl FnMut(u64) + 'static) -> Work {
         Work::prepared(QUICK, || (), move |(), times| run(times))
     }
 
-    /// Work that needs something new before every `batch` times that it is done.
+    /// Creates work that needs a new preparation before every `batch` repetitions.
     pub fn prepared<T: 'static>(
         batch: u64,
         prepare: impl FnMut() -> T + 'static,
@@ -74,18 +74,19 @@ impl Work {
         Work { batch, units: 1.0, task: Box::new(Here { prepared: None, prepare, run }) }
     }
 
-    /// Work of another process, which says what it took.
+    /// Creates work that another process does; `run` returns its duration.
     pub fn elsewhere(run: impl FnMut() -> Duration + 'static) -> Work {
         Work { batch: 1, units: 1.0, task: Box::new(Elsewhere(run)) }
     }
 
-    /// The same, shown as what one of so many parts of it costs.
+    /// Divides the reported cost by a number of parts.
     #[must_use]
     pub fn of_parts(self, parts: usize) -> Work {
         Work { units: parts as f64, ..self }
     }
 
-    /// Does a batch; gives the time that this thread was on a processor, or what was said instead.
+    /// Runs a batch. Returns the processor time of this thread, or the duration that the task
+    /// reported.
     fn cpu_time(&mut self) -> Duration {
         self.task.prepare();
         let start = cpu_time();
@@ -93,7 +94,7 @@ impl Work {
         elsewhere.unwrap_or_else(|| cpu_time() - start)
     }
 
-    /// Wall time of so many times, as criterion asks for it.
+    /// Returns the wall time of a number of repetitions, which criterion requests.
     fn wall_time(&mut self, times: u64) -> Duration {
         let (mut spent, mut left) = (Duration::ZERO, times);
         while left > 0 {
@@ -120,18 +121,20 @@ impl fmt::Debug for Candidate {
 }
 
 impl Candidate {
-    /// A candidate whose work is made by a function, which also sees that it does what it should.
+    /// Creates a candidate. `make` creates its work, and also checks that the work has the intended
+    /// effect.
     pub fn new(name: impl Into<String>, make: impl FnOnce() -> Work + 'static) -> Candidate {
         Candidate { name: name.into(), make: Some(Box::new(make)), work: None }
     }
 
-    /// Its name.
+    /// Returns the name of the candidate.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Nanoseconds of one time, or of a part of it, in batches until that much has passed.
+    /// Returns the nanoseconds of one repetition, or of one part of it. Runs batches until at least
+    /// `at_least` has passed.
     pub fn nanoseconds(&mut self, at_least: Duration) -> f64 {
         let work = self.work();
         let (mut spent, mut times) = (Duration::ZERO, 0);
@@ -142,8 +145,8 @@ impl Candidate {
         spent.as_nanos() as f64 / times as f64 / work.units
     }
 
-    /// Prepares, then does a part of a batch: what callgrind counts the instructions of. Gives how many
-    /// times, or parts of them, that was.
+    /// Prepares, then runs a part of a batch, whose instructions callgrind counts. Returns the
+    /// number of repetitions, or of their parts.
     pub fn run(&mut self, of_batch: f64) -> f64 {
         let work = self.work();
         let times = (work.batch as f64 * of_batch) as u64;
@@ -160,27 +163,27 @@ impl Candidate {
     }
 }
 
-/// What is compared with one another; the first candidate is what the others are measured by.
+/// Candidates that are compared with one another; the first one is the reference of the others.
 #[derive(Debug)]
 pub struct Group {
-    /// The name that budgets and criterion know it by.
+    /// The name in budgets and in criterion.
     pub name: &'static str,
-    /// What is measured, in the words of a heading.
+    /// A description of the measurement, for a heading.
     pub about: String,
-    /// Never empty.
+    /// The candidates; never empty.
     pub candidates: Vec<Candidate>,
-    /// How many times each is measured.
+    /// The number of measurements of each candidate.
     pub rounds: usize,
 }
 
 impl Group {
-    /// A group that is measured fifteen times.
+    /// Creates a group that is measured fifteen times.
     #[must_use]
     pub fn new(name: &'static str, about: &str, candidates: Vec<Candidate>) -> Group {
         Group { name, about: about.to_owned(), candidates, rounds: 15 }
     }
 
-    /// Hands all candidates to criterion, which knows them as `group/candidate`.
+    /// Passes all candidates to criterion, which names them `group/candidate`.
     fn bench(&mut self, criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(self.name);
         for candidate in &mut self.candidates {
@@ -194,7 +197,7 @@ impl Group {
     }
 }
 
-/// Runs groups under criterion, with its own options.
+/// Runs groups under criterion, with criterion's own options.
 pub fn criterion(groups: impl IntoIterator<Item = Group>) {
     let mut criterion = Criterion::default().configure_from_args();
     for mut group in groups {

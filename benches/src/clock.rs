@@ -8,14 +8,14 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-/// The time that this thread has spent on a processor. What neighbours take is not in it.
+/// Returns the processor time of this thread. Time that other processes take is not included.
 #[must_use]
 pub fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The processor's counter; elsewhere nanoseconds.
+/// Returns the processor's counter; on other architectures nanoseconds.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 #[must_use]
@@ -25,7 +25,8 @@ pub fn counter() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// The processor's counter, read when everything before it is done; elsewhere nanoseconds.
+/// Returns the processor's counter after all earlier instructions are complete; on other
+/// architectures nanoseconds.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 #[must_use]
@@ -36,7 +37,8 @@ pub fn counter_after() -> u64 {
     unsafe { core::arch::x86_64::__rdtscp(&raw mut processor) }
 }
 
-/// The processor's counter, read when everything before it is done; elsewhere nanoseconds.
+/// Returns the processor's counter after all earlier instructions are complete; on other
+/// architectures nanoseconds.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 #[must_use]
@@ -45,7 +47,7 @@ pub fn counter_after() -> u64 {
     counter()
 }
 
-/// The processor's counter; elsewhere nanoseconds.
+/// Returns the processor's counter; on other architectures nanoseconds.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 #[must_use]
@@ -54,7 +56,7 @@ pub fn counter() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// What one count of the counter lasts, in nanoseconds: measured, for 50 ms.
+/// Returns the duration of one count in nanoseconds, as measured in 50 ms.
 #[must_use]
 pub fn nanoseconds_a_count() -> f64 {
     let (start, instant) = (counter(), Instant::now());
@@ -62,14 +64,14 @@ pub fn nanoseconds_a_count() -> f64 {
     instant.elapsed().as_nanos() as f64 / (counter() - start) as f64
 }
 
-/// The processors that this process may use.
+/// Returns the processors that this process may use.
 #[must_use]
 pub fn processors() -> Vec<usize> {
     let allowed = sched_getaffinity(None::<Pid>).expect("the processors that are allowed");
     (0..CpuSet::MAX_CPU).filter(|&at| allowed.is_set(at)).collect()
 }
 
-/// Keeps this thread on one processor.
+/// Pins this thread to one processor.
 pub fn pin(processor: usize) {
     let mut only = CpuSet::new();
     only.set(processor);

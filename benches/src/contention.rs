@@ -26,14 +26,14 @@ use crate::{
     measure::{Measured, median},
 };
 
-/// Observes so many times.
+/// Makes a number of observations.
 pub type Observe = Box<dyn FnMut(u64)>;
 
-/// A recorder's two series, each of a registry of its own, which many threads observe.
+/// A recorder's two series, each in a registry of its own, which many threads observe.
 pub struct Shared {
-    /// The recorder.
+    /// The name of the recorder.
     pub name: &'static str,
-    /// Makes a thread's own handle of the first or second.
+    /// Creates a thread's own handle of the first or the second series.
     pub work: Box<dyn Fn(usize) -> Observe + Sync>,
     /// See [`Recorder::settle`](crate::recorder::Recorder::settle).
     pub settle: Box<dyn Fn() + Sync>,
@@ -45,25 +45,27 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// How long two threads run against each other in a round.
+/// The duration of a round, in which two threads run against each other.
 const ROUND: Duration = Duration::from_millis(30);
-/// What a chunk of observations takes, alone.
+/// The duration of a chunk of observations without contention.
 const CHUNK: Duration = Duration::from_micros(10);
-/// Chunks of a round without which it does not count.
+/// The minimum number of chunks of a round that counts.
 const ENOUGH: usize = 50;
-/// Rounds that may not count before this gives up.
+/// The number of rounds that may fail to count before the measurement is abandoned.
 const WAIT_TIMEOUT: usize = 20;
-/// A chunk that took longer was interrupted. Not a multiple of the median: where the threads ran at once
-/// only now and then, what contended would pass for interrupted.
+/// A chunk that took longer was interrupted. The limit is not a multiple of the median: if the
+/// threads ran concurrently only now and then, contended chunks would pass for interrupted ones.
 const INTERRUPTED: Duration = Duration::from_micros(250);
 /// Chunks of each thread where threads take turns: more than one turn.
 const TURNS: u64 = 2000;
 
-/// When a chunk began and ended.
+/// The begin and the end of a chunk, in counts.
 type Chunk = (u64, u64);
 
-/// What an observation of one series costs from two threads that really run at once, and from four, by
-/// what it costs where nobody else observes the series. None where there are no two processors, or neighbours never leave both of them.
+/// Measures an observation of one series from two concurrent threads, and from four, relative to
+/// its cost when no other thread observes the series.
+///
+/// Returns none without two processors, or if other processes never leave both of them free.
 #[must_use]
 pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
     let processors = processors();
@@ -96,21 +98,21 @@ pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
     Some([of(2, &from_two), of(4, &from_four)])
 }
 
-/// What a chunk takes, in counts, on two processors at once, with those series. None where they hardly
-/// ever both ran.
+/// Returns the duration of a chunk, in counts, on two processors at once, with these series.
+/// Returns none if the two threads hardly ever ran concurrently.
 fn beside(shared: &Shared, on: [(usize, usize); 2], observations: u64, long: u64) -> Option<f64> {
     let both = log(shared, on, observations);
     let kept = [(0, 1), (1, 0)].map(|(own, other)| while_running(&both[own], &both[other], long)).concat();
     (kept.len() >= ENOUGH).then(|| median(kept.iter().map(|(start, end)| (end - start) as f64)))
 }
 
-/// What the cost of a recorder from so many threads is called.
+/// Returns the name of a recorder's cost from a number of threads.
 #[must_use]
 pub fn name(shared: &Shared, threads: u32) -> String {
     format!("{}, {threads} threads", shared.name)
 }
 
-/// How many observations take about as long as a chunk should.
+/// Returns the number of observations that take about as long as a chunk should.
 fn chunk_of(shared: &Shared, processor: usize) -> u64 {
     let observed = 100_000;
     let took = thread::scope(|scope| {
@@ -127,7 +129,7 @@ fn chunk_of(shared: &Shared, processor: usize) -> u64 {
     (CHUNK.as_nanos() as u64 * observed / took.as_nanos() as u64).max(1)
 }
 
-/// Observes on each of these processors that series for a round; gives the chunks of each.
+/// Observes each series on its processor for a round. Returns the chunks of each.
 fn log(shared: &Shared, on: [(usize, usize); 2], observations: u64) -> [Vec<Chunk>; 2] {
     let (ready, over) = (Barrier::new(on.len() + 1), AtomicBool::new(false));
     let run = |(processor, series)| {
@@ -155,7 +157,8 @@ fn log(shared: &Shared, on: [(usize, usize); 2], observations: u64) -> [Vec<Chun
     })
 }
 
-/// The chunks that lie wholly inside a time in which the other thread ran, and were not interrupted.
+/// Returns the chunks that lie wholly inside a time in which the other thread ran, and were not
+/// interrupted.
 fn while_running(own: &[Chunk], other: &[Chunk], long: u64) -> Vec<Chunk> {
     let running = stretches(other, long);
     let inside = |&&(start, end): &&Chunk| {
@@ -165,7 +168,7 @@ fn while_running(own: &[Chunk], other: &[Chunk], long: u64) -> Vec<Chunk> {
     own.iter().filter(inside).copied().collect()
 }
 
-/// Times without an interruption: chunks that were not long, one right after another.
+/// Returns the times without an interruption: consecutive chunks that were not long.
 fn stretches(chunks: &[Chunk], long: u64) -> Vec<Chunk> {
     let mut stretches: Vec<Chunk> = Vec::new();
     for &(start, end) in chunks.iter().filter(|&&(start, end)| end - start < long) {
@@ -177,7 +180,8 @@ fn stretches(chunks: &[Chunk], long: u64) -> Vec<Chunk> {
     stretches
 }
 
-/// An observation's share of the processors' time, from so many threads that may have to take turns.
+/// Returns an observation's share of the processors' time, from threads that may have to take
+/// turns.
 fn cpu_nanoseconds(shared: &Shared, threads: u32, observations: u64) -> f64 {
     let ready = Barrier::new(threads as usize);
     let run = || {
@@ -202,7 +206,8 @@ mod tests {
     #[test]
     fn only_what_ran_beside_the_other_counts() {
         let own = [(0, 10), (10, 20), (20, 30), (30, 95), (95, 105), (105, 115)];
-        // From 12 to 22 and from 60 on, with an interruption between 70 and 104.
+        // The other thread runs from 12 to 22 and from 60 on, with an interruption between 70 and
+        // 104.
         let other = [(12, 17), (17, 22), (60, 65), (65, 70), (70, 104), (104, 110), (110, 116)];
         assert_eq!(while_running(&own, &other, 30), [(105, 115)]);
         let steady: Vec<_> = (0..30).map(|at| (at * 5, at * 5 + 5)).collect();

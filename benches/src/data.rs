@@ -2,21 +2,21 @@
 
 use std::hint::black_box;
 
-/// How many values a table holds before it begins again.
+/// The number of values in a table, after which it starts over.
 pub const LENGTH: usize = 4096;
 
-/// A table that is gone through again and again, whose values the compiler cannot know.
+/// A table of values that is used in a circle. The compiler cannot know the values.
 #[derive(Clone, Debug)]
 pub struct ValueTable<T>(Box<[T; LENGTH]>);
 
 impl<T: Copy> ValueTable<T> {
-    /// The values that a function gives, in order.
+    /// Creates a table of the values that a function returns, in order.
     pub fn of(value: impl FnMut() -> T) -> ValueTable<T> {
         let values: Vec<T> = std::iter::repeat_with(value).take(LENGTH).collect();
         ValueTable(values.try_into().unwrap_or_else(|_| unreachable!("as many as were taken")))
     }
 
-    /// The value of a step. Nothing can be moved over it.
+    /// Returns the value of a step. The compiler moves no other code across the call.
     #[inline(always)]
     #[must_use]
     pub fn at(&self, step: u64) -> T {
@@ -24,18 +24,18 @@ impl<T: Copy> ValueTable<T> {
     }
 }
 
-/// Numbers that look random (SplitMix64), the same from the same seed.
+/// Pseudorandom numbers (SplitMix64), the same for the same seed.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// From a seed.
+    /// Creates a generator from a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    /// Evenly in `0.0..1.0`.
+    /// Returns a number evenly distributed in `0.0..1.0`.
     pub fn even(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -43,14 +43,15 @@ impl Random {
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Seconds with a median of 12.5 ms, lognormal as latencies are: one in six beyond 34 ms.
+    /// Returns seconds with a median of 12.5 ms, in the lognormal distribution of latencies: one in
+    /// six is above 34 ms.
     pub fn duration(&mut self) -> f64 {
-        // Box and Muller; the logarithm is of (0, 1].
+        // Box–Muller transform; the argument of the logarithm is in (0, 1].
         let radius = (-2.0 * (1.0 - self.even()).ln()).sqrt();
         0.0125 * (radius * (std::f64::consts::TAU * self.even()).cos()).exp()
     }
 
-    /// One of so many places, the first the most often (Zipf's law).
+    /// Returns one of a number of indexes, the first one most often (Zipf's law).
     pub fn zipf(&mut self, places: usize) -> usize {
         let all: f64 = (1..=places).map(|place| 1.0 / place as f64).sum();
         let mut left = self.even() * all;
@@ -62,7 +63,7 @@ impl Random {
     }
 }
 
-/// Label values of so many series.
+/// Returns the label values of a number of series.
 pub fn labels(series: usize) -> impl Iterator<Item = [String; 2]> {
     let outcome = |at: usize| ["SUCCESS", "FAILURE", "TIMED_OUT"][at % 3].to_owned();
     (0..series).map(move |at| [format!("task_type_{at:03}"), outcome(at)])

@@ -21,34 +21,35 @@ use crate::{
     recorder::{Series, timers},
 };
 
-/// Who records.
+/// The processes that record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Recorders {
-    /// Processes.
+    /// The number of processes.
     pub(crate) processes: usize,
-    /// Timers of each, the same in all.
+    /// The number of timers of each process, the same timers in all of them.
     pub(crate) timers: usize,
 }
 
-/// Observations a second, of all processes together, where they observe: so many that all timers have changed
-/// from one answer to the next.
+/// Observations per second of all processes together. The rate is so high that all timers change
+/// from one response to the next.
 pub(crate) const RATE: f64 = 600_000.0;
-/// The same for the peer, which answers less often and pays more for each.
+/// The same for the peer, which answers less often and pays more for each observation.
 pub(crate) const PEER_RATE: f64 = 30_000.0;
-/// What has been observed of each timer, of all processes together: more than a window.
+/// Observations of each timer before the measurement, of all processes together: more than a
+/// window.
 const OBSERVATIONS: usize = 1_280;
-/// How long an observation waits that is due.
+/// The interval at which due observations are made.
 const TURN: Duration = Duration::from_millis(1);
-/// How this program is told to be the `ictus` command.
+/// The argument that makes this program act as the `ictus` command.
 const COMMAND: &str = "--ictus";
 
-/// Something that answers, and those whose metrics it shows.
+/// An endpoint, and the recorders whose metrics it shows.
 pub(crate) trait Endpoint: fmt::Debug {
-    /// The name in tables.
+    /// Returns the name in tables.
     fn name(&self) -> &'static str;
-    /// Where it listens.
+    /// Returns the address on which the endpoint listens.
     fn address(&self) -> SocketAddr;
-    /// Those who did not observe begin to, and those who did cease.
+    /// Starts the observations if they are stopped, and stops them otherwise.
     fn turn(&mut self);
 }
 
@@ -59,9 +60,9 @@ pub(crate) struct Ictus {
     address: SocketAddr,
     timers: Vec<Timer>,
     observing: Option<(Sender<()>, JoinHandle<()>)>,
-    /// What it says has somewhere to go.
+    /// Kept open, so that the command can write its log.
     _said: BufReader<ChildStderr>,
-    /// Its files go when this does.
+    /// Kept, because its files are deleted when it is dropped.
     _directory: TempDir,
 }
 
@@ -72,7 +73,7 @@ pub(crate) struct Peer {
     address: SocketAddr,
 }
 
-/// Is the `ictus` command, where this program was started to be that.
+/// Runs the `ictus` command if this program was started to act as the command.
 pub fn command() {
     let mut arguments = env::args_os();
     let name = arguments.next();
@@ -100,7 +101,7 @@ impl Ictus {
     }
 }
 
-/// Starts this program as the command, and reads where it listens.
+/// Starts this program as the command, and reads the address on which it listens.
 fn serve(directory: &Path) -> (Child, BufReader<ChildStderr>, SocketAddr) {
     let mut command = Command::new(env::current_exe().expect("this program"))
         .args([COMMAND, "serve"])

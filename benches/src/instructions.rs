@@ -7,28 +7,29 @@ use std::{env, fs, io, process::Command};
 
 use crate::candidate::Candidate;
 
-/// How this program is told to do nothing but work.
+/// The argument that makes this program only run a candidate's work.
 const WORK: &str = "--work";
 
-/// Whether callgrind is there.
+/// Whether callgrind is installed.
 #[must_use]
 pub fn is_there() -> bool {
     Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Instructions of a candidate: of this program, which must call [`work`] first of all.
+/// Returns the instructions of one repetition of a candidate. Runs this program, which must call
+/// [`work`] before anything else.
 ///
 /// # Errors
 ///
-/// Where valgrind cannot be run, or does not say.
+/// Fails if valgrind cannot be run, or prints no total.
 pub fn count(id: &str) -> io::Result<f64> {
     let (whole, times) = run(id, 1.0)?;
     let (half, of_them) = run(id, 0.5)?;
     Ok((whole - half) / (times - of_them))
 }
 
-/// Does a part of a batch of a candidate's work, and nothing else, where this program was started to do
-/// that.
+/// Runs a part of a batch of a candidate's work and nothing else, if this program was started for
+/// that. Returns whether it was.
 pub fn work(find: impl Fn(&str) -> Option<Candidate>) -> bool {
     let arguments: Vec<String> = env::args().collect();
     let [_, flag, id, part] = arguments.as_slice() else { return false };
@@ -55,7 +56,7 @@ fn run(id: &str, part: f64) -> io::Result<(f64, f64)> {
     }
 }
 
-/// The total of a file that callgrind wrote.
+/// Returns the total of a file that callgrind wrote.
 fn total(file: &str) -> Option<f64> {
     file.lines().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
 }

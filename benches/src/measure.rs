@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use crate::candidate::Group;
 
-/// What a candidate costs.
+/// The measured cost of a candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// The candidate.
+    /// The name of the candidate.
     pub name: String,
     /// The median of its rounds.
     pub nanoseconds: f64,
-    /// The median of what it cost in a round by what the first candidate cost in the same.
+    /// The median of the ratios to the first candidate's cost in the same round.
     pub ratio: f64,
 }
 
-/// How long each candidate works in a round, at least.
+/// The minimum time that each candidate works in a round.
 const ROUND: Duration = Duration::from_millis(3);
 
 /// Measures a group.
 pub fn compare(group: &mut Group) -> Vec<Measured> {
-    // Warms up: pages, caches, tables that grow.
+    // Warms up pages, caches, and tables that grow.
     once(group);
     let rounds: Vec<Vec<f64>> = (0..group.rounds).map(|_| round(group, ROUND)).collect();
     let names = group.candidates.iter().map(|candidate| candidate.name().to_owned());
@@ -34,7 +34,7 @@ pub fn compare(group: &mut Group) -> Vec<Measured> {
     names.enumerate().map(of).collect()
 }
 
-/// Does each candidate's work, which sees before that it does what it should.
+/// Runs each candidate once, including the check of its effect.
 pub fn once(group: &mut Group) {
     let _ = round(group, Duration::ZERO);
 }
@@ -43,7 +43,7 @@ fn round(group: &mut Group, at_least: Duration) -> Vec<f64> {
     group.candidates.iter_mut().map(|candidate| candidate.nanoseconds(at_least)).collect()
 }
 
-/// The median; of an even number, the upper of the middle two.
+/// Returns the median; of an even number of values, the upper of the middle two.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     let middle = values.len() / 2;

@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// A program that answers a line with a line.
+/// A program that answers each line with a line.
 #[derive(Debug)]
 pub(crate) struct Program {
     process: Child,
@@ -20,7 +20,7 @@ pub(crate) fn is_there() -> bool {
     python().exists()
 }
 
-/// Where `make venv` installs them.
+/// Returns the interpreter for which `make venv` installs the peers.
 fn python() -> PathBuf {
     folder().join("../.venv/bin/python")
 }
@@ -30,7 +30,7 @@ fn folder() -> &'static Path {
 }
 
 impl Program {
-    /// Starts a program; its first answer has not been asked for.
+    /// Starts a program. Its first answer comes without a request.
     pub(crate) fn start(script: &str, arguments: &[String]) -> Program {
         let mut process = Command::new(python())
             .arg(folder().join(script))
@@ -43,13 +43,13 @@ impl Program {
         Program { asks: process.stdin.take(), answers, process }
     }
 
-    /// Asks for one more answer.
+    /// Requests one more answer.
     pub(crate) fn ask(&mut self) -> String {
         writeln!(self.asks.as_mut().expect("it runs")).expect("it runs");
         self.answer()
     }
 
-    /// What it answers next.
+    /// Reads the next answer.
     pub(crate) fn answer(&mut self) -> String {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("it runs");
@@ -59,7 +59,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // At the end of its input it ends.
+        // The program ends at the end of its input.
         self.asks = None;
         let _ = self.process.wait();
     }

@@ -7,21 +7,22 @@ use crate::{
     measure::Measured,
 };
 
-/// What something came to, the most that it may, and how such numbers are spelled.
+/// A measurement, its maximum, and the format of such numbers.
 type Judged = (f64, f64, fn(f64) -> String);
 
-/// A table of what was measured, with the budgets that concern it.
+/// A table of measurements, with the budgets that concern them.
 #[derive(Debug)]
 pub struct Table {
     heading: Vec<String>,
     rows: Vec<Vec<String>>,
     exceeded: usize,
-    /// Said below the rows.
+    /// Lines that are printed below the rows.
     notes: Vec<String>,
 }
 
 impl Table {
-    /// What a group of that name costs, of the first candidate or what `of` calls it; and what it may.
+    /// Creates the table of a group: the costs, the ratios to the first candidate (named `of`), and
+    /// the budgets.
     #[must_use]
     pub fn of_times(name: &str, about: &str, of: &str, measured: &[Measured], budgets: &[Budget]) -> Table {
         let mut table = Table::new(&[about, "time", &format!("of {of}"), "budget", ""]);
@@ -31,7 +32,7 @@ impl Table {
         table
     }
 
-    /// What callgrind counted, or no number where it could not.
+    /// Creates the table of callgrind's counts. A row has no number if callgrind could not count.
     #[must_use]
     pub fn of_instructions(counted: &[(&Budget, f64)]) -> Table {
         let mut table = Table::new(&["instructions", "counted", "budget", ""]);
@@ -42,7 +43,7 @@ impl Table {
         table
     }
 
-    /// A table without budgets.
+    /// Creates a table without budgets.
     #[must_use]
     pub fn new(heading: &[&str]) -> Table {
         let heading = heading.iter().map(|&cell| cell.to_owned()).collect();
@@ -54,7 +55,7 @@ impl Table {
         self.push(name, cells, None);
     }
 
-    /// Adds a row of a group's candidate: cells, then what it costs of `of`, and what it may.
+    /// Adds a row of a group's candidate: its cells, then its ratio to `of` and its budget.
     pub(crate) fn judge(
         &mut self,
         group: &str,
@@ -64,7 +65,7 @@ impl Table {
         budgets: &[Budget],
     ) {
         let id = format!("{group}/{name}");
-        // Without its reference it cannot be judged.
+        // The budget applies only to its own reference.
         let budget = budgets.iter().find(|budget| budget.id == id && budget.reference == of);
         let judged = budget.map(|budget| -> Judged { (*ratio, budget.most(), share) });
         let reason = budget.and_then(|budget| budget.reason.as_ref());
@@ -72,7 +73,7 @@ impl Table {
         self.push(name, &[cells, &[share(*ratio)]].concat(), judged);
     }
 
-    /// Adds a line that is said below the rows.
+    /// Adds a line that is printed below the rows.
     pub(crate) fn note(&mut self, line: String) {
         self.notes.push(line);
     }
@@ -89,7 +90,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Prints it; gives how many budgets were exceeded.
+    /// Prints the table. Returns the number of exceeded budgets.
     #[must_use]
     pub fn print(&self) -> usize {
         let all = || std::iter::once(&self.heading).chain(&self.rows);
@@ -99,7 +100,7 @@ impl Table {
         let line = |row: &[String]| {
             let mut line = String::from("|");
             for (at, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                // Names and verdicts begin, numbers end, under one another.
+                // Names and verdicts are left-aligned, numbers are right-aligned.
                 let _ = match at {
                     _ if at == 0 || at == last => write!(line, " {cell:<width$} |"),
                     _ => write!(line, " {cell:>width$} |"),
@@ -123,7 +124,7 @@ impl Table {
     }
 }
 
-/// A time in the unit that suits it.
+/// Formats a time in a suitable unit.
 #[must_use]
 pub fn time(nanoseconds: f64) -> String {
     let (number, unit) = match nanoseconds {
@@ -135,7 +136,7 @@ pub fn time(nanoseconds: f64) -> String {
     format!("{} {unit}", number_of_digits(number))
 }
 
-/// How many times of something; small ones as `1/40`.
+/// Formats a ratio; small ones as `1/40`.
 #[must_use]
 pub fn share(ratio: f64) -> String {
     if ratio < 0.1 { format!("1/{:.0}", 1.0 / ratio) } else { format!("{} x", number_of_digits(ratio)) }
@@ -145,7 +146,7 @@ fn number(number: f64) -> String {
     format!("{number:.0}")
 }
 
-/// Three digits, and no digit that is noise.
+/// Formats a number with three significant digits.
 fn number_of_digits(number: f64) -> String {
     match number {
         n if n < 9.995 => format!("{n:.2}"),
@@ -154,7 +155,7 @@ fn number_of_digits(number: f64) -> String {
     }
 }
 
-/// What was measured on what: as the first lines of results.
+/// Returns the machine, the compiler and the commit: the first lines of results.
 #[must_use]
 pub fn circumstances() -> String {
     let first_line = |text: String| text.lines().next().unwrap_or_default().trim().to_owned();

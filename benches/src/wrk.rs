@@ -8,32 +8,33 @@ use std::{
     time::Duration,
 };
 
-/// A request that takes longer is an error.
+/// The timeout of a request; a longer one counts as an error.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What wrk found.
+/// The measurements of wrk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Found {
-    /// Requests that were answered in a second.
+    /// Responses per second.
     pub(crate) rate: f64,
-    /// Bytes of an answer with its head; of parts of answers, too, that came too late.
+    /// Bytes of a response with its head, including parts of responses that came too late.
     pub(crate) bytes: f64,
-    /// Answers that were none, or that said so.
+    /// Failed requests and error responses.
     pub(crate) errors: f64,
-    /// Nanoseconds from request to answer: of half of them, and of all but one in a hundred.
+    /// The median of the nanoseconds from request to response.
     pub(crate) p50: f64,
-    /// See above.
+    /// The 99th percentile of the nanoseconds from request to response.
     pub(crate) p99: f64,
 }
 
-/// Whether it is installed.
+/// Whether wrk is installed.
 #[must_use]
 pub(crate) fn is_there() -> bool {
-    // Asked for its version, it fails as if wrongly called.
+    // Called with `--version`, wrk fails as if called wrongly.
     Command::new("wrk").arg("--version").output().is_ok()
 }
 
-/// Asks for metrics for so long, over so many connections, each of which asks again as soon as it is answered.
+/// Requests metrics for a duration over a number of connections. Each connection sends the next
+/// request as soon as it has the response.
 pub(crate) fn wrk(address: SocketAddr, connections: usize, during: Duration) -> Found {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wrk.lua");
     let output = Command::new("wrk")
@@ -47,7 +48,7 @@ pub(crate) fn wrk(address: SocketAddr, connections: usize, during: Duration) -> 
     found(&text).unwrap_or_else(|| panic!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// What `wrk.lua` printed.
+/// Parses the output of `wrk.lua`.
 fn found(text: &str) -> Option<Found> {
     let line = text.lines().find_map(|line| line.strip_prefix("found\t"))?;
     let numbers: Vec<f64> = line.split('\t').map(|number| number.parse().ok()).collect::<Option<_>>()?;
@@ -56,7 +57,7 @@ fn found(text: &str) -> Option<Found> {
     Some(Found { rate, bytes: bytes / requests, errors, p50: p50 * 1e3, p99: p99 * 1e3 })
 }
 
-/// The body of one answer.
+/// Returns the body of one response.
 pub(crate) fn get(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).expect("an endpoint");
     stream.set_read_timeout(Some(WAIT_TIMEOUT)).expect("a limit");

@@ -1,5 +1,5 @@
-//! Requests for `/metrics` at the highest rate, with unchanged data and with data that changes
-//! before each request, so that no response can be reused.
+//! Requests for `/metrics` at the highest possible rate, with unchanged data and with data that
+//! changes from one response to the next, so that no response can be reused.
 
 use std::{
     thread,
@@ -16,24 +16,25 @@ use crate::{
     wrk::{self, Found, get, wrk},
 };
 
-/// What all are measured by.
+/// The reference of all candidates.
 pub const REFERENCE: &str = Peer::NAME;
 
 const ROUNDS: usize = 3;
 const DURING: Duration = Duration::from_secs(2);
-/// How long what is observed may take to be seen.
+/// The maximum time until recorded data is visible.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whose metrics are asked for.
+/// The processes whose metrics are requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Http {
-    /// What budgets call it.
+    /// The name in budgets.
     pub name: &'static str,
     recorders: Recorders,
     how: &'static str,
 }
 
-/// One process, whose series `prometheus_client` serves out of its memory, and more, for which it has files.
+/// One process, whose series `prometheus_client` serves from its memory, and several processes, for
+/// which it uses files.
 pub const ALL: [Http; 2] = [
     Http {
         name: "http",
@@ -47,7 +48,7 @@ pub const ALL: [Http; 2] = [
     },
 ];
 
-/// Who asks, and who observes.
+/// The number of connections, and whether the data changes.
 #[derive(Clone, Copy, Debug)]
 struct Load {
     connections: usize,
@@ -68,13 +69,13 @@ impl Load {
     }
 }
 
-/// The candidates that budgets may name.
+/// Returns the candidates that budgets may name.
 #[must_use]
 pub fn names() -> Vec<String> {
     LOADS.iter().map(|load| load.of(Ictus::NAME)).collect()
 }
 
-/// Why it cannot be measured here.
+/// Returns the reason why the group cannot be measured on this machine.
 #[must_use]
 pub fn missing() -> Option<&'static str> {
     match (python::is_there(), wrk::is_there()) {
@@ -85,7 +86,7 @@ pub fn missing() -> Option<&'static str> {
 }
 
 impl Http {
-    /// Sees that those that are there answer with what is recorded.
+    /// Checks that the available endpoints respond with the recorded data.
     pub fn check(self) {
         let mut endpoints: Vec<Box<dyn Endpoint>> = vec![Box::new(Ictus::start(self.recorders))];
         if python::is_there() {
@@ -104,7 +105,7 @@ impl Http {
         }
     }
 
-    /// Measures both under all loads, in turns.
+    /// Measures both endpoints under all loads, in turns.
     #[must_use]
     pub fn measure(self, budgets: &[Budget]) -> Table {
         let mut endpoints: [Box<dyn Endpoint>; 2] =
@@ -159,9 +160,9 @@ impl Http {
         table
     }
 
-    /// One turn of an endpoint.
+    /// Measures an endpoint once.
     fn turn(self, endpoint: &mut dyn Endpoint, Load { connections, changing }: Load) -> Found {
-        // What wrk has left behind is answered before this is.
+        // The endpoint handles the requests that wrk left behind before this one.
         let before = get(endpoint.address());
         if changing {
             endpoint.turn();
@@ -183,7 +184,7 @@ impl Http {
         found
     }
 
-    /// The samples of the timers, which must all be there.
+    /// Returns the samples of the timers; all of them must be there.
     fn series(self, body: &str) -> Vec<String> {
         let lines: Vec<String> =
             body.lines().filter(|line| line.starts_with("task_seconds")).map(str::to_owned).collect();
@@ -192,7 +193,7 @@ impl Http {
     }
 }
 
-/// Three digits, and no digit that is noise.
+/// Formats a rate with three significant digits.
 fn rate(rate: f64) -> String {
     let last = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
     format!("{:.0}", (rate / last).round() * last)

@@ -7,13 +7,14 @@ use ictus::{Options, Registry, observe::Family};
 use crate::candidate::{Candidate, Group, Work};
 
 const SERIES: usize = 10_000;
-/// New series in one batch, on top of those that exist.
+/// New series in one batch, in addition to the existing ones.
 const NEW: usize = 2_000;
-/// Look-ups in one batch where nothing is added. The family is hashed with another seed in every run, so
-/// that making it takes a few thousand instructions more or less: few for each of so many.
+/// Lookups in one batch that adds no series. Each run hashes the family with another seed, so
+/// creating the family takes a few thousand instructions more or less: few for each of so many
+/// lookups.
 const LOOK_UPS: u64 = 200_000;
 
-/// All candidates.
+/// Returns the group with all candidates.
 #[must_use]
 pub fn index() -> Group {
     Group::new(
@@ -49,7 +50,7 @@ fn hash_map() -> (HashMap<Vec<String>, u64>, Vec<String>) {
     (entries.collect(), names(SERIES, NEW))
 }
 
-/// A family with 10,000 series and that limit.
+/// Creates a family with 10,000 series and a limit of series.
 fn family(limit: usize) -> Family<ictus::Counter> {
     let limit = u32::try_from(limit).expect("a small number");
     let registry = Registry::with_options(Options::default().max_series(limit));

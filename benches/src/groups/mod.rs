@@ -11,7 +11,8 @@ pub mod threads;
 
 use crate::candidate::{Candidate, Group};
 
-/// All groups of one thread. Where it is only to be seen that they do what they should, of few segments.
+/// Returns all groups of one thread. If they are only checked and not measured, they have few
+/// segments.
 #[must_use]
 pub fn all(measured: bool) -> Vec<Group> {
     let segments = if measured { 200 } else { 2 };
@@ -30,7 +31,7 @@ pub fn all(measured: bool) -> Vec<Group> {
     ]
 }
 
-/// The candidate that budgets call `group/candidate`.
+/// Returns the candidate that budgets call `group/candidate`.
 #[must_use]
 pub fn find(id: &str) -> Option<Candidate> {
     let (group, name) = id.split_once('/')?;

@@ -18,12 +18,12 @@ use crate::{
     },
 };
 
-/// Observations whose arrival is checked before anything is measured.
+/// Observations that are checked to arrive before the measurement starts.
 pub(crate) const CHECKED: u64 = 10_000;
-/// Series of a busy worker.
+/// The number of series of a busy worker.
 pub(crate) const MANY: usize = 300;
 
-/// Into one series, whose end has been looked at before.
+/// Observations into one series, with the end read in advance.
 #[must_use]
 pub fn one_series() -> Group {
     let candidates = vec![
@@ -44,8 +44,8 @@ pub fn one_series() -> Group {
 
 /// Observations that read the clock themselves.
 ///
-/// Measured by reading the counter and then observing, in one loop, which they cannot do without: on Intel the
-/// counter overlaps nothing and the costs add up, on AMD they do not.
+/// The reference reads the counter and then observes, in one loop: no such observation can do less.
+/// On Intel the counter overlaps with nothing and the costs add up; on AMD they do not.
 #[must_use]
 pub fn with_the_clock() -> Group {
     let candidates = vec![
@@ -74,7 +74,7 @@ pub fn start_to_stop() -> Group {
     Group::new("start to stop", "one timer from start to stop", candidates)
 }
 
-/// Into 300 series in turn, the frequent ones more often.
+/// Observations into 300 series in turn, the frequent ones more often.
 #[must_use]
 pub fn many_series() -> Group {
     let candidates = vec![
@@ -110,7 +110,7 @@ fn one<R: Recorder>() -> Candidate {
     })
 }
 
-/// Reads the counter, then records an observation whose end is given.
+/// Reads the counter, then records an observation with that end.
 fn read_then_observe<const READINGS: usize>(name: &'static str) -> Candidate {
     Candidate::new(name, move || {
         let (mut series, books) = Ours::<false>::series(1);
@@ -129,7 +129,7 @@ fn read_then_observe<const READINGS: usize>(name: &'static str) -> Candidate {
     })
 }
 
-/// What all of these have around them: the loop and the table.
+/// The surroundings of every candidate: the loop and the table.
 fn loop_alone() -> Candidate {
     Candidate::new("the loop alone", || {
         let values = values::<FetchAdd>();
@@ -158,7 +158,7 @@ fn measurement(name: &'static str, kept: Series) -> Candidate {
     Candidate::new(name, move || {
         let registry = Registry::new();
         let timer = timers(&registry, kept, 1).swap_remove(0);
-        // The counter's rate is known once some milliseconds lie between two measurements.
+        // The rate of the counter is known once some milliseconds lie between two measurements.
         timer.start().stop();
         sleep(Duration::from_millis(100));
         (1..CHECKED).for_each(|_| _ = timer.start().stop());
@@ -171,7 +171,7 @@ fn measurement(name: &'static str, kept: Series) -> Candidate {
     })
 }
 
-/// A look at a clock, which must not go back.
+/// A reading of a clock, which must not go backwards.
 fn clock<T: PartialOrd + 'static>(name: &str, look: impl Fn() -> T + 'static) -> Candidate {
     Candidate::new(name, move || {
         assert!((0..CHECKED).map(|_| look()).is_sorted());

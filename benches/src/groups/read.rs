@@ -11,16 +11,16 @@ use crate::{
 
 /// Observations in a window.
 const LENGTH: usize = 1000;
-/// Different windows: more than branch predictors remember.
+/// The number of different windows: more than branch predictors remember.
 const WINDOWS: usize = 256;
-/// Windows that are made before their quantiles are measured.
+/// Windows that are prepared before their quantiles are measured.
 const BATCH: u64 = 16;
 /// Lanes that are merged.
 const LANES: usize = 8;
 
 type Quantiles = [f64; QUANTILES.len()];
 
-/// The five quantiles of a window of a thousand.
+/// The five quantiles of a window of a thousand observations.
 #[must_use]
 pub fn quantiles() -> Group {
     let candidates = vec![
@@ -33,7 +33,7 @@ pub fn quantiles() -> Group {
     Group::new("quantiles", "five quantiles of 1,000", candidates)
 }
 
-/// The newest thousand of eight lanes of a thousand, and their quantiles.
+/// The newest thousand observations of eight lanes of a thousand each, and their quantiles.
 #[must_use]
 pub fn merge() -> Group {
     let candidates = vec![copy(), merging("ictus", merged), merging("concatenate and sort", of_all)];
@@ -45,7 +45,7 @@ fn values() -> Vec<Vec<f64>> {
     (0..WINDOWS).map(|_| (0..LENGTH).map(|_| random.duration()).collect()).collect()
 }
 
-/// Copying the window's values: what looking at each of them costs at least.
+/// Copies the values of a window: the minimum cost of reading each of them.
 fn copy() -> Candidate {
     Candidate::new("memcpy", || {
         let (windows, mut to) = (values(), vec![0.0; LENGTH]);
@@ -67,7 +67,7 @@ fn ours() -> Candidate {
         for values in &windows {
             assert_eq!(window(values).quantiles(), Some(sorted(values)));
         }
-        // A window keeps its quantiles: each is asked once.
+        // A window caches its quantiles, so each window is used once.
         let mut next = 0;
         let prepare = move || {
             next += BATCH as usize;
@@ -100,7 +100,7 @@ fn peer(name: &'static str, work: fn(&[f64]) -> Quantiles) -> Candidate {
 fn merging(name: &'static str, work: fn(&[Window]) -> Quantiles) -> Candidate {
     Candidate::new(name, move || {
         let lanes: Vec<Window> = (0..2 * LANES).map(lane).collect();
-        // Eight neighbours, another eight each time.
+        // Eight adjacent lanes, others each time.
         let chosen = move |from: usize| -> Vec<Window> {
             (from..from + LANES).map(|at| lanes[at % lanes.len()].clone()).collect()
         };
@@ -137,7 +137,7 @@ fn observations(values: &[f64]) -> Vec<Observation> {
     (1..).zip(values).map(at).collect()
 }
 
-/// A lane that observed as often as the others, in turn with them.
+/// A lane that observed as often as the other lanes, in turn with them.
 fn lane(number: usize) -> Window {
     let (mut random, number) = (Random::new(number as u64), number as u64);
     let at = |step| Observation {
@@ -149,7 +149,7 @@ fn lane(number: usize) -> Window {
     Window::newest((1..=LENGTH as u64).map(at).collect(), LENGTH)
 }
 
-/// Between the neighbours of each quantile's index, as they are found by rank.
+/// Interpolates between the neighbours of each quantile's index; `at` returns the value of a rank.
 fn interpolated(at: impl Fn(usize) -> f64) -> Quantiles {
     QUANTILES.map(|q| {
         let index = q * (LENGTH - 1) as f64;
@@ -170,7 +170,7 @@ fn sorted_bits(values: &[f64]) -> Quantiles {
     interpolated(|rank| f64::from_bits(sorted[rank]))
 }
 
-/// Lowest first: each selection leaves the rest to its right.
+/// Selects the lowest quantile first: each selection leaves the remaining values to its right.
 fn selected(values: &[f64]) -> Quantiles {
     let mut bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
     let mut done = 0;

@@ -14,7 +14,7 @@ use crate::{
     recorder::{MetricsHandle, Recorder, Series, timers},
 };
 
-/// 300 series, of which each has one observation more than at the last scrape.
+/// A scrape of 300 series, each with one observation more than at the last scrape.
 #[must_use]
 pub fn scrape() -> Group {
     let candidates =
@@ -22,7 +22,7 @@ pub fn scrape() -> Group {
     Group::new("scrape", "a scrape of 300 series, all changed", candidates)
 }
 
-/// Reads, shows and writes what a registry holds.
+/// Reads, renders and writes the data of a registry.
 fn render(registry: &Registry, plan: &mut Renderer, out: &mut String) {
     write_snapshot(out, &registry.snapshot().expect("memory of this process"), plan);
 }
@@ -50,7 +50,7 @@ fn metrics_exporter() -> Work {
     let mut random = Random::new(5);
     let mut observe = move || series.iter_mut().for_each(|one| one.observe(random.duration()));
     (0..OBSERVATIONS).for_each(|_| observe());
-    // It shows the least and the greatest too: quantiles of 0 and 1.
+    // The exporter also shows the minimum and the maximum, as quantiles of 0 and 1.
     let text = exporter.render();
     assert_eq!(text.matches("task_seconds_count{").count(), MANY);
     assert_eq!(text.matches("quantile=\"0.99\"").count(), MANY);

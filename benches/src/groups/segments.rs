@@ -12,13 +12,14 @@ use crate::{
     recorder::{Series, timers},
 };
 
-/// What each process has observed of each of its series: a chunk of a ring.
+/// Observations of each process in each of its series: a chunk of a ring.
 const OBSERVATIONS: usize = 64;
 /// The candidate that is the SDK.
 pub const SDK: &str = "the SDK's provider";
 
-/// So many segments, each with so many timers, of which 1 % and all have changed since the last scrape.
-/// The SDK's provider has the same data, seven values a timer, where `make venv` has installed it.
+/// Scrapes of a number of segments with a number of timers each, of which 1 % or all have changed
+/// since the last scrape. The SDK's provider has the same data, seven values per timer, where `make
+/// venv` has installed it.
 #[must_use]
 pub fn segments(name: &'static str, segments: usize, timers: usize) -> Group {
     let ours = |name, share| Candidate::new(name, move || scrape(segments, timers, share));
@@ -53,16 +54,16 @@ fn scrape(segments: usize, series: usize, share: f64) -> Work {
     assert_eq!(out.matches(&count).count(), series);
     let mut change = changing(all, share);
     let prepare = move || {
-        // Its files go when this does.
+        // Kept, because its files are deleted when it is dropped.
         let _ = &directory;
         change(random.duration());
     };
     Work::prepared(1, prepare, move |(), times| (0..times).for_each(|_| scrape(black_box(&mut out))))
 }
 
-/// Observes once with a share of the timers, with others each time.
+/// Observes once with a share of the timers, other timers each time.
 fn changing(timers: Vec<Timer>, share: f64) -> impl FnMut(f64) {
-    // Of few timers, one.
+    // Of few timers, one observes.
     let step = ((1.0 / share).round() as usize).min(timers.len());
     let mut times = 0;
     move |seconds| {
@@ -77,18 +78,18 @@ pub fn sdk_is_there() -> bool {
     python::is_there()
 }
 
-/// Says so where it is not.
+/// Prints a note if the SDK is not installed.
 pub fn say_whether_sdk_is_there() {
     if !sdk_is_there() {
         println!("{SDK} is left out: there is no .venv (`make venv` makes it).\n");
     }
 }
 
-/// The provider, in a process of its own.
+/// Runs the provider in a process of its own.
 fn provider(segments: usize, timers: usize) -> Work {
     let arguments = [segments.to_string(), timers.to_string(), "0.01".to_owned()];
     let mut provider = Program::start("sdk_provider.py", &arguments);
-    // The processor time of the scrape that was asked for last.
+    // The answer is the processor time of the scrape that was requested last.
     let took = |answer: String| Duration::from_nanos(answer.parse().expect("nanoseconds"));
     assert!(took(provider.answer()) > Duration::ZERO);
     Work::elsewhere(move || took(provider.ask()))

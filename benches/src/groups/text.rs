@@ -20,7 +20,7 @@ pub(crate) const LINES: usize = 7;
 /// Observations of each series.
 pub(crate) const OBSERVATIONS: usize = 1000;
 
-/// 300 series, of which each peer shows what it has.
+/// The text of 300 series; each peer shows its own data of them.
 #[must_use]
 pub fn text() -> Group {
     let candidates = vec![
@@ -33,7 +33,7 @@ pub fn text() -> Group {
     Group::new("text", "one sample of the text of 300 series", candidates)
 }
 
-/// A registry of 300 timers with full windows.
+/// Creates a registry of 300 timers with full windows.
 fn registry() -> Registry {
     let (registry, mut random) = (Registry::new(), Random::new(4));
     for timer in timers(&registry, Series::Buckets, MANY) {
@@ -42,18 +42,18 @@ fn registry() -> Registry {
     registry
 }
 
-/// Writes what is shown: the call that all benches measure.
+/// Writes an exposition: the call that all benchmarks measure.
 fn write(out: &mut String, exposition: &Exposition) {
     out.clear();
     expose::text_into(out, exposition);
 }
 
-/// Shows and writes a snapshot, as a scrape does.
+/// Renders and writes a snapshot, as a scrape does.
 pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, plan: &mut Renderer) {
     write(out, plan.show(snapshot));
 }
 
-/// What a scraper keeps from one snapshot to the next.
+/// Creates the renderer that a scraper keeps from one snapshot to the next.
 pub(crate) fn plan() -> Renderer {
     Renderer::new(&view())
 }
@@ -63,19 +63,19 @@ fn exposition() -> Exposition {
     Exposition::new(&snapshot, &view())
 }
 
-/// All but what Ictus says of itself.
+/// Returns a view without the metrics of Ictus itself.
 fn view() -> View {
     let mut view = View::default();
     view.own_state = false;
     view
 }
 
-/// How many samples a text has.
+/// Returns the number of samples in a text.
 pub(crate) fn samples(text: &str) -> usize {
     text.lines().filter(|line| !line.starts_with('#')).count()
 }
 
-/// Work of microseconds.
+/// Creates work that takes microseconds.
 fn writing(parts: usize, mut write: impl FnMut() + 'static) -> Work {
     let run = move |(): &mut (), times| (0..times).for_each(|_| write());
     Work::prepared(128, || (), run).of_parts(parts)
@@ -91,7 +91,7 @@ fn ours() -> Work {
     })
 }
 
-/// The same from a snapshot whose quantiles have been asked for before.
+/// The same from a snapshot whose quantiles were computed before.
 fn from_a_snapshot() -> Work {
     let snapshot = registry().snapshot().expect("memory of this process");
     let (mut plan, mut out) = (plan(), String::new());

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// All recorders whose series threads can share.
+/// Returns all recorders whose series threads can share.
 #[must_use]
 pub fn threads() -> Vec<Shared> {
     vec![

@@ -11,37 +11,37 @@ pub use peers::{
     PrometheusClient,
 };
 
-/// Something that records durations; one of these is one series.
+/// A recorder of durations; each value is one series.
 pub trait Recorder: Clone + Sized + 'static {
     /// The name in tables.
     const NAME: &'static str;
-    /// Whether it holds each observation that was made while somebody read.
+    /// Whether the recorder keeps each observation that is made while another thread reads.
     const KEEPS_ALL: bool = true;
-    /// What it takes.
+    /// The type of an observation.
     type Value: Copy;
-    /// What belongs to all series.
+    /// The data that all series share.
     type Books: Send + Sync + 'static;
 
-    /// A duration as it takes it.
+    /// Converts a duration to the recorder's type.
     fn value(seconds: f64) -> Self::Value;
 
-    /// So many series.
+    /// Creates a number of series.
     fn series(series: usize) -> (Vec<Self>, Self::Books);
 
     /// Records one observation.
     fn observe(&mut self, value: Self::Value);
 
-    /// How many observations all series hold.
+    /// Returns the number of observations in all series.
     fn count(books: &Self::Books, series: &[Self]) -> u64;
 
-    /// Reads what is there, as a scrape does.
+    /// Reads all data, as a scrape does.
     fn read(books: &Self::Books, series: &[Self]);
 
-    /// What has to be done now and then, so that memory stays bounded. It is not measured.
+    /// Does the maintenance that bounds the memory. It is not measured.
     fn settle(_: &Self::Books) {}
 }
 
-/// Nanoseconds, as peers that count integers take a duration.
+/// Converts seconds to nanoseconds, for peers that count integers.
 pub(crate) fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }

@@ -10,17 +10,17 @@ use crate::data::labels;
 /// The one family of these registries.
 const FAMILY: &str = "task_seconds";
 
-/// What a timer keeps.
+/// The data that a timer keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Series {
     /// Window, count and exact sum.
     Plain,
-    /// Classic and exponential buckets too: what a timer keeps unless it is told otherwise.
+    /// Classic and exponential buckets too: the default of a timer.
     Buckets,
 }
 
 impl Series {
-    /// The options that make it.
+    /// Returns the options of a timer that keeps this data.
     #[must_use]
     pub fn options(self) -> Options {
         match self {
@@ -30,7 +30,7 @@ impl Series {
     }
 }
 
-/// So many timers of one family in a registry.
+/// Creates a number of timers of one family in a registry.
 pub fn timers(registry: &Registry, kept: Series, series: usize) -> Vec<Timer> {
     let family = registry
         .timer_with(FAMILY, "How long tasks take.", &["task_type", "status"], &kept.options())
@@ -38,14 +38,14 @@ pub fn timers(registry: &Registry, kept: Series, series: usize) -> Vec<Timer> {
     labels(series).map(|[task, status]| family.labels(&[&task, &status]).expect("two labels")).collect()
 }
 
-/// A timer that is given the end of each observation.
+/// A timer that receives the end of each observation.
 #[derive(Clone, Debug)]
 pub struct Ours<const BUCKETS: bool> {
     timer: Timer,
     stamp: Stamp,
 }
 
-/// A timer that looks at the clock itself.
+/// A timer that reads the clock itself.
 #[derive(Clone, Debug)]
 pub struct Stamped<const BUCKETS: bool>(Timer);
 
@@ -53,7 +53,7 @@ const fn kept(buckets: bool) -> Series {
     if buckets { Series::Buckets } else { Series::Plain }
 }
 
-/// How many observations all timers of a registry hold.
+/// Returns the number of observations in all timers of a registry.
 pub(crate) fn count(registry: &Registry) -> u64 {
     let snapshot = registry.snapshot().expect("memory of this process");
     let family = snapshot.family(FAMILY).expect("the family");

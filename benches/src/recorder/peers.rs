@@ -16,11 +16,11 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use super::{Recorder, nanoseconds};
 use crate::data::labels;
 
-/// Classic buckets of the clients that have them: as many as a Conductor metric has.
+/// The classic buckets of the clients that have them: as many as a Conductor metric has.
 pub(crate) const BOUNDS: [f64; 14] =
     [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// An uncontended read-modify-write: the least that a counter costs that threads share.
+/// An uncontended read-modify-write: the minimum cost of a counter that threads share.
 #[derive(Clone, Debug, Default)]
 pub struct FetchAdd(Arc<AtomicU64>);
 
@@ -115,7 +115,7 @@ impl Recorder for PlainHistogram {
     }
 }
 
-/// The `histogram` crate's shared one: no sum, no window.
+/// The shared histogram of the `histogram` crate: no sum, no window.
 #[derive(Clone, Debug)]
 pub struct AtomicHistogram(Arc<histogram::AtomicHistogram>);
 
@@ -147,12 +147,12 @@ impl Recorder for AtomicHistogram {
     }
 }
 
-/// The window that anybody would write first: the newest thousand behind a lock.
+/// The simplest window: the newest thousand observations behind a lock.
 #[derive(Clone, Debug, Default)]
 pub struct Deque(Arc<Mutex<(u64, VecDeque<f64>)>>);
 
 impl Deque {
-    /// A copy of the window.
+    /// Returns a copy of the window.
     fn window(&self) -> Vec<f64> {
         self.0.lock().expect("no panic under it").1.iter().copied().collect()
     }
@@ -273,7 +273,7 @@ impl Recorder for PrometheusClient {
 #[derive(Clone, Debug)]
 pub struct MetricsHandle(metrics::Histogram);
 
-/// What shows the observations of [`MetricsHandle`].
+/// The exporter that shows the observations of [`MetricsHandle`].
 pub struct MetricsExporter {
     _recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -286,7 +286,7 @@ impl fmt::Debug for MetricsExporter {
 }
 
 impl MetricsExporter {
-    /// The text of a scrape.
+    /// Returns the text of a scrape.
     #[must_use]
     pub fn render(&self) -> String {
         self.handle.render()
@@ -295,7 +295,8 @@ impl MetricsExporter {
 
 impl Recorder for MetricsHandle {
     const NAME: &'static str = "metrics, its exporter's handle";
-    // Its buckets are emptied under the writers: 4 of 1,002,000 were seen to be lost.
+    // The exporter empties its buckets while writers use them: 4 of 1,002,000 observations were
+    // seen to be lost.
     const KEEPS_ALL: bool = false;
     type Value = f64;
     type Books = MetricsExporter;
