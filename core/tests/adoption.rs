@@ -21,7 +21,8 @@ fn a_thousand_short_lived_threads_cost_the_memory_of_those_that_ran_at_once() {
         thread::scope(|scope| {
             let observe = || (0..2000).for_each(|_| timer.observe(1.0));
             let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(observe)).collect();
-            // Joined one by one: a scope alone does not wait until they have given their lanes back.
+            // Join each thread: the scope alone does not wait until the threads have released their
+            // lanes.
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
     };

@@ -13,9 +13,9 @@ use std::{
 
 use ictus::{Registry, Stopwatch};
 
-/// Where the kernel's clock is read: it reads the counter as well.
+/// The address of the vDSO, where the kernel's clock is read: that code reads the counter as well.
 static VDSO: AtomicUsize = AtomicUsize::new(0);
-/// Readings of the counter that are still to be stopped in.
+/// Number of further readings of the counter after which the thread is stopped.
 static STOPS: AtomicUsize = AtomicUsize::new(0);
 
 fn trap_counter(trap: bool) {
@@ -24,7 +24,7 @@ fn trap_counter(trap: bool) {
     unsafe { libc::prctl(libc::PR_SET_TSC, mode) };
 }
 
-/// Does what the trapped instruction was to do, and stops the thread behind it.
+/// Does the work of the trapped instruction, and stops the thread after it.
 extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the third argument of a handler with SA_SIGINFO.
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
@@ -40,7 +40,7 @@ extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
     let length = match instruction {
         [0x0F, 0x31, _] => 2,
         [0x0F, 0x01, 0xF9] => 3,
-        // SAFETY: ends the process, for this is no trapped reading.
+        // SAFETY: ends the process, because the fault is not a trapped reading.
         _ => unsafe { libc::_exit(9) },
     };
     if length == 3 {
@@ -52,7 +52,7 @@ extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
         trap_counter(true);
     } else if STOPS.fetch_sub(1, Relaxed) > 0 {
         let pause = libc::timespec { tv_sec: 0, tv_nsec: 45_000_000 };
-        // SAFETY: reads the one, and is given no other.
+        // SAFETY: reads `pause`, and the second pointer may be null.
         unsafe { libc::nanosleep(&raw const pause, ptr::null_mut()) };
         trap_counter(STOPS.load(Relaxed) > 0);
     }
@@ -60,20 +60,20 @@ extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
 
 #[test]
 fn durations_are_right_wherever_the_thread_was_stopped_while_the_rate_was_measured() {
-    // SAFETY: asks for an address.
+    // SAFETY: returns an address.
     VDSO.store(unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize, Relaxed);
-    // SAFETY: all zeros are an action.
+    // SAFETY: all zeros are a valid action.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = read_counter as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
-    // SAFETY: the handler is as the flags say.
+    // SAFETY: the handler has the signature that the flags require.
     assert_eq!(unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut()) }, 0);
 
     let registry = Registry::new();
     let timer = registry.timer("job_seconds", "", &[]).unwrap().labels(&[]).unwrap();
-    // Chooses the clock.
+    // The first observation chooses the clock.
     timer.observe(0.0);
-    // Both ends of the measurement meet pauses.
+    // Pauses fall on both ends of the measurement.
     for stops in [1, 3] {
         let running = timer.start();
         STOPS.store(stops, Relaxed);

@@ -22,9 +22,10 @@ use ictus::{
     snapshot::{Timing, Value},
 };
 
-/// Where the kernel's clock is read: it reads the counter as well, and knows what it lost.
+/// The address of the vDSO, where the kernel's clock is read: that code reads the counter as well,
+/// and corrects for the loss.
 static VDSO: AtomicUsize = AtomicUsize::new(0);
-/// What the counter has lost.
+/// The loss of the counter: the counts by which it went back.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 fn counter() -> u64 {
@@ -32,14 +33,14 @@ fn counter() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// For this thread, and those that it starts.
+/// Traps the counter for this thread and the threads that it starts.
 fn trap_counter(trap: bool) {
     let mode = if trap { libc::PR_TSC_SIGSEGV } else { libc::PR_TSC_ENABLE };
     // SAFETY: concerns this thread's reading of the counter alone.
     unsafe { libc::prctl(libc::PR_SET_TSC, mode) };
 }
 
-/// Does what the trapped instruction was to do, with a counter that has begun anew.
+/// Does the work of the trapped instruction, with a counter that has restarted.
 extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the third argument of a handler with SA_SIGINFO.
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
@@ -53,7 +54,7 @@ extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
     let length = match instruction {
         [0x0F, 0x31, _] => 2,
         [0x0F, 0x01, 0xF9] => 3,
-        // SAFETY: ends the process, for this is no trapped reading.
+        // SAFETY: ends the process, because the fault is not a trapped reading.
         _ => unsafe { libc::_exit(9) },
     };
     registers[libc::REG_RAX as usize] = (count & 0xFFFF_FFFF).cast_signed();
@@ -92,23 +93,23 @@ fn windows_go_on_when_the_counter_begins_anew() {
         return;
     }
 
-    // SAFETY: asks for an address.
+    // SAFETY: returns an address.
     VDSO.store(unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize, Relaxed);
     LOST.store(counter() - (1 << 33), Relaxed);
-    // SAFETY: all zeros are an action.
+    // SAFETY: all zeros are a valid action.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = read_counter as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER;
-    // SAFETY: the handler is as the flags say.
+    // SAFETY: the handler has the signature that the flags require.
     assert_eq!(unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut()) }, 0);
     trap_counter(true);
 
-    // The process notices at the end of a chunk.
+    // The process notices the restart at the end of a chunk.
     (0..200).for_each(|_| timer.observe(2.0));
     assert_eq!(epochs(path), 2);
     let mut count = 1_200;
     for value in [3.0, 4.0, 5.0] {
-        // Threads, old and new, and another registry, as another process would be.
+        // Old and new threads, and another registry in place of another process.
         match value {
             3.0 => thread::scope(|scope| {
                 scope.spawn(|| (0..1000).for_each(|_| timer.observe(value)));

@@ -14,7 +14,8 @@ use ictus::{Reader, Registry, Result, Snapshot, snapshot::Value};
 const DIRECTORY: &str = "ICTUS_TEST_MANY_SEGMENTS";
 const SEGMENTS: usize = 150;
 
-/// Runs only where a test asks for it, in a process of its own: lives until its standard input ends.
+/// Runs only where a test starts it, in a process of its own. It lives until its standard input
+/// ends.
 #[test]
 fn many_segments() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -27,7 +28,7 @@ fn many_segments() {
         registries.iter().for_each(count);
         File::create(Path::new(&directory).join("recorded again")).unwrap();
     }
-    // As if killed.
+    // Ends the process as a kill would.
     std::process::abort();
 }
 
@@ -99,15 +100,15 @@ fn reader_with_few_descriptors_shows_all_segments() {
         wait_for(&parent.path().join("recorded again"));
         assert_eq!(jobs(reader.snapshot()), Some(2.0 * SEGMENTS as f64));
     });
-    // None at all: an error, and then all again.
+    // No descriptor at all: the reader returns an error, and everything again afterwards.
     with_descriptors(0, || reader.snapshot().unwrap_err());
     assert_eq!(jobs(reader.snapshot()), Some(2.0 * SEGMENTS as f64));
     drop(recorder);
-    // Retired under this reader, and another one beside it, file by file.
+    // Segments are retired file by file, by this reader and concurrently by another one.
     with_descriptors(40, || {
         let mut other = Reader::new(parent.path());
         for _ in 0..100 {
-            // It has more files open than it may by now, and closes them.
+            // The reader has more files open than the limit allows now, and closes some.
             assert_eq!(jobs(reader.snapshot()), Some(2.0 * SEGMENTS as f64));
             assert_eq!(jobs(other.snapshot()), Some(2.0 * SEGMENTS as f64));
         }

@@ -40,7 +40,7 @@ fn window(timing: &Timing) -> Vec<f64> {
     timing.window.observations().iter().map(|one| one.value).collect()
 }
 
-/// Numbers that differ and are in no order.
+/// Returns distinct numbers in no order.
 fn scattered(count: u64) -> impl Iterator<Item = f64> {
     (1..=count).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15) as f64 / 1e15)
 }
@@ -50,8 +50,8 @@ fn snapshots(directory: &Path) -> impl FnMut() -> Snapshot {
     move || reader.snapshot().unwrap()
 }
 
-/// A snapshot after all ended processes are in the totals. Other tests start processes, which have a copy of
-/// each lock for an instant.
+/// Takes a snapshot after all ended processes are in the totals. Other tests start processes, which
+/// hold a copy of each lock for an instant.
 fn retired(directory: &Path, living: usize) -> Snapshot {
     let mut snapshot = snapshots(directory);
     let segments = || {
@@ -69,7 +69,7 @@ fn retired(directory: &Path, living: usize) -> Snapshot {
     panic!("{} segments", segments());
 }
 
-/// Runs in a forked child; returns the status with which that ended.
+/// Runs `child` in a forked process. Returns its exit status.
 fn forked(child: impl FnOnce()) -> libc::c_int {
     // SAFETY: the child runs the closure and leaves by `_exit` or a signal.
     let pid = unsafe { libc::fork() };
@@ -92,7 +92,7 @@ fn window_is_the_newest_observations_of_all_threads_and_processes() {
     let registries = [(); 3].map(|()| Registry::open_with(directory.path(), options()).unwrap());
     let timers = registries.each_ref().map(|registry| timer(registry, &[]));
     let mut number = 0;
-    // In turns of unequal length, by another thread each time.
+    // The threads observe in turns of unequal length.
     for turn in 0..60 {
         let timer = &timers[turn % 3];
         let next = number + 1 + turn % 7;
@@ -140,7 +140,7 @@ fn totals_are_exact_and_fall_for_no_end_of_a_process() {
     let mut snapshot = snapshots(directory.path());
     let mut shown: BTreeMap<Vec<String>, (u64, f64)> = BTreeMap::new();
     let (mut count, mut living) = (0_u64, Vec::new());
-    // More series than places, in processes that begin and end in turn.
+    // More series than the limit, in processes that begin and end in turn.
     for process in 0..8 {
         let options = Options::default().max_series(3);
         let registry = Registry::open_with(directory.path(), options).unwrap();
@@ -151,7 +151,7 @@ fn totals_are_exact_and_fall_for_no_end_of_a_process() {
         }
         living.push(registry);
         if process % 3 == 2 {
-            // Not the oldest alone.
+            // End another process than the oldest, too.
             living.remove(1);
             living.remove(0);
         }
@@ -183,7 +183,7 @@ fn recording_neither_allocates_nor_waits() {
     let registry = Registry::open(directory.path()).unwrap();
     let (timer, counter) = (timer(&registry, &[]), registry.counter("jobs", "", &[]).unwrap());
     let counter = counter.labels(&[]).unwrap();
-    // The ring grows to its full length first, and buckets are made.
+    // First the ring grows to its full length, and the buckets are created.
     (0..3000).for_each(|_| timer.observe(0.5));
     // Another process holds the directory's lock, and a reader reads.
     let lock = fs::File::create(directory.path().join("ictus/lock")).unwrap();
@@ -202,7 +202,7 @@ fn recording_neither_allocates_nor_waits() {
             counter.inc();
         }
         let allocated = counting::allocations() - before;
-        // A new series in a process of its own, too: nothing is waited for.
+        // A new series in another process does not wait either.
         let other = Registry::open(directory.path()).unwrap();
         other.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
         is_over.store(true, Ordering::Relaxed);
@@ -305,7 +305,7 @@ fn series_beyond_the_limit_share_one() {
     let third = open();
     record(&third, &queues[5..]);
     check(&snapshots(directory.path())(), 19, "beside the totals");
-    // Threads that have ended leave their lanes to others.
+    // Ended threads leave their lanes to other threads.
     let bytes = || {
         fs::metadata(
             fs::read_dir(directory.path().join("ictus"))
@@ -325,7 +325,7 @@ fn series_beyond_the_limit_share_one() {
     assert!(bytes() - before <= 256 << 10, "{} bytes more", bytes() - before);
 }
 
-/// Runs only where the test below asks for it, in a process of its own.
+/// Runs only where the test below starts it, in a process of its own.
 #[test]
 fn child_with_a_limited_disk() {
     let Some(directory) = std::env::var_os(CHILD) else { return };

@@ -6,10 +6,10 @@ use std::fs;
 
 use ictus::Registry;
 
-/// What is left of a registry that is gone: its lanes' few words.
+/// The memory that a dropped registry may leave behind: a few words of each lane.
 const LEFT: usize = 4 << 10;
 
-/// Bytes of this process that are in memory.
+/// Returns the resident memory of this process, in bytes.
 fn memory() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();

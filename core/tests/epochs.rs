@@ -20,9 +20,9 @@ use ictus::{
     snapshot::{Timing, Value},
 };
 
-/// The directory of a process that records or reads for a test.
+/// Names the directory of a process that records or reads for a test.
 const DIRECTORY: &str = "ICTUS_EPOCHS_DIRECTORY";
-/// A clock of its own, as it stands in the file `epoch`: of a boot that this process is not told of.
+/// Another clock, as written in the file `epoch`: of a boot that is unknown to this process.
 const OTHER: &str = "monotonic another-boot 1000000000 0 - 7";
 
 fn timer(registry: &Registry) -> Timer {
@@ -40,8 +40,8 @@ fn read(reader: &mut Reader) -> Timing {
     }
 }
 
-/// Count, median and newest observation, as a reader sees them that knows nothing of before, and one that
-/// has looked before.
+/// Returns count, median and newest observation. A new reader and one with cached state must agree
+/// on them.
 fn window(directory: &Path, reader: &mut Reader) -> (u64, Option<f64>, Option<f64>) {
     let said = |timing: &Timing| (timing.count, timing.window.quantile(0.5), timing.window.last());
     let seen = said(&read(reader));
@@ -53,7 +53,7 @@ fn epoch_file(directory: &Path) -> PathBuf {
     directory.join("ictus/epoch")
 }
 
-/// Has the next process that starts take its clock for another one than those before.
+/// Makes the next process take its clock for another one than that of earlier processes.
 fn change_clock(directory: &Path) {
     let file = epoch_file(directory);
     let text = fs::read_to_string(&file).unwrap();
@@ -73,7 +73,7 @@ fn observations_of_current_epochs_interleave() {
         change_clock(path);
         (registry, timer, value)
     });
-    // Whoever recorded last has the window, whatever the number of the clock.
+    // The last recorder fills the window, whatever the number of its clock.
     let mut count = 3;
     for turn in [2, 0, 1, 0, 2, 1, 1, 0] {
         thread::sleep(Duration::from_millis(5));
@@ -116,7 +116,7 @@ fn what_the_dead_left_stays_in_the_order_of_time() {
         thread::sleep(Duration::from_millis(5));
         observe(&lives, 100, 2.0);
         count += 400;
-        // Some of the dead are retired before, some behind the living.
+        // From the fourth turn on, more snapshots retire dead segments before the window is read.
         (0..u32::from(turn > 2) * 3).for_each(|_| drop(reader.snapshot().unwrap()));
         let timing = read(&mut reader);
         let newest: Vec<f64> =
@@ -172,7 +172,8 @@ fn a_clock_that_starts_in_the_past_does_not_hold_windows_up() {
     );
 }
 
-/// Runs a test of this file in a process of its own; none where the system has no such command, or forbids it.
+/// Runs a test of this file in a process of its own. Returns none if the system has no such
+/// command, or forbids it.
 fn start(test: &str, directory: &Path, wrap: &[&str]) -> Option<Child> {
     let is_there = Command::new(wrap[0]).args(&wrap[1..]).arg("true").output();
     if !is_there.is_ok_and(|output| output.status.success()) {
@@ -190,7 +191,7 @@ fn start(test: &str, directory: &Path, wrap: &[&str]) -> Option<Child> {
     Some(child.unwrap())
 }
 
-/// What a started process runs: records, says so, and dies.
+/// Runs in a started process: records, prints that, and aborts.
 #[test]
 fn a_recorder() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
@@ -200,7 +201,7 @@ fn a_recorder() {
     std::process::abort();
 }
 
-/// What a started process runs: says how much of the window it shows.
+/// Runs in a started process: prints how much of the window it shows.
 #[test]
 fn an_exporter() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
@@ -208,7 +209,8 @@ fn an_exporter() {
     println!("\nshows {} of {}", timing.window.len(), timing.count);
 }
 
-/// All that it says: one that is not heard to its end complains.
+/// Returns all lines of a child's output. The child reports an error if its output is not read to
+/// the end.
 fn lines(child: &mut Child) -> Vec<String> {
     BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap).collect()
 }

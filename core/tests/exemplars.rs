@@ -17,7 +17,7 @@ use ictus::{
 };
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
-/// Two buckets.
+/// The bound between two buckets.
 const BOUNDS: [f64; 1] = [0.5];
 
 fn two_buckets() -> Options {
@@ -39,12 +39,14 @@ fn ids(exemplars: &[Exemplar]) -> Vec<&str> {
     exemplars.iter().map(|exemplar| &*exemplar.trace_id).collect()
 }
 
-/// A value and an id that tell the number, in one bucket after the other.
+/// Returns a value and an id that encode the number; successive numbers alternate between the
+/// buckets.
 fn numbered(number: u64) -> (f64, String) {
     ((number % 2) as f64 + number as f64 / 1e15, format!("{number:x}").repeat(1 + number as usize % 6))
 }
 
-/// The number that an exemplar's value tells; the greatest of all where its id tells another one.
+/// Returns the number that an exemplar's value encodes, or `u64::MAX` if its id encodes another
+/// one.
 fn stated(exemplar: &Exemplar) -> u64 {
     let number = ((exemplar.value % 1.0) * 1e15).round() as u64;
     if *exemplar.trace_id == *numbered(number).1 { number } else { u64::MAX }
@@ -81,7 +83,7 @@ fn an_unfit_id_leaves_out_the_exemplar_and_not_the_observation() {
     for unfit in ["", &long, "a\nb", "\0", "\u{85}"] {
         timer.observe_with_exemplar(1.0, unfit);
     }
-    // What is not observed has no exemplar either.
+    // A rejected observation has no exemplar either.
     for value in [f64::NAN, -1.0, f64::INFINITY] {
         timer.observe_with_exemplar(value, "a");
     }
@@ -122,7 +124,7 @@ fn a_removed_series_takes_its_exemplars_with_it() {
     timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "a");
     assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["a"]);
     timers.remove(&[]).unwrap();
-    // In the same lane.
+    // The new series uses the same lane.
     timers.labels(&[]).unwrap().observe(1.0);
     assert_eq!(*timing(&registry.snapshot().unwrap()).exemplars, []);
     timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "b");
@@ -142,12 +144,12 @@ fn those_of_threads_processes_and_the_dead_are_merged() {
     let mut reader = Reader::new(directory.path());
     let mut exemplars = || timing(&reader.snapshot().unwrap()).exemplars;
     assert_eq!(ids(&exemplars()), ["low, first", "high, another thread"]);
-    // The dead one is folded into the totals, by some snapshot.
+    // One of the snapshots folds the dead segment into the totals.
     drop(first);
     (0..3).for_each(|_| assert_eq!(ids(&exemplars()), ["low, first", "high, another thread"]));
     timer(&second).observe_with_exemplar(0.2, "low, second");
     assert_eq!(ids(&exemplars()), ["low, second", "high, another thread"]);
-    // Where bounds differ, the buckets are those that all have: one.
+    // Where bounds differ, the buckets are those that all processes have: one.
     let third = open(Options::default().buckets(&[7.0]));
     timer(&third).observe(8.0);
     assert_eq!(ids(&exemplars()), ["low, second"]);
@@ -163,7 +165,8 @@ fn totals_with_fewer_buckets_than_exemplars_are_kept() {
     }
     drop(first);
     retire();
-    // Bounds that all processes have are shown: none here. And it brings no exemplar of its own.
+    // Only bounds that all processes have are shown: none here. The second process adds no
+    // exemplar.
     let second = Registry::open_with(directory.path(), Options::default().buckets(&[0.3])).unwrap();
     timer(&second).observe(1.0);
     drop(second);
@@ -194,7 +197,7 @@ fn a_reader_beside_a_writer_sees_only_what_was_observed() {
                 continue;
             };
             for exemplar in &*timing.exemplars {
-                // Whoever has an exemplar has its observation, and all before it.
+                // A snapshot that has an exemplar has its observation, and all earlier ones.
                 ahead.extend((timing.count <= stated(exemplar)).then(|| (timing.count, exemplar.clone())));
                 buckets.insert(exemplar.value > BOUNDS[0]);
                 seen += 1;
@@ -205,7 +208,8 @@ fn a_reader_beside_a_writer_sees_only_what_was_observed() {
     assert!(seen >= 3000 && buckets.len() == 2 && ahead.is_empty(), "{seen} in {buckets:?}: {ahead:?}");
 }
 
-/// Runs only in a process that the test below started: says each number once its call has returned.
+/// Runs only in a process that the test below started: prints each number once its call has
+/// returned.
 #[test]
 fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -229,7 +233,7 @@ fn what_returned_survives_a_kill_at_any_instant() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        // Two buckets have one.
+        // After three observations, both buckets have an exemplar.
         let third = lines.find(|line| line == "observed 3");
         thread::sleep(Duration::from_micros(617 * round));
         child.kill().unwrap();
@@ -238,11 +242,11 @@ fn what_returned_survives_a_kill_at_any_instant() {
             said.filter_map(|line| line.strip_prefix("observed ")?.parse::<u64>().ok()).last().unwrap();
         child.wait().unwrap();
         let mut reader = Reader::new(directory.path());
-        // From the dead one's segment, then from the totals.
+        // From the segment of the dead process, then from the totals.
         for _ in 0..2 {
             let exemplars = timing(&reader.snapshot().unwrap()).exemplars;
             let numbers: Vec<u64> = exemplars.iter().map(stated).collect();
-            // The next one may have been in the making, in the other bucket.
+            // The next exemplar, in the other bucket, may have been in progress.
             assert!(numbers.contains(&said), "round {round}: said {said}, seen {numbers:?}");
             assert!(
                 numbers.iter().all(|number| (said - 1..=said + 1).contains(number)),
@@ -256,7 +260,8 @@ fn what_returned_survives_a_kill_at_any_instant() {
 fn openmetrics_shows_them_and_text_does_not() {
     let registry = Registry::new();
     let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
-    // Two series that canonical shows apart, and a family of the user's, which is a summary.
+    // Two series that the canonical surface shows separately, and a family of the user, which is a
+    // summary.
     let of = |task| polls.labels(&[task, "SUCCESS"]).unwrap();
     of("a").observe_with_exemplar(0.02, "low");
     of("a").observe_with_exemplar(1e6, "high");
@@ -288,7 +293,7 @@ fn openmetrics_shows_them_and_text_does_not() {
             "{line}"
         );
     }
-    // Without them it is the text but for its end.
+    // Without exemplars, the output is the text format but for its end.
     let plain: String =
         openmetrics.lines().map(|line| format!("{}\n", line.split(" # {").next().unwrap())).collect();
     assert_eq!(plain, format!("{text}# EOF\n"));

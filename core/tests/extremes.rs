@@ -13,7 +13,7 @@ fn value<'a>(snapshot: &'a Snapshot, family: &str) -> Option<&'a Value> {
     snapshot.family(family)?.get(&[])
 }
 
-/// A registry that counted one job.
+/// Returns a registry that counted one job.
 fn one_job() -> Registry {
     let registry = Registry::new();
     registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
@@ -29,7 +29,7 @@ fn a_label_of_megabytes_hides_no_other_series() {
     }
     let snapshot = registry.snapshot().unwrap();
     assert_eq!(value(&snapshot, "jobs"), Some(&Value::Counter(1.0)));
-    // What is longer than 64 KiB is cut.
+    // Label values longer than 64 KiB are truncated.
     let errors = snapshot.family("errors").unwrap();
     assert_eq!(errors.series.len(), 2);
     assert_eq!(errors.get(&[&"x".repeat(64 << 10)]), Some(&Value::Counter(2.0)));
@@ -77,7 +77,7 @@ fn infinities_of_a_gauge_are_too_large_and_not_negative() {
     assert_eq!((lost.too_large, lost.negative), (4, 0));
 }
 
-/// Sums that have reached the largest number are counted: they do not grow any more.
+/// Sums that have reached the largest number are counted: they no longer grow.
 #[test]
 fn saturated_sums_are_counted() {
     let largest = ((1_u128 << 94) as f64).next_down();
@@ -85,7 +85,7 @@ fn saturated_sums_are_counted() {
     let registries = [Registry::open(directory.path()).unwrap(), Registry::open(directory.path()).unwrap()];
     let timers = registries.each_ref().map(|registry| {
         let work = registry.timer("work_seconds", "", &["x"]).unwrap();
-        // 64 observations leave the ring for the lane's sum.
+        // 64 observations move from the ring to the lane's sum.
         let timer = work.labels(&["near"]).unwrap();
         timer.observe(largest);
         (
@@ -161,7 +161,7 @@ fn no_time_at_all_is_not_less_than_none() {
     assert_eq!(timing.window.last().map(f64::to_bits), Some(0));
 }
 
-/// A directory with one segment of a few timers and counters, and that segment's path.
+/// Returns a directory with one segment of a few timers and counters, and that segment's path.
 fn one_segment() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
@@ -261,11 +261,11 @@ fn a_million_additions_of_a_tenth_do_not_drift() {
         let Some(&Value::Counter(now)) = value(&registry.snapshot().unwrap(), "spent") else { panic!() };
         assert!(now > seen);
         seen = now;
-        // What a tenth really is as an f64, times a number that is exact.
+        // The exact value of a tenth as an f64, times an exact number.
         assert!((now / (0.1 * f64::from(round) * 100_000.0) - 1.0).abs() < 1e-15, "{now}");
     }
     assert!((drifted / 100_000.0 - 1.0).abs() > 1e-12, "the oracle does not drift either: {drifted}");
-    // What is too small to move it one by one is not lost.
+    // Increments that are too small to change the value one by one are not lost.
     let huge = registry.counter("huge", "", &[]).unwrap().labels(&[]).unwrap();
     huge.add(1e16);
     (0..1000).for_each(|_| huge.add(0.5));

@@ -31,7 +31,7 @@ fn fork(child: impl FnOnce()) -> libc::pid_t {
 
 fn wait(pid: libc::pid_t) {
     let mut status = 0;
-    // SAFETY: waits for a child of this process into a local.
+    // SAFETY: waits for a child of this process, and writes its status to a local.
     let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
     assert_eq!((ended, status), (pid, 0), "the child failed");
 }
@@ -53,7 +53,7 @@ fn parent_child_and_grandchild_count_apart_and_together() {
     let parent = tempfile::tempdir().unwrap();
     let registry = Registry::open(parent.path()).unwrap();
     let timer = timer(&registry);
-    // Other threads hold lanes, one of them in the middle of its work.
+    // Other threads hold lanes, and one of them is in the middle of its work.
     let (stop, stopped) = mpsc::channel::<()>();
     let busy = {
         let timer = timer.clone();
@@ -101,7 +101,7 @@ fn killed_parent() {
     timer.observe(1.0);
     active.set(1.0);
     fork(|| {
-        // Observes only after its parent's death.
+        // The child observes only after its parent's death.
         let path = Path::new(&directory).join("parent-is-dead");
         (0..5000).take_while(|_| !path.exists()).for_each(|_| {
             thread::sleep(std::time::Duration::from_millis(1));
@@ -117,7 +117,7 @@ fn a_forked_child_does_not_keep_a_dead_parent_alive() {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed_parent", "--test-threads=1"])
         .env(DIRECTORY, parent.path())
-        // Not a pipe, which would last as long as the child.
+        // Not a pipe, which would stay open as long as the child lives.
         .stdout(Stdio::null())
         .status()
         .unwrap();
@@ -126,14 +126,14 @@ fn a_forked_child_does_not_keep_a_dead_parent_alive() {
         let entries = std::fs::read_dir(parent.path().join("ictus")).unwrap();
         entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some()).count()
     };
-    // The child closes its copy of the lock first thing, but it has to be scheduled for that.
+    // The child first closes its copy of the lock, but it must be scheduled for that.
     eventually("the dead parent's state is gone", || reader.snapshot().unwrap().family("active").is_none());
     assert_eq!(segments(), 0, "the dead parent's segment is retired");
     std::fs::write(parent.path().join("parent-is-dead"), "").unwrap();
     eventually("the child's observation is seen", || timing(parent.path()).count == 2);
 }
 
-/// Waits for what other processes are about to do.
+/// Waits until other processes have done something.
 fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     for _ in 0..5000 {
         if happened() {
@@ -178,7 +178,7 @@ fn ten_thousand_short_lived_processes_leave_one_totals_file() {
     files.sort();
     let names: Vec<_> = files.iter().map(|(name, _)| name.to_str().unwrap()).collect();
     assert_eq!(names, ["epoch", "lock", "totals"]);
-    // A window of 1,000 observations of 20 bytes, and some hundred bytes about the family.
+    // A window of 1,000 observations of 20 bytes, and some hundred bytes for the family.
     assert!(files[2].1 < 32 << 10, "{files:?}");
 }
 

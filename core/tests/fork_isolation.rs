@@ -11,7 +11,7 @@ use std::{
 
 use ictus::{Reader, Registry, snapshot::Value};
 
-/// Runs in a forked child; gives whether that ended well, and within ten seconds.
+/// Runs `run` in a forked child. Returns whether the child succeeded within ten seconds.
 fn in_child(run: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs on with its one thread and ends by `_exit`.
     let child = unsafe { libc::fork() };
@@ -94,16 +94,17 @@ fn a_child_that_closed_all_it_inherited_keeps_what_it_opened_since() {
     assert_eq!(both.family("jobs").unwrap().get(&[]), Some(&Value::Counter(2.0)));
 }
 
-/// Descriptors of this process that hold a lock which keeps others out.
+/// Counts the descriptors of this process that hold an exclusive lock.
 #[cfg(all(target_os = "linux", not(ictus_portable)))]
 fn locks() -> usize {
     let infos = fs::read_dir("/proc/self/fdinfo").into_iter().flatten().flatten();
     let holds = |info: String| info.lines().any(|line| line.starts_with("lock:") && line.contains("WRITE"));
-    // The descriptor of the listing itself is gone when its turn comes.
+    // The descriptor of the listing itself is closed when its turn comes.
     infos.filter(|info| fs::read_to_string(info.path()).is_ok_and(holds)).count()
 }
 
-/// Segments that this process has mapped; each pins its open file, and the lock of that.
+/// Counts the segments that this process has mapped. Each mapping pins its open file, and that
+/// file's lock.
 #[cfg(all(target_os = "linux", not(ictus_portable)))]
 fn mapped() -> usize {
     fs::read_to_string("/proc/self/maps")
@@ -113,7 +114,7 @@ fn mapped() -> usize {
         .count()
 }
 
-/// Ends the threads of a test, also where it fails.
+/// Ends the threads of a test, even if the test fails.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -122,13 +123,13 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Whether descriptors that are not Ictus's are open still.
+/// Whether descriptors that do not belong to Ictus are still open.
 fn all_open(numbers: &[i32]) -> bool {
     // SAFETY: no memory is involved.
     numbers.iter().all(|&number| unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0)
 }
 
-// Elsewhere a child keeps the mapping, which pins no lock there.
+// On other systems a child keeps the mapping, which pins no lock there.
 #[test]
 #[cfg(all(target_os = "linux", not(ictus_portable)))]
 fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
@@ -146,7 +147,7 @@ fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
         let _stop = Stop(&stop);
         scope.spawn(open_and_retire);
         scope.spawn(open_and_retire);
-        // Below the numbers that come and go there are some that stay.
+        // Among lower numbers than those of the changing descriptors, some stay open.
         let kept: Vec<_> = (0..20).map(|_| fs::File::open("/dev/null").unwrap()).collect();
         let numbers: Vec<i32> = kept.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect();
         let children: Vec<bool> =
@@ -158,7 +159,7 @@ fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
     assert_eq!(ill, 0, "of {} children", children.len());
 }
 
-/// What a process has open or mapped below a directory.
+/// Returns the files below a directory that a process has open or mapped.
 fn held(process: u32, directory: &Path) -> Vec<String> {
     let directory = directory.to_str().unwrap();
     let folder = format!("/proc/{process}/fd");
@@ -169,8 +170,8 @@ fn held(process: u32, directory: &Path) -> Vec<String> {
     open.chain(mapped).filter(|line| line.contains(directory)).collect()
 }
 
-/// Segments that are retired while a child lives are gone, as far as the child is concerned: it has neither
-/// its parent's segment, nor those that its parent reads.
+/// A child keeps no reference to segments that are retired while it lives: neither to its parent's
+/// segment, nor to those that its parent reads.
 #[test]
 fn child_that_never_records_keeps_no_segment() {
     let directory = tempfile::tempdir().unwrap();
@@ -179,13 +180,13 @@ fn child_that_never_records_keeps_no_segment() {
     for registry in [&registry, &other] {
         registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
     }
-    // Both keep what they read open: the parent's own snapshots, and a reader.
+    // Both the parent's own snapshots and a reader keep open files.
     registry.snapshot().unwrap();
     let mut reader = Reader::new(directory.path());
     reader.snapshot().unwrap();
     assert!(held(std::process::id(), directory.path()).len() > 2);
     assert!(in_child(|| held(std::process::id(), directory.path()).is_empty()));
-    // A child that reads opens them again, and its parent's are as they were.
+    // A child that reads opens the files again, and those of its parent are unchanged.
     assert!(in_child(|| {
         let jobs = reader.snapshot().unwrap().family("jobs").unwrap().get(&[]).cloned();
         jobs == Some(Value::Counter(2.0)) && !held(std::process::id(), directory.path()).is_empty()

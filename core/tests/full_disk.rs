@@ -22,7 +22,8 @@ fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "600k") else { return };
     let registry = Registry::open(parent.path()).unwrap();
     let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
-    // Each takes a whole ring, far more than there is room for; the first goes on when there is none.
+    // Each series takes a whole ring, far more than fits on the disk. The first one goes on
+    // recording when the disk is full.
     let names: Vec<String> = (0..200).map(|queue| queue.to_string()).collect();
     let observe = |name: &String, values: std::ops::RangeInclusive<u32>| {
         let timer = family.labels(&[name]).unwrap();
@@ -36,7 +37,7 @@ fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
         let timing = timing(&own, "work_seconds", &[name]);
         assert_eq!((timing.count, timing.sum), (3000, 4_501_500.0), "{name}");
         assert_eq!(timing.distribution.count(), 3000, "{name}");
-        // What is left of the window is without gaps, up to the newest.
+        // The rest of the window has no gaps, up to the newest observation.
         let window: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
         let expected: Vec<f64> = (3001 - window.len()..=3000).map(|number| number as f64).collect();
         assert_eq!(window, expected, "{name}");
@@ -51,7 +52,7 @@ fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
     );
     assert_eq!(own.health.lost.no_memory, 0);
 
-    // Other processes see what is in the file, and of that the exact totals.
+    // Other processes see the series that are in the file, with exact totals.
     let seen = Reader::new(parent.path()).without_retiring().snapshot().unwrap();
     let shared = &seen.family("work_seconds").unwrap().series;
     assert!((10..200).contains(&shared.len()), "{} series", shared.len());
@@ -84,7 +85,7 @@ fn a_ring_grows_again_once_there_is_room() {
     let filler = parent.path().join("filler");
     let full = std::fs::write(&filler, vec![0; 4 << 20]);
     assert!(full.is_err(), "the disk is not full");
-    // Other series use the committed rest up.
+    // Other series use up the committed rest of the segment.
     let family = registry.timer("other_seconds", "", &["queue"]).unwrap();
     for queue in 0..200 {
         family.labels(&[&queue.to_string()]).unwrap().observe(1.0);
@@ -102,7 +103,7 @@ fn a_ring_grows_again_once_there_is_room() {
     assert_eq!((timing.count, timing.sum), (4000, 3999.0 * 2000.0));
 }
 
-/// Whoever observed last has the window, wherever its lane stands.
+/// The last writer fills the window, whether its lane is in memory or in the file.
 #[test]
 fn lanes_in_memory_and_in_files_are_in_one_order() {
     let parent = tempfile::tempdir().unwrap();
@@ -120,7 +121,7 @@ fn lanes_in_memory_and_in_files_are_in_one_order() {
             assert_eq!((window.quantile(0.0), window.last()), (Some(value), Some(value)));
         }
     };
-    // The thread's lane finds no room in the file.
+    // The thread's lane does not fit into the file.
     std::thread::scope(|scope| {
         scope.spawn(|| (0..1000).for_each(|_| timer.observe(2.0)));
     });

@@ -13,13 +13,13 @@ use ictus::Registry;
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const STEP: u64 = 256 << 10;
 
-/// Runs only where the test below asks for it, in a process that is watched.
+/// Runs only where the test below starts it, in a process that is traced.
 #[test]
 fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let registry = Registry::open(Path::new(&directory)).unwrap();
     let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
-    // Threads that begin at once make a segment each, of which one is kept.
+    // Threads that begin at once create a segment each, one of which is kept.
     family.labels(&["0 0"]).unwrap().observe(1.0);
     thread::scope(|scope| {
         for thread in 0..4 {
@@ -34,7 +34,7 @@ fn child() {
     });
     let timer = family.labels(&["0 0"]).unwrap();
     (0..3000).for_each(|n| timer.observe(f64::from(n)));
-    // From here on, nothing grows any more.
+    // From here on, the segment no longer grows.
     std::fs::write(Path::new(&directory).join("grown"), "").unwrap();
     (0..1_000_000).for_each(|_| timer.observe(1.0));
 }
@@ -56,7 +56,7 @@ fn growth_is_one_call_for_each_step_at_most() {
     }
     let log = std::fs::read_to_string(&log).unwrap();
     let (growing, grown) = log.split_once("grown\"").unwrap();
-    // What one thread interrupted in another's line is on a line of its own, resumed.
+    // strace prints the end of an interrupted call on another line, as "resumed".
     let calls = |log: &str| log.matches("fallocate(").count() as u64;
     let segment = std::fs::read_dir(parent.path().join("ictus")).unwrap().flatten();
     let bytes: u64 = segment

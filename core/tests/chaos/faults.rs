@@ -29,14 +29,14 @@ pub(crate) struct Faults {
     workers: Vec<(String, Child)>,
     retiring: Child,
     started: u64,
-    /// Whether modes stop those whom this starts.
+    /// Whether file modes apply to the processes that this test starts.
     obey: bool,
     wall: Option<Wall>,
     /// Steps for which the disk stays full.
     full: u64,
-    /// Steps for which nothing can be made or removed in the directory.
+    /// Steps for which nothing can be created or removed in the directory.
     read_only: u64,
-    /// A worker that may open nothing, and steps for which that lasts.
+    /// A worker that may open no files, and the steps for which that lasts.
     limited: Option<(u32, u64)>,
     done: [(&'static str, u64); 13],
 }
@@ -131,7 +131,7 @@ impl Faults {
             let child = worker::start(&self.metrics, &path, forks, self.wall.as_ref());
             self.workers.push((name, child));
             self.count_if(1, forks);
-            // Whoever has begun has its place, also where the disk fills up next.
+            // A thread that has begun has its lane, even if the disk fills up next.
             let paths = [Some(path.clone()), forks.then(|| path.with_extension("child"))];
             for path in paths.into_iter().flatten() {
                 until(|| worker::acknowledged(&path).iter().all(|number| *number > 0));
@@ -164,7 +164,7 @@ impl Faults {
         self.count(0);
     }
 
-    /// In the middle of a retirement, as often as not.
+    /// Kills the reader, about every other time in the middle of a retirement.
     fn kill_the_reader(&mut self) {
         thread::sleep(Duration::from_micros(self.dice.roll(3_000)));
         self.retiring.kill().unwrap();
@@ -179,21 +179,21 @@ impl Faults {
         let (name, segment) = (name.clone(), segment_of(child.id()));
         self.oracle.doomed(&name, Fate::Deleted);
         if let Some(segment) = segment {
-            // Gone already where it was deleted before, and kept where nothing can be removed.
+            // The file may be gone already, and stays if the directory is read-only.
             if fs::remove_file(segment).is_ok() {
                 self.count(3);
             }
         }
     }
 
-    /// Whose owner is killed for it, while others read and retire it.
+    /// Kills a worker and damages its segment while other processes read and retire the segment.
     fn damage_a_dead_segment(&mut self, cut: bool) {
         let Some(at) = self.some_worker() else { return };
         let segment = segment_of(self.workers[at].1.id());
         let (name, mut child) = self.workers.swap_remove(at);
         self.oracle.doomed(&name, Fate::Corrupted);
         self.oracle.killed(&name);
-        // Opened before it is retired.
+        // Open the file before a reader retires it.
         let file = segment.and_then(|segment| OpenOptions::new().write(true).open(segment).ok());
         child.kill().unwrap();
         child.wait().unwrap();
@@ -206,7 +206,7 @@ impl Faults {
         }
         for _ in 0..=self.dice.roll(64) {
             let word = self.dice.roll(u64::MAX).to_le_bytes();
-            // Any word of the first pages, where all that matters is.
+            // Any word of the first pages, which hold everything that matters.
             match file.write_all_at(&word, 8 * self.dice.roll(length.min(1 << 16) / 8)) {
                 Err(error) if error.kind() != ErrorKind::StorageFull => panic!("{error}"),
                 _ => {}
@@ -215,14 +215,14 @@ impl Faults {
         self.count(5);
     }
 
-    /// With the segments of all that live, and what ended processes left.
+    /// Removes the segments of all living workers, and the data of ended processes.
     fn take_the_folder_away(&mut self) {
         let folder = self.metrics.join("ictus");
         let living: Vec<String> = self.workers.iter().map(|(name, _)| name.clone()).collect();
         self.oracle.all_deleted(&living);
         if self.dice.roll(2) == 0 {
             for entry in fs::read_dir(&folder).unwrap().flatten() {
-                // Gone already where a reader retires at this moment.
+                // The file may be gone already if a reader retires at this moment.
                 let _ = fs::remove_file(entry.path());
             }
             self.count(9);
@@ -234,7 +234,7 @@ impl Faults {
         }
     }
 
-    /// Has a worker close all descriptors, and open its own files under the same numbers.
+    /// Makes a worker close all descriptors, and open its own files under the same numbers.
     fn close_descriptors(&mut self) {
         let Some(at) = self.some_worker() else { return };
         worker::close_descriptors(self.workers[at].1.id());
@@ -274,7 +274,7 @@ impl Faults {
         self.count(7);
     }
 
-    /// By up to ten years, to either side.
+    /// Moves the wall clock by up to ten years, in either direction.
     fn move_the_wall_clock(&mut self) {
         let years = 10 * 365 * 24 * 3600;
         let by = self.dice.roll(2 * years) as i64 - years as i64;
@@ -284,7 +284,7 @@ impl Faults {
         }
     }
 
-    /// Ends all, looks a last time, and says what was done.
+    /// Ends all processes, checks a last time, and returns a summary of the faults.
     pub(crate) fn end(mut self) -> String {
         if self.full > 0 {
             fs::remove_file(self.filler()).unwrap();
@@ -300,7 +300,7 @@ impl Faults {
         self.retiring.kill().unwrap();
         self.retiring.wait().unwrap();
         self.oracle.check();
-        // All are dead, but the children, which go when they see that.
+        // All workers are dead. Their children end when they notice that.
         until(|| {
             self.oracle.check();
             segments(&self.metrics) == 0
@@ -329,23 +329,24 @@ impl Drop for Faults {
     }
 }
 
-/// The segment that a process has mapped, as the kernel knows it.
+/// Returns the segment that a process has mapped, according to the kernel.
 fn segment_of(pid: u32) -> Option<PathBuf> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
-    // Not one that has lost its name.
+    // A path with a second word, such as "(deleted)", is a file that has lost its name.
     let path = |line: &str| line.split_whitespace().skip(5).map(str::to_owned).collect::<Vec<_>>();
     let paths = maps.lines().map(path).find(|path| path.len() == 1 && path[0].ends_with(".seg"))?;
     Some(paths[0].clone().into())
 }
 
-/// When a segment was made, as its owner has written it: the fifth word, by docs/segment-format.md.
+/// Returns the time of a segment's creation, from its header: the fifth word, by
+/// docs/segment-format.md.
 fn created(segment: &Path) -> u64 {
     let mut word = [0; 8];
     File::open(segment).unwrap().read_exact_at(&mut word, 4 * 8).unwrap();
     u64::from_le_bytes(word)
 }
 
-/// Segments that are whole: damaged ones of the dead stay.
+/// Counts the intact segments. Damaged segments of dead processes stay.
 fn segments(metrics: &Path) -> usize {
     let health = Reader::new(metrics).snapshot().unwrap().health;
     (health.live_segments + health.dead_segments) as usize

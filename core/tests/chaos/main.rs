@@ -1,8 +1,8 @@
 //! Faults at random: workers are killed and forked and lose their files, the disk fills up, the
 //! directory becomes read-only, and the wall clock jumps.
 //!
-//! Meanwhile readers retire segments and are killed. An oracle, which knows the number of
-//! observations that each thread was told to make, checks every scrape.
+//! Meanwhile readers retire segments and are killed. An oracle, which reads the last number that
+//! each thread acknowledged, checks every scrape.
 //!
 //! `make chaos` runs the test for a minute. `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make
 //! chaos` sets its duration and its seed. `cargo test` runs it for some seconds. A failure is
@@ -31,14 +31,14 @@ use std::{
 use faults::Faults;
 use tmpfs::Tmpfs;
 
-/// Room for some hundred workers, and soon full of a filler.
+/// The size of the disk: enough for some hundred workers, and soon filled by a filler.
 const DISK: &str = "192m";
 
-/// A number that others do not repeat.
+/// A generator of pseudorandom numbers.
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Below a limit.
+    /// Returns a number below a limit.
     pub(crate) fn roll(&mut self, limit: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -3,14 +3,15 @@
 
 use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_bounding_set, set_capabilities};
 
-/// For this thread, and for what it starts; whether modes hold for it now.
+/// Applies modes to this thread and to the processes that it starts. Returns whether modes apply
+/// now.
 pub(crate) fn obey() -> bool {
     let beyond = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
     let Ok(mut sets) = capabilities(None) else { return false };
     if !sets.permitted.intersects(beyond) {
         return true;
     }
-    // What root starts has all that is not out of bounds.
+    // A process started by root gets all capabilities that are in the bounding set.
     let bounded = beyond.iter().all(|capability| remove_capability_from_bounding_set(capability).is_ok());
     sets.effective -= beyond;
     sets.permitted -= beyond;

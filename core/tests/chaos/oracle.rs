@@ -1,5 +1,5 @@
-//! The expected content of a scrape: for each thread the numbers from 1 to its last one, and no
-//! others.
+//! The expected content of a scrape: for each thread the numbers from 1 to the last one that it
+//! acknowledged, and no others.
 
 use std::{
     collections::BTreeMap,
@@ -20,23 +20,24 @@ use super::worker::{FAMILY, THREADS, acknowledged};
 pub(crate) enum Fate {
     /// Nothing.
     Whole,
-    /// It took the file away. Until the worker notices, and writes what it has to another one, less is shown; where
-    /// the worker is killed before, for good.
+    /// The test removed the file. A scrape shows less until the worker notices and writes its data
+    /// to another file. If the worker is killed before, the data is lost for good.
     Deleted,
-    /// It wrote into the file, or cut it short.
+    /// The test wrote into the file, or truncated it.
     Corrupted,
 }
 
-/// How long a worker that lives and records may take to notice that its file was taken away.
+/// The time within which a living, recording worker must notice that its file was removed.
 const RECOVERY_TIME: Duration = Duration::from_secs(30);
 
 pub(crate) struct Oracle {
     pub(crate) folder: PathBuf,
     reader: Reader,
-    /// By the worker's name.
+    /// The fate of each worker, by its name.
     fates: BTreeMap<String, Fate>,
     counts: BTreeMap<(String, u64), u64>,
-    /// Since when a worker that lives has no file, as far as is known.
+    /// The time at which the test removed the file of a living worker, until the worker is known to
+    /// have recovered.
     deleted: BTreeMap<String, Instant>,
     pub(crate) recovered: u64,
     pub(crate) scrapes: u64,
@@ -45,7 +46,7 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    /// Of workers who write down in a folder what they have recorded.
+    /// Creates the oracle of workers that acknowledge their recorded numbers in a folder.
     pub(crate) fn new(folder: PathBuf, reader: Reader) -> Oracle {
         let (fates, counts, deleted) = Default::default();
         let (scrapes, recovered, observations, slowest) = (0, 0, 0, 0.0);
@@ -56,7 +57,7 @@ impl Oracle {
         self.folder.join(worker)
     }
 
-    /// From now on, of a worker and its child: not less than what was done already.
+    /// Sets the fate of a worker and its child. A corrupted worker stays corrupted.
     pub(crate) fn doomed(&mut self, worker: &str, fate: Fate) {
         let known = self.fates.entry(worker.to_owned()).or_insert(Fate::Whole);
         if *known != Fate::Corrupted {
@@ -67,14 +68,15 @@ impl Oracle {
         }
     }
 
-    /// From now on, of all workers: the folder was taken away. Those that live recover.
+    /// Sets the fates of all workers after the folder was removed. The living ones recover.
     pub(crate) fn all_deleted(&mut self, living: &[String]) {
         let dead = self.workers().into_iter().filter(|worker| !living.contains(worker));
         self.fates.extend(dead.map(|worker| (worker, Fate::Corrupted)).collect::<Vec<_>>());
         living.iter().for_each(|worker| self.doomed(worker, Fate::Deleted));
     }
 
-    /// A worker that was killed recovers nothing any more. Its child may, which is not waited for.
+    /// A killed worker recovers nothing more. Its child may recover, but the test does not wait for
+    /// it.
     pub(crate) fn killed(&mut self, worker: &str) {
         self.deleted.remove(worker);
     }
@@ -93,14 +95,15 @@ impl Oracle {
         said
     }
 
-    /// Looks, and compares.
+    /// Takes a snapshot and compares it with the acknowledged numbers.
     pub(crate) fn check(&mut self) {
         let before = self.said();
         let start = Instant::now();
         let snapshot = self.reader.snapshot();
         self.slowest = self.slowest.max(start.elapsed().as_secs_f64());
         self.scrapes += 1;
-        // Where the disk is full, a retirement fails and says so; what there is is still shown.
+        // When the disk is full, a retirement fails and reports it; the snapshot still shows all
+        // data.
         let snapshot = snapshot.unwrap_or_else(|error| panic!("no scrape: {error}"));
         let after = self.said();
         let mut shown = timings(&snapshot);
@@ -111,7 +114,7 @@ impl Oracle {
             if fate == Fate::Corrupted {
                 continue;
             }
-            // One more than was told may be under way.
+            // One observation more than acknowledged may be under way.
             let most = after[series] + 1;
             let count = timing.count;
             assert!(count <= most, "{series:?}: {count} of {most} observations, invented");
@@ -125,17 +128,18 @@ impl Oracle {
             }
         }
         self.notice_recovered(&before);
-        // A worker that began to write down meanwhile.
+        // Ignore a worker that began to acknowledge meanwhile.
         shown.retain(|series, _| !after.contains_key(series) && !self.workers().contains(&series.0));
         assert!(shown.is_empty(), "nobody's: {shown:?}");
     }
 }
 
 impl Oracle {
-    /// A worker of which all is shown that it had recorded after its file was taken away loses nothing from now on.
+    /// Marks workers as recovered. A worker has recovered once a scrape shows everything that it
+    /// recorded after its file was removed; it loses nothing from now on.
     fn notice_recovered(&mut self, told: &BTreeMap<(String, u64), u64>) {
         let Some(directory) = self.reader.directory().filter(|_| !self.deleted.is_empty()) else { return };
-        // Not by the reader of before, which may have a file open that has lost its name.
+        // Use a new reader: the old one may have a file open that has lost its name.
         let Ok(snapshot) = Reader::new(directory).without_retiring().snapshot() else { return };
         let shown = timings(&snapshot);
         let is_whole = |series: &(String, u64)| {
@@ -158,7 +162,8 @@ impl Oracle {
     }
 }
 
-/// From 1 to their count, each once; the window is the newest of them.
+/// Asserts that a timer has the numbers from 1 to its count, each once, and the newest of them in
+/// its window.
 fn numbers_are_whole(series: &(String, u64), timing: &Timing) {
     let count = timing.count as f64;
     assert_eq!(timing.sum, count * (count + 1.0) / 2.0, "{series:?}: {count}");
@@ -171,7 +176,7 @@ fn timings(snapshot: &Snapshot) -> BTreeMap<(String, u64), Timing> {
     let series = snapshot.family(FAMILY).into_iter().flat_map(|family| &family.series);
     let timings = series.filter_map(|series| match &series.value {
         Value::Timer(timing) => {
-            // By label names: thread, worker.
+            // Labels are in the order of their names: thread, worker.
             let [thread, worker] = series.labels.as_ref() else { return None };
             Some(((worker.clone(), thread.parse().unwrap_or(u64::MAX)), timing.clone()))
         }

@@ -11,14 +11,14 @@ use std::{
 pub(crate) struct Wall {
     library: String,
     file: PathBuf,
-    /// Seconds away from the true one.
+    /// The offset to the true time, in seconds.
     off: i64,
 }
 
 impl Wall {
-    /// None where the library is not installed.
+    /// Creates the clock. Returns none if the library is not installed.
     pub(crate) fn new(home: &Path) -> Option<Wall> {
-        // Where Debian has it.
+        // The path in Debian.
         let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", env::consts::ARCH);
         if !Path::new(&library).exists() {
             assert!(env::var_os("CI").is_none(), "continuous integration must have faketime");
@@ -30,16 +30,17 @@ impl Wall {
         Some(wall)
     }
 
-    /// From now on it is so many seconds away from the true one, for those that run and those that come.
+    /// Sets the offset to the true time, for running and for new processes.
     pub(crate) fn move_by(&mut self, seconds: i64) {
-        // As a whole: whoever reads it meanwhile reads one or the other.
+        // Replace the file as a whole, so that a concurrent reader gets the old content or the new
+        // one.
         let part = self.file.with_extension("part");
         fs::write(&part, format!("{seconds:+}\n")).unwrap();
         fs::rename(part, &self.file).unwrap();
         self.off = seconds;
     }
 
-    /// Whether that is about what it shows, in nanoseconds since 1970.
+    /// Whether `time`, in nanoseconds since 1970, is about the time that the clock shows.
     pub(crate) fn shows(&self, time: u64) -> bool {
         let true_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
         (time as i64 / 1_000_000_000 - true_time - self.off).abs() < 60
@@ -48,7 +49,7 @@ impl Wall {
     pub(crate) fn show_to(&self, command: &mut Command) {
         command.env("LD_PRELOAD", &self.library);
         command.env("FAKETIME_TIMESTAMP_FILE", &self.file);
-        // Looked at each time; and the clock of this boot is as it is.
+        // Read the file each time, and leave the monotonic clock as it is.
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     }
 }

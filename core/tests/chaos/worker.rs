@@ -22,18 +22,18 @@ pub(crate) const FAMILY: &str = "work_seconds";
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const ACKNOWLEDGED: &str = "ICTUS_TEST_ACKNOWLEDGED";
 const FORKS: &str = "ICTUS_TEST_FORKS";
-/// Descriptors below this are closed by a worker that is told to close them.
+/// The limit of the descriptors that a worker closes when it is told to.
 const OWN_NUMBERS: i32 = 200;
-/// What a worker writes into its own files.
+/// The content of a worker's own files.
 const OWN: &[u8] = b"the host's own data";
-/// Beside the folder in which workers write down what they have recorded.
+/// The folder of workers' own files, next to the folder of acknowledged numbers.
 const OWN_FOLDER: &str = "own";
 
-/// Whether this worker is to close its descriptors.
+/// Whether this worker must close its descriptors.
 static CLOSES: AtomicBool = AtomicBool::new(false);
 
-/// Runs only in a process that the test started: each thread observes 1, 2, 3, … in a series of its own, and
-/// writes down each number once its observation has returned.
+/// Runs only in a process that the test started. Each thread observes 1, 2, 3, … in a series of its
+/// own, and writes down each number once its observation has returned.
 #[test]
 fn worker() {
     let (Some(directory), Some(acknowledged)) = (env::var_os(DIRECTORY), env::var_os(ACKNOWLEDGED)) else {
@@ -49,7 +49,8 @@ fn worker() {
     // SAFETY: the handler stores an atomic.
     unsafe { libc::signal(libc::SIGUSR1, close as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     if env::var_os(FORKS).is_some() {
-        // SAFETY: no other thread of this process holds a lock; the child ends by `_exit` or a signal.
+        // SAFETY: no other thread of this process holds a lock; the child ends by `_exit` or a
+        // signal.
         let child = unsafe { libc::fork() };
         if child == 0 {
             record(&family, &acknowledged.with_extension("child"));
@@ -58,12 +59,12 @@ fn worker() {
     record(&family, &acknowledged);
 }
 
-/// As long as whoever started it lives.
+/// Records as long as the parent process is alive.
 fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(acknowledged).unwrap();
     let file = File::from(rustix::io::fcntl_dupfd_cloexec(&file, OWN_NUMBERS).unwrap());
     let name = acknowledged.file_name().unwrap().to_str().unwrap();
-    // SAFETY: asks for a number.
+    // SAFETY: returns a number.
     let parent = unsafe { libc::getppid() };
     thread::scope(|scope| {
         for number in 0..THREADS {
@@ -78,7 +79,7 @@ fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
                         if number == 0 && CLOSES.swap(false, Relaxed) {
                             close_and_open(acknowledged, value);
                         }
-                        // SAFETY: asks for a number.
+                        // SAFETY: returns a number.
                         if unsafe { libc::getppid() } != parent {
                             return;
                         }
@@ -87,20 +88,21 @@ fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
             });
         }
     });
-    // SAFETY: ends the process; all that was recorded is in its segment.
+    // SAFETY: ends the process; all recorded data is in its segment.
     unsafe { libc::_exit(0) }
 }
 
 /// Closes all descriptors, as daemons do, and opens files of its own under their numbers.
 fn close_and_open(acknowledged: &Path, number: u64) {
     for number in 3..OWN_NUMBERS {
-        // SAFETY: no memory is involved; what is closed here is Ictus's, or of this process's own files.
+        // SAFETY: no memory is involved; the closed descriptors are Ictus's, or of this process's
+        // own files.
         unsafe { libc::close(number) };
     }
     let folder = acknowledged.parent().unwrap().parent().unwrap().join(OWN_FOLDER);
     let name = acknowledged.file_name().unwrap().to_str().unwrap();
     for file in 0..6 {
-        // None where this worker may open nothing at this moment.
+        // The worker may be forbidden to open files at this moment.
         if let Ok(own) = File::create(folder.join(format!("{name}-{number}-{file}"))) {
             own.write_all_at(OWN, 0).unwrap();
             let _ = own.into_raw_fd();
@@ -114,7 +116,7 @@ pub(crate) fn close_descriptors(pid: u32) {
     unsafe { libc::kill(pid.cast_signed(), libc::SIGUSR1) };
 }
 
-/// Takes the right to open files from a worker, or gives it back.
+/// Revokes a worker's right to open files, or restores it.
 pub(crate) fn limit_descriptors(pid: u32, limits: bool) {
     // SAFETY: plain numbers.
     let mut limit: libc::rlimit = unsafe { mem::zeroed() };
@@ -127,16 +129,17 @@ pub(crate) fn limit_descriptors(pid: u32, limits: bool) {
     }
 }
 
-/// Workers' own files are what they wrote.
+/// Asserts that the workers' own files have the content that the workers wrote.
 pub(crate) fn check_own_files(acknowledged: &Path) {
     for entry in fs::read_dir(acknowledged.parent().unwrap().join(OWN_FOLDER)).unwrap().flatten() {
         let content = fs::read(entry.path()).unwrap();
-        // Empty where its worker was killed before it wrote.
+        // The file is empty if its worker was killed before the write.
         assert!(content.is_empty() || content == OWN, "{}: {} bytes", entry.path().display(), content.len());
     }
 }
 
-/// Runs only in a process that the test started: looks, and retires what it finds dead, until it is killed.
+/// Runs only in a process that the test started: reads, and retires dead segments, until it is
+/// killed.
 #[test]
 fn reader() {
     if env::var_os(FORKS).is_none() || env::var_os(ACKNOWLEDGED).is_some() {
@@ -145,7 +148,7 @@ fn reader() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
     let mut reader = Reader::new(directory);
     loop {
-        // Fails while the disk is full, and says so.
+        // Fails while the disk is full, and reports that.
         let _ = reader.snapshot();
         thread::sleep(Duration::from_millis(1));
     }
@@ -172,7 +175,7 @@ pub(crate) fn start_reader(directory: &Path, wall: Option<&Wall>) -> Child {
     this("reader", directory, wall).env(FORKS, "1").spawn().unwrap()
 }
 
-/// What each thread of a worker has said so far.
+/// Returns the last number that each thread of a worker acknowledged.
 pub(crate) fn acknowledged(path: &Path) -> [u64; THREADS as usize] {
     let file = File::open(path).ok();
     std::array::from_fn(|thread| {

@@ -5,7 +5,7 @@ use ictus::{
     snapshot::{Distribution, Exemplar, Family, Observation, Series, Snapshot, Timing, Value, Window},
 };
 
-/// Every recorded metric, and one family of each kind that a user might add.
+/// Returns a snapshot of every recorded metric, and one family of each kind that a user might add.
 pub(crate) fn snapshot() -> Snapshot {
     let mut families = conductor();
     families.extend(users());
@@ -14,7 +14,8 @@ pub(crate) fn snapshot() -> Snapshot {
 }
 
 fn conductor() -> Vec<Family> {
-    // Stamps tell what is newest: the failed poll, though its series comes first.
+    // Timestamps decide which observation is newest: the failed poll, though its series comes
+    // first.
     let slow: Vec<f64> = (1..=1_200).map(|n| f64::from(n) / 1_024.0).collect();
     vec![
         timers(
@@ -64,7 +65,7 @@ fn conductor() -> Vec<Family> {
         counters(catalog::TASK_PAUSED, &[(&["resize"], 10.0)]),
         counters(catalog::WORKER_RESTART, &[(&["resize"], 0.0)]),
         counters(catalog::UNCAUGHT_EXCEPTION, &[(&["KeyError"], 11.0), (&["OSError"], 31.0)]),
-        // Uses that differ only by operation are one on the documented surface.
+        // Series that differ only by operation are one series on the documented surface.
         counters(
             catalog::EXTERNAL_PAYLOAD_USED,
             &[
@@ -76,7 +77,7 @@ fn conductor() -> Vec<Family> {
         counters(catalog::WORKFLOW_START_ERROR, &[(&["order", "ApiException"], 15.0)]),
         counters(catalog::WORKFLOW_START_ERROR_MESSAGE, &[(&["order", "(404) no such workflow"], 15.0)]),
         timers(catalog::TASK_RESULT_SIZE, &[(&["resize"], 400, &[1_048_576.0, 2_097_152.0])]),
-        // No version, the version "1", and one that is given and empty.
+        // No version, the version "1", and an empty version.
         timers(
             catalog::WORKFLOW_INPUT_SIZE,
             &[
@@ -109,7 +110,7 @@ fn counters(definition: Definition, series: &[(Labels, f64)]) -> Family {
     family(definition, series.iter().map(|&(labels, total)| (labels, Value::Counter(total))).collect())
 }
 
-/// Series of observations at `stamp`, `stamp + 1`, …
+/// Creates series of observations at `stamp`, `stamp + 1`, …
 fn timers(definition: Definition, series: &[(Labels, u64, &[f64])]) -> Family {
     let lanes = (0_u64..).zip(series);
     let timing = |(origin, &(labels, stamp, values)): (u64, &(Labels, u64, &[f64]))| {
@@ -124,7 +125,7 @@ fn timers(definition: Definition, series: &[(Labels, u64, &[f64])]) -> Family {
     family(definition, lanes.map(timing).collect())
 }
 
-/// Those of some series: at a bound, between bounds, and above them all.
+/// Returns the exemplars of some series: at a bound, between bounds, and above all bounds.
 fn exemplars(values: &[f64]) -> Vec<Exemplar> {
     let of = |(value, time, trace_id): (f64, u64, &str)| Exemplar { value, time, trace_id: trace_id.into() };
     match values {

@@ -24,13 +24,13 @@ impl log::Log for Ear {
     fn flush(&self) {}
 }
 
-/// From now on it hears everything at that level and above.
+/// Captures all records at that level and above from now on.
 pub(crate) fn listen(level: log::LevelFilter) {
     log::set_logger(&Ear).unwrap();
     log::set_max_level(level);
 }
 
-/// What was said since somebody asked: levels and words.
+/// Returns the records captured since the last call: levels and messages.
 pub(crate) fn said() -> Vec<String> {
     mem::take(&mut SAID.lock().unwrap_or_else(PoisonError::into_inner))
 }
