@@ -27,7 +27,7 @@ use tmpfs::Tmpfs;
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 
-/// Runs a test again, in a process of its own, where it finds the directory in its environment.
+/// Runs a test again in a process of its own, which finds the directory in its environment.
 fn host(test: &str, directory: &Path, prepare: impl FnOnce(&mut Command)) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(DIRECTORY, directory);
@@ -44,7 +44,7 @@ fn host(test: &str, directory: &Path, prepare: impl FnOnce(&mut Command)) -> Out
     output
 }
 
-/// Where this process is to record, in one that `host` started.
+/// Returns the directory in which this process must record, if `host` started it.
 fn role() -> Option<std::path::PathBuf> {
     std::env::var_os(DIRECTORY).map(Into::into)
 }
@@ -53,7 +53,7 @@ fn timer(registry: &Registry, series: &str) -> Timer {
     registry.timer("work_seconds", "", &["series"]).unwrap().labels(&[series]).unwrap()
 }
 
-/// Observations in the directory, as another process sees them.
+/// Returns the number of observations in the directory, as another process sees them.
 fn count(directory: &Path) -> u64 {
     let snapshot = Reader::new(directory).snapshot().unwrap();
     let Some(family) = snapshot.family("work_seconds") else { return 0 };
@@ -69,7 +69,7 @@ fn segments(directory: &Path) -> usize {
     entries.filter(|entry| entry.path().extension() == Some("seg".as_ref())).count()
 }
 
-/// What `os.closerange` does.
+/// Closes descriptors as Python's `os.closerange` does.
 fn close_all() {
     for number in 3..200 {
         // SAFETY: no memory is involved; this test's own files are opened later.
@@ -77,7 +77,7 @@ fn close_all() {
     }
 }
 
-/// Files of the host, under numbers that were Ictus's.
+/// Creates files of the host, under numbers that were Ictus's.
 fn own_files(directory: &Path) -> Vec<File> {
     let create = |number: i32| {
         let path = directory.join(format!("own-{number}"));
@@ -86,7 +86,7 @@ fn own_files(directory: &Path) -> Vec<File> {
     (0..6).map(create).collect()
 }
 
-/// Closes everything again and again while it records, beside another process that reads and retires.
+/// Repeatedly closes all descriptors while it records and another process reads and retires.
 fn record_and_close(directory: &Path) {
     let registry = Registry::open(directory).unwrap();
     timer(&registry, "first").observe(1.0);
@@ -97,7 +97,8 @@ fn record_and_close(directory: &Path) {
     for series in 0..100 {
         timer(&registry, &series.to_string()).observe(1.0);
         if series % 25 == 0 {
-            // A reader in another process: one that is forked would have closed what is to be seen here.
+            // A reader in another process: a forked one would already have closed the descriptors
+            // in question.
             let test = "reader_in_another_process";
             assert!(host(test, directory, |_| ()).status.success());
         }
@@ -146,12 +147,12 @@ fn closed_descriptor_is_counted_when_the_file_grows() {
     assert_eq!(count(directory.path()), 501);
 }
 
-/// An overlay mounted on a folder until this is dropped; none where that takes more rights.
+/// An overlay file system on a folder, mounted until this value is dropped.
 struct Overlay<'a>(&'a Path);
 
 impl Overlay<'_> {
     fn mount(parent: &Path, on: &Path) -> bool {
-        // Not on an overlay, which serves no other one as upper layer.
+        // Mount a tmpfs first: an overlay cannot be the upper layer of another overlay.
         let mount = |kind: &str, options: &str, on: &Path| {
             let mount = Command::new("mount").args(["-t", kind, kind, "-o", options]).arg(on).output();
             mount.is_ok_and(|output| output.status.success())
@@ -199,7 +200,8 @@ fn closed_standard_streams_do_not_become_the_segment() {
         for series in 0..100 {
             timer(&registry, &series.to_string()).observe(1.0);
             for number in 0..3 {
-                // SAFETY: writes from a local; as the program's own output, there is nothing to write to.
+                // SAFETY: writes from a local; the program's own output is closed, so there is
+                // nothing to write to.
                 assert_eq!(unsafe { libc::write(number, [b'x'; 4096].as_ptr().cast(), 4096) }, -1);
             }
         }
@@ -211,7 +213,7 @@ fn closed_standard_streams_do_not_become_the_segment() {
     assert_eq!(count(directory.path()), 100);
 }
 
-/// A child of the system call alone, of which no handler of a fork is told.
+/// Forks by the system call alone, so that no fork handler runs.
 fn raw_clone(child: impl FnOnce()) -> libc::pid_t {
     // SAFETY: as `fork`, but without its handlers.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
@@ -225,7 +227,7 @@ fn raw_clone(child: impl FnOnce()) -> libc::pid_t {
 
 fn wait(pid: libc::pid_t) {
     let mut status = 0;
-    // SAFETY: waits for a child of this process into a local.
+    // SAFETY: waits for a child of this process, and writes its status to a local.
     let ended = unsafe { libc::waitpid(pid, &raw mut status, 0) };
     assert_eq!((ended, status), (pid, 0), "the child failed");
 }
@@ -264,7 +266,7 @@ fn children_of_clone_record_beside_a_busy_parent() {
     assert_eq!(count(directory.path()), 200 + 20 * (3001 + 2000));
 }
 
-/// Kilobytes of address space of this process.
+/// Returns the address space of this process in kilobytes.
 fn address_space() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
@@ -285,7 +287,7 @@ fn address_space_is_a_fraction_of_the_limit() {
             timer(&registry, "first").observe(1.0);
             let taken = address_space() - before;
             assert!(taken < 8 << 10, "{taken} KB of 256 MB");
-            // Much more than what was reserved first.
+            // Much more than the first reservation.
             for series in 0..950 {
                 let timer = timer(&registry, &series.to_string());
                 (0..1000).for_each(|_| timer.observe(1.0));
@@ -341,7 +343,7 @@ fn dropped_registries_give_their_addresses_back() {
         registries(8);
         let before = address_space();
         (0..300).for_each(|_| registries(8));
-        // Not a byte of it is for segments; the allocator takes some.
+        // No part of it is for segments; the allocator takes some.
         let taken = address_space().saturating_sub(before);
         assert!(taken < 16 << 10, "{taken} KB for 2400 registries");
         return;
@@ -375,7 +377,7 @@ fn threads_that_begin_at_once_make_one_segment() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    // Too small for a few segments more.
+    // The disk is too small for a few more segments.
     let _tmpfs = Tmpfs::mount(directory.path(), "2m");
     for start in 1..=20 {
         host("threads_that_begin_at_once_make_one_segment", directory.path(), |_| ());
@@ -389,13 +391,14 @@ fn threads_that_begin_at_once_make_one_segment() {
 fn what_finds_no_address_space_is_counted_and_recorded_later() {
     if let Some(directory) = role() {
         let registry = Registry::open(&directory).unwrap();
-        // Memory that the allocator has, and keeps.
+        // Memory that the allocator holds and does not return.
         let blocks: Vec<Vec<u8>> = (0..8000).map(|_| vec![1; 1000]).collect();
         let kept: Vec<Vec<u8>> = blocks.into_iter().step_by(2).collect();
         let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: writes a local.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut old) }, 0);
-        // Less than what is there by now: what the allocator gives back is not enough for a segment.
+        // Less than the present address space: the memory that the allocator returns is not enough
+        // for a segment.
         let limit = libc::rlimit { rlim_cur: (address_space() << 10) - (16 << 20), ..old };
         // SAFETY: reads a local.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
@@ -413,7 +416,7 @@ fn what_finds_no_address_space_is_counted_and_recorded_later() {
     let directory = tempfile::tempdir().unwrap();
     host("what_finds_no_address_space_is_counted_and_recorded_later", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 10);
-    // Other processes see what it lacks.
+    // Other processes see the rejected observations.
     let lost = Reader::new(directory.path()).snapshot().unwrap().health.lost;
     assert_eq!(lost.no_memory, 1000);
 }
@@ -451,7 +454,7 @@ fn reader_whose_descriptors_are_closed_reads_on() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    // What a dead process left, in the totals.
+    // The data of a dead process, in the totals.
     let registry = Registry::open(directory.path()).unwrap();
     (0..7).for_each(|_| timer(&registry, "first").observe(1.0));
     drop(registry);

@@ -22,7 +22,7 @@ const THREADS: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// One stamp for all where `tie`.
+    /// With `tie`, all observations have one timestamp.
     Observe {
         process: usize,
         thread: usize,
@@ -45,13 +45,13 @@ enum Step {
         process: usize,
         series: usize,
     },
-    /// The process dies; the next of its number has other options. Where it is `lost`, somebody takes
-    /// its segment away, with what was in it.
+    /// The process dies; the next one with its number has other options. With `lost`, its segment
+    /// is removed, together with the data in it.
     Die {
         process: usize,
         lost: bool,
     },
-    /// Another reader retires the dead.
+    /// Another reader retires dead segments.
     Retire,
 }
 
@@ -71,7 +71,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// Definitions that differ in what they keep.
+/// Returns options that differ in the data that they keep.
 fn options(birth: usize) -> Options {
     let windows = [8, 8, 5, 30];
     let options = Options::default().window(windows[birth % windows.len()]);
@@ -82,7 +82,7 @@ fn options(birth: usize) -> Options {
     }
 }
 
-/// What a snapshot says, but for the ranks of lanes.
+/// Renders a snapshot as text, without the ranks of lanes.
 fn said(snapshot: &Snapshot) -> Vec<String> {
     let lost = &snapshot.health.lost;
     let families = snapshot.families.iter().flat_map(|family| {
@@ -104,7 +104,7 @@ fn said(snapshot: &Snapshot) -> Vec<String> {
     families.chain([format!("{lost:?} {}", snapshot.health.unread_lanes)]).collect()
 }
 
-/// The segments of a directory.
+/// Returns the segments of a directory.
 fn segments(directory: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(directory.join("ictus")).into_iter().flatten().flatten();
     let paths = files.map(|file| file.path());
@@ -183,7 +183,7 @@ proptest! {
                         drop(processes.remove(&number));
                         if let Some(segment) = segments_of.remove(&number) {
                             if lost {
-                                // Unless it is retired.
+                                // Unless the segment is already retired.
                                 let _ = fs::remove_file(&segment);
                             }
                             of_dead.push(segment);
@@ -204,7 +204,8 @@ proptest! {
     }
 }
 
-/// The smallest window holds for all; where who asked for it is gone, what had fallen out is back.
+/// The smallest window of a living process applies to all. When that process is gone, evicted
+/// observations are back.
 #[test]
 fn a_window_grows_again_as_often_as_it_may() {
     let directory = tempfile::tempdir().unwrap();
@@ -225,14 +226,14 @@ fn a_window_grows_again_as_often_as_it_may() {
         timing.window.len()
     };
     assert_eq!(length(), 5);
-    // This retires the dead one, too.
+    // This call also retires the dead segment.
     of_five.remove(&["five"]).unwrap();
     assert_eq!(length(), 8);
     of_eight.remove(&["eight"]).unwrap();
     assert_eq!(length(), 20);
 }
 
-/// What a reader could not follow beside busy writers, it has once they rest.
+/// Changes that a reader missed while writers were busy are in its snapshot once the writers stop.
 #[test]
 fn what_was_missed_beside_busy_writers_is_not_missed_for_good() {
     let directory = tempfile::tempdir().unwrap();

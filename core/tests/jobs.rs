@@ -6,9 +6,9 @@
 
 use ictus::{Reader, Registry, snapshot::Value};
 
-/// A job that opens a directory with so many segments retires those of the dead first.
+/// The number of segments up to which a job that opens the directory leaves dead segments alone.
 const LEFT_ALONE: usize = 32;
-/// Totals, epoch and lock.
+/// Other files in the folder: totals, epoch and lock.
 const OTHERS: usize = 3;
 
 #[test]

@@ -13,7 +13,7 @@ use ictus::{
 mod common;
 mod counting;
 
-/// How often this thread allocates while it renders.
+/// Returns the number of allocations of this thread while it renders.
 fn allocations(plan: &mut Renderer, snapshot: &Snapshot, text: &mut String) -> u64 {
     let before = counting::allocations();
     text.clear();
@@ -21,7 +21,7 @@ fn allocations(plan: &mut Renderer, snapshot: &Snapshot, text: &mut String) -> u
     counting::allocations() - before
 }
 
-/// The same series with other numbers.
+/// Returns the same series with other numbers.
 fn moved(snapshot: &Snapshot) -> Snapshot {
     let mut moved = snapshot.clone();
     for series in moved.families.iter_mut().flat_map(|family| &mut family.series) {
@@ -38,7 +38,8 @@ fn the_same_series_are_shown_again_without_an_allocation() {
     for surfaces in ["legacy,documented", "canonical"] {
         let (mut plan, mut text) = (Renderer::new(&surfaces.parse::<View>().unwrap()), String::new());
         let mut snapshot = common::snapshot();
-        // Sizes of two versions are one series where versions are not shown: windows are merged.
+        // Sizes of two versions are one series where versions are not shown, and merging their
+        // windows allocates.
         snapshot.families.retain(|family| family.name != "conductor/workflow_input_size");
         assert!(allocations(&mut plan, &snapshot, &mut text) > 100);
         let first = text.clone();
@@ -60,7 +61,7 @@ fn what_a_snapshot_lacks_is_forgotten() {
         let all = snapshot.families.iter().flat_map(|family| &family.series);
         let all: Vec<Arc<[String]>> = all.map(|series| series.labels.clone()).collect();
         plan.show(&snapshot);
-        // The last series of each family goes, then every second family, then all.
+        // First the last series of each family disappears, then every second family, then all.
         let forgotten = |snapshot: &Snapshot| {
             let held: usize = snapshot.families.iter().map(|family| family.series.len()).sum();
             assert_eq!(all.iter().filter(|labels| Arc::strong_count(labels) > 1).count(), held);
@@ -91,7 +92,7 @@ fn a_readers_next_snapshot_has_the_same_series() {
     for round in 0..4 {
         timers.iter().for_each(|timer| timer.observe(f64::from(round)));
         let snapshot = registry.snapshot().unwrap();
-        // Quantiles are selected when they are asked for first, in memory of their own.
+        // Quantiles are selected on first use, in memory of their own.
         for series in snapshot.families.iter().flat_map(|family| &family.series) {
             let Value::Timer(timing) = &series.value else { unreachable!("only timers") };
             assert!(timing.window.quantiles().is_some());

@@ -27,7 +27,7 @@ fn each_cause_is_said_once() {
     ear::listen(log::LevelFilter::Trace);
     let mut families = vec![
         counter(catalog::TASK_POLL.name, &["taskType"]),
-        // Recorded by something that knows the metric with other labels.
+        // Recorded by a program that defines the metric with other labels.
         counter(catalog::TASK_PAUSED.name, &["task_type"]),
         counter("task_poll_total", &[]),
         counter("reserved", &["__name__"]),

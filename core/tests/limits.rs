@@ -36,7 +36,7 @@ fn record(registry: &Registry, series: usize) {
     }
 }
 
-/// Runs only where the test below asks for it, in a process of its own.
+/// Runs only where the test below starts it, in a process of its own.
 #[test]
 fn limited_child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -86,7 +86,7 @@ fn file_system_without_fallocate_is_recorded_in() {
     assert_eq!(seen.health.lost.process_local_lanes, 0);
 }
 
-/// A directory whose lock another process holds for as long as the file lives.
+/// Creates a directory whose lock is held, as by another process, until the file is dropped.
 fn locked(parent: &Path) -> File {
     drop(Registry::open(parent).unwrap());
     let lock = File::create(parent.join("ictus/lock")).unwrap();
@@ -131,7 +131,7 @@ fn relative_directory_stays_where_it_was_opened() {
     assert_eq!(counts(&seen), vec![1000; 100]);
 }
 
-/// Runs only where the test above asks for it, in a process of its own.
+/// Runs only where the test above starts it, in a process of its own.
 #[test]
 fn moving_child() {
     let Some(directory) = std::env::var_os(DIRECTORY).filter(|directory| directory == "metrics") else {
@@ -145,6 +145,6 @@ fn moving_child() {
     assert_eq!(counts(&registry.snapshot().unwrap()), vec![1000; 100]);
     assert_eq!(counts(&reader.snapshot().unwrap()), vec![1000; 100]);
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
-    // The test above reads it afterwards.
+    // The test above reads the data afterwards.
     std::mem::forget(registry);
 }

@@ -9,7 +9,7 @@ use ictus::{Options, Reader, Registry};
 
 mod ear;
 
-/// Runs in a forked child; returns whether that ended well.
+/// Runs `run` in a forked child. Returns whether it succeeded.
 fn in_child(run: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs the closure and leaves by `_exit`.
     let child = unsafe { libc::fork() };
@@ -26,7 +26,8 @@ fn in_child(run: impl FnOnce() -> bool) -> bool {
     libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
 }
 
-/// How many lines with those words were logged since the last call, within a second where none was before.
+/// Returns the number of lines with those words since the last call. If there is none yet, waits up
+/// to a second.
 fn logged(words: &str) -> usize {
     for _ in 0..100 {
         let lines = ear::said().iter().filter(|line| line.contains(words)).count();
@@ -39,7 +40,8 @@ fn logged(words: &str) -> usize {
     0
 }
 
-/// Meets a trouble some times in this process, and then in a child; each is to log it once.
+/// Causes a fault several times in this process, and then in a child. Each process must log it
+/// once.
 fn logs_once(words: &str, meet: impl Fn()) {
     ear::said();
     (0..5).for_each(|_| meet());

@@ -63,7 +63,7 @@ fn old_observations_leave_the_window_and_stay_in_the_totals() {
     assert_eq!((busy.count, busy.window.last(), busy.window.len()), (2, Some(2.0), 1));
 }
 
-/// By the wall clock, where the stamps are another clock's.
+/// The wall clock decides the age of observations whose timestamps come from another clock.
 #[test]
 fn what_another_boot_stamped_grows_old() {
     for (age, shown) in [(3600.0, 2), (0.2, 1)] {
@@ -92,7 +92,7 @@ fn windows_stay_ordered_over_a_reboot() {
         let registry = Registry::open(directory.path()).unwrap();
         registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(value);
     };
-    // As if the clock had gone on from far later, and begun anew with each boot.
+    // The epoch file is that of another boot, so each process begins a new epoch.
     for boot in 0..3 {
         record(f64::from(boot));
         let epoch = directory.path().join("ictus/epoch");
@@ -125,7 +125,7 @@ fn a_scrape_of_families_with_ages_waits_for_nothing() {
         reader.snapshot().unwrap();
         start.elapsed()
     };
-    // The quickest of some: another process may have the processor.
+    // Take the fastest of several scrapes: another process may use the processor.
     let quickest = std::iter::repeat_with(scrape).take(10).min().unwrap();
     assert!(quickest < Duration::from_millis(20), "{quickest:?}");
 }
@@ -172,7 +172,8 @@ fn the_number_of_series_holds_over_processes_and_retirement() {
     assert_eq!(jobs.get(&["0/0"]), Some(&Value::Counter(1.0)), "what is in the totals goes first");
 }
 
-/// Where living processes ask for different things, the newest definition holds, and the conflict is counted.
+/// If living processes ask for different options, the newest definition applies, and the conflict
+/// is counted.
 #[test]
 fn the_newest_definition_holds_for_all() {
     // Long enough for a machine that is busy with other tests.
@@ -200,7 +201,7 @@ fn the_newest_definition_holds_for_all() {
             assert_eq!(shown.map(|timing| (timing.count, timing.window.len())), expected);
         }
     };
-    // Of the older process there are the three observations that it keeps.
+    // The window has only the three observations that the older process keeps.
     seen(Some((10, 3)));
     thread::sleep(age);
     seen(Some((10, 0)));
@@ -208,7 +209,7 @@ fn the_newest_definition_holds_for_all() {
     seen(None);
 }
 
-/// What ended processes had asked for does not hold any more, whether they are retired or not.
+/// The options of ended processes no longer apply, whether their segments are retired or not.
 #[test]
 fn options_of_ended_processes_do_not_hold() {
     let old =
@@ -223,7 +224,8 @@ fn options_of_ended_processes_do_not_hold() {
         };
         drop(record(old.clone()));
         if retires {
-            // May be refused while another test starts a process: those have a copy of each lock.
+            // The retirement may be refused while another test starts a process, which holds a copy
+            // of each lock.
             let totals = directory.path().join("ictus/totals");
             (0..1000)
                 .take_while(|_| !totals.exists())
@@ -241,14 +243,14 @@ fn options_of_ended_processes_do_not_hold() {
     }
 }
 
-/// What is over in several processes is one series of all of them.
+/// Further label sets of several processes share one overflow series.
 #[test]
 fn what_is_over_is_the_sum_of_all() {
     let directory = tempfile::tempdir().unwrap();
     let options = Options::default().max_series(1).window(4);
     let registries = [(); 4].map(|()| Registry::open_with(directory.path(), options.clone()).unwrap());
     for (process, registry) in registries.iter().enumerate() {
-        // Not in the order of the processes.
+        // The values are not in the order of the processes.
         let (queue, part) = ((9 - process).to_string(), (1 << process) as f64);
         registry.gauge("busy", "", &["queue"]).unwrap().labels(&[&queue]).unwrap().set(part);
         let timers = registry.timer("work_seconds", "", &["queue"]).unwrap();
@@ -266,7 +268,7 @@ fn what_is_over_is_the_sum_of_all() {
     assert_eq!(newest, [4.0, 8.0, 8.0, 8.0]);
 }
 
-/// Nobody asked for it.
+/// The overflow series does not expire, because no caller asked for it.
 #[test]
 fn what_is_over_does_not_expire() {
     let options = Options::default().max_series(2).expire_after(Duration::from_millis(50));
@@ -276,7 +278,7 @@ fn what_is_over_does_not_expire() {
             (0..processes).map(|_| Registry::open_with(directory.path(), options.clone()).unwrap()).collect();
         for (process, registry) in registries.iter().enumerate() {
             let family = registry.counter("jobs", "", &["queue"]).unwrap();
-            // One that is greater than the name of what is over, as text.
+            // Label values that sort after the name of the overflow series.
             (0..5).for_each(|queue| family.labels(&[&format!("z{process}/{queue}")]).unwrap().inc());
         }
         let mut reader = Reader::new(directory.path());
@@ -330,7 +332,7 @@ fn a_timer_without_a_distribution_has_all_but_that() {
     let registry = Registry::open_with(directory.path(), bare).unwrap();
     observe(&registry);
     expect(2000, 0);
-    // Another process has buckets: its own are shown, and folding loses neither.
+    // Another process has buckets: its own ones are shown, and folding loses neither part.
     let other = Registry::open(directory.path()).unwrap();
     observe(&other);
     expect(4000, 2000);
@@ -348,7 +350,7 @@ fn counter_is_found_with_and_without_total() {
     for name in ["jobs", "jobs_total"] {
         assert_eq!(snapshot.family(name).unwrap().get(&[]), Some(&Value::Counter(2.0)), "{name}");
     }
-    // The suffix belongs to counters alone.
+    // Only counters have the suffix.
     assert!(snapshot.family("queue_total").is_none());
     let text = ictus::expose::text(&Exposition::new(&snapshot, &View::default()));
     assert!(text.contains("\njobs_total 2.0\n"), "{text}");

@@ -17,7 +17,7 @@ use ictus::{
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const OBSERVATIONS: &str = "ICTUS_TEST_OBSERVATIONS";
 
-/// Runs only in a process that a test below started: observes 1, 2, 3, … and says each number
+/// Runs only in a process that a test below started: observes 1, 2, 3, … and prints each number
 /// once its observation has returned.
 #[test]
 fn child() {
@@ -41,10 +41,10 @@ fn start(directory: &Path, observations: u64) -> Child {
         .unwrap()
 }
 
-/// The last number that the child said.
+/// Returns the last number that the child printed.
 fn said(child: &mut Child) -> u64 {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // The pipe may end in the middle of a line.
+    // The output may end in the middle of a line.
     lines
         .map_while(Result::ok)
         .filter_map(|line| line.strip_prefix("observed ")?.parse().ok())
@@ -71,7 +71,7 @@ fn what_returned_survives_a_kill_at_any_instant() {
         child.wait().unwrap();
         let now = timing(&Reader::new(parent.path()).snapshot().unwrap()).count;
         assert!(now >= seen, "round {round}: the count fell from {seen} to {now}");
-        // At most one observation a kill was counted and not yet said.
+        // For each kill, at most one observation was counted and not yet printed.
         assert!((least..=least + round + 1).contains(&now), "round {round}: said {least}, counted {now}");
         seen = now;
     }

@@ -29,13 +29,13 @@ fn timer(registry: &Registry) -> Timer {
     registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
 }
 
-/// From here on the kernel ends this process by SIGSYS at any system call but its exit. (Strict mode
-/// would do, but takes the processor's counter away as well.)
+/// Makes the kernel end this process with SIGSYS at any system call but `exit_group`. (Strict mode
+/// would do, but also forbids reading the processor's counter.)
 fn forbid_system_calls() {
     let statement = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let exit = u32::try_from(libc::SYS_exit_group).unwrap();
     let mut filter = [
-        // Load the number of the call, the first word of what a filter is given.
+        // Loads the number of the call, the first word of a filter's input.
         statement((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
         statement((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 0, 1, exit),
         statement((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, libc::SECCOMP_RET_ALLOW),
@@ -56,12 +56,13 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
     let registry = Registry::open(directory.path()).unwrap();
     let (timer, counter) =
         (timer(&registry), registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap());
-    // In a child of its own, for the kernel kills the process at the first system call.
+    // Use a child process, because the kernel kills the process at the first system call.
     // SAFETY: the child only records, and leaves by `_exit`.
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
     if child == 0 {
-        // The ring grows to its full length first, and each exponential bucket's page is made.
+        // First the ring grows to its full length, and the page of each exponential bucket is
+        // created.
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
         timer.observe_with_exemplar(1e-9, TRACE);
         counter.inc();
@@ -73,11 +74,11 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
         }
         (0..100_000).for_each(|_| timer.observe_with_exemplar(1e-9, TRACE));
         let status = i32::from(counting::allocations() != before);
-        // SAFETY: nothing of the parent is to be cleaned up.
+        // SAFETY: nothing of the parent needs cleanup.
         unsafe { libc::_exit(status) };
     }
     let mut status = 0;
-    // SAFETY: waits for a child of this process into a local.
+    // SAFETY: waits for a child of this process, and writes its status to a local.
     let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(ended, child);
     assert_eq!(status, 0, "killed by a system call, or it allocated");
@@ -103,7 +104,7 @@ fn a_signal_handler_may_observe_what_it_interrupts() {
     SIGNALLED.set(timer.clone()).unwrap();
     // SAFETY: the handler observes a recorder whose lane exists, which is async-signal-safe.
     unsafe { libc::signal(libc::SIGUSR1, handler as *const () as libc::sighandler_t) };
-    // SAFETY: names this thread.
+    // SAFETY: returns the id of this thread.
     let thread = unsafe { libc::pthread_self() };
     let sender = std::thread::spawn(move || {
         for _ in 0..20_000 {

@@ -16,10 +16,10 @@ use std::{
 use ictus::{Counter, Gauge, Reader, Registry, Snapshot, Timer, snapshot::Value};
 use tmpfs::Tmpfs;
 
-/// How long a recovery may take once its cause has passed.
+/// The maximum duration of a recovery once its cause has passed.
 const RECOVERY_TIME: Duration = Duration::from_secs(15);
 
-/// What a snapshot has of each thread's series: count and sum of the timer, counter, gauge.
+/// The content of each thread's series in a snapshot: count and sum of the timer, counter, gauge.
 type Seen = BTreeMap<String, [f64; 4]>;
 
 fn seen(snapshot: &Snapshot) -> Seen {
@@ -41,7 +41,7 @@ fn read(directory: &Path) -> Snapshot {
     Reader::new(directory).snapshot().unwrap()
 }
 
-/// One thread's series.
+/// The series of one thread.
 struct Handles {
     timer: Timer,
     counter: Counter,
@@ -57,7 +57,7 @@ impl Handles {
         }
     }
 
-    /// The observation of that number, from 1 on.
+    /// Records the observation with that number; numbers start at 1.
     fn record(&self, number: u64) {
         let value = number as f64;
         self.timer.observe(value);
@@ -67,13 +67,13 @@ impl Handles {
     }
 }
 
-/// What so many observations leave.
+/// Returns the expected content after a number of observations.
 fn expected(count: u64) -> [f64; 4] {
     let sum = (count * (count + 1) / 2) as f64;
     [count as f64, sum, sum, count as f64]
 }
 
-/// Waits until a reader outside of the registry sees exactly that.
+/// Waits until a reader outside of the registry sees exactly that content.
 fn wait_for(directory: &Path, expected: &Seen) {
     let deadline = Instant::now() + RECOVERY_TIME;
     loop {
@@ -97,7 +97,8 @@ fn recovery_threads() -> usize {
         .count()
 }
 
-/// Threads record all the time while `fault` happens and passes; own snapshots never miss or double anything.
+/// Records in several threads while `fault` happens and passes. The registry's own snapshots never
+/// miss an observation or count it twice.
 fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fault: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     let told: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
@@ -130,8 +131,8 @@ fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fau
         }
         scope.spawn(|| {
             let mut before = vec![0; threads];
-            // A lane whose writer was faster than every attempt to read it stays as it was for a snapshot, and on
-            // a busy machine for a few.
+            // If a lane's writer is faster than every attempt to read the lane, a snapshot keeps
+            // the lane's last state. On a busy machine, this may last for a few snapshots.
             let mut past = VecDeque::from(vec![vec![0; threads]; 20]);
             while !stop.load(Relaxed) {
                 past.push_back(told.iter().map(|told| told.load(Relaxed)).collect());
@@ -245,7 +246,7 @@ fn removed_emptied_and_renamed_directories_are_recorded_in_again() {
             fault(&directory);
             thread::sleep(Duration::from_millis(1500));
         });
-        // Removed once more, while the copy of before may still be compared.
+        // Remove the directory once more, while the earlier copy may still be compared.
         fault(&directory);
         let last = Handles::new(&registry, "last");
         thread::sleep(Duration::from_millis(1100));
@@ -269,7 +270,7 @@ fn registry_that_is_dropped_before_it_recovers_writes_what_it_has() {
     fs::remove_file(&filler).unwrap();
     drop(registry);
     let mut left = expected(100);
-    // The state of a process that is gone is nobody's.
+    // The gauge of an ended process does not count.
     left[3] = 0.0;
     wait_for(parent.path(), &Seen::from([("a".to_owned(), left)]));
 }
@@ -307,7 +308,7 @@ fn lanes_of_a_dropped_registry_are_left_alone() {
         fs::remove_file(&filler).unwrap();
         wait_for(parent.path(), &labels.iter().map(|label| (label.clone(), expected(1))).collect());
         drop((handles, registry));
-        // Has the numbers of the series, and the addresses of the segment.
+        // The other registry reuses the numbers of the series, and the addresses of the segment.
         let other = Registry::new();
         let handles: Vec<_> = labels.iter().map(|label| Handles::new(&other, label)).collect();
         handles.iter().for_each(|handles| handles.record(1));
@@ -341,7 +342,7 @@ fn directory_of_this_process() -> Option<PathBuf> {
 
 fn without_gauge(count: u64) -> Seen {
     let mut left = expected(count);
-    // The state of a process that is gone is nobody's.
+    // The gauge of an ended process does not count.
     left[3] = 0.0;
     Seen::from([("a".to_owned(), left)])
 }
@@ -360,7 +361,7 @@ fn process_that_ends_writes_what_only_its_memory_holds() {
         (1..=100).for_each(|number| handles.record(number));
         empty(&directory);
         (101..=200).for_each(|number| handles.record(number));
-        // Nothing is dropped.
+        // The exit drops nothing.
         std::process::exit(0);
     }
     let parent = tempfile::tempdir().unwrap();
@@ -400,7 +401,7 @@ fn steady_recorder_notices_that_its_file_was_removed() {
 fn windows_leave_room_for_series_that_began_while_the_disk_was_full() {
     const SERIES: usize = 300;
     let directory = tempfile::tempdir().unwrap();
-    // Windows of all series do not fit.
+    // The disk is too small for the windows of all series.
     let Some(disk) = Tmpfs::mount(directory.path(), "4m") else { return };
     let registry = Registry::open(directory.path()).unwrap();
     let jobs = registry.timer("jobs_seconds", "", &["number"]).unwrap();

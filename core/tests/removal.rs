@@ -20,7 +20,7 @@ use ictus::{
 };
 use proptest::prelude::*;
 
-/// Everything that a snapshot shows of a family, by the one label.
+/// Returns all shown series of a family, by their one label.
 fn shown(snapshot: &Snapshot, family: &str) -> BTreeMap<String, Value> {
     let family = snapshot.families.iter().find(|shown| shown.name == family);
     let series = family.into_iter().flat_map(|family| &family.series);
@@ -71,7 +71,8 @@ fn a_removed_series_is_gone_and_starts_at_zero() {
             assert!(timers.remove(&["a"]).unwrap() && counters.remove(&["a"]).unwrap());
             assert!(gauges.remove(&["a"]).unwrap() && !gauges.remove(&["a"]).unwrap());
             assert_eq!(registry.snapshot().unwrap().families, []);
-            // Handles of what was removed record nothing, and say so.
+            // Handles of removed series record nothing, and the health counter counts the rejected
+            // calls.
             let before = registry.snapshot().unwrap().health.lost.removed;
             timer.observe(1.0);
             counter.inc();
@@ -111,7 +112,8 @@ fn what_the_dead_left_is_removed_and_what_the_living_have_is_not() {
     live_and_die(directory.path(), 1.0);
     let mut reader = Reader::new(directory.path());
     reader.snapshot().unwrap();
-    // Once in the totals, once not yet, once in this process, once in another one.
+    // The series is in the totals, in a segment not yet retired, in this process, and in another
+    // one.
     live_and_die(directory.path(), 2.0);
     let (own, other) = (Registry::open(directory.path()).unwrap(), Registry::open(directory.path()).unwrap());
     for (registry, value) in [(&own, 4.0), (&other, 8.0)] {
@@ -135,7 +137,7 @@ fn what_the_dead_left_is_removed_and_what_the_living_have_is_not() {
     assert!(!after.timer("work_seconds", "", &["x"]).unwrap().remove(&["a"]).unwrap());
 }
 
-/// Bytes of this process, as the kernel counts them.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
     status.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
@@ -161,7 +163,7 @@ fn twenty_thousand_series_one_after_another_take_the_memory_of_one() {
         }
         let x = round.to_string();
         let timer = timers.labels(&[&x]).unwrap();
-        // Now and then a whole ring, and many pages of buckets.
+        // Now and then, fill a whole ring and many pages of buckets.
         let count = if round % 50 == 0 { 1500 } else { 3 };
         (0..count).for_each(|value| timer.observe(f64::from(value) * 1.7));
         counters.labels(&[&x]).unwrap().inc();
@@ -177,12 +179,12 @@ fn twenty_thousand_series_one_after_another_take_the_memory_of_one() {
         assert!(gauges.remove(&[&x]).unwrap());
     }
     assert_eq!(segment_bytes(directory.path()), bytes, "the segment grew");
-    // Other tests of this file run beside this one.
+    // Other tests of this file run concurrently.
     let grown = resident().saturating_sub(memory);
     assert!(grown < 24 << 20, "{grown} bytes more");
 }
 
-/// What a thread is told to do next.
+/// The next step of a thread.
 #[derive(Clone, Debug)]
 enum Step {
     Observe { thread: usize, series: usize, count: u32 },
@@ -218,7 +220,7 @@ proptest! {
                 let (did, done) = mpsc::channel::<()>();
                 let (timers, counters) = (timers.clone(), counters.clone());
                 scope.spawn(move || {
-                    // Handles of removed series stay with the thread, as hosts keep them.
+                    // Handles of removed series stay with the thread, as host programs keep them.
                     let mut handles = HashMap::new();
                     for (x, values) in told {
                         let new = timers.labels(&[&x]).unwrap();
@@ -264,7 +266,7 @@ proptest! {
                 }
             }
         });
-        // Retirement finds what is left, and nothing else.
+        // Retirement folds the remaining data, and nothing else.
         drop((registry, timers, counters));
         for _ in 0..2 {
             let seen = shown(&reader.snapshot().unwrap(), "work_seconds");
@@ -276,8 +278,9 @@ proptest! {
     }
 }
 
-/// Threads make, observe and remove series as fast as they can, on lanes that go from one to the
-/// other; each value says which series it is of. Nothing that a reader sees may be of another one.
+/// Threads create, observe and remove series as fast as they can, on lanes that move from one
+/// series to another. Each value encodes its series, so a reader would notice a value of another
+/// series.
 #[test]
 fn a_reader_beside_removals_never_mixes_series() {
     let directory = tempfile::tempdir().unwrap();
@@ -357,7 +360,7 @@ fn a_reader_beside_removals_never_mixes_series() {
     assert_eq!(registry.snapshot().unwrap().families, []);
 }
 
-/// One thread removes while others go on with the handles that they have, and with new ones.
+/// One thread removes series while others use existing and new handles.
 #[test]
 fn what_is_observed_beside_a_removal_is_shown_or_lost_but_nowhere_else() {
     let registry = Registry::new();
@@ -385,7 +388,7 @@ fn what_is_observed_beside_a_removal_is_shown_or_lost_but_nowhere_else() {
         for _ in 0..3000 {
             timers.remove(&["a"]).unwrap();
             *current.lock().unwrap() = timers.labels(&["a"]).unwrap();
-            // Makes lanes that took those of what was removed.
+            // Create lanes that reuse those of removed series.
             timers.labels(&["b"]).unwrap().observe(3.0);
             timers.remove(&["b"]).unwrap();
         }
@@ -401,7 +404,7 @@ fn what_is_observed_beside_a_removal_is_shown_or_lost_but_nowhere_else() {
     assert!(!shown.contains_key("b"));
 }
 
-/// Two registries of one directory stand for two processes.
+/// Opens two registries of one directory, which stand for two processes.
 fn pair(directory: &Path, idle: Duration) -> [Registry; 2] {
     let options = Options::default().expire_after(idle);
     [(); 2].map(|()| Registry::open_with(directory, options.clone()).unwrap())
@@ -434,7 +437,7 @@ fn idle_series_expire_and_their_handles_begin_them_again() {
     };
     assert_eq!(names(&reader.snapshot().unwrap()), [["busy", "idle"]; 3]);
     assert_eq!(names(&own.snapshot().unwrap()), [["busy", "idle"]; 3]);
-    // Only the other process moves what both have.
+    // Only the other process updates the shared series.
     for round in 0..8 {
         thread::sleep(IDLE / 4);
         move_all(&others, 2.0 + f64::from(round));
@@ -445,7 +448,7 @@ fn idle_series_expire_and_their_handles_begin_them_again() {
         let counts = shown(&snapshots[1], "jobs");
         assert_eq!(counts["busy"], Value::Counter(f64::from(round) + 3.0), "what is shared stays whole");
     }
-    // The segment is as it was; the lanes of what expired serve what is new.
+    // The segment has not grown: new series reuse the lanes of expired ones.
     let bytes = segment_bytes(directory.path());
     move_all(&of(&own, "new"), 1.0);
     move_all(&idle, 5.0);
@@ -467,13 +470,13 @@ fn what_the_dead_left_expires_from_the_totals() {
         registry.counter("jobs", "", &["x"]).unwrap().labels(&["a"]).unwrap().inc();
     }
     let mut reader = Reader::new(directory.path());
-    // Retires; a segment may take a look more while another test starts a process.
+    // Retires the segments. While another test starts a process, this may take one more snapshot.
     for _ in 0..3 {
         assert_eq!(shown(&reader.snapshot().unwrap(), "jobs")["a"], Value::Counter(2.0));
     }
     thread::sleep(2 * IDLE);
     assert_eq!(reader.snapshot().unwrap().families, []);
-    // Nobody remembers it: it is gone from the file.
+    // A new reader has no cached state: the series is gone from the file.
     let mut young = Reader::new(directory.path());
     assert_eq!(young.snapshot().unwrap().families, []);
 }
@@ -490,11 +493,11 @@ fn a_part_that_a_dead_process_gives_up_is_no_movement() {
     assert_eq!(shown(&reader.snapshot().unwrap(), "active")["a"], Value::Gauge(3.0));
     thread::sleep(IDLE / 2);
     drop(other);
-    // Another test that starts a process has a copy of its lock for a moment.
+    // A process that another test starts holds a copy of the lock for a moment.
     while shown(&reader.snapshot().unwrap(), "active")["a"] != Value::Gauge(1.0) {
         thread::yield_now();
     }
-    // Longer since it was set, and not since then.
+    // The series has been idle since it was set; the end of the other process was no update.
     thread::sleep(IDLE * 3 / 4);
     assert_eq!(reader.snapshot().unwrap().families, []);
 }
@@ -541,7 +544,8 @@ fn what_expired_and_begins_with_the_same_values_is_shown() {
     }
 }
 
-/// What is over in the merge of processes stays in the overflow series, whoever removes what.
+/// Values that the merge of processes adds to the overflow series stay there, whichever series is
+/// removed.
 #[test]
 fn overflow_series_does_not_fall_when_a_place_becomes_free() {
     let directory = tempfile::tempdir().unwrap();
@@ -561,7 +565,7 @@ fn overflow_series_does_not_fall_when_a_place_becomes_free() {
         })
     };
     assert_eq!(counts(), [1.0, 0.0, 0.0, 110.0]);
-    // A part of the overflow series cannot be removed, and its handles go on.
+    // A part of the overflow series cannot be removed, and its handles go on recording.
     assert!(!jobs(&second).remove(&["b"]).unwrap());
     jobs(&second).labels(&["b"]).unwrap().add(10.0);
     assert_eq!(counts(), [1.0, 0.0, 0.0, 120.0]);
@@ -570,14 +574,14 @@ fn overflow_series_does_not_fall_when_a_place_becomes_free() {
     drop(third);
     Reader::new(directory.path()).snapshot().unwrap();
     assert_eq!(counts(), [0.0, 0.0, 0.0, 120.0]);
-    // The place is free for what begins now.
+    // A new series can use the freed place.
     jobs(&first).labels(&["c"]).unwrap().add(5.0);
     assert_eq!(counts(), [0.0, 0.0, 5.0, 120.0]);
     jobs(&second).labels(&["b"]).unwrap().add(1.0);
     assert_eq!(counts(), [0.0, 0.0, 5.0, 121.0]);
 }
 
-/// A reader that leaves the directory to others writes nothing, whatever expires.
+/// A reader that does not retire writes nothing, whatever expires.
 #[test]
 fn reader_that_does_not_retire_writes_no_record_of_the_overflow_series() {
     let directory = tempfile::tempdir().unwrap();
@@ -595,7 +599,7 @@ fn reader_that_does_not_retire_writes_no_record_of_the_overflow_series() {
     let shown = shown(&reader.snapshot().unwrap(), "jobs");
     assert_eq!(shown.keys().map(String::as_str).collect::<Vec<_>>(), [ictus::OVERFLOW]);
     assert!(!directory.path().join("ictus/totals").exists());
-    // The owner of the place does, before it gives the place up.
+    // The process that owns the series writes the record before it releases the place.
     first.remove_idle(Duration::from_nanos(1)).unwrap();
     first.remove_idle(Duration::from_nanos(1)).unwrap();
     assert!(directory.path().join("ictus/totals").exists());

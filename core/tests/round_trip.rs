@@ -14,7 +14,7 @@ use proptest::{collection::vec, prelude::*, sample::subsequence};
 
 type Sample = (String, Vec<(String, String)>, f64);
 
-/// Help texts and samples of a text, by the words of the format's description alone.
+/// Parses help texts and samples, following the description of the format alone.
 fn parsed(text: &str) -> (Vec<(String, String)>, Vec<Sample>) {
     let (mut helps, mut samples) = (Vec::new(), Vec::new());
     assert!(text.is_empty() || text.ends_with('\n'));
@@ -58,7 +58,7 @@ fn unescaped(text: &mut std::str::Chars<'_>, end: Option<char>) -> String {
     plain
 }
 
-/// Texts in which what must be escaped is frequent.
+/// Generates texts with many characters that must be escaped.
 fn any_text() -> impl Strategy<Value = String> {
     vec(prop_oneof![Just('\\'), Just('\n'), Just('"'), Just('n'), Just(','), Just('}'), any::<char>()], 0..12)
         .prop_map(|characters| characters.into_iter().collect())
@@ -71,7 +71,7 @@ proptest! {
         values in vec((any_text(), any_text()), 1..5),
         number in any::<f64>().prop_filter("equal to itself", |number| !number.is_nan()),
     ) {
-        // Sorted by the label that comes first by name, though it was recorded second.
+        // The series are sorted by the label whose name comes first, though it was recorded second.
         let expected: BTreeMap<(&str, &str), f64> =
             values.iter().map(|(z, a)| ((a.as_str(), z.as_str()), number)).collect();
         let series = expected.iter().map(|(&(a, z), &number)| Series {
@@ -101,12 +101,13 @@ proptest! {
             prop_assert_eq!(helps, [("level".to_owned(), help.clone())]);
             prop_assert_eq!(&samples, &expected);
         }
-        // Its help texts have no bare quote.
+        // Help texts contain no unescaped quote.
         prop_assert!(!openmetrics.lines().next().unwrap().replace("\\\\", "").replace("\\\"", "").contains('"'));
     }
 }
 
-/// Recorded metrics whose series are merged, shown in more than one way, or stand in each other's way.
+/// Recorded metrics whose series are merged, shown under several names, or conflict with one
+/// another.
 const FAMILIES: [Definition; 8] = [
     catalog::TASK_POLL,
     catalog::TASK_POLL_TIME,
@@ -118,7 +119,8 @@ const FAMILIES: [Definition; 8] = [
     Definition { name: "two words", kind: Kind::Gauge, unit: Unit::None, labels: &[] },
 ];
 
-/// Up to 27 series' label values, which all snapshots share as those of one reader do.
+/// Returns the label values of up to 27 series. All snapshots share them, as those of one reader
+/// do.
 fn pool(family: &Definition) -> Vec<Arc<[String]>> {
     let mut pool = vec![Vec::new()];
     for _ in family.labels {
@@ -142,7 +144,7 @@ fn any_value(kind: Kind) -> BoxedStrategy<Value> {
     }
 }
 
-/// Buckets as processes with different options have them.
+/// Bucket bounds of processes with different options.
 const BOUNDS: [&[f64]; 3] = [&[10.0, 1e3], &[1.0, 1e3], &[0.5, 10.0, 1e3]];
 
 fn timer(values: &[f64], bounds: &[f64]) -> Value {
@@ -159,8 +161,8 @@ fn timer(values: &[f64], bounds: &[f64]) -> Value {
     })
 }
 
-/// A family with some of its pool's series, and the same series with other values; sometimes recorded
-/// by something that has the metric otherwise.
+/// Generates a family with some of its pool's series, and the same series with other values.
+/// Sometimes the recorder has another definition of the metric.
 fn any_family(definition: Definition) -> impl Strategy<Value = [Family; 2]> {
     let pool = pool(&definition);
     let most = pool.len();
@@ -199,7 +201,7 @@ fn family(
     }
 }
 
-/// Two snapshots with the same series of some of the families.
+/// Generates two snapshots with the same series of some of the families.
 fn any_snapshots() -> impl Strategy<Value = [Snapshot; 2]> {
     let families: Vec<_> = FAMILIES.into_iter().map(|definition| any_family(definition).boxed()).collect();
     (subsequence(families, 0..=FAMILIES.len())).prop_flat_map(|families| families).prop_map(|pairs| {
@@ -226,7 +228,7 @@ proptest! {
                 let first = Exposition::new(snapshot, &view);
                 let text = expose::text(plan.show(snapshot));
                 prop_assert_eq!(&text, &expose::text(&first));
-                // Samples are the lines.
+                // The samples equal the lines.
                 let samples: Vec<Sample> = first.families().flat_map(|family| family.samples().map(|sample| {
                     let labels = sample.labels().map(|(name, value)| (name.to_owned(), value.to_owned()));
                     (format!("{}{}", family.name, sample.suffix), labels.collect(), sample.value)

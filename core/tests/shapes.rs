@@ -15,7 +15,7 @@ use ictus::{
     snapshot::{Family, Value},
 };
 
-/// Kind, label names and the one value of each family.
+/// Returns kind, number of labels and the one value of each family.
 fn shown(snapshot: &Snapshot) -> Vec<(Kind, usize, Value)> {
     let one = |family: &Family| {
         assert_eq!((family.name.as_str(), family.series.len()), ("jobs", 1));
@@ -31,7 +31,7 @@ fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
     let open = || Registry::open(directory.path()).unwrap();
     let (oldest, older, young) = (open(), open(), open());
     let mut reader = Reader::new(directory.path());
-    // A segment is made when something is recorded.
+    // A process creates its segment at the first observation.
     oldest.gauge("jobs", "", &["queue"]).unwrap().labels(&["a"]).unwrap().set(7.0);
     older.gauge("jobs", "", &[]).unwrap().labels(&[]).unwrap().set(8.0);
     let gauges = [(Kind::Gauge, 0, Value::Gauge(8.0)), (Kind::Gauge, 1, Value::Gauge(7.0))];
@@ -46,7 +46,7 @@ fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
     let said = ear::said();
     assert_eq!(said.len(), 2, "each once: {said:?}");
     assert!(said.iter().all(|said| said.contains("\"jobs\" is not shown: another definition")), "{said:?}");
-    // The living win over the dead, which stay counted.
+    // Living processes win over dead ones, whose families stay counted as hidden.
     drop(young);
     for mut reader in [reader, Reader::new(directory.path())] {
         for _ in 0..3 {
@@ -54,14 +54,15 @@ fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
             assert_eq!((shown(&snapshot).as_slice(), snapshot.health.hidden_families), (&gauges[..], 1));
         }
     }
-    // A gauge goes with its process; what ended processes left is shown again.
+    // A gauge disappears with its process; the data of ended processes is shown again.
     drop((oldest, older));
     let mut reader = Reader::new(directory.path());
     for _ in 0..3 {
         let snapshot = reader.snapshot().unwrap();
         assert_eq!((shown(&snapshot).as_slice(), snapshot.health.hidden_families), (&counter[..], 0));
     }
-    // Both types of ended processes are in the totals: the newest is shown, and the other one is not lost.
+    // Both types of ended processes are in the totals: the newest is shown, and the other one is
+    // not lost.
     let timers = open();
     timers.timer("jobs", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
     drop(timers);
@@ -73,7 +74,7 @@ fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
     assert_eq!(shown(&reader.snapshot().unwrap()), [(Kind::Counter, 0, Value::Counter(10.0))]);
 }
 
-/// An idle counter does not take a timer of its name with it.
+/// Removal of an idle counter does not affect a timer of the same name.
 #[test]
 fn removal_and_expiry_are_of_a_family_and_not_of_a_name() {
     let directory = tempfile::tempdir().unwrap();
@@ -86,7 +87,7 @@ fn removal_and_expiry_are_of_a_family_and_not_of_a_name() {
     let snapshot = registry.snapshot().unwrap();
     assert_eq!(snapshot.families_named("hits").len(), 1);
     assert_eq!(snapshot.get("hits", &[("route", "/"), ("method", "GET")]), Some(&Value::Counter(5.0)));
-    // Expiry, of what an ended process left under another type.
+    // Expiry of a series that an ended process left under another type.
     let record = |options: Options| {
         let registry = Registry::open_with(directory.path(), options).unwrap();
         (0..1000)

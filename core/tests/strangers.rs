@@ -27,7 +27,7 @@ fn increment(registry: &Registry) {
     registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
 }
 
-/// A metrics directory with one dead segment of one job, and its folder.
+/// Creates a metrics directory with one dead segment of one job. Returns it and its folder.
 fn directory() -> (tempfile::TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     increment(&Registry::open(parent.path()).unwrap());
@@ -40,7 +40,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "seg")).collect()
 }
 
-/// The number of jobs that a reader sees, and of segments that it leaves out.
+/// Returns the number of jobs that a reader sees, and of segments that it rejects.
 fn seen(reader: &mut Reader) -> (f64, u64) {
     let snapshot = reader.snapshot().unwrap();
     let jobs = match snapshot.family("jobs").and_then(|family| family.get(&[])) {
@@ -51,8 +51,8 @@ fn seen(reader: &mut Reader) -> (f64, u64) {
     (jobs, snapshot.health.bad_segments)
 }
 
-/// Takes snapshots until what is dead is retired. Other tests start processes, and until those run
-/// their own program they have a copy of each lock of this one.
+/// Takes snapshots until the dead segments are retired. A process that another test starts holds a
+/// copy of each lock until it executes its own program.
 fn retire(reader: &mut Reader, folder: &Path) {
     for _ in 0..1000 {
         reader.snapshot().unwrap();
@@ -121,7 +121,7 @@ fn links_are_not_followed() {
     assert_eq!(seen(&mut Reader::new(parent.path()).without_retiring()), (1.0, 1));
     fs::remove_file(folder.join("00000000000000aa.seg")).unwrap();
 
-    // Good totals, but elsewhere: what is known stays, nothing is written, nothing is retired.
+    // Good totals behind a link: cached values stay, nothing is written, nothing is retired.
     retire(&mut Reader::new(parent.path()), &folder);
     assert_eq!(seen(&mut reader), (1.0, 0));
     let (totals, elsewhere) = (folder.join("totals"), parent.path().join("totals"));
@@ -138,7 +138,7 @@ fn links_are_not_followed() {
     assert_eq!((seen(&mut retiring), seen(&mut reader)), ((2.0, 0), (2.0, 0)));
     retire(&mut retiring, &folder);
 
-    // Where totals and epoch are made before they are renamed, and the lock.
+    // The temporary name of the totals, the lock, and the epoch.
     let target = parent.path().join("target");
     fs::write(&target, "precious").unwrap();
     for name in [".new-totals", "lock", "epoch"] {
@@ -167,7 +167,7 @@ fn nothing_waits_for_a_pipe() {
     ["totals", "lock", "epoch"].iter().for_each(pipe);
     assert_eq!(seen(&mut reader).0, 1.0);
     assert_eq!(seen(&mut Reader::new(parent.path())).1, 1);
-    // No epoch can be had: what this process records, it alone sees.
+    // Without an epoch, only this process sees its observations.
     let registry = Registry::open(parent.path()).unwrap();
     increment(&registry);
     assert!(registry.snapshot().unwrap().family("jobs").is_some());
@@ -183,7 +183,7 @@ fn is_root() -> bool {
     root
 }
 
-/// Runs only where a test below asks for it, as another user.
+/// Runs only where a test below starts it, as another user.
 #[test]
 fn stranger() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -192,9 +192,10 @@ fn stranger() {
     increment(&Registry::open_with(Path::new(&directory), options).unwrap());
 }
 
-/// A child of this test that records as another user, in a group.
+/// Runs a child of this test that records as another user, in a group. Returns whether it
+/// succeeded.
 fn as_stranger(directory: &Path, uid: u32, gid: u32, group: Option<u32>) -> bool {
-    // Where the test's program lies, others may not be let in.
+    // Other users may have no access to the folder of the test's program.
     let program = tempfile::tempdir().unwrap();
     fs::set_permissions(program.path(), Permissions::from_mode(0o755)).unwrap();
     let path = program.path().join("test");
@@ -251,14 +252,14 @@ fn root_and_a_user_share_what_is_the_users() {
     assert_eq!(seen(&mut reader), (2.0, 0));
     drop(root);
     retire(&mut reader, &folder);
-    // The user can read what root left, and goes on with it.
+    // The user can read the files that root left, and goes on with them.
     for entry in fs::read_dir(&folder).unwrap() {
         assert_eq!(entry.unwrap().metadata().unwrap().mode() & 0o7777, 0o644);
     }
     assert!(record());
     assert_eq!(seen(&mut reader), (3.0, 0));
     retire(&mut reader, &folder);
-    // Another user is kept out, with whatever is his.
+    // Another user has no access, and its files do not count.
     assert!(!as_stranger(parent.path(), STRANGER + 1, STRANGER, None));
     assert_eq!(seen(&mut reader), (3.0, 0));
     chown(folder.join("totals"), Some(STRANGER + 1), None).unwrap();
@@ -293,7 +294,7 @@ fn members_of_a_group_share_a_directory() {
         let path = entry.unwrap().path();
         assert_eq!(modes(&path), (0o640, TEAM), "{path:?}");
     }
-    // A member goes on with what another one left.
+    // A member goes on with the files that another member left.
     assert!(as_stranger(parent.path(), STRANGER, TEAM, Some(TEAM)));
     assert_eq!(seen(&mut reader), (4.0, 0));
 }

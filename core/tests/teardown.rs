@@ -5,7 +5,7 @@ use std::{cell::RefCell, thread};
 
 use ictus::{Registry, Timer, snapshot::Value};
 
-/// Observes when it is destroyed.
+/// Observes when it is dropped.
 struct Last(Timer);
 
 impl Drop for Last {
@@ -25,7 +25,8 @@ fn what_destructors_of_threads_observe_is_counted() {
     for _ in 0..500 {
         let timer = timer.clone();
         let thread = thread::spawn(move || {
-            // Destructors run in the reverse order of first use, Ictus's between these two.
+            // Destructors run in the reverse order of first use, with Ictus's destructor between
+            // these two.
             BEFORE.set(Some(Last(timer.clone())));
             timer.observe(1.0);
             AFTER.set(Some(Last(timer.clone())));

@@ -21,7 +21,7 @@ fn timing<'a>(snapshot: &'a Snapshot, labels: &[&str]) -> &'a Timing {
     }
 }
 
-/// Values that say who observed them, and as the how-manieth.
+/// Encodes the thread and the index of an observation as a value.
 fn encode(thread: usize, index: usize) -> f64 {
     (thread * 10_000_000 + index) as f64
 }
@@ -38,7 +38,8 @@ fn a_window_that_wraps_holds_the_newest_thousand() {
     for index in 0..5000 {
         timer.observe(encode(0, index));
         made.push(encode(0, index));
-        // Every length up to the first full chunks, then around each chunk's and lap's edge.
+        // Every length up to the first full chunks, then around the edges of each chunk and each
+        // lap.
         if index < 200 || index % 64 < 3 || index % 64 > 61 {
             let snapshot = registry.snapshot().unwrap();
             let timing = timing(&snapshot, &[]);
@@ -57,7 +58,7 @@ fn the_window_is_of_the_newest_over_all_threads() {
     let registry = Registry::open(directory.path()).unwrap();
     let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
     let timer = family.labels(&["mail"]).unwrap();
-    // One after another, so that the order is known: the last two share the window.
+    // The threads run in turn, so that the order is known: the last two share the window.
     for thread in 0..4 {
         let timer = timer.clone();
         thread::spawn(move || (0..600).for_each(|index| timer.observe(encode(thread, index))))
@@ -118,7 +119,8 @@ fn readers_beside_writers_see_only_what_was_written() {
     assert_eq!(timing(&snapshot, &[]).count, 3 * EACH as u64);
 }
 
-/// Each thread's values stand in the order in which it made them, without a gap or a double.
+/// Asserts that each thread's values are in the order in which the thread made them, without gaps
+/// or duplicates.
 fn check(timing: &Timing) {
     let mut last = [None; 3];
     let mut newest_stamp = 0;
@@ -170,7 +172,7 @@ proptest::proptest! {
         let snapshot = Reader::new(directory.path()).snapshot().unwrap();
         let timing = timing(&snapshot, &[]);
         let seen: Vec<_> = timing.window.observations().iter().map(|one| one.value).collect();
-        // Stamps may be equal, and then the lanes decide: compare the stamps of what is seen.
+        // Timestamps may be equal, and then the lanes decide: compare the timestamps of the window.
         let stamp = |value: f64| stamps[value as usize];
         let oldest = of.len().saturating_sub(window as usize);
         let shown: Vec<_> = seen.iter().map(|&value| stamp(value)).collect();

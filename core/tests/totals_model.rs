@@ -11,7 +11,7 @@ use ictus::{
     snapshot::{Series, Value},
 };
 
-/// A generator whose seed is printed where a test fails.
+/// A random generator; a failing test prints its seed.
 struct Random(u64);
 
 impl Random {
@@ -32,7 +32,8 @@ fn seeds() -> impl Iterator<Item = u64> {
     (1..=cases).map(|case: u64| case.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// One reader that retires, one that does not, and one that sees the directory for the first time.
+/// A reader that retires and one that does not. Both keep state between snapshots;
+/// [`Readers::look`] may also use a new reader.
 struct Readers<'a> {
     path: &'a std::path::Path,
     known: [Reader; 2],
@@ -55,7 +56,7 @@ impl<'a> Readers<'a> {
     }
 }
 
-/// Count, sum and buckets of a timer, or a counter's value.
+/// Returns count, sum and buckets of a timer, or a counter's value.
 fn totals(series: &Series) -> Vec<f64> {
     match &series.value {
         Value::Counter(value) => vec![*value],
@@ -113,8 +114,8 @@ fn no_total_falls_and_none_is_lost() {
     }
 }
 
-/// Series are removed and expire beside a full family: no total falls but those that were asked to, and
-/// nothing leaves the overflow series.
+/// Series are removed and expire in a full family. No total falls except those of the removed or
+/// expired series, and nothing leaves the overflow series.
 #[test]
 fn no_other_total_falls_when_series_are_removed_or_expire() {
     for seed in seeds() {
@@ -127,7 +128,7 @@ fn no_other_total_falls_when_series_are_removed_or_expire() {
         for step in 0..80 {
             let process = random.below(4);
             let queue = random.below(6).to_string();
-            // Of which series a total may fall in this step.
+            // The series whose totals may fall in this step.
             let mut may_fall: Box<dyn Fn(&str) -> bool> = Box::new(|_| false);
             match random.below(9) {
                 0 => {
@@ -183,18 +184,18 @@ fn no_other_total_falls_when_series_are_removed_or_expire() {
     }
 }
 
-/// A process as the model knows it.
+/// A process in the model.
 struct Modelled {
-    /// Its place in the order in which processes began to record.
+    /// Its position in the order in which processes began to record.
     begun: u64,
     window: usize,
     lives: bool,
-    /// Its newest observations, with the number of each.
+    /// Its newest observations, as their numbers.
     lane: Vec<u64>,
 }
 
-/// The window is as long as the newest living definition says, else the newest one; a process has as many
-/// observations in it as its own definition keeps.
+/// The newest definition sets the length of the window; definitions of living processes take
+/// precedence. A process contributes as many observations as its own definition keeps.
 #[test]
 fn windows_are_those_of_the_model() {
     for seed in seeds() {
@@ -211,7 +212,8 @@ fn windows_are_those_of_the_model() {
                     model[at].lives = false;
                 }
             } else {
-                // The first keeps most: what is folded is kept by the largest window there was.
+                // The first process keeps the most: the totals keep the largest window that there
+                // was.
                 let window = if model.is_empty() { 70 } else { random.one_of(&[2, 5, 30, 70]) };
                 let (registry, at) = living.entry(process).or_insert_with(|| {
                     let options = Options::default().window(window);

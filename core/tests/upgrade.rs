@@ -18,7 +18,7 @@ use ictus::{Reader, Registry, snapshot::Value};
 
 const DIRECTORY: &str = "ICTUS_UPGRADE_DIRECTORY";
 
-/// Observations that a reader shows, and segments that it cannot use.
+/// Returns the number of observations that a reader shows, and of segments that it cannot use.
 fn look(reader: &mut Reader) -> (u64, u64) {
     let snapshot = reader.snapshot().unwrap();
     let count = match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
@@ -35,7 +35,7 @@ fn record(registry: &Registry, times: u64) {
     (0..times).for_each(|_| timer.observe(1.0));
 }
 
-/// A process of the next version, which does what it is told.
+/// A process of the next version, which executes commands.
 struct Next {
     process: Child,
     orders: ChildStdin,
@@ -69,7 +69,8 @@ impl Next {
     }
 }
 
-/// What the process of the next version runs; a test of nothing where none is meant.
+/// Runs in the process of the next version. Without a directory in its environment, it tests
+/// nothing.
 #[test]
 fn takes_orders() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
@@ -100,7 +101,8 @@ fn nothing_is_lost_while_versions_meet() {
     let mut reader = Reader::new(directory);
     assert_eq!(look(&mut reader), (100, 0));
 
-    // The next version reads this one; this one refuses the next, says so once, and goes on with the others.
+    // The next version reads the segments of this one. This version refuses those of the next, logs
+    // that once, and goes on with the others.
     let mut next = Next::start(&program, directory);
     assert_eq!(next.order("record 10"), (110, 0));
     record(&registry, 100);
@@ -111,17 +113,18 @@ fn nothing_is_lost_while_versions_meet() {
     assert_eq!(warnings.iter().filter(|said| said.contains(refused)).count(), 1, "{warnings:?}");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 
-    // One of the dead that it cannot read stays where it is, whatever is retired beside it.
+    // A dead segment that this version cannot read stays, whatever else is retired.
     next.kill();
     drop(registry);
     assert_eq!(look(&mut reader), (200, 1));
     assert_eq!(look(&mut Reader::new(directory)), (200, 1));
 
-    // The next version retires all of them into totals of its own.
+    // The next version retires all segments into totals of its own.
     let mut next = Next::start(&program, directory);
     assert_eq!(next.order("look"), (210, 0));
 
-    // This one refuses these, and leaves them and what it cannot add to them as they are.
+    // This version refuses those totals, and leaves them and the segments that it cannot add to
+    // them unchanged.
     ear::said();
     let registry = Registry::open(directory).unwrap();
     record(&registry, 1_000);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ictus::{Options, Reader, Registry, Snapshot, snapshot::Value};
 
-/// Value, or a timer's count, of a series.
+/// Returns the value of a series, or a timer's count.
 fn value(snapshot: &Snapshot, family: &str, labels: &[&str]) -> Option<f64> {
     match snapshot.family(family)?.get(labels)? {
         Value::Counter(value) | Value::Gauge(value) => Some(*value),
@@ -110,7 +110,7 @@ fn racing_threads_never_exceed_the_series_limit() {
                 let jobs = &jobs;
                 scope.spawn(move || {
                     for job in 0..25 {
-                        // Each name is requested by two threads.
+                        // Two threads request each name.
                         jobs.labels(&[&format!("{}", thread / 2 * 25 + job)]).unwrap().inc();
                     }
                 });
@@ -123,7 +123,8 @@ fn racing_threads_never_exceed_the_series_limit() {
             _ => panic!("{one:?}"),
         };
         assert_eq!(shown.iter().map(count).sum::<f64>(), 200.0);
-        // A place that was claimed twice for one name, and refused to another meanwhile, is free again.
+        // A place that two threads claimed for one name, and that was refused to another name
+        // meanwhile, is free again.
         (0..LIMIT).for_each(|job| jobs.labels(&[&format!("late {job}")]).unwrap().inc());
         assert_eq!(series().iter().filter(|one| !is_overflow(one)).count(), LIMIT);
         let removed = shown.iter().find(|one| !is_overflow(one)).unwrap();

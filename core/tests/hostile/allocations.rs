@@ -10,7 +10,8 @@ thread_local! {
     static PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
-/// The most bytes that this thread had allocated at once while it did that, beyond what it had before.
+/// Runs `act`. Returns its result and the peak of the bytes that this thread had allocated, beyond
+/// those from before.
 pub(crate) fn peak<T>(act: impl FnOnce() -> T) -> (T, u64) {
     let before = LIVE.get();
     PEAK.set(before);
@@ -26,7 +27,7 @@ fn count(bytes: i64) {
 
 struct Peak;
 
-// SAFETY: everything is the system's allocator.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Peak {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as i64);

@@ -21,7 +21,7 @@ impl log::Log for Lines {
     fn flush(&self) {}
 }
 
-/// From now on warnings are kept.
+/// Captures warnings from now on.
 pub(crate) fn keep() {
     static SET: Once = Once::new();
     SET.call_once(|| {
@@ -30,7 +30,7 @@ pub(crate) fn keep() {
     });
 }
 
-/// The lines that name a path below that directory.
+/// Returns the lines that name a path below that directory.
 pub(crate) fn of(directory: &Path) -> Vec<String> {
     let directory = directory.to_str().unwrap();
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);

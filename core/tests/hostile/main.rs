@@ -26,17 +26,17 @@ use proptest::prelude::*;
 
 use segment::{Family, Kind, Lane, Segment, numbers, strings, totals_family, words, write_totals};
 
-/// Bytes of memory for each byte on disk, with everything that is made of a snapshot.
+/// The maximum memory per byte on disk, including everything that is built from a snapshot.
 const MEMORY: u64 = 96;
-/// Bytes read for each byte on disk, in each snapshot.
+/// The maximum of bytes read per byte on disk, in each snapshot.
 const STEPS: u64 = 80;
 const ALLOWANCE: u64 = 2 << 20;
 
-/// Whichever bound is met first.
+/// The reasons for a refusal, depending on the bound that is met first.
 const TOO_MUCH: &[&str] =
     &["its parts share memory, or are not on disk", "reading it takes more than its size on disk explains"];
 
-/// A metrics directory without segments.
+/// Creates a metrics directory without segments.
 fn directory() -> tempfile::TempDir {
     log_lines::keep();
     let directory = tempfile::tempdir().unwrap();
@@ -52,13 +52,13 @@ fn on_disk(directory: &Path) -> u64 {
     files.map(|file| file.unwrap().metadata().unwrap()).map(|data| data.len().min(data.blocks() * 512)).sum()
 }
 
-/// Bytes that this thread has read from files.
+/// Returns the number of bytes that this thread has read from files.
 fn read_bytes() -> u64 {
     let counts = fs::read_to_string("/proc/thread-self/io").unwrap();
     counts.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
 }
 
-/// A snapshot and all that is made of it, within the bounds.
+/// Takes a snapshot and builds all formats of it, within the bounds.
 fn read(directory: &Path) -> Snapshot {
     let disk = on_disk(directory);
     let (steps, begun) = (read_bytes(), Instant::now());
@@ -78,7 +78,7 @@ fn read(directory: &Path) -> Snapshot {
     snapshot
 }
 
-/// Reads a directory whose one segment must be refused, for that reason.
+/// Reads a directory whose one segment must be refused, for one of these reasons.
 fn refuse(why: &[&str], make: impl FnOnce(&mut Segment), length: u64) {
     let directory = directory();
     let mut segment = Segment::new();
@@ -164,7 +164,7 @@ fn descriptors_that_overlap_are_refused() {
     refuse(TOO_MUCH, |to| to.overlapping(2_000), 0);
 }
 
-/// All have one table of chunks, and one chunk.
+/// Adds lanes that all share one table of chunks, and one chunk.
 fn sharing(to: &mut Segment, lanes: usize) {
     let family = to.family(&Family { kind: Kind::Timer, window: 65_536, ..Family::default() });
     let (chunk, table) = (to.claim(17), to.claim(129));
@@ -229,7 +229,7 @@ fn refuse_totals(make: impl FnOnce(&Path)) {
 fn totals_that_are_not_on_disk_are_refused() {
     refuse_totals(|to| File::create(to.join("ictus/totals")).unwrap().set_len(1 << 30).unwrap());
     refuse_totals(|to| {
-        // Ids of folded segments, all 0, of which none is on disk, and a right checksum.
+        // Ids of folded segments, all 0 and none of them on disk, with a correct checksum.
         let ids = vec![0; 32 << 17];
         write_totals(to, &ids, 0, &[]);
         let path = to.join("ictus/totals");
@@ -242,7 +242,7 @@ fn totals_that_are_not_on_disk_are_refused() {
     });
 }
 
-/// A series of a counter.
+/// Encodes a series of a counter.
 fn plain_series(values: &[&str]) -> Vec<u8> {
     let distribution = [numbers(&[0, 0]), words(&[0, 0]), numbers(&[0])].concat();
     [strings(values), words(&[1, 0, 0, 0, 0]), distribution, numbers(&[0, 0])].concat()
@@ -250,7 +250,7 @@ fn plain_series(values: &[&str]) -> Vec<u8> {
 
 #[test]
 fn totals_that_take_long_to_decode_are_refused() {
-    // Buckets in descending order, each of which would be moved for the next.
+    // Buckets in descending order: each insertion would move all earlier ones.
     refuse_totals(|to| {
         let buckets = 400_000_u32;
         let family = Family { kind: Kind::Timer, ..Family::default() };
@@ -294,7 +294,7 @@ fn what_is_made_byte_by_byte_is_otherwise_shown() {
     assert_eq!((snapshot.health.bad_segments, snapshot.families[0].series.len()), (0, 1_001));
 }
 
-/// A segment of every kind of part, as a registry makes it.
+/// Returns a segment with every kind of part, as a registry creates it.
 fn real() -> Vec<u64> {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
@@ -326,7 +326,7 @@ proptest! {
     ) {
         static REAL: std::sync::LazyLock<Vec<u64>> = std::sync::LazyLock::new(real);
         let mut words = REAL.clone();
-        // Not the header: behind it is what a checksum does not keep.
+        // Edit behind the header: no checksum protects that part.
         let used = words[24] as usize * 8 - 512;
         for (at, kind, other, value) in edits {
             let (at, other) = (512 + at.index(used), 512 + other.index(used));

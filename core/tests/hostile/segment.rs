@@ -12,14 +12,14 @@ pub(crate) enum Kind {
     Timer = 3,
 }
 
-/// A family's descriptor.
+/// The content of a family's descriptor.
 pub(crate) struct Family<'a> {
     pub(crate) name: &'a str,
     pub(crate) help: &'a str,
     pub(crate) kind: Kind,
     pub(crate) window: u32,
     pub(crate) labels: &'a [&'a str],
-    /// A timer has buckets where there are bounds.
+    /// The bounds of a timer's buckets; without bounds, the timer has no buckets.
     pub(crate) bounds: &'a [f64],
 }
 
@@ -29,7 +29,7 @@ impl Default for Family<'_> {
     }
 }
 
-/// Words of a lane.
+/// The words of a lane.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Lane {
     pub(crate) head: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Lane {
     pub(crate) chunks: u64,
 }
 
-/// A segment in the making; places are lines.
+/// A segment under construction. Positions are line numbers.
 pub(crate) struct Segment {
     bytes: Vec<u8>,
     root: usize,
@@ -72,7 +72,7 @@ impl Segment {
         self.descriptor(1, &encode(family))
     }
 
-    /// The series word of a new series.
+    /// Adds a series, and returns its series word.
     pub(crate) fn series(&mut self, family: usize, values: &[&str]) -> u64 {
         self.serial += 1;
         let mut payload = numbers(&[family as u32, self.serial]);
@@ -92,7 +92,8 @@ impl Segment {
         }
     }
 
-    /// Series whose descriptors lie over one another: the label value of each goes on over those behind it.
+    /// Adds series whose descriptors overlap: the label value of each one extends over the
+    /// descriptors behind it.
     pub(crate) fn overlapping(&mut self, count: usize) {
         const VALUE: usize = 0x7F60;
         const PAYLOAD: usize = 16 + VALUE;
@@ -110,7 +111,8 @@ impl Segment {
             let head = numbers(&[family as u32, serial, 1, VALUE as u32]);
             self.bytes[at + 16..][..16].copy_from_slice(&head);
             self.words(line, &[2 << 32 | PAYLOAD as u64]);
-            // The checksum is text in the values before it.
+            // The checksum must be text, because it lies in the label values of earlier
+            // descriptors.
             let checksum = (0_u32..).find_map(|nonce| {
                 let text = nonce.to_ne_bytes().map(|byte| b'A' + (byte & 15));
                 let more = (nonce >> 4).to_ne_bytes().map(|byte| b'A' + (byte & 15));
@@ -125,7 +127,7 @@ impl Segment {
         self.lanes(&lanes);
     }
 
-    /// Writes the segment's file, of that length where it is longer.
+    /// Writes the segment's file, extended to `length` if that is longer.
     pub(crate) fn write(mut self, directory: &Path, length: u64) {
         let created = 1_700_000_000_000_000_000;
         let mut identity =
@@ -145,7 +147,7 @@ impl Segment {
     }
 }
 
-/// A descriptor's payload.
+/// Encodes a descriptor's payload.
 pub(crate) fn encode(family: &Family<'_>) -> Vec<u8> {
     let has_buckets = u32::from(!family.bounds.is_empty());
     let mut payload = numbers(&[family.kind as u32, 0, family.window]);
@@ -177,12 +179,12 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// Writes a totals file whose body, behind losses, ids and clocks, is that.
+/// Writes a totals file with that body, behind rejected counts, ids and clocks.
 pub(crate) fn write_totals(directory: &Path, ids: &[u64], families: u32, body: &[u8]) {
     let mut all = vec![0; 16 * 8];
     all.extend(numbers(&[ids.len() as u32]));
     all.extend(words(ids));
-    // None set aside, no clocks.
+    // No segments set aside, no clocks.
     all.extend(numbers(&[0, 0, families]));
     all.extend(body);
     let magic = u64::from_ne_bytes(*b"ICTUSTOT");
@@ -193,7 +195,7 @@ pub(crate) fn write_totals(directory: &Path, ids: &[u64], families: u32, body: &
     fs::write(directory.join("ictus/totals"), bytes).unwrap();
 }
 
-/// A family of totals as its record, before its series.
+/// Encodes a family of totals as its record, before its series.
 pub(crate) fn totals_family(family: &Family<'_>) -> Vec<u8> {
     let payload = encode(family);
     let mut record = words(&[1 << 32 | payload.len() as u64, u64::from(crc32fast::hash(&payload))]);

@@ -26,7 +26,7 @@ fn labels(metric: &Message<'_>) -> Labels {
     metric.messages(1).iter().map(|pair| (pair.string(1), pair.string(2))).collect()
 }
 
-/// A family's samples, as the text formats' descriptions say what a message is in lines.
+/// Returns a family's samples, following the descriptions of the text formats.
 fn samples(family: &Message<'_>) -> Vec<Sample> {
     assert_eq!(family.tags(), [1, 2, 3, 4]);
     let name = family.string(1);
@@ -60,14 +60,14 @@ fn samples(family: &Message<'_>) -> Vec<Sample> {
             }
             other => panic!("type {other}"),
         }
-        // One value beside labels.
+        // A metric has exactly one value in addition to its labels.
         let tags = metric.tags();
         assert_eq!(tags.iter().filter(|&&tag| tag != 1).count(), 1, "{tags:?}");
     }
     samples
 }
 
-/// What the text formats show, with numbers in labels spelled as Rust does.
+/// Returns the samples of the text formats, with numbers in labels as Rust formats them.
 fn expected(exposition: &Exposition) -> Vec<Sample> {
     let number = |(name, value): (&str, &str)| match name {
         "le" | "quantile" => (name.to_owned(), value.parse::<f64>().unwrap().to_string()),
@@ -94,7 +94,7 @@ fn samples_are_those_of_the_text_formats() {
             let families = wire::delimited(&bytes);
             let shown: Vec<Sample> = families.iter().flat_map(samples).collect();
             assert_eq!(shown, expected(&exposition), "{surfaces}");
-            // And so are comments.
+            // Comments are the same, too.
             let comments = families.iter().map(|family| {
                 let kind = ["counter", "gauge", "summary", "untyped", "histogram"][family.number(3) as usize];
                 let (name, help) = (family.string(1), family.string(2));
@@ -126,7 +126,7 @@ fn nothing_is_no_bytes_and_bytes_are_appended() {
     assert_eq!(bytes.strip_prefix(b"before"), Some(&expose::protobuf(&exposition, false)[..]));
 }
 
-/// The only histogram of a snapshot in which polls alone are recorded, and what is done with it.
+/// Passes the only histogram of a snapshot, in which polls alone are recorded, to `then`.
 fn with_histogram<T>(snapshot: &Snapshot, native: bool, then: impl FnOnce(&Message<'_>) -> T) -> T {
     let mut view = View::new(&[Surface::Canonical]).unwrap();
     view.own_state = false;
@@ -137,7 +137,8 @@ fn with_histogram<T>(snapshot: &Snapshot, native: bool, then: impl FnOnce(&Messa
     then(&families[0].message(4).message(7))
 }
 
-/// The buckets of a native histogram with a count, as Prometheus reads spans and deltas.
+/// Returns the non-empty buckets of a native histogram, decoded from spans and deltas as in
+/// Prometheus.
 fn native_buckets(histogram: &Message<'_>) -> BTreeMap<i32, u64> {
     let mut deltas = histogram.signed_list(13).into_iter();
     let (mut at, mut count, mut buckets) = (0_i32, 0_i64, BTreeMap::new());
@@ -168,7 +169,8 @@ fn polls(distribution: Distribution) -> Snapshot {
     Snapshot { families: vec![polls], ..Snapshot::default() }
 }
 
-/// The bucket of schema 3 by its definition: the first whose upper bound is not below the value.
+/// Returns the bucket of schema 3 by its definition: the first one whose upper bound is not below
+/// the value.
 fn bucket_of(value: f64) -> i32 {
     let near = (value.log2() * 8.0).floor() as i32;
     (near - 1..=near + 2).find(|&bucket| value <= Distribution::upper_bound(bucket)).unwrap()
@@ -246,7 +248,7 @@ proptest! {
             help: help.clone(),
             kind: Kind::Gauge,
             unit: Unit::None,
-            // Recorded in another order than they are shown.
+            // Labels are recorded in another order than they are shown.
             label_names: vec!["z".to_owned(), "a".to_owned()],
             series: vec![Series { labels: values.to_vec().into(), value: Value::Gauge(number) }],
         };
@@ -260,7 +262,7 @@ proptest! {
         let metric = families[0].message(4);
         let [z, a] = values;
         prop_assert_eq!(labels(&metric), [("a".to_owned(), a), ("z".to_owned(), z)]);
-        // A gauge that adds up from minus zero is zero.
+        // A gauge is a sum, and a sum that starts at minus zero is zero.
         prop_assert_eq!(metric.message(2).double(1).to_bits(), (0.0 + number).to_bits());
     }
 }

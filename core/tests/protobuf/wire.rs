@@ -8,11 +8,11 @@ enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A message's fields, in the order of the bytes.
+/// The fields of a message, in the order of the bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Message<'a>(Vec<(u64, Field<'a>)>);
 
-/// Messages, the length before each.
+/// Decodes messages, each preceded by its length.
 pub(crate) fn delimited(mut bytes: &[u8]) -> Vec<Message<'_>> {
     let mut messages = Vec::new();
     while !bytes.is_empty() {
@@ -59,7 +59,7 @@ impl<'a> Message<'a> {
         Message(fields)
     }
 
-    /// The numbers of the fields that there are, each once.
+    /// Returns the numbers of the present fields, each once.
     pub(crate) fn tags(&self) -> Vec<u64> {
         let mut tags: Vec<u64> = self.0.iter().map(|&(tag, _)| tag).collect();
         tags.sort_unstable();
@@ -108,7 +108,7 @@ impl<'a> Message<'a> {
         signed(self.number(tag))
     }
 
-    /// Packed or not, as every reader must take them.
+    /// Returns a list that is packed or not, as every reader must accept both.
     pub(crate) fn signed_list(&self, tag: u64) -> Vec<i64> {
         let mut list = Vec::new();
         for field in self.all(tag) {

@@ -6,11 +6,11 @@ use std::{
     process::Command,
 };
 
-/// A small file system of its own, until this is dropped.
+/// A small file system, mounted until this value is dropped.
 pub(crate) struct Tmpfs(PathBuf);
 
 impl Tmpfs {
-    /// None where this user may not mount.
+    /// Mounts the file system. Returns none if this user may not mount.
     pub(crate) fn mount(path: &Path, size: &str) -> Option<Tmpfs> {
         let options = format!("size={size}");
         let mounted = Command::new("mount")
