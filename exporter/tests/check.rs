@@ -14,14 +14,14 @@ use ictus::{Options, Registry};
 use shell::{ictus, outcome};
 use tempfile::TempDir;
 
-/// The exit code and what was said, each line with the directory's name left out.
+/// Runs `ictus check`. Returns its exit code and its output, without the directory's name.
 fn check(directory: &Path, options: &[&str]) -> (i32, String) {
     let (code, said, errors) = outcome(&ictus().arg("check").arg(directory).args(options).output().unwrap());
     assert!(errors.is_empty() || errors.contains("is left out"), "{errors}");
     (code.unwrap(), said.replace(directory.to_str().unwrap(), "DIR"))
 }
 
-/// A directory that is recorded into.
+/// Creates a directory with a registry that records.
 fn recorded(options: Options) -> (TempDir, Registry) {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(directory.path(), options).unwrap();
@@ -78,7 +78,7 @@ fn all_owners_are_dead() {
     assert_eq!(code, 16, "{said}");
     assert!(said.contains("0 living and 1 dead segments"), "{said}");
     assert!(said.contains("all that recorded into DIR are dead"), "{said}");
-    // And they are still there.
+    // The check removes nothing: the segments are still there.
     assert_eq!(check(directory.path(), &[]).0, 16);
     assert!(
         fs::read_dir(directory.path().join("ictus"))

@@ -40,7 +40,7 @@ fn serve_answers_until_a_signal_ends_it() {
     }
 }
 
-/// 512 clients are the limit, and those that say nothing lose their places in seconds.
+/// The limit is 512 clients. Clients that send nothing are disconnected within seconds.
 #[test]
 fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
     let directory = tempfile::tempdir().unwrap();
@@ -51,7 +51,7 @@ fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
         assert_eq!(client::get(address, "/metrics").status, 200);
         assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
-    // The oldest gave way, for one address has half of the places.
+    // The oldest connection is closed, because one address may have only half of the connections.
     assert_eq!(idle[0].read(&mut [0]).unwrap_or_default(), 0);
     let (code, said) = running.end("-TERM");
     assert_eq!((code, said.matches("too many clients").count()), (Some(0), 1), "{said}");
@@ -109,7 +109,7 @@ fn dump_prints_text_openmetrics_or_a_table() {
     let registry = ictus::Registry::open(directory.path()).unwrap();
     let timer = registry.timer("work_seconds", "Work.", &["queue"]).unwrap().labels(&["mail"]).unwrap();
     (1..=100).for_each(|milliseconds| timer.observe(f64::from(milliseconds) / 1000.0));
-    // The owner lives in this process, the command reads from another one.
+    // The owner is in this process; the command reads from another one.
     let text = dump("text");
     assert!(text.contains("work_seconds{quantile=\"0.5\",queue=\"mail\"} 0.0505\n"), "{text}");
     assert!(text.contains("work_seconds_count{queue=\"mail\"} 100.0\n"), "{text}");
@@ -120,7 +120,7 @@ fn dump_prints_text_openmetrics_or_a_table() {
     assert!(table.contains("queue=mail") && table.contains("50.5 ms") && table.contains("5.05 s"), "{table}");
 }
 
-/// What a jq filter asks for is there, and the text is one line.
+/// The JSON has the fields that a jq filter reads, and is one line.
 #[test]
 fn dump_prints_json() {
     let directory = tempfile::tempdir().unwrap();
@@ -214,7 +214,8 @@ fn protobuf_is_not_for_a_terminal() {
     }
 }
 
-/// Label values come from anywhere: a terminal shows them, and does not obey them. A pipe has them as they are.
+/// Label values come from anywhere. A terminal gets them with control characters escaped, and a
+/// pipe gets them unchanged.
 #[test]
 fn a_dump_moves_no_terminal_and_a_pipe_has_it_exactly() {
     let directory = tempfile::tempdir().unwrap();
@@ -241,7 +242,7 @@ fn a_dump_moves_no_terminal_and_a_pipe_has_it_exactly() {
         let mut child = dump(format).stdout(screen).stderr(Stdio::piped()).spawn().unwrap();
         let mut terminal = fs::File::from(terminal);
         let mut shown = Vec::new();
-        // A terminal that nobody writes to any more is an error on Linux.
+        // On Linux, reading from a terminal without a writer is an error.
         let _ = terminal.read_to_end(&mut shown);
         assert!(child.wait().unwrap().success());
         let shown = String::from_utf8(shown).unwrap();
@@ -250,7 +251,7 @@ fn a_dump_moves_no_terminal_and_a_pipe_has_it_exactly() {
     }
 }
 
-/// Metrics that programs define with `prometheus_client` take Python to merge.
+/// Metrics that programs define with `prometheus_client` need Python to be merged.
 #[test]
 fn what_others_left_in_the_directory_is_told_once() {
     let directory = tempfile::tempdir().unwrap();
@@ -263,7 +264,7 @@ fn what_others_left_in_the_directory_is_told_once() {
         bytes.resize(1 << 16, 0);
         fs::write(directory.path().join(name), bytes).unwrap();
     };
-    // What the SDK's own collector left says nothing.
+    // Files of the SDK's own collector cause no warning.
     leave("counter_122.db", "task_poll");
     let (running, _) = serve(directory.path(), &[]);
     assert!(running.said.lines().count() == 1, "{}", running.said);
@@ -377,13 +378,13 @@ fn shells_complete_it_and_man_shows_it() {
     for part in ["ICTUS_DIRECTORY", "path\\-prefix", "wrong usage"] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // No page that is not there.
+    // The page refers to no page that does not exist.
     assert!(!said.contains("ictus\\-serve(1)"), "{said}");
 }
 
 #[test]
 fn push_says_that_it_waits_and_that_it_gives_up() {
-    // Accepts and says nothing.
+    // This gateway accepts connections and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let gateway = format!("http://{}", silent.local_addr().unwrap());
     let directory = tempfile::tempdir().unwrap();
@@ -446,7 +447,7 @@ fn directories_that_cannot_be_read_are_told_apart() {
     }
 }
 
-/// Root alone can become somebody else.
+/// Only root can run a command as another user.
 #[test]
 fn the_wrong_user_is_told_whose_directory_it_is() {
     if !rustix::process::geteuid().is_root() {
@@ -506,7 +507,7 @@ fn labels_of_the_command_tell_two_writers_apart() {
     assert_eq!(running.end("-TERM").0, Some(0));
     let text = fs::read_to_string(&output).unwrap();
     assert!(text.contains("\nlevel{app=\"shop\",zone=\"\\\"a\\\"\"} 1.0\n"), "{text}");
-    // Its own label stays.
+    // A label of the series itself takes precedence.
     assert!(text.contains("\njobs_total{app=\"own\",zone=\"\\\"a\\\"\"} 1.0\n"), "{text}");
     assert!(text.contains("\nictus_series{app=\"shop\",zone="), "{text}");
     let (running, address) = serve(directory.path(), &["--label", "app=shop", "--no-health"]);

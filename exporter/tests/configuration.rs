@@ -12,7 +12,7 @@ use std::{
 
 use shell::{ictus, outcome};
 
-/// Where variables are read. The C library reads none; its names begin like one.
+/// The folders in which variables are read. The C library reads none; its names begin like one.
 const SOURCES: [&str; 5] =
     ["core/src", "exporter/src", "py-binding/src", "py-binding/python", "bindings/javascript/src"];
 const ACTIONS: [&str; 6] = ["serve", "write", "dump", "top", "push", "check"];
@@ -27,7 +27,7 @@ fn page() -> String {
     fs::read_to_string(root().join("docs/configuration.md")).unwrap()
 }
 
-/// The cells of the rows whose first cells begin with this.
+/// Returns the cells of the rows whose first cell begins with `start`.
 fn rows(page: &str, start: &str) -> Vec<Vec<String>> {
     let rows = page.lines().filter(|line| line.starts_with(start));
     rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect())
@@ -45,11 +45,11 @@ fn texts(folder: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// The variables' names in a text.
+/// Returns the names of the variables in a text.
 fn variables(text: &str) -> impl Iterator<Item = String> {
     text.match_indices("ICTUS_").filter_map(|(at, _)| {
         let name: String = text[at..].chars().take_while(|&c| c.is_ascii_uppercase() || c == '_').collect();
-        // `ICTUS_*` is none.
+        // `ICTUS_*` is not a name.
         (!name.ends_with('_')).then_some(name)
     })
 }

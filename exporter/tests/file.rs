@@ -47,7 +47,8 @@ fn others_may_read_the_file_and_nothing_stands_beside_it() {
     assert_eq!(names(directory.path()), ["metrics.prom"]);
 }
 
-/// Its time says that somebody still writes, as node-exporter's `node_textfile_mtime_seconds` shows it.
+/// The file's time shows that the writer is alive, as in node-exporter's
+/// `node_textfile_mtime_seconds`.
 #[test]
 fn unchanged_text_is_not_written_again_and_no_older_for_that() {
     let directory = tempfile::tempdir().unwrap();
@@ -62,7 +63,7 @@ fn unchanged_text_is_not_written_again_and_no_older_for_that() {
     assert!(!file::write_once(&source, &path).unwrap());
     assert_eq!(before.ino(), fs::metadata(&path).unwrap().ino());
     assert!(age() < hour);
-    // Of what cannot be read, nobody can say that the text is still right.
+    // If the source cannot be read, the text may be outdated, so the file's time stays old.
     make_old();
     let unreadable = directory.path().join("file");
     fs::write(&unreadable, "").unwrap();
@@ -70,7 +71,7 @@ fn unchanged_text_is_not_written_again_and_no_older_for_that() {
     assert!(age() > hour);
 }
 
-/// Not even how often it was read counts as a change.
+/// The number of snapshots is not a change either.
 #[test]
 fn a_directory_at_rest_is_not_written_again() {
     let directory = tempfile::tempdir().unwrap();
@@ -113,7 +114,7 @@ fn only_files_and_links_are_replaced() {
     let dangling = directory.path().join("dangling");
     symlink(directory.path().join("missing"), &dangling).unwrap();
     assert!(file::write_once(&source, &dangling).unwrap());
-    // As root one would replace `/dev/stdout`, whatever that is at the time.
+    // As root, a replacement would replace `/dev/stdout`, whatever file that is.
     let open = fs::File::open(&target).unwrap();
     let stream = format!("/proc/self/fd/{}", open.as_raw_fd());
     for (name, other) in [("null", "/dev/null"), ("folder", "/"), ("stdout", &stream)] {
@@ -130,7 +131,7 @@ fn a_failure_says_what_to_do() {
     let path = directory.path().join("missing").join("metrics.prom");
     let error = file::write_once(&constant("up 1.0\n"), &path).unwrap_err().to_string();
     assert!(error.contains(&path.display().to_string()) && error.contains("create its directory"), "{error}");
-    // The system's own words, without a name that is another one each time.
+    // The message of the system, without the temporary name, which differs each time.
     assert!(
         error.contains(": No such file or directory (os error 2); ") && !error.contains("metrics.prom."),
         "{error}"
@@ -142,7 +143,7 @@ fn a_reader_never_sees_a_part() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     let calls = AtomicUsize::new(0);
-    // Of changing length, so that text written over longer text would show.
+    // The length changes, so that text written over longer text would be noticed.
     let source = Source::from_fn(move |_| {
         let call = calls.fetch_add(1, Ordering::SeqCst);
         let digit = char::from(b'0' + (call % 10) as u8);
@@ -177,7 +178,7 @@ fn a_loop_recovers_when_the_directory_does() {
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path().join("home");
     let path = home.join("metrics.prom");
-    // A file where the directory should be: unwritable for any user, root included.
+    // A file in place of the directory: not writable for any user, including root.
     fs::write(&home, "").unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
     let source = Source::from_fn({
@@ -193,8 +194,8 @@ fn a_loop_recovers_when_the_directory_does() {
     assert_eq!(names(&home), ["metrics.prom"]);
 }
 
-/// Each write takes 30 ms: intervals counted from the end of a write would be 80 ms. A busy machine may be as
-/// late as that, but not every time.
+/// Each write takes 30 ms, so an interval that started at the end of a write would take 80 ms in
+/// all. A busy machine may be as late as that, but not every time.
 #[test]
 fn a_loop_keeps_its_interval_whatever_a_write_takes() {
     const INTERVAL: Duration = Duration::from_millis(50);

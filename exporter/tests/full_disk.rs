@@ -22,7 +22,7 @@ fn the_old_text_stays_whole_until_there_is_room_again() {
     let path = disk.path().join("metrics.prom");
     let shows = |jobs: u32| {
         let text = fs::read_to_string(&path).unwrap_or_default();
-        // The family is the last.
+        // The family is the last one.
         let last = text.lines().last().unwrap_or("jobs_total ");
         assert!(
             last.starts_with("jobs_total ") && (text.is_empty() || text.ends_with(".0\n")),
@@ -41,14 +41,14 @@ fn the_old_text_stays_whole_until_there_is_room_again() {
     let mut running = shell::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
     until(1);
 
-    // Twice, for a cause that has gone may come again.
+    // Twice, because the cause may recur after it has passed.
     for jobs_before in [1, 2] {
         let filler = disk.path().join("filler");
         assert!(fs::write(&filler, vec![0; 2 << 20]).is_err(), "the disk is not full");
         jobs.inc();
         let line = running.line();
         assert!(line.contains("cannot write") && line.contains("free some space"), "{line}");
-        // Some more tries, which say nothing and leave nothing.
+        // Further attempts log nothing and leave no files.
         thread::sleep(Duration::from_millis(300));
         assert!(shows(jobs_before));
         let mut names: Vec<_> =

@@ -136,7 +136,7 @@ fn a_port_in_use_is_an_error_that_says_what_to_do() {
 fn the_port_is_free_after_a_stop() {
     let server = plain();
     let address = tcp(&server);
-    // A client that stays must not keep the port.
+    // A client that stays connected must not keep the port in use.
     let mut idle = connect(address);
     write!(idle, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     idle.read_exact(&mut [0; 1]).unwrap();
@@ -228,8 +228,8 @@ fn concurrent_scrapes_share_snapshots() {
     for scraper in scrapers {
         assert_eq!(scraper.join().unwrap().body, TEXT);
     }
-    // The first's own, the next for all that came meanwhile, and one or two for the stragglers of a
-    // busy machine.
+    // One snapshot for the first scrape, one for all scrapes that arrived meanwhile, and one or two
+    // for late scrapes on a busy machine.
     let taken = taken.load(Ordering::SeqCst);
     assert!(taken <= 4, "{taken} snapshots for {SCRAPERS} scrapes");
 }

@@ -31,7 +31,7 @@ const OPENMETRICS_UTF8: &str =
 const PROTOBUF: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-/// What Prometheus sends, by version and options.
+/// The `Accept` header of Prometheus, by version and options.
 const PROMETHEUS_2_5: &str =
     "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 const PROMETHEUS_2_4X: &str = "application/openmetrics-text;version=1.0.0,\
@@ -49,10 +49,10 @@ const PROMETHEUS_3_NATIVE: &str = "application/vnd.google.protobuf;proto=io.prom
     application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
     text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 
-/// A directory with one family of each kind, enough for gzip, and its endpoint.
+/// A directory with one family of each kind, large enough for gzip, and its endpoint.
 struct Endpoint {
     directory: tempfile::TempDir,
-    /// Gauges are shown as long as it lives.
+    /// Kept, because gauges are shown as long as their registry lives.
     registry: ictus::Registry,
     source: Source,
     server: Server,
@@ -80,7 +80,7 @@ fn serve(source: Source) -> Server {
     Server::start(source, "127.0.0.1:0".parse().unwrap()).unwrap()
 }
 
-/// What another library recorded: a counter and a gauge.
+/// Returns the families of another library: a counter and a gauge.
 fn others() -> Extra {
     let family = |name, help, shown_type, sample: &str| {
         ShownFamily::foreign(name, help, shown_type, [(sample.to_owned(), Vec::new(), 1.0)]).unwrap()
@@ -98,7 +98,7 @@ fn unzip(bytes: &[u8]) -> String {
     text
 }
 
-/// Every scrape is counted by the reader itself; the rest is the same each time.
+/// Removes Ictus's own metrics, which count every scrape. The rest is the same each time.
 fn without_own(text: &str) -> String {
     text.lines().filter(|line| !line.contains("ictus_")).flat_map(|line| [line, "\n"]).collect()
 }
@@ -117,14 +117,14 @@ fn the_client_chooses_the_format() {
         (PROMETHEUS_3, OPENMETRICS_UTF8),
         (PROMETHEUS_3_TEXT, TEXT_UTF8),
         ("text/plain;version=0.0.4;escaping=underscores", TEXT_UNDERSCORES),
-        // Schemes that are not known are shown as underscores, and the answer has that name.
+        // An unknown escaping scheme falls back to underscores, and the response names that scheme.
         ("text/plain;version=0.0.4;escaping=dots", TEXT_UNDERSCORES),
         ("text/plain;version=1.0.0;escaping=underscores,application/openmetrics-text;q=0.1", OPENMETRICS),
         (PROMETHEUS_3_NATIVE, PROTOBUF),
-        // What browsers and curl send.
+        // The headers of browsers and curl.
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
         ("*/*", TEXT),
-        // Names alone, in any case, with blanks and quotes.
+        // Media types alone, in any case, with blanks and quotes.
         ("application/openmetrics-text", OPENMETRICS),
         ("Application/OpenMetrics-Text ; Version=\"1.0.0\" ; Charset=UTF-8", OPENMETRICS),
         ("application/openmetrics-text;note=\"a,b;q=0\"", OPENMETRICS),
@@ -136,11 +136,11 @@ fn the_client_chooses_the_format() {
         ("*/*,application/openmetrics-text", OPENMETRICS),
         ("text/plain;q=0,*/*", OPENMETRICS),
         ("application/openmetrics-text;q=0,application/*", PROTOBUF),
-        // Of equals, the first.
+        // Of equal entries, the first one wins.
         ("text/plain;version=0.0.4,application/openmetrics-text", TEXT),
         ("text/plain,application/openmetrics-text;version=1.0.0", TEXT),
         ("application/openmetrics-text,text/plain;version=0.0.4", OPENMETRICS),
-        // The more exact entry counts, wherever it stands.
+        // The more specific entry wins, in any position.
         (
             "application/openmetrics-text;q=0.9,application/openmetrics-text;version=1.0.0;q=0.1,text/plain;q=0.5",
             TEXT,
@@ -148,14 +148,14 @@ fn the_client_chooses_the_format() {
         ("application/openmetrics-text;version=1.0.0;q=0.001,text/plain;q=0.0", OPENMETRICS),
         ("application/vnd.google.protobuf", PROTOBUF),
         ("application/vnd.google.protobuf;encoding=delimited,application/openmetrics-text", PROTOBUF),
-        // Nothing that there is: never refused.
+        // No available format: never refused.
         ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT),
         ("application/vnd.google.protobuf;proto=other;encoding=delimited", TEXT),
         ("application/json", TEXT),
         ("application/openmetrics-text;version=2.0.0", TEXT),
         ("text/plain;version=1.0.0", TEXT),
         ("*/*;q=0", TEXT),
-        // What is no list.
+        // Values that are not a list.
         ("", TEXT),
         (",;,=;q", TEXT),
         ("application/openmetrics-text;q=2", TEXT),
@@ -380,7 +380,7 @@ fn names_choose_families_of_others_too() {
     assert_eq!(get("name[]=none"), "");
 }
 
-/// All who ask meanwhile get one snapshot, written and compressed once.
+/// All concurrent requests get one snapshot, which is written and compressed once.
 #[test]
 fn concurrent_scrapes_share_what_is_written() {
     const SCRAPERS: usize = 20;
@@ -391,7 +391,7 @@ fn concurrent_scrapes_share_what_is_written() {
             format!("{}written {}\n", "# all the same\n".repeat(100), written.fetch_add(1, Ordering::SeqCst))
         }
     });
-    // A snapshot takes long: whoever asks meanwhile waits for the next.
+    // A snapshot takes long: a concurrent request waits for the next one.
     let server = serve(source.with_extra(Arc::new(|| {
         thread::sleep(Duration::from_millis(200));
         Arc::default()
@@ -412,12 +412,12 @@ fn concurrent_scrapes_share_what_is_written() {
         let text = if gzipped { unzip(&answer.bytes) } else { answer.body };
         assert!(text.contains("\nwritten "), "{text}");
     }
-    // As in the test of shared snapshots: one or two more for the stragglers of a busy machine.
+    // As in the test of shared snapshots: one or two more for late scrapes on a busy machine.
     let written = written.load(Ordering::SeqCst);
     assert!(written <= 4, "written {written} times for {SCRAPERS} scrapes");
 }
 
-/// A family of another library with a dot in its name and one in a label's.
+/// Returns a family of another library with a dot in its name, and one with a dot in a label name.
 fn dotted() -> Extra {
     let sample = |suffix: &str, bound: Option<&str>, value| {
         let mut labels =
@@ -498,7 +498,7 @@ http_level 1.0
     assert!(quoted.contains("# TYPE \"http.duration\" histogram\n{\"http.duration_bucket\","), "{quoted}");
 }
 
-/// A registry's own names are shown by the rules for those of other libraries.
+/// A registry's own names are shown by the same rules as those of other libraries.
 #[test]
 fn own_names_with_other_characters_are_escaped_or_quoted_as_the_client_asks() {
     let directory = tempfile::tempdir().unwrap();

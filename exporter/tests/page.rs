@@ -35,7 +35,7 @@ fn a_browser_gets_the_page_and_its_files_under_a_strict_policy() {
     let small = ask_with(tcp(&server), "GET", "/page/uPlot.iife.min.js", &["Accept-Encoding: gzip"]);
     assert_eq!(small.header("content-encoding"), Some("gzip"));
     assert!(small.bytes.len() < 30_000);
-    // Whoever else has always got `OK` still does.
+    // Other clients still get `OK`, as always.
     assert_eq!(get(tcp(&server), "/").body, "OK");
     assert_eq!(get(tcp(&server), "/page/nothing.js").status, 404);
 }

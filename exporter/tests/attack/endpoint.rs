@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::{client, shell};
 
-/// The most that an exporter with 5,000 series takes, whatever its clients do; in MB.
+/// The maximum memory of an exporter with 5,000 series, whatever its clients do, in MB.
 pub(crate) const MAX_RSS: usize = 160;
 
 pub(crate) struct Endpoint {
@@ -25,7 +25,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// With 5,000 series.
+    /// Starts an endpoint with 5,000 series.
     pub(crate) fn large() -> Endpoint {
         Endpoint::start(&[], |directory| {
             let registry = Registry::open(directory).unwrap();
@@ -54,19 +54,20 @@ impl Endpoint {
         let directory = tempfile::tempdir().unwrap();
         record(directory.path());
         let (running, address) = shell::serve(directory.path(), options);
-        // What it takes without any attack.
+        // Scrape once, so that the endpoint takes the memory that it needs without any attack.
         assert!(matches!(client::get(address, "/metrics").status, 200 | 401));
         Endpoint { address, running, _directory: directory, start: Instant::now() }
     }
 
-    /// A line of `/proc/…/status`, in MB.
+    /// Returns a line of `/proc/…/status` in MB.
     pub(crate) fn memory(&self, line: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running.id())).unwrap();
         let line = status.lines().find(|found| found.starts_with(line)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
     }
 
-    /// Prints what an attack took, and fails where that was too much.
+    /// Prints the resources that an attack took. Fails if the peak of the memory is above the
+    /// maximum.
     pub(crate) fn report(&self, attack: &str, requests: usize, bytes: usize) {
         let (peak, now, seconds) = (self.memory("VmHWM"), self.memory("VmRSS"), self.start.elapsed());
         println!(
@@ -77,7 +78,8 @@ impl Endpoint {
         assert!(peak <= MAX_RSS, "{attack}: {peak} MB");
     }
 
-    /// A connection from one of the loopback addresses, which takes in as little as a client can.
+    /// Connects from one of the loopback addresses, with the smallest receive buffer that a client
+    /// can have.
     pub(crate) fn connect_from(&self, last: u8) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -89,14 +91,14 @@ impl Endpoint {
         stream
     }
 
-    /// Sends those bytes on a connection of their own. Whether the endpoint takes them is its affair.
+    /// Sends the bytes on a new connection. The endpoint may refuse them.
     pub(crate) fn send_from(&self, last: u8, bytes: &[u8]) -> TcpStream {
         let mut stream = self.connect_from(last);
         let _ = stream.write_all(bytes);
         stream
     }
 
-    /// What it answers to these bytes: at least the status, 0 for none.
+    /// Sends the bytes, and returns the status of the response; 0 if there is none.
     pub(crate) fn status_from(&self, last: u8, bytes: &[u8]) -> u16 {
         let mut stream = self.send_from(last, bytes);
         let mut answer = Vec::new();
@@ -106,7 +108,7 @@ impl Endpoint {
         status.and_then(|status| status.parse().ok()).unwrap_or_default()
     }
 
-    /// Scrapes from an address until it is answered with 200; fails after that time.
+    /// Scrapes from an address until the status is 200. Fails after `patience`.
     pub(crate) fn is_scraped_within(&self, last: u8, patience: Duration) {
         let start = Instant::now();
         let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

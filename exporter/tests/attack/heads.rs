@@ -6,7 +6,7 @@ use crate::{endpoint::Endpoint, scale};
 
 const REQUESTS: usize = 400;
 
-/// A generator whose numbers are the same in each run.
+/// A generator of the same numbers in each run.
 struct Random(u64);
 
 impl Random {
@@ -16,7 +16,7 @@ impl Random {
     }
 }
 
-/// A request with some bytes changed, doubled or left out.
+/// Returns a request with some bytes changed, doubled or removed.
 fn mutated(random: &mut Random) -> Vec<u8> {
     let heads: [&[u8]; 4] = [
         b"GET /metrics?name[]=jobs_total&surface=legacy HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain;q=0.5\r\nConnection: close\r\n\r\n",
@@ -50,7 +50,7 @@ fn mutated_requests() {
     for number in 0..count {
         let bytes = mutated(&mut random);
         sent += bytes.len();
-        // Some are not waited for: they may be only a part of a head.
+        // Do not wait for a response to these: the bytes may be only a part of a head.
         held.push(endpoint.send_from(1 + (number % 8) as u8, &bytes));
         if held.len() == 100 {
             held.clear();
@@ -68,7 +68,7 @@ fn heads_without_end() {
     let count = 50 * scale();
     let start = Instant::now();
     for number in 0..count {
-        // Refused, or reset, as soon as it is too long.
+        // The endpoint refuses the head, or resets the connection, as soon as the head is too long.
         let status = endpoint.status_from(1 + (number % 8) as u8, head.as_bytes());
         assert!(matches!(status, 0 | 431), "{status}");
     }

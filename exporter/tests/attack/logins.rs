@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{client, endpoint::Endpoint, scale};
 
 const GUESSES: usize = 300;
-/// Of `pass`.
+/// The bcrypt hash of `pass`.
 const HASH: &str = "$2b$06$F.3s4m6OlE3Rvfj/aymJw.hmsY1B3PEFGRMWao0qrDmXyBl9iKvrW";
 
 fn login(pair: &str) -> String {

@@ -18,7 +18,7 @@ mod never_read;
 mod shell;
 mod slow;
 
-/// How many times as much as in `make test`.
+/// Returns the scale of an attack, compared with `make test`.
 fn scale() -> usize {
     std::env::var("ICTUS_ATTACK_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }

@@ -5,11 +5,11 @@ use std::{thread, time::Duration};
 use crate::{endpoint::Endpoint, scale};
 
 const CLIENTS: usize = 200;
-/// For which they hold what they asked for.
+/// The time for which the clients hold their connections after the requests.
 const HOLD: Duration = Duration::from_secs(3);
 
-/// Opens connections with those requests from two addresses, and holds them; another address is answered in
-/// the meantime.
+/// Sends the requests on connections from two addresses, and holds the connections. Meanwhile the
+/// endpoint must answer another address.
 fn attack(name: &str, request: impl Fn(usize) -> String) {
     let endpoint = Endpoint::large();
     let count = CLIENTS * scale();

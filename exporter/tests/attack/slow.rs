@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use crate::{endpoint::Endpoint, scale};
 
-/// More than the endpoint has places for.
+/// More connections than the endpoint accepts.
 const SOCKETS: usize = 520;
 
 fn attack(name: &str, said: &[u8]) {
@@ -12,7 +12,7 @@ fn attack(name: &str, said: &[u8]) {
     for round in 0..scale() {
         let held: Vec<_> = (0..SOCKETS).map(|_| endpoint.send_from(1, said)).collect();
         thread::sleep(Duration::from_millis(200));
-        // Another address, and the one that all the slow ones share.
+        // From another address, and from the address that all slow clients share.
         endpoint.is_scraped_within(9, Duration::from_secs(1));
         endpoint.is_scraped_within(1, Duration::from_secs(1));
         endpoint.report(&format!("{name}, round {round}"), SOCKETS, SOCKETS * said.len());

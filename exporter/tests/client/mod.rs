@@ -13,18 +13,18 @@ use std::{
 
 use ictus_exporter::http::Server;
 
-/// A response as it came.
+/// A response with its raw bytes.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) bytes: Vec<u8>,
-    /// The bytes as text; empty where they are none.
+    /// The bytes as text; empty if they are not text.
     pub(crate) body: String,
 }
 
 impl Answer {
-    /// The value of a header, whose name is given in lower case.
+    /// Returns the value of a header; `name` is in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(": ")?;
@@ -33,19 +33,19 @@ impl Answer {
     }
 }
 
-/// Where a server on a TCP port is.
+/// Returns the address of a server on a TCP port.
 pub(crate) fn tcp(server: &Server) -> SocketAddr {
     server.address().tcp().unwrap()
 }
 
-/// Connects, with a limit that turns a hanging server into a failing test.
+/// Connects, with a timeout that turns a hanging server into a failing test.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(10)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream
 }
 
-/// One request on that connection, the only one, with those lines in its head.
+/// Sends a single request on a connection, with these lines in its head, and returns the response.
 pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, lines: &[&str]) -> Answer {
     write!(stream, "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n").unwrap();
     lines.iter().for_each(|line| write!(stream, "{line}\r\n").unwrap());
@@ -61,7 +61,7 @@ pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, 
     Answer { status, head, bytes, body }
 }
 
-/// One request on its own connection.
+/// Sends a request on a connection of its own.
 pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Answer {
     ask_on(connect(address), method, target, lines)
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{rules, server::Prometheus};
 
-/// A dashboard, and the job whose names it is for.
+/// The dashboards, each with the job whose names it shows.
 pub(crate) const DASHBOARDS: [(&str, &str); 3] = [
     ("conductor-documented", "conductor"),
     ("conductor-legacy", "conductor"),
@@ -17,7 +17,7 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet/grafana")
 }
 
-/// On a server that has both jobs, and what they recorded.
+/// Checks every panel on a server that has both jobs, with their data.
 pub(crate) fn every_panel_has_an_answer(server: &Prometheus, at: f64) {
     for (name, job) in DASHBOARDS {
         let dashboard = read(name);
@@ -29,7 +29,7 @@ pub(crate) fn every_panel_has_an_answer(server: &Prometheus, at: f64) {
                 let answer = server.query(&query, at);
                 let numbers = answer.iter().filter(|series| series["value"][1] != "NaN");
                 assert!(numbers.count() > 0, "{name}, {}: {query}: {answer:?}", panel["title"]);
-                // Else a legend says `{{taskType}}`, or nothing.
+                // Without the label, a legend would show `{{taskType}}`, or nothing.
                 let legend = target["legendFormat"].as_str().unwrap();
                 for label in legend.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap()) {
                     let labelled = answer.iter().all(|series| series["metric"][label].is_string());
@@ -58,7 +58,7 @@ fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder().join(format!("{name}.json"))).unwrap()).unwrap()
 }
 
-/// The query of a panel that has one.
+/// Returns the query of a panel that has one.
 pub(crate) fn query(name: &str, title: &str) -> String {
     let dashboard = read(name);
     let mut panels = dashboard["panels"].as_array().unwrap().iter();
@@ -66,7 +66,8 @@ pub(crate) fn query(name: &str, title: &str) -> String {
     panel["targets"][0]["expr"].as_str().unwrap().to_owned()
 }
 
-/// The job that a dashboard has chosen when it is opened: the first, in order, of those that it offers.
+/// Returns the job that a dashboard selects when it is opened: the first one, in order, of those
+/// that it offers.
 pub(crate) fn first_job(name: &str, ask: impl Fn(&str) -> Vec<Value>) -> String {
     let dashboard = read(name);
     let mut choices = dashboard["templating"]["list"].as_array().unwrap().iter();
@@ -82,7 +83,7 @@ pub(crate) fn first_job(name: &str, ask: impl Fn(&str) -> Vec<Value>) -> String 
     jobs.iter().map(|series| series["metric"]["job"].as_str().unwrap().to_owned()).min().unwrap()
 }
 
-/// A query as Grafana sends it, with one job chosen and all of its task types.
+/// Returns a query as Grafana sends it, with one job selected and all of its task types.
 pub(crate) fn chosen(query: &str, job: &str) -> String {
     query.replace("$job", job).replace("$taskType", ".*").replace("$__rate_interval", "5m")
 }

@@ -9,7 +9,8 @@ use super::{
     server::{Prometheus, now},
 };
 
-/// Values of two buckets, and the traces that they belong to. Without what is escaped: 2.42 leaves it so.
+/// Values of two buckets, with their traces. Prometheus 2.42 does not unescape, so nothing here
+/// needs escaping.
 const OBSERVED: [(f64, &str); 2] = [(0.004, "4bf92f3577b34da6a3ce929d0e0e4736"), (7.5, "a trace, 日")];
 
 #[test]
@@ -42,12 +43,12 @@ fn prometheus_stores_them_with_their_series() {
         let time = exemplar["timestamp"].as_f64().unwrap();
         assert!((before - 0.001..now()).contains(&time), "{time} is not after {before}");
         let bound: f64 = bucket["le"].as_str().unwrap().parse().unwrap();
-        // The least bound that is not below it.
+        // The lowest bound that is not below the value.
         assert!(value <= bound && bound <= value * 4.0, "{value} in the bucket of {bound}");
     }
 }
 
-/// Series and exemplars, one after the other.
+/// Returns pairs of series and exemplar.
 fn exemplars(answer: &Value) -> Vec<(Value, Value)> {
     let all = answer.as_array().into_iter().flatten();
     let pairs = all.flat_map(|of_series| {

@@ -9,13 +9,13 @@ use super::{
     text::Labels,
 };
 
-/// Which names a query is for.
+/// The names that a query is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
     Sdk,
     Canonical,
     Native,
-    /// node-exporter's own.
+    /// The names of node-exporter itself.
     Textfile,
 }
 
@@ -23,7 +23,7 @@ pub(crate) type Expectation = (Names, &'static str, fn(&Facts<'_>) -> Vector);
 
 const TASK: &[&str] = &["taskType"];
 
-/// In the order of the page; white space does not count.
+/// All queries, in the order of the page; white space is ignored.
 pub(crate) const ALL: &[Expectation] = &[
     (Names::Textfile, "node_textfile_scrape_error > 0", |_| Vector::new()),
     (Names::Textfile, "time() - node_textfile_mtime_seconds > 300", |_| Vector::new()),
@@ -223,7 +223,8 @@ fn failed(labels: &Labels) -> bool {
     !labels["status"].starts_with(['2', '3'])
 }
 
-/// `sum by (…) (…) / sum by (…) (…)` of those that are meant, and of all.
+/// Computes `sum by (…) (…) / sum by (…) (…)` of the series that `meant` selects, and of all
+/// series.
 fn share(rates: &Vector, meant: impl Fn(&Labels) -> bool, by: &[&str]) -> Vector {
     ratio(&sum_by(by, only(rates, meant)), &sum_by(by, rates.clone()))
 }

@@ -1,4 +1,5 @@
-//! docs/fleet: two hosts and two Prometheus servers, one of which federates from the other.
+//! docs/fleet: two hosts, a Prometheus server that scrapes them, and two servers that receive its
+//! data, by federation and by remote write.
 
 use std::{fs, net::SocketAddr, path::Path};
 
@@ -12,14 +13,14 @@ use super::{
     programs::{Running, installed, listening, tied, until},
 };
 
-/// Of the fast host, then of the slow one: milliseconds.
+/// Durations of the fast host, then of the slow one, in microseconds.
 const FAST: std::ops::Range<u64> = 10_000..30_000;
 const SLOW: std::ops::Range<u64> = 1_000_000..3_000_000;
 
-/// So many durations in seconds, spread over a range of microseconds.
+/// Returns a number of durations in seconds, spread over a range of microseconds.
 fn durations(of: std::ops::Range<u64>, many: u64) -> Vec<f64> {
     let width = of.end - of.start;
-    // 7,919 is a prime: all parts of the range come in any order.
+    // 7,919 is a prime: values from all parts of the range come in any order.
     (0..many).map(|at| (of.start + at * 7_919 % many * width / many) as f64 / 1e6).collect()
 }
 
@@ -29,7 +30,7 @@ fn execute(registry: &Registry, values: &[f64]) {
     values.iter().for_each(|value| timer.observe(*value));
 }
 
-/// The quantile that the SDK defines, of all values at once.
+/// Returns the quantile as the SDK defines it, of all values together.
 fn exact(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -42,7 +43,8 @@ fn count(registry: &Registry, definition: &catalog::Definition, by: f64) {
     registry.recorded_counter(definition).unwrap().labels(&["resize"]).unwrap().add(by);
 }
 
-/// Starts a Prometheus with that configuration; with `native` it takes native histograms, and so asks for protobuf.
+/// Starts a Prometheus with that configuration. With `native` it accepts native histograms, and
+/// therefore requests protobuf.
 pub(crate) fn prometheus(
     home: &Path,
     name: &str,
@@ -66,7 +68,7 @@ pub(crate) fn prometheus(
     )
 }
 
-/// The one value that a query has.
+/// Returns the one value of a query.
 pub(crate) fn value(server: SocketAddr, query: &str) -> Option<f64> {
     let answer = data(server, "/api/v1/query", &[("query", query)]).unwrap();
     let [series] = answer["result"].as_array()?.as_slice() else { return None };
@@ -85,7 +87,7 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     let hosts = ["worker-1", "worker-2"].map(|host| {
         let directory = home.path().join(host);
         let registry = Registry::open(&directory).unwrap();
-        // So that a rate has something to begin with.
+        // A rate needs a first value.
         execute(&registry, &[]);
         let requests = registry.recorded_timer(&catalog::API_REQUEST_TIME).unwrap();
         requests.labels(&["GET", "/tasks/poll", "200"]).unwrap().observe(0.01);
@@ -97,7 +99,8 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     let blocks = page::blocks("fleet/README.md", "yaml");
     let [scrapes, federation, writing] = blocks.as_slice() else { panic!("{blocks:#?}") };
     let (_second, over) = {
-        // Told of the first one below, which has to know the second.
+        // Starts without targets: the first server below, which sends to this one, needs its
+        // address.
         prometheus(home.path(), "second", "global: {scrape_interval: 1s}\n", true)
     };
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fleet/rules").display().to_string();
@@ -115,7 +118,7 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
 
     let up = || value(server, "sum(up)") == Some(6.0);
     until("all targets are up", up);
-    // Series are there, with nothing in them yet, before what is measured.
+    // Series exist, without observations, before the measurement.
     for (_, registry) in &hosts {
         execute(registry, &[0.015]);
     }
@@ -141,7 +144,7 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
             && value(server, native).is_some_and(|found| found > 2.0)
             && value(server, classic).is_some_and(|found| found > 2.5)
     });
-    // Of the third job as well: the slow host's percentile is there.
+    // The third job is scraped too: the slow host's percentile is there.
     let mean = "avg(task_execute_time_seconds{job=\"conductor\", quantile=\"0.99\"})";
     until("the hosts' percentiles are scraped", || value(server, mean).is_some_and(|found| found > 1.0));
     let found = value(server, native).unwrap();
@@ -149,12 +152,12 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     let found = value(server, classic).unwrap();
     assert!((2.5..=5.0).contains(&found) && (2.5..=5.0).contains(&wanted), "classic: {found}, not {wanted}");
 
-    // What the page warns of: the mean of exact quantiles is nobody's.
+    // The page warns of this: the mean of exact quantiles is the quantile of no host.
     let mean = value(server, mean).unwrap();
     assert!((mean - (exact(&fast[8_000..], 0.99) + exact(&slow, 0.99)) / 2.0).abs() < 0.05, "{mean}");
     assert!((mean / wanted - 1.0).abs() > 0.4, "{mean} is not {wanted}");
 
-    // Over it: what was recorded by rules, and what was sent.
+    // On the servers above: the results of recording rules, and the data of remote write.
     let rule = "taskType:task_execute_time_seconds:p99_5m";
     until("the rule is federated", || {
         let [here, there] = [server, federated].map(|place| value(place, rule));
@@ -167,7 +170,7 @@ fn a_fleets_percentile_is_that_of_all_its_values() {
     assert_eq!(names, Value::from(vec!["task_execute_time_seconds_bucket", "task_poll_total"]));
 }
 
-/// The alerts that fire: each with its labels but the severity's, and its summary.
+/// Returns the firing alerts: each with its name and its summary.
 fn firing(server: SocketAddr) -> Vec<(String, String)> {
     let alerts = data(server, "/api/v1/alerts", &[]).unwrap();
     let alerts = alerts["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
@@ -178,7 +181,8 @@ fn firing(server: SocketAddr) -> Vec<(String, String)> {
     alerts
 }
 
-/// What happens once at an endpoint that three jobs scrape is one alert, and its number is not three times as high.
+/// One event at an endpoint that three jobs scrape causes one alert, and its number is not three
+/// times as high.
 fn three_jobs_on_one_endpoint_count_once(server: SocketAddr, registry: &Registry) {
     let restarts = |total: f64| {
         let everywhere = format!("sum(worker_restart_total) == {}", 3.0 * total);
@@ -212,7 +216,8 @@ fn three_jobs_on_one_endpoint_count_once(server: SocketAddr, registry: &Registry
     let alerts = firing(server);
     let [(restart, summary), _] = alerts.as_slice() else { panic!("not two alerts: {alerts:#?}") };
     assert_eq!(restart, "ConductorWorkersRestart");
-    // Of a few seconds, `increase` extrapolates three to four or so; three jobs would be nine and more.
+    // Over a few seconds, `increase` extrapolates to between three and four; with three jobs it
+    // would be nine or more.
     let died = summary.strip_prefix("resize: worker processes died ").unwrap();
     let died = died.strip_suffix(" times in 15 minutes").and_then(|number| number.parse().ok());
     assert!(died.is_some_and(|number: f64| (3.0..=6.0).contains(&number)), "{summary}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::programs::WAIT_TIMEOUT;
 
-/// The body of an answer; an error where there is none, or its status is not 200.
+/// Returns the body of a response. Fails if there is none, or its status is not 200.
 pub(crate) fn get(address: SocketAddr, target: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, WAIT_TIMEOUT)?;
     stream.set_read_timeout(Some(WAIT_TIMEOUT))?;
@@ -22,7 +22,7 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> io::Result<String> {
     }
 }
 
-/// The `data` of an answer of Prometheus.
+/// Returns the `data` of a response of Prometheus's API.
 pub(crate) fn data(address: SocketAddr, path: &str, parameters: &[(&str, &str)]) -> io::Result<Value> {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     let mut answer: Value = serde_json::from_str(&get(address, &format!("{path}?{query}"))?)?;

@@ -4,19 +4,19 @@ use std::{net::SocketAddr, path::Path};
 
 use super::shell::{self, Running};
 
-/// `ictus serve`, on a port that the system chooses.
+/// Starts `ictus serve` on a port that the system chooses.
 pub(crate) fn serve(directory: &Path) -> (Running, SocketAddr) {
     shell::serve(directory, &[])
 }
 
-/// `ictus write`, to a file and five times a second.
+/// Starts `ictus write`, to a file and five times a second.
 pub(crate) fn write(directory: &Path, surface: &str, output: &Path) -> Running {
     let output = output.display().to_string();
     let options = ["--interval", "0.2", "--surface", surface, "--output", &output];
     shell::start("write", directory, &options)
 }
 
-/// What `ictus dump` prints.
+/// Returns the output of `ictus dump`.
 pub(crate) fn dump(directory: &Path, surface: &str) -> String {
     let output = shell::ictus().arg("dump").arg(directory).args(["--surface", surface]).output().unwrap();
     let (code, printed, said) = shell::outcome(&output);

@@ -17,7 +17,7 @@ use super::{
     text::Text,
 };
 
-/// A segment whose names, labels and types a registry refuses or would not combine.
+/// Writes a segment whose names, labels and types a registry refuses or would not combine.
 fn write_segment(directory: &Path) {
     let mut segment = Segment::new();
     let mut lanes = Vec::new();
@@ -28,18 +28,18 @@ fn write_segment(directory: &Path) {
             lanes.push(Lane { head: 1_f64.to_bits(), series, ..Lane::default() });
         }
     };
-    // Reserved names: this one would become the metric `up`.
+    // Reserved names: the first one would become the metric `up`.
     add(Kind::Counter, "reserved", &["__name__", "q"], &[&["up", "a"]]);
     add(Kind::Counter, "reserved_too", &["__x"], &[&["a"]]);
     add(Kind::Counter, "no_label_name", &[""], &[&["a"]]);
-    // Labels twice, also once they are escaped.
+    // Duplicate labels, also after escaping.
     add(Kind::Counter, "label_twice", &["a", "a"], &[&["1", "2"]]);
     add(Kind::Counter, "label_escaped_twice", &["a.b", "a_b"], &[&["1", "2"]]);
-    // Series twice: of one family, and of families that differ in labels without a value.
+    // Duplicate series: of one family, and of families that differ in labels without a value.
     add(Kind::Counter, "series_twice", &["l"], &[&["a"], &["a"]]);
     add(Kind::Counter, "series_twice_without_value", &["l"], &[&[""], &["b"]]);
     add(Kind::Counter, "series_twice_without_value", &["m"], &[&[""]]);
-    // Names that are taken: by another metric's samples, by another kind, by Ictus, by the SDK's metrics.
+    // Names in use: by another metric's samples, by another kind, by Ictus, by the SDK's metrics.
     add(Kind::Timer, "work", &[], &[]);
     add(Kind::Counter, "work_count", &["l"], &[&["a"]]);
     add(Kind::Counter, "work_sum", &["l"], &[&["a"]]);
@@ -48,7 +48,7 @@ fn write_segment(directory: &Path) {
     add(Kind::Counter, "ictus_segments", &["state"], &[&["live"]]);
     add(Kind::Counter, "task_poll", &["taskType"], &[&["resize"]]);
     add(Kind::Counter, "task_poll_time_seconds", &["taskType"], &[&["resize"]]);
-    // Escaped, these are one.
+    // After escaping, these names are equal.
     add(Kind::Counter, "escaped.twice", &["l"], &[&["a"]]);
     add(Kind::Counter, "escaped-twice", &["l"], &[&["a"]]);
     // A timer's own label, and names that would forge lines.
@@ -59,7 +59,7 @@ fn write_segment(directory: &Path) {
     segment.write(directory, 0);
 }
 
-/// What another library shows: of each kind of mistake one, and one that is right.
+/// Returns the families of another library: one with each kind of mistake, and a correct one.
 fn external_families() -> Extra {
     let sample = |name: &str, labels: &[(&str, &str)]| {
         let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
@@ -76,11 +76,11 @@ fn external_families() -> Extra {
         gauge("their_label", &[("l", "a"), ("l", "b")]),
         gauge("their_escaped", &[("a.b", "a"), ("a_b", "b")]),
         family("their_series", ShownType::Gauge, twice),
-        // Taken: by a family of a segment, as another type, and by Ictus's own.
+        // Names in use: by a family of a segment, with another type, and by Ictus itself.
         gauge("good", &[("l", "b")]),
         gauge("work_sum", &[("l", "b")]),
         gauge("ictus_segments", &[("state", "live")]),
-        // Of `ictus.process.watch` and of the other library.
+        // Names of `ictus.process.watch` and of the other library.
         family("process_cpu_seconds", ShownType::Counter, vec![sample("process_cpu_seconds_total", &[])]),
         gauge("process_open_fds", &[]),
         gauge("process_open_fds", &[("pid", "1")]),
@@ -97,7 +97,7 @@ fn prometheus_takes_the_whole_exposition_with_one_bad_series_in_it() {
     }
     let home = tempfile::tempdir().unwrap();
     let metrics = home.path().join("metrics");
-    // Of a process that lives: the SDK's names, and those of `ictus.process.watch`.
+    // Families of a living process: the SDK's names, and those of `ictus.process.watch`.
     let registry = Registry::open(&metrics).unwrap();
     registry.recorded_counter(&catalog::TASK_POLL).unwrap().labels(&["resize"]).unwrap().inc();
     let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
@@ -117,9 +117,9 @@ fn prometheus_takes_the_whole_exposition_with_one_bad_series_in_it() {
     for address in addresses {
         let text = http::get(address, "/metrics").unwrap();
         let (code, said) = lint::promtool(&["check", "metrics"], &text);
-        // Remarks on names are status 3; text that cannot be read is 1.
+        // Status 3 is a remark on names; status 1 is text that cannot be parsed.
         assert!(matches!(code, Some(0 | 3)), "{code:?} {said}\n{text}");
-        // Panics where a family or a series is there twice.
+        // Panics on a duplicate family or series.
         let parsed = Text::parse(&text);
         for good in ["good_total", "their_good", "their_dotted", "process_open_fds", "series_twice_total"] {
             assert!(parsed.samples.keys().any(|series| series.name == good), "{good}: {text}");
@@ -128,7 +128,7 @@ fn prometheus_takes_the_whole_exposition_with_one_bad_series_in_it() {
         let left_out = text.lines().find_map(|line| line.strip_prefix("ictus_series_left_out "));
         let left_out: f64 = left_out.unwrap().parse().unwrap();
         assert!(left_out >= 15.0, "{left_out}: {text}");
-        // The number of snapshots changes its value alone.
+        // Only the value of the number of snapshots changes.
         expected.push(parsed.samples.len());
     }
 
@@ -146,7 +146,7 @@ fn prometheus_takes_the_whole_exposition_with_one_bad_series_in_it() {
                 "count({{job=\"{job}\", __name__!~\"up|scrape_.*\"}}) - scalar(scrape_samples_scraped{{job=\"{job}\"}})"
             );
             until("it is up", || value(server, &format!("up{{job=\"{job}\"}}")) == Some(1.0));
-            // None is dropped as the duplicate of another one.
+            // No sample is dropped as a duplicate of another one.
             assert_eq!(value(server, &stored), Some(0.0), "{job}, native: {native}");
             let scraped = value(server, &format!("scrape_samples_scraped{{job=\"{job}\"}}")).unwrap();
             assert_eq!(scraped as usize, *samples, "{job}, native: {native}");

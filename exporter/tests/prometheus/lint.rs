@@ -16,11 +16,11 @@ use super::{
 
 const SURFACES: [&str; 4] = ["legacy", "documented", "legacy,documented", "canonical"];
 
-/// Surface, metric, and what promtool says of it.
+/// Surface, metric, and promtool's remark on it.
 type Finding = (String, String, String);
 
-/// The findings in docs/promtool-findings.txt. A paragraph is a kind: why it is so, in lines that begin with
-/// `#`, what promtool says, and then `surface: metrics`.
+/// Returns the findings in docs/promtool-findings.txt. Each paragraph is one kind of finding: the
+/// reason in lines that begin with `#`, promtool's remark, and then `surface: metrics`.
 fn listed() -> BTreeSet<Finding> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/promtool-findings.txt");
     let list = fs::read_to_string(path).unwrap();
@@ -63,7 +63,7 @@ fn promtool_finds_what_is_listed_and_nothing_else() {
     let mut found: BTreeSet<Finding> = BTreeSet::new();
     for surface in SURFACES {
         let (code, said) = promtool(&["check", "metrics"], &ictus_command::dump(directory.path(), surface));
-        // Remarks are status 3; text that cannot be read is 1.
+        // Status 3 is a remark; status 1 is text that cannot be parsed.
         assert!(matches!(code, Some(0 | 3)), "{surface}: {code:?} {said}");
         for line in said.lines() {
             let (metric, remark) = line.split_once(' ').unwrap();

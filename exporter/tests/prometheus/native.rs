@@ -44,7 +44,7 @@ impl Native {
         Native { buckets: buckets.collect(), sum: self.sum * factor }
     }
 
-    /// Linear between a bucket's bounds, as Prometheus 2 has it.
+    /// Returns a quantile, interpolated linearly between a bucket's bounds as in Prometheus 2.
     pub(crate) fn quantile(&self, quantile: f64) -> f64 {
         let mut rank = quantile * self.count();
         for (bucket, count) in &self.buckets {
@@ -57,7 +57,7 @@ impl Native {
         f64::NAN
     }
 
-    /// The share of observations from 0 to a limit.
+    /// Returns the share of observations from 0 to a limit.
     pub(crate) fn share_up_to(&self, limit: f64) -> f64 {
         let within = self.buckets.iter().map(|(bucket, count)| {
             let (lower, upper) = (bound(bucket - 1), bound(*bucket));
@@ -66,7 +66,7 @@ impl Native {
         within.sum::<f64>() / self.count()
     }
 
-    /// Whether a histogram in an answer of Prometheus is this one.
+    /// Whether a histogram in a response of Prometheus equals this one.
     pub(crate) fn is(&self, shown: &Value) -> bool {
         let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
         let shown_buckets = shown["buckets"].as_array().unwrap();
@@ -89,7 +89,7 @@ impl Native {
 impl Sub for &Native {
     type Output = Native;
 
-    /// What was observed since an earlier one.
+    /// Returns the observations since an earlier histogram.
     fn sub(self, earlier: &Native) -> Native {
         let mut since = self.clone();
         since.add(&earlier.times(-1.0));

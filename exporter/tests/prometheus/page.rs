@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::Path};
 
-/// The blocks of a page that are fenced as that language.
+/// Returns the code blocks of a page in one language.
 pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
     let page = fs::read_to_string(path).unwrap();
@@ -13,7 +13,7 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// The queries, each on one line.
+/// Returns the queries, each on one line.
 pub(crate) fn queries() -> Vec<String> {
     blocks("promql.md", "promql").iter().map(|query| one_line(query)).collect()
 }
@@ -22,17 +22,18 @@ pub(crate) fn one_line(query: &str) -> String {
     query.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The scrape configurations, as they are.
+/// Returns the scrape configurations, unchanged.
 pub(crate) fn configurations() -> Vec<String> {
     blocks("promql.md", "yaml")
 }
 
-/// The names of a configuration's jobs.
+/// Returns the names of a configuration's jobs.
 pub(crate) fn jobs(configuration: &str) -> Vec<&str> {
     configuration.lines().filter_map(|line| line.trim().strip_prefix("- job_name: ")).collect()
 }
 
-/// The configuration whose jobs these are, for tests: scraped every second, from there.
+/// Returns the configuration with these jobs, adapted for tests: other addresses, scraped every
+/// second.
 pub(crate) fn configuration(wanted: &[&str], endpoint: SocketAddr, exporter: SocketAddr) -> String {
     let found = configurations().into_iter().find(|configuration| jobs(configuration) == wanted);
     let page = found.unwrap_or_else(|| panic!("no configuration of {wanted:?}"));

@@ -9,10 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// For anything that others do; a machine may be busy.
+/// The timeout for any action of another program; a machine may be busy.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whether all of them are installed. Says so where they are not, and panics where they must be.
+/// Whether all of the programs are installed. Prints those that are not, and panics where they are
+/// required.
 pub(crate) fn installed(programs: &[&str]) -> bool {
     let folders: Vec<_> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
     let missing = |program: &&&str| !folders.iter().any(|folder| folder.join(program).is_file());
@@ -21,20 +22,21 @@ pub(crate) fn installed(programs: &[&str]) -> bool {
         return true;
     }
     assert!(env::var("CI").as_deref() != Ok("true"), "not installed: {missing:?}; see .ci/prometheus.sh");
-    // Past the test runner, which shows no output of tests that pass.
+    // Write past the test runner, which shows no output of tests that pass.
     let mut terminal = io::stderr().lock();
     writeln!(terminal, "SKIPPED, not installed: {missing:?}; .ci/prometheus.sh installs them").unwrap();
     false
 }
 
-/// A command whose process ends with the thread that starts it: with the test, even where that is killed.
+/// Returns a command whose process ends with the thread that starts it: with the test, even if the
+/// test is killed.
 pub(crate) fn tied(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", program]);
     command
 }
 
-/// A child that ends when this does, also by a panic.
+/// A child process that is killed when this value is dropped, also by a panic.
 pub(crate) struct Running(Child);
 
 impl Running {
@@ -49,14 +51,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended already is no failure.
+        // Ignore errors: the process may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Starts a server that must be told its port. Between our asking for a free one and its taking it, others
-/// may: then the server ends, or `ready` sees that who answers is not ours.
+/// Starts a server that needs a port as an argument. Another program may take the free port before
+/// the server does. Then the server ends, or `ready` notices that another server responds.
 pub(crate) fn listening(
     command: impl Fn(SocketAddr) -> Command,
     ready: impl Fn(SocketAddr) -> bool,
@@ -77,7 +79,7 @@ pub(crate) fn listening(
     panic!("{:?} does not start", command((Ipv4Addr::LOCALHOST, 0).into()));
 }
 
-/// Waits for something that others do.
+/// Waits until another program has reached a state.
 pub(crate) fn until(what: &str, mut reached: impl FnMut() -> bool) {
     let deadline = Instant::now() + WAIT_TIMEOUT;
     while !reached() {

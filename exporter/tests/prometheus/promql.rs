@@ -14,11 +14,11 @@ use super::{
 /// The range of every `rate` and `increase` of the page.
 pub(crate) const RANGE: f64 = 300.0;
 
-/// A value for each set of labels; names are gone.
+/// A value for each set of labels, without names.
 pub(crate) type Vector = BTreeMap<Labels, f64>;
 pub(crate) type Histograms = BTreeMap<Labels, Native>;
 
-/// What a job has scraped: first these, in the end those.
+/// The samples that a job has scraped: the first ones, and the last ones.
 pub(crate) struct Facts<'a> {
     pub(crate) job: &'a str,
     pub(crate) shown: &'a [Samples; 2],
@@ -26,7 +26,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) stored: &'a Stored,
 }
 
-/// Equal but for the last digits, which depend on the order of additions.
+/// Whether two values are equal but for the last digits, which depend on the order of additions.
 pub(crate) fn close(left: f64, right: f64) -> bool {
     left == right || (left - right).abs() <= 1e-9 * left.abs().max(right.abs())
 }
@@ -72,8 +72,9 @@ impl Facts<'_> {
         rates.collect()
     }
 
-    /// By how much more than between its samples a series has grown in the range. A counter, of which the
-    /// first value and the increase are given, did not begin below zero.
+    /// Returns the factor between the growth in the whole range and the growth between the first
+    /// and the last sample. For a counter, `counter` is its first value and its increase: a counter
+    /// did not start below zero.
     fn extrapolation(&self, name: &str, labels: &Labels, counter: Option<(f64, f64)>) -> f64 {
         let times = self.stored.times(self.job, &Series { name: name.to_owned(), labels: labels.clone() });
         let (first, last) = (times[0], times[times.len() - 1]);
@@ -83,7 +84,8 @@ impl Facts<'_> {
         if let Some((first, increase)) = counter.filter(|(_, increase)| *increase > 0.0) {
             to_start = to_start.min(sampled * first / increase);
         }
-        // A series goes on to a bound where its next sample could be, else for half of the way there.
+        // A series extends to a bound if its next sample could be there, else by half of an
+        // interval.
         let reach = |distance: f64| if distance < 1.1 * between { distance } else { between / 2.0 };
         (sampled + reach(to_start) + reach(-last)) / sampled
     }
@@ -133,7 +135,7 @@ pub(crate) fn sum_histograms_by(by: &[&str], histograms: Histograms) -> Histogra
     grouped(histograms, by, Native::add)
 }
 
-/// A number of each histogram.
+/// Returns a number of each histogram.
 pub(crate) fn each(histograms: &Histograms, number: impl Fn(&Native) -> f64) -> Vector {
     histograms.iter().map(|(labels, histogram)| (labels.clone(), number(histogram))).collect()
 }
@@ -159,7 +161,7 @@ pub(crate) fn histogram_quantile(quantile: f64, vector: Vector) -> Vector {
     }
     let quantiles = histograms.into_iter().map(|(labels, mut buckets)| {
         buckets.sort_by(|left, right| left.0.total_cmp(&right.0));
-        // Each bucket was extrapolated by itself; none may have less than the one below.
+        // Each bucket is extrapolated separately, but must not have less than the bucket below.
         (1..buckets.len()).for_each(|at| buckets[at].1 = buckets[at].1.max(buckets[at - 1].1));
         let highest = buckets.len() - 1;
         let rank = quantile * buckets[highest].1;

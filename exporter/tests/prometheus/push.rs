@@ -31,7 +31,7 @@ fn a_gateway_has_what_a_job_recorded_and_one_group_each() {
     let gateway = format!("http://{address}");
     let directory = tempfile::tempdir().unwrap();
     {
-        // A job that has ended.
+        // The data of a job that has ended.
         let registry = Registry::open(directory.path()).unwrap();
         registry.counter("rows", "Rows.", &[]).unwrap().labels(&[]).unwrap().add(7.0);
         registry.timer("import_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(0.5);
@@ -43,7 +43,7 @@ fn a_gateway_has_what_a_job_recorded_and_one_group_each() {
             r#"empty="",instance="",job="a/b",table="x/y""#,
         ),
     ] {
-        // Again takes the place of what was there.
+        // A second push replaces the first one.
         for _ in 0..2 {
             assert_eq!(
                 outcome(&push(directory.path(), &gateway, options)),

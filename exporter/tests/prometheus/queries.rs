@@ -15,7 +15,8 @@ use super::{
     shown, textfile,
 };
 
-/// Jobs of a configuration, whether the server takes native histograms, and which queries it is for.
+/// The jobs of a configuration, whether the server accepts native histograms, and the names of its
+/// queries.
 const SERVERS: [(&[&str], bool, &[Names]); 6] = [
     (&["conductor"], false, &[Names::Sdk]),
     (&["conductor"], true, &[Names::Sdk]),
@@ -65,11 +66,11 @@ fn prometheus_answers_what_was_recorded() {
             };
             let facts = Facts { job, shown, native, stored: &stored };
             scrapes::ends_are_as_recorded(&facts);
-            // Those of the first job have a server of their own.
+            // The queries of the first job have a server of their own.
             if Some(&job) == server.jobs.last() {
                 answers_are_as_expected(server, names, &facts);
             }
-            // Of native histograms there are no buckets.
+            // Native histograms have no classic buckets.
             if job == "conductor-canonical" && !server.native {
                 dashboards::every_panel_has_an_answer(server, stored.at);
                 rules::every_metric_is_there(server, stored.at);
@@ -84,7 +85,7 @@ fn answers_are_as_expected(server: &Prometheus, names: &[Names], facts: &Facts<'
         let expected = expectation(facts);
         let answer = server.vector(query, at);
         assert!(same(&answer, &expected), "{:?}: {query}: {answer:#?} is not {expected:#?}", facts.job);
-        // An alarm that is silent says nothing unless it could ring.
+        // A silent alert proves nothing unless its metric exists.
         if let Some((alarm, _)) = query.split_once(" > ").filter(|_| answer.is_empty()) {
             assert!(!server.vector(alarm, at).is_empty(), "{alarm}");
         }

@@ -13,15 +13,15 @@ pub(crate) struct Recorded {
     pub(crate) timers: Vec<(Definition, Labels, Vec<f64>)>,
     pub(crate) counters: Vec<(Definition, Labels, f64)>,
     pub(crate) active: f64,
-    /// Observations that are no numbers.
+    /// Number of observations that are NaN.
     pub(crate) refused: usize,
 }
 
-/// Increments of this counter are recorded last.
+/// The counter whose increments are recorded last.
 pub(crate) const LAST: Definition = catalog::TASK_PAUSED;
 
 impl Recorded {
-    /// What is there before anybody scrapes.
+    /// Returns the data from before the first scrape.
     pub(crate) fn before() -> Recorded {
         let mut recorded = Recorded { active: 3.0, refused: 1, ..Recorded::default() };
         recorded.times(&mut Numbers(1), 1);
@@ -29,16 +29,16 @@ impl Recorded {
         recorded
     }
 
-    /// What happens while it is scraped: of the same series.
+    /// Returns the data that is recorded between scrapes, of the same series.
     pub(crate) fn meanwhile() -> Recorded {
         let mut recorded = Recorded { active: 2.0, refused: 3, ..Recorded::default() };
         recorded.times(&mut Numbers(2), 2);
-        // Restarts of one worker alone, and no full queue of the other.
+        // One worker alone restarts, and the other one has no full queue.
         recorded.counts([55.0, 31.0, 11.0, 3.0, 6.0, 0.0, 0.0, 2.0]);
         recorded
     }
 
-    /// Both, one after the other.
+    /// Returns both, one after the other.
     pub(crate) fn and(&self, later: &Recorded) -> Recorded {
         let mut both = self.clone();
         for ((_, _, all), (_, _, new)) in both.timers.iter_mut().zip(&later.timers) {
@@ -98,7 +98,7 @@ impl Recorded {
         counter(LAST, &["resize"], last);
     }
 
-    /// Records it, on a thread of its own: as another worker would.
+    /// Records the data on a thread of its own, as another worker would.
     pub(crate) fn record(&self, registry: &Registry) {
         let record = || {
             let active = registry.recorded_gauge(&catalog::ACTIVE_WORKERS).unwrap();
@@ -118,7 +118,8 @@ impl Recorded {
     }
 }
 
-/// One series of each recorded metric that is none of those, so that every family is shown.
+/// Records one series of each recorded metric that is not in `known`, so that every family is
+/// shown.
 pub(crate) fn record_others(registry: &Registry, known: &Recorded) {
     let timers = known.timers.iter().map(|(definition, ..)| definition);
     let counters = known.counters.iter().map(|(definition, ..)| definition);

@@ -10,7 +10,7 @@ use std::{
 
 use super::{programs::installed, server::Prometheus};
 
-/// How the names of metrics start that an endpoint of Ictus has.
+/// The prefixes of the metric names of an Ictus endpoint.
 const METRICS: [&str; 6] = ["task_", "api_request_", "http_api_", "ictus_", "worker_", "active_"];
 
 fn folder() -> PathBuf {
@@ -21,7 +21,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(folder().join(name)).unwrap()
 }
 
-/// What stands behind a key, in all lines that have it.
+/// Returns the values of a key, of all lines that have it.
 fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
     let values = text
         .lines()
@@ -50,7 +50,7 @@ fn every_rule_has_a_test() {
     assert!(alerts.len() >= 15, "{alerts:?}");
     let tested: BTreeSet<_> = values(&tests, "alertname").into_iter().collect();
     assert_eq!(alerts, tested);
-    // Each rings; promtool sees that of the series beside it none does.
+    // Each alert fires in some test, and promtool checks that no other series fires.
     let rings = tests.split("alertname: ").skip(1).filter(|case| {
         case.split("alertname: ").next().unwrap().split("- eval_time").next().unwrap().contains("exp_labels")
     });
@@ -62,12 +62,12 @@ fn every_rule_has_a_test() {
     }
 }
 
-/// Fails where a query has a metric of Ictus's without one job: several jobs may scrape one endpoint.
+/// Fails if a query has a metric of Ictus without a job: several jobs may scrape one endpoint.
 pub(crate) fn assert_selects_one_job(query: &str, of: &str) {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let mut rest = query;
     while let Some(start) = rest.find(|c| METRICS.iter().any(|name| name.starts_with(c))) {
-        // A word starts here, or somewhere in another one: `sum_task`.
+        // A word starts here, or this is the middle of another word: `sum_task`.
         let inside = rest[..start].ends_with(is_word);
         rest = &rest[start..];
         let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
@@ -85,7 +85,8 @@ pub(crate) fn assert_selects_one_job(query: &str, of: &str) {
 fn every_rule_selects_one_job() {
     for file in ["alerts.yml", "recording.yml"] {
         let text = text(file);
-        // Comments and annotations are no queries; `level:metric:operation` starts with the level.
+        // Comments and annotations are not queries, and neither are names such as
+        // `level:metric:operation`.
         let queries = text.lines().filter(|line| {
             let line = line.trim_start();
             !["#", "summary:", "runbook:", "- alert:", "- record:"]
@@ -96,7 +97,7 @@ fn every_rule_selects_one_job() {
     }
 }
 
-/// Every name in a rule is one that a real server has, or that node-exporter would bring.
+/// Every name in a rule is one that a real server has, or that node-exporter would provide.
 pub(crate) fn every_metric_is_there(server: &Prometheus, at: f64) {
     for file in ["alerts.yml", "recording.yml"] {
         let text = text(file);

@@ -12,7 +12,7 @@ use super::{
     text::{Series, Text},
 };
 
-/// What Prometheus adds to each job.
+/// The metrics that Prometheus adds to each job.
 const ADDED: [&str; 5] = [
     "up",
     "scrape_duration_seconds",
@@ -21,7 +21,8 @@ const ADDED: [&str; 5] = [
     "scrape_series_added",
 ];
 
-/// Each job has what its target shows: every sample with its value, every family with its type and help.
+/// Each job has the data of its target: every sample with its value, every family with its type and
+/// help.
 pub(crate) fn nothing_is_lost(server: &Prometheus, stored: &Stored) {
     let targets = server.ask("/api/v1/targets", &[("state", "active")]);
     let targets = targets["activeTargets"].as_array().unwrap();
@@ -63,8 +64,8 @@ pub(crate) fn nothing_is_lost(server: &Prometheus, stored: &Stored) {
         stated.extend(text.families);
     }
     let known: BTreeSet<_> = metadata(server).collect();
-    // Who takes no native histograms asks Ictus for OpenMetrics, which states a counter's name without its
-    // suffix; node-exporter does not speak it.
+    // A server without native histograms requests OpenMetrics from Ictus, and that format states a
+    // counter's name without its suffix. node-exporter does not support it.
     let openmetrics = !server.native && server.jobs != ["node"];
     let plain = |name: &str, kind: &str| match name.strip_suffix("_total") {
         Some(short) if kind == "counter" && openmetrics => short.to_owned(),
@@ -75,7 +76,8 @@ pub(crate) fn nothing_is_lost(server: &Prometheus, stored: &Stored) {
     assert_eq!(known, stated, "{:?}", server.jobs);
 }
 
-/// The first and the last sample of each series are what was recorded first and in the end.
+/// The first and the last sample of each series are the values that were recorded at first and in
+/// the end.
 pub(crate) fn ends_are_as_recorded(facts: &Facts<'_>) {
     let job = facts.job;
     let mut checked = 0;
@@ -96,7 +98,7 @@ pub(crate) fn ends_are_as_recorded(facts: &Facts<'_>) {
     assert!(checked > 50, "{job}: {checked}");
 }
 
-/// What a target shows, as text.
+/// Fetches and parses the text of a target.
 fn shown_at(url: &str) -> Text {
     let (address, target) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     Text::parse(&http::get(address.parse().unwrap(), &format!("/{target}")).unwrap())
@@ -106,12 +108,12 @@ fn part_of(sample: &str, histogram: &str) -> bool {
     sample.strip_prefix(histogram).is_some_and(|end| ["_bucket", "_count", "_sum"].contains(&end))
 }
 
-/// Whether a sample stays as it is when nobody records.
+/// Whether a sample stays the same while no process records.
 fn rests(name: &str) -> bool {
     !name.starts_with("ictus_snapshots") && !name.starts_with("node_")
 }
 
-/// Name, type and help of each family that a server knows.
+/// Returns name, type and help of each family that a server has.
 fn metadata(server: &Prometheus) -> impl Iterator<Item = (String, String, String)> {
     let known = server.ask("/api/v1/metadata", &[]);
     let known = known.as_object().unwrap().clone().into_iter();

@@ -27,7 +27,7 @@ pub(crate) struct Prometheus {
     _home: TempDir,
 }
 
-/// All samples that a server has at an instant, five minutes back, by job.
+/// All samples of a server at an instant, five minutes back, by job.
 pub(crate) struct Stored {
     pub(crate) at: f64,
     /// Times and values; a value is text, or a histogram.
@@ -35,7 +35,7 @@ pub(crate) struct Stored {
 }
 
 impl Prometheus {
-    /// Starts it; with `native` it takes native histograms.
+    /// Starts the server. With `native` it accepts native histograms.
     pub(crate) fn start(
         jobs: &[&'static str],
         native: bool,
@@ -68,13 +68,13 @@ impl Prometheus {
         data(self.address, path, parameters).unwrap()
     }
 
-    /// What it answers to a query at that time.
+    /// Returns the results of a query at a time.
     pub(crate) fn query(&self, query: &str, at: f64) -> Vec<Value> {
         let answer = self.ask("/api/v1/query", &[("query", query), ("time", &format!("{at:.3}"))]);
         answer["result"].as_array().unwrap_or_else(|| panic!("{query}: {answer}")).clone()
     }
 
-    /// That as numbers by labels, those of the scrape and the name aside.
+    /// Returns the results as numbers by labels, without the labels of the scrape and the name.
     pub(crate) fn vector(&self, query: &str, at: f64) -> Vector {
         let mut vector = Vector::new();
         for result in self.query(query, at) {
@@ -87,7 +87,7 @@ impl Prometheus {
         vector
     }
 
-    /// Waits until each job was scraped since, that many times and whole.
+    /// Waits until each job has had `times` complete scrapes after `since`.
     pub(crate) fn until_scraped(&self, times: usize, since: f64) {
         for job in &self.jobs {
             until(&format!("{times} scrapes of {job}"), || {
@@ -100,7 +100,7 @@ impl Prometheus {
         }
     }
 
-    /// What it has stored, to the last scrape that began before now.
+    /// Returns the stored samples up to the last scrape that began before now.
     pub(crate) fn stored(&self) -> Stored {
         let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
@@ -108,7 +108,7 @@ impl Prometheus {
             self.until_scraped(1, at);
             let stored = Stored::new(at, &self.query("{__name__=~\".+\"}[5m]", at));
             let up = Series::new("up", &[]);
-            // A scrape of a busy machine may be too slow, and the last one is what queries are answered by.
+            // On a busy machine a scrape may fail by its timeout, and queries use the last scrape.
             if self.jobs.iter().all(|job| stored.ends(job, &up)[1] == "1") {
                 return stored;
             }
@@ -135,27 +135,28 @@ impl Stored {
         found.unwrap_or_else(|| panic!("{job} has no {series:?}"))
     }
 
-    /// When a series was scraped: in seconds before now, so not above zero.
+    /// Returns the times at which a series was scraped, in seconds relative to now: never above
+    /// zero.
     pub(crate) fn times(&self, job: &str, series: &Series) -> Vec<f64> {
-        // Whole milliseconds, as Prometheus has them; a difference of seconds would lose digits.
+        // Whole milliseconds, as in Prometheus; a difference of seconds would lose digits.
         let milliseconds = |time: f64| (time * 1000.0).round();
         let since = |(time, _): &(f64, Value)| (milliseconds(*time) - milliseconds(self.at)) / 1000.0;
         self.of(job, series).iter().map(since).collect()
     }
 
-    /// Its first and its last value.
+    /// Returns the first and the last value of a series.
     pub(crate) fn ends(&self, job: &str, series: &Series) -> [&Value; 2] {
         let samples = self.of(job, series);
         [&samples[0].1, &samples[samples.len() - 1].1]
     }
 
-    /// How many series a job has.
+    /// Returns the series of a job.
     pub(crate) fn of_job(&self, job: &str) -> impl Iterator<Item = &Series> {
         self.series.keys().filter(move |(given, _)| given == job).map(|(_, series)| series)
     }
 }
 
-/// A number that Prometheus wrote as text.
+/// Parses a number that Prometheus wrote as text.
 pub(crate) fn number(value: &Value) -> f64 {
     value.as_str().unwrap_or_else(|| panic!("{value} is no number")).replace("Inf", "inf").parse().unwrap()
 }

@@ -18,7 +18,7 @@ const TIMES: [&str; 12] =
     ["0.001", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0"];
 const SIZES: [&str; 6] = ["100.0", "1000.0", "10000.0", "100000.0", "1e+06", "1e+07"];
 
-/// The names that the SDK emits and documents.
+/// Returns the samples under the names that the SDK emits and documents.
 pub(crate) fn sdk(recorded: &Recorded) -> Samples {
     let mut shown = counters(recorded, catalog::TASK_EXECUTE_ERROR_MESSAGE);
     for (definition, labels, values) in &recorded.timers {
@@ -47,7 +47,7 @@ pub(crate) fn sdk(recorded: &Recorded) -> Samples {
     shown
 }
 
-/// The canonical names, with classic buckets.
+/// Returns the samples under the canonical names, with classic buckets.
 pub(crate) fn canonical(recorded: &Recorded) -> Samples {
     let mut shown = counters(recorded, catalog::TASK_EXECUTE_ERROR);
     shown.insert(Series::new("active_workers", &[("taskType", "resize")]).relabelled(), recorded.active);
@@ -68,7 +68,7 @@ pub(crate) fn canonical(recorded: &Recorded) -> Samples {
     shown
 }
 
-/// The canonical histograms as native ones.
+/// Returns the canonical histograms as native ones.
 pub(crate) fn native(recorded: &Recorded) -> BTreeMap<Series, Native> {
     let timers = recorded.timers.iter();
     let shown = timers.map(|(definition, labels, values)| {
@@ -88,7 +88,7 @@ fn canonical_name(definition: &Definition) -> &'static str {
     }
 }
 
-/// Counters; those of failed executions from that recorded family.
+/// Returns the counters; failed executions come from the family `errors`.
 fn counters(recorded: &Recorded, errors: Definition) -> Samples {
     let mut shown = Samples::new();
     for (definition, labels, total) in &recorded.counters {

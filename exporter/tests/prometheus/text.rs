@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// What identifies a sample in an exposition.
+/// The identity of a sample in an exposition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -27,7 +27,7 @@ impl Series {
         Series { name: name.to_owned(), labels: labels.collect() }
     }
 
-    /// As METRICS.md's rule stores it: every `taskType` is a `task_type` too.
+    /// Applies METRICS.md's relabelling rule: every `taskType` is also stored as `task_type`.
     pub(crate) fn relabelled(mut self) -> Series {
         if let Some(task) = self.labels.get("taskType").cloned() {
             self.labels.insert("task_type".to_owned(), task);
@@ -37,7 +37,7 @@ impl Series {
 }
 
 impl Text {
-    /// Panics where a line is none of the format, or a sample or a head is there twice.
+    /// Parses an exposition. Panics on an invalid line, and on a duplicate sample or head.
     pub(crate) fn parse(text: &str) -> Text {
         let mut parsed = Text::default();
         for line in text.lines() {
@@ -56,7 +56,7 @@ impl Text {
         parsed
     }
 
-    /// The names of the families of that type.
+    /// Returns the names of the families of a type.
     pub(crate) fn of_type(&self, wanted: &str) -> impl Iterator<Item = &str> {
         let wanted = wanted.to_owned();
         self.families.iter().filter(move |(_, (kind, _))| *kind == wanted).map(|(name, _)| name.as_str())

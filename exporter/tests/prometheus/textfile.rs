@@ -9,7 +9,7 @@ use super::{
     text::{Series, Text},
 };
 
-/// Starts node-exporter with the folder of a file that is there or will be soon.
+/// Starts node-exporter with the folder of a file, once that file exists.
 pub(crate) fn exporter(file: &Path) -> (Running, SocketAddr) {
     until("the file", || file.exists());
     let folder = file.parent().unwrap().display().to_string();
@@ -28,11 +28,12 @@ pub(crate) fn exporter(file: &Path) -> (Running, SocketAddr) {
     listening(command, ready)
 }
 
-/// Waits until the file shows what is recorded by now. Its age does not tell whether it was read before that.
+/// Waits until the file shows the data recorded so far. The age of the file does not show whether
+/// the data was read before or after that.
 pub(crate) fn until_written(metrics: &Path, surface: &str, file: &Path) {
     let shown = |text: &str| {
         let mut samples = Text::parse(text).samples;
-        // How often the reader has read is its own.
+        // The reader counts its own snapshots.
         samples.retain(|series, _| !series.name.starts_with("ictus_snapshots"));
         samples
     };
@@ -40,7 +41,7 @@ pub(crate) fn until_written(metrics: &Path, surface: &str, file: &Path) {
     until("a write", || shown(&fs::read_to_string(file).unwrap()) == recorded);
 }
 
-/// As node-exporter spells it: bounds of buckets are numbers to it.
+/// Spells a series as node-exporter does: bounds of buckets are numbers to it.
 fn spelled(mut series: Series) -> Series {
     if let Some(bound) = series.labels.get_mut("le").filter(|bound| bound.ends_with(".0")) {
         bound.truncate(bound.len() - 2);
@@ -62,7 +63,7 @@ fn node_exporter_shows_the_file_unchanged() {
     for surface in ["legacy", "documented", "legacy,documented", "canonical"] {
         let file = home.path().join(surface).join("conductor.prom");
         fs::create_dir(file.parent().unwrap()).unwrap();
-        // Ended before it is read: what it wrote last stays.
+        // The writer ends before the file is read; its last text stays.
         let writing = ictus_command::write(&metrics, surface, &file);
         until("the file", || file.exists());
         drop(writing);
@@ -92,7 +93,8 @@ fn node_exporter_shows_the_file_unchanged() {
     }
 }
 
-/// Nobody records, and the file is not written: its time goes on all the same, as long as somebody would.
+/// No process records, and the file is not rewritten. Its time still advances as long as the writer
+/// runs.
 #[test]
 fn node_exporter_tells_idle_workers_from_a_dead_writer() {
     if !installed(&["prometheus-node-exporter", "setpriv"]) {
