@@ -27,7 +27,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 
-/// The files of a server that is for some alone.
+/// The certificate, key and credentials of a server with TLS and authentication.
 struct Files {
     folder: tempfile::TempDir,
 }
@@ -44,7 +44,7 @@ impl Files {
         self.folder.path().join(name)
     }
 
-    /// Another certificate, and its key.
+    /// Writes another certificate, and its key.
     fn certify(&self) {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         fs::write(self.path("cert"), made.cert.pem()).unwrap();
@@ -66,12 +66,12 @@ impl Files {
     }
 }
 
-/// One request over TLS, by a client that trusts this certificate alone.
+/// Sends a request over TLS, from a client that trusts this certificate alone.
 fn ask(address: SocketAddr, trusted: &Path, target: &str, lines: &[&str]) -> std::io::Result<Answer> {
     ask_as(address, trusted, None, target, lines)
 }
 
-/// As `ask`, by a client with a certificate of its own.
+/// Sends a request as `ask` does, from a client with a certificate of its own.
 fn ask_as(
     address: SocketAddr,
     trusted: &Path,
@@ -120,7 +120,7 @@ fn serve_answers_over_tls_whoever_is_in_the_file() {
     let refused = ask(address, &files.path("cert"), "/metrics", &[]).unwrap();
     assert_eq!(refused.header("www-authenticate"), Some("Basic realm=\"ictus\", Bearer realm=\"ictus\""));
 
-    // Who speaks plain HTTP is told nothing.
+    // A client with plain HTTP gets no response.
     let mut plain = client::connect(address);
     let mut answer = Vec::new();
     write!(plain, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer s3cret\r\n\r\n").unwrap();
@@ -154,7 +154,7 @@ fn a_hangup_makes_it_read_its_files_again() {
     running.signal("-HUP");
     let said = running.line();
     assert!(said.contains("line 1") && said.contains("every request is refused"), "{said}");
-    // The certificate is read for itself.
+    // The certificate is reloaded independently of the credentials.
     assert_eq!((bearer(&old, "another"), bearer(&files.path("cert"), "another")), (0, 500));
     assert_eq!(ask(address, &files.path("cert"), "/health", &[]).unwrap().status, 200);
 
@@ -178,7 +178,7 @@ fn a_hangup_leaves_alone_what_has_nothing_to_read_again() {
     assert_eq!(running.end("-TERM"), (Some(0), String::new()));
 }
 
-/// A file that is replaced by a FIFO would be opened for good.
+/// Opening a file that was replaced by a FIFO would never return.
 #[test]
 fn files_that_became_fifos_delay_nobody() {
     let files = Files::new();
@@ -195,7 +195,7 @@ fn files_that_became_fifos_delay_nobody() {
         assert!(running.line().contains("not a regular file"));
     }
     let start = std::time::Instant::now();
-    // With the last certificate, and without credentials.
+    // The server uses the last certificate, and has no credentials.
     let status = |target| ask(address, &cert, target, &["Authorization: Bearer s3cret"]).unwrap().status;
     assert_eq!((status("/health"), status("/metrics")), (200, 500));
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
@@ -213,7 +213,8 @@ fn failed_logins_are_logged_once_and_warned_of_without_tls() {
         let answer = client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer wr0ng"]);
         assert_eq!(answer.status, 401);
     }
-    // Counted as a metric, and left out with the rest of Ictus's own state.
+    // The failures are counted in a metric, which is hidden together with Ictus's other metrics of
+    // itself.
     let metric = |options: &[&str]| {
         let known = ["Authorization: Bearer s3cret"];
         let answer = client::ask_with(address, "GET", "/metrics", &[&known[..], options].concat());
@@ -236,7 +237,7 @@ fn failed_logins_are_logged_once_and_warned_of_without_tls() {
     assert!(running.said.contains("without TLS"), "{}", running.said);
 }
 
-/// Certificates of clients: an authority, and one that it has signed.
+/// Client certificates: an authority, and a certificate that it has signed.
 #[test]
 fn serve_asks_clients_for_certificates() {
     let files = Files::new();
@@ -260,7 +261,7 @@ fn serve_asks_clients_for_certificates() {
     let key = PrivateKeyDer::try_from(client_key.serialize_der()).unwrap();
     let proof = (vec![client.der().clone()], key);
     assert_eq!(ask_as(address, &cert, Some(proof), "/metrics", &[]).unwrap().status, 200);
-    // TLS 1.3 tells a client without one when it reads.
+    // With TLS 1.3, a client without a certificate notices the refusal when it reads.
     let refused = std::panic::catch_unwind(|| ask(address, &cert, "/metrics", &[]).is_err());
     assert!(refused.unwrap_or(true));
     assert_eq!(running.end("-TERM"), (Some(0), String::new()));
@@ -289,7 +290,8 @@ fn what_cannot_be_used_is_said_at_the_start() {
     assert_eq!(errors.lines().filter(|line| line.contains("cannot use")).count(), 1, "{errors}");
 }
 
-/// A gateway that answers with these bytes, and goes on for as long as it is read where `is_endless`.
+/// Starts a gateway that responds with these bytes. If `is_endless`, it sends more bytes for as long
+/// as the client reads.
 fn gateway(answer: &'static [u8], is_endless: bool) -> (String, std::thread::JoinHandle<String>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

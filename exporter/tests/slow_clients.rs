@@ -19,10 +19,10 @@ use ictus_exporter::{
 
 const CLIENTS: usize = 200;
 const SCRAPES: usize = 20;
-/// More than sockets keep for a client that does not read.
+/// More bytes than sockets buffer for a client that does not read.
 const LARGE: usize = 6 << 20;
 
-/// A registry whose exposition is large.
+/// Creates a registry with a large exposition.
 fn large(directory: &Path) -> Registry {
     let registry = Registry::open(directory).unwrap();
     registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();
@@ -35,8 +35,9 @@ fn large(directory: &Path) -> Registry {
     registry
 }
 
-/// Attaches 200 clients: some say nothing, some half a head, some ask and do not read. Others must be
-/// answered all the same, and workers record. In the end, one of the last kind gets all of its answer.
+/// Connects 200 clients: some send nothing, some send half a head, some send a request and do not
+/// read the response. Meanwhile workers record, and the endpoint must answer other clients. In the
+/// end, a client of the last kind gets its complete response.
 fn attached_clients_delay_nobody<S: Read + Write>(registry: &Registry, connect: impl Fn() -> S) {
     let mut attached: Vec<S> = (0..CLIENTS)
         .map(|place| {

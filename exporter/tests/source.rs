@@ -19,7 +19,7 @@ fn a_directory_that_does_not_exist_yet_is_read() {
     source.text(&View::default()).unwrap();
 }
 
-/// More views than are kept, each asked for again after others took its place.
+/// More views than the source caches; each is requested again after others replaced it.
 #[test]
 fn every_view_of_every_snapshot_is_its_own() {
     let directory = tempfile::tempdir().unwrap();
@@ -51,7 +51,7 @@ fn every_view_of_every_snapshot_is_its_own() {
     }
 }
 
-/// A snapshot that was already running when the question came does not answer it.
+/// A snapshot that was running when a request came does not serve that request.
 #[test]
 fn what_was_recorded_before_the_question_is_in_the_answer() {
     let recorded = Arc::new(AtomicUsize::new(1));

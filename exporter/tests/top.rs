@@ -19,9 +19,9 @@ use std::{
 use ictus::Registry;
 use shell::outcome;
 
-/// A terminal with `ictus top` in it; ended where a test fails.
+/// A terminal that runs `ictus top`; ended if a test fails.
 struct Terminal {
-    /// A tmux server of its own.
+    /// The folder of the socket of a tmux server of its own.
     socket: tempfile::TempDir,
 }
 
@@ -29,7 +29,7 @@ impl Terminal {
     fn start(directory: &Path, options: &str) -> Terminal {
         let terminal = Terminal { socket: tempfile::tempdir().unwrap() };
         let top = format!("{} top {} {options}", env!("CARGO_BIN_EXE_ictus"), directory.display());
-        // Stays when the command ends, and says how it did.
+        // The terminal stays open after the command, and shows its exit code.
         let shown = format!("{top}; echo ended with $?; sleep 60");
         let started = terminal.tmux(&["new-session", "-d", "-x", "120", "-y", "20", &shown]);
         assert!(started.status.success(), "{started:?}");
@@ -51,7 +51,7 @@ impl Terminal {
         outcome(&self.tmux(&["capture-pane", "-p"])).1
     }
 
-    /// The screen, as soon as it is so.
+    /// Returns the screen as soon as it fulfils the condition.
     fn until(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -89,7 +89,7 @@ fn recorded(directory: &Path) -> Registry {
     registry
 }
 
-/// Where each of these stands on the screen, which has them in that order.
+/// Whether the screen shows these texts in this order.
 fn in_order(screen: &str, texts: &[&str]) -> bool {
     let places: Option<Vec<usize>> = texts.iter().map(|text| screen.find(text)).collect();
     places.is_some_and(|places| places.is_sorted())

@@ -36,7 +36,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// Leaves the socket of a server that died.
+/// Leaves the socket file of a server that died.
 fn abandon(path: &Path) {
     drop(UnixListener::bind(path).unwrap());
     assert!(UnixStream::connect(path).is_err());
@@ -54,7 +54,7 @@ fn it_answers_as_a_port_does_and_goes_with_its_server() {
     assert_eq!(get(&path, "/health").body, "OK");
     server.stop();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-    // And may be there again.
+    // Another server can create the socket file again.
     drop(serve(&path).unwrap());
     assert!(!path.exists());
 }
@@ -62,7 +62,7 @@ fn it_answers_as_a_port_does_and_goes_with_its_server() {
 #[test]
 fn its_owner_and_its_group_may_connect() {
     let (directory, path) = place();
-    // Another group than this process's, where this user may give a directory to one.
+    // A group other than that of this process, if this user may change a directory's group.
     let given = std::os::unix::fs::chown(directory.path(), None, Some(1)).is_ok();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o2750)).unwrap();
     let _server = serve(&path).unwrap();
@@ -92,7 +92,8 @@ fn one_in_use_is_an_error_that_says_what_to_do() {
     assert!(text.contains(&path.display().to_string()) && text.contains("choose another path"), "{text}");
     assert_eq!(get(&path, "/metrics").body, TEXT);
     drop(first);
-    // Its owner has more connections than it takes, or is of another type: in use all the same.
+    // The owner of the socket has more connections than it accepts, or has another type: the path
+    // is in use in both cases.
     let busy = UnixListener::bind(&path).unwrap();
     let mut waiting = Vec::new();
     for _ in 0..200 {
@@ -171,7 +172,7 @@ fn the_command_serves_it_and_replaces_what_a_kill_left() {
     }
 }
 
-/// Whoever may write in the directory puts a link to a secret there, again and again.
+/// Another user with write access to the directory repeatedly puts a link to a secret file there.
 #[test]
 fn mode_is_never_set_through_a_link() {
     let (directory, path) = place();

@@ -10,7 +10,7 @@ use std::{fs, process::Command};
 
 use common::{cc, include, library, run};
 
-/// Sizes, offsets and numbers, as a C compiler finds them in the header.
+/// Sizes, offsets and numbers, as a C compiler computes them from the header.
 const PINNED: &str = r#"
 #include "ictus.h"
 #define SAME(what, number) typedef char pinned_##what[(number) ? 1 : -1]
@@ -46,7 +46,7 @@ IS(ICTUS_CONDUCTOR_METRIC_TASK_RESULT_SIZE, 21); IS(ICTUS_CONDUCTOR_METRIC_WORKF
 IS(ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS, 23);
 "#;
 
-/// Declarations of functions, without line breaks: programs call them as they were.
+/// Declarations of functions, without line breaks, as earlier programs call them.
 const FUNCTIONS: &str = include_str!("abi.txt");
 
 #[test]
@@ -67,8 +67,8 @@ fn functions_are_declared_as_programs_call_them() {
     assert_eq!(FUNCTIONS.lines().count(), declarations.len(), "new functions are added to abi.txt");
 }
 
-/// Symbols have no versions: rustc links with a version script of its own. The name of the library has the
-/// major version instead.
+/// Symbols have no versions, because rustc links with a version script of its own. The name of the
+/// library has the major version instead.
 #[test]
 fn symbols_have_no_versions_and_need_a_glibc_of_2021() {
     let versions =

@@ -12,10 +12,11 @@ use std::{collections::BTreeSet, env, fs, path::Path, process::Command};
 
 use common::{WARNINGS, cc, cxx, include, install_shared, library, run, soname};
 
-/// What the static library needs beside it; `cargo rustc -- --print native-static-libs` says so.
+/// The system libraries that the static library needs, as `cargo rustc -- --print
+/// native-static-libs` lists them.
 const SYSTEM_LIBRARIES: [&str; 4] = ["-pthread", "-ldl", "-lm", "-lgcc_s"];
 
-/// What `smoke.c` renders: recorded in one registry, read through another.
+/// The output of `smoke.c`: recorded in one registry, read through another one.
 const RENDERED: &str = r#"# HELP active
 # TYPE active gauge
 active 3.0
@@ -127,7 +128,7 @@ fn a_host_may_load_it_fork_close_it_and_end_as_it_likes() {
     let library = install_shared(build.path()).join("libictus.so");
 
     let directory = tempfile::tempdir().unwrap();
-    // Each adds five, and the second a sixth after it has counted.
+    // Each run adds five, and the second end adds a sixth after it has counted.
     for (end, count) in [("return", 5), ("thread", 10), ("exit", 16), ("quick", 21), ("return", 26)] {
         let said = run(Command::new(&program).arg(&library).arg(directory.path()).arg(end)).stdout;
         assert_eq!(String::from_utf8(said).unwrap(), format!("{count}\n"), "{end}");
@@ -142,7 +143,7 @@ fn the_shared_library_says_its_name_and_stays_loaded() {
     assert!(dynamic.lines().any(|line| line.contains("FLAGS_1") && line.contains("NODELETE")), "{dynamic}");
 }
 
-/// The function that a line of the header declares.
+/// Returns the name of the function that a line of the header declares.
 fn declared(line: &str) -> Option<&str> {
     let starts = ["enum ", "struct ", "void ", "uint32_t ", "uint64_t ", "size_t "]
         .iter()
@@ -163,7 +164,8 @@ fn check_rendered(program: &mut Command) {
     let output = run(program.arg(directory.path()));
     // The format has a blank at the end of an empty help line.
     let rendered = String::from_utf8(output.stdout).unwrap().replace(" \n", "\n");
-    // What Ictus says of itself is the core's matter, but for what the C program had rejected.
+    // Ictus's metrics of itself are tested in the core, except the observations of the C program
+    // that are rejected.
     let of_ictus =
         |line: &&str| line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ").starts_with("ictus_");
     let (of_ictus, recorded): (Vec<&str>, Vec<&str>) = rendered.split_inclusive('\n').partition(of_ictus);

@@ -44,7 +44,7 @@ impl Program {
         self.build.path().join("program")
     }
 
-    /// Runs it on a new directory; by another program, where one is given.
+    /// Runs the program on a new directory, under another program if `by` is given.
     fn run(&self, by: Option<&mut Command>) {
         let directory = tempfile::tempdir().unwrap();
         let mut alone = Command::new(self.path());
@@ -59,7 +59,7 @@ impl Program {
     }
 }
 
-/// A C++ compiler; none only where nobody insists.
+/// Returns a C++ compiler. Panics without one in continuous integration.
 fn cxx_or_skip() -> Option<String> {
     let found = cxx();
     assert!(found.is_some() || env::var("CI").as_deref() != Ok("true"), "there is no C++ compiler");
@@ -93,7 +93,8 @@ fn valgrind_finds_nothing() {
     }
     for source in C_PROGRAMS {
         let program = Program::new(&cc(), "-std=c99", source, &["-g"]);
-        // A search for leaks would look at each word of what is mapped and not yet there.
+        // A search for leaks would read each word of the mappings, including pages that are not yet
+        // there.
         let options = ["--quiet", "--error-exitcode=9", "--leak-check=no"];
         program.run(Some(Command::new("valgrind").args(options)));
     }

@@ -11,7 +11,7 @@ use std::{
 
 use cbindgen::{Builder, Config};
 
-/// Nouns in the order in which the header shows them.
+/// The nouns in the order of the header.
 const NOUNS: [&str; 16] = [
     "status",
     "error",
@@ -30,10 +30,10 @@ const NOUNS: [&str; 16] = [
     "snapshot",
     "exporter",
 ];
-/// Files that C does not see.
+/// Files without declarations for C.
 const INSIDE: [&str; 2] = ["guard", "lib"];
 
-/// Keeps cbindgen's warnings, which it sends to the log.
+/// Captures cbindgen's warnings, which it writes to the log.
 struct Warnings(Mutex<Vec<String>>);
 
 impl log::Log for Warnings {
@@ -92,7 +92,8 @@ fn every_file_is_in_the_header_or_meant_not_to_be() {
     assert_eq!(files, known);
 }
 
-/// From the files themselves, not by way of `cargo metadata`: needs no cargo and no network.
+/// Generates the header from the files themselves, without `cargo metadata`: needs no cargo and no
+/// network.
 fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut config = Config::from_file(root.join("cbindgen.toml")).unwrap();
@@ -106,7 +107,7 @@ fn generate() -> String {
     String::from_utf8(header).unwrap()
 }
 
-/// The one source of the version is the workspace's Cargo.toml.
+/// The version comes from the workspace's Cargo.toml alone.
 fn version_macros() -> String {
     format!(
         "\n/**\n * The version of this header.\n */\n#define ICTUS_VERSION \"{}\"\n\

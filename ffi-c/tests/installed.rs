@@ -18,7 +18,7 @@ use std::{
 use common::{library, repository, run};
 use tempfile::TempDir;
 
-/// An installed library and a copy of the example, in folders that can be removed.
+/// An installed library and a copy of the example, in temporary folders.
 struct Installed {
     home: TempDir,
 }
@@ -26,7 +26,7 @@ struct Installed {
 impl Installed {
     fn new() -> Installed {
         let home = tempfile::tempdir().unwrap();
-        // Moved after it was installed, as packages are.
+        // Move the library after its installation, as packages do.
         let first = home.path().join("first");
         let libraries = library("libictus_ffi.so");
         build_command(&libraries);
@@ -49,14 +49,14 @@ impl Installed {
         self.home.path().join("example")
     }
 
-    /// A program that runs in the example's folder and finds the library by pkg-config.
+    /// Returns a command that runs in the example's folder and finds the library by pkg-config.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.example()).env("PKG_CONFIG_PATH", self.prefix().join("lib/pkgconfig"));
         command
     }
 
-    /// Runs the example, and checks what it says.
+    /// Runs the example, and checks its output.
     fn works(&self, program: &Path, is_shared: bool) {
         let metrics = tempfile::tempdir().unwrap();
         let mut command = self.command(program.to_str().unwrap());
@@ -77,7 +77,7 @@ impl Installed {
     }
 }
 
-/// Has cargo build the command where it has built the library.
+/// Makes cargo build the command in the folder of the library.
 fn build_command(library: &Path) {
     let profile = library.parent().unwrap().parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
@@ -104,7 +104,7 @@ fn the_example_is_built_by_its_makefile() {
         return;
     }
     let installed = Installed::new();
-    // Not those of the make that runs this.
+    // Do not pass the flags of the `make` that runs this test.
     let make =
         |target| run(installed.command("make").env_remove("MAKEFLAGS").env_remove("MFLAGS").arg(target));
     make("worker");
@@ -122,7 +122,7 @@ fn the_example_is_built_by_cmake() {
     let prefix = format!("-DCMAKE_PREFIX_PATH={}", installed.prefix().display());
     run(installed.command("cmake").args(["-S", ".", "-B", "build", &prefix]));
     run(installed.command("cmake").args(["--build", "build"]));
-    // The folder of the library stands in what CMake builds.
+    // The programs that CMake builds contain the path of the library's folder.
     for program in ["build/worker", "build/worker-static"] {
         installed.works(&installed.example().join(program), false);
     }

@@ -20,7 +20,7 @@ use ictus_ffi::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// Some of other kinds' families, some that are no names.
+/// Some names collide with families of other kinds, and some are invalid.
 const NAMES: [&[u8]; 6] = [b"a", b"b", b"a_total", b"0", b"", b"\xff"];
 const LABELS: [&[u8]; 4] = [b"x", b"", b"\"\n\\", b"\xc3"];
 const VALUES: [f64; 8] = [0.0, 1.0, 0.25, -1.0, f64::NAN, f64::INFINITY, 1e300, 3.5];
@@ -46,14 +46,14 @@ fn string(bytes: &'static [u8]) -> ictus_str {
 }
 
 unsafe extern "C" fn discard(context: *mut c_void, _: *const c_char, length: usize) -> c_int {
-    // SAFETY: from the call below, which waits for this one.
+    // SAFETY: `context` comes from the call below, which waits for this one.
     unsafe { *context.cast::<usize>() += length };
     0
 }
 
 fuzz_target!(|input: &[u8]| {
     let mut registry: *mut ictus_registry = null_mut();
-    // SAFETY: a place that can be written.
+    // SAFETY: the pointer is writable.
     assert_eq!(unsafe { ictus_registry_new(&raw mut registry) }, ictus_status::Ok);
     let mut held: Vec<(Series, Held)> = Vec::new();
     let mut known: BTreeMap<Series, Known> = BTreeMap::new();
@@ -69,7 +69,7 @@ fuzz_target!(|input: &[u8]| {
             }
             5 if !held.is_empty() => {
                 let (_, handle) = held.swap_remove(usize::from(call[1]) % held.len());
-                // SAFETY: from the call that made it, and gone from the list.
+                // SAFETY: comes from the call that created it, and is removed from the list.
                 unsafe { free(handle) };
             }
             6 => check(registry, &known),
@@ -78,16 +78,17 @@ fuzz_target!(|input: &[u8]| {
     }
     check(registry, &known);
     // Handles outlive their registry.
-    // SAFETY: made above, and not used again.
+    // SAFETY: created above, and not used again.
     unsafe { ictus_registry_free(registry) };
     for (series, handle) in held {
         record(handle, 1.0, known.get_mut(&series).expect("made"));
-        // SAFETY: from the call that made it, and not used again.
+        // SAFETY: comes from the call that created it, and is not used again.
         unsafe { free(handle) };
     }
 });
 
-/// A series of a family with one label; where there is one of that name already, it has to be of that kind.
+/// Creates a series of a family with one label. If a series of that name exists, its kind must be
+/// the same.
 fn make(
     registry: *const ictus_registry,
     kind: u8,
@@ -101,7 +102,8 @@ fn make(
     let values = if null_label { null() } else { values.as_ptr() };
     let (mut counter, mut gauge, mut timer) = (null_mut(), null_mut(), null_mut());
     let (text, help) = (string(name), string(b"Help."));
-    // SAFETY: arrays of one, readable for the time of the call, or NULL; places that can be written.
+    // SAFETY: arrays of one, readable for the time of the call, or NULL; the pointers to handles
+    // are writable.
     let status = unsafe {
         match kind {
             0 => ictus_counter_new(registry, text, help, names.as_ptr(), values, 1, &raw mut counter),
@@ -128,7 +130,7 @@ fn make(
 }
 
 fn record(handle: Held, value: f64, known: &mut Known) {
-    // SAFETY: handles that were not freed.
+    // SAFETY: the handles are not freed.
     let status = unsafe {
         match handle {
             Held::Counter(counter) if value == 1.0 => ictus_counter_inc(counter),
@@ -150,16 +152,16 @@ fn record(handle: Held, value: f64, known: &mut Known) {
     }
 }
 
-/// A snapshot says what was recorded, and an exposition is written.
+/// Checks that a snapshot has the recorded values, and that each format can be written.
 fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
     let mut snapshot = null_mut();
-    // SAFETY: a registry that was not freed, a place that can be written.
+    // SAFETY: the registry is not freed; the pointer is writable.
     assert_eq!(unsafe { ictus_snapshot_new(registry, &raw mut snapshot) }, ictus_status::Ok);
     for (&(name, label), expected) in known {
         let labels = [string(LABELS[label])];
         let name = string(NAMES[name]);
         let (mut value, mut timing) = (f64::NAN, ictus_timing { count: 0, sum: 0.0, window: 0 });
-        // SAFETY: a snapshot that was not freed, an array of one, places that can be written.
+        // SAFETY: the snapshot is not freed; the array has one element; the pointers are writable.
         let found = unsafe {
             match expected {
                 Known::Timer(..) => {
@@ -169,7 +171,7 @@ fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
             }
         };
         match *expected {
-            // A series that nothing was recorded in may not be there.
+            // A series without observations may be missing.
             Known::Counter(0.0) | Known::Gauge(0.0) | Known::Timer(0, _)
                 if found == ictus_status::Unknown => {}
             Known::Counter(expected) | Known::Gauge(expected) => {
@@ -185,20 +187,20 @@ fn check(registry: *const ictus_registry, known: &BTreeMap<Series, Known>) {
     }
     let mut length = 0_usize;
     for format in 0..5 {
-        // SAFETY: `length` outlives the call, which is all that the callback uses.
+        // SAFETY: `length` outlives the call, and the callback uses nothing else.
         let status =
             unsafe { ictus_registry_render(registry, format, 0, Some(discard), (&raw mut length).cast()) };
         assert_eq!(status == ictus_status::Ok, format < 4);
     }
-    // Of Ictus itself there is always something to show.
+    // There are always metrics of Ictus itself.
     assert!(length > 0);
-    // SAFETY: made above, and not used again.
+    // SAFETY: created above, and not used again.
     unsafe { ictus_snapshot_free(snapshot) };
 }
 
-/// NULL is refused everywhere, and freed without a word.
+/// Checks that every function refuses NULL, and that freeing NULL has no effect.
 fn nothing_is_done_to_null(registry: *const ictus_registry) {
-    // SAFETY: NULL, which is what is tried.
+    // SAFETY: the tested argument is NULL.
     unsafe {
         assert_eq!(ictus_counter_inc(null()), ictus_status::Null);
         assert_eq!(ictus_gauge_set(null(), 1.0), ictus_status::Null);
@@ -215,9 +217,9 @@ fn nothing_is_done_to_null(registry: *const ictus_registry) {
 
 /// # Safety
 ///
-/// Of a handle that is not used again.
+/// The handle is not used again.
 unsafe fn free(handle: Held) {
-    // SAFETY: by this function's own contract.
+    // SAFETY: this function's own contract.
     unsafe {
         match handle {
             Held::Counter(counter) => ictus_counter_free(counter),

@@ -45,7 +45,7 @@ fuzz_target!(|input: &[u8]| {
         assert!(files.iter().all(|file| file.bytes.len() <= bytes.len().next_multiple_of(4096)));
         let kinds = [ShownType::Counter, ShownType::Gauge, ShownType::Summary, ShownType::Histogram];
         let kind = kinds[usize::from(mode >> 2 & 3)];
-        // Whatever texts the bytes are: a family's name, and then samples.
+        // Any texts in the bytes: a family's name, and then samples.
         let mut texts =
             bytes.split(|byte| *byte == b'\n').map(|text| String::from_utf8_lossy(text).into_owned());
         let name = texts.next().unwrap_or_default();
@@ -60,12 +60,12 @@ fuzz_target!(|input: &[u8]| {
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 let head = line.rsplit_once(' ').map_or(line, |(head, _)| head);
                 assert!(series.insert(head), "twice: {line:?}");
-                // The first brace: a label's value may have more of them.
+                // The first brace opens the labels; a label value may contain more braces.
                 let is_reserved = head.split_once('{').is_some_and(|(_, labels)| labels.starts_with("__"));
                 assert!(!is_reserved, "{line:?}");
             }
         }
-        // The command looks for names in it, to say that it leaves them out.
+        // The command searches the file for names, to report that it leaves those families out.
         let source = Source::new(directory);
         let _ = source.render(&Query::default());
     });

@@ -25,7 +25,7 @@ const NAMES: [&str; 8] = [
     "1.seg",
 ];
 
-/// A directory that somebody has recorded into and gone, whose files are put back before each input.
+/// A directory that an ended process has recorded into. Its files are restored before each input.
 static REAL: LazyLock<(TempDir, Vec<(String, Vec<u8>)>)> = LazyLock::new(|| {
     let directory = TempDir::new().expect("a folder");
     let registry = Registry::open(directory.path()).expect("a metrics directory");
@@ -57,7 +57,7 @@ fuzz_target!(|input: &[u8]| {
         let length = usize::from(u16::from_le_bytes([*low, *high])).min(bytes.len());
         let path = folder.join(NAMES[usize::from(*name) % NAMES.len()]);
         if *name >= 128 {
-            // Over the beginning of what is there.
+            // Overwrite the beginning of the existing file.
             let mut there = fs::read(&path).unwrap_or_default();
             let many = length.min(there.len());
             there[..many].copy_from_slice(&bytes[..many]);
@@ -74,19 +74,19 @@ fuzz_target!(|input: &[u8]| {
         let snapshot = Reader::new(directory.path()).snapshot().ok()?;
         Some(without_timelines(&format!("{:?}", snapshot.families)))
     };
-    // The first one retires what it finds dead; the second one finds it retired.
+    // The first call retires dead segments; the second one reads the result.
     let (first, second) = oracle::bounded(&folder, 8, || (counts(), counts()));
     assert_eq!(first, second);
 });
 
-/// A timeline is measured by each reader for itself.
+/// Removes the timelines, which each reader measures for itself.
 fn without_timelines(families: &str) -> String {
     let mut parts = families.split("timeline: ");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once("quantiles: ").map_or(part, |(_, rest)| rest))
 }
 
-/// Gives a totals file the length and the checksum that it should have.
+/// Writes the correct length and checksum into a totals file.
 fn seal(path: &std::path::Path) {
     const HEAD: usize = 40;
     let mut bytes = fs::read(path).expect("bytes");

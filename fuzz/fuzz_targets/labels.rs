@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
             (values.next().expect("one"), values.next().expect("two"))
         })
         .collect();
-    // What is too long was cut when it was recorded; all else is as it was.
+    // Long values were truncated when they were recorded; all others are unchanged.
     let short = |pairs: &Pairs| -> Pairs {
         pairs.iter().filter(|(one, two)| one.len().max(two.len()) < 200).cloned().collect()
     };
@@ -53,7 +53,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The label values of all samples of a text.
+/// Returns the label values of all samples of a text.
 fn pairs(text: &str) -> Pairs {
     assert!(text.is_empty() || text.ends_with('\n'));
     let samples = text.split_terminator('\n').filter(|line| !line.starts_with('#'));
@@ -69,7 +69,7 @@ fn pairs(text: &str) -> Pairs {
         .collect()
 }
 
-/// Up to the quote that ends it.
+/// Unescapes the text up to its closing quote.
 fn unescaped(text: &mut Chars<'_>) -> String {
     let mut plain = String::new();
     loop {

@@ -9,10 +9,11 @@ use std::{
     sync::atomic::{AtomicI64, Ordering::Relaxed},
 };
 
-/// Bytes of memory, and bytes read, for each byte on disk: the same as in `core/tests/hostile`.
+/// The maximum of memory, and of bytes read, for each byte on disk: the same as in
+/// `core/tests/hostile`.
 const MEMORY: u64 = 96;
 const STEPS: u64 = 80;
-/// What small directories may cost beyond that.
+/// The additional cost that a small directory may have.
 const ALLOWANCE: u64 = 4 << 20;
 
 static LIVE: AtomicI64 = AtomicI64::new(0);
@@ -25,7 +26,7 @@ fn count(bytes: i64) {
     PEAK.fetch_max(live, Relaxed);
 }
 
-// SAFETY: everything is the system's allocator.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as i64);
@@ -49,7 +50,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Reads a folder so many times, at a cost that its bytes on disk explain.
+/// Runs `act`, which reads a folder `reads` times, and checks its cost against the bytes on disk.
 pub fn bounded<T>(folder: &Path, reads: u64, act: impl FnOnce() -> T) -> T {
     let disk = on_disk(folder);
     let (before, read) = (LIVE.load(Relaxed), read_bytes());
@@ -67,7 +68,7 @@ fn on_disk(folder: &Path) -> u64 {
     files.map(|data| data.len().min(data.blocks() * 512)).sum()
 }
 
-/// Bytes that this thread has read from files.
+/// Returns the number of bytes that this thread has read from files.
 fn read_bytes() -> u64 {
     let counts = fs::read_to_string("/proc/thread-self/io").unwrap_or_default();
     let read = counts.lines().find_map(|line| line.strip_prefix("rchar: "));

@@ -16,7 +16,7 @@ use ictus::Registry;
 use ictus_exporter::{Source, http};
 use libfuzzer_sys::fuzz_target;
 
-/// Of a page's largest file; what was recorded takes less, whatever is asked for.
+/// The size of the page's largest file. The recorded data takes less in every format.
 const MAX_BODY: usize = 64 * 1024;
 const NAMES: [&str; 4] = ["accept", "accept-encoding", "authorization", "x-other"];
 
@@ -27,7 +27,7 @@ static SOURCE: LazyLock<Source> = LazyLock::new(|| {
     Source::from_registry(registry)
 });
 
-/// The whole input as the parts of a request.
+/// Uses the whole input as the parts of a request.
 fn answer_parts(input: &[u8]) {
     let mut lines = input.splitn(4, |byte| *byte == b'\n');
     let mut part = || lines.next().unwrap_or_default();
@@ -54,7 +54,7 @@ fuzz_target!(|input: &[u8]| {
     assert!([200, 400, 404, 405].contains(&status), "{status}");
     assert_eq!(status == 405, method != Method::GET && method != Method::HEAD);
     assert!(answer.body().len() <= MAX_BODY, "{} bytes", answer.body().len());
-    // Of families that are not there, there is nothing to show.
+    // A response without families is empty.
     let shows = request.uri().path() == "/metrics" && status == 200;
     assert!(shows || !answer.body().is_empty());
 });

@@ -34,18 +34,19 @@ use tempfile::TempDir;
 
 /// The id of the segment, which is its file's name.
 const ID: u64 = 0x1c70;
-/// Words of the header's identity; the last one is the checksum of those before it.
+/// Words of the header's identity; the last one is the checksum of the words before it.
 const IDENTITY_WORDS: usize = 16;
 const ID_WORD: usize = 2;
-/// Holds the line of the newest block.
+/// The header's word with the line of the newest block.
 const ROOT_WORD: usize = 16;
-/// Lanes of a block, a line each, after its first line.
+/// The lanes of a block, one line each, after its first line.
 const BLOCK_LANES: usize = 63;
-/// Words of a lane that lead on: its series' line, its ring's table's line, the ring's length.
+/// The words of a lane that refer to other parts: the line of its series, the line of its ring's
+/// table, the ring's length.
 const LANE_SERIES: usize = 1;
 const LANE_TABLE: usize = 2;
 const LANE_CHUNKS: usize = 3;
-/// Holds the first line that was not claimed: all that follows is zero.
+/// The header's word with the first unclaimed line: all bytes from there on are zero.
 const CURSOR_WORD: usize = 24;
 const LINE_WORDS: usize = 8;
 /// Words of a descriptor before its payload: tag and length, checksum.
@@ -72,7 +73,7 @@ fuzz_target!(|input: &[u8]| {
         PLACE.make_sparse();
     }
     let folder = PLACE.directory.path().join("ictus");
-    // Retirement reads as well.
+    // Retirement reads the files as well.
     oracle::bounded(&folder, 8, read_and_compare);
     drop(owner);
 });
@@ -81,15 +82,15 @@ fn read_and_compare() {
     let mut reader = Reader::new(PLACE.directory.path());
     let first = reader.snapshot().expect("the directory can be read");
     check(&first);
-    // Nothing was recorded since: neither what a reader keeps nor the retirement of a dead owner's
-    // segment, which the first reading ended with, may show.
+    // No process has recorded since. Neither the cached state of a reader nor the retirement of a
+    // dead owner's segment, at the end of the first snapshot, may change the values.
     let second = reader.snapshot().expect("the directory can be read");
     assert_same(&first, &second);
     let fresh = Reader::new(PLACE.directory.path()).snapshot().expect("the directory can be read");
     assert_same(&first, &fresh);
 }
 
-/// Equal, but for the ranks of lanes: observations that were retired have none.
+/// Asserts that two snapshots are equal, except the ranks of lanes: retired observations have none.
 fn assert_same(one: &Snapshot, other: &Snapshot) {
     assert_eq!(one.families.len(), other.families.len());
     for (one, other) in one.families.iter().zip(&other.families) {
@@ -115,7 +116,7 @@ fn observations(timing: &Timing) -> Vec<(u32, u64, f64)> {
     timing.window.observations().iter().map(|one| (one.epoch, one.stamp, one.value)).collect()
 }
 
-/// What holds for everything that is shown, whatever the bytes were.
+/// Checks the properties that hold for every snapshot, whatever the bytes are.
 fn check(snapshot: &Snapshot) {
     for family in &snapshot.families {
         for series in &family.series {
@@ -148,14 +149,15 @@ fn check_timing(timing: &Timing) {
     }
 }
 
-/// One change of one word: kind (1 byte), where (3), value (8), all little-endian.
+/// One change of one word: kind (1 byte), position (3), value (8), all little-endian.
 struct Edit {
     kind: u8,
     at: Spot,
     value: u64,
 }
 
-/// A word: which part (1 byte, see `Real::parts`), which word from its start on (2 bytes).
+/// A word: the part (1 byte, see `Real::parts`), and the word's offset from the part's start (2
+/// bytes).
 struct Spot([u8; 3]);
 
 impl Spot {
@@ -187,13 +189,13 @@ impl Edit {
             3 => words[at] = words[other],
             // Links between parts are line numbers.
             4 => words[at] = (other / LINE_WORDS) as u64,
-            // Never to nothing: the next edit needs a word.
+            // Never truncate to nothing: the next edit needs a word.
             _ => words.truncate(at.max(1)),
         }
     }
 }
 
-/// A segment that a registry made.
+/// A segment that a registry created.
 struct Real {
     words: Vec<u64>,
     /// The first words of its descriptors.
@@ -204,8 +206,8 @@ struct Real {
 }
 
 impl Real {
-    /// Families whose series expire would show them once, and no more after the retirement. The time is four
-    /// bytes into the third word of a payload.
+    /// Disables the expiry of families. Expiring series would be shown once, and be gone after the
+    /// retirement. The time is four bytes into the third word of a payload.
     fn keep(&self, words: &mut [u64]) {
         for at in self.descriptors.iter().map(|at| at + DESCRIPTOR_HEAD_WORDS) {
             if let Some([high, low]) = words.get_mut(at + 2..at + 4) {
@@ -236,7 +238,8 @@ impl Real {
         real
     }
 
-    /// Without edits, all of it must be shown, or this target fuzzes the header's check alone.
+    /// Checks that a reader shows the segment without edits; otherwise this target would fuzz the
+    /// header's check alone.
     fn prove(&self) {
         assert_eq!(self.descriptors.len(), 8, "four families of one series");
         assert_eq!(self.parts.len(), 1 + 8 + 3 + 5 + (1 + 2) + (1 + 16) + (1 + 1), "a part was not found");
@@ -249,7 +252,7 @@ impl Real {
         check(&snapshot);
     }
 
-    /// Gives the segment the id of its file, and every checksum that it should have.
+    /// Writes the id of the segment's file, and every checksum.
     fn seal(&self, words: &mut [u64]) {
         if let Some(identity) = words.get_mut(..IDENTITY_WORDS) {
             identity[..ID_WORD].copy_from_slice(&self.words[..ID_WORD]);
@@ -265,7 +268,7 @@ impl Real {
     }
 }
 
-/// Walks through a sound segment; see `Real::parts`.
+/// Walks through a valid segment; see `Real::parts`.
 fn parts(words: &[u64], descriptors: &[usize]) -> Vec<usize> {
     let start = |line: u64| Some(line as usize * LINE_WORDS).filter(|&start| start != 0);
     let blocks = successors(start(words[ROOT_WORD]), |&block| start(words[block]));
@@ -282,7 +285,7 @@ fn parts(words: &[u64], descriptors: &[usize]) -> Vec<usize> {
     parts
 }
 
-/// The checksum of a descriptor's payload, where a descriptor could be.
+/// Returns the checksum of a descriptor's payload, if a descriptor fits at that position.
 fn payload_checksum(words: &[u64], at: usize) -> Option<u64> {
     let (tag, length) = (words.get(at)? >> 32, words[at] as u32 as usize);
     let payload = words.get(at + DESCRIPTOR_HEAD_WORDS..)?;
@@ -294,7 +297,8 @@ fn bytes(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
-/// Every kind of part: a counter, a gauge, rings that are short, whole, and wrapped, on two threads.
+/// Records every kind of part: a counter, a gauge, and rings that are short, full, and wrapped, on
+/// two threads.
 fn record(directory: &Path) {
     let registry = Registry::open(directory).expect("a directory");
     let one = |name| registry.timer(name, "Times.", &["label"]).expect("a family");
@@ -312,7 +316,7 @@ fn record(directory: &Path) {
     });
 }
 
-/// The directory that is read.
+/// The directory that the target reads.
 struct Place {
     directory: TempDir,
 }
@@ -328,10 +332,11 @@ impl Place {
         file.set_len(1 << 30).expect("made longer");
     }
 
-    /// Makes it anew, with one segment in it; gives what keeps the segment's owner alive.
+    /// Recreates the directory with one segment in it. If `owner_lives`, returns the locked file that
+    /// marks the segment's owner as alive.
     fn put(&self, bytes: &[u8], owner_lives: bool) -> Option<File> {
         let directory = self.directory.path().join("ictus");
-        // Not there at the first call.
+        // The directory does not exist at the first call.
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir(&directory).expect("a directory");
         let segment = directory.join(format!("{ID:016x}.seg"));
@@ -344,7 +349,7 @@ impl Place {
     }
 }
 
-/// In memory where that can be.
+/// Creates a temporary directory, in memory if possible.
 fn temporary() -> TempDir {
     TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a temporary directory")
 }

@@ -15,7 +15,8 @@ use std::{
 };
 
 pub(crate) fn ictus() -> Command {
-    // Whoever starts the tests in the background, or by nohup, has these ignored in all that they start.
+    // Tests that are started in the background, or by nohup, ignore these signals in all their
+    // children.
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP,INT", env!("CARGO_BIN_EXE_ictus")]);
     for variable in [
@@ -34,21 +35,21 @@ pub(crate) fn ictus() -> Command {
     command
 }
 
-/// The exit code, and what was said on standard output and standard error.
+/// Returns the exit code, standard output and standard error.
 pub(crate) fn outcome(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// An action that goes on; killed where a test fails before its end.
+/// A running action, killed if the test fails before its end.
 pub(crate) struct Running {
     child: Child,
     errors: BufReader<ChildStderr>,
-    /// What it said until it was ready.
+    /// The output until the action was ready.
     pub(crate) said: String,
 }
 
-/// Starts `ictus ACTION DIR …`, and waits until it says that it is at work.
+/// Starts `ictus ACTION DIR …`, and waits until it logs that it is ready.
 pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> Running {
     let mut command = ictus();
     command.arg(action).arg(directory).args(options).stderr(Stdio::piped());
@@ -61,7 +62,7 @@ pub(crate) fn start(action: &str, directory: &Path, options: &[&str]) -> Running
     Running { child, errors, said }
 }
 
-/// Starts `ictus serve` on a free port, and finds out which.
+/// Starts `ictus serve` on a free port. Returns its address, too.
 pub(crate) fn serve(directory: &Path, options: &[&str]) -> (Running, SocketAddr) {
     let listen = if options.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
     let running = start("serve", directory, &[listen, options].concat());
@@ -76,20 +77,20 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits for its next line on standard error.
+    /// Waits for the next line on standard error.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.errors.read_line(&mut line).unwrap();
         line
     }
 
-    /// Sends a signal by the shell's own command.
+    /// Sends a signal with the shell's own command.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Sends a signal, and waits for the end: the exit code, and what else it said.
+    /// Sends a signal, and waits for the end. Returns the exit code and the rest of the output.
     pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
         self.signal(signal);
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -108,7 +109,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail where it has ended.
+        // Both fail if the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

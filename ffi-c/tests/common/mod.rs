@@ -10,7 +10,7 @@ use std::{
 
 pub(crate) const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
-/// A library as cargo built it for this test: it lies beside the test's own program.
+/// Returns a library that cargo built for this test: it is in the folder of the test's own program.
 pub(crate) fn library(name: &str) -> PathBuf {
     let program = env::current_exe().unwrap();
     let library = program.parent().unwrap().join(name);
@@ -33,7 +33,7 @@ pub(crate) fn soname() -> String {
     format!("libictus.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))
 }
 
-/// The shared library under the names that it is installed by.
+/// Links the shared library under the names under which it is installed.
 pub(crate) fn install_shared(to: &Path) -> PathBuf {
     let soname = soname();
     symlink(library("libictus_ffi.so"), to.join(&soname)).unwrap();

@@ -47,20 +47,20 @@ impl Host {
         }
     }
 
-    /// Does something to this process; false where that failed.
+    /// Performs an action on this process. Returns false if it failed.
     pub(crate) fn act(&self, action: &str, argument: &str) -> bool {
         let (action, argument) = (CString::new(action).unwrap(), CString::new(argument).unwrap());
         // SAFETY: two strings.
         unsafe { (self.act)(action.as_ptr(), argument.as_ptr()) == 0 }
     }
 
-    /// Has a forked child work; returns how it ended.
+    /// Runs `work` in a forked child. Returns the status of the child.
     pub(crate) fn fork(&self, work: impl FnOnce()) -> c_int {
         // SAFETY: the child records and ends.
         self.child(unsafe { (self.fork)() }, work)
     }
 
-    /// The same in a child that no handler of `pthread_atfork` sees.
+    /// Does the same in a child for which no handler of `pthread_atfork` runs.
     pub(crate) fn clone_process(&self, work: impl FnOnce()) -> c_int {
         // SAFETY: as above.
         self.child(unsafe { (self.clone)() }, work)
@@ -76,14 +76,14 @@ impl Host {
         unsafe { (self.wait)(pid) }
     }
 
-    /// Tells the driver how much is done.
+    /// Reports the progress to the driver.
     pub(crate) fn set_progress(&self, done: u32) {
         // SAFETY: stores a number in a file that is mapped.
         unsafe { (self.progress)(c_long::from(done)) };
     }
 }
 
-/// The driver's channel: commands, and answers to them.
+/// The driver's channel: commands, and the results of commands.
 pub(crate) fn channel() -> (File, File) {
     // SAFETY: the driver has opened it, and nothing else uses it.
     let commands = unsafe { File::from_raw_fd(200) };

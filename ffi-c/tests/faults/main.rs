@@ -21,7 +21,7 @@ use std::{env, process::Command};
 
 use common::{cc, include, install_shared, repository, run};
 
-/// Arguments of `faults/matrix.py` instead of those of the short form.
+/// Names the arguments of `faults/matrix.py`, in place of those of the short form.
 const ARGUMENTS: &str = "ICTUS_FAULTS";
 
 #[test]

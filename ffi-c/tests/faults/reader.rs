@@ -9,7 +9,7 @@ fn reader() {
     if env::var_os("FAULTS_READ").is_none() {
         return;
     }
-    // The line with the test's name.
+    // End the line with the test's name.
     println!();
     for line in io::stdin().lines() {
         let line = line.unwrap();

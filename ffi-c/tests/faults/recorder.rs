@@ -21,16 +21,17 @@ use ictus_exporter::{
 
 use super::host::{Host, channel};
 
-/// Fewer than the limit of series of a family.
+/// Below a family's limit of series.
 const MAX_CHURN: u32 = 500;
-/// Where to record; the test does nothing without it.
+/// Names the directory to record into; the test does nothing without it.
 const DIRECTORY: &str = "FAULTS_DIRECTORY";
 
 #[test]
 fn recorder() {
     if let Ok(directory) = env::var(DIRECTORY) {
         Recorder::new(directory).run();
-        // Not as a test ends: the thread that waits for it may not exist in this process.
+        // Do not end as a test does: the thread that waits for this test may not exist in this
+        // process.
         process::exit(0);
     }
 }
@@ -76,7 +77,7 @@ impl Recorder {
             let result = self.act(&line.split(' ').collect::<Vec<_>>());
             writeln!(answers, "{result}").unwrap();
             if line == "exit" {
-                // Nothing is dropped, as in a program that ends by itself.
+                // The exit drops nothing, as in a program that ends by itself.
                 process::exit(0);
             }
         }
