@@ -1,4 +1,4 @@
-//! The cost of one observation on one thread, compared with its parts and with peers.
+//! The cost of one observation on one thread, compared with its parts and with other clients.
 use ictus_benches::{candidate::criterion, groups::observe};
 
 fn main() {

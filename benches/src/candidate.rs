@@ -60,7 +60,7 @@ impl<R: FnMut() -> Duration> Task for Elsewhere<R> {
 }
 
 impl Work {
-    /// Creates work that takes nanoseconds and is repeated in a loop of its own.
+    /// Creates work that takes nanoseconds; `run` repeats it in its own loop.
     pub fn repeated(mut run: impl FnMut(u64) + 'static) -> Work {
         Work::prepared(QUICK, || (), move |(), times| run(times))
     }

@@ -5,8 +5,8 @@
 //! pinned to a processor, record the begin of each chunk of some ten microseconds. Only chunks
 //! count that lie wholly inside a time in which the other thread ran without a gap.
 //!
-//! Both threads observe one series. For comparison, each thread also observes a series of its own,
-//! in another registry. All other effects between two busy processors are in both measurements.
+//! Both threads observe one series. For comparison, each thread also observes a separate series, in
+//! another registry. All other effects between two busy processors are in both measurements.
 //!
 //! On a virtual machine, the distance between the two processors may change from minute to minute.
 //! The cost of data that threads share changes with it; the cost of other data stays the same.
@@ -29,7 +29,7 @@ use crate::{
 /// Makes a number of observations.
 pub type Observe = Box<dyn FnMut(u64)>;
 
-/// A recorder's two series, each in a registry of its own, which many threads observe.
+/// A recorder's two series, each in a separate registry, which many threads observe.
 pub struct Shared {
     /// The name of the recorder.
     pub name: &'static str,

@@ -1,4 +1,4 @@
-//! Endpoints of metrics, each in a process of its own, and the recorders of their data: the command
+//! Endpoints of metrics, each in a separate process, and the recorders of their data: the command
 //! `ictus serve`, and the HTTP server of Python's `prometheus_client`.
 
 use std::{
@@ -33,7 +33,7 @@ pub(crate) struct Recorders {
 /// Observations per second of all processes together. The rate is so high that all timers change
 /// from one response to the next.
 pub(crate) const RATE: f64 = 600_000.0;
-/// The same for the peer, which answers less often and pays more for each observation.
+/// The same for the other client, which answers less often and pays more for each observation.
 pub(crate) const PEER_RATE: f64 = 30_000.0;
 /// Observations of each timer before the measurement, of all processes together: more than a
 /// window.

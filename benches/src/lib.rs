@@ -1,9 +1,9 @@
-//! The cost of Ictus, compared with its peers, and the budgets that limit it.
+//! The cost of Ictus, compared with other clients, and the budgets that limit it.
 //!
 //! ```text
 //!  recorder     candidate      group              measure       budget
 //!  Ictus and ─► some work, ─►  candidates that ─► medians,  ─► table, verdicts
-//!  its peers    checked        are compared       counts
+//!  others       checked        are compared       counts
 //! ```
 //!
 //! Each candidate is checked before it is measured: otherwise a recorder that drops everything

@@ -1,4 +1,4 @@
-//! Peers that are written in Python: programs of this folder, each in a process of its own.
+//! Clients that are written in Python: programs of this folder, each in a separate process.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -14,13 +14,13 @@ pub(crate) struct Program {
     answers: BufReader<ChildStdout>,
 }
 
-/// Whether the peers are installed.
+/// Whether the Python clients are installed.
 #[must_use]
 pub(crate) fn is_there() -> bool {
     python().exists()
 }
 
-/// Returns the interpreter for which `make venv` installs the peers.
+/// Returns the interpreter for which `make venv` installs the clients.
 fn python() -> PathBuf {
     folder().join("../.venv/bin/python")
 }

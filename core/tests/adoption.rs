@@ -1,6 +1,6 @@
 //! Successive threads: each thread adopts the lanes of the previous one.
 //!
-//! The test has a process of its own, so that threads of other tests cannot adopt these lanes.
+//! The test runs in a separate process, so that threads of other tests cannot adopt these lanes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::thread;

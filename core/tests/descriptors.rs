@@ -14,8 +14,7 @@ use ictus::{Reader, Registry, Result, Snapshot, snapshot::Value};
 const DIRECTORY: &str = "ICTUS_TEST_MANY_SEGMENTS";
 const SEGMENTS: usize = 150;
 
-/// Runs only where a test starts it, in a process of its own. It lives until its standard input
-/// ends.
+/// Runs only where a test starts it, in a separate process. It lives until its standard input ends.
 #[test]
 fn many_segments() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };

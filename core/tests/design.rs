@@ -325,7 +325,7 @@ fn series_beyond_the_limit_share_one() {
     assert!(bytes() - before <= 256 << 10, "{} bytes more", bytes() - before);
 }
 
-/// Runs only where the test below starts it, in a process of its own.
+/// Runs only where the test below starts it, in a separate process.
 #[test]
 fn child_with_a_limited_disk() {
     let Some(directory) = std::env::var_os(CHILD) else { return };

@@ -1,5 +1,5 @@
-//! Registries that are created and dropped, as tests do. The test has a process of its own, because
-//! it measures the memory of the process.
+//! Registries that are created and dropped, as tests do. The test runs in a separate process,
+//! because it measures the memory of the process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;

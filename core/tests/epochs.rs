@@ -73,7 +73,7 @@ fn observations_of_current_epochs_interleave() {
         change_clock(path);
         (registry, timer, value)
     });
-    // The last recorder fills the window, whatever the number of its clock.
+    // The last recorder fills the window; the number of its clock does not matter.
     let mut count = 3;
     for turn in [2, 0, 1, 0, 2, 1, 1, 0] {
         thread::sleep(Duration::from_millis(5));
@@ -172,8 +172,8 @@ fn a_clock_that_starts_in_the_past_does_not_hold_windows_up() {
     );
 }
 
-/// Runs a test of this file in a process of its own. Returns none if the system has no such
-/// command, or forbids it.
+/// Runs a test of this file in a separate process. Returns none if the system has no such command,
+/// or forbids it.
 fn start(test: &str, directory: &Path, wrap: &[&str]) -> Option<Child> {
     let is_there = Command::new(wrap[0]).args(&wrap[1..]).arg("true").output();
     if !is_there.is_ok_and(|output| output.status.success()) {

@@ -149,7 +149,7 @@ fn those_of_threads_processes_and_the_dead_are_merged() {
     (0..3).for_each(|_| assert_eq!(ids(&exemplars()), ["low, first", "high, another thread"]));
     timer(&second).observe_with_exemplar(0.2, "low, second");
     assert_eq!(ids(&exemplars()), ["low, second", "high, another thread"]);
-    // Where bounds differ, the buckets are those that all processes have: one.
+    // Where bounds differ, only the buckets of all processes remain: one.
     let third = open(Options::default().buckets(&[7.0]));
     timer(&third).observe(8.0);
     assert_eq!(ids(&exemplars()), ["low, second"]);

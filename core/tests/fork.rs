@@ -1,4 +1,4 @@
-//! Forks with live lanes: parent, children and grandchildren record into segments of their own.
+//! Forks with live lanes: parent, children and grandchildren record into their own segments.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "forks")]
 

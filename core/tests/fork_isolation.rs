@@ -171,7 +171,7 @@ fn held(process: u32, directory: &Path) -> Vec<String> {
 }
 
 /// A child keeps no reference to segments that are retired while it lives: neither to its parent's
-/// segment, nor to those that its parent reads.
+/// segment, nor to the segments that its parent reads.
 #[test]
 fn child_that_never_records_keeps_no_segment() {
     let directory = tempfile::tempdir().unwrap();

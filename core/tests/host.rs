@@ -27,7 +27,7 @@ use tmpfs::Tmpfs;
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 
-/// Runs a test again in a process of its own, which finds the directory in its environment.
+/// Runs a test again in a separate process, which finds the directory in its environment.
 fn host(test: &str, directory: &Path, prepare: impl FnOnce(&mut Command)) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(DIRECTORY, directory);

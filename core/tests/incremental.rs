@@ -204,7 +204,7 @@ proptest! {
     }
 }
 
-/// The smallest window of a living process applies to all. When that process is gone, evicted
+/// The smallest window of a living process applies to all. When that process has ended, evicted
 /// observations are back.
 #[test]
 fn a_window_grows_again_as_often_as_it_may() {

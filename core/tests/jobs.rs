@@ -1,6 +1,6 @@
 //! Short-lived jobs in a directory without a reader.
 //!
-//! The test has a process of its own: a process that another test starts holds copies of this
+//! The test runs in a separate process: a process that another test starts holds copies of this
 //! process's locks until it executes its own program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 

@@ -92,7 +92,7 @@ fn a_readers_next_snapshot_has_the_same_series() {
     for round in 0..4 {
         timers.iter().for_each(|timer| timer.observe(f64::from(round)));
         let snapshot = registry.snapshot().unwrap();
-        // Quantiles are selected on first use, in memory of their own.
+        // Quantiles are selected on first use, in their own memory.
         for series in snapshot.families.iter().flat_map(|family| &family.series) {
             let Value::Timer(timing) = &series.value else { unreachable!("only timers") };
             assert!(timing.window.quantiles().is_some());

@@ -1,4 +1,4 @@
-//! Series that are not shown: the log names each cause once. The test has a process of its own,
+//! Series that are not shown: the log names each cause once. The test runs in a separate process,
 //! because the logger is global.
 
 mod ear;

@@ -36,7 +36,7 @@ fn record(registry: &Registry, series: usize) {
     }
 }
 
-/// Runs only where the test below starts it, in a process of its own.
+/// Runs only where the test below starts it, in a separate process.
 #[test]
 fn limited_child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -131,7 +131,7 @@ fn relative_directory_stays_where_it_was_opened() {
     assert_eq!(counts(&seen), vec![1000; 100]);
 }
 
-/// Runs only where the test above starts it, in a process of its own.
+/// Runs only where the test above starts it, in a separate process.
 #[test]
 fn moving_child() {
     let Some(directory) = std::env::var_os(DIRECTORY).filter(|directory| directory == "metrics") else {

@@ -1,5 +1,5 @@
 //! A cause that is logged once a process is also logged by a forked child that meets it. The test
-//! has a process of its own, because the logger is global.
+//! runs in a separate process, because the logger is global.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "forks")]
 

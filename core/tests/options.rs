@@ -1,4 +1,4 @@
-//! Families with windows, ages, buckets and limits of series of their own.
+//! Families with their own windows, ages, buckets and limits of series.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{
@@ -268,7 +268,7 @@ fn what_is_over_is_the_sum_of_all() {
     assert_eq!(newest, [4.0, 8.0, 8.0, 8.0]);
 }
 
-/// The overflow series does not expire, because no caller asked for it.
+/// The overflow series does not expire, because no caller created it.
 #[test]
 fn what_is_over_does_not_expire() {
     let options = Options::default().max_series(2).expire_after(Duration::from_millis(50));

@@ -327,7 +327,7 @@ fn lanes_of_a_dropped_registry_are_left_alone() {
     }
 }
 
-/// Runs a test of this file again in a process of its own, which records into that directory.
+/// Runs a test of this file again in a separate process, which records into that directory.
 fn in_a_process(test: &str, directory: &Path) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--test-threads=1", "--nocapture"]).env(DIRECTORY, directory);
@@ -390,7 +390,7 @@ fn steady_recorder_notices_that_its_file_was_removed() {
     let (mut count, deadline) = (1_u64, Instant::now() + RECOVERY_TIME);
     while seen(&read(parent.path())).get("a").is_none_or(|seen| seen[0] < count as f64) {
         assert!(Instant::now() < deadline, "{count} observations are not seen");
-        // No new series, no new thread, no snapshot of its own.
+        // No new series, no new thread, and no snapshot.
         (0..1000).for_each(|_| timer.observe(1.0));
         count += 1000;
         thread::sleep(Duration::from_millis(20));

@@ -476,7 +476,7 @@ fn what_the_dead_left_expires_from_the_totals() {
     }
     thread::sleep(2 * IDLE);
     assert_eq!(reader.snapshot().unwrap().families, []);
-    // A new reader has no cached state: the series is gone from the file.
+    // A new reader has no cached state: the file no longer has the series.
     let mut young = Reader::new(directory.path());
     assert_eq!(young.snapshot().unwrap().families, []);
 }

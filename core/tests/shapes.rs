@@ -1,7 +1,7 @@
 //! Processes that define one name differently.
 //!
 //! The newest definition of the living processes decides the type, and families of that type with
-//! different labels are shown together. The test has a process of its own, because the logger is
+//! different labels are shown together. The test runs in a separate process, because the logger is
 //! global.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! Entries of a metrics directory that are not what they appear to be, or belong to another user.
+//! Entries of a metrics directory that have an unexpected type, or belong to another user.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -119,7 +119,7 @@ fn nothing_is_lost_while_versions_meet() {
     assert_eq!(look(&mut reader), (200, 1));
     assert_eq!(look(&mut Reader::new(directory)), (200, 1));
 
-    // The next version retires all segments into totals of its own.
+    // The next version retires all segments into its own totals.
     let mut next = Next::start(&program, directory);
     assert_eq!(next.order("look"), (210, 0));
 

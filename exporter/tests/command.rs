@@ -468,7 +468,7 @@ fn the_wrong_user_is_told_whose_directory_it_is() {
             let (status, said, errors) = outcome(&output);
             let all = format!("{said}{errors}");
             if all.contains("env:") {
-                return; // That user cannot run what was built.
+                return; // That user cannot run the built program.
             }
             assert_eq!(status, Some(code), "{all}");
             assert!(all.contains(&format!("cannot enter {}: permission denied", denied.display())), "{all}");

@@ -71,7 +71,7 @@ fn ask(address: SocketAddr, trusted: &Path, target: &str, lines: &[&str]) -> std
     ask_as(address, trusted, None, target, lines)
 }
 
-/// Sends a request as `ask` does, from a client with a certificate of its own.
+/// Sends a request as `ask` does, from a client with its own certificate.
 fn ask_as(
     address: SocketAddr,
     trusted: &Path,

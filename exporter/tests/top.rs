@@ -21,7 +21,7 @@ use shell::outcome;
 
 /// A terminal that runs `ictus top`; ended if a test fails.
 struct Terminal {
-    /// The folder of the socket of a tmux server of its own.
+    /// The folder of the socket of a separate tmux server.
     socket: tempfile::TempDir,
 }
 

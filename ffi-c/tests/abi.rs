@@ -67,7 +67,7 @@ fn functions_are_declared_as_programs_call_them() {
     assert_eq!(FUNCTIONS.lines().count(), declarations.len(), "new functions are added to abi.txt");
 }
 
-/// Symbols have no versions, because rustc links with a version script of its own. The name of the
+/// Symbols have no versions, because rustc links with its own version script. The name of the
 /// library has the major version instead.
 #[test]
 fn symbols_have_no_versions_and_need_a_glibc_of_2021() {

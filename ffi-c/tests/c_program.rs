@@ -128,7 +128,7 @@ fn a_host_may_load_it_fork_close_it_and_end_as_it_likes() {
     let library = install_shared(build.path()).join("libictus.so");
 
     let directory = tempfile::tempdir().unwrap();
-    // Each run adds five, and the second end adds a sixth after it has counted.
+    // Each run adds five, and the second run adds a sixth after it has counted.
     for (end, count) in [("return", 5), ("thread", 10), ("exit", 16), ("quick", 21), ("return", 26)] {
         let said = run(Command::new(&program).arg(&library).arg(directory.path()).arg(end)).stdout;
         assert_eq!(String::from_utf8(said).unwrap(), format!("{count}\n"), "{end}");

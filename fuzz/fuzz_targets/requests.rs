@@ -1,4 +1,4 @@
-//! Arbitrary requests: the endpoint returns a response of one of its own kinds and of bounded size,
+//! Arbitrary requests: the endpoint returns a response with an expected status and of bounded size,
 //! without a panic. The input may also be parts of no valid request, as applications of WSGI and
 //! ASGI servers receive them.
 //!

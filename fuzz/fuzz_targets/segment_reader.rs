@@ -116,7 +116,7 @@ fn observations(timing: &Timing) -> Vec<(u32, u64, f64)> {
     timing.window.observations().iter().map(|one| (one.epoch, one.stamp, one.value)).collect()
 }
 
-/// Checks the properties that hold for every snapshot, whatever the bytes are.
+/// Checks the properties that hold for every snapshot of any bytes.
 fn check(snapshot: &Snapshot) {
     for family in &snapshot.families {
         for series in &family.series {

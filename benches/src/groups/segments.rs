@@ -85,7 +85,7 @@ pub fn say_whether_sdk_is_there() {
     }
 }
 
-/// Runs the provider in a process of its own.
+/// Runs the provider in a separate process.
 fn provider(segments: usize, timers: usize) -> Work {
     let arguments = [segments.to_string(), timers.to_string(), "0.01".to_owned()];
     let mut provider = Program::start("sdk_provider.py", &arguments);

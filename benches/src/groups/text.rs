@@ -20,7 +20,7 @@ pub(crate) const LINES: usize = 7;
 /// Observations of each series.
 pub(crate) const OBSERVATIONS: usize = 1000;
 
-/// The text of 300 series; each peer shows its own data of them.
+/// The text of 300 series; each client shows its own data of them.
 #[must_use]
 pub fn text() -> Group {
     let candidates = vec![

@@ -1,4 +1,4 @@
-//! A common interface of Ictus and its peers. Each recorder follows its own documentation, with
+//! A common interface of Ictus and other clients. Each recorder follows its own documentation, with
 //! handles that are looked up in advance.
 
 mod ours;
@@ -41,7 +41,7 @@ pub trait Recorder: Clone + Sized + 'static {
     fn settle(_: &Self::Books) {}
 }
 
-/// Converts seconds to nanoseconds, for peers that count integers.
+/// Converts seconds to nanoseconds, for clients that count integers.
 pub(crate) fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }

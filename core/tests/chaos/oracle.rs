@@ -15,7 +15,7 @@ use ictus::{
 
 use super::worker::{FAMILY, THREADS, acknowledged};
 
-/// What the test has done to a worker's segment.
+/// The damage that the test has done to a worker's segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Nothing.

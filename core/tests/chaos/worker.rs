@@ -22,7 +22,7 @@ pub(crate) const FAMILY: &str = "work_seconds";
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const ACKNOWLEDGED: &str = "ICTUS_TEST_ACKNOWLEDGED";
 const FORKS: &str = "ICTUS_TEST_FORKS";
-/// The limit of the descriptors that a worker closes when it is told to.
+/// The limit of the descriptors that a worker closes on a signal.
 const OWN_NUMBERS: i32 = 200;
 /// The content of a worker's own files.
 const OWN: &[u8] = b"the host's own data";
@@ -32,8 +32,8 @@ const OWN_FOLDER: &str = "own";
 /// Whether this worker must close its descriptors.
 static CLOSES: AtomicBool = AtomicBool::new(false);
 
-/// Runs only in a process that the test started. Each thread observes 1, 2, 3, … in a series of its
-/// own, and writes down each number once its observation has returned.
+/// Runs only in a process that the test started. Each thread observes 1, 2, 3, … in its own series,
+/// and writes down each number once its observation has returned.
 #[test]
 fn worker() {
     let (Some(directory), Some(acknowledged)) = (env::var_os(DIRECTORY), env::var_os(ACKNOWLEDGED)) else {
@@ -92,7 +92,7 @@ fn record(family: &Family<Timer>, acknowledged: &Path) -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// Closes all descriptors, as daemons do, and opens files of its own under their numbers.
+/// Closes all descriptors, as daemons do, and opens its own files under their numbers.
 fn close_and_open(acknowledged: &Path, number: u64) {
     for number in 3..OWN_NUMBERS {
         // SAFETY: no memory is involved; the closed descriptors are Ictus's, or of this process's
@@ -110,7 +110,7 @@ fn close_and_open(acknowledged: &Path, number: u64) {
     }
 }
 
-/// Tells a worker to close its descriptors.
+/// Signals a worker to close its descriptors.
 pub(crate) fn close_descriptors(pid: u32) {
     // SAFETY: a signal to a process that this test has started and not waited for.
     unsafe { libc::kill(pid.cast_signed(), libc::SIGUSR1) };

@@ -1,4 +1,4 @@
-//! Captures log records. A test that uses it needs a process of its own, because the logger is
+//! Captures log records. A test that uses it needs a separate process, because the logger is
 //! global.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! An endpoint in a process of its own, the resources that it uses, and clients with several
+//! An endpoint in a separate process, the resources that it uses, and clients with several
 //! addresses.
 
 use std::{
@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::{client, shell};
 
-/// The maximum memory of an exporter with 5,000 series, whatever its clients do, in MB.
+/// The maximum memory of an exporter with 5,000 series under any attack, in MB.
 pub(crate) const MAX_RSS: usize = 160;
 
 pub(crate) struct Endpoint {

@@ -61,7 +61,7 @@ pub(crate) fn ask_on(mut stream: impl Read + Write, method: &str, target: &str, 
     Answer { status, head, bytes, body }
 }
 
-/// Sends a request on a connection of its own.
+/// Sends a request on a new connection.
 pub(crate) fn ask_with(address: SocketAddr, method: &str, target: &str, lines: &[&str]) -> Answer {
     ask_on(connect(address), method, target, lines)
 }

@@ -66,8 +66,8 @@ pub(crate) fn query(name: &str, title: &str) -> String {
     panel["targets"][0]["expr"].as_str().unwrap().to_owned()
 }
 
-/// Returns the job that a dashboard selects when it is opened: the first one, in order, of those
-/// that it offers.
+/// Returns the job that a dashboard selects when it is opened: the first one, in order, of its
+/// choices.
 pub(crate) fn first_job(name: &str, ask: impl Fn(&str) -> Vec<Value>) -> String {
     let dashboard = read(name);
     let mut choices = dashboard["templating"]["list"].as_array().unwrap().iter();

@@ -12,7 +12,7 @@ use std::{
 /// The timeout for any action of another program; a machine may be busy.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whether all of the programs are installed. Prints those that are not, and panics where they are
+/// Whether all of the programs are installed. Prints the missing ones, and panics where they are
 /// required.
 pub(crate) fn installed(programs: &[&str]) -> bool {
     let folders: Vec<_> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();

@@ -66,7 +66,7 @@ fn prometheus_answers_what_was_recorded() {
             };
             let facts = Facts { job, shown, native, stored: &stored };
             scrapes::ends_are_as_recorded(&facts);
-            // The queries of the first job have a server of their own.
+            // The queries of the first job have a separate server.
             if Some(&job) == server.jobs.last() {
                 answers_are_as_expected(server, names, &facts);
             }

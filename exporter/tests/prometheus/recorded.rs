@@ -98,7 +98,7 @@ impl Recorded {
         counter(LAST, &["resize"], last);
     }
 
-    /// Records the data on a thread of its own, as another worker would.
+    /// Records the data on a separate thread, as another worker would.
     pub(crate) fn record(&self, registry: &Registry) {
         let record = || {
             let active = registry.recorded_gauge(&catalog::ACTIVE_WORKERS).unwrap();

@@ -1,4 +1,4 @@
-//! A parser of Prometheus text 0.0.4 with rules of its own.
+//! An independent parser of Prometheus text 0.0.4.
 
 use std::collections::BTreeMap;
 
