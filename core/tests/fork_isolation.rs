@@ -147,7 +147,7 @@ fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
         let _stop = Stop(&stop);
         scope.spawn(open_and_retire);
         scope.spawn(open_and_retire);
-        // Among lower numbers than those of the changing descriptors, some stay open.
+        // Some descriptors with lower numbers than the changing ones stay open.
         let kept: Vec<_> = (0..20).map(|_| fs::File::open("/dev/null").unwrap()).collect();
         let numbers: Vec<i32> = kept.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect();
         let children: Vec<bool> =

@@ -12,8 +12,8 @@ use std::{collections::BTreeSet, env, fs, path::Path, process::Command};
 
 use common::{WARNINGS, cc, cxx, include, install_shared, library, run, soname};
 
-/// The system libraries that the static library needs, as `cargo rustc -- --print
-/// native-static-libs` lists them.
+/// The system libraries that the static library needs, as
+/// `cargo rustc -- --print native-static-libs` lists them.
 const SYSTEM_LIBRARIES: [&str; 4] = ["-pthread", "-ldl", "-lm", "-lgcc_s"];
 
 /// The output of `smoke.c`: recorded in one registry, read through another one.

@@ -18,8 +18,8 @@ const OBSERVATIONS: usize = 64;
 pub const SDK: &str = "the SDK's provider";
 
 /// Scrapes of a number of segments with a number of timers each, of which 1 % or all have changed
-/// since the last scrape. The SDK's provider has the same data, seven values per timer, where `make
-/// venv` has installed it.
+/// since the last scrape. The SDK's provider has the same data, seven values per timer, where
+/// `make venv` has installed it.
 #[must_use]
 pub fn segments(name: &'static str, segments: usize, timers: usize) -> Group {
     let ours = |name, share| Candidate::new(name, move || scrape(segments, timers, share));

@@ -4,9 +4,9 @@
 //! Meanwhile readers retire segments and are killed. An oracle, which reads the last number that
 //! each thread acknowledged, checks every scrape.
 //!
-//! `make chaos` runs the test for a minute. `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make
-//! chaos` sets its duration and its seed. `cargo test` runs it for some seconds. A failure is
-//! printed with its seed.
+//! `make chaos` runs the test for a minute.
+//! `ICTUS_CHAOS_SECONDS=3600 ICTUS_CHAOS_SEED=7 make chaos` sets its duration and its seed.
+//! `cargo test` runs it for some seconds. A failure is printed with its seed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

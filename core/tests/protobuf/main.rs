@@ -262,7 +262,7 @@ proptest! {
         let metric = families[0].message(4);
         let [z, a] = values;
         prop_assert_eq!(labels(&metric), [("a".to_owned(), a), ("z".to_owned(), z)]);
-        // A gauge is a sum, and a sum that starts at minus zero is zero.
+        // A gauge is a sum that starts at zero, so minus zero is shown as zero.
         prop_assert_eq!(metric.message(2).double(1).to_bits(), (0.0 + number).to_bits());
     }
 }

@@ -85,8 +85,8 @@ pub(crate) fn assert_selects_one_job(query: &str, of: &str) {
 fn every_rule_selects_one_job() {
     for file in ["alerts.yml", "recording.yml"] {
         let text = text(file);
-        // Comments and annotations are not queries, and neither are names such as
-        // `level:metric:operation`.
+        // Comments and annotations are not queries. The name of a recording rule,
+        // `level:metric:operation`, starts with the level and not with a metric.
         let queries = text.lines().filter(|line| {
             let line = line.trim_start();
             !["#", "summary:", "runbook:", "- alert:", "- record:"]
