@@ -68,8 +68,10 @@ def main() -> None:
 
         def executions() -> ictus.Timing | None:
             family = ictus.read(directory).family("conductor/task_execute_time")
-            found = dict(family.series) if family else {}
-            timing = found.get((KIND, "SUCCESS"))
+            if family is None:
+                return None
+            labels = {"taskType": KIND, "status": "SUCCESS"}
+            timing = dict(family.series).get(tuple(labels[name] for name in family.label_names))
             return timing if isinstance(timing, ictus.Timing) else None
 
         def recorded() -> bool:
