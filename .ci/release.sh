@@ -5,6 +5,8 @@ set -eu
 made=$(pwd)/target/ci/release
 rm -rf "$made"
 
+# Cargo unpacks a package of that version once, and takes it for the same later on.
+rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/ictus-*
 # Each is built from nothing but what its package has.
 cargo package --quiet --locked --allow-dirty --package ictus --package ictus-exporter
 
