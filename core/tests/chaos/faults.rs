@@ -84,7 +84,7 @@ impl Faults {
         match (self.full, self.read_only) {
             (0, 0) => self.start_what_is_missing(),
             (1, _) => fs::remove_file(self.filler()).unwrap(),
-            (_, 1) => self.set_mode(0o700),
+            (_, 1) => _ = self.set_mode(0o700),
             _ => {}
         }
         self.full = self.full.saturating_sub(1);
@@ -262,12 +262,18 @@ impl Faults {
         self.count(6);
     }
 
-    fn set_mode(&self, mode: u32) {
-        fs::set_permissions(self.metrics.join("ictus"), Permissions::from_mode(mode)).unwrap();
+    /// Returns false if there is no folder, because it was removed and no worker has created it again.
+    fn set_mode(&self, mode: u32) -> bool {
+        match fs::set_permissions(self.metrics.join("ictus"), Permissions::from_mode(mode)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            changed => changed.is_ok(),
+        }
     }
 
     fn make_read_only(&mut self) {
-        self.set_mode(0o500);
+        if !self.set_mode(0o500) {
+            return;
+        }
         let refused = File::create(self.metrics.join("ictus/x")).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
         self.read_only = 2 + self.dice.roll(10);
@@ -290,7 +296,7 @@ impl Faults {
             fs::remove_file(self.filler()).unwrap();
         }
         let _ = fs::create_dir(self.metrics.join("ictus"));
-        self.set_mode(0o700);
+        assert!(self.set_mode(0o700));
         let names: Vec<String> = self.workers.iter().map(|(name, _)| name.clone()).collect();
         names.iter().for_each(|name| self.oracle.killed(name));
         for (_, child) in &mut self.workers {
