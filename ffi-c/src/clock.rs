@@ -1,9 +1,9 @@
-//! Instants at which measurements begin.
+//! Clock readings, for measurements that begin or end.
 
 use ictus::Stopwatch;
 
-/// Now, for `ictus_timer_observe_since` in this process. Nothing else is to be read from the
-/// number.
+/// Returns the current time, for the functions `_observe_since` and `_observe_at` of timers
+/// in this process. The number has no other meaning.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_now() -> u64 {
     Stopwatch::start().to_bits()

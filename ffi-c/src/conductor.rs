@@ -1,4 +1,4 @@
-//! The catalogued Conductor metrics, by number instead of by name.
+//! The metrics of the catalog, which a Conductor SDK records, by number instead of by name.
 
 use std::ffi::c_int;
 
@@ -13,72 +13,86 @@ use crate::{
     timer::ictus_timer,
 };
 
-/// What a Conductor SDK records. Which names, types and help texts it is shown with is said by
-/// whoever reads: see `ictus_surface`. Errors are counted twice: by class, and by message, each
-/// with a bound on series of its own.
+/// The catalog: the metrics that a Conductor SDK records. The reader's surface determines
+/// the names, types and help texts under which they are shown; see `ictus_surface`.
+///
+/// Most errors are counted twice: by exception class, and by exception message in the
+/// metric whose name ends with `_MESSAGE`. Each of the two metrics has a separate limit of
+/// series.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ictus_conductor_metric {
-    /// How long a request to the server took. A timer in seconds, by method, uri, status.
+    /// Duration of a request to the server. Timer in seconds; labels: method, uri, status.
     ApiRequestTime = 0,
-    /// Polls for tasks. A counter, by taskType.
+    /// Polls for tasks. Counter; label: taskType.
     TaskPoll = 1,
-    /// How long a poll took. A timer in seconds, by taskType, status.
+    /// Duration of a poll. Timer in seconds; labels: taskType, status.
     TaskPollTime = 2,
-    /// How long a task's execution took. A timer in seconds, by taskType, status.
+    /// Duration of a task's execution. Timer in seconds; labels: taskType, status.
     TaskExecuteTime = 3,
-    /// How long an update of a task's result took. A timer in seconds, by taskType, status.
+    /// Duration of an update of a task's result. Timer in seconds; labels: taskType,
+    /// status.
     TaskUpdateTime = 4,
-    /// Failed executions by taskType, exception.
+    /// Failed executions by exception class. Counter; labels: taskType, exception.
     TaskExecuteError = 5,
-    /// Failed executions by taskType, exception.
+    /// Failed executions by exception message. Counter; labels: taskType, exception.
     TaskExecuteErrorMessage = 6,
-    /// Failed updates by taskType, exception.
+    /// Failed updates by exception class. Counter; labels: taskType, exception.
     TaskUpdateError = 7,
-    /// Failed updates by taskType, exception.
+    /// Failed updates by exception message. Counter; labels: taskType, exception.
     TaskUpdateErrorMessage = 8,
-    /// Failed polls by taskType, exception.
+    /// Failed polls by exception class. Counter; labels: taskType, exception.
     TaskPollError = 9,
-    /// Executions started. A counter, by taskType.
+    /// Executions started. Counter; label: taskType.
     TaskExecutionStarted = 10,
-    /// Failed acknowledgements by taskType, exception.
+    /// Failed acknowledgements by exception class. Counter; labels: taskType, exception.
     TaskAckError = 11,
-    /// Failed acknowledgements by taskType, exception.
+    /// Failed acknowledgements by exception message. Counter; labels: taskType, exception.
     TaskAckErrorMessage = 12,
-    /// Acknowledgements that the server refused. A counter, by taskType.
+    /// Acknowledgements that the server refused. Counter; label: taskType.
     TaskAckFailed = 13,
-    /// Times that the execution queue was full. A counter, by taskType.
+    /// Times that the execution queue was full. Counter; label: taskType.
     TaskExecutionQueueFull = 14,
-    /// Polls while the worker was paused. A counter, by taskType.
+    /// Polls while the worker was paused. Counter; label: taskType.
     TaskPaused = 15,
-    /// Restarts of a worker process. A counter, by taskType.
+    /// Restarts of a worker process. Counter; label: taskType.
     WorkerRestart = 16,
-    /// Exceptions that nobody caught, by exception.
+    /// Uncaught exceptions by class. Counter; label: exception.
     UncaughtException = 17,
-    /// Uses of external payload storage. A counter, by entityName, operation, payloadType.
+    /// Uses of external payload storage. Counter; labels: entityName, operation,
+    /// payloadType.
     ExternalPayloadUsed = 18,
-    /// Workflows that could not be started, by workflowType, exception.
+    /// Workflows that could not be started, by exception class. Counter; labels:
+    /// workflowType, exception.
     WorkflowStartError = 19,
-    /// Workflows that could not be started, by workflowType, exception.
+    /// Workflows that could not be started, by exception message. Counter; labels:
+    /// workflowType, exception.
     WorkflowStartErrorMessage = 20,
-    /// Size of a task's result. A timer in bytes, by taskType.
+    /// Size of a task's result. Timer in bytes; label: taskType.
     TaskResultSize = 21,
-    /// Size of a workflow's input. A timer in bytes, by workflowType, version, absent: where the
-    /// caller gave no version, version is empty and absent is 1, else absent is empty.
+    /// Size of a workflow's input. Timer in bytes; labels: workflowType, version, absent.
+    /// If the caller gave no version, version is empty and absent is 1; otherwise absent is
+    /// empty.
     WorkflowInputSize = 22,
-    /// Worker threads that are executing a task now. A gauge, by taskType.
+    /// Worker threads that are executing a task now. Gauge; label: taskType.
     ActiveWorkers = 23,
 }
 
-/// How many `ictus_conductor_metric` metrics this library has: they are numbered from 0.
+/// Returns the number of `ictus_conductor_metric` metrics in the loaded library. They are
+/// numbered from 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_catalog_count() -> usize {
     catalog::ALL.len()
 }
 
-/// Makes a handle of the series of a catalogued timer with those label values, in the order of its
-/// labels. `metric` is one of `ictus_conductor_metric`: `ICTUS_STATUS_OPTION` where it is none, and
-/// `ICTUS_STATUS_MISMATCH` where it is no timer.
+/// Creates a handle of one series of a catalogued timer. Free it with `ictus_timer_free`.
+///
+/// `metric` is one of `ictus_conductor_metric`. `label_values` is an array of `label_count`
+/// strings in the order of the metric's labels.
+///
+/// Returns `ICTUS_STATUS_OPTION` if no metric has that number, `ICTUS_STATUS_MISMATCH` if
+/// the metric is not a timer, and `ICTUS_STATUS_LABELS` if `label_count` is not its number
+/// of labels.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_catalog_timer_new(
     registry: *const ictus_registry,
@@ -90,15 +104,16 @@ pub unsafe extern "C" fn ictus_catalog_timer_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let values = unsafe { strings(label_values, label_count) }?;
         let family = registry.0.recorded_timer(definition(metric)?)?;
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_timer(family.labels(&values)?))) }
     })
 }
 
-/// Makes a handle of the series of a catalogued counter; as `ictus_catalog_timer_new`.
+/// Creates a handle of one series of a catalogued counter, as `ictus_catalog_timer_new`
+/// does for a timer. Free it with `ictus_counter_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_catalog_counter_new(
     registry: *const ictus_registry,
@@ -110,15 +125,16 @@ pub unsafe extern "C" fn ictus_catalog_counter_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let values = unsafe { strings(label_values, label_count) }?;
         let family = registry.0.recorded_counter(definition(metric)?)?;
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_counter(family.labels(&values)?))) }
     })
 }
 
-/// Makes a handle of the series of a catalogued gauge; as `ictus_catalog_timer_new`.
+/// Creates a handle of one series of a catalogued gauge, as `ictus_catalog_timer_new` does
+/// for a timer. Free it with `ictus_gauge_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_catalog_gauge_new(
     registry: *const ictus_registry,
@@ -130,15 +146,15 @@ pub unsafe extern "C" fn ictus_catalog_gauge_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let values = unsafe { strings(label_values, label_count) }?;
         let family = registry.0.recorded_gauge(definition(metric)?)?;
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_gauge(family.labels(&values)?))) }
     })
 }
 
-/// How many labels a catalogued metric has; 0 for a number that is none.
+/// Returns the number of labels of a catalogued metric, or 0 if no metric has that number.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_catalog_label_count(metric: c_int) -> usize {
     definition(metric).map_or(0, |definition| definition.labels.len())

@@ -1,4 +1,4 @@
-//! Counters.
+//! Counters: handles of series that only increase.
 
 use ictus::Counter;
 
@@ -9,13 +9,19 @@ use crate::{
     string::{borrow, give, strings, take_back},
 };
 
-/// A total that only grows: one series of a family.
+/// A counter: a handle of one series, a total that only increases.
 #[derive(Debug)]
 pub struct ictus_counter(pub(crate) Counter);
 
-/// Makes a handle of the series of the family `name` with those label values; family and series
-/// are registered where they are new. Label names and values are two arrays of the same length, in
-/// the same order.
+/// Creates a handle of one series: the series of the family `name` with these label values.
+/// Registers the family and the series if they do not exist. Free the handle with
+/// `ictus_counter_free`.
+///
+/// `label_names` and `label_values` are arrays of `label_count` strings in the same order.
+/// A `_total` suffix of the name is removed, because the output formats add it.
+///
+/// Returns `ICTUS_STATUS_NAME` for an invalid metric or label name, and
+/// `ICTUS_STATUS_MISMATCH` if a family of that name exists with another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_counter_new(
     registry: *const ictus_registry,
@@ -29,7 +35,7 @@ pub unsafe extern "C" fn ictus_counter_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let name = unsafe { name.read() }?;
         // SAFETY: as above.
         let help = unsafe { help.read() }?;
@@ -38,12 +44,12 @@ pub unsafe extern "C" fn ictus_counter_new(
         // SAFETY: as above.
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_counter(registry.0.counter(name, help, &names)?.labels(&values)?));
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, make) }
     })
 }
 
-/// Adds one.
+/// Adds one to a counter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_counter_inc(counter: *const ictus_counter) -> ictus_status {
     guard(|| {
@@ -54,7 +60,8 @@ pub unsafe extern "C" fn ictus_counter_inc(counter: *const ictus_counter) -> ict
     })
 }
 
-/// Adds `by`, which must not be negative.
+/// Adds `by` to a counter. Returns `ICTUS_STATUS_VALUE` and adds nothing if `by` is NaN,
+/// infinite, negative, or 2^94 or more; the call is counted as rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_counter_add(counter: *const ictus_counter, by: f64) -> ictus_status {
     guard(|| {
@@ -65,11 +72,12 @@ pub unsafe extern "C" fn ictus_counter_add(counter: *const ictus_counter, by: f6
     })
 }
 
-/// Frees a handle. What was recorded through it stays.
+/// Frees a handle. Values recorded through it are kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_counter_free(counter: *mut ictus_counter) {
     guard(|| {
-        // SAFETY: by convention, NULL or from `ictus_counter_new`, and not used again.
+        // SAFETY: by convention, NULL or from `ictus_counter_new` or `ictus_catalog_counter_new`,
+        // and not used again.
         unsafe { take_back(counter) };
         Ok(())
     });

@@ -1,4 +1,4 @@
-//! What the last call of a thread that failed had to say: the path, the system's error, the remedy.
+//! The text of each thread's last failed call: the path, the system's error and the remedy.
 
 use std::{cell::RefCell, fmt};
 
@@ -8,17 +8,20 @@ thread_local! {
     static LAST: RefCell<Last> = const { RefCell::new(Last { text: String::new(), is_of_this_call: false }) };
 }
 
-/// The text ends with a NUL, once there is any.
+/// The last failure of a thread. A text that is not empty ends with a NUL.
 struct Last {
     text: String,
-    /// Whether the call that is running has set it.
+    /// Whether the running call has set the text.
     is_of_this_call: bool,
 }
 
-/// Returns what the last failed call of this thread has to say, in more words than its status:
-/// which path or address, the system's error, what to do about it. Empty before the first one.
-/// Readable until the thread's next call that fails, or its end. ICTUS_STATUS_VALUE leaves the
-/// text as it is: a rejected value is no reason to leave the fast path.
+/// Returns a description of the calling thread's last failed call, in more detail than its
+/// status: the path or address, the system's error and the remedy. Before the first failure
+/// the string is empty. It ends with a NUL, which its length does not count.
+///
+/// The library owns the string. It is valid until the thread's next failed call, or until
+/// the thread ends. Calls that return `ICTUS_STATUS_VALUE` do not change it, so that
+/// rejected values stay on the fast path.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_error_text() -> ictus_str {
     let text = LAST.try_with(|last| {
@@ -29,13 +32,14 @@ pub extern "C" fn ictus_error_text() -> ictus_str {
     text.ok().flatten().unwrap_or(ictus_str::from_terminated("\0"))
 }
 
-/// Keeps the text of an error for `ictus_error_text`, logs what the system refused, and returns its status.
+/// Stores the text of an error for `ictus_error_text`, logs errors of the operating system,
+/// and returns the status.
 pub(crate) fn keep(error: &dyn fmt::Display, status: ictus_status) -> ictus_status {
     let mut text = error.to_string();
     if status == ictus_status::Io {
         ::log::error!(target: "ictus", "{text}");
     }
-    // A NUL inside would end it for C.
+    // A NUL inside would end the text for C.
     text.retain(|character| character != '\0');
     text.push('\0');
     let _ = LAST.try_with(|last| {
@@ -46,7 +50,7 @@ pub(crate) fn keep(error: &dyn fmt::Display, status: ictus_status) -> ictus_stat
     status
 }
 
-/// Notes the end of a call that failed: where nothing was kept, its status has to do.
+/// Ends a failed call. If the call stored no text, the text of its status takes its place.
 #[cold]
 pub(crate) fn failed(status: ictus_status) {
     if status == ictus_status::Value {
@@ -71,7 +75,7 @@ mod tests {
     use crate::{guard::guard, ictus_status};
 
     fn last() -> String {
-        // SAFETY: read before the next call.
+        // SAFETY: the text is read before the next call.
         unsafe { ictus_error_text().read() }.unwrap().to_owned()
     }
 

@@ -1,4 +1,4 @@
-//! An endpoint for Prometheus, for hosts without a library that serves one.
+//! An HTTP endpoint for Prometheus, for host programs without an HTTP server.
 
 use std::ffi::{c_int, c_void};
 
@@ -16,15 +16,23 @@ use crate::{
     view::view,
 };
 
-/// A running endpoint: `/metrics` in the format that its client asks for, of all processes that
-/// record into a directory. It has one thread, named `ictus-http`, which no recording waits for.
+/// A running HTTP endpoint. It serves `/metrics`, in the format that the client requests,
+/// for all processes that record in a metrics directory. Its thread is named `ictus-http`;
+/// recording never waits for it.
 #[derive(Debug)]
 pub struct ictus_exporter(Server);
 
-/// Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port
-/// that is free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not
-/// choose: one of `ictus_surface`, or several added up. A forked child has no such thread: it
-/// serves nothing, and leaves the exporter as it is.
+/// Starts an endpoint that serves a metrics directory at `address`. Stop it with
+/// `ictus_exporter_stop`.
+///
+/// `address` is for example `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a free port,
+/// or `unix:/run/app/metrics.sock`. `surfaces` is one of `ictus_surface`, or the sum of
+/// several; they are shown if the client does not choose. A forked child does not have the
+/// thread: it serves nothing, and does not affect the exporter of its parent.
+///
+/// Returns `ICTUS_STATUS_ADDRESS` for an invalid address, `ICTUS_STATUS_IO` if the address
+/// cannot be bound, and `ICTUS_STATUS_OPTION` for an invalid sum of surfaces or an invalid
+/// path.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_exporter_start(
     directory: ictus_str,
@@ -33,7 +41,7 @@ pub unsafe extern "C" fn ictus_exporter_start(
     out: *mut *mut ictus_exporter,
 ) -> ictus_status {
     guard(|| {
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let directory = unsafe { directory.read() }?;
         // SAFETY: as above.
         let address = unsafe { address.read() }?;
@@ -46,7 +54,7 @@ pub unsafe extern "C" fn ictus_exporter_start(
             let server = Server::start(source, listen).map_err(status)?;
             Ok(ictus_exporter(server))
         };
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, make) }
     })
 }
@@ -58,7 +66,8 @@ fn status(error: ::ictus_exporter::Error) -> ictus_status {
     }
 }
 
-/// Writes the address that is served, with its port, to `write`; `context` is passed on.
+/// Passes the bound address, with its actual port, to `write` as text, and `context` with
+/// it. The text has the form of the argument `address` of `ictus_exporter_start`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_exporter_address(
     exporter: *const ictus_exporter,
@@ -68,13 +77,13 @@ pub unsafe extern "C" fn ictus_exporter_address(
     guard(|| {
         // SAFETY: by convention, NULL or an exporter that was not stopped.
         let exporter = unsafe { borrow(exporter) }?;
-        // SAFETY: by convention, a function as its type says.
+        // SAFETY: by convention, NULL or a function that fulfils the contract of its type.
         unsafe { pass_on(exporter.0.address().to_string().as_bytes(), write, context) }
     })
 }
 
-/// Closes the endpoint and frees it: answers that are on their way have a second to finish. The
-/// address can be used again when this returns.
+/// Stops an endpoint and frees the exporter. Responses in progress have one second to
+/// finish. When this function returns, the address can be used again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_exporter_stop(exporter: *mut ictus_exporter) {
     guard(|| {

@@ -1,4 +1,4 @@
-//! Gauges.
+//! Gauges: handles of series that hold a state of the process.
 
 use ictus::Gauge;
 
@@ -9,14 +9,19 @@ use crate::{
     string::{borrow, give, strings, take_back},
 };
 
-/// A state of this process, which may rise and fall: one series of a family. The states of live
-/// processes are summed.
+/// A gauge: a handle of one series, a state of this process that may rise and fall. Readers
+/// add up the states of all live processes.
 #[derive(Debug)]
 pub struct ictus_gauge(pub(crate) Gauge);
 
-/// Makes a handle of the series of the family `name` with those label values; family and series
-/// are registered where they are new. Label names and values are two arrays of the same length, in
-/// the same order.
+/// Creates a handle of one series: the series of the family `name` with these label values.
+/// Registers the family and the series if they do not exist. Free the handle with
+/// `ictus_gauge_free`.
+///
+/// `label_names` and `label_values` are arrays of `label_count` strings in the same order.
+///
+/// Returns `ICTUS_STATUS_NAME` for an invalid metric or label name, and
+/// `ICTUS_STATUS_MISMATCH` if a family of that name exists with another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_gauge_new(
     registry: *const ictus_registry,
@@ -30,7 +35,7 @@ pub unsafe extern "C" fn ictus_gauge_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let name = unsafe { name.read() }?;
         // SAFETY: as above.
         let help = unsafe { help.read() }?;
@@ -39,12 +44,13 @@ pub unsafe extern "C" fn ictus_gauge_new(
         // SAFETY: as above.
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_gauge(registry.0.gauge(name, help, &names)?.labels(&values)?));
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, make) }
     })
 }
 
-/// Sets the state. NaN and infinities are rejected.
+/// Sets the state of this process to `to`. Returns `ICTUS_STATUS_VALUE` and changes nothing
+/// if `to` is NaN or infinite; the call is counted as rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_gauge_set(gauge: *const ictus_gauge, to: f64) -> ictus_status {
     guard(|| {
@@ -55,7 +61,9 @@ pub unsafe extern "C" fn ictus_gauge_set(gauge: *const ictus_gauge, to: f64) -> 
     })
 }
 
-/// Adds `by` to the state, which may be negative. NaN and infinities are rejected.
+/// Adds `by`, which may be negative, to the state of this process. Returns
+/// `ICTUS_STATUS_VALUE` and changes nothing if `by` is NaN or infinite; the call is counted
+/// as rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_gauge_add(gauge: *const ictus_gauge, by: f64) -> ictus_status {
     guard(|| {
@@ -66,11 +74,12 @@ pub unsafe extern "C" fn ictus_gauge_add(gauge: *const ictus_gauge, by: f64) -> 
     })
 }
 
-/// Frees a handle. What was recorded through it stays.
+/// Frees a handle. Values recorded through it are kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_gauge_free(gauge: *mut ictus_gauge) {
     guard(|| {
-        // SAFETY: by convention, NULL or from `ictus_gauge_new`, and not used again.
+        // SAFETY: by convention, NULL or from `ictus_gauge_new` or `ictus_catalog_gauge_new`,
+        // and not used again.
         unsafe { take_back(gauge) };
         Ok(())
     });

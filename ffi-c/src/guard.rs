@@ -1,4 +1,4 @@
-//! The wall that no panic passes.
+//! Converts panics to `ICTUS_STATUS_INTERNAL`, so that none reaches the C caller.
 
 use std::{
     mem,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::{error, ictus_status};
 
-/// The body of every function of the C interface.
+/// Runs the body of a function of the C API, and converts a panic or an error to a status.
 ///
-/// Asserts unwind safety for all of them: the core's shared state is atomics and values that are
-/// swapped whole, so a body that stopped midway leaves nothing half written.
+/// Asserts unwind safety for all bodies: the core's shared state is atomics and values that
+/// are replaced as a whole, so a body that stops midway leaves nothing half written.
 #[inline]
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), ictus_status>) -> ictus_status {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -20,7 +20,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), ictus_status>) -> ictus_st
             status
         }
         Err(payload) => {
-            // Dropping it could panic again, out of reach of any guard.
+            // Dropping the payload could panic again, and no guard would catch that panic.
             mem::forget(payload);
             error::failed(ictus_status::Internal);
             ictus_status::Internal

@@ -1,9 +1,10 @@
 //! The C API of Ictus: implements the functions of `include/ictus.h` with the crate `ictus`, and
 //! contains no logic.
 //!
-//! Each noun has a file. Every function is written out, without macros, so that cbindgen can generate
-//! the header from the sources. Every type that C uses is defined here. The top of the header
-//! (`cbindgen.toml`) lists the rules for C callers; they are part of the contract of every function.
+//! Each noun has a file. Every function is written out, without macros, so that cbindgen can
+//! generate the header from the sources. Every type that C uses is defined here. The top of the
+//! header (`cbindgen.toml`) lists the conventions for C callers, which are part of the contract of
+//! every function.
 //!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![allow(non_camel_case_types, reason = "types have the names that C knows them by")]

@@ -9,12 +9,14 @@ use crate::{
     string::{borrow, give, take_back},
 };
 
-/// A timer bound to the thread that made it, which saves that thread a look-up at each call. Only
-/// that thread may use it and free it: what others record through it may be lost.
+/// A local timer: a timer bound to the thread that created it, for the hottest loops. It
+/// saves that thread a lookup at each call. Only that thread may use it and free it:
+/// observations that other threads record through it may be lost.
 #[derive(Debug)]
 pub struct ictus_local_timer(LocalTimer);
 
-/// Binds a timer to the calling thread. The timer may be freed before the local timer.
+/// Creates a local timer: binds a timer to the calling thread. Free it in the same thread
+/// with `ictus_local_timer_free`. The timer may be freed before the local timer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_local_timer_new(
     timer: *const ictus_timer,
@@ -23,12 +25,13 @@ pub unsafe extern "C" fn ictus_local_timer_new(
     guard(|| {
         // SAFETY: by convention, NULL or a timer that was not freed.
         let timer = unsafe { borrow(timer) }?;
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_local_timer(timer.0.local()))) }
     })
 }
 
-/// Records one duration.
+/// Records one duration in seconds that ends now. Returns `ICTUS_STATUS_VALUE` as
+/// `ictus_timer_observe` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_local_timer_observe(
     local: *const ictus_local_timer,
@@ -42,7 +45,9 @@ pub unsafe extern "C" fn ictus_local_timer_observe(
     })
 }
 
-/// Records one duration that ended at `end`, which `ictus_now` gave in this process.
+/// Records one duration in seconds that ended at `end`, a result of `ictus_now` in this
+/// process. It does not read the clock. Returns `ICTUS_STATUS_VALUE` as
+/// `ictus_timer_observe` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_local_timer_observe_at(
     local: *const ictus_local_timer,
@@ -57,7 +62,8 @@ pub unsafe extern "C" fn ictus_local_timer_observe_at(
     })
 }
 
-/// Records the time since `begun`, which `ictus_now` gave in this process.
+/// Records the time from `begun` to now, in seconds. `begun` is a result of `ictus_now` in
+/// this process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_local_timer_observe_since(
     local: *const ictus_local_timer,
@@ -71,7 +77,7 @@ pub unsafe extern "C" fn ictus_local_timer_observe_since(
     })
 }
 
-/// Frees a local timer. What was recorded through it stays.
+/// Frees a local timer. Observations recorded through it are kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_local_timer_free(local: *mut ictus_local_timer) {
     guard(|| {

@@ -1,4 +1,4 @@
-//! What was recorded, as numbers.
+//! Snapshots: recorded metrics as numbers.
 
 use ictus::{GivenLabels, Snapshot, snapshot::Value};
 
@@ -8,23 +8,26 @@ use crate::{
     string::{array, borrow, give, strings, take_back},
 };
 
-/// Every series at one instant, here or in the directory by all of its processes.
+/// A snapshot: the values of every series at one moment, merged over all processes of the
+/// metrics directory, or those of this process for a registry in memory. It does not
+/// change.
 #[derive(Debug)]
 pub struct ictus_snapshot(Snapshot, GivenLabels);
 
-/// What a timer has observed.
+/// The count, sum and window of a timer.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ictus_timing {
-    /// Observations since the series began.
+    /// Number of observations since the series began.
     pub count: u64,
-    /// Their sum, in seconds.
+    /// Sum of these observations, in the timer's unit: seconds, or bytes.
     pub sum: f64,
-    /// How many of the newest the quantiles are of.
+    /// Number of newest observations from which quantiles are computed.
     pub window: usize,
 }
 
-/// Takes a snapshot.
+/// Creates a snapshot of a registry. Free it with `ictus_snapshot_free`. Returns
+/// `ICTUS_STATUS_IO` if the metrics directory cannot be listed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_new(
     registry: *const ictus_registry,
@@ -33,14 +36,20 @@ pub unsafe extern "C" fn ictus_snapshot_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_snapshot(registry.0.snapshot()?, registry.0.given_labels()))) }
     })
 }
 
-/// The value of a counter or gauge: of the series of the family `name` with those label values, in
-/// the order in which this registry was given the family's label names; sorted where only other
-/// processes have the family.
+/// Writes the value of a counter or gauge to `out`: of the series of the family `name` with
+/// these label values.
+///
+/// Label values are in the order in which this registry registered the family's label
+/// names. If only other processes have the family, they are in the order of the sorted
+/// label names.
+///
+/// Returns `ICTUS_STATUS_UNKNOWN` if the snapshot has no such series, and
+/// `ICTUS_STATUS_MISMATCH` if the series is a timer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_value(
     snapshot: *const ictus_snapshot,
@@ -53,14 +62,18 @@ pub unsafe extern "C" fn ictus_snapshot_value(
         // SAFETY: by convention, NULL or a snapshot that was not freed; NULL or readable.
         let value = unsafe { find(snapshot, name, label_values, label_count) }?;
         match value {
-            // SAFETY: by convention, NULL or a place that can be written.
+            // SAFETY: by convention, NULL or writable.
             Value::Counter(value) | Value::Gauge(value) => unsafe { put(out, *value) },
             Value::Timer(_) => Err(ictus_status::Mismatch),
         }
     })
 }
 
-/// What a timer has observed; the series is named as for `ictus_snapshot_value`.
+/// Writes the count, sum and window of a timer to `out`. Name and label values identify the
+/// series as in `ictus_snapshot_value`.
+///
+/// Returns `ICTUS_STATUS_UNKNOWN` if the snapshot has no such series, and
+/// `ICTUS_STATUS_MISMATCH` if the series is not a timer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_timing(
     snapshot: *const ictus_snapshot,
@@ -76,14 +89,20 @@ pub unsafe extern "C" fn ictus_snapshot_timing(
             return Err(ictus_status::Mismatch);
         };
         let timing = ictus_timing { count: timing.count, sum: timing.sum, window: timing.window.len() };
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { put(out, timing) }
     })
 }
 
-/// Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in
-/// `quantiles` one in `out`, NaN where the window is empty. Linear between the two nearest
-/// observations. The series is named as for `ictus_snapshot_value`.
+/// Computes quantiles of a timer's window: for each of the `count` numbers in `quantiles`,
+/// from 0 to 1, writes one number to the array `out`, in the timer's unit: seconds, or
+/// bytes. A result is interpolated linearly between the two nearest observations, and NaN
+/// if the window is empty. Name and label values identify the series as in
+/// `ictus_snapshot_value`.
+///
+/// Returns `ICTUS_STATUS_UNKNOWN` if the snapshot has no such series,
+/// `ICTUS_STATUS_MISMATCH` if the series is not a timer, and `ICTUS_STATUS_VALUE` if a
+/// quantile is not from 0 to 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_snapshot_quantiles(
     snapshot: *const ictus_snapshot,
@@ -97,7 +116,7 @@ pub unsafe extern "C" fn ictus_snapshot_quantiles(
     guard(|| {
         // SAFETY: by convention, NULL or a snapshot that was not freed; NULL or readable.
         let value = unsafe { find(snapshot, name, label_values, label_count) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let quantiles = unsafe { array(quantiles, count) }?;
         if quantiles.iter().any(|quantile| !(0.0..=1.0).contains(quantile)) {
             return Err(ictus_status::Value);
@@ -110,7 +129,7 @@ pub unsafe extern "C" fn ictus_snapshot_quantiles(
         }
         for (at, &quantile) in quantiles.iter().enumerate() {
             let value = timing.window.quantile(quantile).unwrap_or(f64::NAN);
-            // SAFETY: not NULL; by convention, there is room for `count` numbers.
+            // SAFETY: not NULL; by convention, `count` numbers can be written there.
             unsafe { out.wrapping_add(at).write(value) };
         }
         Ok(())
@@ -127,37 +146,37 @@ pub unsafe extern "C" fn ictus_snapshot_free(snapshot: *mut ictus_snapshot) {
     });
 }
 
-/// The value of a series.
+/// Returns the value of a series, or an error if the snapshot does not have it.
 ///
 /// # Safety
 ///
-/// `snapshot` is NULL or lives for as long as the result is used; `name` and the `count` strings
-/// from `labels` on are NULL or can be read.
+/// `snapshot` is NULL or lives as long as the result is used; `name` and the `count`
+/// strings at `labels` are NULL or readable.
 unsafe fn find<'a>(
     snapshot: *const ictus_snapshot,
     name: ictus_str,
     labels: *const ictus_str,
     count: usize,
 ) -> Result<&'a Value, ictus_status> {
-    // SAFETY: what the caller vouches for.
+    // SAFETY: the caller guarantees it.
     let snapshot: &'a ictus_snapshot = unsafe { borrow(snapshot) }?;
-    // SAFETY: what the caller vouches for.
+    // SAFETY: the caller guarantees it.
     let name = unsafe { name.read() }?;
-    // SAFETY: what the caller vouches for.
+    // SAFETY: the caller guarantees it.
     let labels = unsafe { strings(labels, count) }?;
     snapshot.1.find(&snapshot.0, name, &labels).ok_or(ictus_status::Unknown)
 }
 
-/// Gives a value to C.
+/// Writes a value to an output of the caller.
 ///
 /// # Safety
 ///
-/// `out` is NULL, or can be written.
+/// `out` is NULL or writable.
 unsafe fn put<T>(out: *mut T, value: T) -> Result<(), ictus_status> {
     if out.is_null() {
         return Err(ictus_status::Null);
     }
-    // SAFETY: not NULL; the caller vouches for the rest.
+    // SAFETY: not NULL; the caller guarantees the rest.
     unsafe { out.write(value) };
     Ok(())
 }

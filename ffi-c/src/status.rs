@@ -1,47 +1,50 @@
-//! What a call answers.
+//! The status codes of calls.
 
 use std::ffi::c_int;
 
 use crate::{error, ictus_str};
 
-/// What a call answers. Numbers are never reused; later versions may add some.
+/// Status code of a call. Numbers are never reused; later versions may add new ones, which
+/// a program treats as failures.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ictus_status {
-    /// It is done.
+    /// Success.
     Ok = 0,
-    /// A pointer that must not be NULL is NULL.
+    /// A required pointer is NULL.
     Null = 1,
-    /// A length is more than memory can hold.
+    /// A length is greater than memory can hold.
     Length = 2,
     /// A string is not UTF-8.
     Utf8 = 3,
-    /// A metric or label name that Prometheus would not take.
+    /// A metric or label name is not valid in Prometheus.
     Name = 4,
-    /// A family of that name exists with another kind.
+    /// A family of that name exists with another kind: counter, gauge or timer.
     Mismatch = 5,
-    /// Another number of label values than the family has label names.
+    /// The number of label values differs from the number of label names of the family.
     Labels = 6,
-    /// A value that cannot be recorded: NaN, negative, infinite, or 2^94 and more. It was counted
-    /// as rejected.
+    /// A value cannot be recorded: it is NaN, infinite, negative, or 2^94 or more. It is
+    /// counted as rejected. A gauge also accepts negative values and values of 2^94 and
+    /// more. `ictus_snapshot_quantiles` returns this status for a quantile outside 0 to 1.
     Value = 7,
-    /// The operating system refused: a directory that cannot be made, used or listed, an address
-    /// that cannot be bound.
+    /// The operating system reported an error: a directory cannot be created, used or
+    /// listed, an address cannot be bound, or an exporter's thread cannot be created.
     Io = 8,
-    /// The write callback asked to stop.
+    /// The write callback requested to stop.
     Stopped = 9,
-    /// A fault in Ictus itself. Nothing is known to be damaged; please report it.
+    /// A fault in Ictus itself. No damage is known; please report the fault.
     Internal = 10,
-    /// A format or surface that does not exist, surfaces that cannot be shown together, or a
-    /// directory whose path is empty or begins with `~`.
+    /// The number of a format, surface or catalogued metric does not exist, surfaces cannot
+    /// be shown together, or the path of a directory is empty or begins with `~`.
     Option = 11,
-    /// No series has that name and those label values.
+    /// The snapshot has no series with that name and those label values.
     Unknown = 12,
-    /// An address that is none.
+    /// A string is not an address to listen on.
     Address = 13,
 }
 
-/// A status in words, in static memory. Takes any number.
+/// Returns the text of a status. The string is static and ends with a NUL, which its length
+/// does not count. Accepts every number, including those of later versions.
 #[unsafe(no_mangle)]
 pub extern "C" fn ictus_status_text(status: c_int) -> ictus_str {
     let known = every().into_iter().find(|&known| known as c_int == status);
@@ -54,7 +57,7 @@ fn every() -> [ictus_status; 14] {
 }
 
 impl ictus_status {
-    /// Ends with a NUL.
+    /// Returns the text of the status, which ends with a NUL.
     pub(crate) fn text(self) -> &'static str {
         match self {
             ictus_status::Ok => "done\0",
@@ -101,14 +104,15 @@ impl From<ictus::Error> for ictus_status {
     }
 }
 
-/// Whether the core recorded a value that it was given, which it does not say itself.
+/// Returns an error if the core rejects this value of a counter or timer. The core itself
+/// reports no rejection.
 #[inline]
 pub(crate) fn recorded(value: f64) -> Result<(), ictus_status> {
     const LIMIT: f64 = (1u128 << 94) as f64;
     if (0.0..LIMIT).contains(&value) { Ok(()) } else { Err(ictus_status::Value) }
 }
 
-/// The same of a gauge's state, which may be negative.
+/// Returns an error if the core rejects this value of a gauge, which may be negative.
 #[inline]
 pub(crate) fn recorded_state(value: f64) -> Result<(), ictus_status> {
     if value.is_finite() { Ok(()) } else { Err(ictus_status::Value) }

@@ -1,43 +1,47 @@
-//! Strings and arrays that cross the border: pointer and length, owned by whoever gave them.
+//! Strings, arrays and objects that cross the C boundary.
+//!
+//! Strings and arrays are a pointer and a length. The caller owns the memory of its arguments.
 
 use std::{ffi::c_char, slice};
 
 use crate::ictus_status;
 
-/// A string: UTF-8, not necessarily ended by a NUL. An empty one may have a NULL pointer.
+/// A string in UTF-8. It needs no NUL at the end, and an empty string may have a NULL
+/// pointer. The caller owns the memory of an argument, the library that of a result.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct ictus_str {
-    /// Its first byte.
+    /// Pointer to the first byte.
     pub data: *const c_char,
-    /// How many bytes it has.
+    /// Length in bytes, without a NUL at the end.
     pub len: usize,
 }
 
 impl ictus_str {
-    /// A static string that ends with a NUL, which is not part of its length.
+    /// Returns a static string that ends with a NUL, which its length does not count.
     pub(crate) const fn from_terminated(text: &'static str) -> ictus_str {
         debug_assert!(matches!(text.as_bytes(), [.., 0]));
         ictus_str { data: text.as_ptr().cast(), len: text.len() - 1 }
     }
 
-    /// The string, where it is one.
+    /// Returns the string, or an error if it is NULL, too long or not UTF-8.
     ///
     /// # Safety
     ///
-    /// `data` is NULL, or `len` bytes from it on can be read for as long as the result is used.
+    /// `data` is NULL, or the `len` bytes at it are readable as long as the result is used.
     pub(crate) unsafe fn read<'a>(self) -> Result<&'a str, ictus_status> {
-        // SAFETY: what the caller vouches for.
+        // SAFETY: the caller guarantees it.
         let bytes = unsafe { array(self.data.cast::<u8>(), self.len) }?;
         str::from_utf8(bytes).map_err(|_| ictus_status::Utf8)
     }
 }
 
-/// The array, where there is one; an empty one may have a NULL pointer.
+/// Returns the array, or an error if it is NULL or too long. An empty array may have a NULL
+/// pointer.
 ///
 /// # Safety
 ///
-/// `first` is NULL, or `count` values from it on can be read for as long as the result is used.
+/// `first` is NULL, or the `count` values at it are readable as long as the result is used.
 pub(crate) unsafe fn array<'a, T>(first: *const T, count: usize) -> Result<&'a [T], ictus_status> {
     if count == 0 {
         return Ok(&[]);
@@ -48,11 +52,11 @@ pub(crate) unsafe fn array<'a, T>(first: *const T, count: usize) -> Result<&'a [
     if count > isize::MAX as usize / size_of::<T>() {
         return Err(ictus_status::Length);
     }
-    // SAFETY: not NULL, not longer than memory; the caller vouches for the rest.
+    // SAFETY: not NULL and not longer than memory; the caller guarantees the rest.
     Ok(unsafe { slice::from_raw_parts(first, count) })
 }
 
-/// The strings of an array.
+/// Returns the strings of an array, or the error of the first one that is invalid.
 ///
 /// # Safety
 ///
@@ -61,27 +65,28 @@ pub(crate) unsafe fn strings<'a>(
     first: *const ictus_str,
     count: usize,
 ) -> Result<Vec<&'a str>, ictus_status> {
-    // SAFETY: what the caller vouches for.
+    // SAFETY: the caller guarantees it.
     let strings = unsafe { array(first, count) }?;
-    // SAFETY: what the caller vouches for.
+    // SAFETY: the caller guarantees it.
     strings.iter().map(|string| unsafe { string.read() }).collect()
 }
 
-/// What a pointer points to.
+/// Returns a reference to the object of a pointer, or an error if the pointer is NULL.
 ///
 /// # Safety
 ///
-/// `pointer` is NULL, or to a `T` that lives for as long as the result is used.
+/// `pointer` is NULL, or points to a `T` that lives as long as the result is used.
 pub(crate) unsafe fn borrow<'a, T>(pointer: *const T) -> Result<&'a T, ictus_status> {
-    // SAFETY: what the caller vouches for.
+    // SAFETY: the caller guarantees it.
     unsafe { pointer.as_ref() }.ok_or(ictus_status::Null)
 }
 
-/// Gives a new `T` to C, which frees it with the function of its noun.
+/// Creates a `T` on the heap and writes its pointer to `out`. C frees it with the function
+/// of its noun, which calls [`take_back`].
 ///
 /// # Safety
 ///
-/// `out` is NULL, or can be written.
+/// `out` is NULL or writable.
 pub(crate) unsafe fn give<T>(
     out: *mut *mut T,
     make: impl FnOnce() -> Result<T, ictus_status>,
@@ -90,19 +95,19 @@ pub(crate) unsafe fn give<T>(
         return Err(ictus_status::Null);
     }
     let made = Box::into_raw(Box::new(make()?));
-    // SAFETY: not NULL; the caller vouches for the rest.
+    // SAFETY: not NULL; the caller guarantees the rest.
     unsafe { out.write(made) };
     Ok(())
 }
 
-/// Takes back what [`give`] gave.
+/// Frees an object that [`give`] created. Does nothing for NULL.
 ///
 /// # Safety
 ///
-/// `given` is NULL, or from `give`, and nobody uses it any more.
+/// `given` is NULL, or comes from `give` and is not used again.
 pub(crate) unsafe fn take_back<T>(given: *mut T) {
     if !given.is_null() {
-        // SAFETY: `give` made it from a box; the caller vouches that this is its only end.
+        // SAFETY: `give` made it from a box; the caller guarantees that it is freed only once.
         drop(unsafe { Box::from_raw(given) });
     }
 }

@@ -1,4 +1,4 @@
-//! Timers.
+//! Timers: handles of series of durations or sizes.
 
 use ictus::{Stamp, Stopwatch, Timer};
 
@@ -9,13 +9,19 @@ use crate::{
     string::{array, borrow, give, strings, take_back},
 };
 
-/// Observed durations in seconds: one series of a family.
+/// A timer: a handle of one series of durations in seconds, or of sizes in bytes if the
+/// catalog defines the metric so.
 #[derive(Debug)]
 pub struct ictus_timer(pub(crate) Timer);
 
-/// Makes a handle of the series of the family `name` with those label values; family and series
-/// are registered where they are new. Label names and values are two arrays of the same length, in
-/// the same order.
+/// Creates a handle of one series: the series of the family `name` with these label values.
+/// Registers the family and the series if they do not exist. Free the handle with
+/// `ictus_timer_free`.
+///
+/// `label_names` and `label_values` are arrays of `label_count` strings in the same order.
+///
+/// Returns `ICTUS_STATUS_NAME` for an invalid metric or label name, and
+/// `ICTUS_STATUS_MISMATCH` if a family of that name exists with another kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_new(
     registry: *const ictus_registry,
@@ -29,7 +35,7 @@ pub unsafe extern "C" fn ictus_timer_new(
     guard(|| {
         // SAFETY: by convention, NULL or a registry that was not freed.
         let registry = unsafe { borrow(registry) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let name = unsafe { name.read() }?;
         // SAFETY: as above.
         let help = unsafe { help.read() }?;
@@ -38,12 +44,14 @@ pub unsafe extern "C" fn ictus_timer_new(
         // SAFETY: as above.
         let values = unsafe { strings(label_values, label_count) }?;
         let make = || Ok(ictus_timer(registry.0.timer(name, help, &names)?.labels(&values)?));
-        // SAFETY: by convention, NULL or a place that can be written.
+        // SAFETY: by convention, NULL or writable.
         unsafe { give(out, make) }
     })
 }
 
-/// Records one duration.
+/// Records one duration in seconds (or one size in bytes) that ends now. Returns
+/// `ICTUS_STATUS_VALUE` if the value is NaN, infinite, negative, or 2^94 or more; the value
+/// is then counted as rejected.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_observe(timer: *const ictus_timer, seconds: f64) -> ictus_status {
     guard(|| {
@@ -54,7 +62,8 @@ pub unsafe extern "C" fn ictus_timer_observe(timer: *const ictus_timer, seconds:
     })
 }
 
-/// Records the time since `begun`, which `ictus_now` gave in this process.
+/// Records the time from `begun` to now, in seconds. `begun` is a result of `ictus_now` in
+/// this process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_observe_since(timer: *const ictus_timer, begun: u64) -> ictus_status {
     guard(|| {
@@ -65,8 +74,9 @@ pub unsafe extern "C" fn ictus_timer_observe_since(timer: *const ictus_timer, be
     })
 }
 
-/// Records one duration that ended at `end`, which `ictus_now` gave in this process: reading the
-/// clock is nearly the whole cost of the others.
+/// Records one duration in seconds that ended at `end`, a result of `ictus_now` in this
+/// process. It does not read the clock, which is nearly the whole cost of the other
+/// functions. Returns `ICTUS_STATUS_VALUE` as `ictus_timer_observe` does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_observe_at(
     timer: *const ictus_timer,
@@ -81,8 +91,9 @@ pub unsafe extern "C" fn ictus_timer_observe_at(
     })
 }
 
-/// Records durations, one after the other, as if all had ended now: for hosts whose calls are dear.
-/// Where some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
+/// Records `count` durations in seconds, in order, with the current time as the end of
+/// each. Use it where each call from your language to C is expensive. Returns
+/// `ICTUS_STATUS_VALUE` if some values are rejected; all others are recorded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_observe_many(
     timer: *const ictus_timer,
@@ -92,7 +103,7 @@ pub unsafe extern "C" fn ictus_timer_observe_many(
     guard(|| {
         // SAFETY: by convention, NULL or a timer that was not freed.
         let timer = unsafe { borrow(timer) }?;
-        // SAFETY: by convention, NULL or readable for the time of this call.
+        // SAFETY: by convention, NULL or readable during this call.
         let seconds = unsafe { array(seconds, count) }?;
         let end = Stamp::now();
         seconds.iter().for_each(|&seconds| timer.0.observe_at(seconds, end));
@@ -100,11 +111,12 @@ pub unsafe extern "C" fn ictus_timer_observe_many(
     })
 }
 
-/// Frees a handle. What was recorded through it stays.
+/// Frees a handle. Values recorded through it are kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ictus_timer_free(timer: *mut ictus_timer) {
     guard(|| {
-        // SAFETY: by convention, NULL or from `ictus_timer_new`, and not used again.
+        // SAFETY: by convention, NULL or from `ictus_timer_new` or `ictus_catalog_timer_new`,
+        // and not used again.
         unsafe { take_back(timer) };
         Ok(())
     });

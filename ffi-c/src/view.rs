@@ -1,4 +1,4 @@
-//! What is shown, and how it is written.
+//! Surfaces and formats, by number.
 
 use std::ffi::c_int;
 
@@ -9,7 +9,7 @@ use ictus::{
 
 use crate::ictus_status;
 
-/// How an exposition is written.
+/// Output format of an exposition.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ictus_format {
@@ -17,24 +17,26 @@ pub enum ictus_format {
     Text = 0,
     /// OpenMetrics text 1.0.0.
     Openmetrics = 1,
-    /// Prometheus's protobuf format, length-delimited, with classic histograms alone.
+    /// Prometheus's protobuf format, length-delimited, with classic histograms only.
     Protobuf = 2,
-    /// The same, with native histograms beside them: for a server that takes them.
+    /// Prometheus's protobuf format, length-delimited, with classic and native histograms:
+    /// for a server that accepts native histograms.
     Native = 3,
 }
 
-/// Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a
-/// program defines itself is shown with any of them.
+/// Surfaces: sets of names under which the Conductor metrics are shown. Add numbers to show
+/// several surfaces. Metrics that a program defines itself are shown with every surface.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ictus_surface {
-    /// Legacy and documented names.
+    /// The legacy and the documented surface.
     Default = 0,
-    /// Those that the Python SDK emits by default.
+    /// The names that the Python SDK emits by default.
     Legacy = 1,
-    /// Those of its METRICS.md.
+    /// The names in the METRICS.md of the Python SDK.
     Documented = 2,
-    /// The harmonised ones, with histograms. Not together with another.
+    /// The harmonised names of all Conductor SDKs, with histograms. It cannot be combined
+    /// with another surface.
     Canonical = 4,
 }
 
@@ -55,7 +57,7 @@ impl ictus_format {
     }
 }
 
-/// The view of surfaces that were added up.
+/// Returns the view of a sum of surfaces, or an error if the sum is invalid.
 pub(crate) fn view(surfaces: c_int) -> Result<View, ictus_status> {
     const SURFACES: [(ictus_surface, Surface); 3] = [
         (ictus_surface::Legacy, Surface::Legacy),
