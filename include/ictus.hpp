@@ -1,16 +1,18 @@
 /*
- * Ictus for C++17: the functions of ictus.h as objects that free themselves. Header only.
+ * Ictus for C++17: a header-only wrapper of ictus.h. Its objects free themselves.
  *
  *     ictus::registry registry = ictus::registry::open("/var/lib/app/metrics");
- *     ictus::timer polls = registry.timer("poll_seconds", "How long polls take.", {{"queue", "mail"}});
+ *     ictus::timer polls =
+ *         registry.timer("poll_seconds", "How long polls take.", {{"queue", "mail"}});
  *     {
  *         auto running = polls.start();  // observes at the end of the block
  *     }
  *     std::string text = registry.render();
  *
- * What fails throws ictus::error, which knows the status. Recording never throws: what cannot be recorded is
- * counted, and the answer says so. Objects can be moved, not copied; one that was moved from records nothing.
- * Threads, signals and forks: as ictus.h says.
+ * A call that fails throws ictus::error, which has the status. Recording never throws: a value
+ * that cannot be recorded is counted, and the returned status reports it. Objects can be moved
+ * but not copied; a moved-from object records nothing. The conventions of ictus.h on threads,
+ * signals and forks apply.
  */
 #ifndef ICTUS_HPP
 #define ICTUS_HPP
@@ -27,21 +29,21 @@
 
 namespace ictus {
 
-/** What a call answered that was not ICTUS_STATUS_OK. */
+/** The exception of a failed call: its status, and the text of ictus_error_text(). */
 class error : public std::runtime_error {
 public:
     explicit error(ictus_status status)
         : std::runtime_error(ictus_error_text().len > 0 ? ictus_error_text().data : ictus_status_text(status).data),
           status_(status) {}
 
-    /** The status. */
+    /** Returns the status, which is not ICTUS_STATUS_OK. */
     ictus_status status() const noexcept { return status_; }
 
 private:
     ictus_status status_;
 };
 
-/** A label and its value. */
+/** The name of a label and its value. */
 using label = std::pair<std::string_view, std::string_view>;
 
 namespace detail {
@@ -85,7 +87,8 @@ struct labels {
     }
 };
 
-/* No exception may pass through the library: one is kept until it has returned. */
+/* Collects output. No exception may pass through the library, so a failure is stored and thrown
+ * after the call has returned. */
 struct sink {
     std::string text;
     bool failed = false;
@@ -112,10 +115,11 @@ struct sink {
 
 }  // namespace detail
 
-/** A total that only grows. */
+/** A counter: one series, a total that only increases. */
 class counter {
 public:
-    /** Adds `by`, which must not be negative. */
+    /** Adds `by`. Returns ICTUS_STATUS_VALUE and adds nothing if it is NaN, infinite, negative,
+     *  or 2^94 or more. */
     ictus_status add(double by = 1.0) const noexcept { return ictus_counter_add(object_.get(), by); }
 
 private:
@@ -123,12 +127,12 @@ private:
     detail::owned<ictus_counter, ictus_counter_free> object_;
 };
 
-/** A state of this process. */
+/** A gauge: one series, a state of this process that may rise and fall. */
 class gauge {
 public:
-    /** Sets it. */
+    /** Sets the state. Returns ICTUS_STATUS_VALUE and changes nothing for NaN or infinity. */
     ictus_status set(double to) const noexcept { return ictus_gauge_set(object_.get(), to); }
-    /** Adds `by`, which may be negative. */
+    /** Adds `by`, which may be negative. Returns a status as `set` does. */
     ictus_status add(double by) const noexcept { return ictus_gauge_add(object_.get(), by); }
 
 private:
@@ -136,24 +140,26 @@ private:
     detail::owned<ictus_gauge, ictus_gauge_free> object_;
 };
 
-/** Observed durations. */
+/** A timer: one series of durations in seconds, or of sizes in bytes if the catalog defines the
+ *  metric so. Recording functions return ICTUS_STATUS_VALUE for a value that is rejected. */
 class timer {
 public:
-    /** A measurement that has begun; observes the time until it ends. Must not outlive its timer. */
+    /** A running measurement. Its destructor observes the elapsed time. It must not outlive its
+     *  timer. */
     class running {
     public:
         running(running &&other) noexcept : timer_(std::exchange(other.timer_, nullptr)), begun_(other.begun_) {}
         running &operator=(running &&) = delete;
         ~running() { stop(); }
 
-        /** Observes now; does nothing the second time. */
+        /** Observes the time from the start until now. A second call does nothing. */
         void stop() noexcept {
             if (const ictus_timer *timer = std::exchange(timer_, nullptr)) {
                 ictus_timer_observe_since(timer, begun_);
             }
         }
 
-        /** Ends without observing. */
+        /** Ends the measurement without observing. */
         void discard() noexcept { timer_ = nullptr; }
 
     private:
@@ -164,21 +170,22 @@ public:
         std::uint64_t begun_;
     };
 
-    /** Records one duration. */
+    /** Records one duration in seconds that ends now. */
     ictus_status observe(double seconds) const noexcept { return ictus_timer_observe(object_.get(), seconds); }
-    /** Records one duration that ended when `ictus_now()` gave `end`. */
+    /** Records one duration in seconds that ended at `end`, a result of `ictus_now()`. */
     ictus_status observe_at(double seconds, std::uint64_t end) const noexcept {
         return ictus_timer_observe_at(object_.get(), seconds, end);
     }
-    /** Records the time since `ictus_now()` gave `begun`. */
+    /** Records the time from `begun`, a result of `ictus_now()`, to now. */
     ictus_status observe_since(std::uint64_t begun) const noexcept {
         return ictus_timer_observe_since(object_.get(), begun);
     }
-    /** Records durations as if all had ended now. */
+    /** Records durations in seconds, in order, with the current time as the end of each. If some
+     *  are rejected, all others are recorded. */
     ictus_status observe(const std::vector<double> &seconds) const noexcept {
         return ictus_timer_observe_many(object_.get(), seconds.data(), seconds.size());
     }
-    /** Starts measuring. */
+    /** Starts a measurement. Keep the result: the measurement ends with it. */
     [[nodiscard]] running start() const noexcept { return running(object_.get()); }
 
 private:
@@ -187,7 +194,8 @@ private:
     detail::owned<ictus_timer, ictus_timer_free> object_;
 };
 
-/** A timer bound to the thread that made it, for hot loops. Only that thread may use it. */
+/** A local timer: a timer bound to the thread that created it, for the hottest loops. Only that
+ *  thread may use and destroy it. */
 class local_timer {
 public:
     explicit local_timer(const timer &timer) {
@@ -196,13 +204,13 @@ public:
         object_.reset(made);
     }
 
-    /** Records one duration. */
+    /** Records one duration in seconds that ends now. */
     ictus_status observe(double seconds) const noexcept { return ictus_local_timer_observe(object_.get(), seconds); }
-    /** Records one duration that ended when `ictus_now()` gave `end`. */
+    /** Records one duration in seconds that ended at `end`, a result of `ictus_now()`. */
     ictus_status observe_at(double seconds, std::uint64_t end) const noexcept {
         return ictus_local_timer_observe_at(object_.get(), seconds, end);
     }
-    /** Records the time since `ictus_now()` gave `begun`. */
+    /** Records the time from `begun`, a result of `ictus_now()`, to now. */
     ictus_status observe_since(std::uint64_t begun) const noexcept {
         return ictus_local_timer_observe_since(object_.get(), begun);
     }
@@ -211,10 +219,11 @@ private:
     detail::owned<ictus_local_timer, ictus_local_timer_free> object_;
 };
 
-/** Every series at one instant. Label values are in the order of the family's label names. */
+/** A snapshot: the values of every series at one moment. Label values are in the order of the
+ *  family's label names, as for ictus_snapshot_value(). */
 class snapshot {
 public:
-    /** The value of a counter or gauge. */
+    /** Returns the value of a counter or gauge. */
     double value(std::string_view name, std::initializer_list<std::string_view> labels = {}) const {
         double value = 0.0;
         const std::vector<ictus_str> values = detail::strings(labels);
@@ -222,7 +231,7 @@ public:
         return value;
     }
 
-    /** Count, sum and window of a timer. */
+    /** Returns the count, sum and window of a timer. */
     ictus_timing timing(std::string_view name, std::initializer_list<std::string_view> labels = {}) const {
         ictus_timing timing{};
         const std::vector<ictus_str> values = detail::strings(labels);
@@ -230,7 +239,8 @@ public:
         return timing;
     }
 
-    /** One quantile of a timer's window, NaN where that is empty. */
+    /** Returns one quantile of a timer's window, in the timer's unit, or NaN if the window is
+     *  empty. `share` is from 0 to 1. */
     double quantile(double share, std::string_view name, std::initializer_list<std::string_view> labels = {}) const {
         double value = 0.0;
         const std::vector<ictus_str> values = detail::strings(labels);
@@ -244,59 +254,60 @@ private:
     detail::owned<ictus_snapshot, ictus_snapshot_free> object_;
 };
 
-/** Where a process records, and what it reads from. */
+/** A registry, in which a process records and from which it reads. */
 class registry {
 public:
-    /** In this process's memory alone. */
+    /** Creates a registry in the memory of this process only. */
     registry() : registry([](ictus_registry **out) { return ictus_registry_new(out); }) {}
 
-    /** In a metrics directory. */
+    /** Opens a registry in a metrics directory, which is created if it does not exist. */
     [[nodiscard]] static registry open(std::string_view directory) {
         return registry([&](ictus_registry **out) { return ictus_registry_open(detail::str(directory), out); });
     }
 
-    /** A series of a counter. */
+    /** Returns a series of a counter. Registers family and series if they do not exist. */
     [[nodiscard]] ictus::counter counter(std::string_view name, std::string_view help = {},
                                          std::initializer_list<label> labels = {}) const {
         return series<ictus::counter>(ictus_counter_new, name, help, labels);
     }
 
-    /** A series of a gauge. */
+    /** Returns a series of a gauge. Registers family and series if they do not exist. */
     [[nodiscard]] ictus::gauge gauge(std::string_view name, std::string_view help = {},
                                      std::initializer_list<label> labels = {}) const {
         return series<ictus::gauge>(ictus_gauge_new, name, help, labels);
     }
 
-    /** A series of a timer. */
+    /** Returns a series of a timer. Registers family and series if they do not exist. */
     [[nodiscard]] ictus::timer timer(std::string_view name, std::string_view help = {},
                                      std::initializer_list<label> labels = {}) const {
         return series<ictus::timer>(ictus_timer_new, name, help, labels);
     }
 
-    /** A series of a catalogued timer, by the values of its labels in their order. */
+    /** Returns a series of a catalogued timer. `labels` are the values in the metric's order. */
     [[nodiscard]] ictus::timer timer(ictus_conductor_metric metric, std::initializer_list<std::string_view> labels) const {
         return catalogued<ictus::timer>(ictus_catalog_timer_new, metric, labels);
     }
 
-    /** A series of a catalogued counter. */
+    /** Returns a series of a catalogued counter. `labels` are the values in its order. */
     [[nodiscard]] ictus::counter counter(ictus_conductor_metric metric,
                                          std::initializer_list<std::string_view> labels) const {
         return catalogued<ictus::counter>(ictus_catalog_counter_new, metric, labels);
     }
 
-    /** A series of a catalogued gauge. */
+    /** Returns a series of a catalogued gauge. `labels` are the values in its order. */
     [[nodiscard]] ictus::gauge gauge(ictus_conductor_metric metric, std::initializer_list<std::string_view> labels) const {
         return catalogued<ictus::gauge>(ictus_catalog_gauge_new, metric, labels);
     }
 
-    /** Everything that was recorded. */
+    /** Returns all recorded metrics in the given format. `surfaces` is one of ictus_surface, or
+     *  the sum of several. */
     [[nodiscard]] std::string render(ictus_format format = ICTUS_FORMAT_TEXT,
                                      int surfaces = ICTUS_SURFACE_DEFAULT) const {
         detail::sink sink;
         return sink.take(ictus_registry_render(object_.get(), format, surfaces, detail::sink::write, &sink));
     }
 
-    /** The same as numbers. */
+    /** Returns a snapshot, the recorded metrics as numbers. */
     [[nodiscard]] ictus::snapshot snapshot() const {
         ictus_snapshot *made = nullptr;
         detail::need(ictus_snapshot_new(object_.get(), &made));
@@ -340,7 +351,7 @@ private:
     detail::owned<ictus_registry, ictus_registry_free> object_;
 };
 
-/** An endpoint that serves a metrics directory over HTTP until it goes. */
+/** An HTTP endpoint that serves a metrics directory. Its destructor stops the endpoint. */
 class exporter {
 public:
     exporter(std::string_view directory, std::string_view address, int surfaces = ICTUS_SURFACE_DEFAULT) {
@@ -349,7 +360,7 @@ public:
         object_.reset(made);
     }
 
-    /** The address that is served, with its port. */
+    /** Returns the bound address, with its actual port. */
     [[nodiscard]] std::string address() const {
         detail::sink sink;
         return sink.take(ictus_exporter_address(object_.get(), detail::sink::write, &sink));
