@@ -180,8 +180,8 @@ public:
     ictus_status observe_since(std::uint64_t begun) const noexcept {
         return ictus_timer_observe_since(object_.get(), begun);
     }
-    /** Records durations in seconds, in order, with the current time as the end of each. If some
-     *  are rejected, all others are recorded. */
+    /** Records durations in seconds, in order, with the current time as the end of each. If
+     *  some are rejected, all others are recorded. */
     ictus_status observe(const std::vector<double> &seconds) const noexcept {
         return ictus_timer_observe_many(object_.get(), seconds.data(), seconds.size());
     }
@@ -283,7 +283,7 @@ public:
         return series<ictus::timer>(ictus_timer_new, name, help, labels);
     }
 
-    /** Returns a series of a catalogued timer. `labels` are the values in the metric's order. */
+    /** Returns a series of a catalogued timer. `labels` are the values in its order. */
     [[nodiscard]] ictus::timer timer(ictus_conductor_metric metric, std::initializer_list<std::string_view> labels) const {
         return catalogued<ictus::timer>(ictus_catalog_timer_new, metric, labels);
     }

@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// A running HTTP endpoint. It serves `/metrics`, in the format that the client requests,
-/// for all processes that record in a metrics directory. Its thread is named `ictus-http`;
-/// recording never waits for it.
+/// for all processes that record in a metrics directory. Its threads are named
+/// `ictus-http`; recording never waits for them.
 #[derive(Debug)]
 pub struct ictus_exporter(Server);
 
@@ -28,7 +28,7 @@ pub struct ictus_exporter(Server);
 /// `address` is for example `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a free port,
 /// or `unix:/run/app/metrics.sock`. `surfaces` is one of `ictus_surface`, or the sum of
 /// several; they are shown if the client does not choose. A forked child does not have the
-/// thread: it serves nothing, and does not affect the exporter of its parent.
+/// threads: it serves nothing, and does not affect the exporter of its parent.
 ///
 /// Returns `ICTUS_STATUS_ADDRESS` for an invalid address, `ICTUS_STATUS_IO` if the address
 /// cannot be bound, and `ICTUS_STATUS_OPTION` for an invalid sum of surfaces or an invalid
