@@ -25,8 +25,8 @@ pub enum ictus_log_level {
 /// `ictus_log_set`, and `level` is one of `ictus_log_level`. The message has `len` bytes of
 /// UTF-8 without a NUL at the end, and is readable only during the call.
 ///
-/// The library calls it from any thread, also from several threads concurrently, and while a
-/// thread's first recording of a series reserves memory. The callback must not call the
+/// The library calls it from any thread, also from several threads concurrently, and while
+/// a thread's first recording of a series reserves memory. The callback must not call the
 /// library, and must return to its caller: no longjmp, no C++ exception.
 pub type ictus_log_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, level: c_int, message: *const c_char, len: usize)>;
