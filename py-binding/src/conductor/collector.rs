@@ -1,10 +1,12 @@
 //! The recording methods of the SDK's collector, in native code.
 //!
-//! The first step of an observation's way: a Python method call becomes label values and a number,
-//! and a handle records. A collector that nobody opened records nothing. Nothing here raises for
-//! what it is given: a value that is no number is recorded as NaN, which the core rejects and
-//! counts. An interrupt or an exit that is raised while an object is asked for its text or number
-//! passes, and nothing is recorded. Arguments that a later SDK adds are left out.
+//! A Python method call becomes label values and a number, which a handle records. A collector that
+//! was not opened records nothing. Invalid arguments raise no exception: a value that is not a
+//! number is recorded as NaN, which the core rejects and counts. Arguments that a later SDK adds
+//! are ignored.
+//!
+//! An interrupt or an exit may be raised while an object is converted to a text or a number. It is
+//! passed on, and nothing is recorded.
 
 use std::{
     borrow::Cow,
@@ -300,7 +302,8 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        // The message of a failed request has the headers of its response, a date among them.
+        // `by_message` gets the class too: the message of a failed request contains the headers of
+        // its response, among them a date.
         if let Some(to) = self.recorder() {
             let labels = [&*label::text(workflow_type)?, &*label::class(exception)?];
             to.workflow_start_error.by_class.with_texts(labels, Counter::inc);
@@ -316,7 +319,7 @@ impl Collector {
         exception: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let called = slf.call_method1("increment_workflow_start_error", (name, exception)).map(drop);
-        // An exception of an override is not the workflow client's concern.
+        // An exception of an override must not fail the workflow client.
         label::unless_raised(slf.py(), called, || ())
     }
 
@@ -490,7 +493,7 @@ impl Collector {
 }
 
 impl Collector {
-    /// Where to record, unless nowhere.
+    /// Returns the metrics to record in, or `None` if the collector is not open or is paused.
     fn recorder(&self) -> Option<&CatalogMetrics> {
         if self.paused.load(Ordering::Relaxed) { None } else { self.recorder.get() }
     }
@@ -542,12 +545,14 @@ impl Collector {
     }
 }
 
-/// Returns the value, or NaN for what is no number: the core rejects it and counts the rejection.
+/// Returns the value, or NaN for an object that is not a number. The core rejects NaN and counts
+/// the rejection.
 fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     label::unless_raised(value.py(), value.extract(), || f64::NAN)
 }
 
-/// The SDK's clients do not agree on the case of one parameter of a path; its collector makes them.
+/// Replaces `{tasktype}` in a path by `{taskType}`: the SDK's clients spell this parameter in two
+/// ways.
 fn spell([_, uri, _]: &mut [Cow<'_, str>; 3]) {
     if uri.contains("{tasktype}") {
         *uri = Cow::Owned(uri.replace("{tasktype}", "{taskType}"));

@@ -1,8 +1,8 @@
-//! From label values to the handle that records: the one place that knows how a series is found.
+//! A cache from label values to the handle of a series.
 //!
-//! Stands between the collector's methods and the core's handles. A hit neither allocates nor
-//! leaves this process; a miss asks the core's family for the series and remembers its handle, by the
-//! objects that named it and by their texts.
+//! It lies between the methods of the collector and the handles of the core. A hit neither
+//! allocates nor leaves this process. A miss gets the series from the family in the core and caches
+//! its handle twice: by the label objects (`seen`) and by their texts.
 
 use std::{
     borrow::Cow,
@@ -17,18 +17,19 @@ use pyo3::prelude::*;
 use super::seen::IdentityCache;
 use crate::{label, log};
 
-/// Label sets remembered per metric. The core bounds its series; label sets beyond that bound all
-/// share one series, and remembering each of them would leak what the bound has saved.
+/// Maximum number of label sets cached per metric. The core bounds the series of a family; all
+/// further label sets share the overflow series. Caching each of those would use the memory that
+/// the bound saves.
 const MAX_REMEMBERED: usize = 4096;
 
-/// The handles of one metric, found by its `N` label values.
+/// The handles of one metric, found by their `N` label values.
 pub(crate) struct HandleCache<H, const N: usize> {
     seen: IdentityCache<H, N>,
     family: Family<H>,
     hasher: DefaultHashBuilder,
-    /// Only ever locked by a thread that holds the GIL, and never across a release of it: inside
-    /// the lock no Python code runs. So it is never contended, never waited for, and never held by
-    /// another thread at the moment of `os.fork`, which holds the GIL too.
+    /// Locked only by threads that hold the GIL, and never across a release of it: no Python code
+    /// runs inside the lock. The lock is therefore never contended. No other thread can hold it
+    /// during `os.fork`, whose caller holds the GIL too.
     remembered: Mutex<HashTable<CachedHandle<H, N>>>,
 }
 
@@ -47,13 +48,14 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
         }
     }
 
-    /// Records on the series that the objects name.
+    /// Records on the series with these label objects.
     #[inline]
     pub(crate) fn with(&self, labels: [&Bound<'_, PyAny>; N], record: impl FnOnce(&H)) -> PyResult<()> {
         self.with_all(labels, |_| (), None::<fn([&str; N])>, record)
     }
 
-    /// The same; `spell` changes the objects' texts into label values.
+    /// Does the same as [`with`](HandleCache::with); `spell` changes the texts of the objects into
+    /// label values.
     #[inline]
     pub(crate) fn with_spelled(
         &self,
@@ -64,8 +66,8 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
         self.with_all(labels, spell, None::<fn([&str; N])>, record)
     }
 
-    /// As [`with`](HandleCache::with); `begin` is called with the label values of a series that this process has not
-    /// recorded yet.
+    /// Does the same as [`with`](HandleCache::with). Calls `begin` with the label values of a
+    /// series that this process has not recorded yet.
     #[inline]
     pub(crate) fn with_begun(
         &self,
@@ -90,7 +92,7 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
                 if let Some(handle) = self.unseen(labels, spell, begin)? {
                     record(&handle);
                 }
-                // New series are what a full disk has no room for.
+                // Creating a series fails, and logs, if the disk is full.
                 if let Some(label) = labels.first() {
                     log::deliver_later(label.py());
                 }
@@ -106,7 +108,7 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
         spell: fn(&mut [Cow<'_, str>; N]),
         begin: Option<impl FnOnce([&str; N])>,
     ) -> PyResult<Option<H>> {
-        // `str()` runs Python code, so all of it happens before the lock.
+        // `str()` runs Python code, so it must run before the lock is taken.
         let mut texts: [Cow<'_, str>; N] = [const { Cow::Borrowed("") }; N];
         for (text, label) in texts.iter_mut().zip(labels) {
             *text = label::text(label)?;
@@ -125,7 +127,8 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
         Ok(handle)
     }
 
-    /// Shows the series with those label values, at 0 where it was never recorded.
+    /// Creates the series with these label values, so that it is shown at 0 before its first
+    /// recording.
     pub(crate) fn show(&self, labels: [&str; N]) {
         self.of_texts(labels, |_| ());
     }
@@ -136,7 +139,7 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
         remembered.find(hash, |entry| entry.is(labels)).is_some()
     }
 
-    /// Records on the series with those label values.
+    /// Records on the series with these label values.
     pub(crate) fn with_texts(&self, labels: [&str; N], record: impl FnOnce(&H)) {
         self.of_texts(labels, record);
     }
@@ -147,7 +150,7 @@ impl<H: MetricHandle + Clone, const N: usize> HandleCache<H, N> {
         if let Some(found) = remembered.find(hash, |entry| entry.is(labels)) {
             return Some(then(&found.handle));
         }
-        // Fails only for a wrong number of labels, which the types of `Recorder` rule out.
+        // Fails only for a wrong number of labels, which the types of `CatalogMetrics` rule out.
         let handle = self.family.labels(&labels).ok()?;
         let then = then(&handle);
         if remembered.len() < MAX_REMEMBERED {

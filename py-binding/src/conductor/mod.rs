@@ -1,4 +1,4 @@
-//! The recording side of the drop-in for the Conductor SDK: its collector's methods, natively.
+//! The recording part of the drop-in for the Conductor SDK: native methods of the SDK's collector.
 
 pub(crate) mod collector;
 mod lookup;

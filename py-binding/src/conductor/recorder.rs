@@ -1,4 +1,4 @@
-//! Every metric that an SDK records, ready to be found by its label values.
+//! The metrics that a Conductor SDK records, each with a cache of handles by label values.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use ictus::{
 
 use super::lookup::HandleCache;
 
-/// An open registry's families, one field per definition of the catalog; the numbers are how many
-/// labels each has.
+/// The families of an open registry, one field per definition of the catalog. The number in each
+/// type is the number of labels.
 pub(crate) struct CatalogMetrics {
     pub(crate) registry: Registry,
     pub(crate) api_request_time: HandleCache<Timer, 3>,
@@ -35,8 +35,8 @@ pub(crate) struct CatalogMetrics {
     pub(crate) active_workers: HandleCache<Gauge, 1>,
 }
 
-/// Errors of one kind, counted twice: by class and by message. Each has its own bound on series,
-/// so endless messages never push the classes out.
+/// Errors of one kind, counted twice: by class and by message. Each count has its own bound on
+/// series, so unbounded messages never displace the classes.
 pub(crate) struct Errors {
     pub(crate) by_class: HandleCache<Counter, 2>,
     pub(crate) by_message: HandleCache<Counter, 2>,
@@ -84,8 +84,8 @@ impl CatalogMetrics {
 }
 
 impl CatalogMetrics {
-    /// Shows the counters of a task type at 0, of which nothing but the type has to be known: what is counted
-    /// first later is an increase for Prometheus then, and not a series that begins.
+    /// Creates the counters of a task type that have no other label, so that they are shown at 0.
+    /// Prometheus then sees the first count as an increase, and not as a new series.
     pub(crate) fn begin(&self, task_type: &str) {
         let counters = [
             &self.task_execution_started,

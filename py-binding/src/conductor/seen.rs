@@ -1,21 +1,22 @@
-//! Series found by the identity of their label values: the first look, before their texts'.
+//! A cache from the identity of label objects to handles. It is read before the texts are compared.
 //!
-//! A caller names its series by the same few string objects again and again. What is kept here owns
-//! those objects, so their addresses mean them for as long as it exists, and strings do not change.
+//! A caller names a series by the same few string objects again and again. An entry owns those
+//! objects, so their addresses stay theirs as long as the entry exists. Strings are immutable.
 
 use std::sync::OnceLock;
 
 use pyo3::{prelude::*, types::PyString};
 
-/// Label sets that have a place. Beyond these, and for objects made anew at each call, texts decide.
+/// Maximum number of cached label sets. Further label sets, and objects created for each call, are
+/// found by their texts.
 const PLACES: usize = 128;
-/// Places that a label set may take, from the one that its addresses say.
+/// Number of slots that a label set may use, from the one that its addresses select.
 const MAX_ATTEMPTS: usize = 4;
 
-/// Handles by the `N` objects that named them. A place once taken stays so, hence reading waits for
-/// nothing.
+/// Handles by the `N` objects that named them. A slot is set once and never changes, so reading
+/// takes no lock.
 pub(crate) struct IdentityCache<H, const N: usize> {
-    /// Made by the first to be kept: most metrics of most processes are never recorded.
+    /// Allocated with the first entry: most metrics of most processes are never recorded.
     places: OnceLock<Box<[OnceLock<Entry<H, N>>]>>,
 }
 
@@ -29,7 +30,7 @@ impl<H, const N: usize> IdentityCache<H, N> {
         IdentityCache { places: OnceLock::new() }
     }
 
-    /// The handle that these very objects named before.
+    /// Returns the handle that these objects named before.
     #[inline]
     pub(crate) fn find(&self, labels: &[&Bound<'_, PyAny>; N]) -> Option<&H> {
         let places = self.places.get()?;
@@ -42,16 +43,16 @@ impl<H, const N: usize> IdentityCache<H, N> {
         None
     }
 
-    /// Remembers the handle, where there is a place and the objects are what cannot change its text.
+    /// Caches the handle if a slot is free and the text of each object cannot change.
     pub(crate) fn keep(&self, labels: &[&Bound<'_, PyAny>; N], handle: H) {
-        // Exact: a subclass's `str()` may say something else each time.
+        // The type must be exactly `str`: `str()` of a subclass may return another text each time.
         if !labels.iter().all(|label| label.is_exact_instance_of::<PyString>()) {
             return;
         }
         let places = self.places.get_or_init(|| (0..PLACES).map(|_| OnceLock::new()).collect());
         let free = tries(labels).find_map(|at| places.get(at).filter(|place| place.get().is_none()));
         if let Some(free) = free {
-            // Taken in between, by another thread, is taken.
+            // If another thread has set the slot in the meantime, its entry stays.
             let _ = free.set(Entry { labels: labels.map(|label| label.clone().unbind()), handle });
         }
     }
@@ -64,14 +65,14 @@ impl<H, const N: usize> Entry<H, N> {
     }
 }
 
-/// Where the label set may be, most wanted first.
+/// Returns the slots that the label set may use, the preferred one first.
 #[inline]
 fn tries(labels: &[&Bound<'_, PyAny>]) -> impl Iterator<Item = usize> {
     let first = labels.iter().fold(0, |mixed: usize, label| {
-        // Objects lie on multiples of 16.
+        // Addresses of objects are multiples of 16.
         mixed.wrapping_mul(31).wrapping_add(label.as_ptr().addr() >> 4)
     });
-    // The factor of multiplicative hashing, whose upper bits are the ones mixed.
+    // The factor of multiplicative hashing; its upper bits are the well-mixed ones.
     let first = first.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) >> (usize::BITS - PLACES.ilog2());
     (0..MAX_ATTEMPTS).map(move |further| (first + further) % PLACES)
 }
