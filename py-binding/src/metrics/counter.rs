@@ -1,4 +1,4 @@
-//! Counters, as Python objects.
+//! The class `Counter`.
 
 use pyo3::{
     prelude::*,
@@ -90,7 +90,8 @@ impl Counter {
         Bound::new(py, Counter { family, handle })
     }
 
-    /// What records; of a family with labels, only its children do.
+    /// Returns the handle that records, or an error for a family with labels, whose children
+    /// record.
     #[inline]
     fn handle(&self) -> PyResult<&ictus::Counter> {
         self.handle.as_ref().ok_or_else(|| self.family.unlabelled())

@@ -1,4 +1,4 @@
-//! Gauges, as Python objects.
+//! The class `Gauge`.
 
 use pyo3::{
     prelude::*,
@@ -97,7 +97,8 @@ impl Gauge {
         Bound::new(py, Gauge { family, handle })
     }
 
-    /// What records; of a family with labels, only its children do.
+    /// Returns the handle that records, or an error for a family with labels, whose children
+    /// record.
     #[inline]
     fn handle(&self) -> PyResult<&ictus::Gauge> {
         self.handle.as_ref().ok_or_else(|| self.family.unlabelled())

@@ -1,4 +1,5 @@
-//! From label values to the Python object that records their series: what all metrics share.
+//! A cache from label values to the Python object that records their series. All metric classes
+//! share it.
 
 use std::{
     path::PathBuf,
@@ -15,15 +16,16 @@ use pyo3::{
 
 use crate::{convert, label};
 
-/// Children remembered per family. The core bounds its series; label sets beyond that bound all share
-/// one series, and remembering each of them would leak what the bound has saved.
+/// Maximum number of children cached per family. The core bounds the series of a family; all
+/// further label sets share the overflow series. Caching each of those would use the memory that
+/// the bound saves.
 const MAX_REMEMBERED: usize = 4096;
 
-/// A family of series, and the objects that record them.
+/// A family of series and the Python objects that record them.
 pub(crate) struct Labelled<H> {
     described: Arc<Described<H>>,
     children: Children,
-    /// The label values of a child.
+    /// The label values of a child; `None` for the family itself.
     values: Option<Py<PyTuple>>,
 }
 
@@ -32,19 +34,22 @@ struct Described<H> {
     name: String,
     label_names: Vec<String>,
     directory: Option<PathBuf>,
-    /// Whether a measurement without labels has been logged.
+    /// Whether this process has logged a measurement without labels.
     logged: OncePerProcess,
 }
 
-/// By tuples of strings. Its look-ups compare these natively, so nothing but what `dict` itself
-/// promises is needed where threads meet. A child does not keep what keeps it: Python would never free both.
+/// The children of a family in a `dict`, by tuples of strings.
+///
+/// `dict` compares these keys natively, so threads need no guarantee beyond those of `dict` itself.
+/// A child holds only a weak reference to the dictionary that contains it. With a strong one Python
+/// would never free either.
 enum Children {
     Own(Arc<Py<PyDict>>),
     OfFamily(Weak<Py<PyDict>>),
 }
 
 impl Children {
-    /// None for a child whose family nobody has any more.
+    /// Returns the dictionary, or `None` for a child whose family was freed.
     fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
         match self {
             Children::Own(children) => Some(children.bind(py).clone()),
@@ -67,7 +72,7 @@ impl<H: MetricHandle> Labelled<H> {
         Labelled { described, children, values: None }
     }
 
-    /// The same for the child with those label values.
+    /// Returns the same family as the child with these label values holds it.
     fn of_child(&self, values: &Bound<'_, PyTuple>) -> Labelled<H> {
         let children = match &self.children {
             Children::Own(children) => Arc::downgrade(children),
@@ -88,12 +93,12 @@ impl<H: MetricHandle> Labelled<H> {
         &self.described.label_names
     }
 
-    /// The handle of a family without labels.
+    /// Returns the handle of a family without labels, and `None` for a family with labels.
     pub(crate) fn only(&self) -> Option<H> {
         if self.described.label_names.is_empty() { self.described.family.labels(&[]).ok() } else { None }
     }
 
-    /// The child with those label values, which `make` makes where there is none.
+    /// Returns the child with these label values. Calls `make` if it is not cached.
     pub(crate) fn child<'py, C: PyClass>(
         &self,
         values: &Bound<'py, PyTuple>,
@@ -117,23 +122,23 @@ impl<H: MetricHandle> Labelled<H> {
         Ok(made)
     }
 
-    /// Removes the series with those label values; whether there was one.
+    /// Removes the series with these label values. Returns whether it existed.
     pub(crate) fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
         let py = values.py();
         let key = self.key(values, None)?;
-        // First: whoever asks for the child from now on gets a new series.
+        // The child leaves the cache first, so that a later request for it creates a new series.
         if let Some(children) = self.children.get(py)
             && children.contains(&key)?
         {
             children.del_item(&key)?;
         }
         let (texts, family) = (texts(&key), &self.described.family);
-        // It may wait for the directory's lock.
+        // The removal may wait for the lock of the directory.
         py.detach(|| family.remove(&strs(&texts))).map_err(|refused| convert::error(&refused))
     }
 
-    /// Counts a measurement that ended without label values, and logs the first one: where it ends, the
-    /// program's function has run, and its exception may be on its way.
+    /// Counts a measurement that ended without label values, and logs the first one. It raises no
+    /// exception, because the program's function has already run and may have raised its own.
     pub(super) fn count_unlabelled(&self) {
         let Described { family, name, label_names, logged, .. } = &*self.described;
         family.count_unlabelled();
@@ -147,8 +152,8 @@ impl<H: MetricHandle> Labelled<H> {
         }
     }
 
-    /// `<ictus.Counter name='jobs' labels={'queue': 'mail'} directory='/tmp/metrics'>`; of a family, the
-    /// label names alone.
+    /// Returns the `repr`, such as `<ictus.Counter name='jobs' labels={'queue': 'mail'}
+    /// directory='/tmp/metrics'>`. That of a family contains the label names only.
     pub(super) fn repr(&self, py: Python<'_>, class: &str) -> PyResult<String> {
         let Described { name, label_names, directory, .. } = &*self.described;
         let labels = match self.values.as_ref().filter(|_| !label_names.is_empty()) {
@@ -166,13 +171,13 @@ impl<H: MetricHandle> Labelled<H> {
         Ok(format!("<ictus.{class} name={name} labels={labels} directory={directory}>"))
     }
 
-    /// The error of recording on all series at once.
+    /// Returns the error of recording on a family that has labels.
     pub(crate) fn unlabelled(&self) -> PyErr {
         let (name, labels) = (&self.described.name, self.described.label_names.join("=…, "));
         PyValueError::new_err(format!("{name} has labels: say which series, as {name}.labels({labels}=…)"))
     }
 
-    /// The label values as exact strings, in the order of the family's label names.
+    /// Returns the label values as exact strings, in the order of the family's label names.
     fn key<'py>(
         &self,
         values: &Bound<'py, PyTuple>,
@@ -191,7 +196,7 @@ impl<H: MetricHandle> Labelled<H> {
         if given.iter_borrowed().all(|value| value.is_exact_instance_of::<PyString>()) {
             return Ok(given);
         }
-        // As `prometheus_client` does: the text of whatever is given.
+        // Any object is a label value, by its text, as in `prometheus_client`.
         let values: Vec<_> = given
             .iter_borrowed()
             .map(|value| Ok(PyString::new(py, &label::text(&value)?)))
@@ -207,7 +212,7 @@ impl<H: MetricHandle> Labelled<H> {
     }
 }
 
-/// Lone surrogates have no UTF-8, and are replaced.
+/// Returns the label values as text. Lone surrogates cannot be encoded in UTF-8 and are replaced.
 fn texts(key: &Bound<'_, PyTuple>) -> Vec<String> {
     let text = |value: Bound<'_, PyAny>| Some(label::characters(value.cast().ok()?).into_owned());
     key.iter().filter_map(text).collect()

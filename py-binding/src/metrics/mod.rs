@@ -1,4 +1,4 @@
-//! Recording without Conductor: registries, their metrics, and measurements that run.
+//! The general API for recording, without Conductor: registries, metrics and running measurements.
 
 pub(crate) mod counter;
 pub(crate) mod gauge;

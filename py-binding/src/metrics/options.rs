@@ -1,4 +1,5 @@
-//! Options in Python's terms: argument, then variable, then default.
+//! Options of registries and timers. An argument takes precedence over its environment variable,
+//! and the variable over the default.
 
 use std::{env, str::FromStr, time::Duration};
 
@@ -7,10 +8,10 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::arguments;
 
-/// The longest window that the core keeps.
+/// The longest window that the core supports, in observations.
 const MAX_WINDOW: u32 = 65_536;
 
-/// What may be said of a registry's families, and of a timer's alone.
+/// The options that a caller may set for a registry's families or for one timer.
 #[derive(Default)]
 pub(crate) struct Given {
     pub(crate) window: Option<u32>,
@@ -21,7 +22,7 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// The options of a call, checked one by one.
+    /// Returns the options of a call, after a check of each.
     pub(crate) fn from_arguments(
         window: Option<&Bound<'_, PyAny>>,
         max_age: Option<f64>,
@@ -38,7 +39,7 @@ impl Given {
         })
     }
 
-    /// These options, and where nothing is said those given.
+    /// Returns `options`, with those that are set here in place of its own.
     pub(crate) fn over(self, mut options: Options) -> PyResult<Options> {
         options = self.window.into_iter().fold(options, Options::window);
         options = self.max_series.into_iter().fold(options, Options::max_series);
@@ -56,7 +57,7 @@ impl Given {
     }
 }
 
-/// The options of the environment's variables.
+/// Returns the options that environment variables set.
 pub(crate) fn of_environment() -> PyResult<Options> {
     Given { window: variable("ICTUS_WINDOW")?, max_series: variable("ICTUS_MAX_SERIES")?, ..Given::default() }
         .over(Options::default())

@@ -1,4 +1,4 @@
-//! A registry: where metrics are made, recorded and read.
+//! The class `Registry`, which creates, records and reads metrics.
 
 use std::path::{Path, PathBuf};
 
@@ -227,12 +227,12 @@ impl Registry {
         let family = family.map_err(|refused| convert::error(&refused))?;
         log::deliver(py)?;
         let metrics = self.metrics.bind(py);
-        // Families of one name may have different labels. With the same labels in another order it is the
-        // same family, but values are given in that order.
+        // Families of one name may have different labels. The same labels in another order mean the
+        // same family, but the values then come in that order.
         let key: Vec<&str> = std::iter::once(name).chain(labels.iter().map(String::as_str)).collect();
         let key = PyTuple::new(py, key)?;
         if let Some(known) = metrics.get_item(&key)? {
-            // Of that kind: the core has said so.
+            // The object has the requested class: otherwise the core would have refused the family.
             return Ok(known.cast_into::<C>()?);
         }
         let labelled = Labelled::new(py, family, name.to_owned(), labels, self.directory());

@@ -1,4 +1,4 @@
-//! A measurement, from where a block begins to where it ends.
+//! The class `Running`: a measurement from the start of a block to its end.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -74,7 +74,7 @@ impl Running {
     /// done, a generator until it is exhausted.
     fn __call__<'py>(&self, py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let timer = self.state().timer.clone_ref(py);
-        // At decoration: a call must not fail after the function has run.
+        // Checked at decoration, because a call must not fail after the function has run.
         timer.get().check_series()?;
         let time = timer.bind(py).getattr("time")?;
         imports(py)?.call_method0("around")?.getattr("each_call")?.call1((time, "time()", function))

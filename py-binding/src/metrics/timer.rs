@@ -1,4 +1,4 @@
-//! Timers, as Python objects.
+//! The class `Timer`.
 
 use ictus::Stopwatch;
 use pyo3::{
@@ -94,12 +94,13 @@ impl Timer {
         Bound::new(py, Timer { family, handle })
     }
 
-    /// Whether it records by itself: it is a series, and not a family with labels.
+    /// Returns an error if this object is a family with labels, which cannot record by itself.
     pub(super) fn check_series(&self) -> PyResult<()> {
         self.handle().map(drop)
     }
 
-    /// Records the time since a measurement began. Raises nothing: the program's exception may be on its way.
+    /// Records the time since the start of a measurement. Raises no exception: the program's own
+    /// may be propagating.
     pub(super) fn end(&self, begun: Stopwatch) {
         match &self.handle {
             Some(timer) => _ = timer.observe_since(begun),
@@ -107,7 +108,8 @@ impl Timer {
         }
     }
 
-    /// What records; of a family with labels, only its children do.
+    /// Returns the handle that records, or an error for a family with labels, whose children
+    /// record.
     #[inline]
     fn handle(&self) -> PyResult<&ictus::Timer> {
         self.handle.as_ref().ok_or_else(|| self.family.unlabelled())

@@ -1,6 +1,6 @@
-//! Reading a metrics directory from Python: as text, or as plain data for other libraries.
+//! Functions that read a metrics directory, as text or as plain data for other libraries.
 //!
-//! Each call reads with a reader of its own: no lock outlives it, so none can be held across a fork.
+//! Each call creates its own reader. No lock outlives the call, so none can be held across a fork.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use pyo3::{
 use super::snapshot::Snapshot;
 use crate::{convert, log};
 
-/// A family as Python sees it: name, help, type, samples.
+/// A family as a Python tuple: name, help, type, samples.
 pub(crate) type FamilyTuple<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
 
 /// What the directory's segments say now, as Prometheus text.
@@ -75,7 +75,7 @@ pub(crate) fn clear(py: Python<'_>, directory: PathBuf) -> PyResult<usize> {
     py.detach(|| ictus::clear(directory)).map_err(|refused| convert::error(&refused))
 }
 
-/// What an exposition shows: `(name, help, type, [(sample name, labels, value)])`.
+/// Returns the families of an exposition as `(name, help, type, [(sample name, labels, value)])`.
 pub(crate) fn families<'py>(py: Python<'py>, shown: &Exposition) -> PyResult<Vec<FamilyTuple<'py>>> {
     let families = shown.families().map(|family| {
         let samples = family.samples().map(|sample| {

@@ -1,4 +1,4 @@
-//! What was recorded, as Python objects.
+//! Recorded data as Python objects.
 
 pub(crate) mod directory;
 pub(crate) mod snapshot;

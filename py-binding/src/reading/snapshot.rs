@@ -1,4 +1,5 @@
-//! What was recorded at one instant, as Python objects over one shared snapshot.
+//! The classes `Snapshot` and `Family`: plain data of one instant, as Python objects that share one
+//! snapshot.
 
 use std::sync::Arc;
 
@@ -177,8 +178,12 @@ impl Family {
 }
 
 impl Snapshot {
-    /// The value of a series; none where there is no family of that name, an error where none has those
-    /// labels.
+    /// Returns the value of a series, or `None` if no family has that name or the series does not
+    /// exist.
+    ///
+    /// # Errors
+    ///
+    /// `TypeError` if families of that name exist but none has these labels.
     fn find(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<&Value>> {
         let families = self.0.families_named(name);
         let Some(first) = families.first() else { return Ok(None) };

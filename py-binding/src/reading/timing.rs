@@ -1,4 +1,4 @@
-//! What a timer's series holds, as a Python object.
+//! The class `Timing`: the totals and the window of a timer's series.
 
 use pyo3::{
     exceptions::PyValueError,
@@ -38,7 +38,7 @@ impl Timing {
         let observations = self.0.window.observations();
         let bytes: Vec<u8> =
             observations.iter().flat_map(|observation| observation.value.to_ne_bytes()).collect();
-        // A memoryview of bytes cannot be cast where it is empty.
+        // A memoryview of empty bytes cannot be cast.
         let array = imports(py)?.call_method1("doubles", (PyBytes::new(py, &bytes),))?;
         PyMemoryView::from(&array)?.call_method0("toreadonly")
     }
