@@ -1,4 +1,4 @@
-//! The endpoint's answers, for applications that have an HTTP server of their own.
+//! Responses of the endpoint for applications that have their own HTTP server.
 
 use std::path::PathBuf;
 

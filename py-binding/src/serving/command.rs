@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::guests::MergeQueue;
 
 const THREAD: &str = "ictus-command";
-/// How often to look whether the command has ended.
+/// Interval of the checks whether the command has ended.
 const END_CHECK: Duration = Duration::from_millis(100);
 
 /// Runs the `ictus` command with those arguments, the first being its name, and returns its exit
@@ -26,6 +26,6 @@ pub(crate) fn command(
     let running =
         thread::Builder::new().name(THREAD.to_owned()).spawn(move || run(arguments, Some(&merge)))?;
     while !running.is_finished() && desk.attend(&function, END_CHECK)? {}
-    // A panic has been reported by the thread itself.
+    // The thread itself has reported a panic.
     Ok(py.detach(|| running.join()).unwrap_or(1))
 }

@@ -1,7 +1,8 @@
-//! Metrics that programs defined themselves with `prometheus_client`: only Python can merge their files.
+//! Merging of metrics that programs define with `prometheus_client`. Only Python can merge their
+//! files.
 //!
-//! Sinks ask for them from threads of their own, which never touch Python. The thread that started the
-//! sinks is in Python anyway: it waits for their questions and answers them.
+//! Sinks request the merged families from their own threads, which never touch Python. The thread
+//! that started the sinks runs Python anyway: it waits for these requests and answers them.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -18,24 +19,25 @@ use ictus::surface::{ShownFamily, ShownType};
 use ictus_exporter::command::Merge;
 use pyo3::{exceptions::PyException, prelude::*};
 
-/// Merging takes at most one part in so many of the time: what was merged stays good for so many times as
-/// long as it took.
+/// Bound on the share of time spent on merging, as its inverse. A merged result stays valid for
+/// this many times as long as its merge took.
 const SHARE: u32 = 10;
-/// Sinks wait no longer than that, half of Prometheus's own patience, and then go on with what was merged last.
+/// Time for which a sink waits for an answer: half of Prometheus's default scrape timeout. After it
+/// the sink uses the last merged families.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Causes that are told apart, so that memory stays bounded.
+/// Maximum number of distinct causes that are logged, which bounds memory.
 const MAX_SAID: usize = 32;
 
 type Families = Arc<[ShownFamily]>;
 type MergeRequest = (PathBuf, SyncSender<Families>);
 
-/// A family as Python gives it: name, help, type, samples.
+/// A family as Python passes it: name, help, type, samples.
 type ClientFamily = (String, String, String, Vec<(String, BTreeMap<String, String>, f64)>);
 
-/// Where questions arrive, in the thread that is in Python.
+/// The queue of merge requests, owned by the thread that runs Python.
 pub(crate) struct MergeQueue {
     questions: Receiver<MergeRequest>,
-    /// Of the question that was taken last, until it is answered.
+    /// The sender of the request that is being answered.
     asker: Option<SyncSender<Families>>,
     asked_at: Instant,
     last: Arc<Mutex<Families>>,
@@ -44,8 +46,9 @@ pub(crate) struct MergeQueue {
 }
 
 impl MergeQueue {
-    /// A desk, and how any thread asks there, each question writing a byte into the pipe, if there is one. Where
-    /// nobody answers, that is as the last answer was.
+    /// Returns a queue and the function by which any thread sends it a request. Each request writes
+    /// a byte to `wake`, if there is a pipe. Without an answer in time, the function returns the
+    /// last merged families.
     pub(crate) fn new(wake: Option<PipeWriter>) -> (MergeQueue, Merge) {
         let (ask, questions) = mpsc::channel::<MergeRequest>();
         let last = Arc::<Mutex<Families>>::default();
@@ -55,7 +58,7 @@ impl MergeQueue {
                 let (answer, answered) = mpsc::sync_channel(1);
                 let asked = ask.send((directory.to_owned(), answer)).ok();
                 if let (Some(()), Some(mut wake)) = (asked, wake.as_ref()) {
-                    // Where nobody reads any more, nobody answers either.
+                    // If the pipe has no reader any more, no answer will come either.
                     let _ = wake.write(&[0]);
                 }
                 asked.and_then(|()| answered.recv_timeout(WAIT_TIMEOUT).ok()).unwrap_or_else(|| get(&last))
@@ -67,10 +70,13 @@ impl MergeQueue {
         (desk, Arc::new(merge))
     }
 
-    /// Waits so long for a question, and answers it with what the function returns. False where nobody is left who
-    /// could ask.
+    /// Waits up to `patience` for a request and answers it with the result of `function`. Returns
+    /// false once no sender is left.
     ///
-    /// Fails where the function raised what is no failure of its own: a signal's handler ran in it.
+    /// # Errors
+    ///
+    /// Returns an exception of `function` that is not an `Exception`, such as one that a signal
+    /// handler raised.
     pub(crate) fn attend(&mut self, function: &Bound<'_, PyAny>, patience: Duration) -> PyResult<bool> {
         let questions = &mut self.questions;
         match function.py().detach(move || questions.recv_timeout(patience)) {
@@ -81,7 +87,7 @@ impl MergeQueue {
                 }
                 match function.call1((directory,)) {
                     Ok(families) => self.answer(Some(&families))?,
-                    // A file in the making may cause it: the last families stay.
+                    // A file that is being created may be the cause; the last families stay.
                     Err(failed) if failed.is_instance_of::<PyException>(function.py()) => {
                         self.say(format!("metrics of prometheus_client cannot be merged: {failed}"));
                         self.answer(None)?;
@@ -98,12 +104,13 @@ impl MergeQueue {
         }
     }
 
-    /// Takes the next question, if one waits: the directory that it is about.
+    /// Takes the next waiting request, if any, and returns the directory that it is about.
     pub(crate) fn next(&mut self) -> Option<PathBuf> {
         self.questions.try_recv().ok().map(|question| self.begin(question))
     }
 
-    /// Answers with what was merged last, where that is good enough still.
+    /// Answers the request with the last merged families if they are still valid. Returns whether
+    /// they are.
     pub(crate) fn answer_from_last(&mut self) -> bool {
         let is_good = Instant::now() < self.good_until;
         if is_good {
@@ -112,7 +119,8 @@ impl MergeQueue {
         is_good
     }
 
-    /// Answers with the families that Python gives, or with the last ones.
+    /// Answers the request with `families`, or with the last merged ones if there are none.
+    /// Families of an unexpected shape are answered in the same way and return an error.
     pub(crate) fn answer(&mut self, families: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let merged = families.map(|families| self.merged(families)).transpose();
         self.good_until = Instant::now() + self.asked_at.elapsed() * SHARE;
@@ -131,7 +139,7 @@ impl MergeQueue {
 
     fn send(&mut self) {
         if let Some(asker) = self.asker.take() {
-            // Who asked may have gone.
+            // The requester may have stopped waiting.
             let _ = asker.send(get(&self.last));
         }
     }
@@ -148,7 +156,7 @@ impl MergeQueue {
         Ok(families.into())
     }
 
-    /// Each cause once.
+    /// Logs each cause once.
     fn say(&mut self, text: String) {
         if self.said.len() < MAX_SAID && !self.said.contains(&text) {
             ::log::warn!(target: "ictus", "{text}");

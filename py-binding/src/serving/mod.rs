@@ -1,4 +1,4 @@
-//! What serves and writes expositions: on threads of the exporter's, which never touch Python.
+//! Endpoints, files and the command, which run on the exporter's threads. These never touch Python.
 
 pub(crate) mod answer;
 pub(crate) mod command;

@@ -1,8 +1,10 @@
-//! The provider's two modes, a file and an endpoint, for a Python loop that waits and is told when to act.
+//! The sinks of the provider, a file or an endpoint, for a Python loop that waits for their
+//! requests.
 //!
-//! The sinks work on threads of their own, which never touch Python. Python owns the wait: nothing here releases
-//! the interpreter and comes back to it. A daemon thread that did would be ended inside this library when the
-//! interpreter finalizes, and the process with it.
+//! The sinks run on their own threads, which never touch Python. Only Python code waits: no
+//! function here releases the interpreter and attaches to it again. If a daemon thread did so, the
+//! interpreter would end the thread inside this library during finalization, and the process with
+//! it.
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read},
@@ -20,7 +22,8 @@ use pyo3::{exceptions::PyOSError, prelude::*};
 use super::{guests::MergeQueue, security::Security};
 use crate::{convert, log};
 
-/// The lowest descriptor number that may be used: below are the host's standard streams, closed or not.
+/// The lowest descriptor number that the pipe may use. Lower numbers are the host's standard
+/// streams, open or closed.
 const MIN_DESCRIPTOR: i32 = 3;
 
 /// A sink that runs, and the questions that it asks of Python.
@@ -31,7 +34,8 @@ pub(crate) struct Provider {
     running: Mutex<Option<ActiveSinks>>,
 }
 
-/// In the order in which they end: a sink whose question nobody answers any more does not wait for an answer.
+/// Fields are dropped in this order. Once the queue is gone, a sink that still waits for it gets no
+/// answer and does not block.
 struct ActiveSinks {
     desk: MergeQueue,
     _sink: Sink,
@@ -57,7 +61,7 @@ impl Provider {
     ) -> PyResult<Provider> {
         log::keep(py);
         let view = convert::view(surfaces.as_deref(), summaries)?;
-        // What is no duration is as short as the loop allows.
+        // A value that is not a duration becomes the shortest interval that the writer allows.
         let interval = Duration::try_from_secs_f64(interval).unwrap_or_default();
         Provider::start(directory, view, |source| {
             let running = file::PeriodicWriter::new(source, path, interval).start();
@@ -99,7 +103,7 @@ impl Provider {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let desk = &mut running.as_mut()?.desk;
         while let Some(directory) = desk.next() {
-            // The question came before its byte, which follows at once.
+            // The request arrives before its byte, which follows at once.
             let _ = (&self.wake).read(&mut [0]);
             if !desk.answer_from_last() {
                 return Some(directory);
@@ -138,7 +142,7 @@ impl Provider {
     }
 }
 
-/// A pipe above the numbers of the standard streams, which may be closed.
+/// Returns a pipe above the descriptors of the standard streams, which may be closed.
 fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
     let mut low = Vec::new();
     loop {
@@ -156,7 +160,7 @@ pub(crate) fn take_log() -> Vec<(&'static str, String)> {
     log::take()
 }
 
-/// Where to listen, and the names by which clients may call it.
+/// Returns the address to listen on, with the host names that clients may use.
 pub(super) fn listen(
     host: &str,
     port: u16,

@@ -1,4 +1,5 @@
-//! An endpoint that runs beside the program, on threads that never touch Python.
+//! The class `Server`: an endpoint that runs concurrently with the program, on threads that never
+//! touch Python.
 
 use std::{
     mem,
@@ -82,7 +83,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// A server that nothing refers to serves on, as that of `prometheus_client` does.
+    /// Keeps the server running if it was not closed, as the server of `prometheus_client` does.
     fn drop(&mut self) {
         if let Some(server) = self.server.take()
             && !*self.closed.get_mut()
@@ -92,7 +93,7 @@ impl Drop for Server {
     }
 }
 
-/// What a registry or a directory shows.
+/// Returns the source of a registry or of a directory.
 pub(super) fn source(registry: Option<&Bound<'_, Registry>>, directory: Option<PathBuf>) -> PyResult<Source> {
     match (registry, directory) {
         (Some(registry), None) => Ok(Source::from_registry(registry.get().core.clone())),
