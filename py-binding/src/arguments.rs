@@ -1,4 +1,5 @@
-//! Arguments of Python calls, with errors that name the argument, what it must be, and what it is.
+//! Checks of arguments of Python calls. Errors name the argument, the expected kind and the given
+//! value.
 
 use pyo3::{
     exceptions::{PyOverflowError, PyTypeError, PyValueError},
@@ -6,12 +7,13 @@ use pyo3::{
     types::{PyByteArray, PyBytes, PyString},
 };
 
-/// The strings of a sequence. A string is refused: as a sequence it would be one of its characters.
+/// Returns the strings of a sequence. Rejects a single string, which is itself a sequence of its
+/// characters.
 pub(crate) fn strings(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     items(name, "strings", given)
 }
 
-/// The numbers of a sequence.
+/// Returns the numbers of a sequence. Rejects a string, `bytes` and `bytearray`.
 pub(crate) fn numbers(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
     items(name, "numbers", given)
 }
@@ -41,7 +43,11 @@ where
     Ok(extracted)
 }
 
-/// A whole number from `low` to `high`, or none where it is not given.
+/// Returns a whole number from `low` to `high`, or `None` if the argument is absent.
+///
+/// # Errors
+///
+/// `TypeError` for a value that is not a whole number, `ValueError` for one out of range.
 pub(crate) fn whole(
     name: &str,
     given: Option<&Bound<'_, PyAny>>,

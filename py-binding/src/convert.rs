@@ -1,4 +1,4 @@
-//! The core's errors and choices in Python's terms.
+//! Conversions between the core's types and Python's: errors, views, formats and numbers.
 
 use std::{io, path::Path};
 
@@ -12,7 +12,8 @@ use pyo3::{
 
 use crate::arguments;
 
-/// What the system refused is an `OSError`; everything else is the caller's mistake.
+/// Converts an error of the core: to an `OSError` for a failed system call, to a `ValueError` for
+/// anything else.
 pub(crate) fn error(error: &Error) -> PyErr {
     match error {
         Error::Io { path, action, source } => {
@@ -22,14 +23,14 @@ pub(crate) fn error(error: &Error) -> PyErr {
     }
 }
 
-/// The subclass of `OSError` that belongs to the error, with `errno` and `filename`. `whole` is the text where
-/// the error has no number.
+/// Returns the subclass of `OSError` that belongs to the error, with `errno` and `filename`. The
+/// text is `whole` if the error has no number.
 fn os_error(source: &io::Error, path: Option<&Path>, doing: &str, whole: &str) -> PyErr {
     let Some(number) = source.raw_os_error().or_else(|| number(source.kind())) else {
         return PyOSError::new_err(whole.to_owned());
     };
     let text = source.to_string();
-    // Python shows the number by itself.
+    // Python itself shows the number.
     let text = text.split(" (os error ").next().unwrap_or(&text);
     match path {
         Some(path) => PyOSError::new_err((number, format!("{doing}: {text}"), path.as_os_str().to_owned())),
@@ -37,7 +38,7 @@ fn os_error(source: &io::Error, path: Option<&Path>, doing: &str, whole: &str) -
     }
 }
 
-/// The system's number for an error that was found without the system.
+/// Returns the Linux `errno` for an error that did not come from a system call.
 fn number(kind: io::ErrorKind) -> Option<i32> {
     use io::ErrorKind;
     Some(match kind {
@@ -56,7 +57,7 @@ fn number(kind: io::ErrorKind) -> Option<i32> {
     })
 }
 
-/// What a sink was refused.
+/// Converts an error of the exporter to a Python exception.
 pub(crate) fn sink_error(error: &ictus_exporter::Error) -> PyErr {
     match error {
         ictus_exporter::Error::Read(read) => self::error(read),
@@ -71,7 +72,7 @@ pub(crate) fn sink_error(error: &ictus_exporter::Error) -> PyErr {
     }
 }
 
-/// The same with the sink's own text, which has the remedy.
+/// Does the same as [`os_error`] with the exporter's text, which contains the remedy.
 fn os_error_of(error: &ictus_exporter::Error, source: &io::Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
     let Some(number) = source.raw_os_error().or_else(|| number(source.kind())) else {
@@ -84,13 +85,13 @@ fn os_error_of(error: &ictus_exporter::Error, source: &io::Error, path: Option<&
     }
 }
 
-/// The same, of what a Python caller gave.
+/// Does the same as [`view`] with the `surfaces` argument of a Python call.
 pub(crate) fn view_of(surfaces: Option<&Bound<'_, PyAny>>, summaries: bool) -> PyResult<View> {
     let names = surfaces.map(|given| arguments::strings("surfaces", given)).transpose()?;
     view(names.as_deref(), summaries)
 }
 
-/// The view of the surfaces so named; the default view where none are.
+/// Returns the view of the named surfaces, or the default view if there are none.
 pub(crate) fn view(surfaces: Option<&[String]>, summaries: bool) -> PyResult<View> {
     let names = surfaces.unwrap_or_default().join(",");
     let mut view: View = names.parse().map_err(|refused| error(&refused))?;
@@ -98,7 +99,7 @@ pub(crate) fn view(surfaces: Option<&[String]>, summaries: bool) -> PyResult<Vie
     Ok(view)
 }
 
-/// The text of a path in a `repr`, or `None`.
+/// Returns the `repr` of a path as a Python string, or `None` as text.
 pub(crate) fn path_repr(py: Python<'_>, path: Option<&Path>) -> PyResult<String> {
     match path {
         Some(path) => Ok(PyString::new(py, &path.to_string_lossy()).repr()?.to_string()),
@@ -106,7 +107,7 @@ pub(crate) fn path_repr(py: Python<'_>, path: Option<&Path>) -> PyResult<String>
     }
 }
 
-/// The format of that name.
+/// Returns the format with this name.
 pub(crate) fn format(name: &str) -> PyResult<Format> {
     match name {
         "text" => Ok(Format::Text),
@@ -119,13 +120,13 @@ pub(crate) fn format(name: &str) -> PyResult<Format> {
     }
 }
 
-/// The Python module through which this one imports others.
+/// Returns the Python module through which this crate imports other modules.
 pub(crate) fn imports(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import("ictus._imports")
 }
 
-/// A value to record. A whole number beyond all floats is infinite, which the core rejects and counts;
-/// what is no number at all is the caller's mistake.
+/// A value to record. A whole number that no float can hold becomes infinity, which the core
+/// rejects and counts. The conversion of any other object fails with Python's own error.
 pub(crate) struct Number(pub(crate) f64);
 
 impl<'py> FromPyObject<'_, 'py> for Number {

@@ -1,11 +1,13 @@
-//! One interpreter a process: the types of this module are shared by all that load it.
+//! Restricts the module to one interpreter per process, because all interpreters that load it share
+//! its types.
 
 use pyo3::{exceptions::PyImportError, ffi, prelude::*};
 
-/// Refuses every interpreter but the main one: `PyO3` has one set of types a process, and objects must
-/// not wander between interpreters.
+/// Returns an error in every interpreter but the main one. `PyO3` has one set of types per process,
+/// and objects must not move between interpreters.
 pub(crate) fn refuse_others(_: Python<'_>) -> PyResult<()> {
-    // SAFETY: the token says that this thread is attached to an interpreter, which is all that it needs.
+    // SAFETY: the token proves that this thread is attached to an interpreter, which is the only
+    // requirement.
     let current = unsafe { ffi::PyInterpreterState_Get() };
     // SAFETY: as above; that interpreter lives while this thread is attached to it.
     let number = unsafe { ffi::PyInterpreterState_GetID(current) };

@@ -1,6 +1,8 @@
-//! Python objects as label values: what the SDK's collector would show, never an exception.
+//! Conversion of Python objects to label values. The values are those that the SDK's collector
+//! would show.
 //!
-//! What objects raise that is no `Exception` passes: an interrupt or an exit is the program's.
+//! An `Exception` that an object raises is replaced by a fallback value. Other exceptions, such as
+//! an interrupt or an exit, belong to the program and are passed on.
 
 use std::{borrow::Cow, sync::OnceLock};
 
@@ -10,14 +12,14 @@ use pyo3::{
     types::{PyString, PyType},
 };
 
-/// Exception messages are unbounded; their labels are not.
+/// Maximum length in bytes of a label value made from an exception, whose message has no bound.
 const MAX_EXCEPTION_BYTES: usize = 200;
 
-/// Returns the result, or a value in its place where it is an `Exception`.
+/// Returns the result, or the value of `instead` if the result is an `Exception`.
 ///
 /// # Errors
 ///
-/// What was raised and is no `Exception`.
+/// Returns a raised object that is not an `Exception`.
 pub(crate) fn unless_raised<T>(
     py: Python<'_>,
     result: PyResult<T>,
@@ -29,10 +31,11 @@ pub(crate) fn unless_raised<T>(
     }
 }
 
-/// Returns `str(object)`, without a copy where it is a `str` already. An object whose `__str__` fails is named by
-/// its type.
+/// Returns `str(object)`, without a copy if the object is a `str`. An object whose `__str__` fails
+/// is named by its type.
 pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
-    // Exact, because `prometheus_client` calls `str()`, which an enum of strings overrides.
+    // The type must be exactly `str`: `prometheus_client` calls `str()`, which an enumeration of
+    // strings overrides.
     if let Ok(string) = object.cast_exact::<PyString>() {
         return Ok(characters(string));
     }
@@ -40,12 +43,13 @@ pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     unless_raised(object.py(), text, || unprintable(object)).map(Cow::Owned)
 }
 
-/// Returns the string's characters. Lone surrogates have no UTF-8, and are replaced.
+/// Returns the string's characters. Lone surrogates cannot be encoded in UTF-8 and are replaced.
 pub(crate) fn characters<'a>(string: &'a Bound<'_, PyString>) -> Cow<'a, str> {
     string.to_str().map_or_else(|_| string.to_string_lossy(), Cow::Borrowed)
 }
 
-/// One object for each HTTP status, of whose texts the SDK makes a new one at each call.
+/// Returns one object per HTTP status. The SDK creates a new string for the status at each call,
+/// and the handle cache compares objects by identity.
 pub(crate) fn code<'a, 'py>(status: &'a Bound<'py, PyAny>) -> &'a Bound<'py, PyAny> {
     static CODES: [OnceLock<Py<PyAny>>; 500] = [const { OnceLock::new() }; 500];
     let Ok(text) = status.cast_exact::<PyString>() else { return status };
@@ -59,8 +63,8 @@ pub(crate) fn code<'a, 'py>(status: &'a Bound<'py, PyAny>) -> &'a Bound<'py, PyA
     CODES[place].get_or_init(|| status.clone().unbind()).bind(status.py())
 }
 
-/// The exception's class, by the rule that the SDKs share: the bare name of a class or of an
-/// instance's class, `None` for none, and anything else is itself.
+/// Returns the exception's class by the rule that the SDKs share: the bare name of a class or of an
+/// instance's class, and `None` for no exception. For any other object, returns its text.
 pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     let name = if let Ok(class) = exception.cast::<PyType>() {
         Cow::Owned(type_name(class))
@@ -72,8 +76,9 @@ pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str
     Ok(cut(name))
 }
 
-/// The exception's message, `str(exception)`; its class where it is that of a response, whose headers and body
-/// the message repeats: each has a date.
+/// Returns the exception's message, `str(exception)`. For an exception that carries a response,
+/// returns its class instead: such a message repeats the response's headers and body, both of which
+/// contain a date.
 pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     if exception.is_instance_of::<PyBaseException>() && has_response(exception)? {
         return class(exception);
@@ -98,7 +103,7 @@ fn type_name(class: &Bound<'_, PyType>) -> String {
     class.name().map_or_else(|_| "object".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// The longest beginning of at most [`MAX_EXCEPTION_BYTES`] that ends between two characters.
+/// Returns the longest prefix of at most [`MAX_EXCEPTION_BYTES`] that ends between two characters.
 fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= MAX_EXCEPTION_BYTES {
         return text;

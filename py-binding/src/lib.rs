@@ -1,7 +1,7 @@
 //! The native module `ictus._core`: frozen classes and functions over the crate `ictus`.
 //!
-//! It only translates: names, surfaces and limits are those of the core, and the code that depends on
-//! the Conductor SDK is Python.
+//! This crate only translates: names, surfaces and limits are those of the core. The code that
+//! depends on the Conductor SDK is Python.
 //!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 
@@ -16,7 +16,7 @@ mod reading;
 mod serving;
 
 /// A lock-free latency-timing core.
-// Said for readers: the stable ABI always runs with the GIL.
+// The stable ABI always runs with the GIL.
 #[pyo3::pymodule]
 mod _core {
     use pyo3::prelude::*;

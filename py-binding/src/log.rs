@@ -1,9 +1,14 @@
-//! What the core and the sinks log, kept until Python can be told.
+//! Delivery of log records of the core and the sinks to `logging.getLogger("ictus")`.
 //!
-//! They log from threads that never touch Python, and, rarely, while recording. So a record is only
-//! kept, and Python's main thread is asked to pass it on to `logging.getLogger("ictus")`; so does any
-//! call that records nothing. A main thread that waits for others does nothing for long: then a thread,
-//! `ictus-log`, passes the record on. Neither is done once the interpreter has begun to end.
+//! The core and the sinks log from threads that never touch Python and, rarely, while recording. A
+//! record is therefore only queued. Three paths deliver the queue:
+//!
+//! - Python's main thread, which is asked to do so between two bytecodes.
+//! - Any call of this module that records nothing.
+//! - A thread, `ictus-log`, if the main thread does not do so in time, because it waits for other
+//!   threads.
+//!
+//! The first and the last stop once the interpreter begins to end.
 
 use std::{
     collections::VecDeque,
@@ -23,14 +28,16 @@ use pyo3::{exceptions::PyException, ffi, prelude::*, types::PyCFunction};
 
 use crate::convert::imports;
 
-/// Causes are logged once, so more than this is a fault; the oldest tell most about it.
+/// Maximum number of queued records. Causes are logged once, so a longer queue is a fault; the
+/// oldest records describe it best and are kept.
 const MOST: usize = 64;
-/// How often a thread that finds the records locked lets others run before it gives up.
+/// Attempts to lock the records. After each failed one the thread yields to others.
 const MAX_ATTEMPTS: usize = 1000;
 const THREAD: &str = "ictus-log";
-/// How long the main thread has to pass a record on.
+/// Time that the main thread has to deliver a record before a separate thread does so.
 const MAIN_THREAD_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long the end of the interpreter waits for threads that pass records on, and how often it looks.
+/// Time for which the end of the interpreter waits for threads that deliver records, and the
+/// interval of its checks.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 const END_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -38,10 +45,10 @@ static PENDING: PendingRecords =
     PendingRecords { records: Mutex::new(VecDeque::new()), is_waiting: AtomicBool::new(false) };
 
 struct PendingRecords {
-    /// Held for a moment. Not waited for without a limit: it may be held by another thread at a fork, and
-    /// then stays locked in the child, where records are lost.
+    /// Locked briefly. The lock is never awaited without a limit: another thread may hold it at a
+    /// fork. It then stays locked in the child, where records are lost.
     records: Mutex<VecDeque<(Level, String)>>,
-    /// Whether there are records, so that asking takes no lock.
+    /// Whether records are queued. Checking it takes no lock.
     is_waiting: AtomicBool,
 }
 
@@ -81,13 +88,15 @@ impl Log for PendingRecords {
     fn flush(&self) {}
 }
 
-/// Whether the interpreter may be asked for anything: not before a logger is set, and not once it has begun to
-/// end, which waits for those that are at it. A forked child does not wait for threads of its parent.
+/// Access to the interpreter from threads of the core. It is allowed from the time a logger is set
+/// until the interpreter begins to end. The end of the interpreter waits for threads that use it; a
+/// forked child does not wait for threads of its parent.
 mod interpreter {
     use super::{AtomicBool, AtomicU64, END_INTERVAL, END_TIMEOUT, Instant, Ordering, host, thread};
 
     static RUNS: AtomicBool = AtomicBool::new(false);
-    /// The generation of this process in the high half, and how many of its threads use the interpreter.
+    /// The generation of this process in the high half, and the number of its threads that use the
+    /// interpreter in the low half.
     static USERS: AtomicU64 = AtomicU64::new(0);
 
     fn own() -> u64 {
@@ -118,7 +127,8 @@ mod interpreter {
         RUNS.store(true, Ordering::SeqCst);
     }
 
-    /// Not attached: those that are waited for may have to be.
+    /// Must be called detached from the interpreter, because the threads that it waits for may need
+    /// to attach.
     pub(super) fn ends() {
         RUNS.store(false, Ordering::SeqCst);
         let deadline = Instant::now() + END_TIMEOUT;
@@ -128,8 +138,9 @@ mod interpreter {
     }
 }
 
-/// Has Python's main thread pass on what was kept, once it is between two bytecodes. For any thread,
-/// attached or not: a process that only records calls nothing else that could.
+/// Asks Python's main thread to deliver the queue between two bytecodes. Any thread may call this,
+/// attached or not. It is needed because a process that only records makes no other call that
+/// delivers.
 fn ask_main_thread() {
     extern "C" fn pending(_: *mut c_void) -> c_int {
         Python::attach(|py| match deliver(py) {
@@ -140,14 +151,15 @@ fn ask_main_thread() {
             }
         })
     }
-    // SAFETY: the interpreter lives, as the callers know; the function takes no argument, and does not unwind:
-    // `deliver` lets no exception out. Where too much is pending already, it is asked for again later.
+    // SAFETY: the interpreter lives, which the callers ensure; the function takes no argument and
+    // does not unwind: `deliver` lets no exception out. If too many calls are pending already, this
+    // one is requested again later.
     let _ = unsafe { ffi::Py_AddPendingCall(Some(pending), ptr::null_mut()) };
 }
 
-/// Passes records on in a thread of its own where the main thread does not.
+/// Starts a thread that delivers the queue if the main thread does not.
 fn remind() {
-    /// The process whose thread waits, plus one.
+    /// The generation of the process whose thread waits, plus one.
     static WAITS: AtomicU64 = AtomicU64::new(0);
     let own = u64::from(host::generation()) + 1;
     let waits = WAITS.load(Ordering::Relaxed);
@@ -172,21 +184,22 @@ fn remind() {
     }
 }
 
-/// Keeps what is logged from now on.
+/// Queues the records that are logged from now on.
 pub(crate) fn keep(py: Python<'_>) {
-    // Not when the module is loaded: the `ictus` command logs to standard error. Refused where a
-    // logger is set already, ours included.
+    // Not called when the module is loaded, because the `ictus` command logs to standard error.
+    // `set_logger` fails if a logger is already set, including this one.
     if log::set_logger(&PENDING).is_ok() {
         log::set_max_level(LevelFilter::Info);
-        // Where that fails, nothing is asked of the interpreter, and calls that record nothing pass records on.
+        // If this fails, the interpreter is never asked, and only calls that record nothing deliver
+        // records.
         if end_with_interpreter(py).is_ok() {
             interpreter::began();
         }
     }
 }
 
-/// At the end of the interpreter: writes what only memory holds, passes on what that logs, and has nothing asked
-/// any more.
+/// Registers a function for the end of the interpreter. It writes observations that only memory
+/// holds, delivers the records that this logs, and stops requests to the interpreter.
 fn end_with_interpreter(py: Python<'_>) -> PyResult<()> {
     let end = PyCFunction::new_closure(py, None, None, |arguments, _| {
         arguments.py().detach(|| {
@@ -198,22 +211,23 @@ fn end_with_interpreter(py: Python<'_>) -> PyResult<()> {
     imports(py)?.call_method0("exit")?.call_method1("watch", (end,)).map(drop)
 }
 
-/// Has Python's main thread pass on what was kept, once it is between two bytecodes: for the recording
-/// path, which itself runs no Python code.
+/// Asks Python's main thread to deliver the queue between two bytecodes. The recording path uses
+/// this because it must not run Python code.
 pub(crate) fn deliver_later(_: Python<'_>) {
     if PENDING.is_waiting.load(Ordering::Relaxed) {
         ask_main_thread();
     }
 }
 
-/// Passes on what was kept. Not from the recording path: this runs Python code.
+/// Delivers the queue. Must not be called from the recording path, because it runs Python code.
 ///
 /// # Errors
 ///
-/// What a handler raises that is no `Exception`: an interrupt or an exit, which are the program's.
+/// Returns an exception of a handler that is not an `Exception`: an interrupt or an exit, which
+/// belong to the program.
 pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
     for (method, text) in take() {
-        // A handler that fails is no reason to end what called this.
+        // A handler that fails must not end the caller.
         if let Err(raised) = tell(py, method, &text)
             && !raised.is_instance_of::<PyException>(py)
         {
@@ -223,7 +237,7 @@ pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Takes what was kept: the names of the methods of a logger, and texts.
+/// Drains the queue. Returns pairs of a logger method and a text.
 pub(crate) fn take() -> Vec<(&'static str, String)> {
     let Some(mut kept) = PENDING.lock() else { return Vec::new() };
     PENDING.is_waiting.store(false, Ordering::Relaxed);
@@ -243,7 +257,7 @@ fn method(level: Level) -> &'static str {
 
 fn tell(py: Python<'_>, method: &str, text: &str) -> PyResult<()> {
     let logger = imports(py)?.call_method0("logger")?;
-    // As an argument: the text may contain percent signs.
+    // The text may contain percent signs, so it is passed as an argument.
     logger.call_method1(method, ("%s", text))?;
     Ok(())
 }
