@@ -72,7 +72,7 @@ impl<H: MetricHandle> Labelled<H> {
         Labelled { described, children, values: None }
     }
 
-    /// Returns the same family as the child with these label values holds it.
+    /// Returns this family for the child with these label values.
     fn of_child(&self, values: &Bound<'_, PyTuple>) -> Labelled<H> {
         let children = match &self.children {
             Children::Own(children) => Arc::downgrade(children),
@@ -152,8 +152,8 @@ impl<H: MetricHandle> Labelled<H> {
         }
     }
 
-    /// Returns the `repr`, such as `<ictus.Counter name='jobs' labels={'queue': 'mail'}
-    /// directory='/tmp/metrics'>`. That of a family contains the label names only.
+    /// Returns the `repr`: class, name, labels and directory. A child shows its label values, a
+    /// family its label names only.
     pub(super) fn repr(&self, py: Python<'_>, class: &str) -> PyResult<String> {
         let Described { name, label_names, directory, .. } = &*self.described;
         let labels = match self.values.as_ref().filter(|_| !label_names.is_empty()) {

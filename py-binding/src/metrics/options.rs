@@ -39,7 +39,7 @@ impl Given {
         })
     }
 
-    /// Returns `options`, with those that are set here in place of its own.
+    /// Returns `options`, overridden by the options that are set here.
     pub(crate) fn over(self, mut options: Options) -> PyResult<Options> {
         options = self.window.into_iter().fold(options, Options::window);
         options = self.max_series.into_iter().fold(options, Options::max_series);
