@@ -87,8 +87,8 @@ def is_canonical(settings: Any) -> bool:
 def begin_providing() -> None:
     """What the SDK's provider does first in its process."""
     if HAS_FACTORY:
-        # Ctrl-C is the parent's affair, which then ends the provider by SIGTERM. Refused off the
-        # main thread, where no signal arrives anyway.
+        # The parent handles Ctrl-C and then ends the provider by SIGTERM. `signal` fails outside
+        # the main thread, where no signal arrives anyway.
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     else:

@@ -27,7 +27,8 @@ class Changes:
         while self._previous:
             owner, name, previous = self._previous.pop()
             if previous is _ABSENT and name == "__new__":
-                # A class that has had its own refuses constructors' arguments without one.
+                # Once a class has had its own `__new__`, it refuses constructor arguments without
+                # one.
                 owner.__new__ = _plain_new
             elif previous is _ABSENT:
                 delattr(owner, name)

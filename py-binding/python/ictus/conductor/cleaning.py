@@ -24,10 +24,10 @@ _cleaned: set[str] = set()
 
 def extend(changes: Changes) -> None:
     """Makes the SDK's settings clean segments too. Until 1.3 they clean nothing."""
-    # Everything that nobody who lives has locked, totals included.
+    # Removes everything that no living process has locked, totals included.
     _extend(changes, "_clean_stale_db_files", _clear)
-    # Counts and sums of the dead are worth keeping: they move into the totals. Only the SDK's own
-    # files of dead processes are deleted, by the SDK.
+    # Keeps the counts and sums of ended processes by moving them into the totals. The SDK deletes
+    # only its own files of ended processes.
     _extend(changes, "_clean_dead_pid_files", _core.retire)
 
 

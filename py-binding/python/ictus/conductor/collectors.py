@@ -51,7 +51,7 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
     _surface: str
 
     def __init__(self, settings: Any, *arguments: Any, **keywords: Any) -> None:
-        # The SDK's constructor: it sets the attributes and creates no file.
+        # The SDK's constructor sets the attributes and creates no file.
         super().__init__(settings, *arguments, **keywords)
         if settings is None:
             return
@@ -65,7 +65,8 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
             updates.time_them()
         self._open(_sdk.metrics_directory(settings), *options.of(settings, type(self)))
         _provide.log()
-        # Not earlier: the SDK's constructor has to choose how prometheus_client is imported.
+        # Imported here and not earlier: the SDK's constructor must choose how prometheus_client is
+        # imported.
         from ictus import prometheus  # noqa: PLC0415
 
         shown, summaries = surfaces.of_collector(self._surface)
@@ -93,7 +94,7 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name == "must_collect_metrics":
-            # May be set at any time, as with the SDK's collectors.
+            # The attribute may be set at any time, as in the SDK's collectors.
             self._paused = not value
         elif name in methods.HELPERS:
             methods.use_sdk_methods(self, self._sdk_class, methods.that_use(self._sdk_class, {name}))
@@ -101,7 +102,7 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
     provide_metrics = staticmethod(provider.provide_metrics)
 
     def on_workflow_input_payload_size(self, event: Any) -> None:
-        # Surfaces spell an absent version differently, so it is recorded as absent.
+        # Surfaces show an absent version in different ways, so it is recorded as absent.
         if getattr(event, "version", "") is None:
             self.record_workflow_input_payload_size(event.name, None, event.size_bytes)
         else:

@@ -88,7 +88,7 @@ def find_problem() -> str | None:
 
 def _check() -> None:
     _check_version_and_modules()
-    from ictus.conductor import _sdk  # noqa: PLC0415 - imports the modules that were looked for
+    from ictus.conductor import _sdk  # noqa: PLC0415 - imports the modules checked above
 
     for collector in {_sdk.LegacyMetricsCollector, _sdk.CanonicalMetricsCollector}:
         _check_collector(_sdk, collector)
@@ -162,7 +162,7 @@ def _check_restart_counter(module: Any) -> None:
 
 
 def _check_settings(sdk: Any) -> None:
-    # A directory that exists: the constructor makes one that does not.
+    # This directory exists: the constructor creates a missing one.
     made = sdk.MetricsSettings(directory=os.sep)
     chosen = ("metrics_directory", "is_canonical") if sdk.HAS_FACTORY else ("directory",)
     for attribute in (*_SETTINGS_ATTRIBUTES, *chosen):
@@ -193,7 +193,7 @@ def _accepts(ours: Any, theirs: Callable[..., Any]) -> bool:
     taken = _positional(theirs)
     for index, parameter in enumerate(_positional(ours)[1:], 1):
         if index >= len(taken):
-            # They never give it.
+            # Calls of the SDK never pass this argument.
             if parameter.default is Parameter.empty:
                 return False
         elif taken[index].name != parameter.name or not _is_optional_enough(parameter, taken[index]):

@@ -14,7 +14,7 @@ def create_metrics_collector(
     settings: Any, *arguments: Any, **keywords: Any
 ) -> LegacyMetricsCollector | CanonicalMetricsCollector:
     """The collector that the settings chose, for a worker: nothing in the directory is removed."""
-    # Where it cannot be made, the collector says so, and records nothing.
+    # If the directory cannot be created, the collector logs this and records nothing.
     with contextlib.suppress(OSError):
         Path(_sdk.metrics_directory(settings)).mkdir(parents=True, exist_ok=True)
     if not _sdk.CLEANS_IN_PARENT:

@@ -19,7 +19,7 @@ _REQUEST = ("method", "uri", "status", _VALUE)
 _TASK_SIZE = ("taskType", _VALUE)
 _WORKFLOW_SIZE = ("workflowType", "version", _VALUE)
 
-# By name: the native method, and what its arguments are called.
+# The native method of each metric, and the names of its arguments.
 _METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
     "task_poll": ("increment_task_poll", _TASK),
     "task_poll_error": ("increment_task_poll_error", _TASK_EXCEPTION),
@@ -113,7 +113,8 @@ def _record(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
         labelled = ", ".join(sorted(given.keys() - {_VALUE}))
         _notice.once(f"{text}{{{labelled}}} is not of the catalog: the collector's registry alone shows it")
         return False
-    # Of the class: what is called here may be what overrides it there.
+    # Calls the native method through its class: a subclass may override it with a method that calls
+    # this helper.
     getattr(_core.Collector, method)(collector, *(given[argument] for argument in arguments))
     return True
 

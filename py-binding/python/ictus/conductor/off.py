@@ -19,8 +19,8 @@ _PLACES = {
         ("canonical_metrics_collector", "CanonicalMetricsCollector"),
         ("metrics_collector", "MetricsCollector"),
     ),
-    # Until 1.3 there is no factory, until 1.5.0 none for parents: what they would make is made in another
-    # way.
+    # Until 1.3 the SDK has no factory, and until 1.5.0 none for parents. The entries after the
+    # first replace a missing one.
     "create_metrics_collector": (
         ("metrics_factory", "create_metrics_collector"),
         ("metrics_collector", "MetricsCollector"),

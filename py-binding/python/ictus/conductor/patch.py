@@ -45,8 +45,8 @@ def _install(changes: Changes) -> None:
         instances.watch_others(changes, _sdk.CollectorBase)
         instances.replace(changes, _sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
     instances.replace(changes, _sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
-    # The parent names the provider through the base class, whichever collector is chosen. This is the last
-    # change: it says that all have been made.
+    # The parent calls the provider through the base class, for each kind of collector. This is the
+    # last change, so it marks the replacement as complete.
     changes.set(_sdk.CollectorBase, "provide_metrics", staticmethod(provider.provide_metrics))
 
 
@@ -59,7 +59,8 @@ def _replace_names(changes: Changes, replacements: list[tuple[Any, Any]]) -> Non
 
     Its runners import collector and factory by name; a module loaded later finds the new ones.
     """
-    # The first wins: until 1.3 the SDK has one class in two places of the list.
+    # The first replacement of an object applies: until 1.3 the SDK has one class in two places of
+    # the list.
     by_identity = {id(old): new for old, new in reversed(replacements) if old is not None}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "conductor" and isinstance(module, ModuleType):
@@ -77,7 +78,8 @@ def _count_restarts(changes: Changes, module: Any) -> None:
 
     def _ensure_prometheus_imported() -> None:
         ensure()
-        # Not earlier: the SDK has chosen by now how prometheus_client is imported.
+        # Imported here and not earlier: by now the SDK has chosen how prometheus_client is
+        # imported.
         from ictus.conductor.restarts import Counter  # noqa: PLC0415
 
         module.Counter = Counter

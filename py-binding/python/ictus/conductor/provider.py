@@ -65,7 +65,7 @@ def _provider(settings: Any, directory: str, view: surfaces.View) -> _core.Provi
     return _core.Provider.http(
         directory,
         settings.http_port,
-        # On all interfaces, as the SDK, unless told otherwise.
+        # Listens on all interfaces by default, as the SDK does.
         os.environ.get("ICTUS_HTTP_HOST", "").strip() or "0.0.0.0",
         view.surfaces,
         summaries=view.summaries,
@@ -93,7 +93,7 @@ def _security() -> _core.Security | None:
         except OSError as refused:
             _logger.error("%s", refused)
 
-    # A handler of the program's own stays, and only a main thread may set one.
+    # The program's own handler stays, and only a main thread may set one.
     if (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL

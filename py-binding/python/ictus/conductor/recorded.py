@@ -32,7 +32,7 @@ _ORDER = (
 )
 """Labels in the order in which the SDK gives them."""
 
-# By recorded name: the name in the SDK, and its labels.
+# The SDK's name and the labels of each recorded name.
 _WINDOWS = {
     "conductor/api_request_time": ("http_api_client_request", ("method", "uri", "status")),
     "conductor/task_poll_time": ("task_poll_time_seconds", ("taskType", "status")),
@@ -232,7 +232,7 @@ def _quantile_data(collector: Any, surface: str) -> dict[str, deque[float]]:
     for recorded, values, observations in collector._windows():
         name, labels = _WINDOWS.get(recorded, ("", ()))
         if name in names:
-            # Recorded in the order of the sorted names.
+            # The values are recorded in the order of the sorted label names.
             given = dict(zip(sorted(labels), values, strict=True))
             key = f"{_name(name)}_{tuple(given[label] for label in labels)}"
             data[key] = deque(observations, maxlen=type(collector).QUANTILE_WINDOW_SIZE)

@@ -47,7 +47,7 @@ class _Restarts:
         self._total += amount
 
     def set(self, value: float, timestamp: float | None = None) -> None:  # noqa: ARG002
-        # Only a reset comes here; recorded totals never go down.
+        # Called only for a reset; recorded totals never decrease.
         self._total = value
 
     def get(self) -> float:

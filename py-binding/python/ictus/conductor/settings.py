@@ -30,7 +30,7 @@ class MetricsSettings(_SdkMetricsSettings):
     max_series: int | None
 
     if TYPE_CHECKING:
-        # What the newest SDK takes; an older one refuses what it does not know.
+        # The arguments of the newest SDK; an older one refuses unknown arguments.
         def __init__(  # noqa: PLR0917 - as the SDK's
             self,
             directory: str | None = None,
@@ -61,8 +61,8 @@ def _signature() -> inspect.Signature:
     return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
 
 
-# For readers alone: a constructor that has none, or whose arguments cannot be listed with ours, is no
-# failure.
+# The signature is for documentation only. A constructor without a signature, or with arguments that
+# cannot be listed with these two, is not an error.
 with contextlib.suppress(TypeError, ValueError):
     setattr(MetricsSettings.__init__, "__signature__", _signature())  # noqa: B010 - not known to type checkers
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-# Module, runner, its method for a task, the client that it makes requests with.
+# Module, runner, the method that updates a task, and the client that sends the requests.
 _RUNNERS = (
     ("task_runner", "TaskRunner", "_TaskRunner__update_task", "TaskResourceApi"),
     (
@@ -92,7 +92,7 @@ def _measure(method: str) -> Iterator[None]:
 
 
 def _record(runner: Any, seconds: float, status: str) -> None:
-    # What a collector of the user's raises is not the update's concern.
+    # An exception of a user's collector must not fail the update.
     with contextlib.suppress(Exception):
         task_type = runner.worker.get_task_definition_name()
         runner.metrics_collector.record_task_update_time(task_type, seconds, status=status)
