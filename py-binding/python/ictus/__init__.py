@@ -84,7 +84,7 @@ def start_http_server(
     files = {"certfile": certfile, "keyfile": keyfile, "auth": auth, "client_cafile": client_cafile}
     for name, file in files.items():
         if file is not None and not os.fspath(file):
-            # An empty setting must not mean that everybody may read.
+            # An empty setting must not open the endpoint to every client.
             raise ValueError(f"{name} is empty: give a file, or leave it out")
     security = _core.Security(**files) if any(file is not None for file in files.values()) else None
     return _core.Server(
@@ -99,8 +99,9 @@ def start_http_server(
 
 
 def __getattr__(name: str) -> Any:
-    # The native module is loaded where it is needed: the start of an interpreter does not wait for
-    # it, and where it cannot be loaded, the drop-in can say so and step aside.
+    # The native module is loaded on first use, so that it does not delay the start of an
+    # interpreter. If it cannot be loaded, the drop-in can still log this and leave the SDK as it
+    # is.
     if name in _MODULES:
         return _module(name)
     if name not in __all__:
@@ -108,7 +109,8 @@ def __getattr__(name: str) -> Any:
     if name in _WEB:
         from ictus import _web as module  # noqa: PLC0415
     else:
-        # `_imports` is for tools that freeze programs: they see what the native module imports.
+        # The import of `_imports` is for tools that freeze programs: it shows them the imports of
+        # the native module.
         from ictus import _core as module  # type: ignore[no-redef] # noqa: PLC0415
         from ictus import _imports  # noqa: F401, PLC0415
     found = getattr(module, name)
@@ -130,7 +132,7 @@ def _module(name: str) -> Any:
         else:
             import ictus.testing  # noqa: F401, PLC0415
     except ImportError as missing:
-        # As for any attribute that is not there; `import` says more.
+        # The same error as for any missing attribute; `import` reports more.
         raise AttributeError(f"{__name__}.{name} cannot be imported: {missing}") from missing
     return sys.modules[f"{__name__}.{name}"]
 

@@ -13,7 +13,7 @@ def main() -> int:
         return run.main(sys.argv[2:])
     from ictus import _core, _guests  # noqa: PLC0415
 
-    # No interrupt may be left pending for Python: the command catches it, or ends by it.
+    # Python must not keep an interrupt pending: the command either catches it or ends by it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(format="ictus: %(message)s")
     guests = _guests.families if _guests.CAN_BE_MERGED else None

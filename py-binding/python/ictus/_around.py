@@ -32,7 +32,7 @@ def each_call(around: _Block, decorator: str, function: Any) -> Any:
     wrap = functools.partial(each_call, around, decorator)
     if isinstance(function, types.FunctionType):
         return functools.wraps(function)(_wrapper(function)(around, function))
-    # These hold a function and decide how it is bound: they stay what they are.
+    # These objects hold a function and control how it is bound, so their type is kept.
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(wrap(function.__func__))
     if isinstance(function, types.MethodType):
@@ -78,7 +78,8 @@ def _coroutine(around: _Block, function: Callable[..., Any]) -> Callable[..., An
 
 def _async_generator(around: _Block, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
-        # What ``yield from`` is for generators: asend, athrow and aclose reach the inner one.
+        # Does for asynchronous generators what ``yield from`` does for generators: asend, athrow
+        # and aclose reach the inner one.
         with around():
             inner = function(*arguments, **keywords)
             step = inner.__anext__()
@@ -132,12 +133,12 @@ def _function(around: _Block, function: Callable[..., Any]) -> Callable[..., Any
 def _end_with(block: Any, around: _Block, result: Any) -> Any:
     """Returns what a function returned to be awaited, with the block around the work."""
     if isinstance(result, types.CoroutineType):
-        # The work has not begun: a block of its own begins with it.
+        # The work has not begun. When it begins, a new block begins with it.
         block.discard()
         block.__exit__(None, None, None)
         return _awaited(around, result)
     if hasattr(result, "add_done_callback"):
-        # A future runs already. `exception()` would mark its exception as retrieved.
+        # A future is already running. `exception()` would mark its exception as retrieved.
         def end(future: Any) -> None:
             raised = getattr(future, "_exception", None)
             block.__exit__(None if raised is None else type(raised), raised, None)

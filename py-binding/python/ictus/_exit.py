@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-#: After what programs have registered: it may record.
+#: Runs after the functions that programs register, because these may record.
 _PRIORITY = -1_000_000
 
 
@@ -24,7 +24,7 @@ class _Watch:
         atexit.register(end)
         self._watch_workers()
         if hasattr(os, "register_at_fork"):
-            # A program may import multiprocessing later than this.
+            # A program may import multiprocessing later.
             os.register_at_fork(before=self._watch_workers)
 
     def _watch_workers(self) -> None:
@@ -32,7 +32,7 @@ class _Watch:
         if util is None or self._util is util or not hasattr(util, "register_after_fork"):
             return
         self._util = util
-        # In this process, which may be a worker, and in workers that are forked from it.
+        # Covers this process, which may be a worker, and the workers that it forks.
         _Watch._finalize(self)
         util.register_after_fork(self, _Watch._finalize)
 

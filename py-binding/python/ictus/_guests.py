@@ -46,7 +46,8 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
     It opens files by their names, and Ictus has opened and checked them: so their bytes are read here. A file
     that cannot be read is left out alone, and so is what has another type than the first file says.
     """
-    # Only now: who has no guests need not wait for it, and a provider has to set its variable first.
+    # Imported here, because processes without user families need no import, and a provider must set
+    # its environment variable first.
     from prometheus_client.metrics_core import Metric  # noqa: PLC0415
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
@@ -102,14 +103,14 @@ def _entries(
 
     read: Any = _read_all_values
     entries = []
-    # Position, and in newer versions a time before it.
+    # `rest` is the position; newer versions put a timestamp before it.
     for key, value, *rest in read(data, len(data)):
         entries.append((_key(key), value, rest[0] if len(rest) > 1 else None))
     return entries
 
 
 def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
-    # Until 0.14 keys have no help, and the library says this.
+    # Until 0.14 keys have no help text, and the library shows this text instead.
     name, sample, labels, documentation = [*json.loads(key), "Multiprocess metric"][:4]
     texts = [name, sample, documentation, *labels, *labels.values()]
     if not all(isinstance(text, str) for text in texts):

@@ -12,7 +12,7 @@ _MAX_CAUSES = 1_000
 
 _logger = logging.getLogger("ictus")
 _told: set[str] = set()
-# The log of a forked child is another one.
+# A forked child has its own log.
 os.register_at_fork(after_in_child=_told.clear)
 
 
@@ -22,6 +22,6 @@ def once(text: str, cause: str | None = None) -> None:
     if cause in _told or len(_told) >= _MAX_CAUSES:
         return
     _told.add(cause)
-    # A program's own handler may raise.
+    # The program's log handler may raise.
     with contextlib.suppress(Exception):
         _logger.warning("%s", printable(text))

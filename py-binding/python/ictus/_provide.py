@@ -51,7 +51,7 @@ def _answer(provider: _core.Provider, families: Callable[[Path], list[Any]]) -> 
     try:
         found = families(directory)
     except Exception as failed:
-        # A file in the making may cause it: the last families stay.
+        # A file that is being created may be the cause; the last families stay.
         _notice.once(f"metrics of prometheus_client cannot be merged: {failed}")
     finally:
         provider.answer(found)

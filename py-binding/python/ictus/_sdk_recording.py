@@ -20,7 +20,7 @@ _marked: set[str] = set()
 def mark(directory: str) -> None:
     """Marks this process, and what it forks, as one whose metrics are the SDK's."""
     _marked.add(directory)
-    # Where not even that can be written, the SDK has no files either.
+    # If the mark cannot be written, the SDK cannot write its files either.
     with contextlib.suppress(OSError):
         Path(directory, f"{_PREFIX}{os.getpid()}{_SUFFIX}").touch()
 

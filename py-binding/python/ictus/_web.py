@@ -53,10 +53,10 @@ def make_asgi_app(
             raise ValueError(f"metrics are shown over http, and not over {scope['type']}")
         asked: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
-            # A list over several headers is one list.
+            # A list that spans several headers is one list.
             key = bytes(name).lower()
             asked[key] = asked[key] + b"," + value if key in asked else value
-        # Reading files blocks, and the event loop must not wait.
+        # Reading files blocks, and must not block the event loop.
         code, headers, body = await asyncio.to_thread(
             shown.answer,
             _bytes(scope["method"]),

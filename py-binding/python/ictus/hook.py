@@ -28,7 +28,7 @@ _AWAITED = frozenset(
         "telemetry.legacy_metrics_collector",
         "telemetry.canonical_metrics_collector",
         "telemetry.metrics_factory",
-        # An SDK whose metrics are elsewhere is refused with a line that says so.
+        # These two detect an SDK whose metrics have moved, which is refused with a message.
         "automator.task_runner",
         "automator.task_handler",
     )
@@ -53,7 +53,7 @@ def watch() -> None:
     _finder.waits = True
     if not isinstance(sys.meta_path, _MetaPath):
         sys.meta_path = _MetaPath(sys.meta_path)
-    # For who replaces the list by one made of its parts.
+    # Still finds the SDK if a program replaces the list by a new list of its elements.
     sys.meta_path.insert(0, _finder)
     if not _AWAITED.isdisjoint(sys.modules):
         _activate()
@@ -72,7 +72,8 @@ class _MetaPath(list[Any]):
 
 
 def _activate(just_imported: str = "") -> None:
-    # The SDK's modules import each other: replacing starts when none of its metrics is half made.
+    # The SDK's modules import each other. The replacement starts when none of its metrics modules
+    # is partly imported.
     if any(name != just_imported and ".telemetry." in name and _is_being_imported(name) for name in _AWAITED):
         return
     _finder.waits = False
@@ -115,7 +116,8 @@ class _Finder:
             return None
         if name not in _AWAITED:
             if not _AWAITED.isdisjoint(sys.modules) and not _is_anything_imported():
-                # The list of finders was replaced, and the new one has another finder first.
+                # A program replaced the list of finders, and another finder comes first in the new
+                # list.
                 self.waits = False
                 _leave("another import hook has loaded the SDK; import ictus.conductor before it")
             return None

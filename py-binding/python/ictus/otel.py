@@ -27,18 +27,18 @@ class Bridge:
     def __init__(self, registry: Registry, meter: Meter) -> None:
         self._registry = registry
         self._meter = meter
-        # Never held while instruments are made: that waits for the end of a collection, which may wait
-        # for this.
+        # Never held while instruments are created: their creation waits for the end of a
+        # collection, which may wait for this lock.
         self._lock = threading.Lock()
         self._made: set[str] = set()
         self._served: set[str] = set()
-        # Of the collection that is under way, or was last.
+        # The snapshot of the current collection, or of the last one.
         self._snapshot: Snapshot | None = None
         self.refresh()
 
     def refresh(self) -> None:
         """Makes the instruments of families that are new. Each collection has it done for the next one."""
-        # Not the one that collections are answered from: theirs has to begin after they do.
+        # Not the snapshot that answers collections: that one must begin after its collection does.
         snapshot = self._registry.snapshot()
         with self._lock:
             new = self._new(snapshot)
@@ -70,12 +70,13 @@ class Bridge:
     ) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             with self._lock:
-                # Asked again: a new collection has begun.
+                # A second call for the same instrument means that a new collection has begun.
                 if self._snapshot is None or instrument in self._served:
                     self._snapshot = self._registry.snapshot()
                     self._served.clear()
                     if self._new(self._snapshot):
-                        # Not by this thread, which is in the middle of a collection.
+                        # Another thread does this, because this one is in the middle of a
+                        # collection.
                         threading.Thread(target=self.refresh, name="ictus-otel", daemon=True).start()
                 self._served.add(instrument)
                 found = self._snapshot.family(family)

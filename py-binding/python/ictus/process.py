@@ -47,7 +47,7 @@ class Watch:
         durations = registry.timer(
             "python_gc_duration_seconds", "How long garbage collections took.", ["generation"]
         )
-        # Made here: inside of a collection nothing is made.
+        # Created here, because nothing may be created during a garbage collection.
         self._collections = [collections.labels(number) for number in range(3)]
         self._collected = [collected.labels(number) for number in range(3)]
         self._durations = [durations.labels(number) for number in range(3)]
@@ -67,7 +67,7 @@ class Watch:
             gc.callbacks.remove(self._on_collection)
 
     def _begin_in_child(self) -> None:
-        # Threads do not come along, and the times are the child's.
+        # A forked child has no copy of the thread, and its CPU time starts at zero.
         self._spent = 0.0
         self._failed = False
         self._try_to_look()
@@ -84,7 +84,7 @@ class Watch:
             self._try_to_look()
 
     def _look_unless_exhausted(self) -> None:
-        # What lacks for good, as /proc, is the caller's to know.
+        # A permanent lack, such as a missing /proc, is raised to the caller.
         try:
             self._look()
         except OSError as error:
@@ -93,7 +93,7 @@ class Watch:
             self._note(error)
 
     def _try_to_look(self) -> None:
-        # A process that has no descriptor left has some again later.
+        # A process without free descriptors will have some again later.
         try:
             self._look()
         except OSError as error:
@@ -111,7 +111,8 @@ class Watch:
         self._cpu.inc(spent - self._spent)
         self._spent = spent
         pid = str(os.getpid())
-        # The fields after the name, which may have blanks and brackets of its own: proc(5), from state on.
+        # The fields of proc(5) from `state` on, which follow the name. The name may contain blanks
+        # and brackets.
         fields = (_PROC / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         ticks, booted = os.sysconf("SC_CLK_TCK"), time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         self._threads.labels(pid).set(int(fields[17]))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     try:
         from prometheus_client.registry import Collector
-    except ImportError:  # Until 0.14 there is no such class, and none is needed.
+    except ImportError:  # Until 0.14 the class does not exist and is not needed.
         Collector = object
 
 

@@ -25,6 +25,6 @@ def reset(registry: ictus.Registry) -> None:
     For a registry in memory, or one whose directory no other process uses: what these have recorded
     stays.
     """
-    # Whether counters and gauges move is seen by looking twice.
+    # Two calls are needed to detect whether counters and gauges change.
     for _ in range(2):
         registry.remove_idle(0)
