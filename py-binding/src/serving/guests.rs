@@ -19,8 +19,8 @@ use ictus::surface::{ShownFamily, ShownType};
 use ictus_exporter::command::Merge;
 use pyo3::{exceptions::PyException, prelude::*};
 
-/// Bound on the share of time spent on merging, as its inverse. A merged result stays valid for
-/// this many times as long as its merge took.
+/// Inverse of the largest share of time that merging may take. A merged result stays valid for this
+/// many times as long as its merge took.
 const SHARE: u32 = 10;
 /// Time for which a sink waits for an answer: half of Prometheus's default scrape timeout. After it
 /// the sink uses the last merged families.
