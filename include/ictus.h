@@ -1,5 +1,5 @@
 /*
- * Ictus: latencies, recorded without a lock, shown as exact quantiles.
+ * Ictus: records latencies without locks and reports exact quantiles.
  *
  *     ictus_registry *registry;
  *     ictus_timer *polls;
@@ -8,46 +8,58 @@
  *     ictus_timer_observe(polls, 0.0125);
  *     ictus_registry_render(registry, ICTUS_FORMAT_TEXT, ICTUS_SURFACE_DEFAULT, send, &socket);
  *
- * Conventions, which hold for every function below unless it says otherwise:
+ * Terms: a family is all series of one metric. A series is one family with one set of label
+ * values. A counter, a gauge or a timer is a handle of one series. Processes share a metrics
+ * directory; each one records into its segment, a file in that directory. Durations are in
+ * seconds.
  *
- * - Names: ictus_<noun>_<verb>. The receiver is the first argument, outputs are the last ones.
+ * The following conventions apply to every function below unless its comment states otherwise.
+ *
+ * - Names: functions are named ictus_<noun>_<verb>. The receiver is the first argument, outputs
+ *   are the last ones.
  * - Results: a function that can fail returns an ictus_status; 0 (ICTUS_STATUS_OK) is success.
- *   Outputs are written on success only. Numbers are never reused; treat unknown ones as failure.
- *   ictus_error_text() says more of the last failure: which path, the system's error, what to do.
- * - NULL where an object, an output or a callback is needed is answered with ICTUS_STATUS_NULL.
- *   Freeing NULL does nothing. An array or string of length 0 may have a NULL pointer.
- * - Strings are pointer and length, in UTF-8, and need no NUL at the end. Strings given to a
- *   function are copied and need not outlive the call. Strings that a function returns are static,
- *   but for ictus_error_text's, and do end with a NUL, which their length does not count.
- * - Ownership: what ictus_<noun>_new or _open made is freed by ictus_<noun>_free, once, and not
- *   used after that; an exporter by ictus_exporter_stop. Nothing else is to be freed. Objects may
- *   be freed in any order, and handles outlive their registry. Two handles of one series record
- *   into the same place.
- * - Threads: every function may be called from any thread at any time, also with the same object,
- *   which is why objects are const. Only _free must not run beside another call with its object,
- *   and a local timer belongs to the thread that made it.
- * - Waiting: ictus_now, inc, add, set and observe (also _at, _since, _many) never block, take no
- *   lock and allocate nothing, but for a thread's first use of a series; a few thousand of them
- *   share the system call that makes room. Everything else may allocate, lock and make system
- *   calls.
- * - Signals: a handler may call inc, add, set and observe for a series that its thread has used
- *   before. A call that interrupts a call for the same series is dropped and counted.
- * - fork: a child may go on using all objects. It records into a segment of its own, made at its
- *   first recording.
- * - Panics of the library never reach the caller: they become ICTUS_STATUS_INTERNAL, with a
- *   message on stderr.
- * - Loading: the library reads no environment variables, logs nothing unless ictus_log_set was
- *   called, and starts no threads but an exporter's and `ictus-recover`. It stays loaded once
- *   it is loaded; do not dlclose it.
- * - Versions: a program works with every later library of the same major version. Check
- *   ictus_abi_version() == ICTUS_ABI_VERSION where the library is loaded at run time. Before 1.0.0
+ *   Outputs are written on success only. Status numbers are never reused; treat unknown numbers
+ *   as failures. ictus_error_text() describes the last failure: the path, the system's error
+ *   and the remedy.
+ * - NULL: a function returns ICTUS_STATUS_NULL if a required object, output or callback is
+ *   NULL. Freeing NULL does nothing. An array or string of length 0 may have a NULL pointer.
+ * - Strings are a pointer and a length in bytes, in UTF-8, and need no NUL at the end.
+ *   Functions copy their string arguments, which need not outlive the call. Strings that a
+ *   function returns are static, except that of ictus_error_text(), and end with a NUL that
+ *   their length does not count.
+ * - Ownership: free each object that a _new or _open function created with the _free function
+ *   of its type, once, and do not use it afterwards. Free an exporter with ictus_exporter_stop.
+ *   Free nothing else. You may free objects in any order, and handles outlive their registry.
+ *   Two handles of one series record into the same series.
+ * - Threads: every function may be called from any thread at any time, also concurrently with
+ *   the same object; objects are const for this reason. There are two exceptions. Do not call
+ *   _free or ictus_exporter_stop concurrently with another call that uses the same object. Use
+ *   and free a local timer only in the thread that created it.
+ * - Blocking: ictus_now and the functions inc, add, set and observe (also _at, _since, _many)
+ *   never block, take no lock and allocate nothing, except at a thread's first use of a series.
+ *   One system call reserves the memory for a few thousand first uses. All other functions may
+ *   allocate, take locks and make system calls.
+ * - Signals: a signal handler may call inc, add, set and observe for a series that its thread
+ *   has used before. If it interrupts a call for the same series, the handler's call is dropped
+ *   and counted.
+ * - fork: a child may continue to use all objects. It records into a separate segment, which it
+ *   creates at its first recording.
+ * - Panics of the library never reach the caller: the function prints a message on stderr and
+ *   returns ICTUS_STATUS_INTERNAL.
+ * - Loading: the library reads no environment variables, and logs nothing unless ictus_log_set
+ *   was called. It starts no threads except those of an exporter, `ictus-recover` and
+ *   `ictus-exit`. The latter two write recorded values to the metrics directory after they
+ *   could not be written: as soon as that is possible, and when the process ends. The library
+ *   stays loaded once it is loaded; do not dlclose it.
+ * - Versions: a program works with every later library of the same major version. If you load
+ *   the library at run time, check that ictus_abi_version() == ICTUS_ABI_VERSION. Before 1.0.0
  *   that number may change with any release.
  */
 
 #ifndef ICTUS_H
 #define ICTUS_H
 
-/* Generated from ffi-c/src by cbindgen; `ICTUS_BLESS=1 cargo test -p ictus-ffi` writes it anew. */
+/* Generated from ffi-c/src with cbindgen by `ICTUS_BLESS=1 cargo test -p ictus-ffi`. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -61,25 +73,26 @@
 #define ICTUS_VERSION_PATCH 0
 
 /**
- * The version of the binary interface that this header describes. It is raised when a program
- * compiled against an older header would not work with the library any more.
+ * Version of the binary interface that this header describes. It increases when programs
+ * compiled against an older header no longer work with the library.
  */
 #define ICTUS_ABI_VERSION 1
 
 /**
- * What a call answers. Numbers are never reused; later versions may add some.
+ * Status code of a call. Numbers are never reused; later versions may add new ones, which
+ * a program treats as failures.
  */
 typedef enum ictus_status {
     /**
-     * It is done.
+     * Success.
      */
     ICTUS_STATUS_OK = 0,
     /**
-     * A pointer that must not be NULL is NULL.
+     * A required pointer is NULL.
      */
     ICTUS_STATUS_NULL = 1,
     /**
-     * A length is more than memory can hold.
+     * A length is greater than memory can hold.
      */
     ICTUS_STATUS_LENGTH = 2,
     /**
@@ -87,157 +100,166 @@ typedef enum ictus_status {
      */
     ICTUS_STATUS_UTF8 = 3,
     /**
-     * A metric or label name that Prometheus would not take.
+     * A metric or label name is not valid in Prometheus.
      */
     ICTUS_STATUS_NAME = 4,
     /**
-     * A family of that name exists with another kind.
+     * A family of that name exists with another kind: counter, gauge or timer.
      */
     ICTUS_STATUS_MISMATCH = 5,
     /**
-     * Another number of label values than the family has label names.
+     * The number of label values differs from the number of label names of the family.
      */
     ICTUS_STATUS_LABELS = 6,
     /**
-     * A value that cannot be recorded: NaN, negative, infinite, or 2^94 and more. It was counted
-     * as rejected.
+     * A value cannot be recorded: it is NaN, infinite, negative, or 2^94 or more. It is
+     * counted as rejected. A gauge also accepts negative values and values of 2^94 and
+     * more. `ictus_snapshot_quantiles` returns this status for a quantile outside 0 to 1.
      */
     ICTUS_STATUS_VALUE = 7,
     /**
-     * The operating system refused: a directory that cannot be made, used or listed, an address
-     * that cannot be bound.
+     * The operating system reported an error: a directory cannot be created, used or
+     * listed, an address cannot be bound, or an exporter's thread cannot be created.
      */
     ICTUS_STATUS_IO = 8,
     /**
-     * The write callback asked to stop.
+     * The write callback requested to stop.
      */
     ICTUS_STATUS_STOPPED = 9,
     /**
-     * A fault in Ictus itself. Nothing is known to be damaged; please report it.
+     * A fault in Ictus itself. No damage is known; please report the fault.
      */
     ICTUS_STATUS_INTERNAL = 10,
     /**
-     * A format or surface that does not exist, surfaces that cannot be shown together, or a
-     * directory whose path is empty or begins with `~`.
+     * The number of a format, surface or catalogued metric does not exist, surfaces cannot
+     * be shown together, or the path of a directory is empty or begins with `~`.
      */
     ICTUS_STATUS_OPTION = 11,
     /**
-     * No series has that name and those label values.
+     * The snapshot has no series with that name and those label values.
      */
     ICTUS_STATUS_UNKNOWN = 12,
     /**
-     * An address that is none.
+     * A string is not an address to listen on.
      */
     ICTUS_STATUS_ADDRESS = 13,
 } ictus_status;
 
 /**
- * What a Conductor SDK records. Which names, types and help texts it is shown with is said by
- * whoever reads: see `ictus_surface`. Errors are counted twice: by class, and by message, each
- * with a bound on series of its own.
+ * The catalog: the metrics that a Conductor SDK records. The reader's surface determines
+ * the names, types and help texts under which they are shown; see `ictus_surface`.
+ *
+ * Most errors are counted twice: by exception class, and by exception message in the
+ * metric whose name ends with `_MESSAGE`. Each of the two metrics has a separate limit of
+ * series.
  */
 typedef enum ictus_conductor_metric {
     /**
-     * How long a request to the server took. A timer in seconds, by method, uri, status.
+     * Duration of a request to the server. Timer in seconds; labels: method, uri, status.
      */
     ICTUS_CONDUCTOR_METRIC_API_REQUEST_TIME = 0,
     /**
-     * Polls for tasks. A counter, by taskType.
+     * Polls for tasks. Counter; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_POLL = 1,
     /**
-     * How long a poll took. A timer in seconds, by taskType, status.
+     * Duration of a poll. Timer in seconds; labels: taskType, status.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_POLL_TIME = 2,
     /**
-     * How long a task's execution took. A timer in seconds, by taskType, status.
+     * Duration of a task's execution. Timer in seconds; labels: taskType, status.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_TIME = 3,
     /**
-     * How long an update of a task's result took. A timer in seconds, by taskType, status.
+     * Duration of an update of a task's result. Timer in seconds; labels: taskType,
+     * status.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_TIME = 4,
     /**
-     * Failed executions by taskType, exception.
+     * Failed executions by exception class. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_ERROR = 5,
     /**
-     * Failed executions by taskType, exception.
+     * Failed executions by exception message. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_EXECUTE_ERROR_MESSAGE = 6,
     /**
-     * Failed updates by taskType, exception.
+     * Failed updates by exception class. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_ERROR = 7,
     /**
-     * Failed updates by taskType, exception.
+     * Failed updates by exception message. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_UPDATE_ERROR_MESSAGE = 8,
     /**
-     * Failed polls by taskType, exception.
+     * Failed polls by exception class. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_POLL_ERROR = 9,
     /**
-     * Executions started. A counter, by taskType.
+     * Executions started. Counter; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_EXECUTION_STARTED = 10,
     /**
-     * Failed acknowledgements by taskType, exception.
+     * Failed acknowledgements by exception class. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_ACK_ERROR = 11,
     /**
-     * Failed acknowledgements by taskType, exception.
+     * Failed acknowledgements by exception message. Counter; labels: taskType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_ACK_ERROR_MESSAGE = 12,
     /**
-     * Acknowledgements that the server refused. A counter, by taskType.
+     * Acknowledgements that the server refused. Counter; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_ACK_FAILED = 13,
     /**
-     * Times that the execution queue was full. A counter, by taskType.
+     * Times that the execution queue was full. Counter; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_EXECUTION_QUEUE_FULL = 14,
     /**
-     * Polls while the worker was paused. A counter, by taskType.
+     * Polls while the worker was paused. Counter; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_PAUSED = 15,
     /**
-     * Restarts of a worker process. A counter, by taskType.
+     * Restarts of a worker process. Counter; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_WORKER_RESTART = 16,
     /**
-     * Exceptions that nobody caught, by exception.
+     * Uncaught exceptions by class. Counter; label: exception.
      */
     ICTUS_CONDUCTOR_METRIC_UNCAUGHT_EXCEPTION = 17,
     /**
-     * Uses of external payload storage. A counter, by entityName, operation, payloadType.
+     * Uses of external payload storage. Counter; labels: entityName, operation,
+     * payloadType.
      */
     ICTUS_CONDUCTOR_METRIC_EXTERNAL_PAYLOAD_USED = 18,
     /**
-     * Workflows that could not be started, by workflowType, exception.
+     * Workflows that could not be started, by exception class. Counter; labels:
+     * workflowType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_WORKFLOW_START_ERROR = 19,
     /**
-     * Workflows that could not be started, by workflowType, exception.
+     * Workflows that could not be started, by exception message. Counter; labels:
+     * workflowType, exception.
      */
     ICTUS_CONDUCTOR_METRIC_WORKFLOW_START_ERROR_MESSAGE = 20,
     /**
-     * Size of a task's result. A timer in bytes, by taskType.
+     * Size of a task's result. Timer in bytes; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_TASK_RESULT_SIZE = 21,
     /**
-     * Size of a workflow's input. A timer in bytes, by workflowType, version, absent: where the
-     * caller gave no version, version is empty and absent is 1, else absent is empty.
+     * Size of a workflow's input. Timer in bytes; labels: workflowType, version, absent.
+     * If the caller gave no version, version is empty and absent is 1; otherwise absent is
+     * empty.
      */
     ICTUS_CONDUCTOR_METRIC_WORKFLOW_INPUT_SIZE = 22,
     /**
-     * Worker threads that are executing a task now. A gauge, by taskType.
+     * Worker threads that are executing a task now. Gauge; label: taskType.
      */
     ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS = 23,
 } ictus_conductor_metric;
 
 /**
- * How an exposition is written.
+ * Output format of an exposition.
  */
 typedef enum ictus_format {
     /**
@@ -249,136 +271,152 @@ typedef enum ictus_format {
      */
     ICTUS_FORMAT_OPENMETRICS = 1,
     /**
-     * Prometheus's protobuf format, length-delimited, with classic histograms alone.
+     * Prometheus's protobuf format, length-delimited, with classic histograms only.
      */
     ICTUS_FORMAT_PROTOBUF = 2,
     /**
-     * The same, with native histograms beside them: for a server that takes them.
+     * Prometheus's protobuf format, length-delimited, with classic and native histograms:
+     * for a server that accepts native histograms.
      */
     ICTUS_FORMAT_NATIVE = 3,
 } ictus_format;
 
 /**
- * How much a message matters.
+ * Severity of a log message.
  */
 typedef enum ictus_log_level {
     /**
-     * Something that was asked for could not be done.
+     * A requested action failed.
      */
     ICTUS_LOG_LEVEL_ERROR = 1,
     /**
-     * Something is not as it should be; what can be done is.
+     * A problem that the library works around as far as possible.
      */
     ICTUS_LOG_LEVEL_WARNING = 2,
     /**
-     * Something worth knowing.
+     * Information.
      */
     ICTUS_LOG_LEVEL_INFO = 3,
 } ictus_log_level;
 
 /**
- * Sets of names that the Conductor metrics are shown under; they can be added up. Whatever a
- * program defines itself is shown with any of them.
+ * Surfaces: sets of names under which the Conductor metrics are shown. Add numbers to show
+ * several surfaces. Metrics that a program defines itself are shown with every surface.
  */
 typedef enum ictus_surface {
     /**
-     * Legacy and documented names.
+     * The legacy and the documented surface.
      */
     ICTUS_SURFACE_DEFAULT = 0,
     /**
-     * Those that the Python SDK emits by default.
+     * The names that the Python SDK emits by default.
      */
     ICTUS_SURFACE_LEGACY = 1,
     /**
-     * Those of its METRICS.md.
+     * The names in the METRICS.md of the Python SDK.
      */
     ICTUS_SURFACE_DOCUMENTED = 2,
     /**
-     * The harmonised ones, with histograms. Not together with another.
+     * The harmonised names of all Conductor SDKs, with histograms. It cannot be combined
+     * with another surface.
      */
     ICTUS_SURFACE_CANONICAL = 4,
 } ictus_surface;
 
 /**
- * A total that only grows: one series of a family.
+ * A counter: a handle of one series, a total that only increases.
  */
 typedef struct ictus_counter ictus_counter;
 
 /**
- * A running endpoint: `/metrics` in the format that its client asks for, of all processes that
- * record into a directory. It has one thread, named `ictus-http`, which no recording waits for.
+ * A running HTTP endpoint. It serves `/metrics`, in the format that the client requests,
+ * for all processes that record in a metrics directory. Its threads are named
+ * `ictus-http`; recording never waits for them.
  */
 typedef struct ictus_exporter ictus_exporter;
 
 /**
- * A state of this process, which may rise and fall: one series of a family. The states of live
- * processes are summed.
+ * A gauge: a handle of one series, a state of this process that may rise and fall. Readers
+ * add up the states of all live processes.
  */
 typedef struct ictus_gauge ictus_gauge;
 
 /**
- * A timer bound to the thread that made it, which saves that thread a look-up at each call. Only
- * that thread may use it and free it: what others record through it may be lost.
+ * A local timer: a timer bound to the thread that created it, for the hottest loops. It
+ * saves that thread a lookup at each call. Only that thread may use it and free it:
+ * observations that other threads record through it may be lost.
  */
 typedef struct ictus_local_timer ictus_local_timer;
 
 /**
- * Families that this process records: in its own memory, or in a metrics directory that it shares
- * with other processes.
+ * A registry: a set of families that this process records, in its own memory or in a
+ * metrics directory that it shares with other processes.
  */
 typedef struct ictus_registry ictus_registry;
 
 /**
- * Every series at one instant, here or in the directory by all of its processes.
+ * A snapshot: the values of every series at one moment, merged over all processes of the
+ * metrics directory, or those of this process for a registry in memory. It does not
+ * change.
  */
 typedef struct ictus_snapshot ictus_snapshot;
 
 /**
- * Observed durations in seconds: one series of a family.
+ * A timer: a handle of one series of durations in seconds, or of sizes in bytes if the
+ * catalog defines the metric so.
  */
 typedef struct ictus_timer ictus_timer;
 
 /**
- * A string: UTF-8, not necessarily ended by a NUL. An empty one may have a NULL pointer.
+ * A string in UTF-8. It needs no NUL at the end, and an empty string may have a NULL
+ * pointer. The caller owns the memory of an argument, the library that of a result.
  */
 typedef struct ictus_str {
     /**
-     * Its first byte.
+     * Pointer to the first byte.
      */
     const char *data;
     /**
-     * How many bytes it has.
+     * Length in bytes, without a NUL at the end.
      */
     size_t len;
 } ictus_str;
 
 /**
- * Takes a message, which is readable for the time of the call: `level` is one of `ictus_log_level`.
- * Called from any thread, also from several at once and while a first observation makes room; it
- * must not call the library, and must return to its caller.
+ * A callback that receives a log message. `context` is the pointer passed to
+ * `ictus_log_set`, and `level` is one of `ictus_log_level`. The message has `len` bytes of
+ * UTF-8 without a NUL at the end, and is readable only during the call.
+ *
+ * The library calls it from any thread, also from several threads concurrently, and while
+ * a thread's first recording of a series reserves memory. The callback must not call the
+ * library, and must return to its caller: no longjmp, no C++ exception.
  */
 typedef void (*ictus_log_fn)(void *context, int level, const char *message, size_t len);
 
 /**
- * Takes `len` bytes of an output, which are readable for the time of the call; 0 asks for more,
- * anything else to stop. Must return to its caller: no longjmp, no C++ exception.
+ * A callback that receives `len` bytes of output, which are readable only during the call.
+ * `context` is the pointer passed to the function that writes.
+ *
+ * It returns 0 to continue. With any other result the writing function stops and returns
+ * `ICTUS_STATUS_STOPPED`. The callback must return to its caller: no longjmp, no C++
+ * exception.
  */
 typedef int (*ictus_write_fn)(void *context, const char *data, size_t len);
 
 /**
- * What a timer has observed.
+ * The count, sum and window of a timer.
  */
 typedef struct ictus_timing {
     /**
-     * Observations since the series began.
+     * Number of observations since the series began.
      */
     uint64_t count;
     /**
-     * Their sum, in seconds.
+     * Sum of these observations, in the timer's unit: seconds, or bytes.
      */
     double sum;
     /**
-     * How many of the newest the quantiles are of.
+     * Number of newest observations from which quantiles are computed.
      */
     size_t window;
 } ictus_timing;
@@ -388,56 +426,79 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * A status in words, in static memory. Takes any number.
+ * Returns the text of a status. The string is static and ends with a NUL, which its length
+ * does not count. Accepts every number, including those of later versions.
  */
 struct ictus_str ictus_status_text(int status);
 
 /**
- * Returns what the last failed call of this thread has to say, in more words than its status:
- * which path or address, the system's error, what to do about it. Empty before the first one.
- * Readable until the thread's next call that fails, or its end. ICTUS_STATUS_VALUE leaves the
- * text as it is: a rejected value is no reason to leave the fast path.
+ * Returns a description of the calling thread's last failed call, in more detail than its
+ * status: the path or address, the system's error and the remedy. Before the first failure
+ * the string is empty. It ends with a NUL, which its length does not count.
+ *
+ * The library owns the string. It is valid until the thread's next failed call, or until
+ * the thread ends. Calls that return `ICTUS_STATUS_VALUE` do not change it, so that
+ * rejected values stay on the fast path.
  */
 struct ictus_str ictus_error_text(void);
 
 /**
- * The version of the library that is loaded, as `ICTUS_VERSION` spells it, in static memory.
+ * Returns the version of the loaded library, in the form of `ICTUS_VERSION`. The string is
+ * static and ends with a NUL, which its length does not count.
  */
 struct ictus_str ictus_version(void);
 
 /**
- * The binary interface of the library that is loaded. Where it is not `ICTUS_ABI_VERSION`, call
- * nothing else.
+ * Returns the version of the loaded library's binary interface. If it is not
+ * `ICTUS_ABI_VERSION`, call no other function.
  */
 uint32_t ictus_abi_version(void);
 
 /**
- * Passes on what the library logs from now on, each cause once; `log` NULL stops that. Nothing is
- * logged unless this is called. When it returns, the callback of before is not called any more.
- * Only one callback is called: the last one given.
+ * Sets the callback that receives the library's log messages from now on, and replaces the
+ * previous one. Without a callback nothing is logged; NULL for `log` removes the callback.
+ * Each cause is logged once. `context` is passed to the callback.
+ *
+ * When this function returns, the previous callback is no longer called, so its context
+ * may be freed. Messages that are logged while the callback is being replaced are dropped.
  */
 enum ictus_status ictus_log_set(ictus_log_fn log, void *context);
 
 /**
- * Makes a registry in this process's memory alone.
+ * Creates a registry in the memory of this process only. Free it with
+ * `ictus_registry_free`.
  */
 enum ictus_status ictus_registry_new(struct ictus_registry **out);
 
 /**
- * Makes a registry in a metrics directory, which is made where it is missing. The process's
- * segment is made at the first recording, and anew in a forked child.
+ * Opens a registry in a metrics directory, and creates the directory if it does not exist.
+ * Free the registry with `ictus_registry_free`. This call resolves a relative path, so
+ * later changes of the working directory have no effect.
+ *
+ * The process creates its segment, a file in the directory, at its first recording. A
+ * forked child creates another one at its first recording.
+ *
+ * Returns `ICTUS_STATUS_OPTION` if the path is empty or begins with `~`, and
+ * `ICTUS_STATUS_IO` if the directory cannot be created or used.
  */
 enum ictus_status ictus_registry_open(struct ictus_str directory, struct ictus_registry **out);
 
 /**
- * Frees a registry. Its counters, gauges and timers go on recording until they are freed, too.
+ * Frees a registry. Its counters, gauges and timers continue to record until they are
+ * freed.
  */
 void ictus_registry_free(struct ictus_registry *registry);
 
 /**
- * Makes a handle of the series of the family `name` with those label values; family and series
- * are registered where they are new. Label names and values are two arrays of the same length, in
- * the same order.
+ * Creates a handle of one series: the series of the family `name` with these label values.
+ * Registers the family and the series if they do not exist. Free the handle with
+ * `ictus_counter_free`.
+ *
+ * `label_names` and `label_values` are arrays of `label_count` strings in the same order.
+ * A `_total` suffix of the name is removed, because the output formats add it.
+ *
+ * Returns `ICTUS_STATUS_NAME` for an invalid metric or label name, and
+ * `ICTUS_STATUS_MISMATCH` if a family of that name exists with another kind.
  */
 enum ictus_status ictus_counter_new(const struct ictus_registry *registry,
                                     struct ictus_str name,
@@ -448,24 +509,30 @@ enum ictus_status ictus_counter_new(const struct ictus_registry *registry,
                                     struct ictus_counter **out);
 
 /**
- * Adds one.
+ * Adds one to a counter.
  */
 enum ictus_status ictus_counter_inc(const struct ictus_counter *counter);
 
 /**
- * Adds `by`, which must not be negative.
+ * Adds `by` to a counter. Returns `ICTUS_STATUS_VALUE` and adds nothing if `by` is NaN,
+ * infinite, negative, or 2^94 or more; the call is counted as rejected.
  */
 enum ictus_status ictus_counter_add(const struct ictus_counter *counter, double by);
 
 /**
- * Frees a handle. What was recorded through it stays.
+ * Frees a handle. Values recorded through it are kept.
  */
 void ictus_counter_free(struct ictus_counter *counter);
 
 /**
- * Makes a handle of the series of the family `name` with those label values; family and series
- * are registered where they are new. Label names and values are two arrays of the same length, in
- * the same order.
+ * Creates a handle of one series: the series of the family `name` with these label values.
+ * Registers the family and the series if they do not exist. Free the handle with
+ * `ictus_gauge_free`.
+ *
+ * `label_names` and `label_values` are arrays of `label_count` strings in the same order.
+ *
+ * Returns `ICTUS_STATUS_NAME` for an invalid metric or label name, and
+ * `ICTUS_STATUS_MISMATCH` if a family of that name exists with another kind.
  */
 enum ictus_status ictus_gauge_new(const struct ictus_registry *registry,
                                   struct ictus_str name,
@@ -476,24 +543,32 @@ enum ictus_status ictus_gauge_new(const struct ictus_registry *registry,
                                   struct ictus_gauge **out);
 
 /**
- * Sets the state. NaN and infinities are rejected.
+ * Sets the state of this process to `to`. Returns `ICTUS_STATUS_VALUE` and changes nothing
+ * if `to` is NaN or infinite; the call is counted as rejected.
  */
 enum ictus_status ictus_gauge_set(const struct ictus_gauge *gauge, double to);
 
 /**
- * Adds `by` to the state, which may be negative. NaN and infinities are rejected.
+ * Adds `by`, which may be negative, to the state of this process. Returns
+ * `ICTUS_STATUS_VALUE` and changes nothing if `by` is NaN or infinite; the call is counted
+ * as rejected.
  */
 enum ictus_status ictus_gauge_add(const struct ictus_gauge *gauge, double by);
 
 /**
- * Frees a handle. What was recorded through it stays.
+ * Frees a handle. Values recorded through it are kept.
  */
 void ictus_gauge_free(struct ictus_gauge *gauge);
 
 /**
- * Makes a handle of the series of the family `name` with those label values; family and series
- * are registered where they are new. Label names and values are two arrays of the same length, in
- * the same order.
+ * Creates a handle of one series: the series of the family `name` with these label values.
+ * Registers the family and the series if they do not exist. Free the handle with
+ * `ictus_timer_free`.
+ *
+ * `label_names` and `label_values` are arrays of `label_count` strings in the same order.
+ *
+ * Returns `ICTUS_STATUS_NAME` for an invalid metric or label name, and
+ * `ICTUS_STATUS_MISMATCH` if a family of that name exists with another kind.
  */
 enum ictus_status ictus_timer_new(const struct ictus_registry *registry,
                                   struct ictus_str name,
@@ -504,80 +579,96 @@ enum ictus_status ictus_timer_new(const struct ictus_registry *registry,
                                   struct ictus_timer **out);
 
 /**
- * Records one duration.
+ * Records one duration in seconds (or one size in bytes) that ends now. Returns
+ * `ICTUS_STATUS_VALUE` if the value is NaN, infinite, negative, or 2^94 or more; the value
+ * is then counted as rejected.
  */
 enum ictus_status ictus_timer_observe(const struct ictus_timer *timer, double seconds);
 
 /**
- * Records the time since `begun`, which `ictus_now` gave in this process.
+ * Records the time from `begun` to now, in seconds. `begun` is a result of `ictus_now` in
+ * this process.
  */
 enum ictus_status ictus_timer_observe_since(const struct ictus_timer *timer, uint64_t begun);
 
 /**
- * Records one duration that ended at `end`, which `ictus_now` gave in this process: reading the
- * clock is nearly the whole cost of the others.
+ * Records one duration in seconds that ended at `end`, a result of `ictus_now` in this
+ * process. It does not read the clock, which is nearly the whole cost of the other
+ * functions. Returns `ICTUS_STATUS_VALUE` as `ictus_timer_observe` does.
  */
 enum ictus_status ictus_timer_observe_at(const struct ictus_timer *timer,
                                          double seconds,
                                          uint64_t end);
 
 /**
- * Records durations, one after the other, as if all had ended now: for hosts whose calls are dear.
- * Where some cannot be recorded, all others are, and the answer is `ICTUS_STATUS_VALUE`.
+ * Records `count` durations in seconds, in order, with the current time as the end of
+ * each. Use it where each call from your language to C is expensive. Returns
+ * `ICTUS_STATUS_VALUE` if some values are rejected; all others are recorded.
  */
 enum ictus_status ictus_timer_observe_many(const struct ictus_timer *timer,
                                            const double *seconds,
                                            size_t count);
 
 /**
- * Frees a handle. What was recorded through it stays.
+ * Frees a handle. Values recorded through it are kept.
  */
 void ictus_timer_free(struct ictus_timer *timer);
 
 /**
- * Binds a timer to the calling thread. The timer may be freed before the local timer.
+ * Creates a local timer: binds a timer to the calling thread. Free it in the same thread
+ * with `ictus_local_timer_free`. The timer may be freed before the local timer.
  */
 enum ictus_status ictus_local_timer_new(const struct ictus_timer *timer,
                                         struct ictus_local_timer **out);
 
 /**
- * Records one duration.
+ * Records one duration in seconds that ends now. Returns `ICTUS_STATUS_VALUE` as
+ * `ictus_timer_observe` does.
  */
 enum ictus_status ictus_local_timer_observe(const struct ictus_local_timer *local, double seconds);
 
 /**
- * Records one duration that ended at `end`, which `ictus_now` gave in this process.
+ * Records one duration in seconds that ended at `end`, a result of `ictus_now` in this
+ * process. It does not read the clock. Returns `ICTUS_STATUS_VALUE` as
+ * `ictus_timer_observe` does.
  */
 enum ictus_status ictus_local_timer_observe_at(const struct ictus_local_timer *local,
                                                double seconds,
                                                uint64_t end);
 
 /**
- * Records the time since `begun`, which `ictus_now` gave in this process.
+ * Records the time from `begun` to now, in seconds. `begun` is a result of `ictus_now` in
+ * this process.
  */
 enum ictus_status ictus_local_timer_observe_since(const struct ictus_local_timer *local,
                                                   uint64_t begun);
 
 /**
- * Frees a local timer. What was recorded through it stays.
+ * Frees a local timer. Observations recorded through it are kept.
  */
 void ictus_local_timer_free(struct ictus_local_timer *local);
 
 /**
- * Now, for `ictus_timer_observe_since` in this process. Nothing else is to be read from the
- * number.
+ * Returns the current time, for the functions `_observe_since` and `_observe_at` of timers
+ * in this process. The number has no other meaning.
  */
 uint64_t ictus_now(void);
 
 /**
- * How many `ictus_conductor_metric` metrics this library has: they are numbered from 0.
+ * Returns the number of `ictus_conductor_metric` metrics in the loaded library. They are
+ * numbered from 0.
  */
 size_t ictus_catalog_count(void);
 
 /**
- * Makes a handle of the series of a catalogued timer with those label values, in the order of its
- * labels. `metric` is one of `ictus_conductor_metric`: `ICTUS_STATUS_OPTION` where it is none, and
- * `ICTUS_STATUS_MISMATCH` where it is no timer.
+ * Creates a handle of one series of a catalogued timer. Free it with `ictus_timer_free`.
+ *
+ * `metric` is one of `ictus_conductor_metric`. `label_values` is an array of `label_count`
+ * strings in the order of the metric's labels.
+ *
+ * Returns `ICTUS_STATUS_OPTION` if no metric has that number, `ICTUS_STATUS_MISMATCH` if
+ * the metric is not a timer, and `ICTUS_STATUS_LABELS` if `label_count` is not its number
+ * of labels.
  */
 enum ictus_status ictus_catalog_timer_new(const struct ictus_registry *registry,
                                           int metric,
@@ -586,7 +677,8 @@ enum ictus_status ictus_catalog_timer_new(const struct ictus_registry *registry,
                                           struct ictus_timer **out);
 
 /**
- * Makes a handle of the series of a catalogued counter; as `ictus_catalog_timer_new`.
+ * Creates a handle of one series of a catalogued counter, as `ictus_catalog_timer_new`
+ * does for a timer. Free it with `ictus_counter_free`.
  */
 enum ictus_status ictus_catalog_counter_new(const struct ictus_registry *registry,
                                             int metric,
@@ -595,7 +687,8 @@ enum ictus_status ictus_catalog_counter_new(const struct ictus_registry *registr
                                             struct ictus_counter **out);
 
 /**
- * Makes a handle of the series of a catalogued gauge; as `ictus_catalog_timer_new`.
+ * Creates a handle of one series of a catalogued gauge, as `ictus_catalog_timer_new` does
+ * for a timer. Free it with `ictus_gauge_free`.
  */
 enum ictus_status ictus_catalog_gauge_new(const struct ictus_registry *registry,
                                           int metric,
@@ -604,14 +697,19 @@ enum ictus_status ictus_catalog_gauge_new(const struct ictus_registry *registry,
                                           struct ictus_gauge **out);
 
 /**
- * How many labels a catalogued metric has; 0 for a number that is none.
+ * Returns the number of labels of a catalogued metric, or 0 if no metric has that number.
  */
 size_t ictus_catalog_label_count(int metric);
 
 /**
- * Writes everything that was recorded, here or in the directory by all of its processes, in one
- * call of `write` or more: `format` is one of `ictus_format`, `surfaces` one of `ictus_surface` or
- * several added up, and `context` is passed on.
+ * Writes all recorded metrics: those of all processes of the metrics directory, or those
+ * of this process for a registry in memory.
+ *
+ * `format` is one of `ictus_format`. `surfaces` is one of `ictus_surface`, or the sum of
+ * several. The function calls `write` one or more times in the calling thread, and passes
+ * `context` to it. Returns `ICTUS_STATUS_OPTION` for an unknown format or an invalid sum
+ * of surfaces, `ICTUS_STATUS_IO` if the directory cannot be listed, and
+ * `ICTUS_STATUS_STOPPED` if `write` returned a number other than 0.
  */
 enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
                                         int format,
@@ -620,15 +718,22 @@ enum ictus_status ictus_registry_render(const struct ictus_registry *registry,
                                         void *context);
 
 /**
- * Takes a snapshot.
+ * Creates a snapshot of a registry. Free it with `ictus_snapshot_free`. Returns
+ * `ICTUS_STATUS_IO` if the metrics directory cannot be listed.
  */
 enum ictus_status ictus_snapshot_new(const struct ictus_registry *registry,
                                      struct ictus_snapshot **out);
 
 /**
- * The value of a counter or gauge: of the series of the family `name` with those label values, in
- * the order in which this registry was given the family's label names; sorted where only other
- * processes have the family.
+ * Writes the value of a counter or gauge to `out`: of the series of the family `name` with
+ * these label values.
+ *
+ * Label values are in the order in which this registry registered the family's label
+ * names. If only other processes have the family, they are in the order of the sorted
+ * label names.
+ *
+ * Returns `ICTUS_STATUS_UNKNOWN` if the snapshot has no such series, and
+ * `ICTUS_STATUS_MISMATCH` if the series is a timer.
  */
 enum ictus_status ictus_snapshot_value(const struct ictus_snapshot *snapshot,
                                        struct ictus_str name,
@@ -637,7 +742,11 @@ enum ictus_status ictus_snapshot_value(const struct ictus_snapshot *snapshot,
                                        double *out);
 
 /**
- * What a timer has observed; the series is named as for `ictus_snapshot_value`.
+ * Writes the count, sum and window of a timer to `out`. Name and label values identify the
+ * series as in `ictus_snapshot_value`.
+ *
+ * Returns `ICTUS_STATUS_UNKNOWN` if the snapshot has no such series, and
+ * `ICTUS_STATUS_MISMATCH` if the series is not a timer.
  */
 enum ictus_status ictus_snapshot_timing(const struct ictus_snapshot *snapshot,
                                         struct ictus_str name,
@@ -646,9 +755,15 @@ enum ictus_status ictus_snapshot_timing(const struct ictus_snapshot *snapshot,
                                         struct ictus_timing *out);
 
 /**
- * Quantiles of a timer's window, in seconds: for each of `count` numbers from 0 to 1 in
- * `quantiles` one in `out`, NaN where the window is empty. Linear between the two nearest
- * observations. The series is named as for `ictus_snapshot_value`.
+ * Computes quantiles of a timer's window: for each of the `count` numbers in `quantiles`,
+ * from 0 to 1, writes one number to the array `out`, in the timer's unit: seconds, or
+ * bytes. A result is interpolated linearly between the two nearest observations, and NaN
+ * if the window is empty. Name and label values identify the series as in
+ * `ictus_snapshot_value`.
+ *
+ * Returns `ICTUS_STATUS_UNKNOWN` if the snapshot has no such series,
+ * `ICTUS_STATUS_MISMATCH` if the series is not a timer, and `ICTUS_STATUS_VALUE` if a
+ * quantile is not from 0 to 1.
  */
 enum ictus_status ictus_snapshot_quantiles(const struct ictus_snapshot *snapshot,
                                            struct ictus_str name,
@@ -664,10 +779,17 @@ enum ictus_status ictus_snapshot_quantiles(const struct ictus_snapshot *snapshot
 void ictus_snapshot_free(struct ictus_snapshot *snapshot);
 
 /**
- * Serves a metrics directory at `address`: `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a port
- * that is free, or `unix:/run/app/metrics.sock`. `surfaces` are shown where a client does not
- * choose: one of `ictus_surface`, or several added up. A forked child has no such thread: it
- * serves nothing, and leaves the exporter as it is.
+ * Starts an endpoint that serves a metrics directory at `address`. Stop it with
+ * `ictus_exporter_stop`.
+ *
+ * `address` is for example `127.0.0.1:9464`, `[::]:9464`, `localhost:0` for a free port,
+ * or `unix:/run/app/metrics.sock`. `surfaces` is one of `ictus_surface`, or the sum of
+ * several; they are shown if the client does not choose. A forked child does not have the
+ * threads: it serves nothing, and does not affect the exporter of its parent.
+ *
+ * Returns `ICTUS_STATUS_ADDRESS` for an invalid address, `ICTUS_STATUS_IO` if the address
+ * cannot be bound, and `ICTUS_STATUS_OPTION` for an invalid sum of surfaces or an invalid
+ * path.
  */
 enum ictus_status ictus_exporter_start(struct ictus_str directory,
                                        struct ictus_str address,
@@ -675,15 +797,16 @@ enum ictus_status ictus_exporter_start(struct ictus_str directory,
                                        struct ictus_exporter **out);
 
 /**
- * Writes the address that is served, with its port, to `write`; `context` is passed on.
+ * Passes the bound address, with its actual port, to `write` as text, and `context` with
+ * it. The text has the form of the argument `address` of `ictus_exporter_start`.
  */
 enum ictus_status ictus_exporter_address(const struct ictus_exporter *exporter,
                                          ictus_write_fn write,
                                          void *context);
 
 /**
- * Closes the endpoint and frees it: answers that are on their way have a second to finish. The
- * address can be used again when this returns.
+ * Stops an endpoint and frees the exporter. Responses in progress have one second to
+ * finish. When this function returns, the address can be used again.
  */
 void ictus_exporter_stop(struct ictus_exporter *exporter);
 
