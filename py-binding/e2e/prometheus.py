@@ -1,4 +1,4 @@
-"""A real Prometheus that reads an endpoint each second."""
+"""A real Prometheus server that scrapes an endpoint every second."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Labels = tuple[str, ...]
 
 
 class Prometheus:
-    """The server, as a context manager. It may be there before the endpoint is."""
+    """The server, as a context manager. It may start before the endpoint does."""
 
     def __init__(self, directory: Path, address: str) -> None:
         program = shutil.which("prometheus")
@@ -31,8 +31,8 @@ class Prometheus:
         self._port = demo.free_port()
 
     def __enter__(self) -> Prometheus:
-        """Starts it, and waits until it answers."""
-        # What is JSON is YAML.
+        """Starts the server and waits until it answers."""
+        # JSON is valid YAML.
         configuration = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
             "scrape_configs": [{"job_name": "workers", "static_configs": [{"targets": [self._address]}]}],
@@ -55,12 +55,12 @@ class Prometheus:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends it."""
+        """Ends the server."""
         self._process.kill()
         self._process.wait()
 
     def ask(self, query: str, *by: str) -> dict[Labels, float]:
-        """An instant query's values, by these labels."""
+        """Returns the values of an instant query, grouped by these labels."""
         url = f"http://127.0.0.1:{self._port}/api/v1/query?{urlencode({'query': query})}"
         with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
             found = json.load(answer)
@@ -73,6 +73,6 @@ class Prometheus:
             yield tuple(one["metric"].get(name, "") for name in by), float(one["value"][1])
 
     def read_again(self) -> None:
-        """Waits until the endpoint has been read once more, from begin to end."""
+        """Waits until Prometheus has completed one more scrape of the endpoint."""
         query = f"timestamp(up == 1) - scrape_duration_seconds > {time.time()}"
         assert demo.wait_for(lambda: bool(self.ask(query)), 60), "the endpoint was not read for a minute"

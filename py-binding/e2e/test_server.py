@@ -1,7 +1,7 @@
-"""Workers of the SDK at a real Conductor server, killed on the way: Prometheus reads the counts that it has.
+"""Kills workers of the SDK at a real Conductor server, and compares Prometheus with the server's counts.
 
-The workers are ``examples/demo/worker.py``, the server is that of ``testing/server``. `make e2e` sets up
-what it takes: two versions of the SDK, Java and Prometheus.
+The workers are ``examples/demo/worker.py``, the server is that of ``testing/server``. `make e2e`
+installs the requirements: two versions of the SDK, Java and Prometheus.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RESPONSE_SECONDS = 15
 
 @dataclass
 class Run:
-    """What a run came to."""
+    """The result of a run."""
 
     tally: Tally
     """How the tasks ended, as the server's API tells of each."""
@@ -70,7 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def task_types(segment: Path, alone: Path) -> set[str]:
-    """Whose executions a process has recorded, by its segment alone."""
+    """Returns the task types that a process has executed, according to its segment alone."""
     folder = alone / "ictus"
     shutil.rmtree(alone, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
@@ -83,7 +83,7 @@ def task_types(segment: Path, alone: Path) -> set[str]:
 
 
 def worker_of(task_type: str, session: int, metrics: Path) -> int:
-    """The process of a session that has done tasks of that type."""
+    """Returns the process of a session that has executed tasks of that type."""
     for process in Path("/proc").glob("[0-9]*"):
         pid = int(process.name)
         try:
@@ -99,14 +99,14 @@ def worker_of(task_type: str, session: int, metrics: Path) -> int:
 
 
 def poll_requests(server: Server) -> float:
-    """How many polls of workers the server has answered."""
+    """Returns the number of workers' polls that the server has answered."""
     samples, _ = parse(server.get("/actuator/prometheus"))
     return total(samples, "http_server_requests_seconds_count", uri="/api/tasks/poll/batch/{tasktype}")
 
 
 @pytest.fixture(scope="module", params=[("2.0.0", "one"), ("2.0.0", "all"), ("1.3.11", "all")], ids=" ".join)
 def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Orders arrive, workers are killed on the way, and all orders come to their end."""
+    """Orders arrive, workers are killed while they work, and all orders end."""
     sdk, whom = request.param
     python = SDKS[sdk] / "bin" / "python"
     assert python.exists(), f"{python} is not there: make e2e makes it"
@@ -132,7 +132,8 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
             if whom == "one":
                 os.kill(worker_of("fetch_price", program.pid, directory / "metrics"), signal.SIGKILL)
             else:
-                # As when a machine loses its power; then somebody starts it again.
+                # The kill is like a machine that loses power; afterwards the program is started
+                # again.
                 os.killpg(program.pid, signal.SIGKILL)
                 running.close()
                 running.enter_context(started())
@@ -169,7 +170,7 @@ def test_what_prometheus_says_of_each_type_is_what_the_server_says(run: Run) -> 
         well, badly = (run.executed.get((task_type, status), 0) for status in ("SUCCESS", "FAILURE"))
         assert completed > 0
         if task_type in run.killed:
-            # What was done, and recorded, by a worker that was killed before it could say so.
+            # A killed worker may have executed and recorded a task without reporting its result.
             assert completed <= well, task_type
             assert failed <= badly, task_type
             assert well + badly <= completed + failed + timed_out, task_type
@@ -185,7 +186,8 @@ def test_no_count_fell_though_workers_were_killed(run: Run) -> None:
 
 def test_polls_are_those_that_the_server_has_answered(run: Run) -> None:
     before, counted, after = run.polls
-    # A worker counts one before it sends it: the last may be on its way, or died with those that were killed.
+    # A worker counts a poll before it sends the poll. The last poll may be in flight, or lost with a
+    # killed worker.
     assert before <= counted <= after + 2 * len(TASK_TYPES)
 
 

@@ -1,7 +1,8 @@
-"""A program that uses the SDK: two workers, metrics into a file, until its standard input ends.
+"""A program that uses the SDK: two workers and a metrics file, until its standard input ends.
 
 The import that activates Ictus is guarded, so that workers in spawned processes, which import this
-file again, do not see it. With ``sdk`` as its third argument nothing in it activates Ictus.
+file again, do not run it. With ``sdk`` as its third argument, the program itself does not activate
+Ictus.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from conductor.client.worker.worker_task import worker_task
 
 @functools.cache
 def own_counter() -> Any:
-    """A metric of the user's own, made where it is first counted: in the worker."""
+    """Returns a metric of the user, created where it is first counted: in the worker."""
     from prometheus_client import Counter  # noqa: PLC0415
 
     return Counter("greetings", "A user's own metric.", ["language"])
@@ -53,9 +54,9 @@ def main(settings: Any, url: str) -> None:
 
 
 def settings_class(activation: str) -> Any:
-    """The class of the settings, once Ictus is active in this process."""
+    """Returns the class of the settings, once Ictus is active in this process."""
     if activation == "settings":
-        # The one line that differs from a program without Ictus.
+        # The only line that differs from a program without Ictus.
         from ictus.conductor import MetricsSettings  # noqa: PLC0415
 
         return MetricsSettings

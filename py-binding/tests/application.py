@@ -1,4 +1,4 @@
-"""Running ``app.py`` beside a Conductor."""
+"""Runs ``app.py`` with a loopback Conductor."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ Start = tuple[list[str], str, dict[str, str]]
 
 @contextmanager
 def app(directory: str, start: Start, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The program beside a Conductor, once its workers have been started."""
+    """Yields the program, running with a Conductor, once its workers have been started."""
     command, activation, variables = start
     with conductor() as stub:
         running = launch(*command, directory, f"{stub.url}/api", activation, **variables, **more)
         try:
             yield running
             if "thread" not in more.values():
-                # The end of its input is the program's sign to stop. Threads do not end by themselves.
+                # The program stops when its input ends. Threads do not end by themselves.
                 running.communicate(timeout=60)
         finally:
             kill(running)
 
 
 def executed(directory: str, *more: Sample) -> dict[Sample, float]:
-    """What the file shows when all tasks have been executed some times."""
+    """Waits until all tasks have been executed a few times, and returns the samples of the file."""
     awaited = [
         *(key("task_execute_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS),
         *(key("task_poll_total", taskType=task) for task in TASKS),

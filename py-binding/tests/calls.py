@@ -1,4 +1,4 @@
-"""Calls on a collector, as JSON carries them to the SDK's and to Ictus's. Knows neither."""
+"""Calls on a collector, as JSON for the SDK's and Ictus's collectors. Imports neither of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Every character that a format has to escape, and some that it must not.
+# Every character that a format must escape, and some that it must not escape.
 TASKS = [
     "plain",
     "",
@@ -38,7 +38,7 @@ URIS = ["/tasks/poll/batch/{taskType}", "/api/workflow/1-2", '/odd/"ü"\n\\', "/
 
 
 def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]:
-    """Calls of every method that works in the SDK, with fewer than 1,000 of any one series."""
+    """Returns calls of every method that works in the SDK, with fewer than 1,000 for each series."""
     rng = random.Random(seed)
 
     def task() -> str:
@@ -48,7 +48,7 @@ def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]
         return rng.choice(ERRORS)
 
     def text() -> Any:
-        # Of exceptions the classes are shown, on every surface.
+        # Every surface shows the class of an exception.
         return rng.choice(["only a string", 'a "quoted"\npath\\name', "näme", "x"])
 
     def seconds() -> float:
@@ -119,13 +119,13 @@ def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]
             "set_active_workers": lambda: ([task(), rng.randrange(9)], {}),
         }
     else:
-        # Of tasks of their own: in the SDK these leave the gauge of the last value alone.
+        # These have separate task names: in the SDK they do not change the gauge of the last value.
         makers |= {
             f"record_task_{what}_time_histogram": lambda: ([task() + " histogram", seconds()], status())
             for what in ("poll", "execute", "update")
         }
     calls = [[name, *make()] for name in makers for make in [makers[name]] * (count // len(makers))]
-    # The requests have the longest labels and the most ways to be called.
+    # Requests have the longest labels and the most ways to be called.
     calls += [["record_api_request_time", request(), {}] for _ in range(count // 8)]
     calls += [["record_api_request_time", [], request_by_name()] for _ in range(count // 8)]
     rng.shuffle(calls)
@@ -133,7 +133,7 @@ def random_calls(seed: int, count: int, *, has_factory: bool) -> list[list[Any]]
 
 
 def replay(collector: Any, calls: Iterable[list[Any]]) -> None:
-    """Makes the calls: each a method's name, positional and keyword arguments, as JSON has them."""
+    """Makes the calls: each has a method name, positional and keyword arguments, as in JSON."""
     for method, positional, keywords in calls:
         arguments = [_argument(value) for value in positional]
         getattr(collector, method)(*arguments, **{name: _argument(value) for name, value in keywords.items()})

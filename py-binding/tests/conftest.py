@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Where tests run in the background, what a user at a terminal can send is ignored, and so it would be
-# in all that they start.
+# Where tests run in the background, SIGINT is ignored, and all processes that the tests start would
+# inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> str:
-    """A metrics directory."""
+    """Returns a metrics directory."""
     path = tmp_path / "metrics"
     path.mkdir()
     return str(path)

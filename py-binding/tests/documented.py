@@ -1,4 +1,4 @@
-"""The rows of the SDK's METRICS.md: for each the call that records it, and what it then shows."""
+"""The rows of the SDK's METRICS.md: for each, the call that records it and the values that it then shows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Row:
 def _timer(
     name: str, labels: dict[str, str], call: tuple[Any, ...], help_: str, *callers: str
 ) -> tuple[Row, ...]:
-    """A timer's three rows, of five observations from 0.1 to 0.5 s."""
+    """Returns the three rows of a timer with five observations from 0.1 to 0.5 s."""
     values = [0.1, 0.2, 0.3, 0.4, 0.5]
     method, *arguments = call
     calls = tuple(

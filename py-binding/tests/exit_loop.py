@@ -1,8 +1,9 @@
-"""Ends programs repeatedly while a thread of theirs writes metrics; none may be aborted.
+"""Ends programs repeatedly while one of their threads writes metrics; no program may be aborted.
 
-``make exit-loop RUNS=500`` runs 500 of each kind. One kind has its provider write the file in a daemon
-thread. The other has its workers in threads (``CONDUCTOR_WORKER_ISOLATION=thread``, if the SDK has that) and
-is ended by Ctrl-C. Prints for each kind how many ended with which status.
+``make exit-loop RUNS=500`` runs 500 programs of each kind. In one kind, the provider writes the file
+in a daemon thread. In the other, the workers are threads (``CONDUCTOR_WORKER_ISOLATION=thread``, if
+the SDK has that), and Ctrl-C ends the program. Prints for each kind the number of programs by exit
+status.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _TIMEOUT = 60
 
 
 def _provider_in_a_daemon_thread(directory: str, _: str) -> tuple[int, bytes]:
-    # The last write is under way when the interpreter ends, or not.
+    # The last write may or may not be in progress when the interpreter ends.
     seconds = str(random.uniform(0.05, 0.25))
     command = [sys.executable, "-c", _PROVIDER, directory, seconds]
     ended = subprocess.run(command, capture_output=True, timeout=_TIMEOUT, check=False, env=environment())
@@ -73,7 +74,7 @@ def _worker_threads_until_ctrl_c(directory: str, url: str) -> tuple[int, bytes]:
     assert running.stdout is not None
     next((line for line in running.stdout if line.startswith(b"workers:")), None)
     time.sleep(random.uniform(0.0, 0.4))
-    # The SDK's threads continue after the first one, so users press it again.
+    # The SDK's threads continue after the first Ctrl-C, so users press it again.
     for _ in range(_TIMEOUT * 2):
         os.killpg(running.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -97,9 +98,9 @@ def _way(status: int, errors: bytes) -> str:
 
 
 def main(runs: int) -> int:
-    """Runs each kind so often; 1 where one ended in a way that is Ictus's doing."""
+    """Runs each kind that many times. Returns 1 if Ictus caused one of the programs to fail."""
     kinds: list[Callable[[str, str], tuple[int, bytes]]] = [_provider_in_a_daemon_thread]
-    # Processes that are interrupted as they start are aborted by Python itself.
+    # Python itself aborts processes that are interrupted as they start.
     if importlib.util.find_spec("conductor.client.automator.worker_isolation") is not None:
         kinds.append(_worker_threads_until_ctrl_c)
     is_wrong = False

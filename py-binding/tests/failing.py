@@ -1,4 +1,4 @@
-"""A worker in which Ictus fails when its collector is made: records, and waits for its input to end."""
+"""A worker in which the creation of Ictus's collector fails: it records, and waits for its input to end."""
 
 from __future__ import annotations
 

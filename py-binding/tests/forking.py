@@ -1,4 +1,4 @@
-"""Forks while other threads record, again and again; each child records too, and ends."""
+"""Forks repeatedly while other threads record; each child records as well, and ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def record() -> None:
     number = 0
     while not stop.is_set():
         number += 1
-        # New series now and then: the slow path holds what a fast one does not.
+        # Creates a new series now and then: the slow path holds locks that the fast path does not.
         made.increment_task_poll(f"task {number % 2000 // 10}")
         made.record_task_poll_time("t", 0.1)
         made.registry.get_sample_value("no_such_name")
@@ -31,7 +31,7 @@ for _ in range(FORKS):
     if child == 0:
         made.increment_task_paused("child")
         made.record_task_execute_time("child", 0.1)
-        # A new series and a reading, with whatever the parent's threads held.
+        # Creates a series and reads, although threads of the parent may have held locks at the fork.
         made.increment_task_poll(f"child {os.getpid()}")
         made.registry.get_sample_value("no_such_name")
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Records more than its disk can hold, and shows what it counted of the first series."""
+"""Records more than its disk can hold, and prints the count of the first series."""
 
 from __future__ import annotations
 

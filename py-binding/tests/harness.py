@@ -1,4 +1,4 @@
-"""What the tests share: running scripts and reading what was recorded."""
+"""Shared helpers of the tests: they run scripts and read the recorded metrics."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 
 def key(name: str, **labels: str) -> Sample:
-    """A sample's name and labels."""
+    """Returns the key of a sample: its name and labels."""
     return name, frozenset(labels.items())
 
 
 def parse(text: str) -> dict[Sample, float]:
-    """The samples of a text."""
+    """Returns the samples of a text."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -50,12 +50,12 @@ def parse(text: str) -> dict[Sample, float]:
 
 
 def samples(directory: str, *surfaces: str) -> dict[Sample, float]:
-    """What a metrics directory shows."""
+    """Returns the samples of a metrics directory."""
     return parse(_core.text(directory, surfaces or None))
 
 
 def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float = 60) -> T:
-    """The first look for which something holds, or the last one before the time is up."""
+    """Polls until the condition holds, and returns that result, or the last one before the timeout."""
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
@@ -65,7 +65,7 @@ def eventually(look: Callable[[], T], holds: Callable[[T], bool], seconds: float
 
 
 def file_samples(path: Path) -> dict[Sample, float]:
-    """The samples in a file that may not be there yet."""
+    """Returns the samples in a file that may not exist yet."""
     try:
         return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def file_samples(path: Path) -> dict[Sample, float]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of this process without what earlier tests have put into it."""
+    """Returns the environment of this process without variables that earlier tests have set."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -95,19 +95,19 @@ def launch(*command: str, **more: str) -> subprocess.Popen[bytes]:
 
 
 def start(script: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
-    """Starts a script of this folder in an interpreter of its own."""
+    """Starts a script of this folder in a separate interpreter."""
     return launch(sys.executable, str(TESTS / script), *arguments, **more)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends the script and all that it has started, which may outlive it."""
+    """Ends the script and all processes that it has started, which may outlive it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
 def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
-    """Runs a script of this folder to its end and returns what it printed."""
+    """Runs a script of this folder to its end and returns its output."""
     process = start(script, *arguments, **more)
     try:
         printed, _ = process.communicate(give, timeout=120)
@@ -118,13 +118,13 @@ def run(script: str, *arguments: str, give: bytes = b"", **more: str) -> bytes:
 
 
 def conductor() -> Stub:
-    """A server that has some work and never fails: with too much, workers never need to poll."""
+    """Returns a server that has some work and never fails. With too much work, workers never need to poll."""
     return Stub(rate=20, slow=0, poll_errors=0, update_errors=0)
 
 
 @contextlib.contextmanager
 def provider(directory: str, port: int = 0, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A metrics provider in a process of its own, that writes `out.prom` or serves."""
+    """Yields a metrics provider in a separate process that writes `out.prom` or serves."""
     running = start("provide.py", directory, str(port), **environment)
     try:
         assert running.stdout is not None

@@ -1,7 +1,7 @@
 """Forks workers that observe without end, and kills each at a random instant.
 
-A worker writes a byte into a pipe for each observation that has returned. After each kill the
-number of all bytes so far is printed.
+A worker writes a byte into a pipe for each observation that has returned. After each kill the total
+number of bytes is printed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def main(directory: str, kills: int, seed: int) -> None:
         worker = os.fork()
         if worker == 0:
             os.close(returned)
-            # Every other one records through what its parent has opened.
+            # Every other worker records through the segment that its parent has opened.
             work(inherited if number % 2 else MetricsCollector(settings), report)
         os.close(report)
-        # Waits for some first reports: a kill before them shows nothing.
+        # Waits for some first reports: a kill before them proves nothing.
         reported += len(os.read(returned, rng.choice([1, 1, 100])))
         time.sleep(rng.uniform(0, 0.01))
         os.kill(worker, signal.SIGKILL)

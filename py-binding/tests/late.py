@@ -1,4 +1,4 @@
-"""Imports ``prometheus_client`` before anybody has said where its files are to be."""
+"""Imports ``prometheus_client`` before the directory of its files has been set."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Changes an SDK in the ways in which a later release may differ, consistently: it goes on working by itself.
+"""Changes an SDK consistently, in ways in which a later release may differ; without Ictus it still works.
 
-Knows the text of the releases since 1.3.0, and nothing of Ictus.
+Contains text of the releases since 1.3.0, and nothing of Ictus.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ MODULES = (
 
 
 def copy(sdk: Path, to: Path) -> None:
-    """Copies the package: files that no change concerns are links."""
+    """Copies the package. Files that no change concerns are links."""
     shutil.copytree(sdk / "conductor", to / "conductor", copy_function=os.symlink)
     for about in sdk.glob("conductor_python-*.dist-info"):
         shutil.copytree(about, to / about.name)
 
 
 def changes(sdk: Path) -> dict[str, Change]:
-    """All changes that concern this SDK, by what they do."""
+    """Returns all changes that apply to this SDK, by their description."""
     text = "".join(path.read_text(encoding="utf-8") for path in _files(sdk))
     every: dict[str, Change] = {"nothing": lambda _: None}
     for name in CLASSES + FUNCTIONS + METHODS:
@@ -141,7 +141,7 @@ def _files(sdk: Path) -> list[Path]:
 
 
 def _write(path: Path, text: str) -> None:
-    # It may be a link to the original.
+    # The file may be a link to the original.
     path.unlink()
     path.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Runs workers with a changed SDK, and compares what they do with Ictus with what they do without."""
+"""Runs workers with a changed SDK, with Ictus and without, and compares their results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS = 25.0
 
 @dataclass
 class Run:
-    """What one run did."""
+    """The results of one run."""
 
     completed: bool
     shows_metrics: bool
@@ -38,7 +38,7 @@ class Run:
 
 
 def run(sdk: Path, activation: str, settings: str = _SETTINGS) -> Run:
-    """Runs two workers with the SDK until they have done some tasks, or for too long."""
+    """Runs two workers with the SDK until they have done some tasks, or until the timeout."""
     if activation == "import":
         settings = "ictus.conductor:MetricsSettings"
     variables = {"PYTHONPATH": str(sdk)}
@@ -73,7 +73,7 @@ def run(sdk: Path, activation: str, settings: str = _SETTINGS) -> Run:
 
 
 def settings_of(change: str) -> str:
-    """Where the changed SDK has the class of its settings."""
+    """Returns where the changed SDK has the class of its settings."""
     if change == "rename MetricsSettings":
         return _SETTINGS.replace(":MetricsSettings", ":MetricsConfiguration")
     if change == "move metrics_settings":
@@ -86,7 +86,8 @@ def compare(
 ) -> dict[str, str]:
     """Changes the SDK and runs it.
 
-    Returns by activation ``ictus``, ``sdk``, or what is wrong. Nothing where the change broke the SDK itself.
+    Returns by activation ``ictus``, ``sdk``, or a description of the fault. Returns nothing if the
+    change broke the SDK itself.
     """
     with tempfile.TemporaryDirectory() as name:
         changed = Path(name)
@@ -109,5 +110,6 @@ def _judged(found: Run, alone: Run) -> str:
         return f"tracebacks: {found.errors[-800:]}"
     if found.records_natively:
         return "ictus"
-    # One a process: the program, its two workers, the provider, and the one that writes the log.
+    # One line for each process: the program, its two workers, the provider, and the one that writes
+    # the log.
     return "sdk" if 1 <= len(found.lines()) <= 5 else f"{len(found.lines())} lines: {found.errors[-800:]}"

@@ -1,6 +1,6 @@
-"""Imports the SDK in the order given, and prints which module the object behind each of its names is from.
+"""Imports the SDK in the given order, and prints the module from which the object behind each name comes.
 
-Arguments are modules of ``conductor.client``, ``install`` and ``settings``; all of the SDK's modules
+Arguments are modules of ``conductor.client``, ``install`` and ``settings``. All of the SDK's modules
 that have the names are imported at the end.
 """
 

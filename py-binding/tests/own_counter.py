@@ -1,4 +1,4 @@
-"""Counts with the counter of the SDK's module under a name of its own, and shows all processes' files."""
+"""Counts with the SDK module's counter under a different name, and prints the files of all processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metrics provider in a process of its own."""
+"""A metrics provider in a separate process."""
 
 from __future__ import annotations
 

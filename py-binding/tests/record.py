@@ -1,4 +1,4 @@
-"""A worker process: makes some observations of one value, says so, and ends when told to."""
+"""A worker process: makes some observations of one value, prints a line, and ends when its input does."""
 
 from __future__ import annotations
 

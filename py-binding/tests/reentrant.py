@@ -1,6 +1,6 @@
-"""Records from signal handlers, destructors and conversions to text, in the middle of recording.
+"""Records from signal handlers, destructors and conversions to text, during a recording call.
 
-Prints how often, by task type.
+Prints the counts by task type.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def count(task_type: str) -> None:
 
 
 class Cyclic:
-    """Destroyed by the collector of garbage alone."""
+    """An object that only the garbage collector destroys."""
 
     def __init__(self) -> None:
         self.myself = self
@@ -34,7 +34,7 @@ class Cyclic:
 
 
 class Label:
-    """Whose text is made while it is being recorded: natively, between lookup and series."""
+    """A label whose text is created during recording: natively, between lookup and series."""
 
     def __str__(self) -> str:
         Cyclic()
@@ -46,7 +46,8 @@ class Label:
 def interrupt(*_: Any) -> None:
     count("signal")
     made.registry.get_sample_value("task_poll_total", {"taskType": "main"})
-    # Only now: on a busy machine the next one would come before this one has ended, without end.
+    # Set only now: on a busy machine, the next signal would otherwise always arrive before this
+    # handler has ended.
     signal.setitimer(signal.ITIMER_REAL, 0.001)
 
 

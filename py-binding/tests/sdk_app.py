@@ -1,7 +1,7 @@
 """Two workers of any release of the SDK, until standard input ends.
 
-Arguments: directory, URL, where the class of the settings is (``MODULE:NAME``), and the endpoint's port or 0.
-Prints the processes of the workers, among what the SDK prints.
+Arguments: directory, URL, the class of the settings (``MODULE:NAME``), and the endpoint's port or 0.
+Prints the processes of the workers, among the SDK's output.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Runs workers of every release of the SDK at the stand-in server; what is shown must be what it served.
+"""Runs workers of every release of the SDK at the stand-in server, and compares the metrics with its counts.
 
 ``make sdk-matrix`` prints the table; ``make sdk-mutants`` runs the changes of ``mutated.py`` as well.
-Releases are installed without their dependencies into a folder each; the interpreter has one set of those.
+Each release is installed without its dependencies into a separate folder; the interpreter has one set
+of these.
 """
 
 from __future__ import annotations
@@ -109,11 +110,11 @@ def _difference(cell: Cell, stub: Stub, directory: Path, port: int) -> str:
     def counts() -> dict[str, int]:
         return {task: one.completed for task, one in stub.counts.items()}
 
-    # The tasks of a worker that was killed and is not restarted stay where they are.
+    # The tasks of a worker that was killed and is not restarted remain in the queue.
     done = eventually(
         counts, lambda now: len(now) == 2 and min(now.values()) >= TASKS, 8 if cell.killed else 40
     )
-    # A task that was being done when its worker was killed is counted, and its result has not arrived.
+    # A killed worker has counted the task that it was executing, but the result has not arrived.
     lost = 2 if cell.killed else 0
 
     def agrees(now: dict[str, float]) -> bool:
@@ -165,7 +166,7 @@ def _mutants(releases: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the matrix, or with ``mutants`` the changes; for the releases that are named, or all."""
+    """Runs the matrix, or with ``mutants`` the changes, for the named releases or all."""
     start = time.monotonic()
     mutants = arguments[:1] == ["mutants"]
     releases = arguments[1 if mutants else 0 :] or list(RELEASES)

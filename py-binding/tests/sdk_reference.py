@@ -1,6 +1,6 @@
-"""The SDK's own collector: replays calls from standard input, prints what its provider writes.
+"""The SDK's own collector: replays calls from standard input, and prints the output of its provider.
 
-The settings choose which collector, by ``WORKER_CANONICAL_METRICS``.
+The settings choose the collector, by ``WORKER_CANONICAL_METRICS``.
 
 Ictus is not imported, so everything here is the SDK as it is installed.
 """

@@ -1,6 +1,6 @@
-"""Starts a process by spawning that records as a worker does, with the settings that it is sent.
+"""Spawns a process that records as a worker does, with the settings that are sent to it.
 
-Arguments: the directory, the keyword arguments of the settings as JSON, and a method of starting.
+Arguments: the directory, the keyword arguments of the settings as JSON, and a start method.
 """
 
 from __future__ import annotations

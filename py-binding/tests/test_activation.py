@@ -1,4 +1,4 @@
-"""Workers record with Ictus however their processes have come to be, and however it was activated."""
+"""Tests that workers record with Ictus, for every start method of processes and every activation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from application import TASKS, Start, app, executed
 from harness import HAS_FACTORY, eventually, file_samples, key, launch, run
 from ictus.conductor import MetricsSettings, _sdk
 
-# How each version can be told to start its workers. The first is its default.
+# The start methods of workers that each version supports. The first is its default.
 WAYS: dict[str, dict[str, str]] = {"by default": {}}
 if HAS_FACTORY and hasattr(__import__("conductor.client.automator", fromlist=["x"]), "worker_isolation"):
     WAYS["in threads"] = {"CONDUCTOR_WORKER_ISOLATION": "thread"}
@@ -27,7 +27,7 @@ elif HAS_FACTORY:
 
 ICTUS = str(Path(sys.executable).with_name("ictus"))
 HOOK = {"ICTUS_CONDUCTOR": "1"}
-# How a program is started, what in it activates Ictus, and its environment.
+# For each start: the command, the activation in the program, and the environment.
 STARTS: dict[str, Start] = {
     "a script": ([sys.executable, "app.py"], "settings", {}),
     "a script that installs": ([sys.executable, "app.py"], "install", {}),
@@ -41,11 +41,11 @@ STARTS: dict[str, Start] = {
     "ictus run with -I": ([ICTUS, "run", "-u", "-I", "app.py"], "sdk", {}),
     "ictus run -I": ([sys.executable, "-I", "-m", "ictus", "run", "app.py"], "sdk", {}),
 }
-# Every start with the default way, and every way with three of the starts.
+# Every start with the default start method, and every start method with three of the starts.
 RUNS = [(start, "by default") for start in STARTS] + [
     (start, way) for start in ("a script", "ictus run", "the hook") for way in WAYS if way != "by default"
 ]
-# What leaves the SDK its own metrics.
+# Starts that leave the SDK its own metrics.
 OFF: dict[str, Start] = {
     "no hook": ([sys.executable, "app.py"], "sdk", {}),
     "a hook with -E": ([sys.executable, "-E", "app.py"], "sdk", HOOK),
@@ -64,7 +64,7 @@ def test_a_real_task_handler(directory: str, start: str, way: str) -> None:
     with app(directory, STARTS[start], **WAYS[way]):
         shown = executed(directory, *updates)
         assert [sample for sample in shown if sample[0] == "http_api_client_request_count"]
-        # Nothing was recorded by the SDK's own means.
+        # The SDK itself recorded nothing.
         assert not list(Path(directory).glob("*.db"))
 
 
@@ -148,6 +148,6 @@ def test_the_hook_loads_nothing_where_it_is_off() -> None:
     told = "import sys; print([name for name in sys.modules if 'ictus' in name or 'conductor' in name])"
     for variables in ({}, {"ICTUS_CONDUCTOR": ""}):
         assert launch(sys.executable, "-c", told, **variables).communicate(timeout=60)[0] == b"[]\n"
-    # And on, it does not load the SDK for programs that do not.
+    # When enabled, the hook does not load the SDK for programs that do not use it.
     shown = launch(sys.executable, "-c", told, **HOOK).communicate(timeout=60)[0]
     assert shown == b"['ictus', 'ictus.hook']\n"

@@ -1,4 +1,4 @@
-"""A collector's attributes show what it has recorded, as the SDK's do."""
+"""Tests that a collector's attributes show its recorded metrics, as those of the SDK do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``clean_directory`` and ``clean_dead_pids`` as the SDK has them, for what Ictus keeps as well."""
+"""Tests that ``clean_directory`` and ``clean_dead_pids`` of the SDK also apply to the files of Ictus."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOLDER = "ictus"
 
 @pytest.fixture
 def left(directory: str) -> Iterator[str]:
-    """A directory with totals, a dead worker's segment and files of the SDK, and a worker that lives."""
+    """Yields a directory with totals, an ended worker's segment, files of the SDK, and a living worker."""
     if HAS_FACTORY:
         from conductor.client.configuration.settings import metrics_settings  # noqa: PLC0415
 
@@ -80,7 +80,7 @@ def test_without_either_nothing_is_cleaned(left: str) -> None:
 
 
 def test_a_process_cleans_a_directory_once(left: str) -> None:
-    # As the parent of an application may do before its TaskHandler does.
+    # The parent of an application may record before its TaskHandler does.
     collector = create_metrics_collector_for_parent(MetricsSettings(left, clean_directory=True))
     collector.record_task_execute_time("shared", 0.5)
     run("record.py", left, "0.5", "5")

@@ -1,4 +1,4 @@
-"""The collectors are the SDK's to everyone who looks, and never raise."""
+"""Tests that collectors are instances of the SDK's classes to every caller, and never raise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLLECTORS = [LegacyMetricsCollector, CanonicalMetricsCollector]
 
 
 class Unprintable(Exception):
-    """An exception that cannot even be told."""
+    """An exception whose conversion to text fails."""
 
     def __str__(self) -> str:
         raise ValueError("no")
@@ -69,7 +69,7 @@ def test_without_settings_nothing_is_recorded(collector: Any) -> None:
 
 def test_overridden_and_patched_methods_are_honoured(directory: str) -> None:
     class Own(MetricsCollector):
-        """Counts what it is told, and passes it on."""
+        """Counts the polls, and passes each call on."""
 
         def __init__(self, settings: MetricsSettings, *, name: str) -> None:
             super().__init__(settings)
@@ -96,7 +96,7 @@ def test_classes_that_were_imported_or_derived_before_make_ours(directory: str) 
     settings = MetricsSettings(directory=directory)
 
     class Own(_sdk.LegacyMetricsCollector):  # type: ignore[misc]
-        """As of a program that knows the SDK's class alone."""
+        """A subclass in a program that only imports the SDK's class."""
 
         def __init__(self, settings: Any, name: str = "own") -> None:
             super().__init__(settings)
@@ -106,7 +106,7 @@ def test_classes_that_were_imported_or_derived_before_make_ours(directory: str) 
             super().increment_task_poll(f"{self.name} {task_type}")
 
     class Further(Own):
-        """One more."""
+        """A further subclass."""
 
     for made, name in ((Own(settings), "own"), (Further(settings, name="further"), "further")):
         assert isinstance(made, (Own, LegacyMetricsCollector))
@@ -142,7 +142,7 @@ def test_no_value_is_an_exception(directory: str, odd: Any, number: Any) -> None
 
 
 class Raising:
-    """An object that is interrupted, or ends the program, when it is asked for its text or its number."""
+    """An object whose conversion to a text or a number is interrupted, or ends the program."""
 
     def __init__(self, raises: BaseException) -> None:
         self._raises = raises
@@ -158,7 +158,7 @@ class Raising:
 
 
 class RaisingError(Raising, Exception):
-    """An exception like that."""
+    """An exception with such conversions."""
 
 
 CALLS: dict[str, list[Any]] = {
@@ -182,7 +182,7 @@ CALLS: dict[str, list[Any]] = {
     "record_task_poll_time_histogram": ["t", 1.0, "SUCCESS"],
     "record_task_execute_time_histogram": ["t", 1.0, "SUCCESS"],
     "record_task_update_time_histogram": ["t", 1.0, "SUCCESS"],
-    # A template is shown in place of the URI: the empty one is asked whether it is one, and not shown.
+    # A template is shown in place of the URI. An empty template is tested for that, and not shown.
     "record_api_request_time": ["GET", "/", "200", 1.0, ""],
     "record_task_result_payload_size": ["t", 1],
     "record_workflow_input_payload_size": ["w", 1, 1],
@@ -200,7 +200,7 @@ def test_interrupts_and_exits_pass_through_every_argument(directory: str, raises
             given = [*arguments[:place], Raising(raises), *arguments[place + 1 :]]
             with pytest.raises(type(raises)):
                 getattr(made, name)(*given)
-            # What is an `Exception` ends nothing.
+            # An `Exception` ends nothing.
             given[place] = Raising(ValueError("no"))
             getattr(made, name)(*given)
     with pytest.raises(type(raises)):
@@ -220,7 +220,7 @@ def test_interrupts_and_exits_record_nothing(directory: str) -> None:
 
 def test_texts_decide_which_series_it_is_not_objects(directory: str) -> None:
     class Changing(str):
-        """A string that says something else each time, as a subclass may."""
+        """A string subclass whose text changes with each conversion."""
 
         said = 0
 
@@ -229,7 +229,7 @@ def test_texts_decide_which_series_it_is_not_objects(directory: str) -> None:
             return f"said {self.said}"
 
     made = MetricsCollector(MetricsSettings(directory=directory))
-    # More label sets than are kept by their objects, and of each another object at each turn.
+    # More label sets than the identity cache holds, and several objects of each text in each round.
     kept = [f"kept {number}" for number in range(300)]
     changing = Changing("changing")
     for _ in range(3):
@@ -249,7 +249,7 @@ def test_texts_decide_which_series_it_is_not_objects(directory: str) -> None:
 
 def test_errors_are_shown_by_message_or_by_class(directory: str) -> None:
     made = MetricsCollector(MetricsSettings(directory=directory))
-    # 199 bytes and one character of two: it would end in the middle of it.
+    # 199 bytes and one character of two bytes: the limit would fall within the character.
     made.increment_task_execution_error("t", ValueError("x" * 199 + "é"))
     made.increment_task_update_error("t", ValueError)
     made.increment_task_ack_error("t", "a string")
@@ -267,7 +267,7 @@ def test_errors_are_shown_by_message_or_by_class(directory: str) -> None:
 
 
 class Response(Exception):
-    """As ``ApiException``: its text has the headers, and so the date, of a response."""
+    """An exception like ``ApiException``: its text has the headers, and so the date, of a response."""
 
     def __init__(self, second: int) -> None:
         super().__init__(f"(503)\nHTTP response headers: Date: Mon, 01 Jan 2024 00:00:{second:02} GMT")
@@ -295,7 +295,7 @@ def test_an_absent_version_is_recorded_as_absent(directory: str) -> None:
     made.on_workflow_input_payload_size(event)
     made.record_workflow_input_payload_size("empty", "", 20)
     legacy = samples(directory, "legacy")
-    # The SDK's spelling, on this surface; and an empty version is one.
+    # The SDK's spelling, on this surface. An empty version is a version as well.
     assert legacy[key("workflow_input_size", workflowType="w", version="1")] == 10
     assert legacy[key("workflow_input_size", workflowType="empty", version="")] == 20
     canonical = samples(directory, "canonical")
@@ -324,7 +324,7 @@ def test_the_registry_shows_this_processs_values(directory: str) -> None:
     assert made.registry.get_sample_value("task_execute_time_seconds_sum", labels) == 0.25
     child = os.fork()
     if child == 0:
-        # A child has recorded nothing yet, whatever its parent has.
+        # A child has not recorded anything yet, regardless of its parent.
         same = made.registry.get_sample_value("task_execute_time_seconds_count", labels)
         os._exit(0 if same is None else 1)
     assert os.waitpid(child, 0)[1] == 0
@@ -346,7 +346,7 @@ def test_a_forked_child_has_locks_of_its_own(directory: str) -> None:
     held.wait()
     child = os.fork()
     if child == 0:
-        # Ends it, should it wait for ever.
+        # Ends the child if it waits indefinitely.
         signal.alarm(60)
         made.increment_task_poll("t")
         if HAS_FACTORY:
@@ -402,7 +402,7 @@ def test_a_full_disk_is_said_once_where_it_is_met(directory: str, caplog: pytest
     collector = MetricsCollector(MetricsSettings(directory=directory))
     collector.record_task_poll_time("0", 0.1, "SUCCESS")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # As large as a segment begins: it cannot grow.
+    # The limit is the initial size of a segment, so that the segment cannot grow.
     resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, limits[1]))
     try:
         for number in range(1, 1000):
@@ -411,7 +411,7 @@ def test_a_full_disk_is_said_once_where_it_is_met(directory: str, caplog: pytest
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     said: list[str] = []
     deadline = time.monotonic() + 10
-    # A thread of its own logs it, and the next call hands it on.
+    # A separate thread detects the cause, and the next call logs it.
     while not said and time.monotonic() < deadline:
         time.sleep(0.05)
         collector.record_task_poll_time("0", 0.1, "SUCCESS")

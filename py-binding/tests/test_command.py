@@ -1,4 +1,4 @@
-"""The wheel's ``ictus`` command has Python at hand, so it shows what ``prometheus_client`` recorded, too."""
+"""Tests the wheel's ``ictus`` command, which also shows metrics of ``prometheus_client``, by Python."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ POLLS = key("task_poll_total", taskType="t")
 
 @pytest.fixture
 def guests(directory: str) -> Iterator[str]:
-    """A directory with what two living processes recorded, with Ictus and past it."""
+    """Yields a directory with metrics of two living processes, recorded with Ictus and without."""
     workers = [start("guest.py", directory) for _ in range(2)]
     try:
         for worker in workers:
@@ -54,7 +54,7 @@ def guests(directory: str) -> Iterator[str]:
 
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The command, and what it says first."""
+    """Yields the running command, and the first line of its standard error."""
     process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE, env=environment())
     try:
         assert process.stderr is not None
@@ -64,7 +64,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 def dump(directory: str, *options: str) -> tuple[bytes, str]:
-    """What it prints, and what it says."""
+    """Returns standard output and standard error of `ictus dump`."""
     done = subprocess.run(
         [*COMMAND, "dump", directory, *options], capture_output=True, env=environment(), check=True
     )
@@ -72,7 +72,7 @@ def dump(directory: str, *options: str) -> tuple[bytes, str]:
 
 
 def get(said: str, accept: str, query: str = "") -> tuple[str | None, bytes]:
-    """The type and the body of an answer of who said where it listens."""
+    """Returns the type and the body of a response from the address in the command's first line."""
     connection = HTTPConnection(said.split("http://")[1].partition("/")[0], timeout=20)
     connection.request("GET", f"/metrics{query}", headers={"Accept": accept})
     response = connection.getresponse()
@@ -80,7 +80,7 @@ def get(said: str, accept: str, query: str = "") -> tuple[str | None, bytes]:
 
 
 def openmetrics_samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """As ``parse``, by the strict parser."""
+    """Returns the samples of a text, as ``parse`` does, by the strict parser."""
     return {
         key(one.name, **one.labels): one.value
         for family in parse_openmetrics(text)  # type: ignore[no-untyped-call]
@@ -150,11 +150,11 @@ def test_the_file_has_them_to_the_end(guests: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named_and_takes_nothing_else_away(guests: str) -> None:
-    # A key of four bytes that is none, a value and a time.
+    # A key of four bytes that is not JSON, then a value and a time.
     entry = struct.pack("=i4sdd", 4, b"oops", 0, 0)
     broken = Path(guests, "counter_1.db")
     broken.write_bytes(struct.pack("=ii", 8 + len(entry), 0) + entry)
-    # Nobody writes into it: who reads it waits for ever.
+    # The fifo has no writer, so that a reader of it would wait indefinitely.
     os.mkfifo(Path(guests, "counter_2.db"))
     text, said = dump(guests)
     shown = parse(text.decode())
@@ -166,14 +166,14 @@ def test_a_file_that_cannot_be_read_is_named_and_takes_nothing_else_away(guests:
 
 
 def entry(name: str, sample: str, labels: dict[str, str], value: float) -> bytes:
-    """A series, as ``prometheus_client`` keeps it."""
+    """Returns a series in the format of ``prometheus_client``."""
     key = json.dumps([name, sample, labels, "Help."]).encode()
     filled = key + b" " * (8 - (len(key) + 4) % 8)
     return struct.pack("=i", len(key)) + filled + struct.pack("=dd", value, 0)
 
 
 def put(path: Path, *entries: bytes, size: int = 1 << 20) -> None:
-    """A file of ``prometheus_client``."""
+    """Writes a file of ``prometheus_client``."""
     body = b"".join(entries)
     path.write_bytes((struct.pack("=ii", 8 + len(body), 0) + body).ljust(size, b"\0"))
 
@@ -186,18 +186,18 @@ def test_series_that_no_format_can_carry_take_nothing_else_away(guests: str) -> 
         entry("two words", "two words_total", {}, 3),
         entry("worse_orders", "worse_orders_total", {"a-b": "c"}, 4),
     )
-    # Of another type than the program's own says; not a number where one must be.
+    # A type other than that of the program's family, and a text in place of a number.
     put(Path(guests, "histogram_7.db"), entry("cards_charged", "cards_charged_total", {"bank": "b"}, 5))
     put(Path(guests, "histogram_8.db"), entry("odd_seconds", "odd_seconds_bucket", {"le": "much"}, 6))
     text, said = dump(guests)
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert shown[key("bad_orders_total", bank="b")] == 2
-    # Names with other characters are escaped for a client that asks for no more.
+    # Names with other characters are escaped unless a client accepts them.
     assert shown[key("two_words_total")] == 3
     assert shown[key("worse_orders_total", a_b="c")] == 4
     assert not any(name.startswith("odd") for name, _ in shown)
-    # `__name__`; a family whose name is none is not one of the exposition.
+    # The label `__name__`. A family with an invalid name is not part of the exposition.
     assert shown[key("ictus_series_left_out")] == 1
     assert (
         openmetrics_samples(dump(guests, "--format", "openmetrics")[0].decode())[
@@ -231,7 +231,7 @@ def test_files_of_other_users_and_what_is_no_file_are_not_read(guests: str) -> N
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
     assert not any(name.startswith(("stolen", "foreign", "forging")) for name, _ in shown)
     assert "\x1b" not in said
-    # Four causes, and the file whose name is to forge a line.
+    # Four causes, and the file whose name tries to forge a line.
     assert [line.startswith("ictus: ") and "forged" not in line[:20] for line in said.splitlines()] == [
         True
     ] * 5, said

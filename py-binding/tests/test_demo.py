@@ -1,4 +1,4 @@
-"""Real workers of the installed SDK, timed by Ictus: what ``/metrics`` says is what the server saw."""
+"""Real workers of the installed SDK, timed by Ictus: ``/metrics`` must agree with the server's counts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TASK_TYPES = {"resize_image", "fetch_price", "charge_card"}
 
 @dataclass
 class Run:
-    """What one run of ``worker.py`` left behind."""
+    """The results of one run of ``worker.py``."""
 
     samples: list[exposition.Sample]
     types: dict[str, str]
@@ -47,7 +47,7 @@ class Run:
     log: str
 
     def total(self, name: str, **labels: str) -> float:
-        """The sum of a family's samples with these labels."""
+        """Returns the sum of a family's samples with these labels."""
         return exposition.total(self.samples, name, **labels)
 
 
@@ -61,7 +61,7 @@ def poll_errors(counts: dict[str, Counts]) -> int:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Let the workers finish all tasks there are, read the endpoint, end the workers."""
+    """Lets the workers finish all existing tasks, reads the endpoint, and ends the workers."""
     directory = tmp_path_factory.mktemp("demo")
     port = demo.free_port()
     url = f"http://127.0.0.1:{port}/metrics"
@@ -77,14 +77,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
             assert demo.wait_for(done, 60), stub.counts
 
-            # An answer is counted a moment after it was received, so the last ones may take a little.
+            # A response is counted shortly after it was received, so the last ones may take a moment.
             def caught_up() -> bool:
                 answered = sum(entry.updates for entry in stub.counts.values())
                 samples, _ = exposition.parse(demo.fetch(url))
                 return exposition.total(samples, "http_api_client_request_count", method="POST") >= answered
 
             demo.wait_for(caught_up, 10)
-            # Polls go on, and fail: until none has failed between what the server says and what is shown.
+            # Polls continue, and fail: retry until none failed between the server's counts and the
+            # scrape.
             for _ in range(50):
                 counts = stub.counts
                 polls_before = polls(counts)

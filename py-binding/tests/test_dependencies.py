@@ -1,4 +1,4 @@
-"""The oldest and the newest release of each dependency: ``make test`` runs this with both."""
+"""Tests the oldest and the newest release of each dependency: ``make test`` runs this file with both."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_bridge_to_prometheus_client() -> None:
     registry.timer("seconds", "A timer.").observe(0.5)
     prometheus.bridge(registry, into)
     assert b'polls_total{task="t"} 1.0' in generate_latest(into)
-    # As an endpoint asks where `?name[]=` is given.
+    # An endpoint makes this request for `?name[]=`.
     some = generate_latest(into.restricted_registry(["polls_total"]))
     assert b'polls_total{task="t"} 1.0' in some
     assert b"seconds" not in some
@@ -55,5 +55,5 @@ def test_the_bridge_to_opentelemetry() -> None:
 
     registry = ictus.Registry()
     registry.counter("polls", "Polls.").inc()
-    # Without OpenTelemetry's SDK, instruments are made and do nothing.
+    # Without OpenTelemetry's SDK, instruments are created and do nothing.
     assert otel.Bridge(registry, metrics.get_meter("test"))._made == {"polls"}

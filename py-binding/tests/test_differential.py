@@ -1,4 +1,4 @@
-"""The same calls on the SDK's collector and on Ictus's show the same samples."""
+"""Tests that the same calls on the SDK's collector and on Ictus's show the same samples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_sample_of_the_sdk_is_shown_with_its_value(
 ) -> None:
     calls = random_calls(seed, 200 if seed % 2 else 3000, has_factory=HAS_FACTORY)
     if surface == "canonical":
-        # The legacy collector raises.
+        # The SDK's legacy collector raises on this call.
         calls += [["increment_uncaught_exception", [{"raised": ["ValueError", "x"]}], {}]]
     theirs = tmp_path / "sdk"
     theirs.mkdir()
@@ -47,7 +47,7 @@ def test_every_sample_of_the_sdk_is_shown_with_its_value(
     expected = families(reference.decode())
     assert len(expected) > 15
 
-    # What is recorded does not depend on what is to be shown.
+    # The recorded data does not depend on the surface.
     replay(MetricsCollector(MetricsSettings(directory=directory)), calls)
     shown = families(_core.text(directory, [surface]))
 
@@ -56,7 +56,7 @@ def test_every_sample_of_the_sdk_is_shown_with_its_value(
         if name not in shown:
             wrong.append(f"no family {name}")
             continue
-        # Until 0.14 prometheus_client has no other in multiprocess mode.
+        # Before 0.14, prometheus_client has no other help text in multiprocess mode.
         help_ = (
             shown[name].documentation
             if family.documentation == "Multiprocess metric"

@@ -1,4 +1,4 @@
-"""Every row of the SDK's METRICS.md has values, and docs/metrics.md tells the truth about each."""
+"""Tests that every row of the SDK's METRICS.md has values and is correct in docs/metrics.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SDK = metadata.version("conductor-python")
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a collector shows on which the calls of all rows have been made, by default."""
+    """Returns the default exposition of a collector that has received the calls of all rows."""
     directory = str(tmp_path_factory.mktemp("metrics"))
     collector = MetricsCollector(MetricsSettings(directory=directory))
     for row in ROWS:
@@ -84,7 +84,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _page_rows() -> dict[str, tuple[str, str, str]]:
-    """Type, labels and who calls, by name, of the table that has them."""
+    """Returns type, labels and callers, by name, of the table that has these columns."""
     found = {}
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -95,7 +95,7 @@ def _page_rows() -> dict[str, tuple[str, str, str]]:
 
 
 def _is_called(row: Row) -> bool:
-    """Whether the installed SDK records it by itself, as its own code says."""
+    """Returns whether the installed SDK records the metric by itself, according to its code."""
     package = Path(metrics_collector.__file__).parents[1]
     files = [
         path
@@ -107,7 +107,7 @@ def _is_called(row: Row) -> bool:
 
 def _help(row: Row) -> str:
     if row.help == "TASK_UPDATE_TIME_HISTOGRAM" and HAS_FACTORY:
-        # Later versions have it for the canonical metrics alone, with another text.
+        # Later versions have it for the canonical metrics only, with another text.
         return "Task update duration in seconds with quantiles"
     return str(MetricDocumentation[row.help].value)
 

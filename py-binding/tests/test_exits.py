@@ -1,4 +1,4 @@
-"""Programs that end while one of their threads writes metrics are not aborted."""
+"""Tests that programs are not aborted if they end while one of their threads writes metrics."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import exit_loop
 
 
 def test_program_that_ends_while_metrics_are_written_is_not_aborted() -> None:
-    # Rare where it happens at all: `make exit-loop` has the figures.
+    # An abort is rare even where it can happen: `make exit-loop` has the figures.
     assert exit_loop.main(2) == 0

@@ -1,4 +1,4 @@
-"""What fails inside Ictus leaves the worker working, and the SDK's metrics shown."""
+"""Tests that a failure inside Ictus leaves the worker running, and the SDK's metrics shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_collector_in_which_ictus_fails_records_as_the_sdks(directory: str) ->
         with provider(directory):
             shown = eventually(lambda: file_samples(Path(directory, "out.prom")), lambda now: times in now)
             assert (shown[polls], shown[times]) == (3, 3)
-            # Beside it, others record with Ictus.
+            # Meanwhile other processes record with Ictus.
             run("record.py", directory, "0.5", "10")
             shared = key("task_execute_time_seconds_count", taskType="shared", status="SUCCESS")
             shown = eventually(lambda: file_samples(Path(directory, "out.prom")), lambda now: shared in now)
@@ -49,7 +49,8 @@ def test_a_provider_in_which_ictus_fails_is_the_sdks(
     provider_module.provide_metrics(settings)
     assert given == [settings]
     assert "the SDK's own provider takes over: RuntimeError: broken" in caplog.text
-    # Not where it would show to all what is for some.
+    # The SDK's provider does not take over if it would expose metrics to more clients than the
+    # settings allow.
     monkeypatch.setenv("ICTUS_HTTP_HOST", "127.0.0.1")
     with pytest.raises(RuntimeError):
         provider_module.provide_metrics(MetricsSettings(directory, http_port=1))
@@ -111,7 +112,7 @@ def test_users_metrics_are_merged_by_the_sdks_rules() -> None:
 def test_directories_are_cleaned_where_only_workers_would(
     directory: str, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
-    """As in 1.4.0 and 1.5.0."""
+    """Only workers clean, as in 1.4.0 and 1.5.0."""
     if not hasattr(_sdk.MetricsSettings, "_clean_stale_db_files"):
         pytest.skip("until 1.3 settings clean nothing")
     monkeypatch.setattr(_sdk, "CLEANS_IN_PARENT", False)

@@ -1,4 +1,4 @@
-"""The SDK's helpers that record by name: what the catalog has is recorded natively, all else by the SDK."""
+"""Tests the SDK's helpers that record by name: natively for the catalog's metrics, else by the SDK."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 the helpers a
 
 @pytest.mark.parametrize("name", MetricName)
 def test_what_subclasses_record_by_name_is_recorded(directory: str, name: Any) -> None:
-    """Whatever the SDK's collectors would record by their helpers: recorded natively, shown the same."""
+    """Calls by helper are recorded natively, and shown like those of the SDK's collectors."""
     theirs = tell_calls(_sdk.LegacyMetricsCollector) | tell_calls(_sdk.CanonicalMetricsCollector)
     helper, arguments = theirs[name]
     made = MetricsCollector(MetricsSettings(directory=directory))
@@ -34,7 +34,7 @@ def test_what_subclasses_record_by_name_is_recorded(directory: str, name: Any) -
 
 
 def tell_calls(original: Any) -> dict[Any, tuple[str, dict[str, Any]]]:
-    """Which helper the SDK's own recording methods call, and with what, by the name of the metric."""
+    """Returns the helper that the SDK's recording methods call, and its arguments, by the metric's name."""
     told: dict[Any, tuple[str, dict[str, Any]]] = {}
 
     def told_to(helper: str) -> Any:

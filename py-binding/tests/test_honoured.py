@@ -1,4 +1,4 @@
-"""What programs and their tests override in the SDK's collectors is honoured."""
+"""Tests that overridden members of the SDK's collectors are honoured, in programs and their tests."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_a_surface_is_that_of_the_class_whatever_the_settings(directory: str, co
 
 def test_a_collector_may_be_a_protocol_as_well(directory: str) -> None:
     class Polls(Protocol):
-        """As of a program that types its listeners."""
+        """A protocol, as in a program that types its listeners."""
 
         def increment_task_poll(self, task_type: str) -> None: ...
 
     class Own(MetricsCollector, Polls):
-        """Both."""
+        """A collector that also implements the protocol."""
 
     assert Own(MetricsSettings(directory)).must_collect_metrics is True
     assert isinstance(Own(None), MetricsCollector)
@@ -83,7 +83,7 @@ def _helpers(derive_from: Any) -> tuple[Any, list[Any]]:
     called: list[Any] = []
 
     class Own(derive_from):  # type: ignore[misc]
-        """Overrides what the SDK's recording methods call."""
+        """Overrides the helpers that the SDK's recording methods call."""
 
         def _increment_counter(self, name: Any, documentation: Any, labels: Any) -> None:
             called.append(str(name.value))
@@ -108,7 +108,7 @@ def test_overridden_helpers_are_called(directory: str, derive_from: Any) -> None
     made.increment_task_poll("another")
     made.record_task_poll_time("t", 0.5)
     made.record_api_request_time("GET", "/a", "200", 0.1)
-    # What no overridden helper is asked for is recorded as ever.
+    # Metrics whose helpers are not overridden are recorded as usual.
     made.record_task_update_time("t", 0.25)
     made.record_task_result_payload_size("t", 5)
     assert called == ["task_poll", "task_poll_time_seconds", "http_api_client_request"]
@@ -124,7 +124,7 @@ def test_overridden_helpers_are_called(directory: str, derive_from: Any) -> None
 @pytest.mark.parametrize("of", ["the instance", "the class"])
 def test_patched_helpers_are_called(directory: str, of: str) -> None:
     class Own(MetricsCollector):
-        """Patched, and thrown away."""
+        """A subclass that is patched, then restored."""
 
     made = Own(MetricsSettings(directory))
     with patch.object(made if of == "the instance" else Own, "_increment_counter") as helper:

@@ -1,4 +1,4 @@
-"""What was recorded survives SIGKILL, and no total ever goes down."""
+"""Tests that recorded observations survive SIGKILL, and that no total ever decreases."""
 
 from __future__ import annotations
 

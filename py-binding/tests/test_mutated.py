@@ -1,6 +1,7 @@
-"""An SDK of another shape keeps its own metrics: nothing is lost, and one line says why.
+"""Tests that an incompatible SDK keeps its own metrics: nothing is lost, and one line explains it.
 
-``make sdk-mutants`` runs all changes over all releases. Here are some, with the installed release.
+``make sdk-mutants`` runs all changes on all releases. This file tests some, with the installed
+release.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import mutated
 import mutation_runs
 
 INSTALLED = Path(sysconfig.get_path("purelib"))
-# The activation, and who is to record.
+# For each change: the activation, and the expected recorder.
 SOME = {
     "rename provide_metrics": ("hook", "sdk"),
     "rename increment_task_poll": ("import", "sdk"),

@@ -1,4 +1,4 @@
-"""Whoever asks the SDK for its metrics gets Ictus's, which have all that the SDK's have."""
+"""Tests that the SDK's names of metrics classes lead to Ictus's, which have all members of the SDK's."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PAIRS = [
     for name in ("LegacyMetricsCollector", "CanonicalMetricsCollector", "MetricsSettings")
 ]
 FACTORY = ["create_metrics_collector", "create_metrics_collector_for_parent"]
-# What is imported before Ictus comes in, and how it does.
+# For each order: the modules imported before Ictus, and the activation.
 ORDERS = [
     ["settings"],
     ["install"],
     ["automator.task_handler", "install"],
     ["automator.task_runner", "telemetry.metrics_collector", "settings"],
 ]
-# What a program imports first, where nothing in it activates Ictus.
+# The first import of a program that does not activate Ictus itself.
 FIRST = [
     "automator.task_handler",
     "automator.async_task_runner",
@@ -70,7 +70,7 @@ def test_instances_have_what_the_sdks_have(theirs: Any, ours: Any, directory: st
         original.__init__(settings)
         expected, made = vars(original), vars(ours(settings))
         assert made.keys() == expected.keys()
-        # Dictionaries are the SDK's with what is recorded natively.
+        # Dictionaries are subclasses of the SDK's that include the natively recorded metrics.
         kinds = {name: (type(made[name]), type(value)) for name, value in expected.items()}
         assert all(issubclass(ours, theirs) for ours, theirs in kinds.values()), kinds
 
@@ -98,7 +98,7 @@ def _all_ours(found: dict[str, str]) -> None:
 
 
 def _takes(ours: Any, theirs: Any) -> bool:
-    """Whether a call of theirs is a call of ours. Versions have added optional parameters."""
+    """Returns whether our signature accepts every call of theirs. Versions have added optional parameters."""
     if theirs is object.__init__:
         return True
     expected = [(p.name, p.default) for p in inspect.signature(theirs).parameters.values()]
@@ -106,7 +106,7 @@ def _takes(ours: Any, theirs: Any) -> bool:
     parameters = inspect.signature(ours).parameters.values()
     found = [(p.name, p.default) for p in parameters if p.kind not in variadic]
     if len(found) < len(parameters):
-        # It passes on what it does not name.
+        # The function passes on arguments that it does not name.
         expected = expected[: len(found)]
     more = [default for _, default in found[len(expected) :]]
     return found[: len(expected)] == expected and inspect.Parameter.empty not in more

@@ -1,4 +1,4 @@
-"""Where Ictus is off, broken or gone, the SDK's own metrics are back, in the same directory."""
+"""Tests that the SDK's metrics return, in the same directory, if Ictus is off, broken or uninstalled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNTS = [key("task_execute_time_seconds_count", taskType=task, status="SUCCESS"
 
 @pytest.fixture(params=["uninstalled", "all but the .pth file uninstalled", "a broken native module"])
 def interpreter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
-    """An interpreter with all packages that this one has, but Ictus as the test says."""
+    """Returns an interpreter with all packages of this one, and Ictus in the state that the test names."""
     made = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
     [packages] = made.glob("lib/python*/site-packages")
@@ -46,7 +46,7 @@ def test_a_program_goes_on_with_the_sdks_metrics(directory: str, interpreter: tu
         executed(directory)
     assert list(Path(directory).glob("*.db"))
     if state == "a broken native module":
-        # Nor does it matter there that the program imports from Ictus.
+        # With a broken native module, a program that imports from Ictus works as well.
         Path(directory, "out.prom").unlink()
         with app(directory, ([str(python), "app.py"], "settings", {})):
             executed(directory)
@@ -84,7 +84,7 @@ for create in (create_metrics_collector, create_metrics_collector_for_parent, Me
         assert run.stderr.count("the SDK's own metrics stay in use") == 1
         assert len(run.stderr.splitlines()) == 1
     else:
-        # The hook says nothing; the program's own import is the program's affair.
+        # The hook logs nothing. The program's own import is the responsibility of the program.
         assert (run.returncode, run.stderr) == (1, "gone\n")
 
 
@@ -101,7 +101,8 @@ def test_there_and_back(directory: str) -> None:
     Path(directory, "out.prom").unlink()
     with app(directory, (*start, {})):
         again = executed(directory)
-    # Totals go on where they were, and what the SDK recorded meanwhile is not shown beside.
+    # Totals continue from their previous values. Metrics that the SDK recorded meanwhile are not
+    # shown.
     assert all(again[count] >= first[count] for count in COUNTS)
     text = Path(directory, "out.prom").read_text(encoding="utf-8")
     assert text.count("# TYPE task_poll_total ") == 1

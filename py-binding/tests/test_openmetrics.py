@@ -1,4 +1,4 @@
-"""OpenMetrics as a strict parser reads it."""
+"""Tests the OpenMetrics output with a strict parser."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ GOLDEN = Path(__file__).resolve().parents[2] / "core" / "tests" / "golden"
 
 
 def samples(families: Iterable[Metric]) -> list[tuple[str, str, dict[str, str], float]]:
-    """Type, name, labels and value of every sample."""
+    """Returns type, name, labels and value of every sample."""
     return [(family.type, one.name, one.labels, one.value) for family in families for one in family.samples]
 
 
 @pytest.mark.parametrize("name", ["legacy", "documented", "both", "both-summaries", "canonical"])
 def test_both_formats_say_the_same(name: str) -> None:
-    """What the strict parser refuses raises; the rest is what the text format says."""
+    """The strict parser raises on invalid input; all other content equals the text format."""
     openmetrics = parse_openmetrics((GOLDEN / f"{name}.openmetrics").read_text())  # type: ignore[no-untyped-call]
     text = parse_text((GOLDEN / f"{name}.prom").read_text())
     assert samples(openmetrics) == samples(text)
 
 
 def test_exemplars_are_those_that_were_given() -> None:
-    """Escapes, a value at a bound, and all digits of the time; `core/tests/common` has them."""
+    """Escapes, a value at a bound, and all digits of the time; `core/tests/common` defines them."""
     families = parse_openmetrics((GOLDEN / "canonical.openmetrics").read_text())  # type: ignore[no-untyped-call]
     found = [
         (one.labels["le"], one.exemplar.labels, one.exemplar.value, one.exemplar.timestamp)
@@ -49,7 +49,7 @@ def test_exemplars_are_those_that_were_given() -> None:
 
 
 def test_what_is_cut_off_is_noticed() -> None:
-    """The end is marked."""
+    """The output ends with a marker."""
     openmetrics = (GOLDEN / "both.openmetrics").read_text()
     with pytest.raises(ValueError, match="EOF"):
         list(parse_openmetrics(openmetrics.removesuffix("# EOF\n")))  # type: ignore[no-untyped-call]

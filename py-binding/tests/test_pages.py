@@ -1,4 +1,4 @@
-"""The programs of the pages on the drop-in run, and what the pages name is there."""
+"""Tests that the programs of the pages on the drop-in run, and that the names in the pages exist."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def written(directory: str) -> Path:
 
 
 def program(part: str, **replacements: str) -> str:
-    """The program with this in it, its placeholders replaced."""
+    """Returns the program that contains this text, with its placeholders replaced."""
     [text] = [text for text in PROGRAMS if part in text]
     for placeholder, value in ((DIRECTORY, replacements["directory"]), (SERVER, replacements.get("url", ""))):
         text = text.replace(placeholder, value)
@@ -62,7 +62,7 @@ def program(part: str, **replacements: str) -> str:
 
 @pytest.fixture
 def started() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """What a test has started, which ends with it."""
+    """Yields a list for the processes that a test starts, and ends them afterwards."""
     processes: list[subprocess.Popen[bytes]] = []
     yield processes
     for process in processes:
@@ -161,14 +161,14 @@ def test_what_the_comparison_names_is_tested() -> None:
     named = set(re.findall(r"`(test_\w+)`", page))
     assert len(named) > 10
     assert not [name for name in named if f"def {name}(" not in tests]
-    claims = page.split("## Cost of a task")[0]  # Which is measured.
+    claims = page.split("## Cost of a task")[0]  # The cost is measured.
     rows = [line for line in claims.splitlines() if re.match(r"\| (?!problem)", line)]
     assert len(rows) > 10
     assert not [row for row in rows if "`test_" not in row]
 
 
 def test_the_program_that_compares(tmp_path: Path) -> None:
-    """Workers of both kinds, one after the other: what the SDK shows is all there."""
+    """Runs workers of both kinds in turn: Ictus shows everything that the SDK shows."""
     [text] = re.findall(
         r"^```python\n(.*?)^```", (DOCS / "migration.md").read_text(), re.DOTALL | re.MULTILINE
     )
@@ -182,7 +182,7 @@ def test_the_program_that_compares(tmp_path: Path) -> None:
     lines = ran.stdout.splitlines()
     assert len(lines) > 40
     assert not [line for line in lines if line.startswith("another")]
-    # Both have seen the same kinds of tasks; requests may have been answered in other ways.
+    # Both kinds have received the same kinds of tasks. The status of requests may differ.
     missing = [line for line in lines if line.startswith("missing") and "http_api_client_request" not in line]
     assert missing == []
     assert [line for line in lines if line.endswith(" task_poll_total {'taskType': 'plain'}")]

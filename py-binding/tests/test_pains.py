@@ -1,4 +1,4 @@
-"""What users of multiprocess metrics in Python suffer from does not happen: rows of docs/comparison.md."""
+"""Tests that known problems of multiprocess metrics in Python do not occur: rows of docs/comparison.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ POLLS = key("task_poll_total", taskType="t")
 
 
 def _may_unshare(*flags: str) -> bool:
-    """Whether this machine lets a test have namespaces of its own."""
+    """Returns whether this machine allows a test to create namespaces."""
     unshare = shutil.which("unshare")
     return unshare is not None and subprocess.run([unshare, *flags, "true"], check=False).returncode == 0
 
@@ -51,7 +51,7 @@ def test_dead_pids_leave_no_files_behind(directory: str) -> None:
         files = [path for path in Path(directory).rglob("*") if path.is_file()]
         assert len(files) <= 4, files
         sizes.append(sum(path.stat().st_blocks * 512 for path in files))
-    # The window is full after ten of them; until then totals grow by what is kept.
+    # The window is full after ten processes. Until then the totals grow by the retained observations.
     assert sizes[-1] == sizes[-2]
 
 
@@ -128,11 +128,11 @@ def test_a_full_tmpfs_kills_nobody(directory: str) -> None:
     assert ran.returncode == 0, (ran.returncode, ran.stderr)
     shown = parse(ran.stdout)
     assert shown[key("task_execute_time_seconds_count", taskType="first", status="SUCCESS")] == 2100
-    # The disk was full indeed.
+    # The disk was indeed full.
     assert len([name for name, _ in shown if name == "task_execute_time_seconds_count"]) < 301
     full, lost = [line for line in ran.stderr.splitlines() if line]
     assert "is the disk full?" in full
-    # At its end, for then it is for good.
+    # The loss is reported at the end of the process, because only then is it permanent.
     assert "observations cannot be written" in lost
 
 

@@ -1,4 +1,4 @@
-"""The provider shows the metrics as the SDK's does, and ends as the SDK's does."""
+"""Tests that the provider shows the metrics as the SDK's does, and ends as the SDK's does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ POLLS = key("task_poll_total", taskType="t")
 
 @pytest.fixture
 def polls(directory: str) -> MetricsCollector:
-    """A collector that has counted a poll."""
+    """Returns a collector that has counted a poll."""
     made = MetricsCollector(MetricsSettings(directory=directory))
     made.increment_task_poll("t")
     made.record_api_request_time("GET", "/", "200", 0.1)
@@ -86,7 +86,7 @@ def test_signals_end_it_as_they_end_the_sdks(
         polled(1)
         running.send_signal(signal.SIGINT)
         if HAS_FACTORY:
-            # It goes on.
+            # Recording continues.
             polls.increment_task_poll("t")
             polled(2)
             running.terminate()
@@ -97,7 +97,7 @@ def test_signals_end_it_as_they_end_the_sdks(
 
 
 def shown_by(directory: str, port: int) -> str:
-    """What the endpoint shows, or the file where there is no port; nothing yet where there is neither."""
+    """Returns the text of the endpoint, or of the file if there is no port; empty if neither exists yet."""
     if port == 0:
         written = Path(directory, "out.prom")
         return written.read_text(encoding="utf-8") if written.exists() else ""

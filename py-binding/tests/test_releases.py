@@ -1,4 +1,4 @@
-"""Releases of the SDK without an environment here, at the stand-in server; ``make sdk-matrix`` runs all."""
+"""Tests releases of the SDK that have no environment here; ``make sdk-matrix`` runs all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The counter with which the SDK's parent process counts restarts records into the directory."""
+"""Tests that the restart counter of the SDK's parent process records into the directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_parents_restart_counter_lands_in_the_directory(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", directory)
     metrics_collector._ensure_prometheus_imported()
     registry = metrics_collector.CollectorRegistry()
-    # As the SDK's parent process makes it.
+    # The SDK's parent process creates it like this.
     counter = metrics_collector.Counter(
         name=MetricName.WORKER_RESTART,
         documentation=MetricDocumentation.WORKER_RESTART,
@@ -35,7 +35,7 @@ def test_the_parents_restart_counter_lands_in_the_directory(
 
 
 def test_another_counter_is_prometheus_clients(directory: str) -> None:
-    # In a process of its own, whose counters live in files.
+    # Runs in a separate process, whose counters live in files.
     printed = run("own_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
     assert b'own_total{label="x"} 3.0' in printed
 

@@ -1,4 +1,4 @@
-"""``ictus run`` runs what ``python`` runs: a program that prints what it observes prints the same."""
+"""Tests that ``ictus run`` runs programs as ``python`` does: they observe the same state."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WAYS: dict[str, list[str]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the program in all its forms."""
+    """Returns a folder with the program in all its forms."""
     shutil.copy(PROGRAM, tmp_path)
     for name in ("sub", "package", "folder"):
         (tmp_path / name).mkdir()
@@ -68,7 +68,7 @@ def test_a_program_runs_as_python_runs_it(folder: Path, way: str) -> None:
     expected = run(sys.executable)
     found = run(sys.executable, "-m", "ictus", "run")
     if WAYS[way][0] in ("-I", "-sE"):
-        # There the environment does not activate, so an option does.
+        # There the environment does not activate Ictus, so an option does.
         found = tuple(
             part.replace(b'  "-X",\n  ,\n', b"") if isinstance(part, bytes) else part for part in found
         )
@@ -77,7 +77,7 @@ def test_a_program_runs_as_python_runs_it(folder: Path, way: str) -> None:
 
 @pytest.mark.parametrize("order", ["after", "shared loader"])
 def test_the_hook_does_not_depend_on_the_order_of_finders(tmp_path: Path, order: str) -> None:
-    """As with pytest's rewriter, coverage tools, and import hooks that check types."""
+    """Pytest's rewriter, coverage tools and type-checking import hooks vary the order of finders."""
     program = f"""
 import sys
 from importlib.machinery import PathFinder

@@ -1,4 +1,4 @@
-"""What settings, their variables and subclasses say holds in workers; what cannot be meant is said once."""
+"""Tests that settings, their variables and subclasses apply in workers; invalid values are logged once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nothing_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def effective(directory: str) -> tuple[float, int]:
-    """The window and the number of series, by what is shown of 1 to 3,000 s and of 30 polled tasks."""
+    """Returns the window and the number of series, after observations of 1 to 3,000 s and 30 task types."""
     shown = samples(directory, "legacy")
     median = shown[key("task_execute_time_seconds", quantile="0.5", taskType="t", status="SUCCESS")]
     assert shown[key("task_execute_time_seconds_count", taskType="t", status="SUCCESS")] == 3000
@@ -62,7 +62,7 @@ def test_a_subclass_of_the_collector_may_say_how_large_windows_are(
     directory: str, given: int | None, window: int
 ) -> None:
     class Own(MetricsCollector):
-        """As it was written for the SDK's."""
+        """A subclass as it was written for the SDK's collector."""
 
         QUANTILE_WINDOW_SIZE = 200
 

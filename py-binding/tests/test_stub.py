@@ -1,4 +1,4 @@
-"""The loopback Conductor: what it answers, and that it counts what it answered."""
+"""Tests the loopback Conductor: its responses, and its counts of them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_queue_ends_where_it_is_told_to_and_an_empty_poll_waits(stub: Stub) 
 def test_a_waiting_poll_is_answered_when_a_task_arrives() -> None:
     with Stub(rate=20, slow=0, poll_errors=0) as stub:
         client = Client(stub)
-        assert len(client("GET", f"{POLL}?count=5&timeout=200")[1]) == 1  # The first is there at once.
+        assert len(client("GET", f"{POLL}?count=5&timeout=200")[1]) == 1  # The first is due at once.
         polls = [client("GET", f"{POLL}?count=1&timeout=200")[1] for _ in range(20)]
         assert sum(map(len, polls)) >= 15
 

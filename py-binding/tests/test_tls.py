@@ -1,4 +1,4 @@
-"""TLS and authentication of endpoints in Python, set up as docs/tls.md says."""
+"""Tests TLS and authentication of endpoints in Python, set up as in docs/tls.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tls.md"
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A directory with `cert.pem`, `key.pem` and `auth`, made by the page's command."""
+    """Returns a directory with `cert.pem`, `key.pem` and `auth`, created by the page's command."""
     if shutil.which("openssl") is None and os.environ.get("CI") != "true":
         pytest.skip("openssl is not installed")
     found = re.search(r"^openssl (?:.*\\\n)*.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
@@ -40,7 +40,7 @@ def admit(files: Path, line: str) -> None:
 
 
 def status(files: Path, port: int, token: str) -> int:
-    """The status of a scrape by a client that trusts the certificate."""
+    """Returns the status of a scrape by a client that trusts the certificate."""
     context = ssl.create_default_context(cafile=files / "cert.pem")
     connection = HTTPSConnection("localhost", port, timeout=10, context=context)
     try:
@@ -68,7 +68,7 @@ def test_the_drop_ins_endpoint_asks_what_the_environment_says(directory: str, fi
         assert status(files, port, "t0ken") == 401
         admit(files, "nonsense")
         running.send_signal(signal.SIGHUP)
-        # Credentials that cannot be read let nobody in.
+        # If the credentials cannot be read, every client is rejected.
         assert eventually(lambda: status(files, port, "another"), lambda code: code == 500) == 500
         assert running.poll() is None
 

@@ -1,4 +1,4 @@
-"""The window is that of the newest observations over all processes, whether they live or not."""
+"""Tests that the window holds the newest observations over all processes, living or ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NEWEST = [0.001] * 990 + [1.0] * 10
 
 
 def quantile(values: list[float], q: float) -> float:
-    """The definition: sort, index, interpolate."""
+    """Computes a quantile by its definition: sort, index, interpolate."""
     ordered = sorted(values)
     index = q * (len(ordered) - 1)
     lower = int(index)

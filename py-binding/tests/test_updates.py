@@ -1,4 +1,4 @@
-"""Updates of tasks are timed in every version, attempt by attempt, by whoever's part that is."""
+"""Tests that updates of tasks are timed in every version, attempt by attempt, by the SDK or by Ictus."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def awaiting() -> dict[str, Any]:
 
 
 class Update:
-    """A runner whose requests answer as told, and the update of a task by it."""
+    """A runner whose requests return given responses, and the update of a task by that runner."""
 
     def __init__(self, directory: str, *, asynchronous: bool) -> None:
         self._asynchronous = asynchronous
@@ -43,7 +43,7 @@ class Update:
         self.answers: list[Any] = []
 
     def __call__(self) -> Any:
-        """Updates a task; each request takes the next answer."""
+        """Updates a task; each request consumes the next response."""
         client = AsyncTaskResourceApi if self._asynchronous else TaskResourceApi
 
         def answer(*_: Any, **__: Any) -> Any:
@@ -60,7 +60,7 @@ class Update:
 
         fake = answer_later if self._asynchronous else answer
         with (
-            # Below what is timed.
+            # These methods are called below the timed one.
             patch.object(client, "update_task_with_http_info", fake),
             patch.object(client, "update_task_v2_with_http_info", fake),
             patch("time.sleep"),
@@ -84,7 +84,7 @@ def update(request: pytest.FixtureRequest, directory: str) -> Update:
 
 
 def counts(directory: str) -> tuple[float, float]:
-    """How many successes and failures were timed."""
+    """Returns the numbers of timed successes and failures."""
     shown = samples(directory, "documented")
     name = "task_update_time_seconds_count"
     return (
@@ -132,7 +132,7 @@ def test_what_is_no_update_of_a_runner_is_not_timed(update: Update, directory: s
         with patch.object(type(update.client), "update_task_with_http_info", nothing):
             asyncio.run(update.client.update_task(body=RESULT))
     else:
-        # As a lease is extended.
+        # The SDK extends a lease with this call.
         with patch.object(type(update.client), "update_task_with_http_info"):
             update.client.update_task(body=RESULT)
     assert counts(directory) == (0, 0)

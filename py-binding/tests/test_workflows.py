@@ -1,4 +1,4 @@
-"""What the SDK's clients record in the process that starts workflows."""
+"""Tests that the SDK's clients record in the process that starts workflows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(b"id")
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture

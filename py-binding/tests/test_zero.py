@@ -1,4 +1,4 @@
-"""Counters of a task type are there before they count, so that Prometheus sees the first event."""
+"""Tests that counters of a task type exist before they count, so that Prometheus sees the first event."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_first_poll_shows_the_counters_of_its_task_type(directory: str, surface:
     if surface == "canonical":
         assert shown[key("task_execution_started_total", taskType="t")] == 0
     for _ in range(5):
-        # Another object of the same text.
+        # Another object with the same text.
         collector.increment_task_poll("".join(["t"]))
         collector.increment_task_paused("t")
     shown = samples(directory, surface)

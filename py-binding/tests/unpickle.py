@@ -1,4 +1,4 @@
-"""A worker process as the SDK starts it: all it knows is the settings that it unpickles."""
+"""A worker process as the SDK starts it: its only input are the settings that it unpickles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conductor.client.automator import async_task_runner, task_runner
 
 settings = pickle.load(sys.stdin.buffer)
 for module in (task_runner, async_task_runner):
-    # By the name under which the module has imported it.
+    # The name under which the module has imported it.
     create = getattr(module, "create_metrics_collector", None) or module.MetricsCollector
     collector = create(settings)
     print(type(collector).__module__, type(collector).__name__)

@@ -1,4 +1,4 @@
-"""`.ci/debian.sh` waits for locks, prints the errors of apt, and stops nothing."""
+"""Tests that `.ci/debian.sh` waits for locks, prints the errors of apt, and stops no process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="apt-get is called by r
 def install(
     folder: Path, failures: int, error: str, ci: str = ""
 ) -> tuple[subprocess.CompletedProcess[str], int]:
-    """What `.ci/debian.sh` does beside an apt-get that fails so often, and how many calls it made."""
+    """Runs `.ci/debian.sh` with an apt-get that fails that often; also returns the number of calls."""
     apt = folder / "apt-get"
     apt.write_text(APT.format(folder=folder, failures=failures, error=error))
     apt.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Blocks and functions that are measured or counted."""
+"""Tests measured and counted blocks and functions."""
 
 # mypy: disable-error-code="untyped-decorator, arg-type"
 
@@ -62,7 +62,7 @@ def test_measurement_without_labels_is_counted_and_logged_and_never_raised(
         pass
     with pytest.raises(ConnectionError, match="database"), work.time() as running:
         raise ConnectionError("database is down")
-    # A mistake in the block is the program's to see.
+    # A mistake in the block must reach the program.
     with pytest.raises(TypeError, match=r"work_seconds has the labels \(outcome\)"), work.time() as running:
         running.labels(result="done")
     snapshot = registry.snapshot()
@@ -96,7 +96,7 @@ def test_exceptions_to_count_are_classes() -> None:
 
 
 class Unusual(type):
-    """Cannot say whether an exception is of its kind."""
+    """A metaclass whose instance check fails for exceptions."""
 
     def __instancecheck__(cls, instance: object) -> bool:
         if instance is None:
@@ -262,7 +262,7 @@ DECORATORS: dict[str, Any] = {
 
 
 def plain(decorator: Any) -> Any:
-    """The undecorated reference."""
+    """The undecorated function, for comparison."""
 
     def undecorated(function: Any) -> Any:
         return function
@@ -272,7 +272,7 @@ def plain(decorator: Any) -> Any:
 
 @pytest.fixture(params=[*DECORATORS, None])
 def decorated(request: pytest.FixtureRequest) -> Any:
-    """Each decorator, and none: what a test expects holds without one, too."""
+    """Each decorator, and none: the expectations of a test hold without a decorator, too."""
     return plain(request.param and DECORATORS[request.param])
 
 
@@ -409,12 +409,12 @@ async def double(number: int, other: int) -> int:
 
 @functools.wraps(double)
 def returns_coroutine(number: int, other: int) -> Any:
-    """A function whose result is awaited."""
+    """A function that returns an awaitable."""
     return double(number, other)
 
 
 def returns_task(number: int, other: int) -> Any:
-    """A function whose result runs already."""
+    """A function that returns a running task."""
     return asyncio.ensure_future(double(number, other))
 
 
@@ -452,7 +452,7 @@ def test_what_is_awaited_is_measured_until_it_is_done(function: Any) -> None:
         assert registry.snapshot().value("inside") == 1
         assert await pending == expected
         await asyncio.sleep(0)
-        # Never awaited: nothing stays in progress.
+        # A call that is never awaited leaves nothing in progress.
         unused = tracked(1, 2)
         await unused if isinstance(unused, asyncio.Task) else unused.close()
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Inputs of the fuzz target of the Python API hold, seeds and whatever once failed."""
+"""Replays the inputs of the fuzz target of the Python API: seeds, and inputs that failed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ictus's metrics among those of other libraries."""
+"""Tests Ictus's metrics among those of other libraries."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_restricted_registries_find_bridged_families() -> None:
 
 def test_no_name_is_shown_twice(directory: str) -> None:
     theirs = CollectorRegistry()
-    # As the library's collector of the process does.
+    # The library's process collector has this family as well.
     Counter("process_cpu_seconds", "Theirs.", registry=theirs).inc()
     for metrics in (ictus.Registry(directory), ictus.Registry()):
         ictus.process.watch(metrics)
@@ -76,7 +76,7 @@ def test_no_name_is_shown_twice(directory: str) -> None:
 
 
 def collected(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, Any], float]]]:
-    """What a collection gives: attributes and values by instrument."""
+    """Returns the result of a collection: attributes and values by instrument."""
     data = reader.get_metrics_data()
     return {
         metric.name: [(dict(point.attributes or {}), point.value) for point in metric.data.data_points]  # type: ignore[union-attr]
@@ -87,7 +87,7 @@ def collected(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, An
 
 
 def test_opentelemetry_collects_what_is_there_when_it_collects() -> None:
-    """Whenever the bridge has looked for new families, and however long ago."""
+    """A collection is current, no matter when the bridge last searched for new families."""
     registry = ictus.Registry()
     jobs = registry.counter("jobs").labels()
     jobs.inc()
@@ -111,7 +111,7 @@ def test_opentelemetry_collects_instruments() -> None:
     for number in range(101):
         work.observe(number)
     registry.gauge("active").set(4)
-    # Families that are new are seen by one collection, and shown by a later one.
+    # One collection finds new families, and a later one shows them.
     assert collected(reader)["jobs"] == [({"queue": "a"}, 3)]
     deadline = time.monotonic() + 60
     while "work_seconds" not in (shown := collected(reader)) and time.monotonic() < deadline:

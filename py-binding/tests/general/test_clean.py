@@ -1,4 +1,4 @@
-"""Text from outside in logs."""
+"""Tests that external text is escaped in logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ictus._clean import printable
 
 @pytest.mark.parametrize(
     ("raw", "cleaned"),
-    # As in core/src/printable.rs.
+    # The same cases as in core/src/printable.rs.
     [
         ("\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
         ("a\r\nb\tc", "a\\r\\nb\\tc"),

@@ -1,4 +1,4 @@
-"""Threads, event loops and green threads: nothing lost, nobody waits for another."""
+"""Tests threads, event loops and green threads: no observation is lost, and no thread waits for another."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_event_loop_records_in_tasks() -> None:
 
 
 def test_green_threads_record(directory: str) -> None:
-    # In a process of its own, which gevent changes from the ground up.
+    # Runs in a separate process, because gevent patches the whole interpreter.
     child = subprocess.run(
         [sys.executable, FOLDER / "green.py", directory], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""What a program learns of a directory in which it cannot record, and what becomes of what it recorded."""
+"""Tests the log of a directory that cannot be written, and the observations recorded meanwhile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import ictus
 
-#: How long after the cause a line of the log may come.
+#: Timeout for a line of the log, after its cause.
 LOG_TIMEOUT = 20.0
 
-#: Records where a file has taken the directory's place; its log goes to standard error.
+#: Records where a file has replaced the directory. The log goes to standard error.
 DEGRADED = """
     import logging, os, sys, threading, time, ictus
     logging.basicConfig(format="%(name)s %(levelname)s %(message)s")
@@ -33,7 +33,7 @@ def start(program: str, directory: Path) -> subprocess.Popen[str]:
 
 
 def first_line(process: subprocess.Popen[str]) -> tuple[str, float]:
-    """The first line of its log, and when it came."""
+    """Returns the first line of the log, and when it came."""
     assert process.stderr is not None
     return process.stderr.readline(), time.monotonic()
 
@@ -126,7 +126,8 @@ def test_handler_that_records_is_called_once_for_a_degraded_state(tmp_path: Path
     process = start(program, tmp_path / "metrics")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
-    # The cause, which may be logged before the handler is there, and at the end that it could not be written.
+    # The first line is the cause, which may be logged before the handler is installed. The second, at
+    # the end, reports that observations could not be written.
     assert log.count("handled") + log.count("ictus ERROR") == 2
     assert log.count("handled") >= 1
     assert (tmp_path / "metrics").exists()

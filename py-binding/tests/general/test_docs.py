@@ -1,4 +1,4 @@
-"""Every block of code in the docs is run: here, or by the test that is named here."""
+"""Tests that every block of code in the docs is run: here, or by the test that is named here."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str) -> Iterator[str]:
-    """The commands of a page's shell blocks, each whole."""
+    """Yields the commands of a page's shell blocks, each complete."""
     for block in blocks(page, "sh"):
         command = ""
         for line in block.splitlines():
             command += line + "\n"
-            # It goes on: by a backslash, or within quotes.
+            # A backslash or an open quote continues the command on the next line.
             if not line.endswith("\\") and command.count("'") % 2 == 0:
                 yield command.strip()
                 command = ""
@@ -94,7 +94,7 @@ def test_every_block_has_its_test() -> None:
 
 @pytest.fixture
 def shop(directory: str) -> ictus.Registry:
-    """Something to look at."""
+    """Returns a registry with some metrics to show."""
     registry = ictus.Registry(directory)
     registry.timer("job_seconds", "Jobs.", ["job"]).labels("a").observe(0.1)
     return registry
@@ -103,7 +103,7 @@ def shop(directory: str) -> ictus.Registry:
 @pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize("page", ["command.md", "start/operators.md", "troubleshooting.md"])
 def test_what_a_page_has_of_the_command_works(page: str, directory: str, tmp_path: Path) -> None:
-    """Each line, with places of the test in place of those of a machine."""
+    """Runs each line, with paths and addresses of the test in place of those of a machine."""
     places = {
         "/var/lib/conductor/metrics": directory,
         "/var/lib/imports/metrics": directory,
@@ -117,7 +117,7 @@ def test_what_a_page_has_of_the_command_works(page: str, directory: str, tmp_pat
     ran = 0
     for written in commands(page):
         if written.startswith(("ictus run ", "install ")):
-            continue  # As in metrics.md, below; a group of users that tests do not have.
+            continue  # Run for metrics.md below, or needs a group of users that tests do not have.
         command = re.sub("|".join(map(re.escape, places)), lambda place: places[place[0]], written)
         goes_on = command.startswith(("ictus serve", "ictus write"))
         shell = subprocess.Popen(
@@ -134,7 +134,7 @@ def test_what_a_page_has_of_the_command_works(page: str, directory: str, tmp_pat
             assert "serving" in line or "writing" in line, (command, line)
             shell.terminate()
         said = shell.communicate(timeout=30)
-        # No terminal and no gateway: both say so.
+        # Without a terminal `top` fails, and without a gateway `push` fails; both print the reason.
         expected = 2 if command.startswith("ictus top") else 1 if command.startswith("ictus push") else 0
         if "--surface canonical --listen" not in command:
             assert shell.returncode == expected, (command, said)
@@ -173,7 +173,7 @@ def server() -> Iterator[Stub]:
 
 
 def test_a_worker_starts_as_the_page_says(server: Stub, tmp_path: Path) -> None:
-    """And, since its lines are those of other pages, without a changed line, and off."""
+    """The worker also runs without a changed line, and off: the page repeats lines of other pages."""
     [program] = blocks("start/conductor.md", "python")
     port = free_port()
     metrics = tmp_path / "worker-metrics"
@@ -195,7 +195,7 @@ def test_a_worker_starts_as_the_page_says(server: Stub, tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    # The workers go on, and keep the pipe open.
+    # The workers continue and keep the pipe open.
     late = threading.Timer(60, os.killpg, (shell.pid, signal.SIGKILL))
     late.start()
     try:
@@ -248,20 +248,20 @@ def test_programs_are_started_as_the_pages_say(tmp_path: Path) -> None:
         "ictus run worker.py # or: ictus run -m package": "ictus",
         "ICTUS_CONDUCTOR=1 python worker.py": "ictus",
         "ICTUS_DISABLE=1 METRICS=/var/lib/conductor/metrics-sdk python worker.py": "conductor",
-        # That program has the import.
+        # The program itself has the import.
         "METRICS=/var/lib/conductor/metrics-ictus python worker.py": "conductor",
     }
 
 
 def test_programs_that_are_named_are_installed() -> None:
-    """What the pages' lines need beside Ictus is there, so that none of them was left out."""
+    """Every program that the pages' commands need is installed, so that no command was skipped."""
     needed = ["bash", "curl", "jq", "openssl", "promtool"]
     missing = [program for program in needed if shutil.which(program) is None]
     assert missing == [] or os.environ.get("CI") != "true"
 
 
 def all_tests() -> str:
-    """All sources that have tests in them."""
+    """Returns all sources that contain tests."""
     patterns = ("*/src/**/*.rs", "*/tests/**/*.rs", "py-binding/tests/**/*.py", "py-binding/e2e/*.py")
     return "".join(path.read_text(encoding="utf-8") for pattern in patterns for path in ROOT.glob(pattern))
 
@@ -275,7 +275,7 @@ def test_the_unsafe_code_is_all_on_its_page() -> None:
         name = path.relative_to(ROOT).as_posix()
         blocks = len(re.findall(r"^(?!\s*//).*\bunsafe \{", path.read_text(encoding="utf-8"), re.MULTILINE))
         if blocks and not name.startswith("benches/"):
-            # The C border is one row.
+            # The C border is one row of the table.
             name = "ffi-c/src/timer.rs" if name.startswith("ffi-c/") else name
             found[name] = found.get(name, 0) + blocks
     assert described == found
@@ -294,7 +294,7 @@ def test_every_sentence_of_the_page_on_security_is_tested() -> None:
         if paragraph.startswith("#"):
             continue
         if not paragraph.startswith("|"):
-            # What leads to a table or to another page, and promises nothing.
+            # The paragraph only leads to a table or to another page, and promises nothing.
             assert "](" in paragraph, paragraph
             continue
         for row in paragraph.splitlines()[2:]:

@@ -1,6 +1,7 @@
-"""What happens to a host program, at each moment of what it records, from Python and from the drop-in.
+"""Tests a host program under faults at each moment of its recording, from Python and from the drop-in.
 
-``faults/matrix.py`` has the faults and the moments; ``make faults`` runs all of them, in all languages.
+``faults/matrix.py`` has the faults and the moments; ``make faults`` runs all of them, in all
+languages.
 """
 
 from __future__ import annotations

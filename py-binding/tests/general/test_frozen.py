@@ -1,4 +1,4 @@
-"""A program that PyInstaller froze: everything that it uses is in it."""
+"""Tests that a program frozen by PyInstaller contains everything that it uses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_frozen_program_has_every_module_that_it_uses(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "PyInstaller", "--log-level", "ERROR", "--noupx", "program.py"]
     frozen = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert frozen.returncode == 0, frozen.stderr
-    # Nothing of this environment is found.
+    # The program finds nothing of this environment.
     run = subprocess.run(
         [tmp_path / "dist" / "program" / "program", tmp_path / "metrics"],
         cwd="/",

@@ -1,4 +1,4 @@
-"""What a newcomer sees in a shell and in an editor: completion, help, representations, messages."""
+"""Tests shells and editors' view of the package: completion, help, representations, messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUBLIC = set(ictus.__all__) - {"__version__", "make_asgi_app", "make_wsgi_app", 
 
 
 def documented() -> dict[str, str]:
-    """The docstrings of the stub, by qualified name."""
+    """Returns the docstrings of the stub, by qualified name."""
     found = {}
 
     def visit(node: Any, prefix: str) -> None:
@@ -47,7 +47,7 @@ def test_help_at_run_time_is_that_of_the_stub() -> None:
         for part in name.split("."):
             thing = getattr(thing, part)
         assert inspect.getdoc(thing) == doc, name
-    # Everything that has a name has a text.
+    # Every public name has a docstring.
     for name in PUBLIC:
         assert name in docs
         if isinstance(public := getattr(ictus, name), type):
@@ -70,7 +70,8 @@ def test_modules_are_found_without_an_import_of_their_own() -> None:
         "print(ictus.process.watch.__name__, ictus.testing.reset.__name__,"
         " ictus.prometheus.bridge.__name__, ictus.otel.bridge.__name__)"
     )
-    # What a module needs may be missing: as for any attribute that is not there.
+    # A requirement of a module may be missing: access then fails as for any attribute that does not
+    # exist.
     lacking = (
         "import sys, ictus; sys.modules.update({'opentelemetry': None, 'opentelemetry.metrics': None});"
         "print(hasattr(ictus, 'otel'), hasattr(ictus, 'nothing'))"
@@ -262,7 +263,7 @@ def test_a_directory_that_may_not_be_used_is_a_permission_error(tmp_path: Path) 
 
 
 class Interrupting:
-    """A label value whose text is asked for at an unlucky moment."""
+    """A label value whose conversion to text raises."""
 
     def __init__(self, raises: BaseException) -> None:
         self._raises = raises
@@ -285,7 +286,7 @@ def test_interrupts_and_exits_pass_through_a_label(raises: BaseException) -> Non
     ):
         with pytest.raises(type(raises)):
             call()
-    # A text that fails is no reason to end anything.
+    # A conversion to text that fails must not end anything.
     jobs.labels(Interrupting(ValueError())).inc()
     assert registry.snapshot().value("jobs", queue="<unprintable Interrupting>") == 1
 
@@ -317,7 +318,7 @@ def test_what_is_rejected_is_counted_under_its_own_name() -> None:
         name: number for name, number in health.items() if name.startswith("observations_rejected") and number
     }
     assert counted == {"observations_rejected_too_large": 1}
-    # A long label value is cut, and no disk is called full for it.
+    # A long label value is truncated, and not reported as a full disk.
     assert health["lanes_process_local"] == 0
 
 

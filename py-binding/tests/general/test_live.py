@@ -1,4 +1,4 @@
-"""The live page, in a browser without a screen. Screenshots are left in target/ci/screenshots."""
+"""Tests the live page in a headless browser. Leaves screenshots in target/ci/screenshots."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIONS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
-    # Containers have little of it.
+    # Containers have little shared memory.
     "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
@@ -42,7 +42,7 @@ ROWS = "#room [role=row]:not([hidden])"
 
 
 class Page:
-    """The page, as somebody sees it who waits for what is to come."""
+    """The live page in a browser, read as a waiting user sees it."""
 
     def __init__(self, browser: webdriver.Chrome, address: str) -> None:
         self.browser = browser
@@ -65,7 +65,7 @@ class Page:
         return str(self.browser.find_element(By.ID, name).text)
 
     def rows(self) -> list[list[str]]:
-        """The rows in sight, from the top."""
+        """Returns the visible rows, from the top."""
         script = f"""return [...document.querySelectorAll("{ROWS}")]
             .sort((one, other) => one.ariaRowIndex - other.ariaRowIndex)
             .map((row) => [...row.children].map((cell) => cell.textContent))"""
@@ -101,7 +101,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 
 def severe(browser: webdriver.Chrome) -> list[Any]:
-    """What was logged since: violations of the page's policy, exceptions, files that are not there."""
+    """Returns the severe log entries since the last call: policy violations, exceptions, missing files."""
     logged: list[Any] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     return [entry for entry in logged if entry["level"] == "SEVERE"]
 
@@ -124,7 +124,7 @@ def page(browser: webdriver.Chrome, registry: ictus.Registry) -> Iterator[Page]:
     with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
         yield Page(browser, f"http://127.0.0.1:{server.port}")
         said = severe(browser)
-        # Before the server goes: the page would ask in vain.
+        # Leave the page before the server stops, because its requests would fail.
         browser.get("about:blank")
         assert said == []
 
@@ -227,7 +227,7 @@ def test_it_can_be_paused(page: Page) -> None:
     page.press("p")
     page.wait(lambda: pause.get_attribute("aria-pressed") == "true")
     seen = page.looks()
-    # Longer than it waits between two looks.
+    # Longer than the interval between two updates.
     page.browser.set_script_timeout(10)
     page.browser.execute_async_script("setTimeout(arguments[0], 4500)")
     assert page.looks() <= seen + 1

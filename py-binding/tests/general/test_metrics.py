@@ -1,4 +1,4 @@
-"""Counters, gauges and timers: made once, found by labels, and never in a program's way."""
+"""Tests counters, gauges and timers: created once, found by labels, and never an obstacle to a program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import ictus
 
 
 class Queue(str, enum.Enum):
-    """Equal to its value as a string, but not the same text."""
+    """A string enumeration: equal to its value as a string, but with another text."""
 
     MAIL = "mail"
 
@@ -38,7 +38,7 @@ def test_what_is_recorded_is_read() -> None:
     timing = snapshot.timing("job_seconds")
     assert timing is not None
     assert (timing.count, timing.sum, timing.last) == (2000, 2_001_000, 2000)
-    # The window is of the newest 1,000: 1001 to 2000.
+    # The window holds the newest 1,000 observations: 1001 to 2000.
     assert (timing.quantile(0), timing.quantile(0.5), timing.quantile(1)) == (1001, 1500.5, 2000)
     assert [(family.name, family.kind, family.unit) for family in snapshot.families] == [
         ("active", "gauge", ""),
@@ -55,7 +55,7 @@ def test_what_is_recorded_is_read() -> None:
 def test_a_family_that_exists_is_given_again(kind: str) -> None:
     registry = ictus.Registry()
     made = getattr(registry, kind)("jobs", "Jobs.", ["queue"])
-    # As on a module's reload.
+    # A reload of a module registers the same metric again.
     again = getattr(registry, kind)("jobs", "Jobs.", ["queue"])
     assert again is made
     assert again.labels("mail") is made.labels(queue="mail")
@@ -63,7 +63,7 @@ def test_a_family_that_exists_is_given_again(kind: str) -> None:
     other = getattr(registry, {"counter": "gauge", "gauge": "timer", "timer": "counter"}[kind])
     with pytest.raises(ValueError, match="jobs"):
         other("jobs", "Jobs.", ["queue"])
-    # A new version of a program may add a label: both are shown.
+    # A new version of a program may add a label: both families are shown.
     wider = getattr(registry, kind)("jobs", "Jobs.", ["queue", "host"])
     assert wider is not made
     assert set(wider.label_names) == {"queue", "host"}
@@ -170,7 +170,7 @@ def test_a_thousand_tenants_that_come_and_go_leave_nothing(directory: str) -> No
         assert jobs.remove(f"tenant {number}")
     snapshot = registry.snapshot()
     assert snapshot.families == []
-    # The lanes of the first ones serve the last ones.
+    # The last tenants reuse the lanes of the first.
     assert snapshot.health["directory_bytes"] < 2**20
 
 
@@ -234,7 +234,7 @@ def test_a_directory_that_cannot_be_used_is_an_error(directory: str, tmp_path: A
 
 
 def test_a_registry_that_nobody_has_is_freed() -> None:
-    """Children and families do not keep each other; an anonymous page more of each would be 4 KB."""
+    """Children and families do not keep each other alive; one retained anonymous page each would be 4 KB."""
 
     def memory() -> int:
         return int(re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""A warning is logged once a process, by a forked child as well."""
+"""Tests that each process logs a warning once, a forked child as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ictus push --otlp`, received by OpenTelemetry's own messages."""
+"""Tests `ictus push --otlp` with a receiver that parses the messages with OpenTelemetry's own classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def collector(rejected: int = 0) -> Iterator[tuple[str, list[ExportMetricsServiceRequest]]]:
-    """A receiver, and what it has received."""
+    """Yields the address of a receiver, and the requests that it has received."""
     received = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ def push(directory: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def quantile(point: ExponentialHistogramDataPoint, q: float) -> float:
-    """The upper bound of the bucket in which it lies."""
+    """Returns the upper bound of the bucket that contains the quantile."""
     rank = q * point.count - point.zero_count
     for at, count in enumerate(point.positive.bucket_counts):
         rank -= count

@@ -38,8 +38,8 @@ def test_pyright_is_content_where_it_is_strict(tmp_path: Path) -> None:
 
 
 def test_an_import_loads_no_native_module() -> None:
-    # What is not there cannot stop a program that only imports; and the start of an interpreter, where
-    # the hook is on, does not wait for it.
+    # Missing dependencies cannot stop a program that only imports the package. With the hook enabled,
+    # the start of the interpreter does not wait for them.
     program = "import sys, ictus; print(sorted(name for name in sys.modules if name.startswith('ictus')))"
     assert run(sys.executable, "-c", program).stdout in ("['ictus']\n", "['ictus', 'ictus.hook']\n")
 

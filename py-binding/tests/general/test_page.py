@@ -1,4 +1,4 @@
-"""The page for Python programs: what it shows is what happens."""
+"""Tests the page for Python programs: its examples run and print the results that it shows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REQUESTS = 400
 
 @pytest.fixture(params=[(), ("--preload",)], ids=["", "preload"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where gunicorn serves the page's application, started as the page says."""
+    """Yields the address of the page's application, served by gunicorn with the page's command."""
     (tmp_path / "app.py").write_text(APPLICATION, encoding="utf-8")
     listening = f"127.0.0.1:{free_port()}"
     command = SERVE.replace("127.0.0.1:8000", listening).split()
@@ -64,7 +64,7 @@ def get(url: str) -> str:
 
 
 def count(address: str) -> float:
-    """Requests for the cart, as any of the workers tells it."""
+    """Returns the number of requests for the cart, as reported by one of the workers."""
     families = text_string_to_metric_families(get(f"{address}/metrics"))
     return sum(
         sample.value
@@ -78,7 +78,7 @@ def test_eight_workers_are_one_and_a_killed_one_loses_nothing(address: str, tmp_
     begun = count(address)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: get(f"{address}/cart"), range(REQUESTS)))
-    # A response leaves a moment before its request is recorded.
+    # A response is sent shortly before its request is recorded.
     total = begun + REQUESTS
     assert eventually(lambda: count(address), lambda seen: seen == total) == total
     metrics = tmp_path / "metrics"
@@ -106,7 +106,7 @@ def test_eight_workers_are_one_and_a_killed_one_loses_nothing(address: str, tmp_
 
 
 def children() -> list[int]:
-    """The worker processes of the only gunicorn that this process has started."""
+    """Returns the worker processes of the only gunicorn that this process has started."""
     [master] = _children(os.getpid())
     return _children(master)
 

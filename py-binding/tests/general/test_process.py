@@ -1,4 +1,4 @@
-"""Metrics of the processes themselves."""
+"""Tests metrics of the processes themselves."""
 
 from __future__ import annotations
 
@@ -35,17 +35,18 @@ def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> No
             for sample in metric.samples
         }
         pid = os.getpid()
-        # The watch's own thread has memory by its second look.
+        # At its second reading, the memory includes that of the watch's thread.
         deadline = time.monotonic() + 10
         memory = ("process_resident_memory_bytes", "process_virtual_memory_bytes")
         while any(abs(value(registry, name, pid=pid) / theirs[name] - 1) >= 0.2 for name in memory):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        # Whoever lists them has one more open.
+        # Listing the descriptors opens one more.
         assert abs(value(registry, "process_open_fds", pid=pid) - theirs["process_open_fds"]) <= 3
         started = value(registry, "process_start_time_seconds", pid=pid)
         assert abs(started - theirs["process_start_time_seconds"]) < 2
-        # Less the watch's own thread, which begins after it has looked; and others may end.
+        # The watch's thread may be missing, because it starts after the first reading; other threads
+        # may end.
         threads = len(list(Path("/proc/self/task").iterdir()))
         assert abs(value(registry, "process_threads", pid=pid) - threads) <= 3
         assert 0 < value(registry, "process_cpu_seconds") <= time.process_time()
@@ -119,5 +120,5 @@ def test_watch_goes_on_after_a_lack_of_descriptors(
     finally:
         watched.close()
     lines = [line for line in caplog.messages if "Too many open files" in line]
-    # One for each time, not for each try.
+    # One line for each period of failure, not for each attempt.
     assert len(lines) == 2

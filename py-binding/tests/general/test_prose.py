@@ -1,4 +1,4 @@
-"""The check of the docs' language reports each kind of fault, where it is, and nothing in code."""
+"""Tests that the check of the docs' language reports each kind of fault, and nothing in code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ whoever looks says {LONG} {"x" * 120}
 
 
 def check(text: str, name: str = "page.md") -> tuple[int, list[str]]:
-    """The status and the faults of a page, which has to lie in the repository."""
+    """Returns the status and the faults of a page, which must lie in the repository."""
     folder = ROOT / "target" / "prose"
     folder.mkdir(parents=True, exist_ok=True)
     path: Path = folder / name

@@ -1,4 +1,4 @@
-"""Snapshots, windows, expositions."""
+"""Tests snapshots, windows and expositions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import ictus.prometheus
 
 
 def record(directory: str, process: int, observations: int) -> None:
-    """In a process of its own: values that say where they come from."""
+    """Records in a separate process: each value identifies its process."""
     registry = ictus.Registry(directory)
     work = registry.timer("work_seconds", "", ["kind"]).labels("a")
     for number in range(observations):
@@ -45,11 +45,11 @@ def test_processes_record_into_one_directory(directory: str, method: Any) -> Non
     window = list(timing.window)
     assert len(window) == 1000 == len(set(window))
     assert set(window) <= set(values)
-    # Of each process the newest, in the order in which it made them.
+    # The newest observations of each process, in the order of recording.
     for process in range(4):
         own = [value for value in window if process * 10_000 <= value < (process + 1) * 10_000]
         assert own == [process * 10_000 + number for number in range(700 - len(own), 700)]
-    # States are of living processes, and nobody lives.
+    # Only living processes have states, and all of these have ended.
     assert not snapshot.value("active")
 
 
@@ -144,7 +144,7 @@ def test_names_of_any_characters_are_escaped_or_quoted(directory: str) -> None:
         assert (f"{shown}_total", {shown_label: 'a"b'}, 2.0) in [sample[:3] for sample in samples]
         waits = {sample.name: sample.value for sample in samples if "quantile" not in sample.labels}
         assert (waits[f"{wait}_count"], waits[f"{wait}_sum"]) == (1, 0.5)
-    # What another library's registry shows is escaped by Ictus.
+    # Ictus escapes the families of another library's registry.
     into = CollectorRegistry()
     ictus.prometheus.bridge(registry, into)
     assert into.get_sample_value("db_wait_count", {"db_system": "x"}) == 1

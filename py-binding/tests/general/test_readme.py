@@ -1,8 +1,8 @@
-"""Every block of the READMEs is run as it is written: here, or by the test that is named here.
+"""Tests that every block of the READMEs is run as it is written: here, or by the test that is named here.
 
-The README's own commands run in a home folder and a virtual environment of their own, without variables of
-this one. What they would download is there already, so the test needs no network; and the wheel that they
-would build is the one that the tests have.
+The README's commands run in a separate home folder and virtual environment, without variables of this
+one. Everything that they would download is already present, so the test needs no network. The wheel
+that they would build is that of the tests.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def test_every_block_of_a_readme_has_its_test() -> None:
         ["git", "ls-files", "README.md", "*/README.md"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     pages = [page for page in listed.stdout.split() if not page.startswith("docs/")]
-    if listed.returncode != 0:  # From an archive, without git.
+    if listed.returncode != 0:  # The tree is from an archive, without git.
         pages = ["README.md", *sorted({page for page, _ in ELSEWHERE})]
     found = {
         (page, language)
@@ -59,7 +59,7 @@ def test_every_block_of_a_readme_has_its_test() -> None:
 
 
 class Machine:
-    """A home folder and an environment that have nothing of the developer's."""
+    """A home folder and an environment that contain nothing of the developer's."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -72,7 +72,7 @@ class Machine:
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
-        # In place of what pip would download: everything that is installed here, but not Ictus.
+        # Replaces pip's downloads: everything that is installed here, except Ictus.
         downloaded = home / "downloaded"
         downloaded.mkdir()
         for path in Path(site.getsitepackages()[0]).iterdir():
@@ -82,7 +82,7 @@ class Machine:
         (self.packages / "downloaded.pth").write_text(f"{downloaded}\n", encoding="utf-8")
 
     def run(self, *command: str) -> str:
-        """Runs a command in the repository, which must succeed; returns what it prints."""
+        """Runs a command in the repository, which must succeed; returns its output."""
         ran = subprocess.run(
             command, cwd=ROOT, env=self.variables, capture_output=True, text=True, timeout=300, check=False
         )
@@ -97,16 +97,16 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 @pytest.fixture(scope="module")
 def installed(machine: Machine) -> Machine:
-    """A machine on which the commands have run."""
+    """Returns a machine on which the commands have run."""
     if Path(sys.prefix) != ROOT / ".venv" or not [*ROOT.glob("dist/ictus-*.whl")]:
-        # Another environment's tests, or an interpreter without the repository's wheel.
+        # The tests of another environment, or an interpreter without the repository's wheel.
         if os.environ.get("CI") == "true":
             pytest.fail("run the tests by `make test`, which builds the wheel")
         pytest.skip("needs the wheel in dist/, and .venv: `make .venv/wheel`")
     [block] = blocks("README.md", "sh")
     lines = [line.partition("#")[0].strip() for line in block.splitlines()]
     demo, wheel, install = lines
-    # What `make` has built for the tests stays as it is, although sources may be newer.
+    # The files that `make` has built for the tests stay as they are, although sources may be newer.
     fresh = ["-o", ".venv/wheel", "-o", "dist/wheel", "-o", ".venv/ready"]
     shown = machine.run(*demo.split(), *fresh, "SECONDS=5")
     assert "resize_image" in shown
@@ -129,7 +129,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def worker(installed: Machine, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """The program, started; which module its collector is of, and the port of its endpoint."""
+    """Yields the module of the running program's collector, and the port of its endpoint."""
     [block] = blocks("README.md", "python")
     port = free_port()
     program, directories = re.subn(r'directory="/[^"]*"', f"directory={str(tmp_path / 'metrics')!r}", block)
@@ -178,7 +178,7 @@ def test_the_drop_ins_endpoint_listens_on_all_interfaces(worker: tuple[str, int]
 
 
 def test_what_the_quick_start_names_is_there(installed: Machine, tmp_path: Path) -> None:
-    """`ictus run worker.py` and the off switch, which the text names."""
+    """Runs `ictus run worker.py` and the off switch, which the text names."""
     (tmp_path / "worker.py").write_text(
         "from conductor.client.telemetry.metrics_collector import MetricsCollector\n"
         "print(MetricsCollector.__module__.partition('.')[0])\n",

@@ -1,4 +1,4 @@
-"""Servers and applications in programs that fork, or that close descriptors that they do not know."""
+"""Tests servers and applications in programs that fork, or that close descriptors of other libraries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ended(pid, seconds=10):
 
 
 def run(program: str, *arguments: str) -> str:
-    """Runs a program, which must end well and print nothing on standard error."""
+    """Runs a program, which must succeed and print nothing on standard error."""
     command = [sys.executable, "-c", START + dedent(program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
@@ -149,7 +149,7 @@ def test_workers_of_a_preloaded_application_end_quietly(directory: str) -> None:
 
 
 def test_daemon_that_closes_all_descriptors_keeps_its_own_files(directory: str) -> None:
-    """As python-daemon does: a fork, all descriptors closed, files of its own under the same numbers."""
+    """Like python-daemon, the child closes all descriptors and reuses their numbers for its files."""
     program = """
     import tempfile
     server = ictus.start_http_server(0, "127.0.0.1", registry=registry)

@@ -1,4 +1,4 @@
-"""Workers that come and go, for a short while: what an exporter takes beside them levels off."""
+"""Tests short-lived workers for a short time: the resources of an exporter level off."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def test_memory_and_disk_level_off_and_counts_never_fall() -> None:
         return max(of(one) for one in part)
 
     middle, last = seen[third : 2 * third], seen[2 * third :]
-    # All windows are full in the middle, and the first workers have been replaced.
+    # In the middle all windows are full, and the first workers have been replaced.
     assert most(last, lambda one: one.exporter_mb) < 1.15 * most(middle, lambda one: one.exporter_mb) + 3
     assert most(last, lambda one: one.directory_mb) < 1.25 * most(middle, lambda one: one.directory_mb) + 1

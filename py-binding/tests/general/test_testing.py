@@ -1,4 +1,4 @@
-"""What programs' tests use."""
+"""Tests the helpers for the tests of programs."""
 
 from __future__ import annotations
 

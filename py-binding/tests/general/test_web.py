@@ -1,4 +1,4 @@
-"""The endpoint: as a server beside the program, and as an application of WSGI and ASGI servers."""
+"""Tests the endpoint: as a server within the program, and as an application of WSGI and ASGI servers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def registry() -> ictus.Registry:
 
 @contextmanager
 def beside(registry: ictus.Registry) -> Iterator[int]:
-    """Ictus's own server."""
+    """Yields the port of Ictus's own server."""
     with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
         assert server.port
         yield server.port
@@ -48,7 +48,7 @@ class Quiet(WSGIRequestHandler):
 
 @contextmanager
 def wsgi(registry: ictus.Registry) -> Iterator[int]:
-    """A server that checks that the application keeps to the standard."""
+    """Yields the port of a server that checks that the application conforms to the standard."""
     app: Any = validator(ictus.make_wsgi_app(registry=registry))
     with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -60,7 +60,7 @@ def wsgi(registry: ictus.Registry) -> Iterator[int]:
 
 @contextmanager
 def asgi(registry: ictus.Registry) -> Iterator[int]:
-    """Uvicorn, which asks for the events of a lifespan too."""
+    """Yields the port of Uvicorn, which also sends the events of a lifespan."""
     config = uvicorn.Config(ictus.make_asgi_app(registry=registry), port=0, lifespan="on", log_level="error")
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
