@@ -1,7 +1,7 @@
-"""Each ordering of recording and reading that is stronger than Relaxed, and what stands for it.
+"""Each ordering of recording and reading that is stronger than Relaxed, and the test that needs it.
 
-The names are those of docs/memory-ordering.md. `weaken.py` puts `weakened` in place of `snippet` and runs
-`evidence`: a model of core/models where it is a plain name, else a unit test of core/src.
+The names are those of docs/memory-ordering.md. `weaken.py` replaces `snippet` with `weakened` and
+runs `evidence`: a model of core/models if it is a plain name, otherwise a unit test of core/src.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Ordering(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """An ordering that is not weakened, and why."""
+    """An ordering that is not weakened, and the reason."""
 
     file: str
     snippet: str
@@ -45,12 +45,13 @@ LEAVE = (
 )
 PARTS = "where memory is mapped, of which a model has its own; see `segment/mapping.rs`"
 
-# Descriptors, address space and forks: no part of recording or reading.
+# Descriptors, address space and forks, which are not part of recording or reading.
 NOT_MODELLED = {
-    # Who makes a segment; what is in it, the pointer to it orders.
+    # Lets one thread create a segment; the pointer to the segment orders its content.
     "observe/maker.rs",
-    # Leaving a segment: copies are compared until nothing changes, so a store that is seen late is copied
-    # late. core/tests/recovery.rs holds what is recorded meanwhile to the last observation.
+    # Leaving a segment: copies are compared until nothing changes, so a store that becomes visible
+    # late is copied late. core/tests/recovery.rs checks that no observation recorded meanwhile is
+    # lost.
     "observe/recovery.rs",
     "segment/copy.rs",
     "sys/fork.rs",

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Weakens each memory ordering, one at a time, and sees whether the test that stands for it fails.
+"""Weakens each memory ordering, one at a time, and checks that its test then fails.
 
-`make weaken` does it to all of them, in a copy of the tree; `weaken.py publish` to those of that name.
-`weaken.py --check` only compares the table with the source and with docs/memory-ordering.md: each
-ordering stronger than Relaxed is in it, or among those that are left out with a reason.
+`make weaken` does this for all orderings, in a copy of the tree; `weaken.py publish` for those of
+that name. `weaken.py --check` only compares the table with the source and with
+docs/memory-ordering.md: each ordering stronger than Relaxed is in the table, or is left out with a
+reason.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ FOLDERS = [
     "sys",
 ]
 PAGE = ROOT / "docs/memory-ordering.md"
-# Longer than any model or test takes that is not weakened.
+# Longer than any model or test without a weakened ordering takes.
 SECONDS = 900
 HALVES = {"Acquire", "Release"}
 
 
 def main(arguments: list[str]) -> int:
-    """Does what the arguments say; gives the exit status."""
+    """Runs the command line; returns the exit status."""
     faults = compare_source()
     if arguments == ["--check"]:
         faults += compare_page()
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 
 def code(path: Path) -> str:
-    """What is compiled into the library, at its old places, without what binds the compiler alone."""
+    """Returns the compiled text at its offsets: comments, imports and compiler fences are blanked."""
     text = path.read_text()
     text = text.split("\n#[cfg(test)]\nmod tests", 1)[0]
     for pattern in [r"//[^\n]*", r"compiler_fence\([^)]*\)", r"^ *(pub(\([^)]*\))? )?use [^;]*;"]:
@@ -67,21 +68,21 @@ def code(path: Path) -> str:
 
 
 def is_test(path: Path) -> bool:
-    """Whether a file is compiled into tests alone."""
+    """Returns whether a file is compiled into tests only."""
     parts = set(path.relative_to(SOURCES).parts)
     return bool({"tests", "tests.rs", "store_trace.rs", "weak_memory.rs"} & parts)
 
 
 def lost_by(entry: Ordering) -> set[str]:
-    """Which halves of an ordering the weakened form lacks."""
+    """Returns the halves of an ordering that the weakened form lacks."""
     kept = set(re.findall(r"\b(?:Release|Acquire|AcqRel)\b", entry.weakened))
     return set() if "AcqRel" in kept else HALVES - kept
 
 
 def compare_source() -> list[str]:
-    """What the tables lack or have too much."""
+    """Returns the differences between the tables and the source."""
     faults: list[str] = []
-    # Of each file: where, and what of an AcqRel there.
+    # For each file: the places, and the covered halves of an AcqRel there.
     covered: dict[str, list[tuple[range, set[str]]]] = {}
     weakened = [(entry.file, entry.snippet, lost_by(entry)) for entry in ORDERINGS]
     left_out = [(out.file, out.snippet, {out.half} if out.half else HALVES) for out in LEFT_OUT]
@@ -109,7 +110,7 @@ def compare_source() -> list[str]:
 
 
 def compare_page() -> list[str]:
-    """What docs/memory-ordering.md does not say."""
+    """Returns the orderings that docs/memory-ordering.md lacks."""
     faults: list[str] = []
     page = PAGE.read_text()
     for entry in ORDERINGS:
@@ -121,7 +122,7 @@ def compare_page() -> list[str]:
 
 
 def weaken_all(chosen: list[Ordering]) -> int:
-    """Weakens one after another; gives the exit status."""
+    """Weakens one ordering after another; returns the exit status."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "weaken"
     tree = target / "tree"
     copy_tree(tree)
@@ -153,7 +154,7 @@ def weaken_all(chosen: list[Ordering]) -> int:
 
 
 def copy_tree(tree: Path) -> None:
-    """Brings a copy of the working tree up to date, and leaves what is the same as it was built."""
+    """Updates a copy of the working tree; unchanged files keep their build results."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -172,7 +173,7 @@ def copy_tree(tree: Path) -> None:
 
 
 def run(tree: Path, target: Path, evidence: str) -> tuple[str, str]:
-    """Whether a model or a test passes, and what it says first where it fails."""
+    """Returns whether a model or a test passes, and the first line of its failure."""
     if "::" in evidence:
         command = ["cargo", "test", "--package", "ictus", "--lib", "--locked", "--target-dir", str(target)]
         environment = dict(os.environ)
