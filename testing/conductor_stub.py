@@ -1,22 +1,23 @@
 """A loopback Conductor server, for demonstrations and tests. Standard library only.
 
-It serves what the workers of Conductor's SDKs call, and nothing more:
+It implements the requests of workers of Conductor's SDKs, and nothing more:
 
 ====== ==================================== ==============================================================
 GET    ``/api/tasks/poll/batch/{taskType}`` up to ``count`` tasks, waiting up to ``timeout`` ms for the first
 GET    ``/api/tasks/poll/{taskType}``       one task, or 204
-POST   ``/api/tasks/update-v2``             takes a result; answers the next task of that type, or 204
-POST   ``/api/tasks``                       takes a result; answers the task's id
-POST   ``/api/token``                       a token, for workers that were given a key and a secret
+POST   ``/api/tasks/update-v2``             takes a result; returns the next task of that type, or 204
+POST   ``/api/tasks``                       takes a result; returns the task's id
+POST   ``/api/token``                       a token, for workers with a key and a secret
 PUT    ``/api/metadata/taskdefs``           replaces a task definition (POST creates a list of them)
 GET    ``/api/metadata/taskdefs/{name}``    the definition, or 404
 POST   ``/api/schema``                      takes a JSON schema
-GET    ``/stub/counts``                     what was served so far, per task type
+GET    ``/stub/counts``                     the counts so far, per task type
 ====== ==================================== ==============================================================
 
-Every task type has a queue. Tasks arrive at random instants, ``rate`` per second on average, so polls wait
-as they do at a real server. A share of answers is slow and a share is HTTP 500. All of this chance comes from
-``seed``: the n-th poll of a task type is slow, or fails, in every run or in none.
+Every task type has a queue. Tasks arrive at random instants, ``rate`` per second on average, so polls
+wait as they do at a real server. A share of the responses is slow, and a share is HTTP 500. All
+randomness comes from ``seed``: the n-th poll of a task type is slow, or fails, in every run or in
+none.
 
 Run it (``python conductor_stub.py --port 0`` prints its address), or use it in a test::
 
@@ -54,7 +55,7 @@ SLOW_SECONDS = (0.08, 0.3)
 
 @dataclass
 class Counts:
-    """What the server did for one task type."""
+    """Counts of the server for one task type."""
 
     polls: int = 0
     """Polls that arrived, failed ones included."""
@@ -74,13 +75,13 @@ class Counts:
     """Tasks that ended with a failure."""
 
     def settled(self) -> bool:
-        """Whether a result has arrived at least once for every task that was handed out."""
+        """Returns whether at least one result has arrived for every task that was handed out."""
         return self.completed + self.failed + self.update_errors >= self.handed_out
 
 
 @dataclass
 class _Queue:
-    """The tasks of one type: when the next one is due, and what happened to the others."""
+    """The tasks of one type: the time of the next one, and the counts of the others."""
 
     arrivals: random.Random
     next_due: float
@@ -89,7 +90,7 @@ class _Queue:
 
 
 class Stub:
-    """The server, as a context manager. ``url`` is what the SDK calls the *base URL*."""
+    """The server, as a context manager. ``url`` is the *base URL* of the SDK."""
 
     def __init__(
         self,
@@ -102,10 +103,10 @@ class Stub:
         update_errors: float = 0.005,
         seed: int = 1,
     ) -> None:
-        """Bind the port (0: any free one); the server answers between ``start`` and ``close``.
+        """Binds the port (0: any free one); the server answers between ``start`` and ``close``.
 
-        ``rate`` is in tasks a second and ``tasks`` the most that are made, both per task type; ``slow``,
-        ``poll_errors`` and ``update_errors`` are shares of answers between 0 and 1.
+        ``rate`` is in tasks a second and ``tasks`` the maximum number, both per task type; ``slow``,
+        ``poll_errors`` and ``update_errors`` are shares of responses between 0 and 1.
         """
         if rate <= 0:
             raise ValueError(f"rate must be positive, not {rate}")
@@ -124,27 +125,27 @@ class Stub:
 
     @property
     def url(self) -> str:
-        """The address, without a path: ``http://127.0.0.1:PORT``."""
+        """Returns the address, without a path: ``http://127.0.0.1:PORT``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def counts(self) -> dict[str, Counts]:
-        """What was served so far, by task type: a copy that no longer changes."""
+        """Returns a copy of the counts so far, by task type."""
         with self._lock:
             return {name: replace(queue.counts) for name, queue in self._queues.items()}
 
     @property
     def definitions(self) -> dict[str, Any]:
-        """The task definitions that were registered, by name."""
+        """Returns the registered task definitions, by name."""
         with self._lock:
             return dict(self._definitions)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Starts to answer."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering and hang up on whoever is connected."""
+        """Stops answering and closes all connections."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -152,7 +153,7 @@ class Stub:
         self._server.hang_up()
 
     def __enter__(self) -> Stub:
-        """Start."""
+        """Starts the server."""
         self.start()
         return self
 
@@ -162,13 +163,14 @@ class Stub:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close."""
+        """Closes the server."""
         self.close()
 
-    # What the handler asks for. Each returns the HTTP status and what to send as JSON (None: no body).
+    # Requests of the handler. Each method returns the HTTP status and the content of the JSON body
+    # (None: no body).
 
     def poll(self, task_type: str, count: int, wait: float) -> tuple[int, Any]:
-        """Answer a poll for up to ``count`` tasks, waiting up to ``wait`` seconds for the first."""
+        """Answers a poll for up to ``count`` tasks, waiting up to ``wait`` seconds for the first."""
         with self._lock:
             counts = self._queue(task_type).counts
             counts.polls += 1
@@ -189,13 +191,13 @@ class Stub:
             time.sleep(max(0.0, min(due, deadline) - now))
 
     def update(self, result: Mapping[str, Any], *, want_next: bool) -> tuple[int, Any]:
-        """Take the result of a task; answer the next task of its type if ``want_next`` and one is due."""
+        """Takes the result of a task; returns the next task of its type if ``want_next`` and one is due."""
         task_id = str(result.get("taskId"))
         status = result.get("status")
         with self._lock:
             task_type = self._open_tasks.get(task_id)
             if task_type is None:
-                # Conductor, too, accepts a result that it already has.
+                # A real Conductor accepts a repeated result as well.
                 return (204, None) if want_next else (200, task_id)
             counts = self._queue(task_type).counts
             counts.updates += 1
@@ -216,7 +218,7 @@ class Stub:
             return (200, tasks[0]) if tasks else (204, None)
 
     def define(self, definitions: Any) -> tuple[int, Any]:
-        """Remember one task definition or a list of them."""
+        """Stores one task definition or a list of them."""
         entries = definitions if isinstance(definitions, list) else [definitions]
         with self._lock:
             for entry in entries:
@@ -226,12 +228,12 @@ class Stub:
         return 200, None
 
     def definition(self, name: str) -> tuple[int, Any]:
-        """Look a task definition up."""
+        """Returns a task definition."""
         found = self.definitions.get(name)
         return (404, _error(404, f"No such task definition: {name}")) if found is None else (200, found)
 
     def _queue(self, task_type: str) -> _Queue:
-        """The queue of a task type, made when first asked for. The lock is held."""
+        """Returns the queue of a task type, created at its first use. The caller holds the lock."""
         queue = self._queues.get(task_type)
         if queue is None:
             queue = _Queue(random.Random(f"{self._seed} arrivals {task_type}"), time.monotonic())
@@ -239,7 +241,7 @@ class Stub:
         return queue
 
     def _take(self, task_type: str, count: int, now: float) -> list[dict[str, Any]]:
-        """Up to ``count`` tasks of those that are due. The lock is held."""
+        """Returns up to ``count`` due tasks. The caller holds the lock."""
         queue = self._queue(task_type)
         tasks: list[dict[str, Any]] = []
         while len(tasks) < count and queue.next_due <= now:
@@ -255,7 +257,7 @@ class Stub:
         return tasks
 
     def _fate(self, event: str, error_share: float) -> tuple[float, bool]:
-        """How long an answer is held back, and whether it is an error: as the seed and the event decide."""
+        """Returns the delay of a response and whether it is an error, derived from the seed and the event."""
         chance = random.Random(f"{self._seed} {event}")
         error = chance.random() < error_share
         delay = chance.uniform(*SLOW_SECONDS) if chance.random() < self._slow else 0.0
@@ -263,7 +265,7 @@ class Stub:
 
 
 def _task(task_type: str, number: int) -> dict[str, Any]:
-    """The ``number``-th task of a type, as Conductor spells it."""
+    """Returns the ``number``-th task of a type, in Conductor's JSON."""
     return {
         "taskId": f"{task_type}-{number}",
         "taskType": task_type,
@@ -280,7 +282,7 @@ def _task(task_type: str, number: int) -> dict[str, Any]:
 
 
 def _error(status: int, message: str) -> dict[str, Any]:
-    """An error as Conductor spells it."""
+    """Returns an error in Conductor's JSON."""
     return {"status": status, "message": message, "retryable": status >= 500}
 
 
@@ -297,7 +299,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, and know of it while it is open."""
+        """Serves one connection, which is registered while it is open."""
         with self._connections_lock:
             self._connections.add(request)
         try:
@@ -307,15 +309,15 @@ class _Server(ThreadingHTTPServer):
                 self._connections.discard(request)
 
     def hang_up(self) -> None:
-        """Shut every open connection down, which ends its thread."""
+        """Shuts down every open connection, which ends its thread."""
         with self._connections_lock:
             connections = list(self._connections)
         for connection in connections:
-            with suppress(OSError):  # It may have been closed meanwhile.
+            with suppress(OSError):  # The connection may have been closed meanwhile.
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about clients that go away in the middle of a request: workers are killed, too."""
+        """Logs nothing about clients that disconnect during a request, because tests kill workers."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -328,7 +330,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # Buffered: head and body leave in one packet.
 
     def do_GET(self) -> None:
-        """Polls, definitions and counts."""
+        """Answers polls and requests for definitions and counts."""
         url = urlsplit(self.path)
         query = parse_qs(url.query)
         match [unquote(part) for part in url.path.strip("/").split("/")]:
@@ -350,7 +352,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._not_found()
 
     def do_POST(self) -> None:
-        """Results, tokens, definitions and schemas."""
+        """Answers results, tokens, definitions and schemas."""
         body = self._body()
         match urlsplit(self.path).path.strip("/").split("/"):
             case ["api", "tasks", "update-v2"] if isinstance(body, dict):
@@ -369,7 +371,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._not_found()
 
     def do_PUT(self) -> None:
-        """Definitions."""
+        """Answers definitions."""
         body = self._body()
         if urlsplit(self.path).path == "/api/metadata/taskdefs":
             self._answer(*self._stub.define(body))
@@ -377,14 +379,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._not_found()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: a line a request would drown everything else."""
+        """Logs nothing: a line for each request would hide all other output."""
 
     @property
     def _stub(self) -> Stub:
         return cast(_Server, self.server).stub
 
     def _body(self) -> Any:
-        """The request's JSON, or None if it is none."""
+        """Returns the request's JSON, or None if it is not JSON."""
         if (self.headers.get("Transfer-Encoding") or "").lower() == "chunked":
             data = self._chunks()
         else:
@@ -395,7 +397,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
 
     def _chunks(self) -> bytes:
-        """A body of chunks, as Node.js and Java send one whose length they do not know."""
+        """Returns a chunked body, which Node.js and Java send if the length is unknown."""
         data = b""
         while size := int(self.rfile.readline().partition(b";")[0], 16):
             data += self.rfile.read(size)
@@ -405,7 +407,7 @@ class _Handler(BaseHTTPRequestHandler):
         return data
 
     def _answer(self, status: int, content: Any) -> None:
-        """Send a status and, unless it is 204, a JSON body."""
+        """Sends a status and, unless it is 204, a JSON body."""
         self.send_response(status)
         if status == 204:
             self.end_headers()
@@ -421,7 +423,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _number(query: Mapping[str, list[str]], name: str, default: int) -> int:
-    """A number from a query string."""
+    """Returns a number from a query string."""
     try:
         return int(query[name][0])
     except (KeyError, ValueError):
@@ -429,7 +431,7 @@ def _number(query: Mapping[str, list[str]], name: str, default: int) -> int:
 
 
 def main() -> None:
-    """Serve until interrupted or terminated."""
+    """Serves until interrupted or terminated."""
     parser = argparse.ArgumentParser(description="A loopback Conductor server, for demonstrations and tests.")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free port (default: %(default)s)")
     parser.add_argument(

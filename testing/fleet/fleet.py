@@ -1,9 +1,9 @@
-"""A mixed fleet: workers of four SDKs do the tasks of one type and record into one metrics directory.
+"""A mixed fleet: workers of four SDKs execute the tasks of one type and record into one metrics directory.
 
     fleet.py PYTHON NAME=COMMAND…
 
-Each command is started with the server's address, the directory and the task type behind it. Fails unless the
-directory shows one window with all executions, and counts that are the server's.
+Each command is started with the server's address, the directory and the task type as arguments. Fails
+unless the directory shows one window with all executions, and counts that equal the server's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TASKS = 400
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-    """Waits for something, for two minutes at most."""
+    """Waits for a condition, for two minutes at most."""
     deadline = time.monotonic() + 120
     while not holds():
         if time.monotonic() > deadline:
@@ -37,7 +37,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 
 def executions_of(segment: Path) -> int:
-    """What one process has executed, by its segment alone."""
+    """Returns the number of executions of one process, according to its segment alone."""
     with tempfile.TemporaryDirectory() as alone:
         folder = Path(alone, "ictus")
         folder.mkdir(mode=0o700)
@@ -92,7 +92,7 @@ def main() -> None:
         ordered = sorted(timing.window)
         assert timing.quantile(1) == ordered[-1]
         assert timing.quantile(0) == ordered[0]
-        # Each worker has a segment, and each has done some of the tasks.
+        # Each worker has a segment, and each has executed some of the tasks.
         assert sum(shares) == TASKS, shares
         assert sum(share > 0 for share in shares) == len(commands), shares
         for worker in workers:

@@ -1,4 +1,4 @@
-"""Does tasks of a type with Conductor's Python SDK: ``fleet_worker.py SERVER DIRECTORY TASK_TYPE``."""
+"""Executes tasks of a type with Conductor's Python SDK: ``fleet_worker.py SERVER DIRECTORY TASK_TYPE``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders for the demonstration: a workflow of its workers' three tasks, by the clients that the SDK has."""
+"""Orders for the demonstration: a workflow of its workers' three tasks, started with the SDK's clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tally = Counter[tuple[str, str]]
 
 
 class Orders:
-    """A workflow, of tasks one after the other, at a server whose *base URL* this is."""
+    """A workflow of consecutive tasks, at a server with this *base URL*."""
 
     def __init__(self, url: str, name: str = NAME, task_types: tuple[str, ...] = TASK_TYPES) -> None:
         self._name = name
@@ -31,7 +31,8 @@ class Orders:
     def define(self, *, retries: int = 1, response_seconds: int = 10) -> None:
         """Registers the tasks and the workflow.
 
-        A task that fails is tried again so often. One whose worker says nothing for so long has timed out.
+        A failed task is tried again ``retries`` times. A task without a response for
+        ``response_seconds`` has timed out.
         """
         tasks = []
         for name in self._task_types:
@@ -51,7 +52,8 @@ class Orders:
                     task_reference_name=name,
                     type="SIMPLE",
                     input_parameters={"number": "${workflow.input.number}"},
-                    # A worker that registers its task replaces the definition above by one of defaults.
+                    # A worker that registers its task replaces the definition above with default
+                    # values.
                     task_definition=task,
                 )
             )
@@ -63,21 +65,21 @@ class Orders:
             timeout_seconds=0,
             timeout_policy="ALERT_ONLY",
         )
-        self._metadata.update_workflow_def(definition, overwrite=True)  # Or registers it.
+        self._metadata.update_workflow_def(definition, overwrite=True)  # Creates it if it does not exist.
 
     def start(self, number: int) -> str:
-        """Starts one; the workflow's id."""
+        """Starts a workflow; returns its id."""
         request = StartWorkflowRequest(name=self._name, version=1, input={"number": number})
         return str(self._workflows.start_workflow(request))
 
     def running(self, ids: Iterable[str]) -> list[str]:
-        """Those that have not ended."""
+        """Returns the workflows that have not ended."""
         return [
             one for one in ids if self._workflows.get_workflow(one, include_tasks=False).status == "RUNNING"
         ]
 
     def tally(self, ids: Iterable[str]) -> Tally:
-        """How their tasks stand, each attempt for itself."""
+        """Returns the statuses of their tasks; each attempt counts separately."""
         return Counter(
             (task.task_type, task.status)
             for one in ids
@@ -86,7 +88,7 @@ class Orders:
 
 
 class Arrivals:
-    """Orders that go on arriving while this context lasts."""
+    """Orders that keep arriving while this context lasts."""
 
     def __init__(self, orders: Orders, a_second: float) -> None:
         self._orders = orders
@@ -96,12 +98,12 @@ class Arrivals:
         self.ids: list[str] = []
 
     def __enter__(self) -> Arrivals:
-        """Lets them arrive."""
+        """Starts the arrivals."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """No more of them."""
+        """Stops the arrivals."""
         self._stop.set()
         self._thread.join()
 

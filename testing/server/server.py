@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A real Conductor server on this machine: the published one, with SQLite and nothing else beside it.
+"""A real Conductor server on this machine: the published one, with SQLite and no other service.
 
-The jar (400 MB) is fetched from Maven Central by its coordinates the first time, checked, and kept in
-``~/.cache/ictus``. Needs Java 17 or newer. Standard library only.
+The jar (400 MB) is downloaded from Maven Central by its coordinates the first time, verified, and
+kept in ``~/.cache/ictus``. Needs Java 17 or newer. Standard library only.
 
     python server.py --port 8080
 """
@@ -59,19 +59,19 @@ server.port={port}
 
 
 class Unavailable(Exception):
-    """There can be no server here; the message says why."""
+    """The server cannot run here; the message gives the reason."""
 
 
 class Unreachable(Unavailable):
-    """Its jar cannot be fetched."""
+    """The jar cannot be downloaded."""
 
 
 def jar() -> Path:
-    """The jar, fetched if it is not there yet. Raises `Unreachable`."""
+    """Returns the jar, downloaded if it does not exist yet. Raises `Unreachable`."""
     home = os.environ.get("XDG_CACHE_HOME")
     folder = (Path(home) if home else Path.home() / ".cache") / "ictus"
     path = folder / JAR
-    if path.exists():  # It was checked before it got this name.
+    if path.exists():  # The jar is verified before it gets this name.
         return path
     folder.mkdir(parents=True, exist_ok=True)
     print(f"Fetching {ARTIFACT} {VERSION} from Maven Central (400 MB, once) ...", file=sys.stderr, flush=True)
@@ -92,14 +92,14 @@ def jar() -> Path:
 
 
 class Server:
-    """The server, as a context manager. ``url`` is what the SDK calls the *base URL*.
+    """The server, as a context manager. ``url`` is the *base URL* of the SDK.
 
-    Its database and its log are in ``directory``, which it leaves there. Raises `Unavailable` where no server
+    Its database and its log are in ``directory``, and remain there. Raises `Unavailable` if no server
     can be started.
     """
 
     def __init__(self, directory: Path, port: int = 0) -> None:
-        """Takes a port that is free now, where none is given."""
+        """Sets a port that is free now, if none is given."""
         self.directory = directory
         self.port = port or free_port()
         self.about = f"{GROUP}:{ARTIFACT} {VERSION} with SQLite"
@@ -118,7 +118,8 @@ class Server:
         command = [java, "-Xmx1g", "-XX:+UseSerialGC", "-jar", str(jar())]
         command.append(f"--spring.config.additional-location=file:{properties}")
         with self.log.open("wb") as log:
-            # A group of its own: Ctrl-C is for whoever started it, who then ends it.
+            # The server has a separate process group: Ctrl-C reaches only the program that started
+            # it, which then ends it.
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -141,12 +142,12 @@ class Server:
     def close(self) -> None:
         """Ends the server."""
         if self._process is not None:
-            # Nothing of it is needed again, so it need not take its leave.
+            # Its data is not needed again, so a clean shutdown is unnecessary.
             self._process.kill()
             self._process.wait()
 
     def get(self, path: str) -> str:
-        """What it answers."""
+        """Returns the body of a response."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(self.url + path, timeout=30) as answer:
             text: str = answer.read().decode()
@@ -172,7 +173,7 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Returns a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -180,7 +181,7 @@ def free_port() -> int:
 
 
 def main() -> int:
-    """Runs it until interrupted."""
+    """Runs the server until interrupted."""
     parser = argparse.ArgumentParser(description="A real Conductor server, with SQLite.")
     parser.add_argument("--port", type=int, default=0, help="default: any free one")
     options = parser.parse_args()
