@@ -20,7 +20,7 @@ __all__ = ["Conductor", "Totals", "Unavailable", "conductor"]
 
 
 class Totals(NamedTuple):
-    """What a Conductor has served, over all task types."""
+    """Totals of a Conductor, over all task types."""
 
     polls: int
     completed: int
@@ -30,7 +30,7 @@ class Totals(NamedTuple):
 
 
 class Conductor(Protocol):
-    """What the demonstration needs of one."""
+    """The interface of a Conductor that the demonstration needs."""
 
     url: str
     about: str
@@ -38,7 +38,7 @@ class Conductor(Protocol):
     """Seconds between two looks at its totals that cost it nothing to speak of."""
 
     def totals(self) -> Totals:
-        """What it has served until now."""
+        """Returns its totals until now."""
 
 
 class StandIn:
@@ -52,7 +52,7 @@ class StandIn:
         self._stub = stub
 
     def totals(self) -> Totals:
-        """What it has counted itself."""
+        """Returns its own counts."""
         counts = self._stub.counts.values()
         return Totals(
             sum(entry.polls for entry in counts),
@@ -63,7 +63,7 @@ class StandIn:
 
 
 class Real:
-    """A real server, to which orders come."""
+    """A real server that receives orders."""
 
     pause = 0.5
 
@@ -73,10 +73,11 @@ class Real:
         self._server = server
 
     def totals(self) -> Totals:
-        """What its own metrics say."""
+        """Returns its totals, according to its own metrics."""
         samples, _ = parse(self._server.get("/actuator/prometheus"))
         requests = "http_server_requests_seconds_count"
-        # Each is counted twice: once with its own time alone, once with that of the attempts before it.
+        # Each execution is counted twice: with its time only, and with the time of the attempts
+        # before it.
         ended = {"name": "task_execution_seconds_count", "includeRetries": "false"}
         counts = (
             total(samples, requests, uri="/api/tasks/poll/batch/{tasktype}"),
@@ -89,7 +90,7 @@ class Real:
 
 @contextmanager
 def conductor(kind: str, directory: Path) -> Iterator[Conductor]:
-    """One that serves while this lasts; ``kind`` is ``stand-in`` or ``real``."""
+    """Yields a Conductor that serves within the context; ``kind`` is ``stand-in`` or ``real``."""
     if kind == "stand-in":
         with Stub() as stub:
             yield StandIn(stub)

@@ -1,8 +1,8 @@
-"""Runs real Conductor workers for some seconds and shows what Ictus measured.
+"""Runs real Conductor workers for some seconds and shows their measurements.
 
-Starts a loopback Conductor (``conductor_stub.py``) or a real server, and the SDK program beside this file
-(``worker.py``); waits, reads the workers' ``/metrics`` and prints every timer and every counter. Needs the
-wheel of Ictus and ``conductor-python``; ``make demo`` sets both up.
+Starts a loopback Conductor (``conductor_stub.py``) or a real server, and the SDK program in this
+folder (``worker.py``). Waits, reads the workers' ``/metrics`` and prints every timer and every
+counter. Needs the wheel of Ictus and ``conductor-python``; ``make demo`` installs both.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ STOP_SECONDS = 15.0
 
 
 class Failure(Exception):
-    """The demonstration cannot go on; the message says why."""
+    """The demonstration cannot continue; the message gives the reason."""
 
 
 @contextmanager
 def workers(
     url: str, port: int, seconds: float, directory: Path, python: str = sys.executable
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``worker.py`` in a session of its own; leave none of its processes behind."""
+    """Runs ``worker.py`` in a separate session; leaves none of its processes behind."""
     environment = dict(os.environ)
     for name in (
         "WORKER_CANONICAL_METRICS",
@@ -66,11 +66,11 @@ def workers(
     finally:
         interrupt = signal.signal(
             signal.SIGINT, signal.SIG_IGN
-        )  # Ending takes a moment, and must not be cut short.
+        )  # Ending takes a moment, and must not be interrupted.
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        # Helpers of multiprocessing end a moment after their parent; whatever is still there then is ended.
+        # Helpers of multiprocessing end a moment after their parent; any that remain then are killed.
         if not wait_for(lambda: not session_lives(process.pid), 2):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def workers(
 
 
 def session_lives(leader: int) -> bool:
-    """Whether a process of that session is left."""
+    """Returns whether a process of that session is left."""
     try:
         os.killpg(leader, 0)
     except ProcessLookupError:
@@ -88,7 +88,7 @@ def session_lives(leader: int) -> bool:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something holds, at most so long; whether it does."""
+    """Waits at most that long for a condition; returns whether it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= deadline:
@@ -98,7 +98,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def fetch(url: str) -> str:
-    """Read an endpoint of this machine, past any proxy; wait a little for one that has just started."""
+    """Reads an endpoint of this machine, without a proxy; retries for a moment if it has just started."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + 5
     while True:
@@ -113,7 +113,7 @@ def fetch(url: str) -> str:
 
 
 def watch(screen: Screen, served: Conductor, process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Show progress until the time is over or somebody presses Ctrl-C."""
+    """Shows progress until the time has passed or the user presses Ctrl-C."""
     begin: float | None = None
     launched = time.monotonic()
     while True:
@@ -143,7 +143,7 @@ def watch(screen: Screen, served: Conductor, process: subprocess.Popen[bytes], s
 
 
 def run(kind: str, seconds: float, port: int, directory: Path) -> None:
-    """The demonstration."""
+    """Runs the demonstration."""
     screen = Screen()
     endpoint = f"http://127.0.0.1:{port}/metrics"
     if kind == "real":
@@ -169,7 +169,7 @@ def run(kind: str, seconds: float, port: int, directory: Path) -> None:
             raise Failure(f"{endpoint} shows no timers")
         screen.line()
         show(screen, samples, types)
-        # A poll is counted before it is sent: the last ones may still be on their way.
+        # A poll is counted before it is sent: the last ones may still be in flight.
         polls = sum(sample.value for sample in samples if sample.name == "task_poll_total")
         wait_for(lambda: served.totals().polls >= polls, 5)
         if not before <= polls <= served.totals().polls:
@@ -181,7 +181,7 @@ def run(kind: str, seconds: float, port: int, directory: Path) -> None:
 
 
 def main() -> int:
-    """Run the demonstration; the exit status."""
+    """Runs the demonstration; returns the exit status."""
     parser = argparse.ArgumentParser(
         description="Runs Conductor workers for some seconds and shows their timers."
     )
@@ -206,7 +206,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print(flush=True)
             return 130
-        except BrokenPipeError:  # Whoever was reading has enough.
+        except BrokenPipeError:  # The reader has closed the pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except (Failure, Unavailable) as failure:

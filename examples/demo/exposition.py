@@ -1,4 +1,4 @@
-"""Reads Prometheus's text format, as far as the demonstration needs it."""
+"""Reads as much of Prometheus's text format as the demonstration needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ESCAPES = {"\\n": "\n", '\\"': '"', "\\\\": "\\"}
 
 
 def parse(text: str) -> tuple[list[Sample], dict[str, str]]:
-    """The samples of an exposition in Prometheus' text format, and the type of each family."""
+    """Returns the samples of an exposition in Prometheus's text format, and the type of each family."""
     samples: list[Sample] = []
     types: dict[str, str] = {}
     for line in text.split("\n"):
@@ -46,7 +46,7 @@ def parse(text: str) -> tuple[list[Sample], dict[str, str]]:
 
 
 def total(samples: Iterable[Sample], name: str, **labels: str) -> float:
-    """The sum of a family's samples that have these labels."""
+    """Returns the sum of a family's samples that have these labels."""
     return sum(
         sample.value
         for sample in samples
@@ -55,7 +55,7 @@ def total(samples: Iterable[Sample], name: str, **labels: str) -> float:
 
 
 def _labels(text: str) -> Iterator[tuple[str, str]]:
-    """The label pairs between the braces of a sample, unescaped."""
+    """Yields the label pairs between the braces of a sample, unescaped."""
     position = 0
     while position < len(text):
         match = _LABEL.match(text, position)
@@ -77,7 +77,7 @@ class Timer:
 
 
 def timers(samples: Iterable[Sample]) -> list[Timer]:
-    """The timers of an exposition: whatever has quantiles."""
+    """Returns the timers of an exposition: all series with quantiles."""
     plain: dict[tuple[str, Labels], float] = {}
     quantiles: dict[tuple[str, Labels], dict[str, float]] = {}
     for sample in samples:
@@ -100,5 +100,5 @@ def timers(samples: Iterable[Sample]) -> list[Timer]:
 
 
 def ordered(labels: Labels) -> Labels:
-    """Labels by name, but the task type first: it is what one looks for."""
+    """Sorts labels by name, but puts the task type first, because readers search for it."""
     return tuple(sorted(labels, key=lambda label: (label[0] != "taskType", label)))

@@ -1,4 +1,4 @@
-"""Prints timers and counters as tables that one likes to read."""
+"""Prints timers and counters as readable tables."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ SAME_TIMER = {"api_request_time_seconds": "http_api_client_request"}
 
 
 def duration(seconds: float) -> str:
-    """Three digits and a unit: ``853 µs``, ``12.3 ms``, ``1.24 s``."""
+    """Formats a duration with three digits and a unit: ``853 µs``, ``12.3 ms``, ``1.24 s``."""
     if math.isnan(seconds):
         return "-"
-    # What would be rounded to 1000 of a unit is 1.00 of the next.
+    # A value that would round to 1000 of a unit is 1.00 of the next unit.
     unit, size = next(((u, s) for u, s in (("s", 1), ("ms", 1e-3)) if seconds >= 0.9995 * s), ("µs", 1e-6))
     value = seconds / size
     return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
 
 
 def number(value: float) -> str:
-    """A whole number with separators."""
+    """Formats a whole number with separators."""
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
 class Screen:
-    """Standard output: a line that is redrawn in a terminal, plain lines elsewhere."""
+    """Standard output: redraws a line in a terminal, prints plain lines elsewhere."""
 
     def __init__(self) -> None:
         self.terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -42,19 +42,19 @@ class Screen:
         self._last = 0.0
 
     def bold(self, text: str) -> str:
-        """Text that stands out, where colours are wanted."""
+        """Returns emphasized text, if colours are wanted."""
         return f"\033[1m{text}\033[0m" if self._colour else text
 
     def dim(self, text: str) -> str:
-        """Text that stands back, where colours are wanted."""
+        """Returns dimmed text, if colours are wanted."""
         return f"\033[2m{text}\033[0m" if self._colour else text
 
     def line(self, text: str = "") -> None:
-        """Print a line that stays."""
+        """Prints a line that stays."""
         print(f"\r\033[K{text}" if self.terminal else text, flush=True)
 
     def progress(self, text: str) -> None:
-        """Redraw the progress line; elsewhere than in a terminal print it every five seconds."""
+        """Redraws the progress line; outside of a terminal, prints it every five seconds."""
         if self.terminal:
             width = os.get_terminal_size().columns
             print(f"\r\033[K{text[: width - 1]}", end="", flush=True)
@@ -63,7 +63,7 @@ class Screen:
             print(text, flush=True)
 
     def table(self, titles: Sequence[str], groups: Mapping[str, Sequence[Row]]) -> None:
-        """Print groups of rows, each under its name, with one set of column widths for all of them."""
+        """Prints groups of rows, each under its name, with one set of column widths for all of them."""
         rows = [row for group in groups.values() for row in group]
         label_widths = [
             max(map(len, column)) + 2
@@ -92,12 +92,12 @@ class Row:
 
 
 def _right(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Cells of a line, each against the right edge of its column."""
+    """Aligns the cells of a line to the right edges of their columns."""
     return "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
 
 def show(screen: Screen, samples: list[Sample], types: dict[str, str]) -> None:
-    """Print the timers and the counters of an exposition."""
+    """Prints the timers and the counters of an exposition."""
     found = timers(samples)
     names = {timer.name for timer in found}
     hidden = sorted(name for name, shown in SAME_TIMER.items() if {name, shown} <= names)
@@ -119,24 +119,24 @@ def show(screen: Screen, samples: list[Sample], types: dict[str, str]) -> None:
 
 
 def is_counter(sample: Sample, types: dict[str, str]) -> bool:
-    """Whether to show a sample as a counter: of those about Ictus itself only what is not well."""
+    """Returns whether to show a sample as a counter. Ictus's own are shown only if they report a problem."""
     if sample.name.startswith("ictus_") and (sample.value == 0 or "snapshots" in sample.name):
         return False
     return "counter" in (types.get(sample.name), types.get(sample.name.removesuffix("_total")))
 
 
 def values(labels: Labels) -> list[str]:
-    """The values of some labels, fit for a table."""
+    """Returns the values of some labels, shortened for a table."""
     return [short(value) for _, value in labels]
 
 
 def heading(name: str, labels: Labels) -> str:
-    """The name of a family and of its labels."""
+    """Returns the name of a family and of its labels."""
     keys = ", ".join(key for key, _ in labels)
     return f"{name} {{{keys}}}" if keys else name
 
 
 def short(text: str, limit: int = 44) -> str:
-    """A label value on one line, cut in the middle if it is long."""
+    """Returns a label value on one line, cut in the middle if it is long."""
     text = text.replace("\n", "↵")
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 + 1 :]}"

@@ -41,7 +41,7 @@ async def fetch_price(number: int) -> dict[str, float]:
 async def charge_card(number: int) -> dict[str, str]:
     """A worker that fails now and then.
 
-    It is asynchronous because the SDK counts what a plain function raises as a success.
+    It is asynchronous because the SDK counts an exception of a plain function as a success.
     """
     await asyncio.sleep(random.lognormvariate(-5.0, 0.5))
     if number % 9 == 0:
@@ -52,7 +52,7 @@ async def charge_card(number: int) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run the workers until terminated, interrupted, or ``--seconds`` have passed."""
+    """Runs the workers until terminated, interrupted, or ``--seconds`` have passed."""
     parser = argparse.ArgumentParser(description="Three Conductor workers with metrics.")
     parser.add_argument(
         "--server", default=os.environ.get("CONDUCTOR_SERVER_URL", "http://127.0.0.1:8080/api")
@@ -66,7 +66,8 @@ def main() -> None:
     metrics = MetricsSettings(directory=options.directory, http_port=options.port)
     with TaskHandler(configuration=configuration, metrics_settings=metrics) as handler:
         handler.start_processes()
-        # Only now: a forked worker would inherit the handler and not end when it is told to.
+        # Set after the workers have started: a forked worker would inherit the handler and not end on
+        # SIGTERM.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait(options.seconds)
