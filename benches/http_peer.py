@@ -1,9 +1,9 @@
-"""``prometheus_client``'s own HTTP server, on what as many processes as asked for have recorded.
+"""``prometheus_client``'s own HTTP server, with metrics that a given number of processes has recorded.
 
-``http_peer.py PROCESSES TIMERS RATE`` prints the port. With one process, the series are in the memory of the
-server's own, which takes no files; else they are in the files that so many workers would have left, and the
-server has a process of its own. For every line on standard input it begins or ceases to observe so many times
-a second, and prints a line when that is so.
+``http_peer.py PROCESSES TIMERS RATE`` prints the port. With one process, the series are in the memory
+of the server's process, which uses no files. Otherwise they are in files, as that many workers would
+leave them, and the server is a separate process. For every line on standard input, the program starts
+or stops observing RATE times a second, and prints a line when the change is in effect.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-    # Where it listens, and how each timer records an observation.
+    # The port, and for each timer the function that records an observation.
     Served = tuple[int, list[Callable[[float], None]]]
 
-# Seconds between the turns in which the observations are made that are due.
+# Seconds between two rounds of due observations.
 TURN = 0.001
 
 
 def start(registry: CollectorRegistry) -> int:
-    """Start the server, and give its port."""
+    """Starts the server and returns its port."""
     server, _ = start_http_server(0, addr="127.0.0.1", registry=registry)
     return server.server_port
 
 
 @contextmanager
 def in_memory(timers: int) -> Iterator[Served]:
-    """Serve what this process records."""
+    """Serves the metrics of this process."""
     registry = CollectorRegistry()
     names = list(labels(0))
     quantiles = Gauge(NAME, HELP, [*names, "quantile"], registry=registry)
@@ -66,7 +66,7 @@ def in_memory(timers: int) -> Iterator[Served]:
 
 @contextmanager
 def in_files(processes: int, timers: int) -> Iterator[Served]:
-    """Serve what these processes would have recorded, from a process of its own."""
+    """Serves the metrics that these processes would have recorded, from a separate process."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as directory:
         files = WorkerFiles(Path(directory), "max", processes, timers)
@@ -76,7 +76,8 @@ def in_files(processes: int, timers: int) -> Iterator[Served]:
         theirs.close()
 
         def timer(at: int) -> Callable[[float], None]:
-            # Of each timer two values change; that its quantiles are computed is not asked for.
+            # Two values of a timer change, its count and its sum. The computation of its quantiles is
+            # not measured.
             changed = files.values[at + len(QUANTILES) : at + len(QUANTILES) + 2]
             return lambda value: files.write(changed, value)
 
@@ -87,7 +88,7 @@ def in_files(processes: int, timers: int) -> Iterator[Served]:
 
 
 def serve(directory: str, parent: Connection) -> None:
-    """Serve until the parent is gone."""
+    """Serves until the parent has ended."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
     parent.send(start(registry))
@@ -96,7 +97,7 @@ def serve(directory: str, parent: Connection) -> None:
 
 
 def observe(timers: list[Callable[[float], None]], rate: float) -> None:
-    """Observe with one timer after the other, until there is something to read."""
+    """Observes with one timer after the other, until there is something to read."""
     turns = cycle(timers)
     begun, made = time.monotonic(), 0
     while not select.select([sys.stdin], [], [], TURN)[0]:
@@ -107,7 +108,7 @@ def observe(timers: list[Callable[[float], None]], rate: float) -> None:
 
 
 def main(processes: int, timers: int, rate: float) -> None:
-    """Serve, and observe when told to."""
+    """Serves, and starts or stops observing for each line on standard input."""
     with in_memory(timers) if processes == 1 else in_files(processes, timers) as (port, all_timers):
         print(port, flush=True)
         observing = False

@@ -1,9 +1,9 @@
-"""Scrapes by the SDK's own provider, of as many processes' files as asked for.
+"""Measures scrapes by the SDK's own provider, of the files of a given number of processes.
 
-``sdk_provider.py PROCESSES TIMERS SHARE`` writes the files that so many workers with so many timers each
-would have left, and runs the SDK's ``provide_metrics`` on them. For every line on standard input that
-share of the values changes, a scrape is made, and the nanoseconds of processor time that it took are
-printed.
+``sdk_provider.py PROCESSES TIMERS SHARE`` writes the files that this many workers with this many
+timers each would leave, and runs the SDK's ``provide_metrics`` on them. For every line on standard
+input, that share of the values changes and a scrape is made. The program prints the processor time of
+the scrape in nanoseconds.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from worker_files import WorkerFiles
 
 
 class End(BaseException):
-    """Nothing more is asked for."""
+    """Raised at the end of standard input."""
 
 
 def main(processes: int, timers: int, share: float) -> None:
-    """Write the files, then scrape them whenever that is asked for."""
+    """Writes the files, then scrapes them once for each line on standard input."""
     with tempfile.TemporaryDirectory() as directory:
         files = WorkerFiles(Path(directory), "all", processes, timers)
         settings = MetricsSettings(directory=directory, file_name="metrics.prom")
@@ -34,7 +34,7 @@ def main(processes: int, timers: int, share: float) -> None:
         start = time.thread_time_ns()
 
         def sleep(_: float) -> None:
-            # The provider sleeps between scrapes, so here one has just been made.
+            # The provider sleeps between scrapes, so a scrape has just ended here.
             nonlocal scrapes, start
             took = time.thread_time_ns() - start
             samples = [line for line in written.read_text().splitlines() if not line.startswith("#")]

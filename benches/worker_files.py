@@ -1,4 +1,4 @@
-"""The files of workers in ``prometheus_client``'s multiprocess mode, with what the SDK records of timers."""
+"""Writes the files of workers in ``prometheus_client``'s multiprocess mode, with the SDK's timer metrics."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NAME = "task_seconds"
 HELP = "How long tasks take."
 OUTCOMES = ("SUCCESS", "FAILURE", "TIMED_OUT")
 QUANTILES = ("0.5", "0.75", "0.9", "0.95", "0.99")
-# It has no types.
+# The module has no types.
 MmapedDict: Any = mmap_dict.MmapedDict
 
 
 class WorkerFiles:
-    """A file for each process, and all values in them."""
+    """The files, one for each process, and all values in them."""
 
     def __init__(self, directory: Path, mode: str, processes: int, timers: int) -> None:
         paths = [directory / f"gauge_{mode}_{1 + pid}.db" for pid in range(processes)]
@@ -26,23 +26,23 @@ class WorkerFiles:
         self.write(self.values, 0.0123456789)
 
     def write(self, values: list[tuple[Any, str]], value: float) -> None:
-        """Write a value to some of them."""
+        """Writes a value to some of them."""
         for file, key in values:
             file.write_value(key, value, 0.0)
 
     def close(self) -> None:
-        """Close the files."""
+        """Closes the files."""
         for file in self.files:
             file.close()
 
 
 def labels(timer: int) -> dict[str, str]:
-    """The labels of a timer."""
+    """Returns the labels of a timer."""
     return {"task_type": f"task_type_{timer:03}", "status": OUTCOMES[timer % len(OUTCOMES)]}
 
 
 def keys(timer: int) -> list[str]:
-    """The keys of what the SDK records of a timer: five quantiles, count and sum."""
+    """Returns the keys that the SDK writes for a timer: five quantiles, count and sum."""
     own = labels(timer)
     found = []
     for quantile in QUANTILES:

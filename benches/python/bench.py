@@ -1,7 +1,8 @@
-"""What recording costs from Python, beside its peers: ``make bench-python``.
+"""Measures the cost of recording from Python, compared with other clients: ``make bench-python``.
 
-Each contestant records in a process of its own, and in turn: what disturbs one disturbs all. Costs are of the
-thread's processor time; ratios are medians over the rounds. Fails where a budget is exceeded.
+Each contestant records in a separate process, and the contestants take turns, so that a disturbance
+affects all of them. Costs are processor time of the thread; ratios are medians over the rounds. Fails
+if a budget is exceeded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a call of the SDK's collector costs: with Ictus, and with the SDK's own collectors."""
+"""Measures a call of the SDK's collector: with Ictus, and with the SDK's own collectors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ patches is called; the handler alone costs more than what is aimed at.
 
 
 def loops(collector: Any) -> dict[str, Loop]:
-    """The calls as the SDK makes them, each in a loop over durations and over events with these."""
+    """Returns the calls as the SDK makes them, each in a loop over these durations and events."""
     execute, request = collector.record_task_execute_time, collector.record_api_request_time
     poll, completed = collector.increment_task_poll, collector.on_task_execution_completed
     uri, code = "/tasks/poll/batch/{tasktype}", 200
@@ -62,7 +62,7 @@ def loops(collector: Any) -> dict[str, Loop]:
 
 
 def collector(contestant: str, directory: str) -> Any:
-    """A collector as the SDK makes one."""
+    """Creates a collector as the SDK does."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     name = "canonical" if contestant == CANONICAL else "legacy"
     module = (
@@ -74,7 +74,7 @@ def collector(contestant: str, directory: str) -> Any:
 
 
 def contest(contestant: str) -> dict[str, float]:
-    """The costs of one contestant, in this process."""
+    """Measures one contestant in this process."""
     random = Random(1)
     durations = [random.lognormvariate(-4.4, 1.0) for _ in range(WARM_UP)]
     with tempfile.TemporaryDirectory() as directory:
@@ -91,7 +91,7 @@ def contest(contestant: str) -> dict[str, float]:
 
 
 def row(taken: list[Round], call: str, peer: str) -> tuple[list[str], bool]:
-    """A row of the table, and whether the budget holds."""
+    """Returns a row of the table, and whether the budget holds."""
     held, aim = BUDGETS[call][peer]
     own = median(taken, lambda one: one[ICTUS][call])
     other = median(taken, lambda one: one[peer][call])
@@ -102,7 +102,7 @@ def row(taken: list[Round], call: str, peer: str) -> tuple[list[str], bool]:
 
 
 def shown() -> bool:
-    """Prints the table; whether all budgets hold."""
+    """Prints the table; returns whether all budgets hold."""
     taken = rounds(__file__, (LEGACY, CANONICAL, ICTUS))
     rows = [row(taken, call, peer) for call, peers in BUDGETS.items() for peer in peers]
     heads = ["a call of the collector", "ictus", "peer", "its cost", "times ours", "at least", "aimed at", ""]

@@ -1,4 +1,4 @@
-"""How contestants are measured: each in a process of its own, in turn, their loops taken off."""
+"""Measures contestants: each in a separate process, in turn, net of their loops."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Round = dict[str, dict[str, float]]
 
 
 def nothing(durations: list[float], _: list[Any]) -> None:
-    """The loop alone."""
+    """The empty loop."""
     for _seconds in durations:
         pass
 
 
 def cost(loop: Loop, durations: list[float], events: list[Any], times: int) -> float:
-    """Seconds of processor time of one call, net of the loop."""
+    """Returns the processor time of one call in seconds, net of the loop."""
 
     def spent(loop: Loop) -> float:
         start = time.thread_time()
@@ -41,9 +41,9 @@ def cost(loop: Loop, durations: list[float], events: list[Any], times: int) -> f
 
 
 def rounds(program: str, contestants: Iterable[str], number: int = ROUNDS) -> list[Round]:
-    """What the program prints for each contestant, in rounds in which they take turns.
+    """Returns the output of the program for each contestant, in rounds in which they take turns.
 
-    Ictus takes the place of the SDK's classes: so the contestant named ``ictus`` alone finds it switched on.
+    Ictus replaces the SDK's classes, so it is enabled for the contestant named ``ictus`` only.
     """
     contestants = list(contestants)
     taken: list[Round] = []
@@ -60,7 +60,7 @@ def rounds(program: str, contestants: Iterable[str], number: int = ROUNDS) -> li
 
 
 def measured(program: str, contestant: str) -> dict[str, float]:
-    """What the program prints, in a process of its own."""
+    """Returns the output of the program in a separate process."""
     environment = dict(os.environ, ICTUS_DISABLE="" if contestant == "ictus" else "1")
     for name in ("ICTUS_CONDUCTOR", "PROMETHEUS_MULTIPROC_DIR"):
         environment.pop(name, None)
@@ -72,12 +72,12 @@ def measured(program: str, contestant: str) -> dict[str, float]:
 
 
 def median(rounds: list[Round], of: Callable[[Round], float]) -> float:
-    """The median over the rounds."""
+    """Returns the median over the rounds."""
     return statistics.median(of(one) for one in rounds)
 
 
 def spelled(seconds: float) -> str:
-    """A time in three digits."""
+    """Formats a time with three digits."""
     for unit, scale in (("ns", 1e9), ("µs", 1e6)):
         if seconds * scale < 1000:
             return f"{seconds * scale:.3g} {unit}"
@@ -85,7 +85,7 @@ def spelled(seconds: float) -> str:
 
 
 def table(heads: list[str], rows: list[list[str]]) -> None:
-    """Prints a table of Markdown; all columns but the first are numbers."""
+    """Prints a Markdown table; all columns but the first are numbers."""
     print("| " + " | ".join(heads) + " |")
     print("|---|" + "--:|" * (len(heads) - 1))
     for row in rows:
@@ -94,5 +94,5 @@ def table(heads: list[str], rows: list[list[str]]) -> None:
 
 
 def verdict(ok: bool) -> str:
-    """The last column."""
+    """Returns the text of the last column."""
     return "ok" if ok else "EXCEEDED"

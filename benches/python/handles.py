@@ -1,4 +1,4 @@
-"""What an observation through a handle costs, beside the handles of other libraries and an empty call."""
+"""Measures an observation through a handle, compared with handles of other libraries and an empty call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST = 3.0
 
 
 def observe(contestant: str, directory: str) -> Callable[[float], Any]:
-    """What takes a duration."""
+    """Returns the function that records a duration."""
     if contestant == ICTUS:
         import ictus  # noqa: PLC0415
 
@@ -45,7 +45,7 @@ def observe(contestant: str, directory: str) -> Callable[[float], Any]:
 
 
 def observing(record: Callable[[float], Any]) -> Loop:
-    """Observes each duration."""
+    """Returns a loop that observes each duration."""
 
     def loop(durations: list[float], _: list[Any]) -> None:
         for seconds in durations:
@@ -55,7 +55,7 @@ def observing(record: Callable[[float], Any]) -> Loop:
 
 
 def looking_up() -> Loop:
-    """Looks a string up instead."""
+    """Returns a loop of dictionary lookups instead."""
     get = {"mail": 0}.get
 
     def loop(durations: list[float], _: list[Any]) -> None:
@@ -66,7 +66,7 @@ def looking_up() -> Loop:
 
 
 def calling() -> Loop:
-    """Calls what does nothing instead."""
+    """Returns a loop that calls an empty function instead."""
     call = "".isascii
 
     def loop(durations: list[float], _: list[Any]) -> None:
@@ -80,13 +80,13 @@ LOOPS = {LOOKUP: looking_up, EMPTY: calling}
 
 
 def durations() -> list[float]:
-    """What is observed."""
+    """Returns the observed durations."""
     random = Random(1)
     return [random.lognormvariate(-4.4, 1.0) for _ in range(1100)]
 
 
 def contest(contestant: str) -> dict[str, float]:
-    """The cost of one contestant, in this process."""
+    """Measures one contestant in this process."""
     with tempfile.TemporaryDirectory() as directory:
         loop = LOOPS[contestant]() if contestant in LOOPS else observing(observe(contestant, directory))
         loop(durations(), [])
@@ -94,7 +94,7 @@ def contest(contestant: str) -> dict[str, float]:
 
 
 def shown() -> bool:
-    """Prints the table; whether the budget holds."""
+    """Prints the table; returns whether the budget holds."""
     contestants = (ICTUS, EMPTY, LOOKUP, SUMMARY, PROMETHEUS, MULTIPROCESS, OTEL)
     taken = rounds(__file__, contestants)
     rows, all_ok = [], True

@@ -1,4 +1,4 @@
-"""What a process pays: threads that share a collector, memory of a series, time to import."""
+"""Measures the costs of a process: threads that share a collector, memory of a series, time to import."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARE, MEMORY, IMPORT = BUDGETS
 
 
 def imported(contestant: str) -> float:
-    """Milliseconds of importing what records."""
+    """Returns the time to import the recording library, in milliseconds."""
     start = time.perf_counter()
     if contestant == ICTUS:
         import ictus  # noqa: PLC0415
@@ -42,7 +42,7 @@ def imported(contestant: str) -> float:
 
 
 def share(record: Callable[[str, float], None], times: int) -> float:
-    """How many calls four threads make in the time of one thread's calls, by that."""
+    """Returns the ratio of the call rate of four threads to that of one thread."""
 
     def rate(threads: int) -> float:
         barrier = threading.Barrier(threads + 1)
@@ -64,7 +64,7 @@ def share(record: Callable[[str, float], None], times: int) -> float:
 
 
 def memory(record: Callable[[str, float], None]) -> float:
-    """Kilobytes of a series whose window is full, files that are mapped included."""
+    """Returns the kilobytes of a series whose window is full, including mapped files."""
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * PAGE
@@ -78,7 +78,7 @@ def memory(record: Callable[[str, float], None]) -> float:
 
 
 def contest(contestant: str) -> dict[str, float]:
-    """The figures of one contestant, in this process."""
+    """Measures one contestant in this process."""
     figures = {IMPORT: imported(contestant)}
     with tempfile.TemporaryDirectory() as directory:
         record = collector(contestant, directory).record_task_execute_time
@@ -90,7 +90,7 @@ def contest(contestant: str) -> dict[str, float]:
 
 
 def shown() -> bool:
-    """Prints the table; whether all budgets hold."""
+    """Prints the table; returns whether all budgets hold."""
     peers = (LEGACY, CANONICAL)
     taken = rounds(__file__, (ICTUS, *peers), 3)
     rows, all_ok = [], True

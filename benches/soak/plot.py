@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 mpl.use("svg")
-mpl.rcParams["svg.hashsalt"] = "soak"  # The same picture of the same numbers.
+mpl.rcParams["svg.hashsalt"] = "soak"  # The same numbers produce the same picture.
 import matplotlib.pyplot as plt  # noqa: E402
 
 PARTS = {
@@ -22,7 +22,7 @@ PARTS = {
 
 
 def main(source: str, picture: str) -> None:
-    """One part below the other, over the minutes."""
+    """Draws one diagram below the other, over the minutes."""
     with Path(source).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     minutes = [float(row["seconds"]) / 60 for row in rows]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Workers that come and go for a long time, and what an exporter beside them takes: memory, disk, time.
+"""Replaces workers for a long time, and records the memory, disk and time of an exporter that serves them.
 
-Writes a line each few seconds, as CSV. Flat lines are what it is for.
+Writes a line every few seconds, as CSV. The lines should stay flat.
 
     soak.py --seconds 1200 >soak.csv
 """
@@ -32,7 +32,7 @@ ICTUS = Path(sys.executable).with_name("ictus")
 
 
 class Load(NamedTuple):
-    """How much there is to do."""
+    """The amount of work."""
 
     processes: int = 8
     threads: int = 8
@@ -44,7 +44,7 @@ class Load(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was seen at a time."""
+    """The measurements at one time."""
 
     seconds: float
     observations: int
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
 
 
 def work(directory: str, load: Load) -> None:
-    """A process of several threads, each with its part of the series."""
+    """Runs a process with several threads, each with its part of the series."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     registry = ictus.Registry(directory, max_series=2 * load.series)
     family = registry.timer("soak_seconds", "Of nothing.", ["series"])
@@ -63,7 +63,7 @@ def work(directory: str, load: Load) -> None:
 
     def record(part: int) -> None:
         timers = [family.labels(str(number)) for number in range(part, load.series, load.threads)]
-        while os.getppid() == parent:  # Who was killed ends nobody.
+        while os.getppid() == parent:  # A killed parent cannot end its workers.
             for timer in timers:
                 timer.observe(random.lognormvariate(-3, 1))
             time.sleep(load.pause)
@@ -75,14 +75,14 @@ def work(directory: str, load: Load) -> None:
 
 
 def memory_mb(pid: int) -> float:
-    """What a process has in memory."""
+    """Returns the memory of a process in MB."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     [line] = [line for line in lines if line.startswith("VmRSS:")]
     return int(line.split()[1]) / 1024
 
 
 def directory_mb(directory: str) -> float:
-    """What a metrics directory has on its disk."""
+    """Returns the disk space of a metrics directory in MB."""
     total = 0
     for path in Path(directory, "ictus").iterdir():
         try:
@@ -93,7 +93,7 @@ def directory_mb(directory: str) -> float:
 
 
 def scrape(address: str) -> tuple[float, int]:
-    """How long a scrape takes, in milliseconds, and how many observations it shows."""
+    """Returns the duration of a scrape in milliseconds, and the number of observations that it shows."""
     start = time.perf_counter()
     with urlopen(address, timeout=30) as answer:
         text = answer.read().decode()
@@ -103,7 +103,7 @@ def scrape(address: str) -> tuple[float, int]:
 
 
 def soak(seconds: float, every: float, load: Load) -> Iterator[Seen]:
-    """What is seen, as it is."""
+    """Yields the measurements as they are taken."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="ictus-soak-", ignore_cleanup_errors=True) as directory:
         command = [str(ICTUS), "serve", directory, "--listen", "127.0.0.1:0"]
@@ -123,7 +123,7 @@ def soak(seconds: float, every: float, load: Load) -> Iterator[Seen]:
                     while len(workers) < load.processes:
                         worker = context.Process(target=work, args=(directory, load))
                         worker.start()
-                        # Not all at once later on.
+                        # Stagger the first workers, so that they do not all end at once later.
                         born = now - load.life * len(workers) / load.processes if now < every else now
                         workers.append((born, worker))
                     time.sleep(every)
@@ -145,7 +145,7 @@ def soak(seconds: float, every: float, load: Load) -> Iterator[Seen]:
 
 
 def main() -> None:
-    """Prints what is seen."""
+    """Prints the measurements."""
     parser = argparse.ArgumentParser(description="Workers that come and go, and what an exporter takes.")
     parser.add_argument("--seconds", type=float, default=1200)
     parser.add_argument("--every", type=float, default=5)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What a task costs a worker, with the SDK's collector, with Ictus, and without metrics.
+"""Measures the cost of a task for a worker: with the SDK's collector, with Ictus, and without metrics.
 
-The same program (``nothing.py``) does the same tasks for the same real Conductor server. What is measured is
-whole processes: the tasks that the server has completed in a time, and the processor time that the worker,
-its processes and its endpoint took for them. Runs take turns, as what disturbs the machine does not.
+The same program (``nothing.py``) executes the same tasks for the same real Conductor server. The
+figures are those of whole processes: the tasks that the server has completed in a period, and the
+processor time of the worker, its processes and its endpoint in that period. The runs take turns,
+because disturbances of the machine are irregular.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Cost(NamedTuple):
-    """What a run came to."""
+    """The result of a run."""
 
     tasks_a_second: float
     cpu_a_thousand: float
@@ -44,7 +45,7 @@ class Cost(NamedTuple):
 
 
 class State(NamedTuple):
-    """How far a run is."""
+    """The progress of a run."""
 
     time: float
     tasks: int
@@ -52,13 +53,13 @@ class State(NamedTuple):
 
 
 def completed(server: Server) -> int:
-    """How many tasks the server has completed since it began."""
+    """Returns the number of tasks that the server has completed since it started."""
     samples, _ = parse(server.get("/actuator/prometheus"))
     return int(total(samples, "task_execution_seconds_count", status="COMPLETED", includeRetries="false"))
 
 
 def cpu_of(session: int) -> float:
-    """Seconds of processor time that a session's processes have taken, those that have ended included."""
+    """Returns the processor time of a session's processes in seconds, including ended children."""
     ticks = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -72,7 +73,7 @@ def cpu_of(session: int) -> float:
 
 @contextmanager
 def program(url: str, collector: str, threads: int) -> Iterator[tuple[int, int]]:
-    """The worker's session and the port of its endpoint."""
+    """Runs the worker; yields its session and the port of its endpoint."""
     port = demo.free_port()
     with tempfile.TemporaryDirectory(prefix="ictus-tasks-", ignore_cleanup_errors=True) as directory:
         command = [sys.executable, str(HERE / "nothing.py"), "--server", f"{url}/api"]
@@ -86,11 +87,11 @@ def program(url: str, collector: str, threads: int) -> Iterator[tuple[int, int]]
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            time.sleep(1)  # Until the server has answered its polls.
+            time.sleep(1)  # Let the server answer the polls.
 
 
 def measure(server: Server, orders: Orders, collector: str, threads: int, tasks: int) -> Cost:
-    """A run. The first and the last tenth are left out: the worker starts, or has too little to do."""
+    """Measures a run without its first and last tenth, in which the worker starts or has too little work."""
     for number in range(tasks):
         orders.start(number)
     before = completed(server)
@@ -107,7 +108,7 @@ def measure(server: Server, orders: Orders, collector: str, threads: int, tasks:
 
         begin = reach(0.1)
         end = reach(0.9)
-        reach(0.98)  # A task that was handed to a worker that had ended, in the run before, comes later.
+        reach(0.98)  # A task handed to an ended worker of the previous run arrives later.
     done = end.tasks - begin.tasks
     return Cost(done / (end.time - begin.time), 1000 * (end.cpu - begin.cpu) / done)
 
@@ -129,7 +130,7 @@ def main() -> None:
     ):
         orders = Orders(server.url, "nothing", ("nothing",))
         orders.define(retries=0, response_seconds=300)
-        measure(server, orders, "none", 4, options.tasks)  # Until the server is warm.
+        measure(server, orders, "none", 4, options.tasks)  # Warms the server up.
         for threads in (1, 4):
             costs: dict[str, list[Cost]] = {collector: [] for collector in COLLECTORS}
             for _ in range(options.rounds):
@@ -137,7 +138,7 @@ def main() -> None:
                     found.append(measure(server, orders, collector, threads, options.tasks))
                     print(threads, collector, found[-1], file=sys.stderr, flush=True)
             for collector, found in costs.items():
-                # Of runs beside each other: what the machine did meanwhile, it did to both.
+                # Compare neighbouring runs: a disturbance of the machine affects both.
                 pairs = list(zip(found, costs["none"], strict=True))
                 speed = statistics.median(one.tasks_a_second / none.tasks_a_second for one, none in pairs)
                 cpu = sorted(one.cpu_a_thousand / none.cpu_a_thousand for one, none in pairs)

@@ -12,12 +12,12 @@ from conductor.client.worker.worker import Worker
 
 
 def nothing(number: int) -> dict[str, int]:
-    """What it does."""
+    """The task."""
     return {"number": number}
 
 
 def main() -> None:
-    """Runs it until terminated."""
+    """Runs the worker until terminated."""
     parser = argparse.ArgumentParser(description="A worker for measurements.")
     parser.add_argument("--server", required=True)
     parser.add_argument("--directory", required=True)
@@ -28,7 +28,7 @@ def main() -> None:
 
     made = MetricsSettings
     if options.collector == "ictus":
-        from ictus import conductor  # noqa: PLC0415 - its import is what makes the difference
+        from ictus import conductor  # noqa: PLC0415 - the import is the difference
 
         made = conductor.MetricsSettings
     settings = (
