@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Sequences of calls from Python, with arguments of every kind, beside a model of what each has to do.
+"""Fuzzes sequences of calls from Python, with arguments of every kind, against a model of their effects.
 
-Guided by atheris (``boundary.py corpus seeds``), or one file after the other, without it
-(``boundary.py --replay FILE…``). An input is calls: a byte says which, some that follow say with what.
+Guided by atheris (``boundary.py corpus seeds``), or without it, one file after the other
+(``boundary.py --replay FILE…``). An input is a sequence of calls: one byte selects the call, and some
+following bytes select its arguments.
 
-What has to hold: a call that cannot be done raises one of the exceptions that its stub names, and changes
-nothing; what was recorded is what a snapshot says; nothing ever panics, which Python would see as a
-``BaseException``.
+Invariants: an invalid call raises one of the exceptions that its stub names, and changes nothing. A
+snapshot equals the recorded values. Nothing panics; Python would see a panic as a ``BaseException``.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Refusal(Exception):
-    """What `Awkward` raises itself."""
+    """The exception that `Awkward` raises itself."""
 
 
 class Awkward:
-    """Says of itself what nobody expects."""
+    """An object whose conversions fail with an unexpected exception."""
 
     def __str__(self) -> str:
         raise Refusal("no text")
@@ -42,11 +42,11 @@ class Awkward:
 
 
 class Float(float):
-    """A number of another class."""
+    """A float subclass."""
 
 
 class Text(str):
-    """A text of another class, without the way that others go to its characters."""
+    """A string subclass, which does not take the fast path of exact strings."""
 
     __slots__ = ()
 
@@ -108,20 +108,20 @@ class Calls:
         self._data = iter(data)
 
     def byte(self) -> int:
-        """The next one; 0 after the last."""
+        """Returns the next byte; 0 after the last."""
         return next(self._data, 0)
 
     def one_of(self, choices: list[Any]) -> Any:
-        """Whatever the next byte says."""
+        """Returns the choice that the next byte selects."""
         return choices[self.byte() % len(choices)]
 
     def __iter__(self) -> Iterator[int]:
-        """What to call."""
+        """Yields the calls."""
         return self._data
 
 
 def as_number(value: object) -> float | None:
-    """What is recorded of it; infinity, which nothing records, for what is too large for a float."""
+    """Returns the number to record; infinity, which is never recorded, if it is too large for a float."""
     if isinstance(value, str):
         return None
     try:
@@ -133,19 +133,19 @@ def as_number(value: object) -> float | None:
 
 
 def as_label(value: object) -> str:
-    """The text that a label has for a value: half a pair of surrogates is none of it."""
+    """Returns the label text of a value, in which U+FFFD replaces half a pair of surrogates."""
     if isinstance(value, Awkward):
         return "<unprintable Awkward>"
     return str(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def is_recorded(kind: str, value: float) -> bool:
-    """Whether it is, and not counted as rejected."""
+    """Returns whether a value is recorded, not counted as rejected."""
     return math.isfinite(value) if kind == "gauge" else 0 <= value < LIMIT
 
 
 class Model:
-    """What was recorded, as far as it returned."""
+    """The recorded values of all calls that returned."""
 
     def __init__(self) -> None:
         self.registry = ictus.Registry()
@@ -153,7 +153,7 @@ class Model:
         """What each series was given and took; of a gauge, the state."""
 
     def record(self, calls: Calls) -> None:
-        """One call of a series of one of three families."""
+        """Makes one call of a series of one of three families."""
         kind = calls.one_of(["counter", "gauge", "timer"])
         label, number = calls.one_of(TEXTS), calls.one_of(NUMBERS)
         name = {"counter": "inc", "gauge": calls.one_of(["set", "inc", "dec"]), "timer": "observe"}[kind]
@@ -178,11 +178,11 @@ class Model:
             values[:] = [value]
 
     def check(self) -> None:
-        """What a snapshot says is what was recorded."""
+        """Checks that a snapshot equals the recorded values."""
         snapshot = self.registry.snapshot()
         for (kind, label), values in self.values.items():
             if not values:
-                continue  # Nothing that could be recorded.
+                continue  # No value was valid.
             if kind == "timer":
                 timing = snapshot.timing("timer_of_it", label=label)
                 assert timing is not None, label
@@ -202,7 +202,7 @@ class Model:
 
 
 def define(model: Model, calls: Calls) -> None:
-    """A family of any name, help and labels, and a series of any labels."""
+    """Defines a family of any name, help and labels, and a series of any labels."""
     kind = calls.one_of(["counter", "gauge", "timer"])
     labels = [calls.one_of(TEXTS) for _ in range(calls.byte() % 4)]
     with suppress(*EXPECTED):
@@ -211,7 +211,7 @@ def define(model: Model, calls: Calls) -> None:
 
 
 def collect(_: Model, calls: Calls) -> None:
-    """One of the drop-in's recording methods, as the SDK or somebody else calls it."""
+    """Calls one of the drop-in's recording methods, as the SDK or another caller would."""
     arguments = [calls.one_of(TEXTS + NUMBERS) for _ in range(calls.byte() % 4)]
     with suppress(*EXPECTED):
         getattr(COLLECTOR, calls.one_of(METHODS))(*arguments)
@@ -227,7 +227,7 @@ CHOICES: list[Callable[[Model, Calls], None]] = [Model.record, Model.record, def
 
 
 def run(data: bytes) -> None:
-    """One input."""
+    """Runs one input."""
     model, calls = Model(), Calls(data)
     for call in calls:
         CHOICES[call % len(CHOICES)](model, calls)
@@ -235,7 +235,7 @@ def run(data: bytes) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Guided, or a replay of files."""
+    """Fuzzes guided by atheris, or replays files."""
     if arguments[:1] == ["--replay"]:
         for name in arguments[1:]:
             run(Path(name).read_bytes())
@@ -243,7 +243,8 @@ def main(arguments: list[str]) -> None:
         return
     import atheris  # noqa: PLC0415 - only for this
 
-    # What of this module an input reaches: the native one is not built for it.
+    # Instruments the functions of this module that an input reaches; the native module is not built
+    # for that.
     for function in (Model.record, Model.check, define, collect, as_label, as_number, is_recorded, run):
         atheris.instrument_func(function)
     atheris.Setup([sys.argv[0], *arguments], run)
