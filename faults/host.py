@@ -1,4 +1,4 @@
-"""Records what matrix.py asks for, from Python, or through the drop-in for conductor-python's collector."""
+"""Records on the commands of matrix.py, from Python or through the drop-in for conductor-python."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 import ictus
 
 COMMANDS, ANSWERS = 200, 201
-#: Fewer than the limit of series of a family.
+#: Below the limit of series of a family.
 MAX_CHURN = 500
 
 
 def read() -> None:
-    """Writes what others recorded in each directory that standard input names."""
+    """Prints the metrics in each directory that standard input names."""
     for line in sys.stdin:
         name, directory = line.split()
         try:
@@ -34,7 +34,7 @@ def read() -> None:
 
 
 class Recorder:
-    """Does what its commands say, until it is told to end."""
+    """Executes its commands until their end."""
 
     def __init__(self, kind: str, directory: str) -> None:
         self.host = ctypes.PyDLL(os.environ["FAULTS_HOST"])

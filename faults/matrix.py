@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""What happens to a host program, at each moment of what it records, in each language.
+"""Tests faults of a host program at each moment of its recording, in each language.
 
-For each fault, moment and language: a recorder in a process of its own, in a directory on a file system of
-its own. The fault begins at that moment and passes. A reader in another process then sees each observation
-that had returned, once. No call of the recorder takes longer than BOUND, RECOVERY after the fault has passed
-everything is seen, and no byte of the host's own files changes.
+For each fault, moment and language, a recorder runs in a separate process, in a directory on a
+separate file system. The fault begins at that moment and passes. A reader in another process then
+sees each observation that had returned, exactly once. No call of the recorder takes longer than
+BOUND. Within RECOVERY after the fault has passed, every observation is visible, and no byte of the
+host's own files changes.
 
     faults/matrix.py [--short] [--alternate] [--only WORD]... [--table] LANGUAGE...
 
-The environment names the programs: FAULTS_HOST (host.c as a library), FAULTS_C (record.c), FAULTS_RUST (the
-test `faults` of ictus-ffi), FAULTS_PYTHON (a Python that has ictus). The reader is FAULTS_RUST, or else
-FAULTS_PYTHON.
+The environment names the programs: FAULTS_HOST (host.c as a library), FAULTS_C (record.c),
+FAULTS_RUST (the test `faults` of ictus-ffi), FAULTS_PYTHON (a Python that has ictus). The reader is
+FAULTS_RUST, or else FAULTS_PYTHON.
 
-Needs root, for file systems of its own. `make faults` builds what it runs and gives all languages.
+Needs root, to mount file systems. `make faults` builds the programs and names all languages.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ from pathlib import Path
 from typing import IO
 
 HERE = Path(__file__).resolve().parent
-#: The longest that a call of a recorder or a reader may take, in seconds.
+#: The maximum duration of a recorder's or a reader's call, in seconds.
 BOUND = 15.0
-#: The longest that a recorder may take to start, on a machine that does other things.
+#: The maximum start time of a recorder, on a busy machine, in seconds.
 START = 60.0
-#: The longest from the end of a fault until others see what was recorded, in seconds.
+#: The maximum time from the end of a fault until other processes see the observations, in seconds.
 RECOVERY = 15.0
 #: The descriptors of a recorder's commands and answers.
 COMMANDS, ANSWERS = 200, 201
@@ -56,11 +57,11 @@ FAMILY = {
 
 
 class Failure(Exception):
-    """A promise that was not kept."""
+    """A guarantee that does not hold."""
 
 
 def command(language: str, directory: str) -> tuple[list[str], dict[str, str]]:
-    """How a recorder is started: its command, and what it takes from its environment."""
+    """Returns the start of a recorder: its command, and the variables of its environment."""
     if language == "c":
         return [os.environ["FAULTS_C"], directory], {}
     if language == "rust":
@@ -68,7 +69,7 @@ def command(language: str, directory: str) -> tuple[list[str], dict[str, str]]:
     return [os.environ["FAULTS_PYTHON"], str(HERE / "host.py"), language, directory], {}
 
 
-#: How a test of the Rust program is run alone.
+#: The options that run one test of the Rust program alone.
 AS_TEST = ("--test-threads=1", "--nocapture", "--exact")
 
 
@@ -80,7 +81,7 @@ class Lines:
         self.buffer = b""
 
     def next(self, bound: float = BOUND) -> str | None:
-        """The next line; None at the end."""
+        """Returns the next line, or None at the end."""
         deadline = time.monotonic() + bound
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
@@ -95,12 +96,12 @@ class Lines:
 
 
 class Recorder:
-    """A process that records what it is told to."""
+    """A process that records on command."""
 
     def __init__(self, cell: Cell) -> None:
         fault = cell.fault
         arguments, environment = command(cell.language, "metrics" if fault.relative else str(cell.metrics))
-        # Modes stop root as well.
+        # Without these capabilities, file modes restrict root as well.
         without = "-dac_override,-dac_read_search"
         arguments = ["setpriv", f"--bounding-set={without}", *fault.wrapper, *arguments]
         their_commands, self.commands = os.pipe()
@@ -161,7 +162,7 @@ class Recorder:
         for descriptor in (self.commands, self.answers.descriptor):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
-        # The end of its commands ends a daemon, which is no child of this process.
+        # A daemon, which is not a child of this process, ends when its command pipe is closed.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(2)
         self.process.kill()
@@ -170,7 +171,7 @@ class Recorder:
 
 
 class Reader:
-    """A process that reads what others recorded."""
+    """A process that reads the metrics of other processes."""
 
     def __init__(self) -> None:
         if "FAULTS_RUST" in os.environ:
@@ -185,7 +186,7 @@ class Reader:
         self.answers = Lines("reader", output.fileno())
 
     def read(self, family: str, directory: Path) -> dict[str, tuple[int, float]]:
-        """Count and sum of each series of a family."""
+        """Returns count and sum of each series of a family."""
         self.commands.write(f"{family} {directory}\n".encode())
         self.commands.flush()
         seen: dict[str, tuple[int, float]] = {}
@@ -223,7 +224,7 @@ class Cell:
     parent: Path
     reader: Reader
     recorder: Recorder = field(init=False)
-    #: How many observations of each series had returned: 1, 2, 3 and so on.
+    #: The number of returned observations of each series; the observations are 1, 2, 3 and so on.
     expected: dict[str, int] = field(default_factory=dict)
     #: A series in which a thread was recording when it ended.
     unfinished: str = ""
@@ -265,13 +266,13 @@ class Cell:
     def churned(self) -> int:
         return int.from_bytes(self.progress.read_bytes()[:8], sys.byteorder)
 
-    # What others see.
+    # The view of other processes.
 
     def seen(self) -> dict[str, tuple[int, float]]:
         return self.reader.read(FAMILY[self.language], self.metrics)
 
     def check(self) -> None:
-        """Waits until others see what had returned, and that alone."""
+        """Waits until the reader sees exactly the observations that had returned."""
         expected = {
             label: (count, count * (count + 1) / 2) for label, count in self.expected.items() if count
         }
@@ -300,23 +301,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that happens to a recorder, and passes."""
+    """An event that affects a recorder, and passes."""
 
     name: str
     begin: Callable[[Cell], None] = lambda _: None
     end: Callable[[Cell], None] = lambda _: None
-    #: By what a recorder is started, where the fault lasts all its life.
+    #: The command that starts the recorder, if the fault lasts for the recorder's life.
     wrapper: tuple[str, ...] = ()
     without_stdio: bool = False
     #: The recorder names its directory by a relative path.
     relative: bool = False
-    #: What ended processes left is lost by it.
+    #: The fault removes the totals of ended processes.
     forgets: bool = False
-    #: Other threads of the recorder do not outlive it.
+    #: The fault ends the recorder's other threads.
     ends_threads: bool = False
-    #: Readers may fail while it lasts.
+    #: Readers may fail during the fault.
     stops_readers: bool = False
-    #: Why it is not tried.
+    #: The reason why the fault is not tested.
     impossible: str = ""
 
 
@@ -352,7 +353,7 @@ def execute(cell: Cell) -> None:
 
 def remove(cell: Cell) -> None:
     while cell.metrics.exists():
-        # A recorder may make a file between the listing of a folder and its removal.
+        # A recorder may create a file between the listing of a folder and its removal.
         shutil.rmtree(cell.metrics, ignore_errors=True)
 
 
@@ -464,7 +465,7 @@ FAULTS = [
 ]
 
 
-# Moments: when a fault begins and passes.
+# Moments at which a fault begins and passes.
 
 
 @contextlib.contextmanager
@@ -578,7 +579,7 @@ MOMENTS: dict[str, Callable[[Cell], None]] = {
 
 
 def run(fault: Fault, moment: str, language: str, where: Path) -> str | None:
-    """Runs a cell; returns what went wrong."""
+    """Runs a cell; returns a description of the failure."""
     parent = Path(tempfile.mkdtemp(dir=where))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", parent], check=True)
     for folder in ("host", "metrics"):
@@ -611,7 +612,7 @@ def main() -> int:
         print("skipped: file systems of its own need root")
         return 0 if "CI" not in os.environ else 1
     if "FAULTS_UNSHARED" not in os.environ:
-        # Mounts are this process's own, and end with it.
+        # The mounts are private to this process, and end with it.
         os.environ["FAULTS_UNSHARED"] = "1"
         os.execvp("unshare", ["unshare", "--mount", sys.executable, *sys.argv])
     cells: list[tuple[Fault, str, str]] = []
@@ -619,7 +620,7 @@ def main() -> int:
         for turn, language in enumerate(options.languages):
             for number, moment in enumerate(MOMENTS):
                 name = f"{fault.name}, {moment}, {language}"
-                # Each fault once in each language, and all moments in turn.
+                # The short run tests each fault once in each language, and all moments in turn.
                 is_chosen = not options.short or number == (row + 3 * turn) % len(MOMENTS)
                 is_turn = not options.alternate or row % len(options.languages) == turn
                 is_chosen = is_chosen and is_turn and not fault.impossible
