@@ -1,17 +1,19 @@
-# What people run. Needs Rust, a C compiler and Python 3.10 or newer; everything else is fetched.
+# Commands for developers. Needs Rust, a C compiler and Python 3.10 or newer; everything else is
+# downloaded.
 
-# The Python that virtual environments are made with.
+# The Python that creates the virtual environments.
 PYTHON ?= python3
 # How long `make demo` runs the workers.
 SECONDS ?= 20
-# Whom they work for: `stand-in`, or `real` for a real Conductor server, which is fetched (400 MB, once).
+# The server of `make demo`: `stand-in`, or `real` for a real Conductor server, which is downloaded
+# once (400 MB).
 SERVER ?= stand-in
-# Where `make install` puts the C library; below DESTDIR, where that is given.
+# The folder into which `make install` puts the C library; below DESTDIR, if that is set.
 PREFIX ?= /usr/local
 
 SDK := 2.0.0
 OLD_SDKS := 1.5.1 1.3.11
-# Environments with the oldest and the newest release of everything.
+# Environments with the oldest and the newest release of every dependency.
 ENDS := lowest highest
 WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -type f \
 	-not -path '*/tests/*' -not -path '*/__pycache__/*' -not -name '*.so' -not -name 'requirements-*.txt')
@@ -54,7 +56,7 @@ test-rust: tools-rust ## Run the Rust tests
 	cargo test --workspace --exclude ictus-py --locked
 	.ci/upgrade.sh
 
-# Other flags build everything anew, so it has a folder of its own.
+# Uses a separate folder, because other flags rebuild everything.
 test-portable: ## Run the core's tests without the calls that only Linux has
 	RUSTFLAGS="--cfg ictus_portable" cargo test --package ictus --locked --target-dir $(or $(CARGO_TARGET_DIR),target)/portable
 
@@ -67,7 +69,7 @@ sdk-matrix: .venv/wheel ## Run workers of all 16 releases of the SDK, file and H
 sdk-mutants: .venv/wheel ## Change every release of the SDK in every way that a later one might differ; none may lose a metric (hours)
 	@.venv/bin/python py-binding/tests/sdk_matrix.py mutants
 
-# Programs of each kind that `make exit-loop` ends.
+# The number of programs of each kind that `make exit-loop` ends.
 RUNS ?= 100
 exit-loop: .venv/wheel ## End programs whose threads write metrics, RUNS=100 times each; none may be aborted (RUNS=100: 8 minutes)
 	@.venv/bin/python py-binding/tests/exit_loop.py $(RUNS)
@@ -75,13 +77,14 @@ exit-loop: .venv/wheel ## End programs whose threads write metrics, RUNS=100 tim
 test-sdks: .venv/wheel ## Run the tests of the other languages, against the published SDKs of Conductor
 	@.ci/sdks.sh
 
-# 400 MB are fetched from Maven Central, once.
+# Downloads 400 MB from Maven Central, once.
 e2e: .venv/wheel .venv-1.3.11/wheel ## Run workers of two SDKs at a real Conductor server and a real Prometheus; compare their counts
 	@.ci/debian.sh java openjdk-17-jre-headless
 	@.ci/prometheus.sh
 	@.venv/bin/python -m pytest py-binding/e2e
 
-# Peers are the SDK's provider and prometheus_client's HTTP server. Where wrk cannot be had, HTTP is left out.
+# The other clients are the SDK's provider and prometheus_client's HTTP server. Without wrk, HTTP is
+# skipped.
 bench: .venv/ready .ci/debian.sh ## Measure Ictus and other clients; fails if a budget of benches/budgets.toml is exceeded
 	@.ci/debian.sh wrk || [ $$? = 77 ]
 	cargo bench --package ictus-benches --bench budgets --locked -- --hold
@@ -101,11 +104,11 @@ weaken: ## Weaken each memory ordering, one at a time, and run its test, which m
 chaos: ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture nothing_that
 
-# ONLY=EMFILE runs the cells that have that word.
+# ONLY=EMFILE runs the cells whose names contain that word.
 faults: .venv/wheel ## Do to a recording program what hosts do, at each moment, from C, Rust, Python and the drop-in; print the table (8 minutes; needs root)
 	ICTUS_FAULTS="--table $(if $(ONLY),--only $(ONLY)) c rust python dropin" FAULTS_PYTHON="$(CURDIR)/.venv/bin/python" cargo test --package ictus-ffi --locked --test faults -- --nocapture faults_of
 
-# How long each target runs.
+# The duration of each target in seconds.
 T ?= 60
 fuzz: .venv/wheel ## Feed each fuzz target hostile input for T=60 seconds, and keep new inputs in fuzz/corpus
 	@cargo install --locked --root target/tools cargo-fuzz
@@ -120,7 +123,7 @@ attack: ## Attack `ictus serve` as hostile clients do, and print its memory (som
 soak: .venv/wheel ## Record for 20 minutes from 8 processes that come and go; print the cost of an exporter as CSV
 	@.venv/bin/python benches/soak/soak.py
 
-# mdBook, at this version: `cargo install` says when it is there already.
+# The version of mdBook. `cargo install` does nothing if it is already installed.
 MDBOOK := 0.5.4
 book: ## Build the docs as a site into target/book/site, and check its links
 	@cargo install --locked --root target/tools --version $(MDBOOK) --no-default-features --features search mdbook
@@ -129,7 +132,8 @@ book: ## Build the docs as a site into target/book/site, and check its links
 coverage: tools-rust tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) ## Report the lines that no test runs, by module (20 minutes); pages in target/coverage
 	@.ci/coverage.sh .venv $(OLD_SDKS:%=.venv-%)
 
-# Core's rooms whose mistakes would be wrong numbers. Hours; SHARD=0/8 is every eighth mutant.
+# Mutates the modules of core whose mistakes would be wrong numbers. Takes hours; SHARD=0/8 is every
+# eighth mutant.
 SHARD ?= 0/1
 mutants: ## Change the core in small ways and check that a test fails (SHARD=0/8: every eighth change)
 	@cargo install --locked --root target/tools cargo-mutants
@@ -146,7 +150,7 @@ audit: ## Check dependencies for advisories, unknown licenses and unknown source
 clean: ## Remove everything that was built
 	rm -rf .venv .venv-* dist target
 
-# Each of these files is made last, so it says that the step is done.
+# Each of these files is created last, so its presence means that the step is complete.
 
 .venv/ready: py-binding/requirements-dev.txt py-binding/requirements-general.txt .ci/venv.sh
 	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK) py-binding/requirements-general.txt
@@ -160,7 +164,7 @@ clean: ## Remove everything that was built
 	@PYTHONS="python3.14 python3.13 python3.12" PYTHON="$(PYTHON)" .ci/venv.sh .venv-highest - $<
 	@touch $@
 
-# Make would remove it again, as a step between two others.
+# Otherwise make would remove the file again, as an intermediate step.
 .PRECIOUS: .venv-%/ready
 .venv-%/ready: py-binding/requirements-dev.txt .ci/venv.sh
 	@PYTHON="$(PYTHON)" .ci/venv.sh .venv-$* $*

@@ -1,18 +1,19 @@
 #!/bin/sh
-# Installs Debian packages: `.ci/apt.sh [option of apt-get install ...] PACKAGE ...`. Waits while another package
-# manager holds a lock, fetches the package lists where they are missing or old, and tries again. Prints apt's own
-# error where that does not help.
+# Installs Debian packages: `.ci/apt.sh [option of apt-get install ...] PACKAGE ...`. Waits while
+# another package manager holds a lock, fetches the package lists if they are missing or old, and
+# tries again. Prints apt's error if the installation still fails.
 set -eu
 max_attempts=${ICTUS_APT_ATTEMPTS:-6}
 pause=${ICTUS_APT_PAUSE:-10} # seconds, while something else is locked
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 
-# apt itself waits for dpkg's lock, but not for those of the package lists and archives: hence the attempts.
+# apt itself waits for dpkg's lock, but not for the locks of the package lists and archives: hence the
+# attempts.
 apt() {
     DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o DPkg::Lock::Timeout=120 -qq "$@" >"$errors" 2>&1
 }
-# Runs apt again for as long as a lock is what it lacks.
+# Runs apt again as long as a lock is the cause of its failure.
 locked_apt() {
     attempt=1
     until apt "$@"; do
@@ -22,7 +23,8 @@ locked_apt() {
     done
 }
 
-# The first failure is usually that of missing lists; some lists may fail, and others be enough.
+# Missing lists are the usual cause of a first failure. Some lists may fail to update while the others
+# suffice.
 locked_apt install --yes "$@" || { locked_apt update || cat "$errors" >&2; locked_apt install --yes "$@"; } || {
     echo "$* could not be installed; apt-get's last error:" >&2
     cat "$errors" >&2

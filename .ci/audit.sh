@@ -1,8 +1,8 @@
 #!/bin/sh
-# Looks for advisories about what the packages of other languages depend on: Go, JavaScript, Java, and what the Python
-# tests install. Needs Go, and asks api.osv.dev and deps.dev.
+# Checks the packages of other languages for advisories: Go, JavaScript, Java, and those that the
+# Python tests install. Needs Go, and queries api.osv.dev and deps.dev.
 set -eu
-# The newest that builds with the Go of bindings/go.
+# The newest version that builds with the Go of bindings/go.
 version=v2.5.0
 tools=$PWD/target/tools/osv-scanner-$version
 scanner=$tools/osv-scanner

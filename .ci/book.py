@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Builds docs/ as a site into target/book/site with mdBook, and checks every link of it.
+"""Builds docs/ as a site into target/book/site with mdBook, and checks every link of the site.
 
-The pages are copied with what they link to beside docs/, at the same places, so that a link means the same
-on the site and in the sources. `--check` only checks the links of the sources.
+The pages and all linked files outside of docs/ are copied to the same relative places, so that a link
+has the same target on the site and in the sources. `--check` only checks the links of the sources.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ BESIDE = {
     "Measurements": "benches/RESULTS.md",
     "Fuzzing": "fuzz/README.md",
 }
-"""Pages outside of docs/ that the site has."""
+"""Pages outside of docs/ that are part of the site."""
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def sources() -> list[Path]:
-    """All pages that people read."""
+    """Returns all pages of the documentation."""
     return sorted({*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / path for path in BESIDE.values())})
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub and mdBook make them."""
+    """Returns the anchors of a page's headings, as GitHub and mdBook create them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
     plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "") for heading in headings)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in plain}
 
 
 def links(page: Path) -> list[tuple[str, Path, str]]:
-    """Links to places in the project: as written, the file, the anchor."""
+    """Returns links to places in the project: the link as written, the file, the anchor."""
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     found = []
     for link in LINK.findall(text):
@@ -57,7 +57,7 @@ def links(page: Path) -> list[tuple[str, Path, str]]:
 
 
 def faults_of_sources() -> list[str]:
-    """Links of the sources that lead nowhere, and pages that the table of contents has not."""
+    """Returns links of the sources without a target, and pages that the table of contents lacks."""
     faults = []
     for page in sources():
         for link, target, anchor in links(page):
@@ -71,7 +71,7 @@ def faults_of_sources() -> list[str]:
 
 
 def copy() -> None:
-    """The pages, and every file that they link to."""
+    """Copies the pages, and every file that they link to."""
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(DOCS, PAGES / "docs")
     for path in BESIDE.values():
@@ -82,7 +82,7 @@ def copy() -> None:
         for link, target, _ in links(source):
             place = PAGES / target.relative_to(ROOT)
             if target.is_dir():
-                # The site has no folders to look into.
+                # The site cannot show folders.
                 text = page.read_text(encoding="utf-8")
                 page.write_text(re.sub(rf"\[([^\]]*)\]\({re.escape(link)}\)", r"\1", text), encoding="utf-8")
             elif not place.exists():
@@ -95,7 +95,7 @@ def copy() -> None:
 
 
 def first_page() -> None:
-    """The site's address leads to the first page: mdBook's copy of it there has links of another place."""
+    """Redirects the site's root to the first page, because mdBook's copy there has links of another place."""
     (SITE / "index.html").write_text(
         '<!doctype html><meta charset="utf-8"><title>Ictus</title>'
         '<meta http-equiv="refresh" content="0; url=docs/README.html"><a href="docs/README.html">Ictus</a>\n',
@@ -113,7 +113,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Notes what a tag links to, or can be linked by."""
+        """Collects the targets and the anchors of a tag."""
         for name, value in attrs:
             if value and name == "id":
                 self.anchors.add(value)
@@ -122,11 +122,12 @@ class Page(HTMLParser):
 
 
 def faults_of_site() -> list[str]:
-    """Links of the site that lead nowhere."""
+    """Returns links of the site without a target."""
     read = {path: Page(path.read_text(encoding="utf-8")) for path in SITE.rglob("*.html")}
     faults = []
     for path, page in read.items():
-        # Has all pages in one, with their links as they are elsewhere; its own are relative to the root.
+        # print.html contains all pages with their original links; 404.html and toc.html have links
+        # relative to the root.
         if path.name in {"print.html", "404.html", "toc.html"}:
             continue
         for link in page.links:
@@ -142,7 +143,7 @@ def faults_of_site() -> list[str]:
 
 
 def main() -> int:
-    """Does what the arguments say; gives the exit status."""
+    """Runs the command line; returns the exit status."""
     faults = faults_of_sources()
     if "--check" not in sys.argv[1:] and not faults:
         copy()

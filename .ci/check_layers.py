@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks that imports between the modules of core run in one direction.
 
-Recording and reading share the bytes (`format`) and the policy, and do not know each other otherwise.
+Recording and reading share the bytes (`format`) and the policy, and do not import each other
+otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 SOURCES = Path(__file__).resolve().parents[1] / "core/src"
 RECORDING = {"observe"}
 READING = {"reader", "snapshot", "surface", "expose"}
-# What the modules of a row may not import.
+# The modules that the modules of a row may not import.
 LANE_PARTS = {"ring", "histogram", "exemplar"}
 RULES: dict[str, set[str]] = {
     "sys sync sum clock catalog": {"format", "directory", "segment", *LANE_PARTS, *RECORDING, *READING},
@@ -25,7 +26,7 @@ RULES: dict[str, set[str]] = {
     "observe": READING,
     "reader snapshot surface expose": RECORDING,
 }
-# Imports against the rules, and why.
+# Imports that violate the rules, and the reason of each.
 EXCEPTIONS = {
     ("directory/clock_epoch.rs", "reader"): "a lost epoch file is made from headers and totals",
     ("directory/mod.rs", "reader"): "a new totals file is read back before it replaces the old one",
@@ -34,7 +35,7 @@ EXCEPTIONS = {
 
 
 def imported(text: str) -> set[str]:
-    """The modules at the crate's root that a file names outside of its tests."""
+    """Returns the modules at the crate's root that a file names outside of its tests."""
     text = text.split("\n#[cfg(test)]\nmod tests", 1)[0]
     text = re.sub(r"//[^\n]*", "", text)
     names = set(re.findall(r"\bcrate::(\w+)", text))
@@ -47,7 +48,7 @@ def imported(text: str) -> set[str]:
 
 
 def main() -> int:
-    """Prints imports against the rules; gives the exit status."""
+    """Prints imports that violate the rules; returns the exit status."""
     faults: list[str] = []
     used: set[tuple[str, str]] = set()
     for modules, forbidden in RULES.items():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks names: no retired identifier, no type name twice in a crate, no file names that differ by a plural.
 
-A retired word was an image or a riddle; docs/glossary.md has the terms in use.
+A retired word was an image or was hard to understand; docs/glossary.md has the terms in use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# As whole identifiers in code. Comments are prose, which .ci/prose.py checks.
+# These are whole identifiers in code. Comments are prose, which .ci/prose.py checks.
 RETIRED = set(
     re.findall(
         r"\w+",
@@ -30,7 +30,7 @@ RETIRED = set(
 )
 RETIRED_FILES = {"copies.rs", "eyes.rs", "guest.rs", "house.rs", "known.rs", "stock.rs", "watched.rs"}
 
-# Types that share a name in one crate, and why.
+# Types that share a name in one crate, and the reason.
 SHARED_TYPES = {
     "core": {
         "Counter": "a handle, and a message of the protobuf exposition",
@@ -55,7 +55,7 @@ COMMENTS = {".py": r"#.*", ".rb": r"#.*"}
 
 
 def main() -> int:
-    """Prints what is wrong; gives the exit status."""
+    """Prints the violations; returns the exit status."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
     files = [Path(name) for name in listed.stdout.split("\n") if name and (ROOT / name).is_file()]
     faults = retired(files) + twice(files) + plurals(files)
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def retired(files: list[Path]) -> list[str]:
-    """Identifiers and file names that are not used any more."""
+    """Returns retired identifiers and file names."""
     faults = [f"{file}: this file name is retired" for file in files if file.name in RETIRED_FILES]
     for file in files:
         if file.suffix not in CODE or file == Path(__file__).resolve().relative_to(ROOT):
@@ -83,7 +83,7 @@ def retired(files: list[Path]) -> list[str]:
 
 
 def twice(files: list[Path]) -> list[str]:
-    """Types of one crate that have the same name."""
+    """Returns types of one crate that have the same name."""
     faults = []
     for crate, shared in SHARED_TYPES.items():
         found: dict[str, set[Path]] = defaultdict(set)
@@ -100,7 +100,7 @@ def twice(files: list[Path]) -> list[str]:
 
 
 def plurals(files: list[Path]) -> list[str]:
-    """Files of one folder whose names differ by an s."""
+    """Returns files of one folder whose names differ by an s."""
     names = {str(file.with_suffix("")): file for file in files if file.suffix in CODE}
     pairs = [(file, names.get(f"{name}s")) for name, file in names.items()]
     return [f"{file} and {other} differ by an s" for file, other in pairs if other]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sums lines that tests enter, by room, as a table: RUST.json of cargo-llvm-cov, PYTHON.json of coverage."""
+"""Sums the lines that tests run, by module: RUST.json of cargo-llvm-cov, PYTHON.json of coverage."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def room(path: Path) -> str:
-    """A folder below a crate's sources, or a crate."""
+    """Returns the folder below a crate's sources, or the crate."""
     parts = path.parts
     depth = 3 if parts[0] in {"core", "exporter"} and len(parts) > 3 else 2
     return "/".join(parts[:depth])
 
 
 def main(rust: str, python: str) -> None:
-    """Prints it."""
+    """Prints the table."""
     lines: dict[str, list[int]] = defaultdict(lambda: [0, 0])
 
     def add(room: str, count: int, covered: int) -> None:

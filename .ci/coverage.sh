@@ -1,7 +1,7 @@
 #!/bin/sh
-# What no test enters, by room: Rust by cargo-llvm-cov, Python by coverage, in each of the virtual environments $@.
-# A table on the screen, pages in target/coverage.
-# The LLVM of rustc has to be at hand: by `rustup component add llvm-tools`, or as Debian's package of the same version.
+# Reports the lines that no test runs, by module: Rust by cargo-llvm-cov, Python by coverage, in each
+# of the virtual environments $@. Prints a table, and writes pages to target/coverage. Needs the LLVM
+# version of rustc: from `rustup component add llvm-tools`, or Debian's package of the same version.
 set -eu
 made=$(pwd)/target/coverage
 mkdir -p "$made"
@@ -18,7 +18,7 @@ fi
 cargo llvm-cov --locked --workspace --exclude ictus-py --exclude ictus-benches --no-report
 cargo llvm-cov report --json --output-path "$made/rust.json"
 cargo llvm-cov report --html --output-dir "$made"
-# Processes that tests start are measured as well; those that are killed leave nothing.
+# Processes that tests start are measured as well, unless they are killed.
 cat >"$made/coveragerc" <<END
 [run]
 source_pkgs = ictus

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees that the program $1 is there: installs the Debian package $2, or of its name, where that can be done.
-# Returns 77 where it cannot, and need not; with CI=true that is a failure.
+# Installs the Debian package $2, or the one named $1, if the program $1 is missing and the
+# installation is possible. Returns 77 if it is not possible; with CI=true that is a failure.
 set -eu
 
 package=${2:-$1}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the loom models of the core, all or those named: `.ci/loom.sh`, `.ci/loom.sh -- take`.
-# Other flags build everything anew, so they have a folder of their own. Optimised, but with assertions.
+# Runs the loom models of the core, all or those named: `.ci/loom.sh`, `.ci/loom.sh -- take`. Uses a
+# separate target folder, because other flags rebuild everything. Optimised, but with assertions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export RUSTFLAGS="--cfg ictus_loom"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes THIRD-PARTY-NOTICES.txt: the licences of all that the wheel and the libraries contain.
+"""Writes THIRD-PARTY-NOTICES.txt: the licences of all components of the wheel and the libraries.
 
-With `--check` it only looks whether the file is what it would write.
+With `--check` it only compares the file with the expected content.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHIPPED = ("ictus-py", "ictus-ffi", "ictus-exporter")
 TARGET = "x86_64-unknown-linux-gnu"
 NAMES = ("licen", "copying", "copyright", "notice", "unlicense")
 VENDORED = ROOT / "exporter" / "page" / "vendor"
-"""What the live page has that is no crate: `LICENSE-NAME` of each, and its version in its sources."""
+"""Components of the live page that are not crates: `LICENSE-NAME` of each, and its version in its sources."""
 HEAD = """\
 Ictus's wheel, its C library and its command contain the Rust crates below, and what their live page is
 made of, under the licences that follow each. The Rust standard library is theirs too, under MIT or
@@ -27,12 +27,12 @@ Apache-2.0: https://www.rust-lang.org/policies/licenses
 
 
 def output(*command: str) -> str:
-    """What a command of cargo says."""
+    """Returns the output of a cargo command."""
     return subprocess.run(["cargo", *command], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def contained() -> set[tuple[str, str]]:
-    """Names and versions of the crates that what is shipped is linked with."""
+    """Returns names and versions of the crates that are linked into the shipped files."""
     packages = [part for name in SHIPPED for part in ("--package", name)]
     edges = ("--edges", "normal,no-proc-macro", "--target", TARGET, "--prefix", "none", "--locked")
     lines = output("tree", *packages, *edges, "--format", "{p}").splitlines()
@@ -41,7 +41,7 @@ def contained() -> set[tuple[str, str]]:
 
 
 def texts(folder: Path) -> list[str]:
-    """The licences in a crate's folder; where it may be chosen, MIT's alone: it is the shortest."""
+    """Returns the licences in a crate's folder; if there is a choice, only MIT's, which is the shortest."""
     found = (file for file in folder.iterdir() if file.name.lower().startswith(NAMES))
     files = sorted(file for file in found if file.is_file())
     files = [file for file in files if "mit" in file.name.lower()] or files
@@ -49,7 +49,7 @@ def texts(folder: Path) -> list[str]:
 
 
 def notices() -> str:
-    """The whole file: equal texts are said once, with all crates that have them."""
+    """Returns the whole file: equal texts appear once, with all crates that have them."""
     metadata: dict[str, Any] = json.loads(output("metadata", "--format-version", "1", "--locked"))
     shipped = contained()
     crates: dict[str, list[str]] = {}
@@ -72,7 +72,7 @@ def notices() -> str:
 
 
 def main() -> int:
-    """Writes or compares."""
+    """Writes or compares the file."""
     text = notices()
     if "--check" not in sys.argv[1:]:
         FILE.write_text(text, encoding="utf-8")

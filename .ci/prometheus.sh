@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs Prometheus, node-exporter and a Pushgateway, which tests of the exporter start, where that takes root and apt-get
-# alone. Tests that lack them are skipped, but with CI=true they fail.
+# Installs Prometheus, node-exporter and a Pushgateway, which tests of the exporter start, if root and
+# apt-get suffice for that. Tests that lack them are skipped; with CI=true they fail.
 set -eu
 if command -v prometheus >/dev/null && command -v promtool >/dev/null &&
     command -v prometheus-node-exporter >/dev/null && command -v prometheus-pushgateway >/dev/null; then
@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     exit 0
 fi
 
-# The packages would start services on the ports that they are known for; tests start their own.
+# The packages would start services on their default ports; tests start their own.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -3,8 +3,8 @@
 
 `.ci/prose.py [FILE...]` checks all Markdown pages and the comments of the examples in docs/, or the
 files named, and prints each fault as `file:line: rule: sentence`. `--table` prints the figures of
-each file. `--comments` reports on the comments of Rust, Python and C instead, and never fails: they
-are not held to these rules yet.
+each file. `--comments` reports on the comments of Rust, Python and C instead, and never fails,
+because these rules do not bind them yet.
 
 The rules are the tables RULES, ALLOWED and the limits below.
 """
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 MAX_DIALECT = 1.5
-"""Dialect clauses per 1,000 words, over all pages; on one page at least one is allowed."""
+"""Maximum of dialect clauses per 1,000 words, over all pages; each page may have at least one."""
 MAX_WORDS = 35
-"""Words of a sentence."""
+"""Maximum number of words of a sentence."""
 MAX_COLUMNS = 100
-"""Columns of a line of Markdown, without the targets of its links; tables and code excepted."""
+"""Maximum columns of a line of Markdown, without the targets of its links, tables and code."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ ALLOWED: tuple[tuple[str, str, str], ...] = (
 
 
 EXAMPLES = ("docs/*.yml", "docs/*.yaml", "docs/*.service", "docs/*Dockerfile", "docs/*.txt")
-"""Files that users copy or read, whose comments begin with `#`."""
+"""Files that users copy or read, with comments that begin with `#`."""
 GENERATED = ("benches/RESULTS.md",)
-"""Pages that a program writes, whose notes are single lines."""
+"""Pages written by a program, whose notes are single lines."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Sentence:
 
     @property
     def words(self) -> int:
-        """Its number of words; a code span is one."""
+        """Returns its number of words; a code span is one."""
         return len(re.findall(r"[^\W_][\w'.,/:%-]*", self.text))
 
 
@@ -136,11 +136,11 @@ class Report:
 
     @property
     def rate(self) -> float:
-        """Dialect clauses per 1,000 words."""
+        """Returns the dialect clauses per 1,000 words."""
         return 1000 * len(self.dialect) / max(self.words, 1)
 
     def row(self) -> str:
-        """The figures as a line of a table."""
+        """Returns the figures as a line of a table."""
         return (
             f"{self.path:44} {self.words:6} {len(self.dialect):5} {self.rate:6.1f}"
             f" {len(self.banned):6} {len(self.long):5} {len(self.form):5}"
@@ -151,12 +151,12 @@ HEAD = f"{'file':44} {'words':>6} {'dial.':>5} {'/1000':>6} {'banned':>6} {'long
 
 
 def matches(rule: Rule, text: str) -> list[str]:
-    """The places where a rule applies."""
+    """Returns the matches of a rule."""
     return [match[0] for match in re.finditer(rf"\b{rule.pattern}(?![\w-])", text, re.IGNORECASE)]
 
 
 def plain(text: str) -> str:
-    """Markdown without its marks: a code span becomes one word, a link its text."""
+    """Returns Markdown without its marks: a code span becomes one word, a link its text."""
     text = re.sub(r"(`+)(.+?)\1", "CODE", text)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"!?\[([^\]]*)\]\[[^\]]*\]", r"\1", text)
@@ -165,14 +165,14 @@ def plain(text: str) -> str:
 
 
 def split(line: int, text: str) -> list[Sentence]:
-    """The sentences of a paragraph."""
+    """Returns the sentences of a paragraph."""
     text = re.sub(r"\b(e\.g|i\.e|etc|vs|cf|No)\.", r"\1", plain(text))
     parts = re.split(r"(?<=[.!?])[)\"”]* +(?=[\W\dA-Z])", text)
     return [Sentence(line, part) for part in parts if part]
 
 
 def prose(text: str) -> Iterator[tuple[int, str]]:
-    """The paragraphs, headings, items and cells of Markdown, with their lines; code is left out."""
+    """Yields the paragraphs, headings, items and cells of Markdown, with their lines, without code."""
     start, paragraph, fence = 0, "", ""
     for number, line in enumerate([*text.splitlines(), ""], start=1):
         mark = re.match(r"\s*(```+|~~~+)", line)
@@ -198,7 +198,7 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
 
 
 def wide(text: str) -> Iterator[str]:
-    """Lines over the limit, but for tables, code, pictures and the targets of links."""
+    """Yields lines over the limit, except tables, code, pictures and the targets of links."""
     fence = False
     for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith(("```", "~~~")):
@@ -214,7 +214,7 @@ def wide(text: str) -> Iterator[str]:
 
 
 def is_allowed(path: str, word: str) -> bool:
-    """Whether a page may use a word."""
+    """Returns whether a page may use a word."""
     return any(
         fnmatch.fnmatch(path, pages) and re.fullmatch(words, word, re.I) for pages, words, _ in ALLOWED
     )
@@ -247,7 +247,7 @@ def page(path: Path) -> Report:
 
 
 def python_comments(text: str) -> Iterator[tuple[int, str]]:
-    """Docstrings and comments of Python."""
+    """Yields docstrings and comments of Python."""
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.Expr(value=ast.Constant(value=str(docstring))):
@@ -258,7 +258,7 @@ def python_comments(text: str) -> Iterator[tuple[int, str]]:
 
 
 def c_comments(text: str) -> Iterator[tuple[int, str]]:
-    """Comments of Rust and C."""
+    """Yields comments of Rust and C."""
     for match in re.finditer(r"/\*.*?\*/", text, re.DOTALL):
         inner = re.sub(r"^\s*\*? ?", "", match[0][2:-2].lstrip("*!"), flags=re.MULTILINE)
         yield text.count("\n", 0, match.start()) + 1, inner
@@ -268,7 +268,7 @@ def c_comments(text: str) -> Iterator[tuple[int, str]]:
 
 
 def joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Comments on lines that follow one another, as one."""
+    """Joins comments on consecutive lines."""
     start, last, text = 0, -1, ""
     for number, line in lines:
         if number != last + 1 and text:
@@ -282,7 +282,7 @@ def joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 def summaries(path: Path, text: str) -> Iterator[str]:
-    """Public items of Rust and Python whose summary does not end with a full stop."""
+    """Yields public items of Rust and Python whose summary does not end with a full stop."""
     if path.suffix == ".rs":
         pattern = re.compile(r"((?:^[ \t]*///.*\n)+)(?:^[ \t]*#\[.*\n)*^[ \t]*pub (?!\()", re.MULTILINE)
         for match in pattern.finditer(text):
@@ -300,7 +300,7 @@ def summaries(path: Path, text: str) -> Iterator[str]:
 
 
 def hash_comments(text: str) -> Iterator[tuple[int, str]]:
-    """Comments of examples, which begin with `#` and stand on lines of their own."""
+    """Yields comments of examples: lines that begin with `#`."""
     lines = enumerate(text.splitlines(), start=1)
     marked = ((number, re.match(r"\s*#+ ?(.*)", line)) for number, line in lines)
     yield from joined((number, match[1]) for number, match in marked if match)
@@ -328,7 +328,7 @@ def comments(path: Path) -> Report:
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """The files of the repository that match, by name."""
+    """Returns the files of the repository that match, by name."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", *patterns],
         cwd=ROOT,
@@ -340,12 +340,12 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def pages() -> list[Path]:
-    """The files that users read: those of the root, of docs/ and of the folders."""
+    """Returns the files that users read: those of the root, of docs/ and of the folders."""
     return [path for path in tracked("*.md", *EXAMPLES) if path.relative_to(ROOT).as_posix() not in GENERATED]
 
 
 def faults(reports: list[Report]) -> Iterator[str]:
-    """Everything that fails the check."""
+    """Yields everything that fails the check."""
     for report in reports:
         yield from report.banned
         yield from report.long
@@ -359,7 +359,7 @@ def faults(reports: list[Report]) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit status: 1 where a page fails."""
+    """Runs the command line; returns the exit status, which is 1 if a page fails."""
     for rule in (*DIALECT, *BANNED):
         assert matches(rule, rule.example), f"the rule {rule.name} does not find its example"
     named = [Path(argument) for argument in arguments if not argument.startswith("--")]

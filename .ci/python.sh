@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the Python tests with each of the virtual environments $@, all at the same time: they wait more than
-# they compute. What does not depend on the SDK runs with the first alone. RUN is what runs a module, if not Python itself.
+# Runs the Python tests with each of the virtual environments $@, concurrently, because the tests wait
+# more than they compute. Tests that do not depend on the SDK run with the first environment only. RUN
+# is the command that runs a module, instead of Python itself.
 set -u
 logs=target/ci
 mkdir -p "$logs"
@@ -9,7 +10,7 @@ less=
 pids=
 for venv in "$@"; do
     case $venv in
-        # Oldest and newest dependencies: what touches them.
+        # Oldest and newest dependencies: the tests that depend on them.
         *lowest | *highest) what="test_dependencies.py test_collectors.py test_differential.py test_restarts.py test_provider.py" ;;
         *) what= ;;
     esac

@@ -1,13 +1,13 @@
 #!/bin/sh
-# What a release is made of, as far as it can be made here: the crates, a wheel without the native module, and
-# a workflow without mistakes. $1 is the wheel.
+# Checks the parts of a release that can be built here: the crates, a wheel without the native module,
+# and the workflow. $1 is the wheel.
 set -eu
 made=$(pwd)/target/ci/release
 rm -rf "$made"
 
-# Cargo unpacks a package of that version once, and takes it for the same later on.
+# Cargo unpacks a package of one version once, and reuses it even if the package has changed.
 rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/ictus-*
-# Each is built from nothing but what its package has.
+# Each crate is built from the content of its package only.
 cargo package --quiet --locked --allow-dirty --package ictus --package ictus-exporter
 
 .venv/bin/python .ci/without_native.py "$1" "$made" any

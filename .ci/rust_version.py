@@ -10,18 +10,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def number(version: str) -> tuple[int, ...]:
-    """``"1.88"`` as ``(1, 88, 0)``."""
+    """Converts ``"1.88"`` to ``(1, 88, 0)``."""
     parts = [int(part) for part in version.split(".")]
     return tuple(parts + [0] * (3 - len(parts)))
 
 
 def output(*command: str) -> str:
-    """What a command prints."""
+    """Returns the output of a command."""
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> int:
-    """Compare every package of the lock file with the promise."""
+    """Compares every package of the lock file with the promise."""
     host = output("rustc", "--print", "host-tuple").strip()
     metadata = json.loads(
         output("cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", host)

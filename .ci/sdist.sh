@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Python package from its source distribution, as pip does where there is no wheel, and uses it.
-# What the wheel $1 needs of the C library is what the documentation says.
+# Installs the Python package from its source distribution, as pip does if there is no wheel, and uses
+# it. Compares the C library requirement of the wheel $1 with the documentation.
 set -eu
 wheel=$1
 made=$(pwd)/target/ci/sdist
@@ -15,8 +15,8 @@ grep -q "$(.venv/bin/python -m auditwheel show "$wheel" | tr -d '"' | grep -o 'm
 
 .venv/bin/maturin sdist --manifest-path py-binding/Cargo.toml --out "$made"
 .venv/bin/python -m venv "$made/venv"
-# In a folder of its own: cargo takes what lies at the same place below the workspace for the same. What is asked is
-# whether all is there, so the compiler need not take its time.
+# Uses a separate folder, because cargo confuses packages at the same place below the workspace. The
+# check is about missing files, so the compiler need not optimise.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0
 CARGO_TARGET_DIR=$made/target "$made/venv/bin/python" -m pip -q --disable-pip-version-check install "$made"/ictus-*.tar.gz
 cd "$made"

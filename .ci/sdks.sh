@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests what bindings/ has for other languages, against the library as it is installed and the published SDKs.
-# A language whose toolchain is not there is left out, and said so; where CI=true it is a failure.
+# Tests the packages of bindings/ for other languages, with the installed library and the published
+# SDKs. A language without its toolchain is skipped with a message; with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -30,7 +30,7 @@ if has Go go pkg-config gcc; then
         [[ -z $(gofmt -l .) ]] || { gofmt -d . && exit 1; }
         go vet ./...
         go test ./...
-        # The same with the SDK changed so that it lets another collector in.
+        # Runs the tests again with the SDK changed so that it accepts another collector.
         patched=$(mktemp -d)
         trap 'rm -rf "$patched"' EXIT
         go test -modfile "$(go run ./patched "$patched")" -tags hook ./conductor
@@ -54,7 +54,7 @@ if has Java java mvn; then
     (
         cd bindings/java
         mvn -q -B spotless:check
-        # With the foreign function interface, where a Java that has it is there too.
+        # Tests the foreign function interface as well, if a Java version that has it is installed.
         for java in /usr/lib/jvm/*/bin/javac; do
             version=$("$java" -version 2>&1 | sed 's/javac \([0-9]*\).*/\1/')
             if ((version >= 22)); then
@@ -71,7 +71,7 @@ if has Java java mvn; then
     fleet+=("java=java -Djna.library.path=$prefix/lib -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
 fi
 
-# Small, so it is installed where that can be done.
+# The package is small, so it is installed if that is possible.
 if ruby -e 'require "ffi"' 2>/dev/null || .ci/debian.sh ruby-ffi; then
     (cd bindings/ruby && ruby -w test_ictus.rb)
 else

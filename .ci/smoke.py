@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Uses the package that is installed: what it records, it shows."""
+"""Uses the installed package: records a value and checks that it is shown."""
 
 import subprocess
 import tempfile

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the library once more as the next version of the segments' format would be, and lets the two of them meet.
+# Builds the library a second time, with the next version of the segment format, and tests the two
+# together.
 set -eu
 target=${CARGO_TARGET_DIR:-target}
 built() { # flags folder options...

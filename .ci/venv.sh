@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the virtual environment $1 with the pinned development tools and version $2 of conductor-python, and
-# what the requirement file $3 names, where there is one. With `-` for $2, with what that file names alone.
-# Python is $PYTHON, or the first one that is new enough; $PYTHONS are asked before.
+# Creates the virtual environment $1 with the pinned development tools, version $2 of
+# conductor-python, and the requirement file $3, if there is one. With `-` for $2, only that file is
+# installed. Python is $PYTHON, or the first one that is new enough; $PYTHONS take precedence.
 set -eu
 directory=$1
 sdk=$2
@@ -12,11 +12,11 @@ fail() {
     exit 1
 }
 
-# The first Python that is new enough.
+# Selects the first Python that is new enough.
 python=
 wanted=
 for name in ${PYTHONS:-}; do
-    # Those of pyenv are not in the path before one is chosen.
+    # Versions of pyenv are not in the path until one is chosen.
     wanted="$wanted $name $(ls "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/"$name" 2>/dev/null | tr '\n' ' ')"
 done
 for candidate in $wanted "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
@@ -27,7 +27,7 @@ for candidate in $wanted "${PYTHON:-python3}" python3 python3.14 python3.13 pyth
 done
 [ -n "$python" ] || fail "Python 3.10 or newer is needed (found: $(python3 --version 2>&1 || true)). Install it, or name it: make PYTHON=..."
 
-# Debian and Ubuntu ship the modules that make virtual environments in a package of their own.
+# Debian and Ubuntu ship the modules for virtual environments in a separate package.
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     command -v apt-get >/dev/null || fail "$python cannot make virtual environments: it has no module ensurepip."

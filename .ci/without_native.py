@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes a wheel without the native module of another: WHEEL DIRECTORY PLATFORM.
+"""Creates a wheel without the native module from another wheel: WHEEL DIRECTORY PLATFORM.
 
-For systems that have no native module. What the package does there is to leave everything to the SDK, and to
-say so once.
+For systems that have no native module. There the package leaves everything to the SDK, and logs that
+once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def main(wheel: str, directory: str, platform: str) -> None:
-    """Unpacks it, leaves out the library, and packs the rest under another tag."""
+    """Unpacks the wheel, leaves out the library, and packs the rest under another tag."""
     tool = [sys.executable, "-m", "wheel"]
     with tempfile.TemporaryDirectory() as name:
         subprocess.run([*tool, "unpack", "--dest", name, wheel], check=True)

@@ -47,10 +47,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 __all__ = ["Counts", "Stub"]
 
 MAX_WAIT_SECONDS = 0.2
-"""No poll is kept waiting longer than this, whatever ``timeout`` it asks for."""
+"""The maximum wait of a poll, even if its ``timeout`` is longer."""
 
 SLOW_SECONDS = (0.08, 0.3)
-"""A slow answer is delayed by something between these two."""
+"""The minimum and the maximum delay of a slow response."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Counts:
     """Counts of the server for one task type."""
 
     polls: int = 0
-    """Polls that arrived, failed ones included."""
+    """Polls that arrived, including failed ones."""
     poll_errors: int = 0
     """Polls that were answered with HTTP 500."""
     empty_polls: int = 0
@@ -66,11 +66,11 @@ class Counts:
     handed_out: int = 0
     """Tasks that were given to a worker, by a poll or by ``update-v2``."""
     updates: int = 0
-    """Results that arrived, failed ones included."""
+    """Results that arrived, including failed ones."""
     update_errors: int = 0
     """Results that were answered with HTTP 500."""
     completed: int = 0
-    """Tasks that ended well."""
+    """Tasks that ended successfully."""
     failed: int = 0
     """Tasks that ended with a failure."""
 

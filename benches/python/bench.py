@@ -14,7 +14,7 @@ import handles
 import limits
 
 EXCEEDED = 3
-"""The exit status then: not the one of a fault."""
+"""The exit status in that case, different from that of an error."""
 
 
 def main() -> int:

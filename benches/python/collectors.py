@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LEGACY, CANONICAL, ICTUS = "the SDK's legacy", "the SDK's canonical", "ictus"
 WARM_UP = 1100
-"""Observations in a row: more than a window of 1,000, which is full when anything is measured."""
+"""Observations before a measurement: more than a window of 1,000, so that the window is full."""
 
 BUDGETS: dict[str, dict[str, tuple[float, float]]] = {
     "record_task_execute_time(type, s)": {LEGACY: (1400, 1400), CANONICAL: (90, 90)},
@@ -26,9 +26,9 @@ BUDGETS: dict[str, dict[str, tuple[float, float]]] = {
     "increment_task_poll(type)": {LEGACY: (100, 100), CANONICAL: (100, 100)},
     "on_task_execution_completed(event)": {LEGACY: (180, 750), CANONICAL: (28, 120)},
 }
-"""How many times as much the SDK's collectors must cost, at least, and what is aimed at. The first is less
-for events: the SDK's own handlers dispatch them, in Python, so that every method that somebody overrides or
-patches is called; the handler alone costs more than what is aimed at.
+"""The minimum ratio of the cost of the SDK's collectors to that of Ictus, and the target. The minimum
+is lower for events, because the SDK's own handlers dispatch them in Python, so that overridden and
+patched methods are called. The handler alone costs more than the target allows.
 """
 
 

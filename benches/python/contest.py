@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Loop = Callable[[list[float], list[Any]], None]
-    """What is measured: calls in a loop over durations, or over events with these."""
+    """The measured calls, in a loop over these durations or events."""
 
 ROUNDS = 7
 Round = dict[str, dict[str, float]]
-"""What each contestant measured, by its name and that of the figure."""
+"""The measurements of each contestant, by its name and by that of the figure."""
 
 
 def nothing(durations: list[float], _: list[Any]) -> None:

@@ -20,7 +20,7 @@ ICTUS, LOOKUP, EMPTY = "ictus", "dict.get(key)", "an empty call"
 PROMETHEUS, MULTIPROCESS = "prometheus_client, Histogram", "prometheus_client, multiprocess"
 SUMMARY, OTEL = "prometheus_client, Summary", "OpenTelemetry, Histogram"
 MOST = 3.0
-"""How many times the cost of a dictionary's look-up an observation may have."""
+"""The maximum cost of an observation, as a multiple of a dictionary lookup."""
 
 
 def observe(contestant: str, directory: str) -> Callable[[float], Any]:

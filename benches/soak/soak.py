@@ -38,9 +38,11 @@ class Load(NamedTuple):
     threads: int = 8
     series: int = 2000
     life: float = 30.0
-    """Seconds after which a process is killed, and another takes its place."""
+    """Seconds after which a process is killed and replaced."""
     pause: float = 0.25
-    """Seconds between two observations of a series by a process: less, and the machine does nothing else."""
+    """Seconds between two observations of a series by a process. A shorter pause would saturate the
+    machine.
+    """
 
 
 class Seen(NamedTuple):

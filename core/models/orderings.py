@@ -25,7 +25,7 @@ class LeftOut(NamedTuple):
     file: str
     snippet: str
     half: str
-    """`Acquire` or `Release` where the other half is in the table; empty where all of it is left out."""
+    """`Acquire` or `Release` if the other half is in the table; empty if the whole ordering is left out."""
     reason: str
 
 

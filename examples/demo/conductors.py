@@ -35,7 +35,7 @@ class Conductor(Protocol):
     url: str
     about: str
     pause: float
-    """Seconds between two looks at its totals that cost it nothing to speak of."""
+    """Seconds between two readings of its totals, chosen so that the readings cost little."""
 
     def totals(self) -> Totals:
         """Returns its totals until now."""

@@ -28,13 +28,13 @@ from screen import Screen, show  # noqa: E402
 from server import free_port  # noqa: E402
 
 __all__ = ["free_port"]
-"""What is not made here."""
+"""Names imported from other modules."""
 
 START_SECONDS = 60.0
-"""How long the workers may take until their first poll."""
+"""Timeout for the workers' first poll."""
 
 STOP_SECONDS = 15.0
-"""How long the workers may take to end when they are told to."""
+"""Timeout for the end of the workers after their termination signal."""
 
 
 class Failure(Exception):

@@ -15,7 +15,7 @@ from exposition import NOTHING, Labels, Sample, ordered, timers
 QUANTILES = ("0.5", "0.75", "0.9", "0.95", "0.99")
 
 SAME_TIMER = {"api_request_time_seconds": "http_api_client_request"}
-"""Timers that are shown under two names: the second one has the row in the table."""
+"""Timers that are shown under two names: the table has the second one."""
 
 
 def duration(seconds: float) -> str:

@@ -94,11 +94,11 @@ NUMBERS: list[Any] = [
     1j,
 ]
 LIMIT = 2.0**94
-"""Durations and amounts at or above it are rejected: docs/metrics.md."""
+"""Durations and amounts at or above this limit are rejected: docs/metrics.md."""
 UNIT = 2.0**-90
-"""Sums are exact to less than this."""
+"""The error of a sum is smaller than this."""
 EXPECTED = (ValueError, TypeError, OverflowError, Refusal)
-"""What a call may raise."""
+"""The exceptions that a call may raise."""
 
 
 class Calls:
@@ -150,7 +150,7 @@ class Model:
     def __init__(self) -> None:
         self.registry = ictus.Registry()
         self.values: dict[tuple[str, str], list[float]] = {}
-        """What each series was given and took; of a gauge, the state."""
+        """The accepted values of each series; for a gauge, its state."""
 
     def record(self, calls: Calls) -> None:
         """Makes one call of a series of one of three families."""

@@ -38,7 +38,7 @@ COUNT = "task_execute_time_seconds_count"
 ORDERS = 300
 A_SECOND = 15
 RESPONSE_SECONDS = 15
-"""After which the server gives the task of a worker that was killed to another."""
+"""Timeout after which the server hands the task of a killed worker to another worker."""
 
 
 @dataclass
@@ -46,17 +46,19 @@ class Run:
     """The result of a run."""
 
     tally: Tally
-    """How the tasks ended, as the server's API tells of each."""
+    """How the tasks ended, according to the server's API."""
     killed: set[str]
-    """Types of which a worker was killed."""
+    """The task types of which a worker was killed."""
     executed: dict[Labels, float]
-    """Executions by type and status, as Prometheus has them."""
+    """Executions by type and status, according to Prometheus."""
     polls: tuple[float, float, float]
-    """As answered by the server until then, as Prometheus has them, as answered by the server after that."""
+    """Polls: answered by the server before the query, according to Prometheus, answered by the server
+    after it.
+    """
     restarts: dict[Labels, float]
-    """Of workers, by the SDK."""
+    """Restarts of workers by the SDK, by task type."""
     fallen: dict[Labels, float]
-    """Counts that fell or began anew, and how often."""
+    """Counts that fell or restarted from zero, and how often."""
 
 
 @pytest.fixture(scope="module")

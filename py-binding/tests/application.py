@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TASKS = ("plain", "awaiting")
 
 Start = tuple[list[str], str, dict[str, str]]
-"""The command, what in the program activates Ictus, and its environment."""
+"""The command, the way in which the program activates Ictus, and the environment."""
 
 
 @contextmanager

@@ -14,15 +14,17 @@ class Row:
     type: str
     labels: dict[str, str]
     calls: tuple[tuple[Any, ...], ...]
-    """Method and arguments; all rows' calls are made on one collector."""
+    """Method and arguments. The calls of all rows are made on one collector."""
     value: float | dict[str, float]
-    """What it shows, by quantile where the row has them."""
+    """The shown value, by quantile where the row has quantiles."""
     help: str
-    """The member of the SDK's ``MetricDocumentation`` that says what it is."""
+    """The member of the SDK's ``MetricDocumentation`` that describes the metric."""
     suffix: str = ""
-    """What the SDK appends to the help of a count and a sum."""
+    """The suffix that the SDK appends to the help of a count and a sum."""
     callers: tuple[str, ...] = ()
-    """What the SDK's code outside its telemetry calls or publishes where it records this."""
+    """The functions that the SDK's code outside its telemetry calls, or the events that it publishes,
+    to record this.
+    """
 
 
 def _timer(

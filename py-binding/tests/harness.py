@@ -23,7 +23,7 @@ sys.path.insert(0, str(TESTS.parents[1] / "testing"))
 from conductor_stub import Stub  # noqa: E402
 
 __all__ = ["Stub"]
-"""What is not made here."""
+"""Names imported from other modules."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

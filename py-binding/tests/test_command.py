@@ -34,7 +34,7 @@ GUESTS = {
     key("card_seconds_count"): 2.0,
     key("card_seconds_sum"): 3.0,
 }
-"""What two processes of ``guest.py`` recorded."""
+"""The samples that two processes of ``guest.py`` recorded."""
 POLLS = key("task_poll_total", taskType="t")
 
 

@@ -26,7 +26,7 @@ pytest.importorskip("conductor.client", reason="needs conductor-python")
 
 TASKS = 60
 SEED = 1847
-"""With this one a poll fails early, and so few updates of every worker do that its threads do not run out."""
+"""With this seed a poll fails early, and updates fail so rarely that no worker runs out of threads."""
 TASK_TYPES = {"resize_image", "fetch_price", "charge_card"}
 
 

@@ -26,7 +26,7 @@ from ictus import _core, _provide
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 NOBODY = 65534
-"""Who node-exporter may run as."""
+"""A user as which node-exporter may run."""
 POLLS = key("task_poll_total", taskType="t")
 
 

@@ -15,7 +15,7 @@ NAME = "order"
 TASK_TYPES = ("resize_image", "fetch_price", "charge_card")
 
 Tally = Counter[tuple[str, str]]
-"""How many tasks of a type ended with a status, as in ``tally["charge_card", "FAILED"]``."""
+"""The number of tasks of a type that ended with a status, as in ``tally["charge_card", "FAILED"]``."""
 
 
 class Orders:

@@ -26,12 +26,12 @@ from pathlib import Path
 
 GROUP, ARTIFACT, VERSION = "org.conductoross", "conductor-server", "3.21.14"
 SHA1 = "1b9feda88c519187549649763567d5eee2b898de"
-"""What Maven Central says of that version; it does not change."""
+"""The checksum that Maven Central publishes for that version; it does not change."""
 JAR = f"{ARTIFACT}-{VERSION}-boot.jar"
 ADDRESS = f"https://repo1.maven.org/maven2/{GROUP.replace('.', '/')}/{ARTIFACT}/{VERSION}/{JAR}"
 
 START_SECONDS = 180.0
-"""How long it may take until the server answers; 20 to 40 s are usual."""
+"""Timeout for the server's first response; 20 to 40 s are usual."""
 
 PROPERTIES = """\
 conductor.db.type=sqlite

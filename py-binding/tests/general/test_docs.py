@@ -44,7 +44,7 @@ ELSEWHERE = {
     ("sdks.md", "rust"): "exporter/tests/docs.rs",
     ("tls.md", "yaml"): "exporter/tests/prometheus/secured.rs",
 }
-"""What another test runs, which names the page."""
+"""Blocks that another test runs; that test names the page."""
 HERE = {
     ("command.md", "sh"),
     ("metrics.md", "sh"),

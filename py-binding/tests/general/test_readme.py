@@ -32,7 +32,7 @@ ELSEWHERE = {
     ("bindings/javascript/README.md", "js"): "bindings/javascript/test/readme.test.js",
     ("bindings/ruby/README.md", "ruby"): "bindings/ruby/test_ictus.rb",
 }
-"""The tests of the other languages, which `make test-sdks` runs."""
+"""Blocks of the tests of the other languages, which `make test-sdks` runs."""
 HERE = {("README.md", "sh"), ("README.md", "python")}
 
 
