@@ -311,7 +311,7 @@ class Fault:
     without_stdio: bool = False
     #: The recorder names its directory by a relative path.
     relative: bool = False
-    #: The fault removes the totals of ended processes.
+    #: The fault removes the data that ended processes left.
     forgets: bool = False
     #: The fault ends the recorder's other threads.
     ends_threads: bool = False

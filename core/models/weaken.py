@@ -110,7 +110,7 @@ def compare_source() -> list[str]:
 
 
 def compare_page() -> list[str]:
-    """Returns the orderings that docs/memory-ordering.md lacks."""
+    """Returns the orderings and tests that docs/memory-ordering.md lacks."""
     faults: list[str] = []
     page = PAGE.read_text()
     for entry in ORDERINGS:

@@ -411,7 +411,7 @@ def test_a_full_disk_is_said_once_where_it_is_met(directory: str, caplog: pytest
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     said: list[str] = []
     deadline = time.monotonic() + 10
-    # A separate thread detects the cause, and the next call logs it.
+    # A separate thread logs the cause, and the next call forwards the line to Python.
     while not said and time.monotonic() < deadline:
         time.sleep(0.05)
         collector.record_task_poll_time("0", 0.1, "SUCCESS")

@@ -1,4 +1,4 @@
-"""Tests shells and editors' view of the package: completion, help, representations, messages."""
+"""Tests completion, help, representations and messages, as shells and editors show them."""
 
 from __future__ import annotations
 

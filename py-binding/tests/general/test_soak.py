@@ -1,4 +1,4 @@
-"""Tests short-lived workers for a short time: the resources of an exporter level off."""
+"""Tests that the resources of an exporter level off while its workers are replaced, for a short time."""
 
 from __future__ import annotations
 
