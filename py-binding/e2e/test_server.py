@@ -159,7 +159,8 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
                 prometheus.ask("sum(task_poll_total)")[()],
                 poll_requests(server) - polls_before,
             ),
-            restarts=prometheus.ask("worker_restart_total", "taskType"),
+            # The counters start at 0.
+            restarts=prometheus.ask("worker_restart_total > 0", "taskType"),
             fallen=prometheus.ask(f"resets({COUNT}[10m]) > 0", "taskType", "status"),
         )
 
