@@ -178,6 +178,10 @@ fn sharing(to: &mut Segment, lanes: usize) {
 }
 
 #[test]
+#[cfg_attr(
+    ictus_portable,
+    ignore = "holes count as contents where no call tells whether a file system compresses"
+)]
 fn lanes_that_share_memory_or_have_it_in_holes_are_refused() {
     refuse(TOO_MUCH, |to| sharing(to, 100), 0);
     refuse(TOO_MUCH, |to| sharing(to, 100), 1 << 30);
@@ -226,6 +230,10 @@ fn refuse_totals(make: impl FnOnce(&Path)) {
 }
 
 #[test]
+#[cfg_attr(
+    ictus_portable,
+    ignore = "holes count as contents where no call tells whether a file system compresses"
+)]
 fn totals_that_are_not_on_disk_are_refused() {
     refuse_totals(|to| File::create(to.join("ictus/totals")).unwrap().set_len(1 << 30).unwrap());
     refuse_totals(|to| {
