@@ -20,6 +20,9 @@ use super::{
 };
 
 const WORKERS: usize = 5;
+/// Whether folders and descriptors are taken away. Without the calls of Linux a descriptor holds the lock
+/// that shows that a worker lives.
+const HOST_FAULTS: bool = !cfg!(ictus_portable);
 
 pub(crate) struct Faults {
     metrics: PathBuf,
@@ -106,9 +109,9 @@ impl Faults {
             9 if self.has_disk && undisturbed => self.fill_the_disk(),
             10 if self.obey && undisturbed => self.make_read_only(),
             11 => self.move_the_wall_clock(),
-            12 if undisturbed && self.dice.roll(4) == 0 => self.take_the_folder_away(),
-            13 => self.close_descriptors(),
-            14 if self.limited.is_none() => self.leave_no_descriptors(),
+            12 if HOST_FAULTS && undisturbed && self.dice.roll(4) == 0 => self.take_the_folder_away(),
+            13 if HOST_FAULTS => self.close_descriptors(),
+            14 if HOST_FAULTS && self.limited.is_none() => self.leave_no_descriptors(),
             _ => thread::sleep(Duration::from_millis(self.dice.roll(20))),
         }
         self.oracle.check();
@@ -236,10 +239,6 @@ impl Faults {
 
     /// Makes a worker close all descriptors, and open its own files under the same numbers.
     fn close_descriptors(&mut self) {
-        // There the lock that shows that a worker lives is held by a descriptor, not by the mapping.
-        if cfg!(ictus_portable) {
-            return;
-        }
         let Some(at) = self.some_worker() else { return };
         worker::close_descriptors(self.workers[at].1.id());
         self.count(11);
