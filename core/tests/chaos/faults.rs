@@ -20,9 +20,9 @@ use super::{
 };
 
 const WORKERS: usize = 5;
-/// Whether folders and descriptors are taken away. Without the calls of Linux a descriptor holds the lock
-/// that shows that a worker lives.
-const HOST_FAULTS: bool = !cfg!(ictus_portable);
+/// Whether folders and descriptors are taken away, and the wall clock moves. Without the calls of Linux a
+/// descriptor holds the lock that shows that a worker lives, and the wall clock identifies a boot.
+const LINUX_FAULTS: bool = !cfg!(ictus_portable);
 
 pub(crate) struct Faults {
     metrics: PathBuf,
@@ -108,10 +108,10 @@ impl Faults {
             8 => self.damage_a_dead_segment(false),
             9 if self.has_disk && undisturbed => self.fill_the_disk(),
             10 if self.obey && undisturbed => self.make_read_only(),
-            11 => self.move_the_wall_clock(),
-            12 if HOST_FAULTS && undisturbed && self.dice.roll(4) == 0 => self.take_the_folder_away(),
-            13 if HOST_FAULTS => self.close_descriptors(),
-            14 if HOST_FAULTS && self.limited.is_none() => self.leave_no_descriptors(),
+            11 if LINUX_FAULTS => self.move_the_wall_clock(),
+            12 if LINUX_FAULTS && undisturbed && self.dice.roll(4) == 0 => self.take_the_folder_away(),
+            13 if LINUX_FAULTS => self.close_descriptors(),
+            14 if LINUX_FAULTS && self.limited.is_none() => self.leave_no_descriptors(),
             _ => thread::sleep(Duration::from_millis(self.dice.roll(20))),
         }
         self.oracle.check();
