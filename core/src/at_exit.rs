@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -36,23 +36,20 @@ pub(crate) fn watch(recorder: &Arc<Recorder>) {
 }
 
 /// Writes the observations that are in no file, of all recorders. Returns within [`EXIT_TIMEOUT`]
-/// even if a file system hangs.
+/// even if a file system hangs, unless no thread can be started.
 pub(crate) fn save() {
-    // Counts finished saves of all calls. A call waits for the number to change, so a late thread
-    // of an earlier call can end the wait of a later one.
-    static DONE: AtomicU32 = AtomicU32::new(0);
     let recorders = RECORDERS.load_full();
     let living = recorders.iter().flat_map(|all| all.iter()).filter_map(Weak::upgrade);
     let degraded: Vec<_> = living.filter(|recorder| recorder.is_degraded()).collect();
     if degraded.is_empty() {
         return;
     }
-    let before = DONE.load(Ordering::Acquire);
+    let is_saved = Arc::new(AtomicBool::new(false));
     let save = {
-        let degraded = degraded.clone();
+        let (degraded, is_saved) = (degraded.clone(), Arc::clone(&is_saved));
         move || {
             degraded.iter().for_each(|recorder| recorder.save());
-            DONE.fetch_add(1, Ordering::Release);
+            is_saved.store(true, Ordering::Release);
         }
     };
     let started = fork::with_signals_blocked(|| thread::Builder::new().name(THREAD.to_owned()).spawn(save));
@@ -61,7 +58,8 @@ pub(crate) fn save() {
         return;
     }
     let deadline = Instant::now() + EXIT_TIMEOUT;
-    while DONE.load(Ordering::Acquire) == before && Instant::now() < deadline {
+    // Not a channel: waiting for one needs thread-local data, which may be destroyed.
+    while !is_saved.load(Ordering::Acquire) && Instant::now() < deadline {
         thread::sleep(POLL_INTERVAL);
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct LabelArgs {
 }
 
 impl LabelArgs {
-    /// The labels; what is wrong with them otherwise.
+    /// Returns the labels, or an error if a name is given twice.
     pub(super) fn checked(self) -> Result<Vec<(String, String)>, String> {
         match repeated(&self.labels) {
             Some(refusal) => Err(refusal),

@@ -42,8 +42,8 @@ fn environment(command: &Command) -> Vec<(String, String)> {
 }
 
 const EXAMPLES: &[(&str, &str)] = &[
-    ("ictus check /var/lib/conductor/metrics", "What is wrong with a directory, and what to do about it."),
-    ("ictus dump /var/lib/conductor/metrics --format table", "What is there now, as a table."),
+    ("ictus check /var/lib/conductor/metrics", "Diagnose a directory, and print the remedy of each problem."),
+    ("ictus dump /var/lib/conductor/metrics --format table", "Print the current metrics as a table."),
     (
         "ictus serve /var/lib/conductor/metrics --listen :9464",
         "For Prometheus to scrape, from other machines too.",

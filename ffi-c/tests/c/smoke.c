@@ -151,15 +151,15 @@ static void give_wrong_input(const ictus_registry *registry)
 
     /* More than a status can say: the path, the system's error, the remedy. */
     ictus_registry *unopened = NULL;
-    ictus_exporter *nobody = NULL;
+    ictus_exporter *exporter_of_null = NULL;
     ANSWERS(IO, ictus_registry_open(str("/dev/null/metrics"), &unopened));
     EXPECT(strstr(ictus_error_text().data, "/dev/null/metrics") != NULL);
     EXPECT(strlen(ictus_error_text().data) == ictus_error_text().len);
-    ANSWERS(ADDRESS, ictus_exporter_start(str("/tmp"), str("nowhere"), 0, &nobody));
+    ANSWERS(ADDRESS, ictus_exporter_start(str("/tmp"), str("nowhere"), 0, &exporter_of_null));
     EXPECT(strstr(ictus_error_text().data, "nowhere") != NULL);
-    ANSWERS(IO, ictus_exporter_start(str("/tmp"), str("unix:/dev/null/socket"), 0, &nobody));
+    ANSWERS(IO, ictus_exporter_start(str("/tmp"), str("unix:/dev/null/socket"), 0, &exporter_of_null));
     EXPECT(strstr(ictus_error_text().data, "/dev/null/socket") != NULL);
-    ANSWERS(OPTION, ictus_exporter_start(str(""), str("127.0.0.1:0"), 0, &nobody));
+    ANSWERS(OPTION, ictus_exporter_start(str(""), str("127.0.0.1:0"), 0, &exporter_of_null));
     ANSWERS(NULL, ictus_registry_new(NULL));
     EXPECT(strcmp(ictus_error_text().data, ictus_status_text(ICTUS_STATUS_NULL).data) == 0);
 }

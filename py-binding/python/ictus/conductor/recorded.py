@@ -69,7 +69,7 @@ def attach(collector: Any, surface: str) -> None:
 
 
 class Recorded(dict[Any, Any]):
-    """A dictionary of the SDK's with what is recorded natively."""
+    """A dictionary of the SDK that shows the natively recorded values."""
 
     def __init__(self, own: dict[Any, Any], read: Callable[[], dict[Any, Any]]) -> None:
         super().__init__(own)
