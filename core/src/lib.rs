@@ -71,6 +71,7 @@ mod log_once;
 #[cfg(ictus_loom)]
 #[path = "../models/loom_arc_swap.rs"]
 mod loom_arc_swap;
+mod maintenance;
 #[cfg(ictus_loom)]
 #[path = "../models/mod.rs"]
 pub mod models;

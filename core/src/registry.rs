@@ -1,4 +1,4 @@
-//! The registry: the facade of recording and reading, and the only module that imports both.
+//! The registry: the facade of recording and reading.
 
 use std::{
     path::Path,
@@ -13,6 +13,7 @@ use crate::{
     catalog::Definition,
     directory::access,
     error::Result,
+    maintenance::{own_overflowed, retire_if_crowded},
     observe::{Counter, Family, Gauge, Recorder, Timer, UnsortedLabels},
     options::Options,
     snapshot::{Reader, Snapshot, Value},
@@ -136,7 +137,9 @@ impl Registry {
     pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
         options.check()?;
         let directory = access::resolve(directory.as_ref())?;
-        Ok(Registry::with(Recorder::open(&directory, options)?, Some(&directory)))
+        let recorder = Recorder::open(&directory, options)?;
+        retire_if_crowded(&recorder);
+        Ok(Registry::with(recorder, Some(&directory)))
     }
 
     fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
@@ -372,7 +375,7 @@ impl Registry {
         let mut snapshot = reader.snapshot_within(idle)?;
         snapshot.health.lost.add(self.recorder.unrecorded());
         let expired = reader.expired().iter().map(|expired| {
-            let over = self.recorder.own_overflowed(&expired.family, &expired.over);
+            let over = own_overflowed(&self.recorder, &expired.family, &expired.over);
             let is_idle = |values: &[String]| expired.series.contains(values) && !over.contains(values);
             self.recorder.expire(&expired.family, is_idle)
         });

@@ -42,8 +42,6 @@ use rustix::{
 
 use crate::{
     failpoint,
-    format::error::SegmentError,
-    reader::totals_file::TotalsFile,
     sys::own_descriptor::{OwnDescriptor, above_standard},
 };
 use access::{AccessPolicy, MetricsPath};
@@ -257,15 +255,20 @@ impl Directory {
         self.remove(aside_name(id))
     }
 
-    /// Replaces the totals. The new file is written to the disk and read back before it gets its
-    /// name.
-    pub(crate) fn replace_totals(&self, file: &TotalsFile) -> Result<(), SegmentError> {
-        self.expect_room(file.length()?)?;
+    /// Replaces the totals by a file of `length` bytes. The new file is written to the disk and read
+    /// back before it gets its name.
+    pub(crate) fn replace_totals<E: From<io::Error>>(
+        &self,
+        length: u64,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+        check: impl FnOnce(&mut File) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.expect_room(length)?;
         let read_back = || match self.open_existing(&format!("{TEMP_PREFIX}{TOTALS}"))? {
-            Some(mut written) => TotalsFile::check(&mut written),
+            Some(mut written) => check(&mut written),
             None => Err(io::Error::from(io::ErrorKind::NotFound).into()),
         };
-        self.replace_by(TOTALS, |new| file.write(new), read_back)
+        self.replace_by(TOTALS, write, read_back)
     }
 
     /// Fails if the file system has fewer than `bytes` free bytes. A partly written file would take

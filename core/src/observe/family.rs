@@ -188,55 +188,23 @@ impl<M: MetricHandle> Family<M> {
         self.recorder.lose(HealthCounter::Unlabelled);
     }
 
-    /// Removes the series with the given label values. Returns false if there was none.
-    ///
-    /// The observations of this process and of ended processes are no longer shown, and the memory
-    /// of the series is free for other series.
-    ///
-    /// After that, [`labels`](Family::labels) returns a new series, which starts at zero.
-    /// Observations through handles of the removed series are rejected and counted in
-    /// [`Lost::removed`](crate::snapshot::Lost::removed), as are concurrent observations of other
-    /// threads. Other running processes of the directory still show their part of the series until
-    /// they remove it too.
-    ///
-    /// The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed, and neither can a series that is
-    /// counted only in it.
-    ///
-    /// In a metrics directory this call waits up to five seconds for the lock of the directory. It
-    /// rewrites the totals if they hold the series. Do not call it in hot loops.
-    ///
-    /// ```
-    /// # let registry = ictus::Registry::new();
-    /// let jobs = registry.counter("jobs", "Jobs done.", &["tenant"])?;
-    /// jobs.labels(&["acme"])?.inc();
-    /// assert!(jobs.remove(&["acme"])?);
-    /// assert!(!jobs.remove(&["acme"])?);
-    /// assert_eq!(registry.snapshot()?.families, []);
-    /// jobs.labels(&["acme"])?.inc();
-    /// # use ictus::snapshot::Value;
-    /// let snapshot = registry.snapshot()?;
-    /// assert_eq!(snapshot.family("jobs").unwrap().get(&["acme"]), Some(&Value::Counter(1.0)));
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LabelCount`] if the number of values is not the number of the family's labels.
-    /// [`Error::Io`] if the directory's totals cannot be read or written, or if another process
-    /// holds the lock. In that case the observations of ended processes stay.
-    pub fn remove(&self, values: &[&str]) -> Result<bool> {
-        if !values.is_empty() && values.iter().all(|&value| value == OVERFLOW) {
-            return Ok(false);
-        }
-        let record = &self.index.family.record;
+    /// Removes this process's part of a series. Returns false if there was none.
+    pub(crate) fn remove_own(&self, values: &[&str]) -> Result<bool> {
+        self.sorted(values, |values| self.index.remove(&LabelQuery(values)))
+    }
+
+    /// Returns label values as a descriptor stores them: in the order of the sorted label names, cut.
+    pub(crate) fn stored_values(&self, values: &[&str]) -> Vec<String> {
         let cut = |values: &[&str]| values.iter().map(|&value| cut(value, MAX_VALUE).to_owned()).collect();
-        let cut_values: Vec<String> = self.sorted(values, cut);
-        let overflowed = self.recorder.note_overflowed(record);
-        let is_over = overflowed.as_ref().is_ok_and(|overflowed| overflowed.contains(&cut_values));
-        let own = !is_over && self.sorted(values, |values| self.index.remove(&LabelQuery(values)))?;
-        overflowed?;
-        let dead = self.recorder.forget(record, &|series| *series == cut_values)?;
-        Ok(own || dead > 0)
+        self.sorted(values, cut)
+    }
+
+    pub(crate) fn descriptor(&self) -> &FamilyDescriptor {
+        &self.index.family.record
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Calls `act` with the label values in the order of the sorted label names.

@@ -1,13 +1,12 @@
 //! The recorder of a process: its families and its current segment.
 
 use std::{
-    io,
     path::Path,
     sync::{Arc, OnceLock, TryLockError, Weak},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{
     family_index::FamilyIndex,
@@ -20,19 +19,14 @@ use super::{
 };
 use crate::{
     catalog::Kind,
-    directory::{Directory, access::MetricsPath},
+    directory::access::MetricsPath,
     error::{Error, Result},
     format::{
         descriptor::FamilyDescriptor,
-        error::SegmentError,
         layout::{HEALTH_COUNTERS, HealthCounter},
     },
     options::Options,
     policy::agreement,
-    reader::{
-        overflowed::Overflowed,
-        retire::{forget, note_overflowed, retire},
-    },
     segment::{
         reservation,
         writer::{Segment, SeriesLocation},
@@ -95,8 +89,7 @@ impl Recorder {
     /// Creates a recorder in a metrics directory. Creates the directory if it is missing.
     pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
         let place = MetricsPath::resolve(directory)?.shared_with(options.group);
-        let made = place.make();
-        clear_up(&made.map_err(|error| Error::io(place.path(), "use the metrics directory", error))?);
+        place.make().map_err(|error| Error::io(place.path(), "use the metrics directory", error))?;
         Ok(Recorder::new(Some(place), options))
     }
 
@@ -233,53 +226,6 @@ impl Recorder {
         self.known(family).map_or(0, |index| index.expire(is_idle))
     }
 
-    /// Records in the directory which series are in a family's overflow series, before a series of
-    /// the family is removed. Returns the label values of this process's part.
-    pub(super) fn note_overflowed(&self, family: &FamilyDescriptor) -> Result<HashSet<Vec<String>>> {
-        let Some(place) = &self.place else { return Ok(HashSet::new()) };
-        let noted = match place.open() {
-            Ok(None) => Ok(Overflowed::default()),
-            Ok(Some(directory)) => note_overflowed(&directory, family).map_err(|bad| match bad {
-                SegmentError::Io(error) => error,
-                bad => io::Error::other(bad.to_string()),
-            }),
-            Err(error) => Err(error),
-        };
-        let noted = noted.map_err(|error| Error::io(place.path(), "forget a removed series in", error))?;
-        Ok(self.own_overflowed(family, &noted))
-    }
-
-    /// Returns the label values of this process's series in the overflow series of a family.
-    pub(crate) fn own_overflowed(
-        &self,
-        family: &FamilyDescriptor,
-        over: &Overflowed,
-    ) -> HashSet<Vec<String>> {
-        let Some(noted) = over.of(family) else { return HashSet::new() };
-        let own: Vec<u64> = self.own().iter().map(|segment| segment.id).collect();
-        noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
-    }
-
-    /// Drops series of a family from the data of ended processes in the directory. Returns how
-    /// many.
-    pub(super) fn forget(
-        &self,
-        family: &FamilyDescriptor,
-        gone: &dyn Fn(&[String]) -> bool,
-    ) -> Result<usize> {
-        let Some(place) = &self.place else { return Ok(0) };
-        self.refresh_copies();
-        let forgotten = match place.open() {
-            Ok(None) => Ok(0),
-            Ok(Some(directory)) => forget(&directory, family, gone).map_err(|bad| match bad {
-                SegmentError::Io(error) => error,
-                bad => io::Error::other(bad.to_string()),
-            }),
-            Err(error) => Err(error),
-        };
-        forgotten.map_err(|error| Error::io(place.path(), "forget a removed series in", error))
-    }
-
     /// Calls `act` with this process's segment. If that segment has no memory for it, calls `act`
     /// with a fallback segment, which other processes do not see.
     pub(crate) fn with_segment<T>(&self, act: impl FnMut(&Arc<Segment>) -> Option<T>) -> Option<T> {
@@ -357,7 +303,7 @@ impl Recorder {
     }
 
     /// Returns the metrics directory; none if the segments are only in memory.
-    pub(super) fn place(&self) -> Option<&MetricsPath> {
+    pub(crate) fn place(&self) -> Option<&MetricsPath> {
         self.place.as_ref()
     }
 
@@ -418,17 +364,4 @@ fn cannot_make(place: Option<&MetricsPath>, why: impl std::fmt::Display) -> Stri
          processes do not see",
         place.map_or(Path::new(""), MetricsPath::path).display(),
     )
-}
-
-/// Minimum number of segments in a directory at which a process that opens it retires those of
-/// ended processes.
-const RETIRE_THRESHOLD: usize = 32;
-
-/// Retires the segments of ended processes if no other process seems to do it. Short-lived jobs
-/// whose directory has no reader must not fill the disk.
-fn clear_up(directory: &Directory) {
-    let many = directory.segments().is_ok_and(|segments| segments.len() >= RETIRE_THRESHOLD);
-    if many && let Err(error) = retire(directory, &mut |_| None) {
-        log::debug!("segments of dead processes stay in {}: {error}", directory.place().path().display());
-    }
 }

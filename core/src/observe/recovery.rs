@@ -388,7 +388,7 @@ impl Recorder {
     }
 
     /// Makes copies equal to their segments, before a series is removed from both.
-    pub(super) fn refresh_copies(&self) {
+    pub(crate) fn refresh_copies(&self) {
         let Some(_turn) = self.recovery.turn.acquire() else { return };
         for leaving in &**self.recovery.leaving.load() {
             let state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);

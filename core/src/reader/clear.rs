@@ -124,7 +124,7 @@ fn clear_opened(directory: &Directory) -> io::Result<usize> {
         aside: Vec::new(),
         totals: Totals::default(),
     };
-    directory.replace_totals(&cleared).map_err(|bad| match bad {
+    cleared.replace_in(directory).map_err(|bad| match bad {
         SegmentError::Io(error) => error,
         bad => io::Error::other(bad.to_string()),
     })?;

@@ -89,7 +89,7 @@ fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) ->
         return Ok(());
     }
     file.generation = file.generation.wrapping_add(1);
-    directory.replace_totals(&file)
+    file.replace_in(directory)
 }
 
 /// Like [`forget`], but does nothing if another process holds the lock: a scrape never waits.
@@ -197,7 +197,7 @@ fn fold_some(
         }
         file.generation = file.generation.wrapping_add(1);
         failpoint::hit("retire/read");
-        match directory.replace_totals(&file) {
+        match file.replace_in(directory) {
             Ok(()) => return Ok((batch, dropped)),
             Err(SegmentError::Io(error)) if directory::is_full(&error) => full = Some(error),
             Err(bad) => return Err(bad),
@@ -456,7 +456,7 @@ mod tests {
         let directory = opened(parent.path());
         let id = directory.segments().unwrap()[0];
         let file = TotalsFile { folded: vec![id], aside: vec![id], ..TotalsFile::default() };
-        directory.replace_totals(&file).unwrap();
+        file.replace_in(&directory).unwrap();
         retire(&directory).unwrap();
         assert_eq!((directory.segments().unwrap(), directory.set_aside().unwrap()), (vec![], vec![id]));
     }

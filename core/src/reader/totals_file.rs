@@ -25,6 +25,7 @@ use super::{
 use crate::{
     catalog::Kind,
     clock::epoch_clocks::Clocks,
+    directory::Directory,
     exemplar::{self, Exemplar},
     format::{
         anchors,
@@ -65,6 +66,11 @@ impl TotalsFile {
         let length = file.metadata()?.len();
         check_stored(file, length)?;
         TotalsFile::read_from(file, length)
+    }
+
+    /// Replaces a directory's totals by these.
+    pub(crate) fn replace_in(&self, directory: &Directory) -> Result<(), SegmentError> {
+        directory.replace_totals(self.length()?, |new| self.write(new), TotalsFile::check)
     }
 
     /// Checks that an opened totals file can be read.
