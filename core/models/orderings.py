@@ -47,6 +47,8 @@ PARTS = "where memory is mapped, of which a model has its own; see `segment/mapp
 
 # Descriptors, address space and forks, which are not part of recording or reading.
 NOT_MODELLED = {
+    # The end of the process: one flag that a thread sets when it has written everything.
+    "at_exit.rs",
     # Lets one thread create a segment; the pointer to the segment orders its content.
     "observe/maker.rs",
     # Leaving a segment: copies are compared until nothing changes, so a store that becomes visible
@@ -423,6 +425,10 @@ ORDERINGS = [
 ]
 
 LEFT_OUT = [
+    LeftOut("observe/thread_lanes.rs", "let number = shard.lease.load(Acquire);", "", LEAVE),
+    LeftOut(
+        "observe/thread_lanes.rs", "self.lease.fetch_add(1, std::sync::atomic::Ordering::Release)", "", LEAVE
+    ),
     LeftOut(
         "observe/lane.rs",
         "head.fetch_update(Ordering::Release, Ordering::Acquire, unless_moved);",

@@ -21,18 +21,6 @@ from orderings import LEFT_OUT, NOT_MODELLED, ORDERINGS, Ordering
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "core/src"
-FOLDERS = [
-    "directory",
-    "exemplar",
-    "format",
-    "histogram",
-    "observe",
-    "reader",
-    "ring",
-    "segment",
-    "sync",
-    "sys",
-]
 PAGE = ROOT / "docs/memory-ordering.md"
 # Longer than any model or test without a weakened ordering takes.
 SECONDS = 900
@@ -93,19 +81,18 @@ def compare_source() -> list[str]:
             faults.append(f"{file}: {count} times instead of once: {snippet!r}")
         at = text.find(snippet)
         covered.setdefault(file, []).append((range(at, at + len(snippet)), halves))
-    for folder in FOLDERS:
-        for path in sorted((SOURCES / folder).rglob("*.rs")):
-            if is_test(path):
-                continue
-            file, text = str(path.relative_to(SOURCES)), code(path)
-            if file in NOT_MODELLED:
-                continue
-            for match in re.finditer(r"\b(Release|Acquire|AcqRel|SeqCst)\b", text):
-                needed = HALVES if match[0] == "AcqRel" else {match[0]} & HALVES
-                found = [halves for span, halves in covered.get(file, []) if match.start() in span]
-                if not found or needed - set().union(*found):
-                    line = text.count("\n", 0, match.start()) + 1
-                    faults.append(f"core/src/{file}:{line}: {match[0]} is not in core/models/orderings.py")
+    for path in sorted(SOURCES.rglob("*.rs")):
+        if is_test(path):
+            continue
+        file, text = str(path.relative_to(SOURCES)), code(path)
+        if file in NOT_MODELLED:
+            continue
+        for match in re.finditer(r"\b(Release|Acquire|AcqRel|SeqCst)\b", text):
+            needed = HALVES if match[0] == "AcqRel" else {match[0]} & HALVES
+            found = [halves for span, halves in covered.get(file, []) if match.start() in span]
+            if not found or needed - set().union(*found):
+                line = text.count("\n", 0, match.start()) + 1
+                faults.append(f"core/src/{file}:{line}: {match[0]} is not in core/models/orderings.py")
     return faults
 
 

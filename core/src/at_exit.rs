@@ -35,8 +35,8 @@ pub(crate) fn watch(recorder: &Arc<Recorder>) {
     fork::at_exit(exit);
 }
 
-/// Writes the observations that are in no file, of all recorders. Returns within [`EXIT_TIMEOUT`]
-/// even if a file system hangs, unless no thread can be started.
+/// Writes the observations that are in no file, of all recorders. Waits [`EXIT_TIMEOUT`] for a file
+/// system that hangs, unless no thread can be started. The look-up of the files' names has no limit.
 pub(crate) fn save() {
     let recorders = RECORDERS.load_full();
     let living = recorders.iter().flat_map(|all| all.iter()).filter_map(Weak::upgrade);

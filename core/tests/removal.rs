@@ -581,6 +581,23 @@ fn overflow_series_does_not_fall_when_a_place_becomes_free() {
     assert_eq!(counts(), [0.0, 0.0, 5.0, 121.0]);
 }
 
+/// The record of a contribution stays in force when all other processes and their families are gone.
+#[test]
+fn overflow_series_does_not_fall_when_the_other_process_has_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
+    let (first, second) = (open(), open());
+    let jobs = |registry: &Registry| registry.counter("jobs", "", &["x"]).unwrap();
+    jobs(&first).labels(&["a"]).unwrap().add(1.0);
+    jobs(&second).labels(&["b"]).unwrap().add(10.0);
+    assert!(jobs(&first).remove(&["a"]).unwrap());
+    drop(first);
+    Reader::new(directory.path()).snapshot().unwrap();
+    assert!(!jobs(&second).remove(&["b"]).unwrap(), "it is counted in the overflow series");
+    let snapshot = Reader::new(directory.path()).snapshot().unwrap();
+    assert_eq!(shown(&snapshot, "jobs").get(ictus::OVERFLOW), Some(&Value::Counter(10.0)));
+}
+
 /// A reader that does not retire writes nothing, whatever expires.
 #[test]
 fn reader_that_does_not_retire_writes_no_record_of_the_overflow_series() {

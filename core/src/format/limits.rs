@@ -81,7 +81,7 @@ pub(crate) fn shown_allowance(stored: u64) -> u64 {
 /// As [`shown_allowance`], for a totals file, which has fewer bytes per series because it has no
 /// ring.
 pub(crate) fn totals_shown_allowance(stored: u64) -> u64 {
-    shown_allowance(stored).saturating_mul(4)
+    shown_allowance(stored).saturating_mul(8)
 }
 
 /// Truncates a text to at most `bytes` bytes of whole characters.

@@ -9,7 +9,7 @@ use super::thread_lanes;
 use crate::{
     exemplar,
     format::{
-        layout::{self, BLOCK_LANES, Block, Chunk, HealthCounter, Lane, Lines, UNPUBLISHED},
+        layout::{self, Chunk, HealthCounter, Lane, Lines, UNPUBLISHED},
         line_allocator::LineAllocator,
     },
     histogram::{self, LaneBuckets},
@@ -53,14 +53,13 @@ pub(super) struct LaneSpec {
 const DESCRIPTOR_LINES: u64 = 4;
 
 impl LaneSpec {
-    /// Lines that such a lane takes when it is created, with its share of a block and a descriptor.
+    /// Lines that such a lane takes when it is created, with a descriptor and without its block.
     pub(super) fn lines(&self) -> u64 {
-        let lane = Block::LINES.div_ceil(BLOCK_LANES as u64) + DESCRIPTOR_LINES;
         if self.window == 0 {
-            return lane;
+            return DESCRIPTOR_LINES;
         }
         let buckets = self.bounds.as_ref().map_or(0, |bounds| histogram::lines(bounds.len()));
-        lane + layout::table_lines(layout::full_ring(self.window)) + buckets + Chunk::LINES
+        DESCRIPTOR_LINES + layout::table_lines(layout::full_ring(self.window)) + buckets + Chunk::LINES
     }
 
     fn bounds(&self) -> usize {

@@ -24,6 +24,7 @@ use crate::{
     format::{
         descriptor::FamilyDescriptor,
         layout::{HEALTH_COUNTERS, HealthCounter},
+        limits::MAX_DEFINITIONS,
     },
     options::Options,
     policy::agreement,
@@ -129,7 +130,8 @@ impl Recorder {
                 let record = &family.family.record;
                 record.same_shape(requested) || !agreement::coexist(record, requested)
             };
-            if existing.iter().any(is_settled) {
+            // A reader refuses a segment with more definitions of one name.
+            if existing.iter().any(is_settled) || existing.len() >= MAX_DEFINITIONS {
                 return Arc::clone(families);
             }
             let all = existing.iter().chain([&new]).map(Arc::clone).collect();
@@ -149,6 +151,12 @@ impl Recorder {
                 let given = unsorted.iter().find(|one| one.1.len() == record.labels.len() && is_it(one));
                 given.map_or_else(|| record.labels.clone(), |(_, labels)| labels.to_vec())
             };
+            if families.get(&*requested.name).is_some_and(|existing| existing.len() >= MAX_DEFINITIONS) {
+                return Error::Name {
+                    name: requested.name.clone(),
+                    reason: "it exists with 256 sets of label names, the most that a name may have",
+                };
+            }
             let shape = |record: &FamilyDescriptor| record.kind.described(record.unit, &given(record));
             Error::Mismatch {
                 name: requested.name.clone(),
@@ -240,7 +248,11 @@ impl Recorder {
             }
             return Some(done);
         }
-        if !segment.in_file() || segment.is_left() {
+        if segment.is_left() {
+            // A recovery has replaced it meanwhile.
+            return act(&self.segment().filter(|new| new.id != segment.id)?);
+        }
+        if !segment.in_file() {
             return None;
         }
         segment.lose(HealthCounter::ProcessLocal);

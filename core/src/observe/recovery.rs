@@ -137,7 +137,10 @@ impl Drop for TurnGuard<'_> {
 impl Recovery {
     /// Returns the segments whose content is in no file, as far as is known.
     pub(super) fn leaving(&self) -> Vec<Arc<Segment>> {
-        self.leaving.load().iter().map(|leaving| Arc::clone(&leaving.segment)).collect()
+        let leaving = self.leaving.load();
+        // A forked child inherits the list, but not the work.
+        let own = leaving.iter().filter(|leaving| leaving.segment.is_own());
+        own.map(|leaving| Arc::clone(&leaving.segment)).collect()
     }
 
     /// Returns the segments whose content other processes have.
@@ -391,9 +394,13 @@ impl Recorder {
     pub(crate) fn refresh_copies(&self) {
         let Some(_turn) = self.recovery.turn.acquire() else { return };
         for leaving in &**self.recovery.leaving.load() {
+            // Before the lock: a thread of the parent may have held that of a parent's segment at the
+            // fork.
+            if !leaving.segment.is_own() {
+                continue;
+            }
             let state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if leaving.segment.is_own()
-                && let Some((copy, _)) = &state.copy
+            if let Some((copy, _)) = &state.copy
                 && let Err(error) = copy.refresh(&leaving.segment)
             {
                 log::debug!("a segment's copy is as it was: {error}");

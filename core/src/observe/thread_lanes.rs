@@ -21,7 +21,7 @@ use super::{
     handle::MAX_ATTEMPTS, lane::LaneWriter, lane_pool::LanePool, recorder::Recorder, series::Series,
 };
 use crate::{
-    format::layout::HealthCounter,
+    format::layout::{BLOCK_LANES, Block, HealthCounter, Lines as _},
     sync::{
         AtomicBool,
         Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
@@ -79,8 +79,10 @@ impl CachedLane {
 #[cold]
 pub(crate) fn hold(id: usize) -> Option<CachedLane> {
     let shard = LEASE.try_with(|lease| lease.0.get()).ok()??;
+    // Before the lane: if the lane is taken in between, the number does not fit.
+    let number = shard.lease.load(Acquire);
     let lane = lane(id)?;
-    Some(CachedLane { lane, word: lane.word()?, lease: shard.lease, number: shard.lease.load(Relaxed) })
+    Some(CachedLane { lane, word: lane.word()?, lease: shard.lease, number })
 }
 
 /// Returns the thread's shard when the thread ends.
@@ -283,7 +285,7 @@ impl ThreadLanes {
         }
         if !lanes.is_empty() {
             // Invalidate the lanes that the thread has cached: they are in no table any more.
-            self.lease.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.lease.fetch_add(1, std::sync::atomic::Ordering::Release);
         }
         lanes
     }
@@ -419,7 +421,13 @@ struct ParkedLanes {
 impl Parked {
     /// Returns the lines that their threads need to create the lanes again.
     pub(crate) fn lines(&self) -> u64 {
-        self.0.iter().flat_map(|parked| &parked.lanes).map(|lane| lane.shape().lines()).sum()
+        let blocks = |lanes: usize| Block::LINES * lanes.div_ceil(BLOCK_LANES) as u64;
+        let lines = |parked: &ParkedLanes| {
+            let lanes = parked.lanes.iter().map(|lane| lane.shape().lines()).sum::<u64>();
+            // Each thread fills blocks of its own.
+            blocks(parked.lanes.len()) + lanes
+        };
+        self.0.iter().map(lines).sum()
     }
 
     /// Whether all threads have left the observations that they were in when their lanes were

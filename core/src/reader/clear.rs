@@ -39,11 +39,7 @@ use crate::{
 pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
     let place = MetricsPath::resolve(directory.as_ref())?;
     let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_opened(&opened)));
-    cleared.map_err(|source| Error::Io {
-        path: place.path().to_owned(),
-        action: "clearing the metrics directory",
-        source,
-    })
+    cleared.map_err(|source| Error::io(place.path(), "clear the metrics directory", source))
 }
 
 /// Removes the unreadable files of ended processes from a metrics directory, and nothing else.
@@ -66,7 +62,7 @@ pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
 /// [`Error::Io`] if the directory cannot be opened, if a file in it cannot be removed, or if another
 /// process holds its lock.
 pub fn repair(directory: impl AsRef<Path>) -> Result<usize> {
-    let place = MetricsPath::of(directory.as_ref());
+    let place = MetricsPath::resolve(directory.as_ref())?;
     let repaired = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| repair_opened(&opened)));
     repaired.map_err(|source| Error::io(place.path(), "repair the metrics directory", source))
 }

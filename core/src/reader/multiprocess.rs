@@ -131,7 +131,7 @@ impl Iterator for MultiprocessFiles {
                     self.directory.display(),
                     path.display(),
                 ),
-                why,
+                &format!("{}: {why}", self.directory.display()),
             );
         }
         None

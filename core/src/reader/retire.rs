@@ -49,7 +49,15 @@ pub(crate) fn forget(
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
-    fold(directory, &mut |_| None, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+    let mut all = 0;
+    loop {
+        let (folded, dropped) = fold(directory, &mut |_| None, &|totals| totals.forget(family, gone))?;
+        all += dropped;
+        // One pass reads as many segments as it may open; the series may be in the others, too.
+        if folded < sys::descriptor_share() {
+            return Ok(all);
+        }
+    }
 }
 
 /// Records in the totals file which contributions are in the overflow series of a family, before
@@ -64,7 +72,9 @@ pub(crate) fn note_overflowed(
     let file = read_totals(directory)?;
     let mut ids = directory.segments()?;
     ids.retain(|id| !file.folded.contains(id));
-    if ids.len() <= 1 && !file.totals.families.contains_key(&family.name) {
+    let is_recorded =
+        file.totals.families.contains_key(&family.name) || file.totals.over.of(family).is_some();
+    if ids.len() <= 1 && !is_recorded {
         // A single process has no more series than it allows.
         return Ok(Overflowed::default());
     }

@@ -103,6 +103,10 @@ impl SegmentFile {
     /// Merges the changes of the segment. If the segment cannot be read, its last good state stays
     /// merged.
     pub(crate) fn read(&mut self, place: &MetricsPath, id: u64, into: &mut Aggregator, log: &mut SegmentLog) {
+        // The reason why it was not opened is logged; that it is not open says less.
+        if self.bad.is_some() && !self.is_open() {
+            return;
+        }
         let Some(key) = self.key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
         // Before the lanes are read: if the owner has ended, all its writes are visible.

@@ -66,6 +66,8 @@ pub(crate) struct Segment {
     free: Mutex<Vec<LineRange>>,
     /// Lines that are reserved for lanes: windows do not grow into them.
     reserved: StdAtomicU64,
+    /// As `retry_at`, for room in addition to the reserved lines: that it is missing stops no lane.
+    grow_at: StdAtomicU64,
     /// The stamp of the newest anchor.
     anchored: StdAtomicU64,
     /// Whether a thread is taking an anchor.
@@ -178,6 +180,7 @@ impl Segment {
             serials: AtomicU32::new(0),
             free: Mutex::default(),
             reserved: StdAtomicU64::new(0),
+            grow_at: StdAtomicU64::new(0),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
             anchoring: AtomicBool::new(false),
             checked: StdAtomicU64::new(epoch.anchor.stamp),
@@ -217,7 +220,9 @@ impl Segment {
     /// Reserves lines for lanes that threads are about to create, as far as there is memory.
     pub(crate) fn reserve(&self, lines: u64) {
         let reserved = self.reserved.fetch_add(lines, Relaxed) + lines;
-        self.has_room(reserved);
+        let end = (self.header.cursor.load(Ordering::Relaxed) + reserved) as usize * LINE;
+        // Step by step, so that a disk with less room gives what it has.
+        while self.mapping.committed() < end && self.commit(self.mapping.committed() + STEP).is_ok() {}
     }
 
     /// Whether `lines` can be claimed. Grows the segment for that, but not soon after a failure.
@@ -227,12 +232,12 @@ impl Segment {
             return true;
         }
         let now = clock::monotonic();
-        if now < self.retry_at.load(Relaxed) {
+        if now < self.grow_at.load(Relaxed) {
             return false;
         }
         let has_grown = self.commit(end.next_multiple_of(STEP)).is_ok();
         if !has_grown {
-            self.retry_at.store(now + RETRY_AFTER, Relaxed);
+            self.grow_at.store(now + RETRY_AFTER, Relaxed);
         }
         has_grown
     }

@@ -81,17 +81,37 @@ pub struct Lost {
 impl Lost {
     /// Adds counts that are in no segment yet.
     pub(crate) fn add(&mut self, losses: [u64; HEALTH_COUNTERS]) {
-        let more = Lost::from(losses);
-        self.nan += more.nan;
-        self.negative += more.negative;
-        self.too_large += more.too_large;
-        self.reentered += more.reentered;
-        self.no_memory += more.no_memory;
-        self.removed += more.removed;
-        self.overflowed += more.overflowed;
-        self.process_local_lanes += more.process_local_lanes;
-        self.truncated_windows += more.truncated_windows;
-        self.exemplars += more.exemplars;
+        // Without `..`, so that a new count cannot be forgotten.
+        let Lost {
+            nan,
+            negative,
+            too_large,
+            reentered,
+            no_memory,
+            removed,
+            unlabelled,
+            label_too_long,
+            overflowed,
+            process_local_lanes,
+            truncated_windows,
+            exemplars,
+            removed_files,
+            closed_descriptors,
+        } = Lost::from(losses);
+        self.nan += nan;
+        self.negative += negative;
+        self.too_large += too_large;
+        self.reentered += reentered;
+        self.no_memory += no_memory;
+        self.removed += removed;
+        self.unlabelled += unlabelled;
+        self.label_too_long += label_too_long;
+        self.overflowed += overflowed;
+        self.process_local_lanes += process_local_lanes;
+        self.truncated_windows += truncated_windows;
+        self.exemplars += exemplars;
+        self.removed_files += removed_files;
+        self.closed_descriptors += closed_descriptors;
     }
 }
 

@@ -87,8 +87,8 @@ impl ShownFamily {
         }
         let mut bounds = BoundText::default();
         let (mut series, mut left_out) = (Vec::new(), 0);
-        for (labels, parts) in all {
-            if let Some(why) = parts.unfit {
+        for (labels, mut parts) in all {
+            if let Some(why) = parts.unfit.or_else(|| parts.bounds_twice()) {
                 left_out += 1;
                 log_once::left_out(name, why);
                 continue;
@@ -178,13 +178,18 @@ impl SampleParts {
             (ShownType::Summary | ShownType::Histogram, "_count", _) => &mut self.count,
             (ShownType::Summary | ShownType::Histogram, "_sum", _) => &mut self.sum,
             (ShownType::Histogram, _, Some(bound)) => {
-                let is_new = self.buckets.iter().all(|&(known, _)| known != bound);
                 self.buckets.push((bound, value));
-                return if is_new { Ok(()) } else { Err(TWICE) };
+                return Ok(());
             }
             _ => return Err("it has a sample that its type has not"),
         };
         if part.replace(value).is_none() { Ok(()) } else { Err(TWICE) }
+    }
+
+    /// Sorts the buckets; returns the reason if two have the same bound.
+    fn bounds_twice(&mut self) -> Option<&'static str> {
+        self.buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        self.buckets.windows(2).any(|pair| pair[0].0 == pair[1].0).then_some(TWICE)
     }
 
     fn value(self, shown_type: ShownType, bounds: &mut BoundText) -> ShownValue {
@@ -214,7 +219,6 @@ impl SampleParts {
 /// Converts cumulative buckets; the last one has the rest of the count.
 fn distribution(mut buckets: Vec<(f64, f64)>, count: f64) -> Distribution {
     buckets.retain(|(bound, _)| bound.is_finite());
-    buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     let bounds = buckets.iter().map(|&(bound, _)| bound).collect();
     let mut below = 0;
     let cumulative = buckets.iter().map(|&(_, count)| count).chain([count]);

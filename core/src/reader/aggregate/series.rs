@@ -309,10 +309,8 @@ impl SeriesAggregate {
         self.sweep();
         self.timeline = timeline.clone();
         self.window.retime(timeline);
-        let Some((fell, _)) = self.fell else { return false };
-        let is_mixed = self.window.observations().iter().any(|one| one.epoch != fell);
-        // An observation that fell out may now be newer than one in the window.
-        if is_mixed && timeline.is_far() {
+        // An observation that fell out, of any epoch, may now be newer than one in the window.
+        if self.fell.is_some() && timeline.is_far() {
             self.distrust();
         }
         self.holed
