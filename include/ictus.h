@@ -457,7 +457,8 @@ uint32_t ictus_abi_version(void);
 /**
  * Sets the callback that receives the library's log messages from now on, and replaces the
  * previous one. Without a callback nothing is logged; NULL for `log` removes the callback.
- * Each cause is logged once. `context` is passed to the callback.
+ * A degraded state is logged once; a call that returns ICTUS_STATUS_IO logs its text each time.
+ * `context` is passed to the callback.
  *
  * When this function returns, the previous callback is no longer called, so its context
  * may be freed. Messages that are logged while the callback is being replaced are dropped.

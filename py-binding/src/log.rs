@@ -152,7 +152,7 @@ fn ask_main_thread() {
         })
     }
     // SAFETY: the interpreter lives, which the callers ensure; the function takes no argument and
-    // does not unwind: `deliver` lets no exception out. If too many calls are pending already, this
+    // does not unwind: it sets an exception and returns -1. If too many calls are pending already, this
     // one is requested again later.
     let _ = unsafe { ffi::Py_AddPendingCall(Some(pending), ptr::null_mut()) };
 }
@@ -226,15 +226,17 @@ pub(crate) fn deliver_later(_: Python<'_>) {
 /// Returns an exception of a handler that is not an `Exception`: an interrupt or an exit, which
 /// belong to the program.
 pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
+    let mut ended = Ok(());
+    // An interrupt in one handler must not lose the records after it.
     for (method, text) in take() {
         // A handler that fails must not end the caller.
         if let Err(raised) = tell(py, method, &text)
             && !raised.is_instance_of::<PyException>(py)
         {
-            return Err(raised);
+            ended = ended.and(Err(raised));
         }
     }
-    Ok(())
+    ended
 }
 
 /// Drains the queue. Returns pairs of a logger method and a text.

@@ -15,7 +15,10 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     pin::pin,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -88,6 +91,8 @@ struct RunningServer {
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
     listening: Weak<Descriptor>,
+    /// Whether it is logged that the host has closed the descriptors.
+    is_abandoned: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -153,7 +158,8 @@ impl Server {
     ) -> Result<Server> {
         let generation = host::generation();
         let socket = Arc::new(OnceLock::new());
-        let runtime = runtime(Arc::clone(&socket)).map_err(Error::Start)?;
+        let is_abandoned = Arc::new(AtomicBool::new(false));
+        let runtime = runtime(Arc::clone(&socket), Arc::clone(&is_abandoned)).map_err(Error::Start)?;
         let (listener, address) = {
             let _inside = runtime.enter();
             Listener::bind(&listen)?
@@ -168,7 +174,7 @@ impl Server {
                 move || run(runtime, listener, served, stopped)
             })
             .map_err(Error::Start)?;
-        let running = RunningServer { stop, thread: Mutex::new(Some(thread)), listening };
+        let running = RunningServer { stop, thread: Mutex::new(Some(thread)), listening, is_abandoned };
         Ok(Server { address, generation, running: Arc::new(running) })
     }
 
@@ -187,7 +193,7 @@ impl Server {
         if self.is_closed_by_host() {
             // The thread cannot be woken: the descriptor number used to wake it may belong to a file
             // of the host by now.
-            log::error!("the endpoint at {} has ended: the program closed its descriptors", self.address);
+            log_abandoned(&self.address, &self.running.is_abandoned);
             return;
         }
         self.running.stop.send_replace(true);
@@ -232,14 +238,17 @@ impl Drop for Server {
 
 /// Creates a runtime for one thread, whose descriptors are not those of standard input, output and
 /// error.
-fn runtime(socket: Arc<OnceLock<(BoundAddress, Weak<Descriptor>)>>) -> io::Result<Runtime> {
+fn runtime(
+    socket: Arc<OnceLock<(BoundAddress, Weak<Descriptor>)>>,
+    is_abandoned: Arc<AtomicBool>,
+) -> io::Result<Runtime> {
     // Runs each time before the runtime uses its own descriptors, which cannot be distinguished from
     // those of the host.
     let check = move || {
         if let Some((address, descriptor)) = socket.get()
             && descriptor.upgrade().is_some_and(|descriptor| descriptor.get().is_err())
         {
-            abandon(address);
+            abandon(address, &is_abandoned);
         }
     };
     let standard = standard_numbers()?;
@@ -258,10 +267,19 @@ fn runtime(socket: Arc<OnceLock<(BoundAddress, Weak<Descriptor>)>>) -> io::Resul
 /// Ends a server whose descriptors the host has closed. Nothing of it may be dropped or woken: it
 /// would write to numbers that may belong to the host's files by now, and close them. Therefore its
 /// thread stays parked forever.
-fn abandon(address: &BoundAddress) -> ! {
-    log::error!("the endpoint at {address} has ended: the program closed its descriptors; start it again");
+fn abandon(address: &BoundAddress, is_abandoned: &AtomicBool) -> ! {
+    log_abandoned(address, is_abandoned);
     loop {
         thread::park();
+    }
+}
+
+/// Logs once that the host has closed the descriptors of a server.
+fn log_abandoned(address: &BoundAddress, is_abandoned: &AtomicBool) {
+    if !is_abandoned.swap(true, Relaxed) {
+        log::error!(
+            "the endpoint at {address} has ended: the program closed its descriptors; start it again"
+        );
     }
 }
 

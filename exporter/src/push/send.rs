@@ -60,17 +60,11 @@ pub(super) fn send(
     })
 }
 
-/// Returns the first line of a server's response, without unprintable characters.
+/// Returns the first line of a server's response, with unprintable characters escaped.
 pub(super) fn one_line(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(&said[..said.len().min(4 * MAX_SHOWN)]);
     let line = text.trim().lines().next().unwrap_or_default();
-    let is_printed = |character: &char| !character.is_control() && !is_invisible(*character);
-    line.chars().filter(is_printed).take(MAX_SHOWN).collect()
-}
-
-/// Returns whether a character has no width, or changes the direction of the text around it.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    ictus::printable(line).chars().take(MAX_SHOWN).collect()
 }
 
 async fn exchange(
@@ -133,8 +127,8 @@ mod tests {
 
     #[test]
     fn answer_is_shown_as_one_line_that_changes_no_terminal() {
-        assert_eq!(one_line(b" no\x1b[2J such\x07 job\r\nsecond line"), "no[2J such job");
-        assert_eq!(one_line("a\u{202e}b\u{200b}c".as_bytes()), "abc");
+        assert_eq!(one_line(b" no\x1b[2J such\x07 job\r\nsecond line"), "no\\u{1b}[2J such\\u{7} job");
+        assert_eq!(one_line("a\u{202e}b\u{61c}c".as_bytes()), "a\\u{202e}b\\u{61c}c");
         assert_eq!(one_line(&[b'x'; 100_000]).len(), MAX_SHOWN);
         assert_eq!(one_line(b"\xff\xfe"), "\u{fffd}\u{fffd}");
         assert_eq!(one_line(b""), "");

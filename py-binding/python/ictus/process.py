@@ -93,15 +93,15 @@ class Watch:
             self._note(error)
 
     def _try_to_look(self) -> None:
-        # A process without free descriptors will have some again later.
+        # A process without free descriptors or memory will have some again later.
         try:
             self._look()
-        except OSError as error:
+        except Exception as error:
             self._note(error)
         else:
             self._failed = False
 
-    def _note(self, error: OSError) -> None:
+    def _note(self, error: Exception) -> None:
         if not self._failed:
             _log.warning("the metrics of this process are not up to date: %s; trying again", error)
         self._failed = True

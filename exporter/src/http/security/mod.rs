@@ -68,6 +68,8 @@ struct LoadedFiles {
     /// The identities of the files at the last read, even if some could not be used.
     stamps: Stamps,
     polled: Instant,
+    /// Whether a thread reads the files. It may never end, on a file system that hangs.
+    is_polling: bool,
 }
 
 /// The content of the files. [`Broken`](Part::Broken) marks a required file that cannot be read.
@@ -162,7 +164,12 @@ impl Security {
         if let Some(error) = errors.into_iter().next() {
             return Err(error.with_consequence(None));
         }
-        let state = Mutex::new(LoadedFiles { current: Arc::new(current), stamps, polled: Instant::now() });
+        let state = Mutex::new(LoadedFiles {
+            current: Arc::new(current),
+            stamps,
+            polled: Instant::now(),
+            is_polling: false,
+        });
         Ok(Security { shared: Arc::new(SecurityState { files, state, failures: Failures::default() }) })
     }
 
@@ -204,12 +211,13 @@ impl Security {
     }
 
     /// Returns whether the files should be checked now. After that, it returns false for ten
-    /// seconds.
+    /// seconds, and until [`poll`](Security::poll) has ended.
     fn is_due(&self) -> bool {
         let mut state = self.state();
-        let is_due = state.polled.elapsed() >= POLL_INTERVAL;
+        let is_due = !state.is_polling && state.polled.elapsed() >= POLL_INTERVAL;
         if is_due {
             state.polled = Instant::now();
+            state.is_polling = true;
         }
         is_due
     }
@@ -244,7 +252,10 @@ impl Security {
     async fn current(&self) -> Arc<Current> {
         if self.is_due() {
             let security = self.clone();
-            let poll = tokio::task::spawn_blocking(move || security.poll());
+            let poll = tokio::task::spawn_blocking(move || {
+                security.poll();
+                security.state().is_polling = false;
+            });
             let _ = tokio::time::timeout(POLL_TIMEOUT, poll).await;
         }
         self.state().current.clone()

@@ -154,10 +154,12 @@ class Metric:
         self._value = _Value(sum(value for _, _, value in samples) if kind != "histogram" else 0.0)
         self._sum = _Value(sum(value for sample, _, value in samples if sample.endswith("_sum")))
         if self._labelnames:
-            for values in {self._values(labels) for _, labels, _ in samples}:
-                of = [one for one in samples if self._values(one[1]) == values]
-                rest = [(sample, _without(labels, self._labelnames), value) for sample, labels, value in of]
-                self._metrics[values] = Metric(name, documentation, kind, rest)
+            children: dict[tuple[str, ...], list[tuple[str, dict[str, str], float]]] = {}
+            for sample, labels, value in samples:
+                rest = (sample, _without(labels, self._labelnames), value)
+                children.setdefault(self._values(labels), []).append(rest)
+            for values, of_child in children.items():
+                self._metrics[values] = Metric(name, documentation, kind, of_child)
 
     def _values(self, labels: dict[str, str]) -> tuple[str, ...]:
         return tuple(labels.get(name, "") for name in self._labelnames)
