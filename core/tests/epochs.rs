@@ -6,6 +6,8 @@
     reason = "a test stops at the first surprise, and says what it skips"
 )]
 
+mod faketime;
+
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Write},
@@ -176,6 +178,7 @@ fn a_clock_that_starts_in_the_past_does_not_hold_windows_up() {
 /// Runs a test of this file in a separate process. Returns none if the system has no such command,
 /// or forbids it.
 fn start(test: &str, directory: &Path, wrap: &[&str]) -> Option<Child> {
+    faketime::remove_stale();
     let is_there = Command::new(wrap[0]).args(&wrap[1..]).arg("true").output();
     if !is_there.is_ok_and(|output| output.status.success()) {
         println!("SKIPPED: {} cannot be run here", wrap[0]);

@@ -15,6 +15,8 @@
 )]
 #![expect(unsafe_code, reason = "signals, and a forked child's end")]
 
+#[path = "../faketime/mod.rs"]
+mod faketime;
 mod faults;
 mod modes;
 mod oracle;

@@ -8,11 +8,19 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use super::faketime;
+
 pub(crate) struct Wall {
     library: String,
     file: PathBuf,
     /// The offset to the true time, in seconds.
     off: i64,
+}
+
+impl Drop for Wall {
+    fn drop(&mut self) {
+        faketime::remove_stale();
+    }
 }
 
 impl Wall {
@@ -25,6 +33,7 @@ impl Wall {
             println!("the wall's clock stays as it is: faketime is not installed");
             return None;
         }
+        faketime::remove_stale();
         let mut wall = Wall { library, file: home.join("wall"), off: 0 };
         wall.move_by(0);
         Some(wall)
