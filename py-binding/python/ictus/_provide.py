@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import select
+import time
 from typing import TYPE_CHECKING, Any
 
 from ictus import _core, _guests, _notice
@@ -30,11 +31,22 @@ def run(provider: _core.Provider, families: Callable[[Path], list[Any]] = _guest
     poll.register(provider, select.POLLIN)
     try:
         while True:
-            poll.poll(_SIGNAL_INTERVAL * 1000)
+            if _is_open(provider):
+                poll.poll(_SIGNAL_INTERVAL * 1000)
+            else:
+                time.sleep(_SIGNAL_INTERVAL)
             log()
             _answer(provider, families)
     finally:
         provider.close()
+
+
+def _is_open(provider: _core.Provider) -> bool:
+    # The program may close all descriptors; the number may belong to one of its files by now.
+    try:
+        return provider.fileno() >= 0
+    except OSError:
+        return False
 
 
 def log() -> None:

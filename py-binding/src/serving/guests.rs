@@ -6,7 +6,8 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    io::{PipeWriter, Write},
+    fs::File,
+    io::Write,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ictus::surface::{ShownFamily, ShownType};
+use ictus::{
+    host::Descriptor,
+    surface::{ShownFamily, ShownType},
+};
 use ictus_exporter::command::Merge;
 use pyo3::{exceptions::PyException, prelude::*};
 
@@ -49,7 +53,7 @@ impl MergeQueue {
     /// Returns a queue and the function by which any thread sends it a request. Each request writes
     /// a byte to `wake`, if there is a pipe. Without an answer in time, the function returns the
     /// last merged families.
-    pub(crate) fn new(wake: Option<PipeWriter>) -> (MergeQueue, Merge) {
+    pub(crate) fn new(wake: Option<Descriptor>) -> (MergeQueue, Merge) {
         let (ask, questions) = mpsc::channel::<MergeRequest>();
         let last = Arc::<Mutex<Families>>::default();
         let merge = {
@@ -57,9 +61,11 @@ impl MergeQueue {
             move |directory: &Path| {
                 let (answer, answered) = mpsc::sync_channel(1);
                 let asked = ask.send((directory.to_owned(), answer)).ok();
-                if let (Some(()), Some(mut wake)) = (asked, wake.as_ref()) {
+                if let (Some(()), Some(wake)) = (asked, wake.as_ref())
+                    && let Ok(wake) = wake.get().and_then(|wake| wake.try_clone_to_owned())
+                {
                     // If the pipe has no reader any more, no answer will come either.
-                    let _ = wake.write(&[0]);
+                    let _ = File::from(wake).write(&[0]);
                 }
                 asked.and_then(|()| answered.recv_timeout(WAIT_TIMEOUT).ok()).unwrap_or_else(|| get(&last))
             }

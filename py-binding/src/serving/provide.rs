@@ -2,12 +2,13 @@
 //! requests.
 //!
 //! The sinks run on their own threads, which never touch Python. Only Python code waits: no
-//! function here releases the interpreter and attaches to it again. If a daemon thread did so, the
+//! function here but `close` releases the interpreter and attaches to it again. If a daemon thread did so, the
 //! interpreter would end the thread inside this library during finalization, and the process with
 //! it.
 
 use std::{
-    io::{self, PipeReader, PipeWriter, Read},
+    fs::File,
+    io::{self, Read},
     net::{SocketAddr, ToSocketAddrs},
     os::fd::AsRawFd,
     path::PathBuf,
@@ -15,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use ictus::surface::View;
+use ictus::{host::Descriptor, surface::View};
 use ictus_exporter::{Source, file, http};
 use pyo3::{exceptions::PyOSError, prelude::*};
 
@@ -30,7 +31,7 @@ const MIN_DESCRIPTOR: i32 = 3;
 #[pyclass(frozen, module = "ictus._core")]
 pub(crate) struct Provider {
     /// Has a byte for each question that waits.
-    wake: PipeReader,
+    wake: Descriptor,
     running: Mutex<Option<ActiveSinks>>,
 }
 
@@ -93,9 +94,9 @@ impl Provider {
         })
     }
 
-    /// The descriptor that is readable when there is a question.
-    fn fileno(&self) -> i32 {
-        self.wake.as_raw_fd()
+    /// The descriptor that is readable when there is a question. Raises `OSError` once the program has closed it.
+    fn fileno(&self) -> PyResult<i32> {
+        Ok(self.wake.get()?.as_raw_fd())
     }
 
     /// The metrics directory whose families of others a sink waits for, if one does.
@@ -104,7 +105,9 @@ impl Provider {
         let desk = &mut running.as_mut()?.desk;
         while let Some(directory) = desk.next() {
             // The request arrives before its byte, which follows at once.
-            let _ = (&self.wake).read(&mut [0]);
+            if let Ok(wake) = self.wake.get().and_then(|wake| wake.try_clone_to_owned()) {
+                let _ = File::from(wake).read(&mut [0]);
+            }
             if !desk.answer_from_last() {
                 return Some(directory);
             }
@@ -143,12 +146,17 @@ impl Provider {
 }
 
 /// Returns a pipe above the descriptors of the standard streams, which may be closed.
-fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+///
+/// The host may close both ends: each use checks that the number is still theirs.
+fn pipe() -> io::Result<(Descriptor, Descriptor)> {
     let mut low = Vec::new();
     loop {
         let (reader, writer) = io::pipe()?;
         if reader.as_raw_fd() >= MIN_DESCRIPTOR && writer.as_raw_fd() >= MIN_DESCRIPTOR {
-            return Ok((reader, writer));
+            return Ok((
+                Descriptor::open(move || Ok(reader.into()))?,
+                Descriptor::open(move || Ok(writer.into()))?,
+            ));
         }
         low.push((reader, writer));
     }

@@ -244,6 +244,30 @@ def test_server_whose_descriptors_the_host_has_closed_ends_with_a_log_line(direc
     assert output.count("has ended: the program closed its descriptors") == 5, output
 
 
+def test_provider_writes_nothing_to_descriptors_that_the_host_took(directory: str) -> None:
+    program = """
+    from ictus import _core, _provide
+    os.chdir(directory)
+    open("counter_1.db", "wb").close()
+    provider = _core.Provider.file(directory, directory + "/out.prom", 0.1)
+    threading.Thread(target=_provide.run, args=(provider,), daemon=True).start()
+    time.sleep(0.5)
+    os.closerange(3, 256)
+    files = [os.open("/tmp", os.O_TMPFILE | os.O_RDWR) for _ in range(100)]
+    before = time.process_time()
+    time.sleep(2)
+    # It neither polls a file of the host without end, nor writes there, nor stops.
+    assert time.process_time() - before < 1
+    os.remove("out.prom")
+    time.sleep(1)
+    assert os.path.exists("out.prom")
+    for file in files:
+        assert os.fstat(file).st_size == 0
+    os._exit(0)
+    """
+    run(program, directory)
+
+
 def test_server_does_not_take_the_numbers_of_closed_standard_streams(directory: str) -> None:
     program = """
     for number in (0, 1, 2):
