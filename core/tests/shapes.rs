@@ -108,19 +108,3 @@ fn removal_and_expiry_are_of_a_family_and_not_of_a_name() {
     let Some(Value::Timer(timing)) = snapshot.get("work", &[("x", "a")]) else { panic!("{snapshot:?}") };
     assert_eq!(timing.count, 2000);
 }
-
-/// A reader refuses a segment with more definitions of one name, so a writer refuses the definition.
-#[test]
-fn name_takes_as_many_definitions_as_a_reader_accepts() {
-    let directory = tempfile::tempdir().unwrap();
-    let registry = Registry::open(directory.path()).unwrap();
-    for number in 0..256 {
-        let label = format!("label_{number}");
-        registry.counter("many", "", &[&label]).unwrap().labels(&["a"]).unwrap().inc();
-    }
-    let refused = registry.counter("many", "", &["one_more"]).unwrap_err().to_string();
-    assert!(refused.contains("256 sets of label names"), "{refused}");
-    registry.counter("many", "", &["label_0"]).unwrap().labels(&["a"]).unwrap().inc();
-    let snapshot = Reader::new(directory.path()).snapshot().unwrap();
-    assert_eq!((snapshot.families_named("many").len(), snapshot.health.bad_segments), (256, 0));
-}
