@@ -113,7 +113,7 @@ impl LineAllocator for LaneResources {
             self.anchored.store(next, Ordering::Relaxed);
             if let Some(segment) = self.segment.upgrade() {
                 segment.renew_anchor();
-                if segment.has_outlived_clock() || segment.is_check_due(next) {
+                if segment.has_outlived_clock() {
                     // The next observation looks up its lane, perhaps in another segment.
                     thread_lanes::forget_lanes();
                 }

@@ -247,9 +247,9 @@ impl Recorder {
         unseen || self.current_fallback().is_some() || !self.recovery.leaving().is_empty()
     }
 
-    /// Checks whether the file of this process's segment was removed. Costs at most one system call
-    /// in a millisecond for threads that create lanes, and one in a second or two for threads that
-    /// have their lanes.
+    /// Checks whether the file of this process's segment was removed. Threads that create
+    /// lanes call it, which costs them at most one system call in a millisecond. A thread that has its
+    /// lanes makes no system call.
     pub(super) fn check_file(&self) {
         let Some(place) = self.place() else { return };
         let (now, recovery) = (clock::monotonic(), &self.recovery);

@@ -39,9 +39,6 @@ const MAX_STEP_BACK: u64 = 1 << 32;
 pub(crate) static OUTLIVED: AtomicBool = AtomicBool::new(false);
 /// Interval between anchors, in stamp units: some hundredths of a second.
 pub(crate) const ANCHOR_INTERVAL: u64 = 1 << 26;
-/// Interval, in stamp units, at which a recording thread checks that the file still has its name: a
-/// second or two.
-const CHECK_INTERVAL: u64 = 1 << 31;
 
 /// The memory in which this process, and no other, records.
 #[derive(Debug)]
@@ -72,8 +69,6 @@ pub(crate) struct Segment {
     anchored: StdAtomicU64,
     /// Whether a thread is taking an anchor.
     anchoring: AtomicBool,
-    /// The stamp at which a check of the file was last due.
-    checked: StdAtomicU64,
     outlived: AtomicBool,
     /// Set when its lanes are taken from their threads permanently: nothing more is created in it.
     left: AtomicBool,
@@ -183,7 +178,6 @@ impl Segment {
             grow_at: StdAtomicU64::new(0),
             anchored: StdAtomicU64::new(epoch.anchor.stamp),
             anchoring: AtomicBool::new(false),
-            checked: StdAtomicU64::new(epoch.anchor.stamp),
             outlived: AtomicBool::new(false),
             left: AtomicBool::new(false),
             standing: None,
@@ -410,15 +404,6 @@ impl Segment {
     /// Whether the clock of its stamps was reset: the counter started again.
     pub(crate) fn has_outlived_clock(&self) -> bool {
         self.outlived.load(Relaxed)
-    }
-
-    /// Whether a check that the file still has its name is due. Returns true to one thread each
-    /// time.
-    pub(crate) fn is_check_due(&self, now: u64) -> bool {
-        let checked = self.checked.load(Relaxed);
-        self.in_file()
-            && now.wrapping_sub(checked) >= CHECK_INTERVAL
-            && self.checked.compare_exchange(checked, now, Relaxed, Relaxed).is_ok()
     }
 
     /// Whether this process created it, and not the parent from which it was forked.
