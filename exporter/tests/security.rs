@@ -335,7 +335,7 @@ fn push_sends_credentials_and_never_prints_them() {
         assert!(request.contains(header), "{request}");
         let (address, serving) = gateway(bad, false);
         let (code, errors) = run(&format!("http://{address}"), options, variable);
-        assert!(code == Some(1) && errors.ends_with("Unauthorized: no[2J entry\n"), "{errors:?}");
+        assert!(code == Some(1) && errors.ends_with("Unauthorized: no\\u{1b}[2J entry\n"), "{errors:?}");
         serving.join().unwrap();
     }
     for address in ["http://ann:s3cret@127.0.0.1:1", "ann:s3cret@127.0.0.1", "http://ann:s3cret @127.0.0.1"] {
