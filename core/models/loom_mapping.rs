@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    directory::{Directory, NewSegment},
+    directory::{Directory, FileIdentity, NewSegment},
     format::layout::{self, LINE, LINE_WORDS, Lines},
     sync::{AtomicU64, Ordering},
 };
@@ -62,6 +62,10 @@ impl Mapping {
 
     pub(crate) fn is_file(&self) -> bool {
         false
+    }
+
+    pub(crate) fn standing(&self) -> Option<FileIdentity> {
+        None
     }
 
     pub(crate) fn is_whole(&self, line: u64, count: u64) -> bool {

@@ -370,9 +370,14 @@ impl Recorder {
             // Other processes see its whole content, and the stores that threads still make there.
             return Ok(true);
         }
-        if copy.as_ref().is_some_and(|(copy, _)| !copy.is_in(directory, segment.id)) {
-            // The copy was removed, too.
-            *copy = None;
+        if let Some((held, _)) = copy {
+            if !held.hold(directory, segment.id)? {
+                return Ok(true);
+            }
+            if !held.is_in(directory, segment.id) {
+                // The copy was removed, too.
+                *copy = None;
+            }
         }
         let Some((copy, since)) = copy else {
             *copy = Some((SegmentCopy::create(directory, segment)?, Instant::now()));
@@ -382,10 +387,8 @@ impl Recorder {
         let all_left = lanes.as_ref().is_none_or(Parked::is_left) || since.elapsed() > VERIFY_TIMEOUT;
         match copy.refresh(segment) {
             Ok(has_changed) => Ok(all_left && !has_changed),
-            // If other processes have taken over the file by now, they have its content.
-            Err(error) if error.raw_os_error() == Some(libc::EBADF) => {
-                Ok(!copy.reopen(directory, segment.id))
-            }
+            // The host has closed the descriptor just now.
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -439,6 +442,12 @@ impl Recorder {
             let leaving = self.recovery.leaving.load_full();
             let Some(leaving) = leaving.iter().find(|one| one.segment.id == segment.id) else { continue };
             let mut state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((copy, _)) = &mut state.copy
+                && !copy.hold(&directory, segment.id)?
+            {
+                // Other processes have its content.
+                continue;
+            }
             match &state.copy {
                 Some((copy, _)) if copy.is_in(&directory, segment.id) => _ = copy.refresh(&segment)?,
                 _ => state.copy = Some((SegmentCopy::create(&directory, &segment)?, Instant::now())),

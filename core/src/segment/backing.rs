@@ -84,6 +84,11 @@ impl Backing {
         Ok(())
     }
 
+    /// Returns the identity of the file.
+    pub(crate) fn standing(&self) -> FileIdentity {
+        self.standing
+    }
+
     /// Calls `act` with the open file through which the file grows. Waits for no other thread.
     pub(crate) fn with<T>(&self, act: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
         let descriptor = match self.descriptor.try_read() {
@@ -97,6 +102,7 @@ impl Backing {
             return act(file);
         }
         drop(descriptor);
+        self.warn_of_closing();
         let again = self.reopen()?;
         if let Ok(mut descriptor) = self.descriptor.try_write()
             && descriptor.get().is_err()
@@ -128,15 +134,18 @@ impl Backing {
         if self.locks.load(Relaxed) { act(self.reopen()?.get()?) } else { act(file) }
     }
 
-    /// Opens the segment's file again, at its path.
-    fn reopen(&self) -> io::Result<OwnDescriptor> {
+    fn warn_of_closing(&self) {
         static LOGGED: OncePerProcess = OncePerProcess::new();
-        if !self.locks.load(Relaxed) && LOGGED.is_first() {
+        if LOGGED.is_first() {
             log::warn!(
                 "{}: the program has closed a descriptor that is not its own; the file is opened again",
                 self.place.segment_path(self.id).display()
             );
         }
+    }
+
+    /// Opens the segment's file again, at its path.
+    fn reopen(&self) -> io::Result<OwnDescriptor> {
         let directory = self.place.open()?.ok_or(io::ErrorKind::NotFound)?;
         let file = directory.open_to_grow(self.id)?;
         if standing(file.get()?)? != self.standing {

@@ -106,21 +106,29 @@ impl SegmentCopy {
         Ok(has_changed)
     }
 
-    /// Opens the file again if the host has closed its descriptor. Returns false if that is not
-    /// possible, or if other processes have taken the file over; they retire it.
-    pub(crate) fn reopen(&mut self, of: &Directory, id: u64) -> bool {
+    /// Ensures that this process holds the file: opens and locks it again if the host has closed its
+    /// descriptor.
+    ///
+    /// Returns false if other processes have taken the file over since, because the lock ended with
+    /// the descriptor. Fails if the file cannot be opened now, or if such a process has locked it.
+    pub(crate) fn hold(&mut self, directory: &Directory, id: u64) -> io::Result<bool> {
         if self.file.get().is_ok() {
-            return false;
+            return Ok(true);
         }
-        let opened = of.open_copy(id).ok().filter(|file| {
-            let standing = file.get().and_then(directory::standing);
-            standing.is_ok_and(|standing| standing == self.standing)
-        });
-        let Some(file) = opened else { return false };
-        // At the end of the file, in case it must grow by writing.
-        let at_end = file.get().is_ok_and(|file| seek(file, SeekFrom::End(0)).is_ok());
-        self.file = file;
-        at_end
+        let file = match directory.open_copy(id) {
+            Ok(file) => file,
+            // A process that takes files over writes totals before it removes them.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(directory.standing_totals()? == FileIdentity::default());
+            }
+            Err(error) => return Err(error),
+        };
+        if directory::standing(file.get()?)? == self.standing {
+            // At the end of the file, in case it must grow by writing.
+            seek(file.get()?, SeekFrom::End(0))?;
+            self.file = file;
+        }
+        Ok(true)
     }
 
     /// Whether the copy still has its name in the directory.
@@ -196,4 +204,52 @@ fn load(segment: &Segment, line: u64, count: u64) -> io::Result<Vec<u64>> {
         .ok_or(io::ErrorKind::UnexpectedEof)?;
     fence(Ordering::Acquire);
     Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io, sync::Arc};
+
+    use rustix::fs::{FlockOperation, flock};
+
+    use super::SegmentCopy;
+    use crate::{
+        directory::{Directory, access::MetricsPath},
+        segment::writer::Segment,
+        sys::own_descriptor::tests::close_as_the_host,
+    };
+
+    fn copied() -> (tempfile::TempDir, Directory, SegmentCopy, u64) {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = MetricsPath::of(parent.path()).make().unwrap();
+        let segment = Arc::new(Segment::anonymous().unwrap());
+        let copy = SegmentCopy::create(&directory, &segment).unwrap();
+        (parent, directory, copy, segment.id)
+    }
+
+    #[test]
+    fn copy_whose_descriptor_the_host_closed_is_locked_again() {
+        let (_parent, directory, mut copy, id) = copied();
+        close_as_the_host(&copy.file);
+        assert!(copy.hold(&directory, id).unwrap());
+        copy.file.get().unwrap();
+        let other = directory.open_to_grow(id).unwrap();
+        let locked = flock(other.get().unwrap(), FlockOperation::NonBlockingLockExclusive);
+        assert_eq!(locked.map_err(io::Error::from).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn copy_is_taken_over_only_by_a_process_that_has_written_totals() {
+        let (parent, directory, mut copy, id) = copied();
+        close_as_the_host(&copy.file);
+        let other = directory.open_to_grow(id).unwrap();
+        flock(other.get().unwrap(), FlockOperation::NonBlockingLockExclusive).unwrap();
+        // Locked: the outcome is not known yet.
+        assert_eq!(copy.hold(&directory, id).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        directory.remove_segment(id).unwrap();
+        // A cleaner of temporary files: the caller writes another copy.
+        assert!(copy.hold(&directory, id).unwrap() && !copy.is_in(&directory, id));
+        fs::write(parent.path().join("ictus/totals"), "").unwrap();
+        assert!(!copy.hold(&directory, id).unwrap());
+    }
 }

@@ -16,7 +16,7 @@ use super::{
     reservation::{self, Reservation},
 };
 use crate::{
-    directory::{Directory, NewSegment},
+    directory::{Directory, FileIdentity, NewSegment},
     format::layout::{self, LINE, Lines},
     sync::{AtomicU64, static_ref::AtomicOptionRef},
     sys::{self, fork},
@@ -53,6 +53,11 @@ impl Mapping {
             backing.settle(second, is_kept_from_children)?;
         }
         Ok(mapping)
+    }
+
+    /// Returns the identity of the file; none for anonymous memory.
+    pub(crate) fn standing(&self) -> Option<FileIdentity> {
+        self.file.as_ref().map(Backing::standing)
     }
 
     /// Maps memory of this process only.

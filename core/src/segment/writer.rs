@@ -129,8 +129,7 @@ impl Segment {
             .and_then(|mapping| Segment::initialise(id, &epoch, mapping))
             .and_then(|segment| {
                 directory.publish_segment(id)?;
-                let standing = directory.standing_segment(id).ok();
-                Ok(Segment { standing, ..segment })
+                Ok(segment)
             });
         if made.is_err() {
             directory.discard_new_segment(id);
@@ -168,6 +167,7 @@ impl Segment {
             generation: fork::generation(),
             epoch: epoch.number,
             header,
+            standing: mapping.standing(),
             mapping,
             growing: AtomicBool::new(false),
             retry_at: StdAtomicU64::new(0),
@@ -180,7 +180,6 @@ impl Segment {
             anchoring: AtomicBool::new(false),
             outlived: AtomicBool::new(false),
             left: AtomicBool::new(false),
-            standing: None,
         })
     }
 

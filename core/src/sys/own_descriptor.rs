@@ -194,13 +194,20 @@ fn identity(file: impl std::os::fd::AsFd) -> rustix::io::Result<(u64, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{
         fs::File,
         os::fd::{AsRawFd, IntoRawFd},
     };
 
     use super::OwnDescriptor;
+
+    /// Closes the descriptor as a program does that closes every number.
+    pub(crate) fn close_as_the_host(descriptor: &OwnDescriptor) {
+        let number = descriptor.get().unwrap().as_raw_fd();
+        // SAFETY: the subject of the tests: an owner that is told nothing must notice it.
+        assert_eq!(unsafe { libc::close(number) }, 0);
+    }
 
     fn own(file: &std::path::Path) -> OwnDescriptor {
         OwnDescriptor::open(|| Ok(File::open(file).unwrap().into())).unwrap()
