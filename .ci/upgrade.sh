@@ -6,8 +6,8 @@ target=${CARGO_TARGET_DIR:-target}
 built() { # flags folder options...
     flags=$1 folder=$2
     shift 2
-    RUSTFLAGS=$flags cargo test --package ictus --test upgrade --locked --target-dir "$folder" "$@"
+    RUSTFLAGS=$flags cargo test --package ictus --test format_upgrade --locked --target-dir "$folder" "$@"
 }
 next=$(built "--cfg ictus_next_format" "$target/next" --no-run --message-format=json |
-    sed -n 's/.*"name":"upgrade".*"executable":"\([^"]*\)".*/\1/p')
+    sed -n 's/.*"name":"format_upgrade".*"executable":"\([^"]*\)".*/\1/p')
 ICTUS_NEXT_FORMAT=$next built "${RUSTFLAGS:-}" "$target"

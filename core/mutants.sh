@@ -41,7 +41,7 @@ room window snapshot:: --lib -- 'snapshot/window/**'
 room retire reader:: --lib -- reader/retire.rs
 room ring ring:: --lib -- 'ring/**'
 room reader reader:: --lib -- reader/segment_reader.rs 'reader/cursor/**'
-room merged "" --lib --test=incremental --test=options --test=shapes -- 'reader/aggregate/**'
+room merged "" --lib --test=incremental_read --test=options --test=conflicting_definitions -- 'reader/aggregate/**'
 echo "Missed:"
 cat "$made"/*/mutants.out/missed.txt
 exit $status

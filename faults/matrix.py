@@ -66,7 +66,7 @@ def command(language: str, directory: str) -> tuple[list[str], dict[str, str]]:
         return [os.environ["FAULTS_C"], directory], {}
     if language == "rust":
         return [os.environ["FAULTS_RUST"], *AS_TEST, "recorder::recorder"], {"FAULTS_DIRECTORY": directory}
-    return [os.environ["FAULTS_PYTHON"], str(HERE / "host.py"), language, directory], {}
+    return [os.environ["FAULTS_PYTHON"], str(HERE / "record.py"), language, directory], {}
 
 
 #: The options that run one test of the Rust program alone.
@@ -177,7 +177,7 @@ class Reader:
         if "FAULTS_RUST" in os.environ:
             arguments = [os.environ["FAULTS_RUST"], *AS_TEST, "reader::reader"]
         else:
-            arguments = [os.environ["FAULTS_PYTHON"], str(HERE / "host.py"), "read"]
+            arguments = [os.environ["FAULTS_PYTHON"], str(HERE / "record.py"), "read"]
         environment = {**os.environ, "FAULTS_READ": "1"}
         self.process = subprocess.Popen(
             arguments, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -20,7 +20,7 @@ use ictus::{
     snapshot::{Timing, Value},
 };
 
-mod counting;
+mod counting_allocator;
 
 const CHILD: &str = "ICTUS_TEST_DESIGN_CHILD";
 
@@ -196,12 +196,12 @@ fn recording_neither_allocates_nor_waits() {
                 reader.snapshot().unwrap();
             }
         });
-        let (begun, before) = (Instant::now(), counting::allocations());
+        let (begun, before) = (Instant::now(), counting_allocator::allocations());
         for _ in 0..100_000 {
             timer.observe(0.5);
             counter.inc();
         }
-        let allocated = counting::allocations() - before;
+        let allocated = counting_allocator::allocations() - before;
         // A new series in another process does not wait either.
         let other = Registry::open(directory.path()).unwrap();
         other.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();

@@ -1,7 +1,7 @@
 //! `ictus check`: it distinguishes the possible problems by its messages and its exit code.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod shell;
+mod terminal;
 
 use std::{
     fs::{self, Permissions},
@@ -11,8 +11,8 @@ use std::{
 };
 
 use ictus::{Options, Registry};
-use shell::{ictus, outcome};
 use tempfile::TempDir;
+use terminal::{ictus, outcome};
 
 /// Runs `ictus check`. Returns its exit code and its output, without the directory's name.
 fn check(directory: &Path, options: &[&str]) -> (i32, String) {

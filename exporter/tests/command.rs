@@ -5,8 +5,8 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
-mod client;
-mod shell;
+mod http_client;
+mod terminal;
 
 use std::{
     fs::{self, Permissions},
@@ -26,15 +26,15 @@ use rustix::{
     fs::Mode,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
-use shell::{ictus, outcome, serve};
+use terminal::{ictus, outcome, serve};
 
 #[test]
 fn serve_answers_until_a_signal_ends_it() {
     for signal in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().unwrap();
         let (running, address) = serve(directory.path(), &[]);
-        assert_eq!(client::get(address, "/health").body, "OK");
-        assert_eq!(client::get(address, "/metrics").status, 200);
+        assert_eq!(http_client::get(address, "/health").body, "OK");
+        assert_eq!(http_client::get(address, "/metrics").status, 200);
         assert_eq!(running.end(signal), (Some(0), String::new()), "{signal}");
         TcpListener::bind(address).unwrap();
     }
@@ -45,10 +45,10 @@ fn serve_answers_until_a_signal_ends_it() {
 fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
     let directory = tempfile::tempdir().unwrap();
     let (running, address) = serve(directory.path(), &[]);
-    let mut idle: Vec<_> = (0..512).map(|_| client::connect(address)).collect();
+    let mut idle: Vec<_> = (0..512).map(|_| http_client::connect(address)).collect();
     for _ in 0..3 {
         let start = Instant::now();
-        assert_eq!(client::get(address, "/metrics").status, 200);
+        assert_eq!(http_client::get(address, "/metrics").status, 200);
         assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
     // The oldest connection is closed, because one address may have only half of the connections.
@@ -72,7 +72,7 @@ fn serve_on_a_port_in_use_fails_with_one_line() {
 #[test]
 fn write_writes_beside_the_segments_until_a_signal_ends_it() {
     let directory = tempfile::tempdir().unwrap();
-    let running = shell::start("write", directory.path(), &[]);
+    let running = terminal::start("write", directory.path(), &[]);
     assert!(running.said.ends_with("conductor_metrics.prom every 10 s\n"), "{}", running.said);
     let path = directory.path().join("conductor_metrics.prom");
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -88,7 +88,7 @@ fn write_writes_beside_the_segments_until_a_signal_ends_it() {
 fn write_says_once_what_is_wrong_and_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("missing").join("metrics.prom").display().to_string();
-    let running = shell::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
+    let running = terminal::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
     thread::sleep(Duration::from_millis(300));
     let (code, errors) = running.end("-INT");
     assert_eq!(code, Some(0));
@@ -187,10 +187,10 @@ fn serve_adds_native_histograms_where_it_is_told_to() {
     for (query, native) in [("", true), ("&native=0", false)] {
         let target = format!("/metrics?name[]=task_poll_time_seconds{query}");
         assert_eq!(
-            client::ask_with(address, "GET", &target, &accept).bytes,
+            http_client::ask_with(address, "GET", &target, &accept).bytes,
             expose::protobuf(&shown, native)
         );
-        assert_eq!(client::get(address, &target).body, expose::text(&shown));
+        assert_eq!(http_client::get(address, &target).body, expose::text(&shown));
     }
 }
 
@@ -275,7 +275,8 @@ fn what_others_left_in_the_directory_is_told_once() {
     let (running, address) = serve(directory.path(), &[]);
     assert_eq!(told(&running.said), 1, "{}", running.said);
     for _ in 0..3 {
-        let answer = client::ask_with(address, "GET", "/metrics", &["Accept: application/openmetrics-text"]);
+        let answer =
+            http_client::ask_with(address, "GET", "/metrics", &["Accept: application/openmetrics-text"]);
         assert!(answer.body.ends_with("# EOF\n"), "{}", answer.body);
     }
     assert_eq!(running.end("-TERM"), (Some(0), String::new()));
@@ -293,7 +294,7 @@ fn serve_listens_where_it_is_told() {
         }
         let (_running, address) = serve(directory.path(), &["--listen", listen]);
         assert_eq!(address.ip().to_string(), ip);
-        assert_eq!(client::get(address, "/health").body, "OK");
+        assert_eq!(http_client::get(address, "/health").body, "OK");
     }
 }
 
@@ -485,7 +486,7 @@ fn labels_of_the_command_tell_two_writers_apart() {
     registry.counter("jobs", "", &["app"]).unwrap().labels(&["own"]).unwrap().inc();
     registry.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
     let output = directory.path().join("shop.prom");
-    let running = shell::start(
+    let running = terminal::start(
         "write",
         directory.path(),
         &[
@@ -512,7 +513,7 @@ fn labels_of_the_command_tell_two_writers_apart() {
     assert!(text.contains("\nictus_series{app=\"shop\",zone="), "{text}");
     let (running, address) = serve(directory.path(), &["--label", "app=shop", "--no-health"]);
     for target in ["/metrics", "/metrics?surface=canonical"] {
-        let body = client::get(address, target).body;
+        let body = http_client::get(address, target).body;
         assert!(body.contains("\nlevel{app=\"shop\"} 1.0\n") && !body.contains("ictus_"), "{body}");
     }
     assert_eq!(running.end("-TERM").0, Some(0));
@@ -575,7 +576,7 @@ fn serve_takes_a_port_of_all_interfaces_and_a_prefix() {
         ("/shop/ictusmetrics", 404),
         ("/", 404),
     ] {
-        assert_eq!(client::get(address, path).status, status, "{path}");
+        assert_eq!(http_client::get(address, path).status, status, "{path}");
     }
     assert_eq!(running.end("-TERM").0, Some(0));
     let refused = ictus().args(["serve", ".", "--path-prefix", "shop"]).output().unwrap();

@@ -2,7 +2,7 @@
 //! command.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
-mod shell;
+mod terminal;
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shell::{ictus, outcome};
+use terminal::{ictus, outcome};
 
 /// The folders in which variables are read. The C library reads none; its names begin like one.
 const SOURCES: [&str; 5] =

@@ -1,6 +1,6 @@
 //! The text file on a disk that fills up.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-mod shell;
+mod terminal;
 #[path = "../../core/tests/tmpfs/mod.rs"]
 mod tmpfs;
 
@@ -38,7 +38,8 @@ fn the_old_text_stays_whole_until_there_is_room_again() {
         }
     };
     let output = path.display().to_string();
-    let mut running = shell::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
+    let mut running =
+        terminal::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
     until(1);
 
     // Twice, because the cause may recur after it has passed.

@@ -1,6 +1,6 @@
 //! The endpoint over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
-mod client;
+mod http_client;
 
 use std::{
     io::{Read, Write},
@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use client::{ask, ask_with, connect, get, tcp};
+use http_client::{ask, ask_with, connect, get, tcp};
 use ictus::surface::{Surface, View};
 use ictus_exporter::{
     Error, Source,

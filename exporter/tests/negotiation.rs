@@ -1,6 +1,6 @@
 //! The choices of a client: formats, gzip, families.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
-mod client;
+mod http_client;
 
 use std::{
     io::Read,
@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-use client::{Answer, ask_with, tcp};
 use flate2::read::GzDecoder;
+use http_client::{Answer, ask_with, tcp};
 use ictus::{
     Reader, catalog, expose,
     surface::{Exposition, ShownFamily, ShownType, Surface, View},

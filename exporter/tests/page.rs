@@ -1,9 +1,9 @@
 //! The responses to browsers and to the live page. A browser test checks the display of the page.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
-mod client;
-mod shell;
+mod http_client;
+mod terminal;
 
-use client::{ask_with, get, tcp};
+use http_client::{ask_with, get, tcp};
 use ictus::Registry;
 use ictus_exporter::{Source, http::Server};
 use serde_json::Value;
@@ -48,8 +48,8 @@ fn the_snapshot_is_what_dump_prints() {
     (1..=10).for_each(|number| timer.observe(f64::from(number)));
     let server = serve(&registry);
     let dumped =
-        shell::ictus().arg("dump").arg(directory.path()).args(["--format", "json"]).output().unwrap();
-    let (code, dumped, _) = shell::outcome(&dumped);
+        terminal::ictus().arg("dump").arg(directory.path()).args(["--format", "json"]).output().unwrap();
+    let (code, dumped, _) = terminal::outcome(&dumped);
     assert_eq!(code, Some(0));
     assert_eq!(json(&server, "/snapshot.json"), serde_json::from_str::<Value>(&dumped).unwrap());
 }

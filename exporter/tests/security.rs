@@ -5,8 +5,8 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
-mod client;
-mod shell;
+mod http_client;
+mod terminal;
 
 use std::{
     fs,
@@ -18,9 +18,9 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use client::Answer;
+use http_client::Answer;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use shell::{ictus, outcome, serve};
+use terminal::{ictus, outcome, serve};
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     crypto::ring,
@@ -90,9 +90,9 @@ fn ask_as(
     };
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = StreamOwned::new(connection, client::connect(address));
+    let mut stream = StreamOwned::new(connection, http_client::connect(address));
     stream.flush()?;
-    Ok(client::ask_on(stream, "GET", target, lines))
+    Ok(http_client::ask_on(stream, "GET", target, lines))
 }
 
 fn basic(pair: &str) -> String {
@@ -121,7 +121,7 @@ fn serve_answers_over_tls_whoever_is_in_the_file() {
     assert_eq!(refused.header("www-authenticate"), Some("Basic realm=\"ictus\", Bearer realm=\"ictus\""));
 
     // A client with plain HTTP gets no response.
-    let mut plain = client::connect(address);
+    let mut plain = http_client::connect(address);
     let mut answer = Vec::new();
     write!(plain, "GET /metrics HTTP/1.1\r\nAuthorization: Bearer s3cret\r\n\r\n").unwrap();
     let _ = plain.read_to_end(&mut answer);
@@ -170,9 +170,9 @@ fn a_hangup_leaves_alone_what_has_nothing_to_read_again() {
     let metrics = tempfile::tempdir().unwrap();
     let (running, address) = serve(metrics.path(), &[]);
     running.signal("-HUP");
-    assert_eq!(client::get(address, "/metrics").status, 200);
+    assert_eq!(http_client::get(address, "/metrics").status, 200);
     assert_eq!(running.end("-TERM"), (Some(0), String::new()));
-    let running = shell::start("write", metrics.path(), &[]);
+    let running = terminal::start("write", metrics.path(), &[]);
     running.signal("-HUP");
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert_eq!(running.end("-TERM"), (Some(0), String::new()));
@@ -210,14 +210,14 @@ fn failed_logins_are_logged_once_and_warned_of_without_tls() {
     let (running, address) = serve(metrics.path(), &["--auth", &auth, "--listen", "127.0.0.1:0"]);
     assert!(!running.said.contains("without TLS"), "{}", running.said);
     for _ in 0..50 {
-        let answer = client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer wr0ng"]);
+        let answer = http_client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer wr0ng"]);
         assert_eq!(answer.status, 401);
     }
     // The failures are counted in a metric, which is hidden together with Ictus's other metrics of
     // itself.
     let metric = |options: &[&str]| {
         let known = ["Authorization: Bearer s3cret"];
-        let answer = client::ask_with(address, "GET", "/metrics", &[&known[..], options].concat());
+        let answer = http_client::ask_with(address, "GET", "/metrics", &[&known[..], options].concat());
         let line = |line: &&str| line.starts_with("ictus_failed_logins_total ");
         answer.body.lines().find(line).map(str::to_owned)
     };
@@ -229,10 +229,10 @@ fn failed_logins_are_logged_once_and_warned_of_without_tls() {
     assert!(said.lines().count() == 1 && !said.contains("wr0ng"), "{said}");
     let options = ["--auth", &auth, "--no-health", "--listen", "127.0.0.1:0"];
     let (_running, address) = serve(metrics.path(), &options);
-    let answer = client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer s3cret"]);
+    let answer = http_client::ask_with(address, "GET", "/metrics", &["Authorization: Bearer s3cret"]);
     assert!(answer.status == 200 && !answer.body.contains("ictus_"), "{}", answer.body);
     let (_running, address) = serve(metrics.path(), &["--listen", "127.0.0.1:0"]);
-    assert!(!client::ask_with(address, "GET", "/metrics", &[]).body.contains("ictus_failed_logins"));
+    assert!(!http_client::ask_with(address, "GET", "/metrics", &[]).body.contains("ictus_failed_logins"));
     let (running, _) = serve(metrics.path(), &["--auth", &auth, "--listen", "0.0.0.0:0"]);
     assert!(running.said.contains("without TLS"), "{}", running.said);
 }

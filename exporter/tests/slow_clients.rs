@@ -1,7 +1,7 @@
 //! Slow clients, and the responses that other clients receive meanwhile.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
-mod client;
-mod shell;
+mod http_client;
+mod terminal;
 
 use std::{
     io::{Read, Write},
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use client::{ask_on, connect, tcp};
+use http_client::{ask_on, connect, tcp};
 use ictus::Registry;
 use ictus_exporter::{
     Source,
@@ -88,7 +88,7 @@ fn the_library_answers_over_a_unix_socket() {
 fn the_command_answers() {
     let directory = tempfile::tempdir().unwrap();
     let registry = large(directory.path());
-    let (running, address) = shell::serve(directory.path(), &[]);
+    let (running, address) = terminal::serve(directory.path(), &[]);
     attached_clients_delay_nobody(&registry, || connect(address));
     assert_eq!(running.end("-TERM").0, Some(0));
 }

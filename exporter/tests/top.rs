@@ -5,7 +5,7 @@
     reason = "a test may stop at the first surprise, in its helpers too"
 )]
 
-mod shell;
+mod terminal;
 
 use std::{
     env, fs,
@@ -17,7 +17,7 @@ use std::{
 };
 
 use ictus::Registry;
-use shell::outcome;
+use terminal::outcome;
 
 /// A terminal that runs `ictus top`; ended if a test fails.
 struct Terminal {
@@ -172,7 +172,7 @@ fn it_survives_a_resize_and_a_directory_that_goes_and_comes() {
 #[test]
 fn what_is_no_terminal_is_told_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let (code, _, errors) = outcome(&shell::ictus().arg("top").arg(directory.path()).output().unwrap());
+    let (code, _, errors) = outcome(&terminal::ictus().arg("top").arg(directory.path()).output().unwrap());
     assert_eq!(code, Some(2));
     assert!(errors.contains("dump DIR --format table"), "{errors}");
 }

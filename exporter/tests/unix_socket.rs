@@ -1,7 +1,7 @@
 //! The endpoint at a Unix socket: the owner of its file, and the users that may connect.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise, in its helpers too")]
-mod client;
-mod shell;
+mod http_client;
+mod terminal;
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-use client::ask_on;
+use http_client::ask_on;
 use ictus_exporter::{
     Error, Source,
     http::{BoundAddress, Server},
@@ -26,7 +26,7 @@ fn serve(path: &Path) -> Result<Server, Error> {
     Server::start(Source::from_fn(|_| TEXT.to_owned()), BoundAddress::Unix(path.to_owned()).into())
 }
 
-fn get(path: &Path, target: &str) -> client::Answer {
+fn get(path: &Path, target: &str) -> http_client::Answer {
     ask_on(UnixStream::connect(path).unwrap(), "GET", target, &[])
 }
 
@@ -158,12 +158,12 @@ fn the_command_serves_it_and_replaces_what_a_kill_left() {
     let (directory, path) = place();
     let listen = format!("unix:{}", path.display());
     for (signal, code) in [("-KILL", None), ("-TERM", Some(0))] {
-        let running = shell::start("serve", directory.path(), &["--listen", &listen]);
+        let running = terminal::start("serve", directory.path(), &["--listen", &listen]);
         assert!(running.said.contains(&format!("{listen}, path /metrics")), "{}", running.said);
         assert!(get(&path, "/metrics").body.contains("ictus_series 0.0\n"));
-        let mut second = shell::ictus();
+        let mut second = terminal::ictus();
         let second = second.arg("serve").arg(directory.path()).args(["--listen", &listen]).output().unwrap();
-        let (failed, _, errors) = shell::outcome(&second);
+        let (failed, _, errors) = terminal::outcome(&second);
         assert_eq!((failed, errors.lines().count()), (Some(1), 1), "{errors}");
         assert!(errors.contains("another process listens there"), "{errors}");
         assert_eq!(running.end(signal).0, code);

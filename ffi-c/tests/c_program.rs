@@ -105,11 +105,11 @@ fn the_shared_library_exports_the_headers_functions_and_nothing_else() {
 #[test]
 fn threads_bind_timers_and_metrics_have_numbers_and_somebody_listens() {
     let build = tempfile::tempdir().unwrap();
-    let program = build.path().join("bound");
+    let program = build.path().join("threads");
     let installed = install_shared(build.path());
     let mut command = Command::new(cc());
     command.args(["-std=c99", "-O1"]).args(WARNINGS).arg("-I").arg(include()).arg("-o").arg(&program);
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/bound.c"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/threads.c"));
     run(command.arg("-L").arg(&installed).args(["-lictus", "-pthread"]));
     let directory = tempfile::tempdir().unwrap();
     let said = run(Command::new(program).arg(directory.path()).env("LD_LIBRARY_PATH", installed));
@@ -120,10 +120,10 @@ fn threads_bind_timers_and_metrics_have_numbers_and_somebody_listens() {
 #[test]
 fn a_host_may_load_it_fork_close_it_and_end_as_it_likes() {
     let build = tempfile::tempdir().unwrap();
-    let program = build.path().join("loaded");
+    let program = build.path().join("dlopen");
     let mut command = Command::new(cc());
     command.args(["-std=c99", "-O1"]).args(WARNINGS).arg("-I").arg(include()).arg("-o").arg(&program);
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/loaded.c"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/dlopen.c"));
     run(command.args(["-ldl", "-pthread"]));
     let library = install_shared(build.path()).join("libictus.so");
 

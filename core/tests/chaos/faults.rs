@@ -15,7 +15,7 @@ use ictus::Reader;
 use super::{
     Dice, modes,
     oracle::{Fate, Oracle},
-    wall::Wall,
+    wall_clock::WallClock,
     worker,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Faults {
     started: u64,
     /// Whether file modes apply to the processes that this test starts.
     obey: bool,
-    wall: Option<Wall>,
+    wall: Option<WallClock>,
     /// Steps for which the disk stays full.
     full: u64,
     /// Steps for which nothing can be created or removed in the directory.
@@ -65,7 +65,7 @@ impl Faults {
             "without descriptors",
         ];
         let obey = modes::obey();
-        let wall = Wall::new(home);
+        let wall = WallClock::new(home);
         Faults {
             metrics: metrics.to_owned(),
             has_disk,

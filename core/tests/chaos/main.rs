@@ -22,7 +22,7 @@ mod modes;
 mod oracle;
 #[path = "../tmpfs/mod.rs"]
 mod tmpfs;
-mod wall;
+mod wall_clock;
 mod worker;
 
 use std::{

@@ -15,7 +15,7 @@ use std::{
 
 use ictus::{Family, Options, Reader, Registry, Timer};
 
-use super::wall::Wall;
+use super::wall_clock::WallClock;
 
 pub(crate) const THREADS: u64 = 3;
 pub(crate) const FAMILY: &str = "work_seconds";
@@ -154,7 +154,7 @@ fn reader() {
     }
 }
 
-fn this(test: &str, directory: &Path, wall: Option<&Wall>) -> Command {
+fn this(test: &str, directory: &Path, wall: Option<&WallClock>) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", &format!("worker::{test}"), "--nocapture", "--test-threads=1"]);
     command.env(DIRECTORY, directory).stdout(Stdio::null()).stderr(Stdio::null());
@@ -162,7 +162,7 @@ fn this(test: &str, directory: &Path, wall: Option<&Wall>) -> Command {
     command
 }
 
-pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool, wall: Option<&Wall>) -> Child {
+pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool, wall: Option<&WallClock>) -> Child {
     let mut command = this("worker", directory, wall);
     command.env(ACKNOWLEDGED, acknowledged);
     if forks {
@@ -171,7 +171,7 @@ pub(crate) fn start(directory: &Path, acknowledged: &Path, forks: bool, wall: Op
     command.spawn().unwrap()
 }
 
-pub(crate) fn start_reader(directory: &Path, wall: Option<&Wall>) -> Child {
+pub(crate) fn start_reader(directory: &Path, wall: Option<&WallClock>) -> Child {
     this("reader", directory, wall).env(FORKS, "1").spawn().unwrap()
 }
 

@@ -12,14 +12,14 @@ use std::{
 use ictus::Registry;
 use socket2::{Domain, Socket, Type};
 
-use crate::{client, shell};
+use crate::{http_client, terminal};
 
 /// The maximum memory of an exporter with 5,000 series under any attack, in MB.
 pub(crate) const MAX_RSS: usize = 160;
 
 pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
-    running: shell::Running,
+    running: terminal::Running,
     _directory: tempfile::TempDir,
     start: Instant,
 }
@@ -53,9 +53,9 @@ impl Endpoint {
     fn start(options: &[&str], record: impl FnOnce(&Path)) -> Endpoint {
         let directory = tempfile::tempdir().unwrap();
         record(directory.path());
-        let (running, address) = shell::serve(directory.path(), options);
+        let (running, address) = terminal::serve(directory.path(), options);
         // Scrape once, so that the endpoint takes the memory that it needs without any attack.
-        assert!(matches!(client::get(address, "/metrics").status, 200 | 401));
+        assert!(matches!(http_client::get(address, "/metrics").status, 200 | 401));
         Endpoint { address, running, _directory: directory, start: Instant::now() }
     }
 

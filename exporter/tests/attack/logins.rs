@@ -7,7 +7,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{client, endpoint::Endpoint, scale};
+use crate::{endpoint::Endpoint, http_client, scale};
 
 const GUESSES: usize = 300;
 /// The bcrypt hash of `pass`.
@@ -24,7 +24,7 @@ fn guesses_of_hashed_passwords_delay_no_scraper() {
     fs::write(&auth, format!("basic ann:{HASH}\n")).unwrap();
     let endpoint = Endpoint::with_options(&["--auth", &auth.display().to_string()]);
     let right = login("ann:pass");
-    let answer = || client::ask_with(endpoint.address, "GET", "/metrics", &[&right]).status;
+    let answer = || http_client::ask_with(endpoint.address, "GET", "/metrics", &[&right]).status;
     assert_eq!(answer(), 200);
     let count = GUESSES * scale();
     let (mut sent, mut held) = (0, Vec::new());

@@ -8,15 +8,15 @@
     clippy::print_stdout,
     reason = "a test may stop at the first surprise, in its helpers too, and prints what it measured"
 )]
-#[path = "../client/mod.rs"]
-mod client;
 mod endpoint;
 mod heads;
+#[path = "../http_client/mod.rs"]
+mod http_client;
 mod logins;
 mod never_read;
-#[path = "../shell/mod.rs"]
-mod shell;
 mod slow;
+#[path = "../terminal/mod.rs"]
+mod terminal;
 
 /// Returns the scale of an attack, compared with `make test`.
 fn scale() -> usize {

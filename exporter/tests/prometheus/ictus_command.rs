@@ -2,24 +2,24 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use super::shell::{self, Running};
+use super::terminal::{self, Running};
 
 /// Starts `ictus serve` on a port that the system chooses.
 pub(crate) fn serve(directory: &Path) -> (Running, SocketAddr) {
-    shell::serve(directory, &[])
+    terminal::serve(directory, &[])
 }
 
 /// Starts `ictus write`, to a file and five times a second.
 pub(crate) fn write(directory: &Path, surface: &str, output: &Path) -> Running {
     let output = output.display().to_string();
     let options = ["--interval", "0.2", "--surface", surface, "--output", &output];
-    shell::start("write", directory, &options)
+    terminal::start("write", directory, &options)
 }
 
 /// Returns the output of `ictus dump`.
 pub(crate) fn dump(directory: &Path, surface: &str) -> String {
-    let output = shell::ictus().arg("dump").arg(directory).args(["--surface", surface]).output().unwrap();
-    let (code, printed, said) = shell::outcome(&output);
+    let output = terminal::ictus().arg("dump").arg(directory).args(["--surface", surface]).output().unwrap();
+    let (code, printed, said) = terminal::outcome(&output);
     assert_eq!(code, Some(0), "{surface}: {said}");
     printed
 }

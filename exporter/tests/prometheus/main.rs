@@ -32,8 +32,8 @@ mod rules;
 mod scrapes;
 mod secured;
 mod server;
-#[path = "../shell/mod.rs"]
-mod shell;
-mod shown;
+mod surfaces;
+#[path = "../terminal/mod.rs"]
+mod terminal;
 mod text;
 mod textfile;

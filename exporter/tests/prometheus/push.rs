@@ -5,7 +5,7 @@ use std::process::Output;
 use super::{
     http::get,
     programs::{installed, listening, tied},
-    shell::{ictus, outcome},
+    terminal::{ictus, outcome},
 };
 use ictus::Registry;
 

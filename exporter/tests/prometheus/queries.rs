@@ -12,7 +12,7 @@ use super::{
     recorded::{Recorded, record_others},
     rules, scrapes,
     server::{Prometheus, now},
-    shown, textfile,
+    surfaces, textfile,
 };
 
 /// The jobs of a configuration, whether the server accepts native histograms, and the names of its
@@ -51,9 +51,9 @@ fn prometheus_answers_what_was_recorded() {
     servers.iter().for_each(|(server, _)| server.until_scraped(2, recorded));
 
     let recorded = [before.clone(), before.and(&meanwhile)];
-    let sdk = recorded.each_ref().map(shown::sdk);
-    let canonical = recorded.each_ref().map(shown::canonical);
-    let native = recorded.each_ref().map(shown::native);
+    let sdk = recorded.each_ref().map(surfaces::sdk);
+    let canonical = recorded.each_ref().map(surfaces::canonical);
+    let native = recorded.each_ref().map(surfaces::native);
     let (no_samples, no_histograms) = Default::default();
     for (server, names) in &servers {
         let stored = server.stored();

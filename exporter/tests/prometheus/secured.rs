@@ -7,7 +7,7 @@ use super::{
     http::{data, get},
     page,
     programs::{installed, listening, tied, until},
-    shell::serve,
+    terminal::serve,
 };
 
 #[test]

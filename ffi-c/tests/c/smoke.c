@@ -7,7 +7,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "expect.h"
+#include "check.h"
 
 #include <arpa/inet.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 //! Series that are not shown: the log names each cause once. The test runs in a separate process,
 //! because the logger is global.
 
-mod ear;
+mod log_capture;
 
 use ictus::{
     catalog::{self, Kind, Unit},
@@ -24,7 +24,7 @@ fn counter(name: &str, labels: &[&str]) -> Family {
 
 #[test]
 fn each_cause_is_said_once() {
-    ear::listen(log::LevelFilter::Trace);
+    log_capture::install(log::LevelFilter::Trace);
     let mut families = vec![
         counter(catalog::TASK_POLL.name, &["taskType"]),
         // Recorded by a program that defines the metric with other labels.
@@ -41,7 +41,7 @@ fn each_cause_is_said_once() {
         assert!(text.ends_with("task_poll_total{taskType=\"taskType\"} 1.0\n"), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
     }
-    let said = ear::said();
+    let said = log_capture::take();
     let of = |name: &str| said.iter().filter(|said| said.starts_with("WARN") && said.contains(name)).count();
     assert_eq!(said.len(), 3, "{said:?}");
     for name in ["\"conductor/task_paused\"", "\"task_poll_total\"", "\"reserved\""] {

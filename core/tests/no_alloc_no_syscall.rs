@@ -13,7 +13,7 @@ use ictus::{
     snapshot::{Snapshot, Timing, Value},
 };
 
-mod counting;
+mod counting_allocator;
 
 /// The id of a trace.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -66,14 +66,14 @@ fn a_million_observations_allocate_nothing_and_call_nobody() {
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
         timer.observe_with_exemplar(1e-9, TRACE);
         counter.inc();
-        let before = counting::allocations();
+        let before = counting_allocator::allocations();
         forbid_system_calls();
         for n in 0..1_000_000 {
             timer.observe(1e-9 * f64::from(n));
             counter.inc();
         }
         (0..100_000).for_each(|_| timer.observe_with_exemplar(1e-9, TRACE));
-        let status = i32::from(counting::allocations() != before);
+        let status = i32::from(counting_allocator::allocations() != before);
         // SAFETY: nothing of the parent needs cleanup.
         unsafe { libc::_exit(status) };
     }

@@ -11,14 +11,14 @@ use ictus::{
 };
 
 mod common;
-mod counting;
+mod counting_allocator;
 
 /// Returns the number of allocations of this thread while it renders.
 fn allocations(plan: &mut Renderer, snapshot: &Snapshot, text: &mut String) -> u64 {
-    let before = counting::allocations();
+    let before = counting_allocator::allocations();
     text.clear();
     expose::text_into(text, plan.show(snapshot));
-    counting::allocations() - before
+    counting_allocator::allocations() - before
 }
 
 /// Returns the same series with other numbers.

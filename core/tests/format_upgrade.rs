@@ -5,7 +5,7 @@
 //! it, and `ICTUS_NEXT_FORMAT` names its test program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-mod ear;
+mod log_capture;
 
 use std::{
     env,
@@ -91,7 +91,7 @@ fn nothing_is_lost_while_versions_meet() {
         println!("SKIPPED: ICTUS_NEXT_FORMAT names no program; .ci/upgrade.sh does");
         return;
     };
-    ear::listen(log::LevelFilter::Warn);
+    log_capture::install(log::LevelFilter::Warn);
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path();
     let refused = "its format is version 2, this reader knows up to 1; upgrade the reader";
@@ -109,7 +109,7 @@ fn nothing_is_lost_while_versions_meet() {
     for _ in 0..3 {
         assert_eq!(look(&mut reader), (200, 1));
     }
-    let warnings = ear::said();
+    let warnings = log_capture::take();
     assert_eq!(warnings.iter().filter(|said| said.contains(refused)).count(), 1, "{warnings:?}");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
 
@@ -125,7 +125,7 @@ fn nothing_is_lost_while_versions_meet() {
 
     // This version refuses those totals, and leaves them and the segments that it cannot add to
     // them unchanged.
-    ear::said();
+    log_capture::take();
     let registry = Registry::open(directory).unwrap();
     record(&registry, 1_000);
     drop(registry);
@@ -133,7 +133,7 @@ fn nothing_is_lost_while_versions_meet() {
     for _ in 0..3 {
         assert_eq!(look(&mut reader).0, 1_000);
     }
-    let warnings = ear::said();
+    let warnings = log_capture::take();
     assert_eq!(
         warnings.iter().filter(|said| said.contains("totals") && said.contains(refused)).count(),
         1,

@@ -7,30 +7,30 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static RECORDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-struct Ear;
+struct Capture;
 
-impl log::Log for Ear {
+impl log::Log for Capture {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        let said = format!("{} {}", record.level(), record.args());
-        SAID.lock().unwrap_or_else(PoisonError::into_inner).push(said);
+        let record_text = format!("{} {}", record.level(), record.args());
+        RECORDS.lock().unwrap_or_else(PoisonError::into_inner).push(record_text);
     }
 
     fn flush(&self) {}
 }
 
 /// Captures all records at that level and above from now on.
-pub(crate) fn listen(level: log::LevelFilter) {
-    log::set_logger(&Ear).unwrap();
+pub(crate) fn install(level: log::LevelFilter) {
+    log::set_logger(&Capture).unwrap();
     log::set_max_level(level);
 }
 
 /// Returns the records captured since the last call: levels and messages.
-pub(crate) fn said() -> Vec<String> {
-    mem::take(&mut SAID.lock().unwrap_or_else(PoisonError::into_inner))
+pub(crate) fn take() -> Vec<String> {
+    mem::take(&mut RECORDS.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -1,6 +1,6 @@
 /* What the test programs in C share: ends with 1 and a line on stderr where something is not so. */
-#ifndef ICTUS_TEST_EXPECT_H
-#define ICTUS_TEST_EXPECT_H
+#ifndef ICTUS_TEST_CHECK_H
+#define ICTUS_TEST_CHECK_H
 
 #include "ictus.h"
 

@@ -5,7 +5,7 @@
 //! global.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-mod ear;
+mod log_capture;
 
 use std::{thread, time::Duration};
 
@@ -26,7 +26,7 @@ fn shown(snapshot: &Snapshot) -> Vec<(Kind, usize, Value)> {
 
 #[test]
 fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
-    ear::listen(log::LevelFilter::Warn);
+    log_capture::install(log::LevelFilter::Warn);
     let directory = tempfile::tempdir().unwrap();
     let open = || Registry::open(directory.path()).unwrap();
     let (oldest, older, young) = (open(), open(), open());
@@ -36,14 +36,14 @@ fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
     older.gauge("jobs", "", &[]).unwrap().labels(&[]).unwrap().set(8.0);
     let gauges = [(Kind::Gauge, 0, Value::Gauge(8.0)), (Kind::Gauge, 1, Value::Gauge(7.0))];
     assert_eq!(shown(&reader.snapshot().unwrap()), gauges, "two sets of labels are shown together");
-    assert_eq!(ear::said(), Vec::<String>::new());
+    assert_eq!(log_capture::take(), Vec::<String>::new());
     young.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().add(9.0);
     let counter = [(Kind::Counter, 0, Value::Counter(9.0))];
     for reader in [&mut reader, &mut Reader::new(directory.path())] {
         let snapshot = reader.snapshot().unwrap();
         assert_eq!((shown(&snapshot).as_slice(), snapshot.health.hidden_families), (&counter[..], 2));
     }
-    let said = ear::said();
+    let said = log_capture::take();
     assert_eq!(said.len(), 2, "each once: {said:?}");
     assert!(said.iter().all(|said| said.contains("\"jobs\" is not shown: another definition")), "{said:?}");
     // Living processes win over dead ones, whose families stay counted as hidden.

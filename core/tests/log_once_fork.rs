@@ -7,7 +7,7 @@ use std::{fs, path::Path, thread, time::Duration};
 
 use ictus::{Options, Reader, Registry};
 
-mod ear;
+mod log_capture;
 
 /// Runs `run` in a forked child. Returns whether it succeeded.
 fn in_child(run: impl FnOnce() -> bool) -> bool {
@@ -30,10 +30,10 @@ fn in_child(run: impl FnOnce() -> bool) -> bool {
 /// to a second.
 fn logged(words: &str) -> usize {
     for _ in 0..100 {
-        let lines = ear::said().iter().filter(|line| line.contains(words)).count();
+        let lines = log_capture::take().iter().filter(|line| line.contains(words)).count();
         if lines > 0 {
             thread::sleep(Duration::from_millis(50));
-            return lines + ear::said().iter().filter(|line| line.contains(words)).count();
+            return lines + log_capture::take().iter().filter(|line| line.contains(words)).count();
         }
         thread::sleep(Duration::from_millis(10));
     }
@@ -43,17 +43,17 @@ fn logged(words: &str) -> usize {
 /// Causes a fault several times in this process, and then in a child. Each process must log it
 /// once.
 fn logs_once(words: &str, meet: impl Fn()) {
-    ear::said();
+    log_capture::take();
     (0..5).for_each(|_| meet());
     assert_eq!(logged(words), 1, "{words}: the parent");
     let in_child = in_child(|| {
-        ear::said();
+        log_capture::take();
         (0..5).for_each(|_| meet());
         logged(words) == 1
     });
     assert!(in_child, "{words}: the child");
     meet();
-    assert!(!ear::said().iter().any(|line| line.contains(words)), "{words}: the parent again");
+    assert!(!log_capture::take().iter().any(|line| line.contains(words)), "{words}: the parent again");
 }
 
 fn occupy(directory: &Path) {
@@ -63,7 +63,7 @@ fn occupy(directory: &Path) {
 
 #[test]
 fn child_logs_the_trouble_that_its_parent_has_logged() {
-    ear::listen(log::LevelFilter::Warn);
+    log_capture::install(log::LevelFilter::Warn);
     let parent = tempfile::tempdir().unwrap();
 
     let registry = Registry::with_options(Options::default().max_series(1));

@@ -10,22 +10,22 @@ use std::{
 
 use super::faketime;
 
-pub(crate) struct Wall {
+pub(crate) struct WallClock {
     library: String,
     file: PathBuf,
     /// The offset to the true time, in seconds.
     off: i64,
 }
 
-impl Drop for Wall {
+impl Drop for WallClock {
     fn drop(&mut self) {
         faketime::remove_stale();
     }
 }
 
-impl Wall {
+impl WallClock {
     /// Creates the clock. Returns none if the library is not installed.
-    pub(crate) fn new(home: &Path) -> Option<Wall> {
+    pub(crate) fn new(home: &Path) -> Option<WallClock> {
         // The path in Debian.
         let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", env::consts::ARCH);
         if !Path::new(&library).exists() {
@@ -34,7 +34,7 @@ impl Wall {
             return None;
         }
         faketime::remove_stale();
-        let mut wall = Wall { library, file: home.join("wall"), off: 0 };
+        let mut wall = WallClock { library, file: home.join("wall"), off: 0 };
         wall.move_by(0);
         Some(wall)
     }

@@ -8,7 +8,7 @@
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 
-#include "expect.h"
+#include "check.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
