@@ -23,7 +23,7 @@ for venv in "$@"; do
     fi
     pids="$pids $!"
     less="--ignore=$everything/general"
-    for once in stub openmetrics run releases; do
+    for once in conductor_stub openmetrics run releases; do
         less="$less --ignore=$everything/test_$once.py"
     done
 done

@@ -10,10 +10,10 @@ import tempfile
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from contest import Round, cost, median, rounds, spelled, table, verdict
+from runner import Round, cost, median, rounds, spelled, table, verdict
 
 if TYPE_CHECKING:
-    from contest import Loop
+    from runner import Loop
 
 LEGACY, CANONICAL, ICTUS = "the SDK's legacy", "the SDK's canonical", "ictus"
 WARM_UP = 1100

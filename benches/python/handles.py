@@ -9,12 +9,12 @@ import tempfile
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from contest import cost, median, rounds, spelled, table, verdict
+from runner import cost, median, rounds, spelled, table, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from contest import Loop
+    from runner import Loop
 
 ICTUS, LOOKUP, EMPTY = "ictus", "dict.get(key)", "an empty call"
 PROMETHEUS, MULTIPROCESS = "prometheus_client, Histogram", "prometheus_client, multiprocess"

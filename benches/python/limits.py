@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collectors import CANONICAL, ICTUS, LEGACY, WARM_UP, collector
-from contest import median, rounds, table, verdict
+from runner import median, rounds, table, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

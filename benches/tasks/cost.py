@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the cost of a task for a worker: with the SDK's collector, with Ictus, and without metrics.
 
-The same program (``nothing.py``) executes the same tasks for the same real Conductor server. The
+The same program (``noop_worker.py``) executes the same tasks for the same real Conductor server. The
 figures are those of whole processes: the tasks that the server has completed in a period, and the
 processor time of the worker, its processes and its endpoint in that period. The runs take turns,
 because disturbances of the machine are irregular.
@@ -76,7 +76,7 @@ def program(url: str, collector: str, threads: int) -> Iterator[tuple[int, int]]
     """Runs the worker; yields its session and the port of its endpoint."""
     port = demo.free_port()
     with tempfile.TemporaryDirectory(prefix="ictus-tasks-", ignore_cleanup_errors=True) as directory:
-        command = [sys.executable, str(HERE / "nothing.py"), "--server", f"{url}/api"]
+        command = [sys.executable, str(HERE / "noop_worker.py"), "--server", f"{url}/api"]
         command += ["--directory", directory, "--port", str(port)]
         command += ["--threads", str(threads), "--collector", collector]
         process = subprocess.Popen(

@@ -22,10 +22,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from conductors import Conductor, Unavailable, conductor  # noqa: E402
 from exposition import parse, timers  # noqa: E402
 from screen import Screen, show  # noqa: E402
 from server import free_port  # noqa: E402
+from servers import Conductor, Unavailable, conductor  # noqa: E402
 
 __all__ = ["free_port"]
 """Names imported from other modules."""

@@ -41,7 +41,7 @@ class Conductor(Protocol):
         """Returns its totals until now."""
 
 
-class StandIn:
+class StubServer:
     """The loopback Conductor."""
 
     about = "a stand-in: some answers are slow, some are HTTP 500"
@@ -62,7 +62,7 @@ class StandIn:
         )
 
 
-class Real:
+class RealServer:
     """A real server that receives orders."""
 
     pause = 0.5
@@ -93,10 +93,10 @@ def conductor(kind: str, directory: Path) -> Iterator[Conductor]:
     """Yields a Conductor that serves within the context; ``kind`` is ``stand-in`` or ``real``."""
     if kind == "stand-in":
         with Stub() as stub:
-            yield StandIn(stub)
+            yield StubServer(stub)
         return
     with Server(directory / "server") as server:
         orders = Orders(server.url)
         orders.define()
         with Arrivals(orders, 10):
-            yield Real(server)
+            yield RealServer(server)

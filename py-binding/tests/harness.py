@@ -125,7 +125,7 @@ def conductor() -> Stub:
 @contextlib.contextmanager
 def provider(directory: str, port: int = 0, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Yields a metrics provider in a separate process that writes `out.prom` or serves."""
-    running = start("provide.py", directory, str(port), **environment)
+    running = start("metrics_provider.py", directory, str(port), **environment)
     try:
         assert running.stdout is not None
         assert running.stdout.readline() == b"ready\n"

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import mutated
+import mutated_sdk
 from harness import TESTS, conductor, environment, file_samples, kill
 
 ACTIVATIONS = ("without", "hook", "import")
@@ -91,8 +91,8 @@ def compare(
     """
     with tempfile.TemporaryDirectory() as name:
         changed = Path(name)
-        mutated.copy(sdk, changed)
-        mutated.changes(sdk)[change](changed)
+        mutated_sdk.copy(sdk, changed)
+        mutated_sdk.changes(sdk)[change](changed)
         settings = settings_of(change)
         alone = run(changed, "without", settings) if compare_alone else Run(True, True, False, "")
         if not alone.works:

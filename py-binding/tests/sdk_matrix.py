@@ -1,6 +1,6 @@
 """Runs workers of every release of the SDK at the stand-in server, and compares the metrics with its counts.
 
-``make sdk-matrix`` prints the table; ``make sdk-mutants`` runs the changes of ``mutated.py`` as well.
+``make sdk-matrix`` prints the table; ``make sdk-mutants`` runs the changes of ``mutated_sdk.py`` as well.
 Each release is installed without its dependencies into a separate folder; the interpreter has one set
 of these.
 """
@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import mutated
+import mutated_sdk
 import mutation_runs
 from harness import TESTS, Stub, environment, eventually, file_samples, free_port, get, kill, parse, reachable
 
@@ -154,7 +154,7 @@ def _matrix(releases: list[str]) -> int:
 
 def _mutants(releases: list[str]) -> int:
     wrong = 0
-    jobs = [(release, change) for release in releases for change in mutated.changes(install(release))]
+    jobs = [(release, change) for release in releases for change in mutated_sdk.changes(install(release))]
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(lambda job: mutation_runs.compare(install(job[0]), job[1]), jobs)
         for (release, change), found in zip(jobs, results, strict=True):

@@ -18,7 +18,7 @@ from typing import Any
 from conductor.client.configuration.settings.metrics_settings import MetricsSettings
 from conductor.client.telemetry.metrics_collector import MetricsCollector
 
-from calls import replay
+from collector_calls import replay
 
 
 def collector(settings: MetricsSettings) -> Any:

@@ -140,7 +140,7 @@ def test_ictus_run_runs_a_program_as_python_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("settings", [MetricsSettings, _sdk.MetricsSettings])
 def test_unpickled_settings_activate_a_process(directory: str, settings: Any) -> None:
-    printed = run("unpickle.py", give=pickle.dumps(settings(directory=directory)))
+    printed = run("unpickled_settings.py", give=pickle.dumps(settings(directory=directory)))
     assert printed.decode().splitlines() == ["ictus.conductor.collectors LegacyMetricsCollector"] * 2
 
 

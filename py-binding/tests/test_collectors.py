@@ -315,7 +315,7 @@ def test_the_registry_is_one_of_prometheus_client(directory: str) -> None:
 
 
 def test_the_registry_shows_this_processs_values(directory: str) -> None:
-    run("record.py", directory, "0.5", "10")
+    run("recording_worker.py", directory, "0.5", "10")
     made = MetricsCollector(MetricsSettings(directory=directory))
     assert made.registry.get_sample_value("task_execute_time_seconds_count") is None
     made.record_task_execute_time("shared", 0.25)

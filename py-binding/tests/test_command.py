@@ -34,14 +34,14 @@ GUESTS = {
     key("card_seconds_count"): 2.0,
     key("card_seconds_sum"): 3.0,
 }
-"""The samples that two processes of ``guest.py`` recorded."""
+"""The samples that two processes of ``user_metrics.py`` recorded."""
 POLLS = key("task_poll_total", taskType="t")
 
 
 @pytest.fixture
 def guests(directory: str) -> Iterator[str]:
     """Yields a directory with metrics of two living processes, recorded with Ictus and without."""
-    workers = [start("guest.py", directory) for _ in range(2)]
+    workers = [start("user_metrics.py", directory) for _ in range(2)]
     try:
         for worker in workers:
             assert worker.stdout is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from calls import random_calls, replay
+from collector_calls import random_calls, replay
 from harness import HAS_FACTORY, run
 from ictus import _core
 from ictus.conductor import MetricsCollector, MetricsSettings

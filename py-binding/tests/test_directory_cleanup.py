@@ -31,7 +31,7 @@ def left(directory: str) -> Iterator[str]:
 
         metrics_settings._reset_cleaned_metrics_directories()
     for _ in range(2):
-        run("record.py", directory, "0.5", "10")
+        run("recording_worker.py", directory, "0.5", "10")
         if not Path(directory, FOLDER, "totals").exists():
             _core.retire(directory)
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -39,7 +39,7 @@ def left(directory: str) -> Iterator[str]:
     for pid in (ended.pid, os.getpid()):
         Path(directory, f"counter_{pid}.db").write_bytes(b"")
     Path(directory, "kept.txt").write_bytes(b"")
-    living = start("record.py", directory, "0.5", "1")
+    living = start("recording_worker.py", directory, "0.5", "1")
     assert living.stdout is not None
     assert living.stdout.readline() == b"done\n"
     assert len(segments(directory)) == 2
@@ -83,7 +83,7 @@ def test_a_process_cleans_a_directory_once(left: str) -> None:
     # The parent of an application may record before its TaskHandler does.
     collector = create_metrics_collector_for_parent(MetricsSettings(left, clean_directory=True))
     collector.record_task_execute_time("shared", 0.5)
-    run("record.py", left, "0.5", "5")
+    run("recording_worker.py", left, "0.5", "5")
     MetricsSettings(left, clean_directory=True).clean_metrics_directory()
     assert samples(left)[COUNT] == 7
 

@@ -12,7 +12,7 @@ from conductor.client.telemetry import metrics_collector
 from conductor.client.telemetry.model.metric_documentation import MetricDocumentation
 from prometheus_client.parser import text_string_to_metric_families
 
-from documented import ROWS, Row
+from documented_rows import ROWS, Row
 from harness import HAS_FACTORY, parse
 from ictus import _core
 from ictus.conductor import MetricsCollector, MetricsSettings

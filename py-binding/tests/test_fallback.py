@@ -18,7 +18,7 @@ from ictus.conductor import provider as provider_module
 def test_a_collector_in_which_ictus_fails_records_as_the_sdks(directory: str) -> None:
     polls = key("task_poll_total", taskType="failing")
     times = key("task_execute_time_seconds_count", taskType="failing", status="SUCCESS")
-    worker = start("failing.py", directory)
+    worker = start("failing_collector.py", directory)
     try:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"done\n"
@@ -26,7 +26,7 @@ def test_a_collector_in_which_ictus_fails_records_as_the_sdks(directory: str) ->
             shown = eventually(lambda: file_samples(Path(directory, "out.prom")), lambda now: times in now)
             assert (shown[polls], shown[times]) == (3, 3)
             # Meanwhile other processes record with Ictus.
-            run("record.py", directory, "0.5", "10")
+            run("recording_worker.py", directory, "0.5", "10")
             shared = key("task_execute_time_seconds_count", taskType="shared", status="SUCCESS")
             shown = eventually(lambda: file_samples(Path(directory, "out.prom")), lambda now: shared in now)
             assert (shown[shared], shown[times]) == (10, 3)
@@ -120,7 +120,7 @@ def test_directories_are_cleaned_where_only_workers_would(
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     for clean in (factory.create_metrics_collector, cleaning.clean_before_workers):
-        run("record.py", directory, "0.5", "10")
+        run("recording_worker.py", directory, "0.5", "10")
         stale = Path(directory, f"counter_{ended.pid}.db")
         stale.write_bytes(b"")
         settings: Any = MetricsSettings

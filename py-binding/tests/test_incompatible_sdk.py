@@ -10,7 +10,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import mutated
+import mutated_sdk
 import mutation_runs
 
 INSTALLED = Path(sysconfig.get_path("purelib"))
@@ -28,7 +28,7 @@ SOME = {
 
 
 def test_a_changed_sdk_loses_nothing() -> None:
-    every = mutated.changes(INSTALLED)
+    every = mutated_sdk.changes(INSTALLED)
     chosen = {change: SOME[change] for change in SOME if change in every}
     assert len(chosen) >= 7
 

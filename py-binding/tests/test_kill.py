@@ -18,7 +18,7 @@ def test_nothing_that_returned_is_lost_when_workers_are_killed(directory: str) -
         seen.append(samples(directory, "legacy").get(COUNT, 0.0))
         return seen[-1]
 
-    killer = start("killed.py", directory, str(KILLS), "20261122")
+    killer = start("killed_workers.py", directory, str(KILLS), "20261122")
     beside: list[float] = []
 
     def look_all_the_time() -> None:

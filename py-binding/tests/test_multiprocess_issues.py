@@ -46,7 +46,7 @@ def _may_unshare(*flags: str) -> bool:
 def test_dead_pids_leave_no_files_behind(directory: str) -> None:
     sizes = []
     for number in range(1, 13):
-        run("record.py", directory, "0.5", "100")
+        run("recording_worker.py", directory, "0.5", "100")
         assert samples(directory)[COUNT] == 100 * number
         files = [path for path in Path(directory).rglob("*") if path.is_file()]
         assert len(files) <= 4, files
@@ -56,7 +56,7 @@ def test_dead_pids_leave_no_files_behind(directory: str) -> None:
 
 
 def test_nothing_has_to_be_called_when_a_worker_is_killed(directory: str) -> None:
-    killed = start("record.py", directory, "0.5", "100")
+    killed = start("recording_worker.py", directory, "0.5", "100")
     assert killed.stdout is not None
     assert killed.stdout.readline() == b"done\n"
     active = key("active_workers", taskType="shared")
@@ -78,7 +78,7 @@ BAD = {
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
 def test_a_bad_file_takes_nothing_else_with_it(directory: str, content: bytes) -> None:
-    worker = start("guest.py", directory)
+    worker = start("user_metrics.py", directory)
     try:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"done\n"
@@ -100,7 +100,7 @@ def test_a_bad_file_takes_nothing_else_with_it(directory: str, content: bytes) -
 @pytest.mark.skipif(not _may_unshare("-Urpf"), reason="needs namespaces of processes")
 def test_the_same_pid_in_two_containers(directory: str) -> None:
     container = ["unshare", "-Urpf", "sh", "-c", 'echo $$; exec "$@"', "sh", sys.executable]
-    containers = [launch(*container, "record.py", directory, "0.5", "100") for _ in range(2)]
+    containers = [launch(*container, "recording_worker.py", directory, "0.5", "100") for _ in range(2)]
     try:
         for one in containers:
             assert one.stdout is not None
@@ -116,7 +116,7 @@ def test_the_same_pid_in_two_containers(directory: str) -> None:
 
 @pytest.mark.skipif(not _may_unshare("-Urm"), reason="needs a file system of its own")
 def test_a_full_tmpfs_kills_nobody(directory: str) -> None:
-    mounted = 'mount -t tmpfs -o size=600k none "$1" && exec "$2" full.py "$1"'
+    mounted = 'mount -t tmpfs -o size=600k none "$1" && exec "$2" full_disk.py "$1"'
     ran = subprocess.run(
         ["unshare", "-Urm", "sh", "-c", mounted, "sh", directory, sys.executable],
         cwd=TESTS,
@@ -157,7 +157,7 @@ def test_recording_may_interrupt_recording(directory: str) -> None:
 
 def test_no_mode_is_frozen_when_something_is_imported(tmp_path: Path) -> None:
     directories = [str(tmp_path / name) for name in ("first", "second")]
-    assert run("late.py", *directories) == b"1.0\n1.0\n"
+    assert run("late_import.py", *directories) == b"1.0\n1.0\n"
     for directory in directories:
         assert samples(directory)[key("task_poll_total", taskType=directory)] == 1
 
@@ -213,12 +213,12 @@ def test_collectors_can_be_made_again_and_again(directory: str) -> None:
 
 
 def test_counts_go_on_and_quantiles_are_of_all_processes(directory: str) -> None:
-    run("record.py", directory, "10.0", "5")
-    run("record.py", directory, "0.01", "995")
+    run("recording_worker.py", directory, "10.0", "5")
+    run("recording_worker.py", directory, "0.01", "995")
     labels = {"taskType": "shared", "status": "SUCCESS"}
     median = key("task_execute_time_seconds", quantile="0.5", **labels)
     assert samples(directory)[median] == 0.01
-    run("record.py", directory, "0.01", "2000")
+    run("recording_worker.py", directory, "0.01", "2000")
     shown = samples(directory)
     assert shown[COUNT] == 3000
     assert shown[key("task_execute_time_seconds_sum", **labels)] == pytest.approx(79.95, rel=1e-12)

@@ -53,7 +53,7 @@ def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollect
 @pytest.mark.parametrize("over_http", [False, True])
 def test_metrics_that_users_define_themselves_are_shown_beside(directory: str, over_http: bool) -> None:
     port = free_port() if over_http else 0
-    workers = [start("guest.py", directory) for _ in range(2)]
+    workers = [start("user_metrics.py", directory) for _ in range(2)]
     try:
         for worker in workers:
             assert worker.stdout is not None
@@ -119,7 +119,7 @@ def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
 
 
 def test_the_endpoint_has_what_users_define_in_openmetrics_too(directory: str) -> None:
-    worker = start("guest.py", directory)
+    worker = start("user_metrics.py", directory)
     try:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"done\n"

@@ -36,7 +36,7 @@ def test_the_parents_restart_counter_lands_in_the_directory(
 
 def test_another_counter_is_prometheus_clients(directory: str) -> None:
     # Runs in a separate process, whose counters live in files.
-    printed = run("own_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
+    printed = run("renamed_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
     assert b'own_total{label="x"} 3.0' in printed
 
 

@@ -14,22 +14,22 @@ import pytest
 from harness import TESTS, environment
 
 ICTUS = str(Path(sys.executable).with_name("ictus"))
-PROGRAM = TESTS / "observe_itself.py"
+PROGRAM = TESTS / "program_state.py"
 WAYS: dict[str, list[str]] = {
-    "a script": ["observe_itself.py", "a", "-b"],
-    "a script by its path": ["./sub/../observe_itself.py"],
-    "a script that spawns": ["observe_itself.py", "spawn"],
+    "a script": ["program_state.py", "a", "-b"],
+    "a script by its path": ["./sub/../program_state.py"],
+    "a script that spawns": ["program_state.py", "spawn"],
     "a script elsewhere": ["sub/elsewhere.py"],
-    "a module": ["-m", "observe_itself", "a"],
-    "a module that spawns": ["-m", "observe_itself", "spawn"],
+    "a module": ["-m", "program_state", "a"],
+    "a module that spawns": ["-m", "program_state", "spawn"],
     "a package": ["-m", "package", "-x"],
     "a folder": ["folder", "a"],
     "an archive": ["archive.pyz", "a"],
-    "code": ["-c", "exec(open('observe_itself.py').read())", "a"],
+    "code": ["-c", "exec(open('program_state.py').read())", "a"],
     "standard input": ["-", "a"],
-    "options": ["-W", "error::UserWarning", "-X", "utf8", "-u", "-O", "observe_itself.py"],
-    "an isolated script": ["-I", "observe_itself.py"],
-    "a script without the environment": ["-sE", "observe_itself.py"],
+    "options": ["-W", "error::UserWarning", "-X", "utf8", "-u", "-O", "program_state.py"],
+    "an isolated script": ["-I", "program_state.py"],
+    "a script without the environment": ["-sE", "program_state.py"],
     "nothing that is there": ["missing.py"],
     "no module": ["-m", "missing"],
     "a fault": ["-c", "1 / 0"],

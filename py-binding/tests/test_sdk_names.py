@@ -77,17 +77,17 @@ def test_instances_have_what_the_sdks_have(theirs: Any, ours: Any, directory: st
 
 @pytest.mark.parametrize("order", ORDERS, ids=" ".join)
 def test_the_sdks_names_are_ours(order: list[str]) -> None:
-    _all_ours(json.loads(run("names.py", *order)))
+    _all_ours(json.loads(run("import_order.py", *order)))
 
 
 @pytest.mark.parametrize("first", FIRST)
 def test_the_hook_replaces_them_whatever_is_imported_first(first: str) -> None:
-    _all_ours(json.loads(run("names.py", first, ICTUS_CONDUCTOR="1")))
+    _all_ours(json.loads(run("import_order.py", first, ICTUS_CONDUCTOR="1")))
 
 
 @pytest.mark.parametrize(("hook", "disable"), [("", ""), ("0", ""), ("1", "1")])
 def test_without_the_hook_they_are_the_sdks(hook: str, disable: str) -> None:
-    found = json.loads(run("names.py", ICTUS_CONDUCTOR=hook, ICTUS_DISABLE=disable))
+    found = json.loads(run("import_order.py", ICTUS_CONDUCTOR=hook, ICTUS_DISABLE=disable))
     assert found
     assert not [name for name, module in found.items() if "ictus" in module]
 

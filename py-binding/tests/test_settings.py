@@ -52,7 +52,7 @@ def effective(directory: str) -> tuple[float, int]:
 def test_they_hold_in_workers(
     directory: str, method: str, given: dict[str, int], variables: dict[str, str], expected: tuple[int, int]
 ) -> None:
-    run("spawned.py", directory, json.dumps(given), method, give=b"", **variables)
+    run("spawned_process.py", directory, json.dumps(given), method, give=b"", **variables)
     window, series = effective(directory)
     assert (window, series) == pytest.approx(expected)
 
@@ -174,5 +174,5 @@ def test_the_parents_restart_counter_leaves_larger_windows_alone(directory: str)
     parent = _core.Collector()
     parent._open(directory)
     parent.increment_worker_restart("t")
-    run("spawned.py", directory, json.dumps({"window": 3000}), "spawn")
+    run("spawned_process.py", directory, json.dumps({"window": 3000}), "spawn")
     assert effective(directory)[0] == pytest.approx(3000)

@@ -15,7 +15,7 @@ def test_the_newest_thousand_of_two_processes(directory: str, first_lives: bool,
     running = []
     try:
         for value, count, lives in (("0.001", "1500", first_lives), ("1.0", "10", second_lives)):
-            process = start("record.py", directory, value, count)
+            process = start("recording_worker.py", directory, value, count)
             running.append(process)
             assert process.stdout is not None
             assert process.stdout.readline() == b"done\n"

@@ -99,7 +99,7 @@ def test_an_event_loop_records_in_tasks() -> None:
 def test_green_threads_record(directory: str) -> None:
     # Runs in a separate process, because gevent patches the whole interpreter.
     child = subprocess.run(
-        [sys.executable, FOLDER / "green.py", directory], capture_output=True, text=True, check=False
+        [sys.executable, FOLDER / "gevent_app.py", directory], capture_output=True, text=True, check=False
     )
     assert (child.returncode, child.stderr) == (0, "")
     timing = ictus.read(directory).timing("work_seconds")
