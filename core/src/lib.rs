@@ -31,8 +31,29 @@
 //! To share metrics between processes, open the registry in a directory with [`Registry::open`] and
 //! read it from any process with [`Reader`].
 //!
+//! # Features
+//!
+//! Both are on by default.
+//!
+//! - `record`: [`Registry`] and the handles [`Counter`], [`Gauge`] and [`Timer`].
+//! - `read`: [`Reader`], [`Snapshot`], and the modules [`snapshot`], [`surface`] and [`expose`].
+//!
+//! A program that only records compiles neither readers nor formats, and fewer dependencies:
+//!
+//! ```toml
+//! [dependencies]
+//! ictus = { version = "0.1", default-features = false, features = ["record"] }
+//! ```
+//!
+//! Methods of a registry that read or remove series need both features.
+//!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(all(feature = "record", feature = "read")),
+    allow(dead_code, unreachable_pub, reason = "each half uses a part of what both share")
+)]
 #![cfg_attr(
     ictus_loom,
     allow(
@@ -48,46 +69,56 @@
     )
 )]
 
+#[cfg(not(any(feature = "read", feature = "record")))]
+compile_error!("ictus without features does nothing; enable `record`, `read` or both");
+
 // loom sees only its own atomics: this alias replaces the `arc_swap` crate in models.
 #[cfg(ictus_loom)]
 extern crate self as arc_swap;
 
-#[cfg(not(ictus_loom))]
+#[cfg(all(feature = "record", not(ictus_loom)))]
 mod at_exit;
 pub mod catalog;
 mod clock;
 pub(crate) mod directory;
 mod error;
 mod exemplar;
-#[cfg(not(ictus_loom))]
+#[cfg(all(feature = "read", not(ictus_loom)))]
 pub mod expose;
 mod failpoint;
 mod format;
 mod histogram;
-#[cfg(not(ictus_loom))]
+#[cfg(all(feature = "record", not(ictus_loom)))]
 #[doc(hidden)]
 pub mod host;
+#[cfg(feature = "read")]
 mod log_once;
 #[cfg(ictus_loom)]
 #[path = "../models/loom_arc_swap.rs"]
 mod loom_arc_swap;
+#[cfg(all(feature = "record", feature = "read"))]
 mod maintenance;
 #[cfg(ictus_loom)]
 #[path = "../models/mod.rs"]
 pub mod models;
+#[cfg(feature = "record")]
 pub mod observe;
+#[cfg(feature = "record")]
 mod options;
 mod plain_name;
 pub(crate) mod policy;
 mod printable;
+#[cfg(feature = "read")]
 pub(crate) mod reader;
-#[cfg(not(ictus_loom))]
+#[cfg(all(feature = "record", not(ictus_loom)))]
 mod registry;
 mod ring;
+#[cfg(feature = "record")]
 mod segment;
+#[cfg(feature = "read")]
 pub mod snapshot;
 mod sum;
-#[cfg(not(ictus_loom))]
+#[cfg(all(feature = "read", not(ictus_loom)))]
 pub mod surface;
 mod sync;
 mod sys;
@@ -96,14 +127,20 @@ pub use clock::{Stamp, Stopwatch};
 pub use error::{Error, Result};
 #[cfg(ictus_loom)]
 pub use loom_arc_swap::{ArcSwap, ArcSwapOption, Guard};
+#[cfg(feature = "record")]
 pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
+#[cfg(feature = "record")]
 pub use options::Options;
 pub use policy::series_limit::OVERFLOW;
 pub use printable::{Printable, printable, printable_lines};
+#[cfg(feature = "read")]
 pub use reader::{
     clear::{clear, repair},
     multiprocess::{MultiprocessFile, MultiprocessFiles, multiprocess_files},
 };
-#[cfg(not(ictus_loom))]
-pub use registry::{GivenLabels, Registry};
+#[cfg(all(feature = "record", feature = "read", not(ictus_loom)))]
+pub use registry::GivenLabels;
+#[cfg(all(feature = "record", not(ictus_loom)))]
+pub use registry::Registry;
+#[cfg(feature = "read")]
 pub use snapshot::{Reader, Snapshot};

@@ -1,11 +1,13 @@
 //! The registry: the facade of recording and reading.
 
+use std::{path::Path, sync::Arc};
+#[cfg(feature = "read")]
 use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+#[cfg(feature = "read")]
 use arc_swap::ArcSwap;
 
 use crate::{
@@ -13,9 +15,13 @@ use crate::{
     catalog::Definition,
     directory::access,
     error::Result,
-    maintenance::{own_overflowed, retire_if_crowded},
-    observe::{Counter, Family, Gauge, Recorder, Timer, UnsortedLabels},
+    observe::{Counter, Family, Gauge, Recorder, Timer},
     options::Options,
+};
+#[cfg(feature = "read")]
+use crate::{
+    maintenance::{own_overflowed, retire_if_crowded},
+    observe::UnsortedLabels,
     snapshot::{Reader, Snapshot, Value},
     sys::fork,
 };
@@ -42,15 +48,18 @@ use crate::{
 pub struct Registry {
     recorder: Arc<Recorder>,
     directory: Option<Arc<Path>>,
+    #[cfg(feature = "read")]
     reader: Arc<ArcSwap<OwnReader>>,
 }
 
 /// The label names of a registry's families, in the order in which they were registered.
 ///
 /// Snapshots sort label names; this type finds series by label values in the registered order.
+#[cfg(feature = "read")]
 #[derive(Clone, Debug, Default)]
 pub struct GivenLabels(Arc<Vec<UnsortedLabels>>);
 
+#[cfg(feature = "read")]
 impl GivenLabels {
     /// Returns what [`Registry::find`] returns, for the families that the registry had when
     /// [`Registry::given_labels`] was called.
@@ -69,12 +78,14 @@ impl GivenLabels {
 ///
 /// A forked child creates its own reader: a thread of the parent, which does not exist in the
 /// child, may hold the parent's lock.
+#[cfg(feature = "read")]
 #[derive(Debug)]
 struct OwnReader {
     generation: u32,
     reader: Mutex<Reader>,
 }
 
+#[cfg(feature = "read")]
 impl OwnReader {
     fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<OwnReader> {
         let memory = Arc::clone(recorder);
@@ -138,6 +149,7 @@ impl Registry {
         options.check()?;
         let directory = access::resolve(directory.as_ref())?;
         let recorder = Recorder::open(&directory, options)?;
+        #[cfg(feature = "read")]
         retire_if_crowded(&recorder);
         Ok(Registry::with(recorder, Some(&directory)))
     }
@@ -147,8 +159,12 @@ impl Registry {
         if directory.is_some() {
             at_exit::watch(&recorder);
         }
-        let reader = OwnReader::new(&recorder, directory);
-        Registry { recorder, directory: directory.map(Arc::from), reader: Arc::new(ArcSwap::new(reader)) }
+        Registry {
+            #[cfg(feature = "read")]
+            reader: Arc::new(ArcSwap::new(OwnReader::new(&recorder, directory))),
+            recorder,
+            directory: directory.map(Arc::from),
+        }
     }
 
     /// Returns the metrics directory as an absolute path, or none for a registry in memory.
@@ -269,7 +285,11 @@ impl Registry {
     pub fn recorded_timer(&self, definition: &Definition) -> Result<Family<Timer>> {
         Family::recorded(&self.recorder, definition)
     }
+}
 
+/// Reading, with the feature `read`.
+#[cfg(feature = "read")]
+impl Registry {
     /// Returns the merged state of all processes of the directory, or of this process for a
     /// registry in memory.
     ///

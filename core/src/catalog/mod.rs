@@ -33,6 +33,7 @@ pub fn counter_name(name: &str) -> &str {
 
 impl Kind {
     /// Describes a family in an error: "a timer in seconds with the labels route, method".
+    #[cfg(feature = "record")]
     pub(crate) fn described<L: AsRef<str>>(self, unit: Unit, labels: &[L]) -> String {
         let kind = match (self, unit) {
             (Kind::Counter, _) => "a counter",

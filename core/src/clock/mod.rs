@@ -24,7 +24,9 @@ use rustix::time::{ClockId, clock_gettime};
 pub use stopwatch::Stopwatch;
 
 pub(crate) use anchor::Anchor;
-pub(crate) use processor::{calibrate, seconds_a_stamp};
+pub(crate) use processor::calibrate;
+#[cfg(feature = "read")]
+pub(crate) use processor::seconds_a_stamp;
 use processor::{counter, counts, seconds_a_count};
 
 /// A timestamp of the clock that orders observations. Timestamps of one boot of one machine are

@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, io};
 use super::{Directory, lock::EPOCH_TIMEOUT};
 use crate::{
     clock::{Anchor, epoch_clocks::Clocks},
-    reader::{segment_reader::SegmentReader, totals_file::TotalsFile},
+    format::{header::SegmentHeader, totals_head},
     sys::ClockIdentity,
 };
 
@@ -139,15 +139,15 @@ fn recorded(directory: &Directory) -> Clocks {
     let mut clocks = Clocks::default();
     for id in directory.segments().unwrap_or_default() {
         if let Ok(file) = directory.open_segment(id)
-            && let Ok(reader) = SegmentReader::open(file, id)
+            && let Ok(header) = SegmentHeader::read(&file, id)
         {
-            reader.add_clock(&mut clocks);
+            header.add_clock(&mut clocks);
         }
     }
     if let Ok(Some(mut file)) = directory.open_totals()
-        && let Ok(totals) = TotalsFile::read(&mut file)
+        && let Ok(recorded) = totals_head::clocks(&mut file)
     {
-        clocks.merge(&totals.totals.clocks);
+        clocks.merge(&recorded);
     }
     clocks
 }

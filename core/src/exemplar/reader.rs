@@ -1,21 +1,48 @@
 //! The reader of exemplars.
 
-use std::io;
+use std::{cmp::Reverse, io, sync::Arc};
 
-use super::{Exemplar, slots};
+use super::{bucket, is_fit, slots};
 use crate::{
+    clock,
     format::{
         layout::{EXEMPLAR_TEXT, ExemplarSlot, LINE_WORDS, Lines},
         source::SegmentSource,
     },
     ring::LaneHeader,
+    sum::LIMIT,
 };
 
+/// Maximum time by which an exemplar may be ahead of the reader's clock, in nanoseconds. Otherwise
+/// an exemplar with a time far in the future would remain the newest.
+pub(super) const MAX_CLOCK_SKEW: u64 = 24 * 60 * 60 * 1_000_000_000;
 /// Words of a slot.
 const WORDS: usize = ExemplarSlot::LINES as usize * LINE_WORDS;
 /// Maximum number of attempts. No real workload writes a slot between two reads so often in
 /// succession.
 const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
+
+/// An observation with the id of its trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exemplar {
+    /// The value, in seconds or bytes.
+    pub value: f64,
+    /// When the value was observed: nanoseconds since 1970, by the wall clock of the observing
+    /// process.
+    pub time: u64,
+    /// The id of the trace, as passed by the program: 1 to 96 bytes without control characters.
+    pub trace_id: Arc<str>,
+}
+
+impl Exemplar {
+    /// Returns an exemplar that a reader may show, or `None` if a part of it is invalid.
+    pub(crate) fn checked(value: f64, time: u64, trace_id: &[u8]) -> Option<Exemplar> {
+        let trace_id = std::str::from_utf8(trace_id).ok().filter(|trace_id| is_fit(trace_id))?;
+        let is_plausible = (1..clock::wall().saturating_add(MAX_CLOCK_SKEW)).contains(&time);
+        let is_value = (0.0..LIMIT).contains(&value);
+        (is_value && is_plausible).then(|| Exemplar { value, time, trace_id: trace_id.into() })
+    }
+}
 
 /// Reads the exemplars of a lane that was seen to have some. Its buckets have `bounds` bounds.
 /// Leaves out invalid exemplars, and exemplars that are overwritten at each attempt.
@@ -55,4 +82,17 @@ fn decode(words: &[u64]) -> Option<Exemplar> {
     let text: &[u8] = bytemuck::cast_slice(&text[..EXEMPLAR_TEXT]);
     let trace_id = text.get(..usize::try_from(length).ok()?)?;
     Exemplar::checked(f64::from_bits(value), time, trace_id)
+}
+
+/// Keeps the newest exemplar of each bucket, in the order of the buckets.
+pub(crate) fn keep_newest(exemplars: &mut Vec<Exemplar>, bounds: &[f64]) {
+    let bucket = |one: &Exemplar| bucket(bounds, one.value);
+    // The remaining keys break ties, so that the result does not depend on the order of lanes and
+    // segments.
+    exemplars.sort_by(|one, other| {
+        let key = |one: &Exemplar| (bucket(one), Reverse(one.time));
+        let ties = || one.trace_id.cmp(&other.trace_id).then(one.value.total_cmp(&other.value));
+        key(one).cmp(&key(other)).then_with(ties)
+    });
+    exemplars.dedup_by_key(|one| bucket(one));
 }

@@ -13,19 +13,29 @@
 //! 2 lines      the lines of 16 pages of eight doublings each, allocated when first needed
 //! ```
 
+#[cfg(feature = "record")]
 mod bounds;
+#[cfg(feature = "read")]
 mod distribution;
 pub(crate) mod exponential;
+#[cfg(feature = "read")]
 mod reader;
+#[cfg(feature = "read")]
 mod sparse_counts;
+#[cfg(feature = "record")]
 mod writer;
 
+#[cfg(feature = "record")]
 pub(crate) use bounds::Bounds;
+#[cfg(feature = "read")]
 pub use distribution::Distribution;
 #[cfg(test)]
 pub(crate) use reader::Folded;
+#[cfg(feature = "read")]
 pub(crate) use reader::read;
+#[cfg(feature = "read")]
 pub use sparse_counts::Exponential;
+#[cfg(feature = "record")]
 pub(crate) use writer::LaneBuckets;
 
 use crate::format::layout::LINE_WORDS;

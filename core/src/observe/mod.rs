@@ -29,5 +29,7 @@ mod unrecorded;
 pub use family::{Family, MetricHandle};
 pub use handle::{Counter, Gauge, Timer};
 pub use local_timer::LocalTimer;
-pub(crate) use recorder::{Recorder, UnsortedLabels, watch_forks};
+#[cfg(feature = "read")]
+pub(crate) use recorder::UnsortedLabels;
+pub(crate) use recorder::{Recorder, watch_forks};
 pub use timer_guard::TimerGuard;

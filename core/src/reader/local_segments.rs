@@ -102,7 +102,7 @@ impl LocalSegments {
             }
         };
         let news = known.lanes.look(&mut known.reader, true)?;
-        let key = Key { in_memory: true, created: known.reader.created, id: segment.id };
+        let key = Key { in_memory: true, created: known.reader.header.created, id: segment.id };
         into.put_news(key, self.epoch, true, news);
         Ok(())
     }

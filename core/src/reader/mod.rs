@@ -20,6 +20,7 @@ pub(crate) mod clear;
 pub(crate) mod convert;
 pub(crate) mod cursor;
 pub(crate) mod expiry;
+#[cfg_attr(not(feature = "record"), path = "no_local_segments.rs")]
 pub(crate) mod local_segments;
 pub(crate) mod multiprocess;
 pub(crate) mod overflowed;
@@ -28,7 +29,6 @@ pub(crate) mod retire;
 pub(crate) mod segment_file;
 pub(crate) mod segment_log;
 pub(crate) mod segment_reader;
-pub(crate) mod stream;
 pub(crate) mod totals;
 pub(crate) mod totals_file;
 
@@ -36,7 +36,6 @@ use std::{
     collections::HashMap,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -52,7 +51,6 @@ use crate::{
     format::error::SegmentError,
     log_once,
     printable::Printable,
-    segment::writer::Segment,
     snapshot::{Health, Snapshot, timeline::Timeline},
     sys::{self, fork::OncePerProcess},
 };
@@ -146,9 +144,10 @@ impl Reader {
 
     /// Returns a reader of a directory and of the segments that this process records in memory
     /// alone.
+    #[cfg(feature = "record")]
     pub(crate) fn with_memory(
         directory: Option<PathBuf>,
-        memory: impl Fn() -> Vec<Arc<Segment>> + Send + 'static,
+        memory: impl Fn() -> Vec<std::sync::Arc<crate::segment::writer::Segment>> + Send + 'static,
     ) -> Reader {
         Reader::of(directory, Some(LocalSegments::new(memory)))
     }
@@ -204,6 +203,7 @@ impl Reader {
     }
 
     /// Returns the series that expired at the last snapshot.
+    #[cfg(feature = "record")]
     pub(crate) fn expired(&self) -> &[ExpiredSeries] {
         &self.expired
     }

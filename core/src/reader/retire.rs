@@ -315,7 +315,7 @@ impl DeadSegment {
 fn read(directory: &Directory, id: u64, lock: OwnDescriptor) -> Result<DeadSegment, SegmentError> {
     let mut reader = SegmentReader::open(directory.open_segment(id)?, id)?;
     let totals = SegmentCursor::default().read(&mut reader, false)?;
-    Ok(DeadSegment { id, created: reader.created, totals, _lock: lock })
+    Ok(DeadSegment { id, created: reader.header.created, totals, _lock: lock })
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl SegmentFile {
 
     /// Returns the rank key of the segment; none if its header was never read.
     pub(crate) fn key(&self, id: u64) -> Option<Key> {
-        self.reader.as_ref().map(|reader| Key { in_memory: false, created: reader.created, id })
+        self.reader.as_ref().map(|reader| Key { in_memory: false, created: reader.header.created, id })
     }
 
     /// Merges the changes of the segment. If the segment cannot be read, its last good state stays
@@ -120,7 +120,7 @@ impl SegmentFile {
         };
         match looked {
             Ok(news) => {
-                into.put_news(key, reader.epoch, self.lives, news);
+                into.put_news(key, reader.header.epoch, self.lives, news);
                 (self.was_good, self.bad) = (true, None);
             }
             Err(bad) => self.complain(place, id, &bad, log),
@@ -130,7 +130,7 @@ impl SegmentFile {
     /// Adds the epoch and the anchors of the segment's clock.
     pub(crate) fn add_clock(&self, clocks: &mut Clocks) {
         if let Some(reader) = &self.reader {
-            reader.add_clock(clocks);
+            reader.header.add_clock(clocks);
         }
     }
 

@@ -9,35 +9,26 @@ use std::{
 
 use crate::{
     catalog::Kind,
-    clock::{Anchor, epoch_clocks::Clocks},
     format::{
         anchors,
         budget::Metered,
         descriptor::{self, FamilyDescriptor, SeriesDescriptor},
         error::SegmentError,
-        layout::{
-            ANCHORS, BYTE_ORDER, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, MAGIC, VERSION, anchor,
-            full_ring, identity, table_lines,
-        },
+        header::{FIRST_ANCHOR, HEADER_WORDS, SegmentHeader},
+        layout::{ANCHORS, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, anchor, full_ring, table_lines},
         limits::MAX_DEFINITIONS,
         source::SegmentSource,
     },
     histogram,
     policy::label_order::LabelOrder,
     ring::LaneHeader,
-    segment::writer,
 };
 
 /// A segment with a valid header.
 #[derive(Debug)]
 pub(crate) struct SegmentReader<W> {
     source: Metered<W>,
-    pub(crate) created: u64,
-    pub(crate) epoch: u32,
-    fingerprint: u64,
-    /// The anchor taken when the segment was created, and the later anchors that were complete when
-    /// they were last read.
-    anchors: [Option<Anchor>; 1 + ANCHORS],
+    pub(crate) header: SegmentHeader,
     /// By series word. A descriptor does not change while a published lane points to it.
     series: HashMap<u64, Arc<SeriesInfo>>,
     /// By line. A family's descriptor never changes, so it is read once. With each family, the
@@ -79,63 +70,16 @@ impl SeriesInfo {
     }
 }
 
-const FIRST_ANCHOR: usize = offset_of!(Header, anchors) / 8;
-/// Words of a header up to the end of its anchors.
-pub(crate) const HEADER_WORDS: usize = FIRST_ANCHOR + ANCHORS * anchor::WORDS;
-
 /// The maximum number of lines of a segment.
 const MAX_LINES: u64 = (1 << 30) / LINE as u64;
 
 impl<W: SegmentSource> SegmentReader<W> {
     /// Checks the header of the segment with that id.
     pub(crate) fn open(source: W, id: u64) -> Result<SegmentReader<W>, SegmentError> {
-        let mut header = [0; HEADER_WORDS];
-        source.read(0, &mut header)?;
-        let (mut words, mut later) = ([0; identity::WORDS], [0; ANCHORS * anchor::WORDS]);
-        words.copy_from_slice(&header[..identity::WORDS]);
-        later.copy_from_slice(&header[FIRST_ANCHOR..]);
-        if words[identity::MAGIC] != MAGIC {
-            return Err(SegmentError::InvalidHeader("not a segment"));
-        }
-        let (version, order) = ((words[identity::VERSION] >> 32) as u32, words[identity::VERSION] as u32);
-        if order != BYTE_ORDER {
-            return Err(SegmentError::InvalidHeader("written in another byte order"));
-        }
-        // Before the checksum, which a later version may compute differently.
-        if version > VERSION {
-            return Err(SegmentError::UnsupportedVersion(version));
-        }
-        if words[identity::CHECKSUM] != writer::checksum(&words) {
-            return Err(SegmentError::InvalidHeader("wrong checksum"));
-        }
-        if words[identity::ID] != id {
-            return Err(SegmentError::InvalidHeader("another id than its name"));
-        }
-        let created = words[identity::CREATED];
-        let epoch =
-            u32::try_from(words[identity::EPOCH]).map_err(|_| SegmentError::InvalidHeader("its epoch"))?;
-        let fingerprint = words[identity::CLOCK];
-        let [first, second] = anchors::read(&later);
-        let anchors = [Some(anchors::of_identity(&words)), first, second];
+        let header = SegmentHeader::read(&source, id)?;
         let (series, families, definitions, parts) = Default::default();
         let (source, taken) = (Metered::new(source), DescriptorCost::default());
-        Ok(SegmentReader {
-            source,
-            created,
-            epoch,
-            fingerprint,
-            anchors,
-            series,
-            families,
-            definitions,
-            parts,
-            taken,
-        })
-    }
-
-    /// Adds the segment's epoch and its anchors.
-    pub(crate) fn add_clock(&self, clocks: &mut Clocks) {
-        clocks.add(self.epoch, self.fingerprint, self.anchors.iter().flatten().copied());
+        Ok(SegmentReader { source, header, series, families, definitions, parts, taken })
     }
 
     pub(crate) fn source(&self) -> &W {
@@ -162,7 +106,7 @@ impl<W: SegmentSource> SegmentReader<W> {
         let (mut losses, mut later) = ([0; HEALTH_COUNTERS], [0; ANCHORS * anchor::WORDS]);
         losses.copy_from_slice(&words[COUNTS..COUNTS + HEALTH_COUNTERS]);
         later.copy_from_slice(&words[FIRST_ANCHOR - FIRST..]);
-        for (known, read) in self.anchors[1..].iter_mut().zip(anchors::read(&later)) {
+        for (known, read) in self.header.anchors[1..].iter_mut().zip(anchors::read(&later)) {
             // An anchor that is being written keeps its previous value.
             *known = read.or(*known);
         }
@@ -282,7 +226,7 @@ impl<W: SegmentSource> SegmentReader<W> {
         // Never 0, which marks the descriptor of a family.
         let part = DescriptorCost { lines: lines_of(&words), shown: family.shown_bytes(length).max(1) };
         // A series is never older than its segment, even if the wall clock was set.
-        let (begun, values) = (record.begun.max(self.created), record.values);
+        let (begun, values) = (record.begun.max(self.header.created), record.values);
         let values = order.map_or_else(|| values.clone(), |order| order.apply(&values));
         Ok(Arc::new(SeriesInfo { family, begun, values, part }))
     }

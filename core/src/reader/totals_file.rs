@@ -19,21 +19,18 @@ use std::{
 
 use super::{
     overflowed::Overflowed,
-    stream::{Input, Output},
     totals::{FamilyTotal, SeriesTotal, Totals},
 };
 use crate::{
     catalog::Kind,
-    clock::epoch_clocks::Clocks,
     directory::Directory,
     exemplar::{self, Exemplar},
     format::{
-        anchors,
         descriptor::{FamilyDescriptor, MAX_WINDOW},
         error::SegmentError,
-        layout::{BYTE_ORDER, HEALTH_COUNTERS, VERSION},
         limits::{MAX_DEFINITIONS, MAX_VALUE, totals_shown_allowance},
-        source::stored_bytes,
+        stream::{Input, Output},
+        totals_head::{self, HEAD, TotalsHead, write_clocks},
     },
     histogram::{Distribution, Exponential, MAX_BOUNDS, exponential::is_known},
     policy::label_order::LabelOrder,
@@ -54,17 +51,10 @@ pub(crate) struct TotalsFile {
     pub(crate) totals: Totals,
 }
 
-const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSTOT");
-const HEAD: usize = 5 * 8;
-/// Bytes by which a file may exceed its allocated blocks: some file systems store the contents of
-/// short files elsewhere.
-const UNALLOCATED: u64 = 64 << 10;
-
 impl TotalsFile {
     /// Reads and checks an opened totals file.
     pub(crate) fn read(file: &mut File) -> Result<TotalsFile, SegmentError> {
-        let length = file.metadata()?.len();
-        check_stored(file, length)?;
+        let length = totals_head::stored_length(file)?;
         TotalsFile::read_from(file, length)
     }
 
@@ -102,34 +92,9 @@ impl TotalsFile {
         length: u64,
         each: &mut dyn FnMut(Decoded<'_>),
     ) -> Result<TotalsFile, SegmentError> {
-        let body = length.checked_sub(HEAD as u64).ok_or(SegmentError::InvalidHeader("cut short"))?;
-        let mut input = Input::new(source, HEAD as u64);
-        let head: Option<[u64; HEAD / 8]> = input.words();
-        let Some([magic, version, generation, length, checksum]) = head else {
-            return Err(input
-                .finish()
-                .map_or_else(SegmentError::from, |_| SegmentError::InvalidHeader("cut short")));
-        };
-        if magic != MAGIC {
-            return Err(SegmentError::InvalidHeader("not a totals file"));
-        }
-        if version as u32 != BYTE_ORDER {
-            return Err(SegmentError::InvalidHeader("written in another byte order"));
-        }
-        if (version >> 32) as u32 > VERSION {
-            return Err(SegmentError::UnsupportedVersion((version >> 32) as u32));
-        }
-        if length != body {
-            return Err(SegmentError::InvalidHeader(WRONG));
-        }
-        let mut input = input.rest(body);
-        let decoded = decode_body(&mut input, each);
-        let whole = decoded.filter(|_| input.left() == 0);
-        // Nothing is used before the checksum has verified all of it.
-        if u64::from(checksum_of([magic, version, generation, length], &input.finish()?)) != checksum {
-            return Err(SegmentError::InvalidHeader(WRONG));
-        }
-        let Rest { losses, folded, aside, clocks, over } = whole.ok_or(SegmentError::Corrupt("totals"))?;
+        let decode_rest = |body: &mut Input<_>| decode_rest(body, each).filter(|_| body.left() == 0);
+        let (head, over) = TotalsHead::decode(source, length, decode_rest)?;
+        let TotalsHead { generation, losses, folded, aside, clocks } = head;
         let mut totals = Totals::of_losses(losses);
         (totals.clocks, totals.over) = (clocks, over);
         Ok(TotalsFile { generation, folded, aside, totals })
@@ -148,10 +113,8 @@ impl TotalsFile {
         let mut spelled = Output::new(io::sink());
         self.write_body(&mut spelled)?;
         let (length, checksum) = spelled.finish()?;
-        let head = [MAGIC, u64::from(VERSION) << 32 | u64::from(BYTE_ORDER), self.generation, length];
-        let checksum = u64::from(checksum_of(head, &checksum));
+        let head = totals_head::encode(self.generation, length, &checksum);
         into.write_all(bytemuck::cast_slice(&head))?;
-        into.write_all(&checksum.to_ne_bytes())?;
         let mut output = Output::new(into);
         self.write_body(&mut output)?;
         output.finish().map(|_| ())
@@ -169,45 +132,6 @@ impl TotalsFile {
         families().try_for_each(|family| write_family(body, family))?;
         write_overflowed(body, &self.totals.over)
     }
-}
-
-const WRONG: &str = "wrong length or checksum";
-
-/// Returns an error for a file that is mostly holes.
-fn check_stored(file: &File, length: u64) -> Result<(), SegmentError> {
-    match length > stored_bytes(file)?.saturating_add(UNALLOCATED) {
-        true => Err(SegmentError::Corrupt("most of it is not on disk")),
-        false => Ok(()),
-    }
-}
-
-/// Returns the CRC-32 of the words of the head that precede it, and of the body.
-fn checksum_of(head: [u64; HEAD / 8 - 1], body: &crc32fast::Hasher) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(bytemuck::cast_slice(&head));
-    hasher.combine(body);
-    hasher.finalize()
-}
-
-fn write_clocks(body: &mut Output<impl Write>, clocks: &Clocks) -> io::Result<()> {
-    body.number(clocks.epochs().count() as u32)?;
-    for (epoch, fingerprint, anchors) in clocks.iter() {
-        body.number(epoch)?;
-        body.word(fingerprint)?;
-        body.number(anchors.len() as u32)?;
-        anchors.iter().flat_map(anchors::words).try_for_each(|word| body.word(word))?;
-    }
-    Ok(())
-}
-
-fn decode_clocks(body: &mut Input<impl Read>) -> Option<Clocks> {
-    let mut clocks = Clocks::default();
-    for _ in 0..body.number()? {
-        let (epoch, fingerprint, count) = (body.number()?, body.word()?, body.number()?);
-        let anchors = (0..count).map(|_| body.words().map(anchors::from_words));
-        clocks.add(epoch, fingerprint, anchors.collect::<Option<Vec<_>>>()?);
-    }
-    Some(clocks)
 }
 
 /// Writes nothing if there are no contributions, so that the bytes are those of earlier versions.
@@ -274,30 +198,13 @@ struct Decoded<'a> {
     series: Option<(Vec<String>, SeriesTotal)>,
 }
 
-/// All parts of the file but its families.
-struct Rest {
-    losses: [u64; HEALTH_COUNTERS],
-    folded: Vec<u64>,
-    aside: Vec<u64>,
-    clocks: Clocks,
-    over: Overflowed,
-}
-
-fn decode_body(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -> Option<Rest> {
-    let losses = body.words::<HEALTH_COUNTERS>()?;
-    let [folded, aside] = [decode_ids(body)?, decode_ids(body)?];
-    let clocks = decode_clocks(body)?;
+/// Decodes the families, and returns the contributions in overflow series.
+fn decode_rest(body: &mut Input<impl Read>, each: &mut dyn FnMut(Decoded<'_>)) -> Option<Overflowed> {
     let mut allowance = Allowance { shown: totals_shown_allowance(body.left()), definitions: HashMap::new() };
     for _ in 0..body.number()? {
         decode_family(body, &mut allowance, each)?;
     }
-    let over = decode_overflowed(body)?;
-    Some(Rest { losses, folded, aside, clocks, over })
-}
-
-fn decode_ids(body: &mut Input<impl Read>) -> Option<Vec<u64>> {
-    let count = body.number()?;
-    (0..count).map(|_| body.word()).collect()
+    decode_overflowed(body)
 }
 
 /// Limits of the families that follow in a file.

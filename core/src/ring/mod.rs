@@ -26,17 +26,24 @@
 //! `tests.rs` runs readers over every one of these stores, in each way in which C11 lets them be
 //! seen. `make weaken` checks that a test fails when one of them is weakened.
 
+#[cfg(feature = "read")]
 mod chunk_copy;
+#[cfg(feature = "read")]
 mod reader;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "record")]
 mod writer;
 
+#[cfg(feature = "read")]
 pub(crate) use reader::{LaneHeader, RingReadError, RingSnapshot, read};
+#[cfg(feature = "record")]
 pub(crate) use writer::Ring;
 
+#[cfg(feature = "read")]
 use crate::format::error::SegmentError;
 
+#[cfg(feature = "read")]
 impl From<RingReadError> for SegmentError {
     fn from(error: RingReadError) -> SegmentError {
         match error {

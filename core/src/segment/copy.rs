@@ -19,13 +19,16 @@ use rustix::{
     io::{Errno, pread, pwrite},
 };
 
-use super::writer::{self, Segment};
+use super::writer::Segment;
 use crate::{
     directory::{
         self, Directory, FileIdentity,
         clock_epoch::{self, Epoch},
     },
-    format::layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
+    format::{
+        header::checksum,
+        layout::{Block, Header, LINE, LINE_WORDS, Lines as _, identity},
+    },
     sync::{Ordering, fence},
     sys::{self, own_descriptor::OwnDescriptor},
 };
@@ -144,7 +147,7 @@ impl SegmentCopy {
         header[std::mem::offset_of!(Header, root) / 8] = line;
         header[identity::EPOCH] = u64::from(self.epoch.number);
         header[identity::CLOCK] = self.epoch.fingerprint;
-        header[identity::CHECKSUM] = writer::checksum(&header[..identity::WORDS]);
+        header[identity::CHECKSUM] = checksum(&header[..identity::WORDS]);
         heads.insert(0, header);
         while line != 0 && heads.len() < MAX_BLOCKS {
             let block = load(segment, line, Block::LINES)?;

@@ -17,6 +17,7 @@ use crate::{
     },
     format::{
         anchors, descriptor,
+        header::checksum,
         layout::{
             BYTE_ORDER, Block, Header, HealthCounter, LINE, LINE_WORDS, Lane, Lines, MAGIC, SERIALS, VERSION,
             identity,
@@ -444,11 +445,6 @@ impl Segment {
     pub(crate) fn lose(&self, loss: HealthCounter) {
         self.header.losses[loss as usize].fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// Returns the CRC-32 of the identity's words before the checksum.
-pub(crate) fn checksum(identity: &[u64]) -> u64 {
-    u64::from(crc32fast::hash(bytemuck::cast_slice(&identity[..identity::CHECKSUM])))
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ pub struct Lost {
 
 impl Lost {
     /// Adds counts that are in no segment yet.
+    #[cfg(feature = "record")]
     pub(crate) fn add(&mut self, losses: [u64; HEALTH_COUNTERS]) {
         // Without `..`, so that a new count cannot be forgotten.
         let Lost {

@@ -5,8 +5,9 @@
 //! folded into the totals, and Prometheus would treat that as a counter reset. Integers have
 //! neither fault. A sum is rounded once, when it is shown.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(feature = "record", target_arch = "x86_64"))]
 mod avx2;
+#[cfg(feature = "record")]
 mod batch;
 
 /// A sum in units of 2^-96, low word first. It accepts values from 0 up to [`LIMIT`].
@@ -55,6 +56,7 @@ impl ExactSum {
 
     /// Adds at most 64 values in `0.0..LIMIT`. Equivalent to [`add_value`](ExactSum::add_value) for
     /// each, but faster.
+    #[cfg(feature = "record")]
     pub(crate) fn add_all<const COUNT: usize>(&mut self, value: impl Fn(usize) -> f64 + Copy) {
         match batch::sum::<COUNT>(value) {
             Some(sum) => self.add(&ExactSum([sum as u64, (sum >> 64) as u64, 0])),

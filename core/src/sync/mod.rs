@@ -6,10 +6,12 @@
 //! tests, `AtomicU64` is the standard library's, with a trace of its stores and fences.
 
 #[cfg(not(ictus_loom))]
+pub(crate) use std::sync::atomic::{AtomicPtr, Ordering};
+#[cfg(all(feature = "record", not(ictus_loom)))]
 pub(crate) use std::{
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize},
     },
     thread_local,
 };
@@ -46,7 +48,7 @@ macro_rules! modelled_thread_local {
 pub(crate) use modelled_thread_local as thread_local;
 
 /// Declares a static. A model creates it again for each of its runs.
-#[cfg(not(ictus_loom))]
+#[cfg(all(feature = "record", not(ictus_loom)))]
 macro_rules! process_wide {
     ($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;) => {
         $(#[$about])*
@@ -62,4 +64,5 @@ macro_rules! process_wide {
         }
     };
 }
+#[cfg(feature = "record")]
 pub(crate) use process_wide;

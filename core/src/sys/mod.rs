@@ -30,10 +30,9 @@ use portable as system;
 pub(crate) use identity::ClockIdentity;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
-pub(crate) use system::{
-    AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, MAP_RESERVE, WIPED_IN_CHILDREN, commit, compresses, maps_file,
-    refused_file_system,
-};
+#[cfg(feature = "record")]
+pub(crate) use system::{AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, MAP_RESERVE, commit};
+pub(crate) use system::{WIPED_IN_CHILDREN, compresses, maps_file, refused_file_system};
 
 /// Returns the maximum number of files that one part of Ictus keeps open: a quarter of the
 /// process's limit, at least 8 and at most 256.

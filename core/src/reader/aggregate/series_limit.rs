@@ -88,8 +88,10 @@ mod tests {
         Reader, Registry,
         catalog::Kind,
         directory::access::MetricsPath,
-        format::layout::identity::{CHECKSUM, CREATED, WORDS},
-        segment::writer::checksum,
+        format::{
+            header::checksum,
+            layout::identity::{CHECKSUM, CREATED, WORDS},
+        },
     };
 
     /// If the clock does not advance, segments have the same creation time. All readers must decide

@@ -146,15 +146,15 @@ impl SegmentCursor {
         news.lanes.sort_unstable_by_key(|&(line, _)| line);
         let mut totals = Totals::of_losses(news.losses);
         totals.unread_lanes = news.unread;
-        reader.add_clock(&mut totals.clocks);
+        reader.header.add_clock(&mut totals.clocks);
         for mut lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
-            let (epoch, origin) = (reader.epoch, totals.next_lane());
+            let (epoch, origin) = (reader.header.epoch, totals.next_lane());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
             let exemplars = lane.take_exemplars().unwrap_or_default();
             let begun = lane.series.begun;
             let total = SeriesTotal { begun, newest, exemplars, ..lane.take_total() };
-            totals.add_series(&lane.series.family, reader.created, &lane.series.values, total);
+            totals.add_series(&lane.series.family, reader.header.created, &lane.series.values, total);
         }
         Ok(totals)
     }

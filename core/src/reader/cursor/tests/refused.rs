@@ -9,11 +9,12 @@ use crate::{
     format::{
         descriptor::SeriesDescriptor,
         error::SegmentError,
+        header::{HEADER_WORDS, checksum},
         layout::{BYTE_ORDER, Block, Chunk, LINE, LINE_WORDS, Lines, UNPUBLISHED, VERSION, identity},
         source::SegmentSource,
     },
-    reader::segment_reader::{HEADER_WORDS, SegmentReader},
-    segment::writer::{Segment, checksum},
+    reader::segment_reader::SegmentReader,
+    segment::writer::Segment,
     sum::LIMIT,
     sync::Ordering::Relaxed,
 };
