@@ -50,6 +50,7 @@ SHARED_TYPES = {
         "Exemplar": "data, and a message of the protobuf exposition",
         "Family": "what records, and the data of a snapshot",
         "Series": "what records, and the data of a snapshot",
+        "LocalSegments": "replaced by a type without values in a build that does not record",
     },
     "exporter": {},
     "py-binding": {},

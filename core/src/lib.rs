@@ -92,6 +92,8 @@ mod histogram;
 #[doc(hidden)]
 pub mod host;
 #[cfg(feature = "read")]
+mod literals;
+#[cfg(feature = "read")]
 mod log_once;
 #[cfg(ictus_loom)]
 #[path = "../models/loom_arc_swap.rs"]
@@ -135,6 +137,7 @@ pub use policy::series_limit::OVERFLOW;
 pub use printable::{Printable, printable, printable_lines};
 #[cfg(feature = "read")]
 pub use reader::{
+    Reader,
     clear::{clear, repair},
     multiprocess::{MultiprocessFile, MultiprocessFiles, multiprocess_files},
 };
@@ -143,4 +146,4 @@ pub use registry::GivenLabels;
 #[cfg(all(feature = "record", not(ictus_loom)))]
 pub use registry::Registry;
 #[cfg(feature = "read")]
-pub use snapshot::{Reader, Snapshot};
+pub use snapshot::Snapshot;

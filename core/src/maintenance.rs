@@ -6,11 +6,11 @@
 use std::{collections::HashSet, io};
 
 use crate::{
-    OVERFLOW,
     directory::Directory,
     error::{Error, Result},
     format::{descriptor::FamilyDescriptor, error::SegmentError},
     observe::{Family, MetricHandle, Recorder},
+    policy::series_limit::OVERFLOW,
     reader::{
         overflowed::Overflowed,
         retire::{self, retire},

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::{
     error::{Error, Result},
-    format::descriptor::MAX_WINDOW,
-    histogram::MAX_BOUNDS,
+    format::descriptor::{MAX_BOUNDS, MAX_WINDOW},
 };
 
 /// Options of a family: how it keeps observations and how many series it can have. A registry has

@@ -22,7 +22,8 @@ use crate::{
 use crate::{
     maintenance::{own_overflowed, retire_if_crowded},
     observe::UnsortedLabels,
-    snapshot::{Reader, Snapshot, Value},
+    reader::Reader,
+    snapshot::{Snapshot, Value},
     sys::fork,
 };
 

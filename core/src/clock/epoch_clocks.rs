@@ -11,7 +11,7 @@ pub(crate) struct Clocks(BTreeMap<u32, EpochClock>);
 /// The clock of an epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct EpochClock {
-    /// The fingerprint of its [identity](crate::sys::ClockIdentity::fingerprint); 0 if no process
+    /// The fingerprint of its [identity](super::ClockIdentity::fingerprint); 0 if no process
     /// could compute it.
     fingerprint: u64,
     anchors: Vec<Anchor>,

@@ -9,6 +9,7 @@ mod anchor;
 #[cfg(target_arch = "x86_64")]
 mod calibration;
 pub(crate) mod epoch_clocks;
+mod identity;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_counter.rs"]
 mod processor;
@@ -24,6 +25,7 @@ use rustix::time::{ClockId, clock_gettime};
 pub use stopwatch::Stopwatch;
 
 pub(crate) use anchor::Anchor;
+pub(crate) use identity::ClockIdentity;
 pub(crate) use processor::calibrate;
 #[cfg(feature = "read")]
 pub(crate) use processor::seconds_a_stamp;

@@ -19,9 +19,8 @@ use std::{collections::BTreeSet, io};
 
 use super::{Directory, lock::EPOCH_TIMEOUT};
 use crate::{
-    clock::{Anchor, epoch_clocks::Clocks},
+    clock::{Anchor, ClockIdentity, epoch_clocks::Clocks},
     format::{header::SegmentHeader, totals_head},
-    sys::ClockIdentity,
 };
 
 /// The epoch of memory that no other process sees: always this process's clock.
@@ -157,7 +156,7 @@ mod tests {
     use std::{fs, path::PathBuf};
 
     use super::{Anchor, Directory, FILE, current, join};
-    use crate::{Reader, Registry, sys::ClockIdentity};
+    use crate::{Reader, Registry, clock::ClockIdentity};
 
     fn in_new_directory() -> (tempfile::TempDir, Directory, PathBuf) {
         let parent = tempfile::tempdir().unwrap();

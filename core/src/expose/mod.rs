@@ -1,8 +1,6 @@
 //! Encoders: write an exposition as Prometheus text, OpenMetrics or protobuf. Pure functions from
 //! data to bytes.
 
-pub(crate) mod escape;
-pub(crate) mod number;
 mod openmetrics;
 mod protobuf;
 mod text;

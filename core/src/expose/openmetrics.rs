@@ -1,7 +1,7 @@
 //! The OpenMetrics text format, version 1.0.0.
 
-use super::{escape, writer::Writer};
-use crate::surface::Exposition;
+use super::writer::Writer;
+use crate::{literals::escape, surface::Exposition};
 
 /// The `Content-Type` of [`openmetrics`].
 pub const OPENMETRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

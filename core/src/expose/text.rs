@@ -1,7 +1,10 @@
 //! The Prometheus text format, version 0.0.4.
 
-use super::{escape, writer::Writer};
-use crate::surface::{Exposition, ShownType};
+use super::writer::Writer;
+use crate::{
+    literals::escape,
+    surface::{Exposition, ShownType},
+};
 
 /// The `Content-Type` of [`text`].
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,7 +1,7 @@
 //! Writes the comments and samples that both text formats share.
 
-use super::{escape, number};
 use crate::{
+    literals::{escape, number},
     snapshot::Exemplar,
     surface::{Exposition, ShownFamily},
 };

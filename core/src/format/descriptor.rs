@@ -11,11 +11,10 @@ use super::{
     layout::{LINE, LINE_WORDS},
     limits::{MAX_SERIES, MAX_VALUE, cut},
 };
-use crate::{
-    catalog::{Kind, Unit},
-    histogram::MAX_BOUNDS,
-};
+use crate::catalog::{Kind, Unit};
 
+/// Maximum number of bounds of a family.
+pub(crate) const MAX_BOUNDS: usize = 1000;
 /// Maximum number of observations in a window. It bounds the memory of a reader.
 pub(crate) const MAX_WINDOW: u32 = 1 << 16;
 

@@ -40,8 +40,6 @@ pub(crate) use writer::LaneBuckets;
 
 use crate::format::layout::LINE_WORDS;
 
-/// Maximum number of bounds of a family.
-pub(crate) const MAX_BOUNDS: usize = 1000;
 /// Words before the classic buckets.
 const HEAD_WORDS: usize = 2;
 const ZERO: usize = 0;

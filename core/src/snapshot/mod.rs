@@ -11,7 +11,6 @@ mod quantile;
 pub(crate) mod timeline;
 mod window;
 
-pub use crate::reader::Reader;
 pub use health::{Health, Lost};
 pub use observation::Observation;
 pub use quantile::QUANTILES;

@@ -10,7 +10,7 @@ use super::{
     series_mapping::SeriesMapping,
     table::MetricShape,
 };
-use crate::{catalog::Kind, expose::number, snapshot::Family};
+use crate::{catalog::Kind, literals::number, snapshot::Family};
 
 /// The families under which one recorded family is shown.
 pub(crate) type FamilyTemplate = &'static [TemplatePart];

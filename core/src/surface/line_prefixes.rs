@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{exposition::ShownSeries, labels::Labels};
 use crate::{
-    expose::escape,
+    literals::escape,
     plain_name::{OF_LABELS, OF_METRICS, is_plain},
 };
 

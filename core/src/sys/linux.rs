@@ -81,9 +81,9 @@ fn known(text: &str) -> Option<String> {
 }
 
 /// Returns the nanoseconds since the system was started, including those in which it slept.
-pub(crate) fn since_boot() -> u64 {
+pub(crate) fn since_boot() -> Option<u64> {
     let time = clock_gettime(ClockId::Boottime);
-    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+    Some((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64))
 }
 
 /// Returns the name of the file system of a file, if shared memory or locks are not reliable on it.

@@ -11,7 +11,6 @@ use rustix::process::{Resource, getrlimit};
 compile_error!("ictus maps files and asks the kernel for locks as Unix has them; see docs/platforms.md");
 
 pub(crate) mod fork;
-mod identity;
 #[cfg(not(any(ictus_portable, not(target_os = "linux"))))]
 mod linux;
 pub(crate) mod own_descriptor;
@@ -27,12 +26,13 @@ use linux as system;
 #[cfg(any(ictus_portable, not(target_os = "linux")))]
 use portable as system;
 
-pub(crate) use identity::ClockIdentity;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use system::trusts_processor_counter;
 #[cfg(feature = "record")]
 pub(crate) use system::{AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, MAP_RESERVE, commit};
-pub(crate) use system::{WIPED_IN_CHILDREN, compresses, maps_file, refused_file_system};
+pub(crate) use system::{
+    WIPED_IN_CHILDREN, boot_id, compresses, maps_file, refused_file_system, since_boot, time_namespace,
+};
 
 /// Returns the maximum number of files that one part of Ictus keeps open: a quarter of the
 /// process's limit, at least 8 and at most 256.

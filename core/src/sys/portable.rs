@@ -5,7 +5,6 @@ use std::{io, os::fd::AsFd, sync::atomic::AtomicUsize};
 use rustix::mm::{Advice, MapFlags};
 
 use super::{file_size, zeros};
-use crate::clock;
 
 /// No portable flag exists.
 pub(crate) const MAP_RESERVE: MapFlags = MapFlags::empty();
@@ -44,9 +43,9 @@ pub(crate) fn time_namespace() -> Option<String> {
     None
 }
 
-/// Returns the nanoseconds since the system was started.
-pub(crate) fn since_boot() -> u64 {
-    clock::monotonic()
+/// Returns `None`: there is no portable clock that counts while the system sleeps.
+pub(crate) fn since_boot() -> Option<u64> {
+    None
 }
 
 /// Returns `None`: there is no portable way to find out, so no file system is rejected.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::system;
-use crate::clock;
+use super::{monotonic, now, source, wall};
+use crate::sys;
 
 /// The properties that distinguish one clock from another.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,14 +36,15 @@ const UNKNOWN: &str = "-";
 impl ClockIdentity {
     /// Returns the identity of this process's clock.
     pub(crate) fn own() -> ClockIdentity {
-        let (awake, since_boot) = (clock::monotonic(), system::since_boot());
+        let awake = monotonic();
+        let since_boot = sys::since_boot().unwrap_or(awake);
         ClockIdentity {
-            source: clock::source().to_owned(),
-            boot: system::boot_id(),
-            booted: (i128::from(clock::wall()) - i128::from(since_boot)).div_euclid(1_000_000_000) as i64,
+            source: source().to_owned(),
+            boot: sys::boot_id(),
+            booted: (i128::from(wall()) - i128::from(since_boot)).div_euclid(1_000_000_000) as i64,
             slept: (i128::from(since_boot) - i128::from(awake)).div_euclid(1_000_000) as i64,
-            namespace: system::time_namespace(),
-            stamp: clock::now(),
+            namespace: sys::time_namespace(),
+            stamp: now(),
         }
     }
 

@@ -7,7 +7,7 @@ pub(crate) fn value(out: &mut String, text: &str) {
 }
 
 /// Appends a help text of text format 0.0.4, which does not escape quotes.
-pub(super) fn help(out: &mut String, text: &str) {
+pub(crate) fn help(out: &mut String, text: &str) {
     push(out, text, |byte| matches!(byte, b'\\' | b'\n'));
 }
 
