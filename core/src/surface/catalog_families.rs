@@ -16,11 +16,11 @@ use crate::{
 
 /// A family that a view shows, with the labels of all chosen surfaces.
 #[derive(Debug)]
-struct MergedRow {
-    recorded: &'static Definition,
-    name: &'static str,
-    help: &'static str,
-    shape: MetricShape,
+pub(super) struct MergedRow {
+    pub(super) recorded: &'static Definition,
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) shape: MetricShape,
     labels: Vec<Label>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct CatalogFamilies {
 
 /// Adds the families of a view to an exposition.
 pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<CatalogFamilies> {
-    let planned = joined(view).into_iter().map(|MergedRow { recorded, name, help, shape, labels }| {
+    let planned = merged_rows(view).into_iter().map(|MergedRow { recorded, name, help, shape, labels }| {
         let form = family_template::of_shape(shape, view.summaries);
         CatalogFamilies { recorded, labels, slot: FamilySlot::new(form, name, help, exposition) }
     });
@@ -44,7 +44,7 @@ pub(crate) fn add(exposition: &mut Exposition, view: &View) -> Vec<CatalogFamili
 /// Returns the families of a view. If two surfaces show the same name, the labels of both are shown
 /// if both rows are of the same recorded metric. Otherwise only the row of the earlier surface is
 /// shown.
-fn joined(view: &View) -> Vec<MergedRow> {
+pub(super) fn merged_rows(view: &View) -> Vec<MergedRow> {
     let mut all: Vec<MergedRow> = Vec::new();
     for row in view.surfaces().iter().flat_map(|surface| surface.rows()) {
         match all.iter_mut().find(|joined| joined.name == row.name) {
@@ -71,6 +71,11 @@ fn joined(view: &View) -> Vec<MergedRow> {
 impl MergedRow {
     fn shows(&self, label: &str) -> bool {
         self.labels.iter().any(|shown| shown.shown == label)
+    }
+
+    /// Returns the column of each shown label; none for a label that the family does not have.
+    pub(super) fn columns<'a>(&'a self, family: &'a Family) -> impl Iterator<Item = Option<Column>> + 'a {
+        self.labels.iter().map(|label| column(family, label))
     }
 }
 
@@ -105,14 +110,14 @@ fn column(family: &Family, label: &Label) -> Option<Column> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MergedRow, joined};
+    use super::{MergedRow, merged_rows};
     use crate::{
         catalog,
         surface::{Surface, View},
     };
 
     fn found(surfaces: &[Surface], name: &str) -> Option<MergedRow> {
-        joined(&View::new(surfaces).unwrap()).into_iter().find(|joined| joined.name == name)
+        merged_rows(&View::new(surfaces).unwrap()).into_iter().find(|joined| joined.name == name)
     }
 
     fn labels(joined: &MergedRow) -> Vec<&str> {
@@ -121,7 +126,7 @@ mod tests {
 
     #[test]
     fn both_surfaces_share_one_family_a_name() {
-        let all = joined(&View::default());
+        let all = merged_rows(&View::default());
         let mut names: Vec<_> = all.iter().map(|joined| joined.name).collect();
         names.sort_unstable();
         names.dedup();

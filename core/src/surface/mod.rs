@@ -10,6 +10,7 @@
 //! - Each family has a `slot` in the exposition. `series_mapping` maps its series to the shown
 //!   labels and groups series whose shown labels are equal; `series_group` merges their values, and
 //!   `family_template` turns these into shown values.
+//! - `shown_name` lists the names of a recorded family, for output that shows recorded series.
 //! - `user_families` shows the families that users record, under their own names.
 //! - `external` adds families of other libraries, and `internal_metrics` the `ictus_*` families.
 //!
@@ -30,6 +31,7 @@ mod renderer;
 mod sample;
 mod series_group;
 mod series_mapping;
+mod shown_name;
 mod slot;
 mod table;
 mod user_families;
@@ -40,6 +42,7 @@ pub use external::ExternalSample;
 pub use labels::Labels;
 pub use renderer::Renderer;
 pub use sample::Sample;
+pub use shown_name::ShownName;
 pub use view::{Surface, View};
 
 use std::collections::BTreeSet;

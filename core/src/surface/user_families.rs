@@ -161,13 +161,13 @@ fn described(family: &Family) -> Family {
 /// The presentation of names: unchanged, or with underscores for characters that some clients
 /// reject.
 #[derive(Clone, Copy, Debug)]
-struct Names {
-    utf8: bool,
+pub(super) struct Names {
+    pub(super) utf8: bool,
 }
 
 impl Names {
     /// Returns the name of the metric without a counter's `_total`, which its samples add.
-    fn metric(self, family: &Family) -> Cow<'_, str> {
+    pub(super) fn metric(self, family: &Family) -> Cow<'_, str> {
         let name = match family.kind {
             Kind::Counter => family.name.strip_suffix("_total").unwrap_or(&family.name),
             Kind::Gauge | Kind::Timer => &family.name,
@@ -179,7 +179,7 @@ impl Names {
         if self.utf8 { Cow::Borrowed(name) } else { escaped(name, OF_LABELS) }
     }
 
-    fn columns(self, family: &Family) -> Vec<Column> {
+    pub(super) fn columns(self, family: &Family) -> Vec<Column> {
         let column = |(at, name): (usize, &String)| {
             let name = Cow::Owned(self.label(name).into_owned());
             Column { name, at, absent: None }
@@ -198,7 +198,7 @@ impl Names {
 
     /// Returns the reason why a family's names cannot be written, if there is one. A registry
     /// rejects such names, but a segment can contain any bytes.
-    fn unfit(self, family: &Family) -> Option<&'static str> {
+    pub(super) fn unfit(self, family: &Family) -> Option<&'static str> {
         let labels: Vec<_> = family.label_names.iter().map(|name| self.label(name)).collect();
         if self.metric(family).is_empty() {
             Some("it has no name")
