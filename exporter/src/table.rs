@@ -4,23 +4,28 @@ use std::fmt::Write;
 
 use ictus::{
     Snapshot,
-    catalog::Unit,
-    snapshot::{Family, QUANTILES, Series, Value},
+    snapshot::{QUANTILES, Value},
+    surface::View,
 };
 
-use crate::recorded::FamilyOrigin;
+use crate::{
+    number::quantity,
+    series_names::{FamilyNames, line},
+};
 
 /// The space between two columns.
 const GAP: &str = "  ";
 
-/// Returns the whole snapshot as a table, or a note that nothing is recorded.
-pub(crate) fn table(snapshot: &Snapshot) -> String {
+/// Returns the whole snapshot as a table, or a note that nothing is recorded. Each series has the
+/// first name under which the view shows it.
+pub(crate) fn table(snapshot: &Snapshot, view: &View) -> String {
     let mut timers = Table::new(["TIMER", "LABELS", "COUNT", "SUM", "P50", "P75", "P90", "P95", "P99"]);
     let mut states = Table::new(["COUNTER OR GAUGE", "LABELS", "VALUE"]);
     for family in &snapshot.families {
-        let name = plain(FamilyOrigin::of(family).1);
+        let names = FamilyNames::new(view, family);
+        let name = names.name().to_owned();
         for series in &family.series {
-            let labels = labels(family, series);
+            let labels = line(&names.labels(family, series));
             match &series.value {
                 Value::Timer(timing) => {
                     let quantiles = timing.window.quantiles().map_or_else(
@@ -43,43 +48,6 @@ pub(crate) fn table(snapshot: &Snapshot) -> String {
     if shown.is_empty() { "nothing is recorded yet\n".to_owned() } else { shown.join("\n") }
 }
 
-/// Returns a series' labels on one line.
-pub(crate) fn labels(family: &Family, series: &Series) -> String {
-    let pairs: Vec<String> = family
-        .label_names
-        .iter()
-        .zip(series.labels.iter())
-        .map(|(name, value)| format!("{}={}", plain(name), plain(value)))
-        .collect();
-    pairs.join(" ")
-}
-
-/// Escapes control characters: label values are arbitrary text, which must not move a terminal's
-/// cursor.
-pub(crate) fn plain(text: &str) -> String {
-    ictus::printable(text).into_owned()
-}
-
-/// Formats a value to about three digits, with a suitable unit.
-pub(crate) fn quantity(value: f64, unit: Unit) -> String {
-    let scales: &[(f64, &str)] = match unit {
-        Unit::None => return value.to_string(),
-        Unit::Seconds => &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")],
-        Unit::Bytes => &[(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")],
-    };
-    let smallest = scales[scales.len() - 1];
-    let (scale, name) = scales.iter().copied().find(|(scale, _)| value >= *scale).unwrap_or(smallest);
-    let scaled = value / scale;
-    let digits = match scaled {
-        // A number of bytes has no fraction, except for interpolated quantiles.
-        _ if name == "B" => 0,
-        100.0.. | 0.0 => 0,
-        10.0.. => 1,
-        _ => 2,
-    };
-    format!("{scaled:.digits$} {name}")
-}
-
 struct Table<const COLUMNS: usize> {
     head: [&'static str; COLUMNS],
     rows: Vec<[String; COLUMNS]>,
@@ -100,15 +68,15 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
             let cells = self.rows.iter().map(|row| row[column].chars().count());
             cells.chain([self.head[column].len()]).max().unwrap_or_default()
         });
-        line(&mut text, &self.head, &widths);
+        write_row(&mut text, &self.head, &widths);
         for row in &self.rows {
-            line(&mut text, &row.each_ref().map(String::as_str), &widths);
+            write_row(&mut text, &row.each_ref().map(String::as_str), &widths);
         }
         text
     }
 }
 
-fn line(text: &mut String, cells: &[&str], widths: &[usize]) {
+fn write_row(text: &mut String, cells: &[&str], widths: &[usize]) {
     for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
         // Writing to a string cannot fail.
         let _ = match column {
@@ -123,28 +91,13 @@ fn line(text: &mut String, cells: &[&str], widths: &[usize]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{quantity, table};
+    use super::table;
     use ictus::{
         Snapshot,
         catalog::{Kind, Unit},
         snapshot::{Family, Observation, Series, Timing, Value, Window},
+        surface::View,
     };
-
-    #[test]
-    fn quantities_are_spelled_for_people() {
-        for (value, unit, spelled) in [
-            (0.0, Unit::Seconds, "0 ns"),
-            (0.000_000_25, Unit::Seconds, "250 ns"),
-            (0.001_234, Unit::Seconds, "1.23 ms"),
-            (0.5, Unit::Seconds, "500 ms"),
-            (12.345, Unit::Seconds, "12.3 s"),
-            (12_345.6, Unit::Seconds, "12346 s"),
-            (56.0, Unit::Bytes, "56 B"),
-            (1_500_000.0, Unit::Bytes, "1.50 MB"),
-        ] {
-            assert_eq!(quantity(value, unit), spelled);
-        }
-    }
 
     fn family(name: &str, kind: Kind, unit: Unit, value: Value) -> Family {
         Family {
@@ -176,13 +129,13 @@ TIMER           LABELS               COUNT      SUM      P50      P75      P90  
 task_poll_time  taskType=a\\u{1b}[2J      5  15.0 ms  3.00 ms  4.00 ms  4.60 ms  4.80 ms  4.96 ms
 
 COUNTER OR GAUGE  LABELS               VALUE
-jobs              taskType=a\\u{1b}[2J      7
+jobs_total        taskType=a\\u{1b}[2J      7
 ";
-        assert_eq!(table(&snapshot), expected);
+        assert_eq!(table(&snapshot, &View::default()), expected);
     }
 
     #[test]
     fn an_empty_snapshot_says_so() {
-        assert_eq!(table(&Snapshot::default()), "nothing is recorded yet\n");
+        assert_eq!(table(&Snapshot::default(), &View::default()), "nothing is recorded yet\n");
     }
 }

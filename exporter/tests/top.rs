@@ -27,11 +27,16 @@ struct Terminal {
 
 impl Terminal {
     fn start(directory: &Path, options: &str) -> Terminal {
+        Terminal::sized(directory, options, (120, 20))
+    }
+
+    fn sized(directory: &Path, options: &str, (width, height): (u16, u16)) -> Terminal {
         let terminal = Terminal { socket: tempfile::tempdir().unwrap() };
         let top = format!("{} top {} {options}", env!("CARGO_BIN_EXE_ictus"), directory.display());
         // The terminal stays open after the command, and shows its exit code.
         let shown = format!("{top}; echo ended with $?; sleep 60");
-        let started = terminal.tmux(&["new-session", "-d", "-x", "120", "-y", "20", &shown]);
+        let (width, height) = (width.to_string(), height.to_string());
+        let started = terminal.tmux(&["new-session", "-d", "-x", &width, "-y", &height, &shown]);
         assert!(started.status.success(), "{started:?}");
         terminal
     }
@@ -130,9 +135,9 @@ fn keys_order_filter_pause_and_end_it() {
     terminal.press(&["Escape"]);
     terminal.until("all series", |screen| screen.contains("job=slow"));
     terminal.press(&["?"]);
-    terminal.until("help", |screen| screen.contains("order by p99, rate, count, name"));
+    terminal.until("help", |screen| screen.contains("sort by p99, rate, count, name"));
     terminal.press(&["?"]);
-    terminal.until("no help", |screen| !screen.contains("order by p99, rate, count, name"));
+    terminal.until("no help", |screen| !screen.contains("sort by p99, rate, count, name"));
     terminal.press(&["q"]);
     let screen = terminal.until("the end", |screen| screen.contains("ended with 0"));
     assert!(!screen.contains("job="), "the shell's screen is back: {screen}");
@@ -167,6 +172,123 @@ fn it_survives_a_resize_and_a_directory_that_goes_and_comes() {
         .until("what is there now", |screen| screen.contains("again_seconds") && !screen.contains("job="));
     terminal.press(&["C-c"]);
     terminal.until("the end", |screen| screen.contains("ended with 0"));
+}
+
+/// Timers with numbers of every length, and labels that differ in their middle.
+fn recorded_wide(directory: &Path) -> (Registry, Vec<&'static str>) {
+    let registry = Registry::open(directory).unwrap();
+    let requests =
+        registry.timer("http_client_request_duration_seconds", "Requests.", &["status", "uri"]).unwrap();
+    let values = [
+        (2.5e-7, "250 ns"),
+        (0.0999, "99.9 ms"),
+        (59.0, "59.0 s"),
+        (331_200.0, "3 d 20 h"),
+        (86_340.0, "23 h 59 m"),
+    ];
+    for (index, (value, _)) in values.iter().enumerate() {
+        let uri = format!("/api/v1/tenants/{index}/workflows/tasks/queue/update");
+        requests.labels(&["200", &uri]).unwrap().observe(*value);
+    }
+    let mails = registry.counter("mails_sent", "", &[]).unwrap().labels(&[]).unwrap();
+    mails.add(13_300_123.0);
+    (registry, values.map(|(_, text)| text).into())
+}
+
+/// Whether a line has a text as a word, not as a part of a longer number.
+fn has_word(line: &str, text: &str) -> bool {
+    format!(" {line} ").contains(&format!(" {text} "))
+}
+
+#[test]
+fn numbers_are_whole_at_every_size() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (_registry, texts) = recorded_wide(directory.path());
+    for (width, height) in [(40, 10), (80, 24), (120, 40), (200, 60)] {
+        let terminal = Terminal::sized(directory.path(), "--interval 0.2", (width, height));
+        let screen = terminal.until("series", |screen| screen.contains("P99") && screen.contains("3 d 20 h"));
+        for text in &texts {
+            assert!(screen.lines().any(|line| has_word(line, text)), "{width}: {text}\n{screen}");
+        }
+        let rows = screen.lines().skip(2).take(texts.len());
+        let mut starts: Vec<String> =
+            rows.map(|line| line.chars().take(usize::from(width) - 10).collect()).collect();
+        starts.sort();
+        starts.dedup();
+        assert_eq!(starts.len(), texts.len(), "rows differ by more than their numbers\n{screen}");
+        terminal.press(&["c"]);
+        let screen = terminal.until("the count", |screen| screen.contains("COUNT▾"));
+        assert!(screen.lines().any(|line| has_word(line, "13.3 M")), "{screen}");
+    }
+}
+
+#[test]
+fn series_are_found_by_their_names_in_prometheus_and_shown_alone() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (_registry, _) = recorded_wide(directory.path());
+    let terminal = Terminal::sized(directory.path(), "--interval 0.2", (80, 24));
+    terminal.until("series", |screen| screen.contains("P99"));
+    terminal.press(&["/"]);
+    terminal.press(&["-l", "{uri=~\".*/3/.*\",status=\"200\"}"]);
+    terminal.until("one of six", |screen| screen.contains("1 of 6 series"));
+    terminal.press(&["Enter"]);
+    terminal.press(&["Enter"]);
+    let screen = terminal.until("the series", |screen| screen.contains("p99.9"));
+    for text in
+        ["http_client_request_duration_seconds", "Requests.", "status = 200", "max    3 d 20 h", "count  1"]
+    {
+        assert!(screen.contains(text), "{text}\n{screen}");
+    }
+    terminal.press(&["Escape"]);
+    terminal.until("the list", |screen| screen.contains("P99▾"));
+    terminal.press(&["/"]);
+    terminal.press(&["-l", "x"]);
+    let screen = terminal.until("no match", |screen| screen.contains("No series matches"));
+    assert!(screen.contains("Esc shows all 6 series"), "{screen}");
+    terminal.press(&["Escape"]);
+    terminal.press(&["/"]);
+    terminal.press(&["-l", "mails_sent_total"]);
+    terminal.until("the counter", |screen| screen.contains("1 of 6 series"));
+}
+
+#[test]
+fn sigterm_restores_the_screen() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let _registry = recorded(directory.path());
+    let terminal = Terminal::start(directory.path(), "--interval 3600");
+    terminal.until("series", |screen| screen.contains("job=slow"));
+    let shell = outcome(&terminal.tmux(&["display-message", "-p", "#{pane_pid}"])).1;
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.trim())).unwrap();
+    let ended = Command::new("kill").arg("-TERM").args(children.split_whitespace()).status().unwrap();
+    assert!(ended.success(), "{children}");
+    let screen = terminal.until("the end", |screen| screen.contains("ended with 0"));
+    assert!(!screen.contains("job="), "the shell's screen is back: {screen}");
+}
+
+#[test]
+fn a_directory_without_series_is_explained() {
+    if !has_tmux() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("metrics");
+    let terminal = Terminal::sized(&directory, "--interval 0.1", (80, 24));
+    terminal.until("that it is missing", |screen| screen.contains("does not exist yet"));
+    fs::create_dir(&directory).unwrap();
+    let screen = terminal.until("that it is empty", |screen| screen.contains("Nothing is recorded"));
+    assert!(screen.contains("ictus check"), "{screen}");
+    fs::remove_dir(&directory).unwrap();
+    fs::write(&directory, "").unwrap();
+    terminal.until("that it is a file", |screen| screen.contains("is not a directory"));
 }
 
 #[test]

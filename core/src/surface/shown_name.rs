@@ -3,17 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    ShownType, View,
-    catalog_families::merged_rows,
-    family_template,
-    labels::Column,
-    table::MetricShape,
+    ShownType, View, catalog_families::merged_rows, family_template, labels::Column, table::MetricShape,
     user_families::Names,
 };
-use crate::{
-    catalog::{self, Kind},
-    snapshot::Family,
-};
+use crate::{catalog, snapshot::Family};
 
 /// A name under which a view shows a recorded family.
 #[derive(Clone, Debug)]
@@ -119,9 +112,9 @@ fn sample_name(family: &str, shown_type: ShownType) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, Kind, View};
+    use super::{Family, View};
     use crate::{
-        catalog::{self, Definition},
+        catalog::{self, Definition, Kind},
         expose,
         snapshot::{Series, Snapshot, Timing, Value, Window},
         surface::Exposition,
@@ -184,8 +177,7 @@ mod tests {
                 let text = expose::text(&Exposition::new(&snapshot, &view));
                 for one in &shown {
                     let labels = one.labels(&family.series[0].labels);
-                    let labels: Vec<_> =
-                        labels.map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+                    let labels: Vec<_> = labels.map(|(name, value)| format!("{name}=\"{value}\"")).collect();
                     let sample = |line: &&str| {
                         line.starts_with(&one.name) && labels.iter().all(|label| line.contains(label))
                     };

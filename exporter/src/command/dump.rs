@@ -38,7 +38,7 @@ enum OutputFormat {
     Protobuf,
     /// What was recorded as one line of JSON, whatever the surface
     Json,
-    /// What was recorded as a table for people, whatever the surface
+    /// All series as a table for people, under the names of the surface
     Table,
     /// Lifetime distributions of timers, as percentile files that HdrHistogram's plotters read
     Percentiles,
@@ -61,7 +61,7 @@ impl Dump {
             OutputFormat::OpenMetrics => exposition(Format::OpenMetrics)?,
             OutputFormat::Protobuf => exposition(Format::Protobuf)?,
             OutputFormat::Json => json::json(&self.snapshot()?),
-            OutputFormat::Table => table::table(&self.snapshot()?).into(),
+            OutputFormat::Table => table::table(&self.snapshot()?, self.input.view()).into(),
             OutputFormat::Percentiles => percentiles::percentiles(&self.snapshot()?).into(),
         };
         Ok(print(&bytes))

@@ -69,6 +69,11 @@ impl SourceArgs {
         why.is_none()
     }
 
+    /// Returns the surfaces to show.
+    pub(super) fn view(&self) -> &View {
+        &self.surface
+    }
+
     /// The source, with what others recorded where that can be merged. Where it cannot, it is said.
     pub(super) fn source(&self, merge: Option<&Merge>) -> Source {
         let mut view = self.surface.clone();

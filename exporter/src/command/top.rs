@@ -7,12 +7,14 @@ use std::{
 };
 
 use clap::Args;
+use ictus::surface::View;
 
-use super::{USAGE_ERROR, input::directory};
+use super::{USAGE_ERROR, input::directory, signals};
 use crate::{
     error::{Error, Result},
+    stop::ShutdownFlag,
     terminal::tell,
-    top::{self, Order},
+    top::{self, Options, Order},
 };
 
 #[derive(Args, Debug)]
@@ -20,10 +22,13 @@ pub(super) struct Top {
     /// The metrics directory that the workers record into
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
+    /// The surfaces whose names are shown: legacy, documented, or canonical alone
+    #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
+    surface: View,
     /// Which series come first
     #[arg(long, value_enum, default_value_t = Order::P99)]
     sort: Order,
-    /// Seconds between two looks
+    /// Seconds between two snapshots
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
     interval: Duration,
 }
@@ -44,7 +49,14 @@ impl Top {
             tell(&"top draws on a terminal, and this is none: print once with ictus dump DIR --format table");
             return Ok(USAGE_ERROR);
         }
-        top::run(&self.directory, self.sort, self.interval).map_err(Error::Start)?;
+        // A terminal that is closed ends the command, too.
+        let hangup = ShutdownFlag::new();
+        let (stop, _signals) = signals::stop(Some({
+            let hangup = hangup.clone();
+            move || hangup.set()
+        }))?;
+        let options = Options { order: self.sort, interval: self.interval, view: self.surface };
+        top::run(&self.directory, options, &|| stop.is_set() || hangup.is_set()).map_err(Error::Start)?;
         Ok(0)
     }
 }

@@ -7,143 +7,218 @@ use ratatui::{
     layout::{Alignment, Constraint, Layout, Rect},
     style::{Style, Stylize},
     text::{Line, Span},
-    widgets::{Block, Cell, Clear, Paragraph, Row, Table},
+    widgets::{Block, Cell, Clear, Paragraph, Row, Table, Wrap},
 };
 
-use super::state::{self, Order, State};
-use crate::table::quantity;
+use super::{
+    columns::{self, Columns},
+    detail,
+    keys::HELP,
+    shorten,
+    state::{self, Order, State},
+};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// The number of columns for the bars of a window.
-const WINDOW: usize = 24;
-const HELP: [(&str, &str); 8] = [
-    ("9 r c n", "order by p99, rate, count, name"),
-    ("/", "filter: words that name or labels have"),
-    ("Esc", "no filter; then the end"),
-    ("p, space", "pause, go on"),
-    ("↑ ↓ j k", "a row up, down"),
-    ("PgUp PgDn", "a screen up, down; Home, End"),
-    ("?", "this help, away again"),
-    ("q", "the end"),
-];
+/// From this height, the selected series is written in full below the list.
+const MIN_HEIGHT: u16 = 8;
 
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, directory: &Path) {
-    let [head, body, foot] =
-        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
-            .areas(frame.area());
-    frame.render_widget(title(state, directory), head);
+    let full = u16::from(frame.area().height >= MIN_HEIGHT && state.detail.is_none());
+    let [head, body, selected, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(0),
+        Constraint::Length(full),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let width = usize::from(frame.area().width);
+    frame.render_widget(title(state, directory, width), head);
     // The first line is the header of the table.
-    state.room = usize::from(body.height.saturating_sub(1));
-    state.first = state.first.min(state.shown.len().saturating_sub(state.room.max(1)));
-    frame.render_widget(table(state), body);
-    frame.render_widget(status(state), foot);
+    state.height = usize::from(body.height.saturating_sub(1));
+    state.scroll();
+    match state.detail {
+        Some(first) if state.selected().is_some() => series(frame, state, first, body),
+        _ if state.shown.is_empty() => {
+            let text = Paragraph::new(empty(state, directory)).wrap(Wrap { trim: true });
+            frame.render_widget(text, body);
+        }
+        _ => frame.render_widget(table(state, width), body),
+    }
+    if let Some(row) = state.selected() {
+        frame.render_widget(Line::from(shorten::middle(&row.selector(), width)).dim(), selected);
+    }
+    frame.render_widget(status(state, width), foot);
     if state.help {
         help(frame, body);
     }
 }
 
-fn title(state: &State, directory: &Path) -> Line<'static> {
+/// Joins parts that fit, with two spaces between; the first ones are the most important.
+fn fitting(parts: &[String], room: usize) -> String {
+    let mut line = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        let gap = if line.is_empty() { "" } else { "  " };
+        if shorten::width(&line) + gap.len() + shorten::width(part) > room {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(part);
+    }
+    line
+}
+
+fn title(state: &State, directory: &Path, width: usize) -> Line<'static> {
     let health = &state.health;
-    let mut spans = vec![
-        "ictus ".bold(),
-        Span::raw(directory.display().to_string()),
-        Span::raw(format!(
-            "  {} series, {} live and {} dead workers",
-            state.rows.len(),
-            health.live_segments,
-            health.dead_segments
-        )),
-    ];
+    let series = match state.filter.is_empty() {
+        true => format!("{} series", state.rows.len()),
+        false => format!("{} of {} series", state.shown.len(), state.rows.len()),
+    };
+    let workers = format!("{} live and {} dead workers", health.live_segments, health.dead_segments);
+    let mut spans = vec!["ictus ".bold()];
+    let mut left = width.saturating_sub(6);
+    let mut push = |span: Span<'static>, left: &mut usize| {
+        *left = left.saturating_sub(span.width());
+        spans.push(span);
+    };
     if state.paused {
-        spans.push("  PAUSED".bold().yellow());
+        push("PAUSED  ".bold().yellow(), &mut left);
     }
-    if let Some(why) = &state.failed {
-        spans.push(format!("  {why}").red());
+    if state.failed.is_some() {
+        push("NOT UPDATED  ".bold().red(), &mut left);
     }
+    let counts = fitting(&[format!("{series}, {workers}")], left.saturating_sub(14));
+    let counts = if counts.is_empty() { fitting(&[series], left) } else { counts };
+    let room = left.saturating_sub(shorten::width(&counts) + 2);
+    if room >= 12 {
+        let path = shorten::middle(&ictus::printable(&directory.display().to_string()), room);
+        push(Span::raw(format!("{path}  ")), &mut left);
+    }
+    push(Span::raw(counts), &mut left);
     Line::from(spans)
 }
 
-fn table(state: &State) -> Table<'static> {
-    let mark = |order, text: &'static str| {
-        let cell = Cell::new(Line::from(text).alignment(Alignment::Right));
-        if state.order == order { cell.bold().reversed() } else { cell.bold() }
+fn table(state: &State, width: usize) -> Table<'static> {
+    let rows: Vec<&state::Row> =
+        state.shown.iter().skip(state.first).take(state.height).map(|&at| &state.rows[at]).collect();
+    let columns = Columns::new(state, &rows, width);
+    let texts = columns::texts(state, &rows, &columns);
+    let heading = |order: Order, room: usize| {
+        let is_text = matches!(order, Order::Name | Order::Labels);
+        let text = Line::from(shorten::end(&columns::title(state, order), room));
+        let text = if is_text { text } else { text.alignment(Alignment::Right) };
+        let cell = Cell::new(text).bold();
+        if state.order == order { cell.reversed() } else { cell }
     };
-    let left = |text: &'static str| Cell::new(text).bold();
-    let right = |text: &'static str| Cell::new(Line::from(text).alignment(Alignment::Right)).bold();
-    let name = if state.order == Order::Name { left("TIMER").reversed() } else { left("TIMER") };
-    let head = Row::new([
-        name,
-        left("LABELS"),
-        mark(Order::Count, "COUNT"),
-        mark(Order::Rate, "RATE/s"),
-        right("P50"),
-        right("P95"),
-        mark(Order::P99, "P99"),
-        left("WINDOW, OLDEST FIRST"),
-    ]);
-    let rows = state.shown.iter().skip(state.first).take(state.room).map(|&at| row(&state.rows[at]));
-    let widths = [
-        Constraint::Fill(2),
-        Constraint::Fill(3),
-        Constraint::Length(10),
-        Constraint::Length(8),
-        Constraint::Length(8),
-        Constraint::Length(8),
-        Constraint::Length(8),
-        Constraint::Length(WINDOW as u16),
-    ];
-    Table::new(rows, widths).header(head).column_spacing(1)
+    let mut head = vec![heading(Order::Name, columns.name)];
+    let mut widths = vec![Constraint::Length(cells(columns.name))];
+    if columns.labels > 0 {
+        head.push(heading(Order::Labels, columns.labels));
+        widths.push(Constraint::Length(cells(columns.labels)));
+    }
+    for (order, room) in &columns.numbers {
+        head.push(heading(*order, *room));
+        widths.push(Constraint::Length(cells(*room)));
+    }
+    if let Some(room) = columns.bars {
+        head.push(Cell::new(shorten::end("WINDOW, OLDEST FIRST", room)).bold());
+        widths.push(Constraint::Length(cells(room)));
+    }
+    let lines = rows.iter().zip(texts).enumerate().map(|(index, (row, (name, labels)))| {
+        let mut line = vec![Cell::new(name)];
+        if columns.labels > 0 {
+            line.push(Cell::new(labels));
+        }
+        let number = |order| Cell::new(Line::from(columns::cell(row, order)).alignment(Alignment::Right));
+        line.extend(columns.numbers.iter().map(|(order, _)| number(*order)));
+        if let Some(room) = columns.bars {
+            let values: Vec<f64> = row.window.observations().iter().map(|seen| seen.value).collect();
+            line.push(Cell::new(bars(&values, room)).style(Style::new().cyan()));
+        }
+        let is_selected = state.first + index == state.cursor;
+        Row::new(line).style(if is_selected { Style::new().reversed() } else { Style::new() })
+    });
+    Table::new(lines.collect::<Vec<_>>(), widths).header(Row::new(head)).column_spacing(1)
 }
 
-fn row(row: &state::Row) -> Row<'static> {
-    let right = |text: String| Cell::new(Line::from(text).alignment(Alignment::Right));
-    let quantile = |at: usize| {
-        right(row.quantiles.map_or_else(String::new, |quantiles| quantity(quantiles[at], row.unit)))
-    };
-    let rate = row.rate.map_or_else(String::new, |rate| {
-        if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
-    });
-    Row::new([
-        Cell::new(row.name.clone()),
-        Cell::new(row.labels.clone()),
-        right(row.count.to_string()),
-        right(rate),
-        quantile(0),
-        quantile(3),
-        quantile(4),
-        Cell::new(picture(&row.window)).style(Style::new().cyan()),
-    ])
+fn cells(width: usize) -> u16 {
+    u16::try_from(width).unwrap_or(u16::MAX)
 }
 
 /// Draws the window as bars, oldest first. Each bar is the maximum of its part of the window, so
 /// that slow observations stay visible, relative to the maximum of all.
-fn picture(window: &[f64]) -> String {
+fn bars(window: &[f64], room: usize) -> String {
     let most = window.iter().copied().fold(0.0, f64::max);
-    let parts = window.chunks(window.len().div_ceil(WINDOW).max(1));
+    let parts = window.chunks(window.len().div_ceil(room.max(1)).max(1));
     let greatest = parts.map(|part| part.iter().copied().fold(0.0, f64::max));
     let bar = |value: f64| if most > 0.0 { BARS[((value / most) * 7.0).round() as usize] } else { BARS[0] };
     greatest.map(bar).collect()
 }
 
-fn status(state: &State) -> Line<'static> {
-    if state.editing {
-        return Line::from(vec!["/".bold(), Span::raw(state.filter.clone()), "▏".into()]);
-    }
-    if !state.said.is_empty() {
-        return Line::from(state.said.clone()).yellow();
-    }
-    let filter = if state.filter.is_empty() {
-        String::new()
-    } else {
-        format!("  filter: {} ({} of {})", state.filter, state.shown.len(), state.rows.len())
+/// Draws the selected series alone, from its line `first`.
+fn series(frame: &mut Frame<'_>, state: &mut State, first: usize, body: Rect) {
+    let Some(row) = state.selected() else { return };
+    let lines = detail::lines(row, usize::from(body.width));
+    let first = first.min(lines.len().saturating_sub(usize::from(body.height)));
+    state.detail = Some(first);
+    let lines: Vec<Line<'_>> = lines.into_iter().skip(first).map(Line::from).collect();
+    frame.render_widget(Paragraph::new(lines), body);
+}
+
+/// Returns why the list is empty, and what to do.
+fn empty(state: &State, directory: &Path) -> Vec<Line<'static>> {
+    let path = ictus::printable(&directory.display().to_string()).into_owned();
+    let lines = match (&state.failed, state.rows.is_empty()) {
+        (Some(why), true) => vec![why.clone()],
+        (_, false) => {
+            let error = state.filter_error.clone().unwrap_or_default();
+            let missed = format!("No series matches {}", state.filter);
+            let back = format!("Esc shows all {} series.", state.rows.len());
+            vec![missed, error, back]
+        }
+        (None, true) if state.read_at.is_none() => vec![format!("reading {path} ...")],
+        (None, true) => vec![
+            format!("Nothing is recorded in {path} yet."),
+            "Series appear as soon as a worker records. If workers run already, ictus check names the cause:"
+                .to_owned(),
+            format!("ictus check {path}"),
+        ],
     };
-    Line::from(vec!["? help  9 p99  r rate  c count  n name  / filter  p pause  q end".dim(), filter.into()])
+    let lines = lines.into_iter().filter(|line| !line.is_empty());
+    [Line::default()].into_iter().chain(lines.map(Line::from)).collect()
+}
+
+fn status(state: &State, width: usize) -> Line<'static> {
+    let matches = format!("{} of {} series", state.shown.len(), state.rows.len());
+    if state.editing {
+        let room = width.saturating_sub(shorten::width(&matches) + 4);
+        // The end of the search is where the user types.
+        let typed = format!("{}▏", state.filter);
+        let tail: String = typed.chars().rev().take(room).collect();
+        let tail: String = tail.chars().rev().collect();
+        return Line::from(vec!["/".bold(), Span::raw(tail), format!("  {matches}").dim()]);
+    }
+    if let Some(why) = state.failed.as_ref().filter(|_| !state.rows.is_empty()) {
+        return Line::from(shorten::end(why, width)).red();
+    }
+    if !state.logged.is_empty() {
+        return Line::from(shorten::end(&state.logged, width)).yellow();
+    }
+    let search = match state.filter.as_str() {
+        "" => String::new(),
+        filter => fitting(&[format!("filter: {filter} ({})", matches.trim_end_matches(" series"))], width),
+    };
+    let hints = match state.detail {
+        Some(_) => &["Esc all series", "↑↓ scroll", "q quit"][..],
+        None => &["? help", "q quit", "/ search", "Enter details", "< > sort", "p pause"],
+    };
+    let parts: Vec<String> = [search].into_iter().chain(hints.iter().map(|&hint| hint.to_owned())).collect();
+    Line::from(fitting(&parts, width)).dim()
 }
 
 fn help(frame: &mut Frame<'_>, body: Rect) {
     let lines: Vec<Line<'_>> =
         HELP.iter().map(|(keys, what)| Line::raw(format!(" {keys:<10} {what}"))).collect();
-    let width = 56.min(body.width);
+    let width = 60.min(body.width);
     let height = (HELP.len() as u16 + 2).min(body.height);
     let place =
         Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height };
@@ -152,64 +227,4 @@ fn help(frame: &mut Frame<'_>, body: Rect) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{path::Path, time::Instant};
-
-    use ictus::Registry;
-    use ratatui::{Terminal, backend::TestBackend};
-
-    use super::{Order, State, draw, picture};
-
-    fn screen(state: &mut State, width: u16, height: u16) -> Vec<String> {
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, state, Path::new("/run/metrics"))).unwrap();
-        let buffer = terminal.backend().buffer().clone();
-        buffer
-            .content
-            .chunks(usize::from(width).max(1))
-            .map(|line| line.iter().map(|cell| cell.symbol()).collect())
-            .collect()
-    }
-
-    fn state() -> State {
-        let registry = Registry::new();
-        let jobs = registry.timer("job_seconds", "", &["job"]).unwrap();
-        (1..=30).for_each(|job| jobs.labels(&[&job.to_string()]).unwrap().observe(f64::from(job)));
-        let mut state = State::new(Order::P99);
-        state.saw(Ok(registry.snapshot().unwrap()), Instant::now());
-        state
-    }
-
-    #[test]
-    fn a_screen_has_as_many_series_as_it_has_room_for() {
-        let mut state = state();
-        let lines = screen(&mut state, 120, 12);
-        assert!(lines[0].contains("/run/metrics  30 series"), "{lines:#?}");
-        assert!(lines[1].contains("TIMER") && lines[1].contains("P99"));
-        assert!(lines[2].contains("job=30") && lines[2].contains("30.0 s"), "{}", lines[2]);
-        assert!(lines[10].contains("job=22") && lines[11].contains("? help"));
-        state.step(isize::MAX);
-        assert!(screen(&mut state, 120, 12)[10].contains("job=1 "));
-    }
-
-    #[test]
-    fn any_size_can_be_drawn_on() {
-        let mut state = state();
-        state.help = true;
-        for (width, height) in [(1, 1), (3, 40), (200, 2), (20, 5), (0, 0)] {
-            state.step(1);
-            screen(&mut state, width, height);
-        }
-    }
-
-    #[test]
-    fn a_window_is_drawn_by_its_slowest() {
-        assert_eq!(picture(&[]), "");
-        assert_eq!(picture(&[0.0, 0.0]), "▁▁");
-        assert_eq!(picture(&[1.0, 8.0, 4.5]), "▂█▅");
-        let mut window = [1.0; 1_000];
-        window[999] = 100.0;
-        let drawn = picture(&window);
-        assert_eq!((drawn.chars().count(), drawn.chars().last()), (24, Some('█')));
-    }
-}
+mod tests;

@@ -1,20 +1,21 @@
-//! State of the screen: the series of the last snapshot, filtered and ordered.
+//! State of the screen: the series of the last snapshot, searched and sorted.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use clap::ValueEnum;
 use ictus::{
     Snapshot,
-    catalog::Unit,
-    snapshot::{Health, QUANTILES, Value},
+    catalog::{Kind, Unit},
+    snapshot::{Health, QUANTILES, Value, Window},
+    surface::View,
 };
 
 use crate::{
-    recorded::FamilyOrigin,
-    table::{labels, plain},
+    search::Search,
+    series_names::{FamilyNames, line, selector},
 };
 
-/// Which series come first.
+/// The column by which series are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Order {
     /// The slowest
@@ -25,68 +26,136 @@ pub(crate) enum Order {
     Count,
     /// By name and labels
     Name,
+    /// By labels, then by name
+    Labels,
+    /// The greatest median
+    P50,
+    /// The greatest 95th percentile
+    P95,
+    /// The greatest value of the window
+    Max,
 }
 
-/// A timer's series.
+impl Order {
+    /// The columns from left to right.
+    pub(super) const ALL: [Order; 8] = [
+        Order::Name,
+        Order::Labels,
+        Order::Count,
+        Order::Rate,
+        Order::P50,
+        Order::P95,
+        Order::P99,
+        Order::Max,
+    ];
+
+    /// Returns the column to the right or to the left, beginning again at the ends.
+    pub(super) fn beside(self, step: isize) -> Order {
+        let index = Order::ALL.iter().position(|order| *order == self).unwrap_or_default();
+        let length = Order::ALL.len() as isize;
+        Order::ALL[(index as isize + step).rem_euclid(length) as usize]
+    }
+}
+
+/// A series.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) labels: String,
+    pub(super) names: Arc<FamilyNames>,
+    /// Printable names and values.
+    pub(super) labels: Vec<(String, String)>,
+    pub(super) kind: Kind,
     pub(super) unit: Unit,
-    pub(super) count: u64,
-    /// Observations a second since the look before; none at the first.
+    /// The number of observations of a timer, otherwise the value.
+    pub(super) count: f64,
+    pub(super) sum: f64,
+    /// Observations per second since the previous snapshot; none after the first.
     pub(super) rate: Option<f64>,
     pub(super) quantiles: Option<[f64; QUANTILES.len()]>,
-    /// The window, oldest first.
-    pub(super) window: Vec<f64>,
+    pub(super) max: Option<f64>,
+    pub(super) window: Window,
+}
+
+impl Row {
+    /// Returns name and labels as a selector of PromQL, which identifies the series.
+    pub(super) fn selector(&self) -> String {
+        selector(self.names.name(), &self.labels)
+    }
+
+    /// Returns the value in a column; none without observations.
+    pub(super) fn value(&self, order: Order) -> Option<f64> {
+        match order {
+            Order::Name | Order::Labels => None,
+            Order::Count => Some(self.count),
+            Order::Rate => self.rate,
+            Order::P50 => self.quantiles.map(|quantiles| quantiles[0]),
+            Order::P95 => self.quantiles.map(|quantiles| quantiles[3]),
+            Order::P99 => self.quantiles.map(|quantiles| quantiles[4]),
+            Order::Max => self.max,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct State {
+    pub(super) view: View,
     pub(super) order: Order,
+    pub(super) is_reversed: bool,
     pub(super) filter: String,
     /// Whether keys go into the filter.
     pub(super) editing: bool,
     pub(super) paused: bool,
     pub(super) help: bool,
+    /// Whether the selected series is shown alone, and the first line of it in sight.
+    pub(super) detail: Option<usize>,
     /// The series to show, in their order.
     pub(super) shown: Vec<usize>,
     pub(super) rows: Vec<Row>,
     pub(super) health: Health,
-    /// Why the last look failed; what is shown is older.
+    /// Why the last snapshot failed; what is shown is older.
     pub(super) failed: Option<String>,
-    /// What was logged last.
-    pub(super) said: String,
-    /// The first row in sight, and how many there is room for.
+    /// Why the filter matches nothing, if it has an error.
+    pub(super) filter_error: Option<String>,
+    /// The last message of the log.
+    pub(super) logged: String,
+    /// The row with the cursor, the first row in sight, and the number of rows in sight.
+    pub(super) cursor: usize,
     pub(super) first: usize,
-    pub(super) room: usize,
-    counts: HashMap<(String, String), u64>,
-    looked: Option<Instant>,
+    pub(super) height: usize,
+    /// The series that the cursor follows, since the user has moved it.
+    followed: Option<String>,
+    counts: HashMap<String, f64>,
+    pub(super) read_at: Option<Instant>,
 }
 
 impl State {
-    pub(super) fn new(order: Order) -> State {
+    pub(super) fn new(order: Order, view: View) -> State {
         State {
+            view,
             order,
+            is_reversed: false,
             filter: String::new(),
             editing: false,
             paused: false,
             help: false,
+            detail: None,
             shown: Vec::new(),
             rows: Vec::new(),
             health: Health::default(),
             failed: None,
-            said: String::new(),
+            filter_error: None,
+            logged: String::new(),
+            cursor: 0,
             first: 0,
-            room: 0,
+            height: 0,
+            followed: None,
             counts: HashMap::new(),
-            looked: None,
+            read_at: None,
         }
     }
 
-    /// Takes in a look, or why there is none.
-    pub(super) fn saw(&mut self, look: Result<Snapshot, String>, now: Instant) {
-        let snapshot = match look {
+    /// Stores a snapshot, or the reason why there is none.
+    pub(super) fn update(&mut self, snapshot: Result<Snapshot, String>, now: Instant) {
+        let snapshot = match snapshot {
             Ok(snapshot) => snapshot,
             Err(why) => {
                 self.failed = Some(why);
@@ -94,155 +163,106 @@ impl State {
             }
         };
         self.failed = None;
-        let seconds = self.looked.map(|before| now.duration_since(before).as_secs_f64());
+        let seconds = self.read_at.map(|previous| now.duration_since(previous).as_secs_f64());
         let mut counts = HashMap::new();
         self.rows.clear();
         for family in &snapshot.families {
-            let name = plain(FamilyOrigin::of(family).1);
+            let names = FamilyNames::new(&self.view, family);
             for series in &family.series {
-                let Value::Timer(timing) = &series.value else { continue };
-                let key = (name.clone(), labels(family, series));
+                let labels = names.labels(family, series);
+                let key = format!("{} {}", family.name, line(&labels));
+                let (count, timing) = match &series.value {
+                    Value::Timer(timing) => (timing.count as f64, Some(timing)),
+                    Value::Counter(value) | Value::Gauge(value) => (*value, None),
+                };
                 // All observations of a new series happened since the previous snapshot.
-                let before = self.counts.get(&key).copied().unwrap_or_default();
-                let made = timing.count.saturating_sub(before) as f64;
-                counts.insert(key.clone(), timing.count);
+                let previous = self.counts.insert(key.clone(), count).unwrap_or_default();
+                counts.insert(key, count);
+                let seconds = seconds.filter(|seconds| *seconds > 0.0 && family.kind != Kind::Gauge);
                 self.rows.push(Row {
-                    name: key.0,
-                    labels: key.1,
+                    names: names.clone(),
+                    labels,
+                    kind: family.kind,
                     unit: family.unit,
-                    count: timing.count,
-                    rate: seconds.filter(|seconds| *seconds > 0.0).map(|seconds| made / seconds),
-                    quantiles: timing.window.quantiles(),
-                    window: timing.window.observations().iter().map(|seen| seen.value).collect(),
+                    count,
+                    sum: timing.map_or(0.0, |timing| timing.sum),
+                    rate: seconds.map(|seconds| (count - previous).max(0.0) / seconds),
+                    quantiles: timing.and_then(|timing| timing.window.quantiles()),
+                    max: timing.and_then(|timing| timing.window.quantile(1.0)),
+                    window: timing.map(|timing| timing.window.clone()).unwrap_or_default(),
                 });
             }
         }
         self.counts = counts;
-        self.looked = Some(now);
+        self.read_at = Some(now);
         self.health = snapshot.health;
         self.arrange();
     }
 
-    /// Orders and filters anew: every word of the filter is in a series' name or labels.
+    /// Filters and sorts again.
     pub(super) fn arrange(&mut self) {
-        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        let fits = |row: &Row| {
-            let text = format!("{} {}", row.name, row.labels).to_lowercase();
-            words.iter().all(|word| text.contains(word))
-        };
-        self.shown = (0..self.rows.len()).filter(|&at| fits(&self.rows[at])).collect();
+        let search = Search::parse(&self.filter);
+        self.filter_error = search.error().map(str::to_owned);
         let rows = &self.rows;
-        let of = |at: usize| match self.order {
-            Order::P99 => rows[at].quantiles.map_or(f64::NEG_INFINITY, |quantiles| quantiles[4]),
-            Order::Rate => rows[at].rate.unwrap_or(f64::NEG_INFINITY),
-            Order::Count => rows[at].count as f64,
-            Order::Name => 0.0,
+        self.shown =
+            (0..rows.len()).filter(|&at| search.matches(&rows[at].names, &rows[at].labels)).collect();
+        // Rows without a value come last in both directions. So do values that are not durations,
+        // which cannot be compared with durations.
+        let group = |at: usize| match self.order {
+            Order::Name | Order::Labels => 0,
+            order if rows[at].value(order).is_none_or(f64::is_nan) => 2,
+            Order::P50 | Order::P95 | Order::P99 | Order::Max => usize::from(rows[at].unit != Unit::Seconds),
+            Order::Count | Order::Rate => usize::from(rows[at].kind == Kind::Gauge),
         };
-        // Values that are not durations cannot be compared with durations, and come last.
-        let last = |at: usize| self.order == Order::P99 && rows[at].unit != Unit::Seconds;
-        // Rows are in the order of names and labels, and the sort is stable.
-        self.shown
-            .sort_by(|&one, &other| last(one).cmp(&last(other)).then_with(|| of(other).total_cmp(&of(one))));
-        self.first = self.first.min(self.shown.len().saturating_sub(self.room.max(1)));
+        let value = |at: usize| rows[at].value(self.order).unwrap_or_default();
+        let text = |at: usize| match self.order {
+            Order::Labels => (line(&rows[at].labels), rows[at].names.name()),
+            _ => (String::new(), rows[at].names.name()),
+        };
+        let is_text = matches!(self.order, Order::Name | Order::Labels);
+        // Snapshots are sorted by recorded name and labels, and the sort is stable.
+        self.shown.sort_by(|&one, &other| {
+            let sorted =
+                if is_text { text(one).cmp(&text(other)) } else { value(other).total_cmp(&value(one)) };
+            group(one).cmp(&group(other)).then(if self.is_reversed { sorted.reverse() } else { sorted })
+        });
+        let followed = self.followed.as_ref();
+        let found = followed.and_then(|key| self.shown.iter().position(|&at| rows[at].selector() == *key));
+        self.cursor = found.unwrap_or(self.cursor).min(self.shown.len().saturating_sub(1));
+        self.scroll();
+    }
+
+    /// Returns the series with the cursor.
+    pub(super) fn selected(&self) -> Option<&Row> {
+        self.shown.get(self.cursor).map(|&at| &self.rows[at])
+    }
+
+    /// Sorts by a column; by the same column again in the other direction.
+    pub(super) fn sort(&mut self, order: Order) {
+        self.is_reversed = self.order == order && !self.is_reversed;
+        self.order = order;
     }
 
     pub(super) fn page(&self) -> isize {
-        isize::try_from(self.room.saturating_sub(1).max(1)).unwrap_or(isize::MAX)
+        isize::try_from(self.height.saturating_sub(1).max(1)).unwrap_or(isize::MAX)
     }
 
-    /// Moves what is in sight by so many rows.
+    /// Moves the cursor by a number of rows, and follows its series from now on; at the first row it
+    /// follows none, so that the first row stays in sight.
     pub(super) fn step(&mut self, rows: isize) {
-        let last = self.shown.len().saturating_sub(self.room.max(1));
-        self.first = self.first.saturating_add_signed(rows).min(last);
+        let last = self.shown.len().saturating_sub(1);
+        self.cursor = self.cursor.saturating_add_signed(rows).min(last);
+        self.followed = self.selected().filter(|_| self.cursor > 0).map(Row::selector);
+        self.scroll();
+    }
+
+    /// Scrolls so that the cursor is in sight and no line is wasted.
+    pub(super) fn scroll(&mut self) {
+        let height = self.height.max(1);
+        self.first = self.first.min(self.cursor).max((self.cursor + 1).saturating_sub(height));
+        self.first = self.first.min(self.shown.len().saturating_sub(height));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use ictus::Registry;
-
-    use super::{Order, State, Unit};
-
-    fn labels(state: &State) -> Vec<&str> {
-        state.shown.iter().map(|&at| state.rows[at].labels.as_str()).collect()
-    }
-
-    #[test]
-    fn series_are_ordered_filtered_and_counted_between_looks() {
-        let registry = Registry::new();
-        let jobs = registry.timer("job_seconds", "", &["job"]).unwrap();
-        let observe = |job, times, value| {
-            (0..times).for_each(|_| jobs.labels(&[job]).unwrap().observe(value));
-        };
-        observe("slow", 2, 9.0);
-        observe("often", 50, 0.1);
-        let start = Instant::now();
-        let mut state = State::new(Order::P99);
-        state.saw(Ok(registry.snapshot().unwrap()), start);
-        assert_eq!(labels(&state), ["job=slow", "job=often"]);
-        assert!(state.rows.iter().all(|row| row.rate.is_none()));
-        observe("new", 4, 1.0);
-        observe("slow", 1, 9.0);
-        state.order = Order::Rate;
-        state.saw(Ok(registry.snapshot().unwrap()), start + Duration::from_secs(2));
-        assert_eq!(labels(&state), ["job=new", "job=slow", "job=often"]);
-        assert_eq!(
-            state.shown.iter().filter_map(|&at| state.rows[at].rate).collect::<Vec<_>>(),
-            [2.0, 0.5, 0.0]
-        );
-        state.order = Order::Count;
-        state.arrange();
-        assert_eq!(labels(&state), ["job=often", "job=new", "job=slow"]);
-        state.order = Order::Name;
-        state.filter = "JOB W".to_owned();
-        state.arrange();
-        assert_eq!(labels(&state), ["job=new", "job=slow"]);
-    }
-
-    #[test]
-    fn what_is_no_time_comes_after_all_that_is() {
-        let registry = Registry::new();
-        let jobs = registry.timer("job_seconds", "", &["job"]).unwrap();
-        for (job, value) in [("a", 1.0), ("b", 5.0), ("c", 900.0)] {
-            jobs.labels(&[job]).unwrap().observe(value);
-        }
-        let mut state = State::new(Order::P99);
-        state.saw(Ok(registry.snapshot().unwrap()), Instant::now());
-        state.rows[2].unit = Unit::Bytes;
-        state.arrange();
-        assert_eq!(labels(&state), ["job=b", "job=a", "job=c"]);
-    }
-
-    #[test]
-    fn a_look_that_fails_leaves_what_was_seen() {
-        let registry = Registry::new();
-        registry.timer("job_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
-        let mut state = State::new(Order::P99);
-        state.saw(Ok(registry.snapshot().unwrap()), Instant::now());
-        state.saw(Err("gone".to_owned()), Instant::now());
-        assert_eq!((state.shown.len(), state.failed.as_deref()), (1, Some("gone")));
-        state.saw(Ok(registry.snapshot().unwrap()), Instant::now());
-        assert_eq!(state.failed, None);
-    }
-
-    #[test]
-    fn what_is_in_sight_stays_within_what_there_is() {
-        let registry = Registry::new();
-        let jobs = registry.timer("job_seconds", "", &["job"]).unwrap();
-        (0..30).for_each(|job| jobs.labels(&[&job.to_string()]).unwrap().observe(1.0));
-        let mut state = State::new(Order::P99);
-        state.room = 10;
-        state.saw(Ok(registry.snapshot().unwrap()), Instant::now());
-        for (step, first) in [(-1, 0), (5, 5), (state.page(), 14), (isize::MAX, 20), (1, 20), (isize::MIN, 0)]
-        {
-            state.step(step);
-            assert_eq!(state.first, first);
-        }
-        state.step(isize::MAX);
-        state.filter = "job=1".to_owned();
-        state.arrange();
-        assert_eq!((state.shown.len(), state.first), (11, 1));
-    }
-}
+mod tests;

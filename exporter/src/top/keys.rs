@@ -1,0 +1,91 @@
+//! Keys of `ictus top`.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::state::{Order, State};
+
+/// The keys and their effects, as the help shows them.
+pub(super) const HELP: [(&str, &str); 10] = [
+    ("↑ ↓ j k", "a row up, down; also PgUp PgDn Home End"),
+    ("Enter", "show the series; Esc shows all again"),
+    ("/", "search: words, or name{label=\"value\"}"),
+    ("Esc", "remove the search; then quit"),
+    ("< >", "sort by the column to the left, right"),
+    ("9 r c n", "sort by p99, rate, count, name"),
+    ("i", "invert the order; so does the same key again"),
+    ("p, space", "pause, resume"),
+    ("?", "show or hide this help"),
+    ("q, Ctrl-C", "quit"),
+];
+
+/// Handles a key; returns whether the key ends the command.
+pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return matches!(key.code, KeyCode::Char('c' | 'd'));
+    }
+    if state.editing {
+        edit(state, key.code);
+        state.arrange();
+        return false;
+    }
+    match key.code {
+        KeyCode::Char('q') => return true,
+        KeyCode::Esc if state.help => state.help = false,
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Backspace if state.detail.is_some() => state.detail = None,
+        KeyCode::Esc if !state.filter.is_empty() => state.filter.clear(),
+        KeyCode::Esc => return true,
+        KeyCode::Enter => state.detail = state.selected().map(|_| 0),
+        KeyCode::Char('?' | 'h') => state.help = !state.help,
+        KeyCode::Char('/') => {
+            state.detail = None;
+            state.editing = true;
+        }
+        KeyCode::Char('p' | ' ') => state.paused = !state.paused,
+        KeyCode::Char('9') => state.sort(Order::P99),
+        KeyCode::Char('r') => state.sort(Order::Rate),
+        KeyCode::Char('c') => state.sort(Order::Count),
+        KeyCode::Char('n') => state.sort(Order::Name),
+        KeyCode::Char('>') | KeyCode::Tab | KeyCode::Right => turn(state, 1),
+        KeyCode::Char('<') | KeyCode::BackTab | KeyCode::Left => turn(state, -1),
+        KeyCode::Char('i') => state.is_reversed = !state.is_reversed,
+        code => step(state, code),
+    }
+    state.arrange();
+    false
+}
+
+fn edit(state: &mut State, code: KeyCode) {
+    match code {
+        KeyCode::Enter => state.editing = false,
+        KeyCode::Esc => {
+            state.editing = false;
+            state.filter.clear();
+        }
+        KeyCode::Backspace => _ = state.filter.pop(),
+        KeyCode::Char(character) => state.filter.push(character),
+        KeyCode::Up | KeyCode::Down => step(state, code),
+        _ => {}
+    }
+}
+
+fn turn(state: &mut State, by: isize) {
+    state.order = state.order.beside(by);
+    state.is_reversed = false;
+}
+
+/// Moves the cursor, or scrolls the series that is shown alone.
+fn step(state: &mut State, code: KeyCode) {
+    let rows = match code {
+        KeyCode::Down | KeyCode::Char('j') => 1,
+        KeyCode::Up | KeyCode::Char('k') => -1,
+        KeyCode::PageDown => state.page(),
+        KeyCode::PageUp => -state.page(),
+        KeyCode::Home => isize::MIN,
+        KeyCode::End => isize::MAX,
+        _ => return,
+    };
+    match &mut state.detail {
+        Some(first) => *first = first.saturating_add_signed(rows),
+        None => state.step(rows),
+    }
+}
