@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "testing" / "server")]
 from exposition import parse, timers  # noqa: E402
 from screen import Screen, show  # noqa: E402
 from server import free_port  # noqa: E402
