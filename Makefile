@@ -102,7 +102,7 @@ weaken: ## Weaken each memory ordering, one at a time, and run its test, which m
 	core/models/weaken.py
 
 chaos: ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
-	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture nothing_that
+	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture acknowledged
 
 # ONLY=EMFILE runs the cells whose names contain that word.
 faults: .venv/wheel ## Do to a recording program what hosts do, at each moment, from C, Rust, Python and the drop-in; print the table (8 minutes; needs root)

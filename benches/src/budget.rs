@@ -86,7 +86,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_budget_is_there_once_and_can_be_exceeded() {
+    fn budgets_are_unique_and_can_be_exceeded() {
         let budgets = budgets();
         let ids: BTreeSet<&str> = budgets.iter().map(|budget| budget.id.as_str()).collect();
         assert_eq!(ids.len(), budgets.len());
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_kept_up_to_its_end() {
+    fn measurement_equal_to_its_budget_passes() {
         assert_eq!(Verdict::of(0.35, 0.35), Verdict::Kept);
         assert_eq!(Verdict::of(0.36, 0.35), Verdict::Exceeded);
         assert_eq!(Verdict::of(f64::NAN, 0.35), Verdict::Exceeded);

@@ -204,7 +204,7 @@ mod tests {
     use super::while_running;
 
     #[test]
-    fn only_what_ran_beside_the_other_counts() {
+    fn only_concurrent_work_counts() {
         let own = [(0, 10), (10, 20), (20, 30), (30, 95), (95, 105), (105, 115)];
         // The other thread runs from 12 to 22 and from 60 on, with an interruption between 70 and
         // 104.

@@ -66,7 +66,7 @@ mod tests {
     use super::total;
 
     #[test]
-    fn the_total_is_found() {
+    fn total_is_parsed() {
         assert_eq!(total("events: Ir\nsummary: 12\n\nfn=(1)\n12 3\n\ntotals: 123456\n"), Some(123_456.0));
         assert_eq!(total("events: Ir\n"), None);
     }

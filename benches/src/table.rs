@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_more_than_its_budget_is_counted() {
+    fn exceeded_budgets_are_counted() {
         let budget = |id: &str, ratio| Budget {
             id: id.to_owned(),
             what: String::new(),

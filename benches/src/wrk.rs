@@ -75,7 +75,7 @@ mod tests {
     use super::{Found, found};
 
     #[test]
-    fn what_the_script_prints_is_read() {
+    fn output_of_the_script_is_parsed() {
         let text = "Running 2s test\nRequests/sec: 50\nfound\t100\t2000000\t5000\t1\t7\t9\n";
         let expected = Found { rate: 50.0, bytes: 50.0, errors: 1.0, p50: 7e3, p99: 9e3 };
         assert_eq!(found(text), Some(expected));

@@ -30,9 +30,9 @@ class LeftOut(NamedTuple):
 
 
 FULL_RING = "ring::tests::a_full_ring_reads_exactly"
-SHORT_RING = "ring::tests::a_ring_short_of_memory_reads_what_it_holds"
-LIVES = "ring::tests::lane_reuse::a_reader_never_mixes_two_lives_of_a_lane"
-PUBLISHED = "observe::published::a_reader_sees_what_was_published_and_nothing_else"
+SHORT_RING = "ring::tests::ring_without_memory_reads_its_slots"
+LIVES = "ring::tests::lane_reuse::reader_never_mixes_two_incarnations_of_a_lane"
+PUBLISHED = "observe::published::reader_sees_published_lanes_only"
 SERIES = "observe::published::a_reader_never_mixes_series"
 EXEMPLARS = "exemplar::tests::a_reader_never_tears_an_exemplar"
 

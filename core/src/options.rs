@@ -207,7 +207,7 @@ mod tests {
     use super::{Duration, Options};
 
     #[test]
-    fn what_cannot_be_kept_is_refused() {
+    fn invalid_options_are_refused() {
         let bad = [
             Options::default().window(0),
             Options::default().window(65_537),

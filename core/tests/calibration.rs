@@ -59,7 +59,7 @@ extern "C" fn read_counter(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
 }
 
 #[test]
-fn durations_are_right_wherever_the_thread_was_stopped_while_the_rate_was_measured() {
+fn durations_are_correct_if_calibration_is_interrupted() {
     // SAFETY: returns an address.
     VDSO.store(unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize, Relaxed);
     // SAFETY: all zeros are a valid action.

@@ -78,7 +78,7 @@ fn epochs(directory: &Path) -> usize {
 }
 
 #[test]
-fn windows_go_on_when_the_counter_begins_anew() {
+fn windows_continue_after_a_counter_restart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let registry = Registry::open(path).unwrap();

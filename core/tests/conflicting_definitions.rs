@@ -25,7 +25,7 @@ fn shown(snapshot: &Snapshot) -> Vec<(Kind, usize, Value)> {
 }
 
 #[test]
-fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
+fn newest_live_definition_decides_the_type() {
     log_capture::install(log::LevelFilter::Warn);
     let directory = tempfile::tempdir().unwrap();
     let open = || Registry::open(directory.path()).unwrap();
@@ -76,7 +76,7 @@ fn the_living_decide_which_type_is_shown_and_the_newest_of_them() {
 
 /// Removal of an idle counter does not affect a timer of the same name.
 #[test]
-fn removal_and_expiry_are_of_a_family_and_not_of_a_name() {
+fn removal_and_expiry_apply_to_a_family_and_not_to_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let by_route = registry.counter("hits", "", &["route"]).unwrap();

@@ -135,7 +135,7 @@ fn quantile_is_bit_equal_to_sorting_and_indexing() {
 }
 
 #[test]
-fn totals_are_exact_and_fall_for_no_end_of_a_process() {
+fn totals_are_exact_and_never_decrease() {
     let directory = tempfile::tempdir().unwrap();
     let mut snapshot = snapshots(directory.path());
     let mut shown: BTreeMap<Vec<String>, (u64, f64)> = BTreeMap::new();
@@ -212,7 +212,7 @@ fn recording_neither_allocates_nor_waits() {
 }
 
 #[test]
-fn what_was_recorded_survives_a_kill_at_once() {
+fn recorded_observations_survive_an_immediate_kill() {
     let directory = tempfile::tempdir().unwrap();
     for process in 1..=3_u64 {
         let registry = Registry::open(directory.path()).unwrap();
@@ -236,7 +236,7 @@ fn what_was_recorded_survives_a_kill_at_once() {
 }
 
 #[test]
-fn damaged_byte_shows_no_other_number() {
+fn damaged_byte_shows_no_wrong_number() {
     let directory = tempfile::tempdir().unwrap();
     let sound = Registry::open(directory.path()).unwrap();
     timer(&sound, &["sound"]).observe(1.0);
@@ -260,7 +260,7 @@ fn damaged_byte_shows_no_other_number() {
 }
 
 #[test]
-fn bad_input_is_counted_and_recorded_nowhere() {
+fn invalid_input_is_counted_and_not_recorded() {
     let registry = Registry::new();
     let timer = timer(&registry, &[]);
     let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
@@ -279,7 +279,7 @@ fn bad_input_is_counted_and_recorded_nowhere() {
 }
 
 #[test]
-fn series_beyond_the_limit_share_one() {
+fn series_beyond_the_limit_share_the_overflow_series() {
     let directory = tempfile::tempdir().unwrap();
     let open = || Registry::open_with(directory.path(), Options::default().max_series(4)).unwrap();
     let queues: Vec<String> = (0..10).map(|queue| queue.to_string()).collect();
@@ -364,7 +364,7 @@ fn full_disk_shortens_windows_and_loses_no_total() {
 }
 
 #[test]
-fn forked_child_has_a_segment_of_its_own() {
+fn forked_child_has_its_own_segment() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timer = timer(&registry, &[]);
@@ -391,7 +391,7 @@ fn forked_child_has_a_segment_of_its_own() {
 }
 
 #[test]
-fn reader_ends_beside_a_writer_at_full_speed() {
+fn reader_finishes_despite_a_concurrent_writer() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timer = timer(&registry, &[]);

@@ -59,7 +59,7 @@ fn every_row_is_a_documented_family_with_its_type_and_labels() {
 }
 
 #[test]
-fn the_documented_surface_shows_nothing_else_of_conductor() {
+fn documented_surface_shows_no_other_conductor_metric() {
     let documented: BTreeSet<_> = ROWS.iter().map(|(name, ..)| name.trim_end_matches("_total")).collect();
     let exposition = shown(&[Surface::Documented]);
     let families = exposition.families().map(|family| family.name.as_str());
@@ -69,7 +69,7 @@ fn the_documented_surface_shows_nothing_else_of_conductor() {
 }
 
 #[test]
-fn beside_legacy_every_row_is_still_shown() {
+fn every_row_is_shown_together_with_legacy() {
     let exposition = shown(&[Surface::Legacy, Surface::Documented]);
     for (name, shown_type, labels) in ROWS {
         let family = exposition.family(name.trim_end_matches("_total"));

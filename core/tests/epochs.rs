@@ -98,7 +98,7 @@ fn observations_of_current_epochs_interleave() {
 }
 
 #[test]
-fn what_the_dead_left_stays_in_the_order_of_time() {
+fn windows_of_ended_processes_stay_in_time_order() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let mut reader = Reader::new(path);
@@ -156,7 +156,7 @@ fn a_removed_or_broken_epoch_file_changes_nothing() {
 
 #[test]
 #[cfg_attr(ictus_portable, ignore = "only Linux names a boot without the wall clock")]
-fn a_clock_that_starts_in_the_past_does_not_hold_windows_up() {
+fn clock_that_starts_in_the_past_does_not_freeze_windows() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let first = Registry::open(path).unwrap();
@@ -233,7 +233,7 @@ const CONTAINERS: [&[&str]; 5] = [
 ];
 
 #[test]
-fn processes_in_containers_share_one_order() {
+fn observations_of_containers_are_in_one_order() {
     for container in CONTAINERS {
         let directory = tempfile::tempdir().unwrap();
         let registry = Registry::open(directory.path()).unwrap();
@@ -250,7 +250,7 @@ fn processes_in_containers_share_one_order() {
 }
 
 #[test]
-fn an_exporter_in_a_container_shows_windows_with_an_age() {
+fn exporter_in_a_container_applies_the_maximum_age() {
     for container in CONTAINERS {
         let directory = tempfile::tempdir().unwrap();
         let options = Options::default().max_age(Duration::from_secs(600));

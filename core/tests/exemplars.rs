@@ -53,7 +53,7 @@ fn stated(exemplar: &Exemplar) -> u64 {
 }
 
 #[test]
-fn the_newest_of_each_bucket_is_shown_with_its_time() {
+fn newest_exemplar_of_each_bucket_is_shown_with_its_time() {
     let registry = Registry::with_options(two_buckets());
     let timer = timer(&registry);
     assert_eq!(*timing_of_one(&registry, &timer).exemplars, []);
@@ -75,7 +75,7 @@ fn timing_of_one(registry: &Registry, timer: &Timer) -> Timing {
 }
 
 #[test]
-fn an_unfit_id_leaves_out_the_exemplar_and_not_the_observation() {
+fn invalid_trace_id_drops_the_exemplar_and_records_the_observation() {
     let registry = Registry::new();
     let timer = timer(&registry);
     let longest = "é".repeat(48);
@@ -98,7 +98,7 @@ fn an_unfit_id_leaves_out_the_exemplar_and_not_the_observation() {
 }
 
 #[test]
-fn a_measurement_that_is_stopped_has_one() {
+fn stopped_measurement_has_an_exemplar() {
     let registry = Registry::new();
     let timer = timer(&registry);
     let seconds = timer.start().stop_with_exemplar("a trace");
@@ -108,7 +108,7 @@ fn a_measurement_that_is_stopped_has_one() {
 }
 
 #[test]
-fn a_timer_without_buckets_has_the_newest() {
+fn timer_without_buckets_keeps_the_newest_exemplar() {
     let registry = Registry::with_options(Options::default().without_distribution());
     let timer = timer(&registry);
     for (value, id) in [(1.0, "a"), (100.0, "b")] {
@@ -118,7 +118,7 @@ fn a_timer_without_buckets_has_the_newest() {
 }
 
 #[test]
-fn a_removed_series_takes_its_exemplars_with_it() {
+fn removed_series_drops_its_exemplars() {
     let registry = Registry::new();
     let timers = registry.timer("work_seconds", "", &[]).unwrap();
     timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "a");
@@ -132,7 +132,7 @@ fn a_removed_series_takes_its_exemplars_with_it() {
 }
 
 #[test]
-fn those_of_threads_processes_and_the_dead_are_merged() {
+fn exemplars_of_threads_and_processes_are_merged() {
     let directory = tempfile::tempdir().unwrap();
     let open = |options| Registry::open_with(directory.path(), options).unwrap();
     let (first, second) = (open(two_buckets()), open(two_buckets()));
@@ -156,7 +156,7 @@ fn those_of_threads_processes_and_the_dead_are_merged() {
 }
 
 #[test]
-fn totals_with_fewer_buckets_than_exemplars_are_kept() {
+fn totals_with_fewer_buckets_than_exemplars_are_readable() {
     let directory = tempfile::tempdir().unwrap();
     let retire = || drop(Reader::new(directory.path()).snapshot().unwrap());
     let first = Registry::open(directory.path()).unwrap();
@@ -176,7 +176,7 @@ fn totals_with_fewer_buckets_than_exemplars_are_kept() {
 }
 
 #[test]
-fn a_reader_beside_a_writer_sees_only_what_was_observed() {
+fn concurrent_reader_sees_only_observed_exemplars() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(directory.path(), two_buckets()).unwrap();
     let done = AtomicBool::new(false);
@@ -223,7 +223,7 @@ fn child() {
 }
 
 #[test]
-fn what_returned_survives_a_kill_at_any_instant() {
+fn recorded_exemplars_survive_a_kill_at_any_instant() {
     for round in 0..20 {
         let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -257,7 +257,7 @@ fn what_returned_survives_a_kill_at_any_instant() {
 }
 
 #[test]
-fn openmetrics_shows_them_and_text_does_not() {
+fn openmetrics_shows_exemplars_and_text_does_not() {
     let registry = Registry::new();
     let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
     // Two series that the canonical surface shows separately, and a family of the user, which is a

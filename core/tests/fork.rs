@@ -49,7 +49,7 @@ fn timing(directory: &Path) -> Timing {
 }
 
 #[test]
-fn parent_child_and_grandchild_count_apart_and_together() {
+fn counts_of_parent_child_and_grandchild_add_up() {
     let parent = tempfile::tempdir().unwrap();
     let registry = Registry::open(parent.path()).unwrap();
     let timer = timer(&registry);
@@ -112,7 +112,7 @@ fn killed_parent() {
 }
 
 #[test]
-fn a_forked_child_does_not_keep_a_dead_parent_alive() {
+fn forked_child_does_not_hold_its_parents_lock() {
     let parent = tempfile::tempdir().unwrap();
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed_parent", "--test-threads=1"])
@@ -183,7 +183,7 @@ fn ten_thousand_short_lived_processes_leave_one_totals_file() {
 }
 
 #[test]
-fn a_childs_removal_leaves_its_parents_series_alone() {
+fn removal_in_a_child_keeps_its_parents_series() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timers = registry.timer("work_seconds", "", &["x"]).unwrap();

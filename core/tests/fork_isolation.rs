@@ -34,7 +34,7 @@ fn segments(directory: &Path) -> usize {
 }
 
 #[test]
-fn a_child_of_a_process_that_only_sets_gauges_has_its_own() {
+fn child_of_a_process_with_gauges_only_has_its_own_segment() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let gauge = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
@@ -50,7 +50,7 @@ fn a_child_of_a_process_that_only_sets_gauges_has_its_own() {
 }
 
 #[test]
-fn a_child_takes_snapshots_though_its_parent_was_forked_in_the_midst_of_one() {
+fn child_forked_during_a_snapshot_can_take_snapshots() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let family = registry.timer("job_seconds", "", &["job"]).unwrap();
@@ -74,7 +74,7 @@ fn a_child_takes_snapshots_though_its_parent_was_forked_in_the_midst_of_one() {
 }
 
 #[test]
-fn a_child_that_closed_all_it_inherited_keeps_what_it_opened_since() {
+fn child_that_closes_inherited_descriptors_keeps_new_ones() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
@@ -132,7 +132,7 @@ fn all_open(numbers: &[i32]) -> bool {
 // On other systems a child keeps the mapping, which pins no lock there.
 #[test]
 #[cfg(all(target_os = "linux", not(ictus_portable)))]
-fn a_child_has_no_lock_of_its_parent_whatever_that_was_about() {
+fn child_holds_no_lock_of_its_parent() {
     let directory = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
     let open_and_retire = || {

@@ -45,7 +45,7 @@ struct Next {
 impl Next {
     fn start(program: &str, directory: &Path) -> Next {
         let mut process = Command::new(program)
-            .args(["--exact", "takes_orders", "--nocapture", "--quiet"])
+            .args(["--exact", "other_version", "--nocapture", "--quiet"])
             .env(DIRECTORY, directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -72,7 +72,7 @@ impl Next {
 /// Runs in the process of the next version. Without a directory in its environment, it tests
 /// nothing.
 #[test]
-fn takes_orders() {
+fn other_version() {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
     let registry = Registry::open(&directory).unwrap();
     let mut reader = Reader::new(&directory);
@@ -86,7 +86,7 @@ fn takes_orders() {
 }
 
 #[test]
-fn nothing_is_lost_while_versions_meet() {
+fn mixed_versions_lose_nothing() {
     let Some(program) = env::var("ICTUS_NEXT_FORMAT").ok() else {
         println!("SKIPPED: ICTUS_NEXT_FORMAT names no program; .ci/upgrade.sh does");
         return;

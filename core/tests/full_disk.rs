@@ -17,7 +17,7 @@ fn timing(snapshot: &Snapshot, name: &str, labels: &[&str]) -> Timing {
 }
 
 #[test]
-fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
+fn full_disk_wraps_lanes_and_puts_new_ones_in_memory() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "600k") else { return };
     let registry = Registry::open(parent.path()).unwrap();
@@ -63,7 +63,7 @@ fn lanes_wrap_in_what_they_have_and_new_ones_go_to_memory() {
 }
 
 #[test]
-fn a_segment_that_cannot_be_made_is_made_in_memory() {
+fn segment_is_in_memory_if_its_file_cannot_be_created() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "100k") else { return };
     let registry = Registry::open(parent.path()).unwrap();
@@ -76,7 +76,7 @@ fn a_segment_that_cannot_be_made_is_made_in_memory() {
 }
 
 #[test]
-fn a_ring_grows_again_once_there_is_room() {
+fn ring_grows_again_when_the_disk_has_space() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "2m") else { return };
     let registry = Registry::open(parent.path()).unwrap();

@@ -101,7 +101,7 @@ fn the_snapshot_has_every_recorded_metric() {
 }
 
 #[test]
-fn no_name_and_no_sample_stands_twice() {
+fn names_and_samples_are_unique() {
     for surfaces in ["legacy", "documented", "legacy,documented", "canonical"] {
         for summaries in [false, true] {
             let text = text(surfaces, summaries);

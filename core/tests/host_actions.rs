@@ -121,12 +121,12 @@ fn reader_in_another_process() {
 }
 
 #[test]
-fn closed_descriptors_lose_nothing_and_leave_the_hosts_files_alone() {
+fn closed_descriptors_lose_nothing_and_touch_no_host_file() {
     if let Some(directory) = role() {
         return record_and_close(&directory);
     }
     let directory = tempfile::tempdir().unwrap();
-    host("closed_descriptors_lose_nothing_and_leave_the_hosts_files_alone", directory.path(), |_| ());
+    host("closed_descriptors_lose_nothing_and_touch_no_host_file", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 2102);
 }
 
@@ -233,7 +233,7 @@ fn wait(pid: libc::pid_t) {
 }
 
 #[test]
-fn children_of_clone_record_beside_a_busy_parent() {
+fn children_of_clone_record_while_their_parent_is_busy() {
     if let Some(directory) = role() {
         let registry = Registry::open(&directory).unwrap();
         let (shared, gauge) = (timer(&registry, "shared"), registry.gauge("busy", "", &[]).unwrap());
@@ -262,7 +262,7 @@ fn children_of_clone_record_beside_a_busy_parent() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    host("children_of_clone_record_beside_a_busy_parent", directory.path(), |_| ());
+    host("children_of_clone_record_while_their_parent_is_busy", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 200 + 20 * (3001 + 2000));
 }
 
@@ -307,7 +307,7 @@ fn address_space_is_a_fraction_of_the_limit() {
 }
 
 #[test]
-fn locked_memory_is_what_is_used() {
+fn locked_memory_is_used_memory_only() {
     if let Some(directory) = role() {
         // SAFETY: no memory is involved.
         if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } != 0 {
@@ -328,11 +328,11 @@ fn locked_memory_is_what_is_used() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    host("locked_memory_is_what_is_used", directory.path(), |_| ());
+    host("locked_memory_is_used_memory_only", directory.path(), |_| ());
 }
 
 #[test]
-fn dropped_registries_give_their_addresses_back() {
+fn dropped_registries_release_their_addresses() {
     if let Some(directory) = role() {
         let registries = |count: usize| {
             let registries: Vec<_> = (0..count)
@@ -349,12 +349,12 @@ fn dropped_registries_give_their_addresses_back() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    host("dropped_registries_give_their_addresses_back", directory.path(), |_| ());
+    host("dropped_registries_release_their_addresses", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 301 * 4);
 }
 
 #[test]
-fn threads_that_begin_at_once_make_one_segment() {
+fn threads_that_start_together_create_one_segment() {
     const THREADS: usize = 200;
     if let Some(directory) = role() {
         let registry = Registry::open(&directory).unwrap();
@@ -380,7 +380,7 @@ fn threads_that_begin_at_once_make_one_segment() {
     // The disk is too small for a few more segments.
     let _tmpfs = Tmpfs::mount(directory.path(), "2m");
     for start in 1..=20 {
-        host("threads_that_begin_at_once_make_one_segment", directory.path(), |_| ());
+        host("threads_that_start_together_create_one_segment", directory.path(), |_| ());
         assert_eq!(count(directory.path()), THREADS as u64, "{start}");
         ictus::clear(directory.path()).unwrap();
         assert_eq!(segments(directory.path()), 0, "{start}");
@@ -388,7 +388,7 @@ fn threads_that_begin_at_once_make_one_segment() {
 }
 
 #[test]
-fn what_finds_no_address_space_is_counted_and_recorded_later() {
+fn lack_of_address_space_is_counted_and_recording_resumes() {
     if let Some(directory) = role() {
         let registry = Registry::open(&directory).unwrap();
         // Memory that the allocator holds and does not return.
@@ -414,7 +414,7 @@ fn what_finds_no_address_space_is_counted_and_recorded_later() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    host("what_finds_no_address_space_is_counted_and_recorded_later", directory.path(), |_| ());
+    host("lack_of_address_space_is_counted_and_recording_resumes", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 10);
     // Other processes see the rejected observations.
     let lost = Reader::new(directory.path()).snapshot().unwrap().health.lost;
@@ -422,7 +422,7 @@ fn what_finds_no_address_space_is_counted_and_recorded_later() {
 }
 
 #[test]
-fn reader_whose_descriptors_are_closed_reads_on() {
+fn reader_survives_closed_descriptors() {
     if let Some(directory) = role() {
         let total = |reader: &mut Reader| {
             let snapshot = reader.snapshot().unwrap();
@@ -459,6 +459,6 @@ fn reader_whose_descriptors_are_closed_reads_on() {
     (0..7).for_each(|_| timer(&registry, "first").observe(1.0));
     drop(registry);
     assert_eq!(count(directory.path()), 7);
-    host("reader_whose_descriptors_are_closed_reads_on", directory.path(), |_| ());
+    host("reader_survives_closed_descriptors", directory.path(), |_| ());
     assert_eq!(count(directory.path()), 407);
 }

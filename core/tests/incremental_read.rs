@@ -116,7 +116,7 @@ type Job = Box<dyn FnOnce() + Send>;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
-    fn an_old_reader_says_what_a_new_one_says(steps in steps(), retires in any::<bool>()) {
+    fn incremental_reader_equals_a_new_reader(steps in steps(), retires in any::<bool>()) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         let mut old = if retires { Reader::new(path) } else { Reader::new(path).without_retiring() };
@@ -207,7 +207,7 @@ proptest! {
 /// The smallest window of a living process applies to all. When that process has ended, evicted
 /// observations are back.
 #[test]
-fn a_window_grows_again_as_often_as_it_may() {
+fn window_grows_again_with_each_larger_limit() {
     let directory = tempfile::tempdir().unwrap();
     let mut old = Reader::new(directory.path()).without_retiring();
     let process = |window, x, observations: u32| {
@@ -235,7 +235,7 @@ fn a_window_grows_again_as_often_as_it_may() {
 
 /// Changes that a reader missed while writers were busy are in its snapshot once the writers stop.
 #[test]
-fn what_was_missed_beside_busy_writers_is_not_missed_for_good() {
+fn lanes_missed_during_writes_are_read_later() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timers = registry.timer("work_seconds", "", &["x"]).unwrap();

@@ -21,7 +21,7 @@ fn one_job() -> Registry {
 }
 
 #[test]
-fn a_label_of_megabytes_hides_no_other_series() {
+fn label_of_megabytes_hides_no_other_series() {
     let registry = one_job();
     let errors = registry.counter("errors", "", &["message"]).unwrap();
     for length in [1 << 10, 1 << 20, 5 << 20] {
@@ -52,7 +52,7 @@ fn a_long_label_can_be_removed() {
 }
 
 #[test]
-fn labels_that_are_too_long_together_are_no_full_disk() {
+fn labels_too_long_together_are_not_a_full_disk() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let names: Vec<String> = (0..20).map(|number| format!("label_{number}")).collect();
@@ -66,7 +66,7 @@ fn labels_that_are_too_long_together_are_no_full_disk() {
 }
 
 #[test]
-fn infinities_of_a_gauge_are_too_large_and_not_negative() {
+fn infinite_gauge_is_counted_as_too_large() {
     let registry = Registry::new();
     let active = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
     for value in [f64::INFINITY, f64::NEG_INFINITY] {
@@ -116,7 +116,7 @@ fn saturated_sums_are_counted() {
 }
 
 #[test]
-fn a_label_of_many_pages_is_recorded_at_once() {
+fn label_of_many_pages_is_recorded_immediately() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let message = "x".repeat(60 << 10);
@@ -128,7 +128,7 @@ fn a_label_of_many_pages_is_recorded_at_once() {
 }
 
 #[test]
-fn a_counter_that_was_added_too_much_hides_no_other_series() {
+fn overflowing_counter_hides_no_other_series() {
     let registry = one_job();
     let bytes = registry.counter("bytes", "", &[]).unwrap().labels(&[]).unwrap();
     for _ in 0..3 {
@@ -140,7 +140,7 @@ fn a_counter_that_was_added_too_much_hides_no_other_series() {
 }
 
 #[test]
-fn a_gauge_stays_a_number() {
+fn gauge_stays_finite() {
     let registry = Registry::new();
     let active = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
     active.set(f64::MAX);
@@ -153,7 +153,7 @@ fn a_gauge_stays_a_number() {
 }
 
 #[test]
-fn no_time_at_all_is_not_less_than_none() {
+fn negative_zero_is_observed_as_zero() {
     let registry = Registry::new();
     registry.timer("wait_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(-0.0);
     let snapshot = registry.snapshot().unwrap();
@@ -177,7 +177,7 @@ fn one_segment() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn a_segment_under_two_names_is_read_once() {
+fn segment_with_two_names_is_read_once() {
     let (directory, segment) = one_segment();
     let name = segment.file_stem().unwrap().to_str().unwrap();
     for other in [name.to_uppercase(), format!("+{}", &name[1..])] {
@@ -196,7 +196,7 @@ fn set_word(bytes: &mut [u8], at: usize, to: u64) {
 }
 
 #[test]
-fn blocks_in_a_ring_take_neither_time_nor_memory() {
+fn cyclic_blocks_take_neither_time_nor_memory() {
     let (directory, segment) = one_segment();
     let mut bytes = fs::read(&segment).unwrap();
     let root = word(&bytes, 16);
@@ -208,7 +208,7 @@ fn blocks_in_a_ring_take_neither_time_nor_memory() {
 }
 
 #[test]
-fn lanes_that_share_their_memory_are_not_read() {
+fn overlapping_lanes_are_not_read() {
     let (directory, segment) = one_segment();
     let mut bytes = fs::read(&segment).unwrap();
     let first = (word(&bytes, 16) as usize + 1) * 8;
@@ -223,7 +223,7 @@ fn lanes_that_share_their_memory_are_not_read() {
 }
 
 #[test]
-fn any_words_in_a_segment_are_refused_or_read() {
+fn arbitrary_words_in_a_segment_are_refused_or_read() {
     let (directory, segment) = one_segment();
     let whole = fs::read(&segment).unwrap();
     let used = word(&whole, 24) as usize * 8;
@@ -249,7 +249,7 @@ fn any_words_in_a_segment_are_refused_or_read() {
 }
 
 #[test]
-fn a_million_additions_of_a_tenth_do_not_drift() {
+fn repeated_additions_do_not_drift() {
     let registry = Registry::new();
     let spent = registry.counter("spent", "", &[]).unwrap().labels(&[]).unwrap();
     let (mut seen, mut drifted) = (0.0, 0.0_f64);

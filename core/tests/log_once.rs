@@ -23,7 +23,7 @@ fn counter(name: &str, labels: &[&str]) -> Family {
 }
 
 #[test]
-fn each_cause_is_said_once() {
+fn each_cause_is_logged_once() {
     log_capture::install(log::LevelFilter::Trace);
     let mut families = vec![
         counter(catalog::TASK_POLL.name, &["taskType"]),

@@ -62,7 +62,7 @@ fn occupy(directory: &Path) {
 }
 
 #[test]
-fn child_logs_the_trouble_that_its_parent_has_logged() {
+fn forked_child_logs_a_cause_that_its_parent_logged() {
     log_capture::install(log::LevelFilter::Warn);
     let parent = tempfile::tempdir().unwrap();
 

@@ -60,7 +60,7 @@ fn timing(snapshot: &Snapshot) -> Timing {
 }
 
 #[test]
-fn what_returned_survives_a_kill_at_any_instant() {
+fn recorded_observations_survive_a_kill_at_any_instant() {
     let parent = tempfile::tempdir().unwrap();
     let (mut least, mut seen) = (0, 0);
     for round in 0..40 {
@@ -79,7 +79,7 @@ fn what_returned_survives_a_kill_at_any_instant() {
 }
 
 #[test]
-fn no_total_ever_falls_under_constant_retirement() {
+fn totals_never_decrease_under_constant_retirement() {
     const ROUNDS: u64 = 60;
     const READS: u64 = 20_000;
     let parent = tempfile::tempdir().unwrap();

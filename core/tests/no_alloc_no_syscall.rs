@@ -51,7 +51,7 @@ fn forbid_system_calls() {
 }
 
 #[test]
-fn a_million_observations_allocate_nothing_and_call_nobody() {
+fn observations_allocate_nothing_and_make_no_system_call() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let (timer, counter) =
@@ -97,7 +97,7 @@ extern "C" fn handler(_: libc::c_int) {
 }
 
 #[test]
-fn a_signal_handler_may_observe_what_it_interrupts() {
+fn signal_handler_may_observe_the_interrupted_series() {
     let registry = Registry::new();
     let timer = timer(&registry);
     timer.observe(1.0);

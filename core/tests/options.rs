@@ -20,7 +20,7 @@ fn timing(snapshot: &Snapshot, labels: &[&str]) -> Timing {
 }
 
 #[test]
-fn windows_of_any_length_hold_the_newest() {
+fn windows_of_any_length_hold_the_newest_observations() {
     for window in [1, 2, 39, 40, 41, 64, 100, 1000, 5000] {
         let registry = Registry::new();
         let options = Options::default().window(window);
@@ -65,7 +65,7 @@ fn old_observations_leave_the_window_and_stay_in_the_totals() {
 
 /// The wall clock decides the age of observations whose timestamps come from another clock.
 #[test]
-fn what_another_boot_stamped_grows_old() {
+fn observations_of_an_earlier_boot_age() {
     for (age, shown) in [(3600.0, 2), (0.2, 1)] {
         let directory = tempfile::tempdir().unwrap();
         let options = Options::default().max_age(Duration::from_secs_f64(age));
@@ -110,7 +110,7 @@ fn windows_stay_ordered_over_a_reboot() {
 }
 
 #[test]
-fn a_scrape_of_families_with_ages_waits_for_nothing() {
+fn scrape_of_families_with_a_maximum_age_does_not_wait() {
     let directory = tempfile::tempdir().unwrap();
     let hour = Duration::from_secs(3600);
     let options = Options::default().max_age(hour).expire_after(hour);
@@ -131,7 +131,7 @@ fn a_scrape_of_families_with_ages_waits_for_nothing() {
 }
 
 #[test]
-fn series_beyond_the_number_are_one() {
+fn series_beyond_the_limit_are_one_series() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(directory.path(), Options::default().max_series(10)).unwrap();
     let family = registry.counter("jobs", "", &["queue", "kind"]).unwrap();
@@ -147,7 +147,7 @@ fn series_beyond_the_number_are_one() {
 }
 
 #[test]
-fn the_number_of_series_holds_over_processes_and_retirement() {
+fn series_limit_holds_across_processes_and_retirement() {
     let directory = tempfile::tempdir().unwrap();
     let total = |snapshot: &Snapshot| {
         let counts = snapshot.family("jobs").unwrap().series.iter().map(|series| match series.value {
@@ -175,7 +175,7 @@ fn the_number_of_series_holds_over_processes_and_retirement() {
 /// If living processes ask for different options, the newest definition applies, and the conflict
 /// is counted.
 #[test]
-fn the_newest_definition_holds_for_all() {
+fn newest_definition_applies_to_all_processes() {
     // Long enough for a machine that is busy with other tests.
     let (age, idle) = (Duration::from_secs(1), Duration::from_secs(3));
     let short = Options::default().window(3).max_age(age).expire_after(idle);
@@ -211,7 +211,7 @@ fn the_newest_definition_holds_for_all() {
 
 /// The options of ended processes no longer apply, whether their segments are retired or not.
 #[test]
-fn options_of_ended_processes_do_not_hold() {
+fn options_of_ended_processes_do_not_apply() {
     let old =
         Options::default().window(3).max_age(Duration::from_millis(1)).expire_after(Duration::from_millis(1));
     for retires in [true, false] {
@@ -245,7 +245,7 @@ fn options_of_ended_processes_do_not_hold() {
 
 /// Further label sets of several processes share one overflow series.
 #[test]
-fn what_is_over_is_the_sum_of_all() {
+fn overflow_series_is_the_sum_over_all_processes() {
     let directory = tempfile::tempdir().unwrap();
     let options = Options::default().max_series(1).window(4);
     let registries = [(); 4].map(|()| Registry::open_with(directory.path(), options.clone()).unwrap());
@@ -270,7 +270,7 @@ fn what_is_over_is_the_sum_of_all() {
 
 /// The overflow series does not expire, because no caller created it.
 #[test]
-fn what_is_over_does_not_expire() {
+fn overflow_series_does_not_expire() {
     let options = Options::default().max_series(2).expire_after(Duration::from_millis(50));
     for processes in [1, 3] {
         let directory = tempfile::tempdir().unwrap();
@@ -292,7 +292,7 @@ fn what_is_over_does_not_expire() {
 }
 
 #[test]
-fn buckets_of_ones_own_count_inclusively() {
+fn bounds_of_custom_buckets_are_inclusive() {
     let registry = Registry::new();
     let options = Options::default().buckets(&[1.0, 2.0]);
     let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
@@ -308,7 +308,7 @@ fn buckets_of_ones_own_count_inclusively() {
 }
 
 #[test]
-fn a_timer_without_a_distribution_has_all_but_that() {
+fn timer_without_a_distribution_has_window_and_totals() {
     let directory = tempfile::tempdir().unwrap();
     let bare = Options::default().without_distribution();
     let expect = |count: u32, buckets: u64| {
@@ -357,7 +357,7 @@ fn counter_is_found_with_and_without_total() {
 }
 
 #[test]
-fn definition_that_differs_is_described_in_words() {
+fn error_describes_the_difference_of_definitions() {
     let registry = Registry::new();
     registry.timer("jobs", "", &["queue", "host"]).unwrap();
     let refused = registry.counter("jobs", "", &[]).unwrap_err().to_string();

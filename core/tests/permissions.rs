@@ -71,7 +71,7 @@ fn refusal(result: Result<Registry, Error>) -> String {
 }
 
 #[test]
-fn a_folder_that_is_a_link_or_a_file_is_refused() {
+fn link_or_file_in_place_of_the_folder_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let folder = parent.path().join("ictus");
@@ -87,7 +87,7 @@ fn a_folder_that_is_a_link_or_a_file_is_refused() {
 }
 
 #[test]
-fn a_folder_in_which_others_write_is_refused() {
+fn world_writable_folder_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("ictus");
     fs::create_dir(&folder).unwrap();
@@ -152,7 +152,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn nothing_waits_for_a_pipe() {
+fn named_pipes_do_not_block() {
     let (parent, folder) = directory();
     let pipe = |name: &&str| {
         let _ = fs::remove_file(folder.join(name));
@@ -185,7 +185,7 @@ fn is_root() -> bool {
 
 /// Runs only where a test below starts it, as another user.
 #[test]
-fn stranger() {
+fn other_user() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let group = std::env::var(GROUP).ok().map(|group| group.parse().unwrap());
     let options = group.map_or(Options::default(), |group| Options::default().group(group));
@@ -201,7 +201,7 @@ fn as_stranger(directory: &Path, uid: u32, gid: u32, group: Option<u32>) -> bool
     let path = program.path().join("test");
     fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
     let mut child = Command::new(&path);
-    child.args(["--exact", "stranger", "--test-threads=1"]).env(DIRECTORY, directory).current_dir("/");
+    child.args(["--exact", "other_user", "--test-threads=1"]).env(DIRECTORY, directory).current_dir("/");
     if let Some(group) = group {
         child.env(GROUP, group.to_string());
     }
@@ -216,7 +216,7 @@ fn as_stranger(directory: &Path, uid: u32, gid: u32, group: Option<u32>) -> bool
 }
 
 #[test]
-fn files_of_strangers_do_not_count() {
+fn files_of_other_users_are_ignored() {
     if !is_root() {
         return;
     }
@@ -234,7 +234,7 @@ fn files_of_strangers_do_not_count() {
 }
 
 #[test]
-fn root_and_a_user_share_what_is_the_users() {
+fn root_and_the_owner_share_a_directory() {
     if !is_root() {
         return;
     }

@@ -159,7 +159,7 @@ fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fau
 }
 
 #[test]
-fn first_observation_on_a_full_disk_is_seen_once_there_is_room() {
+fn first_observation_on_a_full_disk_appears_when_it_has_space() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "64m") else { return };
     let registry = Registry::open(parent.path()).unwrap();
@@ -177,7 +177,7 @@ fn first_observation_on_a_full_disk_is_seen_once_there_is_room() {
 }
 
 #[test]
-fn series_begun_on_a_full_disk_are_seen_once_there_is_room() {
+fn series_created_on_a_full_disk_appear_when_it_has_space() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "64m") else { return };
     let registry = Registry::open(parent.path()).unwrap();
@@ -215,7 +215,7 @@ fn wait_until(is_so: impl Fn() -> bool) {
 }
 
 #[test]
-fn removed_emptied_and_renamed_directories_are_recorded_in_again() {
+fn recording_resumes_in_removed_emptied_and_renamed_directories() {
     type Fault = fn(&Path);
     let faults: [Fault; 4] = [
         |directory| fs::remove_dir_all(directory).unwrap(),
@@ -257,7 +257,7 @@ fn removed_emptied_and_renamed_directories_are_recorded_in_again() {
 }
 
 #[test]
-fn registry_that_is_dropped_before_it_recovers_writes_what_it_has() {
+fn registry_dropped_before_its_recovery_writes_its_observations() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "8m") else { return };
     let registry = Registry::open(parent.path()).unwrap();
@@ -276,7 +276,7 @@ fn registry_that_is_dropped_before_it_recovers_writes_what_it_has() {
 }
 
 #[test]
-fn series_that_is_removed_after_a_recovery_is_gone_from_both_files() {
+fn series_removed_after_a_recovery_is_absent_from_both_files() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "8m") else { return };
     let registry = Registry::open(parent.path()).unwrap();
@@ -295,7 +295,7 @@ fn series_that_is_removed_after_a_recovery_is_gone_from_both_files() {
 }
 
 #[test]
-fn lanes_of_a_dropped_registry_are_left_alone() {
+fn lanes_of_a_dropped_registry_are_not_moved() {
     let parent = tempfile::tempdir().unwrap();
     let Some(_tmpfs) = Tmpfs::mount(parent.path(), "8m") else { return };
     let filler = parent.path().join("filler");
@@ -354,7 +354,7 @@ fn empty(directory: &Path) {
 }
 
 #[test]
-fn process_that_ends_writes_what_only_its_memory_holds() {
+fn ending_process_writes_observations_held_in_memory() {
     if let Some(directory) = directory_of_this_process() {
         let registry = Registry::open(&directory).unwrap();
         let handles = Handles::new(&registry, "a");
@@ -365,12 +365,12 @@ fn process_that_ends_writes_what_only_its_memory_holds() {
         std::process::exit(0);
     }
     let parent = tempfile::tempdir().unwrap();
-    in_a_process("process_that_ends_writes_what_only_its_memory_holds", parent.path());
+    in_a_process("ending_process_writes_observations_held_in_memory", parent.path());
     wait_for(parent.path(), &without_gauge(200));
 }
 
 #[test]
-fn directory_that_was_removed_is_not_made_again_for_what_has_ended() {
+fn removed_directory_is_not_recreated_by_a_dropped_registry() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("metrics");
     let registry = Registry::open(&directory).unwrap();
@@ -381,7 +381,7 @@ fn directory_that_was_removed_is_not_made_again_for_what_has_ended() {
 }
 
 #[test]
-fn process_that_only_records_writes_a_removed_file_anew_when_it_ends() {
+fn ending_process_recreates_its_removed_file() {
     if let Some(directory) = directory_of_this_process() {
         let registry = Registry::open(&directory).unwrap();
         let timer = registry.timer("work_seconds", "", &["thread"]).unwrap().labels(&["a"]).unwrap();
@@ -392,12 +392,12 @@ fn process_that_only_records_writes_a_removed_file_anew_when_it_ends() {
         std::process::exit(0);
     }
     let parent = tempfile::tempdir().unwrap();
-    in_a_process("process_that_only_records_writes_a_removed_file_anew_when_it_ends", parent.path());
+    in_a_process("ending_process_recreates_its_removed_file", parent.path());
     assert_eq!(seen(&read(parent.path()))["a"][0], 1_000_000.0);
 }
 
 #[test]
-fn windows_leave_room_for_series_that_began_while_the_disk_was_full() {
+fn windows_leave_space_for_series_created_on_a_full_disk() {
     const SERIES: usize = 300;
     let directory = tempfile::tempdir().unwrap();
     // The disk is too small for the windows of all series.

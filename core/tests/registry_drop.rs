@@ -26,7 +26,7 @@ fn come_and_go(times: usize) {
 }
 
 #[test]
-fn registries_that_are_gone_leave_next_to_nothing() {
+fn dropped_registries_free_their_memory() {
     come_and_go(100);
     let before = memory();
     come_and_go(1_000);

@@ -34,7 +34,7 @@ fn moved(snapshot: &Snapshot) -> Snapshot {
 }
 
 #[test]
-fn the_same_series_are_shown_again_without_an_allocation() {
+fn rendering_the_same_series_again_allocates_nothing() {
     for surfaces in ["legacy,documented", "canonical"] {
         let (mut plan, mut text) = (Renderer::new(&surfaces.parse::<View>().unwrap()), String::new());
         let mut snapshot = common::snapshot();
@@ -54,7 +54,7 @@ fn the_same_series_are_shown_again_without_an_allocation() {
 }
 
 #[test]
-fn what_a_snapshot_lacks_is_forgotten() {
+fn series_absent_from_a_snapshot_leave_the_cache() {
     for surfaces in ["legacy,documented", "canonical"] {
         let mut plan = Renderer::new(&surfaces.parse::<View>().unwrap());
         let mut snapshot = common::snapshot();
@@ -83,7 +83,7 @@ fn what_a_snapshot_lacks_is_forgotten() {
 }
 
 #[test]
-fn a_readers_next_snapshot_has_the_same_series() {
+fn rendering_the_next_snapshot_allocates_nothing() {
     let registry = Registry::new();
     let family = registry.timer("job_seconds", "", &["queue"]).unwrap();
     let timers: Vec<_> = (0..50).map(|queue| family.labels(&[&queue.to_string()]).unwrap()).collect();

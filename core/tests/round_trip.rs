@@ -66,7 +66,7 @@ fn any_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn labels_and_help_read_back_as_they_were(
+    fn labels_and_help_round_trip(
         help in any_text(),
         values in vec((any_text(), any_text()), 1..5),
         number in any::<f64>().prop_filter("equal to itself", |number| !number.is_nan()),
@@ -216,7 +216,7 @@ fn any_snapshots() -> impl Strategy<Value = [Snapshot; 2]> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_plan_shows_what_a_first_look_shows(
+    fn reused_renderer_equals_a_new_one(
             snapshots in vec(any_snapshots(), 1..4),
             summaries: bool,
         ) {

@@ -40,7 +40,7 @@ fn child() {
 }
 
 #[test]
-fn growth_is_one_call_for_each_step_at_most() {
+fn growth_takes_at_most_one_call_for_each_step() {
     let can_trace = Command::new("strace").args(["-e", "trace=none", "true"]).output();
     if !can_trace.is_ok_and(|output| output.status.success()) {
         println!("skipped: there is no strace, or it may not trace");

@@ -39,7 +39,7 @@ fn values(timing: &Timing) -> Vec<f64> {
 }
 
 #[test]
-fn a_removed_series_is_gone_and_starts_at_zero() {
+fn removed_series_is_absent_and_restarts_at_zero() {
     let directory = tempfile::tempdir().unwrap();
     for registry in [Registry::new(), Registry::open(directory.path()).unwrap()] {
         let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
@@ -85,7 +85,7 @@ fn a_removed_series_is_gone_and_starts_at_zero() {
 }
 
 #[test]
-fn the_overflow_series_stays_and_removal_makes_room() {
+fn removal_frees_a_slot_and_keeps_the_overflow_series() {
     let registry = Registry::with_options(Options::default().max_series(2));
     let jobs = registry.counter("jobs", "", &["x"]).unwrap();
     ["a", "b", "c"].iter().for_each(|x| jobs.labels(&[x]).unwrap().inc());
@@ -107,7 +107,7 @@ fn live_and_die(directory: &Path, value: f64) {
 }
 
 #[test]
-fn what_the_dead_left_is_removed_and_what_the_living_have_is_not() {
+fn removal_covers_ended_processes_and_no_other_live_ones() {
     let directory = tempfile::tempdir().unwrap();
     live_and_die(directory.path(), 1.0);
     let mut reader = Reader::new(directory.path());
@@ -149,7 +149,7 @@ fn segment_bytes(directory: &Path) -> u64 {
 }
 
 #[test]
-fn twenty_thousand_series_one_after_another_take_the_memory_of_one() {
+fn successive_series_take_the_memory_of_one() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
@@ -207,7 +207,7 @@ const THREADS: usize = 3;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn any_sequence_shows_what_was_observed_since_the_removal(steps in steps()) {
+    fn random_sequences_show_the_observations_since_the_removal(steps in steps()) {
         let directory = tempfile::tempdir().unwrap();
         let registry = Registry::open(directory.path()).unwrap();
         let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
@@ -282,7 +282,7 @@ proptest! {
 /// series to another. Each value encodes its series, so a reader would notice a value of another
 /// series.
 #[test]
-fn a_reader_beside_removals_never_mixes_series() {
+fn reader_concurrent_with_removals_never_mixes_series() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timers = registry.timer_with("work_seconds", "", &["x"], &Options::default().window(100)).unwrap();
@@ -362,7 +362,7 @@ fn a_reader_beside_removals_never_mixes_series() {
 
 /// One thread removes series while others use existing and new handles.
 #[test]
-fn what_is_observed_beside_a_removal_is_shown_or_lost_but_nowhere_else() {
+fn observation_during_a_removal_reaches_no_other_series() {
     let registry = Registry::new();
     let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
     let witness = timers.labels(&["witness"]).unwrap();
@@ -411,7 +411,7 @@ fn pair(directory: &Path, idle: Duration) -> [Registry; 2] {
 }
 
 #[test]
-fn idle_series_expire_and_their_handles_begin_them_again() {
+fn idle_series_expire_and_their_handles_revive_them() {
     const IDLE: Duration = Duration::from_millis(1200);
     let directory = tempfile::tempdir().unwrap();
     let [own, other] = pair(directory.path(), IDLE);
@@ -462,7 +462,7 @@ fn idle_series_expire_and_their_handles_begin_them_again() {
 }
 
 #[test]
-fn what_the_dead_left_expires_from_the_totals() {
+fn series_of_ended_processes_expire_from_the_totals() {
     const IDLE: Duration = Duration::from_millis(800);
     let directory = tempfile::tempdir().unwrap();
     for registry in pair(directory.path(), IDLE) {
@@ -482,7 +482,7 @@ fn what_the_dead_left_expires_from_the_totals() {
 }
 
 #[test]
-fn a_part_that_a_dead_process_gives_up_is_no_movement() {
+fn retirement_of_a_segment_is_no_activity() {
     const IDLE: Duration = Duration::from_secs(2);
     let directory = tempfile::tempdir().unwrap();
     let [own, other] = pair(directory.path(), IDLE);
@@ -503,7 +503,7 @@ fn a_part_that_a_dead_process_gives_up_is_no_movement() {
 }
 
 #[test]
-fn labels_without_end_that_expire_take_bounded_memory() {
+fn expiring_labels_take_bounded_memory() {
     const IDLE: Duration = Duration::from_millis(20);
     let directory = tempfile::tempdir().unwrap();
     let options = Options::default().expire_after(IDLE).max_series(100);
@@ -525,7 +525,7 @@ fn labels_without_end_that_expire_take_bounded_memory() {
 }
 
 #[test]
-fn what_expired_and_begins_with_the_same_values_is_shown() {
+fn revived_series_with_the_same_values_is_shown() {
     const IDLE: Duration = Duration::from_millis(500);
     let directory = tempfile::tempdir().unwrap();
     let [own, _] = pair(directory.path(), IDLE);
@@ -547,7 +547,7 @@ fn what_expired_and_begins_with_the_same_values_is_shown() {
 /// Values that the merge of processes adds to the overflow series stay there, whichever series is
 /// removed.
 #[test]
-fn overflow_series_does_not_fall_when_a_place_becomes_free() {
+fn overflow_series_does_not_decrease_when_a_slot_becomes_free() {
     let directory = tempfile::tempdir().unwrap();
     let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
     let [first, second, third] = [open(), open(), open()];
@@ -583,7 +583,7 @@ fn overflow_series_does_not_fall_when_a_place_becomes_free() {
 
 /// The record of a contribution stays in force when all other processes and their families are gone.
 #[test]
-fn overflow_series_does_not_fall_when_the_other_process_has_ended() {
+fn overflow_series_does_not_decrease_when_the_other_process_ends() {
     let directory = tempfile::tempdir().unwrap();
     let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
     let (first, second) = (open(), open());

@@ -12,7 +12,7 @@ const LEFT_ALONE: usize = 32;
 const OTHERS: usize = 3;
 
 #[test]
-fn jobs_whose_directory_nobody_reads_do_not_fill_the_disk() {
+fn directory_without_a_reader_stays_small() {
     let parent = tempfile::tempdir().unwrap();
     for job in 1..=400 {
         let registry = Registry::open(parent.path()).unwrap();

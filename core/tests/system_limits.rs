@@ -70,7 +70,7 @@ impl Drop for Mounted<'_> {
 }
 
 #[test]
-fn file_system_without_fallocate_is_recorded_in() {
+fn file_system_without_fallocate_is_supported() {
     let parent = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount").args(["-t", "ramfs", "ramfs"]).arg(parent.path()).status();
     if !mounted.is_ok_and(|status| status.success()) {
@@ -108,7 +108,7 @@ fn held_lock_stops_neither_recording_nor_scrapes() {
 }
 
 #[test]
-fn held_lock_is_an_error_of_what_changes_the_past() {
+fn held_lock_is_an_error_of_clear() {
     let parent = tempfile::tempdir().unwrap();
     let _lock = locked(parent.path());
     let began = Instant::now();
@@ -151,7 +151,7 @@ fn moving_child() {
 
 /// A reader refuses a segment with more definitions of one name, so a writer refuses the definition.
 #[test]
-fn name_takes_as_many_definitions_as_a_reader_accepts() {
+fn definitions_of_a_name_have_the_limit_of_the_reader() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     for number in 0..256 {

@@ -11,7 +11,7 @@ use ictus::{
 };
 
 #[test]
-fn a_thousand_short_lived_threads_cost_the_memory_of_those_that_ran_at_once() {
+fn short_lived_threads_reuse_lanes() {
     const AT_ONCE: usize = 4;
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();

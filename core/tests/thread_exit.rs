@@ -15,7 +15,7 @@ impl Drop for Last {
 }
 
 #[test]
-fn what_destructors_of_threads_observe_is_counted() {
+fn observations_of_thread_destructors_are_counted() {
     thread_local! {
         static BEFORE: RefCell<Option<Last>> = const { RefCell::new(None) };
         static AFTER: RefCell<Option<Last>> = const { RefCell::new(None) };

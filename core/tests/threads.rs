@@ -31,7 +31,7 @@ fn decode(value: f64) -> (usize, usize) {
 }
 
 #[test]
-fn a_window_that_wraps_holds_the_newest_thousand() {
+fn wrapped_window_holds_the_newest_observations() {
     let registry = Registry::new();
     let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
     let mut made = Vec::new();
@@ -53,7 +53,7 @@ fn a_window_that_wraps_holds_the_newest_thousand() {
 }
 
 #[test]
-fn the_window_is_of_the_newest_over_all_threads() {
+fn window_holds_the_newest_observations_of_all_threads() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let family = registry.timer("work_seconds", "", &["queue"]).unwrap();
@@ -76,7 +76,7 @@ fn the_window_is_of_the_newest_over_all_threads() {
 }
 
 #[test]
-fn readers_beside_writers_see_only_what_was_written() {
+fn readers_concurrent_with_writers_see_only_written_values() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
@@ -133,7 +133,7 @@ fn check(timing: &Timing) {
 }
 
 #[test]
-fn what_cannot_be_recorded_is_not() {
+fn invalid_values_are_not_recorded() {
     let registry = Registry::new();
     let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-300, 1e300] {
@@ -148,7 +148,7 @@ fn what_cannot_be_recorded_is_not() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
     #[test]
-    fn the_window_is_by_stamp_however_observations_are_spread(
+    fn window_is_ordered_by_timestamp_across_threads(
         of in proptest::collection::vec(0..5usize, 1..4000), window in 1..1200u32,
     ) {
         let directory = tempfile::tempdir().unwrap();

@@ -70,7 +70,7 @@ fn totals(series: &Series) -> Vec<f64> {
 
 /// Fewer places than series, limits that change, processes that end in any order.
 #[test]
-fn no_total_falls_and_none_is_lost() {
+fn totals_never_decrease_and_none_is_lost() {
     for seed in seeds() {
         let mut random = Random(seed);
         let directory = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ fn no_total_falls_and_none_is_lost() {
 /// Series are removed and expire in a full family. No total falls except those of the removed or
 /// expired series, and nothing leaves the overflow series.
 #[test]
-fn no_other_total_falls_when_series_are_removed_or_expire() {
+fn other_totals_do_not_decrease_when_series_are_removed_or_expire() {
     for seed in seeds() {
         let mut random = Random(seed);
         let directory = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ struct Modelled {
 /// The newest definition sets the length of the window; definitions of living processes take
 /// precedence. A process contributes as many observations as its own definition keeps.
 #[test]
-fn windows_are_those_of_the_model() {
+fn windows_equal_those_of_the_model() {
     for seed in seeds() {
         let mut random = Random(seed);
         let directory = tempfile::tempdir().unwrap();

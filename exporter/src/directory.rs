@@ -135,7 +135,7 @@ mod tests {
     use super::Unusable;
 
     #[test]
-    fn causes_are_told_apart() {
+    fn causes_are_distinct() {
         let place = tempfile::tempdir().unwrap();
         let (file, metrics) = (place.path().join("file"), place.path().join("metrics"));
         fs::write(&file, "").unwrap();

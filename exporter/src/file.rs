@@ -261,7 +261,7 @@ mod tests {
 
     /// Covers a file that another user replaces after the path was checked.
     #[test]
-    fn what_is_not_the_last_text_is_not_read() {
+    fn changed_file_is_not_touched() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.prom");
         let text = b"up 1.0\n";
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_stay_on_the_grid_of_the_start() {
+    fn ticks_stay_aligned_with_the_start() {
         let start = Instant::now();
         let interval = Duration::from_millis(100);
         let at = |millis| start + Duration::from_millis(millis);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn families_of_others_are_found_and_those_of_conductor_are_not() {
+    fn user_families_are_found_and_conductor_families_are_not() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
         write("counter_1.db", &file(&["task_poll", "task_poll_time_seconds", "http_api_client_request"]));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_bytes_there_are_nothing_is_made_up() {
+    fn arbitrary_bytes_yield_no_invented_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("counter_1.db");
         let whole = file(&["orders", "mails"]);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_come_later_are_noticed_and_not_sought_all_the_time() {
+    fn later_files_are_noticed_at_intervals() {
         let directory = tempfile::tempdir().unwrap();
         let guests = Guests::of(directory.path(), super::ONLY_PYTHON);
         let next = || *guests.next_look.lock().unwrap();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn few_names_are_listed_and_none_reaches_the_terminal_raw() {
+    fn listed_names_are_few_and_escaped() {
         let names = |all: &[&str]| all.iter().map(|&name| name.to_owned()).collect();
         assert_eq!(listed(&names(&["b", "a\x1b[2J"])), "a\\u{1b}[2J, b");
         assert_eq!(listed(&names(&["a", "b", "c", "d"])), "a, b, c, …");

@@ -213,7 +213,7 @@ mod tests {
 
     /// Equals the example in the user documentation, except for white space.
     #[test]
-    fn everything_recorded_is_said_as_documented() {
+    fn every_metric_is_printed_as_documented() {
         let observations =
             (1..=5).map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 8.0 });
         let window = Window::newest(observations.collect(), 1000);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_and_an_empty_window_can_be_said() {
+    fn arbitrary_text_and_empty_windows_are_valid() {
         let label = "x\n\u{1b}\"\\é";
         let series = [(&[label][..], Value::Timer(Timing::default()))];
         let families = vec![family("wait", Kind::Timer, Unit::Bytes, &["queue"], &series)];
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_json_cannot_say_are_null() {
+    fn numbers_without_a_json_form_are_null() {
         let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.0];
         let series: Vec<_> = values.iter().map(|value| (&[][..], Value::Gauge(*value))).collect();
         let families = vec![family("level", Kind::Gauge, Unit::None, &[], &series)];

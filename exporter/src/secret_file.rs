@@ -65,7 +65,7 @@ mod tests {
     use super::{MAX_BYTES, read, read_text, stamp};
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn file_that_is_not_regular_is_refused_immediately() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();

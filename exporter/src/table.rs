@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_nothing_reaches_the_terminal_raw() {
+    fn columns_are_aligned_and_escaped() {
         let observations = (1..=5)
             .map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 1000.0 })
             .collect();
@@ -135,7 +135,7 @@ jobs_total        taskType=a\\u{1b}[2J      7
     }
 
     #[test]
-    fn an_empty_snapshot_says_so() {
+    fn empty_snapshot_is_reported() {
         assert_eq!(table(&Snapshot::default(), &View::default()), "nothing is recorded yet\n");
     }
 }

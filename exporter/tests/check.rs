@@ -30,7 +30,7 @@ fn recorded(options: Options) -> (TempDir, Registry) {
 }
 
 #[test]
-fn nothing_is_wrong() {
+fn healthy_directory_has_no_finding() {
     let (directory, _registry) = recorded(Options::default());
     let (code, said) = check(directory.path(), &["--listen", "127.0.0.1:0"]);
     assert_eq!(code, 0, "{said}");
@@ -39,7 +39,7 @@ fn nothing_is_wrong() {
 }
 
 #[test]
-fn there_is_no_directory() {
+fn missing_directory_is_reported() {
     let (code, said) = check(Path::new("/nowhere/metrics"), &[]);
     assert_eq!(
         (code, said.as_str()),
@@ -48,7 +48,7 @@ fn there_is_no_directory() {
 }
 
 #[test]
-fn nobody_has_recorded_or_the_sdk_alone() {
+fn directory_without_metrics_of_ictus_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 15, "{said}");
@@ -62,7 +62,7 @@ fn nobody_has_recorded_or_the_sdk_alone() {
 }
 
 #[test]
-fn workers_may_not_record() {
+fn unwritable_directory_is_reported() {
     let (directory, _registry) = recorded(Options::default());
     fs::set_permissions(directory.path().join("ictus"), Permissions::from_mode(0o777)).unwrap();
     let (code, said) = check(directory.path(), &[]);
@@ -71,7 +71,7 @@ fn workers_may_not_record() {
 }
 
 #[test]
-fn all_owners_are_dead() {
+fn directory_without_a_live_process_is_reported() {
     let (directory, registry) = recorded(Options::default());
     drop(registry);
     let (code, said) = check(directory.path(), &[]);
@@ -89,7 +89,7 @@ fn all_owners_are_dead() {
 }
 
 #[test]
-fn segments_have_no_observations() {
+fn segments_without_observations_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let jobs = registry.counter("jobs", "", &["queue"]).unwrap();
@@ -101,7 +101,7 @@ fn segments_have_no_observations() {
 }
 
 #[test]
-fn a_segment_is_bad() {
+fn invalid_segment_is_reported() {
     let (directory, _registry) = recorded(Options::default());
     fs::write(directory.path().join("ictus/00000000000000aa.seg"), b"no segment").unwrap();
     let (code, said) = check(directory.path(), &[]);
@@ -110,7 +110,7 @@ fn a_segment_is_bad() {
 }
 
 #[test]
-fn metrics_are_full_and_observations_rejected() {
+fn full_families_and_rejections_are_reported() {
     let (directory, registry) = recorded(Options::default().max_series(1));
     registry.counter("jobs", "", &["queue"]).unwrap().labels(&["print"]).unwrap().inc();
     let (code, said) = check(directory.path(), &[]);
@@ -123,7 +123,7 @@ fn metrics_are_full_and_observations_rejected() {
 }
 
 #[test]
-fn surfaces_conflict_and_the_port_is_in_use() {
+fn surface_conflict_and_used_port_are_reported() {
     let (directory, _registry) = recorded(Options::default());
     let (code, said) = check(directory.path(), &["--surface", "legacy,canonical"]);
     assert_eq!(code, 10, "{said}");
@@ -135,7 +135,7 @@ fn surfaces_conflict_and_the_port_is_in_use() {
 }
 
 #[test]
-fn what_is_not_shown_and_options_that_do_not_hold_are_named() {
+fn hidden_families_and_ignored_options_are_reported() {
     let (directory, _registry) = recorded(Options::default());
     let newer = Registry::open_with(directory.path(), Options::default().window(10)).unwrap();
     newer.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
@@ -151,7 +151,7 @@ fn what_is_not_shown_and_options_that_do_not_hold_are_named() {
 }
 
 #[test]
-fn what_cannot_be_read_is_removed_where_that_is_asked_for() {
+fn unreadable_files_are_removed_on_request() {
     let (directory, _registry) = recorded(Options::default());
     let own = directory.path().join("ictus");
     fs::write(own.join("00000000000000aa.unreadable"), "damaged in part").unwrap();

@@ -29,7 +29,7 @@ use rustix::{
 use terminal::{ictus, outcome, serve};
 
 #[test]
-fn serve_answers_until_a_signal_ends_it() {
+fn serve_runs_until_a_signal() {
     for signal in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().unwrap();
         let (running, address) = serve(directory.path(), &[]);
@@ -42,7 +42,7 @@ fn serve_answers_until_a_signal_ends_it() {
 
 /// The limit is 512 clients. Clients that send nothing are disconnected within seconds.
 #[test]
-fn more_idle_clients_than_places_cannot_keep_a_scraper_out() {
+fn idle_clients_cannot_keep_a_scraper_out() {
     let directory = tempfile::tempdir().unwrap();
     let (running, address) = serve(directory.path(), &[]);
     let mut idle: Vec<_> = (0..512).map(|_| http_client::connect(address)).collect();
@@ -70,7 +70,7 @@ fn serve_on_a_port_in_use_fails_with_one_line() {
 }
 
 #[test]
-fn write_writes_beside_the_segments_until_a_signal_ends_it() {
+fn write_runs_until_a_signal() {
     let directory = tempfile::tempdir().unwrap();
     let running = terminal::start("write", directory.path(), &[]);
     assert!(running.said.ends_with("conductor_metrics.prom every 10 s\n"), "{}", running.said);
@@ -85,7 +85,7 @@ fn write_writes_beside_the_segments_until_a_signal_ends_it() {
 }
 
 #[test]
-fn write_says_once_what_is_wrong_and_goes_on() {
+fn write_logs_an_error_once_and_continues() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("missing").join("metrics.prom").display().to_string();
     let running = terminal::start("write", directory.path(), &["--output", &output, "--interval", "0.01"]);
@@ -157,7 +157,7 @@ fn dump_prints_json() {
 }
 
 #[test]
-fn dump_prints_protobuf_with_native_histograms_where_they_are_asked_for() {
+fn dump_prints_native_histograms_on_request() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
@@ -174,7 +174,7 @@ fn dump_prints_protobuf_with_native_histograms_where_they_are_asked_for() {
 }
 
 #[test]
-fn serve_adds_native_histograms_where_it_is_told_to() {
+fn serve_adds_native_histograms_on_request() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
@@ -195,7 +195,7 @@ fn serve_adds_native_histograms_where_it_is_told_to() {
 }
 
 #[test]
-fn protobuf_is_not_for_a_terminal() {
+fn protobuf_is_refused_on_a_terminal() {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -217,7 +217,7 @@ fn protobuf_is_not_for_a_terminal() {
 /// Label values come from anywhere. A terminal gets them with control characters escaped, and a
 /// pipe gets them unchanged.
 #[test]
-fn a_dump_moves_no_terminal_and_a_pipe_has_it_exactly() {
+fn dump_escapes_for_a_terminal_and_is_exact_in_a_pipe() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     let value = "a\u{1b}]0;title\u{7}\u{202e}b";
@@ -253,7 +253,7 @@ fn a_dump_moves_no_terminal_and_a_pipe_has_it_exactly() {
 
 /// Metrics that programs define with `prometheus_client` need Python to be merged.
 #[test]
-fn what_others_left_in_the_directory_is_told_once() {
+fn unmerged_files_of_prometheus_client_are_logged_once() {
     let directory = tempfile::tempdir().unwrap();
     let leave = |name: &str, family: &str| {
         let key = format!(r#"["{family}", "{family}_total", {{}}, "Its help."]"#);
@@ -285,7 +285,7 @@ fn what_others_left_in_the_directory_is_told_once() {
 }
 
 #[test]
-fn serve_listens_where_it_is_told() {
+fn serve_listens_on_the_given_addresses() {
     let directory = tempfile::tempdir().unwrap();
     let ipv6 = TcpListener::bind("[::1]:0").is_ok();
     for (listen, ip) in [("127.0.0.2:0", "127.0.0.2"), ("0.0.0.0:0", "0.0.0.0"), ("[::1]:0", "::1")] {
@@ -299,7 +299,7 @@ fn serve_listens_where_it_is_told() {
 }
 
 #[test]
-fn dump_of_nothing_says_which_directory_it_wants() {
+fn dump_without_a_directory_names_the_argument() {
     let directory = tempfile::tempdir().unwrap();
     let output = ictus().arg("dump").arg(directory.path().join("missing")).output().unwrap();
     let (code, printed, errors) = outcome(&output);
@@ -309,7 +309,7 @@ fn dump_of_nothing_says_which_directory_it_wants() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn closed_pipe_is_not_an_error() {
     let mut child = ictus().arg("--help").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
@@ -317,7 +317,7 @@ fn a_closed_pipe_is_no_failure() {
 }
 
 #[test]
-fn wrong_calls_exit_with_two() {
+fn usage_errors_exit_with_two() {
     for (arguments, named) in [
         (&["dump", ".", "--surface", "legacy,canonical"][..], "canonical"),
         (&["dump", ".", "--surface", "legcy"], "documented"),
@@ -361,7 +361,7 @@ fn the_environment_chooses_the_surface() {
 }
 
 #[test]
-fn shells_complete_it_and_man_shows_it() {
+fn completions_and_manual_are_printed() {
     for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef ictus"), ("fish", "complete -c ictus")] {
         let (code, said, errors) = outcome(&ictus().args(["completions", shell]).output().unwrap());
         assert_eq!((code, errors.as_str()), (Some(0), ""));
@@ -384,7 +384,7 @@ fn shells_complete_it_and_man_shows_it() {
 }
 
 #[test]
-fn push_says_that_it_waits_and_that_it_gives_up() {
+fn push_reports_its_wait_and_its_timeout() {
     // This gateway accepts connections and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let gateway = format!("http://{}", silent.local_addr().unwrap());
@@ -399,7 +399,7 @@ fn push_says_that_it_waits_and_that_it_gives_up() {
 }
 
 #[test]
-fn help_knows_every_action_and_run() {
+fn help_lists_every_action_and_run() {
     for action in ["serve", "write", "dump", "top", "push", "check", "run", "completions", "man"] {
         let (code, said, _) = outcome(&ictus().args(["help", action]).output().unwrap());
         assert_eq!(code, Some(0), "{action}");
@@ -429,7 +429,7 @@ fn the_environment_names_the_directory_of_every_action() {
 }
 
 #[test]
-fn directories_that_cannot_be_read_are_told_apart() {
+fn errors_of_directories_are_distinct() {
     let place = tempfile::tempdir().unwrap();
     let (file, metrics) = (place.path().join("file"), place.path().join("metrics"));
     fs::write(&file, "").unwrap();
@@ -450,7 +450,7 @@ fn directories_that_cannot_be_read_are_told_apart() {
 
 /// Only root can run a command as another user.
 #[test]
-fn the_wrong_user_is_told_whose_directory_it_is() {
+fn error_for_the_wrong_user_names_the_owner() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -480,7 +480,7 @@ fn the_wrong_user_is_told_whose_directory_it_is() {
 }
 
 #[test]
-fn labels_of_the_command_tell_two_writers_apart() {
+fn labels_of_the_command_distinguish_two_writers() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
     registry.counter("jobs", "", &["app"]).unwrap().labels(&["own"]).unwrap().inc();

@@ -27,7 +27,7 @@ impl TaskRunnerEventsListener for Ictus {
 // The page's end.
 
 #[test]
-fn the_page_has_the_program_that_is_compiled_here() {
+fn page_has_the_compiled_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("../docs/sdks.md")).unwrap();
     let shown = page.split_once("```rust\n").unwrap().1.split_once("```").unwrap().0;

@@ -38,7 +38,7 @@ fn until(what: &str, mut reached: impl FnMut() -> bool) {
 }
 
 #[test]
-fn others_may_read_the_file_and_nothing_stands_beside_it() {
+fn file_is_readable_for_all_and_no_temporary_file_remains() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     assert!(file::write_once(&constant("up 1.0\n"), &path).unwrap());
@@ -50,7 +50,7 @@ fn others_may_read_the_file_and_nothing_stands_beside_it() {
 /// The file's time shows that the writer is alive, as in node-exporter's
 /// `node_textfile_mtime_seconds`.
 #[test]
-fn unchanged_text_is_not_written_again_and_no_older_for_that() {
+fn unchanged_text_is_touched_and_not_rewritten() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     let source = constant("up 1.0\n");
@@ -73,7 +73,7 @@ fn unchanged_text_is_not_written_again_and_no_older_for_that() {
 
 /// The number of snapshots is not a change either.
 #[test]
-fn a_directory_at_rest_is_not_written_again() {
+fn idle_directory_is_not_rewritten() {
     let directory = tempfile::tempdir().unwrap();
     let registry = ictus::Registry::open(directory.path()).unwrap();
     let jobs = registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap();
@@ -86,7 +86,7 @@ fn a_directory_at_rest_is_not_written_again() {
 }
 
 #[test]
-fn a_file_that_was_changed_by_others_is_put_right() {
+fn file_changed_by_another_program_is_rewritten() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     let source = constant("up 1.0\n");
@@ -126,7 +126,7 @@ fn only_files_and_links_are_replaced() {
 }
 
 #[test]
-fn a_failure_says_what_to_do() {
+fn failure_names_its_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("missing").join("metrics.prom");
     let error = file::write_once(&constant("up 1.0\n"), &path).unwrap_err().to_string();
@@ -139,7 +139,7 @@ fn a_failure_says_what_to_do() {
 }
 
 #[test]
-fn a_reader_never_sees_a_part() {
+fn reader_never_sees_a_partial_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     let calls = AtomicUsize::new(0);
@@ -174,7 +174,7 @@ fn a_reader_never_sees_a_part() {
 }
 
 #[test]
-fn a_loop_recovers_when_the_directory_does() {
+fn writer_recovers_when_the_directory_does() {
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path().join("home");
     let path = home.join("metrics.prom");
@@ -197,7 +197,7 @@ fn a_loop_recovers_when_the_directory_does() {
 /// Each write takes 30 ms, so an interval that started at the end of a write would take 80 ms in
 /// all. A busy machine may be as late as that, but not every time.
 #[test]
-fn a_loop_keeps_its_interval_whatever_a_write_takes() {
+fn writer_keeps_its_interval_if_writes_are_slow() {
     const INTERVAL: Duration = Duration::from_millis(50);
     let directory = tempfile::tempdir().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
@@ -224,7 +224,7 @@ fn a_loop_keeps_its_interval_whatever_a_write_takes() {
 }
 
 #[test]
-fn a_stop_is_prompt_and_writes_what_is_new() {
+fn stop_is_prompt_and_writes_the_latest_metrics() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.prom");
     let value = Arc::new(AtomicUsize::new(1));

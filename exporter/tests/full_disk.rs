@@ -13,7 +13,7 @@ use ictus::Registry;
 use tmpfs::Tmpfs;
 
 #[test]
-fn the_old_text_stays_whole_until_there_is_room_again() {
+fn old_file_stays_complete_until_the_disk_has_space() {
     let (directory, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let Some(_tmpfs) = Tmpfs::mount(disk.path(), "1m") else { return };
     let registry = Registry::open(directory.path()).unwrap();

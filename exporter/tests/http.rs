@@ -45,7 +45,7 @@ fn the_metrics_are_served_as_text() {
 }
 
 #[test]
-fn a_large_exposition_arrives_whole() {
+fn large_exposition_is_complete() {
     let text: String = (0..200_000).map(|n| format!("sample_{n} {n}.0\n")).collect();
     let server = serve(Source::from_fn({
         let text = text.clone();
@@ -64,7 +64,7 @@ fn an_unknown_query_changes_nothing() {
 }
 
 #[test]
-fn head_answers_as_get_without_a_body() {
+fn head_response_equals_get_without_its_body() {
     let server = plain();
     let answer = ask(tcp(&server), "HEAD", "/metrics");
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
@@ -109,7 +109,7 @@ fn the_client_chooses_the_view() {
 }
 
 #[test]
-fn a_view_that_cannot_be_shown_is_the_clients_error() {
+fn invalid_view_is_a_client_error() {
     let server = plain();
     let answer = get(tcp(&server), "/metrics?surface=legacy,canonical");
     assert_eq!(answer.status, 400);
@@ -123,7 +123,7 @@ fn a_view_that_cannot_be_shown_is_the_clients_error() {
 }
 
 #[test]
-fn a_port_in_use_is_an_error_that_says_what_to_do() {
+fn error_of_a_used_port_names_its_remedy() {
     let taken = TcpListener::bind(loopback()).unwrap();
     let address = taken.local_addr().unwrap();
     let error = Server::start(Source::from_fn(|_| String::new()), address.into()).unwrap_err();
@@ -151,7 +151,7 @@ fn the_port_is_free_after_a_stop() {
 }
 
 #[test]
-fn a_stop_lets_a_scrape_finish() {
+fn stop_lets_a_scrape_finish() {
     let (entered, scraping) = mpsc::channel();
     let server = serve(Source::from_fn(move |_| {
         entered.send(()).unwrap();
@@ -177,7 +177,7 @@ fn waiting_ends_with_a_stop() {
 }
 
 #[test]
-fn a_head_without_end_is_refused() {
+fn endless_header_is_refused() {
     let server = plain();
     let cookie = format!("Cookie: {}", "x".repeat(20_000));
     assert_eq!(ask_with(tcp(&server), "GET", "/metrics", &[&cookie]).status, 431);
@@ -185,7 +185,7 @@ fn a_head_without_end_is_refused() {
 }
 
 #[test]
-fn a_slow_snapshot_stops_no_accepts() {
+fn slow_snapshot_blocks_no_accept() {
     let (entered, scraping) = mpsc::channel();
     let (go, gate) = mpsc::channel::<()>();
     let server = serve(Source::from_fn(move |_| {
@@ -235,7 +235,7 @@ fn concurrent_scrapes_share_snapshots() {
 }
 
 #[test]
-fn a_panic_in_a_hook_is_one_failed_scrape() {
+fn panic_in_a_hook_fails_one_scrape() {
     let calls = AtomicUsize::new(0);
     let server = serve(Source::from_fn(move |_| {
         assert!(calls.fetch_add(1, Ordering::SeqCst) > 0, "the first scrape fails");
@@ -246,7 +246,7 @@ fn a_panic_in_a_hook_is_one_failed_scrape() {
 }
 
 #[test]
-fn kept_connections_serve_more_than_once() {
+fn kept_connections_serve_several_requests() {
     let server = plain();
     let mut stream = connect(tcp(&server));
     for _ in 0..3 {
@@ -261,7 +261,7 @@ fn kept_connections_serve_more_than_once() {
 }
 
 #[test]
-fn a_client_that_closes_its_side_gets_its_answer() {
+fn half_closed_client_gets_its_response() {
     let server = plain();
     let mut stream = connect(tcp(&server));
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
@@ -272,7 +272,7 @@ fn a_client_that_closes_its_side_gets_its_answer() {
 }
 
 #[test]
-fn ipv6_is_served_where_the_machine_has_it() {
+fn ipv6_is_served_if_available() {
     let Ok(server) = Server::start(Source::from_fn(|_| TEXT.to_owned()), "[::1]:0".parse().unwrap()) else {
         return;
     };
@@ -305,7 +305,7 @@ fn loopback_endpoint_refuses_names_of_other_sites() {
 }
 
 #[test]
-fn every_response_keeps_browsers_of_other_sites_out() {
+fn responses_keep_browsers_of_other_sites_out() {
     let server = plain();
     for (method, target) in [
         ("GET", "/metrics"),
@@ -332,7 +332,7 @@ fn every_response_keeps_browsers_of_other_sites_out() {
 }
 
 #[test]
-fn failure_does_not_show_where_the_metrics_are() {
+fn failure_does_not_reveal_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let metrics = directory.path().join("s3cret-folder");
     std::fs::write(&metrics, "no directory").unwrap();

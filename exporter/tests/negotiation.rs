@@ -192,7 +192,7 @@ fn formats_differ_in_the_names_of_counters() {
 }
 
 #[test]
-fn what_a_function_writes_is_text_whatever_is_asked() {
+fn text_of_a_write_function_is_text_in_every_format() {
     let server = serve(Source::from_fn(|_| "a 1.0\n".to_owned()).with_extra(others()));
     let answer = ask_with(tcp(&server), "GET", "/metrics", &["Accept: application/openmetrics-text"]);
     assert_eq!(answer.header("content-type"), Some(TEXT));
@@ -200,7 +200,7 @@ fn what_a_function_writes_is_text_whatever_is_asked() {
 }
 
 #[test]
-fn families_of_others_are_in_every_format() {
+fn external_families_are_in_every_format() {
     let endpoint = Endpoint::new();
     let others = others();
     let server = serve(endpoint.source.clone().with_extra(others.clone()));
@@ -223,7 +223,7 @@ fn families_of_others_are_in_every_format() {
 }
 
 #[test]
-fn protobuf_has_native_histograms_where_they_are_asked_for() {
+fn protobuf_has_native_histograms_on_request() {
     let endpoint = Endpoint::new();
     let polls = endpoint.registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
@@ -293,7 +293,7 @@ fn gzip_changes_no_byte() {
 }
 
 #[test]
-fn what_is_short_stays_as_it_is() {
+fn responses_under_1024_bytes_are_not_compressed() {
     for (length, gzip) in [(0, None), (1_023, None), (1_024, Some("gzip"))] {
         let server = serve(Source::from_fn(move |_| "#".repeat(length)));
         let answer = ask_with(tcp(&server), "GET", "/metrics", &["Accept-Encoding: gzip"]);
@@ -363,7 +363,7 @@ fn names_choose_families() {
 }
 
 #[test]
-fn names_choose_families_of_others_too() {
+fn names_choose_external_families() {
     let endpoint = Endpoint::new();
     let server = serve(endpoint.source.clone().with_extra(others()));
     let get = |query: &str| ask_with(tcp(&server), "GET", &format!("/metrics?{query}"), &[]).body;
@@ -382,7 +382,7 @@ fn names_choose_families_of_others_too() {
 
 /// All concurrent requests get one snapshot, which is written and compressed once.
 #[test]
-fn concurrent_scrapes_share_what_is_written() {
+fn concurrent_scrapes_share_their_text() {
     const SCRAPERS: usize = 20;
     let written = Arc::new(AtomicUsize::new(0));
     let source = Source::from_fn({
@@ -445,7 +445,7 @@ fn dotted() -> Extra {
 }
 
 #[test]
-fn names_with_other_characters_are_escaped_or_quoted_as_the_client_asks() {
+fn external_utf8_names_are_escaped_or_quoted_as_requested() {
     let server = serve(Endpoint::new().source.clone().with_extra(dotted()));
     let lines = |accept: &str| {
         let answer = ask_with(tcp(&server), "GET", "/metrics", &[&format!("Accept: {accept}")]);
@@ -500,7 +500,7 @@ http_level 1.0
 
 /// A registry's own names are shown by the same rules as those of other libraries.
 #[test]
-fn own_names_with_other_characters_are_escaped_or_quoted_as_the_client_asks() {
+fn recorded_utf8_names_are_escaped_or_quoted_as_requested() {
     let directory = tempfile::tempdir().unwrap();
     let options = ictus::Options::default().utf8_names(true);
     let registry = ictus::Registry::open_with(directory.path(), options).unwrap();

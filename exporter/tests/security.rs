@@ -100,7 +100,7 @@ fn basic(pair: &str) -> String {
 }
 
 #[test]
-fn serve_answers_over_tls_whoever_is_in_the_file() {
+fn serve_authenticates_clients_over_tls() {
     let files = Files::new();
     let metrics = tempfile::tempdir().unwrap();
     let (running, address) = serve(metrics.path(), &files.options().each_ref().map(String::as_str));
@@ -131,7 +131,7 @@ fn serve_answers_over_tls_whoever_is_in_the_file() {
 }
 
 #[test]
-fn a_hangup_makes_it_read_its_files_again() {
+fn hangup_reloads_the_files() {
     let files = Files::new();
     let metrics = tempfile::tempdir().unwrap();
     let (mut running, address) = serve(metrics.path(), &files.options().each_ref().map(String::as_str));
@@ -166,7 +166,7 @@ fn a_hangup_makes_it_read_its_files_again() {
 }
 
 #[test]
-fn a_hangup_leaves_alone_what_has_nothing_to_read_again() {
+fn hangup_without_files_changes_nothing() {
     let metrics = tempfile::tempdir().unwrap();
     let (running, address) = serve(metrics.path(), &[]);
     running.signal("-HUP");
@@ -180,7 +180,7 @@ fn a_hangup_leaves_alone_what_has_nothing_to_read_again() {
 
 /// Opening a file that was replaced by a FIFO would never return.
 #[test]
-fn files_that_became_fifos_delay_nobody() {
+fn files_replaced_by_fifos_block_no_client() {
     let files = Files::new();
     let metrics = tempfile::tempdir().unwrap();
     let (mut running, address) = serve(metrics.path(), &files.options().each_ref().map(String::as_str));
@@ -239,7 +239,7 @@ fn failed_logins_are_logged_once_and_warned_of_without_tls() {
 
 /// Client certificates: an authority, and a certificate that it has signed.
 #[test]
-fn serve_asks_clients_for_certificates() {
+fn serve_requires_client_certificates() {
     let files = Files::new();
     let metrics = tempfile::tempdir().unwrap();
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
@@ -268,7 +268,7 @@ fn serve_asks_clients_for_certificates() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_at_the_start() {
+fn unusable_files_are_reported_at_start() {
     let files = Files::new();
     let metrics = tempfile::tempdir().unwrap();
     let fails = |options: &[&str]| {
@@ -347,7 +347,7 @@ fn push_sends_credentials_and_never_prints_them() {
 }
 
 #[test]
-fn push_reads_no_endless_answer() {
+fn push_limits_the_size_of_a_response() {
     let metrics = tempfile::tempdir().unwrap();
     for answer in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"HTTP/1.1 500 No\r\n\r\n"] {
         let (address, serving) = gateway(answer, true);

@@ -66,7 +66,7 @@ fn attached_clients_delay_nobody<S: Read + Write>(registry: &Registry, connect: 
 }
 
 #[test]
-fn the_library_answers_over_tcp() {
+fn slow_clients_do_not_delay_the_library_over_tcp() {
     let directory = tempfile::tempdir().unwrap();
     let registry = large(directory.path());
     let server = Server::start(Source::new(directory.path()), "127.0.0.1:0".parse().unwrap()).unwrap();
@@ -74,7 +74,7 @@ fn the_library_answers_over_tcp() {
 }
 
 #[test]
-fn the_library_answers_over_a_unix_socket() {
+fn slow_clients_do_not_delay_the_library_over_a_unix_socket() {
     let directory = tempfile::tempdir().unwrap();
     let registry = large(directory.path());
     let path = directory.path().join("metrics.sock");
@@ -85,7 +85,7 @@ fn the_library_answers_over_a_unix_socket() {
 }
 
 #[test]
-fn the_command_answers() {
+fn slow_clients_do_not_delay_the_command() {
     let directory = tempfile::tempdir().unwrap();
     let registry = large(directory.path());
     let (running, address) = terminal::serve(directory.path(), &[]);

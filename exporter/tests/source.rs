@@ -21,7 +21,7 @@ fn a_directory_that_does_not_exist_yet_is_read() {
 
 /// More views than the source caches; each is requested again after others replaced it.
 #[test]
-fn every_view_of_every_snapshot_is_its_own() {
+fn expositions_are_cached_by_view_and_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     let registry = ictus::Registry::open(directory.path()).unwrap();
     let wait = registry.timer("wait_seconds", "", &["queue"]).unwrap().labels(&["fast"]).unwrap();
@@ -53,7 +53,7 @@ fn every_view_of_every_snapshot_is_its_own() {
 
 /// A snapshot that was running when a request came does not serve that request.
 #[test]
-fn what_was_recorded_before_the_question_is_in_the_answer() {
+fn response_has_all_observations_before_its_request() {
     let recorded = Arc::new(AtomicUsize::new(1));
     let (entered, running) = mpsc::channel();
     let (go, gate) = mpsc::channel::<()>();
@@ -83,7 +83,7 @@ fn what_was_recorded_before_the_question_is_in_the_answer() {
 }
 
 #[test]
-fn nobody_waits_for_ever_and_nobody_misses_their_own() {
+fn waiters_time_out_and_see_their_own_observations() {
     let recorded = Arc::new(AtomicUsize::new(0));
     let source = Source::from_fn({
         let recorded = recorded.clone();

@@ -43,7 +43,7 @@ fn abandon(path: &Path) {
 }
 
 #[test]
-fn it_answers_as_a_port_does_and_goes_with_its_server() {
+fn unix_socket_answers_as_a_port_and_ends_with_its_server() {
     let (directory, path) = place();
     let server = serve(&path).unwrap();
     assert_eq!(server.address(), &BoundAddress::Unix(path.clone()));
@@ -60,7 +60,7 @@ fn it_answers_as_a_port_does_and_goes_with_its_server() {
 }
 
 #[test]
-fn its_owner_and_its_group_may_connect() {
+fn owner_and_group_may_connect() {
     let (directory, path) = place();
     // A group other than that of this process, if this user may change a directory's group.
     let given = std::os::unix::fs::chown(directory.path(), None, Some(1)).is_ok();
@@ -73,7 +73,7 @@ fn its_owner_and_its_group_may_connect() {
 }
 
 #[test]
-fn one_that_nobody_listens_on_is_replaced() {
+fn stale_socket_is_replaced() {
     let (_directory, path) = place();
     abandon(&path);
     let server = serve(&path).unwrap();
@@ -83,7 +83,7 @@ fn one_that_nobody_listens_on_is_replaced() {
 }
 
 #[test]
-fn one_in_use_is_an_error_that_says_what_to_do() {
+fn error_of_a_used_socket_names_its_remedy() {
     let (_directory, path) = place();
     let first = serve(&path).unwrap();
     let error = serve(&path).unwrap_err();
@@ -113,7 +113,7 @@ fn one_in_use_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn what_is_no_socket_is_left_alone() {
+fn file_that_is_no_socket_is_not_replaced() {
     let (directory, path) = place();
     let refused = || {
         let text = serve(&path).unwrap_err().to_string();
@@ -134,7 +134,7 @@ fn what_is_no_socket_is_left_alone() {
 }
 
 #[test]
-fn a_stop_leaves_what_others_put_in_its_place() {
+fn stop_keeps_a_file_that_replaced_the_socket() {
     let (_directory, path) = place();
     let server = serve(&path).unwrap();
     fs::remove_file(&path).unwrap();
@@ -144,7 +144,7 @@ fn a_stop_leaves_what_others_put_in_its_place() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_named() {
+fn missing_directory_is_named() {
     let (directory, _) = place();
     let path = directory.path().join("missing").join("metrics.sock");
     let text = serve(&path).unwrap_err().to_string();
@@ -154,7 +154,7 @@ fn a_directory_that_is_not_there_is_named() {
 }
 
 #[test]
-fn the_command_serves_it_and_replaces_what_a_kill_left() {
+fn command_replaces_the_socket_of_a_killed_server() {
     let (directory, path) = place();
     let listen = format!("unix:{}", path.display());
     for (signal, code) in [("-KILL", None), ("-TERM", Some(0))] {

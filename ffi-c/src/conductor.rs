@@ -172,7 +172,7 @@ mod tests {
     use ictus::catalog;
 
     #[test]
-    fn numbers_are_those_of_the_catalog() {
+    fn numbers_equal_those_of_the_catalog() {
         use ictus_conductor_metric::*;
         for (metric, expected) in [
             (ApiRequestTime, catalog::API_REQUEST_TIME),

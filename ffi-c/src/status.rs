@@ -125,7 +125,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_status_has_a_text_of_its_own() {
+    fn every_status_has_a_distinct_text() {
         let mut texts = HashSet::new();
         let later = every().len() as i32;
         for number in [-1, later, i32::MIN, i32::MAX].into_iter().chain(0..later) {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_to_be_recorded_is_what_the_core_records() {
+    fn statuses_agree_with_recorded_values() {
         let limit = 2f64.powi(94);
         let good = [0.0, -0.0, f64::MIN_POSITIVE, 5e-324, 1.0, limit.next_down()];
         let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -5e-324, -1.0, limit, f64::MAX];

@@ -80,7 +80,7 @@ mod tests {
     use ictus::surface::{Surface, View};
 
     #[test]
-    fn surfaces_add_up_and_nothing_else_is_one() {
+    fn surfaces_combine_and_unknown_ones_are_refused() {
         let [legacy, documented, canonical] =
             [ictus_surface::Legacy, ictus_surface::Documented, ictus_surface::Canonical]
                 .map(|one| one as i32);

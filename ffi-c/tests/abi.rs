@@ -50,7 +50,7 @@ IS(ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS, 23);
 const FUNCTIONS: &str = include_str!("abi.txt");
 
 #[test]
-fn sizes_and_numbers_are_what_programs_were_compiled_with() {
+fn sizes_and_numbers_equal_those_of_compiled_programs() {
     let build = tempfile::tempdir().unwrap();
     let source = build.path().join("pinned.c");
     fs::write(&source, PINNED).unwrap();
@@ -58,7 +58,7 @@ fn sizes_and_numbers_are_what_programs_were_compiled_with() {
 }
 
 #[test]
-fn functions_are_declared_as_programs_call_them() {
+fn functions_are_declared_as_in_compiled_programs() {
     let header = fs::read_to_string(include().join("ictus.h")).unwrap();
     let declarations = declarations(&header);
     for known in FUNCTIONS.lines() {

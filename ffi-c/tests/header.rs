@@ -73,14 +73,14 @@ fn the_committed_header_is_current() {
 }
 
 #[test]
-fn the_header_fits_into_a_hundred_columns() {
+fn header_has_at_most_a_hundred_columns() {
     let wide =
         generate().lines().filter(|line| line.chars().count() > 100).map(str::to_owned).collect::<Vec<_>>();
     assert!(wide.is_empty(), "{wide:#?}");
 }
 
 #[test]
-fn every_file_is_in_the_header_or_meant_not_to_be() {
+fn every_file_is_in_the_header_or_excluded() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files: Vec<String> = fs::read_dir(sources)
         .unwrap()

@@ -148,7 +148,7 @@ fn the_build_commands_of_the_c_page_work() {
 
 /// The program and the commands of docs/start/c.md.
 #[test]
-fn the_quick_start_of_the_docs_is_true() {
+fn quick_start_of_the_docs_works() {
     if !is_there("pkg-config") {
         return;
     }
@@ -176,7 +176,7 @@ fn the_quick_start_of_the_docs_is_true() {
 }
 
 #[test]
-fn what_is_installed_has_its_names_and_its_version() {
+fn installed_files_have_their_names_and_version() {
     let installed = Installed::new();
     let (version, major) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_VERSION_MAJOR"));
     let library = installed.prefix().join("lib/libictus.so");
@@ -203,7 +203,7 @@ fn what_is_installed_has_its_names_and_its_version() {
 }
 
 #[test]
-fn a_static_program_links_what_the_standard_library_needs() {
+fn static_program_links_the_needs_of_the_standard_library() {
     let said = fs::read_to_string(repository().join("ffi-c/install/ictus.pc.in")).unwrap();
     let private = said.lines().find_map(|line| line.strip_prefix("Libs.private: ")).unwrap();
     let page = fs::read_to_string(repository().join("docs/c-api.md")).unwrap();

@@ -70,14 +70,14 @@ fn cxx_or_skip() -> Option<String> {
 }
 
 #[test]
-fn the_c_programs_break_no_rule_that_the_sanitizers_know() {
+fn c_programs_pass_the_sanitizers() {
     for source in C_PROGRAMS {
         Program::new(&cc(), "-std=c99", source, SANITIZERS).run(None);
     }
 }
 
 #[test]
-fn the_wrapper_does_what_it_says() {
+fn cpp_wrapper_passes_the_sanitizers() {
     if let Some(cxx) = cxx_or_skip() {
         Program::new(&cxx, "-std=c++17", "wrapper.cpp", &[]).run(None);
         Program::new(&cxx, "-std=c++17", "wrapper.cpp", SANITIZERS).run(None);
@@ -85,7 +85,7 @@ fn the_wrapper_does_what_it_says() {
 }
 
 #[test]
-fn valgrind_finds_nothing() {
+fn c_programs_pass_valgrind() {
     let is_there = Command::new("valgrind").arg("--version").output().is_ok();
     assert!(is_there || env::var("CI").as_deref() != Ok("true"), "valgrind is not installed");
     if !is_there {

@@ -165,7 +165,7 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
         )
 
 
-def test_what_prometheus_says_of_each_type_is_what_the_server_says(run: Run) -> None:
+def test_prometheus_and_server_agree_on_each_type(run: Run) -> None:
     for task_type in TASK_TYPES:
         completed, failed, timed_out = (
             run.tally[task_type, status] for status in ("COMPLETED", "FAILED", "TIMED_OUT")
@@ -183,16 +183,16 @@ def test_what_prometheus_says_of_each_type_is_what_the_server_says(run: Run) -> 
     assert {status for _, status in run.tally} <= {"COMPLETED", "FAILED", "TIMED_OUT"}
 
 
-def test_no_count_fell_though_workers_were_killed(run: Run) -> None:
+def test_no_count_decreases_when_workers_are_killed(run: Run) -> None:
     assert run.fallen == {}
 
 
-def test_polls_are_those_that_the_server_has_answered(run: Run) -> None:
+def test_polls_equal_those_of_the_server(run: Run) -> None:
     before, counted, after = run.polls
     # A worker counts a poll before it sends the poll. The last poll may be in flight, or lost with a
     # killed worker.
     assert before <= counted <= after + 2 * len(TASK_TYPES)
 
 
-def test_a_restart_by_the_sdk_is_counted(run: Run) -> None:
+def test_restart_by_the_sdk_is_counted(run: Run) -> None:
     assert run.restarts == ({("fetch_price",): 1} if len(run.killed) == 1 else {})

@@ -59,7 +59,7 @@ OFF: dict[str, Start] = {
 
 
 @pytest.mark.parametrize(("start", "way"), RUNS)
-def test_a_real_task_handler(directory: str, start: str, way: str) -> None:
+def test_task_handler_records_with_every_activation(directory: str, start: str, way: str) -> None:
     updates = [key("task_update_time_seconds_count", taskType=task, status="SUCCESS") for task in TASKS]
     with app(directory, STARTS[start], **WAYS[way]):
         shown = executed(directory, *updates)
@@ -82,7 +82,7 @@ def test_the_sdks_variable_for_canonical_metrics_is_honoured(directory: str, way
 
 
 @pytest.mark.parametrize("start", OFF)
-def test_off_the_sdk_records_by_itself(directory: str, start: str) -> None:
+def test_sdk_records_by_itself_if_disabled(directory: str, start: str) -> None:
     with app(directory, OFF[start]):
         executed(directory)
     assert list(Path(directory).glob("*.db"))
@@ -90,7 +90,7 @@ def test_off_the_sdk_records_by_itself(directory: str, start: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_counter_of_the_users_own_is_shown_beside(directory: str, way: str) -> None:
+def test_counter_of_the_user_is_shown(directory: str, way: str) -> None:
     own = key("greetings_total", language="en")
     with app(directory, STARTS["a script"], APP_COUNTS="1", **WAYS[way]):
         executed(directory, own)
@@ -109,7 +109,7 @@ def test_a_restart_of_a_worker_is_counted_by_its_parent(directory: str) -> None:
         assert shown.get(restarts) == 1
 
 
-def test_what_ictus_run_cannot_run(tmp_path: Path) -> None:
+def test_ictus_run_reports_what_it_cannot_run(tmp_path: Path) -> None:
     assert launch(ICTUS, "run").wait(60) == 2
     for missing in (["no_such_script.py"], ["-m", "no_such_module"], ["-m", "no_such_package.module"]):
         expected = launch(sys.executable, *missing).wait(60)
@@ -119,7 +119,7 @@ def test_what_ictus_run_cannot_run(tmp_path: Path) -> None:
     assert launch(ICTUS, "run", str(script), "7").wait(60) == 7
 
 
-def test_the_command_tells_of_run() -> None:
+def test_help_of_the_command_mentions_run() -> None:
     told = launch(ICTUS, "--help").communicate(timeout=60)[0].decode()
     assert "run" in [line.split()[0] for line in told.splitlines() if line.startswith("  ")]
     assert "ictus run -m MODULE" in launch(ICTUS, "run", "--help").communicate(timeout=60)[0].decode()
@@ -144,7 +144,7 @@ def test_unpickled_settings_activate_a_process(directory: str, settings: Any) ->
     assert printed.decode().splitlines() == ["ictus.conductor.collectors LegacyMetricsCollector"] * 2
 
 
-def test_the_hook_loads_nothing_where_it_is_off() -> None:
+def test_disabled_hook_loads_nothing() -> None:
     told = "import sys; print([name for name in sys.modules if 'ictus' in name or 'conductor' in name])"
     for variables in ({}, {"ICTUS_CONDUCTOR": ""}):
         assert launch(sys.executable, "-c", told, **variables).communicate(timeout=60)[0] == b"[]\n"

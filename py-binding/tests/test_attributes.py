@@ -27,7 +27,7 @@ def record(collector: Any) -> None:
     collector.record_task_result_payload_size("t", 77)
 
 
-def test_legacy_attributes_are_named_and_read_as_the_sdks(directory: str) -> None:
+def test_legacy_attributes_equal_those_of_the_sdk(directory: str) -> None:
     collector: Any = LegacyMetricsCollector(MetricsSettings(directory))
     record(collector)
     assert list(collector.counters) == [MetricName.TASK_POLL]
@@ -79,7 +79,7 @@ def test_attributes_without_settings_are_empty(kind: Any) -> None:
 
 
 @pytest.mark.skipif(not HAS_FACTORY, reason="its helpers are private until 1.3")
-def test_metrics_of_the_sdks_helpers_stand_beside_them(directory: str) -> None:
+def test_metrics_of_the_sdks_helpers_are_attributes(directory: str) -> None:
     collector: Any = LegacyMetricsCollector(MetricsSettings(directory))
     collector.increment_task_poll("t")
     collector._record_gauge("depth", "How deep.", {MetricLabel.TASK_TYPE: "t"}, 5)

@@ -41,9 +41,7 @@ class Unprintable(Exception):
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
-def test_instances_are_the_sdks_with_its_attributes_and_no_files_of_its_own(
-    directory: str, collector: Any
-) -> None:
+def test_instances_are_those_of_the_sdk_without_its_files(directory: str, collector: Any) -> None:
     made = collector(MetricsSettings(directory=directory))
     assert isinstance(made, _sdk.CollectorBase)
     assert made.must_collect_metrics is True
@@ -92,7 +90,7 @@ def test_overridden_and_patched_methods_are_honoured(directory: str) -> None:
     assert samples(directory, "legacy")[key("task_poll_total", taskType="t")] == 1
 
 
-def test_classes_that_were_imported_or_derived_before_make_ours(directory: str) -> None:
+def test_classes_imported_or_derived_earlier_create_our_instances(directory: str) -> None:
     settings = MetricsSettings(directory=directory)
 
     class Own(_sdk.LegacyMetricsCollector):  # type: ignore[misc]
@@ -124,7 +122,7 @@ def test_classes_that_were_imported_or_derived_before_make_ours(directory: str) 
 
 @pytest.mark.parametrize("odd", [None, 7, b"bytes", "\udc80", Unprintable(), object, [], "x" * 100_000])
 @pytest.mark.parametrize("number", ["no number", None, float("nan"), float("inf"), -1, 10**400, object()])
-def test_no_value_is_an_exception(directory: str, odd: Any, number: Any) -> None:
+def test_no_value_raises(directory: str, odd: Any, number: Any) -> None:
     made = MetricsCollector(MetricsSettings(directory=directory))
     made.increment_task_poll(odd)
     made.increment_task_execution_error(odd, odd)
@@ -218,7 +216,7 @@ def test_interrupts_and_exits_record_nothing(directory: str) -> None:
     assert list(counted.values()) == [1.0]
 
 
-def test_texts_decide_which_series_it_is_not_objects(directory: str) -> None:
+def test_series_are_identified_by_text_and_not_by_object(directory: str) -> None:
     class Changing(str):
         """A string subclass whose text changes with each conversion."""
 
@@ -314,7 +312,7 @@ def test_the_registry_is_one_of_prometheus_client(directory: str) -> None:
     assert 'task_poll_total{taskType="t"} 1.0' in path.read_text(encoding="utf-8")
 
 
-def test_the_registry_shows_this_processs_values(directory: str) -> None:
+def test_registry_shows_the_values_of_this_process(directory: str) -> None:
     run("recording_worker.py", directory, "0.5", "10")
     made = MetricsCollector(MetricsSettings(directory=directory))
     assert made.registry.get_sample_value("task_execute_time_seconds_count") is None
@@ -331,7 +329,7 @@ def test_the_registry_shows_this_processs_values(directory: str) -> None:
     assert samples(directory)[key("task_execute_time_seconds_count", **labels)] == 11
 
 
-def test_a_forked_child_has_locks_of_its_own(directory: str) -> None:
+def test_forked_child_has_its_own_locks(directory: str) -> None:
     made: Any = MetricsCollector(MetricsSettings(directory=directory))
     held = threading.Event()
     release = threading.Event()
@@ -367,7 +365,9 @@ def test_settings_are_pickled_whole(directory: str) -> None:
     assert vars(pickle.loads(pickle.dumps(original))) == vars(original)
 
 
-def test_the_factory_makes_what_the_settings_chose(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_factory_creates_the_collector_of_the_settings(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for create in (create_metrics_collector, create_metrics_collector_for_parent):
         assert type(create(MetricsSettings(directory=directory))) is LegacyMetricsCollector
     monkeypatch.setenv("WORKER_CANONICAL_METRICS", " True ")
@@ -380,7 +380,7 @@ def test_the_factory_makes_what_the_settings_chose(directory: str, monkeypatch: 
     assert made.registry.get_sample_value(polls[0], dict(polls[1])) == (1 if HAS_FACTORY else None)
 
 
-def test_a_directory_that_ictus_cannot_use_leaves_the_sdks_own_metrics(
+def test_unusable_directory_leaves_the_sdks_own_metrics(
     tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "file"
@@ -398,7 +398,7 @@ def test_a_directory_that_ictus_cannot_use_leaves_the_sdks_own_metrics(
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1
 
 
-def test_a_full_disk_is_said_once_where_it_is_met(directory: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_full_disk_is_logged_once(directory: str, caplog: pytest.LogCaptureFixture) -> None:
     collector = MetricsCollector(MetricsSettings(directory=directory))
     collector.record_task_poll_time("0", 0.1, "SUCCESS")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

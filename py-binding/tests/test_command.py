@@ -88,7 +88,7 @@ def openmetrics_samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]
     }
 
 
-def test_every_format_of_a_dump_has_them_as_they_are(guests: str) -> None:
+def test_every_format_of_a_dump_has_user_metrics(guests: str) -> None:
     text, said = dump(guests)
     shown = parse(text.decode())
     assert {one: shown.get(one) for one in GUESTS} == GUESTS
@@ -104,7 +104,7 @@ def test_every_format_of_a_dump_has_them_as_they_are(guests: str) -> None:
     assert said == ""
 
 
-def test_what_shows_only_what_ictus_recorded_says_so(guests: str) -> None:
+def test_output_without_user_metrics_says_so(guests: str) -> None:
     for form in ("json", "table"):
         printed, said = dump(guests, "--format", form)
         assert b"cards_charged" not in printed
@@ -113,7 +113,7 @@ def test_what_shows_only_what_ictus_recorded_says_so(guests: str) -> None:
 
 
 @pytest.mark.parametrize("surface", ["legacy,documented", "canonical"])
-def test_every_format_of_the_endpoint_has_them(guests: str, surface: str) -> None:
+def test_every_format_of_the_endpoint_has_user_metrics(guests: str, surface: str) -> None:
     options = ["--listen=127.0.0.1:0", f"--surface={surface}", "--native"]
     with running("serve", guests, *options) as (process, said):
         kind, text = get(said, "text/plain")
@@ -138,7 +138,7 @@ def test_every_format_of_the_endpoint_has_them(guests: str, surface: str) -> Non
         assert process.stderr.read() == b""
 
 
-def test_the_file_has_them_to_the_end(guests: str) -> None:
+def test_file_has_user_metrics_until_the_end(guests: str) -> None:
     written = Path(guests, "conductor_metrics.prom")
     with running("write", guests, "--interval=0.05") as (process, said):
         assert said.startswith("ictus: writing ")
@@ -149,7 +149,7 @@ def test_the_file_has_them_to_the_end(guests: str) -> None:
     assert file_samples(written)[CHARGED] == GUESTS[CHARGED]
 
 
-def test_a_file_that_cannot_be_read_is_named_and_takes_nothing_else_away(guests: str) -> None:
+def test_unreadable_file_is_named_and_hides_nothing_else(guests: str) -> None:
     # A key of four bytes that is not JSON, then a value and a time.
     entry = struct.pack("=i4sdd", 4, b"oops", 0, 0)
     broken = Path(guests, "counter_1.db")
@@ -178,7 +178,7 @@ def put(path: Path, *entries: bytes, size: int = 1 << 20) -> None:
     path.write_bytes((struct.pack("=ii", 8 + len(body), 0) + body).ljust(size, b"\0"))
 
 
-def test_series_that_no_format_can_carry_take_nothing_else_away(guests: str) -> None:
+def test_unrepresentable_series_hide_nothing_else(guests: str) -> None:
     put(
         Path(guests, "counter_7.db"),
         entry("bad_orders", "bad_orders_total", {"__name__": "up"}, 1),
@@ -209,7 +209,7 @@ def test_series_that_no_format_can_carry_take_nothing_else_away(guests: str) -> 
         assert cause in said, said
 
 
-def test_files_of_other_users_and_what_is_no_file_are_not_read(guests: str) -> None:
+def test_files_of_other_users_and_other_entries_are_not_read(guests: str) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can give files to others")
     secret = Path(guests, "secret")

@@ -134,7 +134,7 @@ def test_the_small_server(
     assert get(port, "/")[0] == 404
 
 
-def test_the_table_of_settings_is_complete() -> None:
+def test_table_of_settings_is_complete() -> None:
     sources = Path(sys.modules[MetricsSettings.__module__].__file__ or "").parents[1]
     read = {
         variable
@@ -155,7 +155,7 @@ def test_the_table_of_settings_is_complete() -> None:
         assert documented[name] == expected
 
 
-def test_what_the_comparison_names_is_tested() -> None:
+def test_tests_named_by_the_comparison_exist() -> None:
     page = (DOCS / "comparison.md").read_text(encoding="utf-8")
     tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
     named = set(re.findall(r"`(test_\w+)`", page))

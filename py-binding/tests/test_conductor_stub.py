@@ -56,7 +56,7 @@ def stub() -> Iterator[Stub]:
         yield stub
 
 
-def test_a_poll_hands_out_up_to_as_many_tasks_as_it_asks_for(stub: Stub) -> None:
+def test_poll_returns_at_most_the_requested_number_of_tasks(stub: Stub) -> None:
     client = Client(stub)
     time.sleep(0.1)
     status, tasks = client("GET", f"{POLL}?count=8&timeout=100&workerid=me")
@@ -70,7 +70,7 @@ def test_a_poll_hands_out_up_to_as_many_tasks_as_it_asks_for(stub: Stub) -> None
     assert not counts.settled()
 
 
-def test_the_queue_ends_where_it_is_told_to_and_an_empty_poll_waits(stub: Stub) -> None:
+def test_queue_ends_at_its_limit_and_empty_poll_waits(stub: Stub) -> None:
     client = Client(stub)
     ids: list[str] = []
     while stub.counts.get("resize_image") is None or stub.counts["resize_image"].handed_out < 20:
@@ -104,7 +104,7 @@ def test_update_v2_returns_the_next_task_or_204(stub: Stub) -> None:
     assert counts.settled()
 
 
-def test_the_plain_update_answers_the_id_and_hands_out_nothing(stub: Stub) -> None:
+def test_plain_update_returns_the_id_and_no_task(stub: Stub) -> None:
     client = Client(stub)
     task = client("GET", f"{POLL}?count=1")[1][0]
     assert client.update(task, path="") == (200, task["taskId"])
@@ -156,11 +156,11 @@ def test_everything_else_is_404_with_json(stub: Stub, method: str, path: str) ->
     assert path in error["message"]
 
 
-def test_a_result_that_is_no_object_is_refused(stub: Stub) -> None:
+def test_result_that_is_no_object_is_refused(stub: Stub) -> None:
     assert Client(stub)("POST", "/api/tasks/update-v2", [1])[0] == 400
 
 
-def test_the_seed_decides_what_fails_and_what_is_slow() -> None:
+def test_seed_decides_failures_and_delays() -> None:
     def statuses(seed: int) -> list[int]:
         with Stub(tasks=0, slow=0, poll_errors=0.3, seed=seed) as stub:
             client = Client(stub)
@@ -189,7 +189,7 @@ def test_a_failed_update_leaves_the_task_open() -> None:
         assert counts.settled()
 
 
-def test_many_workers_at_once_get_every_task_once() -> None:
+def test_concurrent_workers_get_every_task_once() -> None:
     seen: list[str] = []
 
     def work(stub: Stub) -> None:
@@ -231,7 +231,7 @@ def test_closing_ends_the_threads_of_open_connections() -> None:
     assert threading.active_count() <= before
 
 
-def test_the_command_prints_its_address_and_ends_when_told_to() -> None:
+def test_command_prints_its_address_and_ends_on_request() -> None:
     command = [sys.executable, str(TESTING / "conductor_stub.py"), "--port", "0", "--tasks", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -107,7 +107,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         )
 
 
-def test_the_polls_counted_are_those_that_the_server_received(run: Run) -> None:
+def test_counted_polls_equal_those_of_the_server(run: Run) -> None:
     assert run.polls_before <= run.total("task_poll_total") <= run.polls_after
     timed = run.total("task_poll_time_seconds_count")
     assert run.polls_before - len(TASK_TYPES) <= timed <= run.total("task_poll_total")
@@ -141,7 +141,7 @@ def test_failed_polls_were_timed(run: Run) -> None:
     assert run.total("http_api_client_request_count", method="GET", status="500") == errors
 
 
-def test_update_times_are_there_though_the_sdk_itself_has_none(run: Run) -> None:
+def test_update_times_exist_where_the_sdk_has_none(run: Run) -> None:
     updates = sum(entry.updates for entry in run.counts.values())
     errors = sum(entry.update_errors for entry in run.counts.values())
     assert run.total("task_update_time_seconds_count", status="FAILURE") == errors
@@ -174,14 +174,14 @@ def test_every_timer_has_a_count_a_sum_and_quantiles_in_order(run: Run) -> None:
         assert not math.isnan(timer.total), timer
 
 
-def test_the_gauges_of_the_last_value_are_there(run: Run) -> None:
+def test_gauges_of_the_last_value_exist(run: Run) -> None:
     for name in ("task_poll_time", "task_execute_time", "task_result_size"):
         assert run.types[name] == "gauge"
         labelled = {dict(sample.labels)["taskType"] for sample in run.samples if sample.name == name}
         assert labelled == TASK_TYPES, name
 
 
-def test_the_workers_end_when_told_to(run: Run) -> None:
+def test_workers_end_on_request(run: Run) -> None:
     assert run.status == 0, run.log[-3000:]
     assert not run.session_lives
 
@@ -199,7 +199,7 @@ def start_demo(*options: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_demonstration_shows_a_table_and_says_where_the_endpoint_is() -> None:
+def test_demonstration_prints_a_table_and_its_endpoint() -> None:
     port = demo.free_port()
     with start_demo("--seconds", "2", "--port", str(port)) as process:
         output, errors = process.communicate(timeout=60)
@@ -213,7 +213,7 @@ def test_the_demonstration_shows_a_table_and_says_where_the_endpoint_is() -> Non
     assert "\r" not in output
 
 
-def test_an_interrupted_demonstration_still_shows_what_there_is() -> None:
+def test_interrupted_demonstration_prints_its_measurements() -> None:
     with start_demo("--seconds", "60") as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -226,7 +226,7 @@ def test_an_interrupted_demonstration_still_shows_what_there_is() -> None:
     assert "task_poll_total {taskType}" in output
 
 
-def test_a_demonstration_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_demonstration_that_cannot_start_prints_the_cause(tmp_path: Path) -> None:
     (tmp_path / "ictus").mkdir()
     (tmp_path / "ictus" / "__init__.py").write_text("raise ImportError('broken on purpose')\n")
     with start_demo("--seconds", "2", PYTHONPATH=str(tmp_path)) as process:
@@ -257,7 +257,7 @@ def test_the_parser_reads_the_text_format() -> None:
 
 
 @pytest.mark.parametrize("line", ["a", 'a{x="1} 2', "a{x=1} 2", "a{x} 2", "a 1 2 3", "1a 2"])
-def test_the_parser_refuses_what_is_not_the_text_format(line: str) -> None:
+def test_parser_refuses_other_formats(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         exposition.parse(line)
 

@@ -17,7 +17,7 @@ REQUIREMENTS = TESTS.parent
 LOWEST = ("py-binding/requirements-lowest.txt", (3, 10))
 
 
-def test_the_environment_has_what_it_is_for() -> None:
+def test_environment_has_its_releases() -> None:
     name = Path(sys.prefix).name.removeprefix(".venv-")
     required = REQUIREMENTS / f"requirements-{name}.txt"
     if name not in {"lowest", "highest"}:

@@ -56,7 +56,7 @@ def databases(directory: str) -> list[str]:
 
 
 @pytest.mark.parametrize("settings", [MetricsSettings, _sdk.MetricsSettings])
-def test_clean_directory_leaves_what_the_living_hold(left: str, settings: Any) -> None:
+def test_clean_directory_keeps_files_of_live_processes(left: str, settings: Any) -> None:
     settings(left, clean_directory=True).clean_metrics_directory()
     assert databases(left) == []
     assert len(segments(left)) == 1
@@ -72,14 +72,14 @@ def test_clean_dead_pids_loses_nothing(left: str, settings: Any) -> None:
     assert samples(left)[COUNT] == 21
 
 
-def test_without_either_nothing_is_cleaned(left: str) -> None:
+def test_nothing_is_cleaned_without_a_setting(left: str) -> None:
     create_metrics_collector_for_parent(MetricsSettings(left))
     assert len(databases(left)) == 2
     assert len(segments(left)) == 2
     assert samples(left)[COUNT] == 21
 
 
-def test_a_process_cleans_a_directory_once(left: str) -> None:
+def test_process_cleans_a_directory_once(left: str) -> None:
     # The parent of an application may record before its TaskHandler does.
     collector = create_metrics_collector_for_parent(MetricsSettings(left, clean_directory=True))
     collector.record_task_execute_time("shared", 0.5)
@@ -88,9 +88,7 @@ def test_a_process_cleans_a_directory_once(left: str) -> None:
     assert samples(left)[COUNT] == 7
 
 
-def test_a_directory_that_cannot_be_cleaned_is_said_once(
-    directory: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failure_to_clean_is_logged_once(directory: str, caplog: pytest.LogCaptureFixture) -> None:
     Path(directory, FOLDER).write_text("a file where the folder must be")
     for _ in range(3):
         settings = MetricsSettings(directory, clean_directory=True, clean_dead_pids=True)

@@ -36,7 +36,7 @@ def interpreter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Pa
     return request.param, made / "bin" / "python"
 
 
-def test_a_program_goes_on_with_the_sdks_metrics(directory: str, interpreter: tuple[str, Path]) -> None:
+def test_program_continues_with_the_sdks_metrics(directory: str, interpreter: tuple[str, Path]) -> None:
     state, python = interpreter
     with app(directory, ([sys.executable, "app.py"], "sdk", HOOK)):
         executed(directory)
@@ -52,7 +52,7 @@ def test_a_program_goes_on_with_the_sdks_metrics(directory: str, interpreter: tu
             executed(directory)
 
 
-def test_a_broken_native_module_is_said_once_and_the_names_are_the_sdks(
+def test_broken_native_module_is_logged_once_and_leaves_the_sdks_names(
     interpreter: tuple[str, Path], directory: str
 ) -> None:
     state, python = interpreter
@@ -88,7 +88,7 @@ for create in (create_metrics_collector, create_metrics_collector_for_parent, Me
         assert (run.returncode, run.stderr) == (1, "gone\n")
 
 
-def test_there_and_back(directory: str) -> None:
+def test_ictus_can_be_disabled_and_enabled_again(directory: str) -> None:
     start = ([sys.executable, "app.py"], "settings")
     with app(directory, (*start, {})):
         executed(directory)

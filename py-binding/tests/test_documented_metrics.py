@@ -36,12 +36,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
     return _core.text(directory)
 
 
-def test_there_are_as_many_rows_as_the_sdk_documents() -> None:
+def test_number_of_rows_equals_that_of_the_sdk() -> None:
     assert len({row.name for row in ROWS}) == 24
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_row_shows_what_was_recorded(shown: str, row: Row) -> None:
+def test_row_shows_the_recorded_values(shown: str, row: Row) -> None:
     families = list(text_string_to_metric_families(shown))
     family = next(family for family in families if row.name in _sample_names(family))
     assert family.type == row.type
@@ -69,7 +69,7 @@ def test_alone_the_documented_surface_has_the_documented_labels_and_no_others(
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_the_page_describes_a_row_as_it_is(row: Row) -> None:
+def test_page_describes_the_row(row: Row) -> None:
     kind, labels, called = _page_rows()[row.name]
     assert kind == row.type
     named = sorted([*row.labels, "quantile"] if isinstance(row.value, dict) else row.labels)

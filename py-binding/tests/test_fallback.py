@@ -15,7 +15,7 @@ from ictus.conductor import MetricsSettings, _sdk, cleaning, factory
 from ictus.conductor import provider as provider_module
 
 
-def test_a_collector_in_which_ictus_fails_records_as_the_sdks(directory: str) -> None:
+def test_failing_collector_records_as_that_of_the_sdk(directory: str) -> None:
     polls = key("task_poll_total", taskType="failing")
     times = key("task_execute_time_seconds_count", taskType="failing", status="SUCCESS")
     worker = start("failing_collector.py", directory)
@@ -34,7 +34,7 @@ def test_a_collector_in_which_ictus_fails_records_as_the_sdks(directory: str) ->
         kill(worker)
 
 
-def test_a_provider_in_which_ictus_fails_is_the_sdks(
+def test_failing_provider_is_replaced_by_that_of_the_sdk(
     directory: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     given: list[Any] = []
@@ -109,7 +109,7 @@ def test_users_metrics_are_merged_by_the_sdks_rules() -> None:
 
 
 @pytest.mark.parametrize("flag", ["clean_directory", "clean_dead_pids"])
-def test_directories_are_cleaned_where_only_workers_would(
+def test_directories_are_cleaned_if_only_workers_clean(
     directory: str, monkeypatch: pytest.MonkeyPatch, flag: str
 ) -> None:
     """Only workers clean, as in 1.4.0 and 1.5.0."""

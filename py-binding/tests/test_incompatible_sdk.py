@@ -27,7 +27,7 @@ SOME = {
 }
 
 
-def test_a_changed_sdk_loses_nothing() -> None:
+def test_incompatible_sdk_loses_nothing() -> None:
     every = mutated_sdk.changes(INSTALLED)
     chosen = {change: SOME[change] for change in SOME if change in every}
     assert len(chosen) >= 7

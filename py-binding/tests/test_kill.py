@@ -10,7 +10,7 @@ KILLS = 200
 COUNT = key("task_execute_time_seconds_count", taskType="doomed", status="SUCCESS")
 
 
-def test_nothing_that_returned_is_lost_when_workers_are_killed(directory: str) -> None:
+def test_recorded_observations_survive_killed_workers(directory: str) -> None:
     seen: list[float] = []
     finished = threading.Event()
 

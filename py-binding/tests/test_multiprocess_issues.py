@@ -55,7 +55,7 @@ def test_dead_pids_leave_no_files_behind(directory: str) -> None:
     assert sizes[-1] == sizes[-2]
 
 
-def test_nothing_has_to_be_called_when_a_worker_is_killed(directory: str) -> None:
+def test_killed_worker_needs_no_call(directory: str) -> None:
     killed = start("recording_worker.py", directory, "0.5", "100")
     assert killed.stdout is not None
     assert killed.stdout.readline() == b"done\n"
@@ -77,7 +77,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
-def test_a_bad_file_takes_nothing_else_with_it(directory: str, content: bytes) -> None:
+def test_invalid_file_hides_nothing_else(directory: str, content: bytes) -> None:
     worker = start("user_metrics.py", directory)
     try:
         assert worker.stdout is not None
@@ -98,7 +98,7 @@ def test_a_bad_file_takes_nothing_else_with_it(directory: str, content: bytes) -
 
 
 @pytest.mark.skipif(not _may_unshare("-Urpf"), reason="needs namespaces of processes")
-def test_the_same_pid_in_two_containers(directory: str) -> None:
+def test_equal_pids_in_two_containers_do_not_collide(directory: str) -> None:
     container = ["unshare", "-Urpf", "sh", "-c", 'echo $$; exec "$@"', "sh", sys.executable]
     containers = [launch(*container, "recording_worker.py", directory, "0.5", "100") for _ in range(2)]
     try:
@@ -115,7 +115,7 @@ def test_the_same_pid_in_two_containers(directory: str) -> None:
 
 
 @pytest.mark.skipif(not _may_unshare("-Urm"), reason="needs a file system of its own")
-def test_a_full_tmpfs_kills_nobody(directory: str) -> None:
+def test_full_tmpfs_kills_no_process(directory: str) -> None:
     mounted = 'mount -t tmpfs -o size=600k none "$1" && exec "$2" full_disk.py "$1"'
     ran = subprocess.run(
         ["unshare", "-Urm", "sh", "-c", mounted, "sh", directory, sys.executable],
@@ -136,7 +136,7 @@ def test_a_full_tmpfs_kills_nobody(directory: str) -> None:
     assert "observations cannot be written" in lost
 
 
-def test_a_forked_child_does_not_wait_for_its_parents_threads(directory: str) -> None:
+def test_forked_child_does_not_wait_for_threads_of_its_parent(directory: str) -> None:
     run("forking.py", directory)
     shown = samples(directory, "documented")
     assert shown[key("task_paused_total", taskType="child")] == 100
@@ -155,7 +155,7 @@ def test_recording_may_interrupt_recording(directory: str) -> None:
     assert shown[key("task_poll_total", taskType="labelled")] == told["main"]
 
 
-def test_no_mode_is_frozen_when_something_is_imported(tmp_path: Path) -> None:
+def test_import_order_does_not_fix_the_mode(tmp_path: Path) -> None:
     directories = [str(tmp_path / name) for name in ("first", "second")]
     assert run("late_import.py", *directories) == b"1.0\n1.0\n"
     for directory in directories:
@@ -174,7 +174,7 @@ def test_a_port_is_free_again_when_its_provider_has_ended(directory: str, signal
             assert running.wait(20) == -signal_number
 
 
-def test_an_idle_connection_blocks_nobody(directory: str) -> None:
+def test_idle_connection_blocks_no_scrape(directory: str) -> None:
     MetricsCollector(MetricsSettings(directory)).increment_task_poll("t")
     port = free_port()
     with provider(directory, port):
@@ -190,7 +190,7 @@ def test_an_idle_connection_blocks_nobody(directory: str) -> None:
             one.close()
 
 
-def test_messages_of_exceptions_do_not_become_endless_series(directory: str) -> None:
+def test_messages_of_exceptions_are_a_bounded_number_of_series(directory: str) -> None:
     made = MetricsCollector(MetricsSettings(directory, max_series=50))
     for number in range(500):
         made.increment_task_execution_error("t", ValueError(f"no file {number}"))
@@ -203,7 +203,7 @@ def test_messages_of_exceptions_do_not_become_endless_series(directory: str) -> 
     assert classes[key("task_execute_error_total", taskType="t", exception="ValueError")] == 500
 
 
-def test_collectors_can_be_made_again_and_again(directory: str) -> None:
+def test_collectors_can_be_created_repeatedly(directory: str) -> None:
     for _ in range(5):
         made = MetricsCollector(MetricsSettings(directory))
         made.increment_task_poll("t")
@@ -212,7 +212,7 @@ def test_collectors_can_be_made_again_and_again(directory: str) -> None:
     assert samples(directory)[POLLS] == 5
 
 
-def test_counts_go_on_and_quantiles_are_of_all_processes(directory: str) -> None:
+def test_counts_continue_and_quantiles_cover_all_processes(directory: str) -> None:
     run("recording_worker.py", directory, "10.0", "5")
     run("recording_worker.py", directory, "0.01", "995")
     labels = {"taskType": "shared", "status": "SUCCESS"}

@@ -20,14 +20,14 @@ def samples(families: Iterable[Metric]) -> list[tuple[str, str, dict[str, str], 
 
 
 @pytest.mark.parametrize("name", ["legacy", "documented", "both", "both-summaries", "canonical"])
-def test_both_formats_say_the_same(name: str) -> None:
+def test_both_formats_have_equal_samples(name: str) -> None:
     """The strict parser raises on invalid input; all other content equals the text format."""
     openmetrics = parse_openmetrics((GOLDEN / f"{name}.openmetrics").read_text())  # type: ignore[no-untyped-call]
     text = parse_text((GOLDEN / f"{name}.prom").read_text())
     assert samples(openmetrics) == samples(text)
 
 
-def test_exemplars_are_those_that_were_given() -> None:
+def test_exemplars_equal_the_recorded_ones() -> None:
     """Escapes, a value at a bound, and all digits of the time; `core/tests/common` defines them."""
     families = parse_openmetrics((GOLDEN / "canonical.openmetrics").read_text())  # type: ignore[no-untyped-call]
     found = [
@@ -48,7 +48,7 @@ def test_exemplars_are_those_that_were_given() -> None:
     ]
 
 
-def test_what_is_cut_off_is_noticed() -> None:
+def test_truncated_text_is_refused() -> None:
     """The output ends with a marker."""
     openmetrics = (GOLDEN / "both.openmetrics").read_text()
     with pytest.raises(ValueError, match="EOF"):

@@ -22,7 +22,7 @@ COLLECTORS = [LegacyMetricsCollector, CanonicalMetricsCollector]
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
-def test_a_method_patched_with_its_signature_is_given_its_collector(directory: str, collector: Any) -> None:
+def test_patched_method_receives_its_collector(directory: str, collector: Any) -> None:
     made = collector(MetricsSettings(directory))
     with patch.object(collector, "increment_task_poll", autospec=True) as poll:
         made.on_poll_started(SimpleNamespace(task_type="t"))
@@ -38,7 +38,7 @@ def test_a_method_patched_with_its_signature_is_given_its_collector(directory: s
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
-def test_a_surface_is_that_of_the_class_whatever_the_settings(directory: str, collector: Any) -> None:
+def test_surface_is_that_of_the_class(directory: str, collector: Any) -> None:
     made = collector(MetricsSettings(directory))
     made.record_task_poll_time("t", 0.1)
     types = {family.name: family.type for family in made.registry.collect()}
@@ -61,7 +61,7 @@ def test_a_collector_may_be_a_protocol_as_well(directory: str) -> None:
     assert not isinstance(object(), MetricsCollector)
 
 
-def test_arguments_that_are_not_known_are_left_out(directory: str) -> None:
+def test_unknown_arguments_are_ignored(directory: str) -> None:
     made: Any = MetricsCollector(MetricsSettings(directory))
     made.increment_task_poll("t", "domain", worker="w")
     made.record_api_request_time("GET", "/", "200", 0.1, None, "more", retried=True)
@@ -71,7 +71,7 @@ def test_arguments_that_are_not_known_are_left_out(directory: str) -> None:
     assert shown[key("http_api_client_request_count", method="GET", uri="/", status="200")] == 1
 
 
-def test_collecting_can_be_asked_of_a_collector_without_settings() -> None:
+def test_collector_without_settings_can_enable_collecting() -> None:
     made = MetricsCollector(None)
     assert made.must_collect_metrics is False
     assert "must_collect_metrics" in vars(made) or not HAS_FACTORY

@@ -39,7 +39,7 @@ def polls(directory: str) -> MetricsCollector:
     return made
 
 
-def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollector) -> None:
+def test_file_follows_the_recorded_values(directory: str, polls: MetricsCollector) -> None:
     written = Path(directory, "out.prom")
     with provider(directory):
         assert eventually(lambda: file_samples(written), lambda shown: POLLS in shown)[POLLS] == 1
@@ -51,7 +51,7 @@ def test_the_file_follows_what_is_recorded(directory: str, polls: MetricsCollect
 
 
 @pytest.mark.parametrize("over_http", [False, True])
-def test_metrics_that_users_define_themselves_are_shown_beside(directory: str, over_http: bool) -> None:
+def test_metrics_of_users_are_shown(directory: str, over_http: bool) -> None:
     port = free_port() if over_http else 0
     workers = [start("user_metrics.py", directory) for _ in range(2)]
     try:
@@ -73,7 +73,7 @@ def test_metrics_that_users_define_themselves_are_shown_beside(directory: str, o
 
 
 @pytest.mark.parametrize("over_http", [False, True])
-def test_signals_end_it_as_they_end_the_sdks(
+def test_signals_end_it_as_the_sdks_provider(
     directory: str, over_http: bool, polls: MetricsCollector
 ) -> None:
     port = free_port() if over_http else 0
@@ -105,7 +105,7 @@ def shown_by(directory: str, port: int) -> str:
 
 
 @pytest.mark.usefixtures("polls")
-def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
+def test_endpoint_answers_as_that_of_the_sdk(directory: str) -> None:
     port = free_port()
     with provider(directory, port):
         assert eventually(lambda: reachable(port), bool)
@@ -118,7 +118,7 @@ def test_the_endpoint_answers_as_the_sdks(directory: str) -> None:
     assert not Path(directory, "out.prom").exists()
 
 
-def test_the_endpoint_has_what_users_define_in_openmetrics_too(directory: str) -> None:
+def test_endpoint_shows_metrics_of_users_in_openmetrics(directory: str) -> None:
     worker = start("user_metrics.py", directory)
     try:
         assert worker.stdout is not None
@@ -136,16 +136,14 @@ def test_the_endpoint_has_what_users_define_in_openmetrics_too(directory: str) -
 
 @pytest.mark.usefixtures("polls")
 @pytest.mark.parametrize(("host", "elsewhere"), [("", True), ("127.0.0.2", False)])
-def test_the_endpoint_is_on_all_interfaces_unless_told_otherwise(
-    directory: str, host: str, elsewhere: bool
-) -> None:
+def test_endpoint_listens_on_all_interfaces_by_default(directory: str, host: str, elsewhere: bool) -> None:
     port = free_port()
     with provider(directory, port, ICTUS_HTTP_HOST=host):
         assert eventually(lambda: reachable(port, "127.0.0.2"), bool)
         assert reachable(port) == elsewhere
 
 
-def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> None:
+def test_signal_is_not_lost_during_a_failure(directory: str) -> None:
     raised = iter([ValueError("a file in the making"), KeyboardInterrupt()])
 
     def guests(read: Path) -> list[_core._Family]:
@@ -157,7 +155,7 @@ def test_a_signal_is_not_lost_where_a_failure_is_survived(directory: str) -> Non
 
 
 @pytest.mark.usefixtures("polls")
-def test_a_merge_that_hangs_takes_nothing_else_away(directory: str) -> None:
+def test_hanging_merge_hides_nothing_else(directory: str) -> None:
     written = Path(directory, "out.prom")
 
     def guests(_: Path) -> list[_core._Family]:
@@ -186,7 +184,7 @@ def test_the_reader_chooses_the_surface(directory: str) -> None:
         assert get(port, "/metrics?surface=canonical,legacy")[0] == 400
 
 
-def test_another_user_can_read_the_file() -> None:
+def test_other_users_can_read_the_file() -> None:
     with tempfile.TemporaryDirectory() as parent:
         written = Path(parent, "metrics", "out.prom")
         written.parent.mkdir()

@@ -14,7 +14,7 @@ CELLS = [
 ]
 
 
-def test_counts_are_those_of_the_server() -> None:
+def test_counts_equal_those_of_the_server() -> None:
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(CELLS, pool.map(sdk_matrix.run, CELLS), strict=True))
     assert found == dict.fromkeys(CELLS, "exact")

@@ -14,7 +14,7 @@ import ictus.conductor  # noqa: F401 - replaces the counter
 from harness import key, run, samples
 
 
-def test_the_parents_restart_counter_lands_in_the_directory(
+def test_restart_counter_of_the_parent_is_in_the_directory(
     directory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", directory)
@@ -34,13 +34,13 @@ def test_the_parents_restart_counter_lands_in_the_directory(
     assert not list(Path(directory).glob("*.db"))
 
 
-def test_another_counter_is_prometheus_clients(directory: str) -> None:
+def test_other_counters_are_those_of_prometheus_client(directory: str) -> None:
     # Runs in a separate process, whose counters live in files.
     printed = run("renamed_counter.py", directory, PROMETHEUS_MULTIPROC_DIR=directory)
     assert b'own_total{label="x"} 3.0' in printed
 
 
-def test_restarts_in_a_directory_that_cannot_be_used_are_said_to_be_lost_once(
+def test_lost_restarts_are_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "file"

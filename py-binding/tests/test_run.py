@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_program_runs_as_python_runs_it(folder: Path, way: str) -> None:
+def test_program_runs_as_with_python(folder: Path, way: str) -> None:
     def run(*command: str) -> tuple[Any, ...]:
         done = subprocess.run(
             [*command, *WAYS[way]],
@@ -116,7 +116,7 @@ print(type(task_runner.__loader__).__name__, "exec_module" in vars(SHARED))
     assert found.stdout == f"ictus.conductor.collectors True\n{loader} False\n", found.stderr
 
 
-def test_a_hook_that_is_not_asked_says_so(tmp_path: Path) -> None:
+def test_unused_hook_is_reported(tmp_path: Path) -> None:
     script = tmp_path / "program.py"
     script.write_text(
         """

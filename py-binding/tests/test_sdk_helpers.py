@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 the helpers a
 
 
 @pytest.mark.parametrize("name", MetricName)
-def test_what_subclasses_record_by_name_is_recorded(directory: str, name: Any) -> None:
+def test_values_recorded_by_name_in_subclasses_are_recorded(directory: str, name: Any) -> None:
     """Calls by helper are recorded natively, and shown like those of the SDK's collectors."""
     theirs = tell_calls(_sdk.LegacyMetricsCollector) | tell_calls(_sdk.CanonicalMetricsCollector)
     helper, arguments = theirs[name]
@@ -56,7 +56,7 @@ def tell_calls(original: Any) -> dict[Any, tuple[str, dict[str, Any]]]:
     return told
 
 
-def test_what_the_catalog_does_not_have_is_recorded_by_the_sdk(
+def test_metrics_outside_the_catalog_are_recorded_by_the_sdk(
     directory: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     made: Any = MetricsCollector(MetricsSettings(directory=directory))

@@ -41,7 +41,7 @@ if HAS_FACTORY:
 
 
 @pytest.mark.parametrize(("theirs", "ours"), PAIRS)
-def test_every_attribute_is_there_and_takes_what_the_sdks_takes(theirs: Any, ours: Any) -> None:
+def test_every_attribute_exists_with_the_sdks_signature(theirs: Any, ours: Any) -> None:
     assert issubclass(ours, theirs)
     names = set(dir(theirs))
     assert len(names) > 25
@@ -55,13 +55,13 @@ def test_every_attribute_is_there_and_takes_what_the_sdks_takes(theirs: Any, our
 
 
 @pytest.mark.parametrize("name", FACTORY)
-def test_the_factory_takes_what_the_sdks_takes(name: str) -> None:
+def test_factory_has_the_sdks_signature(name: str) -> None:
     theirs = getattr(_sdk, name)
     assert _takes(getattr(conductor, name), theirs or (lambda settings: settings))
 
 
 @pytest.mark.parametrize(("theirs", "ours"), PAIRS)
-def test_instances_have_what_the_sdks_have(theirs: Any, ours: Any, directory: str) -> None:
+def test_instances_have_the_attributes_of_the_sdks(theirs: Any, ours: Any, directory: str) -> None:
     if theirs is _sdk.MetricsSettings:
         assert vars(theirs(directory)).keys() | {"window", "max_series"} == vars(ours(directory)).keys()
         return
@@ -76,17 +76,17 @@ def test_instances_have_what_the_sdks_have(theirs: Any, ours: Any, directory: st
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=" ".join)
-def test_the_sdks_names_are_ours(order: list[str]) -> None:
+def test_names_of_the_sdk_lead_to_ictus(order: list[str]) -> None:
     _all_ours(json.loads(run("import_order.py", *order)))
 
 
 @pytest.mark.parametrize("first", FIRST)
-def test_the_hook_replaces_them_whatever_is_imported_first(first: str) -> None:
+def test_hook_replaces_names_in_every_import_order(first: str) -> None:
     _all_ours(json.loads(run("import_order.py", first, ICTUS_CONDUCTOR="1")))
 
 
 @pytest.mark.parametrize(("hook", "disable"), [("", ""), ("0", ""), ("1", "1")])
-def test_without_the_hook_they_are_the_sdks(hook: str, disable: str) -> None:
+def test_names_are_those_of_the_sdk_without_the_hook(hook: str, disable: str) -> None:
     found = json.loads(run("import_order.py", ICTUS_CONDUCTOR=hook, ICTUS_DISABLE=disable))
     assert found
     assert not [name for name, module in found.items() if "ictus" in module]

@@ -49,7 +49,7 @@ def effective(directory: str) -> tuple[float, int]:
     ],
     ids=["defaults", "arguments", "variables", "both", "larger", "nonsense"],
 )
-def test_they_hold_in_workers(
+def test_settings_apply_in_workers(
     directory: str, method: str, given: dict[str, int], variables: dict[str, str], expected: tuple[int, int]
 ) -> None:
     run("spawned_process.py", directory, json.dumps(given), method, give=b"", **variables)
@@ -58,9 +58,7 @@ def test_they_hold_in_workers(
 
 
 @pytest.mark.parametrize(("given", "window"), [(None, 200), (300, 300)])
-def test_a_subclass_of_the_collector_may_say_how_large_windows_are(
-    directory: str, given: int | None, window: int
-) -> None:
+def test_subclass_may_set_the_window(directory: str, given: int | None, window: int) -> None:
     class Own(MetricsCollector):
         """A subclass as it was written for the SDK's collector."""
 
@@ -72,7 +70,7 @@ def test_a_subclass_of_the_collector_may_say_how_large_windows_are(
     assert effective(directory)[0] == pytest.approx(window)
 
 
-def test_the_sdks_own_settings_will_do(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_sdk_are_sufficient(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ICTUS_WINDOW", "200")
     made = MetricsCollector(_sdk.MetricsSettings(directory))
     for number in range(1, 3001):
@@ -81,7 +79,7 @@ def test_the_sdks_own_settings_will_do(directory: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("nonsense", [0, -1, 65_537, "many", 2.5e300, object()])
-def test_nonsense_is_left_out_and_said_once(
+def test_invalid_values_are_ignored_and_logged_once(
     directory: str, nonsense: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
@@ -92,7 +90,7 @@ def test_nonsense_is_left_out_and_said_once(
 
 
 @pytest.mark.parametrize("nonsense", ["legasy", "canonical,legacy", "legacy;documented"])
-def test_surfaces_that_cannot_be_meant_are_left_out_and_said_once(
+def test_invalid_surfaces_are_ignored_and_logged_once(
     directory: str, nonsense: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("ICTUS_SURFACES", nonsense)
@@ -125,9 +123,7 @@ def test_surfaces_are_chosen_by_a_variable(
     assert timers == expected
 
 
-def test_timers_are_summaries_where_that_is_asked_for(
-    directory: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_timers_are_summaries_on_request(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ICTUS_TIMER_TYPE", "Summary")
     made = MetricsCollector(MetricsSettings(directory))
     made.record_task_poll_time("t", 0.1)
@@ -136,7 +132,7 @@ def test_timers_are_summaries_where_that_is_asked_for(
     assert "task_poll_time_seconds_count" not in types
 
 
-def test_collecting_can_be_stopped_and_taken_up(directory: str) -> None:
+def test_collecting_can_be_stopped_and_resumed(directory: str) -> None:
     made = MetricsCollector(MetricsSettings(directory))
 
     def record() -> None:
@@ -170,7 +166,7 @@ def test_settings_without_a_directory_use_the_sdks(tmp_path: Path, monkeypatch: 
     assert "task_poll_total" in _core.text(tmp_path / "tmp")
 
 
-def test_the_parents_restart_counter_leaves_larger_windows_alone(directory: str) -> None:
+def test_restart_counter_of_the_parent_keeps_larger_windows(directory: str) -> None:
     parent = _core.Collector()
     parent._open(directory)
     parent.increment_worker_restart("t")

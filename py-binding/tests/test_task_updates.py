@@ -107,16 +107,14 @@ def test_each_attempt_is_timed_with_its_status(update: Update, directory: str) -
     assert counts(directory) == (1, 2)
 
 
-def test_one_that_is_given_up_was_timed_four_times(update: Update, directory: str) -> None:
+def test_abandoned_update_is_timed_four_times(update: Update, directory: str) -> None:
     update.answers = [ApiException(status=500)] * 4
     update()
     assert counts(directory) == (0, 4)
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_finding_out_what_the_server_supports_is_no_failure(
-    update: Update, directory: str, status: int
-) -> None:
+def test_probe_of_the_servers_version_is_no_failure(update: Update, directory: str, status: int) -> None:
     update.answers = [ApiException(status=status), None]
     update()
     update.answers = [None]
@@ -124,7 +122,7 @@ def test_finding_out_what_the_server_supports_is_no_failure(
     assert counts(directory) == (2, 0)
 
 
-def test_what_is_no_update_of_a_runner_is_not_timed(update: Update, directory: str) -> None:
+def test_update_outside_a_runner_is_not_timed(update: Update, directory: str) -> None:
     async def nothing(*_: Any, **__: Any) -> None:
         pass
 

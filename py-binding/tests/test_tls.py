@@ -50,7 +50,7 @@ def status(files: Path, port: int, token: str) -> int:
         connection.close()
 
 
-def test_the_drop_ins_endpoint_asks_what_the_environment_says(directory: str, files: Path) -> None:
+def test_endpoint_of_the_drop_in_requires_configured_credentials(directory: str, files: Path) -> None:
     MetricsCollector(MetricsSettings(directory=directory)).increment_task_poll("t")
     port = free_port()
     environment = {
@@ -73,7 +73,7 @@ def test_the_drop_ins_endpoint_asks_what_the_environment_says(directory: str, fi
         assert running.poll() is None
 
 
-def test_the_drop_in_does_not_serve_openly_what_should_be_secret(directory: str, files: Path) -> None:
+def test_drop_in_does_not_serve_without_configured_security(directory: str, files: Path) -> None:
     port = free_port()
     (files / "auth").unlink()
     with provider(directory, port, ICTUS_AUTH=str(files / "auth")) as running:
@@ -83,14 +83,14 @@ def test_the_drop_in_does_not_serve_openly_what_should_be_secret(directory: str,
 
 @pytest.mark.parametrize("name", ["ICTUS_AUTH", "ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_TLS_CLIENT_CA"])
 @pytest.mark.parametrize("blank", ["", "  "])
-def test_a_blank_variable_does_not_mean_everybody(directory: str, name: str, blank: str) -> None:
+def test_blank_variable_does_not_disable_authentication(directory: str, name: str, blank: str) -> None:
     port = free_port()
     with provider(directory, port, **{name: blank}) as running:
         assert running.wait(60) != 0
         assert not reachable(port)
 
 
-def test_a_server_beside_the_program_takes_the_same_files(files: Path) -> None:
+def test_server_in_the_program_takes_the_same_files(files: Path) -> None:
     registry = ictus.Registry()
     registry.counter("jobs").inc()
     certfile, keyfile, auth = (files / name for name in ("cert.pem", "key.pem", "auth"))
@@ -106,7 +106,7 @@ def test_a_server_beside_the_program_takes_the_same_files(files: Path) -> None:
         ictus.start_http_server(0, registry=registry, certfile=keyfile, keyfile=keyfile)
 
 
-def test_an_error_quotes_nothing_of_a_private_key(tmp_path: Path) -> None:
+def test_error_quotes_no_private_key(tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     registry = ictus.Registry()
     for text in (

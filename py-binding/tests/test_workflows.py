@@ -45,9 +45,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 these clients record nothing")
-def test_inputs_of_workflows_are_measured_and_those_that_do_not_start_are_counted(
-    directory: str, server: str
-) -> None:
+def test_inputs_of_workflows_are_measured_and_failed_starts_are_counted(directory: str, server: str) -> None:
     collector = create_metrics_collector_for_parent(MetricsSettings(directory))
     clients: Any = OrkesClients(Configuration(server_api_url=server), metrics_collector=collector)
     workflows = clients.get_workflow_client()

@@ -51,7 +51,7 @@ mod tests {
     use crate::clock::{now, wall};
 
     #[test]
-    fn an_anchor_is_of_now() {
+    fn anchor_has_the_current_time() {
         let (stamp, time) = (now(), wall());
         let anchor = Anchor::now();
         assert!((stamp..=now()).contains(&anchor.stamp), "{anchor:?}");

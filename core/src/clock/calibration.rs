@@ -150,7 +150,7 @@ mod tests {
     const SECOND: u64 = 1_000 * MILLISECOND;
 
     #[test]
-    fn a_reading_with_a_pause_is_left_out() {
+    fn interrupted_reading_is_discarded() {
         let mut pauses = [45 * MILLISECOND, 45 * MILLISECOND, 80, 3].into_iter();
         let best = tightest(|| at(SECOND, 2.5, pauses.next().unwrap()));
         assert_eq!((best.uncertainty, pauses.next()), (80, Some(3)));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_counts_once_it_is_known_well() {
+    fn rate_is_used_once_it_is_precise() {
         let mut calibration = Calibration::new();
         calibration.learn(at(0, 2.5, 45 * MILLISECOND));
         calibration.learn(at(60 * MILLISECOND, 2.5, 80));
@@ -177,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn readings_that_are_never_tight_leave_durations_to_the_kernel() {
+    fn imprecise_readings_leave_durations_to_the_kernel() {
         let mut calibration = Calibration::new();
         (0..100).for_each(|n| calibration.learn(at(n * SECOND / 10, 2.5, 10 * MILLISECOND)));
         assert_eq!(counts(&calibration), None);
     }
 
     #[test]
-    fn a_rate_that_is_contradicted_once_stays_and_twice_is_exchanged() {
+    fn rate_is_replaced_after_two_contradictions() {
         let mut calibration = Calibration::new();
         (0..3).for_each(|n| calibration.learn(at(n * SECOND, 2.5, 80)));
         // The counter ran for an hour in which the kernel's clock stood still.
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_that_never_agree_leave_durations_to_the_kernel() {
+    fn disagreeing_rates_leave_durations_to_the_kernel() {
         let (mut calibration, mut count) = (Calibration::new(), 0);
         for n in 0..20 {
             count += 1_000_000_000 + n * n * 100_000_000;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn real_readings_are_tight() {
+    fn real_readings_are_precise() {
         let reading = read_clocks();
         assert!(reading.uncertainty < 100 * MILLISECOND, "{reading:?}");
     }

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_is_a_text_and_back() {
+    fn identity_round_trips_through_text() {
         let own = ClockIdentity::own();
         let again = identity(&own.to_string());
         assert_eq!(again, own);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_are_told_apart_by_what_changes_them() {
+    fn clocks_have_distinct_identities() {
         let same = |one: &str, other: &str| {
             let (one, other) = (identity(&format!("{one} 7")), identity(&format!("{other} 9")));
             assert_eq!(one.continues(&other), other.continues(&one));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_went_back_is_another_one() {
+    fn clock_set_back_has_another_identity() {
         let at = |stamp: u64| identity(&format!("tsc a 1000 0 time:[1] {stamp}"));
         let second = 1 << 32;
         assert!(at(10 * second).continues(&at(3 * second)));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_of_what_stays() {
+    fn fingerprint_covers_stable_properties_only() {
         let of = |text: &str| identity(text).fingerprint();
         assert_eq!(of("tsc a 1000 3 time:[1] 7"), of("tsc a 1001 0 time:[2] 9"));
         assert_eq!(of("monotonic a 1000 3 time:[1] 7"), of("monotonic a 1 60000 time:[1] 9"));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_without_an_id_is_known_by_its_time() {
+    fn boot_without_an_id_is_identified_by_its_time() {
         let same = |one: &str, other: &str| {
             identity(&format!("{one} 7")).continues(&identity(&format!("{other} 7")))
         };

@@ -97,7 +97,7 @@ mod tests {
     use std::{thread, time::Duration};
 
     #[test]
-    fn a_stopwatch_measures_seconds_before_and_after_it_knows_the_rate() {
+    fn stopwatch_measures_seconds_before_and_after_calibration() {
         for _ in 0..3 {
             let (watch, instant) = (Stopwatch::start(), std::time::Instant::now());
             thread::sleep(Duration::from_millis(60));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopwatch_is_a_number_and_back() {
+    fn stopwatch_round_trips_through_a_number() {
         for start in
             [Start::Counter(0), Start::Monotonic(0), Start::Counter(u64::MAX >> 1), Start::Monotonic(7)]
         {

@@ -268,7 +268,7 @@ mod tests {
     use crate::Error;
 
     #[test]
-    fn relative_directory_is_resolved_and_what_nobody_meant_is_refused() {
+    fn relative_directory_is_resolved_and_unsafe_paths_are_refused() {
         let here = std::env::current_dir().unwrap();
         assert_eq!(resolve(Path::new("metrics")).unwrap(), here.join("metrics"));
         assert_eq!(resolve(Path::new("./~")).unwrap(), here.join("~"));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_use_their_own_folder_or_their_groups() {
+    fn writers_use_their_own_folder_or_that_of_their_group() {
         let taken = |folder: FolderMode, user, group| {
             folder.check_writer(user, group).is_ok() && AccessPolicy::of(&folder, user).is_ok()
         };
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_strangers_count_only_in_a_group() {
+    fn files_of_other_users_count_only_in_a_group() {
         let alone = AccessPolicy::of(&folder(OTHER, 0o700), 0).unwrap();
         assert!(alone.accepts(OTHER, 7) && alone.accepts(0, 7) && !alone.accepts(ME, TEAM));
         let shared = AccessPolicy::of(&folder(OTHER, 0o770), ME).unwrap();

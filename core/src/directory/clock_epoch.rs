@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_epoch_begins_no_earlier_than_what_is_there() {
+    fn new_epoch_begins_after_existing_timestamps() {
         let (parent, directory, file) = in_new_directory();
         let registry = Registry::open(parent.path()).unwrap();
         registry.counter("jobs", "", &[]).unwrap().labels(&[]).unwrap().inc();

@@ -468,7 +468,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn only_whole_names_are_segments() {
+    fn only_complete_names_are_segments() {
         let id_of = |name| id_with(Path::new(name), segment_name);
         assert_eq!(id_of("00000000000000ff.seg"), Some(255));
         for name in [
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_lives_while_its_owner_holds_it() {
+    fn segment_is_live_while_its_owner_holds_the_lock() {
         let parent = tempfile::tempdir().unwrap();
         let directory = Directory::create(parent.path()).unwrap();
         let new = directory.new_segment(7).unwrap();

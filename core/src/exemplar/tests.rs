@@ -165,7 +165,7 @@ fn a_reader_never_sees_the_exemplar_of_another_series() {
 }
 
 #[test]
-fn a_writer_that_dies_leaves_what_was_whole() {
+fn killed_writer_leaves_complete_exemplars() {
     let written = Written::of(1, 40);
     let count = written.line as usize * LINE_WORDS + std::mem::offset_of!(Lane, exemplified) / 8;
     for stores in written.trace.published..=written.trace.stores.len() {
@@ -186,7 +186,7 @@ fn a_writer_that_dies_leaves_what_was_whole() {
 }
 
 #[test]
-fn a_handler_and_the_write_that_it_interrupted_meet_without_tearing() {
+fn interrupting_handler_tears_no_exemplar() {
     let (supply, lane, line) = new_lane();
     assert!(record(lane, &supply, &BOUNDS, 1.0, "first"));
     let slot: &ExemplarSlot = supply.lines(lane.exemplars.load(Ordering::Relaxed)).unwrap();
@@ -215,7 +215,7 @@ fn without_memory_there_are_no_exemplars() {
 }
 
 #[test]
-fn of_many_buckets_neighbours_share_a_slot() {
+fn neighbours_of_many_buckets_share_a_slot() {
     let bounds: Vec<f64> = (1..=1000).map(f64::from).collect();
     let (supply, lane, line) = new_lane();
     for bucket in 0..=1000 {
@@ -274,7 +274,7 @@ fn holds(words: &[u64; 16]) -> bool {
 
 proptest! {
     #[test]
-    fn of_any_words_only_exemplars_are_read(written in prop::array::uniform3(any_slot()), at in prop_oneof![4 => Just(1), 1 => 0..10_u64, 1 => any::<u64>()]) {
+    fn arbitrary_words_are_read_as_valid_exemplars_only(written in prop::array::uniform3(any_slot()), at in prop_oneof![4 => Just(1), 1 => 0..10_u64, 1 => any::<u64>()]) {
         let lane = [1, 1, 0, 0, at, 1, 0, 0];
         let bytes = Bytes(lane.into_iter().chain(written.iter().copied().flatten()).collect());
         let read = read(&bytes, 0, BOUNDS.len());

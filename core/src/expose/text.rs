@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_an_empty_text() {
+    fn empty_exposition_is_an_empty_text() {
         assert_eq!(text(&Exposition::default()), "");
         assert_eq!(shown(Vec::new()), "");
     }
 
     #[test]
-    fn families_are_spelled_as_prometheus_client_spells_them() {
+    fn families_are_formatted_as_by_prometheus_client() {
         let observation = Observation { epoch: 1, origin: 0, stamp: 1, value: 0.25 };
         let window = Window::newest(vec![observation], 1_000);
         let timing = Timing { count: 2, sum: 0.5, window, ..Timing::default() };

@@ -76,7 +76,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_two_newest_anchors_stay() {
+    fn two_newest_anchors_are_kept() {
         let header: [[AtomicU64; anchor::WORDS]; ANCHORS] = Default::default();
         let stored = || {
             let words: Vec<u64> = header.iter().flatten().map(|word| word.load(Relaxed)).collect();

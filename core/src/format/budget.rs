@@ -94,7 +94,7 @@ mod tests {
     use crate::{format::source::SegmentSource, segment::writer::Segment};
 
     #[test]
-    fn reads_end_where_the_budget_does() {
+    fn reads_stop_at_the_budget() {
         let metered = Metered::new(Arc::new(Segment::anonymous().unwrap()));
         let mut words = [0; 64];
         metered.refill(0);

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_comes_back_as_it_was() {
+    fn family_descriptor_round_trips() {
         let words = family().encode();
         assert_eq!(lines(&words), Some(words.len() as u64 / 8));
         assert_eq!(FamilyDescriptor::decode(&words), Some(family()));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_no_memory_holds_is_refused() {
+    fn window_larger_than_memory_is_refused() {
         for (window, taken) in [(MAX_WINDOW, true), (MAX_WINDOW + 1, false), (u32::MAX, false), (0, false)] {
             let words = FamilyDescriptor { window, ..family() }.encode();
             assert_eq!(FamilyDescriptor::decode(&words).is_some(), taken, "{window}");
@@ -239,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_series_comes_back_as_it_was(
+        fn series_descriptor_round_trips(
             family in 0u32..,
             serial in 0u32..,
             begun in 0u64..,
@@ -251,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn one_flipped_bit_is_seen(bit in 0usize..64 * 8) {
+        fn flipped_bit_is_detected(bit in 0usize..64 * 8) {
             let mut words = family().encode();
             // Bits of the padding after the payload have no meaning.
             let bit = bit % (64 * 2 + (words[0] as u32 as usize) * 8);
@@ -260,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn any_words_are_refused_or_read(words in prop::collection::vec(any::<u64>(), 0..32)) {
+        fn arbitrary_words_are_refused_or_read(words in prop::collection::vec(any::<u64>(), 0..32)) {
             let _ = (FamilyDescriptor::decode(&words), SeriesDescriptor::decode(&words), lines(&words));
         }
     }

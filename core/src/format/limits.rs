@@ -99,7 +99,7 @@ mod tests {
     use crate::{catalog::Kind, format::descriptor::FamilyDescriptor};
 
     #[test]
-    fn cutting_keeps_characters_whole() {
+    fn truncation_splits_no_character() {
         assert_eq!(cut("short", 9), "short");
         assert_eq!(cut("short", 2), "sh");
         assert_eq!(cut("aéb", 2), "a");

@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_are_those_of_a_search(
+        fn bucket_indexes_equal_those_of_a_search(
             mut bounds in prop::collection::vec(prop_oneof![1e-9..1e7f64, 0.9..1.1, -1.0..0.0, 0.0..1e28], 0..50),
             values in prop::collection::vec(prop_oneof![1e-10..1e8f64, 0.9..1.1, 0.0..LIMIT], 50),
         ) {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_are_those_of_cells_are_no_exception() {
+    fn bounds_at_dense_bucket_edges_are_indexed_exactly() {
         let bounds: Vec<f64> = (-20..20).map(exponential::upper_bound).collect();
         let bounds = Bounds::new(&bounds);
         assert!(!bounds.crowded);

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteenths_are_of_all_values_that_have_a_cell() {
+    fn sub_buckets_cover_all_dense_buckets() {
         for value in
             [ZERO_THRESHOLD, ZERO_THRESHOLD.next_up(), 1e-3, 1.0_f64.next_down(), 1.0, LIMIT.next_down()]
         {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_is_in_its_bucket_and_the_next_value_in_the_next() {
+    fn upper_bound_is_inclusive() {
         for bucket in -255..=750 {
             let bound = upper_bound(bucket);
             assert_eq!((index(bound), index(bound.next_up())), (Some(bucket), Some(bucket + 1)));

@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map_without_zeros(counts in prop::collection::vec((-5..5, 0..3_u64), 0..30)) {
+        fn sparse_counts_equal_a_map_without_zeros(counts in prop::collection::vec((-5..5, 0..3_u64), 0..30)) {
             let mut expected: BTreeMap<i32, u64> = counts.iter().copied().collect();
             expected.retain(|_, count| *count > 0);
             let collected: Exponential = counts.iter().copied().collect();

@@ -115,7 +115,7 @@ mod tests {
 
     /// The expected texts are the results of `floatToGoString` of prometheus_client 0.26.
     #[test]
-    fn numbers_are_spelled_as_prometheus_client_spells_them() {
+    fn numbers_are_formatted_as_by_prometheus_client() {
         let table: &[(f64, &str)] = &[
             (0.0, "0.0"),
             (-0.0, "-0.0"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_have_nine_digits_behind_the_point() {
+    fn seconds_have_nine_decimals() {
         let spelled = |nanoseconds| {
             let mut out = String::new();
             super::push_seconds(&mut out, nanoseconds);
@@ -205,14 +205,14 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1_000))]
         #[test]
-        fn every_number_reads_back_as_itself(bits: u64) {
+        fn numbers_round_trip(bits: u64) {
             let value = f64::from_bits(bits);
             let back: f64 = spelled(value).parse().unwrap();
             proptest::prop_assert!(back.to_bits() == bits || value.is_nan() && back.is_nan());
         }
 
         #[test]
-        fn every_number_is_spelled_by_the_rules(
+        fn numbers_follow_the_format_rules(
             mantissa in -1e3..1e3f64,
             exponent in -12..20i32,
             places in 0..9i32,

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_series_is_not_written_nor_the_one_that_has_its_lane() {
+    fn removed_series_and_next_owner_of_its_lane_are_not_written() {
         let registry = Registry::new();
         let removed = timer(&registry, "removed").local();
         removed.observe(1.0);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_series_begins_again() {
+    fn expired_series_restarts() {
         let registry = Registry::new();
         let local = timer(&registry, "a").local();
         local.observe(1.0);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thread_has_its_own_and_a_finished_one_lets_go() {
+    fn each_thread_has_a_lane_and_releases_it_at_its_end() {
         thread_local! {
             // Dropped, and used for the last time, after the thread has returned its lanes.
             static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };

@@ -178,7 +178,7 @@ mod tests {
     use crate::segment::writer::Segment;
 
     #[test]
-    fn one_segment_is_made_for_threads_that_begin_at_once() {
+    fn concurrent_threads_create_one_segment() {
         let (maker, place, made) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
         let make = || {
             made.fetch_add(1, Relaxed);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn stopped_maker_is_waited_for_no_longer_than_the_bound() {
+    fn wait_for_a_stopped_creator_is_bounded() {
         let (maker, place) = (Maker::default(), ArcSwapOption::empty());
         maker.by.store(super::this_thread() + 1, Relaxed);
         let begun = Instant::now();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn failure_is_not_repeated_at_once() {
+    fn failure_is_not_retried_immediately() {
         let (maker, place, calls) = (Maker::default(), ArcSwapOption::empty(), AtomicUsize::new(0));
         let fail = || {
             calls.fetch_add(1, Relaxed);

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_prometheus_takes_is_taken() {
+    fn names_that_prometheus_accepts_are_accepted() {
         for name in ["a", "_a", ":a", "http_requests_total", "a:b:c9"] {
             metric(name, Plain).unwrap();
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn any_characters_are_taken_where_they_are_asked_for() {
+    fn any_characters_are_accepted_with_the_option() {
         metric("温度", Utf8).unwrap();
         labels(&["温度"], Kind::Counter, Utf8).unwrap_err();
         for name in ["http.server.duration", "9a", "a b", "ä", "t温度", "a\nb\"c\"", "conductor.polls"] {

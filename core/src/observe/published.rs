@@ -104,7 +104,7 @@ fn state_holds(series: usize, states: &[f64], seen: f64) -> Result<(), String> {
 }
 
 #[test]
-fn a_reader_sees_what_was_published_and_nothing_else() {
+fn reader_sees_published_lanes_only() {
     // Several blocks of lanes, growing rings and pages of buckets. A moment is marked after each
     // series.
     const COUNTERS: usize = 70;

@@ -61,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn the_living_win_over_the_dead() {
+    fn live_definition_wins_over_an_ended_one() {
         assert_eq!(holds([(at(true, 1, 1), "living"), (at(false, 9, 9), "dead")]), Some("living"));
     }
 
     #[test]
-    fn the_newest_wins_among_the_living_and_among_the_dead() {
+    fn newest_definition_wins_within_live_and_ended_ones() {
         for lives in [true, false] {
             assert_eq!(holds([(at(lives, 2, 1), "new"), (at(lives, 1, 9), "old")]), Some("new"));
             assert_eq!(holds([(at(lives, 1, 9), "old"), (at(lives, 2, 1), "new")]), Some("new"));
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_reading_does_not_decide() {
+    fn order_of_reading_does_not_matter() {
         let definitions = [(at(true, 5, 1), 1), (at(true, 5, 2), 2)];
         assert_eq!(holds(definitions), Some(2));
         assert_eq!(holds(definitions.into_iter().rev()), Some(2));
     }
 
     #[test]
-    fn a_conflict_is_another_option_and_not_another_help() {
+    fn different_options_conflict_and_different_help_does_not() {
         let record = FamilyDescriptor::plain("jobs", Kind::Timer, &["queue"]);
         assert!(!conflicts(&record, &FamilyDescriptor { help: "Jobs.".into(), ..record.clone() }));
         let others = [

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_another_number_are_left_to_their_caller() {
+    fn wrong_number_of_values_is_left_to_the_caller() {
         let order = LabelOrder::sort(&mut ["b", "a"].map(str::to_owned).to_vec()).unwrap();
         assert_eq!(order.apply(&["1"]), ["1"]);
         assert_eq!(order.apply_into(&["1"], &mut [""; 4]), None);

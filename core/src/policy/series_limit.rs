@@ -97,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_series_get_the_places() {
+    fn first_series_get_the_slots() {
         let younger_first = [("c", 3, 1, Some(2)), ("a", 1, 2, Some(2)), ("b", 2, 1, Some(2))];
         assert_eq!(decide(&younger_first), [false, true, true]);
     }
 
     #[test]
-    fn a_series_that_has_a_place_is_shown_whoever_adds_to_it() {
+    fn series_with_a_slot_is_shown_for_all_processes() {
         assert_eq!(
             decide(&[("a", 1, 1, Some(1)), ("a", 9, 2, Some(1)), ("b", 2, 1, Some(1))]),
             [true, true, false]
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_totals_have_in_a_place_keeps_it() {
+    fn series_of_the_totals_keep_their_slots() {
         let contributions = [("x", 1, 1, Some(1)), ("a", 5, 0, None), ("b", 6, 0, None)];
         assert_eq!(decide(&contributions), [true, true, true]);
         // The totals' series takes a place from the time at which it got it.
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overflow_series_takes_no_place() {
+    fn overflow_series_takes_no_slot() {
         let labels = overflow(1);
         let over = Contribution { labels: &labels, begun: 0, segment: 1, limit: Some(1), is_over: false };
         let other = ["a".to_owned()];
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_over_when_a_series_was_removed_stays_so_and_takes_no_place() {
+    fn overflow_at_a_removal_stays_overflow_and_takes_no_slot() {
         let labels = ["a", "b", "c"].map(|label| [label.to_owned()]);
         let of = |at: usize, is_over| Contribution {
             labels: &labels[at],
@@ -173,7 +173,7 @@ mod tests {
         /// Folding a segment into the totals does not change the decision for other segments, and
         /// neither do later contributions.
         #[test]
-        fn neither_retirement_nor_what_comes_later_changes_a_decision(
+        fn retirement_and_later_series_change_no_decision(
             all in prop::collection::vec(contribution(), 1..25), folded in 1..5_u64, cut in 0..20_u64,
         ) {
             let names = ["a", "b", "c", "d", "e", "f"];

@@ -275,7 +275,7 @@ fn a_full_ring_reads_exactly() {
 }
 
 #[test]
-fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
+fn interrupted_observation_follows_those_of_the_handler() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let (_, line, ring, supply) = linked_lane(&segment, 300);
     let mut index = 0;
@@ -302,7 +302,7 @@ fn an_observation_goes_behind_those_of_a_handler_that_interrupted_it() {
 
 /// A writer killed between any two of its stores leaves all observations that it had published.
 #[test]
-fn whatever_a_killed_writer_left_is_read() {
+fn ring_of_a_killed_writer_is_readable() {
     let shortages: [fn(u64) -> bool; 4] = [|_| false, |n| n >= 1, |n| n % 3 != 0, |_| false];
     for ((window, observations), dry) in
         [(1, 400), (40, 400), (300, 700), (1000, 1500)].into_iter().zip(shortages)
@@ -325,7 +325,7 @@ fn whatever_a_killed_writer_left_is_read() {
 }
 
 #[test]
-fn a_ring_short_of_memory_reads_what_it_holds() {
+fn ring_without_memory_reads_its_slots() {
     // There is no memory when the ring enters its n-th chunk: at first, once, periodically, or from
     // then on.
     let shortages: [fn(u64) -> bool; 7] = [

@@ -453,7 +453,7 @@ mod tests {
     use crate::{Registry, sys::growth};
 
     #[test]
-    fn growth_is_one_system_call_for_each_step_at_most() {
+    fn growth_takes_at_most_one_system_call_for_each_step() {
         let parent = tempfile::tempdir().unwrap();
         let before = growth::calls();
         let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_stopped_while_it_grew_keeps_nobody_from_memory() {
+    fn thread_stopped_during_growth_blocks_no_allocation() {
         let parent = tempfile::tempdir().unwrap();
         let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
         segment.growing.store(true, Relaxed);

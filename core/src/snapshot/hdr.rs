@@ -81,7 +81,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn quantiles_are_right_to_the_buckets(
+        fn quantiles_are_exact_to_the_bucket(
             mut values in prop::collection::vec(prop_oneof![1e-6..1e-3, 0.1..10.0f64], 1..500),
         ) {
             let registry = Registry::new();

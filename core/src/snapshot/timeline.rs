@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_on_between_and_beyond_anchors() {
+    fn time_is_computed_between_and_beyond_anchors() {
         let function = Function::new(&[anchor(1_000, 50_000), anchor(2_000, 60_000)]).unwrap();
         let times = [900, 1_000, 1_500, 2_000, 2_100].map(|stamp| function.time(stamp));
         assert_eq!(times, [49_900, 50_000, 55_000, 60_000, 60_100]);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_anchor_that_is_uncertain_does_not_count_where_others_do() {
+    fn uncertain_anchor_is_ignored_if_others_exist() {
         let paused = Anchor { uncertainty: 45_000_000, ..anchor(2_000, 45_000_000) };
         assert_eq!(Function::new(&[anchor(1_000, 50_000), paused]).unwrap().time(2_000), 51_000);
         assert_eq!(Function::new(&[paused]).unwrap().time(2_000), 45_000_000);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_taken_from_where_it_is_known() {
+    fn missing_rate_is_derived_from_anchors() {
         let unknown = |stamp, wall| Anchor { rate: 0.0, ..anchor(stamp, wall) };
         let far = 10 * SECOND;
         let counter = Function::new(&[unknown(0, 0), unknown(2 * far, far)]).unwrap();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_changes_no_order() {
+    fn clock_set_back_changes_no_order() {
         // The clock is set back by an hour while the process runs.
         let hour = 3_600 * SECOND;
         let set = [anchor(0, 9 * hour), anchor(hour, 10 * hour), anchor(hour + SECOND, 9 * hour + SECOND)];

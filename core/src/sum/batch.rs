@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_and_the_finest_are_summed_exactly() {
+    fn largest_and_smallest_values_are_summed_exactly() {
         let (greatest, least) = (8192_f64.next_down(), 2_f64.powi(-30));
         for values in
             [[greatest; 64], [least; 64], [least.next_up(); 64], [least.next_down(); 64], [8192.0; 64]]
@@ -104,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_at_once_are_as_one_by_one(
+        fn batch_equals_single_additions(
             durations in prop::collection::vec(prop_oneof![1e-9..1e-6, 1e-6..1.0, 1.0..8191.9f64], COUNT),
             sizes in prop::collection::vec((0.0..1e6f64).prop_map(f64::floor), COUNT),
             any in prop::collection::vec(
@@ -126,7 +126,7 @@ mod tests {
         /// Compares the code for AVX2 with the code for all processors.
         #[test]
         #[cfg(target_arch = "x86_64")]
-        fn every_processor_sums_alike(values in prop::collection::vec(1e-10..9000.0f64, COUNT)) {
+        fn all_instruction_sets_give_the_same_sum(values in prop::collection::vec(1e-10..9000.0f64, COUNT)) {
             let value = |at: usize| values[at];
             if let Some(sum) = crate::sum::avx2::by_halves::<COUNT>(value) {
                 prop_assert_eq!(sum, by_halves::<COUNT>(value));

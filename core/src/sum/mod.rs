@@ -129,14 +129,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_value_comes_back_as_it_was() {
+    fn single_value_round_trips() {
         for value in [0.0, 1.0, 0.001, 1e-9, 1e7, 3.5e27, 0.1 + 0.2, f64::EPSILON] {
             assert_eq!(ExactSum::of([value]).to_f64(), value);
         }
     }
 
     #[test]
-    fn what_is_finer_than_a_unit_rounds_to_nothing_or_one() {
+    fn values_below_the_unit_round_to_zero_or_one() {
         assert_eq!(ExactSum::of([f64::MIN_POSITIVE, 5e-324]), ExactSum::default());
         assert_eq!(ExactSum::of([2f64.powi(-97)]).0, [1, 0, 0]);
         assert_eq!(ExactSum::of([2f64.powi(-98)]).0, [0, 0, 0]);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_sum_stays_full() {
+    fn saturated_sum_stays_saturated() {
         let mut sum = ExactSum([u64::MAX; 3]);
         sum.add_value(1.0);
         assert_eq!(sum, ExactSum([u64::MAX; 3]));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_sum_has_lost_its_parts() {
+    fn nothing_is_subtracted_from_a_saturated_sum() {
         let mut sum = ExactSum([u64::MAX, u64::MAX, u64::MAX - 1]);
         let part = ExactSum([0, 0, u64::MAX - 1]);
         assert_eq!(sum.without(&part), Some(ExactSum([u64::MAX, u64::MAX, 0])));
@@ -198,7 +198,7 @@ mod tests {
         }
 
         #[test]
-        fn order_does_not_matter_and_sums_never_fall(
+        fn sums_do_not_depend_on_order_and_never_decrease(
             mut values in prop::collection::vec(prop_oneof![0.0..1e-6, 0.0..1.0, 0.0..1e9, 0.0..LIMIT / 1e3], 1..100),
         ) {
             let forward = ExactSum::of(values.iter().copied());
@@ -214,7 +214,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_out_leaves_the_sum_of_the_others(
+        fn subtraction_leaves_the_sum_of_the_rest(
             kept in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
             taken in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
         ) {

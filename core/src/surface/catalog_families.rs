@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_messages_wherever_legacy_is_shown() {
+    fn exceptions_are_messages_if_legacy_is_shown() {
         let recorded = |surfaces: &[Surface]| found(surfaces, "task_execute_error").map(|row| row.recorded);
         assert_eq!(recorded(&[Surface::Legacy]), Some(&catalog::TASK_EXECUTE_ERROR_MESSAGE));
         assert_eq!(

@@ -200,7 +200,7 @@ mod tests {
     };
 
     #[test]
-    fn a_histogram_without_buckets_still_has_the_last() {
+    fn histogram_without_buckets_has_the_infinity_bucket() {
         let polls = Family {
             name: catalog::TASK_POLL_TIME.name.to_owned(),
             help: String::new(),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_written_as_it_is_in_the_whole() {
+    fn filtered_exposition_equals_its_part_of_the_whole() {
         let registry = crate::Registry::new();
         for name in ["zebras", "apes", "mice"] {
             registry.gauge(name, "", &["zone"]).unwrap().labels(&["a"]).unwrap().set(1.0);

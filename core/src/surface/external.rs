@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn they_stand_among_the_others_in_every_format() {
+    fn external_families_are_in_order_in_every_format() {
         let registry = Registry::new();
         registry.gauge("centre", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
         let mut view = View::default();
@@ -336,7 +336,7 @@ waiting -0.5
     /// A native histogram would lose the classic buckets, because the family has no exponential
     /// ones.
     #[test]
-    fn a_histogram_stays_classic_where_native_ones_are_asked_for() {
+    fn external_histogram_stays_classic_in_native_expositions() {
         let only = Exposition::default().beside(&[seconds()]);
         assert_eq!(expose::protobuf(&only, true), expose::protobuf(&only, false));
     }
@@ -373,7 +373,7 @@ waiting -0.5
     }
 
     #[test]
-    fn series_that_cannot_be_written_are_left_out_and_counted() {
+    fn unwritable_series_are_skipped_and_counted() {
         use ShownType::{Counter, Gauge, Histogram, Summary};
         ShownFamily::foreign("", "", Gauge, []).unwrap_err();
         for (shown_type, suffix, samples) in [
@@ -411,7 +411,7 @@ waiting -0.5
     }
 
     #[test]
-    fn the_exposition_says_how_many_series_it_lacks() {
+    fn exposition_has_the_number_of_skipped_series() {
         let registry = Registry::new();
         registry.counter("cards", "Ours.", &[]).unwrap().labels(&[]).unwrap().inc();
         let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());

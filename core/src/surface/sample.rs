@@ -141,7 +141,7 @@ mod tests {
     use super::{QUANTILES, SPELLED};
 
     #[test]
-    fn quantiles_are_spelled_as_numbers_are() {
+    fn quantiles_are_formatted_as_numbers() {
         assert_eq!(SPELLED.map(str::to_owned), QUANTILES.map(|quantile| quantile.to_string()));
     }
 }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_so_by_stamp_not_by_place() {
+    fn newest_value_is_decided_by_its_timestamp() {
         let timers = family(&[timer(7, 100, &[0.1, 0.2]), timer(3, 500, &[0.3, 0.4]), timer(1, 0, &[])]);
         assert_eq!(SeriesGroup::new(&timers, &[(0, 0), (0, 1)]).newest(), Some(0.4));
         assert_eq!(SeriesGroup::new(&timers, &[(0, 1), (0, 0)]).newest(), Some(0.4));

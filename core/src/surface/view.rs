@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_says_which_are_known() {
+    fn error_of_an_unknown_name_lists_the_known_ones() {
         for given in ["Legacy", "", "canon"] {
             let error = given.parse::<Surface>().unwrap_err();
             assert!(matches!(&error, Error::Unknown { what: "surface", given: named, .. } if named == given));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_of_nothing_is_the_default() {
+    fn empty_view_is_the_default() {
         assert_eq!(View::new(&[]).unwrap(), View::default());
         assert_eq!("".parse::<View>().unwrap(), View::default());
         assert_eq!(" , ".parse::<View>().unwrap(), View::default());

@@ -214,7 +214,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn number_that_the_host_took_is_neither_used_nor_closed() {
+    fn descriptor_number_taken_by_the_host_is_neither_used_nor_closed() {
         let directory = tempfile::tempdir().unwrap();
         let (one, other) = (directory.path().join("one"), directory.path().join("other"));
         std::fs::write(&one, "").unwrap();

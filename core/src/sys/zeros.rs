@@ -46,7 +46,7 @@ mod tests {
     };
 
     #[test]
-    fn growing_never_writes_over_what_is_there() {
+    fn growth_overwrites_no_data() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("file");
         let file = OpenOptions::new().append(true).create(true).open(&path).unwrap();

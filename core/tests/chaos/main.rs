@@ -56,7 +56,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn nothing_that_returned_is_lost_whatever_happens() {
+fn acknowledged_observations_survive_random_faults() {
     let seconds = number("ICTUS_CHAOS_SECONDS").unwrap_or(8);
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = number("ICTUS_CHAOS_SEED").unwrap_or_else(now);

@@ -7,7 +7,7 @@ use ictus::Reader;
 use super::{directory, log_lines};
 
 #[test]
-fn thousands_of_junk_files_cost_a_few_log_lines() {
+fn thousands_of_junk_files_cause_few_log_lines() {
     let directory = directory();
     let path = |id: u32| directory.path().join(format!("ictus/{id:016x}.seg"));
     for id in 0..1_500 {
@@ -24,7 +24,7 @@ fn thousands_of_junk_files_cost_a_few_log_lines() {
 }
 
 #[test]
-fn names_from_outside_forge_no_log_line() {
+fn external_names_forge_no_log_line() {
     let parent = tempfile::tempdir().unwrap();
     log_lines::keep();
     let directory = parent.path().join("a\nictus: forged\x1b[2J");

@@ -160,7 +160,7 @@ fn names_and_values_within_the_limits_are_shown_a_bounded_number_of_times() {
 }
 
 #[test]
-fn descriptors_that_overlap_are_refused() {
+fn overlapping_descriptors_are_refused() {
     refuse(TOO_MUCH, |to| to.overlapping(2_000), 0);
 }
 
@@ -182,7 +182,7 @@ fn sharing(to: &mut Segment, lanes: usize) {
     ictus_portable,
     ignore = "holes count as contents where no call tells whether a file system compresses"
 )]
-fn lanes_that_share_memory_or_have_it_in_holes_are_refused() {
+fn overlapping_or_sparse_lanes_are_refused() {
     refuse(TOO_MUCH, |to| sharing(to, 100), 0);
     refuse(TOO_MUCH, |to| sharing(to, 100), 1 << 30);
     refuse(TOO_MUCH, |to| sharing(to, 1_000), 1 << 30);
@@ -291,7 +291,7 @@ fn totals_that_take_long_to_decode_are_refused() {
 }
 
 #[test]
-fn what_is_made_byte_by_byte_is_otherwise_shown() {
+fn handmade_segments_without_faults_are_shown() {
     let directory = directory();
     let mut segment = Segment::new();
     counters(&mut segment, &Family::default(), 1_000, "");

@@ -84,7 +84,7 @@ fn expected(exposition: &Exposition) -> Vec<Sample> {
 }
 
 #[test]
-fn samples_are_those_of_the_text_formats() {
+fn samples_equal_those_of_the_text_formats() {
     for surfaces in ["legacy", "documented", "legacy,documented", "canonical"] {
         for summaries in [false, true] {
             let mut view: View = surfaces.parse().unwrap();
@@ -118,7 +118,7 @@ fn native_changes_nothing_but_histograms() {
 }
 
 #[test]
-fn nothing_is_no_bytes_and_bytes_are_appended() {
+fn empty_exposition_has_no_bytes_and_output_is_appended() {
     assert!(expose::protobuf(&Exposition::default(), true).is_empty());
     let exposition = Exposition::new(&common::snapshot(), &View::default());
     let mut bytes = b"before".to_vec();
@@ -179,7 +179,7 @@ fn bucket_of(value: f64) -> i32 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn native_histograms_hold_what_was_recorded(
+    fn native_histograms_equal_the_recorded_values(
         values in vec(prop_oneof![
             Just(0.0), Just(Distribution::ZERO_THRESHOLD), Just(0.5), Just(1.0),
             1e-12..1e-9, 1e-6..1e-2, 0.9..1.2, 1e-3..1e4f64, 1e9..1e20,
@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn any_buckets_read_back_as_they_were(
+    fn arbitrary_buckets_round_trip(
         near in vec((-12..12i32, 0..50u64), 0..12),
         far in vec((any::<i32>(), any::<u64>()), 0..4),
         zero in 0..9u64,
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn labels_and_help_read_back_as_they_were(
+    fn labels_and_help_round_trip(
         help in any::<String>(),
         values in any::<[String; 2]>(),
         number in any::<f64>(),
@@ -268,7 +268,7 @@ proptest! {
 }
 
 #[test]
-fn a_histogram_that_is_not_asked_for_as_native_has_no_sign_of_it() {
+fn classic_histogram_has_no_native_fields() {
     let exponential: Exponential = [(1, 2)].into_iter().collect();
     let snapshot = polls(Distribution { classic: vec![5], zero: 3, exponential, ..Distribution::default() });
     with_histogram(&snapshot, false, |histogram| assert_eq!(histogram.tags(), [1, 2, 3]));
@@ -299,7 +299,7 @@ fn classic_buckets_have_exemplars() {
 }
 
 #[test]
-fn a_native_histogram_without_observations_is_known_as_one() {
+fn empty_native_histogram_is_recognized_as_native() {
     with_histogram(&polls(Distribution::default()), true, |histogram| {
         assert_eq!(histogram.tags(), [1, 2, 3, 5, 6, 7]);
         assert_eq!((histogram.number(1), histogram.number(7)), (0, 0));
@@ -308,7 +308,7 @@ fn a_native_histogram_without_observations_is_known_as_one() {
 }
 
 #[test]
-fn what_no_exponential_bucket_was_had_for_is_in_the_classic_ones_alone() {
+fn observations_without_an_exponential_bucket_are_in_classic_ones_only() {
     let distribution = Distribution {
         bounds: vec![1.0],
         classic: vec![4, 6],

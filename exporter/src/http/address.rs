@@ -134,7 +134,7 @@ mod tests {
     use super::{BoundAddress, ListenAddress};
 
     #[test]
-    fn an_address_is_parsed_as_it_is_spelled() {
+    fn address_is_parsed_in_every_form() {
         for given in ["127.0.0.1:9464", "0.0.0.0:0", "[::1]:9464", "[::]:1", "unix:/run/a b.sock", "unix:x"] {
             let listen: ListenAddress = given.parse().unwrap();
             let [address] = listen.addresses() else { panic!("{listen:?}") };
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_an_example() {
+    fn invalid_address_is_refused_with_an_example() {
         for given in
             ["", "9464", ":9464x", "127.0.0.1", "::1:9464:", "127.0.0.1:65536", "unix:", "/run/x.sock"]
         {

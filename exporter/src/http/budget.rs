@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_cannot_use_up_what_others_need() {
+    fn one_peer_cannot_exhaust_the_budget() {
         let budget = Budget::with_max_bytes(100);
         let (greedy, other) = (budget.account(peer(1)), budget.account(peer(2)));
         let body = Bytes::from_static(&[0; 25]);

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_endpoint_answers_to_names_that_no_dns_can_change() {
+    fn loopback_endpoint_accepts_local_host_names() {
         for address in ["127.0.0.1:9464", "127.9.9.9:1", "[::1]:9464", "[::ffff:127.0.0.1]:1"] {
             let hosts = at(address);
             for host in
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_is_asked_for() {
+    fn request_needs_one_host() {
         for hosts in [at("127.0.0.1:1"), at("0.0.0.0:1")] {
             assert_eq!(status(&hosts, "/metrics", &[]), 400);
             assert_eq!(status(&hosts, "/health", &["localhost", "localhost"]), 400);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn other_endpoints_answer_to_all_names_unless_they_are_given_some() {
+    fn other_endpoints_accept_all_host_names_by_default() {
         let open = at("0.0.0.0:9464");
         assert_eq!(status(&open, "/metrics", &["metrics.example"]), 200);
         let unix = BoundAddress::Unix("/run/ictus.sock".into());

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_leaves_half_of_the_places_to_others() {
+    fn one_address_gets_half_of_the_connections() {
         with_endpoint(async |endpoint| {
             for _ in 0..MAX_CONNECTIONS_PER_PEER {
                 assert_eq!(endpoint.connect(peer(2, 1)).0, Some(false));
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stalest_connection_of_the_busiest_address_gives_way() {
+    fn stalest_connection_of_the_busiest_address_is_evicted() {
         with_endpoint(async |endpoint| {
             let (_, first) = endpoint.connect(peer(2, 1));
             sleep(Duration::from_millis(5)).await;
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_being_answered_stays() {
+    fn active_connection_is_not_evicted() {
         with_endpoint(async |endpoint| {
             let answering: Vec<_> =
                 (0..MAX_CONNECTIONS_PER_PEER).map(|_| endpoint.connect(peer(2, 1)).1.answering()).collect();

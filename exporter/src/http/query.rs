@@ -51,7 +51,7 @@ mod tests {
     use crate::source::Source;
 
     #[test]
-    fn a_surface_is_understood_however_it_is_spelled() {
+    fn surface_is_parsed_in_every_spelling() {
         let source = Source::from_fn(|_| String::new());
         let both = "legacy,documented".parse::<View>().unwrap();
         for query in [
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_shown_is_refused() {
+    fn invalid_combination_is_refused() {
         let source = Source::from_fn(|_| String::new());
         for query in ["surface=legcy", "surface=legacy,canonical", "surface=canonical&surface=legacy"] {
             assert!(view(&source, query).is_err(), "{query}");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn native_histograms_are_as_the_source_has_them_unless_asked_otherwise() {
+    fn native_parameter_overrides_the_source() {
         let source = |native| Source::from_fn(|_| String::new()).with_native(native);
         for (query, with, without) in [
             ("", true, false),

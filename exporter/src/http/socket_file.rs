@@ -152,7 +152,7 @@ mod tests {
     /// Of several servers that find a dead socket concurrently, exactly one replaces it; the others
     /// must not replace the new one.
     #[test]
-    fn one_of_many_takes_over() {
+    fn one_of_many_servers_takes_over() {
         const STARTERS: usize = 4;
         let directory = tempfile::tempdir().unwrap();
         for round in 0..200 {

@@ -59,7 +59,7 @@ mod tests {
     use super::{Destination, spelled, target};
 
     #[test]
-    fn a_groups_place_is_spelled_as_the_gateway_does() {
+    fn path_of_a_group_is_encoded_as_by_pushgateway() {
         assert_eq!(["", "f", "/a", "ÿÿ"].map(spelled), ["=", "Zg", "L2E", "w7_Dvw"]);
         let labels = [("path".to_owned(), "/a".to_owned())];
         let gateway = Destination::new("http://localhost:9091/behind/");

@@ -197,7 +197,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_the_same_is_written_and_compressed_once() {
+    fn equal_responses_are_written_and_compressed_once() {
         let registry = Registry::new();
         for name in ["jobs", "mails"] {
             registry.counter(name, "", &[]).unwrap().labels(&[]).unwrap().inc();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_is_not_known_shares_the_text() {
+    fn unknown_format_shares_the_text() {
         let origin = Backend::function(|_| String::new());
         let taken = CachedSnapshot::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
         let text = taken.render(&origin, &Query::default());

@@ -62,7 +62,7 @@ fn mutated_requests() {
 }
 
 #[test]
-fn heads_without_end() {
+fn endless_headers() {
     let endpoint = Endpoint::small();
     let head = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(1 << 20));
     let count = 50 * scale();

@@ -18,7 +18,7 @@ fn login(pair: &str) -> String {
 }
 
 #[test]
-fn guesses_of_hashed_passwords_delay_no_scraper() {
+fn password_guesses_delay_no_scrape() {
     let folder = tempfile::tempdir().unwrap();
     let auth = folder.path().join("auth");
     fs::write(&auth, format!("basic ann:{HASH}\n")).unwrap();

@@ -27,11 +27,11 @@ fn silent_sockets() {
 }
 
 #[test]
-fn half_heads() {
+fn partial_headers() {
     attack("520 sockets: half a head", b"GET /metrics HTTP/1.1\r\nHost: loc");
 }
 
 #[test]
-fn kept_connections() {
+fn idle_kept_connections() {
     attack("520 sockets: kept alive", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }

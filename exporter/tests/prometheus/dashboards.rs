@@ -89,7 +89,7 @@ pub(crate) fn chosen(query: &str, job: &str) -> String {
 }
 
 #[test]
-fn each_dashboard_is_looked_at() {
+fn every_dashboard_is_tested() {
     let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let dashboards = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
     let mut names: Vec<_> =

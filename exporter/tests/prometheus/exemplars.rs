@@ -14,7 +14,7 @@ use super::{
 const OBSERVED: [(f64, &str); 2] = [(0.004, "4bf92f3577b34da6a3ce929d0e0e4736"), (7.5, "a trace, 日")];
 
 #[test]
-fn prometheus_stores_them_with_their_series() {
+fn prometheus_stores_exemplars_with_their_series() {
     if !installed(&["prometheus", "setpriv"]) {
         return;
     }

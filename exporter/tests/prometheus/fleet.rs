@@ -77,7 +77,7 @@ pub(crate) fn value(server: SocketAddr, query: &str) -> Option<f64> {
 }
 
 #[test]
-fn a_fleets_percentile_is_that_of_all_its_values() {
+fn fleet_percentile_is_that_of_all_values() {
     if !installed(&["prometheus", "setpriv"]) {
         return;
     }

@@ -91,7 +91,7 @@ fn external_families() -> Extra {
 }
 
 #[test]
-fn prometheus_takes_the_whole_exposition_with_one_bad_series_in_it() {
+fn prometheus_stores_an_exposition_with_one_invalid_series() {
     if !installed(&["prometheus", "promtool", "setpriv"]) {
         return;
     }

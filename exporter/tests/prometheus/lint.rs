@@ -51,7 +51,7 @@ pub(crate) fn promtool(arguments: &[&str], input: &str) -> (Option<i32>, String)
 }
 
 #[test]
-fn promtool_finds_what_is_listed_and_nothing_else() {
+fn findings_of_promtool_are_those_listed() {
     if !installed(&["promtool", "setpriv"]) {
         return;
     }
@@ -77,7 +77,7 @@ fn promtool_finds_what_is_listed_and_nothing_else() {
 }
 
 #[test]
-fn the_configurations_of_the_page_are_right() {
+fn configurations_of_the_page_are_valid() {
     if !installed(&["promtool"]) {
         return;
     }

@@ -16,7 +16,7 @@ fn push(directory: &std::path::Path, gateway: &str, options: &[&str]) -> Output 
 }
 
 #[test]
-fn a_gateway_has_what_a_job_recorded_and_one_group_each() {
+fn pushgateway_has_one_group_for_each_job() {
     if !installed(&[GATEWAY]) {
         return;
     }
@@ -60,7 +60,7 @@ fn a_gateway_has_what_a_job_recorded_and_one_group_each() {
 }
 
 #[test]
-fn a_gateway_that_is_not_there_is_named() {
+fn unreachable_pushgateway_is_named() {
     let directory = tempfile::tempdir().unwrap();
     Registry::open(directory.path()).unwrap().counter("rows", "", &[]).unwrap().labels(&[]).unwrap().inc();
     let (code, _, said) = outcome(&push(directory.path(), "http://127.0.0.1:1", &["--job", "a"]));

@@ -27,7 +27,7 @@ const SERVERS: [(&[&str], bool, &[Names]); 6] = [
 ];
 
 #[test]
-fn prometheus_answers_what_was_recorded() {
+fn query_results_equal_recorded_values() {
     if !installed(&["prometheus", "prometheus-node-exporter", "setpriv"]) {
         return;
     }

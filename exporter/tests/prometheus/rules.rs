@@ -30,7 +30,7 @@ fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn promtool_finds_the_rules_right_and_their_tests_pass() {
+fn promtool_accepts_the_rules_and_their_tests() {
     if !installed(&["promtool"]) {
         return;
     }

@@ -11,7 +11,7 @@ use super::{
 };
 
 #[test]
-fn a_prometheus_gets_in_by_the_pages_configuration() {
+fn prometheus_scrapes_with_the_documented_configuration() {
     if !installed(&["prometheus"]) {
         return;
     }

@@ -106,7 +106,7 @@ fn unescaped(text: &str) -> String {
 }
 
 #[test]
-fn samples_and_heads_are_read() {
+fn samples_and_headers_are_parsed() {
     let text = "# HELP a A \\\\ b.\n# TYPE a gauge\na{x=\"1\",y=\"\\\"},\\n\\\\\"} 1e-05\na +Inf\n";
     let parsed = Text::parse(text);
     let samples: Vec<_> = parsed.samples.into_iter().collect();

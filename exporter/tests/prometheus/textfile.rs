@@ -96,7 +96,7 @@ fn node_exporter_shows_the_file_unchanged() {
 /// No process records, and the file is not rewritten. Its time still advances as long as the writer
 /// runs.
 #[test]
-fn node_exporter_tells_idle_workers_from_a_dead_writer() {
+fn node_exporter_distinguishes_idle_workers_from_an_ended_writer() {
     if !installed(&["prometheus-node-exporter", "setpriv"]) {
         return;
     }

@@ -10,7 +10,7 @@ from harness import TESTS
 FUZZ = TESTS.parents[1] / "fuzz" / "python"
 
 
-def test_calls_with_arguments_of_every_kind_do_what_the_model_says() -> None:
+def test_calls_with_arguments_of_every_kind_follow_the_model() -> None:
     inputs = [path for folder in ("seeds", "regressions") for path in sorted((FUZZ / folder).glob("[!.]*"))]
     assert len(inputs) >= 4
     command = [sys.executable, str(FUZZ / "boundary.py"), "--replay", *map(str, inputs)]

@@ -57,7 +57,7 @@ def test_restricted_registries_find_bridged_families() -> None:
     assert shown("nothing") == []
 
 
-def test_no_name_is_shown_twice(directory: str) -> None:
+def test_names_are_unique(directory: str) -> None:
     theirs = CollectorRegistry()
     # The library's process collector has this family as well.
     Counter("process_cpu_seconds", "Theirs.", registry=theirs).inc()
@@ -86,7 +86,7 @@ def collected(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, An
     }
 
 
-def test_opentelemetry_collects_what_is_there_when_it_collects() -> None:
+def test_opentelemetry_collects_current_values() -> None:
     """A collection is current, no matter when the bridge last searched for new families."""
     registry = ictus.Registry()
     jobs = registry.counter("jobs").labels()

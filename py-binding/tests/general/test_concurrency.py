@@ -39,7 +39,7 @@ def test_a_pool_of_threads_shares_metrics(directory: str) -> None:
         assert list(own.window) == list(range(4000, 5000))
 
 
-def test_threads_that_make_the_same_metrics_get_the_same() -> None:
+def test_threads_that_create_equal_metrics_share_them() -> None:
     registry = ictus.Registry()
     barrier = threading.Barrier(8)
 
@@ -54,7 +54,7 @@ def test_threads_that_make_the_same_metrics_get_the_same() -> None:
     assert registry.snapshot().value("jobs", queue="a") == 8
 
 
-def test_snapshots_are_taken_while_others_record() -> None:
+def test_snapshots_are_concurrent_with_recording() -> None:
     registry = ictus.Registry()
     work = registry.timer("work_seconds")
     ended = threading.Event()

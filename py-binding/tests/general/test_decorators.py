@@ -30,7 +30,7 @@ def timing(registry: ictus.Registry, **labels: str) -> ictus.Timing:
     return found
 
 
-def test_a_block_is_measured_whether_or_not_it_raises() -> None:
+def test_block_is_measured_whether_or_not_it_raises() -> None:
     registry = ictus.Registry()
     work = registry.timer("work_seconds")
     with work.time():
@@ -44,7 +44,7 @@ def test_a_block_is_measured_whether_or_not_it_raises() -> None:
     assert observed[0] >= PAUSE > observed[1] >= 0
 
 
-def test_how_work_ended_is_known_at_its_end() -> None:
+def test_labels_may_be_set_at_the_end_of_a_measurement() -> None:
     registry = ictus.Registry()
     work = registry.timer("work_seconds", "", ["outcome"])
     for outcome in ("done", "failed", "done"):
@@ -104,7 +104,7 @@ class Unusual(type):
         raise RuntimeError("not asked for")
 
 
-def test_nothing_is_raised_over_the_programs_exception() -> None:
+def test_exception_of_the_program_is_not_replaced() -> None:
     registry = ictus.Registry()
     unusual = Unusual("Unusual_", (Exception,), {})
     with pytest.raises(ConnectionError), registry.counter("errors").count_exceptions(unusual):
@@ -215,7 +215,7 @@ def test_a_decorated_function_may_run_in_many_threads() -> None:
     assert registry.snapshot().value("inside") == 0
 
 
-def test_what_is_in_progress_is_counted_while_it_is() -> None:
+def test_work_in_progress_is_counted() -> None:
     registry = ictus.Registry()
     inside = registry.gauge("inside")
 
@@ -235,7 +235,7 @@ def test_what_is_in_progress_is_counted_while_it_is() -> None:
     assert registry.snapshot().value("inside") == 0
 
 
-def test_exceptions_are_counted_and_go_on() -> None:
+def test_exceptions_are_counted_and_propagate() -> None:
     registry = ictus.Registry()
     errors = registry.counter("errors", "", ["kind"])
     with pytest.raises(KeyError), errors.labels("all").count_exceptions():
@@ -325,7 +325,7 @@ def test_async_generators_receive_what_is_sent_thrown_and_closed(decorated: Any)
     assert heard.count("closed") == 6
 
 
-def test_async_generator_that_ignores_its_close_is_reported_as_ever(decorated: Any) -> None:
+def test_async_generator_that_ignores_its_close_is_reported(decorated: Any) -> None:
     @decorated
     async def stubborn() -> Any:
         try:
@@ -438,7 +438,7 @@ AWAITED: list[Any] = [
 
 
 @pytest.mark.parametrize("function", AWAITED, ids=str)
-def test_what_is_awaited_is_measured_until_it_is_done(function: Any) -> None:
+def test_awaitable_is_measured_until_it_is_done(function: Any) -> None:
     registry = ictus.Registry()
     timed = registry.timer("work_seconds").time()(function)
     inside = registry.gauge("inside")
@@ -488,7 +488,7 @@ def test_exceptions_of_futures_are_counted_and_still_unretrieved() -> None:
     assert [type(raised) for raised in reported] == [KeyError]
 
 
-def test_bindings_are_those_of_the_undecorated(decorated: Any) -> None:
+def test_bindings_equal_those_of_undecorated_functions(decorated: Any) -> None:
     class Worker:
         above = decorated(classmethod(lambda cls, number: (cls, number)))
         below: Any = classmethod(decorated(lambda cls, number: (cls, number)))
@@ -512,7 +512,7 @@ def test_bindings_are_those_of_the_undecorated(decorated: Any) -> None:
     assert bound.__self__ is Worker
 
 
-def test_callable_objects_stay_what_they_are(decorated: Any) -> None:
+def test_callable_objects_keep_their_type(decorated: Any) -> None:
     adder = Adder()
     called = decorated(adder)
     assert (called(1, 2), called.by, isinstance(called, Adder), callable(called)) == (4, 1, True, True)
@@ -538,7 +538,7 @@ def test_callable_objects_stay_what_they_are(decorated: Any) -> None:
 
 
 @pytest.mark.parametrize("name", DECORATORS)
-def test_what_cannot_be_decorated_is_refused_when_it_is(name: str) -> None:
+def test_invalid_target_is_refused_at_decoration(name: str) -> None:
     decorator = DECORATORS[name]()
     for thing, why in [
         (property(lambda _: 1), rf"put @{name}\(\) below @property"),

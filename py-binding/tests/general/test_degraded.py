@@ -38,7 +38,7 @@ def first_line(process: subprocess.Popen[str]) -> tuple[str, float]:
     return process.stderr.readline(), time.monotonic()
 
 
-def test_recorder_that_calls_nothing_else_logs_that_it_is_degraded(tmp_path: Path) -> None:
+def test_recorder_without_other_calls_logs_the_degraded_state(tmp_path: Path) -> None:
     program = """
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -73,7 +73,7 @@ def test_degraded_state_is_logged_while_the_main_thread_waits(tmp_path: Path) ->
     assert logged - started < LOG_TIMEOUT
 
 
-def test_degraded_state_is_logged_by_a_program_that_ends_at_once(tmp_path: Path) -> None:
+def test_degraded_state_is_logged_by_a_short_program(tmp_path: Path) -> None:
     process = start("", tmp_path / "metrics")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
@@ -81,7 +81,7 @@ def test_degraded_state_is_logged_by_a_program_that_ends_at_once(tmp_path: Path)
     assert "observations cannot be written to" in log
 
 
-def test_program_that_ends_writes_what_only_its_memory_holds(tmp_path: Path) -> None:
+def test_ending_program_writes_observations_held_in_memory(tmp_path: Path) -> None:
     directory = tmp_path / "metrics"
     process = start("os.remove(directory)", directory)
     _, log = process.communicate(timeout=60)
@@ -89,7 +89,7 @@ def test_program_that_ends_writes_what_only_its_memory_holds(tmp_path: Path) -> 
     assert ictus.read(directory).value("jobs") == 1
 
 
-def test_worker_of_multiprocessing_writes_what_only_its_memory_holds(tmp_path: Path) -> None:
+def test_worker_of_multiprocessing_writes_observations_held_in_memory(tmp_path: Path) -> None:
     directory = tmp_path / "metrics"
     program = """
         import multiprocessing

@@ -102,7 +102,7 @@ def shop(directory: str) -> ictus.Registry:
 
 @pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize("page", ["command.md", "start/operators.md", "troubleshooting.md"])
-def test_what_a_page_has_of_the_command_works(page: str, directory: str, tmp_path: Path) -> None:
+def test_commands_of_the_pages_work(page: str, directory: str, tmp_path: Path) -> None:
     """Runs each line, with paths and addresses of the test in place of those of a machine."""
     places = {
         "/var/lib/conductor/metrics": directory,
@@ -142,7 +142,7 @@ def test_what_a_page_has_of_the_command_works(page: str, directory: str, tmp_pat
     assert ran >= 1
 
 
-def test_tls_is_set_up_as_the_page_says(directory: str, tmp_path: Path, shop: ictus.Registry) -> None:
+def test_tls_works_as_documented(directory: str, tmp_path: Path, shop: ictus.Registry) -> None:
     ictus_there = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     port = str(free_port())
     [block] = blocks("tls.md", "sh")
@@ -172,7 +172,7 @@ def server() -> Iterator[Stub]:
         yield stub
 
 
-def test_a_worker_starts_as_the_page_says(server: Stub, tmp_path: Path) -> None:
+def test_worker_starts_as_documented(server: Stub, tmp_path: Path) -> None:
     """The worker also runs without a changed line, and off: the page repeats lines of other pages."""
     [program] = blocks("start/conductor.md", "python")
     port = free_port()
@@ -222,7 +222,7 @@ print(metrics_collector.MetricsCollector.__module__.split(".")[0], *sys.argv[1:]
 """
 
 
-def test_programs_are_started_as_the_pages_say(tmp_path: Path) -> None:
+def test_programs_start_as_documented(tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     for program in (tmp_path / "worker.py", package / "__main__.py", package / "module.py"):
@@ -266,7 +266,13 @@ def all_tests() -> str:
     return "".join(path.read_text(encoding="utf-8") for pattern in patterns for path in ROOT.glob(pattern))
 
 
-def test_the_unsafe_code_is_all_on_its_page() -> None:
+def exists(name: str, tests: str) -> bool:
+    """Returns whether there is a test, a file of tests or another file of that name."""
+    files = [*ROOT.glob(f"*/tests/**/{name}"), *ROOT.glob(name), *ROOT.glob(f"fuzz/seeds/{name}")]
+    return bool(re.search(rf"(fn|def) {name}\(", tests) or files)
+
+
+def test_unsafe_code_is_listed_on_its_page() -> None:
     page = (DOCS / "safety.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\S+\.rs)`.*?\| (\d+) \|.*\| (.*) \|$", page, re.MULTILINE)
     described = {name: int(blocks) for name, blocks, _ in rows}
@@ -281,11 +287,11 @@ def test_the_unsafe_code_is_all_on_its_page() -> None:
     assert described == found
     known = all_tests()
     for _, _, evidence in rows:
-        for name in re.findall(r"`(\w+)`", evidence):
-            assert re.search(rf"(fn|def) {name}\(", known), name
+        for name in re.findall(r"`([\w/.]+)`", evidence):
+            assert exists(name, known), name
 
 
-def test_every_sentence_of_the_page_on_security_is_tested() -> None:
+def test_sentences_of_the_page_on_security_are_tested() -> None:
     page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     _, model = page.split("## Threat model\n")
     known = all_tests()
@@ -301,8 +307,7 @@ def test_every_sentence_of_the_page_on_security_is_tested() -> None:
             named = re.findall(r"`([\w/.]+)`", row.rstrip("| ").rpartition("|")[2])
             assert named, row
             for name in named:
-                is_test = re.search(rf"(fn|def) {name}\(", known)
-                assert is_test or [*ROOT.glob(f"*/tests/{name}"), *ROOT.glob(name)], name
+                assert exists(name, known), name
             rows += 1
     assert rows >= 35
 
@@ -321,7 +326,7 @@ def test_dependencies_of_every_language_are_audited_each_week() -> None:
     assert "- run: make audit\n" in workflow
 
 
-def test_what_the_page_on_reliability_names_is_tested() -> None:
+def test_rows_of_the_page_on_reliability_are_tested() -> None:
     page = (DOCS / "reliability.md").read_text(encoding="utf-8").split("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
     assert len(rows) >= 10
@@ -330,6 +335,4 @@ def test_what_the_page_on_reliability_names_is_tested() -> None:
         named = re.findall(r"`([\w/.]+)`", row.split("|")[2])
         assert named or "the models" in row.split("|")[2], row
         for name in named:
-            is_test = re.search(rf"(fn|def) {name}\(", known)
-            is_file = [*ROOT.glob(f"*/tests/{name}"), *ROOT.glob(name), *ROOT.glob(f"fuzz/seeds/{name}")]
-            assert is_test or is_file, name
+            assert exists(name, known), name

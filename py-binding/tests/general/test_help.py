@@ -39,7 +39,7 @@ def documented() -> dict[str, str]:
     return {name: doc for name, doc in found.items() if name.partition(".")[0] in PUBLIC}
 
 
-def test_help_at_run_time_is_that_of_the_stub() -> None:
+def test_help_at_run_time_equals_that_of_the_stub() -> None:
     docs = documented()
     assert len(docs) > 50
     for name, doc in docs.items():
@@ -63,7 +63,7 @@ def test_completion_finds_the_public_names_before_their_first_use() -> None:
     assert {"ictus.Registry", *ictus.__all__} <= {name.rstrip("()") for name in shown.stdout.split()}
 
 
-def test_modules_are_found_without_an_import_of_their_own() -> None:
+def test_modules_are_imported_with_the_package() -> None:
     program = (
         "import sys, ictus;"
         "assert 'ictus.process' not in sys.modules;"
@@ -219,7 +219,7 @@ def raised(call: Any) -> BaseException:
         ),
     ],
 )
-def test_errors_name_the_argument_and_what_it_must_be(call: Any, kind: type[Exception], said: str) -> None:
+def test_errors_name_the_argument_and_its_valid_values(call: Any, kind: type[Exception], said: str) -> None:
     error = raised(lambda: call(ictus.Registry()))
     assert type(error) is kind
     assert said in str(error)
@@ -309,7 +309,7 @@ def test_buckets_may_end_in_infinity_as_those_of_other_libraries() -> None:
     assert timing.buckets == [(0.1, 0), (1, 1), (float("inf"), 1)]
 
 
-def test_what_is_rejected_is_counted_under_its_own_name() -> None:
+def test_rejections_are_counted_by_cause() -> None:
     registry = ictus.Registry()
     registry.gauge("depth").dec(float("inf"))
     registry.counter("jobs", "", ["body"]).labels("x" * 10_000_000).inc()

@@ -129,7 +129,7 @@ def page(browser: webdriver.Chrome, registry: ictus.Registry) -> Iterator[Page]:
         assert said == []
 
 
-def test_what_it_shows_is_what_prometheus_gets(page: Page) -> None:
+def test_page_shows_the_values_that_prometheus_gets(page: Page) -> None:
     page.open("#user/job_seconds?" + urlencode({"job": "export", "status": "SUCCESS"}))
     shown = page.wait(
         lambda: page.browser.execute_script(
@@ -152,7 +152,7 @@ def test_what_it_shows_is_what_prometheus_gets(page: Page) -> None:
     assert row == ["job_seconds", row[1], "100", NOTHING, "20.0 %", "5.05 s", "9.50 s", "9.90 s"]
 
 
-def test_what_happens_is_seen_without_a_click(page: Page, registry: ictus.Registry) -> None:
+def test_page_refreshes_by_itself(page: Page, registry: ictus.Registry) -> None:
     page.open()
     assert "4 series of 1 live and 0 dead workers" in page.text("state")
     mails = registry.counter("mails", "Mails sent.")
@@ -166,7 +166,7 @@ def test_what_happens_is_seen_without_a_click(page: Page, registry: ictus.Regist
     page.wait(lambda: any(row[0] == "late_seconds" for row in page.rows()))
 
 
-def test_it_is_searched_and_sorted(page: Page) -> None:
+def test_page_is_searched_and_sorted(page: Page) -> None:
     page.open()
     names = [row[1] for row in page.rows()]
     assert names == [
@@ -189,7 +189,7 @@ def test_it_is_searched_and_sorted(page: Page) -> None:
     page.wait(lambda: [row[1] for row in page.rows()] == sorted(names, reverse=True))
 
 
-def test_it_is_used_without_a_mouse(page: Page) -> None:
+def test_page_is_usable_by_keyboard(page: Page) -> None:
     page.open()
     page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
     page.press(Keys.ARROW_DOWN)
@@ -221,7 +221,7 @@ def test_it_is_used_without_a_mouse(page: Page) -> None:
     assert page.browser.find_element(By.ID, "keys").is_displayed()
 
 
-def test_it_can_be_paused(page: Page) -> None:
+def test_page_can_be_paused(page: Page) -> None:
     page.open()
     pause = page.browser.find_element(By.ID, "pause")
     page.press("p")
@@ -235,7 +235,7 @@ def test_it_can_be_paused(page: Page) -> None:
     page.wait(lambda: page.looks() > seen + 1)
 
 
-def test_labels_are_text_whatever_they_are(page: Page, registry: ictus.Registry) -> None:
+def test_labels_are_shown_as_text(page: Page, registry: ictus.Registry) -> None:
     hostile = "<img src=x onerror='document.title=1'>\"&?#/ ü"
     registry.timer("job_seconds", "", ["job", "status"]).labels(hostile, "SUCCESS").observe(99)
     page.open()
@@ -247,7 +247,7 @@ def test_labels_are_text_whatever_they_are(page: Page, registry: ictus.Registry)
     assert page.browser.title == "Ictus"
 
 
-def test_thousands_of_series_are_a_screenful(page: Page, registry: ictus.Registry) -> None:
+def test_thousands_of_series_are_shown_in_part(page: Page, registry: ictus.Registry) -> None:
     many = registry.timer("many_seconds", "", ["number"])
     for number in range(5000):
         many.labels(number).observe(1 + number)
@@ -262,7 +262,7 @@ def test_thousands_of_series_are_a_screenful(page: Page, registry: ictus.Registr
     assert page.browser.execute_script(elements) < 800
 
 
-def test_a_server_that_is_gone_is_said(browser: webdriver.Chrome, registry: ictus.Registry) -> None:
+def test_page_reports_an_unreachable_server(browser: webdriver.Chrome, registry: ictus.Registry) -> None:
     port = free_port()
     page = Page(browser, f"http://127.0.0.1:{port}")
     with ictus.start_http_server(port, "127.0.0.1", registry=registry):
@@ -276,7 +276,7 @@ def test_a_server_that_is_gone_is_said(browser: webdriver.Chrome, registry: ictu
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_light_and_dark(page: Page, scheme: str) -> None:
+def test_page_has_a_light_and_a_dark_theme(page: Page, scheme: str) -> None:
     page.colours(scheme)
     page.open("#user/job_seconds?job=export&status=SUCCESS")
     seen = page.looks()
@@ -289,7 +289,7 @@ def test_it_is_light_and_dark(page: Page, scheme: str) -> None:
     page.colours("")
 
 
-def test_it_asks_nothing_of_anybody_else(page: Page) -> None:
+def test_page_makes_no_request_to_other_hosts(page: Page) -> None:
     page.open()
     asked = page.browser.execute_script(
         "return performance.getEntriesByType('resource').map((one) => one.name)"

@@ -31,7 +31,7 @@ def test_long_messages_are_cut() -> None:
     assert printable("é" * 4_001) == "é" * 4_000 + "…"
 
 
-def test_a_notice_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_notice_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "ictus"):
         _notice.once("a file\nictus: forged\x1b[2J")
         _notice.once("another file", "one cause of files")

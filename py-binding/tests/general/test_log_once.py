@@ -22,7 +22,7 @@ else:
 """
 
 
-def test_forked_child_logs_what_its_parent_has_logged() -> None:
+def test_forked_child_logs_a_cause_that_its_parent_logged() -> None:
     shown = subprocess.run([sys.executable, "-u", "-c", _PROGRAM], capture_output=True, check=True, text=True)
     lines = shown.stdout.splitlines()
     assert len(lines) == len({line.split()[0] for line in lines}) == 2, shown.stdout

@@ -20,7 +20,7 @@ class Queue(str, enum.Enum):
     MAIL = "mail"
 
 
-def test_what_is_recorded_is_read() -> None:
+def test_recorded_values_are_read() -> None:
     registry = ictus.Registry()
     polls = registry.counter("polls", "Polls made.", ["queue"])
     polls.labels("mail").inc()
@@ -52,7 +52,7 @@ def test_what_is_recorded_is_read() -> None:
 
 
 @pytest.mark.parametrize("kind", ["counter", "gauge", "timer"])
-def test_a_family_that_exists_is_given_again(kind: str) -> None:
+def test_existing_family_is_returned(kind: str) -> None:
     registry = ictus.Registry()
     made = getattr(registry, kind)("jobs", "Jobs.", ["queue"])
     # A reload of a module registers the same metric again.
@@ -69,7 +69,7 @@ def test_a_family_that_exists_is_given_again(kind: str) -> None:
     assert set(wider.label_names) == {"queue", "host"}
 
 
-def test_a_counter_may_be_named_as_it_is_shown() -> None:
+def test_counter_may_be_named_with_total() -> None:
     registry = ictus.Registry()
     registry.counter("jobs_total").inc()
     assert registry.counter("jobs") is registry.counter("jobs_total")
@@ -77,7 +77,7 @@ def test_a_counter_may_be_named_as_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize("kind", ["counter", "gauge", "timer"])
-def test_labels_that_are_not_the_familys_are_refused_with_advice(kind: str) -> None:
+def test_wrong_labels_are_refused_with_advice(kind: str) -> None:
     metric = getattr(ictus.Registry(), kind)("jobs", "", ["queue", "host"])
     for values, named in [
         ((), {}),
@@ -109,7 +109,7 @@ def test_label_values_are_texts_as_with_prometheus_client() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -1.0, 10**400])
-def test_values_that_cannot_be_are_counted(number: float) -> None:
+def test_invalid_values_are_counted(number: float) -> None:
     registry = ictus.Registry()
     registry.timer("job_seconds").observe(number)
     registry.counter("jobs").inc(number)
@@ -122,7 +122,7 @@ def test_values_that_cannot_be_are_counted(number: float) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "1", [], object()])
-def test_what_is_no_number_is_the_callers_mistake(wrong: Any) -> None:
+def test_value_that_is_no_number_is_a_type_error(wrong: Any) -> None:
     registry = ictus.Registry()
     for record in (
         registry.timer("job_seconds").observe,
@@ -136,7 +136,7 @@ def test_what_is_no_number_is_the_callers_mistake(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "9lives", "a b", "jobs-done", "é"])
-def test_names_that_prometheus_would_not_take_are_refused(name: str) -> None:
+def test_names_that_prometheus_refuses_are_refused(name: str) -> None:
     registry = ictus.Registry()
     for make in (registry.counter, registry.gauge, registry.timer):
         with pytest.raises(ValueError, match="not a valid name"):
@@ -147,7 +147,7 @@ def test_names_that_prometheus_would_not_take_are_refused(name: str) -> None:
         registry.counter("jobs", "", "queue")
 
 
-def test_removed_series_are_gone_and_come_again_from_zero(directory: str) -> None:
+def test_removed_series_are_absent_and_restart_at_zero(directory: str) -> None:
     registry = ictus.Registry(directory)
     jobs = registry.counter("jobs", "", ["tenant"])
     held = jobs.labels("acme")
@@ -162,7 +162,7 @@ def test_removed_series_are_gone_and_come_again_from_zero(directory: str) -> Non
     assert snapshot.health["observations_rejected_removed"] == 1
 
 
-def test_a_thousand_tenants_that_come_and_go_leave_nothing(directory: str) -> None:
+def test_a_thousand_removed_tenants_leave_nothing(directory: str) -> None:
     registry = ictus.Registry(directory)
     jobs = registry.counter("jobs", "", ["tenant"])
     for number in range(10_000):
@@ -214,7 +214,7 @@ def test_options_are_those_of_the_call_then_the_registry_then_the_environment(
         ({}, {"ICTUS_MAX_SERIES": "-1"}, "ICTUS_MAX_SERIES=.-1. must be a whole number"),
     ],
 )
-def test_options_that_cannot_be_kept_are_refused_at_once(
+def test_invalid_options_are_refused_immediately(
     options: dict[str, Any], variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -223,7 +223,7 @@ def test_options_that_cannot_be_kept_are_refused_at_once(
         ictus.Registry(**options)
 
 
-def test_a_directory_that_cannot_be_used_is_an_error(directory: str, tmp_path: Any) -> None:
+def test_unusable_directory_is_an_error(directory: str, tmp_path: Any) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(OSError, match="file"):
@@ -233,7 +233,7 @@ def test_a_directory_that_cannot_be_used_is_an_error(directory: str, tmp_path: A
     assert ictus.Registry().directory is None
 
 
-def test_a_registry_that_nobody_has_is_freed() -> None:
+def test_unreferenced_registry_is_freed() -> None:
     """Children and families do not keep each other alive; one retained anonymous page each would be 4 KB."""
 
     def memory() -> int:

@@ -75,7 +75,7 @@ def quantile(point: ExponentialHistogramDataPoint, q: float) -> float:
     raise AssertionError(point)
 
 
-def test_a_collector_has_what_was_recorded(directory: str) -> None:
+def test_collector_receives_the_recorded_values(directory: str) -> None:
     made = MetricsCollector(MetricsSettings(directory=directory))
     seeded = random.Random(7)
     values = [seeded.lognormvariate(-2, 1) for _ in range(5000)]
@@ -112,7 +112,7 @@ def test_a_collector_has_what_was_recorded(directory: str) -> None:
     assert (metrics["task_poll"].sum.is_monotonic, polls.as_double) == (True, 3)
 
 
-def test_what_a_collector_refuses_is_said(directory: str) -> None:
+def test_refusal_by_a_collector_is_reported(directory: str) -> None:
     MetricsCollector(MetricsSettings(directory=directory)).increment_task_poll("t")
     with collector(rejected=4) as (endpoint, _):
         ran = push(directory, "--otlp", endpoint, "--job", "workers")
@@ -124,7 +124,7 @@ def test_what_a_collector_refuses_is_said(directory: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["grpc://x", "localhost:4318"])
-def test_what_is_no_address_is_refused(directory: str, given: str) -> None:
+def test_invalid_address_is_refused(directory: str, given: str) -> None:
     ran = push(directory, "--otlp", given, "--job", "workers")
     assert ran.returncode == 1
     assert "http://127.0.0.1:4318" in ran.stderr

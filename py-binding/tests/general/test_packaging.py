@@ -16,13 +16,13 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
 
 
-def test_stubs_say_what_the_native_module_has() -> None:
+def test_stubs_describe_the_native_module() -> None:
     allowed = FOLDER / "stubtest-allowlist.txt"
     checked = run(sys.executable, "-m", "mypy.stubtest", "--allowlist", allowed, "ictus._core")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_pyright_is_content_where_it_is_strict(tmp_path: Path) -> None:
+def test_pyright_reports_nothing_in_strict_mode(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text((FOLDER / "typed.py").read_text(encoding="utf-8"), encoding="utf-8")
     settings = {"typeCheckingMode": "strict", "include": ["program.py"], "pythonVersion": "3.10"}
@@ -60,7 +60,7 @@ def test_sub_interpreters_are_refused_with_a_clear_error() -> None:
     )
 
 
-def test_help_says_what_there_is() -> None:
+def test_help_lists_the_public_names() -> None:
     import ictus  # noqa: PLC0415
 
     for name in ictus.__all__:

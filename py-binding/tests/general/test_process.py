@@ -23,7 +23,7 @@ def value(registry: ictus.Registry, name: str, **labels: object) -> float:
     return found
 
 
-def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> None:
+def test_process_metrics_equal_those_of_prometheus_client(directory: str) -> None:
     registry = ictus.Registry(directory)
     gc.disable()
     watched = process.watch(registry, interval=0.05)
@@ -65,7 +65,7 @@ def test_this_process_is_what_prometheus_client_says_it_is(directory: str) -> No
     assert value(registry, "python_gc_collections", generation=2) == before
 
 
-def test_a_forked_child_is_watched_by_itself(directory: str) -> None:
+def test_forked_child_has_its_own_process_metrics(directory: str) -> None:
     registry = ictus.Registry(directory)
     watched = process.watch(registry)
     reading, writing = os.pipe()
@@ -90,7 +90,7 @@ def test_a_forked_child_is_watched_by_itself(directory: str) -> None:
     watched.close()
 
 
-def test_watch_goes_on_after_a_lack_of_descriptors(
+def test_watch_continues_after_a_lack_of_descriptors(
     directory: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = ictus.Registry(directory)

@@ -74,7 +74,7 @@ def count(address: str) -> float:
     )
 
 
-def test_eight_workers_are_one_and_a_killed_one_loses_nothing(address: str, tmp_path: Path) -> None:
+def test_eight_workers_are_merged_and_a_killed_one_loses_nothing(address: str, tmp_path: Path) -> None:
     begun = count(address)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: get(f"{address}/cart"), range(REQUESTS)))
@@ -116,7 +116,7 @@ def _children(parent: int) -> list[int]:
     return [int(child) for child in listed.split()]
 
 
-def test_what_there_is_is_there(directory: str) -> None:
+def test_reference_of_the_page_exists(directory: str) -> None:
     program: dict[str, Any] = {}
     exec(METRICS.replace("/tmp/shop-metrics", directory), program)
     for order in range(30):
@@ -134,7 +134,7 @@ def test_what_there_is_is_there(directory: str) -> None:
     assert reading["snapshot"].timing("job_seconds", outcome="awaited").count == 1
 
 
-def test_names_of_the_page_are_there() -> None:
+def test_names_of_the_page_exist() -> None:
     import ictus.otel  # noqa: PLC0415
     import ictus.process  # noqa: PLC0415
     import ictus.prometheus  # noqa: PLC0415

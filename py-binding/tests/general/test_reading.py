@@ -53,7 +53,7 @@ def test_processes_record_into_one_directory(directory: str, method: Any) -> Non
     assert not snapshot.value("active")
 
 
-def test_a_forked_child_records_beside_its_parent(directory: str) -> None:
+def test_forked_child_records_concurrently_with_its_parent(directory: str) -> None:
     registry = ictus.Registry(directory)
     done = registry.counter("done")
     done.inc()
@@ -67,7 +67,7 @@ def test_a_forked_child_records_beside_its_parent(directory: str) -> None:
     assert registry.snapshot().value("done") == 4
 
 
-def test_a_window_is_an_array_without_a_copy() -> None:
+def test_window_is_an_array_without_a_copy() -> None:
     registry = ictus.Registry()
     work = registry.timer("work_seconds")
     before = registry.snapshot().timing("work_seconds")
@@ -101,7 +101,7 @@ def test_an_empty_window_is_empty() -> None:
     assert np.asarray(timing.window).shape == (0,)
 
 
-def test_expositions_are_what_prometheus_clients_parsers_read() -> None:
+def test_expositions_are_read_by_the_parsers_of_prometheus_client() -> None:
     registry = ictus.Registry()
     registry.counter("jobs", 'Jobs "done".', ["queue"]).labels('a"b\\c\nd').inc()
     registry.timer("work_seconds").observe(0.5, exemplar="4bf92f3577b34da6a3ce929d0e0e4736")
@@ -159,12 +159,12 @@ def test_names_of_any_characters_need_the_option(name: str) -> None:
 
 
 @pytest.mark.parametrize("labels", [["a.b", "a_b"], ["__a"], [".-a"], [""]])
-def test_labels_that_are_one_once_escaped_are_refused(labels: list[str]) -> None:
+def test_labels_that_are_equal_once_escaped_are_refused(labels: list[str]) -> None:
     with pytest.raises(ValueError, match="name"):
         ictus.Registry(utf8_names=True).counter("jobs", "", labels)
 
 
-def test_the_wrong_question_says_the_right_one() -> None:
+def test_error_of_a_wrong_call_names_the_right_one() -> None:
     registry = ictus.Registry()
     registry.timer("work_seconds").observe(1)
     registry.counter("jobs", "", ["queue"]).labels("a").inc()
@@ -181,5 +181,5 @@ def test_the_wrong_question_says_the_right_one() -> None:
     assert "count=1" in repr(snapshot.timing("work_seconds"))
 
 
-def test_a_directory_that_is_not_there_is_empty(directory: str) -> None:
+def test_missing_directory_is_empty(directory: str) -> None:
     assert ictus.read(f"{directory}/later").families == []

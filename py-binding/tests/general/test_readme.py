@@ -151,7 +151,7 @@ def worker(installed: Machine, tmp_path: Path) -> Iterator[tuple[str, int]]:
         running.wait()
 
 
-def test_the_quick_start_works_as_written(worker: tuple[str, int]) -> None:
+def test_quick_start_works_as_written(worker: tuple[str, int]) -> None:
     module, port = worker
     assert module.startswith("ictus.conductor")
     deadline = time.monotonic() + 30
@@ -166,7 +166,7 @@ def test_the_quick_start_works_as_written(worker: tuple[str, int]) -> None:
     assert b'task_poll_total{taskType="readme"} 1.0' in body
 
 
-def test_the_drop_ins_endpoint_listens_on_all_interfaces(worker: tuple[str, int]) -> None:
+def test_endpoint_of_the_drop_in_listens_on_all_interfaces(worker: tuple[str, int]) -> None:
     _, port = worker
     local = re.compile(rf"^\s*\d+: (0+):{port:04X} ", re.MULTILINE)
     tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
@@ -177,7 +177,7 @@ def test_the_drop_ins_endpoint_listens_on_all_interfaces(worker: tuple[str, int]
     assert eventually(listening, bool, 30)
 
 
-def test_what_the_quick_start_names_is_there(installed: Machine, tmp_path: Path) -> None:
+def test_names_of_the_quick_start_exist(installed: Machine, tmp_path: Path) -> None:
     """Runs `ictus run worker.py` and the off switch, which the text names."""
     (tmp_path / "worker.py").write_text(
         "from conductor.client.telemetry.metrics_collector import MetricsCollector\n"

@@ -67,7 +67,7 @@ def run(program: str, *arguments: str) -> str:
         "ictus.start_http_server(0, '127.0.0.1', registry=registry).close(); sys.exit(0)",
     ],
 )
-def test_child_ends_quietly_and_the_parents_server_goes_on(directory: str, end: str) -> None:
+def test_child_ends_quietly_and_server_of_the_parent_continues(directory: str, end: str) -> None:
     program = f"""
     server = ictus.start_http_server(0, "127.0.0.1", registry=registry)
     port = server.port

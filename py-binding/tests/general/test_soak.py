@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_memory_and_disk_level_off_and_counts_never_fall() -> None:
+def test_memory_and_disk_level_off_and_counts_never_decrease() -> None:
     load = soak.Load(processes=3, threads=4, series=120, life=5, pause=0.05)
     seen = list(soak.soak(45, 1.5, load))
     assert len(seen) >= 9

@@ -6,7 +6,7 @@ import ictus
 from ictus import testing
 
 
-def test_samples_are_found_as_the_text_names_them() -> None:
+def test_samples_are_found_by_their_names_in_the_text() -> None:
     registry = ictus.Registry()
     registry.counter("jobs", "", ["queue"]).labels("a").inc(2)
     registry.timer("work_seconds").observe(0.5)
@@ -25,7 +25,7 @@ def test_samples_are_found_as_the_text_names_them() -> None:
     assert found == [2, 1, 0.5, 0.5, None, None, None]
 
 
-def test_reset_begins_again_and_keeps_metrics_and_children() -> None:
+def test_reset_sets_to_zero_and_keeps_metrics_and_children() -> None:
     registry = ictus.Registry()
     child = registry.counter("jobs", "", ["queue"]).labels("a")
     active, work = registry.gauge("active"), registry.timer("work_seconds")

@@ -73,7 +73,9 @@ def asgi(registry: ictus.Registry) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("served", [beside, wsgi, asgi])
-def test_metrics_are_shown_as_asked_for(served: Callable[..., Any], registry: ictus.Registry) -> None:
+def test_metrics_are_shown_in_the_requested_format(
+    served: Callable[..., Any], registry: ictus.Registry
+) -> None:
     with served(registry) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
 
@@ -117,7 +119,7 @@ def test_a_port_is_free_when_its_server_is_closed(registry: ictus.Registry) -> N
     ictus.start_http_server(port, "127.0.0.1", registry=registry).close()
 
 
-def test_a_server_that_is_not_kept_serves_on() -> None:
+def test_server_without_a_reference_keeps_serving() -> None:
     program = (
         "import gc, http.client, socket, ictus\n"
         "with socket.socket() as free: free.bind(('127.0.0.1', 0)); port = free.getsockname()[1]\n"
@@ -130,7 +132,7 @@ def test_a_server_that_is_not_kept_serves_on() -> None:
     assert (done.returncode, done.stdout) == (0, "200\n"), done.stderr
 
 
-def test_a_directory_is_served_and_nothing_is_refused(directory: str, registry: ictus.Registry) -> None:
+def test_directory_of_other_processes_is_served(directory: str, registry: ictus.Registry) -> None:
     ictus.Registry(directory).counter("jobs").inc(3)
     application = ictus.make_wsgi_app(directory=directory)
     heard: list[Any] = []
@@ -145,7 +147,7 @@ def test_a_directory_is_served_and_nothing_is_refused(directory: str, registry: 
             make(registry=registry, directory=directory)
 
 
-def test_websockets_are_not_for_metrics(registry: ictus.Registry) -> None:
+def test_websockets_are_refused(registry: ictus.Registry) -> None:
     async def never(*_: Any) -> Any:
         raise AssertionError
 
@@ -175,7 +177,7 @@ ODD_REQUESTS = [
 
 
 @pytest.mark.parametrize(("method", "query"), ODD_REQUESTS)
-def test_odd_requests_have_one_answer_wherever_they_arrive(
+def test_unusual_requests_get_equal_responses_everywhere(
     registry: ictus.Registry, method: bytes, query: bytes
 ) -> None:
     with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
@@ -211,7 +213,7 @@ def test_odd_requests_have_one_answer_wherever_they_arrive(
     assert sent[0]["status"] == status
 
 
-def test_answers_of_applications_keep_browsers_of_other_sites_out(registry: ictus.Registry) -> None:
+def test_responses_of_applications_keep_browsers_of_other_sites_out(registry: ictus.Registry) -> None:
     started: list[Any] = []
     ictus.make_wsgi_app(registry=registry)({"REQUEST_METHOD": "GET"}, lambda *line: started.append(line))
     headers = {name.lower(): value for name, value in started[0][1]}

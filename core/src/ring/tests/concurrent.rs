@@ -54,7 +54,7 @@ impl Writer<'_> {
 }
 
 #[test]
-fn what_is_known_is_not_copied_again() {
+fn cached_chunks_are_not_copied_again() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let writer = Writer::new(&segment, 1000);
     let full = full_ring(1000);
@@ -81,7 +81,7 @@ fn what_is_known_is_not_copied_again() {
 
 /// Any number of observations arrives before any of a reader's reads.
 #[test]
-fn a_reading_is_of_one_time_whatever_arrives_meanwhile() {
+fn reading_is_consistent_under_concurrent_writes() {
     for window in [40, 300] {
         let ring = full_ring(window) * CHUNK_SLOTS;
         for before in [0, 30, 64, u64::from(window), ring - 1, ring + 40, 5 * ring + 64] {
@@ -102,7 +102,7 @@ fn a_reading_is_of_one_time_whatever_arrives_meanwhile() {
 /// A writer that never pauses is read at the first attempt, as long as a reader has enough time for
 /// the ring: in a growing ring and in a full one.
 #[test]
-fn a_writer_that_never_rests_is_read_at_once() {
+fn busy_writer_is_read_without_waiting() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let writer = Writer::new(&segment, 1000);
     writer.push(1);

@@ -49,7 +49,7 @@ impl Ring {
 }
 
 #[test]
-fn what_nobody_wrote_is_refused() {
+fn slots_that_were_never_written_are_refused() {
     type Change = fn(&Ring) -> (&AtomicU64, u64);
     let changes: [(&str, Change); 12] = [
         ("head", |ring| (&ring.lane.head, u64::MAX / 2 + 1)),
@@ -81,7 +81,7 @@ fn what_nobody_wrote_is_refused() {
 }
 
 #[test]
-fn the_greatest_value_is_no_corruption() {
+fn maximum_value_is_not_refused() {
     let ring = Ring::new();
     ring.slot(0, 7)[0].store(LIMIT.next_down().to_bits(), Ordering::Relaxed);
     assert_eq!(ring.read().unwrap().newest[7].1, LIMIT.next_down());

@@ -139,7 +139,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
 }
 
 #[test]
-fn a_reader_never_mixes_two_lives_of_a_lane() {
+fn reader_never_mixes_two_incarnations_of_a_lane() {
     let all: [(u32, &[u64], u64); 5] = [
         (40, &[3, 5, 1, 0, 7, 2, 90, 4], 8000),
         (40, &[300, 20, 500, 3, 200], 4000),

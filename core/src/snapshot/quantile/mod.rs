@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_observes_is_no_panic() {
+    fn invalid_values_cause_no_panic() {
         for odd in [f64::NAN, f64::INFINITY, -0.0, -1.0, f64::NEG_INFINITY, -f64::NAN] {
             for n in [1, 64, 65, 1_000] {
                 let mut values: Vec<f64> = (0..n).map(f64::from).collect();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_quantiles() {
+    fn empty_window_has_no_quantiles() {
         assert_eq!(select(&[], &QUANTILES), None);
     }
 

@@ -66,7 +66,7 @@ mod tests {
     proptest! {
         /// Few keys, so that most are equal to others; and many.
         #[test]
-        fn what_remains_is_the_end_of_all_in_order(
+        fn selection_equals_the_end_of_the_merged_order(
             mut runs in prop::collection::vec(
                 prop_oneof![
                     prop::collection::vec(0_u32..5, 0..40),

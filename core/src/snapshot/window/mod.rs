@@ -258,7 +258,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_is_sorting_all_and_keeping_the_end(lanes in lanes(), length in 0_usize..500) {
+        fn merge_equals_sorting_and_truncating(lanes in lanes(), length in 0_usize..500) {
             let expected = Window::newest(lanes.concat(), length);
             let windows: Vec<Window> =
                 lanes.iter().map(|lane| Window::newest(lane.clone(), usize::MAX)).collect();
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_equal_that_hold_the_same() {
+    fn windows_with_equal_observations_are_equal() {
         let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
         let window = Window::newest(vec![at(1), at(2)], 2);
         assert_eq!(window, window.clone());
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_have_been_observed_is_nothing() {
+    fn invalid_observations_are_dropped() {
         let at = |value| Observation { epoch: 1, origin: 1, stamp: 1, value };
         let window = Window::newest([-0.0, -1.0, f64::NAN, 1.0, 2.0].map(at).to_vec(), 9);
         let quantiles = [0.0, 0.5, 0.75, 1.0].map(|q| window.quantile(q).unwrap().to_bits());
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_others_hold_stays_as_it_is() {
+    fn shared_window_is_copied_on_write() {
         let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
         let mut window = Window::newest((0..10).map(at).collect(), 10);
         let (held, median) = (window.clone(), window.quantile(0.5));

@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn room_is_made_in_few_steps_and_no_more_than_a_window_takes() {
+    fn capacity_grows_in_few_steps_up_to_the_window() {
         const LENGTH: usize = 1000;
         for part in [1, 7, 64, 900] {
             let mut sorted = SortedValues::default();
@@ -128,7 +128,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_arrives_in_parts_is_what_comes_at_once(
+        fn insertion_in_batches_equals_one_insertion(
             parts in prop::collection::vec(prop::collection::vec((0_u64..50, 0_u64..3), 0..30), 1..20),
             length in 1_usize..100,
         ) {

@@ -101,7 +101,7 @@ mod tests {
     use crate::catalog::{self, Kind};
 
     #[test]
-    fn rows_fit_what_is_recorded() {
+    fn rows_match_the_catalog() {
         for row in Surface::ALL.into_iter().flat_map(Surface::rows) {
             let kind = match row.shape {
                 MetricShape::Counter => Kind::Counter,
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_recorded_is_shown_somewhere() {
+    fn every_recorded_metric_is_shown_by_a_surface() {
         for recorded in catalog::ALL {
             let mut rows = Surface::ALL.into_iter().flat_map(Surface::rows);
             assert!(rows.any(|row| row.recorded == recorded), "{}", recorded.name);

@@ -57,7 +57,7 @@ fn text(mut families: Vec<Family>, mut view: View) -> String {
 }
 
 #[test]
-fn users_families_are_shown_as_they_are_on_every_surface() {
+fn user_families_are_shown_unchanged_on_every_surface() {
     let expected = r#"# HELP jobs_total Help of jobs
 # TYPE jobs_total counter
 jobs_total 3.0
@@ -87,7 +87,7 @@ fn a_counters_total_is_not_doubled() {
 }
 
 #[test]
-fn a_name_that_the_catalog_shows_stays_the_catalogs() {
+fn catalog_families_take_precedence_over_user_families() {
     let polls = || {
         let labels: &[&str] = &["resize"];
         family(catalog::TASK_POLL.name, Kind::Counter, &["taskType"], &[(labels, Value::Counter(7.0))])
@@ -102,14 +102,14 @@ fn a_name_that_the_catalog_shows_stays_the_catalogs() {
 }
 
 #[test]
-fn of_two_families_of_one_name_the_first_is_shown() {
+fn first_of_two_families_with_one_name_is_shown() {
     let wait = family("wait", Kind::Timer, &[], &[(&[], timing(0.5))]);
     let text = shown(vec![wait, gauge("wait_count", 9.0)], Surface::Documented);
     assert!(text.ends_with("wait_count 1.0\n"), "{text}");
 }
 
 #[test]
-fn names_that_no_format_can_carry_are_left_out() {
+fn unrepresentable_names_are_skipped() {
     assert_eq!(shown(vec![gauge("", 1.0)], Surface::Legacy), "");
     assert_eq!(shown(vec![counter("_total", 1.0)], Surface::Legacy), "");
     let one = |kind: Kind, labels: &[&str], value: Value| {
@@ -126,7 +126,7 @@ fn names_that_no_format_can_carry_are_left_out() {
 /// Names of any characters cannot forge a line: they are escaped, or quoted for clients that accept
 /// them.
 #[test]
-fn names_of_any_characters_are_escaped_or_quoted() {
+fn utf8_names_are_escaped_or_quoted() {
     for (name, escaped, quoted) in [
         ("9lives", "_lives", "9lives"),
         ("a b", "a_b", "a b"),
@@ -159,7 +159,7 @@ fn names_of_any_characters_are_escaped_or_quoted() {
 }
 
 #[test]
-fn families_without_a_sample_are_left_out() {
+fn families_without_a_sample_are_skipped() {
     for kind in [Kind::Counter, Kind::Gauge, Kind::Timer] {
         assert_eq!(shown(vec![family("x", kind, &[], &[])], Surface::Legacy), "");
     }

@@ -17,7 +17,7 @@ fn admits(auth: &Auth, header: &str) -> bool {
 }
 
 #[test]
-fn who_is_in_the_file_may_and_nobody_else() {
+fn only_listed_credentials_are_authorized() {
     let auth = auth("# two of a kind\n\nbearer old-token\n  Bearer\tnew-token  \nbasic ann:a b:c\n").unwrap();
     let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
     for header in ["Bearer old-token", "bearer new-token", &basic("ann:a b:c")] {
@@ -47,7 +47,7 @@ fn who_is_in_the_file_may_and_nobody_else() {
 }
 
 #[test]
-fn clients_are_asked_for_what_there_is() {
+fn challenge_has_the_configured_schemes() {
     let challenge = |text| auth(text).unwrap().challenge().to_str().unwrap().to_owned();
     assert_eq!(challenge("bearer a"), r#"Bearer realm="ictus""#);
     assert_eq!(challenge("basic a:b"), r#"Basic realm="ictus""#);
@@ -55,7 +55,7 @@ fn clients_are_asked_for_what_there_is() {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_said_without_its_secrets() {
+fn error_of_a_file_has_no_secrets() {
     for (text, line) in [
         ("", "lets nobody in"),
         ("# only this\n", "lets nobody in"),
@@ -107,7 +107,7 @@ fn a_certificate_that_cannot_be_used_is_refused_with_advice() {
 
 /// Errors quote no part of a private key or a credential.
 #[test]
-fn errors_quote_nothing_of_what_is_secret() {
+fn errors_quote_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let (chain, key) = certificate(folder.path(), "one");
     let good = fs::read_to_string(&key).unwrap();
@@ -145,7 +145,7 @@ fn opens(security: &Security, token: &str) -> Option<bool> {
 }
 
 #[test]
-fn credentials_that_cannot_be_read_let_nobody_in() {
+fn unreadable_credentials_authorize_no_client() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("auth");
     fs::write(&path, "bearer old").unwrap();
@@ -164,7 +164,7 @@ fn credentials_that_cannot_be_read_let_nobody_in() {
 }
 
 #[test]
-fn broken_certificate_stays_out_of_the_way_of_new_credentials() {
+fn broken_certificate_does_not_block_new_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let (chain, key) = certificate(folder.path(), "one");
     let path = folder.path().join("auth");
@@ -180,7 +180,7 @@ fn broken_certificate_stays_out_of_the_way_of_new_credentials() {
 }
 
 #[test]
-fn clients_certificates_that_cannot_be_checked_let_nobody_connect() {
+fn uncheckable_client_certificates_refuse_every_connection() {
     let folder = tempfile::tempdir().unwrap();
     let (chain, key) = certificate(folder.path(), "one");
     let authorities = folder.path().join("ca.pem");
@@ -198,7 +198,7 @@ fn clients_certificates_that_cannot_be_checked_let_nobody_connect() {
 }
 
 #[test]
-fn files_that_have_changed_are_read_without_being_told() {
+fn changed_files_are_reloaded_automatically() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("auth");
     fs::write(&path, "bearer old").unwrap();

@@ -56,18 +56,18 @@ async fn drip(stream: &mut DuplexStream, bytes: &[u8]) {
 }
 
 #[test]
-fn a_head_has_its_time_however_it_comes() {
+fn header_timeout_covers_slow_headers() {
     assert_eq!(stays(async |_| ()), HEAD_TIMEOUT.as_secs());
     assert_eq!(stays(async |stream| drip(stream, &[b'G'; 1_000]).await), HEAD_TIMEOUT.as_secs());
 }
 
 #[test]
-fn a_client_that_does_not_read_loses_its_place() {
+fn client_that_does_not_read_is_disconnected() {
     assert_eq!(stays(async |stream| stream.write_all(REQUEST).await.unwrap()), WRITE_TIMEOUT.as_secs());
 }
 
 #[test]
-fn a_client_that_asks_again_and_again_has_to_connect_again() {
+fn busy_connection_is_closed_after_its_timeout() {
     let asks = async |stream: &mut DuplexStream| {
         let mut answer = [0; 1 << 14];
         while stream.write_all(REQUEST).await.is_ok() {

@@ -29,7 +29,7 @@ fn found(metrics: &[Metric], name: &str) -> Data {
 }
 
 #[test]
-fn buckets_hold_what_their_bounds_say() {
+fn buckets_match_their_bounds() {
     let metrics = metrics(&registry(), Surface::Canonical);
     let Data::ExponentialHistogram(histogram) = found(&metrics, "task_execute_time_seconds") else {
         panic!()
@@ -47,7 +47,7 @@ fn buckets_hold_what_their_bounds_say() {
 }
 
 #[test]
-fn what_others_recorded_keeps_its_own_buckets() {
+fn external_histograms_keep_their_buckets() {
     let sample = |name: &str, bound: Option<&str>, value| {
         let labels = bound.map(|bound| ("le".to_owned(), bound.to_owned()));
         (name.to_owned(), labels.into_iter().collect::<Vec<_>>(), value)
@@ -82,7 +82,7 @@ fn a_counter_is_a_monotonic_sum_and_a_quantile_a_gauge() {
 
 /// OTLP allows any characters in names.
 #[test]
-fn names_are_sent_as_they_were_given() {
+fn names_are_sent_unchanged() {
     let registry = Registry::with_options(ictus::Options::default().utf8_names(true));
     registry.counter("http.requests", "", &["url.path"]).unwrap().labels(&["/"]).unwrap().inc();
     let source = Source::from_registry(registry);
