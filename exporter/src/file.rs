@@ -27,10 +27,10 @@ use rustix::{
 };
 
 use crate::{
-    complaints::ErrorLog,
     error::{Error, Result},
+    error_log::ErrorLog,
+    shutdown::ShutdownFlag,
     source::Source,
-    stop::ShutdownFlag,
 };
 
 const THREAD: &str = "ictus-file";
@@ -43,7 +43,7 @@ const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Returns whether two expositions are equal, except for the number of snapshots that the reader has
 /// taken.
-fn tells_the_same(old: &str, new: &[u8]) -> bool {
+fn has_same_metrics(old: &str, new: &[u8]) -> bool {
     let told = |line: &&str| !line.starts_with("ictus_snapshots_total ");
     std::str::from_utf8(new).is_ok_and(|new| old.lines().filter(told).eq(new.lines().filter(told)))
 }
@@ -69,7 +69,7 @@ pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
             }
         }
         // The rename replaces the link, not its target.
-        Ok(found) if found.is_symlink() && may_go(path) => {}
+        Ok(found) if found.is_symlink() && is_replaceable(path) => {}
         Ok(_) => return Err(Error::NotAFile { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
@@ -80,7 +80,7 @@ pub fn write_once(source: &Source, path: impl AsRef<Path>) -> Result<bool> {
 
 /// Returns whether a symbolic link may be replaced. Links to devices, directories and streams
 /// (`/dev/stdout`) must be kept.
-fn may_go(link: &Path) -> bool {
+fn is_replaceable(link: &Path) -> bool {
     let leads_to_stream = fs::read_link(link).is_ok_and(|target| target.starts_with("/proc"));
     !leads_to_stream && fs::metadata(link).map_or(true, |target| target.is_file())
 }
@@ -103,7 +103,7 @@ fn touch(path: &Path, text: &[u8]) -> io::Result<bool> {
     }
     let mut old = String::new();
     (&file).take(max_len).read_to_string(&mut old)?;
-    let same = tells_the_same(&old, text);
+    let same = has_same_metrics(&old, text);
     if same {
         file.set_modified(SystemTime::now())?;
     }
@@ -119,7 +119,7 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     prefix.push(name);
     prefix.push(format!(".{}.", process::id()));
     let builder = &mut tempfile::Builder::new();
-    let mut file = builder.prefix(&prefix).suffix(".tmp").tempfile_in(directory).map_err(nameless)?;
+    let mut file = builder.prefix(&prefix).suffix(".tmp").tempfile_in(directory).map_err(without_name)?;
     file.as_file_mut().write_all(text)?;
     // Set explicitly: the umask affects the mode at creation.
     file.as_file().set_permissions(Permissions::from_mode(MODE))?;
@@ -129,7 +129,7 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// Returns the system's error without the random name of the temporary file. With the name, each
 /// failure would seem new, and would be logged again.
-fn nameless(error: io::Error) -> io::Error {
+fn without_name(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path ") {
         Some((cause, _)) => io::Error::new(error.kind(), cause),
         None => error,
@@ -142,7 +142,7 @@ pub struct PeriodicWriter {
     source: Source,
     path: PathBuf,
     interval: Duration,
-    complaints: ErrorLog,
+    errors: ErrorLog,
 }
 
 impl PeriodicWriter {
@@ -155,7 +155,7 @@ impl PeriodicWriter {
         // Resolved once, so that later changes of the working directory have no effect. If this
         // fails, each write reports the cause.
         let path = path::absolute(&path).unwrap_or(path);
-        PeriodicWriter { source, path, interval, complaints: ErrorLog::default() }
+        PeriodicWriter { source, path, interval, errors: ErrorLog::default() }
     }
 
     /// Writes immediately, at every interval, and once more when `stop` is set, on the calling
@@ -194,8 +194,8 @@ impl PeriodicWriter {
 
     fn write(&self) {
         match write_once(&self.source, &self.path) {
-            Ok(_) => self.complaints.well(&format_args!("{} is written again", self.path.display())),
-            Err(error) => self.complaints.failed(&error),
+            Ok(_) => self.errors.recovered(&format_args!("{} is written again", self.path.display())),
+            Err(error) => self.errors.failed(&error),
         }
     }
 }

@@ -30,7 +30,7 @@ impl Filter {
         if self.is_all() {
             return Cow::Borrowed(whole);
         }
-        Cow::Owned(whole.only(|family| self.shows(&family.name, family.shown_type.as_str())))
+        Cow::Owned(whole.only(|family| self.includes(&family.name, family.shown_type.as_str())))
     }
 
     /// Returns the selected families of a text in format 0.0.4. A sample without HELP and TYPE
@@ -45,13 +45,13 @@ impl Filter {
         for line in whole.split_terminator('\n') {
             let comment = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
             let name = comment.unwrap_or(line).split(['{', ' ', '\t']).next().unwrap_or_default();
-            if comment.is_some() || !belongs(name, family, kind) {
+            if comment.is_some() || !is_member(name, family, kind) {
                 family = name;
                 kind = kinds.get(family).copied().unwrap_or_default();
             }
             // In this format, the suffix of a counter belongs to the name of its family.
             let base = family.strip_suffix("_total").filter(|_| kind == "counter").unwrap_or(family);
-            if self.shows(base, kind) {
+            if self.includes(base, kind) {
                 shown.extend([line, "\n"]);
             }
         }
@@ -62,13 +62,13 @@ impl Filter {
         self.names.is_empty()
     }
 
-    fn shows(&self, family: &str, kind: &str) -> bool {
-        self.names.iter().any(|name| belongs(name, family, kind))
+    fn includes(&self, family: &str, kind: &str) -> bool {
+        self.names.iter().any(|name| is_member(name, family, kind))
     }
 }
 
 /// Returns whether a family of that kind, or one of its samples, has that name.
-fn belongs(name: &str, family: &str, kind: &str) -> bool {
+fn is_member(name: &str, family: &str, kind: &str) -> bool {
     let has = |suffix: &str| suffix.is_empty() || suffixes(kind).contains(&suffix);
     name.strip_prefix(family).is_some_and(has)
 }

@@ -10,7 +10,7 @@ use ictus::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::recorded::FamilyOrigin;
+use crate::family_origin::FamilyOrigin;
 
 const VERSION: u32 = 1;
 
@@ -97,7 +97,7 @@ impl<const N: usize> Serialize for Counts<N> {
 }
 
 fn family(family: &snapshot::Family) -> Family<'_> {
-    let (origin, name) = FamilyOrigin::of(family);
+    let (origin, name) = FamilyOrigin::from_family(family);
     let series = family.series.iter().map(|series| Series {
         labels: Labels(&family.label_names, &series.labels),
         value: shown(&series.value),

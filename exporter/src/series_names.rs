@@ -8,7 +8,7 @@ use ictus::{
     surface::{ShownName, View},
 };
 
-use crate::recorded::FamilyOrigin;
+use crate::family_origin::FamilyOrigin;
 
 /// The names of a family: those of the view, and the recorded one.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl FamilyNames {
         let of_first: Vec<usize> =
             shown.first().map(|name| name.shown_indices().collect()).unwrap_or_default();
         let unshown = (0..family.label_names.len()).filter(|index| !of_first.contains(index)).collect();
-        let recorded = printable(FamilyOrigin::of(family).1).into_owned();
+        let recorded = printable(FamilyOrigin::from_family(family).1).into_owned();
         Arc::new(FamilyNames { shown, recorded, unshown })
     }
 

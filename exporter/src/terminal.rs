@@ -20,18 +20,18 @@ pub(crate) fn print(bytes: &[u8]) -> i32 {
         Ok(()) => 0,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(error) => {
-            tell(&format_args!("cannot write to standard output: {error}"));
+            eprint(&format_args!("cannot write to standard output: {error}"));
             1
         }
     }
 }
 
 /// The last message while the terminal is drawn on; `None` otherwise.
-static HELD: Mutex<Option<String>> = Mutex::new(None);
+static BUFFER: Mutex<Option<String>> = Mutex::new(None);
 
 /// Prints one line to standard error; failures are ignored, because it may be closed.
-pub(crate) fn tell(message: &dyn Display) {
-    match &mut *held() {
+pub(crate) fn eprint(message: &dyn Display) {
+    match &mut *buffer() {
         Some(last) => *last = Printable(message).to_string(),
         None => _ = writeln!(io::stderr().lock(), "ictus: {}", Printable(message)),
     }
@@ -42,24 +42,24 @@ pub(crate) struct StderrBuffer;
 
 impl StderrBuffer {
     pub(crate) fn new() -> StderrBuffer {
-        *held() = Some(String::new());
+        *buffer() = Some(String::new());
         StderrBuffer
     }
 
     /// Returns the last message.
     pub(crate) fn last(&self) -> String {
-        held().clone().unwrap_or_default()
+        buffer().clone().unwrap_or_default()
     }
 }
 
 impl Drop for StderrBuffer {
     fn drop(&mut self) {
-        *held() = None;
+        *buffer() = None;
     }
 }
 
-fn held() -> std::sync::MutexGuard<'static, Option<String>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+fn buffer() -> std::sync::MutexGuard<'static, Option<String>> {
+    BUFFER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Logs to standard error; a logger that the host has already set stays.
@@ -79,7 +79,7 @@ impl log::Log for StandardError {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            tell(record.args());
+            eprint(record.args());
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use ictus::{Reader, Registry, Snapshot, repair, snapshot::Lost, surface::View};
 
-use super::input::directory;
+use super::source_args::directory;
 use crate::{
     directory::Unusable,
     error::Result,
@@ -70,7 +70,7 @@ impl Check {
             findings.push(Finding { code: SURFACES, text: refused.to_string() });
         }
         if let Some(listen) = self.listen {
-            findings.extend(of_address(listen));
+            findings.extend(check_address(listen));
         }
         let mut said = String::new();
         if self.repair {
@@ -79,11 +79,11 @@ impl Check {
                 Err(refused) => findings.push(Finding { code: UNUSABLE, text: refused.to_string() }),
             }
         }
-        match look(&self.directory) {
+        match inspect(&self.directory) {
             Err(finding) => findings.push(finding),
             Ok(snapshot) => {
                 said.push_str(&summary(&snapshot));
-                findings.extend(of_snapshot(&self.directory, &snapshot));
+                findings.extend(check_snapshot(&self.directory, &snapshot));
             }
         }
         for finding in &findings {
@@ -98,7 +98,7 @@ impl Check {
 }
 
 /// An address that cannot be listened on.
-fn of_address(listen: ListenAddress) -> Option<Finding> {
+fn check_address(listen: ListenAddress) -> Option<Finding> {
     match Server::start(Source::from_fn(|_| String::new()), listen) {
         Ok(server) => {
             server.stop();
@@ -110,7 +110,7 @@ fn of_address(listen: ListenAddress) -> Option<Finding> {
 }
 
 /// What is recorded there; nothing is moved or removed by looking.
-fn look(directory: &Path) -> std::result::Result<Snapshot, Finding> {
+fn inspect(directory: &Path) -> std::result::Result<Snapshot, Finding> {
     let shown = directory.display();
     if let Some(why) = Unusable::examine(directory) {
         let code = match why {
@@ -120,7 +120,7 @@ fn look(directory: &Path) -> std::result::Result<Snapshot, Finding> {
         return Err(Finding { code, text: why.to_string() });
     }
     if !directory.join("ictus").is_dir() {
-        let theirs = files_of_the_sdk(directory);
+        let theirs = sdk_files(directory);
         let text = if theirs == 0 {
             format!("{shown} has no segments; start the workers with this directory, and have them poll")
         } else {
@@ -137,7 +137,7 @@ fn look(directory: &Path) -> std::result::Result<Snapshot, Finding> {
     Reader::new(directory).without_retiring().snapshot().map_err(unusable)
 }
 
-fn files_of_the_sdk(directory: &Path) -> usize {
+fn sdk_files(directory: &Path) -> usize {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "db")).count()
 }
@@ -154,7 +154,7 @@ fn summary(snapshot: &Snapshot) -> String {
     )
 }
 
-fn of_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
+fn check_snapshot(directory: &Path, snapshot: &Snapshot) -> Vec<Finding> {
     let health = &snapshot.health;
     let Lost { nan, negative, too_large, overflowed, .. } = health.lost;
     let no_room = health.lost.no_memory + health.lost.truncated_windows;

@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal};
 use clap::{Args, ValueEnum};
 use ictus::Reader;
 
-use super::{Merge, USAGE_ERROR, input::SourceArgs};
+use super::{Merge, USAGE_ERROR, source_args::SourceArgs};
 use crate::{
     error::Result,
-    guests::{self, Guests},
     json, percentiles,
+    prometheus_client_files::{self, UnmergedMetrics},
     query::{Format, Query},
     table,
-    terminal::{print, tell},
+    terminal::{eprint, print},
 };
 
 #[derive(Args, Debug)]
@@ -47,7 +47,7 @@ enum OutputFormat {
 impl Dump {
     pub(super) fn run(self, merge: Option<&Merge>) -> Result<i32> {
         if let Some(refusal) = self.refusal() {
-            tell(&refusal);
+            eprint(&refusal);
             return Ok(USAGE_ERROR);
         }
         // The other actions may wait for workers. Here, an empty result would leave the user without
@@ -87,7 +87,7 @@ impl Dump {
 
     /// What Ictus recorded, and nothing else.
     fn snapshot(&self) -> Result<ictus::Snapshot> {
-        Guests::of(&self.input.directory, guests::NOT_RECORDED).look();
+        UnmergedMetrics::new(&self.input.directory, prometheus_client_files::NOT_RECORDED).poll();
         Ok(Reader::new(&self.input.directory).snapshot()?)
     }
 }

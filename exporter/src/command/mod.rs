@@ -12,13 +12,13 @@
 
 mod check;
 mod dump;
-mod input;
 mod labels;
 mod manual;
 mod push;
-mod secure;
+mod security_args;
 mod serve;
 mod signals;
+mod source_args;
 mod top;
 mod write;
 
@@ -34,7 +34,7 @@ use clap_complete::Shell;
 use ictus::surface::ShownFamily;
 
 use self::{check::Check, dump::Dump, push::Push, serve::Serve, top::Top, write::Write};
-use crate::terminal::{self, print, tell};
+use crate::terminal::{self, eprint, print};
 
 /// The exit code of a call that cannot be meant, as clap's own.
 const USAGE_ERROR: i32 = 2;
@@ -109,7 +109,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Push(push) => push.run(merge),
         Action::Check(check) => check.run(),
         Action::Run { arguments: _ } => {
-            tell(&"run takes Python: install the wheel, whose command of the same name has it");
+            eprint(&"run takes Python: install the wheel, whose command of the same name has it");
             Ok(USAGE_ERROR)
         }
         Action::Completions { shell } => {
@@ -120,7 +120,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Man => Ok(print(&manual::page(Cli::command()))),
     };
     done.unwrap_or_else(|error| {
-        tell(&error);
+        eprint(&error);
         1
     })
 }

@@ -5,16 +5,15 @@ use std::{env, path::PathBuf};
 use clap::Args;
 
 use super::{
-    Merge, USAGE_ERROR,
-    input::{SourceArgs, file},
-    labels,
+    Merge, USAGE_ERROR, labels,
+    source_args::{SourceArgs, file},
 };
 #[cfg(feature = "otlp")]
 use crate::push::push_otlp;
 use crate::{
     error::{Error, Result},
     push::{Credentials, Destination, push},
-    terminal::tell,
+    terminal::eprint,
 };
 #[cfg(feature = "otlp")]
 use ictus::surface::{Surface, View};
@@ -52,7 +51,7 @@ impl Push {
             return Ok(1);
         }
         if let Some(refusal) = labels::repeated(&self.labels) {
-            tell(&refusal);
+            eprint(&refusal);
             return Ok(USAGE_ERROR);
         }
         let source = self.input.source(merge);

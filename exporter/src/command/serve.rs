@@ -2,11 +2,13 @@
 
 use clap::Args;
 
-use super::{Merge, USAGE_ERROR, input::SourceArgs, labels::LabelArgs, secure::SecurityArgs, signals};
+use super::{
+    Merge, USAGE_ERROR, labels::LabelArgs, security_args::SecurityArgs, signals, source_args::SourceArgs,
+};
 use crate::{
     error::Result,
     http::{BoundAddress, ListenAddress, Security, Server},
-    terminal::tell,
+    terminal::eprint,
 };
 
 #[derive(Args, Debug)]
@@ -37,15 +39,18 @@ impl Serve {
         let labels = match self.labels.checked() {
             Ok(labels) => labels,
             Err(refusal) => {
-                tell(&refusal);
+                eprint(&refusal);
                 return Ok(USAGE_ERROR);
             }
         };
-        let source =
-            self.input.awaited(merge, labels).with_native(self.native).with_path_prefix(&self.path_prefix);
+        let source = self
+            .input
+            .source_when_ready(merge, labels)
+            .with_native(self.native)
+            .with_path_prefix(&self.path_prefix);
         let security = self.secure.open()?;
         let scheme = if security.as_ref().is_some_and(Security::is_tls) { "https" } else { "http" };
-        let reload = security.clone().map(|security| move || said(security.reload()));
+        let reload = security.clone().map(|security| move || print_reload(security.reload()));
         let (stop, _signals) = signals::stop(reload)?;
         let listen = self.listen.with_allowed_hosts(self.allowed_hosts);
         let server = Server::start_secured(source, listen, security)?;
@@ -59,10 +64,10 @@ impl Serve {
                     ip if ip.is_unspecified() => format!("{scheme}://localhost:{}{prefix}/", address.port()),
                     _ => format!("{place}/"),
                 };
-                tell(&format_args!("serving {directory} at {place}/metrics, with a page at {page}"));
+                eprint(&format_args!("serving {directory} at {place}/metrics, with a page at {page}"));
             }
             unix @ BoundAddress::Unix(_) => {
-                tell(&format_args!("serving {directory} at {unix}, path {}/metrics", self.path_prefix));
+                eprint(&format_args!("serving {directory} at {unix}, path {}/metrics", self.path_prefix));
             }
         }
         stop.wait();
@@ -82,9 +87,9 @@ fn prefix(given: &str) -> std::result::Result<String, String> {
     }
 }
 
-fn said(reloaded: Result<()>) {
+fn print_reload(reloaded: Result<()>) {
     match reloaded {
-        Ok(()) => tell(&"certificates and credentials are read again"),
-        Err(error) => tell(&error),
+        Ok(()) => eprint(&"certificates and credentials are read again"),
+        Err(error) => eprint(&error),
     }
 }

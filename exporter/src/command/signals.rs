@@ -13,7 +13,7 @@ use signal_hook::{
 
 use crate::{
     error::{Error, Result},
-    stop::ShutdownFlag,
+    shutdown::ShutdownFlag,
 };
 
 /// A flag that SIGTERM and SIGINT set, as long as the guard lives.

@@ -9,11 +9,11 @@ use std::{
 use clap::Args;
 use ictus::surface::View;
 
-use super::{USAGE_ERROR, input::directory, signals};
+use super::{USAGE_ERROR, signals, source_args::directory};
 use crate::{
     error::{Error, Result},
-    stop::ShutdownFlag,
-    terminal::tell,
+    shutdown::ShutdownFlag,
+    terminal::eprint,
     top::{self, Options, Order},
 };
 
@@ -46,7 +46,9 @@ fn interval(given: &str) -> std::result::Result<Duration, String> {
 impl Top {
     pub(super) fn run(self) -> Result<i32> {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-            tell(&"top draws on a terminal, and this is none: print once with ictus dump DIR --format table");
+            eprint(
+                &"top draws on a terminal, and this is none: print once with ictus dump DIR --format table",
+            );
             return Ok(USAGE_ERROR);
         }
         // A terminal that is closed ends the command, too.

@@ -9,14 +9,14 @@ use clap::Args;
 
 use super::{
     Merge, USAGE_ERROR,
-    input::{SourceArgs, file},
     labels::LabelArgs,
     signals,
+    source_args::{SourceArgs, file},
 };
 use crate::{
     error::Result,
     file::PeriodicWriter,
-    terminal::{print, tell},
+    terminal::{eprint, print},
 };
 
 /// The name of standard output.
@@ -42,13 +42,13 @@ impl Write {
         let labels = match self.labels.checked() {
             Ok(labels) => labels,
             Err(refusal) => {
-                tell(&refusal);
+                eprint(&refusal);
                 return Ok(USAGE_ERROR);
             }
         };
         if output.is_dir() {
             let file = output.join("conductor_metrics.prom");
-            tell(&format_args!(
+            eprint(&format_args!(
                 "{} is a directory; name a file in it: --output {}",
                 output.display(),
                 file.display()
@@ -56,7 +56,7 @@ impl Write {
             return Ok(USAGE_ERROR);
         }
         let (stop, _signals) = signals::stop(None::<fn()>)?;
-        let source = self.input.awaited(merge, labels);
+        let source = self.input.source_when_ready(merge, labels);
         if output == Path::new(STDOUT) {
             loop {
                 let printed = source.text(source.view()).map(|text| print(&text));
@@ -64,7 +64,7 @@ impl Write {
                     Ok(0) => {}
                     // The reader has closed standard output.
                     Ok(code) => return Ok(code),
-                    Err(error) => tell(&error),
+                    Err(error) => eprint(&error),
                 }
                 if stop.wait_until(Instant::now() + self.interval) {
                     return Ok(0);
@@ -72,7 +72,7 @@ impl Write {
             }
         }
         let (directory, seconds) = (self.input.directory.display(), self.interval.as_secs_f64());
-        tell(&format_args!("writing {directory} to {} every {seconds} s", output.display()));
+        eprint(&format_args!("writing {directory} to {} every {seconds} s", output.display()));
         PeriodicWriter::new(source, output, self.interval).run(&stop);
         Ok(0)
     }

@@ -33,17 +33,17 @@ impl Hosts {
         let (first, second) = (given.next(), given.next());
         let is_missing = first.is_none() && version >= Version::HTTP_11;
         if is_missing || second.is_some() {
-            return Some(route::plain(StatusCode::BAD_REQUEST, "Bad Request - Send one Host header"));
+            return Some(route::text_response(StatusCode::BAD_REQUEST, "Bad Request - Send one Host header"));
         }
         let given = first.map(|host| host.to_str().ok().and_then(parse));
         // In a request through a proxy, the target has a host, too.
         let of_target = uri.authority().map(|host| parse(host.as_str()));
         for host in given.into_iter().chain(of_target) {
             let Some(host) = host else {
-                return Some(route::plain(StatusCode::BAD_REQUEST, "Bad Request - This is no host"));
+                return Some(route::text_response(StatusCode::BAD_REQUEST, "Bad Request - This is no host"));
             };
-            if uri.path() != route::HEALTH && !self.answer_to(&host) {
-                return Some(route::plain(
+            if uri.path() != route::HEALTH && !self.is_allowed(&host) {
+                return Some(route::text_response(
                     StatusCode::MISDIRECTED_REQUEST,
                     "Misdirected Request - Use localhost or an address, or start with --allow-host",
                 ));
@@ -52,7 +52,7 @@ impl Hosts {
         None
     }
 
-    fn answer_to(&self, host: &str) -> bool {
+    fn is_allowed(&self, host: &str) -> bool {
         !self.is_restricted
             || host.parse::<IpAddr>().is_ok()
             || host == "localhost"

@@ -20,12 +20,12 @@
 //! Limits: the number of connections in total and of one address, the responses that one address has
 //! in progress, the size of a request's head, and the bytes that clients have not read yet.
 
-mod accept;
 mod address;
 mod budget;
-mod guard;
+mod connection_policy;
 mod hosts;
 mod listener;
+mod negotiate;
 mod page;
 mod places;
 mod query;

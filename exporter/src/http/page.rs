@@ -9,7 +9,7 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue},
 };
 
-use super::{accept, route};
+use super::{negotiate, route};
 
 /// Content security policy. Label values are arbitrary text: even if one became markup, it could run
 /// no script and connect to no other site.
@@ -48,7 +48,7 @@ static ASSETS: [Asset; 8] = [
 
 /// Returns the page, if the client accepts HTML.
 pub(super) fn index(headers: &HeaderMap) -> Option<Response<Bytes>> {
-    accept::html(headers).then(|| response(&INDEX, headers))
+    negotiate::html(headers).then(|| response(&INDEX, headers))
 }
 
 /// Returns a file of the page.
@@ -58,7 +58,7 @@ pub(super) fn asset(path: &str, headers: &HeaderMap) -> Option<Response<Bytes>> 
 
 fn response(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let body = Bytes::from_static(asset.text.as_bytes());
-    let mut response = route::compressed(asset.content_type, body, accept::gzip(headers));
+    let mut response = route::compressed(asset.content_type, body, negotiate::gzip(headers));
     let set = response.headers_mut();
     set.insert(CONTENT_SECURITY_POLICY, POLICY);
     // Another version may serve the same address later.

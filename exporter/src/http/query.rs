@@ -3,7 +3,7 @@
 use hyper::Request;
 use ictus::surface::View;
 
-use super::accept;
+use super::negotiate;
 use crate::{filter::Filter, query::Query, source::Source};
 
 /// Parses the query of a request. Unknown keys are ignored: scrapers and proxies add their own.
@@ -12,7 +12,7 @@ pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Q
     let view = view(source, pairs)?;
     let filter = Filter::new(values(pairs, "name[]"));
     let native = native(source, pairs);
-    let (format, escaping) = accept::format(request.headers());
+    let (format, escaping) = negotiate::format(request.headers());
     Ok(Query { view, format, filter, native, escaping })
 }
 

@@ -14,15 +14,14 @@ use hyper::{
 };
 
 use super::{
-    accept,
     budget::{Account, UsedUp},
-    page,
+    negotiate, page,
     query::query,
     window,
 };
 use crate::{
-    complaints::ErrorLog,
     error::Result,
+    error_log::ErrorLog,
     json,
     query::Query,
     rendered::{self, Rendered},
@@ -59,12 +58,12 @@ pub(super) const HEALTH: &str = "/health";
 /// ```
 #[must_use]
 pub fn answer<B>(source: &Source, request: &Request<B>) -> Response<Bytes> {
-    match asks(source, request) {
+    match parse(source, request) {
         Err(response) => *response,
-        Ok(ask) => {
-            let answered = ask.answer(source, source.asked(), &Account::default());
-            source.log_outcome(&answered);
-            answered.unwrap_or_else(|_| failed())
+        Ok(parsed) => {
+            let result = parsed.respond(source, source.freshness(), &Account::default());
+            source.log_outcome(&result);
+            result.unwrap_or_else(|_| error_response())
         }
     }
 }
@@ -74,27 +73,27 @@ pub(super) async fn respond<B>(
     source: Source,
     account: Account,
     turn: impl Future<Output: Send>,
-    complaints: &ErrorLog,
+    errors: &ErrorLog,
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
-    let ask = match asks(&source, request) {
-        Ok(ask) => ask,
+    let parsed = match parse(&source, request) {
+        Ok(parsed) => parsed,
         Err(response) => return (*response).map(Full::new),
     };
-    let asked = source.asked();
+    let since = source.freshness();
     let _turn = turn.await;
     // Reading files and compressing both block; the thread that accepts connections must not.
-    let written = tokio::task::spawn_blocking(move || ask.answer(&source, asked, &account));
+    let written = tokio::task::spawn_blocking(move || parsed.respond(&source, since, &account));
     let failure = match written.await {
         Ok(Ok(response)) => {
-            complaints.well(&"the metrics can be read again");
+            errors.recovered(&"the metrics can be read again");
             return response.map(Full::new);
         }
         Ok(Err(error)) => error.to_string(),
         Err(error) => format!("taking a snapshot failed: {error}"),
     };
-    complaints.failed(&failure);
-    failed().map(Full::new)
+    errors.failed(&failure);
+    error_response().map(Full::new)
 }
 
 /// Answers as [`answer`], for a host that has the parts of a request instead of a request. The path
@@ -110,7 +109,7 @@ pub fn answer_parts(
     let size =
         query.len() + headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
     if size > MAX_HEAD_BYTES {
-        return plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large");
+        return text_response(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large");
     }
     let target = [b"/metrics?", query].concat();
     let mut request = Request::builder().method(method).uri(target);
@@ -119,13 +118,13 @@ pub fn answer_parts(
     }
     match request.body(()) {
         Ok(request) => answer(source, &request),
-        Err(_) => plain(StatusCode::BAD_REQUEST, "Bad Request"),
+        Err(_) => text_response(StatusCode::BAD_REQUEST, "Bad Request"),
     }
 }
 
 /// A request that takes a snapshot.
 struct ParsedRequest {
-    wanted: Target,
+    target: Target,
     gzip: bool,
 }
 
@@ -136,12 +135,12 @@ enum Target {
 }
 
 /// Parses a request; returns the response if the request needs no snapshot.
-fn asks<B>(
+fn parse<B>(
     source: &Source,
     request: &Request<B>,
 ) -> std::result::Result<ParsedRequest, Box<Response<Bytes>>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed - Try GET");
+        let mut refusal = text_response(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed - Try GET");
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Err(refusal.into());
     }
@@ -150,46 +149,49 @@ fn asks<B>(
     // Health checks of the process need not know the prefix.
     let below = path.strip_prefix(source.path_prefix()).filter(|_| path != HEALTH).unwrap_or(path);
     let is_outside = below.len() == path.len() && !source.path_prefix().is_empty() && path != HEALTH;
-    let wanted = match below {
+    let target = match below {
         _ if is_outside => {
             let text = format!("Not Found - Try {}/metrics", source.path_prefix());
-            return Err(plain(StatusCode::NOT_FOUND, text).into());
+            return Err(text_response(StatusCode::NOT_FOUND, text).into());
         }
         "/metrics" => match query(source, request) {
             Ok(query) => Target::Exposition(query),
-            Err(error) => return Err(plain(StatusCode::BAD_REQUEST, error.to_string()).into()),
+            Err(error) => return Err(text_response(StatusCode::BAD_REQUEST, error.to_string()).into()),
         },
         "/snapshot.json" => Target::Snapshot,
-        "/window.json" => Target::Window(window::SeriesKey::of(request.uri())),
+        "/window.json" => Target::Window(window::SeriesKey::from_uri(request.uri())),
         "/" => {
             let page = page::index(headers);
-            return Err(page.unwrap_or_else(|| plain(StatusCode::OK, "OK")).into());
+            return Err(page.unwrap_or_else(|| text_response(StatusCode::OK, "OK")).into());
         }
-        HEALTH => return Err(plain(StatusCode::OK, "OK").into()),
+        HEALTH => return Err(text_response(StatusCode::OK, "OK").into()),
         path => {
             let asset = page::asset(path, headers);
-            let none = || plain(StatusCode::NOT_FOUND, "Not Found - Try /metrics");
+            let none = || text_response(StatusCode::NOT_FOUND, "Not Found - Try /metrics");
             return Err(asset.unwrap_or_else(none).into());
         }
     };
-    Ok(ParsedRequest { wanted, gzip: accept::gzip(headers) })
+    Ok(ParsedRequest { target, gzip: negotiate::gzip(headers) })
 }
 
 impl ParsedRequest {
-    fn answer(self, source: &Source, asked: Freshness, account: &Account) -> Result<Response<Bytes>> {
+    fn respond(self, source: &Source, since: Freshness, account: &Account) -> Result<Response<Bytes>> {
         if account.check().is_err() {
             return Ok(busy());
         }
-        let json = match self.wanted {
+        let json = match self.target {
             Target::Exposition(query) => {
-                let rendered = source.render_since(asked, &query)?;
+                let rendered = source.render_since(since, &query)?;
                 return Ok(exposition(&rendered, self.gzip, account).unwrap_or_else(|UsedUp| busy()));
             }
-            Target::Snapshot => json::json(&source.snapshot_since(asked)?.snapshot),
-            Target::Window(series) => match series.json(&source.snapshot_since(asked)?.snapshot) {
+            Target::Snapshot => json::json(&source.snapshot_since(since)?.snapshot),
+            Target::Window(series) => match series.json(&source.snapshot_since(since)?.snapshot) {
                 Some(json) => json,
                 None => {
-                    return Ok(plain(StatusCode::NOT_FOUND, "Not Found - No such timer in /snapshot.json"));
+                    return Ok(text_response(
+                        StatusCode::NOT_FOUND,
+                        "Not Found - No such timer in /snapshot.json",
+                    ));
                 }
             },
         };
@@ -204,13 +206,15 @@ fn exposition(
     account: &Account,
 ) -> std::result::Result<Response<Bytes>, UsedUp> {
     let (body, is_gzip) = rendered.charged(gzip, account)?;
-    Ok(answered(rendered.content_type(), body, is_gzip))
+    Ok(ok_response(rendered.content_type(), body, is_gzip))
 }
 
 /// Returns the response to a request that arrives while too many bytes of responses are unread.
 fn busy() -> Response<Bytes> {
-    let mut refusal =
-        plain(StatusCode::SERVICE_UNAVAILABLE, "Too many responses have not been read yet - Try again");
+    let mut refusal = text_response(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many responses have not been read yet - Try again",
+    );
     refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     refusal
 }
@@ -218,12 +222,12 @@ fn busy() -> Response<Bytes> {
 /// Returns a response whose body is compressed for this request only.
 pub(super) fn compressed(content_type: &'static str, body: Bytes, gzip: bool) -> Response<Bytes> {
     match gzip.then(|| rendered::gzipped(&body)).flatten() {
-        Some(gzipped) => answered(content_type, gzipped, true),
-        None => answered(content_type, body, false),
+        Some(gzipped) => ok_response(content_type, gzipped, true),
+        None => ok_response(content_type, body, false),
     }
 }
 
-fn answered(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<Bytes> {
+fn ok_response(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<Bytes> {
     let mut response = response(StatusCode::OK, content_type, body);
     let headers = response.headers_mut();
     if is_gzip {
@@ -234,14 +238,14 @@ fn answered(content_type: &'static str, body: Bytes, is_gzip: bool) -> Response<
 }
 
 /// Returns the response after an error. It omits the cause, which names files of this machine.
-fn failed() -> Response<Bytes> {
-    plain(
+fn error_response() -> Response<Bytes> {
+    text_response(
         StatusCode::INTERNAL_SERVER_ERROR,
         "Error: the metrics cannot be read - The log of the process that answers has the cause",
     )
 }
 
-pub(super) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
+pub(super) fn text_response(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
     response(status, PLAIN, body.into())
 }
 

@@ -38,7 +38,7 @@ use tokio::{
 use super::{
     address::{BoundAddress, ListenAddress},
     budget::Budget,
-    guard::{AllowAll, ConnectionPolicy},
+    connection_policy::{AllowAll, ConnectionPolicy},
     hosts::Hosts,
     listener::{ByteStream, Listener},
     places::{Admission, MAX_CONNECTIONS, Peer, Places, Progress},
@@ -48,8 +48,8 @@ use super::{
     turns::Turns,
 };
 use crate::{
-    complaints::ErrorLog,
     error::{Error, Result},
+    error_log::ErrorLog,
     source::Source,
 };
 
@@ -320,7 +320,7 @@ struct ServerContext {
     hosts: Arc<Hosts>,
     budget: Budget,
     turns: Turns,
-    complaints: Arc<ErrorLog>,
+    errors: Arc<ErrorLog>,
 }
 
 /// The client of one connection.
@@ -339,14 +339,14 @@ impl ServerContext {
             hosts,
             budget: Budget::new(),
             turns: Turns::default(),
-            complaints: Arc::default(),
+            errors: Arc::default(),
         }
     }
 
     /// Establishes the stream as the policy requires; `None` if the client fails or exceeds the
     /// timeout.
-    async fn agree(&self, stream: Box<dyn ByteStream>) -> Option<Box<dyn ByteStream>> {
-        timeout(HEAD_TIMEOUT, self.guard.agree(stream)).await.ok().flatten()
+    async fn accept(&self, stream: Box<dyn ByteStream>) -> Option<Box<dyn ByteStream>> {
+        timeout(HEAD_TIMEOUT, self.guard.accept(stream)).await.ok().flatten()
     }
 
     async fn respond<B>(&self, client: &Client, request: Request<B>) -> Response<Full<Bytes>> {
@@ -354,11 +354,11 @@ impl ServerContext {
         if let Some(refused) = self.hosts.refuse(request.version(), request.uri(), request.headers()) {
             return refused.map(Full::new);
         }
-        match self.guard.refuses(client.peer, request.uri(), request.headers()).await {
+        match self.guard.refusal_of(client.peer, request.uri(), request.headers()).await {
             Some(refused) => refused.map(Full::new),
             None => {
                 let (account, turn) = (self.budget.account(client.peer), self.turns.wait(client.peer));
-                route::respond(self.source.clone(), account, turn, &self.complaints, &request).await
+                route::respond(self.source.clone(), account, turn, &self.errors, &request).await
             }
         }
     }
@@ -383,7 +383,7 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
                 let place = match places.admit(peer, &client.progress) {
                     Admission::Free(place) => {
                         if places.len() < MAX_CONNECTIONS / 4 {
-                            accepting.well(&"connections are accepted again");
+                            accepting.recovered(&"connections are accepted again");
                         }
                         place
                     }
@@ -396,10 +396,11 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
                         continue;
                     }
                 };
-                let (id, talk) = (place.id(), talk(stream, client, served.clone(), stopped.clone()));
+                let (id, connection) =
+                    (place.id(), serve_connection(stream, client, served.clone(), stopped.clone()));
                 let abort = connections.spawn(async move {
                     let _place = place;
-                    talk.await;
+                    connection.await;
                 });
                 places.served_by(id, abort);
             }
@@ -415,7 +416,7 @@ async fn serve(listener: Listener, served: ServerContext, mut stopped: watch::Re
 }
 
 /// Serves one connection until the client closes it, its timeout expires, or the server stops.
-async fn talk(
+async fn serve_connection(
     stream: Box<dyn ByteStream>,
     client: Client,
     served: ServerContext,
@@ -423,7 +424,7 @@ async fn talk(
 ) {
     let stream = Box::new(Timed::new(stream, client.progress.clone()));
     let stream = select! {
-        stream = served.agree(stream) => stream,
+        stream = served.accept(stream) => stream,
         _ = stopped.wait_for(|stopped| *stopped) => None,
     };
     let Some(stream) = stream else { return };

@@ -50,16 +50,16 @@ pub(super) fn bind(path: &Path) -> io::Result<(Descriptor, SocketFile)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     // Clients must be able to connect to the path, whose length is limited.
     SocketAddrUnix::new(path)?;
-    let _turn = turn(path);
-    if is_there(path)? {
-        if !is_abandoned(path)? {
+    let _turn = lock_directory(path);
+    if exists(path)? {
+        if !is_stale(path)? {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         fs::remove_file(path)?;
     }
     let mut builder = tempfile::Builder::new();
     let private = builder.prefix(".i").rand_bytes(3).permissions(Permissions::from_mode(0o700));
-    let private = private.tempdir_in(parent).map_err(pathless)?;
+    let private = private.tempdir_in(parent).map_err(without_path)?;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let (parent, directory) =
         (open(parent, flags - OFlags::NOFOLLOW, Mode::empty())?, open(private.path(), flags, Mode::empty())?);
@@ -87,7 +87,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn is_there(path: &Path) -> io::Result<bool> {
+fn exists(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -96,14 +96,14 @@ fn is_there(path: &Path) -> io::Result<bool> {
 }
 
 /// Returns the system's error without the random name of the private directory.
-fn pathless(error: io::Error) -> io::Error {
+fn without_path(error: io::Error) -> io::Error {
     error.kind().into()
 }
 
 /// Locks the directory against other starting servers, so that no server replaces the socket that
 /// another one has just created in place of a dead one. Any process that may read the directory
 /// could hold the lock, so the wait is bounded.
-fn turn(path: &Path) -> Option<File> {
+fn lock_directory(path: &Path) -> Option<File> {
     let directory = File::open(parent(path)).ok()?;
     for _ in 0..MAX_ATTEMPTS {
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
@@ -116,7 +116,7 @@ fn turn(path: &Path) -> Option<File> {
 }
 
 /// Returns whether the path is a socket on which no process listens.
-fn is_abandoned(path: &Path) -> io::Result<bool> {
+fn is_stale(path: &Path) -> io::Result<bool> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }

@@ -4,7 +4,7 @@ use hyper::Uri;
 use ictus::{Snapshot, snapshot::Value};
 use serde::Serialize;
 
-use crate::recorded::FamilyOrigin;
+use crate::family_origin::FamilyOrigin;
 
 /// The identity of a series: the origin and the name of its family, as in `/snapshot.json`, and its
 /// label values in the family's order.
@@ -23,7 +23,7 @@ struct Window<'a> {
 }
 
 impl SeriesKey {
-    pub(super) fn of(uri: &Uri) -> SeriesKey {
+    pub(super) fn from_uri(uri: &Uri) -> SeriesKey {
         let mut series = SeriesKey { origin: String::new(), name: String::new(), labels: Vec::new() };
         for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match &*key {
@@ -39,7 +39,7 @@ impl SeriesKey {
     /// Returns the window as JSON; `None` if there is no such timer.
     pub(super) fn json(&self, snapshot: &Snapshot) -> Option<Vec<u8>> {
         let family = snapshot.families.iter().find(|family| {
-            let (origin, name) = FamilyOrigin::of(family);
+            let (origin, name) = FamilyOrigin::from_family(family);
             origin.name() == self.origin && name == self.name
         })?;
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();

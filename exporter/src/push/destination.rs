@@ -33,7 +33,7 @@ impl Credentials {
         let path = path.as_ref();
         let unusable = |why| Error::Security { path: path.to_owned(), why, then: None };
         let text = secret_file::read_text(path).map_err(unusable)?;
-        secret_file::warn_of_readers(path);
+        secret_file::warn_if_readable_by_others(path);
         let mut lines = text.lines().map(str::trim_ascii);
         let line = lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
         Credentials::parse(line).map_err(unusable)

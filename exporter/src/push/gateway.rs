@@ -44,23 +44,23 @@ fn target(gateway: &Destination, job: &str, labels: &[(String, String)]) -> std:
     for (name, value) in [&job].into_iter().chain(labels) {
         // The gateway's encoding of values that a path cannot contain, such as slashes and empty
         // values.
-        let _ = write!(path, "/{name}@base64/{}", spelled(value));
+        let _ = write!(path, "/{name}@base64/{}", encoded(value));
     }
     destination::at(&base, &path)
 }
 
 /// Encodes a value as URL-safe base64; an empty value is `=`, as the gateway requires.
-fn spelled(text: &str) -> String {
+fn encoded(text: &str) -> String {
     if text.is_empty() { "=".to_owned() } else { URL_SAFE_NO_PAD.encode(text) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Destination, spelled, target};
+    use super::{Destination, encoded, target};
 
     #[test]
     fn path_of_a_group_is_encoded_as_by_pushgateway() {
-        assert_eq!(["", "f", "/a", "ÿÿ"].map(spelled), ["=", "Zg", "L2E", "w7_Dvw"]);
+        assert_eq!(["", "f", "/a", "ÿÿ"].map(encoded), ["=", "Zg", "L2E", "w7_Dvw"]);
         let labels = [("path".to_owned(), "/a".to_owned())];
         let gateway = Destination::new("http://localhost:9091/behind/");
         let place = target(&gateway, "nightly", &labels).unwrap();

@@ -49,7 +49,7 @@ pub fn push_otlp(
     attributes: &[(String, String)],
 ) -> Result<()> {
     let failed = |why: String| endpoint.failed(why);
-    let exposition = source.snapshot_since(source.asked())?.exposition(source.view());
+    let exposition = source.snapshot_since(source.freshness())?.exposition(source.view());
     let base = endpoint.base(PORT).map_err(failed)?;
     let path = format!("{}/v1/metrics", base.path().trim_end_matches('/'));
     let target = destination::at(&base, &path).map_err(failed)?;

@@ -6,7 +6,7 @@
 //!
 //! A forked child gets its own state: another thread of the parent may have held the parent's locks.
 
-mod taken;
+mod cached_snapshot;
 
 use std::{
     fmt, mem,
@@ -21,9 +21,9 @@ use ictus::{
     surface::{ShownFamily, View},
 };
 
-use self::taken::Backend;
-pub(crate) use self::taken::CachedSnapshot;
-use crate::{complaints::ErrorLog, error::Result, http::Security, query::Query, rendered::Rendered};
+use self::cached_snapshot::Backend;
+pub(crate) use self::cached_snapshot::CachedSnapshot;
+use crate::{error::Result, error_log::ErrorLog, http::Security, query::Query, rendered::Rendered};
 
 /// A hook that returns families of other libraries, shown together with those of Ictus in every
 /// exposition.
@@ -49,10 +49,10 @@ struct SourceState {
     guards: ArcSwap<Vec<Security>>,
     /// Released while a snapshot is taken, so that later calls cannot repeatedly overtake the
     /// waiting ones.
-    flight: Mutex<Flight>,
-    landed: Condvar,
+    in_flight: Mutex<Flight>,
+    finished: Condvar,
     /// The failures reported to hosts that run their own HTTP server.
-    complaints: ErrorLog,
+    errors: ErrorLog,
 }
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Source {
     #[must_use]
     pub fn new(directory: impl AsRef<Path>) -> Source {
         let path = directory.as_ref().to_owned();
-        let origin = Backend::snapshots(move || {
+        let origin = Backend::from_snapshots(move || {
             let mut reader = Reader::new(&path);
             Box::new(move || reader.snapshot())
         });
@@ -109,7 +109,7 @@ impl Source {
     /// ```
     #[must_use]
     pub fn from_registry(registry: Registry) -> Source {
-        Source::from_origin(Backend::snapshots(move || {
+        Source::from_origin(Backend::from_snapshots(move || {
             let registry = registry.clone();
             Box::new(move || registry.snapshot())
         }))
@@ -119,7 +119,7 @@ impl Source {
     /// supports no other format.
     #[must_use]
     pub fn from_fn(write: impl Fn(&View) -> String + Send + 'static) -> Source {
-        Source::from_origin(Backend::function(write))
+        Source::from_origin(Backend::from_write(write))
     }
 
     fn from_origin(origin: Backend) -> Source {
@@ -216,32 +216,32 @@ impl Source {
     ///
     /// [`Error::Read`](crate::Error::Read) if the metrics directory cannot be read.
     pub fn render(&self, query: &Query) -> Result<Arc<Rendered>> {
-        self.render_since(self.asked(), query)
+        self.render_since(self.freshness(), query)
     }
 
     /// Returns the time of a request that waits in a queue before its response is prepared. Such a
     /// request may share a snapshot that began while it waited.
-    pub(crate) fn asked(&self) -> Freshness {
-        Freshness(lock(&self.shared().flight).started)
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness(lock(&self.shared().in_flight).started)
     }
 
-    pub(crate) fn render_since(&self, asked: Freshness, query: &Query) -> Result<Arc<Rendered>> {
+    pub(crate) fn render_since(&self, since: Freshness, query: &Query) -> Result<Arc<Rendered>> {
         let shared = self.shared();
-        let taken = shared.taken_since(asked)?;
+        let taken = shared.cached_since(since)?;
         Ok(taken.render(&shared.origin, query))
     }
 
     /// Returns a snapshot as it was recorded; an empty one if a function writes the exposition.
-    pub(crate) fn snapshot_since(&self, asked: Freshness) -> Result<Arc<CachedSnapshot>> {
-        self.shared().taken_since(asked)
+    pub(crate) fn snapshot_since(&self, since: Freshness) -> Result<Arc<CachedSnapshot>> {
+        self.shared().cached_since(since)
     }
 
     /// Logs the cause of a failure once, until a call succeeds again.
     pub(crate) fn log_outcome<T>(&self, outcome: &Result<T>) {
         let shared = self.shared();
         match outcome {
-            Ok(_) => shared.complaints.well(&"the metrics can be read again"),
-            Err(error) => shared.complaints.failed(error),
+            Ok(_) => shared.errors.recovered(&"the metrics can be read again"),
+            Err(error) => shared.errors.failed(error),
         }
     }
 
@@ -251,7 +251,7 @@ impl Source {
         if shared.generation == host::generation() {
             return shared;
         }
-        let own = Arc::new(SourceState::new(shared.origin.forked(), shared.extra.load_full()));
+        let own = Arc::new(SourceState::new(shared.origin.for_child(), shared.extra.load_full()));
         own.guards.store(shared.guards.load_full());
         // Never dropped: at the fork, threads of the parent may have been anywhere inside.
         mem::forget(shared);
@@ -262,38 +262,38 @@ impl Source {
 
 impl SourceState {
     fn new(origin: Backend, extra: Option<Arc<Extra>>) -> SourceState {
-        let (flight, landed, complaints, guards) = Default::default();
+        let (in_flight, finished, errors, guards) = Default::default();
         let (generation, extra) = (host::generation(), ArcSwapOption::new(extra));
-        SourceState { generation, origin, extra, guards, flight, landed, complaints }
+        SourceState { generation, origin, extra, guards, in_flight, finished, errors }
     }
 
     /// Returns a snapshot that began after the request: a complete one, else the one in progress,
     /// else a new one.
-    fn taken_since(&self, Freshness(before): Freshness) -> Result<Arc<CachedSnapshot>> {
-        let mut flight = lock(&self.flight);
+    fn cached_since(&self, Freshness(before): Freshness) -> Result<Arc<CachedSnapshot>> {
+        let mut in_flight = lock(&self.in_flight);
         loop {
-            if let Some(taken) = flight.taken.as_ref().filter(|taken| taken.number > before) {
+            if let Some(taken) = in_flight.taken.as_ref().filter(|taken| taken.number > before) {
                 return Ok(taken.clone());
             }
-            if !flight.running {
+            if !in_flight.running {
                 break;
             }
-            flight.waiting += 1;
-            flight = self.landed.wait(flight).unwrap_or_else(PoisonError::into_inner);
-            flight.waiting -= 1;
+            in_flight.waiting += 1;
+            in_flight = self.finished.wait(in_flight).unwrap_or_else(PoisonError::into_inner);
+            in_flight.waiting -= 1;
         }
-        flight.running = true;
-        flight.started += 1;
-        let number = flight.started;
+        in_flight.running = true;
+        in_flight.started += 1;
+        let number = in_flight.started;
         // No request needs the previous snapshot any more. Dropping it first lets the reader update
         // windows in place, because no other reference to them exists. While a thread that waited
         // for it has not woken yet, the snapshot stays.
-        let outdated = if flight.waiting == 0 { flight.taken.take() } else { None };
-        drop(flight);
+        let outdated = if in_flight.waiting == 0 { in_flight.taken.take() } else { None };
+        drop(in_flight);
         drop(outdated);
         let _landing = InFlightGuard(self);
         let taken = Arc::new(self.take(number)?);
-        lock(&self.flight).taken = Some(taken.clone());
+        lock(&self.in_flight).taken = Some(taken.clone());
         Ok(taken)
     }
 
@@ -311,8 +311,8 @@ struct InFlightGuard<'a>(&'a SourceState);
 
 impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
-        lock(&self.0.flight).running = false;
-        self.0.landed.notify_all();
+        lock(&self.0.in_flight).running = false;
+        self.0.finished.notify_all();
     }
 }
 

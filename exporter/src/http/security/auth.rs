@@ -10,7 +10,7 @@ use ring::{
     rand::SystemRandom,
 };
 
-use super::{hashed::Hashed, unusable};
+use super::{hashed::Hashed, usage_error};
 use crate::{error::Result, secret_file};
 
 const BEARER: &str = "bearer";
@@ -48,18 +48,18 @@ impl fmt::Debug for Auth {
 
 impl Auth {
     pub(super) fn read(path: &Path) -> Result<Auth> {
-        let text = secret_file::read_text(path).map_err(|why| unusable(path, why))?;
-        secret_file::warn_of_readers(path);
+        let text = secret_file::read_text(path).map_err(|why| usage_error(path, why))?;
+        secret_file::warn_if_readable_by_others(path);
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
-        let key = key.map_err(|_| unusable(path, "the system gives no random numbers"))?;
+        let key = key.map_err(|_| usage_error(path, "the system gives no random numbers"))?;
         let hashed = Hashed::new(key.clone());
         let mut auth = Auth { key, basic: Vec::new(), bearer: Vec::new(), hashed };
         for (number, line) in (1..).zip(text.lines()) {
             // The line itself is secret and therefore not part of the error.
-            auth.add(line).map_err(|why| unusable(path, format!("line {number} {why}")))?;
+            auth.add(line).map_err(|why| usage_error(path, format!("line {number} {why}")))?;
         }
         if auth.basic.is_empty() && auth.bearer.is_empty() && auth.hashed.len() == 0 {
-            return Err(unusable(
+            return Err(usage_error(
                 path,
                 "it lets nobody in; give it a line `bearer TOKEN` or `basic USER:PASSWORD`",
             ));
@@ -108,11 +108,15 @@ impl Auth {
         };
         let secret = secret.trim_ascii();
         if scheme.eq_ignore_ascii_case(BEARER) {
-            return if self.has(&self.bearer, secret.as_bytes()) { Proof::Valid } else { Proof::Invalid };
+            return if self.contains(&self.bearer, secret.as_bytes()) {
+                Proof::Valid
+            } else {
+                Proof::Invalid
+            };
         }
         match STANDARD.decode(secret) {
             Ok(secret) if scheme.eq_ignore_ascii_case(BASIC) => {
-                if self.has(&self.basic, &secret) {
+                if self.contains(&self.basic, &secret) {
                     Proof::Valid
                 } else if self.hashed.len() == 0 {
                     Proof::Invalid
@@ -130,7 +134,7 @@ impl Auth {
     }
 
     /// Compares with every tag, so that the time does not depend on which one matches.
-    fn has(&self, tags: &[Tag], secret: &[u8]) -> bool {
+    fn contains(&self, tags: &[Tag], secret: &[u8]) -> bool {
         let same = |tag: &Tag| hmac::verify(&self.key, secret, tag.as_ref()).is_ok();
         tags.iter().fold(false, |found, tag| found | same(tag))
     }

@@ -35,7 +35,7 @@ use self::{
     hashed::{Hashed, Verdict},
 };
 use super::{
-    guard::{Agreed, ConnectionPolicy, Refused},
+    connection_policy::{Accepted, ConnectionPolicy, Refused},
     listener::ByteStream,
     places::Peer,
     route,
@@ -154,7 +154,7 @@ impl Security {
     /// [`Error::Security`] if a file cannot be read or is malformed.
     pub fn open(files: SecurityFiles) -> Result<Security> {
         if let (None, Some(authorities)) = (&files.certificate, &files.client_authorities) {
-            return Err(unusable(
+            return Err(usage_error(
                 authorities,
                 "clients show certificates over TLS alone: give a certificate, too",
             ));
@@ -180,7 +180,7 @@ impl Security {
     /// [`Error::Security`] for the first file that cannot be used; further errors are logged. The
     /// previous certificate stays in force. Without readable credentials, every request is refused.
     pub fn reload(&self) -> Result<()> {
-        let errors = self.read_again();
+        let errors = self.reload_files();
         for error in errors.iter().skip(1) {
             log::error!("{error}");
         }
@@ -228,7 +228,7 @@ impl Security {
         if self.state().stamps == stamps {
             return;
         }
-        let errors = self.read_again();
+        let errors = self.reload_files();
         if errors.is_empty() {
             log::info!("certificates and credentials are read again: they have changed");
         }
@@ -237,7 +237,7 @@ impl Security {
         }
     }
 
-    fn read_again(&self) -> Vec<Error> {
+    fn reload_files(&self) -> Vec<Error> {
         // Taken before reading: a change during the read is noticed at the next check.
         let stamps = self.shared.files.stamps();
         let previous = self.state().current.clone();
@@ -288,14 +288,14 @@ impl Security {
                 Verdict::Busy => return Some(too_many()),
             },
         }
-        let mut refusal = route::plain(StatusCode::UNAUTHORIZED, "Unauthorized");
+        let mut refusal = route::text_response(StatusCode::UNAUTHORIZED, "Unauthorized");
         refusal.headers_mut().insert(WWW_AUTHENTICATE, auth.challenge());
         Some(refusal)
     }
 }
 
 impl ConnectionPolicy for Security {
-    fn agree(&self, stream: Box<dyn ByteStream>) -> Agreed<'_> {
+    fn accept(&self, stream: Box<dyn ByteStream>) -> Accepted<'_> {
         Box::pin(async {
             if !self.is_tls() {
                 return Some(stream);
@@ -311,14 +311,14 @@ impl ConnectionPolicy for Security {
         })
     }
 
-    fn refuses<'a>(&'a self, peer: Peer, uri: &'a Uri, headers: &'a HeaderMap) -> Refused<'a> {
+    fn refusal_of<'a>(&'a self, peer: Peer, uri: &'a Uri, headers: &'a HeaderMap) -> Refused<'a> {
         Box::pin(self.refusal(peer, uri, headers))
     }
 }
 
 /// Returns the response while the credentials cannot be read.
 fn closed() -> Response<Bytes> {
-    route::plain(
+    route::text_response(
         StatusCode::INTERNAL_SERVER_ERROR,
         "The endpoint's credentials cannot be read - See the exporter's log",
     )
@@ -326,12 +326,12 @@ fn closed() -> Response<Bytes> {
 
 /// Returns the response while too many passwords wait for verification.
 fn too_many() -> Response<Bytes> {
-    let mut refusal = route::plain(StatusCode::TOO_MANY_REQUESTS, "Too many logins - Try again");
+    let mut refusal = route::text_response(StatusCode::TOO_MANY_REQUESTS, "Too many logins - Try again");
     refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     refusal
 }
 
-fn unusable(path: &Path, why: impl Into<String>) -> Error {
+fn usage_error(path: &Path, why: impl Into<String>) -> Error {
     Error::Security { path: path.to_owned(), why: why.into(), then: None }
 }
 

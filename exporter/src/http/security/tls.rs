@@ -16,7 +16,7 @@ use tokio_rustls::{
     },
 };
 
-use super::unusable;
+use super::usage_error;
 use crate::{
     error::{Error, Result},
     secret_file,
@@ -29,17 +29,17 @@ const ADVICE: &str = "give it as PEM, which begins with -----BEGIN";
 /// Reads the server's certificate with its key.
 pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
     let certificates = certificates(chain)?;
-    let bytes = secret_file::read(key).map_err(|why| unusable(key, why))?;
+    let bytes = secret_file::read(key).map_err(|why| usage_error(key, why))?;
     let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| not_pem(key, &error))?;
-    secret_file::warn_of_readers(key);
+    secret_file::warn_if_readable_by_others(key);
     // Errors of the library are not shown: they may quote the secret.
     let private = ring::default_provider().key_provider.load_private_key(private).map_err(|_| {
-        unusable(key, "its kind of key is not known; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
+        usage_error(key, "its kind of key is not known; give an RSA, ECDSA (P-256, P-384) or Ed25519 key")
     })?;
     let identity = CertifiedKey::new(certificates, private);
-    identity
-        .keys_match()
-        .map_err(|_| unusable(chain, format!("is {} its private key? They do not match", key.display())))?;
+    identity.keys_match().map_err(|_| {
+        usage_error(chain, format!("is {} its private key? They do not match", key.display()))
+    })?;
     Ok(Arc::new(identity))
 }
 
@@ -47,12 +47,14 @@ pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
 pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVerifier>> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(authorities)? {
-        roots.add(certificate).map_err(|_| unusable(authorities, "one of its certificates is malformed"))?;
+        roots
+            .add(certificate)
+            .map_err(|_| usage_error(authorities, "one of its certificates is malformed"))?;
     }
     let provider = Arc::new(ring::default_provider());
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|_| unusable(authorities, "its certificates are no authorities"))
+        .map_err(|_| usage_error(authorities, "its certificates are no authorities"))
 }
 
 pub(super) fn acceptor(
@@ -73,7 +75,7 @@ pub(super) fn acceptor(
 
 /// Reads the certificates of a file, at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let bytes = secret_file::read(path).map_err(|why| unusable(path, why))?;
+    let bytes = secret_file::read(path).map_err(|why| usage_error(path, why))?;
     let certificates: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let certificates = certificates.map_err(|error| not_pem(path, &error))?;
     if certificates.is_empty() {
@@ -90,5 +92,5 @@ fn not_pem(path: &Path, error: &pem::Error) -> Error {
         pem::Error::Base64Decode(_) => "what is between its lines is not base64",
         _ => "it is malformed",
     };
-    unusable(path, format!("{why}; {ADVICE}"))
+    usage_error(path, format!("{why}; {ADVICE}"))
 }

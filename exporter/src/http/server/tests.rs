@@ -9,7 +9,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{AllowAll, CONNECTION_TIMEOUT, Client, HEAD_TIMEOUT, Hosts, Progress, ServerContext, talk};
+use super::{
+    AllowAll, CONNECTION_TIMEOUT, Client, HEAD_TIMEOUT, Hosts, Progress, ServerContext, serve_connection,
+};
 use crate::{
     http::{places::Peer, timed::WRITE_TIMEOUT},
     source::Source,
@@ -31,7 +33,7 @@ fn stays(client: impl AsyncFnOnce(&mut DuplexStream)) -> u64 {
         let start = Instant::now();
         let served = async {
             let client = Client { peer: Peer::default(), progress: Arc::new(Progress::new(start)) };
-            talk(
+            serve_connection(
                 Box::new(server),
                 client,
                 ServerContext::new(source, Arc::new(AllowAll), Hosts::default()),

@@ -86,7 +86,7 @@ fn names_are_sent_unchanged() {
     let registry = Registry::with_options(ictus::Options::default().utf8_names(true));
     registry.counter("http.requests", "", &["url.path"]).unwrap().labels(&["/"]).unwrap().inc();
     let source = Source::from_registry(registry);
-    let exposition = source.snapshot_since(source.asked()).unwrap().exposition(source.view());
+    let exposition = source.snapshot_since(source.freshness()).unwrap().exposition(source.view());
     let sent = request(&exposition, Vec::new(), 7);
     let Data::Sum(sum) = found(&sent.resource_metrics[0].scope_metrics[0].metrics, "http.requests") else {
         panic!()

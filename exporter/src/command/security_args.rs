@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::input::file;
+use super::source_args::file;
 use crate::{
     error::Result,
     http::{Security, SecurityFiles},

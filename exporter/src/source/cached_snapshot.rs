@@ -41,7 +41,7 @@ pub(super) enum Backend {
 
 pub(super) struct SnapshotCache {
     open: Open,
-    look: Mutex<SnapshotFn>,
+    poll: Mutex<SnapshotFn>,
     /// Renderers of the most recently requested views, the newest at the end.
     plans: Mutex<Vec<Renderer>>,
 }
@@ -59,30 +59,30 @@ pub(crate) struct CachedSnapshot {
 }
 
 impl Backend {
-    pub(super) fn snapshots(open: impl Fn() -> SnapshotFn + Send + Sync + 'static) -> Backend {
-        Backend::opened(Arc::new(open))
+    pub(super) fn from_snapshots(open: impl Fn() -> SnapshotFn + Send + Sync + 'static) -> Backend {
+        Backend::from_open(Arc::new(open))
     }
 
-    fn opened(open: Open) -> Backend {
-        Backend::SnapshotCache(SnapshotCache { look: Mutex::new(open()), plans: Mutex::default(), open })
+    fn from_open(open: Open) -> Backend {
+        Backend::SnapshotCache(SnapshotCache { poll: Mutex::new(open()), plans: Mutex::default(), open })
     }
 
     /// Returns the backend for a forked child. If a function was running at the fork, its lock stays
     /// locked in the child, as do the locks that the function itself holds.
-    pub(super) fn forked(&self) -> Backend {
+    pub(super) fn for_child(&self) -> Backend {
         match self {
-            Backend::SnapshotCache(snapshots) => Backend::opened(snapshots.open.clone()),
+            Backend::SnapshotCache(snapshots) => Backend::from_open(snapshots.open.clone()),
             Backend::Function(write) => Backend::Function(write.clone()),
         }
     }
 
-    pub(super) fn function(write: impl Fn(&View) -> String + Send + 'static) -> Backend {
+    pub(super) fn from_write(write: impl Fn(&View) -> String + Send + 'static) -> Backend {
         Backend::Function(Arc::new(Mutex::new(Box::new(write))))
     }
 
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         match self {
-            Backend::SnapshotCache(snapshots) => Ok(lock(&snapshots.look)()?),
+            Backend::SnapshotCache(snapshots) => Ok(lock(&snapshots.poll)()?),
             Backend::Function(_) => Ok(Snapshot::default()),
         }
     }
@@ -203,7 +203,7 @@ mod tests {
             registry.counter(name, "", &[]).unwrap().labels(&[]).unwrap().inc();
         }
         let shown = registry.clone();
-        let origin = Backend::snapshots(move || {
+        let origin = Backend::from_snapshots(move || {
             let shown = shown.clone();
             Box::new(move || shown.snapshot())
         });
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn unknown_format_shares_the_text() {
-        let origin = Backend::function(|_| String::new());
+        let origin = Backend::from_write(|_| String::new());
         let taken = CachedSnapshot::new(1, origin.snapshot().unwrap(), Arc::default(), &[]);
         let text = taken.render(&origin, &Query::default());
         let asked = Query { format: Format::OpenMetrics, ..Query::default() };

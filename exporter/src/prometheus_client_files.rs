@@ -12,11 +12,11 @@ use std::{
 
 use ictus::{multiprocess_files, printable, surface};
 
-use crate::terminal::tell;
+use crate::terminal::eprint;
 
 /// Interval of the detection. Such metrics are rare, so that scrapes should not pay for it each
 /// time.
-const PAUSE: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
 /// Maximum number of names in the note; an ellipsis replaces further ones.
 const MAX_NAMED: usize = 3;
 /// Maximum number of bytes read of a file. The first entries contain the names of its families.
@@ -35,29 +35,29 @@ pub(crate) const NOT_RECORDED: &str =
 
 /// Prints a note once, as soon as a directory contains such metrics.
 #[derive(Debug)]
-pub(crate) struct Guests {
+pub(crate) struct UnmergedMetrics {
     directory: PathBuf,
     why: &'static str,
     /// `None` after the note was printed.
-    next_look: Mutex<Option<Instant>>,
+    next_poll: Mutex<Option<Instant>>,
 }
 
-impl Guests {
-    pub(crate) fn of(directory: &Path, why: &'static str) -> Guests {
-        Guests { directory: directory.to_owned(), why, next_look: Mutex::new(Some(Instant::now())) }
+impl UnmergedMetrics {
+    pub(crate) fn new(directory: &Path, why: &'static str) -> UnmergedMetrics {
+        UnmergedMetrics { directory: directory.to_owned(), why, next_poll: Mutex::new(Some(Instant::now())) }
     }
 
     /// Examines the directory, unless it was examined within the interval.
-    pub(crate) fn look(&self) {
-        let mut next_look = self.next_look.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn poll(&self) {
+        let mut next_poll = self.next_poll.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if next_look.is_none_or(|next| next > now) {
+        if next_poll.is_none_or(|next| next > now) {
             return;
         }
         let names = names(&self.directory);
-        *next_look = names.is_empty().then_some(now + PAUSE);
+        *next_poll = names.is_empty().then_some(now + POLL_INTERVAL);
         if !names.is_empty() {
-            tell(&format_args!(
+            eprint(&format_args!(
                 "{} also holds metrics that were defined with prometheus_client ({}): they are left out here, \
                  for {}",
                 self.directory.display(),
@@ -117,7 +117,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path, time::Instant};
 
-    use super::{Guests, families, listed, names};
+    use super::{UnmergedMetrics, families, listed, names};
 
     /// Returns a file as `prometheus_client` writes it, with one series for each name.
     fn file(names: &[&str]) -> Vec<u8> {
@@ -181,16 +181,16 @@ mod tests {
     #[test]
     fn later_files_are_noticed_at_intervals() {
         let directory = tempfile::tempdir().unwrap();
-        let guests = Guests::of(directory.path(), super::ONLY_PYTHON);
-        let next = || *guests.next_look.lock().unwrap();
-        guests.look();
+        let unmerged = UnmergedMetrics::new(directory.path(), super::ONLY_PYTHON);
+        let next = || *unmerged.next_poll.lock().unwrap();
+        unmerged.poll();
         let pause = next().unwrap();
         assert!(pause > Instant::now());
         fs::write(directory.path().join("counter_1.db"), file(&["orders"])).unwrap();
-        guests.look();
+        unmerged.poll();
         assert_eq!(next(), Some(pause), "looked before its time");
-        *guests.next_look.lock().unwrap() = Some(Instant::now());
-        guests.look();
+        *unmerged.next_poll.lock().unwrap() = Some(Instant::now());
+        unmerged.poll();
         assert_eq!(next(), None);
     }
 

@@ -13,7 +13,7 @@ pub(crate) enum FamilyOrigin {
 
 impl FamilyOrigin {
     /// Returns a family's origin, and its name without the prefix of Conductor's metrics.
-    pub(crate) fn of(family: &Family) -> (FamilyOrigin, &str) {
+    pub(crate) fn from_family(family: &Family) -> (FamilyOrigin, &str) {
         match family.name.strip_prefix(catalog::PREFIX) {
             Some(name) => (FamilyOrigin::Conductor, name),
             None => (FamilyOrigin::User, &family.name),

@@ -11,9 +11,9 @@ use ictus::{Reader, surface::View};
 use super::Merge;
 use crate::{
     directory::Unusable,
-    guests::{self, Guests},
+    prometheus_client_files::{self, UnmergedMetrics},
     source::{Extra, Source},
-    terminal::tell,
+    terminal::eprint,
 };
 
 #[derive(Args, Debug)]
@@ -47,13 +47,13 @@ const UNEXPANDED: &str =
 
 impl SourceArgs {
     /// The source, for an action that goes on: workers may start later.
-    pub(super) fn awaited(&self, merge: Option<&Merge>, labels: Vec<(String, String)>) -> Source {
+    pub(super) fn source_when_ready(&self, merge: Option<&Merge>, labels: Vec<(String, String)>) -> Source {
         match Unusable::examine(&self.directory) {
             None => {}
             Some(why) if why.is_missing() => {
-                tell(&format_args!("{} does not exist yet; waiting for workers", self.directory.display()));
+                eprint(&format_args!("{} does not exist yet; waiting for workers", self.directory.display()));
             }
-            Some(why) => tell(&why),
+            Some(why) => eprint(&why),
         }
         let source = self.source(merge);
         let mut view = source.view().clone();
@@ -65,7 +65,7 @@ impl SourceArgs {
     /// waiting for workers would look like having none.
     pub(super) fn is_readable(&self) -> bool {
         let why = Unusable::examine(&self.directory);
-        why.iter().for_each(|why| tell(why));
+        why.iter().for_each(|why| eprint(why));
         why.is_none()
     }
 
@@ -83,10 +83,10 @@ impl SourceArgs {
             let directory = self.directory.clone();
             Arc::new(move || merge(&directory))
         } else {
-            let guests = Guests::of(&self.directory, guests::ONLY_PYTHON);
-            guests.look();
+            let unmerged = UnmergedMetrics::new(&self.directory, prometheus_client_files::ONLY_PYTHON);
+            unmerged.poll();
             Arc::new(move || {
-                guests.look();
+                unmerged.poll();
                 Arc::default()
             })
         };

@@ -29,7 +29,7 @@ impl ErrorLog {
     }
 
     /// Records a success; logs it if failures were logged before.
-    pub(crate) fn well(&self, message: &dyn Display) {
+    pub(crate) fn recovered(&self, message: &dyn Display) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if !made.is_empty() {
             log::warn!("{}", Printable(message));
