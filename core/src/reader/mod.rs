@@ -333,7 +333,7 @@ impl Reader {
         }
     }
 
-    /// Returns the ids of the segments that count in addition to the totals.
+    /// Returns the ids of the segments that count in addition to the totals, sorted.
     ///
     /// Returns none if the totals and the segments could not be read at one moment; the last
     /// snapshot is then returned again.
@@ -417,11 +417,14 @@ impl Reader {
         Ok(ids)
     }
 
-    /// Drops the segments that were removed or folded. Returns the ids of all others.
+    /// Drops the segments that were removed or folded. Returns the ids of all others, sorted.
     fn listed(&mut self, mut ids: Vec<u64>) -> Vec<u64> {
         let folded = &self.totals.folded;
+        ids.sort_unstable();
         // A segment whose file was removed while its owner lives is still read.
-        self.segments.retain(|id, known| !folded.contains(id) && (ids.contains(id) || known.owner_lives()));
+        self.segments.retain(|id, known| {
+            !folded.contains(id) && (ids.binary_search(id).is_ok() || known.owner_lives())
+        });
         ids.extend(self.segments.keys());
         ids.retain(|id| !folded.contains(id));
         ids.sort_unstable();
@@ -432,8 +435,8 @@ impl Reader {
     /// Merges the changes of the listed segments and of this process's memory. Returns the number
     /// of segments in memory.
     ///
-    /// Returns `Ok(None)` if a segment was retired after it was listed. `listed` is none if the
-    /// segments could not be listed.
+    /// Returns `Ok(None)` if a segment was retired after it was listed. `listed` is sorted, and none if
+    /// the segments could not be listed.
     fn merge(&mut self, listed: Option<&[u64]>, directory: Option<&Directory>) -> io::Result<Option<u64>> {
         let epoch = directory.and_then(clock_epoch::current);
         if let (Some(memory), Some(epoch)) = (&mut self.memory, epoch) {
@@ -442,7 +445,7 @@ impl Reader {
         // The clocks of new segments, before their observations are merged.
         self.follow_clocks(epoch);
         if let Some(ids) = listed {
-            self.merged.keep_segments(|key| key.in_memory || ids.contains(&key.id));
+            self.merged.keep_segments(|key| key.in_memory || ids.binary_search(&key.id).is_ok());
             if !self.is_merged {
                 self.merged.put_totals(&self.totals.totals);
                 self.is_merged = true;

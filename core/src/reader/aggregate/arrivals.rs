@@ -1,6 +1,6 @@
 //! Observations that are added to a window.
 
-use crate::snapshot::Observation;
+use crate::snapshot::{Observation, timeline::Timeline};
 
 /// Observations of a lane, oldest first, or of the totals.
 #[derive(Clone, Copy, Debug)]
@@ -17,14 +17,17 @@ impl Arrivals<'_> {
         }
     }
 
-    /// Returns the observations from index `first` on.
-    pub(crate) fn from(&self, first: usize, origin: u64) -> Vec<Observation> {
+    /// Returns epoch and timestamp of the newest observation from index `first` on.
+    pub(crate) fn newest(&self, first: usize, timeline: &Timeline) -> Option<(u32, u64)> {
         match *self {
             Arrivals::Recorded { epoch, observations } => {
-                let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
-                observations[first..].iter().map(observation).collect()
+                observations[first..].last().map(|&(stamp, _)| (epoch, stamp))
             }
-            Arrivals::Stored(observations) => observations[first..].to_vec(),
+            // Ordered by the timeline of the process that retired them.
+            Arrivals::Stored(observations) => {
+                let stamps = observations[first..].iter().map(|one| (one.epoch, one.stamp));
+                stamps.max_by_key(|&at| timeline.instant(at))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Source;
+use super::{Source, steps};
 use crate::{
     format::descriptor::FamilyDescriptor,
     log_once,
@@ -45,26 +45,21 @@ impl FamilyAggregate {
         self.sources.values().map(|source| source.precedence).max()
     }
 
-    /// Counts a lane that uses the source's definition.
+    /// Counts a lane that uses the source's definition. The caller must `agree` later.
     pub(crate) fn join(&mut self, source: &Source<'_>) {
         let (record, precedence) = (Arc::clone(source.record), source.precedence);
         let defined = Defined { record, precedence, lanes: 0 };
         let place = place((source.origin >> 32) as u32, source.record);
-        let defined = self.sources.entry(place).or_insert(defined);
-        defined.lanes += 1;
-        if defined.lanes == 1 {
-            self.agree();
-        }
+        self.sources.entry(place).or_insert(defined).lanes += 1;
     }
 
-    /// Counts out a lane that used that definition.
+    /// Counts out a lane that used that definition. The caller must `agree` later.
     pub(crate) fn leave(&mut self, rank: u32, record: &Arc<FamilyDescriptor>) {
         let place = place(rank, record);
         let Some(source) = self.sources.get_mut(&place) else { return };
         source.lanes -= 1;
         if source.lanes == 0 {
             self.sources.remove(&place);
-            self.agree();
         }
     }
 
@@ -73,16 +68,16 @@ impl FamilyAggregate {
         self.sources.range((rank, 0)..=(rank, usize::MAX)).next().is_some()
     }
 
-    /// Records whether a segment's owner lives.
+    /// Records whether a segment's owner lives. The caller must `agree` later.
     pub(crate) fn set_life(&mut self, rank: u32, lives: bool) {
         for (_, source) in self.sources.range_mut((rank, 0)..=(rank, usize::MAX)) {
             source.precedence.lives = lives;
         }
-        self.agree();
     }
 
     /// Determines the effective definition, and logs the ones that conflict with it.
-    fn agree(&mut self) {
+    pub(crate) fn agree(&mut self) {
+        steps::count(self.sources.len());
         let definitions = self.sources.values().map(|source| (source.precedence, &source.record));
         let Some(record) = agreement::holds(definitions) else { return };
         self.record = Arc::clone(record);

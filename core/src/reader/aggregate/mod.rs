@@ -11,7 +11,9 @@ mod refill;
 mod segment_order;
 mod series;
 mod series_limit;
+mod steps;
 mod sums;
+mod window_changes;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -59,6 +61,8 @@ pub(crate) struct Aggregator {
     over: Overflowed,
     /// Families whose series must be placed again.
     unplaced: BTreeSet<u64>,
+    /// Families whose definitions changed.
+    redefined: BTreeSet<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -272,17 +276,27 @@ impl Aggregator {
         self.changed.insert(id);
     }
 
-    /// Changes the definitions of a family, and resizes the windows if the effective definition
-    /// changed them.
+    /// Changes the definitions of a family. `agree` determines the effective one.
     fn redefine(&mut self, number: u64, change: impl FnOnce(&mut FamilyAggregate)) {
-        let Some(shape) = self.shapes.get_mut(&number) else { return };
-        let before = shape.record.window;
-        change(shape);
-        let window = shape.record.window;
-        if window != before {
-            for id in shape.series.values() {
-                self.series.get_mut(id).into_iter().for_each(|series| series.resize(before, window));
-                self.changed.insert(*id);
+        if let Some(shape) = self.shapes.get_mut(&number) {
+            change(shape);
+            self.redefined.insert(number);
+        }
+    }
+
+    /// Determines the effective definition of each family whose definitions changed, and resizes the
+    /// windows if it changed them.
+    fn agree(&mut self) {
+        for number in std::mem::take(&mut self.redefined) {
+            let Some(shape) = self.shapes.get_mut(&number) else { continue };
+            let before = shape.record.window;
+            shape.agree();
+            let window = shape.record.window;
+            if window != before {
+                for id in shape.series.values() {
+                    self.series.get_mut(id).into_iter().for_each(|series| series.resize(before, window));
+                    self.changed.insert(*id);
+                }
             }
         }
     }

@@ -12,12 +12,13 @@ impl Aggregator {
     /// These lanes belong to windows from which newer observations were removed: observations that
     /// fell out of such a window may belong in it again.
     pub(crate) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
+        self.agree();
         self.place();
         let awaited = std::mem::take(&mut self.awaited);
         for id in std::mem::take(&mut self.changed) {
             let Some(series) = self.series.get_mut(&id) else { continue };
             let Some(shape) = self.shapes.get_mut(&series.shape) else { continue };
-            series.settle_exemplars();
+            series.settle(shape.record.window);
             if series.first().is_none() {
                 shape.series.remove(&series.labels);
                 let (number, is_empty) = (series.shape, shape.series.is_empty());
@@ -52,7 +53,12 @@ impl Aggregator {
     /// Accepts windows as they are, after all lanes that could be read again were read.
     pub(crate) fn accept(&mut self) {
         for id in std::mem::take(&mut self.awaited) {
-            self.series.get_mut(&id).into_iter().for_each(SeriesAggregate::accept);
+            let Some(series) = self.series.get_mut(&id) else { continue };
+            if let Some(shape) = self.shapes.get(&series.shape) {
+                // The share of the totals may have been added again.
+                series.settle(shape.record.window);
+            }
+            series.accept();
         }
     }
 

@@ -1,5 +1,8 @@
 //! One series: the merged shares of its lanes and of the totals.
 //!
+//! Changes of shares are collected. [`settle`](SeriesAggregate::settle) applies them to the window,
+//! the state and the sums once for all lanes, so that the time is linear in the number of lanes.
+//!
 //! Observations that fall out of the window are dropped. Because lanes only grow, such an
 //! observation belongs in the window again only if newer ones are removed. The lanes are then read
 //! again.
@@ -9,7 +12,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Source, TOTALS_ORIGIN,
     arrivals::Arrivals,
+    steps,
     sums::{Sums, tally},
+    window_changes::{self, WindowChanges},
 };
 use crate::{
     catalog::Kind,
@@ -29,18 +34,22 @@ pub(crate) struct SeriesAggregate {
     /// By origin.
     shares: BTreeMap<u64, Share>,
     sums: Sums,
-    /// Whether a share can be subtracted from `sums` exactly.
+    /// Whether shares can be subtracted from `sums` exactly. If not, `settle` adds them up.
     tells: bool,
     state: f64,
+    /// Whether a share with a state changed since `state` was computed.
+    has_new_state: bool,
+    /// At most as long as the smallest window by the definition of any share that it had.
+    shortest: u32,
     window: Window,
+    /// Changes that `window` does not contain yet.
+    changes: WindowChanges,
     /// The order of observations in the window.
     timeline: Timeline,
     /// Epoch and timestamp of the newest observation that fell out of the window.
     fell: Option<(u32, u64)>,
     /// Whether observations were removed from the window, so that dropped ones may belong in it.
     holed: bool,
-    /// Origins whose observations must still be removed from the window.
-    leaving: Vec<u64>,
     exemplars: Arc<[Exemplar]>,
     /// Whether the exemplars of a share changed since `exemplars` was computed.
     has_others: bool,
@@ -85,11 +94,13 @@ impl SeriesAggregate {
             sums: Sums::default(),
             tells: true,
             state: 0.0,
+            has_new_state: false,
+            shortest: u32::MAX,
             window: Window::default(),
+            changes: WindowChanges::default(),
             timeline,
             fell: None,
             holed: false,
-            leaving: Vec::new(),
             exemplars: Arc::default(),
             has_others: false,
         }
@@ -133,19 +144,22 @@ impl SeriesAggregate {
         if before.is_some() && known.is_none() {
             // Observations in between were overwritten, or the lane was read again: all of them are
             // replaced.
-            self.leaving.push(origin);
+            self.changes.leave(origin);
         }
-        let mut arrivals = newest.from(known.unwrap_or(0), origin);
-        // The observations of the totals were ordered by the timeline of the process that retired
-        // them.
-        self.timeline.sort(&mut arrivals);
-        let newest = arrivals.last().map(|one| (one.epoch, one.stamp));
-        let newest = newest.or(before.as_ref().and_then(|before| before.newest));
-        self.slide_lane(origin, &arrivals, record.window, window);
-        let share = Share { word, record: Arc::clone(record), labels, total, newest, again: false };
+        let first = known.unwrap_or(0);
+        let last = newest.newest(first, &self.timeline);
+        let last = last.or(before.as_ref().and_then(|before| before.newest));
+        self.changes.add(newest, first, origin);
+        let share = Share { word, record: Arc::clone(record), labels, total, newest: last, again: false };
+        self.insert(origin, share, before.as_ref());
+        self.bound_changes(window);
+    }
+
+    fn insert(&mut self, origin: u64, share: Share, before: Option<&Share>) {
         self.has_others |= !share.total.exemplars.is_empty();
+        self.shortest = self.shortest.min(share.record.window);
         self.shares.insert(origin, share);
-        self.exchange(before.as_ref().map(|before| &before.total), Some(origin));
+        self.exchange(before.map(|before| &before.total), Some(origin));
     }
 
     /// Adds new observations of a lane. `count` and `sum` are those of the lane after them.
@@ -157,23 +171,20 @@ impl SeriesAggregate {
         newest: Arrivals<'_>,
         window: u32,
     ) {
-        let arrivals = newest.from(0, origin);
-        let values: Vec<f64> = arrivals.iter().map(|one| one.value).collect();
+        let Arrivals::Recorded { epoch, observations } = newest else { return self.distrust() };
+        let values = observations.iter().map(|&(_, value)| value);
         let share = self.shares.get_mut(&origin).filter(|share| !share.again);
         let share = share.filter(|share| share.total.count.checked_add(values.len() as u64) == Some(count));
         let Some(share) = share else { return self.distrust() };
         let has_buckets = share.record.distribution;
-        if has_buckets && tally(&mut share.total.distribution, &values).is_none() {
+        if has_buckets && tally(&mut share.total.distribution, values.clone()).is_none() {
             return self.distrust();
         }
-        self.tells &= self.sums.advance(share.total.sum, sum, &values, has_buckets);
+        self.tells = self.tells && self.sums.advance(share.total.sum, sum, values, has_buckets);
         (share.total.count, share.total.sum) = (count, sum);
-        share.newest = arrivals.last().map(|one| (one.epoch, one.stamp)).or(share.newest);
-        let own = share.record.window;
-        if !self.tells {
-            self.add_up();
-        }
-        self.slide_lane(origin, &arrivals, own, window);
+        share.newest = observations.last().map(|&(stamp, _)| (epoch, stamp)).or(share.newest);
+        self.changes.add(newest, 0, origin);
+        self.bound_changes(window);
     }
 
     /// Replaces the exemplars of a lane.
@@ -184,8 +195,25 @@ impl SeriesAggregate {
         }
     }
 
+    /// Applies the collected changes. `window` is the length of the window.
+    pub(crate) fn settle(&mut self, window: u32) {
+        self.slide_changes(window);
+        if !self.tells {
+            steps::count(self.shares.len());
+            self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
+        }
+        if std::mem::take(&mut self.has_new_state) {
+            steps::count(self.shares.len());
+            // Added up again: subtracting floats would leave rounding errors.
+            let sum = self.shares.values().fold(0.0, |state, share| state + share.total.state);
+            // Each state is finite, so the sum that is shown must be finite, too.
+            self.state = sum.clamp(f64::MIN, f64::MAX);
+        }
+        self.settle_exemplars();
+    }
+
     /// Takes the newest exemplar of each bucket from all shares.
-    pub(crate) fn settle_exemplars(&mut self) {
+    fn settle_exemplars(&mut self) {
         // A changed share may have removed bounds from the series, which then has fewer buckets.
         if self.has_others || !self.exemplars.is_empty() {
             let all = self.shares.values().flat_map(|share| &share.total.exemplars);
@@ -202,7 +230,7 @@ impl SeriesAggregate {
     /// Removes the share of a lane. Returns the lane's definition of the family.
     pub(crate) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyDescriptor>> {
         let share = self.shares.remove(&origin)?;
-        self.leaving.push(origin);
+        self.changes.leave(origin);
         self.exchange(Some(&share.total), None);
         Some(share.record)
     }
@@ -212,8 +240,9 @@ impl SeriesAggregate {
         self.sweep();
         let share = self.shares.remove(&origin)?;
         let of = |one: &&Observation| one.origin == origin;
-        let observations = self.window.observations().iter().filter(of).copied().collect();
-        self.leaving.push(origin);
+        let observations = self.window.observations().iter().chain(self.changes.arrivals());
+        let observations = observations.filter(of).copied().collect();
+        self.changes.leave(origin);
         self.exchange(Some(&share.total), None);
         Some((share, observations))
     }
@@ -230,10 +259,9 @@ impl SeriesAggregate {
         let own = share.record.window;
         // The window of the other series may not have held all of its observations.
         let is_whole = observations.len() as u64 >= share.total.count.min(own.into());
-        self.has_others |= !share.total.exemplars.is_empty();
-        self.shares.insert(origin, Share { labels, ..share });
-        self.exchange(None, Some(origin));
-        self.slide_lane(origin, &observations, own, window);
+        self.changes.add(Arrivals::Stored(&observations), 0, origin);
+        self.insert(origin, Share { labels, ..share }, None);
+        self.bound_changes(window);
         if !is_whole {
             self.distrust();
         }
@@ -257,45 +285,40 @@ impl SeriesAggregate {
     /// Replaces a share in the sums.
     fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
         let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
-        let has_state = [old, new].into_iter().flatten().any(|total| total.state != 0.0);
-        self.tells &= self.sums.exchange(old, new);
-        if !self.tells {
-            self.add_up();
-        }
-        if has_state {
-            // Added up again: subtracting floats would leave rounding errors.
-            let sum = self.shares.values().fold(0.0, |state, share| state + share.total.state);
-            // Each state is finite, so the sum that is shown must be finite, too.
-            self.state = sum.clamp(f64::MIN, f64::MAX);
+        self.has_new_state |= [old, new].into_iter().flatten().any(|total| total.state != 0.0);
+        self.tells = self.tells && self.sums.exchange(old, new);
+    }
+
+    /// Bounds the memory of the collected changes.
+    fn bound_changes(&mut self, window: u32) {
+        if self.changes.arrivals().len() > (window as usize).max(MAX_CHANGES) {
+            self.slide_changes(window);
         }
     }
 
-    fn add_up(&mut self) {
-        self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
-    }
-
-    /// Adds observations of a lane whose definition keeps `own` of them.
+    /// Adds the observations that arrived.
     ///
-    /// If the window is longer, it holds at most `own` observations of the lane: as many as a new
-    /// reader would find.
-    fn slide_lane(&mut self, origin: u64, arrivals: &[Observation], own: u32, window: u32) {
-        // The totals hold the observations of several lanes.
-        let own = if origin == TOTALS_ORIGIN { u32::MAX } else { own };
-        let arrivals = &arrivals[arrivals.len().saturating_sub(own as usize)..];
-        if own < window && !arrivals.is_empty() {
-            self.sweep();
-            let is_own = |one: &&Observation| one.origin == origin;
-            let held = self.window.observations().iter().filter(is_own).count();
-            let mut surplus = (held + arrivals.len()).saturating_sub(own as usize);
-            if surplus > 0 {
-                self.window = self.window.map(|one| {
-                    let leaves = one.origin == origin && surplus > 0;
-                    surplus -= usize::from(leaves);
-                    (!leaves).then_some(*one)
-                });
-            }
+    /// If the window is longer than the definition of a lane keeps, it holds at most as many
+    /// observations of the lane as that definition keeps: as many as a new reader would find.
+    fn slide_changes(&mut self, window: u32) {
+        self.sweep();
+        let mut arrivals = self.changes.take_arrivals();
+        if arrivals.is_empty() {
+            return;
         }
-        self.slide(arrivals, window);
+        steps::count(arrivals.len() + self.window.len());
+        if self.shortest < window {
+            // The totals hold the observations of several lanes.
+            let own = |origin| self.shares.get(&origin).filter(|_| origin != TOTALS_ORIGIN);
+            let own = |origin| own(origin).map_or(usize::MAX, |share| share.record.window as usize);
+            window_changes::limit(&mut self.window, &mut arrivals, own);
+        }
+        let older = window_changes::drop_older(&mut arrivals, &self.window, window as usize, &self.timeline);
+        self.fell = newer(&self.timeline, self.fell, older.map(|one| (one.epoch, one.stamp)));
+        // The observations of the totals were ordered by the timeline of the process that retired
+        // them.
+        self.timeline.sort(&mut arrivals);
+        self.slide(&arrivals, window);
     }
 
     fn slide(&mut self, arrivals: &[Observation], window: u32) {
@@ -316,18 +339,9 @@ impl SeriesAggregate {
         self.holed
     }
 
-    /// Removes the observations of all leaving origins from the window at once.
+    /// Removes the observations of all leaving origins at once.
     fn sweep(&mut self) {
-        if self.leaving.is_empty() {
-            return;
-        }
-        self.leaving.sort_unstable();
-        let leaves = |one: &Observation| self.leaving.binary_search(&one.origin).is_ok();
-        if self.window.observations().iter().any(leaves) {
-            self.window = self.window.map(|one| (!leaves(one)).then_some(*one));
-            self.holed = true;
-        }
-        self.leaving.clear();
+        self.holed |= self.changes.sweep(&mut self.window);
     }
 
     /// Changes the length of the window from `before` to `window`.
@@ -336,9 +350,9 @@ impl SeriesAggregate {
         self.slide(&[], window);
     }
 
-    /// Returns whether no observation that fell out of the window belongs in it now.
+    /// Returns whether no observation that fell out of the window belongs in it now. Must be called
+    /// after `settle`.
     pub(crate) fn is_whole(&mut self, window: u32) -> bool {
-        self.sweep();
         let oldest = self.window.observations().first().map(|one| (one.epoch, one.stamp));
         let is_full = self.window.len() == window as usize;
         let is_newer = |fell| newer(&self.timeline, oldest, Some(fell)) == oldest && oldest != Some(fell);
@@ -346,9 +360,8 @@ impl SeriesAggregate {
         !self.holed
     }
 
-    /// Accepts the window as it is.
+    /// Accepts the window as it is after `settle`.
     pub(crate) fn accept(&mut self) {
-        self.sweep();
         self.holed = false;
     }
 
@@ -363,6 +376,8 @@ impl SeriesAggregate {
     /// Replaces the numbers of origins, whose order must stay the same.
     pub(crate) fn renumber(&mut self, number: impl Fn(u64) -> u64) {
         self.sweep();
+        self.changes.renumber(&number);
+        steps::count(self.shares.len());
         self.shares = std::mem::take(&mut self.shares)
             .into_iter()
             .map(|(origin, share)| (number(origin), share))
@@ -400,6 +415,9 @@ impl SeriesAggregate {
         }
     }
 }
+
+/// The number of arrivals that a series collects in any case before its window slides.
+const MAX_CHANGES: usize = 256;
 
 /// Later than every timestamp.
 const NEVER: (u32, u64) = (u32::MAX, u64::MAX);
@@ -452,10 +470,12 @@ mod tests {
         let made = |observations| Arrivals::Recorded { epoch: 1, observations };
         series.put(&source(1, &record), total, made(&[(1, 1.0)]), 3);
         series.advance(1, 2, ExactSum::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
+        series.settle(3);
         assert!(series.is_whole(3));
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
         assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
         series.advance(1, 4, ExactSum::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
+        series.settle(3);
         assert!(!series.is_whole(3));
         assert_eq!(series.expect_again(), [1]);
     }
@@ -474,6 +494,7 @@ mod tests {
                     3,
                 );
             }
+            series.settle(3);
             assert_eq!(series.value(Kind::Gauge), Value::Gauge(expected));
         }
     }
@@ -483,23 +504,26 @@ mod tests {
         let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         let made = |observations| Arrivals::Recorded { epoch: 1, observations };
-        let count_of = |series: &SeriesAggregate| match series.value(Kind::Timer) {
-            Value::Timer(timing) => timing.count,
-            other => panic!("{other:?}"),
+        let count_of = |series: &mut SeriesAggregate| {
+            series.settle(3);
+            match series.value(Kind::Timer) {
+                Value::Timer(timing) => timing.count,
+                other => panic!("{other:?}"),
+            }
         };
         for (origin, count) in [(1, u64::MAX - 3), (2, 1)] {
             let total = SeriesTotal { count, ..SeriesTotal::default() };
             series.put(&source(origin, &record), total, made(&[(1, 1.0)]), 3);
         }
-        assert_eq!(count_of(&series), u64::MAX - 2);
+        assert_eq!(count_of(&mut series), u64::MAX - 2);
         let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
         series.advance(2, 4, ExactSum::of([1.0; 3]), made(&three), 3);
-        assert_eq!(count_of(&series), u64::MAX);
+        assert_eq!(count_of(&mut series), u64::MAX);
         series.advance(2, 5, ExactSum::of([1.0; 4]), made(&[(5, 1.0)]), 3);
-        assert_eq!(count_of(&series), u64::MAX);
+        assert_eq!(count_of(&mut series), u64::MAX);
         // Without the lane that saturated the count, the count is exact again.
         series.remove(1);
-        assert_eq!(count_of(&series), 5);
+        assert_eq!(count_of(&mut series), 5);
     }
 
     /// Of equal timestamps, the one of the older origin is older. The observation that fell out may
@@ -512,10 +536,12 @@ mod tests {
             let count = observations.len() as u64;
             let total = SeriesTotal { count, ..SeriesTotal::default() };
             series.put(&source(origin, &record), total, Arrivals::Recorded { epoch: 1, observations }, 3);
+            series.settle(3);
         };
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 9, &[(20, 9.0), (21, 9.0), (22, 9.0)]);
         series.remove(9);
+        series.settle(3);
         put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
         assert!(!series.is_whole(3), "the one of origin 5 is the third newest");
         // All lanes are read again.

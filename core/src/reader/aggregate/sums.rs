@@ -52,7 +52,7 @@ impl Sums {
         &mut self,
         from: ExactSum,
         to: ExactSum,
-        values: &[f64],
+        values: impl ExactSizeIterator<Item = f64>,
         has_buckets: bool,
     ) -> bool {
         let count = moved(self.count, 0, values.len() as u64);
@@ -100,8 +100,8 @@ fn is_nothing(distribution: &Distribution) -> bool {
 }
 
 /// Counts values. If this returns none, the distribution must not be used.
-pub(crate) fn tally(distribution: &mut Distribution, values: &[f64]) -> Option<()> {
-    for &value in values {
+pub(crate) fn tally(distribution: &mut Distribution, values: impl Iterator<Item = f64>) -> Option<()> {
+    for value in values {
         let place = distribution.bounds.partition_point(|&bound| bound < value);
         let count = distribution.classic.get_mut(place)?;
         *count = moved(*count, 0, 1)?;
@@ -187,7 +187,7 @@ mod tests {
     fn lane(values: &[f64]) -> SeriesTotal {
         let mut distribution =
             Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
-        super::tally(&mut distribution, values).unwrap();
+        super::tally(&mut distribution, values.iter().copied()).unwrap();
         let (count, sum) = (values.len() as u64, ExactSum::of(values.iter().copied()));
         SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
     }
@@ -199,7 +199,7 @@ mod tests {
         let (one, more, other) = (lane(&[0.5, 2.0]), lane(&[0.5, 2.0, 2.0]), lane(&[0.0, 3.0]));
         assert!(sums.exchange(None, Some(&one)) && sums.exchange(None, Some(&other)));
         assert!(sums.exchange(Some(&one), Some(&more)));
-        assert!(sums.advance(other.sum, ExactSum::of([0.0, 3.0, 0.5]), &[0.5], true));
+        assert!(sums.advance(other.sum, ExactSum::of([0.0, 3.0, 0.5]), [0.5].into_iter(), true));
         assert_eq!((sums.count, sums.parts), (6, 2));
         assert_eq!((&sums.distribution.classic, sums.distribution.zero), (&vec![3, 3], 1));
         assert!(sums.add_up([&more, &other].into_iter()));
@@ -209,7 +209,7 @@ mod tests {
         let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
         let mut sums = Sums::default();
         assert!(sums.exchange(None, Some(&plain(1))) && sums.exchange(None, Some(&plain(2))));
-        assert!(sums.advance(ExactSum::default(), ExactSum::of([4.0]), &[4.0], false));
+        assert!(sums.advance(ExactSum::default(), ExactSum::of([4.0]), [4.0].into_iter(), false));
         assert_eq!((sums.count, sums.exact), (4, ExactSum::of([4.0])));
         // If bounds differ, the sum does not show which part has which counts.
         assert!(!sums.exchange(None, Some(&one)));

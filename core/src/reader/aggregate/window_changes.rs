@@ -1,0 +1,248 @@
+//! Changes of a window, collected so that the window slides once for all lanes of a series, and not
+//! once for each.
+
+use std::collections::HashMap;
+
+use super::arrivals::Arrivals;
+use crate::snapshot::{Observation, Window, timeline::Timeline};
+
+/// Observations that a window does not contain yet, and origins whose observations leave it.
+#[derive(Debug, Default)]
+pub(crate) struct WindowChanges {
+    /// In the order of their arrival, so those of one lane are sorted.
+    arrivals: Vec<Observation>,
+    /// Origins, each with the number of arrivals when it left. Later arrivals of the same origin
+    /// stay.
+    leaving: Vec<(u64, usize)>,
+}
+
+impl WindowChanges {
+    /// Adds the observations from index `first` on.
+    pub(crate) fn add(&mut self, newest: Arrivals<'_>, first: usize, origin: u64) {
+        match newest {
+            Arrivals::Recorded { epoch, observations } => {
+                let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
+                self.arrivals.extend(observations[first..].iter().map(observation));
+            }
+            Arrivals::Stored(observations) => self.arrivals.extend_from_slice(&observations[first..]),
+        }
+    }
+
+    /// Removes the observations that an origin has until now, in the window and here.
+    pub(crate) fn leave(&mut self, origin: u64) {
+        self.leaving.push((origin, self.arrivals.len()));
+    }
+
+    /// Returns the observations that are not in the window yet.
+    pub(crate) fn arrivals(&self) -> &[Observation] {
+        &self.arrivals
+    }
+
+    /// Returns the observations that are not in the window yet, for adding them.
+    pub(crate) fn take_arrivals(&mut self) -> Vec<Observation> {
+        std::mem::take(&mut self.arrivals)
+    }
+
+    /// Replaces the numbers of origins.
+    pub(crate) fn renumber(&mut self, number: impl Fn(u64) -> u64) {
+        self.arrivals.iter_mut().for_each(|one| one.origin = number(one.origin));
+        self.leaving.iter_mut().for_each(|(origin, _)| *origin = number(*origin));
+    }
+
+    /// Removes the observations of the origins that left. Returns whether the window had any.
+    pub(crate) fn sweep(&mut self, window: &mut Window) -> bool {
+        if self.leaving.is_empty() {
+            return false;
+        }
+        let mut leaving = std::mem::take(&mut self.leaving);
+        leaving.sort_unstable();
+        // The last of several entries of one origin covers the most arrivals.
+        let left = |origin: u64| {
+            let end = leaving.partition_point(|&(other, _)| other <= origin);
+            leaving[..end].last().filter(|&&(other, _)| other == origin).map(|&(_, arrivals)| arrivals)
+        };
+        let mut index = 0;
+        self.arrivals.retain(|one| {
+            index += 1;
+            left(one.origin).is_none_or(|arrivals| index > arrivals)
+        });
+        let leaves = |one: &Observation| left(one.origin).is_some();
+        let has_any = window.observations().iter().any(leaves);
+        if has_any {
+            *window = window.map(|one| (!leaves(one)).then_some(*one));
+        }
+        has_any
+    }
+}
+
+/// Drops the oldest observations of each origin of which `window` and `arrivals` together have more
+/// than `most`.
+pub(crate) fn limit(window: &mut Window, arrivals: &mut Vec<Observation>, most: impl Fn(u64) -> usize) {
+    let mut surplus: HashMap<u64, usize> = HashMap::new();
+    for one in arrivals.iter() {
+        *surplus.entry(one.origin).or_default() += 1;
+    }
+    for one in window.observations() {
+        if let Some(count) = surplus.get_mut(&one.origin) {
+            *count += 1;
+        }
+    }
+    surplus.retain(|origin, count| {
+        *count = count.saturating_sub(most(*origin));
+        *count > 0
+    });
+    if surplus.is_empty() {
+        return;
+    }
+    let mut leaves = |one: &Observation| match surplus.get_mut(&one.origin) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    };
+    // Those of the window are older than the arrivals of the same lane.
+    *window = window.map(|one| (!leaves(one)).then_some(*one));
+    arrivals.retain(|one| !leaves(one));
+}
+
+/// Drops the observations that are older than all of a full window. Returns the newest of them.
+pub(crate) fn drop_older(
+    arrivals: &mut Vec<Observation>,
+    window: &Window,
+    length: usize,
+    timeline: &Timeline,
+) -> Option<Observation> {
+    let observations = window.observations();
+    let oldest = observations[observations.len().checked_sub(length)?..].first()?;
+    let mut newest: Option<Observation> = None;
+    arrivals.retain(|one| {
+        let stays = timeline.order(one, oldest).is_ge();
+        if !stays && newest.is_none_or(|other| timeline.order(&other, one).is_lt()) {
+            newest = Some(*one);
+        }
+        stays
+    });
+    newest
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::super::{Source, arrivals::Arrivals, series::SeriesAggregate};
+    use crate::{
+        catalog::Kind,
+        format::descriptor::FamilyDescriptor,
+        policy::agreement::Precedence,
+        reader::totals::SeriesTotal,
+        snapshot::{Observation, Value, Window, timeline::Timeline},
+        sum::ExactSum,
+    };
+
+    /// The observations of a lane: timestamp and value.
+    type Lane = Vec<(u64, f64)>;
+
+    const WINDOW: u32 = 6;
+    /// The lengths of windows by the lanes' definitions.
+    const OWN: [u32; 4] = [3, 6, 8, 6];
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// The lane gets observations, each that much newer than the previous one.
+        Observe(usize, Vec<u64>),
+        End(usize),
+        Settle,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let observe = (0..OWN.len(), prop::collection::vec(0_u64..4, 1..12));
+        let step = prop_oneof![
+            6 => observe.prop_map(|(lane, newer)| Step::Observe(lane, newer)),
+            1 => (0..OWN.len()).prop_map(Step::End),
+            2 => Just(Step::Settle),
+        ];
+        prop::collection::vec(step, 1..40)
+    }
+
+    /// Adds a lane as it is read whole: with as many observations as its definition keeps.
+    fn put(series: &mut SeriesAggregate, at: usize, lane: &Lane) {
+        let record =
+            Arc::new(FamilyDescriptor { window: OWN[at], ..FamilyDescriptor::plain("a", Kind::Timer, &[]) });
+        let precedence = Precedence { lives: true, created: 1, segment: 1 };
+        let source = Source { origin: at as u64 + 1, word: 1, record: &record, precedence };
+        let sum = ExactSum::of(lane.iter().map(|&(_, value)| value));
+        let total = SeriesTotal { count: lane.len() as u64, sum, ..SeriesTotal::default() };
+        let observations = &lane[lane.len().saturating_sub(OWN[at] as usize)..];
+        series.put(&source, total, Arrivals::Recorded { epoch: 1, observations }, WINDOW);
+    }
+
+    /// Settles a series as a snapshot does.
+    fn settle(series: &mut SeriesAggregate, lanes: &[Option<Lane>]) {
+        series.settle(WINDOW);
+        if !series.is_whole(WINDOW) {
+            for origin in series.expect_again() {
+                let at = origin as usize - 1;
+                put(series, at, lanes[at].as_ref().unwrap());
+            }
+            series.settle(WINDOW);
+            series.accept();
+        }
+    }
+
+    /// Returns the window that a new reader would find.
+    fn expected(lanes: &[Option<Lane>]) -> Window {
+        let kept = |(at, lane): (usize, &Option<Lane>)| {
+            let lane = lane.clone().unwrap_or_default();
+            let own = lane.len().saturating_sub(OWN[at] as usize);
+            let observation =
+                move |(stamp, value)| Observation { epoch: 1, origin: at as u64 + 1, stamp, value };
+            lane.into_iter().skip(own).map(observation).collect::<Vec<_>>()
+        };
+        Window::newest(lanes.iter().enumerate().flat_map(kept).collect(), WINDOW as usize)
+    }
+
+    proptest! {
+        /// Lanes grow in any order, with equal timestamps, and end.
+        #[test]
+        fn window_is_as_a_new_reader_finds_it(steps in steps()) {
+            let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
+            let mut lanes: [Option<Lane>; OWN.len()] = Default::default();
+            let mut number = 0.0;
+            for step in steps.into_iter().chain([Step::Settle]) {
+                match step {
+                    Step::Observe(at, newer) => {
+                        let mut stamp = lanes[at].as_ref().and_then(|lane| lane.last()).map_or(0, |last| last.0);
+                        let new: Lane = newer.into_iter().map(|newer| {
+                            (stamp, number) = (stamp + newer, number + 1.0);
+                            (stamp, number)
+                        }).collect();
+                        if let Some(lane) = &mut lanes[at] {
+                            lane.extend(&new);
+                            let sum = ExactSum::of(lane.iter().map(|&(_, value)| value));
+                            let newest = Arrivals::Recorded { epoch: 1, observations: &new };
+                            series.advance(at as u64 + 1, lane.len() as u64, sum, newest, WINDOW);
+                        } else {
+                            put(&mut series, at, &new);
+                            lanes[at] = Some(new);
+                        }
+                    }
+                    Step::End(at) => {
+                        series.remove(at as u64 + 1);
+                        lanes[at] = None;
+                    }
+                    Step::Settle => {
+                        settle(&mut series, &lanes);
+                        let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
+                        prop_assert_eq!(timing.window, expected(&lanes));
+                        let all = || lanes.iter().flatten().flatten().map(|&(_, value)| value);
+                        prop_assert_eq!(timing.count, all().count() as u64);
+                        prop_assert_eq!(timing.sum, all().sum::<f64>());
+                    }
+                }
+            }
+        }
+    }
+}
