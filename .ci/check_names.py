@@ -52,7 +52,10 @@ SHARED_TYPES = {
         "Series": "what records, and the data of a snapshot",
         "LocalSegments": "replaced by a type without values in a build that does not record",
     },
-    "exporter": {},
+    "exporter": {
+        "Acceptor": "replaced by a type without values in a build without TLS",
+        "Identity": "replaced by a type without values in a build without TLS",
+    },
     "py-binding": {},
     "ffi-c": {},
     "benches": {},

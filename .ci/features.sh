@@ -31,3 +31,19 @@ check ictus record
 lacks record '/(reader|snapshot|surface|expose)/|/(reader|maintenance|log_once)\.rs$'
 check ictus read
 lacks read '/(observe|segment)/|/(ring|histogram|exemplar)/writer\.rs$|/(registry|options|at_exit|host|maintenance)\.rs$'
+
+without() { # without PACKAGE...: the exporter without features links none of these
+    local linked pattern
+    linked=$(cargo tree --locked --package ictus-exporter --no-default-features --edges normal --prefix none)
+    for pattern in "$@"; do
+        if grep -E "^$pattern" <<<"$linked"; then
+            echo "ictus-exporter without features links $pattern" >&2
+            return 1
+        fi
+    done
+}
+
+without clap ratatui crossterm tokio-rustls rustls opentelemetry signal-hook
+for feature in '' command top tls page otlp; do
+    check ictus-exporter "$feature"
+done

@@ -5,17 +5,30 @@
 //! these bytes, [`file::PeriodicWriter`] writes them to a file, [`push`] sends them to another
 //! server, and [`command::run`] is the command line.
 //!
+//! # Features
+//!
+//! All are on by default. Without them, the crate has the endpoint, the file and pushes.
+//!
+//! - `command`: the module [`command`] and the program `ictus`.
+//! - `top`: `ictus top`, which draws in the terminal. Implies `command`.
+//! - `tls`: certificates of the endpoint ([`http::SecurityFiles::with_certificate`]).
+//! - `page`: the live page at `/`.
+//! - `otlp`: pushes to an OpenTelemetry Collector ([`push::push_otlp`]).
+//!
 //! This crate records no metrics, and no exporter makes a recording process wait.
 //!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The programs of this page run as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start/rust.md")]
 struct Docs;
 
+#[cfg(feature = "command")]
 pub mod command;
+#[cfg(feature = "command")]
 mod directory;
 mod error;
 mod error_log;
@@ -24,19 +37,29 @@ pub mod file;
 mod filter;
 pub mod http;
 mod json;
+#[cfg(feature = "command")]
+#[cfg_attr(not(feature = "top"), allow(dead_code, reason = "`top` uses all of it"))]
 mod number;
+#[cfg(feature = "command")]
 mod percentiles;
+#[cfg(feature = "command")]
 mod prometheus_client_files;
 pub mod push;
 mod query;
 mod rendered;
+#[cfg(feature = "top")]
 mod search;
 mod secret_file;
+#[cfg(feature = "command")]
+#[cfg_attr(not(feature = "top"), allow(dead_code, reason = "`top` uses all of it"))]
 mod series_names;
 mod shutdown;
 mod source;
+#[cfg(feature = "command")]
 mod table;
+#[cfg(feature = "command")]
 mod terminal;
+#[cfg(feature = "top")]
 mod top;
 
 pub use error::{Error, Result};

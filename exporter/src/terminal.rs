@@ -38,8 +38,10 @@ pub(crate) fn eprint(message: &dyn Display) {
 }
 
 /// Holds back messages while the terminal is drawn on, until this is dropped.
+#[cfg(feature = "top")]
 pub(crate) struct StderrBuffer;
 
+#[cfg(feature = "top")]
 impl StderrBuffer {
     pub(crate) fn new() -> StderrBuffer {
         *buffer() = Some(String::new());
@@ -52,6 +54,7 @@ impl StderrBuffer {
     }
 }
 
+#[cfg(feature = "top")]
 impl Drop for StderrBuffer {
     fn drop(&mut self) {
         *buffer() = None;

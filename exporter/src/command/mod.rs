@@ -19,6 +19,7 @@ mod security_args;
 mod serve;
 mod signals;
 mod source_args;
+#[cfg(feature = "top")]
 mod top;
 mod write;
 
@@ -33,7 +34,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use ictus::surface::ShownFamily;
 
-use self::{check::Check, dump::Dump, push::Push, serve::Serve, top::Top, write::Write};
+#[cfg(feature = "top")]
+use self::top::Top;
+use self::{check::Check, dump::Dump, push::Push, serve::Serve, write::Write};
 use crate::terminal::{self, eprint, print};
 
 /// The exit code of a call that cannot be meant, as clap's own.
@@ -56,6 +59,7 @@ enum Action {
     /// Prints the metrics once
     Dump(Dump),
     /// Shows the slowest, busiest or most used series in the terminal, live
+    #[cfg(feature = "top")]
     Top(Top),
     /// Hands the metrics to a Prometheus Pushgateway, where nothing can scrape
     Push(Push),
@@ -105,6 +109,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Serve(serve) => serve.run(merge),
         Action::Write(write) => write.run(merge),
         Action::Dump(dump) => dump.run(merge),
+        #[cfg(feature = "top")]
         Action::Top(top) => top.run(),
         Action::Push(push) => push.run(merge),
         Action::Check(check) => check.run(),

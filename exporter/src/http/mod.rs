@@ -26,6 +26,7 @@ mod connection_policy;
 mod hosts;
 mod listener;
 mod negotiate;
+#[cfg_attr(not(feature = "page"), path = "no_page.rs")]
 mod page;
 mod places;
 mod query;

@@ -52,6 +52,7 @@ fn escaping(entry: &Entry<'_>) -> Escaping {
 }
 
 /// Returns whether the client names HTML explicitly, which only browsers do.
+#[cfg(feature = "page")]
 pub(super) fn html(headers: &HeaderMap) -> bool {
     entries(headers, ACCEPT)
         .any(|(entry, quality)| entry.name.eq_ignore_ascii_case("text/html") && quality > 0)

@@ -11,6 +11,7 @@ mod auth;
 mod failures;
 mod files;
 mod hashed;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
 use std::{
@@ -25,7 +26,6 @@ use hyper::{
     body::Bytes,
     header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use tokio_rustls::{TlsAcceptor, rustls::sign::CertifiedKey};
 
 pub use self::files::SecurityFiles;
 use self::{
@@ -75,11 +75,11 @@ struct LoadedFiles {
 /// The content of the files. [`Broken`](Part::Broken) marks a required file that cannot be read.
 #[derive(Clone)]
 struct Current {
-    identity: Option<Arc<CertifiedKey>>,
+    identity: Option<Arc<tls::Identity>>,
     auth: Part<Arc<Auth>>,
     /// Built from the certificate and the authorities of client certificates; `None` if no client
     /// may connect.
-    acceptor: Option<TlsAcceptor>,
+    acceptor: Option<tls::Acceptor>,
 }
 
 #[derive(Clone)]
@@ -302,7 +302,7 @@ impl ConnectionPolicy for Security {
             }
             let acceptor = self.current().await.acceptor.clone()?;
             match acceptor.accept(stream).await {
-                Ok(stream) => Some(Box::new(stream) as Box<dyn ByteStream>),
+                Ok(stream) => Some(stream),
                 Err(error) => {
                     log::debug!("a client does not get to TLS: {error}");
                     None

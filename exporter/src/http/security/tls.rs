@@ -1,6 +1,6 @@
 //! TLS: a certificate and its key, and optionally the verification of client certificates.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use tokio_rustls::{
     TlsAcceptor,
@@ -16,7 +16,7 @@ use tokio_rustls::{
     },
 };
 
-use super::usage_error;
+use super::{super::listener::ByteStream, usage_error};
 use crate::{
     error::{Error, Result},
     secret_file,
@@ -26,8 +26,22 @@ use crate::{
 const HTTP: &[u8] = b"http/1.1";
 const ADVICE: &str = "give it as PEM, which begins with -----BEGIN";
 
+/// A certificate with its key.
+pub(super) type Identity = CertifiedKey;
+
+/// Accepts TLS connections.
+#[derive(Clone)]
+pub(super) struct Acceptor(TlsAcceptor);
+
+impl Acceptor {
+    /// Negotiates TLS on a connection.
+    pub(super) async fn accept(&self, stream: Box<dyn ByteStream>) -> io::Result<Box<dyn ByteStream>> {
+        Ok(Box::new(self.0.accept(stream).await?))
+    }
+}
+
 /// Reads the server's certificate with its key.
-pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
+pub(super) fn identity(chain: &Path, key: &Path) -> Result<Arc<Identity>> {
     let certificates = certificates(chain)?;
     let bytes = secret_file::read(key).map_err(|why| usage_error(key, why))?;
     let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| not_pem(key, &error))?;
@@ -58,9 +72,9 @@ pub(super) fn client_verifier(authorities: &Path) -> Result<Arc<dyn ClientCertVe
 }
 
 pub(super) fn acceptor(
-    identity: Arc<CertifiedKey>,
+    identity: Arc<Identity>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
-) -> Result<TlsAcceptor> {
+) -> Result<Acceptor> {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|_| Error::Start(std::io::ErrorKind::Unsupported.into()))?;
@@ -70,7 +84,7 @@ pub(super) fn acceptor(
     };
     let mut config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
     config.alpn_protocols = vec![HTTP.to_owned()];
-    Ok(Arc::new(config).into())
+    Ok(Acceptor(Arc::new(config).into()))
 }
 
 /// Reads the certificates of a file, at least one.
