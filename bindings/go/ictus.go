@@ -5,7 +5,6 @@
 package ictus
 
 /*
-#cgo pkg-config: ictus
 #include <ictus.h>
 #include <stdlib.h>
 
@@ -88,15 +87,21 @@ type Registry struct {
 	directory string
 }
 
-// New makes a registry in this process's memory.
+// New creates a registry in this process's memory.
 func New() (*Registry, error) {
+	if err := checkABI(); err != nil {
+		return nil, err
+	}
 	registry := &Registry{}
 	err := failure(C.ictus_registry_new(&registry.pointer))
 	return registry.freed(), err
 }
 
-// Open makes a registry in a directory that processes share, in whatever language they are written.
+// Open creates a registry in a directory that processes share, in whatever language they are written.
 func Open(directory string) (*Registry, error) {
+	if err := checkABI(); err != nil {
+		return nil, err
+	}
 	var pins runtime.Pinner
 	defer pins.Unpin()
 	registry := &Registry{directory: directory}

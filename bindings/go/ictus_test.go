@@ -72,19 +72,19 @@ func TestWhatIsRecordedIsRead(t *testing.T) {
 func TestGoroutinesRecordAndAnEndpointShowsIt(t *testing.T) {
 	registry := must(Open(t.TempDir()))
 	var group sync.WaitGroup
-	for goroutine := range 16 {
+	for goroutine := 0; goroutine < 16; goroutine++ {
 		group.Add(1)
-		go func() {
+		go func(goroutine int) {
 			defer group.Done()
 			// The same series by handles of their own.
 			work := must(registry.Timer("work_seconds", "", Label{"kind", "a"}))
-			for number := range 500 {
+			for number := 0; number < 500; number++ {
 				if err := work.Observe(float64(goroutine*1000 + number)); err != nil {
 					t.Error(err)
 				}
 				work.Start()()
 			}
-		}()
+		}(goroutine)
 	}
 	group.Wait()
 	exporter := must(registry.Serve("127.0.0.1:0", Default))
@@ -121,7 +121,7 @@ func Example() {
 
 func BenchmarkIctus(b *testing.B) {
 	work := must(must(Open(b.TempDir())).Timer("work_seconds", "", Label{"kind", "a"}))
-	for b.Loop() {
+	for i := 0; i < b.N; i++ {
 		_ = work.Observe(0.01)
 	}
 }
@@ -129,7 +129,7 @@ func BenchmarkIctus(b *testing.B) {
 func BenchmarkPrometheusHistogram(b *testing.B) {
 	options := prometheus.HistogramOpts{Name: "work_seconds"}
 	work := prometheus.NewHistogramVec(options, []string{"kind"}).WithLabelValues("a")
-	for b.Loop() {
+	for i := 0; i < b.N; i++ {
 		work.Observe(0.01)
 	}
 }
@@ -137,7 +137,7 @@ func BenchmarkPrometheusHistogram(b *testing.B) {
 func BenchmarkPrometheusSummary(b *testing.B) {
 	options := prometheus.SummaryOpts{Name: "work_seconds", Objectives: map[float64]float64{0.5: 0.05, 0.99: 0.001}}
 	work := prometheus.NewSummaryVec(options, []string{"kind"}).WithLabelValues("a")
-	for b.Loop() {
+	for i := 0; i < b.N; i++ {
 		work.Observe(0.01)
 	}
 }

@@ -17,20 +17,20 @@ func TestTheReadmeWorksAsWritten(t *testing.T) {
 		t.Fatal("README.md has no block")
 	}
 	directory := filepath.Join(t.TempDir(), "metrics")
-	block := strings.ReplaceAll(found[1], "/var/lib/app/metrics", directory)
-	program := "package main\n\nimport \"ictus\"\n\nfunc main() {\n" + block + "\nif err != nil { panic(err) }\n}\n"
+	program := strings.ReplaceAll(found[1], "/var/lib/app/metrics", directory)
 	// Inside of the module, which the import is of.
 	folder := must(os.MkdirTemp(".", "readme-"))
 	defer os.RemoveAll(folder)
 	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := exec.Command("go", "run", "./"+folder).CombinedOutput(); err != nil {
+	if said, err := exec.Command("go", "run", "-tags", tags, "./"+folder).CombinedOutput(); err != nil ||
+		string(said) != "p99: 0.099\n" {
 		t.Fatalf("%v: %s\n%s", err, said, program)
 	}
 	snapshot := must(must(Open(directory)).Snapshot())
 	timing := must(snapshot.Timing("request_seconds", "/"))
-	if timing.Count != 1 {
+	if timing.Count != 100 {
 		t.Fatal(timing)
 	}
 }

@@ -8,32 +8,31 @@ package conductor
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/conductor-sdk/conductor-go/sdk/model"
 
-	"ictus"
+	ictus "github.com/conductor-oss/ictus/bindings/go"
 )
 
 const (
 	success = "SUCCESS"
 	failure = "FAILURE"
-	// longest is how much of an error's message is kept.
-	longest = 200
+	// maxMessage is the number of bytes of an error's message that are kept.
+	maxMessage = 200
 )
 
-// Collector records into a registry. It is good for any number of workers.
+// Collector records into a registry. Any number of workers may use it.
 type Collector struct {
 	registry *ictus.Registry
-	// Handles by metric and label values. There are few: libictus bounds the series of a metric.
-	handles sync.Map
+	counters families[ictus.Counter]
+	timers   families[ictus.Timer]
+	gauges   families[ictus.Gauge]
 }
 
-// New makes a collector.
+// New creates a collector.
 func New(registry *ictus.Registry) *Collector {
 	return &Collector{registry: registry}
 }
@@ -67,37 +66,21 @@ func (c *Collector) Wrap(execute model.ExecuteTaskFunction) model.ExecuteTaskFun
 }
 
 func (c *Collector) count(metric ictus.Metric, values ...string) {
-	if counter := handle(c, metric, values, c.registry.ConductorCounter); counter != nil {
+	if counter := c.counters.handle(metric, values, c.registry.ConductorCounter); counter != nil {
 		_ = counter.Add(1)
 	}
 }
 
 func (c *Collector) observe(metric ictus.Metric, value float64, values ...string) {
-	if timer := handle(c, metric, values, c.registry.ConductorTimer); timer != nil {
+	if timer := c.timers.handle(metric, values, c.registry.ConductorTimer); timer != nil {
 		_ = timer.Observe(value)
 	}
 }
 
 func (c *Collector) active(kind string, by float64) {
-	if gauge := handle(c, ictus.ActiveWorkers, []string{kind}, c.registry.ConductorGauge); gauge != nil {
+	if gauge := c.gauges.handle(ictus.ActiveWorkers, []string{kind}, c.registry.ConductorGauge); gauge != nil {
 		_ = gauge.Add(by)
 	}
-}
-
-// handle finds what records a series; nil where it cannot be made, which no worker is to fail by.
-func handle[H any](
-	c *Collector, metric ictus.Metric, values []string, make func(ictus.Metric, ...string) (*H, error),
-) *H {
-	key := fmt.Sprint(int(metric), "\x00", strings.Join(values, "\x00"))
-	if known, ok := c.handles.Load(key); ok {
-		return known.(*H)
-	}
-	made, err := make(metric, values...)
-	if err != nil {
-		return nil
-	}
-	known, _ := c.handles.LoadOrStore(key, made)
-	return known.(*H)
 }
 
 // class is the type of the innermost error.
@@ -110,8 +93,8 @@ func class(err error) string {
 
 func message(err error) string {
 	text := strings.ToValidUTF8(err.Error(), "\uFFFD")
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "")
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "")
 	}
 	return text
 }

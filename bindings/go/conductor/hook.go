@@ -5,7 +5,7 @@ package conductor
 import (
 	"github.com/conductor-sdk/conductor-go/sdk/metrics"
 
-	"ictus"
+	ictus "github.com/conductor-oss/ictus/bindings/go"
 )
 
 // Install makes the SDK tell the collector whatever it counts and measures. The SDK needs the change that

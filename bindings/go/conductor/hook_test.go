@@ -5,7 +5,7 @@ package conductor
 import (
 	"testing"
 
-	"ictus"
+	ictus "github.com/conductor-oss/ictus/bindings/go"
 )
 
 func TestPollsAndUpdatesAreWhatTheServerCounted(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/conductor-sdk/conductor-go/sdk/settings"
 	"github.com/conductor-sdk/conductor-go/sdk/worker"
 
-	"ictus"
+	ictus "github.com/conductor-oss/ictus/bindings/go"
 )
 
 const tasks = 40

@@ -51,7 +51,9 @@ func main() {
 	found, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	check(err)
 	sdk := filepath.Join(folder, "sdk")
-	check(os.CopyFS(sdk, os.DirFS(strings.TrimSpace(string(found)))))
+	check(exec.Command("cp", "-R", strings.TrimSpace(string(found)), sdk).Run())
+	// Files of the module cache are read-only.
+	check(exec.Command("chmod", "-R", "u+w", sdk).Run())
 	metrics := filepath.Join(sdk, "sdk", "metrics")
 	check(os.WriteFile(filepath.Join(metrics, "observer.go"), []byte(observer), 0o600))
 	for name, hook := range hooks {

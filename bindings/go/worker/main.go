@@ -13,8 +13,8 @@ import (
 	"github.com/conductor-sdk/conductor-go/sdk/settings"
 	sdk "github.com/conductor-sdk/conductor-go/sdk/worker"
 
-	"ictus"
-	"ictus/conductor"
+	ictus "github.com/conductor-oss/ictus/bindings/go"
+	"github.com/conductor-oss/ictus/bindings/go/conductor"
 )
 
 func main() {

@@ -1,0 +1,5 @@
+//go:build !ictus_dynamic
+
+package ictus
+
+const tags = ""
