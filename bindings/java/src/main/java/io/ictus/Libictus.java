@@ -3,6 +3,7 @@ package io.ictus;
 import com.sun.jna.Callback;
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.ptr.DoubleByReference;
@@ -13,19 +14,10 @@ import java.util.List;
 /** The functions of ictus.h, and how values cross to them. */
 final class Libictus {
   static final int UNKNOWN = 12;
-  private static final int ABI_VERSION = 1;
+  static final NativeLibrary LIBRARY = NativeLoader.load();
 
   static {
-    // -Djna.library.path=… where it is not in the loader's path.
-    Native.register("ictus");
-    if (ictus_abi_version() != ABI_VERSION) {
-      throw new UnsatisfiedLinkError(
-          "libictus has the ABI version "
-              + ictus_abi_version()
-              + ", and "
-              + ABI_VERSION
-              + " is needed");
-    }
+    Native.register(Libictus.class, LIBRARY);
   }
 
   private Libictus() {}
@@ -84,8 +76,6 @@ final class Libictus {
       first = row;
     }
   }
-
-  static native int ictus_abi_version();
 
   static native Str ictus_status_text(int status);
 

@@ -1,6 +1,5 @@
 package io.ictus;
 
-import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -15,8 +14,7 @@ final class ForeignCalls implements Calls {
   ForeignCalls() {}
 
   private static MethodHandle find(String name) {
-    // Where JNA has found it, so that both call the same library.
-    Pointer function = NativeLibrary.getInstance("ictus").getFunction(name);
+    Pointer function = Libictus.LIBRARY.getFunction(name);
     FunctionDescriptor types =
         FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_DOUBLE);
     return Linker.nativeLinker()

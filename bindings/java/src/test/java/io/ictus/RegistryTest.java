@@ -60,6 +60,12 @@ class RegistryTest {
   }
 
   @Test
+  void newJavaRecordsThroughTheForeignFunctionInterface() {
+    boolean isForeign = Calls.BEST.getClass().getSimpleName().equals("ForeignCalls");
+    assertEquals(Runtime.version().feature() >= 22, isForeign);
+  }
+
+  @Test
   void mistakesAreErrorsThatSayWhatToDo() {
     try (Registry registry = new Registry()) {
       Counter jobs = registry.counter("jobs", "", Map.of());

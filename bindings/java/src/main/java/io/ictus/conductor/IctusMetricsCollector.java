@@ -17,9 +17,11 @@ import io.ictus.Gauge;
 import io.ictus.Registry;
 import io.ictus.Registry.Metric;
 import io.ictus.Timer;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What workers and clients of the SDK tell: give it to {@code withMetricsCollector}, or register
@@ -28,19 +30,20 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class IctusMetricsCollector implements MetricsCollector {
   private static final String SUCCESS = "SUCCESS";
   private static final String FAILURE = "FAILURE";
-  private static final int LONGEST_MESSAGE = 200;
+  private static final int MAX_MESSAGE_LENGTH = 200;
 
-  private final Registry registry;
-  // Few: libictus bounds the series of a metric.
-  private final Map<Series, Counter> counters = new ConcurrentHashMap<>();
-  private final Map<Series, Timer> timers = new ConcurrentHashMap<>();
-  private final Map<Series, Gauge> gauges = new ConcurrentHashMap<>();
+  private final Map<Metric, Handles<Counter>> counters = new EnumMap<>(Metric.class);
+  private final Map<Metric, Handles<Timer>> timers = new EnumMap<>(Metric.class);
+  private final Handles<Gauge> active;
 
-  private record Series(Metric metric, List<String> labels) {}
-
-  /** Records there; the registry stays its owner's. */
+  /** Creates a collector that records into a registry, which the caller closes. */
   public IctusMetricsCollector(Registry registry) {
-    this.registry = registry;
+    for (Metric metric : Metric.values()) {
+      counters.put(
+          metric, new Handles<>(labels -> registry.counter(metric, labels), Counter::close));
+      timers.put(metric, new Handles<>(labels -> registry.timer(metric, labels), Timer::close));
+    }
+    active = new Handles<>(labels -> registry.gauge(Metric.ACTIVE_WORKERS, labels), Gauge::close);
   }
 
   @Override
@@ -50,13 +53,13 @@ public final class IctusMetricsCollector implements MetricsCollector {
 
   @Override
   public void consume(PollCompleted event) {
-    timer(Metric.TASK_POLL_TIME, event.getTaskType(), SUCCESS).observe(event.getDuration());
+    time(Metric.TASK_POLL_TIME, event.getDuration(), event.getTaskType(), SUCCESS);
   }
 
   @Override
   public void consume(PollFailure event) {
     count(Metric.TASK_POLL_ERROR, event.getTaskType(), kind(event.getCause()));
-    timer(Metric.TASK_POLL_TIME, event.getTaskType(), FAILURE).observe(event.getDuration());
+    time(Metric.TASK_POLL_TIME, event.getDuration(), event.getTaskType(), FAILURE);
   }
 
   @Override
@@ -67,7 +70,7 @@ public final class IctusMetricsCollector implements MetricsCollector {
 
   @Override
   public void consume(TaskExecutionCompleted event) {
-    timer(Metric.TASK_EXECUTE_TIME, event.getTaskType(), SUCCESS).observe(event.getDuration());
+    time(Metric.TASK_EXECUTE_TIME, event.getDuration(), event.getTaskType(), SUCCESS);
     active(event.getTaskType(), -1);
   }
 
@@ -78,13 +81,13 @@ public final class IctusMetricsCollector implements MetricsCollector {
         Metric.TASK_EXECUTE_ERROR_MESSAGE,
         event.getTaskType(),
         event.getCause());
-    timer(Metric.TASK_EXECUTE_TIME, event.getTaskType(), FAILURE).observe(event.getDuration());
+    time(Metric.TASK_EXECUTE_TIME, event.getDuration(), event.getTaskType(), FAILURE);
     active(event.getTaskType(), -1);
   }
 
   @Override
   public void consume(TaskResultPayloadSizeEvent event) {
-    timer(Metric.TASK_RESULT_SIZE, event.getTaskType()).observe(event.getSize());
+    size(Metric.TASK_RESULT_SIZE, event.getSize(), event.getTaskType());
   }
 
   @Override
@@ -112,8 +115,7 @@ public final class IctusMetricsCollector implements MetricsCollector {
     Integer version = event.getVersion();
     String[] spelled =
         version == null ? new String[] {"", "1"} : new String[] {version.toString(), ""};
-    timer(Metric.WORKFLOW_INPUT_SIZE, event.getName(), spelled[0], spelled[1])
-        .observe(event.getSize());
+    size(Metric.WORKFLOW_INPUT_SIZE, event.getSize(), event.getName(), spelled[0], spelled[1]);
   }
 
   @Override
@@ -125,24 +127,25 @@ public final class IctusMetricsCollector implements MetricsCollector {
         event.getPayloadType());
   }
 
-  private void count(Metric metric, String... labels) {
-    counters
-        .computeIfAbsent(
-            series(metric, labels), made -> registry.counter(made.metric(), made.labels()))
-        .increment();
+  /** The number of cached handles of a counter. */
+  int cachedCounters(Metric metric) {
+    return counters.get(metric).size();
   }
 
-  private Timer timer(Metric metric, String... labels) {
-    return timers.computeIfAbsent(
-        series(metric, labels), made -> registry.timer(made.metric(), made.labels()));
+  private void count(Metric metric, String... labels) {
+    counters.get(metric).use(values(labels), Counter::increment);
+  }
+
+  private void time(Metric metric, Duration duration, String... labels) {
+    timers.get(metric).use(values(labels), timer -> timer.observe(duration));
+  }
+
+  private void size(Metric metric, double bytes, String... labels) {
+    timers.get(metric).use(values(labels), timer -> timer.observe(bytes));
   }
 
   private void active(String taskType, double by) {
-    gauges
-        .computeIfAbsent(
-            series(Metric.ACTIVE_WORKERS, taskType),
-            made -> registry.gauge(made.metric(), made.labels()))
-        .add(by);
+    active.use(values(taskType), gauge -> gauge.add(by));
   }
 
   /** Errors are counted twice: by class and by message, which have a bound on series each. */
@@ -151,11 +154,8 @@ public final class IctusMetricsCollector implements MetricsCollector {
     count(byMessage, name, message(cause));
   }
 
-  private static Series series(Metric metric, String... labels) {
-    for (int at = 0; at < labels.length; at++) {
-      labels[at] = labels[at] == null ? "" : labels[at];
-    }
-    return new Series(metric, List.of(labels));
+  private static List<String> values(String... labels) {
+    return Arrays.stream(labels).map(label -> label == null ? "" : label).toList();
   }
 
   private static String kind(Throwable cause) {
@@ -164,6 +164,6 @@ public final class IctusMetricsCollector implements MetricsCollector {
 
   private static String message(Throwable cause) {
     String text = String.valueOf(cause == null ? null : cause.getMessage());
-    return text.length() <= LONGEST_MESSAGE ? text : text.substring(0, LONGEST_MESSAGE);
+    return text.length() <= MAX_MESSAGE_LENGTH ? text : text.substring(0, MAX_MESSAGE_LENGTH);
   }
 }
