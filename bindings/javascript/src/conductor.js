@@ -31,9 +31,9 @@ const METRICS = Object.freeze({
 });
 
 const [SUCCESS, FAILURE] = ['SUCCESS', 'FAILURE'];
-/** Label sets remembered per metric: what is beyond libictus's own bound shares one series. */
-const MOST_REMEMBERED = 4096;
-const LONGEST_MESSAGE = 200;
+/** The number of handles that are cached per metric. Beyond it each observation creates and frees its handle. */
+const MAX_HANDLES = 4096;
+const MAX_MESSAGE_LENGTH = 200;
 
 /** Label values to the object that records them. */
 class Family {
@@ -47,21 +47,24 @@ class Family {
     [this.#registry, this.#metric, this.#make, this.#of] = [registry, metric, make, of];
   }
 
-  labels(...values) {
+  /** Calls `record` with the handle of a series. */
+  record(values, record) {
     // Separated by what no label value of an SDK contains.
     const key = values.join('\u0000');
-    let child = this.#children.get(key);
-    if (child === undefined) {
-      const texts = values.map(str);
-      const pointer = made((out) =>
-        this.#make(this.#registry.pointer, this.#metric, texts, texts.length, out),
-      );
-      child = new this.#of(pointer);
-      if (this.#children.size < MOST_REMEMBERED) {
-        this.#children.set(key, child);
-      }
+    const cached = this.#children.get(key);
+    if (cached !== undefined) {
+      record(cached);
+      return;
     }
-    return child;
+    const texts = values.map(str);
+    const pointer = made((out) => this.#make(this.#registry.pointer, this.#metric, texts, texts.length, out));
+    const child = new this.#of(pointer);
+    record(child);
+    if (this.#children.size < MAX_HANDLES) {
+      this.#children.set(key, child);
+    } else {
+      child.close();
+    }
   }
 
   close() {
@@ -202,19 +205,17 @@ export class IctusMetricsCollector {
   }
 
   #count(metric, ...labels) {
-    this.#family(metric, native.catalog_counter_new, Counter)
-      .labels(...labels)
-      .inc();
+    this.#family(metric, native.catalog_counter_new, Counter).record(labels, (counter) => counter.inc());
   }
 
   #time(metric, value, ...labels) {
-    this.#family(metric, native.catalog_timer_new, Timer)
-      .labels(...labels)
-      .observe(value);
+    this.#family(metric, native.catalog_timer_new, Timer).record(labels, (timer) => timer.observe(value));
   }
 
   #active(taskType, by) {
-    this.#family('activeWorkers', native.catalog_gauge_new, Gauge).labels(taskType).add(by);
+    this.#family('activeWorkers', native.catalog_gauge_new, Gauge).record([taskType], (gauge) =>
+      gauge.add(by),
+    );
   }
 
   /** Errors are counted twice: by class and by message, which have a bound on series each. */
@@ -238,5 +239,5 @@ function kindOf(cause) {
 }
 
 function messageOf(cause) {
-  return (cause instanceof Error ? cause.message : String(cause ?? 'Error')).slice(0, LONGEST_MESSAGE);
+  return (cause instanceof Error ? cause.message : String(cause ?? 'Error')).slice(0, MAX_MESSAGE_LENGTH);
 }

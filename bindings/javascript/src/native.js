@@ -1,7 +1,8 @@
 // The functions of ictus.h, and how values cross to them.
 import koffi from 'koffi';
+import { loadLibrary } from './library.js';
 
-const library = koffi.load(process.env.ICTUS_LIBRARY || 'libictus.so.0');
+const library = loadLibrary();
 
 koffi.struct('ictus_str', { data: 'const char *', len: 'size_t' });
 for (const noun of ['registry', 'counter', 'gauge', 'timer', 'snapshot', 'exporter']) {
@@ -17,7 +18,6 @@ const NUMBERED = 'const ictus_registry *, int, const ictus_str *, size_t';
 /** Functions by their names in ictus.h, less `ictus_`. */
 export const native = Object.fromEntries(
   [
-    ['abi_version', 'uint32_t', 'void'],
     ['status_text', 'ictus_str', 'int'],
     ['registry_new', 'int', '_Out_ ictus_registry **'],
     ['registry_open', 'int', 'ictus_str, _Out_ ictus_registry **'],
@@ -46,11 +46,6 @@ export const native = Object.fromEntries(
     ['exporter_stop', 'void', 'ictus_exporter *'],
   ].map(([name, result, parameters]) => [name, library.func(`${result} ictus_${name}(${parameters})`)]),
 );
-
-const ABI_VERSION = 1;
-if (native.abi_version() !== ABI_VERSION) {
-  throw new Error(`libictus has the ABI version ${native.abi_version()}, and ${ABI_VERSION} is needed`);
-}
 
 /** Codes of ictus_status that are not failures of a call to make something. */
 export const UNKNOWN = 12;

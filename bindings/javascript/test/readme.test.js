@@ -24,17 +24,17 @@ test('the README works as written', (context) => {
   context.after(() => rmSync(metrics, { recursive: true }));
   const page = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const blocks = [...page.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
-  assert.equal(blocks.length, 2);
+  assert.equal(blocks.length, 3);
   const code = blocks
     .join('\n')
     .replaceAll('/var/lib/app/metrics', metrics)
     .replaceAll('127.0.0.1:9464', '127.0.0.1:0');
-  // Inside of the package, which `import … from 'ictus'` is of. The server would go on.
+  // Inside of the package, which the import is of. The server would go on.
   const program = fileURLToPath(new URL(`readme-${process.pid}.tmp.js`, import.meta.url));
   context.after(() => rmSync(program));
   writeFileSync(program, `${AROUND}${code}\nprocess.exit(0);\n`);
-  execFileSync(process.execPath, [program], { encoding: 'utf8' });
+  assert.equal(execFileSync(process.execPath, [program], { encoding: 'utf8' }), 'p99: 0.099\n');
   const registry = new Registry(metrics);
   context.after(() => registry.close());
-  assert.equal(registry.snapshot().timing('request_seconds', '/').count, 1);
+  assert.equal(registry.snapshot().timing('request_seconds', '/').count, 101);
 });
