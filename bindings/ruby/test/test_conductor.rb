@@ -2,10 +2,10 @@
 
 require 'minitest/autorun'
 require 'tmpdir'
-require_relative 'ictus'
+require_relative '../lib/ictus'
 
 # The backend's three methods, as the SDK calls them.
-class TestIctus < Minitest::Test
+class TestConductor < Minitest::Test
   def test_what_the_sdk_tells_is_shown
     Dir.mktmpdir do |directory|
       backend = Ictus::Backend.new(directory)
@@ -41,19 +41,42 @@ class TestIctus < Minitest::Test
     end
   RUBY
 
-  # The block of README.md is run as it is written, with a directory of the test.
-  def test_the_readme_works_as_written
-    block = File.read(File.join(__dir__, 'README.md'))[/^```ruby\n(.*?)^```/m, 1]
+  # Both blocks of README.md are run as they are written, with a directory of the test.
+  def test_readme_works_as_written
+    first, second = File.read(File.join(__dir__, '../README.md')).scan(/^```ruby\n(.*?)^```/m).flatten
+    $LOAD_PATH.unshift(File.join(__dir__, '../lib'))
+    Dir.mktmpdir do |directory|
+      assert_output("p99: 0.099\n") do
+        TOPLEVEL_BINDING.eval(first.gsub('/var/lib/app/metrics', directory), __FILE__)
+      end
+    end
     Dir.mktmpdir do |directory|
       Object.class_eval(SDK)
-      backend = TOPLEVEL_BINDING.eval(block.gsub('/var/lib/conductor/metrics', directory), __FILE__)
+      backend = TOPLEVEL_BINDING.eval(second.gsub('/var/lib/conductor/metrics', directory), __FILE__)
       backend.increment('task_poll_total', labels: { taskType: 'resize' })
       assert_includes backend.render, "\ntask_poll_total{taskType=\"resize\"} 1.0\n"
     end
   end
 
+  def test_cached_handles_are_bounded_per_metric
+    Dir.mktmpdir do |directory|
+      backend = Ictus::Backend.new(directory)
+      total = Ictus::Backend::MAX_HANDLES + 300
+      total.times do |number|
+        labels = { taskType: 'resize', exception: "Error#{number}" }
+        backend.increment('task_execute_error_total', labels: labels)
+      end
+      backend.increment('task_poll_total', labels: { taskType: 'resize' })
+      sizes = backend.instance_variable_get(:@handles).transform_values(&:size)
+      assert_equal Ictus::Backend::MAX_HANDLES, sizes['task_execute_error_total']
+      assert_equal 1, sizes['task_poll_total']
+      counts = backend.render.scan(/^task_execute_error_total\{.*\} (\S+)$/).flatten
+      assert_equal total, counts.sum(&:to_f)
+    end
+  end
+
   def test_a_directory_that_cannot_be_is_an_error
     error = assert_raises(Ictus::Error) { Ictus::Backend.new('/dev/null/x') }
-    assert_match(/the operating system refused/, error.message)
+    assert_includes error.message, '/dev/null/x'
   end
 end

@@ -1,0 +1,6 @@
+# frozen_string_literal: true
+
+require_relative 'ictus/version'
+require_relative 'ictus/native'
+require_relative 'ictus/registry'
+require_relative 'ictus/conductor'

@@ -1,0 +1,204 @@
+# frozen_string_literal: true
+
+module Ictus
+  # An object of libictus, freed when it is closed or collected.
+  class Owned
+    def initialize(pointer, free)
+      @pointer = FFI::AutoPointer.new(pointer, Native.method(free))
+    end
+
+    # What the functions of libictus take: NULL after `close`, for which they return an error.
+    attr_reader :pointer
+
+    # Frees the object. Recorded values stay.
+    def close
+      @pointer&.free
+      @pointer = nil
+    end
+
+    def self.create
+      out = FFI::MemoryPointer.new(:pointer)
+      Ictus.check(yield(out))
+      out.read_pointer
+    end
+  end
+
+  # A total that only grows.
+  class Counter < Owned
+    def initialize(pointer)
+      super(pointer, :ictus_counter_free)
+    end
+
+    # Adds to the total. Returns false for a negative or non-finite number, which is counted as rejected.
+    def increment(by = 1)
+      Native.ictus_counter_add(pointer, by).zero?
+    end
+  end
+
+  # A state of this process; readers sum it over living processes.
+  class Gauge < Owned
+    def initialize(pointer)
+      super(pointer, :ictus_gauge_free)
+    end
+
+    def set(value)
+      Native.ictus_gauge_set(pointer, value).zero?
+    end
+
+    def add(by)
+      Native.ictus_gauge_add(pointer, by).zero?
+    end
+  end
+
+  # Durations in seconds.
+  class Timer < Owned
+    def initialize(pointer)
+      super(pointer, :ictus_timer_free)
+    end
+
+    # Records a duration. Returns false for a negative or non-finite number, which is counted as rejected.
+    def observe(seconds)
+      Native.ictus_timer_observe(pointer, seconds).zero?
+    end
+
+    # Records the duration of a block, whether or not it raises. Returns the block's result.
+    def time
+      start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      yield
+    ensure
+      observe(Process.clock_gettime(Process::CLOCK_MONOTONIC) - start)
+    end
+  end
+
+  # Lifetime count and sum of a timer, and the number of observations in its window.
+  Timing = Struct.new(:count, :sum, :window)
+
+  # The recorded data of one instant. Label values are in the order of the family's label names.
+  class Snapshot < Owned
+    UNKNOWN = 12
+
+    def initialize(pointer)
+      super(pointer, :ictus_snapshot_free)
+    end
+
+    # Returns the value of a counter or gauge, or nil if the series does not exist.
+    def value(name, *labels)
+      read(Native.method(:ictus_snapshot_value), name, labels, FFI::MemoryPointer.new(:double), &:read_double)
+    end
+
+    # Returns the Timing of a timer, or nil if the series does not exist.
+    def timing(name, *labels)
+      read(Native.method(:ictus_snapshot_timing), name, labels, Native::TimingStruct.new) do |found|
+        Timing.new(found[:count], found[:sum], found[:window])
+      end
+    end
+
+    # Returns an exact quantile of a timer's window, or nil if the series does not exist.
+    def quantile(share, name, *labels)
+      shares = FFI::MemoryPointer.new(:double).write_double(share)
+      call = lambda do |snapshot, str, values, count, out|
+        Native.ictus_snapshot_quantiles(snapshot, str, values, count, shares, 1, out)
+      end
+      read(call, name, labels, FFI::MemoryPointer.new(:double), &:read_double)
+    end
+
+    private
+
+    def read(call, name, labels, out)
+      status = call.call(pointer, Native::Str.from_text(name), Native.strs(labels), labels.size, out)
+      return nil if status == UNKNOWN
+
+      Ictus.check(status)
+      yield out
+    end
+  end
+
+  # An HTTP endpoint for Prometheus, on a thread of its own. `close` ends it.
+  class Exporter < Owned
+    def initialize(pointer)
+      super(pointer, :ictus_exporter_stop)
+    end
+
+    # The address on which it listens.
+    def address
+      Native.written { |write| Native.ictus_exporter_address(pointer, write, nil) }.force_encoding(Encoding::UTF_8)
+    end
+  end
+
+  # Records metrics into this process's memory, or into a directory that processes share.
+  class Registry < Owned
+    FORMATS = { text: 0, openmetrics: 1, protobuf: 2 }.freeze
+    SURFACES = { default: 0, legacy: 1, documented: 2, canonical: 4 }.freeze
+
+    def initialize(directory = nil)
+      @directory = directory&.to_s
+      created = Owned.create do |out|
+        next Native.ictus_registry_new(out) if @directory.nil?
+
+        Native.ictus_registry_open(Native::Str.from_text(@directory), out)
+      end
+      super(created, :ictus_registry_free)
+    end
+
+    # Returns the handle of a counter's series; labels are a Hash. Keep it: creating it is a lookup.
+    def counter(name, help = '', labels = {})
+      Counter.new(series(:ictus_counter_new, name, help, labels))
+    end
+
+    # Returns the handle of a gauge's series.
+    def gauge(name, help = '', labels = {})
+      Gauge.new(series(:ictus_gauge_new, name, help, labels))
+    end
+
+    # Returns the handle of a timer's series.
+    def timer(name, help = '', labels = {})
+      Timer.new(series(:ictus_timer_new, name, help, labels))
+    end
+
+    # Returns the handle of a Conductor metric's series: :counter, :gauge or :timer, and a number of
+    # ictus_conductor_metric.
+    def conductor(kind, metric, values)
+      created = Owned.create do |out|
+        Native.public_send(:"ictus_catalog_#{kind}_new", pointer, metric, Native.strs(values), values.size, out)
+      end
+      { counter: Counter, gauge: Gauge, timer: Timer }.fetch(kind).new(created)
+    end
+
+    # Reads what was recorded: in this process's memory, or by all processes of the directory.
+    def snapshot
+      Snapshot.new(Owned.create { |out| Native.ictus_snapshot_new(pointer, out) })
+    end
+
+    # Returns the metrics for Prometheus.
+    def render(format: :text, surface: :default)
+      kind = number('format', FORMATS, format)
+      shown = number('surface', SURFACES, surface)
+      bytes = Native.written { |write| Native.ictus_registry_render(pointer, kind, shown, write, nil) }
+      format == :protobuf ? bytes : bytes.force_encoding(Encoding::UTF_8)
+    end
+
+    # Serves the directory on an address such as 127.0.0.1:9464; port 0 is any free port.
+    def serve(address, surface: :default)
+      raise ArgumentError, 'a registry in memory cannot be served: create it with a directory' if @directory.nil?
+
+      shown = number('surface', SURFACES, surface)
+      strings = [@directory, address].map { |text| Native::Str.from_text(text) }
+      Exporter.new(Owned.create { |out| Native.ictus_exporter_start(*strings, shown, out) })
+    end
+
+    private
+
+    def number(kind, names, name)
+      names.fetch(name) do
+        raise ArgumentError, "#{kind} #{name.inspect} is unknown: use one of #{names.keys.inspect}"
+      end
+    end
+
+    def series(function, name, help, labels)
+      strings = [name, help].map { |text| Native::Str.from_text(text) }
+      names = Native.strs(labels.keys)
+      values = Native.strs(labels.values)
+      Owned.create { |out| Native.public_send(function, pointer, *strings, names, values, labels.size, out) }
+    end
+  end
+end
