@@ -21,7 +21,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks packages sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ test-portable: ## Run the core's tests without the calls that only Linux has
 
 test-python: tools-python .venv/wheel $(OLD_SDKS:%=.venv-%/wheel) $(ENDS:%=.venv-%/wheel) ## Run the Python tests, with three versions of the SDK, and with oldest and newest dependencies
 	@.ci/python.sh .venv $(OLD_SDKS:%=.venv-%) $(ENDS:%=.venv-%)
+
+# The library is built once more, with other flags: 5 minutes.
+packages: ## Build the packages of the other languages into dist/packages, and install them in empty projects
+	@.ci/native.sh target/packages
+	@.ci/packages.py build target/packages
+	@.ci/packages.py test
 
 sdk-matrix: .venv/wheel ## Run workers of all 16 releases of the SDK, file and HTTP, killed and not; print the table (10 minutes)
 	@.venv/bin/python py-binding/tests/sdk_matrix.py

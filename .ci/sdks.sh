@@ -28,12 +28,13 @@ if has Go go pkg-config gcc; then
     (
         cd bindings/go
         [[ -z $(gofmt -l .) ]] || { gofmt -d . && exit 1; }
+        export GOFLAGS="${GOFLAGS:-} -tags=ictus_dynamic"
         go vet ./...
         go test ./...
         # Runs the tests again with the SDK changed so that it accepts another collector.
         patched=$(mktemp -d)
         trap 'rm -rf "$patched"' EXIT
-        go test -modfile "$(go run ./patched "$patched")" -tags hook ./conductor
+        go test -modfile "$(go run ./patched "$patched")" -tags ictus_dynamic,hook ./conductor
         go build -o "$prefix/go-worker" ./worker
     )
     fleet+=("go=$prefix/go-worker")
@@ -59,21 +60,23 @@ if has Java java mvn; then
             version=$("$java" -version 2>&1 | sed 's/javac \([0-9]*\).*/\1/')
             if ((version >= 22)); then
                 echo "Java $version ..."
-                JAVA_HOME=${java%/bin/javac} mvn -q -B clean test \
-                    -DargLine="-Djna.library.path=$prefix/lib --enable-native-access=ALL-UNNAMED"
+                JAVA_HOME=${java%/bin/javac} mvn -q -B clean test -DargLine=--enable-native-access=ALL-UNNAMED
                 break
             fi
         done
-        mvn -q -B clean test -DargLine="-Djna.library.path=$prefix/lib"
+        mvn -q -B clean test
         mvn -q -B dependency:build-classpath -Dmdep.outputFile="$prefix/classpath"
     )
     classes=$root/bindings/java/target
-    fleet+=("java=java -Djna.library.path=$prefix/lib -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
+    fleet+=("java=java -cp $classes/test-classes:$classes/classes:$(cat "$prefix/classpath") io.ictus.conductor.WorkerMain")
 fi
 
 # The package is small, so it is installed if that is possible.
 if ruby -e 'require "ffi"' 2>/dev/null || .ci/debian.sh ruby-ffi; then
-    (cd bindings/ruby && ruby -w test_ictus.rb)
+    (
+        cd bindings/ruby
+        for test in test/*.rb; do ruby -w "$test"; done
+    )
 else
     [[ $? == 77 ]] || exit 1
     echo "SKIPPED: Ruby is not tested: there is no ruby with ffi"

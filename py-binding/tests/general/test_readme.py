@@ -30,9 +30,13 @@ ELSEWHERE = {
     ("bindings/go/README.md", "go"): "bindings/go/readme_test.go",
     ("bindings/java/README.md", "java"): "bindings/java/src/test/java/io/ictus/ReadmeTest.java",
     ("bindings/javascript/README.md", "js"): "bindings/javascript/test/readme.test.js",
-    ("bindings/ruby/README.md", "ruby"): "bindings/ruby/test_ictus.rb",
+    ("bindings/ruby/README.md", "ruby"): "bindings/ruby/test/test_conductor.rb",
+    ("bindings/go/README.md", "sh"): ".ci/packages.py",
+    ("bindings/java/README.md", "xml"): ".ci/packages.py",
+    ("bindings/javascript/README.md", "sh"): ".ci/packages.py",
+    ("bindings/ruby/README.md", "sh"): ".ci/packages.py",
 }
-"""Blocks of the tests of the other languages, which `make test-sdks` runs."""
+"""Blocks of the tests of the other languages, which `make test-sdks` and `make packages` run."""
 HERE = {("README.md", "sh"), ("README.md", "python")}
 
 
