@@ -58,6 +58,24 @@ class TestConductor < Minitest::Test
     end
   end
 
+  # The names and labels that the SDK's CanonicalMetricsCollector passes.
+  def test_each_metric_of_the_sdk_is_shown
+    kinds = Ictus::Backend::METRICS.transform_values(&:first)
+    Dir.mktmpdir do |directory|
+      backend = Ictus::Backend.new(directory)
+      kinds.each do |name, kind|
+        labels = Ictus::Backend::METRICS[name].last.to_h { |label| [label, "of #{label}"] }
+        { counter: -> { backend.increment(name, labels: labels) },
+          timer: -> { backend.observe(name, 2.5, labels: labels) },
+          gauge: -> { backend.set(name, 2, labels: labels) } }.fetch(kind).call
+        sample = Regexp.escape(kind == :timer ? "#{name}_count" : name)
+        row = backend.render.lines.grep(/^#{sample}\{/)
+        assert_equal 1, row.size, name
+        labels.each { |label, value| assert_includes row.first, "#{label}=\"#{value}\"" }
+      end
+    end
+  end
+
   def test_cached_handles_are_bounded_per_metric
     Dir.mktmpdir do |directory|
       backend = Ictus::Backend.new(directory)
