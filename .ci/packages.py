@@ -197,10 +197,14 @@ def build_javascript(libraries: dict[str, Path], stage: Path) -> None:
 
 def newest_java() -> str | None:
     """Returns the home of a Java that compiles the foreign function interface too."""
-    for compiler in sorted(Path("/usr/lib/jvm").glob("*/bin/javac")):
+    homes = [Path(os.environ["JAVA_HOME"])] if "JAVA_HOME" in os.environ else []
+    for home in [*homes, *sorted(Path("/usr/lib/jvm").glob("*"))]:
+        compiler = home / "bin/javac"
+        if not compiler.exists():
+            continue
         found = re.search(r"javac (\d+)", run(compiler, "-version"))
         if found and int(found.group(1)) >= 22:
-            return str(compiler.parents[1])
+            return str(home)
     return None
 
 
