@@ -94,7 +94,7 @@ fn mixed_versions_lose_nothing() {
     log_capture::install(log::LevelFilter::Warn);
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path();
-    let refused = "its format is version 2, this reader knows up to 1; upgrade the reader";
+    let refused = "its format has version 2, and this reader supports versions up to 1; upgrade the reader";
 
     let registry = Registry::open(directory).unwrap();
     record(&registry, 100);

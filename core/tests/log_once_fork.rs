@@ -69,7 +69,7 @@ fn forked_child_logs_a_cause_that_its_parent_logged() {
     let registry = Registry::with_options(Options::default().max_series(1));
     let jobs = registry.counter("jobs", "", &["job"]).unwrap();
     jobs.labels(&["first"]).unwrap();
-    logs_once("its most", || jobs.labels(&["second"]).unwrap().inc());
+    logs_once("has reached its limit of", || jobs.labels(&["second"]).unwrap().inc());
 
     let directory = parent.path().join("occupied");
     let registry = Registry::open(&directory).unwrap();

@@ -27,11 +27,11 @@ const HEADER: usize = 8;
 const NUMBERS: usize = 16;
 
 /// The reason if this is not the command of the Python wheel.
-pub(crate) const ONLY_PYTHON: &str = "only Python can merge them; the command of the Python wheel does, where \
-    prometheus_client is installed, and so does the workers' own provider (MetricsSettings with http_port or file_name)";
+pub(crate) const ONLY_PYTHON: &str = "only Python can merge them; use the command of the Python wheel, with \
+    prometheus_client installed, or the workers' own provider (MetricsSettings with http_port or file_name)";
 /// The reason if the format only shows what Ictus recorded.
 pub(crate) const NOT_RECORDED: &str =
-    "this format shows what Ictus recorded; text, OpenMetrics and protobuf can have all";
+    "this format has metrics of Ictus only; use text, OpenMetrics or protobuf";
 
 /// Prints a note once, as soon as a directory contains such metrics.
 #[derive(Debug)]
@@ -58,8 +58,7 @@ impl UnmergedMetrics {
         *next_poll = names.is_empty().then_some(now + POLL_INTERVAL);
         if !names.is_empty() {
             eprint(&format_args!(
-                "{} also holds metrics that were defined with prometheus_client ({}): they are left out here, \
-                 for {}",
+                "{} also has metrics that were defined with prometheus_client ({}): they are not shown, because {}",
                 self.directory.display(),
                 listed(&names),
                 self.why

@@ -49,7 +49,10 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
 /// Logs a warning if every user can read the file.
 pub(crate) fn warn_if_readable_by_others(path: &Path) {
     if std::fs::metadata(path).is_ok_and(|data| data.mode() & 0o004 != 0) {
-        log::warn!("every user can read {}, which is secret: chmod o-r", path.display());
+        log::warn!(
+            "every user can read {}, which has secrets: remove the permission with chmod o-r",
+            path.display()
+        );
     }
 }
 

@@ -145,7 +145,7 @@ fn hangup_reloads_the_files() {
     files.admit("bearer another\n");
     assert_eq!(bearer(&old, "s3cret"), 200);
     running.signal("-HUP");
-    assert!(running.line().contains("read again"));
+    assert!(running.line().contains("are reloaded"));
     assert_eq!((bearer(&old, "s3cret"), bearer(&old, "another")), (401, 200));
     assert!(running.line().contains("failed logins"));
 
@@ -160,7 +160,7 @@ fn hangup_reloads_the_files() {
 
     files.admit("bearer another\n");
     running.signal("-HUP");
-    assert!(running.line().contains("read again"));
+    assert!(running.line().contains("are reloaded"));
     assert_eq!((bearer(&old, "another"), bearer(&files.path("cert"), "another")), (0, 200));
     assert_eq!(running.end("-TERM"), (Some(0), String::new()));
 }

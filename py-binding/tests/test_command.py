@@ -109,7 +109,7 @@ def test_output_without_user_metrics_says_so(guests: str) -> None:
         printed, said = dump(guests, "--format", form)
         assert b"cards_charged" not in printed
         assert said.count("\n") == 1
-        assert "this format shows what Ictus recorded" in said
+        assert "this format has metrics of Ictus only" in said
 
 
 @pytest.mark.parametrize("surface", ["legacy,documented", "canonical"])

@@ -23,16 +23,16 @@ impl fmt::Display for SegmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SegmentError::Io(error) => write!(f, "it cannot be read: {error}"),
-            SegmentError::InvalidHeader(what) => write!(f, "its header does not hold: {what}"),
+            SegmentError::InvalidHeader(what) => write!(f, "its header is invalid: {what}"),
             SegmentError::UnsupportedVersion(version) => {
                 write!(
                     f,
-                    "its format is version {version}, this reader knows up to {VERSION}; upgrade the reader"
+                    "its format has version {version}, and this reader supports versions up to {VERSION}; upgrade the reader"
                 )
             }
             SegmentError::Corrupt(what) => write!(f, "it is corrupt: {what}"),
             SegmentError::OverBudget => write!(f, "it is corrupt: {OverBudget}"),
-            SegmentError::WriterTooFast => f.write_str("its writer was faster than every attempt to read it"),
+            SegmentError::WriterTooFast => f.write_str("it changed during every attempt to read it"),
         }
     }
 }

@@ -224,7 +224,8 @@ impl FamilyIndex {
 
     fn log_overflow(&self) {
         log::warn!(
-            "{} has {} series, its most; what is over is recorded in one series, {OVERFLOW}",
+            "{} has reached its limit of {} series: further label values are recorded in one series, {OVERFLOW}; \
+             raise max_series, or use labels with fewer values",
             self.family.record.name,
             self.family.record.max_series,
         );

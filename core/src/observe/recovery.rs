@@ -315,7 +315,7 @@ impl Recorder {
             && let Some(_cause) = self.recovery.cause.swap(None)
         {
             log::info!(
-                "{} is recorded in again; what was recorded meanwhile is there, too",
+                "{} is recorded in again: observations that were recorded in memory meanwhile are there",
                 place.path().display()
             );
         }

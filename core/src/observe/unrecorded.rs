@@ -24,9 +24,9 @@ impl Unrecorded {
         self.counts[loss as usize].fetch_add(1, Relaxed);
         if loss == HealthCounter::NoMemory && LOGGED.is_first() {
             log::error!(
-                "observations are lost: this process can map no memory for them (see `ulimit -v` and \
-                 `ulimit -d`); they are counted as ictus_observations_rejected_total{{reason=\"no_memory\"}}, and \
-                 it is tried again"
+                "observations are rejected: this process cannot map memory for them; raise its limits (`ulimit -v`, \
+                 `ulimit -d`). They are counted as ictus_observations_rejected_total{{reason=\"no_memory\"}}, and \
+                 Ictus tries again"
             );
         }
     }

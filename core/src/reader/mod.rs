@@ -540,7 +540,7 @@ impl Reader {
                 self.may_retire = false;
             }
             Err(bad) => self.complain(format!(
-                "what dead processes left in {} cannot be folded: {bad}",
+                "segments of ended processes in {} cannot be added to the totals: {bad}",
                 directory.place().path().display()
             )),
         }

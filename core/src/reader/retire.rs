@@ -158,7 +158,7 @@ fn fold(
             }
             if let Err(error) = directory.take_away(dead.id, dead.is_unreadable()) {
                 let path = directory.place().segment_path(dead.id);
-                log::warn!("{} is folded and cannot be removed: {error}", path.display());
+                log::warn!("{} is in the totals and cannot be removed: {error}", path.display());
             }
             failpoint::hit("retire/unlinked one");
             folded += 1;

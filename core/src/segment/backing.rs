@@ -138,7 +138,7 @@ impl Backing {
         static LOGGED: OncePerProcess = OncePerProcess::new();
         if LOGGED.is_first() {
             log::warn!(
-                "{}: the program has closed a descriptor that is not its own; the file is opened again",
+                "{}: the program closed the descriptor of this file, which Ictus opened; the file is opened again",
                 self.place.segment_path(self.id).display()
             );
         }

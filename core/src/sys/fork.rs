@@ -149,7 +149,9 @@ pub(crate) fn watch_forks(child: extern "C" fn()) {
     // SAFETY: the caller guarantees that `child` is async-signal-safe.
     let unseen = unseen | unsafe { libc::pthread_atfork(None, None, Some(child)) };
     if unseen != 0 {
-        log::error!("forks are not seen (error {unseen}): observe in a forked child only after exec");
+        log::error!(
+            "cannot register fork handlers (error {unseen}): do not record in a forked child before exec"
+        );
     }
     WATCHED.store(true, Ordering::Release);
 }
@@ -159,7 +161,9 @@ pub(crate) fn at_exit(call: extern "C" fn()) {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     // SAFETY: the library is not unloaded before the process ends, or `call` is called when it is.
     if !WATCHED.swap(true, Ordering::Relaxed) && unsafe { libc::atexit(call) } != 0 {
-        log::warn!("the end of this process is not seen: what only its memory holds then is not written");
+        log::warn!(
+            "cannot register an exit handler: observations that are only in memory at the end of this process are lost"
+        );
     }
 }
 

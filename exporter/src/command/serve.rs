@@ -89,7 +89,7 @@ fn prefix(given: &str) -> std::result::Result<String, String> {
 
 fn print_reload(reloaded: Result<()>) {
     match reloaded {
-        Ok(()) => eprint(&"certificates and credentials are read again"),
+        Ok(()) => eprint(&"certificates and credentials are reloaded"),
         Err(error) => eprint(&error),
     }
 }

@@ -71,8 +71,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// waiting for connections never wakes the thread.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Logged when connections are closed in exchange for new ones.
-const CROWDED: &str = "too many clients are connected, of one address or of all: the idle ones are closed for new \
-    ones; look for scrapers that do not close their connections";
+const CROWDED: &str = "too many clients are connected, from one address or in total: idle connections are closed for \
+    new ones; check for scrapers that do not close their connections";
 
 /// A running endpoint; stops when dropped.
 ///
@@ -141,8 +141,8 @@ impl Server {
                     && !address.ip().to_canonical().is_loopback()
                 {
                     log::warn!(
-                        "the endpoint at {address} is asked for tokens and passwords without TLS: whoever is on the \
-                         way can read them; give it a certificate, or let it listen on 127.0.0.1 behind a proxy"
+                        "the endpoint at {address} requires tokens or passwords without TLS, so that clients send them \
+                         in clear text: configure a certificate, or listen on 127.0.0.1 behind a proxy"
                     );
                 }
                 Ok(server)
@@ -305,7 +305,7 @@ fn run(runtime: Runtime, listener: Listener, served: ServerContext, stopped: wat
         Ok(_) => runtime.shutdown_timeout(STOP_TIMEOUT),
         // tokio panics if its own descriptors were closed.
         Err(_) => {
-            log::error!("an endpoint has ended: the program closed its descriptors");
+            log::error!("an endpoint has ended: the program closed its descriptors; start it again");
             // Dropping the runtime would close numbers that may belong to the host's files by now.
             mem::forget(runtime);
         }

@@ -44,7 +44,7 @@ pub(super) fn send(
             answer = &mut answer => return answer,
             () = sleep(SOON) => {}
         }
-        log::warn!("{to} has not answered for {} s; waiting on", SOON.as_secs());
+        log::warn!("{to} has not answered for {} s; still waiting", SOON.as_secs());
         answer.await
     });
     // A DNS lookup that does not end must not block the return.

@@ -51,7 +51,7 @@ impl Auth {
         let text = secret_file::read_text(path).map_err(|why| usage_error(path, why))?;
         secret_file::warn_if_readable_by_others(path);
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
-        let key = key.map_err(|_| usage_error(path, "the system gives no random numbers"))?;
+        let key = key.map_err(|_| usage_error(path, "the system returns no random numbers"))?;
         let hashed = Hashed::new(key.clone());
         let mut auth = Auth { key, basic: Vec::new(), bearer: Vec::new(), hashed };
         for (number, line) in (1..).zip(text.lines()) {
@@ -61,7 +61,7 @@ impl Auth {
         if auth.basic.is_empty() && auth.bearer.is_empty() && auth.hashed.len() == 0 {
             return Err(usage_error(
                 path,
-                "it lets nobody in; give it a line `bearer TOKEN` or `basic USER:PASSWORD`",
+                "it has no credentials; add a line `bearer TOKEN` or `basic USER:PASSWORD`",
             ));
         }
         Ok(auth)
@@ -78,10 +78,11 @@ impl Auth {
             && let Some((user, hash)) = secret.split_once(':')
             && ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
         {
-            let parts: HashParts =
-                hash.parse().map_err(|_| "has no bcrypt hash: `htpasswd -nBC 10 USER` makes `USER:HASH`")?;
+            let parts: HashParts = hash
+                .parse()
+                .map_err(|_| "has an invalid bcrypt hash; create `USER:HASH` with `htpasswd -nBC 10 USER`")?;
             if parts.get_cost() > MAX_COST {
-                return Err("has a bcrypt hash that takes too long: its cost is at most 14");
+                return Err("has a bcrypt hash with a cost above 14, which takes too long to check");
             }
             self.hashed.add(user, hash);
             return Ok(());
@@ -91,10 +92,10 @@ impl Auth {
             BASIC => {
                 (&mut self.basic, secret.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
             }
-            _ => return Err("is of no known kind; give it as `bearer TOKEN` or `basic USER:PASSWORD`"),
+            _ => return Err("has an unknown scheme; write it as `bearer TOKEN` or `basic USER:PASSWORD`"),
         };
         if !well {
-            return Err("has no secret; give it as `bearer TOKEN` or `basic USER:PASSWORD`");
+            return Err("has no secret; write it as `bearer TOKEN` or `basic USER:PASSWORD`");
         }
         tags.push(hmac::sign(&self.key, secret.as_bytes()));
         Ok(())

@@ -38,7 +38,8 @@ impl Failures {
         });
         if let Some(count) = logged {
             log::warn!(
-                "failed logins at the endpoint: {count}, the last from {peer}; its token or password is none of the file's"
+                "failed logins at the endpoint: {count}, the last from {peer}: its token or password is not in the \
+                 credentials file"
             );
         }
     }

@@ -230,7 +230,7 @@ impl Security {
         }
         let errors = self.reload_files();
         if errors.is_empty() {
-            log::info!("certificates and credentials are read again: they have changed");
+            log::info!("certificates and credentials are reloaded: their files have changed");
         }
         for error in errors {
             log::error!("{error}");

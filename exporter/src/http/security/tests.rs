@@ -57,9 +57,9 @@ fn challenge_has_the_configured_schemes() {
 #[test]
 fn error_of_a_file_has_no_secrets() {
     for (text, line) in [
-        ("", "lets nobody in"),
-        ("# only this\n", "lets nobody in"),
-        ("bearer s3cret\ns3cret", "line 2 is of no known kind"),
+        ("", "has no credentials"),
+        ("# only this\n", "has no credentials"),
+        ("bearer s3cret\ns3cret", "line 2 has an unknown scheme"),
         ("bearer", "line 1 has no secret"),
         ("bearer s3 cret", "line 1 has no secret"),
         ("\nbasic s3cret", "line 2 has no secret"),
@@ -251,7 +251,7 @@ fn passwords_may_be_given_as_hashes() {
         }
     }
     for (line, why) in [
-        ("basic ann:$2y$05$short", "no bcrypt hash"),
+        ("basic ann:$2y$05$short", "has an invalid bcrypt hash"),
         (&format!("basic ann:{}", HASH.replace("$04$", "$31$")), "takes too long"),
     ] {
         let error = self::auth(line).unwrap_err();

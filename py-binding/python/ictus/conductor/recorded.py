@@ -82,7 +82,7 @@ class Recorded(dict[Any, Any]):
         try:
             return {**self._read(), **own}
         except Exception as failed:
-            _notice.once(f"what is recorded cannot be shown in a collector's attributes: {failed}")
+            _notice.once(f"recorded values cannot be shown in a collector's attributes: {failed}")
             return own
 
     def __getitem__(self, name: Any) -> Any:

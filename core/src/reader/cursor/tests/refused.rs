@@ -46,20 +46,20 @@ fn a_header_that_does_not_hold_is_refused() {
     };
     assert_eq!(open(&words, segment.id), "");
     assert!(open(&words[..8], segment.id).starts_with("it cannot be read: "));
-    assert_eq!(open(&words, segment.id + 1), "its header does not hold: another id than its name");
+    assert_eq!(open(&words, segment.id + 1), "its header is invalid: another id than its name");
     let newer = u64::from(VERSION + 1) << 32;
     let newer_says = format!(
-        "its format is version {}, this reader knows up to {VERSION}; upgrade the reader",
+        "its format has version {}, and this reader supports versions up to {VERSION}; upgrade the reader",
         VERSION + 1
     );
-    let swapped = "its header does not hold: written in another byte order";
+    let swapped = "its header is invalid: written in another byte order";
     for (word, value, expected) in [
-        (identity::MAGIC, 0, "its header does not hold: not a segment"),
+        (identity::MAGIC, 0, "its header is invalid: not a segment"),
         (identity::VERSION, newer | u64::from(BYTE_ORDER), newer_says.as_str()),
         (identity::VERSION, newer | u64::from(BYTE_ORDER.swap_bytes()), swapped),
-        (identity::VERSION, u64::from(BYTE_ORDER), "its header does not hold: wrong checksum"),
-        (identity::CREATED, words[identity::CREATED] + 1, "its header does not hold: wrong checksum"),
-        (identity::CHECKSUM, 0, "its header does not hold: wrong checksum"),
+        (identity::VERSION, u64::from(BYTE_ORDER), "its header is invalid: wrong checksum"),
+        (identity::CREATED, words[identity::CREATED] + 1, "its header is invalid: wrong checksum"),
+        (identity::CHECKSUM, 0, "its header is invalid: wrong checksum"),
     ] {
         let mut words = words.clone();
         words[word] = value;
@@ -71,7 +71,7 @@ fn a_header_that_does_not_hold_is_refused() {
         open(&words, segment.id)
     };
     assert_eq!(seal(u64::from(u32::MAX)), "");
-    assert_eq!(seal(1 << 32), "its header does not hold: its epoch");
+    assert_eq!(seal(1 << 32), "its header is invalid: its epoch");
 }
 
 #[test]
