@@ -1,128 +1,156 @@
-// One series: its numbers, its quantiles and its rate over the last minutes, its window as a distribution.
+// One series: its names, its numbers, its quantiles and rate over the last minutes, and its window as a
+// distribution.
 
-import { plain, quantity, rate, share } from "./format.js";
+import { percentile, ranges } from "./distribution.js";
+import { button, copy, element, save } from "./element.js";
+import { plain, quantity, rate, share, short } from "./format.js";
+import { Plot } from "./plot.js";
+import { selector } from "./search.js";
 import { QUANTILES } from "./store.js";
 
-const COLOURS = { light: ["#7a8699", "#3d8f5f", "#b58900", "#d2691e", "#c2255c"], dark: ["#8fa0b8", "#63c48b", "#e0b94a", "#ff9f5a", "#ff7aa8"] };
-const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const BINS = 40;
-const HEIGHT = 170;
-
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
+const MINUTES = [1, 5, 15];
 
 export class Detail {
-  constructor(store, close) {
+  /** `close` is called to show all series, `changed` after another range or scale. */
+  constructor(store, close, changed) {
     this.store = store;
     this.place = document.getElementById("detail");
     this.close = close;
+    this.changed = changed;
     this.series = null;
     this.plots = [];
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", () => { if (this.series) this.show(this.series); });
-    this.dark = dark;
-    new ResizeObserver(() => this.fit()).observe(this.place);
+    this.minutes = 5;
+    this.log = false;
+    this.values = null;
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", () => this.redraw());
+    new ResizeObserver(() => this.plots.forEach((plot) => plot.fit())).observe(this.place);
   }
 
-  /** Shows a series, or with none nothing. */
+  /** Draws the same series again: in another theme, range or scale. */
+  redraw() {
+    const { series, values } = this;
+    if (!series) return;
+    this.show(series);
+    if (values) this.window(values);
+  }
+
+  /** Shows a series, or nothing. */
   show(series) {
-    this.plots.forEach(({ plot }) => plot.destroy());
+    this.plots.forEach((plot) => plot.destroy());
     this.plots = [];
     this.series = series;
+    this.values = null;
     this.place.hidden = series === null;
     this.place.replaceChildren();
     if (series === null) return;
-    const back = element("button", { type: "button", textContent: "All series (Esc)" });
-    back.addEventListener("click", this.close);
     this.numbers = element("dl", { className: "numbers" });
-    this.figures = element("div", { className: "plots" });
+    const figures = element("div", { className: "plots" });
     this.place.append(
-      element("div", { className: "title" }, element("h2", { textContent: `${series.name} ${series.text}` }), back),
-      element("div", { className: "help", textContent: series.help }),
+      element("div", { className: "title" }, element("h2", { textContent: selector(series.name, series.labels) }), button("All series (Esc)", "", this.close)),
+      element("div", { className: "help", textContent: [series.help, series.others.length > 0 ? `Also ${series.others.join(", ")}.` : ""].filter(Boolean).join(" – ") }),
+      this.tools(series),
       this.numbers,
-      this.figures,
+      figures,
     );
+    const measured = (value) => quantity(value, series.unit);
+    const plot = (title, lines, text, options = {}) => {
+      const made = new Plot(figures, title, lines, text, { dark: this.dark.matches, ...options });
+      this.plots.push(made);
+      return made;
+    };
+    const span = this.minutes === 1 ? "over the last minute" : `over the last ${this.minutes} minutes`;
+    this.quantiles = this.distribution = null;
     if (series.type === "timer") {
-      this.quantiles = this.plot("Quantiles of the window, over the last minutes", QUANTILES, true);
-      this.rates = this.plot("Observations a second", ["rate"], true);
-      this.distribution = this.plot("The window: how many observations lie where", ["observations"], false);
+      this.quantiles = plot(`Quantiles of the window, ${span}`, QUANTILES, measured, { log: this.log });
+      this.rates = plot(`Observations per second, ${span}`, ["rate"], rate);
+      this.distribution = plot("Observations of the window by range", ["observations"], plain, { ranges: () => this.ranges ?? [], rangeText: measured });
     } else {
-      this.rates = this.plot(series.type === "gauge" ? "Value" : "Increase a second", ["value"], true);
+      this.rates = plot(series.type === "gauge" ? `Value, ${span}` : `Increase per second, ${span}`, ["value"], series.type === "gauge" ? measured : rate);
     }
     this.update();
   }
 
-  plot(title, lines, byTime) {
-    const style = getComputedStyle(document.documentElement);
-    const colours = COLOURS[this.dark.matches ? "dark" : "light"];
-    const figure = element("figure", {}, element("figcaption", { textContent: title }));
-    this.figures.append(figure);
-    const room = element("div");
-    room.setAttribute("role", "img");
-    figure.append(room);
-    const unit = this.series.unit;
-    const axis = { stroke: style.getPropertyValue("--faint"), grid: { stroke: style.getPropertyValue("--line"), width: 1 }, size: 66 };
-    const measured = (_, values) => values.map((value) => (value === null ? "" : quantity(value, unit)));
-    const clock = (_, values) => values.map((value) => CLOCK.format(value * 1000));
-    const counted = (_, values) => values.map((value) => plain(value));
-    const bars = byTime ? {} : { paths: uPlot.paths.bars({ size: [1, 80], align: 1 }), fill: `${colours[1]}88` };
-    const isMeasured = lines === QUANTILES;
-    const plot = new uPlot({
-      width: Math.max(200, room.clientWidth), height: HEIGHT,
-      scales: {
-        x: byTime ? { time: true } : { time: false, distr: 3 },
-        // From nothing, so that a line that looks twice as high is.
-        y: { range: (_, low, high) => [Math.min(0, low ?? 0), 1.1 * (high || 1)] },
-      },
-      cursor: { y: false },
-      axes: [
-        byTime ? { ...axis, size: 30, values: clock, space: 80 } : { ...axis, size: 30, values: measured, space: 90 },
-        { ...axis, values: isMeasured || this.series.type === "gauge" ? measured : counted },
-      ],
-      series: [
-        byTime ? { label: "at", value: (_, value) => (value === null ? "–" : CLOCK.format(value * 1000)) } : { label: "from", value: (_, value) => quantity(value, unit) },
-        ...lines.map((label, index) => ({
-          label, stroke: colours[lines.length === 1 ? 1 : index], width: 1.5, points: { show: false }, ...bars,
-          value: (_, value) => (isMeasured ? quantity(value, unit) : plain(value)),
-        })),
-      ],
-    }, [[], ...lines.map(() => [])], room);
-    this.plots.push({ plot, room });
-    return { plot, room, title };
+  tools(series) {
+    const range = element("select", { id: "range", title: "[ ]" });
+    range.append(...MINUTES.map((minutes) => element("option", { value: minutes, textContent: `${minutes} min`, selected: minutes === this.minutes })));
+    range.addEventListener("change", () => this.choose(Number(range.value), this.log));
+    const log = button("Log scale", "l", () => this.choose(this.minutes, !this.log));
+    log.setAttribute("aria-pressed", String(this.log));
+    const query = series.query;
+    const file = `${series.name}.`;
+    const tools = [
+      element("label", { htmlFor: "range", textContent: "Range" }), range,
+      ...(series.type === "timer" ? [log] : []),
+      button("Copy link", "the address of this series", (made) => copy(location.href, made)),
+      ...(query ? [button("Copy PromQL", `y: ${query}`, (made) => copy(query, made))] : []),
+      button("CSV", "save the shown minutes as CSV", () => save(`${file}csv`, "text/csv", this.csv())),
+      button("JSON", "save the shown minutes as JSON", () => save(`${file}json`, "application/json", this.json())),
+    ];
+    return element("div", { className: "tools" }, ...tools);
   }
 
-  fit() {
-    for (const { plot, room } of this.plots) {
-      const width = Math.max(200, room.parentElement.clientWidth);
-      if (plot.width !== width) plot.setSize({ width, height: HEIGHT });
-    }
+  /** Chooses the range and the scale. */
+  choose(minutes, log) {
+    const focused = document.activeElement?.id === "range";
+    Object.assign(this, { minutes, log });
+    this.redraw();
+    if (focused) document.getElementById("range").focus();
+    this.changed();
+  }
+
+  key(key) {
+    const at = MINUTES.indexOf(this.minutes) + { "[": -1, "]": 1 }[key];
+    if (key === "l") this.choose(this.minutes, !this.log);
+    else if (key === "y" && this.series.query) copy(this.series.query, [...this.place.querySelectorAll(".tools button")].find(({ textContent }) => textContent.includes("PromQL")) ?? this.place.querySelector("button"));
+    else if (MINUTES[at]) this.choose(MINUTES[at], this.log);
+  }
+
+  /** The shown minutes, one row for each snapshot. */
+  rows() {
+    const { series, store } = this;
+    const columns = ["time", series.type === "timer" ? "count" : "value", ...(series.past.length > 0 ? QUANTILES : [])];
+    const number = (value) => (Number.isFinite(value) ? value : null);
+    const rows = store.order(this.minutes).map((at) => [new Date(store.times[at]).toISOString(), number(series.counts[at]), ...series.past.map((ring) => number(ring[at]))]);
+    return { columns, rows };
+  }
+
+  csv() {
+    const { columns, rows } = this.rows();
+    return `${[columns, ...rows].map((row) => row.map((cell) => cell ?? "").join(",")).join("\n")}\n`;
+  }
+
+  json() {
+    const { series } = this;
+    const { columns, rows } = this.rows();
+    const points = rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
+    return JSON.stringify({ name: series.name, labels: series.labels, unit: series.unit, points, window: this.values }, null, 1);
   }
 
   /** Draws what the store has now. */
   update() {
     const { series, store } = this;
     if (!series) return;
-    const order = store.order();
+    const order = store.order(this.minutes);
     const times = order.map((at) => store.times[at] / 1000);
-    const shown = [["count", plain(series.count)]];
+    const shown = [["count", short(series.count), series.count]];
     if (series.type === "timer") {
       const mean = series.count > 0 && series.sum !== null ? series.sum / series.count : null;
       shown.push(["rate /s", rate(series.rate)], ["errors", share(series.errors)], ["mean", quantity(mean, series.unit)]);
       for (const id of QUANTILES) shown.push([id, quantity(series.quantiles?.[id], series.unit), series.quantiles?.[id]]);
+      const sorted = this.values?.toSorted((one, other) => one - other) ?? [];
+      for (const [id, q] of [["p99.9", 0.999], ["max", 1]]) shown.push([id, quantity(percentile(sorted, q), series.unit)]);
       shown.push(["window", plain(series.window)]);
-      const past = series.past.map((ring) => order.map((at) => (Number.isNaN(ring[at]) ? null : ring[at])));
-      this.quantiles.plot.setData([times, ...past]);
-      this.describe(this.quantiles, QUANTILES.map((id) => `${id} ${quantity(series.quantiles?.[id], series.unit)}`).join(", "));
+      const past = series.past.map((ring) => order.map((at) => (Number.isNaN(ring[at]) || (this.log && ring[at] <= 0) ? null : ring[at])));
+      this.quantiles.set([times, ...past], QUANTILES.map((id) => `${id} ${quantity(series.quantiles?.[id], series.unit)}`).join(", "));
     } else {
       shown[0][0] = series.type === "gauge" ? "value" : "total";
       if (series.type === "counter") shown.push(["rate /s", rate(series.rate)]);
     }
     this.numbers.replaceChildren(...shown.map(([name, text, exact]) => {
       const value = element("dd", { textContent: text });
-      if (exact !== undefined && exact !== null) { value.title = String(exact); value.dataset.value = String(exact); }
+      if (exact !== undefined && exact !== null) value.title = String(exact);
+      if (QUANTILES.includes(name) && value.title) value.dataset.value = value.title;
       return element("div", {}, element("dt", { textContent: name }), value);
     }));
     const rates = order.map((at, index) => {
@@ -131,24 +159,17 @@ export class Detail {
       const grown = series.counts[at] - series.counts[order[index - 1]];
       return Number.isFinite(grown) ? Math.max(0, grown) / (times[index] - times[index - 1]) : null;
     });
-    this.rates.plot.setData([times, rates]);
-    this.describe(this.rates, series.type === "gauge" ? plain(series.count) : `${rate(series.rate)} a second`);
+    this.rates.set([times, rates], series.type === "gauge" ? plain(series.count) : `${rate(series.rate)} per second`);
   }
 
-  /** Draws the window's values; bins of equal ratio, for times spread over orders of magnitude. */
+  /** Draws the values of the window. */
   window(values) {
-    const positive = values.filter((value) => value > 0);
-    if (!this.distribution || positive.length === 0) return;
-    const low = Math.min(...positive), high = Math.max(...positive);
-    const step = Math.max(1e-9, Math.log(high / low) / BINS) || 1e-9;
-    const counts = new Array(BINS).fill(0);
-    for (const value of positive) counts[Math.min(BINS - 1, Math.floor(Math.log(value / low) / step))] += 1;
-    this.distribution.plot.setData([counts.map((_, bin) => low * Math.exp(bin * step)), counts]);
+    if (!this.distribution) return;
+    this.values = values;
+    this.ranges = ranges(values);
     const unit = this.series.unit;
-    this.describe(this.distribution, `${values.length} observations from ${quantity(low, unit)} to ${quantity(high, unit)}`);
-  }
-
-  describe({ room, title }, text) {
-    room.setAttribute("aria-label", `${title}: ${text}`);
+    const text = values.length === 0 ? "no observations" : `${values.length} observations from ${quantity(Math.min(...values), unit)} to ${quantity(Math.max(...values), unit)}`;
+    this.distribution.set([this.ranges.map((_, at) => at), this.ranges.map(({ count }) => count)], text);
+    this.update();
   }
 }

@@ -1,34 +1,71 @@
-// Numbers as people read them, as the command's table has them.
+// Numbers for people, as in the command's table.
 
-const SCALES = {
-  seconds: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]],
-  bytes: [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]],
-};
+const SECONDS = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
+const BYTES = [[1e18, "EB"], [1e15, "PB"], [1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]];
+const COUNTS = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"]];
+const MINUTE = 60, HOUR = 3600, DAY = 86400, YEAR = 365 * DAY;
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
-/** Three digits and a unit that suits them; a dash for what is not there. */
+export const isMissing = (value) => value === null || value === undefined || Number.isNaN(value);
+
+/** A time of the day. */
+export function clock(milliseconds) {
+  return CLOCK.format(milliseconds);
+}
+
+/** Three digits and a unit; a dash for a missing value. */
 export function quantity(value, unit) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  const scales = SCALES[unit];
-  if (!scales || value === 0) return plain(value);
-  const [scale, name] = scales.find(([least]) => value >= least) ?? scales[scales.length - 1];
-  const scaled = value / scale;
-  const digits = name === "B" || scaled >= 100 || scaled === 0 ? 0 : scaled >= 10 ? 1 : 2;
-  return `${scaled.toFixed(digits)} ${name}`;
+  if (isMissing(value)) return "–";
+  if (value < 0) return `-${quantity(-value, unit)}`;
+  if (unit === "bytes") return scaled(value, BYTES);
+  if (unit !== "seconds") return short(value);
+  return value >= 59.95 ? longDuration(value) : scaled(value, SECONDS);
 }
 
-/** A number without a unit. */
+function scaled(value, scales) {
+  // A value that rounds up to the next unit is shown in it: not `1000 ms`.
+  const [scale, name] = scales.find(([least]) => value >= least * 0.9995) ?? scales.at(-1);
+  const number = value / scale;
+  const digits = name === "B" || number >= 99.95 || number === 0 ? 0 : number >= 9.995 ? 1 : 2;
+  return number >= 99999.5 ? `${number.toExponential(1)} ${name}` : `${number.toFixed(digits)} ${name}`;
+}
+
+/** The two largest units, such as `3 d 20 h`. */
+function longDuration(seconds) {
+  const parts = (large, largeName, small, smallName) => {
+    const total = Math.round(seconds / small), ratio = large / small;
+    const rest = total % ratio, whole = (total - rest) / ratio;
+    return rest === 0 ? `${whole} ${largeName}` : `${whole} ${largeName} ${rest} ${smallName}`;
+  };
+  if (seconds < HOUR - 0.5) return parts(MINUTE, "m", 1, "s");
+  if (seconds < DAY - MINUTE / 2) return parts(HOUR, "h", MINUTE, "m");
+  if (seconds < 100 * DAY - HOUR / 2) return parts(DAY, "d", HOUR, "h");
+  if (seconds < 10000 * DAY - DAY / 2) return `${(seconds / DAY).toFixed(0)} d`;
+  return seconds < 1e6 * YEAR ? `${(seconds / YEAR).toFixed(0)} y` : `${(seconds / YEAR).toExponential(1)} y`;
+}
+
+/** A number with all its digits. */
 export function plain(value) {
-  return value === null || value === undefined ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 6 });
+  return isMissing(value) ? "–" : value.toLocaleString("en", { maximumSignificantDigits: Math.abs(value) < 1e6 ? 6 : 15 });
 }
 
-/** How often a second. */
+/** A number, abbreviated from a million on: `13.3 M`. */
+export function short(value) {
+  if (isMissing(value)) return "–";
+  if (value < 0) return `-${short(-value)}`;
+  if (value >= 999.5e18) return value.toExponential(2);
+  if (value >= 1e6) return scaled(value, COUNTS);
+  return value === 0 || value >= 0.001 ? value.toLocaleString("en", { maximumSignificantDigits: Number.isInteger(value) ? 6 : 4 }) : value.toExponential(1);
+}
+
+/** A rate per second. */
 export function rate(value) {
-  if (value === null) return "–";
-  return value === 0 ? "0" : value < 0.1 ? value.toFixed(3) : value < 100 ? value.toFixed(1) : plain(Math.round(value));
+  if (isMissing(value)) return "–";
+  return value === 0 ? "0" : value < 0.1 ? short(value) : value < 100 ? value.toFixed(1) : short(Math.round(value));
 }
 
 /** A share as a percentage. */
 export function share(value) {
-  if (value === null) return "–";
+  if (isMissing(value)) return "–";
   return value > 0 && value < 0.001 ? "<0.1 %" : `${(100 * value).toFixed(1)} %`;
 }

@@ -1,23 +1,26 @@
-// Looks every two seconds, and passes on what was seen and what somebody wants to see.
+// Reads a snapshot every two seconds, and passes on what it has and what the user wants to see.
 
 import { Detail } from "./detail.js";
-import { plain, rate } from "./format.js";
+import { button, element } from "./element.js";
+import { clock, plain, rate } from "./format.js";
 import { EVERY, Store } from "./store.js";
-import { Table } from "./table.js";
+import { COLUMNS, Table } from "./table.js";
 
+/** How long a reconnection is reported. */
+const RECONNECTED = 10000;
 const store = new Store();
-const table = new Table(store, (series) => { location.hash = address(series); });
-const detail = new Detail(store, () => { location.hash = ""; });
-const state = document.getElementById("state");
-const search = document.getElementById("search");
-const pause = document.getElementById("pause");
-const help = document.getElementById("help");
+const table = new Table(store, (series) => { location.hash = address(series); }, remember);
+const detail = new Detail(store, () => { location.hash = ""; }, remember);
+const byId = (id) => document.getElementById(id);
+const state = byId("state"), search = byId("search"), pause = byId("pause"), help = byId("help");
 let paused = false;
+/** When the connection was lost, and what was said of its return, until when. */
+let lostAt = null, returned = { text: "", until: 0 };
 
-/** A series in the page's address: its name, then its labels. */
+/** A series in the page's address: its recorded name and labels. */
 function address(series) {
-  const labels = new URLSearchParams(series.labels).toString();
-  return `#${series.origin}/${encodeURIComponent(series.name)}?${labels}`;
+  const labels = new URLSearchParams(series.recordedLabels).toString();
+  return `#${series.origin}/${encodeURIComponent(series.recorded)}?${labels}`;
 }
 
 function chosen() {
@@ -26,27 +29,72 @@ function chosen() {
   return null;
 }
 
+/** Writes what is searched, sorted and shown into the address, so that it can be shared. */
+function remember() {
+  const { column, down } = table.sort;
+  const query = new URLSearchParams(location.search);
+  const set = (name, value, usual) => (value === usual ? query.delete(name) : query.set(name, value));
+  set("q", table.needle, "");
+  set("sort", `${down ? "-" : ""}${column.id}`, "-p99");
+  set("range", String(detail.minutes), "5");
+  set("log", detail.log ? "1" : "0", "0");
+  history.replaceState(null, "", `${location.pathname}${query.size > 0 ? `?${query}` : ""}${location.hash}`);
+}
+
+/** Restores it. */
+function restore() {
+  const query = new URLSearchParams(location.search);
+  search.value = table.needle = query.get("q") ?? "";
+  const [, minus, id] = /^(-?)(\w+)$/.exec(query.get("sort") ?? "-p99") ?? [];
+  const column = COLUMNS.find((one) => one.id === id);
+  if (column) table.sort = { column, down: minus === "-" };
+  const minutes = Number(query.get("range") ?? 5);
+  if ([1, 5, 15].includes(minutes)) detail.minutes = minutes;
+  detail.log = query.get("log") === "1";
+}
+
 async function fetched(path) {
-  // Longer than a slow directory takes; shorter than a viewer's patience.
+  // Longer than a slow directory takes; shorter than a viewer waits.
   const answer = await fetch(path, { signal: AbortSignal.timeout(15000), cache: "no-store" });
   if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`.slice(0, 200));
   return answer.json();
 }
 
 function say(text, bad) {
-  // Screen readers read a change aloud: only say what is new.
+  // Screen readers read each change aloud: set only a new text.
   if (state.textContent !== text) state.textContent = text;
   state.classList.toggle("bad", bad);
 }
 
+/** The host, the directory and the version, in the header and the title. */
+async function about() {
+  try {
+    const { host, directory, version, surfaces } = await fetched("about.json");
+    const parts = [host, directory, surfaces.join(", "), `Ictus ${version}`].filter(Boolean);
+    byId("about").textContent = parts.join(" · ");
+    document.title = ["Ictus", host, directory].filter(Boolean).join(" – ");
+  } catch {
+    // Shown by the next snapshot, if it fails too.
+  }
+}
+
 async function look() {
   try {
-    store.saw(await fetched("snapshot.json"), Date.now());
-    say(`${plain(store.series.size)} series of ${plain(store.health.live_segments)} live and ${plain(store.health.dead_segments)} dead workers`, false);
+    const now = Date.now();
+    store.saw(await fetched("snapshot.json"), now);
+    if (lostAt !== null) {
+      returned = { text: ` Connected again at ${clock(now)}; nothing was read since ${clock(lostAt)}.`, until: now + RECONNECTED };
+      lostAt = null;
+      about();
+    }
+    delete document.body.dataset.stale;
+    say(`${plain(store.series.size)} series of ${plain(store.health.live_segments)} live and ${plain(store.health.dead_segments)} dead workers.${now < returned.until ? returned.text : ""}`, false);
     document.body.dataset.looks = String(store.looks);
     await draw();
   } catch (error) {
-    say(`no answer: ${error.message}; what is shown is old`, true);
+    lostAt ??= store.time ?? Date.now();
+    document.body.dataset.stale = clock(lostAt);
+    say(`Not connected since ${clock(lostAt)}, and the numbers are of then. Trying again. (${error.message})`, true);
   }
 }
 
@@ -58,7 +106,7 @@ async function draw() {
   table.update();
   overview();
   if (series?.type === "timer") {
-    const query = new URLSearchParams([["origin", series.origin], ["name", series.name], ...Object.values(series.labels).map((value) => ["label", value])]);
+    const query = new URLSearchParams([["origin", series.origin], ["name", series.recorded], ...Object.values(series.recordedLabels).map((value) => ["label", value])]);
     const { values } = await fetched(`window.json?${query}`);
     if (detail.series === series) detail.window(values);
   }
@@ -68,46 +116,70 @@ function overview() {
   const timers = [...store.series.values()].filter((series) => series.type === "timer");
   const rates = timers.reduce((sum, series) => sum + (series.rate ?? 0), 0);
   const lost = Object.entries(store.health.lost).filter(([, count]) => count > 0);
-  const lines = [`${plain(timers.length)} timers, ${rate(rates)} observations a second.`];
-  if (store.series.size === 0) lines.push("Nothing is recorded yet: the page goes on looking.");
-  if (location.hash.length > 1 && chosen() === null) lines.push("The series in this page's address is not there (any more).");
-  if (store.health.bad_segments > 0) lines.push(`${store.health.bad_segments} segments cannot be read: ictus check says why.`);
+  const lines = [`${plain(timers.length)} timers, ${rate(rates)} observations per second.`];
+  if (table.needle) lines[0] += ` ${plain(table.shown.length)} of ${plain(store.series.size)} series match the search.`;
+  if (store.series.size === 0) lines.push("Nothing is recorded yet. Series appear as soon as a worker records; ictus check names the cause if none does.");
+  if (location.hash.length > 1 && chosen() === null) lines.push("The series in this page's address does not exist (any more).");
+  if (store.health.bad_segments > 0) lines.push(`${store.health.bad_segments} segments cannot be read: ictus check names the cause.`);
   if (lost.length > 0) lines.push(`Left out: ${lost.map(([why, count]) => `${plain(count)} ${why.replaceAll("_", " ")}`).join(", ")}.`);
-  const place = document.getElementById("overview");
-  place.replaceChildren(...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
+  byId("overview").replaceChildren(...lines.map((line) => element("p", { textContent: line })));
+  const isEmpty = store.series.size > 0 && table.shown.length === 0;
+  const none = byId("none");
+  none.hidden = !isEmpty;
+  none.replaceChildren();
+  if (isEmpty) {
+    const text = table.error ? `The search has an error: ${table.error}` : `No series matches ${table.needle}`;
+    none.append(element("p", { textContent: text }), button(`Show all ${plain(store.series.size)} series`, "Esc", () => find("")));
+  }
+}
+
+function find(text) {
+  search.value = table.needle = text;
+  table.rows.scrollTop = 0;
+  table.update();
+  if (store.health) overview();
+  remember();
 }
 
 function toggle() {
   paused = !paused;
   pause.setAttribute("aria-pressed", String(paused));
-  pause.textContent = paused ? "Go on" : "Pause";
+  pause.textContent = paused ? "Resume" : "Pause";
   if (!paused) look();
 }
 
-pause.addEventListener("click", toggle);
-help.addEventListener("click", () => {
-  const keys = document.getElementById("keys");
+function toggleHelp() {
+  const keys = byId("keys");
   keys.hidden = !keys.hidden;
   help.setAttribute("aria-expanded", String(!keys.hidden));
-});
-search.addEventListener("input", () => { table.needle = search.value; table.update(); });
+}
+
+pause.addEventListener("click", toggle);
+help.addEventListener("click", toggleHelp);
+search.addEventListener("input", () => find(search.value));
 addEventListener("hashchange", () => { if (store.health) draw().catch(() => {}); });
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
-    if (document.activeElement === search && search.value) { search.value = ""; table.needle = ""; table.update(); }
-    else location.hash = "";
+    if (document.activeElement === search && search.value) find("");
+    else if (location.hash.length > 1) location.hash = "";
+    else if (table.needle) find("");
   }
-  if (event.target.matches?.("input") || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "/") { event.preventDefault(); search.focus(); }
-  if (event.key === "p") toggle();
-  if (event.key === "?") help.click();
+  if (event.target.matches?.("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") search.focus();
+  else if (event.key === "p") toggle();
+  else if (event.key === "?") toggleHelp();
+  else if (detail.series && ["l", "y", "[", "]"].includes(event.key)) detail.key(event.key);
+  else return;
+  event.preventDefault();
 });
 
 async function forever() {
   for (;;) {
-    // A page that nobody looks at asks for nothing.
+    // A page in the background requests nothing.
     if (!paused && !document.hidden) await look();
     await new Promise((done) => setTimeout(done, EVERY));
   }
 }
+restore();
+about();
 forever();

@@ -1,11 +1,15 @@
-// What has been recorded, as it was seen last, and what was seen in the last minutes.
+// The last snapshot, and the snapshots of the last minutes.
+
+import { parse, selector } from "./search.js";
 
 export const QUANTILES = ["p50", "p75", "p90", "p95", "p99"];
-/** Between two looks. */
+/** Milliseconds between two snapshots. */
 export const EVERY = 2000;
-/** Looks that are kept: five minutes. */
-export const KEPT = 150;
-/** Looks that a rate is taken over: ten seconds, and a minute for shares. */
+/** Snapshots that are kept: a quarter of an hour, or five minutes of very many series. */
+const KEPT = 450;
+const KEPT_OF_MANY = 150;
+const MANY = 1500;
+/** Snapshots that a rate is computed over: ten seconds, and a minute for shares. */
 const LATELY = 5;
 const MINUTE = 30;
 /** Label values that are no failures. */
@@ -13,26 +17,47 @@ const WELL = /^(success|completed|ok|2\d\d|3\d\d)$/i;
 
 /** One series and its history: rings, so that thousands of them fit. */
 class Series {
-  constructor(family, values, key) {
+  constructor(family, seen, key, kept) {
     this.key = key;
-    this.name = family.name;
+    this.kept = kept;
+    this.recorded = family.name;
+    this.shown = family.shown ?? [];
+    this.name = this.shown[0]?.name ?? family.name;
     this.origin = family.origin;
     this.type = family.type;
     this.unit = family.unit;
-    this.help = family.help;
-    this.labels = values;
-    this.text = Object.entries(values).map(([name, value]) => `${name}=${value}`).join(" ");
-    this.search = `${this.name} ${this.text}`.toLowerCase();
+    this.help = this.shown[0]?.help ?? family.help;
+    this.recordedLabels = seen.labels;
+    this.labels = seen.shown_labels ?? seen.labels;
+    this.text = Object.entries(this.labels).map(([name, value]) => `${name}=${value}`).join(" ");
+    this.search = [...this.shown.map(({ name }) => name), this.recorded, this.text].join(" ").toLowerCase();
     this.rate = null;
     this.errors = null;
-    this.counts = new Float64Array(KEPT).fill(NaN);
-    this.past = this.type === "timer" ? QUANTILES.map(() => new Float32Array(KEPT).fill(NaN)) : [];
-    // Where failures are told from the rest: the same series whatever its status.
-    this.group = "status" in values ? `${this.origin} ${this.name} ${JSON.stringify({ ...values, status: "" })}` : null;
+    this.counts = new Float64Array(kept).fill(NaN);
+    this.past = this.type === "timer" ? QUANTILES.map(() => new Float32Array(kept).fill(NaN)) : [];
+    // Failures and successes are the same series but for the status.
+    const values = this.recordedLabels;
+    this.group = "status" in values ? `${this.origin} ${this.recorded} ${JSON.stringify({ ...values, status: "" })}` : null;
     this.fails = this.group !== null && !WELL.test(values.status);
   }
 
-  saw(at, seen) {
+  /** The names of the metric besides the first. */
+  get others() {
+    return [...new Set([...this.shown.slice(1).map(({ name }) => name), this.recorded])].filter((name) => name !== this.name);
+  }
+
+  /** The series as a query of Prometheus. */
+  get query() {
+    const first = this.shown[0];
+    if (!first) return null;
+    const labels = Object.fromEntries(Object.entries(this.labels).filter(([name]) => first.labels.includes(name)));
+    if (first.type === "counter") return `rate(${selector(first.name, labels)}[5m])`;
+    if (first.type === "histogram") return `histogram_quantile(0.99, sum by (le) (rate(${selector(`${first.name}_bucket`, labels)}[5m])))`;
+    const isNewest = first.type === "gauge" && this.type === "timer" && !/_(seconds|bytes)$|request$/.test(first.name);
+    return selector(first.name, this.type === "timer" && !isNewest ? { ...labels, quantile: "0.99" } : labels);
+  }
+
+  update(at, seen) {
     this.count = this.type === "timer" ? seen.count : seen.value;
     this.sum = seen.sum ?? null;
     this.window = seen.window ?? null;
@@ -41,10 +66,16 @@ class Series {
     this.past.forEach((ring, which) => { ring[at] = seen.quantiles?.[QUANTILES[which]] ?? NaN; });
   }
 
-  /** How much it has grown in the last looks, and in how many seconds. */
+  /** The series in this snapshot is not known. */
+  miss(at) {
+    this.counts[at] = NaN;
+    this.past.forEach((ring) => { ring[at] = NaN; });
+  }
+
+  /** How much it has grown in the last snapshots, and in how many seconds. */
   grown(times, at, looks) {
     for (let back = looks; back > 0; back--) {
-      const before = (at - back + KEPT) % KEPT;
+      const before = (at - back + this.kept) % this.kept;
       if (Number.isFinite(this.counts[before]) && Number.isFinite(times[before])) {
         return [Math.max(0, this.count - this.counts[before]), (times[at] - times[before]) / 1000];
       }
@@ -56,30 +87,65 @@ class Series {
 export class Store {
   constructor() {
     this.series = new Map();
-    this.times = new Float64Array(KEPT).fill(NaN);
+    /** By metric, the labels that have several values. */
+    this.varying = new Map();
+    this.kept = null;
     this.looks = 0;
     this.health = null;
+    /** When the last snapshot was received. */
+    this.time = null;
   }
 
-  /** Takes in a snapshot. */
-  saw(snapshot, time) {
-    const at = this.looks % KEPT;
+  /** Reserves the place of a snapshot. */
+  next(time) {
+    const at = this.looks % this.kept;
     this.looks += 1;
-    this.at = at;
     this.times[at] = time;
+    return at;
+  }
+
+  /** Stores a snapshot. */
+  saw(snapshot, time) {
+    if (this.kept === null) {
+      const count = snapshot.families.reduce((sum, family) => sum + family.series.length, 0);
+      this.kept = count > MANY ? KEPT_OF_MANY : KEPT;
+      this.times = new Float64Array(this.kept).fill(NaN);
+    }
+    // After a pause or an interruption, the lines have a gap.
+    if (this.time !== null && time - this.time > 2.5 * EVERY) this.gap(this.time + EVERY);
+    const at = this.at = this.next(time);
+    this.time = time;
     this.health = snapshot.health;
     const present = new Set();
     for (const family of snapshot.families) {
       for (const seen of family.series) {
-        const key = `${family.origin} ${family.name} ${JSON.stringify(Object.values(seen.labels))}`;
+        const key = `${family.origin} ${family.name} ${JSON.stringify(Object.entries(seen.labels))}`;
         let series = this.series.get(key);
-        if (!series) this.series.set(key, series = new Series(family, seen.labels, key));
-        series.saw(at, seen);
+        if (!series) {
+          this.series.set(key, series = new Series(family, seen, key, this.kept));
+          this.compare(series);
+        }
+        series.update(at, seen);
         present.add(key);
       }
     }
     for (const key of this.series.keys()) if (!present.has(key)) this.series.delete(key);
     this.derive();
+  }
+
+  gap(time) {
+    const at = this.next(time);
+    for (const series of this.series.values()) series.miss(at);
+  }
+
+  /** Notes which labels of a metric have several values. */
+  compare(series) {
+    let known = this.varying.get(series.name);
+    if (!known) {
+      this.varying.set(series.name, known = new Set());
+      known.first = series.labels;
+    }
+    for (const [label, value] of Object.entries(series.labels)) if (known.first[label] !== value) known.add(label);
   }
 
   derive() {
@@ -95,7 +161,7 @@ export class Store {
       group.ever[of] += series.count;
       groups.set(series.group, group);
     }
-    // Of the last minute; of all time where nothing happened in it.
+    // Of the last minute; of all time if nothing happened in it.
     const part = ([failed, well]) => (failed + well > 0 ? failed / (failed + well) : null);
     for (const series of this.series.values()) {
       const group = series.group === null ? null : groups.get(series.group);
@@ -103,9 +169,16 @@ export class Store {
     }
   }
 
-  /** The places of the rings, oldest first. */
-  order() {
-    const known = Math.min(this.looks, KEPT);
-    return Array.from({ length: known }, (_, index) => (this.looks - known + index) % KEPT);
+  /** The series that match a search, and why a part of it matches nothing. */
+  find(text) {
+    const search = parse(text);
+    return { found: [...this.series.values()].filter(search.matches), error: search.error };
+  }
+
+  /** The places of the rings in the last minutes, oldest first. */
+  order(minutes) {
+    const known = Math.min(this.looks, this.kept ?? 0);
+    const all = Array.from({ length: known }, (_, index) => (this.looks - known + index) % this.kept);
+    return all.filter((at) => this.times[at] >= (this.time ?? 0) - minutes * 60000);
   }
 }

@@ -1,22 +1,27 @@
-//! A snapshot as JSON for programs: the recorded families, independent of any surface.
+//! A snapshot as JSON for programs: the recorded families, and the names under which a view shows
+//! them.
 //!
 //! docs/command.md describes the schema. Fields are only added; if one is renamed or removed,
 //! `version` changes. Numbers that JSON cannot represent are null.
+
+use std::collections::BTreeMap;
 
 use ictus::{
     Snapshot,
     catalog::{Kind, Unit},
     snapshot::{self, Timing, Value},
+    surface::View,
 };
 use serde::{Serialize, Serializer};
 
-use crate::family_origin::FamilyOrigin;
+use crate::{family_origin::FamilyOrigin, series_names::FamilyNames};
 
 const VERSION: u32 = 1;
 
 /// Returns the whole snapshot on one line.
-pub(crate) fn json(snapshot: &Snapshot) -> Vec<u8> {
-    let families = snapshot.families.iter().map(family).collect();
+pub(crate) fn json(snapshot: &Snapshot, view: &View) -> Vec<u8> {
+    let names: Vec<_> = snapshot.families.iter().map(|family| FamilyNames::new(view, family)).collect();
+    let families = snapshot.families.iter().zip(&names).map(|(one, names)| family(one, names)).collect();
     let recorded = Recorded { version: VERSION, families, health: health(&snapshot.health) };
     // Serialization fails only if a key is not a string or the writer fails; neither happens here.
     let mut bytes = serde_json::to_vec(&recorded).unwrap_or_default();
@@ -38,12 +43,26 @@ struct Family<'a> {
     help: &'a str,
     r#type: &'static str,
     unit: Option<&'static str>,
+    /// The names under which the view shows the family, the most informative first.
+    shown: Vec<Name<'a>>,
     series: Vec<Series<'a>>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
+    r#type: &'static str,
+    help: &'a str,
+    /// The names of the shown labels.
+    labels: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Series<'a> {
     labels: Labels<'a>,
+    /// The labels under the first shown name, if they are not the recorded ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown_labels: Option<OwnLabels>,
     #[serde(flatten)]
     value: Shown,
 }
@@ -66,6 +85,9 @@ struct Quantiles {
 
 /// Label names and values, in the family's order.
 struct Labels<'a>(&'a [String], &'a [String]);
+
+/// Label names and values of a view.
+struct OwnLabels(Vec<(String, String)>);
 
 #[derive(Serialize)]
 struct Health {
@@ -90,16 +112,29 @@ impl Serialize for Labels<'_> {
     }
 }
 
+impl Serialize for OwnLabels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 impl<const N: usize> Serialize for Counts<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0)
     }
 }
 
-fn family(family: &snapshot::Family) -> Family<'_> {
+fn family<'a>(family: &'a snapshot::Family, names: &'a FamilyNames) -> Family<'a> {
     let (origin, name) = FamilyOrigin::from_family(family);
+    let shown_names = names.shown.iter().map(|shown| Name {
+        name: &shown.name,
+        r#type: shown.shown_type.as_str(),
+        help: &shown.help,
+        labels: shown.label_names().collect(),
+    });
     let series = family.series.iter().map(|series| Series {
         labels: Labels(&family.label_names, &series.labels),
+        shown_labels: shown_labels(family, names, series),
         value: shown(&series.value),
     });
     Family {
@@ -116,8 +151,20 @@ fn family(family: &snapshot::Family) -> Family<'_> {
             Unit::Seconds => Some("seconds"),
             Unit::Bytes => Some("bytes"),
         },
+        shown: shown_names.collect(),
         series: series.collect(),
     }
+}
+
+fn shown_labels(
+    family: &snapshot::Family,
+    names: &FamilyNames,
+    series: &snapshot::Series,
+) -> Option<OwnLabels> {
+    let labels = names.unescaped_labels(family, series);
+    let recorded: BTreeMap<_, _> = family.label_names.iter().zip(series.labels.iter()).collect();
+    let shown = labels.iter().map(|(name, value)| (name, value)).collect();
+    (recorded != shown).then_some(OwnLabels(labels))
 }
 
 fn shown(value: &Value) -> Shown {
@@ -192,9 +239,12 @@ mod tests {
         Snapshot,
         catalog::{Kind, Unit},
         snapshot::{Family, Health, Observation, Series, Timing, Value, Window},
+        surface::View,
     };
 
-    use super::json;
+    fn json(snapshot: &Snapshot) -> Vec<u8> {
+        super::json(snapshot, &View::default())
+    }
 
     fn family(name: &str, kind: Kind, unit: Unit, names: &[&str], series: &[(&[&str], Value)]) -> Family {
         let strings = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
@@ -233,6 +283,25 @@ mod tests {
         };
         let expected: String = example.chars().filter(is_said).chain(['\n']).collect();
         assert_eq!(String::from_utf8(json(&Snapshot { families, health })).unwrap(), expected);
+    }
+
+    /// The label has another name in the documented metric than in the record.
+    #[test]
+    fn labels_of_the_view_are_there_if_they_differ() {
+        let names = ["entityName", "operation", "payloadType"];
+        let values = [(&["resize", "READ", "TASK"][..], Value::Counter(1.0))];
+        let name = "conductor/external_payload_used";
+        let families = vec![family(name, Kind::Counter, Unit::None, &names, &values)];
+        let snapshot = Snapshot { families, ..Snapshot::default() };
+        let bytes = super::json(&snapshot, &"documented".parse().unwrap());
+        let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let family = &parsed["families"][0];
+        assert_eq!(family["shown"][0]["name"], "external_payload_used_total");
+        assert_eq!(family["shown"][0]["labels"], serde_json::json!(["payloadType", "taskType"]));
+        let series = &family["series"][0];
+        assert_eq!(series["labels"]["entityName"], "resize");
+        assert_eq!(series["shown_labels"]["taskType"], "resize");
+        assert_eq!(series["shown_labels"]["operation"], "READ", "it distinguishes the recorded series");
     }
 
     #[test]

@@ -50,7 +50,6 @@ mod rendered;
 #[cfg(feature = "top")]
 mod search;
 mod secret_file;
-#[cfg(feature = "command")]
 #[cfg_attr(not(feature = "top"), allow(dead_code, reason = "`top` uses all of it"))]
 mod series_names;
 mod shutdown;

@@ -55,24 +55,21 @@ impl FamilyNames {
         self.recorded == name || self.shown.iter().any(|shown| shown.has_sample(name))
     }
 
-    /// Returns the labels of a series: those that the first name shows, then the recorded ones that
-    /// it omits and that distinguish recorded series.
+    /// Returns the printable labels of a series: those that the first name shows, then the recorded
+    /// ones that it omits and that distinguish recorded series.
     pub(crate) fn labels(&self, family: &Family, series: &Series) -> Vec<(String, String)> {
-        let owned =
-            |(name, value): (&str, &str)| (printable(name).into_owned(), printable(value).into_owned());
-        let mut labels = self.query_labels(series);
+        let escaped = |text: String| printable(&text).into_owned();
+        let labels = self.unescaped_labels(family, series).into_iter();
+        labels.map(|(name, value)| (escaped(name), escaped(value))).collect()
+    }
+
+    /// Returns these labels as they are.
+    pub(crate) fn unescaped_labels(&self, family: &Family, series: &Series) -> Vec<(String, String)> {
+        let shown = self.shown.first().into_iter().flat_map(|first| first.labels(&series.labels));
         let unshown = self.unshown.iter().filter_map(|&index| {
             Some((family.label_names.get(index)?.as_str(), series.labels.get(index)?.as_str()))
         });
-        labels.extend(unshown.map(owned));
-        labels
-    }
-
-    /// Returns the labels of a series in a query of Prometheus.
-    fn query_labels(&self, series: &Series) -> Vec<(String, String)> {
-        let Some(first) = self.shown.first() else { return Vec::new() };
-        let labels = first.labels(&series.labels);
-        labels.map(|(name, value)| (printable(name).into_owned(), printable(value).into_owned())).collect()
+        shown.chain(unshown).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 

@@ -55,6 +55,32 @@ fn the_snapshot_is_what_dump_prints() {
 }
 
 #[test]
+fn the_page_learns_where_the_metrics_come_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = Source::new(directory.path()).with_view("canonical".parse().unwrap());
+    let server = Server::start(source, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let about = json(&server, "/about.json");
+    assert_eq!(about["directory"], directory.path().to_str().unwrap());
+    assert_eq!(about["surfaces"], serde_json::json!(["canonical"]));
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert!(about["host"].as_str().is_some_and(|host| !host.is_empty()));
+    assert!(json(&serve(&Registry::new()), "/about.json")["directory"].is_null());
+}
+
+#[test]
+fn the_snapshot_has_the_names_of_a_surface() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(Source::new(directory.path()), "127.0.0.1:0".parse().unwrap()).unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    registry.counter("mails", "Mails.", &[]).unwrap().labels(&[]).unwrap().inc();
+    for surface in ["legacy", "canonical"] {
+        let snapshot = json(&server, &format!("/snapshot.json?surface={surface}"));
+        assert_eq!(snapshot["families"][0]["shown"][0]["name"], "mails_total");
+    }
+    assert_eq!(get(tcp(&server), "/snapshot.json?surface=legacy,canonical").status, 400);
+}
+
+#[test]
 fn a_window_is_found_by_the_labels_of_its_series() {
     let registry = Registry::new();
     let jobs = registry.timer("job_seconds", "", &["job", "zone"]).unwrap();

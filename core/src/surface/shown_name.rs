@@ -27,6 +27,11 @@ impl ShownName {
         self.columns.iter().filter_map(|column| Some((&*column.name, column.value(recorded)?)))
     }
 
+    /// Returns the names of the shown labels, sorted.
+    pub fn label_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| &*column.name)
+    }
+
     /// Returns whether a sample of the family has that name: the name itself, or the name with one of
     /// the suffixes `_count`, `_sum` and `_bucket`, as far as the type has them.
     #[must_use]

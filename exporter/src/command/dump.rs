@@ -36,7 +36,7 @@ enum OutputFormat {
     OpenMetrics,
     /// Prometheus's protobuf messages, the length before each; not to a terminal
     Protobuf,
-    /// What was recorded as one line of JSON, whatever the surface
+    /// What was recorded as one line of JSON, with the names of the surface
     Json,
     /// All series as a table for people, under the names of the surface
     Table,
@@ -60,7 +60,7 @@ impl Dump {
             OutputFormat::Text => exposition(Format::Text)?,
             OutputFormat::OpenMetrics => exposition(Format::OpenMetrics)?,
             OutputFormat::Protobuf => exposition(Format::Protobuf)?,
-            OutputFormat::Json => json::json(&self.snapshot()?),
+            OutputFormat::Json => json::json(&self.snapshot()?, self.input.view()),
             OutputFormat::Table => table::table(&self.snapshot()?, self.input.view()).into(),
             OutputFormat::Percentiles => percentiles::percentiles(&self.snapshot()?).into(),
         };

@@ -14,12 +14,13 @@
 //!   may use.
 //! - `/metrics` and all other paths except `/health` can be restricted to authenticated clients
 //!   ([`Security`]).
-//! - `/snapshot.json` and `/window.json` return the data of the live page.
+//! - `/snapshot.json`, `/window.json` and `/about.json` return the data of the live page.
 //! - `Accept-Encoding` selects gzip, for responses that do not fit into one packet.
 //!
 //! Limits: the number of connections in total and of one address, the responses that one address has
 //! in progress, the size of a request's head, and the bytes that clients have not read yet.
 
+mod about;
 mod address;
 mod budget;
 mod connection_policy;

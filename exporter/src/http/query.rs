@@ -16,7 +16,8 @@ pub(super) fn query<B>(source: &Source, request: &Request<B>) -> ictus::Result<Q
     Ok(Query { view, format, filter, native, escaping })
 }
 
-fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
+/// Returns the view that a query selects; that of the source if it selects none.
+pub(super) fn view(source: &Source, pairs: &str) -> ictus::Result<View> {
     let names = values(pairs, "surface").join(",");
     if names.is_empty() {
         return Ok(source.view().clone());

@@ -12,11 +12,13 @@ use hyper::{
         REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
+use ictus::surface::View;
 
 use super::{
+    about,
     budget::{Account, UsedUp},
     negotiate, page,
-    query::query,
+    query::{query, view},
     window,
 };
 use crate::{
@@ -130,7 +132,7 @@ struct ParsedRequest {
 
 enum Target {
     Exposition(Query),
-    Snapshot,
+    Snapshot(View),
     Window(window::SeriesKey),
 }
 
@@ -158,7 +160,13 @@ fn parse<B>(
             Ok(query) => Target::Exposition(query),
             Err(error) => return Err(text_response(StatusCode::BAD_REQUEST, error.to_string()).into()),
         },
-        "/snapshot.json" => Target::Snapshot,
+        "/snapshot.json" => match view(source, request.uri().query().unwrap_or_default()) {
+            Ok(view) => Target::Snapshot(view),
+            Err(error) => return Err(text_response(StatusCode::BAD_REQUEST, error.to_string()).into()),
+        },
+        "/about.json" => {
+            return Err(compressed(JSON, about::json(source).into(), negotiate::gzip(headers)).into());
+        }
         "/window.json" => Target::Window(window::SeriesKey::from_uri(request.uri())),
         "/" => {
             let page = page::index(headers);
@@ -184,7 +192,7 @@ impl ParsedRequest {
                 let rendered = source.render_since(since, &query)?;
                 return Ok(exposition(&rendered, self.gzip, account).unwrap_or_else(|UsedUp| busy()));
             }
-            Target::Snapshot => json::json(&source.snapshot_since(since)?.snapshot),
+            Target::Snapshot(view) => json::json(&source.snapshot_since(since)?.snapshot, &view),
             Target::Window(series) => match series.json(&source.snapshot_since(since)?.snapshot) {
                 Some(json) => json,
                 None => {

@@ -110,7 +110,7 @@ pub(super) fn cell(row: &Row, order: Order) -> String {
 /// Returns names and labels of the rows in sight, shortened to their columns.
 pub(super) fn texts(state: &State, rows: &[&Row], columns: &Columns) -> Vec<(String, String)> {
     let names: Vec<String> = rows.iter().map(|row| row.names.name().to_owned()).collect();
-    let labels: Vec<&[(String, String)]> = rows.iter().map(|row| row.labels.as_slice()).collect();
+    let labels: Vec<_> = rows.iter().map(|row| (row.names.name(), row.labels.as_slice())).collect();
     let varying = varying(state);
     let varies = |row: usize, label: usize| varying.contains(&(rows[row].names.name(), label));
     let labels = shorten::labels(&labels, varies, columns.labels);

@@ -65,14 +65,17 @@ pub(super) fn distinct(texts: &[String], room: usize) -> Vec<String> {
     shown
 }
 
+/// A row of the list: the name of its metric, and its labels.
+pub(super) type NamedLabels<'a> = (&'a str, &'a [(String, String)]);
+
 /// Shortens the labels of the rows of a column. `varies` returns whether the values of a label, by
 /// its index, differ within the family of a row: only such labels are needed to distinguish rows.
 pub(super) fn labels(
-    rows: &[&[(String, String)]],
+    rows: &[NamedLabels<'_>],
     varies: impl Fn(usize, usize) -> bool,
     room: usize,
 ) -> Vec<String> {
-    let texts = rows.iter().enumerate().map(|(row, labels)| {
+    let texts = rows.iter().enumerate().map(|(row, (_, labels))| {
         let pair = |(name, value): &(String, String)| format!("{name}={value}");
         let full = joined(labels.iter().map(pair));
         if width(&full) <= room {
@@ -93,17 +96,17 @@ pub(super) fn labels(
     });
     let mut shown: Vec<String> = texts.collect();
     let full: Vec<String> =
-        rows.iter().map(|labels| joined(labels.iter().map(|(_, value)| value.clone()))).collect();
+        rows.iter().map(|(_, labels)| joined(labels.iter().map(|(_, value)| value.clone()))).collect();
     // Rows that look equal are reduced to the parts in which values differ, and then to the part
     // after their first difference.
-    for row in alike(&shown, &full) {
-        let varying = rows[row].iter().enumerate().filter(|(label, _)| varies(row, *label));
+    for row in alike(rows, &shown, &full) {
+        let varying = rows[row].1.iter().enumerate().filter(|(label, _)| varies(row, *label));
         let parts: Vec<String> =
             varying.map(|(label, (_, value))| differing(rows, row, label, value)).collect();
         shown[row] = values(&parts.iter().map(String::as_str).collect::<Vec<_>>(), room);
     }
     let separated = distinct(&full, room);
-    for row in alike(&shown, &full) {
+    for row in alike(rows, &shown, &full) {
         shown[row].clone_from(&separated[row]);
     }
     shown
@@ -113,24 +116,28 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the rows that look like a row with another full text.
-fn alike(shown: &[String], full: &[String]) -> Vec<usize> {
-    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+/// Returns the rows that look like a row of the same metric with another full text.
+fn alike(rows: &[NamedLabels<'_>], shown: &[String], full: &[String]) -> Vec<usize> {
+    let key = |row: usize| (rows[row].0, shown[row].as_str());
+    let mut first: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     let mut ambiguous = BTreeSet::new();
-    for (text, all) in shown.iter().zip(full) {
-        if *first.entry(text).or_insert(all) != all {
-            ambiguous.insert(text);
+    for (row, all) in full.iter().enumerate() {
+        if *first.entry(key(row)).or_insert(all) != all {
+            ambiguous.insert(key(row));
         }
     }
-    (0..shown.len()).filter(|&row| ambiguous.contains(&shown[row])).collect()
+    (0..shown.len()).filter(|&row| ambiguous.contains(&key(row))).collect()
 }
 
-/// Returns the part of a value that differs from the values of other rows with the same labels.
-fn differing(rows: &[&[(String, String)]], row: usize, label: usize, value: &str) -> String {
-    let same_labels = |other: &&&[(String, String)]| {
-        other.iter().map(|(name, _)| name).eq(rows[row].iter().map(|(name, _)| name))
+/// Returns the part of a value that differs from the values of other rows of the same metric.
+fn differing(rows: &[NamedLabels<'_>], row: usize, label: usize, value: &str) -> String {
+    let others = || {
+        let same = rows.iter().filter(|(name, _)| *name == rows[row].0);
+        same.filter_map(|(_, labels)| labels.get(label)).map(|(_, value)| value.as_str())
     };
-    let others = || rows.iter().filter(same_labels).map(|other| other[label].1.as_str());
+    if others().all(|other| other == value) {
+        return value.to_owned();
+    }
     let start = others().map(|other| common_prefix(value, other)).min().unwrap_or_default();
     let tails = others()
         .map(|other| common_suffix(&value[start..], &other[common_prefix(value, other).min(start)..]));
@@ -255,7 +262,7 @@ mod tests {
     fn labels_that_distinguish_rows_are_kept() {
         let rows = [("SUCCESS", "/api/v1/tasks/poll"), ("FAILURE", "/api/v1/tasks/poll")]
             .map(|(status, uri)| pairs(&[("uri", uri), ("status", status)]));
-        let rows: Vec<&[(String, String)]> = rows.iter().map(Vec::as_slice).collect();
+        let rows: Vec<_> = rows.iter().map(|labels| ("requests", labels.as_slice())).collect();
         let shown = |room| labels(&rows, |_, label| label == 1, room);
         assert_eq!(shown(40)[0], "uri=/api/v1/tasks/poll status=SUCCESS");
         assert_eq!(shown(20), ["status=SUCCESS", "status=FAILURE"]);
@@ -266,11 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_other_metrics_need_not_be_distinguished() {
+        let (polls, sizes) =
+            (pairs(&[("status", "SUCCESS"), ("task", "resize_image")]), pairs(&[("task", "resize_image")]));
+        let rows = [("polls", polls.as_slice()), ("sizes", sizes.as_slice())];
+        assert_eq!(labels(&rows, |_, label| label == 1, 14), ["resize_image", "resize_image"]);
+    }
+
+    #[test]
     fn values_that_differ_in_their_middle_are_separated() {
         let rows: Vec<Vec<(String, String)>> = (0..30)
             .map(|number| pairs(&[("uri", &format!("/api/v1/tenants/{number:02}/tasks/queue/poll"))]))
             .collect();
-        let rows: Vec<&[(String, String)]> = rows.iter().map(Vec::as_slice).collect();
+        let rows: Vec<_> = rows.iter().map(|labels| ("requests", labels.as_slice())).collect();
         let mut shown = labels(&rows, |_, _| true, 14);
         assert!(shown.iter().all(|text| width(text) <= 14), "{shown:?}");
         shown.sort();

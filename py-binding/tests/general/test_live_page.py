@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -65,10 +68,10 @@ class Page:
         return str(self.browser.find_element(By.ID, name).text)
 
     def rows(self) -> list[list[str]]:
-        """Returns the visible rows, from the top."""
+        """Returns the visible rows, from the top, with names and labels in full."""
         script = f"""return [...document.querySelectorAll("{ROWS}")]
             .sort((one, other) => one.ariaRowIndex - other.ariaRowIndex)
-            .map((row) => [...row.children].map((cell) => cell.textContent))"""
+            .map((row) => [...row.children].map((cell) => cell.ariaLabel ?? cell.textContent))"""
         found: list[list[str]] = self.browser.execute_script(script)
         return found
 
@@ -159,7 +162,7 @@ def test_page_refreshes_by_itself(page: Page, registry: ictus.Registry) -> None:
     before = page.looks()
     mails.inc(3)
     page.wait(lambda: page.looks() > before + 1)
-    [row] = [row for row in page.rows() if row[0] == "mails"]
+    [row] = [row for row in page.rows() if row[0] == "mails_total"]
     assert row[2] == "10"
     assert row[3] != NOTHING
     registry.timer("late_seconds").observe(1)
@@ -189,6 +192,127 @@ def test_page_is_searched_and_sorted(page: Page) -> None:
     page.wait(lambda: [row[1] for row in page.rows()] == sorted(names, reverse=True))
 
 
+SEARCHES = {
+    "mails_total": ["mails_total"],
+    "mails{}": ["mails_total"],
+    'status="FAILURE"': ["job_seconds"],
+    'job_seconds_count{job="export",status=~"S.*"}': ["job_seconds"],
+    "job_seconds{job!='export'}[5m]": ["job_seconds"],
+    'job_seconds{job="exp': ["job_seconds"] * 3,
+    '{__name__=~"mails.*"}': ["mails_total"],
+}
+
+
+def wait_for_names(page: Page, names: list[str]) -> None:
+    page.wait(lambda: [row[0] for row in page.rows()] == names)
+
+
+def test_series_are_found_as_in_prometheus(page: Page) -> None:
+    page.open()
+    for search, found in SEARCHES.items():
+        page.press("/")
+        page.press(search)
+        wait_for_names(page, found)
+        page.press(Keys.ESCAPE)
+        page.wait(lambda: len(page.rows()) == 4)
+        page.browser.execute_script("document.activeElement.blur()")
+
+
+def test_a_search_without_a_match_has_a_way_back(page: Page) -> None:
+    page.open("?" + urlencode({"q": "task_poll_total"}))
+    assert "No series matches task_poll_total" in page.text("none")
+    page.browser.find_element(By.CSS_SELECTOR, "#none button").click()
+    page.wait(lambda: len(page.rows()) == 4)
+    page.open("?" + urlencode({"q": 'job_seconds{job=~"("}'}))
+    assert "The search has an error" in page.text("none")
+
+
+def test_the_address_has_everything_that_is_chosen(page: Page) -> None:
+    page.open("#user/job_seconds?job=export&status=SUCCESS")
+    page.press("/")
+    page.press("job")
+    page.browser.execute_script("document.activeElement.blur()")
+    page.press("]")
+    page.press("l")
+    page.browser.find_element(By.XPATH, "//button[starts-with(., 'Count')]").click()
+    parts = urlsplit(page.browser.current_url)
+    assert dict(parse_qsl(parts.query)) == {"q": "job", "sort": "-count", "range": "15", "log": "1"}
+    page.open(f"?{parts.query}#{parts.fragment}")
+    page.wait(lambda: page.browser.find_element(By.ID, "detail").is_displayed())
+    assert page.browser.find_element(By.ID, "range").get_attribute("value") == "15"
+    assert page.browser.find_element(By.ID, "search").get_attribute("value") == "job"
+    assert [row[2] for row in page.rows()] == ["100", "100", "25"]
+    assert "over the last 15 minutes" in page.text("detail")
+
+
+def test_a_series_is_copied_and_saved(page: Page) -> None:
+    page.open("#user/job_seconds?job=export&status=SUCCESS")
+    page.wait(lambda: "p99.9" in page.text("detail"))
+    assert "How long jobs take." in page.text("detail")
+    copy = page.browser.find_element(By.XPATH, "//button[.='Copy PromQL']")
+    title = str(copy.get_attribute("title"))
+    assert title == 'y: job_seconds{job="export",status="SUCCESS",quantile="0.99"}'
+    page.browser.execute_script(
+        "window.saved = []; URL.createObjectURL = (blob) => {"
+        " blob.text().then((text) => saved.push(text)); return '#saved'; }"
+    )
+    page.browser.find_element(By.XPATH, "//button[.='CSV']").click()
+    [text] = page.wait(lambda: page.browser.execute_script("return window.saved"))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert rows[0]["count"] == "100"
+    assert float(rows[0]["p99"]) == pytest.approx(9.901, rel=1e-3)
+
+
+SIZES = [(1280, 900), (390, 844), (800, 600), (1920, 1080)]
+SCREENS = {
+    "all": "",
+    "search": "?" + urlencode({"q": '{status="503"}'}),
+    "series": "#user/job_seconds?job=export&status=SUCCESS",
+}
+CLIPPED = """return [...document.querySelectorAll("#room [role=gridcell], dt, dd, h2, p, button")]
+    .filter((one) => one.offsetParent && one.scrollWidth > one.clientWidth && one.clientWidth > 0)
+    .map((one) => `${one.textContent}: ${one.scrollWidth} in ${one.clientWidth}`)"""
+OVERLAPPING = """const rows = [...document.querySelectorAll("#room [role=row]:not([hidden])")];
+    const places = rows.flatMap((row) => [...row.children].filter((cell) => !cell.hidden)
+        .map((cell) => [cell.textContent, cell.getBoundingClientRect()]));
+    return places.filter(([, one], at) => places.some(([, other], index) => index > at
+        && one.left < other.right - 1 && other.left < one.right - 1
+        && one.top < other.bottom - 1 && other.top < one.bottom - 1)).map(([text]) => text)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_text_is_cut_at_any_size(page: Page, registry: ictus.Registry, scheme: str) -> None:
+    requests = registry.timer("http_client_request_duration_seconds", "", ["status", "uri"])
+    for index, seconds in enumerate([2.5e-7, 0.0999, 59.0, 331_200, 86_340]):
+        for status in ("200", "503"):
+            uri = f"/api/v1/tenants/{index}/workflows/tasks/queue/update/and/so/on"
+            requests.labels(status, uri).observe(seconds)
+    registry.counter("rows_imported").inc(13_300_123)
+    page.colours(scheme)
+    for width, height in SIZES:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        for name, fragment in SCREENS.items():
+            page.open(fragment)
+            case = (width, name)
+            assert page.browser.execute_script(CLIPPED) == [], case
+            assert page.browser.execute_script(OVERLAPPING) == [], case
+            script = "return document.documentElement.scrollWidth <= innerWidth"
+            assert page.browser.execute_script(script), case
+            if name == "search":
+                # Rows of different series look different.
+                script = (
+                    f"return [...document.querySelectorAll('{ROWS} > .labels')].map((one) => one.textContent)"
+                )
+                labels = page.browser.execute_script(script)
+                assert len(labels) == len(set(labels)) == 5, labels
+                shown = page.browser.execute_script("return document.getElementById('room').innerText")
+                assert "3 d 20 h" in shown, case
+            page.shoot(f"{name}-{width}-{scheme}")
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.colours("")
+
+
 def test_page_is_usable_by_keyboard(page: Page) -> None:
     page.open()
     page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
@@ -201,9 +325,9 @@ def test_page_is_usable_by_keyboard(page: Page) -> None:
         "return [...document.querySelectorAll('#detail [role=img]')].map((plot) => plot.ariaLabel)"
     )
     assert [title.split(":")[0] for title in titles] == [
-        "Quantiles of the window, over the last minutes",
-        "Observations a second",
-        "The window",
+        "Quantiles of the window, over the last 5 minutes",
+        "Observations per second, over the last 5 minutes",
+        "Observations of the window by range",
     ]
     page.wait(
         lambda: (
@@ -241,10 +365,11 @@ def test_labels_are_shown_as_text(page: Page, registry: ictus.Registry) -> None:
     page.open()
     page.wait(lambda: page.rows()[0][1] == f"job={hostile} status=SUCCESS")
     page.browser.find_elements(By.CSS_SELECTOR, ROWS)[0].click()
-    page.wait(lambda: hostile in page.text("detail"))
+    quoted = hostile.replace('"', '\\"')
+    page.wait(lambda: f'{{job="{quoted}",status="SUCCESS"}}' in page.text("detail"))
     page.open("#" + page.browser.current_url.split("#", 1)[1])
-    page.wait(lambda: hostile in page.text("detail"))
-    assert page.browser.title == "Ictus"
+    page.wait(lambda: quoted in page.text("detail"))
+    assert page.browser.title.startswith("Ictus")
 
 
 def test_thousands_of_series_are_shown_in_part(page: Page, registry: ictus.Registry) -> None:
@@ -258,7 +383,7 @@ def test_thousands_of_series_are_shown_in_part(page: Page, registry: ictus.Regis
     assert page.rows()[0][1] == "number=4999"
     page.browser.execute_script("document.querySelector('#room [tabindex=\"0\"]').focus()")
     page.press(Keys.END)
-    page.wait(lambda: page.rows()[-1][0] == "mails")
+    page.wait(lambda: page.rows()[-1][0] == "mails_total")
     assert page.browser.execute_script(elements) < 800
 
 
@@ -267,10 +392,17 @@ def test_page_reports_an_unreachable_server(browser: webdriver.Chrome, registry:
     page = Page(browser, f"http://127.0.0.1:{port}")
     with ictus.start_http_server(port, "127.0.0.1", registry=registry):
         page.open()
-    page.wait(lambda: "what is shown is old" in page.text("state"))
+    page.wait(lambda: "Not connected since" in page.text("state"))
+    stale = page.browser.execute_script("return document.body.dataset.stale")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", stale)
+    assert stale in page.text("state")
     assert len(page.rows()) == 4
+    opacity = "return getComputedStyle(document.getElementById('table')).opacity"
+    assert float(page.browser.execute_script(opacity)) < 1
     with ictus.start_http_server(port, "127.0.0.1", registry=registry):
-        page.wait(lambda: "4 series" in page.text("state"))
+        page.wait(lambda: "Connected again" in page.text("state"))
+        assert "4 series" in page.text("state")
+        assert float(page.browser.execute_script(opacity)) == 1
         browser.get("about:blank")
     severe(browser)
 

@@ -1,0 +1,27 @@
+// The numbers of a window: percentiles, and how many values are in which range.
+
+const RANGES = 40;
+
+/** The percentile of values, interpolated as by the exporter. */
+export function percentile(sorted, q) {
+  if (sorted.length === 0) return null;
+  const at = (sorted.length - 1) * q, low = Math.floor(at);
+  return sorted[low] + ((sorted[low + 1] ?? sorted[low]) - sorted[low]) * (at - low);
+}
+
+/**
+ * Ranges of equal ratio, for durations of several orders of magnitude. Zeros, which are in no such
+ * range, have the first range to themselves; equal values have one range.
+ */
+export function ranges(values) {
+  const positive = values.filter((value) => value > 0);
+  const found = [];
+  if (positive.length < values.length) found.push({ from: 0, to: 0, count: values.length - positive.length });
+  if (positive.length === 0) return found;
+  const low = positive.reduce((one, other) => Math.min(one, other)), high = positive.reduce((one, other) => Math.max(one, other));
+  if (high <= low * 1.0001) return [...found, { from: low, to: high, count: positive.length }];
+  const step = Math.log(high / low) / RANGES;
+  const counts = new Array(RANGES).fill(0);
+  for (const value of positive) counts[Math.min(RANGES - 1, Math.floor(Math.log(value / low) / step))] += 1;
+  return [...found, ...counts.map((count, at) => ({ from: low * Math.exp(at * step), to: low * Math.exp((at + 1) * step), count }))];
+}

@@ -1,0 +1,69 @@
+// One chart of uPlot, in the colours of the theme, with its values in the legend at all times.
+
+import { element } from "./element.js";
+import { clock, isMissing } from "./format.js";
+
+const COLOURS = { light: ["#7a8699", "#3d8f5f", "#b58900", "#d2691e", "#c2255c"], dark: ["#8fa0b8", "#63c48b", "#e0b94a", "#ff9f5a", "#ff7aa8"] };
+const HEIGHT = 170;
+
+export class Plot {
+  /**
+   * `lines` are the legends; `text` writes a value. `ranges` returns the ranges of a distribution, if
+   * the chart has bars instead of times.
+   */
+  constructor(figures, title, lines, text, { dark, log, ranges, rangeText }) {
+    const style = getComputedStyle(document.documentElement);
+    const colours = COLOURS[dark ? "dark" : "light"];
+    this.title = title;
+    this.room = element("div");
+    this.room.setAttribute("role", "img");
+    figures.append(element("figure", {}, element("figcaption", { textContent: title }), this.room));
+    const axis = { stroke: style.getPropertyValue("--faint"), grid: { stroke: style.getPropertyValue("--line"), width: 1 }, size: 70 };
+    const from = (at) => ranges?.()[Math.round(at)];
+    const last = (plot, line) => plot.data[line].findLast((value) => value !== null && value !== undefined);
+    this.plot = new uPlot({
+      width: Math.max(200, this.room.clientWidth), height: HEIGHT,
+      scales: {
+        x: { time: !ranges, ...(ranges ? { range: (_, low, high) => [low - 0.5, high + 0.5] } : {}) },
+        // From zero, so that a line that looks twice as high is; a logarithmic scale has no zero.
+        y: log ? { distr: 3 } : { range: (_, low, high) => [Math.min(0, low ?? 0), 1.1 * (high || 1)] },
+      },
+      cursor: { y: false },
+      axes: [
+        ranges
+          ? { ...axis, size: 30, space: 90, incrs: [1, 2, 5, 10, 20], values: (_, all) => all.map((at) => (Number.isInteger(at) && from(at) ? rangeText(from(at).from) : "")) }
+          : { ...axis, size: 30, space: 80, values: (_, all) => all.map((value) => clock(value * 1000)) },
+        { ...axis, values: (_, all) => all.map((value) => (value === null ? "" : text(value))) },
+      ],
+      series: [
+        ranges
+          ? { label: "range", value: (plot, at) => (isMissing(at) || !from(at) ? "all" : `${rangeText(from(at).from)} – ${rangeText(from(at).to)}`) }
+          : { label: "at", value: (plot, value) => (isMissing(value) ? "now" : clock(value * 1000)) },
+        ...lines.map((label, index) => ({
+          label, stroke: colours[lines.length === 1 ? 1 : index], width: 1.5, points: { show: false }, spanGaps: false,
+          ...(ranges ? { paths: uPlot.paths.bars({ size: [0.9, 80] }), fill: `${colours[1]}88` } : {}),
+          // Without a pointer over the chart: the newest value, or the sum of a distribution.
+          value: (plot, value, line, at) => {
+            if (!isMissing(at)) return isMissing(value) ? "–" : text(value);
+            const shown = ranges ? plot.data[line].reduce((sum, count) => sum + count, 0) : last(plot, line);
+            return isMissing(shown) ? "–" : text(shown);
+          },
+        })),
+      ],
+    }, [[], ...lines.map(() => [])], this.room);
+  }
+
+  fit() {
+    const width = Math.max(200, this.room.parentElement.clientWidth);
+    if (this.plot.width !== width) this.plot.setSize({ width, height: HEIGHT });
+  }
+
+  set(data, text) {
+    this.plot.setData(data);
+    this.room.setAttribute("aria-label", `${this.title}: ${text}`);
+  }
+
+  destroy() {
+    this.plot.destroy();
+  }
+}
