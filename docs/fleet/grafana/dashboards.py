@@ -305,8 +305,24 @@ def dashboard(uid: str, title: str, about: str, metric: str, panels: list[Panel]
                     f"label_values(task_execute_time_seconds_count{{{JOB}}}, taskType)",
                     several=True,
                 ),
+                variable(
+                    "endpoint",
+                    "Live page of",
+                    f"label_values(ictus_segments{{{JOB}}}, instance)",
+                    several=False,
+                ),
             ]
         },
+        "links": [
+            {
+                "title": "Live page of $endpoint",
+                "tooltip": "The exporter's page: every series of one host, refreshed every two seconds",
+                "type": "link",
+                "icon": "external link",
+                "url": "http://${endpoint}/",
+                "targetBlank": True,
+            }
+        ],
         "panels": [drawn(panel, number) for number, panel in enumerate(panels)],
     }
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
