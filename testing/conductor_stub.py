@@ -140,6 +140,13 @@ class Stub:
         with self._lock:
             return dict(self._definitions)
 
+    def admit(self, tasks: int) -> None:
+        """Sets the maximum number of tasks per type; the next ones arrive from now on."""
+        with self._lock:
+            self._tasks = tasks
+            for queue in self._queues.values():
+                queue.next_due = time.monotonic()
+
     def start(self) -> None:
         """Starts to answer."""
         self._thread.start()

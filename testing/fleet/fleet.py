@@ -51,7 +51,7 @@ def main() -> None:
     commands = [argument.split("=", 1) for argument in sys.argv[1:]]
     with (
         tempfile.TemporaryDirectory() as directory,
-        Stub(rate=100, tasks=TASKS, slow=0, poll_errors=0, update_errors=0) as stub,
+        Stub(rate=100, tasks=0, slow=0, poll_errors=0, update_errors=0) as stub,
     ):
         workers = [
             subprocess.Popen(
@@ -59,6 +59,19 @@ def main() -> None:
             )
             for _, command in commands
         ]
+
+        def started() -> bool:
+            return len(list(Path(directory, "ictus").glob("*.seg"))) >= len(commands)
+
+        # On a busy machine the first workers would execute all tasks before the last one polls.
+        # A worker has a segment once it has recorded something, which may need a task.
+        admitted = 0
+        deadline = time.monotonic() + 120
+        while not started() and time.monotonic() < deadline:
+            admitted = min(admitted + 4, TASKS // 2)
+            stub.admit(admitted)
+            time.sleep(0.25)
+        stub.admit(TASKS)
 
         def settled() -> bool:
             counts = stub.counts.get(KIND)
