@@ -184,9 +184,14 @@ impl<W: SegmentSource> SegmentReader<W> {
         self.series.len()
     }
 
+    /// Returns the series of that word if it was read already.
+    pub(crate) fn known(&self, word: u64) -> Option<&Arc<SeriesInfo>> {
+        self.series.get(&word)
+    }
+
     /// Returns whether the series of that word is known, and is not a gauge.
     pub(crate) fn is_no_gauge(&self, word: u64) -> bool {
-        self.series.get(&word).is_some_and(|series| series.family.kind != Kind::Gauge)
+        self.known(word).is_some_and(|series| series.family.kind != Kind::Gauge)
     }
 
     /// Returns whether a lane has another series word by now. If so, all that was read of the lane

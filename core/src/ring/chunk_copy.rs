@@ -21,17 +21,22 @@ const CHUNK_WORDS: usize = RECORD_WORDS + 2 * CHUNK_SLOTS as usize;
 const _: () = assert!(cfg!(ictus_loom) || CHUNK_WORDS * 8 == size_of::<Chunk>());
 
 /// Copies of chunks of one ring.
+#[derive(Debug)]
 pub(crate) struct ChunkCopies {
     full: u64,
+    /// Whether a ring that may still grow is copied without reading the records again.
+    reads_once: bool,
     chunks: Vec<ChunkCopy>,
 }
 
 /// The copy of a chunk's words.
+#[derive(Debug)]
 struct ChunkCopy {
     place: u64,
+    line: u64,
     words: Box<[u64; CHUNK_WORDS]>,
     laps: WrapCounts,
-    /// The chunk's laps, read again after the copy, in a ring that may reuse the chunk at any lap.
+    /// The chunk's laps, if they were read again after the copy.
     again: Option<WrapCounts>,
     /// The indices of valid observations, of the older lap and of the newer one.
     valid: [Range<u64>; 2],
@@ -41,7 +46,7 @@ struct ChunkCopy {
 type WrapCounts = [Option<WrapCount>; 2];
 
 /// A lap of the ring through a chunk.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct WrapCount {
     /// The index of the observation in the first slot.
     first: u64,
@@ -51,7 +56,13 @@ struct WrapCount {
 
 impl ChunkCopies {
     pub(crate) fn of(full: u64) -> ChunkCopies {
-        ChunkCopies { full, chunks: Vec::new() }
+        ChunkCopies { full, reads_once: false, chunks: Vec::new() }
+    }
+
+    /// Returns copies that are taken with one read of each chunk. In a ring that lacked memory, more
+    /// observations may seem overwritten than are.
+    pub(crate) fn read_once(full: u64) -> ChunkCopies {
+        ChunkCopies { reads_once: true, ..ChunkCopies::of(full) }
     }
 
     /// Copies all chunks, or the chunks from index `from` up to the one that holds the newest
@@ -66,33 +77,47 @@ impl ChunkCopies {
         source.read(lane.table, &mut table)?;
         for step in 0..lane.chunks {
             let place = from.unwrap_or(0).wrapping_add(step) % lane.chunks;
-            let line = table[place as usize];
-            let mut words = Box::new([0; CHUNK_WORDS]);
-            source.read(line, &mut *words)?;
-            let laps = laps(&words[..RECORD_WORDS])?;
-            let again = if lane.chunks < self.full {
-                // "enter": a ring that may still grow, or wraps too early, enters a chunk at any
-                // time. Its records are read again before the head, so that slots that were
-                // overwritten are old at that head.
-                let mut records = [0; RECORD_WORDS];
-                source.read(line, &mut records)?;
-                Some(self::laps(&records)?)
-            } else {
-                None
-            };
-            self.chunks.push(ChunkCopy { place, words, laps, again, valid: [0..0, 0..0] });
-            let holds = |lap: WrapCount| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
-            if from.is_some() && laps.into_iter().flatten().any(holds) {
+            let holds_newest = self.take_chunk(source, lane, place, table[place as usize])?;
+            if from.is_some() && holds_newest {
                 break;
             }
         }
         Ok(())
     }
 
+    /// Copies the chunk at a line. Returns whether it seems to hold the newest observation.
+    pub(crate) fn take_chunk(
+        &mut self,
+        source: &impl SegmentSource,
+        lane: LaneHeader,
+        place: u64,
+        line: u64,
+    ) -> Result<bool, RingReadError> {
+        let mut words = Box::new([0; CHUNK_WORDS]);
+        source.read(line, &mut *words)?;
+        let laps = laps(&words[..RECORD_WORDS])?;
+        let again = if lane.chunks < self.full && !self.reads_once {
+            // "enter": a ring that may still grow, or wraps too early, enters a chunk at any time.
+            // Its records are read again before the head, so that slots that were overwritten are
+            // old at that head.
+            let mut records = [0; RECORD_WORDS];
+            source.read(line, &mut records)?;
+            Some(self::laps(&records)?)
+        } else {
+            None
+        };
+        self.chunks.push(ChunkCopy { place, line, words, laps, again, valid: [0..0, 0..0] });
+        let holds = |lap: WrapCount| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
+        Ok(laps.into_iter().flatten().any(holds))
+    }
+
     /// Determines which observations were valid throughout, given the head that was read after the
     /// copies.
     pub(crate) fn settle(&mut self, lane: LaneHeader, after: LaneHeader) {
-        let slots = self.full * CHUNK_SLOTS;
+        // A ring uses all of its chunks in turn, and never has fewer than before. So it enters a chunk
+        // again after this many observations at the earliest, also if it grows in the meantime.
+        let chunks = if self.reads_once { lane.chunks.min(self.full) } else { self.full };
+        let slots = chunks * CHUNK_SLOTS;
         for chunk in &mut self.chunks {
             chunk.valid = chunk.settled(lane.head, after.head, slots);
         }
@@ -104,9 +129,18 @@ impl ChunkCopies {
 
     /// Returns the index of the chunk that holds the newest observation.
     pub(crate) fn place_of(&self, head: u64) -> Option<u64> {
+        self.newest(head).map(|chunk| chunk.place)
+    }
+
+    /// Returns the line of the chunk that holds the newest observation.
+    pub(crate) fn line_of(&self, head: u64) -> Option<u64> {
+        self.newest(head).map(|chunk| chunk.line)
+    }
+
+    fn newest(&self, head: u64) -> Option<&ChunkCopy> {
         let newest = head.checked_sub(1)?;
         let holds = |chunk: &&ChunkCopy| chunk.valid.iter().any(|valid| valid.contains(&newest));
-        self.chunks.iter().find(holds).map(|chunk| chunk.place)
+        self.chunks.iter().find(holds)
     }
 
     /// Returns the newest observations below a head without a gap, and the sum of all. Returns
@@ -178,7 +212,7 @@ impl ChunkCopy {
     fn settled(&self, head: u64, after: u64, slots: u64) -> [Range<u64>; 2] {
         let [older, Some(newer)] = self.laps else { return [0..0, 0..0] };
         let later = match self.again {
-            // A full ring returns to the chunk after this many observations.
+            // The ring returns to the chunk after this many observations.
             None => Some(newer.first + slots).filter(|&first| first <= after),
             Some([_, Some(newest)]) if newest.first == newer.first => None,
             Some([Some(older), Some(newest)]) if older.first == newer.first => Some(newest.first),

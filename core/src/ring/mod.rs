@@ -36,7 +36,7 @@ mod tests;
 mod writer;
 
 #[cfg(feature = "read")]
-pub(crate) use reader::{LaneHeader, RingReadError, RingSnapshot, read};
+pub(crate) use reader::{LaneHeader, NewObservations, RingReadError, RingSnapshot, copy_since, read};
 #[cfg(feature = "record")]
 pub(crate) use writer::Ring;
 

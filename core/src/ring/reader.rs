@@ -117,9 +117,8 @@ pub(crate) fn read(
 ) -> Result<RingSnapshot, RingReadError> {
     let ring = RingSource { source, line, full: full_ring(window), window };
     let mut lane = ring.look(since)?;
-    if since > 0
-        && lane.head - since < (ring.full - 1) * CHUNK_SLOTS
-        && let Some(reading) = ring.follow(lane, since)?
+    if let Some(copied) = copy_since(source, lane, window, since, 0)?
+        && let Some((reading, _)) = copied.settle(ring.look(lane.head)?)?
     {
         return Ok(reading);
     }
@@ -138,6 +137,60 @@ pub(crate) fn read(
     Err(RingReadError::Overrun)
 }
 
+/// Copies of the observations since an earlier reading, before the lane is read again.
+#[derive(Debug)]
+pub(crate) struct NewObservations {
+    copies: ChunkCopies,
+    lane: LaneHeader,
+    window: u32,
+    since: u64,
+}
+
+/// Copies the observations of a lane since an earlier head. `lane` was read before, in the same life
+/// of the lane.
+///
+/// `chunk` is the line of the chunk that held the newest observation then, if it is known, otherwise
+/// 0. With it, one read suffices as long as all new observations are in the same chunk.
+///
+/// Returns `None` if some of the observations are no longer there.
+pub(crate) fn copy_since(
+    source: &impl SegmentSource,
+    lane: LaneHeader,
+    window: u32,
+    since: u64,
+    chunk: u64,
+) -> Result<Option<NewObservations>, RingReadError> {
+    let full = full_ring(window);
+    let lane = lane.of_ring(full, since)?;
+    if since == 0 || lane.head - since >= (full - 1) * CHUNK_SLOTS {
+        return Ok(None);
+    }
+    let mut copies = ChunkCopies::read_once(full);
+    // The position in a ring that never lacked memory.
+    let first = (since - 1) / CHUNK_SLOTS;
+    if chunk != 0 && (lane.head - 1) / CHUNK_SLOTS == first {
+        copies.take_chunk(source, lane, first % lane.chunks, chunk)?;
+    } else {
+        copies.take(source, lane, Some(first))?;
+    }
+    Ok(Some(NewObservations { copies, lane, window, since }))
+}
+
+impl NewObservations {
+    /// Returns the reading, exact at the head of `lane` when the chunks were copied, and the line of
+    /// the chunk that holds its newest observation. `after` is the lane, read after the copies.
+    ///
+    /// Returns `None` if some of the observations were overwritten in the meantime, or are not at
+    /// the position that they have in a ring that never lacked memory.
+    pub(crate) fn settle(mut self, after: LaneHeader) -> Result<Option<(RingSnapshot, u64)>, RingReadError> {
+        let head = self.lane.head;
+        self.copies.settle(self.lane, after.of_ring(full_ring(self.window), head)?);
+        let reading = self.copies.assemble(head, self.window)?;
+        let reading = reading.filter(|reading| reading.since(self.since).is_some());
+        Ok(reading.and_then(|reading| Some((reading, self.copies.line_of(head)?))))
+    }
+}
+
 /// A ring that is being read.
 struct RingSource<'a, W> {
     source: &'a W,
@@ -149,17 +202,6 @@ struct RingSource<'a, W> {
 impl<W: SegmentSource> RingSource<'_, W> {
     fn look(&self, earlier: u64) -> Result<LaneHeader, RingReadError> {
         LaneHeader::read(self.source, self.line)?.of_ring(self.full, earlier)
-    }
-
-    /// Copies the observations since an earlier head, exact at `lane`. Returns `None` if some of
-    /// them are no longer there, or are not at the position that they have in a ring that never
-    /// lacked memory.
-    fn follow(&self, lane: LaneHeader, since: u64) -> Result<Option<RingSnapshot>, RingReadError> {
-        let mut copies = ChunkCopies::of(self.full);
-        copies.take(self.source, lane, Some((since - 1) / CHUNK_SLOTS))?;
-        copies.settle(lane, self.look(lane.head)?);
-        let reading = copies.assemble(lane.head, self.window)?;
-        Ok(reading.filter(|reading| reading.since(since).is_some()))
     }
 
     /// Copies the ring, then the observations that arrived in the meantime: exact at the head that

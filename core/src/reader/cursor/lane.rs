@@ -11,7 +11,7 @@ use crate::{
         segment_reader::{SegmentReader, SeriesInfo},
         totals::SeriesTotal,
     },
-    ring::{self, LaneHeader, RingSnapshot},
+    ring::{self, LaneHeader, NewObservations, RingSnapshot},
     sum::{ExactSum, LIMIT},
 };
 
@@ -97,6 +97,55 @@ pub(crate) fn read<W: SegmentSource>(
         }
     };
     Ok(LaneRead::Value(LaneDelta { word, series, holds, exemplars }))
+}
+
+/// Copies the new observations of a timer's lane if they are few and its buckets and exemplars are
+/// known. The lane must then be read again: its head, and in a later read its series word.
+///
+/// `lane` had the same series before and after its head was read. `chunk` is the line of the chunk
+/// that held its newest observation, or 0. Returns none if the lane must be read by
+/// [`read`](self::read), which also finds the cause of an error.
+pub(crate) fn copy_new<W: SegmentSource>(
+    reader: &SegmentReader<W>,
+    lane: LaneHeader,
+    before: CachedTimer,
+    chunk: u64,
+) -> Option<CopiedLane> {
+    let series = Arc::clone(reader.known(lane.series)?);
+    let new = lane.head.checked_sub(before.head)?;
+    let is_followed = series.family.kind == Kind::Timer
+        && before.is_complete
+        && before.exemplified == lane.exemplified
+        && (1..=FEW).contains(&new);
+    if !is_followed {
+        return None;
+    }
+    let window = series.family.window;
+    let copied = ring::copy_since(reader.words(), lane, window, before.head, chunk).ok()??;
+    Some(CopiedLane { word: lane.series, series, copied, before: before.head })
+}
+
+/// The new observations of a timer's lane, before the lane is read again.
+pub(crate) struct CopiedLane {
+    word: u64,
+    series: Arc<SeriesInfo>,
+    copied: NewObservations,
+    before: u64,
+}
+
+impl CopiedLane {
+    /// Returns the change of the lane, and the line of the chunk that holds its newest observation.
+    /// `after` was read after the copies, and `last` after that. Returns none if the lane must be
+    /// read by [`read`].
+    pub(crate) fn settle(self, after: LaneHeader, last: LaneHeader) -> Option<(LaneDelta, u64)> {
+        let CopiedLane { word, series, copied, before } = self;
+        if last.series != word {
+            return None;
+        }
+        let (reading, chunk) = copied.settle(after).ok()??;
+        let holds = LaneValue::Timer(newer(reading, before, u64::MAX), None);
+        Some((LaneDelta { word, series, holds, exemplars: None }, chunk))
+    }
 }
 
 /// Reads a timer's lane, whose head is at least `head`.

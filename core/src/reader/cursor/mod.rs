@@ -3,7 +3,9 @@
 //!
 //! The cursor caches the words of every block. A series word identifies one incarnation of a lane,
 //! so a lane with equal words has an equal value. If words differ, the cursor reads the block twice
-//! more, and reads the lanes whose words changed.
+//! more, and reads the lanes whose words changed. Of a timer with few new observations, it copies
+//! only the chunks that hold them, usually with one read. It then reads the lines of all such lanes
+//! of the block twice more.
 
 mod lane;
 pub(crate) mod listed;
@@ -29,7 +31,7 @@ use crate::{
     snapshot::Observation,
 };
 pub(crate) use lane::LaneDelta;
-use lane::{CachedTimer, LaneRead, read};
+use lane::{CachedTimer, CopiedLane, LaneRead, copy_new, read};
 
 const BLOCK_WORDS: usize = Block::LINES as usize * LINE_WORDS;
 /// Indexes of words of a lane.
@@ -61,6 +63,9 @@ struct BlockCache {
     chunks: u64,
     /// Lines that its lanes occupy in addition to their chunks.
     rest: u64,
+    /// The lines of the chunks that hold the newest observations of its lanes, if they are known,
+    /// otherwise 0. A chunk keeps its place in a lane's ring.
+    tails: [u32; BLOCK_LANES + 1],
 }
 
 /// The changes of a segment since the last poll.
@@ -162,7 +167,8 @@ impl SegmentCursor {
 
 impl Default for BlockCache {
     fn default() -> BlockCache {
-        BlockCache { words: Box::new([0; BLOCK_WORDS]), shown: 0, complete: 0, chunks: 0, rest: 0 }
+        let (words, tails) = (Box::new([0; BLOCK_WORDS]), [0; BLOCK_LANES + 1]);
+        BlockCache { words, shown: 0, complete: 0, chunks: 0, rest: 0, tails }
     }
 }
 
@@ -214,59 +220,140 @@ impl BlockCache {
         for words in &mut looks {
             reader.words().read(line, words)?;
         }
-        let [second, last] = &looks;
+        let looks = [first, &looks[0], &looks[1]];
         self.chunks = 0;
-        let mut are_others = false;
+        let (mut are_others, mut copied) = (false, Vec::new());
         self.words[..LINE_WORDS].copy_from_slice(&first[..LINE_WORDS]);
         for place in 1..=BLOCK_LANES {
-            let of = |look: &[u64; BLOCK_WORDS]| LaneHeader::of(&look[place * LINE_WORDS..]);
-            let (word, head) = (of(first).series, LaneHeader { series: of(first).series, ..of(second) });
-            let is_shown = word != 0 && word & UNPUBLISHED == 0;
+            let (head, is_shown) = header(looks, place);
             if is_shown {
                 self.chunks = self.chunks.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
             }
             let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
-            let is_known = self.words[at.clone()] == first[at.clone()];
-            if is_known && (lives[0] == lives[1] || reader.is_no_gauge(word)) {
+            let is_known = self.words[at.clone()] == first[at];
+            if is_known && (lives[0] == lives[1] || reader.is_no_gauge(head.series)) {
                 continue;
             }
-            let before = self.known(place, word);
-            let outcome = match is_shown {
-                false => LaneRead::Absent,
-                true if of(last).series != word => LaneRead::Removed,
-                true => read(reader, line + place as u64, head, before, lives[1])?,
-            };
-            let (bit, lane) = (1 << place, line + place as u64);
-            let was_shown = self.shown & bit != 0;
-            let was = self.lane(place);
-            match outcome {
-                LaneRead::WriterTooFast if was_shown && was[SERIES] == word => continue,
-                LaneRead::Value(read) => {
-                    are_others |= !was_shown || was[SERIES] != word;
-                    was.copy_from_slice(&second[at]);
-                    (was[SERIES], was[HEAD]) = (word, read.head(head.head));
-                    self.shown |= bit;
-                    self.complete =
-                        if read.is_complete() { self.complete | bit } else { self.complete & !bit };
-                    news.lanes.push((lane, Some(read)));
-                    continue;
-                }
-                LaneRead::Absent => was.copy_from_slice(&first[at]),
-                LaneRead::Removed => was.fill(0),
-                LaneRead::WriterTooFast => {
-                    was.fill(0);
-                    news.unread += 1;
-                }
-            }
-            self.shown &= !bit;
-            are_others |= was_shown;
-            if was_shown {
-                news.lanes.push((lane, None));
+            let cached = self.known(place, head.series).filter(|_| is_shown && is_same(looks, place));
+            match cached.and_then(|cached| copy_new(reader, head, cached, self.tails[place].into())) {
+                Some(lane) => copied.push((place, lane)),
+                None => are_others |= self.read_lane(reader, line, place, looks, lives[1], news)?,
             }
         }
+        are_others |= self.settle_copied(reader, line, copied, looks, lives[1], news)?;
         if are_others {
             self.rest = self.series().map(|word| reader.lane_lines(word)).sum();
         }
         Ok(())
     }
+
+    /// Reads the lanes again whose new observations were copied. Returns whether any of them has
+    /// another series than before, or none.
+    ///
+    /// The lines of all these lanes are read twice. The heads of the first read show what was
+    /// overwritten while it was copied. The series words of the second read show that these heads
+    /// are of the same life.
+    fn settle_copied<W: SegmentSource>(
+        &mut self,
+        reader: &mut SegmentReader<W>,
+        line: u64,
+        copied: Vec<(usize, CopiedLane)>,
+        looks: Looks<'_>,
+        lives: bool,
+        news: &mut SegmentDelta,
+    ) -> Result<bool, SegmentError> {
+        let (Some((low, _)), Some((high, _))) = (copied.first(), copied.last()) else { return Ok(false) };
+        let (low, lines) = (*low, low * LINE_WORDS..(high + 1) * LINE_WORDS);
+        let mut again = [[0; BLOCK_WORDS]; 2];
+        for words in &mut again {
+            reader.words().read(line + low as u64, &mut words[lines.clone()])?;
+        }
+        let mut are_others = false;
+        for (place, lane) in copied {
+            let [after, last] = again.each_ref().map(|words| LaneHeader::of(&words[place * LINE_WORDS..]));
+            match lane.settle(after, last) {
+                Some((delta, chunk)) => {
+                    self.store(place, looks, &delta);
+                    self.tails[place] = u32::try_from(chunk).unwrap_or(0);
+                    news.lanes.push((line + place as u64, Some(delta)));
+                }
+                None => are_others |= self.read_lane(reader, line, place, looks, lives, news)?,
+            }
+        }
+        Ok(are_others)
+    }
+
+    /// Reads a lane. Returns whether the lane has another series than before, or none.
+    fn read_lane<W: SegmentSource>(
+        &mut self,
+        reader: &mut SegmentReader<W>,
+        line: u64,
+        place: usize,
+        looks: Looks<'_>,
+        lives: bool,
+        news: &mut SegmentDelta,
+    ) -> Result<bool, SegmentError> {
+        let (head, is_shown) = header(looks, place);
+        let (word, lane) = (head.series, line + place as u64);
+        let outcome = match is_shown {
+            false => LaneRead::Absent,
+            true if !is_same(looks, place) => LaneRead::Removed,
+            true => read(reader, lane, head, self.known(place, word), lives)?,
+        };
+        let bit = 1 << place;
+        let was_shown = self.shown & bit != 0;
+        let had_series = was_shown && self.lane(place)[SERIES] == word;
+        match outcome {
+            LaneRead::WriterTooFast if had_series => return Ok(false),
+            LaneRead::Value(delta) => {
+                self.store(place, looks, &delta);
+                self.tails[place] = 0;
+                news.lanes.push((lane, Some(delta)));
+                return Ok(!had_series);
+            }
+            LaneRead::Absent => {
+                let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
+                self.lane(place).copy_from_slice(&looks[0][at]);
+            }
+            LaneRead::Removed => self.lane(place).fill(0),
+            LaneRead::WriterTooFast => {
+                self.lane(place).fill(0);
+                news.unread += 1;
+            }
+        }
+        self.shown &= !bit;
+        if was_shown {
+            news.lanes.push((lane, None));
+        }
+        Ok(was_shown)
+    }
+
+    /// Stores the state of a lane that was read.
+    fn store(&mut self, place: usize, looks: Looks<'_>, delta: &LaneDelta) {
+        let (head, _) = header(looks, place);
+        let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
+        let lane = self.lane(place);
+        lane.copy_from_slice(&looks[1][at]);
+        (lane[SERIES], lane[HEAD]) = (head.series, delta.head(head.head));
+        let bit = 1 << place;
+        self.shown |= bit;
+        self.complete = if delta.is_complete() { self.complete | bit } else { self.complete & !bit };
+    }
+}
+
+/// Three reads of a block.
+type Looks<'a> = [&'a [u64; BLOCK_WORDS]; 3];
+
+/// Returns a lane by the second read with the series word of the first, and whether it is published.
+fn header(looks: Looks<'_>, place: usize) -> (LaneHeader, bool) {
+    let [series, head, _] = looks.map(|words| LaneHeader::of(&words[place * LINE_WORDS..]));
+    let word = series.series;
+    (LaneHeader { series: word, ..head }, word != 0 && word & UNPUBLISHED == 0)
+}
+
+/// Returns whether a lane has the same series in the first read and in the last one. If so, the
+/// second read is of that series.
+fn is_same(looks: Looks<'_>, place: usize) -> bool {
+    let [first, _, last] = looks.map(|words| LaneHeader::of(&words[place * LINE_WORDS..]).series);
+    first == last
 }

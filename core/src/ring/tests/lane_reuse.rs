@@ -7,7 +7,7 @@
 use super::*;
 use crate::{
     format::layout::UNPUBLISHED,
-    ring::LaneHeader,
+    ring::{LaneHeader, copy_since},
     segment::weak_memory::{Schedule, Step},
 };
 
@@ -134,8 +134,41 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             let wrong = check_distribution(&distribution, (0..head).map(|index| of_life(life, index)));
             wrong.unwrap_or_else(|wrong| panic!("reader {seed}/{reader}, life {life}: {wrong}"));
         }
+        follow(lives, &eyes, (life, word), head).unwrap_or_else(|wrong| panic!("{seed}/{reader}: {wrong}"));
     }
     (read_well, ended)
+}
+
+/// Reads what a life has got since the head `since`, as a cursor does: two reads of the lane, the
+/// chunks, two more reads of the lane.
+fn follow(
+    lives: &Lives,
+    eyes: &WeakMemoryView<'_>,
+    (life, word): (usize, u64),
+    since: u64,
+) -> Result<(), String> {
+    let read_lane = || LaneHeader::read(eyes, lives.lane_line).unwrap();
+    let lane = read_lane();
+    if read_lane().series != word {
+        return Ok(());
+    }
+    let copied = copy_since(eyes, lane, lives.window, since, 0);
+    let after = read_lane();
+    if read_lane().series != word {
+        return Ok(());
+    }
+    let copied = copied.map_err(|wrong| format!("{wrong:?} in life {life}"))?;
+    let settled = copied.map_or(Ok(None), |copied| copied.settle(after));
+    let Some((reading, _)) = settled.map_err(|wrong| format!("{wrong:?} in life {life}"))? else {
+        return Ok(());
+    };
+    let (head, length) = (reading.head, reading.newest.len() as u64);
+    let of = |index| (stamp(index), of_life(life, index));
+    let is_right = head == lane.head
+        && length >= head - since
+        && reading.sum == ExactSum::of((0..head).map(|index| of_life(life, index)))
+        && reading.newest.iter().copied().eq((head - length..head).map(of));
+    if is_right { Ok(()) } else { Err(format!("{head} since {since} in life {life}")) }
 }
 
 #[test]

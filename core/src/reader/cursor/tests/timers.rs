@@ -7,7 +7,10 @@ use crate::{
     Family, Options, Registry, Timer,
     directory::access::MetricsPath,
     format::layout::{Chunk, LINE_WORDS, Lines},
-    reader::{cursor::LaneDelta, totals::SeriesTotal},
+    reader::{
+        cursor::{LaneDelta, SegmentCursor},
+        totals::SeriesTotal,
+    },
 };
 
 /// Returns timers with one label in a directory, whose windows have that length.
@@ -61,6 +64,76 @@ fn of_a_timer_only_what_is_new_is_read() {
             "{words} for {new}: {most}, {whole}"
         );
         assert_eq!(looked.look(true).unwrap().1, still);
+    }
+}
+
+#[test]
+fn new_observations_of_a_lane_take_one_read() {
+    let parent = tempfile::tempdir().unwrap();
+    let (_registry, timers) = timers(parent.path(), 1000);
+    let timers: Vec<Timer> = (0..60).map(|of| timers.labels(&[&of.to_string()]).unwrap()).collect();
+    timers.iter().for_each(|timer| observe(timer, 100));
+    let mut looked = looked(parent.path());
+    looked.look(true).unwrap();
+    looked.look(true).unwrap();
+    // The root and the blocks.
+    let still = looked.reader.source().times();
+    for (new, most) in [
+        // The chunks of the newest observations become known.
+        (1, 2 * timers.len()),
+        (1, timers.len()),
+        (26, timers.len()),
+        // All lanes enter their next chunks.
+        (1, 3 * timers.len()),
+        (1, timers.len()),
+    ] {
+        timers.iter().for_each(|timer| observe(timer, new));
+        let (news, _) = looked.look(true).unwrap();
+        assert_eq!(news.lanes.len(), timers.len());
+        let reads = looked.reader.source().times();
+        // Each block is read twice more before the chunks, and twice more after them.
+        assert!(reads <= still + 4 * (still - 1) + most, "{reads} reads, {still} at rest, {new} new");
+    }
+}
+
+/// A lane gets another series before any of the reads of a poll that reads its new observations.
+#[test]
+fn new_observations_are_of_one_series() {
+    for times in 0..7 {
+        let parent = tempfile::tempdir().unwrap();
+        let (_registry, timers) = timers(parent.path(), 1000);
+        let timer = timers.labels(&["a"]).unwrap();
+        observe(&timer, 10);
+        let mut looked = looked(parent.path());
+        for _ in 0..2 {
+            observe(&timer, 1);
+            looked.look(true).unwrap();
+        }
+        observe(&timer, 1);
+        let (other, waiting) = (timers.clone(), Rc::new(Cell::new(true)));
+        let waits = Rc::clone(&waiting);
+        looked.meanwhile(move |time| {
+            if time == times && waits.replace(false) {
+                assert!(other.remove(&["a"]).unwrap());
+                let other = other.labels(&["b"]).unwrap();
+                (0..20).for_each(|_| other.observe(100.0));
+            }
+        });
+        let (mut news, _) = looked.look(true).unwrap();
+        for lane in told(&mut news) {
+            let (value, most) = if lane.series.values == ["a"] { (1.0, 13) } else { (100.0, 20) };
+            assert!(lane.newest().iter().all(|&(_, observed)| observed == value), "{times}");
+            let SeriesTotal { count, sum, .. } = lane.take_total();
+            assert!(count <= most && sum.to_f64() == count as f64 * value, "{times}: {count}");
+        }
+        assert!(!waiting.get(), "the poll has fewer than {times} reads");
+        looked.meanwhile(|_| {});
+        // The series of the lane is read at the latest now.
+        looked.look(true).unwrap();
+        let totals = SegmentCursor::default().read(&mut looked.reader, true).unwrap();
+        let counts: Vec<u64> =
+            totals.families["work_seconds"][0].series.values().map(|one| one.count).collect();
+        assert_eq!(counts, [20], "{times}");
     }
 }
 
