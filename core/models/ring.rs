@@ -55,6 +55,8 @@ struct Case {
     grows: bool,
     lines: (usize, usize),
     preemptions: usize,
+    /// The head of an earlier reading; 0 for none.
+    since: u64,
     /// Minimum number of the newest observations that a reading must have, at each head.
     held: fn(u64) -> u64,
 }
@@ -65,7 +67,7 @@ impl Case {
     }
 
     fn run(self) {
-        let Case { window, before, beside, .. } = self;
+        let Case { window, before, beside, since, .. } = self;
         let segment = Arc::new(Segment::anonymous().unwrap());
         let lane: &'static Lane = &segment.new_block().unwrap().lanes[0];
         let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
@@ -86,7 +88,7 @@ impl Case {
                 ring.push(value(index), stamp(index), &growth);
             }
         };
-        let reader = move || match read(&segment, lane_line, window, 0) {
+        let reader = move || match read(&segment, lane_line, window, since) {
             Ok(reading) => {
                 let head = reading.head;
                 assert!((before..=before + beside).contains(&head), "a head of another time: {head}");
@@ -96,7 +98,8 @@ impl Case {
                 for (index, &seen) in (head - length..).zip(&reading.newest) {
                     assert_eq!(seen, (stamp(index), value(index)), "{index} below {head}");
                 }
-                assert!(length >= (self.held)(head), "{length} observations at {head}");
+                let held = (self.held)(head).min(head - since);
+                assert!(length >= held, "{length} observations at {head}");
             }
             Err(RingReadError::Overrun) => {}
             Err(wrong) => panic!("{wrong:?}"),
@@ -116,6 +119,7 @@ pub fn a_full_ring_is_read_beside_its_writer() {
         grows: true,
         lines: (24, 24),
         preemptions: 2,
+        since: 0,
         held: |head| head.min(2),
     }
     .check();
@@ -131,6 +135,7 @@ pub fn a_ring_grows_beside_a_reader() {
         grows: true,
         lines: (18, 40),
         preemptions: 2,
+        since: 0,
         held: |head| head.min(3),
     }
     .check();
@@ -146,6 +151,39 @@ pub fn a_ring_short_of_memory_is_read_beside_its_writer() {
         grows: false,
         lines: (24, 24),
         preemptions: 1,
+        since: 0,
+        held: |_| 0,
+    }
+    .check();
+}
+
+/// A full ring, of which only the new observations are read.
+pub fn a_full_ring_is_followed_beside_its_writer() {
+    Case {
+        name: "followed ring",
+        window: 2,
+        before: 5,
+        beside: 2,
+        grows: true,
+        lines: (24, 24),
+        preemptions: 2,
+        since: 4,
+        held: |head| head.min(2),
+    }
+    .check();
+}
+
+/// A ring that gets no second chunk, of which only the new observations are read.
+pub fn a_ring_short_of_memory_is_followed_beside_its_writer() {
+    Case {
+        name: "followed short ring",
+        window: 3,
+        before: 4,
+        beside: 2,
+        grows: false,
+        lines: (24, 24),
+        preemptions: 1,
+        since: 3,
         held: |_| 0,
     }
     .check();
@@ -161,6 +199,7 @@ pub fn the_first_chunk_is_used_beside_a_reader() {
         grows: true,
         lines: (24, 24),
         preemptions: 2,
+        since: 0,
         held: |head| head.min(2),
     }
     .check();

@@ -31,5 +31,7 @@ models! {
         a_full_ring_is_read_beside_its_writer
         a_ring_grows_beside_a_reader
         a_ring_short_of_memory_is_read_beside_its_writer
+        a_full_ring_is_followed_beside_its_writer
+        a_ring_short_of_memory_is_followed_beside_its_writer
         the_first_chunk_is_used_beside_a_reader;
 }
