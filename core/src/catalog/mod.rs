@@ -92,106 +92,75 @@ pub struct Definition {
     pub labels: &'static [&'static str],
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str]) -> Definition {
-    Definition { name, kind: Kind::Counter, unit: Unit::None, labels }
+/// Defines a constant for each row, and [`ALL`] of them.
+macro_rules! catalog {
+    ($($(#[$about:meta])* $constant:ident: $kind:ident, $unit:ident, $name:literal, $labels:expr;)*) => {
+        $($(#[$about])*
+        pub const $constant: Definition = Definition {
+            name: $name,
+            kind: Kind::$kind,
+            unit: Unit::$unit,
+            labels: &$labels,
+        };)*
+
+        /// Every recorded metric. The position of a metric is its number in other languages.
+        pub const ALL: &[Definition] = &[$($constant),*];
+
+        /// The name of the constant of each metric in [`ALL`], from which other languages derive theirs.
+        pub const CONSTANTS: &[&str] = &[$(stringify!($constant)),*];
+    };
 }
 
-const fn timer(name: &'static str, unit: Unit, labels: &'static [&'static str]) -> Definition {
-    Definition { name, kind: Kind::Timer, unit, labels }
+// The one list of the metrics. `core/tests/catalog.rs` compares every other list with it. A new
+// metric is appended, because numbers of other languages never change.
+catalog! {
+    /// Duration of a request to the server.
+    API_REQUEST_TIME: Timer, Seconds, "conductor/api_request_time", ["method", "uri", "status"];
+    /// Polls for tasks.
+    TASK_POLL: Counter, None, "conductor/task_poll", ["taskType"];
+    /// Duration of a poll.
+    TASK_POLL_TIME: Timer, Seconds, "conductor/task_poll_time", ["taskType", "status"];
+    /// Duration of a task's execution.
+    TASK_EXECUTE_TIME: Timer, Seconds, "conductor/task_execute_time", ["taskType", "status"];
+    /// Duration of an update of a task's result.
+    TASK_UPDATE_TIME: Timer, Seconds, "conductor/task_update_time", ["taskType", "status"];
+    /// Failed executions by exception class.
+    TASK_EXECUTE_ERROR: Counter, None, "conductor/task_execute_error", ["taskType", "exception"];
+    /// Failed executions by exception message.
+    TASK_EXECUTE_ERROR_MESSAGE: Counter, None, "conductor/task_execute_error_message", ["taskType", "exception"];
+    /// Failed updates by exception class.
+    TASK_UPDATE_ERROR: Counter, None, "conductor/task_update_error", ["taskType", "exception"];
+    /// Failed updates by exception message.
+    TASK_UPDATE_ERROR_MESSAGE: Counter, None, "conductor/task_update_error_message", ["taskType", "exception"];
+    /// Failed polls by exception class.
+    TASK_POLL_ERROR: Counter, None, "conductor/task_poll_error", ["taskType", "exception"];
+    /// Executions started.
+    TASK_EXECUTION_STARTED: Counter, None, "conductor/task_execution_started", ["taskType"];
+    /// Failed acknowledgements by exception class.
+    TASK_ACK_ERROR: Counter, None, "conductor/task_ack_error", ["taskType", "exception"];
+    /// Failed acknowledgements by exception message.
+    TASK_ACK_ERROR_MESSAGE: Counter, None, "conductor/task_ack_error_message", ["taskType", "exception"];
+    /// Acknowledgements that the server refused.
+    TASK_ACK_FAILED: Counter, None, "conductor/task_ack_failed", ["taskType"];
+    /// Times that the execution queue was full.
+    TASK_EXECUTION_QUEUE_FULL: Counter, None, "conductor/task_execution_queue_full", ["taskType"];
+    /// Polls while the worker was paused.
+    TASK_PAUSED: Counter, None, "conductor/task_paused", ["taskType"];
+    /// Restarts of a worker process.
+    WORKER_RESTART: Counter, None, "conductor/worker_restart", ["taskType"];
+    /// Uncaught exceptions by class.
+    UNCAUGHT_EXCEPTION: Counter, None, "conductor/thread_uncaught_exception", ["exception"];
+    /// Uses of external payload storage.
+    EXTERNAL_PAYLOAD_USED: Counter, None, "conductor/external_payload_used", ["entityName", "operation", "payloadType"];
+    /// Workflows that could not be started, by exception class.
+    WORKFLOW_START_ERROR: Counter, None, "conductor/workflow_start_error", ["workflowType", "exception"];
+    /// Workflows that could not be started, by exception message.
+    WORKFLOW_START_ERROR_MESSAGE: Counter, None, "conductor/workflow_start_error_message", ["workflowType", "exception"];
+    /// Size of a task's result.
+    TASK_RESULT_SIZE: Timer, Bytes, "conductor/task_result_size", ["taskType"];
+    /// Size of a workflow's input. `absent` is `"1"` if the caller passed no version, else empty. The
+    /// surfaces represent a missing version in different ways, and `""` is a version, too.
+    WORKFLOW_INPUT_SIZE: Timer, Bytes, "conductor/workflow_input_size", ["workflowType", "version", "absent"];
+    /// Worker threads that are executing a task now.
+    ACTIVE_WORKERS: Gauge, None, "conductor/active_workers", ["taskType"];
 }
-
-/// Duration of a request to the server.
-pub const API_REQUEST_TIME: Definition =
-    timer("conductor/api_request_time", Unit::Seconds, &["method", "uri", "status"]);
-/// Polls for tasks.
-pub const TASK_POLL: Definition = counter("conductor/task_poll", &["taskType"]);
-/// Duration of a poll.
-pub const TASK_POLL_TIME: Definition =
-    timer("conductor/task_poll_time", Unit::Seconds, &["taskType", "status"]);
-/// Duration of a task's execution.
-pub const TASK_EXECUTE_TIME: Definition =
-    timer("conductor/task_execute_time", Unit::Seconds, &["taskType", "status"]);
-/// Duration of an update of a task's result.
-pub const TASK_UPDATE_TIME: Definition =
-    timer("conductor/task_update_time", Unit::Seconds, &["taskType", "status"]);
-/// Failed executions by exception class.
-pub const TASK_EXECUTE_ERROR: Definition =
-    counter("conductor/task_execute_error", &["taskType", "exception"]);
-/// Failed executions by exception message.
-pub const TASK_EXECUTE_ERROR_MESSAGE: Definition =
-    counter("conductor/task_execute_error_message", &["taskType", "exception"]);
-/// Failed updates by exception class.
-pub const TASK_UPDATE_ERROR: Definition = counter("conductor/task_update_error", &["taskType", "exception"]);
-/// Failed updates by exception message.
-pub const TASK_UPDATE_ERROR_MESSAGE: Definition =
-    counter("conductor/task_update_error_message", &["taskType", "exception"]);
-/// Failed polls by exception class.
-pub const TASK_POLL_ERROR: Definition = counter("conductor/task_poll_error", &["taskType", "exception"]);
-/// Executions started.
-pub const TASK_EXECUTION_STARTED: Definition = counter("conductor/task_execution_started", &["taskType"]);
-/// Failed acknowledgements by exception class.
-pub const TASK_ACK_ERROR: Definition = counter("conductor/task_ack_error", &["taskType", "exception"]);
-/// Failed acknowledgements by exception message.
-pub const TASK_ACK_ERROR_MESSAGE: Definition =
-    counter("conductor/task_ack_error_message", &["taskType", "exception"]);
-/// Acknowledgements that the server refused.
-pub const TASK_ACK_FAILED: Definition = counter("conductor/task_ack_failed", &["taskType"]);
-/// Times that the execution queue was full.
-pub const TASK_EXECUTION_QUEUE_FULL: Definition =
-    counter("conductor/task_execution_queue_full", &["taskType"]);
-/// Polls while the worker was paused.
-pub const TASK_PAUSED: Definition = counter("conductor/task_paused", &["taskType"]);
-/// Restarts of a worker process.
-pub const WORKER_RESTART: Definition = counter("conductor/worker_restart", &["taskType"]);
-/// Uncaught exceptions by class.
-pub const UNCAUGHT_EXCEPTION: Definition = counter("conductor/thread_uncaught_exception", &["exception"]);
-/// Uses of external payload storage.
-pub const EXTERNAL_PAYLOAD_USED: Definition =
-    counter("conductor/external_payload_used", &["entityName", "operation", "payloadType"]);
-/// Workflows that could not be started, by exception class.
-pub const WORKFLOW_START_ERROR: Definition =
-    counter("conductor/workflow_start_error", &["workflowType", "exception"]);
-/// Workflows that could not be started, by exception message.
-pub const WORKFLOW_START_ERROR_MESSAGE: Definition =
-    counter("conductor/workflow_start_error_message", &["workflowType", "exception"]);
-/// Size of a task's result.
-pub const TASK_RESULT_SIZE: Definition = timer("conductor/task_result_size", Unit::Bytes, &["taskType"]);
-/// Size of a workflow's input. `absent` is `"1"` if the caller passed no version, else empty. The
-/// surfaces represent a missing version in different ways, and `""` is a version, too.
-pub const WORKFLOW_INPUT_SIZE: Definition =
-    timer("conductor/workflow_input_size", Unit::Bytes, &["workflowType", "version", "absent"]);
-/// Worker threads that are executing a task now.
-pub const ACTIVE_WORKERS: Definition = Definition {
-    name: "conductor/active_workers",
-    kind: Kind::Gauge,
-    unit: Unit::None,
-    labels: &["taskType"],
-};
-
-/// Every recorded metric.
-pub const ALL: &[Definition] = &[
-    API_REQUEST_TIME,
-    TASK_POLL,
-    TASK_POLL_TIME,
-    TASK_EXECUTE_TIME,
-    TASK_UPDATE_TIME,
-    TASK_EXECUTE_ERROR,
-    TASK_EXECUTE_ERROR_MESSAGE,
-    TASK_UPDATE_ERROR,
-    TASK_UPDATE_ERROR_MESSAGE,
-    TASK_POLL_ERROR,
-    TASK_EXECUTION_STARTED,
-    TASK_ACK_ERROR,
-    TASK_ACK_ERROR_MESSAGE,
-    TASK_ACK_FAILED,
-    TASK_EXECUTION_QUEUE_FULL,
-    TASK_PAUSED,
-    WORKER_RESTART,
-    UNCAUGHT_EXCEPTION,
-    EXTERNAL_PAYLOAD_USED,
-    WORKFLOW_START_ERROR,
-    WORKFLOW_START_ERROR_MESSAGE,
-    TASK_RESULT_SIZE,
-    WORKFLOW_INPUT_SIZE,
-    ACTIVE_WORKERS,
-];

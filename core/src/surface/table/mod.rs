@@ -136,4 +136,26 @@ mod tests {
             assert!(recorded.name.starts_with(catalog::PREFIX), "{}", recorded.name);
         }
     }
+    /// docs/metrics.md has the documented names, docs/sdks.md those that other SDKs have, too.
+    #[test]
+    fn docs_name_every_metric() {
+        let page = |name: &str| {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/");
+            std::fs::read_to_string(format!("{path}{name}")).unwrap()
+        };
+        let (metrics, sdks) = (page("metrics.md"), page("sdks.md"));
+        let spelled = |row: &super::Row| {
+            let total = if row.shape == MetricShape::Counter { "_total" } else { "" };
+            format!("`{}{total}`", row.name)
+        };
+        for row in Surface::Documented.rows() {
+            assert!(metrics.contains(&spelled(row)), "docs/metrics.md lacks {}", spelled(row));
+        }
+        for recorded in catalog::ALL.iter().filter(|recorded| !recorded.name.ends_with("_message")) {
+            let mut rows =
+                Surface::ALL.into_iter().flat_map(Surface::rows).filter(|row| row.recorded == recorded);
+            let is_named = rows.any(|row| [&metrics, &sdks].iter().any(|page| page.contains(&spelled(row))));
+            assert!(is_named, "docs/metrics.md and docs/sdks.md lack {}", recorded.name);
+        }
+    }
 }
