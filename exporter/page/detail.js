@@ -22,6 +22,8 @@ export class Detail {
     this.minutes = 5;
     this.log = false;
     this.values = null;
+    /** What the exporter saw before this page did; null before it is asked. */
+    this.past = null;
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this.redraw());
     new ResizeObserver(() => this.plots.forEach((plot) => plot.fit())).observe(this.place);
@@ -29,9 +31,10 @@ export class Detail {
 
   /** Draws the same series again: in another theme, range or scale. */
   redraw() {
-    const { series, values } = this;
+    const { series, values, past } = this;
     if (!series) return;
     this.show(series);
+    this.past = past;
     if (values) this.window(values);
   }
 
@@ -40,7 +43,7 @@ export class Detail {
     this.plots.forEach((plot) => plot.destroy());
     this.plots = [];
     this.series = series;
-    this.values = null;
+    this.values = this.past = null;
     this.place.hidden = series === null;
     this.place.replaceChildren();
     if (series === null) return;
@@ -106,12 +109,23 @@ export class Detail {
     else if (MINUTES[at]) this.choose(MINUTES[at], this.log);
   }
 
+  /** The shown minutes: points of the exporter's history, then those of this page. */
+  points() {
+    const { series, store } = this;
+    const own = store.order(this.minutes).map((at) => ({ time: store.times[at], count: series.counts[at], past: series.past.map((ring) => ring[at]) }));
+    const known = own.findIndex(({ count }) => Number.isFinite(count));
+    const first = known < 0 ? Infinity : own[known].time;
+    const since = (store.time ?? 0) - this.minutes * 60000;
+    const earlier = (this.past ?? []).filter(({ time }) => time < first && time >= since);
+    return [...earlier.map(({ time, count, quantiles }) => ({ time, count, past: QUANTILES.map((id) => quantiles?.[id] ?? NaN) })), ...own.slice(Math.max(0, known))];
+  }
+
   /** The shown minutes, one row for each snapshot. */
   rows() {
-    const { series, store } = this;
+    const { series } = this;
     const columns = ["time", series.type === "timer" ? "count" : "value", ...(series.past.length > 0 ? QUANTILES : [])];
     const number = (value) => (Number.isFinite(value) ? value : null);
-    const rows = store.order(this.minutes).map((at) => [new Date(store.times[at]).toISOString(), number(series.counts[at]), ...series.past.map((ring) => number(ring[at]))]);
+    const rows = this.points().map(({ time, count, past }) => [new Date(time).toISOString(), number(count), ...past.map(number)]);
     return { columns, rows };
   }
 
@@ -129,10 +143,10 @@ export class Detail {
 
   /** Draws what the store has now. */
   update() {
-    const { series, store } = this;
+    const { series } = this;
     if (!series) return;
-    const order = store.order(this.minutes);
-    const times = order.map((at) => store.times[at] / 1000);
+    const points = this.points();
+    const times = points.map(({ time }) => time / 1000);
     const shown = [["count", short(series.count), series.count]];
     if (series.type === "timer") {
       const mean = series.count > 0 && series.sum !== null ? series.sum / series.count : null;
@@ -141,7 +155,7 @@ export class Detail {
       const sorted = this.values?.toSorted((one, other) => one - other) ?? [];
       for (const [id, q] of [["p99.9", 0.999], ["max", 1]]) shown.push([id, quantity(percentile(sorted, q), series.unit)]);
       shown.push(["window", plain(series.window)]);
-      const past = series.past.map((ring) => order.map((at) => (Number.isNaN(ring[at]) || (this.log && ring[at] <= 0) ? null : ring[at])));
+      const past = QUANTILES.map((_, which) => points.map(({ past: { [which]: value } }) => (Number.isNaN(value) || (this.log && value <= 0) ? null : value)));
       this.quantiles.set([times, ...past], QUANTILES.map((id) => `${id} ${quantity(series.quantiles?.[id], series.unit)}`).join(", "));
     } else {
       shown[0][0] = series.type === "gauge" ? "value" : "total";
@@ -153,10 +167,10 @@ export class Detail {
       if (QUANTILES.includes(name) && value.title) value.dataset.value = value.title;
       return element("div", {}, element("dt", { textContent: name }), value);
     }));
-    const rates = order.map((at, index) => {
-      if (series.type === "gauge") return Number.isNaN(series.counts[at]) ? null : series.counts[at];
+    const rates = points.map(({ count }, index) => {
+      if (series.type === "gauge") return Number.isNaN(count) ? null : count;
       if (index === 0) return null;
-      const grown = series.counts[at] - series.counts[order[index - 1]];
+      const grown = count - points[index - 1].count;
       return Number.isFinite(grown) ? Math.max(0, grown) / (times[index] - times[index - 1]) : null;
     });
     this.rates.set([times, rates], series.type === "gauge" ? plain(series.count) : `${rate(series.rate)} per second`);

@@ -107,6 +107,10 @@ async function draw() {
   overview();
   if (series?.type === "timer") {
     const query = new URLSearchParams([["origin", series.origin], ["name", series.recorded], ...Object.values(series.recordedLabels).map((value) => ["label", value])]);
+    if (detail.past === null) {
+      const { points } = await fetched(`history.json?${query}`);
+      if (detail.series === series) detail.past = points;
+    }
     const { values } = await fetched(`window.json?${query}`);
     if (detail.series === series) detail.window(values);
   }

@@ -14,9 +14,14 @@ pub(crate) enum FamilyOrigin {
 impl FamilyOrigin {
     /// Returns a family's origin, and its name without the prefix of Conductor's metrics.
     pub(crate) fn from_family(family: &Family) -> (FamilyOrigin, &str) {
-        match family.name.strip_prefix(catalog::PREFIX) {
+        FamilyOrigin::from_name(&family.name)
+    }
+
+    /// Returns the same for a family's recorded name.
+    pub(crate) fn from_name(recorded: &str) -> (FamilyOrigin, &str) {
+        match recorded.strip_prefix(catalog::PREFIX) {
             Some(name) => (FamilyOrigin::Conductor, name),
-            None => (FamilyOrigin::User, &family.name),
+            None => (FamilyOrigin::User, recorded),
         }
     }
 

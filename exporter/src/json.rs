@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use ictus::{
     Snapshot,
     catalog::{Kind, Unit},
-    snapshot::{self, Timing, Value},
+    snapshot::{self, QUANTILES, Timing, Value},
     surface::View,
 };
 use serde::{Serialize, Serializer};
@@ -75,12 +75,18 @@ enum Shown {
 }
 
 #[derive(Serialize)]
-struct Quantiles {
+pub(crate) struct Quantiles {
     p50: f64,
     p75: f64,
     p90: f64,
     p95: f64,
     p99: f64,
+}
+
+impl Quantiles {
+    pub(crate) fn new([p50, p75, p90, p95, p99]: [f64; QUANTILES.len()]) -> Quantiles {
+        Quantiles { p50, p75, p90, p95, p99 }
+    }
 }
 
 /// Label names and values, in the family's order.
@@ -171,8 +177,7 @@ fn shown(value: &Value) -> Shown {
     match value {
         Value::Counter(value) | Value::Gauge(value) => Shown::State { value: *value },
         Value::Timer(Timing { count, sum, window, .. }) => {
-            let quantiles =
-                window.quantiles().map(|[p50, p75, p90, p95, p99]| Quantiles { p50, p75, p90, p95, p99 });
+            let quantiles = window.quantiles().map(Quantiles::new);
             Shown::Timing { count: *count, sum: *sum, window: window.len(), quantiles }
         }
     }

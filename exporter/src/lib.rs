@@ -35,6 +35,7 @@ mod error_log;
 mod family_origin;
 pub mod file;
 mod filter;
+mod history;
 pub mod http;
 mod json;
 #[cfg(feature = "command")]

@@ -3,6 +3,8 @@
 mod http_client;
 mod terminal;
 
+use std::time::Duration;
+
 use http_client::{ask_with, get, tcp};
 use ictus::Registry;
 use ictus_exporter::{Source, http::Server};
@@ -52,6 +54,29 @@ fn the_snapshot_is_what_dump_prints() {
     let (code, dumped, _) = terminal::outcome(&dumped);
     assert_eq!(code, Some(0));
     assert_eq!(json(&server, "/snapshot.json"), serde_json::from_str::<Value>(&dumped).unwrap());
+}
+
+#[test]
+fn history_has_what_was_recorded_before_the_page_was_open() {
+    let registry = Registry::new();
+    let job = registry.timer("job_seconds", "", &["job"]).unwrap().labels(&["import"]).unwrap();
+    (1..=10).for_each(|number| job.observe(f64::from(number)));
+    let source = Source::from_registry(registry.clone()).with_history(Duration::from_secs(900));
+    let server = Server::start(source, "127.0.0.1:0".parse().unwrap()).unwrap();
+    assert_eq!(get(tcp(&server), "/metrics").status, 200);
+    job.observe(11.0);
+    // The second scrape follows too soon for another point.
+    assert_eq!(get(tcp(&server), "/metrics").status, 200);
+    let past = json(&server, "/history.json?origin=user&name=job_seconds&label=import");
+    let points = past["points"].as_array().unwrap();
+    assert_eq!(points.len(), 1);
+    assert_eq!((&points[0]["count"], &points[0]["quantiles"]["p50"]), (&10.into(), &5.5.into()));
+    assert!(points[0]["time"].as_u64().unwrap() > 1_600_000_000_000);
+    let empty = serde_json::json!({ "points": [] });
+    assert_eq!(json(&server, "/history.json?origin=user&name=job_seconds"), empty);
+    let without = serve(&registry);
+    assert_eq!(get(tcp(&without), "/metrics").status, 200);
+    assert_eq!(json(&without, "/history.json?origin=user&name=job_seconds&label=import"), empty);
 }
 
 #[test]

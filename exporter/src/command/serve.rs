@@ -1,5 +1,7 @@
 //! `ictus serve`: serves the metrics over HTTP.
 
+use std::time::{Duration, Instant};
+
 use clap::Args;
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    history,
     http::{BoundAddress, ListenAddress, Security, Server},
     terminal::eprint,
 };
@@ -28,6 +31,9 @@ pub(super) struct Serve {
     /// Serve below this path, as behind a proxy: /ictus serves /ictus/metrics
     #[arg(long, value_name = "PATH", default_value = "", value_parser = prefix)]
     path_prefix: String,
+    /// Minutes of past quantiles for the live page, from a snapshot in 10 seconds; 0 for none
+    #[arg(long, value_name = "MINUTES", default_value = "15", value_parser = clap::value_parser!(u64).range(..=60))]
+    history: u64,
     #[command(flatten)]
     labels: LabelArgs,
     #[command(flatten)]
@@ -47,13 +53,14 @@ impl Serve {
             .input
             .source_when_ready(merge, labels)
             .with_native(self.native)
-            .with_path_prefix(&self.path_prefix);
+            .with_path_prefix(&self.path_prefix)
+            .with_history(Duration::from_secs(60 * self.history));
         let security = self.secure.open()?;
         let scheme = if security.as_ref().is_some_and(Security::is_tls) { "https" } else { "http" };
         let reload = security.clone().map(|security| move || print_reload(security.reload()));
         let (stop, _signals) = signals::stop(reload)?;
         let listen = self.listen.with_allowed_hosts(self.allowed_hosts);
-        let server = Server::start_secured(source, listen, security)?;
+        let server = Server::start_secured(source.clone(), listen, security)?;
         let directory = self.input.directory.display();
         match server.address() {
             BoundAddress::Tcp(address) => {
@@ -68,6 +75,12 @@ impl Serve {
             }
             unix @ BoundAddress::Unix(_) => {
                 eprint(&format_args!("serving {directory} at {unix}, path {}/metrics", self.path_prefix));
+            }
+        }
+        // Without scrapes, the history takes its own snapshots. Failures are reported to clients.
+        while self.history > 0 && !stop.wait_until(Instant::now() + history::INTERVAL) {
+            if source.history().is_some_and(|history| history.is_due()) {
+                let _ = source.snapshot_since(source.freshness());
             }
         }
         stop.wait();

@@ -14,7 +14,7 @@
 //!   may use.
 //! - `/metrics` and all other paths except `/health` can be restricted to authenticated clients
 //!   ([`Security`]).
-//! - `/snapshot.json`, `/window.json` and `/about.json` return the data of the live page.
+//! - `/snapshot.json`, `/window.json`, `/history.json` and `/about.json` return the data of the live page.
 //! - `Accept-Encoding` selects gzip, for responses that do not fit into one packet.
 //!
 //! Limits: the number of connections in total and of one address, the responses that one address has

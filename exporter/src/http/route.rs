@@ -164,6 +164,11 @@ fn parse<B>(
             Ok(view) => Target::Snapshot(view),
             Err(error) => return Err(text_response(StatusCode::BAD_REQUEST, error.to_string()).into()),
         },
+        "/history.json" => {
+            let series = window::SeriesKey::from_uri(request.uri());
+            let past = series.past(source.history().as_deref());
+            return Err(compressed(JSON, past.into(), negotiate::gzip(headers)).into());
+        }
         "/about.json" => {
             return Err(compressed(JSON, about::json(source).into(), negotiate::gzip(headers)).into());
         }

@@ -1,10 +1,14 @@
-//! `/window.json`: the newest observations of one series.
+//! `/window.json`: the newest observations of one series; `/history.json`: its past quantiles.
 
 use hyper::Uri;
 use ictus::{Snapshot, snapshot::Value};
 use serde::Serialize;
 
-use crate::family_origin::FamilyOrigin;
+use crate::{
+    family_origin::FamilyOrigin,
+    history::{History, PastPoint},
+    json::Quantiles,
+};
 
 /// The identity of a series: the origin and the name of its family, as in `/snapshot.json`, and its
 /// label values in the family's order.
@@ -22,6 +26,19 @@ struct Window<'a> {
     values: &'a [f64],
 }
 
+#[derive(Serialize)]
+struct Past {
+    /// Oldest first.
+    points: Vec<ShownPoint>,
+}
+
+#[derive(Serialize)]
+struct ShownPoint {
+    time: u64,
+    count: u64,
+    quantiles: Option<Quantiles>,
+}
+
 impl SeriesKey {
     pub(super) fn from_uri(uri: &Uri) -> SeriesKey {
         let mut series = SeriesKey { origin: String::new(), name: String::new(), labels: Vec::new() };
@@ -34,6 +51,22 @@ impl SeriesKey {
             }
         }
         series
+    }
+
+    /// Returns the past of the series as JSON; without points if there is none.
+    pub(super) fn past(&self, history: Option<&History>) -> Vec<u8> {
+        let is_series = |family: &str, labels: &[String]| {
+            let (origin, name) = FamilyOrigin::from_name(family);
+            origin.name() == self.origin && name == self.name && labels == self.labels
+        };
+        let points = history.map(|history| history.points(is_series)).unwrap_or_default().into_iter();
+        let points = points.map(|PastPoint { time, count, quantiles }| ShownPoint {
+            time,
+            count,
+            quantiles: quantiles.map(Quantiles::new),
+        });
+        // Serialization fails only if a key is not a string; all keys are.
+        serde_json::to_vec(&Past { points: points.collect() }).unwrap_or_default()
     }
 
     /// Returns the window as JSON; `None` if there is no such timer.

@@ -12,6 +12,7 @@ use std::{
     fmt, mem,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -23,7 +24,9 @@ use ictus::{
 
 use self::cached_snapshot::Backend;
 pub(crate) use self::cached_snapshot::CachedSnapshot;
-use crate::{error::Result, error_log::ErrorLog, http::Security, query::Query, rendered::Rendered};
+use crate::{
+    error::Result, error_log::ErrorLog, history::History, http::Security, query::Query, rendered::Rendered,
+};
 
 /// A hook that returns families of other libraries, shown together with those of Ictus in every
 /// exposition.
@@ -47,6 +50,7 @@ struct SourceState {
     extra: ArcSwapOption<Extra>,
     /// The authenticating endpoints among all endpoints that show this source.
     guards: ArcSwap<Vec<Security>>,
+    history: ArcSwapOption<History>,
     /// Released while a snapshot is taken, so that later calls cannot repeatedly overtake the
     /// waiting ones.
     in_flight: Mutex<Flight>,
@@ -163,6 +167,23 @@ impl Source {
         self
     }
 
+    /// Keeps the quantiles of past snapshots for the live page, of this length; a length of zero keeps
+    /// none, which is the default. Applies to this source and all its clones.
+    ///
+    /// Points are recorded from snapshots that are taken for clients, at most one in ten seconds. The
+    /// memory is bounded: by the length, and by 2,000 series.
+    #[must_use]
+    pub fn with_history(self, length: Duration) -> Source {
+        let history = (!length.is_zero()).then(|| Arc::new(History::new(length)));
+        self.shared().history.store(history);
+        self
+    }
+
+    /// Returns the history, if the source keeps one.
+    pub(crate) fn history(&self) -> Option<Arc<History>> {
+        self.shared().history.load_full()
+    }
+
     /// Adds the number of failed logins of an endpoint to the exposition, as
     /// `ictus_failed_logins_total`.
     pub(crate) fn count_failed_logins(&self, security: &Security) {
@@ -253,6 +274,8 @@ impl Source {
         }
         let own = Arc::new(SourceState::new(shared.origin.for_child(), shared.extra.load_full()));
         own.guards.store(shared.guards.load_full());
+        let length = shared.history.load().as_ref().map(|history| history.length());
+        own.history.store(length.map(|length| Arc::new(History::new(length))));
         // Never dropped: at the fork, threads of the parent may have been anywhere inside.
         mem::forget(shared);
         self.shared.store(own.clone());
@@ -262,9 +285,9 @@ impl Source {
 
 impl SourceState {
     fn new(origin: Backend, extra: Option<Arc<Extra>>) -> SourceState {
-        let (in_flight, finished, errors, guards) = Default::default();
+        let (in_flight, finished, errors, guards, history) = Default::default();
         let (generation, extra) = (host::generation(), ArcSwapOption::new(extra));
-        SourceState { generation, origin, extra, guards, in_flight, finished, errors }
+        SourceState { generation, origin, extra, guards, history, in_flight, finished, errors }
     }
 
     /// Returns a snapshot that began after the request: a complete one, else the one in progress,
@@ -299,6 +322,9 @@ impl SourceState {
 
     fn take(&self, number: u64) -> Result<CachedSnapshot> {
         let snapshot = self.origin.snapshot()?;
+        if let Some(history) = &*self.history.load() {
+            history.record(&snapshot);
+        }
         let extra = self.extra.load_full();
         let foreign = extra.map(|extra| extra()).unwrap_or_default();
         Ok(CachedSnapshot::new(number, snapshot, foreign, &self.guards.load()))

@@ -7,7 +7,11 @@ import io
 import os
 import re
 import shutil
+import subprocess
+import sys
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import urlopen
 
@@ -252,15 +256,48 @@ def test_a_series_is_copied_and_saved(page: Page) -> None:
     copy = page.browser.find_element(By.XPATH, "//button[.='Copy PromQL']")
     title = str(copy.get_attribute("title"))
     assert title == 'y: job_seconds{job="export",status="SUCCESS",quantile="0.99"}'
+    rows = saved_rows(page)
+    assert rows[0]["count"] == "100"
+    assert float(rows[0]["p99"]) == pytest.approx(9.901, rel=1e-3)
+
+
+def saved_rows(page: Page) -> list[dict[str, str]]:
+    """Returns the rows of the CSV file that the page saves."""
     page.browser.execute_script(
         "window.saved = []; URL.createObjectURL = (blob) => {"
         " blob.text().then((text) => saved.push(text)); return '#saved'; }"
     )
     page.browser.find_element(By.XPATH, "//button[.='CSV']").click()
     [text] = page.wait(lambda: page.browser.execute_script("return window.saved"))
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert rows[0]["count"] == "100"
-    assert float(rows[0]["p99"]) == pytest.approx(9.901, rel=1e-3)
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_history_begins_before_the_page_is_open(
+    browser: webdriver.Chrome, registry: ictus.Registry, directory: str
+) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "ictus", "serve", directory, "--listen", f"127.0.0.1:{port}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        page = Page(browser, f"http://127.0.0.1:{port}")
+        assert eventually(lambda: reachable(f"{page.address}/metrics"), bool)
+        opened = datetime.now(timezone.utc)
+        registry.timer("job_seconds", "", ["job", "status"]).labels("import", "SUCCESS").observe(5)
+        page.open("#user/job_seconds?job=import&status=SUCCESS")
+        page.wait(lambda: "p99.9" in page.text("detail"))
+        first, *_, last = saved_rows(page)
+        assert datetime.fromisoformat(first["time"].replace("Z", "+00:00")) < opened
+        assert (first["count"], last["count"]) == ("100", "101")
+        browser.get("about:blank")
+        server.terminate()
+    severe(browser)
+
+
+def reachable(address: str) -> bool:
+    try:
+        with urlopen(address):
+            return True
+    except URLError:
+        return False
 
 
 SIZES = [(1280, 900), (390, 844), (800, 600), (1920, 1080)]
