@@ -18,6 +18,7 @@ use super::{
     cursor::{SegmentCursor, listed},
     overflowed::Overflowed,
     placement::Placement,
+    segment_file::is_exhausted,
     segment_reader::{SegmentReader, SeriesInfo},
     totals::Totals,
     totals_file::TotalsFile,
@@ -78,7 +79,7 @@ pub(crate) fn note_overflowed(
         // A single process has no more series than it allows.
         return Ok(Overflowed::default());
     }
-    let segments = list(directory, &ids, &mut |_| None);
+    let segments = list(directory, &ids, &mut |_| None)?;
     let overflowed = Placement::overflowed(&file.totals, &segments, family);
     note(directory, file, &overflowed)?;
     Ok(overflowed)
@@ -134,7 +135,7 @@ fn fold(
     file.totals.over.keep_segments(|id| ids.contains(&id));
     let mut rest = read_dead(directory, &ids);
     let is_same = rest.is_empty() && file.folded.len() == named;
-    let placement = decide(directory, &file.totals, &rest, &ids, listing);
+    let placement = decide(directory, &file.totals, &rest, &ids, listing)?;
     let (mut folded, mut dropped) = (0, 0);
     let mut next = Some(file);
     loop {
@@ -249,28 +250,43 @@ fn decide(
     dead: &[DeadSegment],
     ids: &[u64],
     listing: Listing<'_>,
-) -> Placement {
+) -> Result<Placement, SegmentError> {
     if dead.is_empty() {
-        return Placement::default();
+        return Ok(Placement::default());
     }
     let is_dead = |id: u64| dead.iter().any(|dead| dead.id == id);
     let living: Vec<u64> = ids.iter().copied().filter(|&id| !is_dead(id)).collect();
-    let others = list(directory, &living, listing);
+    let others = list(directory, &living, listing)?;
     let dead: Vec<(u64, &Totals)> = dead.iter().map(|dead| (dead.id, &dead.totals)).collect();
-    Placement::decide(totals, &dead, &others)
+    Ok(Placement::decide(totals, &dead, &others))
 }
 
-/// Returns the series of the segments that can be read.
-fn list(directory: &Directory, ids: &[u64], listing: Listing<'_>) -> Vec<(u64, Vec<Arc<SeriesInfo>>)> {
+/// The series of a segment, by its id.
+type SegmentSeries = (u64, Vec<Arc<SeriesInfo>>);
+
+/// Returns the series of the segments that can be read. Fails if there are no descriptors to read one
+/// now: what is decided without its series would not hold.
+fn list(
+    directory: &Directory,
+    ids: &[u64],
+    listing: Listing<'_>,
+) -> Result<Vec<SegmentSeries>, SegmentError> {
     let mut all = Vec::new();
     for &id in ids {
-        let listed = listing(id).or_else(|| {
-            let mut reader = SegmentReader::open(directory.open_segment(id).ok()?, id).ok()?;
-            listed::series(&mut reader).ok()
-        });
+        let listed = listing(id).map_or_else(|| list_segment(directory, id), |series| Ok(Some(series)))?;
         all.extend(listed.map(|series| (id, series)));
     }
-    all
+    Ok(all)
+}
+
+/// Returns the series of a segment; none if it was removed, or is one that readers leave out.
+fn list_segment(directory: &Directory, id: u64) -> Result<Option<Vec<Arc<SeriesInfo>>>, SegmentError> {
+    let read = || listed::series(&mut SegmentReader::open(directory.open_segment(id)?, id)?);
+    match read() {
+        Ok(series) => Ok(Some(series)),
+        Err(SegmentError::Io(error)) if is_exhausted(&error) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Reads the segments whose owners have ended, and returns them oldest first. Each stays locked
