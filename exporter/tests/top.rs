@@ -298,3 +298,31 @@ fn what_is_no_terminal_is_told_what_to_do() {
     assert_eq!(code, Some(2));
     assert!(errors.contains("dump DIR --format table"), "{errors}");
 }
+
+/// Whether a process works on this directory.
+#[cfg(target_os = "linux")]
+fn has_process(directory: &Path) -> bool {
+    let named = directory.display().to_string();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let command = |process: fs::DirEntry| fs::read_to_string(process.path().join("cmdline")).ok();
+    processes.filter_map(command).any(|command| command.contains("ictus\0top") && command.contains(&named))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn top_ends_when_its_terminal_is_closed() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let _registry = recorded(directory.path());
+    let terminal = Terminal::start(directory.path(), "--interval 0.1");
+    terminal.until("drawn", |screen| screen.contains("job=slow"));
+    assert!(has_process(directory.path()));
+    drop(terminal);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while has_process(directory.path()) {
+        assert!(Instant::now() < deadline, "it goes on without a terminal");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -7,6 +7,7 @@
 mod columns;
 mod detail;
 mod draw;
+mod hangup;
 mod keys;
 mod shorten;
 mod state;
@@ -38,6 +39,7 @@ pub(crate) struct Options {
 /// Runs until the user ends it, or until `is_stopped` returns true. The screen of the shell is
 /// restored in both cases.
 pub(crate) fn run(directory: &Path, options: Options, is_stopped: &dyn Fn() -> bool) -> io::Result<()> {
+    hangup::exit_on_hangup()?;
     let mut terminal = ratatui::try_init()?;
     // Dropped before the terminal, so that later messages are visible.
     let hold = StderrBuffer::new();
