@@ -1,10 +1,11 @@
-// Command patched copies the published module of Conductor's Go SDK into the folder it is given, with the smallest
-// change that lets another collector in, and prints the go.mod file by which this module is built with it:
+// Command patched copies the published module of Conductor's Go SDK into the folder it is given, applies the patch
+// that lets another collector in, and prints the go.mod file by which this module is built with it:
 //
 //	go test -modfile "$(go run ./patched FOLDER)" -tags hook ./conductor
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"log"
 	"os"
@@ -13,31 +14,8 @@ import (
 	"strings"
 )
 
-const observer = `package metrics
-
-// Observer is told whatever the SDK counts and measures.
-type Observer interface {
-	Increment(name MetricName, labelValues []string)
-	Set(name MetricName, labelValues []string, value float64)
-}
-
-var observer Observer
-
-// SetObserver is called before workers start.
-func SetObserver(told Observer) { observer = told }
-`
-
-// hooks are what is put behind the first line of a function of a file.
-var hooks = map[string][2]string{
-	"counter.go": {
-		"func incrementCounter(metricName MetricName, labelValues []string) {\n",
-		"\tif observer != nil {\n\t\tobserver.Increment(metricName, labelValues)\n\t}\n",
-	},
-	"gauge.go": {
-		"func setGauge(metricName MetricName, labelValues []string, value float64) {\n",
-		"\tif observer != nil {\n\t\tobserver.Set(metricName, labelValues, value)\n\t}\n",
-	},
-}
+//go:embed conductor-go-1.5.4.patch
+var patch string
 
 const module = "github.com/conductor-sdk/conductor-go"
 
@@ -54,17 +32,10 @@ func main() {
 	check(exec.Command("cp", "-R", strings.TrimSpace(string(found)), sdk).Run())
 	// Files of the module cache are read-only.
 	check(exec.Command("chmod", "-R", "u+w", sdk).Run())
-	metrics := filepath.Join(sdk, "sdk", "metrics")
-	check(os.WriteFile(filepath.Join(metrics, "observer.go"), []byte(observer), 0o600))
-	for name, hook := range hooks {
-		path := filepath.Join(metrics, name)
-		source, err := os.ReadFile(path)
-		check(err)
-		if strings.Count(string(source), hook[0]) != 1 {
-			log.Fatalf("%s is not as it was: it has no %q", name, hook[0])
-		}
-		check(os.Chmod(path, 0o600))
-		check(os.WriteFile(path, []byte(strings.Replace(string(source), hook[0], hook[0]+hook[1], 1)), 0o600))
+	apply := exec.Command("git", "apply", "-")
+	apply.Dir, apply.Stdin = sdk, strings.NewReader(patch)
+	if output, err := apply.CombinedOutput(); err != nil {
+		log.Fatalf("%v: %s", err, output)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(name)
