@@ -21,7 +21,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks packages sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ packages: ## Build the packages of the other languages into dist/packages, and i
 	@.ci/native.sh target/packages
 	@.ci/packages.py build target/packages
 	@.ci/packages.py test
+
+release-check: .venv/wheel ## Build every artifact of a release, and install it in an empty environment
+	@.ci/release.sh dist/ictus-*.whl
+	@.ci/sdist.sh dist/ictus-*.whl
+	@$(MAKE) packages
 
 sdk-matrix: .venv/wheel ## Run workers of all 16 releases of the SDK, file and HTTP, killed and not; print the table (10 minutes)
 	@.venv/bin/python py-binding/tests/sdk_matrix.py

@@ -36,6 +36,8 @@ GO_MODULE = f"github.com/{ORG}/ictus/bindings/go"
 NPM_PACKAGE = f"@{ORG}/ictus"
 OLDEST_GO = "1.22.12"
 """The newest release of the version that go.mod names."""
+MAX_SIZES = {".so": 3_000_000, ".dylib": 3_000_000, ".a": 8_000_000}
+"""The bytes of a library. Half of the code is the core's, of which most is optimized for speed."""
 EXPECTED = re.compile(r"p99: 0\.099")
 """The output of the program of each README: a quantile of 0.001, 0.002, …, 0.1."""
 
@@ -274,6 +276,10 @@ def build(libraries: Path) -> None:
     found = {name: libraries / name for name in PLATFORMS if (libraries / name).is_dir()}
     if not found:
         sys.exit(f"{libraries} has no folder {' or '.join(PLATFORMS)}: run .ci/native.sh {libraries}")
+    for path in [path for folder in found.values() for path in sorted(folder.iterdir())]:
+        limit = MAX_SIZES.get(path.suffix)
+        if limit is not None and path.stat().st_size > limit:
+            sys.exit(f"{path} has {path.stat().st_size} bytes, and {limit} are allowed: see .ci/native.sh")
     for language, tools in TOOLS.items():
         if has(language, *tools):
             with tempfile.TemporaryDirectory() as stage:
