@@ -5,10 +5,10 @@ import "C"
 
 import "runtime"
 
-// Metric is one that Conductor's SDKs record, as ictus.h numbers it.
+// Metric is a metric that Conductor's SDKs record, as ictus.h numbers it.
 type Metric int
 
-// Metrics; their labels in order are said in ictus.h.
+// Metrics. The comments of ictus.h list their labels in order.
 const (
 	APIRequestTime            Metric = C.ICTUS_CONDUCTOR_METRIC_API_REQUEST_TIME
 	TaskPoll                  Metric = C.ICTUS_CONDUCTOR_METRIC_TASK_POLL
@@ -36,7 +36,7 @@ const (
 	ActiveWorkers             Metric = C.ICTUS_CONDUCTOR_METRIC_ACTIVE_WORKERS
 )
 
-// ConductorTimer makes the handle of a catalogued timer's series.
+// ConductorTimer creates the handle of a Conductor timer's series.
 func (r *Registry) ConductorTimer(metric Metric, values ...string) (*Timer, error) {
 	timer := &Timer{}
 	err := r.catalogued(values, func(values *C.ictus_str, count C.size_t) error {
@@ -45,7 +45,7 @@ func (r *Registry) ConductorTimer(metric Metric, values ...string) (*Timer, erro
 	return timer.freed(), err
 }
 
-// ConductorCounter makes the handle of a catalogued counter's series.
+// ConductorCounter creates the handle of a Conductor counter's series.
 func (r *Registry) ConductorCounter(metric Metric, values ...string) (*Counter, error) {
 	counter := &Counter{}
 	err := r.catalogued(values, func(values *C.ictus_str, count C.size_t) error {
@@ -54,7 +54,7 @@ func (r *Registry) ConductorCounter(metric Metric, values ...string) (*Counter, 
 	return counter.freed(), err
 }
 
-// ConductorGauge makes the handle of a catalogued gauge's series.
+// ConductorGauge creates the handle of a Conductor gauge's series.
 func (r *Registry) ConductorGauge(metric Metric, values ...string) (*Gauge, error) {
 	gauge := &Gauge{}
 	err := r.catalogued(values, func(values *C.ictus_str, count C.size_t) error {

@@ -1,7 +1,7 @@
 // Package ictus records latencies through libictus: exact quantiles of the newest 1,000 observations over all
 // threads and processes, lifetime counts and sums.
 //
-// A call crosses cgo, which costs some 30 ns; what many goroutines measure is recorded without a lock.
+// A call crosses cgo, which costs some 30 ns. Any number of goroutines record without a lock.
 package ictus
 
 /*
@@ -35,17 +35,17 @@ import (
 	"unsafe"
 )
 
-// Error is what libictus answers, as ictus.h numbers it.
+// Error is a status of libictus, as ictus.h numbers it.
 type Error int
 
-// Statuses that a program may want to tell apart.
+// Statuses that a program may handle differently.
 const (
 	ErrMismatch Error = C.ICTUS_STATUS_MISMATCH
 	ErrValue    Error = C.ICTUS_STATUS_VALUE
 	ErrUnknown  Error = C.ICTUS_STATUS_UNKNOWN
 )
 
-// Error says what is wrong.
+// Error returns the cause and the remedy.
 func (e Error) Error() string {
 	return C.GoString(C.ictus_status_text(C.int(e)).data)
 }
@@ -57,7 +57,7 @@ func failure[Status ~uint32](status Status) error {
 	return Error(status)
 }
 
-// Format is how an exposition is written.
+// Format is the format of an exposition.
 type Format int
 
 // Formats.
@@ -67,7 +67,7 @@ const (
 	Protobuf    Format = C.ICTUS_FORMAT_PROTOBUF
 )
 
-// Surface is a set of names that the Conductor metrics are shown under.
+// Surface is a set of names under which the Conductor metrics are shown.
 type Surface int
 
 // Surfaces.
@@ -81,7 +81,7 @@ const (
 // Label is a label's name and value.
 type Label struct{ Name, Value string }
 
-// Registry is where metrics are recorded. It is good for any number of goroutines.
+// Registry records metrics. Any number of goroutines may use it.
 type Registry struct {
 	pointer   *C.ictus_registry
 	directory string
@@ -117,7 +117,7 @@ func (r *Registry) freed() *Registry {
 // Timer is one series of durations.
 type Timer struct{ pointer *C.ictus_timer }
 
-// Timer makes the handle of a series: keep it.
+// Timer creates the handle of a series. Keep it: creating it is a lookup.
 func (r *Registry) Timer(name, help string, labels ...Label) (*Timer, error) {
 	timer := &Timer{}
 	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
@@ -131,14 +131,15 @@ func (t *Timer) freed() *Timer {
 	return t
 }
 
-// Observe records seconds. What is negative or no finite number is counted as rejected, and ErrValue.
+// Observe records a duration in seconds. A negative or non-finite number is counted as rejected; the error is
+// ErrValue.
 func (t *Timer) Observe(seconds float64) error {
 	err := failure(C.ictus_timer_observe(t.pointer, C.double(seconds)))
 	runtime.KeepAlive(t)
 	return err
 }
 
-// Start begins a measurement; calling what it gives ends and records it, as in `defer timer.Start()()`.
+// Start starts a measurement and returns the function that records it, as in `defer timer.Start()()`.
 func (t *Timer) Start() func() {
 	begun := time.Now()
 	return func() { _ = t.Observe(time.Since(begun).Seconds()) }
@@ -147,7 +148,7 @@ func (t *Timer) Start() func() {
 // Counter is one series of a total.
 type Counter struct{ pointer *C.ictus_counter }
 
-// Counter makes the handle of a series: keep it.
+// Counter creates the handle of a series. Keep it: creating it is a lookup.
 func (r *Registry) Counter(name, help string, labels ...Label) (*Counter, error) {
 	counter := &Counter{}
 	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
@@ -168,10 +169,10 @@ func (c *Counter) Add(by float64) error {
 	return err
 }
 
-// Gauge is one series of a state, which is summed over living processes.
+// Gauge is one series of a state. Readers sum it over living processes.
 type Gauge struct{ pointer *C.ictus_gauge }
 
-// Gauge makes the handle of a series: keep it.
+// Gauge creates the handle of a series. Keep it: creating it is a lookup.
 func (r *Registry) Gauge(name, help string, labels ...Label) (*Gauge, error) {
 	gauge := &Gauge{}
 	err := r.series(name, help, labels, func(n, h C.ictus_str, names, values *C.ictus_str, count C.size_t) error {
@@ -192,7 +193,7 @@ func (g *Gauge) Set(to float64) error {
 	return err
 }
 
-// Add adds to the state of this process, or takes off it.
+// Add adds to the state of this process. The number may be negative.
 func (g *Gauge) Add(by float64) error {
 	err := failure(C.ictus_gauge_add(g.pointer, C.double(by)))
 	runtime.KeepAlive(g)
@@ -223,7 +224,7 @@ func tail(all []C.ictus_str, first int) *C.ictus_str {
 	return &all[first]
 }
 
-// Render writes everything that was recorded, here or in the directory by all of its processes.
+// Render returns the exposition of all recorded metrics: of this process, or of all processes of the directory.
 func (r *Registry) Render(format Format, surface Surface) ([]byte, error) {
 	var written []byte
 	handle := cgo.NewHandle(&written)
@@ -240,7 +241,7 @@ func ictusWrite(context unsafe.Pointer, data *C.char, len C.size_t) C.int {
 	return 0
 }
 
-// Exporter is an endpoint for Prometheus, on a thread of its own.
+// Exporter is an HTTP endpoint for Prometheus, on a thread of its own.
 type Exporter struct{ pointer *C.ictus_exporter }
 
 // Serve serves the registry's directory at an address like 127.0.0.1:9464; port 0 is any free one.
@@ -255,7 +256,7 @@ func (r *Registry) Serve(address string, surface Surface) (*Exporter, error) {
 	return exporter, failure(status)
 }
 
-// Address is where it listens.
+// Address returns the address on which the exporter listens.
 func (e *Exporter) Address() string {
 	var written []byte
 	handle := cgo.NewHandle(&written)
@@ -264,13 +265,13 @@ func (e *Exporter) Address() string {
 	return string(written)
 }
 
-// Close ends it.
+// Close ends the exporter.
 func (e *Exporter) Close() {
 	C.ictus_exporter_stop(e.pointer)
 	e.pointer = nil
 }
 
-// str lends a string to a call.
+// str pins a string for a call.
 func str(pins *runtime.Pinner, text string) C.ictus_str {
 	data := unsafe.StringData(text)
 	if len(text) > 0 {

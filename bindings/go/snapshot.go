@@ -5,18 +5,18 @@ import "C"
 
 import "runtime"
 
-// Timing is what a timer's series has.
+// Timing is the data of a timer's series.
 type Timing struct {
-	// Count and Sum are of all observations ever made, Window how many of the newest quantiles are taken of.
+	// Count and Sum are of all observations. Window is the number of the newest ones, of which quantiles are computed.
 	Count  uint64
 	Sum    float64
 	Window int
 }
 
-// Snapshot is everything that was recorded, at one instant.
+// Snapshot is the recorded data of one instant.
 type Snapshot struct{ pointer *C.ictus_snapshot }
 
-// Snapshot reads what was recorded, here or in the directory by all of its processes.
+// Snapshot reads all recorded metrics: of this process, or of all processes of the directory.
 func (r *Registry) Snapshot() (*Snapshot, error) {
 	snapshot := &Snapshot{}
 	err := failure(C.ictus_snapshot_new(r.pointer, &snapshot.pointer))
@@ -25,7 +25,7 @@ func (r *Registry) Snapshot() (*Snapshot, error) {
 	return snapshot, err
 }
 
-// Value is that of a counter or gauge, by the values of its labels in order.
+// Value returns the value of a counter or gauge, by the values of its labels in order.
 func (s *Snapshot) Value(name string, labels ...string) (float64, error) {
 	var value C.double
 	err := s.find(name, labels, func(name C.ictus_str, values *C.ictus_str, count C.size_t) error {
@@ -34,7 +34,7 @@ func (s *Snapshot) Value(name string, labels ...string) (float64, error) {
 	return float64(value), err
 }
 
-// Timing is that of a timer.
+// Timing returns the data of a timer.
 func (s *Snapshot) Timing(name string, labels ...string) (Timing, error) {
 	var timing C.ictus_timing
 	err := s.find(name, labels, func(name C.ictus_str, values *C.ictus_str, count C.size_t) error {
@@ -43,7 +43,7 @@ func (s *Snapshot) Timing(name string, labels ...string) (Timing, error) {
 	return Timing{uint64(timing.count), float64(timing.sum), int(timing.window)}, err
 }
 
-// Quantile is an exact one of a timer's window, for a share from 0 to 1; NaN where the window is empty.
+// Quantile returns an exact quantile of a timer's window, for a share from 0 to 1; NaN if the window is empty.
 func (s *Snapshot) Quantile(share float64, name string, labels ...string) (float64, error) {
 	value, wanted := C.double(0), C.double(share)
 	err := s.find(name, labels, func(name C.ictus_str, values *C.ictus_str, count C.size_t) error {

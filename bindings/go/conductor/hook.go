@@ -8,13 +8,13 @@ import (
 	ictus "github.com/conductor-oss/ictus/bindings/go"
 )
 
-// Install makes the SDK tell the collector whatever it counts and measures. The SDK needs the change that
-// ../patched makes of it.
+// Install attaches the collector to the counts and measurements of the SDK. The SDK needs the patch that
+// ../patched applies.
 func (c *Collector) Install() {
 	metrics.SetObserver(c)
 }
 
-// Increment is told of a counter.
+// Increment records a count of the SDK.
 func (c *Collector) Increment(name metrics.MetricName, labels []string) {
 	switch name {
 	case metrics.TASK_POLL:
@@ -37,7 +37,7 @@ func (c *Collector) Increment(name metrics.MetricName, labels []string) {
 	}
 }
 
-// Set is told of a gauge, which is a measurement in the SDK's terms. It says nothing of how a call ended.
+// Set records a gauge, which is how the SDK reports a measurement. The status of the call is not passed.
 func (c *Collector) Set(name metrics.MetricName, labels []string, value float64) {
 	switch name {
 	case metrics.TASK_POLL_TIME:
