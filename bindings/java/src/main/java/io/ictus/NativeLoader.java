@@ -66,9 +66,15 @@ final class NativeLoader {
     try {
       return NativeLibrary.getInstance(name);
     } catch (UnsatisfiedLinkError error) {
-      attempts.add(description + " (" + error.getMessage().lines().findFirst().orElse("") + ")");
+      attempts.add(description + " (" + cause(error) + ")");
       return null;
     }
+  }
+
+  /** Returns the message of the system's loader, which JNA puts into the second line. */
+  private static String cause(UnsatisfiedLinkError error) {
+    List<String> lines = error.getMessage().lines().toList();
+    return lines.get(Math.min(1, lines.size() - 1));
   }
 
   private static void check(NativeLibrary library) {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,7 +30,11 @@ class NativeLoaderTest {
   }
 
   private String load(String... options) throws Exception {
-    List<String> command = new ArrayList<>();
+    return load(List.of(), options);
+  }
+
+  private String load(List<String> prefix, String... options) throws Exception {
+    List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(
@@ -96,15 +101,27 @@ class NativeLoaderTest {
 
   @Test
   void directoryWithoutExecutionIsSkipped() throws Exception {
-    Path shared = Path.of("/dev/shm");
-    boolean isNoexec =
-        Files.readAllLines(Path.of("/proc/mounts")).stream()
-            .anyMatch(line -> line.contains(" /dev/shm ") && line.contains("noexec"));
-    org.junit.jupiter.api.Assumptions.assumeTrue(isNoexec, "/dev/shm allows execution");
+    Path directory = Files.createDirectory(folder.resolve("noexec"));
+    String mount = "mount -t tmpfs -o noexec tmpfs " + directory;
+    List<String> prefix = List.of("unshare", "-m", "sh", "-c", mount + " && exec \"$@\"", "sh");
+    int status =
+        new ProcessBuilder("unshare", "-m", "sh", "-c", mount)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .start()
+            .waitFor();
+    Assumptions.assumeTrue(status == 0, "file systems cannot be mounted");
     bundle(installed());
-    String loaded = load("-Dictus.tmpdir=" + shared);
+    String loaded = load(prefix, "-Dictus.tmpdir=" + directory);
     assertTrue(loaded.startsWith("0.25 " + temporary), loaded);
-    assertTrue(isEmpty(shared));
+
+    String other = "-Djna.tmpdir=" + temporary;
+    String unset = "-Djava.io.tmpdir=" + directory;
+    Path cache = Files.createDirectories(folder.resolve("cache")).resolve("ictus");
+    Files.createFile(cache);
+    String message = load(prefix, other, unset, "-Dictus.tmpdir=" + directory);
+    assertTrue(message.contains("failed to map segment from shared object"), message);
+    assertTrue(message.contains("set -Dictus.tmpdir to one that does"), message);
   }
 
   @Test
