@@ -14,7 +14,13 @@ install -m 644 "$root/include/ictus.h" "$root/include/ictus.hpp" "$prefix/includ
 install -m 755 "$libraries/libictus_ffi.so" "$prefix/lib/libictus.so.$version"
 ln -sf "libictus.so.$version" "$prefix/lib/libictus.so.$major"
 ln -sf "libictus.so.$major" "$prefix/lib/libictus.so"
-install -m 644 "$libraries/libictus_ffi.a" "$prefix/lib/libictus.a"
+# The archive is kept beside the one that cargo builds, because it takes a second to make.
+archive=$libraries/libictus.a
+if [ ! "$archive" -nt "$libraries/libictus_ffi.a" ]; then
+    "$root/ffi-c/archive.sh" "$libraries/libictus_ffi.a" "$archive.$$"
+    mv "$archive.$$" "$archive"
+fi
+install -m 644 "$archive" "$prefix/lib/libictus.a"
 install -m 644 "$root/LICENSE" "$root/THIRD-PARTY-NOTICES.txt" "$prefix/share/doc/ictus/"
 for file in pkgconfig/ictus.pc cmake/ictus/ictus-config.cmake cmake/ictus/ictus-config-version.cmake; do
     sed "s/@VERSION@/$version/g; s/@MAJOR@/$major/g" "$root/ffi-c/install/${file##*/}.in" >"$prefix/lib/$file"
