@@ -13,6 +13,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
 };
 
 use common::{library, repository, run};
@@ -31,7 +32,13 @@ impl Installed {
         let libraries = library("libictus_ffi.so");
         build_command(&libraries);
         let mut install = Command::new(repository().join("ffi-c/install.sh"));
-        run(install.arg(&first).arg(libraries.parent().unwrap()).env_remove("DESTDIR"));
+        install.arg(&first).arg(libraries.parent().unwrap()).env_remove("DESTDIR");
+        {
+            // The first installation makes the archive of the static library, and the others reuse it.
+            static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+            let _guard = ONE_AT_A_TIME.lock();
+            run(&mut install);
+        }
         let installed = Installed { home };
         fs::rename(first, installed.prefix()).unwrap();
         fs::create_dir(installed.example()).unwrap();
