@@ -114,7 +114,7 @@ pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
         Action::Push(push) => push.run(merge),
         Action::Check(check) => check.run(),
         Action::Run { arguments: _ } => {
-            eprint(&"run needs Python: install the Python wheel, whose command `ictus` has it");
+            eprint(&"run needs Python: install the wheel, whose command `ictus` has it");
             Ok(USAGE_ERROR)
         }
         Action::Completions { shell } => {
