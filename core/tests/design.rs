@@ -19,21 +19,16 @@ use ictus::{
     Options, Reader, Registry, Snapshot, Timer,
     snapshot::{Timing, Value},
 };
+use timing::timing;
 
 mod counting_allocator;
+mod timing;
 
 const CHILD: &str = "ICTUS_TEST_DESIGN_CHILD";
 
 fn timer(registry: &Registry, labels: &[&str]) -> Timer {
     let names = &["queue"][..labels.len()];
     registry.timer("work_seconds", "", names).unwrap().labels(labels).unwrap()
-}
-
-fn timing(snapshot: &Snapshot, labels: &[&str]) -> Timing {
-    match snapshot.family("work_seconds").and_then(|family| family.get(labels)) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        other => panic!("no timer {labels:?} but {other:?}"),
-    }
 }
 
 fn window(timing: &Timing) -> Vec<f64> {
@@ -103,13 +98,21 @@ fn window_is_the_newest_observations_of_all_threads_and_processes() {
         number = next;
     }
     let expected: Vec<f64> = (number - 100..number).map(|number| number as f64).collect();
-    assert_eq!(window(&timing(&snapshots(directory.path())(), &[])), expected);
+    assert_eq!(window(&timing(&snapshots(directory.path())(), "work_seconds", &[])), expected);
     let [first, second, third] = registries;
     drop((first, timers));
     drop(second);
-    assert_eq!(window(&timing(&retired(directory.path(), 1), &[])), expected, "after two have ended");
+    assert_eq!(
+        window(&timing(&retired(directory.path(), 1), "work_seconds", &[])),
+        expected,
+        "after two have ended"
+    );
     drop(third);
-    assert_eq!(window(&timing(&retired(directory.path(), 0), &[])), expected, "after all have ended");
+    assert_eq!(
+        window(&timing(&retired(directory.path(), 0), "work_seconds", &[])),
+        expected,
+        "after all have ended"
+    );
 }
 
 #[test]
@@ -120,7 +123,7 @@ fn quantile_is_bit_equal_to_sorting_and_indexing() {
         let mut sorted: Vec<f64> = scattered(count).collect();
         sorted.iter().for_each(|&value| timer.observe(value));
         sorted.sort_by(f64::total_cmp);
-        let timing = timing(&registry.snapshot().unwrap(), &[]);
+        let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
         for q in [0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0] {
             let index = q * (sorted.len() - 1) as f64;
             let (lower, upper) = (sorted[index.floor() as usize], sorted[index.ceil() as usize]);
@@ -228,7 +231,7 @@ fn recorded_observations_survive_an_immediate_kill() {
         assert!(libc::WIFSIGNALED(status));
         drop((timers, jobs, registry));
         let seen = retired(directory.path(), 0);
-        let timing = timing(&seen, &[]);
+        let timing = timing(&seen, "work_seconds", &[]);
         assert_eq!((timing.count, timing.window.last()), (77 * process, Some(76.0)));
         let jobs = seen.family("jobs").unwrap().get(&[]).cloned();
         assert_eq!(jobs, Some(Value::Counter(77.0 * process as f64)));
@@ -243,7 +246,7 @@ fn damaged_byte_shows_no_wrong_number() {
     let ended = Registry::open(directory.path()).unwrap();
     scattered(20).for_each(|value| timer(&ended, &["ended"]).observe(value));
     drop(ended);
-    let expected = timing(&retired(directory.path(), 1), &["ended"]);
+    let expected = timing(&retired(directory.path(), 1), "work_seconds", &["ended"]);
     let path = directory.path().join("ictus/totals");
     let totals = fs::read(&path).unwrap();
     for at in 0..totals.len() {
@@ -251,7 +254,7 @@ fn damaged_byte_shows_no_wrong_number() {
         damaged[at] ^= 1 << (at % 8);
         fs::write(&path, damaged).unwrap();
         let seen = Reader::new(directory.path()).without_retiring().snapshot().unwrap();
-        assert_eq!(timing(&seen, &["sound"]).count, 1, "byte {at}");
+        assert_eq!(timing(&seen, "work_seconds", &["sound"]).count, 1, "byte {at}");
         let shown = seen.family("work_seconds").unwrap().get(&["ended"]).cloned();
         if let Some(Value::Timer(shown)) = shown {
             assert_eq!((shown.count, shown.sum), (expected.count, expected.sum), "byte {at}");
@@ -272,7 +275,7 @@ fn invalid_input_is_counted_and_not_recorded() {
     timer.observe(-0.0);
     timer.observe(limit.next_down());
     let snapshot = registry.snapshot().unwrap();
-    let (timing, lost) = (timing(&snapshot, &[]), &snapshot.health.lost);
+    let (timing, lost) = (timing(&snapshot, "work_seconds", &[]), &snapshot.health.lost);
     assert_eq!((timing.count, window(&timing)), (2, vec![0.0, limit.next_down()]));
     assert_eq!(snapshot.family("jobs").unwrap().get(&[]), Some(&Value::Counter(0.0)));
     assert_eq!((lost.nan, lost.negative, lost.too_large), (4, 4, 6));
@@ -289,8 +292,8 @@ fn series_beyond_the_limit_share_the_overflow_series() {
     let check = |snapshot: &Snapshot, observed: u64, when: &str| {
         let series = &snapshot.family("work_seconds").unwrap().series;
         assert_eq!(series.len(), 5, "{when}: {series:?}");
-        let own: u64 = queues[..4].iter().map(|queue| timing(snapshot, &[queue]).count).sum();
-        let over = timing(snapshot, &["ictus_overflow"]).count;
+        let own: u64 = queues[..4].iter().map(|queue| timing(snapshot, "work_seconds", &[queue]).count).sum();
+        let over = timing(snapshot, "work_seconds", &["ictus_overflow"]).count;
         assert_eq!(own + over, observed, "{when}");
         assert!(queues[4..].iter().all(|queue| series.iter().all(|one| one.labels[0] != *queue)), "{when}");
     };
@@ -343,9 +346,9 @@ fn child_with_a_limited_disk() {
     (1..3000).for_each(|number| first.observe(f64::from(number)));
     let snapshot = registry.snapshot().unwrap();
     for queue in &queues {
-        assert_eq!(timing(&snapshot, &[queue]).count, 3000, "{queue}");
+        assert_eq!(timing(&snapshot, "work_seconds", &[queue]).count, 3000, "{queue}");
     }
-    let short = timing(&snapshot, &["0"]);
+    let short = timing(&snapshot, "work_seconds", &["0"]);
     let newest: Vec<f64> = (3000 - short.window.len()..3000).map(|number| number as f64).collect();
     assert_eq!((window(&short), short.sum), (newest, 2999.0 * 1500.0));
     let lost = &snapshot.health.lost;
@@ -375,14 +378,14 @@ fn forked_child_has_its_own_segment() {
         (0..10).for_each(|_| timer.observe(1.0));
         active.set(5.0);
         let seen = snapshots(directory.path())();
-        assert_eq!(timing(&seen, &[]).count, 20);
+        assert_eq!(timing(&seen, "work_seconds", &[]).count, 20);
         assert_eq!(seen.family("active").unwrap().get(&[]), Some(&Value::Gauge(6.0)));
         assert_eq!(seen.health.live_segments, 2);
     });
     assert_eq!(status, 0);
     timer.observe(1.0);
     let seen = snapshots(directory.path())();
-    assert_eq!((timing(&seen, &[]).count, seen.health.lost.reentered), (21, 0));
+    assert_eq!((timing(&seen, "work_seconds", &[]).count, seen.health.lost.reentered), (21, 0));
     assert_eq!(
         seen.family("active").unwrap().get(&[]),
         Some(&Value::Gauge(1.0)),
@@ -410,7 +413,7 @@ fn reader_finishes_despite_a_concurrent_writer() {
             let begun = Instant::now();
             let seen = if round % 2 == 0 { known() } else { snapshots(directory.path())() };
             let took = begun.elapsed();
-            let timing = timing(&seen, &[]);
+            let timing = timing(&seen, "work_seconds", &[]);
             let newest = timing.count - 1;
             let expected: Vec<f64> = ((newest + 1).saturating_sub(1000)..=newest).map(|n| n as f64).collect();
             let is_exact = window(&timing) == expected;

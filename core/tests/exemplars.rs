@@ -11,10 +11,13 @@ use std::{
 };
 
 use ictus::{
-    Options, Reader, Registry, Snapshot, Timer, catalog, expose,
+    Options, Reader, Registry, Timer, catalog, expose,
     snapshot::{Exemplar, Timing, Value},
     surface::{Exposition, Surface, View},
 };
+use timing::timing;
+
+mod timing;
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 /// The bound between two buckets.
@@ -26,13 +29,6 @@ fn two_buckets() -> Options {
 
 fn timer(registry: &Registry) -> Timer {
     registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
-}
-
-fn timing(snapshot: &Snapshot) -> Timing {
-    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        other => panic!("no timer but {other:?}"),
-    }
 }
 
 fn ids(exemplars: &[Exemplar]) -> Vec<&str> {
@@ -62,7 +58,7 @@ fn newest_exemplar_of_each_bucket_is_shown_with_its_time() {
     for (value, id) in [(0.25, "a"), (3.0, "b"), (0.5, "c"), (2.0, "d"), (f64::from(-0_i8), "e")] {
         timer.observe_with_exemplar(value, id);
     }
-    let exemplars = timing(&registry.snapshot().unwrap()).exemplars;
+    let exemplars = timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars;
     assert_eq!(ids(&exemplars), ["e", "d"]);
     assert_eq!((exemplars[0].value.to_bits(), exemplars[1].value), (0.0_f64.to_bits(), 2.0));
     assert!(before <= exemplars[1].time && exemplars[1].time <= exemplars[0].time);
@@ -71,7 +67,7 @@ fn newest_exemplar_of_each_bucket_is_shown_with_its_time() {
 
 fn timing_of_one(registry: &Registry, timer: &Timer) -> Timing {
     timer.observe(1.0);
-    timing(&registry.snapshot().unwrap())
+    timing(&registry.snapshot().unwrap(), "work_seconds", &[])
 }
 
 #[test]
@@ -88,13 +84,16 @@ fn invalid_trace_id_drops_the_exemplar_and_records_the_observation() {
         timer.observe_with_exemplar(value, "a");
     }
     let snapshot = registry.snapshot().unwrap();
-    assert_eq!((timing(&snapshot).count, &*timing(&snapshot).exemplars), (5, &[][..]));
+    assert_eq!(
+        (timing(&snapshot, "work_seconds", &[]).count, &*timing(&snapshot, "work_seconds", &[]).exemplars),
+        (5, &[][..])
+    );
     let lost = &snapshot.health.lost;
     assert_eq!((lost.exemplars, lost.nan, lost.negative, lost.too_large), (5, 1, 1, 1));
     let text = expose::text(&Exposition::new(&snapshot, &View::default()));
     assert!(text.lines().any(|line| line == "ictus_exemplars_rejected_total 5.0"), "{text}");
     timer.observe_with_exemplar(1.0, &longest);
-    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), [longest]);
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars), [longest]);
 }
 
 #[test]
@@ -102,7 +101,7 @@ fn stopped_measurement_has_an_exemplar() {
     let registry = Registry::new();
     let timer = timer(&registry);
     let seconds = timer.start().stop_with_exemplar("a trace");
-    let timing = timing(&registry.snapshot().unwrap());
+    let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
     assert_eq!((timing.count, timing.window.last()), (1, Some(seconds)));
     assert_eq!((ids(&timing.exemplars), timing.exemplars[0].value), (vec!["a trace"], seconds));
 }
@@ -114,7 +113,7 @@ fn timer_without_buckets_keeps_the_newest_exemplar() {
     for (value, id) in [(1.0, "a"), (100.0, "b")] {
         timer.observe_with_exemplar(value, id);
     }
-    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["b"]);
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars), ["b"]);
 }
 
 #[test]
@@ -122,13 +121,13 @@ fn removed_series_drops_its_exemplars() {
     let registry = Registry::new();
     let timers = registry.timer("work_seconds", "", &[]).unwrap();
     timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "a");
-    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["a"]);
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars), ["a"]);
     timers.remove(&[]).unwrap();
     // The new series uses the same lane.
     timers.labels(&[]).unwrap().observe(1.0);
-    assert_eq!(*timing(&registry.snapshot().unwrap()).exemplars, []);
+    assert_eq!(*timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars, []);
     timers.labels(&[]).unwrap().observe_with_exemplar(1.0, "b");
-    assert_eq!(ids(&timing(&registry.snapshot().unwrap()).exemplars), ["b"]);
+    assert_eq!(ids(&timing(&registry.snapshot().unwrap(), "work_seconds", &[]).exemplars), ["b"]);
 }
 
 #[test]
@@ -142,7 +141,7 @@ fn exemplars_of_threads_and_processes_are_merged() {
         scope.spawn(|| timer(&first).observe_with_exemplar(2.0, "high, another thread"));
     });
     let mut reader = Reader::new(directory.path());
-    let mut exemplars = || timing(&reader.snapshot().unwrap()).exemplars;
+    let mut exemplars = || timing(&reader.snapshot().unwrap(), "work_seconds", &[]).exemplars;
     assert_eq!(ids(&exemplars()), ["low, first", "high, another thread"]);
     // One of the snapshots folds the dead segment into the totals.
     drop(first);
@@ -171,7 +170,7 @@ fn totals_with_fewer_buckets_than_exemplars_are_readable() {
     timer(&second).observe(1.0);
     drop(second);
     retire();
-    let timing = timing(&Reader::new(directory.path()).snapshot().unwrap());
+    let timing = timing(&Reader::new(directory.path()).snapshot().unwrap(), "work_seconds", &[]);
     assert_eq!((timing.count, ids(&timing.exemplars)), (5, vec!["d"]));
 }
 
@@ -244,7 +243,7 @@ fn recorded_exemplars_survive_a_kill_at_any_instant() {
         let mut reader = Reader::new(directory.path());
         // From the segment of the dead process, then from the totals.
         for _ in 0..2 {
-            let exemplars = timing(&reader.snapshot().unwrap()).exemplars;
+            let exemplars = timing(&reader.snapshot().unwrap(), "work_seconds", &[]).exemplars;
             let numbers: Vec<u64> = exemplars.iter().map(stated).collect();
             // The next exemplar, in the other bucket, may have been in progress.
             assert!(numbers.contains(&said), "round {round}: said {said}, seen {numbers:?}");

@@ -13,6 +13,9 @@ use ictus::{
     Reader, Registry, Timer,
     snapshot::{Timing, Value},
 };
+use timing::timing;
+
+mod timing;
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 
@@ -40,12 +43,8 @@ fn timer(registry: &Registry) -> Timer {
     registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
 }
 
-fn timing(directory: &Path) -> Timing {
-    let snapshot = Reader::new(directory).snapshot().unwrap();
-    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        other => panic!("no timer but {other:?}"),
-    }
+fn read(directory: &Path) -> Timing {
+    timing(&Reader::new(directory).snapshot().unwrap(), "work_seconds", &[])
 }
 
 #[test]
@@ -85,7 +84,7 @@ fn counts_of_parent_child_and_grandchild_add_up() {
     }
     drop(stop);
     own += busy.join().unwrap();
-    let timing = timing(parent.path());
+    let timing = read(parent.path());
     assert_eq!(timing.count, own + 10 * 12);
     assert_eq!(timing.sum, timing.count as f64);
     let snapshot = registry.snapshot().unwrap();
@@ -130,7 +129,7 @@ fn forked_child_does_not_hold_its_parents_lock() {
     eventually("the dead parent's state is gone", || reader.snapshot().unwrap().family("active").is_none());
     assert_eq!(segments(), 0, "the dead parent's segment is retired");
     std::fs::write(parent.path().join("parent-is-dead"), "").unwrap();
-    eventually("the child's observation is seen", || timing(parent.path()).count == 2);
+    eventually("the child's observation is seen", || read(parent.path()).count == 2);
 }
 
 /// Waits until other processes have done something.
@@ -161,7 +160,7 @@ fn ten_thousand_short_lived_processes_leave_one_totals_file() {
             assert_eq!(timing.count, 3 * process, "{:?}", snapshot.health);
         }
     }
-    let timing = timing(parent.path());
+    let timing = read(parent.path());
     assert_eq!((timing.count, timing.sum), (3 * PROCESSES, (3 * PROCESSES * (PROCESSES + 1) / 2) as f64));
     assert_eq!(timing.window.quantile(1.0), Some(PROCESSES as f64));
     drop((timer, registry));

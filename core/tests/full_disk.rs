@@ -1,20 +1,12 @@
 //! A disk that fills up: totals stay exact and visible, and no process ends.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod timing;
 mod tmpfs;
 
-use ictus::{
-    Reader, Registry, Snapshot,
-    snapshot::{Timing, Value},
-};
+use ictus::{Reader, Registry, Snapshot, snapshot::Value};
+use timing::timing;
 use tmpfs::Tmpfs;
-
-fn timing(snapshot: &Snapshot, name: &str, labels: &[&str]) -> Timing {
-    match snapshot.family(name).and_then(|family| family.get(labels)) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        other => panic!("no timer {labels:?} but {other:?}"),
-    }
-}
 
 #[test]
 fn full_disk_wraps_lanes_and_puts_new_ones_in_memory() {

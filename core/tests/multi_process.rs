@@ -9,10 +9,10 @@ use std::{
     thread,
 };
 
-use ictus::{
-    Reader, Registry, Snapshot,
-    snapshot::{Timing, Value},
-};
+use ictus::{Reader, Registry};
+use timing::timing;
+
+mod timing;
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const OBSERVATIONS: &str = "ICTUS_TEST_OBSERVATIONS";
@@ -52,13 +52,6 @@ fn said(child: &mut Child) -> u64 {
         .unwrap_or(0)
 }
 
-fn timing(snapshot: &Snapshot) -> Timing {
-    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        _ => Timing::default(),
-    }
-}
-
 #[test]
 fn recorded_observations_survive_a_kill_at_any_instant() {
     let parent = tempfile::tempdir().unwrap();
@@ -69,7 +62,7 @@ fn recorded_observations_survive_a_kill_at_any_instant() {
         child.kill().unwrap();
         least += said(&mut child);
         child.wait().unwrap();
-        let now = timing(&Reader::new(parent.path()).snapshot().unwrap()).count;
+        let now = timing(&Reader::new(parent.path()).snapshot().unwrap(), "work_seconds", &[]).count;
         assert!(now >= seen, "round {round}: the count fell from {seen} to {now}");
         // For each kill, at most one observation was counted and not yet printed.
         assert!((least..=least + round + 1).contains(&now), "round {round}: said {least}, counted {now}");
@@ -91,7 +84,7 @@ fn totals_never_decrease_under_constant_retirement() {
                     let mut reader = Reader::new(parent.path());
                     let (mut count, mut sum, mut reads) = (0, 0.0, 0);
                     while !done.load(Ordering::Acquire) || reads < READS / 2 {
-                        let now = timing(&reader.snapshot().unwrap());
+                        let now = timing(&reader.snapshot().unwrap(), "work_seconds", &[]);
                         assert!(now.count >= count, "count: {count}, then {}", now.count);
                         assert!(now.sum >= sum, "sum: {sum}, then {}", now.sum);
                         assert_eq!(now.window.len() as u64, now.count.min(1000));
@@ -112,7 +105,7 @@ fn totals_never_decrease_under_constant_retirement() {
     });
     let mut reader = Reader::new(parent.path());
     reader.snapshot().unwrap();
-    let timing = timing(&reader.snapshot().unwrap());
+    let timing = timing(&reader.snapshot().unwrap(), "work_seconds", &[]);
     assert_eq!(timing.count, ROUNDS * 240);
     assert_eq!(timing.sum, (ROUNDS * (150 * 151 / 2 + 90 * 91 / 2)) as f64);
     let left = std::fs::read_dir(parent.path().join("ictus")).unwrap().count();

@@ -8,22 +8,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use ictus::{
-    Registry, Timer,
-    snapshot::{Snapshot, Timing, Value},
-};
+use ictus::{Registry, Timer};
+use timing::timing;
 
 mod counting_allocator;
+mod timing;
 
 /// The id of a trace.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-
-fn timing(snapshot: &Snapshot) -> Timing {
-    match snapshot.family("work_seconds").and_then(|family| family.get(&[])) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        other => panic!("no timer but {other:?}"),
-    }
-}
 
 fn timer(registry: &Registry) -> Timer {
     registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap()
@@ -82,7 +74,7 @@ fn observations_allocate_nothing_and_make_no_system_call() {
     let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(ended, child);
     assert_eq!(status, 0, "killed by a system call, or it allocated");
-    let timing = timing(&registry.snapshot().unwrap());
+    let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
     assert_eq!((timing.count, &*timing.exemplars[0].trace_id), (1_103_001, TRACE));
 }
 
@@ -118,13 +110,13 @@ fn signal_handler_may_observe_the_interrupted_series() {
         timer.observe_with_exemplar(1.0, TRACE);
         own += 2;
         if own % 1000 == 1 {
-            let timing = timing(&registry.snapshot().unwrap());
+            let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
             assert!([TRACE, "handler's"].contains(&&*timing.exemplars[0].trace_id), "{:?}", timing.exemplars);
         }
     }
     sender.join().unwrap();
     let snapshot = registry.snapshot().unwrap();
-    let (timing, dropped) = (timing(&snapshot), snapshot.health.lost.reentered);
+    let (timing, dropped) = (timing(&snapshot, "work_seconds", &[]), snapshot.health.lost.reentered);
     assert_eq!(timing.count, own + HANDLED.load(Ordering::Relaxed) - dropped, "{dropped} were dropped");
     assert_eq!(timing.sum, timing.count as f64);
     assert_eq!(timing.distribution.count(), timing.count);

@@ -8,16 +8,12 @@ use std::{
 
 use ictus::{
     OVERFLOW, Options, Reader, Registry, Snapshot,
-    snapshot::{Timing, Value},
+    snapshot::Value,
     surface::{Exposition, View},
 };
+use timing::timing;
 
-fn timing(snapshot: &Snapshot, labels: &[&str]) -> Timing {
-    match snapshot.family("work_seconds").and_then(|family| family.get(labels)) {
-        Some(Value::Timer(timing)) => timing.clone(),
-        other => panic!("no timer {labels:?} but {other:?}"),
-    }
-}
+mod timing;
 
 #[test]
 fn windows_of_any_length_hold_the_newest_observations() {
@@ -29,7 +25,7 @@ fn windows_of_any_length_hold_the_newest_observations() {
             let before = timing_count(&registry);
             (before..u64::from(length)).for_each(|number| timer.observe(number as f64));
             let count = timing_count(&registry);
-            let timing = timing(&registry.snapshot().unwrap(), &[]);
+            let timing = timing(&registry.snapshot().unwrap(), "work_seconds", &[]);
             let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
             let first = count.saturating_sub(u64::from(window));
             assert_eq!(seen, (first..count).map(|number| number as f64).collect::<Vec<_>>(), "{window}");
@@ -54,11 +50,12 @@ fn old_observations_leave_the_window_and_stay_in_the_totals() {
     (0..10).for_each(|_| idle.observe(1.0));
     busy.observe(1.0);
     let mut reader = Reader::new(directory.path());
-    assert_eq!(timing(&reader.snapshot().unwrap(), &["idle"]).window.len(), 10);
+    assert_eq!(timing(&reader.snapshot().unwrap(), "work_seconds", &["idle"]).window.len(), 10);
     thread::sleep(Duration::from_millis(400));
     busy.observe(2.0);
     let snapshot = reader.snapshot().unwrap();
-    let (idle, busy) = (timing(&snapshot, &["idle"]), timing(&snapshot, &["busy"]));
+    let (idle, busy) =
+        (timing(&snapshot, "work_seconds", &["idle"]), timing(&snapshot, "work_seconds", &["busy"]));
     assert_eq!((idle.count, idle.sum, idle.window.quantiles()), (10, 10.0, None));
     assert_eq!((busy.count, busy.window.last(), busy.window.len()), (2, Some(2.0), 1));
 }
@@ -78,9 +75,9 @@ fn observations_of_an_earlier_boot_age() {
         std::fs::write(directory.path().join("ictus/epoch"), "1\nanother boot\n").unwrap();
         thread::sleep(Duration::from_millis(300));
         let mut reader = Reader::new(directory.path());
-        assert_eq!(timing(&reader.snapshot().unwrap(), &[]).window.len(), shown - 1);
+        assert_eq!(timing(&reader.snapshot().unwrap(), "work_seconds", &[]).window.len(), shown - 1);
         record(2.0);
-        let timing = timing(&reader.snapshot().unwrap(), &[]);
+        let timing = timing(&reader.snapshot().unwrap(), "work_seconds", &[]);
         assert_eq!((timing.count, timing.window.len(), timing.window.last()), (2, shown, Some(2.0)));
     }
 }
@@ -103,7 +100,7 @@ fn windows_stay_ordered_over_a_reboot() {
     }
     let mut reader = Reader::new(directory.path());
     for _ in 0..3 {
-        let timing = timing(&reader.snapshot().unwrap(), &[]);
+        let timing = timing(&reader.snapshot().unwrap(), "work_seconds", &[]);
         let seen: Vec<_> = timing.window.observations().iter().map(|one| (one.epoch, one.value)).collect();
         assert_eq!(seen, [(1, 0.0), (2, 1.0), (3, 2.0)]);
     }
@@ -197,7 +194,7 @@ fn newest_definition_applies_to_all_processes() {
         for ((_, _, reader), expected) in opened.iter_mut().zip([short, Some((10, 8))]) {
             let snapshot = reader.snapshot().unwrap();
             assert_eq!(snapshot.health.conflicting_definitions, u64::from(expected.is_some()));
-            let shown = snapshot.family("work_seconds").map(|_| timing(&snapshot, &[]));
+            let shown = snapshot.family("work_seconds").map(|_| timing(&snapshot, "work_seconds", &[]));
             assert_eq!(shown.map(|timing| (timing.count, timing.window.len())), expected);
         }
     };
@@ -235,7 +232,7 @@ fn options_of_ended_processes_do_not_apply() {
         let mut reader = Reader::new(directory.path()).without_retiring();
         for _ in 0..2 {
             let snapshot = reader.snapshot().unwrap();
-            let timing = timing(&snapshot, &[]);
+            let timing = timing(&snapshot, "work_seconds", &[]);
             assert_eq!((timing.count, timing.window.len()), (20, 13));
             assert_eq!(snapshot.health.conflicting_definitions, 0, "the dead do not conflict");
             thread::sleep(Duration::from_millis(5));
@@ -262,7 +259,7 @@ fn overflow_series_is_the_sum_over_all_processes() {
     let busy = snapshot.family("busy").unwrap();
     assert_eq!(busy.get(&["9"]), Some(&Value::Gauge(1.0)), "the oldest process's stays");
     assert_eq!(busy.get(&[OVERFLOW]), Some(&Value::Gauge(14.0)));
-    let over = timing(&snapshot, &[OVERFLOW]);
+    let over = timing(&snapshot, "work_seconds", &[OVERFLOW]);
     assert_eq!((over.count, over.sum, over.distribution.count()), (9, 42.0, 9));
     let newest: Vec<f64> = over.window.observations().iter().map(|one| one.value).collect();
     assert_eq!(newest, [4.0, 8.0, 8.0, 8.0]);
@@ -297,7 +294,7 @@ fn bounds_of_custom_buckets_are_inclusive() {
     let options = Options::default().buckets(&[1.0, 2.0]);
     let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
     [0.0, 1.0, 1.5, 2.0, 2.0f64.next_up(), 1e9].into_iter().for_each(|value| timer.observe(value));
-    let distribution = timing(&registry.snapshot().unwrap(), &[]).distribution;
+    let distribution = timing(&registry.snapshot().unwrap(), "work_seconds", &[]).distribution;
     assert_eq!(
         (distribution.bounds.as_slice(), distribution.classic.as_slice()),
         (&[1.0, 2.0][..], &[2, 2, 2][..])
@@ -315,7 +312,7 @@ fn timer_without_a_distribution_has_window_and_totals() {
         for snapshot in
             [Reader::new(directory.path()).snapshot(), Registry::open(directory.path()).unwrap().snapshot()]
         {
-            let timing = timing(&snapshot.unwrap(), &[]);
+            let timing = timing(&snapshot.unwrap(), "work_seconds", &[]);
             assert_eq!((timing.count, timing.window.len()), (u64::from(count), (count as usize).min(1000)));
             assert_eq!(
                 timing.sum,

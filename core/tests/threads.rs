@@ -10,16 +10,12 @@ use std::{
 };
 
 use ictus::{
-    Reader, Registry, Snapshot,
-    snapshot::{QUANTILES, Timing, Value},
+    Reader, Registry,
+    snapshot::{QUANTILES, Timing},
 };
+use timing::timing;
 
-fn timing<'a>(snapshot: &'a Snapshot, labels: &[&str]) -> &'a Timing {
-    match snapshot.family("work_seconds").and_then(|family| family.get(labels)) {
-        Some(Value::Timer(timing)) => timing,
-        other => panic!("no timer but {other:?}"),
-    }
-}
+mod timing;
 
 /// Encodes the thread and the index of an observation as a value.
 fn encode(thread: usize, index: usize) -> f64 {
@@ -42,7 +38,7 @@ fn wrapped_window_holds_the_newest_observations() {
         // lap.
         if index < 200 || index % 64 < 3 || index % 64 > 61 {
             let snapshot = registry.snapshot().unwrap();
-            let timing = timing(&snapshot, &[]);
+            let timing = timing(&snapshot, "work_seconds", &[]);
             let newest = &made[made.len().saturating_sub(1000)..];
             let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
             assert_eq!(seen, newest);
@@ -66,7 +62,7 @@ fn window_holds_the_newest_observations_of_all_threads() {
             .unwrap();
     }
     let snapshot = Reader::new(directory.path()).snapshot().unwrap();
-    let timing = timing(&snapshot, &["mail"]);
+    let timing = timing(&snapshot, "work_seconds", &["mail"]);
     let seen: Vec<f64> = timing.window.observations().iter().map(|one| one.value).collect();
     let expected: Vec<f64> =
         (200..600).map(|index| encode(2, index)).chain((0..600).map(|index| encode(3, index))).collect();
@@ -102,11 +98,11 @@ fn readers_concurrent_with_writers_see_only_written_values() {
                 let snapshot = reader.snapshot().unwrap();
                 let Some(family) = snapshot.family("work_seconds") else { continue };
                 assert_eq!(family.series.len(), 1);
-                let timing = timing(&snapshot, &[]);
+                let timing = timing(&snapshot, "work_seconds", &[]);
                 assert!(timing.count >= count && timing.sum >= sum, "a total fell");
                 (count, sum) = (timing.count, timing.sum);
                 assert_eq!(timing.window.len(), (count as usize).min(1000));
-                check(timing);
+                check(&timing);
                 readings += 1;
             }
             readings
@@ -116,7 +112,7 @@ fn readers_concurrent_with_writers_see_only_written_values() {
         assert!(reading.join().unwrap() > 0);
     });
     let snapshot = registry.snapshot().unwrap();
-    assert_eq!(timing(&snapshot, &[]).count, 3 * EACH as u64);
+    assert_eq!(timing(&snapshot, "work_seconds", &[]).count, 3 * EACH as u64);
 }
 
 /// Asserts that each thread's values are in the order in which the thread made them, without gaps
@@ -142,7 +138,7 @@ fn invalid_values_are_not_recorded() {
     timer.observe(0.0);
     timer.observe(-0.0);
     let snapshot = registry.snapshot().unwrap();
-    assert_eq!(timing(&snapshot, &[]).count, 2);
+    assert_eq!(timing(&snapshot, "work_seconds", &[]).count, 2);
 }
 
 proptest::proptest! {
@@ -170,7 +166,7 @@ proptest::proptest! {
             }
         });
         let snapshot = Reader::new(directory.path()).snapshot().unwrap();
-        let timing = timing(&snapshot, &[]);
+        let timing = timing(&snapshot, "work_seconds", &[]);
         let seen: Vec<_> = timing.window.observations().iter().map(|one| one.value).collect();
         // Timestamps may be equal, and then the lanes decide: compare the timestamps of the window.
         let stamp = |value: f64| stamps[value as usize];

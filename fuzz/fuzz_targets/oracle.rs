@@ -1,13 +1,10 @@
 //! Checks the cost of reading a directory: bytes of memory and bytes read, bounded by its bytes on
 //! disk.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
-    sync::atomic::{AtomicI64, Ordering::Relaxed},
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
+
+#[path = "../../core/tests/hostile/allocations.rs"]
+mod allocations;
 
 /// The maximum of memory, and of bytes read, for each byte on disk: the same as in
 /// `core/tests/hostile`.
@@ -16,47 +13,11 @@ const STEPS: u64 = 80;
 /// The additional cost that a small directory may have.
 const ALLOWANCE: u64 = 4 << 20;
 
-static LIVE: AtomicI64 = AtomicI64::new(0);
-static PEAK: AtomicI64 = AtomicI64::new(0);
-
-struct Counting;
-
-fn count(bytes: i64) {
-    let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
-    PEAK.fetch_max(live, Relaxed);
-}
-
-// SAFETY: every call goes to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Runs `act`, which reads a folder `reads` times, and checks its cost against the bytes on disk.
 pub fn bounded<T>(folder: &Path, reads: u64, act: impl FnOnce() -> T) -> T {
     let disk = on_disk(folder);
-    let (before, read) = (LIVE.load(Relaxed), read_bytes());
-    PEAK.store(before, Relaxed);
-    let result = act();
-    let memory = (PEAK.load(Relaxed) - before).unsigned_abs();
+    let read = read_bytes();
+    let (result, memory) = allocations::peak(act);
     let steps = read_bytes() - read;
     assert!(memory <= MEMORY * disk + ALLOWANCE, "{memory} bytes of memory for {disk} on disk");
     assert!(steps <= reads * (STEPS * disk + ALLOWANCE), "{steps} bytes read for {disk} on disk");
