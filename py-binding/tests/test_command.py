@@ -211,6 +211,7 @@ def test_unrepresentable_series_hide_nothing_else(guests: str) -> None:
 
 def test_files_of_other_users_and_other_entries_are_not_read(guests: str) -> None:
     if os.getuid() != 0:
+        assert os.environ.get("CI") != "true", "only root can give files to others"
         pytest.skip("only root can give files to others")
     secret = Path(guests, "secret")
     put(secret, entry("stolen", "stolen_total", {}, 1))
