@@ -2,6 +2,7 @@
 
 mod fixture;
 pub mod lanes;
+pub mod limit;
 pub mod pages;
 pub mod removal;
 pub mod ring;

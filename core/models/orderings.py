@@ -620,19 +620,13 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/series.rs",
-        "state(self.life.load(Ordering::Acquire))",
+        "        self.life.load(Ordering::Acquire)\n",
         "",
         LIFE,
     ),
     LeftOut(
         "observe/series.rs",
-        "let word = self.life.load(Ordering::Acquire);",
-        "",
-        LIFE,
-    ),
-    LeftOut(
-        "observe/series.rs",
-        "self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another)",
+        "self.life.compare_exchange(expired, active, Ordering::AcqRel, Ordering::Relaxed)",
         "",
         LIFE,
     ),

@@ -98,39 +98,83 @@ fn expired_series_is_shown_again_when_it_is_requested() {
 }
 
 #[test]
-fn racing_threads_never_exceed_the_series_limit() {
+fn racing_threads_fill_the_series_limit_exactly() {
     const LIMIT: usize = 50;
-    for _ in 0..20 {
+    const THREADS: usize = 8;
+    const NAMES: usize = 60;
+    for round in 0..50 {
         let registry = Registry::with_options(Options::default().max_series(LIMIT as u32));
         let jobs = registry.counter("jobs", "", &["job"]).unwrap();
-        let series = || registry.snapshot().unwrap().family("jobs").unwrap().series.clone();
-        let is_overflow = |one: &ictus::snapshot::Series| one.labels[0] == "ictus_overflow";
+        let start = std::sync::Barrier::new(THREADS);
         std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let jobs = &jobs;
+            for thread in 0..THREADS {
+                let (jobs, start) = (&jobs, &start);
                 scope.spawn(move || {
-                    for job in 0..25 {
-                        // Two threads request each name.
-                        jobs.labels(&[&format!("{}", thread / 2 * 25 + job)]).unwrap().inc();
+                    start.wait();
+                    for job in 0..NAMES {
+                        // Threads request the same names, some in another order.
+                        let job = if thread % 4 == 3 { NAMES - 1 - job } else { job };
+                        jobs.labels(&[&job.to_string()]).unwrap().inc();
                     }
                 });
             }
         });
-        let shown = series();
-        assert!(shown.len() <= LIMIT + 1, "{}", shown.len());
-        let count = |one: &ictus::snapshot::Series| match one.value {
-            Value::Counter(count) => count,
-            _ => panic!("{one:?}"),
-        };
-        assert_eq!(shown.iter().map(count).sum::<f64>(), 200.0);
-        // A place that two threads claimed for one name, and that was refused to another name
-        // meanwhile, is free again.
-        (0..LIMIT).for_each(|job| jobs.labels(&[&format!("late {job}")]).unwrap().inc());
-        assert_eq!(series().iter().filter(|one| !is_overflow(one)).count(), LIMIT);
-        let removed = shown.iter().find(|one| !is_overflow(one)).unwrap();
-        assert!(jobs.remove(&[&removed.labels[0]]).unwrap());
+        let (named, over) = shown(&registry);
+        assert_eq!(named.len(), LIMIT, "round {round}");
+        // A name that has a series has all its events there, whichever thread was first.
+        assert!(named.iter().all(|&(_, count)| count == THREADS as f64), "round {round}: {named:?}");
+        assert_eq!(over, (THREADS * (NAMES - LIMIT)) as f64, "round {round}");
+        assert!(jobs.remove(&[&named[0].0]).unwrap());
         jobs.labels(&["another"]).unwrap();
         assert_eq!(value(&registry.snapshot().unwrap(), "jobs", &["another"]), Some(0.0));
-        assert_eq!(series().iter().filter(|one| !is_overflow(one)).count(), LIMIT);
+        assert_eq!(shown(&registry).0.len(), LIMIT);
     }
+}
+
+#[test]
+fn series_limit_is_exact_after_threads_race_to_remove_and_expire() {
+    const LIMIT: usize = 10;
+    let registry = Registry::with_options(Options::default().max_series(LIMIT as u32));
+    let jobs = registry.counter("jobs", "", &["job"]).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            let (jobs, registry) = (&jobs, &registry);
+            scope.spawn(move || {
+                for turn in 0..300 {
+                    let name = ((turn * 7 + thread) % 13).to_string();
+                    match thread {
+                        0 => _ = jobs.remove(&[&name]).unwrap(),
+                        1 if turn % 10 == 0 => _ = registry.remove_idle(Duration::ZERO).unwrap(),
+                        _ => jobs.labels(&[&name]).unwrap().inc(),
+                    }
+                }
+            });
+        }
+    });
+    // Now the family has as many places as at the beginning: not one fewer, and not one more.
+    (0..13).for_each(|job| _ = jobs.remove(&[&job.to_string()]).unwrap());
+    let overflowed = || registry.snapshot().unwrap().health.lost.overflowed;
+    let previous = overflowed();
+    (0..2 * LIMIT).for_each(|job| jobs.labels(&[&format!("late {job}")]).unwrap().inc());
+    assert_eq!(overflowed() - previous, LIMIT as u64);
+    let (named, _) = shown(&registry);
+    assert_eq!(named.len(), LIMIT);
+    assert!(named.iter().all(|(name, _)| name.starts_with("late")), "{named:?}");
+}
+
+/// Returns the name and count of each series but the overflow series, and the count of that one.
+fn shown(registry: &Registry) -> (Vec<(String, f64)>, f64) {
+    let snapshot = registry.snapshot().unwrap();
+    let Some(jobs) = snapshot.family("jobs") else { return (Vec::new(), 0.0) };
+    let (mut named, mut over) = (Vec::new(), 0.0);
+    for series in &jobs.series {
+        // Equal to no count, if it is another kind.
+        let count = if let Value::Counter(count) = series.value { count } else { f64::NAN };
+        if series.labels[0] == "ictus_overflow" {
+            over = count;
+        } else {
+            named.push((series.labels[0].to_string(), count));
+        }
+    }
+    (named, over)
 }

@@ -17,6 +17,10 @@ models! {
         two_threads_link_their_blocks
         two_threads_make_one_gauge
         two_threads_make_two_gauges;
+    limit:
+        a_race_for_one_name_refuses_no_other
+        one_of_two_names_gets_the_last_place
+        a_series_is_removed_while_it_gets_its_place;
     pages:
         a_bucket_page_is_first_used_beside_a_reader;
     removal:

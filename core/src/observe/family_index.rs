@@ -1,17 +1,18 @@
 //! The index of a family: its series by their label values.
 //!
 //! The index consists of immutable hash-table shards behind [`ArcSwap`]. A lookup is one load and
-//! one probe without a lock. A new series copies one shard, not the whole family. The family never
-//! has more active series than its limit: a series claims a place before it is inserted. It
-//! releases the place if another thread has inserted the same labels first. All shards are created
-//! with the family, so that a forked child never finds one partly created.
+//! one probe without a lock. A new series copies one shard, not the whole family. A series is
+//! inserted first, and then begins its first incarnation if the family has a place for it: see
+//! [`ActiveCount`]. All shards are created with the family, so that a forked child never finds one
+//! partly created.
 
 use std::{array, hash::BuildHasher, sync::Arc};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
+use hashbrown::{Equivalent, HashTable};
 
 use super::{
+    active_count::ActiveCount,
     recorder::Recorder,
     series::{FamilyDefinition, LabelQuery, LabelValues, Series, SeriesState},
 };
@@ -19,7 +20,6 @@ use crate::{
     error::{Error, Result},
     format::layout::HealthCounter,
     policy::series_limit::OVERFLOW,
-    sync::{AtomicUsize, Ordering::Relaxed},
     sys::fork::OncePerProcess,
 };
 
@@ -28,12 +28,18 @@ use crate::{
 pub(crate) struct FamilyIndex {
     pub(crate) family: Arc<FamilyDefinition>,
     shards: [ArcSwap<Shard>; SHARDS],
-    hasher: DefaultHashBuilder,
-    /// Active series, and places claimed for series that are about to be inserted.
-    present: AtomicUsize,
+    hasher: LabelHasher,
+    active: ActiveCount,
     overflow: ArcSwapOption<Series>,
     logged: OncePerProcess,
 }
+
+/// Hashes label values, differently in each family.
+#[cfg(not(ictus_loom))]
+type LabelHasher = hashbrown::DefaultHashBuilder;
+/// In a model, all runs must visit the series in the same order.
+#[cfg(ictus_loom)]
+type LabelHasher = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
 /// Series by the hash of their label values.
 type Shard = HashTable<Entry>;
@@ -52,10 +58,10 @@ impl FamilyIndex {
     pub(crate) fn new(family: FamilyDefinition) -> FamilyIndex {
         let empty = Arc::new(Shard::new());
         FamilyIndex {
+            active: ActiveCount::new(family.record.max_series as usize),
             family: Arc::new(family),
             shards: array::from_fn(|_| ArcSwap::new(Arc::clone(&empty))),
-            hasher: DefaultHashBuilder::default(),
-            present: AtomicUsize::new(0),
+            hasher: LabelHasher::default(),
             overflow: ArcSwapOption::empty(),
             logged: OncePerProcess::new(),
         }
@@ -69,13 +75,28 @@ impl FamilyIndex {
         recorder: &Recorder,
     ) -> Result<Arc<Series>> {
         let hash = self.hasher.hash_one(asked);
-        let shard = self.shard(hash);
-        if let Some(series) = find(&shard.load(), hash, asked) {
+        if let Some(series) = find(&self.shard(hash).load(), hash, asked) {
             return Ok(Arc::clone(series));
         }
+        self.missing_series(hash, asked, recorder)
+    }
+
+    /// Returns a series that a lookup has not found. Kept out of line so that a lookup that finds
+    /// its series saves fewer registers.
+    #[cold]
+    #[inline(never)]
+    fn missing_series(
+        self: &Arc<Self>,
+        hash: u64,
+        asked: &LabelQuery<'_>,
+        recorder: &Recorder,
+    ) -> Result<Arc<Series>> {
         self.check(asked)?;
-        if !self.claim_place() {
-            return Ok(self.overflow(recorder));
+        let shard = self.shard(hash);
+        if self.active.is_full() {
+            // Since the first lookup, the series may have got the last place.
+            let existing = find(&shard.load(), hash, asked).map(Arc::clone);
+            return Ok(existing.unwrap_or_else(|| self.overflow(recorder)));
         }
         let new = Arc::new(Series::new(Arc::clone(&self.family), asked));
         let mut existing = None;
@@ -91,10 +112,16 @@ impl FamilyIndex {
             Arc::new(entries)
         });
         if let Some(series) = existing {
-            self.release_place();
             return Ok(series);
         }
-        Ok(new)
+        if self.active.begin(&new) {
+            return Ok(new);
+        }
+        // Another thread may hold the series already. Detach it: its observations go to the
+        // overflow series too.
+        new.forget();
+        sweep(shard);
+        Ok(self.overflow(recorder))
     }
 
     /// Returns the series for observations through an old handle. That is the same series if it had
@@ -104,15 +131,8 @@ impl FamilyIndex {
         match old.state() {
             SeriesState::Removed => None,
             SeriesState::Detached => self.series(&LabelQuery(&old.values().strs()), recorder).ok(),
-            SeriesState::Expired if !self.claim_place() => Some(self.overflow(recorder)),
-            SeriesState::Expired => {
-                if !old.begin() {
-                    // Another thread began the incarnation, or ended the series permanently.
-                    self.release_place();
-                }
-                Some(Arc::clone(old))
-            }
-            SeriesState::Active => Some(Arc::clone(old)),
+            SeriesState::Expired if !self.active.begin(old) => Some(self.overflow(recorder)),
+            SeriesState::Expired | SeriesState::Active => Some(Arc::clone(old)),
         }
     }
 
@@ -147,14 +167,7 @@ impl FamilyIndex {
                     series.forget();
                 }
             }
-            shard.rcu(|entries| {
-                if entries.iter().all(|entry| is_indexed(&entry.series)) {
-                    return Arc::clone(entries);
-                }
-                let mut entries = HashTable::clone(entries);
-                entries.retain(|entry| is_indexed(&entry.series));
-                Arc::new(entries)
-            });
+            sweep(shard);
         }
         expired
     }
@@ -184,21 +197,11 @@ impl FamilyIndex {
         })
     }
 
-    /// Claims a place for one more active series. Returns false if the family is full.
-    fn claim_place(&self) -> bool {
-        let max = self.family.record.max_series as usize;
-        self.present.fetch_update(Relaxed, Relaxed, |present| (present < max).then_some(present + 1)).is_ok()
-    }
-
-    fn release_place(&self) {
-        self.present.fetch_sub(1, Relaxed);
-    }
-
     /// Ends the current incarnation of a series. Returns false if it has none.
     fn end(&self, series: &Series, to: SeriesState) -> bool {
         let was_present = series.end(to);
         if was_present {
-            self.release_place();
+            self.active.release();
         }
         was_present
     }
@@ -215,6 +218,7 @@ impl FamilyIndex {
         }
         let values = vec![OVERFLOW; self.family.record.labels.len()];
         let new = Arc::new(Series::new(Arc::clone(&self.family), &LabelQuery(&values)));
+        new.begin(0);
         let previous = self.overflow.compare_and_swap(&None::<Arc<Series>>, Some(Arc::clone(&new)));
         if let Some(series) = &*previous {
             return Arc::clone(series);
@@ -241,6 +245,18 @@ impl Entry {
 fn find<'a>(entries: &'a Shard, hash: u64, asked: &LabelQuery<'_>) -> Option<&'a Arc<Series>> {
     let entry = entries.find(hash, |entry| entry.is(hash, asked) && is_indexed(&entry.series))?;
     Some(&entry.series)
+}
+
+/// Drops the series that lookups no longer find.
+fn sweep(shard: &ArcSwap<Shard>) {
+    shard.rcu(|entries| {
+        if entries.iter().all(|entry| is_indexed(&entry.series)) {
+            return Arc::clone(entries);
+        }
+        let mut entries = HashTable::clone(entries);
+        entries.retain(|entry| is_indexed(&entry.series));
+        Arc::new(entries)
+    });
 }
 
 /// Whether lookups may find the series.

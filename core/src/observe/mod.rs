@@ -9,6 +9,7 @@
 //! path is taken at a thread's first observation of a series, and at the first observation of a
 //! series in the process. Recording and reading share only the byte format.
 
+mod active_count;
 mod family;
 mod family_index;
 mod handle;

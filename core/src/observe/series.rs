@@ -29,7 +29,8 @@ use crate::{
 /// A series of a family.
 ///
 /// A series has one incarnation (`life`) after another: an observation of an expired series begins
-/// the next one. A lane serves one incarnation and ends with it.
+/// the next one. A new series has the state of an expired one until its first incarnation begins. A
+/// lane serves one incarnation and ends with it.
 #[derive(Debug)]
 pub(crate) struct Series {
     /// Dense: the index in every thread's table of lanes. It is reused after this series is
@@ -125,7 +126,7 @@ impl Series {
             id: ids::take(),
             family,
             values: asked.into(),
-            life: AtomicU64::new(0),
+            life: AtomicU64::new(SeriesState::Expired as u64),
             published: AtomicU64::new(0),
             described: ArcSwapOption::empty(),
             shared: AtomicOptionRef::none(),
@@ -138,20 +139,31 @@ impl Series {
     }
 
     pub(super) fn state(&self) -> SeriesState {
-        state(self.life.load(Ordering::Acquire))
+        state(self.life_word())
+    }
+
+    fn life_word(&self) -> u64 {
+        self.life.load(Ordering::Acquire)
     }
 
     /// Returns the current incarnation, or none if the series is not active.
     pub(super) fn life(&self) -> Option<u64> {
-        let word = self.life.load(Ordering::Acquire);
+        let word = self.life_word();
         (state(word) == SeriesState::Active).then_some(word >> STATE_BITS)
     }
 
-    /// Begins another incarnation of an expired series. Returns false if it is not expired.
-    pub(super) fn begin(&self) -> bool {
-        let another =
-            |word| (state(word) == SeriesState::Expired).then_some(((word >> STATE_BITS) + 1) << STATE_BITS);
-        self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, another).is_ok()
+    /// Returns the number of the expired incarnation, or none if the series is not expired.
+    pub(super) fn expired_life(&self) -> Option<u64> {
+        let word = self.life_word();
+        (state(word) == SeriesState::Expired).then_some(word >> STATE_BITS)
+    }
+
+    /// Begins the incarnation that follows the expired incarnation `life`. Returns whether this or
+    /// another thread has begun it, even if it has ended since.
+    pub(super) fn begin(&self, life: u64) -> bool {
+        let (expired, active) = (life << STATE_BITS | SeriesState::Expired as u64, (life + 1) << STATE_BITS);
+        let begun = self.life.compare_exchange(expired, active, Ordering::AcqRel, Ordering::Relaxed);
+        begun.map_or_else(|word| word >> STATE_BITS > life, |_| true)
     }
 
     /// Whether readers can see the current incarnation: a thread of this process has, or had, a
@@ -173,11 +185,13 @@ impl Series {
         u64::from(fork::generation()) << 40 | (word & ((1 << 38) - 1)) << 1 | 1
     }
 
-    /// Ends the current incarnation, if any, and leaves the series in the state `to`. Its lanes and
-    /// descriptor are released. Returns false if it had ended before.
+    /// Ends the current incarnation, if any, and leaves the series in the state `to`, or in a later
+    /// state that it has already. The lanes and the descriptor of the incarnation are released.
+    /// Returns false if it had ended before.
     pub(super) fn end(&self, to: SeriesState) -> bool {
         let ended = |word| {
-            (state(word) != SeriesState::Removed).then_some(word >> STATE_BITS << STATE_BITS | to as u64)
+            // An expired series that its family has dropped must not begin another incarnation.
+            ((state(word) as u64) < to as u64).then_some(word >> STATE_BITS << STATE_BITS | to as u64)
         };
         let Ok(before) = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
             return false;

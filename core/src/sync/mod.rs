@@ -11,7 +11,7 @@ pub(crate) use std::sync::atomic::{AtomicPtr, Ordering};
 pub(crate) use std::{
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize},
+        atomic::{AtomicBool, AtomicU32},
     },
     thread_local,
 };
@@ -32,7 +32,7 @@ pub(crate) mod store_trace;
 pub(crate) use {
     loom::sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     pointer::AtomicPtr,
 };
