@@ -275,6 +275,27 @@ fn sigterm_restores_the_screen() {
 }
 
 #[test]
+fn a_closed_terminal_ends_it() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let _registry = recorded(directory.path());
+    let terminal = Terminal::start(directory.path(), "--interval 3600");
+    terminal.until("series", |screen| screen.contains("job=slow"));
+    let shell = outcome(&terminal.tmux(&["display-message", "-p", "#{pane_pid}"])).1;
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.trim())).unwrap();
+    let command = format!("/proc/{}/cmdline", children.trim());
+    drop(terminal);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // An ended process without a parent that waits has an empty command line.
+    while fs::read(&command).is_ok_and(|command| !command.is_empty()) {
+        assert!(Instant::now() < deadline, "{children} runs without a terminal");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn a_directory_without_series_is_explained() {
     if !has_tmux() {
         return;
