@@ -415,6 +415,8 @@ impl Recorder {
     /// threads may still record.
     pub(crate) fn save(&self) {
         let Some(place) = self.place().filter(|_| self.is_degraded()) else { return };
+        // A short program may end before the recovery thread has begun.
+        self.log_cause();
         let saved = match self.recovery.turn.acquire_within(SAVE_TIMEOUT) {
             Some(_turn) => self.save_in(place),
             None => Err(io::ErrorKind::TimedOut.into()),

@@ -3,7 +3,6 @@
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
-    process,
     time::Duration,
 };
 
@@ -13,6 +12,7 @@ use ictus::surface::View;
 use super::{USAGE_ERROR, signals, source_args::directory};
 use crate::{
     error::{Error, Result},
+    shutdown::ShutdownFlag,
     terminal::eprint,
     top::{self, Options, Order},
 };
@@ -51,10 +51,13 @@ impl Top {
             );
             return Ok(USAGE_ERROR);
         }
-        // On a closed terminal, reading of keys may never return, and there is nothing to restore.
-        let (stop, _signals) = signals::stop(Some(|| process::exit(0)))?;
+        let hangup = ShutdownFlag::new();
+        let (stop, _signals) = signals::stop(Some({
+            let hangup = hangup.clone();
+            move || hangup.set()
+        }))?;
         let options = Options { order: self.sort, interval: self.interval, view: self.surface };
-        top::run(&self.directory, options, &|| stop.is_set()).map_err(Error::Start)?;
+        top::run(&self.directory, options, &|| stop.is_set() || hangup.is_set()).map_err(Error::Start)?;
         Ok(0)
     }
 }
