@@ -407,7 +407,7 @@ fn help_lists_every_action_and_run() {
     }
     let (code, _, errors) = outcome(&ictus().args(["run", "worker.py", "--port", "1"]).output().unwrap());
     assert_eq!(code, Some(2));
-    assert!(errors.contains("install the Python wheel"), "{errors}");
+    assert!(errors.contains("install the wheel"), "{errors}");
 }
 
 #[test]
