@@ -6,6 +6,16 @@ use std::{fmt, io, path::PathBuf};
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// The error of a failed call. Recording never fails: rejected observations are counted instead.
+///
+/// ```
+/// use ictus::Registry;
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "", &["queue"])?;
+/// let error = registry.counter("1 job", "", &[]).unwrap_err();
+/// assert!(error.to_string().contains("1 job"), "{error}");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -52,6 +52,19 @@ fn has_same_metrics(old: &str, new: &[u8]) -> bool {
 /// Then only its modification time is updated, from which collectors detect whether the file is
 /// still written.
 ///
+/// ```
+/// use ictus::Registry;
+/// use ictus_exporter::{Source, file::write_once};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "Jobs.", &[])?.labels(&[])?.inc();
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("jobs.prom");
+/// assert!(write_once(&Source::from_registry(registry), &file)?);
+/// assert!(std::fs::read_to_string(file)?.contains("jobs_total 1.0"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// - [`Error::Read`] if the metrics cannot be read.
@@ -137,6 +150,21 @@ fn without_name(error: io::Error) -> io::Error {
 }
 
 /// Writes a file at an interval, until it is stopped.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ictus::Registry;
+/// use ictus_exporter::{Source, file::PeriodicWriter};
+///
+/// let folder = tempfile::tempdir()?;
+/// let source = Source::from_registry(Registry::new());
+/// let writer = PeriodicWriter::new(source, folder.path().join("jobs.prom"), Duration::from_secs(10));
+/// let writing = writer.start()?;
+/// // The file is written once more at the end.
+/// writing.stop();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PeriodicWriter {
     source: Source,

@@ -7,6 +7,18 @@ use super::{
 
 /// The start of a measurement, for [`Timer::observe_since`](crate::Timer::observe_since). It is
 /// valid in this process only, and can be stored anywhere.
+///
+/// ```
+/// use ictus::{Registry, Stopwatch};
+///
+/// let registry = Registry::new();
+/// let waits = registry.timer("wait_seconds", "Time in the queue.", &[])?.labels(&[])?;
+/// // Put it into the queue beside the message.
+/// let queued = Stopwatch::start();
+/// let seconds = waits.observe_since(queued);
+/// assert!(seconds >= 0.0);
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopwatch(Start);
 

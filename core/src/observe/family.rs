@@ -24,6 +24,18 @@ use crate::{
 ///
 /// A family is cheap to clone. The type parameter is its kind of handle: [`Counter`], [`Gauge`] or
 /// [`Timer`].
+///
+/// ```
+/// use ictus::Registry;
+///
+/// let registry = Registry::new();
+/// let jobs = registry.counter("jobs", "Jobs by queue and result.", &["queue", "result"])?;
+/// // Look up once, and keep the handle.
+/// let sent = jobs.labels(&["mail", "sent"])?;
+/// sent.inc();
+/// assert!(jobs.labels(&["mail"]).is_err(), "a value for each label");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Family<M> {
     recorder: Arc<Recorder>,

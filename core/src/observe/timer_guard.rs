@@ -7,6 +7,22 @@ use crate::clock::{Stamp, Stopwatch};
 ///
 /// [`stop`](TimerGuard::stop), or dropping the guard, observes the elapsed time. [`Timer::start`]
 /// creates it.
+///
+/// ```
+/// use ictus::{Registry, snapshot::Value};
+///
+/// let registry = Registry::new();
+/// let jobs = registry.timer("job_seconds", "Duration of a job.", &[])?.labels(&[])?;
+/// {
+///     let _job = jobs.start();
+///     // Observed at the end of the block, also after `?` and a panic.
+/// }
+/// let unfinished = jobs.start();
+/// unfinished.discard();
+/// let snapshot = registry.snapshot()?;
+/// assert!(matches!(snapshot.get("job_seconds", &[]), Some(Value::Timer(timing)) if timing.count == 1));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TimerGuard<'timer> {
     timer: &'timer Timer,

@@ -89,6 +89,18 @@ pub enum Value {
 }
 
 /// The value of a timer's series: lifetime totals and the window of newest observations.
+///
+/// ```
+/// use ictus::{Registry, snapshot::Value};
+///
+/// let registry = Registry::new();
+/// let jobs = registry.timer("job_seconds", "", &[])?.labels(&[])?;
+/// [0.1, 0.2, 0.4].into_iter().for_each(|seconds| jobs.observe(seconds));
+/// let snapshot = registry.snapshot()?;
+/// let Some(Value::Timer(timing)) = snapshot.get("job_seconds", &[]) else { panic!("a timer") };
+/// assert_eq!((timing.count, timing.window.quantile(0.5)), (3, Some(0.2)));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timing {
     /// The number of all observations since the series began.

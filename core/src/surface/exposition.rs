@@ -6,6 +6,17 @@ use super::{Renderer, View, labels::Labels, line_prefixes::LinePrefixes};
 use crate::snapshot::{Distribution, Exemplar, QUANTILES, Snapshot};
 
 /// Families and samples that can be written in any format.
+///
+/// ```
+/// use ictus::{Registry, expose, surface::{Exposition, View}};
+///
+/// let registry = Registry::new();
+/// registry.gauge("queued", "Jobs in the queue.", &[])?.labels(&[])?.set(3.0);
+/// let exposition = Exposition::new(&registry.snapshot()?, &View::default());
+/// assert!(expose::text(&exposition).contains("\nqueued 3.0\n"));
+/// assert!(expose::openmetrics(&exposition).ends_with("# EOF\n"));
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Exposition {
     /// All families, in the order in which they were added. Families without a series are not

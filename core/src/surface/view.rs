@@ -16,6 +16,18 @@ pub enum Surface {
 }
 
 /// The surfaces and options that determine an exposition.
+///
+/// ```
+/// use ictus::{Registry, expose, surface::{Exposition, Surface, View}};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "Jobs.", &[])?.labels(&[])?.inc();
+/// let mut view = View::new(&[Surface::Canonical])?;
+/// view.own_state = false;
+/// let exposition = Exposition::new(&registry.snapshot()?, &view);
+/// assert_eq!(expose::text(&exposition), "# HELP jobs_total Jobs.\n# TYPE jobs_total counter\njobs_total 1.0\n");
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// The surfaces in the order of [`Surface`], without duplicates.

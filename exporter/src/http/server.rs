@@ -78,6 +78,18 @@ const CROWDED: &str = "too many clients are connected, from one address or in to
 ///
 /// In a forked child, stopping, waiting and dropping do nothing: the endpoint continues in the
 /// parent, and the child has closed its copies of the sockets.
+///
+/// ```
+/// use ictus::Registry;
+/// use ictus_exporter::{Source, http::{ListenAddress, Server}};
+///
+/// let registry = Registry::new();
+/// registry.counter("jobs", "Jobs.", &[])?.labels(&[])?.inc();
+/// let server = Server::start(Source::from_registry(registry), "127.0.0.1:0".parse::<ListenAddress>()?)?;
+/// println!("http://{}/metrics", server.address());
+/// server.stop();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Server {
     address: BoundAddress,

@@ -33,6 +33,17 @@ use crate::{
 pub type Extra = Arc<dyn Fn() -> Arc<[ShownFamily]> + Send + Sync>;
 
 /// The origin of a sink's exposition; clones share everything but their view and display options.
+///
+/// ```
+/// use ictus_exporter::Source;
+/// use ictus::surface::{Surface, View};
+///
+/// // All processes that record into the directory.
+/// let directory = tempfile::tempdir()?;
+/// let source = Source::open(directory.path())?.with_view(View::new(&[Surface::Canonical])?);
+/// assert!(source.text(source.view())?.starts_with(b"# HELP "));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Source {
     shared: Arc<ArcSwap<SourceState>>,
