@@ -5,7 +5,7 @@ mod tmpfs;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -97,6 +97,14 @@ fn recovery_threads() -> usize {
         .count()
 }
 
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Records in several threads while `fault` happens and passes. The registry's own snapshots never
 /// miss an observation or count it twice.
 fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fault: impl FnOnce()) {
@@ -148,8 +156,9 @@ fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fau
                 thread::sleep(Duration::from_millis(5));
             }
         });
+        // The threads end also if the fault panics.
+        let _ending = StopOnDrop(&stop);
         fault();
-        stop.store(true, Relaxed);
     });
     let all = told.iter().enumerate().map(|(index, told)| (index.to_string(), expected(told.load(Relaxed))));
     let all = all.collect();
@@ -218,23 +227,17 @@ fn wait_until(is_so: impl Fn() -> bool) {
 fn recording_resumes_in_removed_emptied_and_renamed_directories() {
     type Fault = fn(&Path);
     let faults: [Fault; 4] = [
-        |directory| fs::remove_dir_all(directory).unwrap(),
         |directory| {
-            for file in fs::read_dir(directory.join("ictus")).unwrap() {
-                fs::remove_file(file.unwrap().path()).unwrap();
-            }
+            // A file that is created meanwhile keeps its folder.
+            wait_until(|| fs::remove_dir_all(directory).is_ok() || !directory.exists());
         },
+        |directory| remove_files(directory, |_| true),
         |directory| {
             let old = tempfile::tempdir_in(directory.parent().unwrap()).unwrap().keep();
             fs::rename(directory, old.join("old")).unwrap();
         },
         |directory| {
-            for file in fs::read_dir(directory.join("ictus")).unwrap() {
-                let path = file.unwrap().path();
-                if path.extension().is_some_and(|extension| extension == "seg") {
-                    fs::remove_file(path).unwrap();
-                }
-            }
+            remove_files(directory, |path| path.extension().is_some_and(|extension| extension == "seg"));
         },
     ];
     for fault in faults {
@@ -347,10 +350,20 @@ fn without_gauge(count: u64) -> Seen {
     Seen::from([("a".to_owned(), left)])
 }
 
-fn empty(directory: &Path) {
+/// Removes files of the folder, apart from those that a process renames or removes meanwhile.
+fn remove_files(directory: &Path, is_chosen: impl Fn(&Path) -> bool) {
     for file in fs::read_dir(directory.join("ictus")).unwrap() {
-        fs::remove_file(file.unwrap().path()).unwrap();
+        let path = file.unwrap().path();
+        if is_chosen(&path)
+            && let Err(error) = fs::remove_file(&path)
+        {
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{}", path.display());
+        }
     }
+}
+
+fn empty(directory: &Path) {
+    remove_files(directory, |_| true);
 }
 
 #[test]
