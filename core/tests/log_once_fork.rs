@@ -15,7 +15,7 @@ fn in_child(run: impl FnOnce() -> bool) -> bool {
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: no memory is involved.
-        unsafe { libc::alarm(20) };
+        unsafe { libc::alarm(60) };
         let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(false);
         // SAFETY: ends the child without its parent's destructors.
         unsafe { libc::_exit(i32::from(!well)) };
@@ -27,9 +27,9 @@ fn in_child(run: impl FnOnce() -> bool) -> bool {
 }
 
 /// Returns the number of lines with those words since the last call. If there is none yet, waits up
-/// to a second.
+/// to ten seconds.
 fn logged(words: &str) -> usize {
-    for _ in 0..100 {
+    for _ in 0..1000 {
         let lines = log_capture::take().iter().filter(|line| line.contains(words)).count();
         if lines > 0 {
             thread::sleep(Duration::from_millis(50));
