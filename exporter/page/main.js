@@ -14,7 +14,7 @@ const detail = new Detail(store, () => { location.hash = ""; }, remember);
 const byId = (id) => document.getElementById(id);
 const state = byId("state"), search = byId("search"), pause = byId("pause"), help = byId("help");
 let paused = false;
-/** When the connection was lost, and what was said of its return, until when. */
+/** The time of the lost connection, the message of its return, and the end of that message. */
 let lostAt = null, returned = { text: "", until: 0 };
 
 /** A series in the page's address: its recorded name and labels. */
@@ -29,7 +29,7 @@ function chosen() {
   return null;
 }
 
-/** Writes what is searched, sorted and shown into the address, so that it can be shared. */
+/** Writes search, order and selection into the address, so that it can be shared. */
 function remember() {
   const { column, down } = table.sort;
   const query = new URLSearchParams(location.search);

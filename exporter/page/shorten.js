@@ -100,7 +100,7 @@ function differing(rows, series, label) {
     while (tail < Math.min(value.length, other.length) - start && value.at(-1 - tail) === other.at(-1 - tail)) tail += 1;
     return tail;
   }));
-  // Two characters of what is common show where the part is.
+  // Two common characters show the place of the part.
   const first = Math.max(0, start - 2), last = Math.min(value.length, value.length - common + 2);
   return `${first > 0 ? "…" : ""}${value.slice(first, last)}${last < value.length ? "…" : ""}`;
 }

@@ -48,6 +48,13 @@ impl Terminal {
         command.env("LC_ALL", "C.UTF-8").output().unwrap()
     }
 
+    /// Returns the process id of `ictus top`, the child of the terminal's shell.
+    fn process(&self) -> String {
+        let shell = outcome(&self.tmux(&["display-message", "-p", "#{pane_pid}"])).1;
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.trim())).unwrap();
+        children.trim().to_owned()
+    }
+
     fn press(&self, keys: &[&str]) {
         assert!(self.tmux(&[&["send-keys"], keys].concat()).status.success());
     }
@@ -260,20 +267,21 @@ fn series_are_found_by_their_names_in_prometheus_and_shown_alone() {
 }
 
 #[test]
-fn sigterm_restores_the_screen() {
+#[cfg(target_os = "linux")]
+fn signals_end_top_and_restore_the_screen() {
     if !has_tmux() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let _registry = recorded(directory.path());
-    let terminal = Terminal::start(directory.path(), "--interval 3600");
-    terminal.until("series", |screen| screen.contains("job=slow"));
-    let shell = outcome(&terminal.tmux(&["display-message", "-p", "#{pane_pid}"])).1;
-    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.trim())).unwrap();
-    let ended = Command::new("kill").arg("-TERM").args(children.split_whitespace()).status().unwrap();
-    assert!(ended.success(), "{children}");
-    let screen = terminal.until("the end", |screen| screen.contains("ended with 0"));
-    assert!(!screen.contains("job="), "the shell's screen is back: {screen}");
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let terminal = Terminal::start(directory.path(), "--interval 3600");
+        terminal.until("series", |screen| screen.contains("job=slow"));
+        let sent = Command::new("kill").args([signal, &terminal.process()]).status().unwrap();
+        assert!(sent.success(), "{signal}");
+        let screen = terminal.until("the end", |screen| screen.contains("ended with 0"));
+        assert!(!screen.contains("job="), "{signal}: the shell's screen is back: {screen}");
+    }
 }
 
 #[test]
@@ -286,14 +294,13 @@ fn top_ends_when_its_terminal_is_closed() {
     let _registry = recorded(directory.path());
     let terminal = Terminal::start(directory.path(), "--interval 3600");
     terminal.until("series", |screen| screen.contains("job=slow"));
-    let shell = outcome(&terminal.tmux(&["display-message", "-p", "#{pane_pid}"])).1;
-    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shell.trim())).unwrap();
-    let command = format!("/proc/{}/cmdline", children.trim());
+    let process = terminal.process();
+    let command = format!("/proc/{process}/cmdline");
     drop(terminal);
     let deadline = Instant::now() + Duration::from_secs(30);
     // An ended process without a parent that waits has an empty command line.
     while fs::read(&command).is_ok_and(|command| !command.is_empty()) {
-        assert!(Instant::now() < deadline, "{children} runs without a terminal");
+        assert!(Instant::now() < deadline, "{process} runs without a terminal");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,4 +1,4 @@
-//! The identity in a segment's header: what is checked before any other byte of the segment.
+//! The identity in a segment's header. Readers check it before any other byte of the segment.
 
 use std::mem::offset_of;
 

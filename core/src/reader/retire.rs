@@ -265,7 +265,7 @@ fn decide(
 type SegmentSeries = (u64, Vec<Arc<SeriesInfo>>);
 
 /// Returns the series of the segments that can be read. Fails if there are no descriptors to read one
-/// now: what is decided without its series would not hold.
+/// now: a placement that ignores its series would be wrong.
 fn list(
     directory: &Directory,
     ids: &[u64],

@@ -1,5 +1,5 @@
 //! Traps the instruction that reads the processor's counter. A signal handler does the work of the
-//! instruction, so that a test decides what is read and when.
+//! instruction, so that a test chooses the value and the time of each reading.
 //!
 //! The kernel's clock is read in the vDSO, by code that reads the counter as well.
 

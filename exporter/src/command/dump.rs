@@ -36,7 +36,7 @@ enum OutputFormat {
     OpenMetrics,
     /// Prometheus's protobuf messages, the length before each; not to a terminal
     Protobuf,
-    /// What was recorded as one line of JSON, with the names of the surface
+    /// The snapshot as one line of JSON, with the names of the surface
     Json,
     /// All series as a table for people, under the names of the surface
     Table,

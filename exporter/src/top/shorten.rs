@@ -142,7 +142,7 @@ fn differing(rows: &[NamedLabels<'_>], row: usize, label: usize, value: &str) ->
     let tails = others()
         .map(|other| common_suffix(&value[start..], &other[common_prefix(value, other).min(start)..]));
     let end = value.len() - tails.min().unwrap_or_default();
-    // Two characters of what is common show where the part is.
+    // Two common characters show the place of the part.
     let before = suffix(&value[..start], 2);
     let after = prefix(&value[end..], 2);
     let (from, to) = (start - before.len(), end + after.len());

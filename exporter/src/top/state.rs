@@ -111,7 +111,7 @@ pub(super) struct State {
     pub(super) shown: Vec<usize>,
     pub(super) rows: Vec<Row>,
     pub(super) health: Health,
-    /// Why the last snapshot failed; what is shown is older.
+    /// The error of the last snapshot. The rows on the screen are older.
     pub(super) failed: Option<String>,
     /// Why the filter matches nothing, if it has an error.
     pub(super) filter_error: Option<String>,
