@@ -73,6 +73,8 @@ class Prometheus:
             yield tuple(one["metric"].get(name, "") for name in by), float(one["value"][1])
 
     def read_again(self) -> None:
-        """Waits until Prometheus has completed one more scrape of the endpoint."""
-        query = f"timestamp(up == 1) - scrape_duration_seconds > {time.time()}"
+        """Waits until Prometheus has completed a scrape of the endpoint that begins after this call."""
+        # `timestamp` returns the time of a scrape only for a plain selector; for any other expression,
+        # such as `up == 1`, it returns the time of the query.
+        query = f"timestamp(up) > {time.time()} and up == 1"
         assert demo.wait_for(lambda: bool(self.ask(query)), 60), "the endpoint was not read for a minute"
