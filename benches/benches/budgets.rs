@@ -21,8 +21,8 @@ use ictus_benches::{
     contention, endpoint,
     groups::{self, http},
     instructions,
-    measure::{Measured, compare, once},
-    table::{Table, circumstances},
+    measure::{Measured, compare, run_once},
+    table::{Table, environment},
 };
 
 const THREADS: &str = "threads";
@@ -30,32 +30,32 @@ const THREADS: &str = "threads";
 const ALONE: &str = "a series of its own";
 
 fn main() -> ExitCode {
-    endpoint::command();
-    if instructions::work(groups::find) {
+    endpoint::run_command_if_requested();
+    if instructions::run_if_requested(groups::find) {
         return ExitCode::SUCCESS;
     }
     let arguments: Vec<String> = env::args().collect();
-    let given = |flag: &str| arguments.iter().position(|argument| argument == flag);
+    let position = |flag: &str| arguments.iter().position(|argument| argument == flag);
     let budgets = budgets();
     // Cargo passes this argument only under `cargo bench`.
-    if given("--bench").is_none() {
+    if position("--bench").is_none() {
         check(&budgets);
         return ExitCode::SUCCESS;
     }
-    let only = given("--only").map(|at| arguments.get(at + 1).expect("a word after --only").as_str());
-    let alone = given("--instructions").is_some();
+    let only = position("--only").map(|at| arguments.get(at + 1).expect("a word after --only").as_str());
+    let instructions_only = position("--instructions").is_some();
     let mut exceeded = 0;
-    println!("{}", circumstances());
-    if !alone {
-        groups::segments::say_whether_sdk_is_there();
-        exceeded += times(|name| only.is_none_or(|word| name.contains(word)), &budgets);
+    println!("{}", environment());
+    if !instructions_only {
+        groups::segments::print_if_sdk_is_missing();
+        exceeded += measure_groups(|name| only.is_none_or(|word| name.contains(word)), &budgets);
     }
     if only.is_none() {
-        if instructions::is_there() {
-            exceeded += counts(&budgets);
+        if instructions::is_installed() {
+            exceeded += count_instructions(&budgets);
         } else {
             println!("Instructions are not counted: there is no valgrind.");
-            if alone {
+            if instructions_only {
                 return ExitCode::FAILURE;
             }
         }
@@ -64,53 +64,53 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!("Budgets exceeded: {exceeded}.");
-    if alone || given("--hold").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if instructions_only || position("--hold").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Runs each candidate once, and checks that the candidate and the reference of each budget exist.
 fn check(budgets: &[Budget]) {
-    let mut known = Vec::new();
+    let mut candidates = Vec::new();
     for shared in groups::threads::threads() {
-        // Returns none without a second processor; the names are known in any case.
+        // Returns none without a second processor; the names are the same in any case.
         let _ = contention::measure(&shared, 1);
         let names = [2, 4].map(|threads| contention::name(&shared, threads));
-        known.extend(names.map(|name| (format!("{THREADS}/{name}"), ALONE.to_owned())));
+        candidates.extend(names.map(|name| (format!("{THREADS}/{name}"), ALONE.to_owned())));
     }
     for mut group in groups::all(false) {
-        once(&mut group);
+        run_once(&mut group);
         let reference = group.candidates[0].name().to_owned();
         let id = |name: &str| format!("{}/{name}", group.name);
-        known.extend(group.candidates.iter().map(|one| (id(one.name()), reference.clone())));
+        candidates.extend(group.candidates.iter().map(|one| (id(one.name()), reference.clone())));
         println!("{}: {} did what they should", group.name, group.candidates.len());
     }
     for http in http::ALL {
         http.check();
         let id = |name: String| format!("{}/{name}", http.name);
-        known.extend(http::names().into_iter().map(|name| (id(name), http::REFERENCE.to_owned())));
+        candidates.extend(http::names().into_iter().map(|name| (id(name), http::REFERENCE.to_owned())));
     }
     for budget in budgets {
-        let reference = known.iter().find(|(id, _)| *id == budget.id).map(|(_, reference)| reference);
+        let reference = candidates.iter().find(|(id, _)| *id == budget.id).map(|(_, reference)| reference);
         let reference = reference.unwrap_or_else(|| panic!("nothing is called {}", budget.id));
         // The SDK is left out if it is not installed.
-        let left_out = budget.reference == groups::segments::SDK && !groups::segments::sdk_is_there();
-        assert!(*reference == budget.reference || left_out, "{} is measured by {reference}", budget.id);
+        let is_left_out = budget.reference == groups::segments::SDK && !groups::segments::is_sdk_installed();
+        assert!(*reference == budget.reference || is_left_out, "{} is measured by {reference}", budget.id);
     }
 }
 
 /// Measures the requested groups. Returns the number of exceeded budgets.
-fn times(asked: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
+fn measure_groups(is_requested: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
     let mut exceeded = 0;
-    if asked(THREADS) {
+    if is_requested(THREADS) {
         let about = "one observation of a series that others observe";
-        exceeded += Table::of_times(THREADS, about, ALONE, &from_threads(), budgets).print();
+        exceeded += Table::for_times(THREADS, about, ALONE, &measure_threads(), budgets).print();
     }
-    for mut group in groups::all(true).into_iter().filter(|group| asked(group.name)) {
+    for mut group in groups::all(true).into_iter().filter(|group| is_requested(group.name)) {
         let costs = compare(&mut group);
         let reference = group.candidates[0].name();
-        exceeded += Table::of_times(group.name, &group.about, reference, &costs, budgets).print();
+        exceeded += Table::for_times(group.name, &group.about, reference, &costs, budgets).print();
     }
-    for http in http::ALL.into_iter().filter(|http| asked(http.name)) {
-        match http::missing() {
+    for http in http::ALL.into_iter().filter(|http| is_requested(http.name)) {
+        match http::missing_program() {
             None => exceeded += http.measure(budgets).print(),
             Some(why) => println!("{} is left out: {why}.\n", http.name),
         }
@@ -118,7 +118,7 @@ fn times(asked: impl Fn(&str) -> bool, budgets: &[Budget]) -> usize {
     exceeded
 }
 
-fn from_threads() -> Vec<Measured> {
+fn measure_threads() -> Vec<Measured> {
     let costs = groups::threads::threads().into_iter().filter_map(|shared| {
         let costs = contention::measure(&shared, 15);
         if costs.is_none() {
@@ -129,11 +129,11 @@ fn from_threads() -> Vec<Measured> {
     costs.flatten().collect()
 }
 
-fn counts(budgets: &[Budget]) -> usize {
+fn count_instructions(budgets: &[Budget]) -> usize {
     let counted: Vec<(&Budget, f64)> = budgets
         .iter()
         .filter(|budget| budget.instructions.is_some())
         .map(|budget| (budget, instructions::count(&budget.id).expect("callgrind")))
         .collect();
-    Table::of_instructions(&counted).print()
+    Table::for_instructions(&counted).print()
 }

@@ -7,9 +7,9 @@
 use std::env;
 
 use ictus_benches::{
-    groups::segments::{say_whether_sdk_is_there, segments},
+    groups::segments::{print_if_sdk_is_missing, segments},
     measure::compare,
-    table::{Table, circumstances, share, time},
+    table::{Table, environment, format_ratio, format_time},
 };
 
 fn main() {
@@ -25,18 +25,19 @@ fn main() {
         let costs = compare(&mut group);
         let cells = match costs.as_slice() {
             [sdk, few, all] => {
-                let ours = [few, all].map(|ours| [time(ours.nanoseconds), share(ours.ratio)]);
-                [vec![time(sdk.nanoseconds)], ours.concat()].concat()
+                let ictus =
+                    [few, all].map(|ictus| [format_time(ictus.nanoseconds), format_ratio(ictus.ratio)]);
+                [vec![format_time(sdk.nanoseconds)], ictus.concat()].concat()
             }
-            ours => {
-                let ours = ours.iter().map(|ours| [time(ours.nanoseconds), "-".to_owned()]);
-                [vec!["-".to_owned()], ours.collect::<Vec<_>>().concat()].concat()
+            ictus => {
+                let ictus = ictus.iter().map(|ictus| [format_time(ictus.nanoseconds), "-".to_owned()]);
+                [vec!["-".to_owned()], ictus.collect::<Vec<_>>().concat()].concat()
             }
         };
-        table.add(&size.to_string(), &cells);
+        table.add_row(&size.to_string(), &cells);
     }
-    println!("{}", circumstances());
-    say_whether_sdk_is_there();
+    println!("{}", environment());
+    print_if_sdk_is_missing();
     println!("A scrape of processes with {timers} timers each:\n");
     _ = table.print();
 }

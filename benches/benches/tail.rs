@@ -17,15 +17,17 @@ use std::{
 
 use hdrhistogram::Histogram;
 use ictus_benches::{
-    clock::{counter_after, nanoseconds_a_count, pin, processors},
+    clock::{nanoseconds_per_tick, pin, processors, ticks_in_order},
     data::{Random, ValueTable as Values},
-    recorder::{Deque, FetchAdd, MetricsHandle, Ours, Prometheus, PrometheusClient, Recorder, Stamped},
-    table::{Table, circumstances, time},
+    recorder::{
+        Deque, FetchAdd, IctusClockTimer, IctusTimer, MetricsHandle, Prometheus, PrometheusClient, Recorder,
+    },
+    table::{Table, environment, format_time},
 };
 
 const OBSERVATIONS: u64 = 500_000;
 /// Observations of a thread before the first one that counts.
-const WARMING: u64 = 1000;
+const WARM_UP: u64 = 1000;
 const ROUNDS: usize = 8;
 
 /// A histogram of durations, in counts of the processor's counter.
@@ -44,15 +46,15 @@ fn main() {
     let measured = env::args().any(|argument| argument == "--bench");
     let (rounds, observations) = if measured { (ROUNDS, OBSERVATIONS) } else { (1, 10_000) };
     let mut tails = [
-        of::<Nothing>(),
-        of::<Ours<false>>(),
-        of::<Ours<true>>(),
-        of::<Stamped<true>>(),
-        of::<FetchAdd>(),
-        of::<Deque>(),
-        of::<PrometheusClient>(),
-        of::<Prometheus>(),
-        of::<MetricsHandle>(),
+        tail::<ClockOnly>(),
+        tail::<IctusTimer<false>>(),
+        tail::<IctusTimer<true>>(),
+        tail::<IctusClockTimer<true>>(),
+        tail::<FetchAdd>(),
+        tail::<Deque>(),
+        tail::<PrometheusClient>(),
+        tail::<Prometheus>(),
+        tail::<MetricsHandle>(),
     ];
     for _ in 0..rounds {
         for tail in &mut tails {
@@ -60,13 +62,13 @@ fn main() {
             tail.read += (tail.observe)(observations, true);
         }
     }
-    println!("{}", circumstances());
-    let nanoseconds = nanoseconds_a_count();
+    println!("{}", environment());
+    let nanoseconds = nanoseconds_per_tick();
     let print = |about: &str, counts: fn(&Tail) -> &Counts| {
         let mut table = Table::new(&[about, "p50", "p99", "p99.9", "p99.99"]);
         for tail in &tails {
-            let at = |q| time(counts(tail).value_at_quantile(q) as f64 * nanoseconds);
-            table.add(tail.name, &[0.5, 0.99, 0.999, 0.9999].map(at));
+            let at = |q| format_time(counts(tail).value_at_quantile(q) as f64 * nanoseconds);
+            table.add_row(tail.name, &[0.5, 0.99, 0.999, 0.9999].map(at));
         }
         _ = table.print();
     };
@@ -74,15 +76,15 @@ fn main() {
     print("one observation, with a concurrent reader", |tail| &tail.read);
 }
 
-fn of<R: Recorder + Send + Sync>() -> Tail {
-    let (series, books) = R::series(1);
+fn tail<R: Recorder + Send + Sync>() -> Tail {
+    let (series, state) = R::series(1);
     let observed = Cell::new(0);
-    let observe = move |observations, beside_a_reader| {
-        let counts = observe::<R>(&series, &books, observations, beside_a_reader);
-        R::settle(&books);
-        observed.set(observed.get() + WARMING + observations);
-        if R::KEEPS_ALL {
-            assert_eq!(R::count(&books, &series), observed.get(), "{}", R::NAME);
+    let observe = move |observations, with_reader| {
+        let counts = observe::<R>(&series, &state, observations, with_reader);
+        R::housekeeping(&state);
+        observed.set(observed.get() + WARM_UP + observations);
+        if R::IS_LOSSLESS {
+            assert_eq!(R::count(&state, &series), observed.get(), "{}", R::NAME);
         }
         counts
     };
@@ -96,38 +98,38 @@ fn counts() -> Counts {
 
 fn observe<R: Recorder + Send + Sync>(
     series: &[R],
-    books: &R::Books,
+    state: &R::SharedState,
     observations: u64,
-    beside_a_reader: bool,
+    with_reader: bool,
 ) -> Counts {
     let processors = processors();
     let (first, last) = (processors[0], processors[processors.len() - 1]);
-    let (ready, over) = (Barrier::new(1 + usize::from(beside_a_reader)), AtomicBool::new(false));
+    let (ready, is_over) = (Barrier::new(1 + usize::from(with_reader)), AtomicBool::new(false));
     let write = || {
         pin(first);
         let (mut one, mut counts, mut random) = (series[0].clone(), counts(), Random::new(7));
-        let values = Values::of(|| R::value(random.duration()));
-        (0..WARMING).for_each(|step| one.observe(values.at(step)));
+        let values = Values::from_fn(|| R::value(random.duration()));
+        (0..WARM_UP).for_each(|step| one.observe(values.at(step)));
         ready.wait();
         for step in 0..observations {
-            let (value, start) = (values.at(step), counter_after());
+            let (value, start) = (values.at(step), ticks_in_order());
             one.observe(value);
-            let end = counter_after();
+            let end = ticks_in_order();
             counts.saturating_record(end - start);
         }
-        over.store(true, Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
         counts
     };
     let read = || {
         pin(last);
         ready.wait();
-        while !over.load(Ordering::Relaxed) {
-            R::read(books, series);
+        while !is_over.load(Ordering::Relaxed) {
+            R::read(state, series);
         }
     };
     thread::scope(|scope| {
         let writer = scope.spawn(write);
-        if beside_a_reader {
+        if with_reader {
             scope.spawn(read);
         }
         writer.join().expect("no panic")
@@ -136,28 +138,28 @@ fn observe<R: Recorder + Send + Sync>(
 
 /// A recorder that drops everything: the cost of the clock alone remains.
 #[derive(Clone, Debug)]
-struct Nothing;
+struct ClockOnly;
 
-impl Recorder for Nothing {
+impl Recorder for ClockOnly {
     const NAME: &'static str = "nothing but the clock";
-    const KEEPS_ALL: bool = false;
+    const IS_LOSSLESS: bool = false;
     type Value = f64;
-    type Books = ();
+    type SharedState = ();
 
     fn value(seconds: f64) -> f64 {
         seconds
     }
 
-    fn series(series: usize) -> (Vec<Nothing>, ()) {
-        (vec![Nothing; series], ())
+    fn series(series: usize) -> (Vec<ClockOnly>, ()) {
+        (vec![ClockOnly; series], ())
     }
 
     #[inline(always)]
     fn observe(&mut self, _: f64) {}
 
-    fn count((): &(), _: &[Nothing]) -> u64 {
+    fn count((): &(), _: &[ClockOnly]) -> u64 {
         0
     }
 
-    fn read((): &(), _: &[Nothing]) {}
+    fn read((): &(), _: &[ClockOnly]) {}
 }

@@ -26,7 +26,7 @@ pub struct Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The measurement is within the budget.
-    Kept,
+    Met,
     /// The measurement exceeds the budget, or is not a number.
     Exceeded,
 }
@@ -47,7 +47,7 @@ pub fn budgets() -> Vec<Budget> {
 impl Budget {
     /// Returns the maximum cost on this machine, as a multiple of the reference.
     #[must_use]
-    pub fn most(&self) -> f64 {
+    pub fn max_ratio(&self) -> f64 {
         self.ratio_with_avx2.filter(|_| has_avx2()).unwrap_or(self.ratio)
     }
 }
@@ -55,16 +55,16 @@ impl Budget {
 impl Verdict {
     /// Compares a measurement with its maximum.
     #[must_use]
-    pub fn of(measured: f64, most: f64) -> Verdict {
+    pub fn new(measured: f64, max: f64) -> Verdict {
         // NaN exceeds every budget.
-        if measured <= most { Verdict::Kept } else { Verdict::Exceeded }
+        if measured <= max { Verdict::Met } else { Verdict::Exceeded }
     }
 
     /// Returns the word for tables.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Verdict::Kept => "ok",
+            Verdict::Met => "ok",
             Verdict::Exceeded => "EXCEEDED",
         }
     }
@@ -91,15 +91,15 @@ mod tests {
         let ids: BTreeSet<&str> = budgets.iter().map(|budget| budget.id.as_str()).collect();
         assert_eq!(ids.len(), budgets.len());
         for budget in &budgets {
-            let most = [Some(budget.ratio), budget.ratio_with_avx2, budget.instructions];
-            assert!(most.into_iter().flatten().all(|most| most > 0.0 && most.is_finite()), "{budget:?}");
+            let limits = [Some(budget.ratio), budget.ratio_with_avx2, budget.instructions];
+            assert!(limits.into_iter().flatten().all(|max| max > 0.0 && max.is_finite()), "{budget:?}");
         }
     }
 
     #[test]
     fn measurement_equal_to_its_budget_passes() {
-        assert_eq!(Verdict::of(0.35, 0.35), Verdict::Kept);
-        assert_eq!(Verdict::of(0.36, 0.35), Verdict::Exceeded);
-        assert_eq!(Verdict::of(f64::NAN, 0.35), Verdict::Exceeded);
+        assert_eq!(Verdict::new(0.35, 0.35), Verdict::Met);
+        assert_eq!(Verdict::new(0.36, 0.35), Verdict::Exceeded);
+        assert_eq!(Verdict::new(f64::NAN, 0.35), Verdict::Exceeded);
     }
 }

@@ -15,30 +15,30 @@ pub(crate) const QUICK: u64 = 1 << 17;
 /// A piece of work with a name. The work is created on first use.
 pub struct Candidate {
     name: String,
-    make: Option<Box<dyn FnOnce() -> Work>>,
-    work: Option<Work>,
+    create: Option<Box<dyn FnOnce() -> Workload>>,
+    workload: Option<Workload>,
 }
 
 /// The work of a candidate, and how it is repeated.
-pub struct Work {
+pub struct Workload {
     batch: u64,
     units: f64,
-    task: Box<dyn Task>,
+    runner: Box<dyn Runner>,
 }
 
-trait Task {
+trait Runner {
     fn prepare(&mut self);
     /// Runs the work. Returns its duration if another process did it.
     fn run(&mut self, times: u64) -> Option<Duration>;
 }
 
-struct Here<T, P, R> {
+struct InProcess<T, P, R> {
     prepared: Option<T>,
     prepare: P,
     run: R,
 }
 
-impl<T, P: FnMut() -> T, R: FnMut(&mut T, u64)> Task for Here<T, P, R> {
+impl<T, P: FnMut() -> T, R: FnMut(&mut T, u64)> Runner for InProcess<T, P, R> {
     fn prepare(&mut self) {
         self.prepared = Some((self.prepare)());
     }
@@ -49,9 +49,9 @@ impl<T, P: FnMut() -> T, R: FnMut(&mut T, u64)> Task for Here<T, P, R> {
     }
 }
 
-struct Elsewhere<R>(R);
+struct External<R>(R);
 
-impl<R: FnMut() -> Duration> Task for Elsewhere<R> {
+impl<R: FnMut() -> Duration> Runner for External<R> {
     fn prepare(&mut self) {}
 
     fn run(&mut self, times: u64) -> Option<Duration> {
@@ -59,10 +59,10 @@ impl<R: FnMut() -> Duration> Task for Elsewhere<R> {
     }
 }
 
-impl Work {
+impl Workload {
     /// Creates work that takes nanoseconds; `run` repeats it in its own loop.
-    pub fn repeated(mut run: impl FnMut(u64) + 'static) -> Work {
-        Work::prepared(QUICK, || (), move |(), times| run(times))
+    pub fn repeated(mut run: impl FnMut(u64) + 'static) -> Workload {
+        Workload::prepared(QUICK, || (), move |(), times| run(times))
     }
 
     /// Creates work that needs a new preparation before every `batch` repetitions.
@@ -70,47 +70,47 @@ impl Work {
         batch: u64,
         prepare: impl FnMut() -> T + 'static,
         run: impl FnMut(&mut T, u64) + 'static,
-    ) -> Work {
-        Work { batch, units: 1.0, task: Box::new(Here { prepared: None, prepare, run }) }
+    ) -> Workload {
+        Workload { batch, units: 1.0, runner: Box::new(InProcess { prepared: None, prepare, run }) }
     }
 
     /// Creates work that another process does; `run` returns its duration.
-    pub fn elsewhere(run: impl FnMut() -> Duration + 'static) -> Work {
-        Work { batch: 1, units: 1.0, task: Box::new(Elsewhere(run)) }
+    pub fn external(run: impl FnMut() -> Duration + 'static) -> Workload {
+        Workload { batch: 1, units: 1.0, runner: Box::new(External(run)) }
     }
 
     /// Divides the reported cost by a number of parts.
     #[must_use]
-    pub fn of_parts(self, parts: usize) -> Work {
-        Work { units: parts as f64, ..self }
+    pub fn with_parts(self, parts: usize) -> Workload {
+        Workload { units: parts as f64, ..self }
     }
 
-    /// Runs a batch. Returns the processor time of this thread, or the duration that the task
+    /// Runs a batch. Returns the processor time of this thread, or the duration that the runner
     /// reported.
     fn cpu_time(&mut self) -> Duration {
-        self.task.prepare();
+        self.runner.prepare();
         let start = cpu_time();
-        let elsewhere = self.task.run(self.batch);
-        elsewhere.unwrap_or_else(|| cpu_time() - start)
+        let external = self.runner.run(self.batch);
+        external.unwrap_or_else(|| cpu_time() - start)
     }
 
     /// Returns the wall time of a number of repetitions, which criterion requests.
     fn wall_time(&mut self, times: u64) -> Duration {
-        let (mut spent, mut left) = (Duration::ZERO, times);
-        while left > 0 {
-            self.task.prepare();
-            let (now, start) = (left.min(self.batch), Instant::now());
-            let elsewhere = self.task.run(now);
-            spent += elsewhere.unwrap_or_else(|| start.elapsed());
-            left -= now;
+        let (mut spent, mut remaining) = (Duration::ZERO, times);
+        while remaining > 0 {
+            self.runner.prepare();
+            let (batch, start) = (remaining.min(self.batch), Instant::now());
+            let external = self.runner.run(batch);
+            spent += external.unwrap_or_else(|| start.elapsed());
+            remaining -= batch;
         }
         spent
     }
 }
 
-impl fmt::Debug for Work {
+impl fmt::Debug for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work").field("batch", &self.batch).finish_non_exhaustive()
+        f.debug_struct("Workload").field("batch", &self.batch).finish_non_exhaustive()
     }
 }
 
@@ -121,10 +121,10 @@ impl fmt::Debug for Candidate {
 }
 
 impl Candidate {
-    /// Creates a candidate. `make` creates its work, and also checks that the work has the intended
+    /// Creates a candidate. `create` creates its work, and also checks that the work has the intended
     /// effect.
-    pub fn new(name: impl Into<String>, make: impl FnOnce() -> Work + 'static) -> Candidate {
-        Candidate { name: name.into(), make: Some(Box::new(make)), work: None }
+    pub fn new(name: impl Into<String>, create: impl FnOnce() -> Workload + 'static) -> Candidate {
+        Candidate { name: name.into(), create: Some(Box::new(create)), workload: None }
     }
 
     /// Returns the name of the candidate.
@@ -136,30 +136,30 @@ impl Candidate {
     /// Returns the nanoseconds of one repetition, or of one part of it. Runs batches until at least
     /// `at_least` has passed.
     pub fn nanoseconds(&mut self, at_least: Duration) -> f64 {
-        let work = self.work();
+        let workload = self.workload();
         let (mut spent, mut times) = (Duration::ZERO, 0);
         while spent < at_least || times == 0 {
-            spent += work.cpu_time();
-            times += work.batch;
+            spent += workload.cpu_time();
+            times += workload.batch;
         }
-        spent.as_nanos() as f64 / times as f64 / work.units
+        spent.as_nanos() as f64 / times as f64 / workload.units
     }
 
     /// Prepares, then runs a part of a batch, whose instructions callgrind counts. Returns the
     /// number of repetitions, or of their parts.
     pub fn run(&mut self, of_batch: f64) -> f64 {
-        let work = self.work();
-        let times = (work.batch as f64 * of_batch) as u64;
-        work.task.prepare();
-        work.task.run(times);
-        times as f64 * work.units
+        let workload = self.workload();
+        let times = (workload.batch as f64 * of_batch) as u64;
+        workload.runner.prepare();
+        workload.runner.run(times);
+        times as f64 * workload.units
     }
 
-    fn work(&mut self) -> &mut Work {
-        if let Some(make) = self.make.take() {
-            self.work = Some(make());
+    fn workload(&mut self) -> &mut Workload {
+        if let Some(create) = self.create.take() {
+            self.workload = Some(create());
         }
-        self.work.as_mut().expect("made now or before")
+        self.workload.as_mut().expect("made now or before")
     }
 }
 
@@ -189,8 +189,8 @@ impl Group {
         for candidate in &mut self.candidates {
             let name = candidate.name.clone();
             group.bench_function(name, |bencher| {
-                let work = candidate.work();
-                bencher.iter_custom(|times| work.wall_time(times));
+                let workload = candidate.workload();
+                bencher.iter_custom(|times| workload.wall_time(times));
             });
         }
         group.finish();

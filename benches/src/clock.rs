@@ -20,7 +20,7 @@ pub fn cpu_time() -> Duration {
 #[inline(always)]
 #[must_use]
 #[expect(unsafe_code, reason = "one instruction that every x86-64 processor has")]
-pub fn counter() -> u64 {
+pub fn ticks() -> u64 {
     // SAFETY: reads a register; `rdtsc` is part of the baseline.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
@@ -31,7 +31,7 @@ pub fn counter() -> u64 {
 #[inline(always)]
 #[must_use]
 #[expect(unsafe_code, reason = "one instruction that every processor has whose counter is steady")]
-pub fn counter_after() -> u64 {
+pub fn ticks_in_order() -> u64 {
     let mut processor = 0;
     // SAFETY: writes to a local variable; processors without `rdtscp` have no steady counter either.
     unsafe { core::arch::x86_64::__rdtscp(&raw mut processor) }
@@ -42,38 +42,38 @@ pub fn counter_after() -> u64 {
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 #[must_use]
-pub fn counter_after() -> u64 {
+pub fn ticks_in_order() -> u64 {
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-    counter()
+    ticks()
 }
 
 /// Returns the processor's counter; on other architectures nanoseconds.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 #[must_use]
-pub fn counter() -> u64 {
+pub fn ticks() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Returns the duration of one count in nanoseconds, as measured in 50 ms.
+/// Returns the duration of one tick in nanoseconds, as measured in 50 ms.
 #[must_use]
-pub fn nanoseconds_a_count() -> f64 {
-    let (start, instant) = (counter(), Instant::now());
+pub fn nanoseconds_per_tick() -> f64 {
+    let (start, instant) = (ticks(), Instant::now());
     std::thread::sleep(Duration::from_millis(50));
-    instant.elapsed().as_nanos() as f64 / (counter() - start) as f64
+    instant.elapsed().as_nanos() as f64 / (ticks() - start) as f64
 }
 
 /// Returns the processors that this process may use.
 #[must_use]
 pub fn processors() -> Vec<usize> {
     let allowed = sched_getaffinity(None::<Pid>).expect("the processors that are allowed");
-    (0..CpuSet::MAX_CPU).filter(|&at| allowed.is_set(at)).collect()
+    (0..CpuSet::MAX_CPU).filter(|&index| allowed.is_set(index)).collect()
 }
 
 /// Pins this thread to one processor.
 pub fn pin(processor: usize) {
-    let mut only = CpuSet::new();
-    only.set(processor);
-    sched_setaffinity(None, &only).expect("a processor that this process may use");
+    let mut mask = CpuSet::new();
+    mask.set(processor);
+    sched_setaffinity(None, &mask).expect("a processor that this process may use");
 }

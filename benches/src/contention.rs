@@ -22,7 +22,7 @@ use std::{
 };
 
 use crate::{
-    clock::{counter, cpu_time, nanoseconds_a_count, pin, processors},
+    clock::{cpu_time, nanoseconds_per_tick, pin, processors, ticks},
     measure::{Measured, median},
 };
 
@@ -30,18 +30,18 @@ use crate::{
 pub type Observe = Box<dyn FnMut(u64)>;
 
 /// A recorder's two series, each in a separate registry, which many threads observe.
-pub struct Shared {
+pub struct SharedSeries {
     /// The name of the recorder.
     pub name: &'static str,
     /// Creates a thread's own handle of the first or the second series.
-    pub work: Box<dyn Fn(usize) -> Observe + Sync>,
-    /// See [`Recorder::settle`](crate::recorder::Recorder::settle).
-    pub settle: Box<dyn Fn() + Sync>,
+    pub handle: Box<dyn Fn(usize) -> Observe + Sync>,
+    /// See [`Recorder::housekeeping`](crate::recorder::Recorder::housekeeping).
+    pub housekeeping: Box<dyn Fn() + Sync>,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedSeries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Shared").field(&self.name).finish()
+        f.debug_tuple("SharedSeries").field(&self.name).finish()
     }
 }
 
@@ -50,16 +50,16 @@ const ROUND: Duration = Duration::from_millis(30);
 /// The duration of a chunk of observations without contention.
 const CHUNK: Duration = Duration::from_micros(10);
 /// The minimum number of chunks of a round that counts.
-const ENOUGH: usize = 50;
+const MIN_CHUNKS: usize = 50;
 /// The number of rounds that may fail to count before the measurement is abandoned.
-const WAIT_TIMEOUT: usize = 20;
+const MAX_FAILED_ROUNDS: usize = 20;
 /// A chunk that took longer was interrupted. The limit is not a multiple of the median: if the
 /// threads ran concurrently only now and then, contended chunks would pass for interrupted ones.
-const INTERRUPTED: Duration = Duration::from_micros(250);
+const MAX_UNINTERRUPTED: Duration = Duration::from_micros(250);
 /// Chunks of each thread where threads take turns: more than one turn.
-const TURNS: u64 = 2000;
+const CHUNKS_PER_THREAD: u64 = 2000;
 
-/// The begin and the end of a chunk, in counts.
+/// The begin and the end of a chunk, in ticks.
 type Chunk = (u64, u64);
 
 /// Measures an observation of one series from two concurrent threads, and from four, relative to
@@ -67,81 +67,89 @@ type Chunk = (u64, u64);
 ///
 /// Returns none without two processors, or if other processes never leave both of them free.
 #[must_use]
-pub fn measure(shared: &Shared, rounds: usize) -> Option<[Measured; 2]> {
+pub fn measure(shared: &SharedSeries, rounds: usize) -> Option<[Measured; 2]> {
     let processors = processors();
     let &[first, second, ..] = processors.as_slice() else { return None };
-    let nanoseconds = nanoseconds_a_count();
-    let chunk = chunk_of(shared, first);
-    let long = (INTERRUPTED.as_nanos() as f64 / nanoseconds) as u64;
-    let turns = |threads| cpu_nanoseconds(shared, threads, TURNS * chunk);
-    let (mut from_two, mut from_four, mut missed) = (Vec::new(), Vec::new(), 0);
+    let nanoseconds = nanoseconds_per_tick();
+    let chunk = observations_per_chunk(shared, first);
+    let long = (MAX_UNINTERRUPTED.as_nanos() as f64 / nanoseconds) as u64;
+    let cpu_cost = |threads| cpu_nanoseconds(shared, threads, CHUNKS_PER_THREAD * chunk);
+    let (mut from_two, mut from_four, mut failed) = (Vec::new(), Vec::new(), 0);
     while from_two.len() < rounds {
-        let [own, same] = [1, 0].map(|other| beside(shared, [(first, 0), (second, other)], chunk, long));
-        (shared.settle)();
-        let (Some(own), Some(same)) = (own, same) else {
-            missed += 1;
-            if missed > WAIT_TIMEOUT {
+        let [separate, same] =
+            [1, 0].map(|other| concurrent_cost(shared, [(first, 0), (second, other)], chunk, long));
+        (shared.housekeeping)();
+        let (Some(separate), Some(same)) = (separate, same) else {
+            failed += 1;
+            if failed > MAX_FAILED_ROUNDS {
                 return None;
             }
             continue;
         };
-        from_two.push((same * nanoseconds / chunk as f64, same / own));
-        let (alone, four) = (turns(1), turns(4));
-        (shared.settle)();
+        from_two.push((same * nanoseconds / chunk as f64, same / separate));
+        let (alone, four) = (cpu_cost(1), cpu_cost(4));
+        (shared.housekeeping)();
         from_four.push((four, four / alone));
     }
-    let of = |threads, rounds: &[(f64, f64)]| Measured {
+    let measured = |threads, rounds: &[(f64, f64)]| Measured {
         name: name(shared, threads),
         nanoseconds: median(rounds.iter().map(|round| round.0)),
         ratio: median(rounds.iter().map(|round| round.1)),
     };
-    Some([of(2, &from_two), of(4, &from_four)])
+    Some([measured(2, &from_two), measured(4, &from_four)])
 }
 
-/// Returns the duration of a chunk, in counts, on two processors at once, with these series.
+/// Returns the duration of a chunk, in ticks, on two processors at once, with these series.
 /// Returns none if the two threads hardly ever ran concurrently.
-fn beside(shared: &Shared, on: [(usize, usize); 2], observations: u64, long: u64) -> Option<f64> {
-    let both = log(shared, on, observations);
-    let kept = [(0, 1), (1, 0)].map(|(own, other)| while_running(&both[own], &both[other], long)).concat();
-    (kept.len() >= ENOUGH).then(|| median(kept.iter().map(|(start, end)| (end - start) as f64)))
+fn concurrent_cost(
+    shared: &SharedSeries,
+    on: [(usize, usize); 2],
+    observations: u64,
+    long: u64,
+) -> Option<f64> {
+    let chunks = record_chunks(shared, on, observations);
+    let concurrent =
+        [(0, 1), (1, 0)].map(|(own, other)| concurrent_chunks(&chunks[own], &chunks[other], long)).concat();
+    (concurrent.len() >= MIN_CHUNKS)
+        .then(|| median(concurrent.iter().map(|(start, end)| (end - start) as f64)))
 }
 
 /// Returns the name of a recorder's cost from a number of threads.
 #[must_use]
-pub fn name(shared: &Shared, threads: u32) -> String {
+pub fn name(shared: &SharedSeries, threads: u32) -> String {
     format!("{}, {threads} threads", shared.name)
 }
 
 /// Returns the number of observations that take about as long as a chunk should.
-fn chunk_of(shared: &Shared, processor: usize) -> u64 {
-    let observed = 100_000;
+fn observations_per_chunk(shared: &SharedSeries, processor: usize) -> u64 {
+    let sample = 100_000;
     let took = thread::scope(|scope| {
         let timed = || {
             pin(processor);
-            let mut work = (shared.work)(0);
-            work(observed);
+            let mut observe = (shared.handle)(0);
+            observe(sample);
             let start = Instant::now();
-            work(observed);
+            observe(sample);
             start.elapsed()
         };
         scope.spawn(timed).join().expect("no panic")
     });
-    (CHUNK.as_nanos() as u64 * observed / took.as_nanos() as u64).max(1)
+    (CHUNK.as_nanos() as u64 * sample / took.as_nanos() as u64).max(1)
 }
 
 /// Observes each series on its processor for a round. Returns the chunks of each.
-fn log(shared: &Shared, on: [(usize, usize); 2], observations: u64) -> [Vec<Chunk>; 2] {
-    let (ready, over) = (Barrier::new(on.len() + 1), AtomicBool::new(false));
+fn record_chunks(shared: &SharedSeries, on: [(usize, usize); 2], observations: u64) -> [Vec<Chunk>; 2] {
+    let (ready, is_over) = (Barrier::new(on.len() + 1), AtomicBool::new(false));
     let run = |(processor, series)| {
         pin(processor);
-        let mut work = (shared.work)(series);
-        work(observations);
+        let mut observe = (shared.handle)(series);
+        observe(observations);
         let mut chunks = Vec::with_capacity(1 << 14);
         ready.wait();
-        let mut start = counter();
-        while !over.load(Ordering::Relaxed) {
-            work(observations);
-            let end = counter();
+        let mut start = ticks();
+        while !is_over.load(Ordering::Relaxed) {
+            observe(observations);
+            let end = ticks();
             chunks.push((start, end));
             start = end;
         }
@@ -152,44 +160,44 @@ fn log(shared: &Shared, on: [(usize, usize); 2], observations: u64) -> [Vec<Chun
         let threads = on.map(|on| scope.spawn(move || run(on)));
         ready.wait();
         thread::sleep(ROUND);
-        over.store(true, Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
         threads.map(|thread| thread.join().expect("no panic"))
     })
 }
 
 /// Returns the chunks that lie wholly inside a time in which the other thread ran, and were not
 /// interrupted.
-fn while_running(own: &[Chunk], other: &[Chunk], long: u64) -> Vec<Chunk> {
-    let running = stretches(other, long);
+fn concurrent_chunks(own: &[Chunk], other: &[Chunk], long: u64) -> Vec<Chunk> {
+    let running = uninterrupted_spans(other, long);
     let inside = |&&(start, end): &&Chunk| {
-        let after = running.partition_point(|stretch| stretch.1 < end);
-        end - start < long && running.get(after).is_some_and(|stretch| stretch.0 <= start)
+        let after = running.partition_point(|span| span.1 < end);
+        end - start < long && running.get(after).is_some_and(|span| span.0 <= start)
     };
     own.iter().filter(inside).copied().collect()
 }
 
 /// Returns the times without an interruption: consecutive chunks that were not long.
-fn stretches(chunks: &[Chunk], long: u64) -> Vec<Chunk> {
-    let mut stretches: Vec<Chunk> = Vec::new();
+fn uninterrupted_spans(chunks: &[Chunk], long: u64) -> Vec<Chunk> {
+    let mut spans: Vec<Chunk> = Vec::new();
     for &(start, end) in chunks.iter().filter(|&&(start, end)| end - start < long) {
-        match stretches.last_mut() {
+        match spans.last_mut() {
             Some(last) if last.1 == start => last.1 = end,
-            _ => stretches.push((start, end)),
+            _ => spans.push((start, end)),
         }
     }
-    stretches
+    spans
 }
 
 /// Returns an observation's share of the processors' time, from threads that may have to take
 /// turns.
-fn cpu_nanoseconds(shared: &Shared, threads: u32, observations: u64) -> f64 {
+fn cpu_nanoseconds(shared: &SharedSeries, threads: u32, observations: u64) -> f64 {
     let ready = Barrier::new(threads as usize);
     let run = || {
-        let mut work = (shared.work)(0);
-        work(1);
+        let mut observe = (shared.handle)(0);
+        observe(1);
         ready.wait();
         let start = cpu_time();
-        work(observations);
+        observe(observations);
         cpu_time() - start
     };
     let spent: Duration = thread::scope(|scope| {
@@ -201,7 +209,7 @@ fn cpu_nanoseconds(shared: &Shared, threads: u32, observations: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::while_running;
+    use super::concurrent_chunks;
 
     #[test]
     fn only_concurrent_work_counts() {
@@ -209,9 +217,12 @@ mod tests {
         // The other thread runs from 12 to 22 and from 60 on, with an interruption between 70 and
         // 104.
         let other = [(12, 17), (17, 22), (60, 65), (65, 70), (70, 104), (104, 110), (110, 116)];
-        assert_eq!(while_running(&own, &other, 30), [(105, 115)]);
+        assert_eq!(concurrent_chunks(&own, &other, 30), [(105, 115)]);
         let steady: Vec<_> = (0..30).map(|at| (at * 5, at * 5 + 5)).collect();
-        assert_eq!(while_running(&own, &steady, 30), [(0, 10), (10, 20), (20, 30), (95, 105), (105, 115)]);
-        assert_eq!(while_running(&own, &own[..1], 30), [(0, 10)]);
+        assert_eq!(
+            concurrent_chunks(&own, &steady, 30),
+            [(0, 10), (10, 20), (20, 30), (95, 105), (105, 115)]
+        );
+        assert_eq!(concurrent_chunks(&own, &own[..1], 30), [(0, 10)]);
     }
 }

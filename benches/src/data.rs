@@ -3,16 +3,16 @@
 use std::hint::black_box;
 
 /// The number of values in a table, after which it starts over.
-pub const LENGTH: usize = 4096;
+pub const TABLE_LEN: usize = 4096;
 
 /// A table of values that is used in a circle. The compiler cannot know the values.
 #[derive(Clone, Debug)]
-pub struct ValueTable<T>(Box<[T; LENGTH]>);
+pub struct ValueTable<T>(Box<[T; TABLE_LEN]>);
 
 impl<T: Copy> ValueTable<T> {
     /// Creates a table of the values that a function returns, in order.
-    pub fn of(value: impl FnMut() -> T) -> ValueTable<T> {
-        let values: Vec<T> = std::iter::repeat_with(value).take(LENGTH).collect();
+    pub fn from_fn(value: impl FnMut() -> T) -> ValueTable<T> {
+        let values: Vec<T> = std::iter::repeat_with(value).take(TABLE_LEN).collect();
         ValueTable(values.try_into().unwrap_or_else(|_| unreachable!("as many as were taken")))
     }
 
@@ -20,7 +20,7 @@ impl<T: Copy> ValueTable<T> {
     #[inline(always)]
     #[must_use]
     pub fn at(&self, step: u64) -> T {
-        black_box(self.0[step as usize % LENGTH])
+        black_box(self.0[step as usize % TABLE_LEN])
     }
 }
 
@@ -36,7 +36,7 @@ impl Random {
     }
 
     /// Returns a number evenly distributed in `0.0..1.0`.
-    pub fn even(&mut self) -> f64 {
+    pub fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -47,19 +47,19 @@ impl Random {
     /// six is above 34 ms.
     pub fn duration(&mut self) -> f64 {
         // Box–Muller transform; the argument of the logarithm is in (0, 1].
-        let radius = (-2.0 * (1.0 - self.even()).ln()).sqrt();
-        0.0125 * (radius * (std::f64::consts::TAU * self.even()).cos()).exp()
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        0.0125 * (radius * (std::f64::consts::TAU * self.uniform()).cos()).exp()
     }
 
     /// Returns one of a number of indexes, the first one most often (Zipf's law).
-    pub fn zipf(&mut self, places: usize) -> usize {
-        let all: f64 = (1..=places).map(|place| 1.0 / place as f64).sum();
-        let mut left = self.even() * all;
-        let reached = (1..places).find(|&place| {
-            left -= 1.0 / place as f64;
-            left < 0.0
+    pub fn zipf(&mut self, count: usize) -> usize {
+        let total: f64 = (1..=count).map(|rank| 1.0 / rank as f64).sum();
+        let mut remaining = self.uniform() * total;
+        let index = (1..count).find(|&rank| {
+            remaining -= 1.0 / rank as f64;
+            remaining < 0.0
         });
-        reached.unwrap_or(places) - 1
+        index.unwrap_or(count) - 1
     }
 }
 

@@ -20,29 +20,29 @@
     reason = "programs that print, and may stop at the first surprise"
 )]
 
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod budget;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod candidate;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod clock;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod contention;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod data;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod endpoint;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod groups;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod instructions;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod measure;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 mod python;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod recorder;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 pub mod table;
-#[cfg(feature = "room")]
+#[cfg(feature = "enabled")]
 mod wrk;

@@ -22,24 +22,24 @@ const ROUND: Duration = Duration::from_millis(3);
 /// Measures a group.
 pub fn compare(group: &mut Group) -> Vec<Measured> {
     // Warms up pages, caches, and tables that grow.
-    once(group);
-    let rounds: Vec<Vec<f64>> = (0..group.rounds).map(|_| round(group, ROUND)).collect();
+    run_once(group);
+    let rounds: Vec<Vec<f64>> = (0..group.rounds).map(|_| measure_round(group, ROUND)).collect();
     let names = group.candidates.iter().map(|candidate| candidate.name().to_owned());
-    let column = |at: usize| rounds.iter().map(move |round| round[at]);
-    let of = |(at, name)| Measured {
+    let column = |index: usize| rounds.iter().map(move |round| round[index]);
+    let measured = |(index, name)| Measured {
         name,
-        nanoseconds: median(column(at)),
-        ratio: median(column(at).zip(column(0)).map(|(cost, first)| cost / first)),
+        nanoseconds: median(column(index)),
+        ratio: median(column(index).zip(column(0)).map(|(cost, first)| cost / first)),
     };
-    names.enumerate().map(of).collect()
+    names.enumerate().map(measured).collect()
 }
 
 /// Runs each candidate once, including the check of its effect.
-pub fn once(group: &mut Group) {
-    let _ = round(group, Duration::ZERO);
+pub fn run_once(group: &mut Group) {
+    let _ = measure_round(group, Duration::ZERO);
 }
 
-fn round(group: &mut Group, at_least: Duration) -> Vec<f64> {
+fn measure_round(group: &mut Group, at_least: Duration) -> Vec<f64> {
     group.candidates.iter_mut().map(|candidate| candidate.nanoseconds(at_least)).collect()
 }
 

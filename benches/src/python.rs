@@ -10,13 +10,13 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Program {
     process: Child,
-    asks: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
 }
 
 /// Whether the Python clients are installed.
 #[must_use]
-pub(crate) fn is_there() -> bool {
+pub(crate) fn is_installed() -> bool {
     python().exists()
 }
 
@@ -30,7 +30,7 @@ fn folder() -> &'static Path {
 }
 
 impl Program {
-    /// Starts a program. Its first answer comes without a request.
+    /// Starts a program. It writes its first line without a request.
     pub(crate) fn start(script: &str, arguments: &[String]) -> Program {
         let mut process = Command::new(python())
             .arg(folder().join(script))
@@ -39,20 +39,20 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the Python of .venv");
-        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
-        Program { asks: process.stdin.take(), answers, process }
+        let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
+        Program { stdin: process.stdin.take(), stdout, process }
     }
 
-    /// Requests one more answer.
-    pub(crate) fn ask(&mut self) -> String {
-        writeln!(self.asks.as_mut().expect("it runs")).expect("it runs");
-        self.answer()
+    /// Requests one more line, and returns it.
+    pub(crate) fn request(&mut self) -> String {
+        writeln!(self.stdin.as_mut().expect("it runs")).expect("it runs");
+        self.read_line()
     }
 
-    /// Reads the next answer.
-    pub(crate) fn answer(&mut self) -> String {
+    /// Reads the next line.
+    pub(crate) fn read_line(&mut self) -> String {
         let mut line = String::new();
-        self.answers.read_line(&mut line).expect("it runs");
+        self.stdout.read_line(&mut line).expect("it runs");
         line.trim().to_owned()
     }
 }
@@ -60,7 +60,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         // The program ends at the end of its input.
-        self.asks = None;
+        self.stdin = None;
         let _ = self.process.wait();
     }
 }

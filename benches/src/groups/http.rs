@@ -9,20 +9,20 @@ use std::{
 use super::text::{LINES, samples};
 use crate::{
     budget::Budget,
-    endpoint::{Endpoint, Ictus, PEER_RATE, Peer, RATE, Recorders},
+    endpoint::{Endpoint, Ictus, PROMETHEUS_CLIENT_RATE, PrometheusClientServer, RATE, Recorders},
     measure::{Measured, median},
     python,
-    table::{Table, time},
-    wrk::{self, Found, get, wrk},
+    table::{Table, format_time},
+    wrk::{self, WrkResult, get, wrk},
 };
 
 /// The reference of all candidates.
-pub const REFERENCE: &str = Peer::NAME;
+pub const REFERENCE: &str = PrometheusClientServer::NAME;
 
 const ROUNDS: usize = 3;
-const DURING: Duration = Duration::from_secs(2);
+const DURATION: Duration = Duration::from_secs(2);
 /// The maximum time until recorded data is visible.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
+const VISIBLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The processes whose metrics are requested.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ const LOADS: [Load; 4] = [
 ];
 
 impl Load {
-    fn of(self, name: &str) -> String {
+    fn candidate_name(self, name: &str) -> String {
         let connections = if self.connections == 1 { "1 scraper" } else { "50 scrapers" };
         format!("{name}, {connections}{}", if self.changing { ", all changed" } else { "" })
     }
@@ -72,13 +72,13 @@ impl Load {
 /// Returns the candidates that budgets may name.
 #[must_use]
 pub fn names() -> Vec<String> {
-    LOADS.iter().map(|load| load.of(Ictus::NAME)).collect()
+    LOADS.iter().map(|load| load.candidate_name(Ictus::NAME)).collect()
 }
 
 /// Returns the reason why the group cannot be measured on this machine.
 #[must_use]
-pub fn missing() -> Option<&'static str> {
-    match (python::is_there(), wrk::is_there()) {
+pub fn missing_program() -> Option<&'static str> {
+    match (python::is_installed(), wrk::is_installed()) {
         (false, _) => Some("there is no .venv (`make venv` makes it)"),
         (_, false) => Some("there is no wrk (Debian has it in a package of that name)"),
         _ => None,
@@ -89,19 +89,19 @@ impl Http {
     /// Checks that the available endpoints respond with the recorded data.
     pub fn check(self) {
         let mut endpoints: Vec<Box<dyn Endpoint>> = vec![Box::new(Ictus::start(self.recorders))];
-        if python::is_there() {
-            endpoints.push(Box::new(Peer::start(self.recorders)));
+        if python::is_installed() {
+            endpoints.push(Box::new(PrometheusClientServer::start(self.recorders)));
         }
         for endpoint in &mut endpoints {
-            let before = self.series(&get(endpoint.address()));
-            assert_eq!(self.series(&get(endpoint.address())), before, "{}", endpoint.name());
-            endpoint.turn();
-            let until = Instant::now() + WAIT_TIMEOUT;
-            while self.series(&get(endpoint.address())) == before {
-                assert!(Instant::now() < until, "{} shows nothing new", endpoint.name());
+            let previous = self.series(&get(endpoint.address()));
+            assert_eq!(self.series(&get(endpoint.address())), previous, "{}", endpoint.name());
+            endpoint.toggle_recording();
+            let deadline = Instant::now() + VISIBLE_TIMEOUT;
+            while self.series(&get(endpoint.address())) == previous {
+                assert!(Instant::now() < deadline, "{} shows nothing new", endpoint.name());
                 thread::yield_now();
             }
-            endpoint.turn();
+            endpoint.toggle_recording();
         }
     }
 
@@ -109,11 +109,13 @@ impl Http {
     #[must_use]
     pub fn measure(self, budgets: &[Budget]) -> Table {
         let mut endpoints: [Box<dyn Endpoint>; 2] =
-            [Box::new(Peer::start(self.recorders)), Box::new(Ictus::start(self.recorders))];
+            [Box::new(PrometheusClientServer::start(self.recorders)), Box::new(Ictus::start(self.recorders))];
         let bodies = endpoints.each_ref().map(|endpoint| get(endpoint.address()));
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            rounds.push(LOADS.map(|load| endpoints.each_mut().map(|one| self.turn(one.as_mut(), load))));
+            rounds.push(
+                LOADS.map(|load| endpoints.each_mut().map(|one| self.measure_once(one.as_mut(), load))),
+            );
         }
         let Recorders { processes, timers } = self.recorders;
         let about = format!("/metrics, {processes} x {timers} timers");
@@ -121,17 +123,18 @@ impl Http {
         let mut table = Table::new(&[&about, "requests/s", "p50", "p99", &of, "budget", ""]);
         for (at, load) in LOADS.into_iter().enumerate() {
             for (which, endpoint) in endpoints.iter().enumerate() {
-                let middle =
-                    |number: fn(&Found) -> f64| median(rounds.iter().map(|round| number(&round[at][which])));
+                let median_of = |number: fn(&WrkResult) -> f64| {
+                    median(rounds.iter().map(|round| number(&round[at][which])))
+                };
                 let ratio = median(rounds.iter().map(|round| round[at][0].rate / round[at][which].rate));
-                let nanoseconds = 1e9 / middle(|found| found.rate);
-                let measured = Measured { name: load.of(endpoint.name()), nanoseconds, ratio };
+                let nanoseconds = 1e9 / median_of(|result| result.rate);
+                let measured = Measured { name: load.candidate_name(endpoint.name()), nanoseconds, ratio };
                 let cells = [
-                    rate(middle(|found| found.rate)),
-                    time(middle(|found| found.p50)),
-                    time(middle(|found| found.p99)),
+                    format_rate(median_of(|result| result.rate)),
+                    format_time(median_of(|result| result.p50)),
+                    format_time(median_of(|result| result.p99)),
                 ];
-                table.judge(self.name, REFERENCE, &measured, &cells, budgets);
+                table.add_measured(self.name, REFERENCE, &measured, &cells, budgets);
             }
         }
         table.note(format!("- {}", self.how));
@@ -143,7 +146,7 @@ impl Http {
             ));
         }
         table.note(format!(
-            "- all changed: with {RATE} observations per second of {}, {PEER_RATE} of the other client, on all \
+            "- all changed: with {RATE} observations per second of {}, {PROMETHEUS_CLIENT_RATE} of the other client, on all \
              timers in turn; otherwise nothing changes. The other client updates counts and sums only; its \
              quantiles are constants",
             Ictus::NAME
@@ -161,15 +164,15 @@ impl Http {
     }
 
     /// Measures an endpoint once.
-    fn turn(self, endpoint: &mut dyn Endpoint, Load { connections, changing }: Load) -> Found {
+    fn measure_once(self, endpoint: &mut dyn Endpoint, Load { connections, changing }: Load) -> WrkResult {
         // The endpoint handles the requests that wrk left behind before this one.
         let before = get(endpoint.address());
         if changing {
-            endpoint.turn();
+            endpoint.toggle_recording();
         }
-        let found = wrk(endpoint.address(), connections, DURING);
+        let result = wrk(endpoint.address(), connections, DURATION);
         if changing {
-            endpoint.turn();
+            endpoint.toggle_recording();
         }
         let name = endpoint.name();
         let after = get(endpoint.address());
@@ -178,10 +181,14 @@ impl Http {
             changing,
             "{name}: whether it shows other values"
         );
-        assert!(found.errors == 0.0, "{name}: {found:?}");
+        assert!(result.errors == 0.0, "{name}: {result:?}");
         // A value may have fewer digits than before.
-        assert!(found.bytes > 0.9 * before.len() as f64, "{name}: {found:?}, and not {} bytes", before.len());
-        found
+        assert!(
+            result.bytes > 0.9 * before.len() as f64,
+            "{name}: {result:?}, and not {} bytes",
+            before.len()
+        );
+        result
     }
 
     /// Returns the samples of the timers; all of them must be there.
@@ -194,7 +201,7 @@ impl Http {
 }
 
 /// Formats a rate with three significant digits.
-fn rate(rate: f64) -> String {
+fn format_rate(rate: f64) -> String {
     let last = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
     format!("{:.0}", (rate / last).round() * last)
 }

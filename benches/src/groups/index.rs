@@ -4,7 +4,7 @@ use std::{collections::HashMap, hint::black_box};
 
 use ictus::{Options, Registry, observe::Family};
 
-use crate::candidate::{Candidate, Group, Work};
+use crate::candidate::{Candidate, Group, Workload};
 
 const SERIES: usize = 10_000;
 /// New series in one batch, in addition to the existing ones. Each run hashes the family with
@@ -22,20 +22,20 @@ pub fn index() -> Group {
         "a look-up in a family of 10,000 series",
         vec![
             Candidate::new("HashMap insert", || {
-                Work::prepared(NEW as u64, hash_map, |(map, names), times| {
+                Workload::prepared(NEW as u64, hash_map, |(map, names), times| {
                     for name in &names[..times as usize] {
                         map.insert(vec![name.clone(), "SUCCESS".to_owned()], 0);
                     }
                 })
             }),
             Candidate::new("ictus, existing series", || {
-                Work::prepared(LOOK_UPS, || (family(SERIES), names(0, SERIES)), look_up)
+                Workload::prepared(LOOK_UPS, || (family(SERIES), names(0, SERIES)), look_up)
             }),
             Candidate::new("ictus, new series", || {
-                Work::prepared(NEW as u64, || (family(SERIES + NEW), names(SERIES, NEW)), look_up)
+                Workload::prepared(NEW as u64, || (family(SERIES + NEW), names(SERIES, NEW)), look_up)
             }),
             Candidate::new("ictus, beyond the limit", || {
-                Work::prepared(LOOK_UPS, || (family(SERIES), names(SERIES, NEW)), look_up)
+                Workload::prepared(LOOK_UPS, || (family(SERIES), names(SERIES, NEW)), look_up)
             }),
         ],
     )

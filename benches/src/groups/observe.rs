@@ -9,28 +9,28 @@ use std::{
 use ictus::Registry;
 
 use crate::{
-    candidate::{Candidate, Group, QUICK, Work},
-    clock::counter,
+    candidate::{Candidate, Group, QUICK, Workload},
+    clock::ticks,
     data::{Random, ValueTable},
     recorder::{
-        AtomicHistogram, Deque, FetchAdd, HdrHistogram, MetricsHandle, Ours, PlainHistogram, Prometheus,
-        PrometheusClient, Recorder, Series, Stamped, count, timers,
+        AtomicHistogram, Deque, FetchAdd, HdrHistogram, IctusClockTimer, IctusTimer, MetricsHandle,
+        PlainHistogram, Prometheus, PrometheusClient, Recorder, Series, count, timers,
     },
 };
 
 /// Observations that are checked to arrive before the measurement starts.
 pub(crate) const CHECKED: u64 = 10_000;
 /// The number of series of a busy worker.
-pub(crate) const MANY: usize = 300;
+pub(crate) const SERIES: usize = 300;
 
 /// Observations into one series, with the end read in advance.
 #[must_use]
 pub fn one_series() -> Group {
     let candidates = vec![
         one::<FetchAdd>(),
-        loop_alone(),
-        one::<Ours<false>>(),
-        one::<Ours<true>>(),
+        empty_loop(),
+        one::<IctusTimer<false>>(),
+        one::<IctusTimer<true>>(),
         one::<PlainHistogram>(),
         one::<HdrHistogram>(),
         one::<AtomicHistogram>(),
@@ -50,9 +50,9 @@ pub fn one_series() -> Group {
 pub fn with_the_clock() -> Group {
     let candidates = vec![
         read_then_observe::<1>("rdtsc, then observe_at"),
-        clock("rdtsc", counter),
-        one::<Stamped<false>>(),
-        one::<Stamped<true>>(),
+        clock("rdtsc", ticks),
+        one::<IctusClockTimer<false>>(),
+        one::<IctusClockTimer<true>>(),
         clock("Instant::now", Instant::now),
     ];
     Group::new("clock", "one observation that reads the clock", candidates)
@@ -68,7 +68,7 @@ pub fn start_to_stop() -> Group {
         Candidate::new("two Instant::now", || {
             let measure = || Instant::now().elapsed();
             assert!((0..CHECKED).map(|_| measure()).sum::<Duration>() > Duration::ZERO);
-            Work::repeated(move |times| (0..times).for_each(|_| _ = black_box(measure())))
+            Workload::repeated(move |times| (0..times).for_each(|_| _ = black_box(measure())))
         }),
     ];
     Group::new("start to stop", "one timer from start to stop", candidates)
@@ -79,8 +79,8 @@ pub fn start_to_stop() -> Group {
 pub fn many_series() -> Group {
     let candidates = vec![
         one::<FetchAdd>(),
-        many::<Ours<false>>(),
-        many::<Ours<true>>(),
+        many::<IctusTimer<false>>(),
+        many::<IctusTimer<true>>(),
         many::<PlainHistogram>(),
         many::<AtomicHistogram>(),
         many::<Deque>(),
@@ -92,12 +92,12 @@ pub fn many_series() -> Group {
 
 pub(super) fn values<R: Recorder>() -> ValueTable<R::Value> {
     let mut random = Random::new(1);
-    ValueTable::of(|| R::value(random.duration()))
+    ValueTable::from_fn(|| R::value(random.duration()))
 }
 
 fn one<R: Recorder>() -> Candidate {
     Candidate::new(R::NAME, || {
-        let (mut series, books) = R::series(1);
+        let (mut series, state) = R::series(1);
         let values = values::<R>();
         let observe = move |series: &mut R, times| {
             for step in 0..times {
@@ -105,65 +105,73 @@ fn one<R: Recorder>() -> Candidate {
             }
         };
         observe(&mut series[0], CHECKED);
-        assert_eq!(R::count(&books, &series), CHECKED, "{}", R::NAME);
-        Work::prepared(QUICK, move || R::settle(&books), move |(), times| observe(&mut series[0], times))
+        assert_eq!(R::count(&state, &series), CHECKED, "{}", R::NAME);
+        Workload::prepared(
+            QUICK,
+            move || R::housekeeping(&state),
+            move |(), times| observe(&mut series[0], times),
+        )
     })
 }
 
 /// Reads the counter, then records an observation with that end.
 fn read_then_observe<const READINGS: usize>(name: &'static str) -> Candidate {
     Candidate::new(name, move || {
-        let (mut series, books) = Ours::<false>::series(1);
-        let values = values::<Ours<false>>();
+        let (mut series, state) = IctusTimer::<false>::series(1);
+        let values = values::<IctusTimer<false>>();
         let mut observe = move |times| {
             for step in 0..times {
                 for _ in 0..READINGS {
-                    black_box(counter());
+                    black_box(ticks());
                 }
                 series[0].observe(values.at(step));
             }
         };
         observe(CHECKED);
-        assert_eq!(count(&books), CHECKED, "{name}");
-        Work::repeated(observe)
+        assert_eq!(count(&state), CHECKED, "{name}");
+        Workload::repeated(observe)
     })
 }
 
 /// The surroundings of every candidate: the loop and the table.
-fn loop_alone() -> Candidate {
+fn empty_loop() -> Candidate {
     Candidate::new("the loop alone", || {
         let values = values::<FetchAdd>();
         assert_eq!((0..CHECKED).map(|step| values.at(step)).sum::<u64>(), CHECKED);
-        Work::repeated(move |times| (0..times).for_each(|step| _ = values.at(step)))
+        Workload::repeated(move |times| (0..times).for_each(|step| _ = values.at(step)))
     })
 }
 
 fn many<R: Recorder>() -> Candidate {
     Candidate::new(R::NAME, || {
-        let (mut series, books) = R::series(MANY);
+        let (mut series, state) = R::series(SERIES);
         let (values, mut random) = (values::<R>(), Random::new(2));
-        let places = ValueTable::of(|| random.zipf(MANY) as u16);
+        let indexes = ValueTable::from_fn(|| random.zipf(SERIES) as u16);
         let observe = move |series: &mut [R], times| {
             for step in 0..times {
-                series[usize::from(places.at(step))].observe(values.at(step));
+                series[usize::from(indexes.at(step))].observe(values.at(step));
             }
         };
         observe(&mut series, CHECKED);
-        assert_eq!(R::count(&books, &series), CHECKED, "{}", R::NAME);
-        Work::prepared(QUICK, move || R::settle(&books), move |(), times| observe(&mut series, times))
+        assert_eq!(R::count(&state, &series), CHECKED, "{}", R::NAME);
+        Workload::prepared(
+            QUICK,
+            move || R::housekeeping(&state),
+            move |(), times| observe(&mut series, times),
+        )
     })
 }
 
-fn measurement(name: &'static str, kept: Series) -> Candidate {
+fn measurement(name: &'static str, series: Series) -> Candidate {
     Candidate::new(name, move || {
         let registry = Registry::new();
-        let timer = timers(&registry, kept, 1).swap_remove(0);
+        let timer = timers(&registry, series, 1).swap_remove(0);
         // The rate of the counter is known once some milliseconds lie between two measurements.
         timer.start().stop();
         sleep(Duration::from_millis(100));
         (1..CHECKED).for_each(|_| _ = timer.start().stop());
         assert_eq!(count(&registry), CHECKED, "{name}");
-        Work::repeated(move |times| {
+        Workload::repeated(move |times| {
             for _ in 0..times {
                 black_box(timer.start().stop());
             }
@@ -172,12 +180,12 @@ fn measurement(name: &'static str, kept: Series) -> Candidate {
 }
 
 /// A reading of a clock, which must not go backwards.
-fn clock<T: PartialOrd + 'static>(name: &str, look: impl Fn() -> T + 'static) -> Candidate {
+fn clock<T: PartialOrd + 'static>(name: &str, read: impl Fn() -> T + 'static) -> Candidate {
     Candidate::new(name, move || {
-        assert!((0..CHECKED).map(|_| look()).is_sorted());
-        Work::repeated(move |times| {
+        assert!((0..CHECKED).map(|_| read()).is_sorted());
+        Workload::repeated(move |times| {
             for _ in 0..times {
-                black_box(look());
+                black_box(read());
             }
         })
     })

@@ -8,9 +8,9 @@ use ictus::{
 };
 use prometheus::Encoder as _;
 
-use super::observe::MANY;
+use super::observe::SERIES;
 use crate::{
-    candidate::{Candidate, Group, Work},
+    candidate::{Candidate, Group, Workload},
     data::Random,
     recorder::{Prometheus, PrometheusClient, Recorder, Series, timers},
 };
@@ -24,11 +24,11 @@ pub(crate) const OBSERVATIONS: usize = 1000;
 #[must_use]
 pub fn text() -> Group {
     let candidates = vec![
-        Candidate::new(PrometheusClient::NAME, client),
-        Candidate::new("ictus", ours),
+        Candidate::new(PrometheusClient::NAME, prometheus_client),
+        Candidate::new("ictus", ictus),
         Candidate::new("ictus from a snapshot", from_a_snapshot),
         Candidate::new(Prometheus::NAME, prometheus),
-        Candidate::new("memcpy of ours", copy),
+        Candidate::new("memcpy of ours", memcpy),
     ];
     Group::new("text", "one sample of the text of 300 series", candidates)
 }
@@ -36,7 +36,7 @@ pub fn text() -> Group {
 /// Creates a registry of 300 timers with full windows.
 fn registry() -> Registry {
     let (registry, mut random) = (Registry::new(), Random::new(4));
-    for timer in timers(&registry, Series::Buckets, MANY) {
+    for timer in timers(&registry, Series::Buckets, SERIES) {
         (0..OBSERVATIONS).for_each(|_| timer.observe(random.duration()));
     }
     registry
@@ -49,12 +49,12 @@ fn write(out: &mut String, exposition: &Exposition) {
 }
 
 /// Renders and writes a snapshot, as a scrape does.
-pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, plan: &mut Renderer) {
-    write(out, plan.show(snapshot));
+pub(crate) fn write_snapshot(out: &mut String, snapshot: &Snapshot, renderer: &mut Renderer) {
+    write(out, renderer.show(snapshot));
 }
 
 /// Creates the renderer that a scraper keeps from one snapshot to the next.
-pub(crate) fn plan() -> Renderer {
+pub(crate) fn renderer() -> Renderer {
     Renderer::new(&view())
 }
 
@@ -76,57 +76,57 @@ pub(crate) fn samples(text: &str) -> usize {
 }
 
 /// Creates work that takes microseconds.
-fn writing(parts: usize, mut write: impl FnMut() + 'static) -> Work {
+fn writing(parts: usize, mut write: impl FnMut() + 'static) -> Workload {
     let run = move |(): &mut (), times| (0..times).for_each(|_| write());
-    Work::prepared(128, || (), run).of_parts(parts)
+    Workload::prepared(128, || (), run).with_parts(parts)
 }
 
-fn ours() -> Work {
+fn ictus() -> Workload {
     let (exposition, mut out) = (exposition(), String::new());
     write(&mut out, &exposition);
-    assert_eq!(samples(&out), MANY * LINES);
-    writing(MANY * LINES, move || {
+    assert_eq!(samples(&out), SERIES * LINES);
+    writing(SERIES * LINES, move || {
         write(&mut out, black_box(&exposition));
         black_box(&out);
     })
 }
 
 /// The same from a snapshot whose quantiles were computed before.
-fn from_a_snapshot() -> Work {
+fn from_a_snapshot() -> Workload {
     let snapshot = registry().snapshot().expect("memory of this process");
-    let (mut plan, mut out) = (plan(), String::new());
-    write_snapshot(&mut out, &snapshot, &mut plan);
-    assert_eq!(samples(&out), MANY * LINES);
-    writing(MANY * LINES, move || {
-        write_snapshot(&mut out, black_box(&snapshot), &mut plan);
+    let (mut renderer, mut out) = (renderer(), String::new());
+    write_snapshot(&mut out, &snapshot, &mut renderer);
+    assert_eq!(samples(&out), SERIES * LINES);
+    writing(SERIES * LINES, move || {
+        write_snapshot(&mut out, black_box(&snapshot), &mut renderer);
         black_box(&out);
     })
 }
 
-fn copy() -> Work {
-    let (finished, mut out) = (expose::text(&exposition()), String::new());
-    assert_eq!(samples(&finished), MANY * LINES);
-    writing(MANY * LINES, move || {
+fn memcpy() -> Workload {
+    let (source, mut out) = (expose::text(&exposition()), String::new());
+    assert_eq!(samples(&source), SERIES * LINES);
+    writing(SERIES * LINES, move || {
         out.clear();
-        out.push_str(black_box(&finished));
+        out.push_str(black_box(&source));
         black_box(&out);
     })
 }
 
-fn observed<R: Recorder<Value = f64>>() -> R::Books {
-    let ((mut series, books), mut random) = (R::series(MANY), Random::new(4));
+fn observed<R: Recorder<Value = f64>>() -> R::SharedState {
+    let ((mut series, state), mut random) = (R::series(SERIES), Random::new(4));
     for one in &mut series {
         (0..OBSERVATIONS).for_each(|_| one.observe(random.duration()));
     }
-    assert_eq!(R::count(&books, &series), (MANY * OBSERVATIONS) as u64);
-    books
+    assert_eq!(R::count(&state, &series), (SERIES * OBSERVATIONS) as u64);
+    state
 }
 
-fn client() -> Work {
+fn prometheus_client() -> Workload {
     let (registry, mut out) = (observed::<PrometheusClient>(), String::new());
     prometheus_client::encoding::text::encode(&mut out, &registry).expect("memory");
     let samples = samples(&out);
-    assert_eq!(samples % MANY, 0);
+    assert_eq!(samples % SERIES, 0);
     writing(samples, move || {
         out.clear();
         prometheus_client::encoding::text::encode(&mut out, black_box(&registry)).expect("memory");
@@ -134,12 +134,12 @@ fn client() -> Work {
     })
 }
 
-fn prometheus() -> Work {
+fn prometheus() -> Workload {
     let (registry, mut out) = (observed::<Prometheus>(), Vec::new());
     let encoder = prometheus::TextEncoder::new();
     encoder.encode(&registry.gather(), &mut out).expect("memory");
     let samples = samples(std::str::from_utf8(&out).expect("text"));
-    assert_eq!(samples % MANY, 0);
+    assert_eq!(samples % SERIES, 0);
     writing(samples, move || {
         out.clear();
         encoder.encode(&black_box(&registry).gather(), &mut out).expect("memory");

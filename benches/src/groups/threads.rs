@@ -4,18 +4,18 @@ use std::thread;
 
 use super::observe::{CHECKED, values};
 use crate::{
-    contention::{Observe, Shared},
+    contention::{Observe, SharedSeries},
     recorder::{
-        AtomicHistogram, Deque, FetchAdd, MetricsHandle, Ours, Prometheus, PrometheusClient, Recorder,
+        AtomicHistogram, Deque, FetchAdd, IctusTimer, MetricsHandle, Prometheus, PrometheusClient, Recorder,
     },
 };
 
 /// Returns all recorders whose series threads can share.
 #[must_use]
-pub fn threads() -> Vec<Shared> {
+pub fn threads() -> Vec<SharedSeries> {
     vec![
-        shared::<Ours<false>>(),
-        shared::<Ours<true>>(),
+        shared::<IctusTimer<false>>(),
+        shared::<IctusTimer<true>>(),
         shared::<FetchAdd>(),
         shared::<AtomicHistogram>(),
         shared::<Deque>(),
@@ -25,9 +25,9 @@ pub fn threads() -> Vec<Shared> {
     ]
 }
 
-fn shared<R: Recorder + Send + Sync>() -> Shared {
-    let (series, books) = R::series(1);
-    let (others, other_books) = R::series(1);
+fn shared<R: Recorder + Send + Sync>() -> SharedSeries {
+    let (series, state) = R::series(1);
+    let (others, other_state) = R::series(1);
     thread::scope(|scope| {
         for mut one in [series[0].clone(), series[0].clone()] {
             scope.spawn(move || {
@@ -36,19 +36,19 @@ fn shared<R: Recorder + Send + Sync>() -> Shared {
             });
         }
     });
-    assert_eq!(R::count(&books, &series), 2 * CHECKED, "{}", R::NAME);
-    let both = [series, others];
-    let work = move |which: usize| -> Observe {
-        let (mut one, values) = (both[which][0].clone(), values::<R>());
+    assert_eq!(R::count(&state, &series), 2 * CHECKED, "{}", R::NAME);
+    let registries = [series, others];
+    let handle = move |which: usize| -> Observe {
+        let (mut one, values) = (registries[which][0].clone(), values::<R>());
         Box::new(move |times| {
             for step in 0..times {
                 one.observe(values.at(step));
             }
         })
     };
-    let settle = move || {
-        R::settle(&books);
-        R::settle(&other_books);
+    let housekeeping = move || {
+        R::housekeeping(&state);
+        R::housekeeping(&other_state);
     };
-    Shared { name: R::NAME, work: Box::new(work), settle: Box::new(settle) }
+    SharedSeries { name: R::NAME, handle: Box::new(handle), housekeeping: Box::new(housekeeping) }
 }

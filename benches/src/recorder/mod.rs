@@ -1,12 +1,12 @@
 //! A common interface of Ictus and other clients. Each recorder follows its own documentation, with
 //! handles that are looked up in advance.
 
-mod ours;
-mod peers;
+mod ictus_timer;
+mod other_clients;
 
-pub(crate) use ours::count;
-pub use ours::{Ours, Series, Stamped, timers};
-pub use peers::{
+pub(crate) use ictus_timer::count;
+pub use ictus_timer::{IctusClockTimer, IctusTimer, Series, timers};
+pub use other_clients::{
     AtomicHistogram, Deque, FetchAdd, HdrHistogram, MetricsHandle, PlainHistogram, Prometheus,
     PrometheusClient,
 };
@@ -16,29 +16,29 @@ pub trait Recorder: Clone + Sized + 'static {
     /// The name in tables.
     const NAME: &'static str;
     /// Whether the recorder keeps each observation that is made while another thread reads.
-    const KEEPS_ALL: bool = true;
+    const IS_LOSSLESS: bool = true;
     /// The type of an observation.
     type Value: Copy;
     /// The data that all series share.
-    type Books: Send + Sync + 'static;
+    type SharedState: Send + Sync + 'static;
 
     /// Converts a duration to the recorder's type.
     fn value(seconds: f64) -> Self::Value;
 
     /// Creates a number of series.
-    fn series(series: usize) -> (Vec<Self>, Self::Books);
+    fn series(series: usize) -> (Vec<Self>, Self::SharedState);
 
     /// Records one observation.
     fn observe(&mut self, value: Self::Value);
 
     /// Returns the number of observations in all series.
-    fn count(books: &Self::Books, series: &[Self]) -> u64;
+    fn count(state: &Self::SharedState, series: &[Self]) -> u64;
 
     /// Reads all data, as a scrape does.
-    fn read(books: &Self::Books, series: &[Self]);
+    fn read(state: &Self::SharedState, series: &[Self]);
 
     /// Does the maintenance that bounds the memory. It is not measured.
-    fn settle(_: &Self::Books) {}
+    fn housekeeping(_: &Self::SharedState) {}
 }
 
 /// Converts seconds to nanoseconds, for clients that count integers.

@@ -31,25 +31,25 @@ impl Series {
 }
 
 /// Creates a number of timers of one family in a registry.
-pub fn timers(registry: &Registry, kept: Series, series: usize) -> Vec<Timer> {
+pub fn timers(registry: &Registry, data: Series, series: usize) -> Vec<Timer> {
     let family = registry
-        .timer_with(FAMILY, "How long tasks take.", &["task_type", "status"], &kept.options())
+        .timer_with(FAMILY, "How long tasks take.", &["task_type", "status"], &data.options())
         .expect("a name and labels that are taken");
     labels(series).map(|[task, status]| family.labels(&[&task, &status]).expect("two labels")).collect()
 }
 
 /// A timer that receives the end of each observation.
 #[derive(Clone, Debug)]
-pub struct Ours<const BUCKETS: bool> {
+pub struct IctusTimer<const BUCKETS: bool> {
     timer: Timer,
     stamp: Stamp,
 }
 
 /// A timer that reads the clock itself.
 #[derive(Clone, Debug)]
-pub struct Stamped<const BUCKETS: bool>(Timer);
+pub struct IctusClockTimer<const BUCKETS: bool>(Timer);
 
-const fn kept(buckets: bool) -> Series {
+const fn series_data(buckets: bool) -> Series {
     if buckets { Series::Buckets } else { Series::Plain }
 }
 
@@ -64,10 +64,10 @@ pub(crate) fn count(registry: &Registry) -> u64 {
     family.series.iter().map(|series| count(&series.value)).sum()
 }
 
-impl<const BUCKETS: bool> Recorder for Ours<BUCKETS> {
+impl<const BUCKETS: bool> Recorder for IctusTimer<BUCKETS> {
     const NAME: &'static str = if BUCKETS { "ictus with buckets" } else { "ictus" };
     type Value = f64;
-    type Books = Registry;
+    type SharedState = Registry;
 
     fn value(seconds: f64) -> f64 {
         seconds
@@ -75,8 +75,8 @@ impl<const BUCKETS: bool> Recorder for Ours<BUCKETS> {
 
     fn series(series: usize) -> (Vec<Self>, Registry) {
         let (registry, stamp) = (Registry::new(), Stamp::now());
-        let timers = timers(&registry, kept(BUCKETS), series);
-        (timers.into_iter().map(|timer| Ours { timer, stamp }).collect(), registry)
+        let timers = timers(&registry, series_data(BUCKETS), series);
+        (timers.into_iter().map(|timer| IctusTimer { timer, stamp }).collect(), registry)
     }
 
     #[inline(always)]
@@ -93,10 +93,10 @@ impl<const BUCKETS: bool> Recorder for Ours<BUCKETS> {
     }
 }
 
-impl<const BUCKETS: bool> Recorder for Stamped<BUCKETS> {
+impl<const BUCKETS: bool> Recorder for IctusClockTimer<BUCKETS> {
     const NAME: &'static str = if BUCKETS { "ictus observe with buckets" } else { "ictus observe" };
     type Value = f64;
-    type Books = Registry;
+    type SharedState = Registry;
 
     fn value(seconds: f64) -> f64 {
         seconds
@@ -104,7 +104,7 @@ impl<const BUCKETS: bool> Recorder for Stamped<BUCKETS> {
 
     fn series(series: usize) -> (Vec<Self>, Registry) {
         let registry = Registry::new();
-        (timers(&registry, kept(BUCKETS), series).into_iter().map(Stamped).collect(), registry)
+        (timers(&registry, series_data(BUCKETS), series).into_iter().map(IctusClockTimer).collect(), registry)
     }
 
     #[inline(always)]

@@ -27,7 +27,7 @@ pub struct FetchAdd(Arc<AtomicU64>);
 impl Recorder for FetchAdd {
     const NAME: &'static str = "fetch_add";
     type Value = u64;
-    type Books = ();
+    type SharedState = ();
 
     fn value(_: f64) -> u64 {
         1
@@ -58,7 +58,7 @@ pub struct HdrHistogram(hdrhistogram::Histogram<u64>);
 impl Recorder for HdrHistogram {
     const NAME: &'static str = "hdrhistogram, one thread's";
     type Value = u64;
-    type Books = ();
+    type SharedState = ();
 
     fn value(seconds: f64) -> u64 {
         nanoseconds(seconds)
@@ -90,7 +90,7 @@ pub struct PlainHistogram(histogram::Histogram);
 impl Recorder for PlainHistogram {
     const NAME: &'static str = "histogram, one thread's, no sum";
     type Value = u64;
-    type Books = ();
+    type SharedState = ();
 
     fn value(seconds: f64) -> u64 {
         nanoseconds(seconds)
@@ -122,7 +122,7 @@ pub struct AtomicHistogram(Arc<histogram::AtomicHistogram>);
 impl Recorder for AtomicHistogram {
     const NAME: &'static str = "histogram, atomic, no sum";
     type Value = u64;
-    type Books = ();
+    type SharedState = ();
 
     fn value(seconds: f64) -> u64 {
         nanoseconds(seconds)
@@ -161,7 +161,7 @@ impl Deque {
 impl Recorder for Deque {
     const NAME: &'static str = "VecDeque in a Mutex";
     type Value = f64;
-    type Books = ();
+    type SharedState = ();
 
     fn value(seconds: f64) -> f64 {
         seconds
@@ -173,12 +173,12 @@ impl Recorder for Deque {
 
     #[inline(always)]
     fn observe(&mut self, value: f64) {
-        let mut held = self.0.lock().expect("no panic under it");
-        if held.1.len() == 1000 {
-            held.1.pop_front();
+        let mut window = self.0.lock().expect("no panic under it");
+        if window.1.len() == 1000 {
+            window.1.pop_front();
         }
-        held.1.push_back(value);
-        held.0 += 1;
+        window.1.push_back(value);
+        window.0 += 1;
     }
 
     fn count((): &(), series: &[Self]) -> u64 {
@@ -197,7 +197,7 @@ pub struct Prometheus(prometheus::Histogram);
 impl Recorder for Prometheus {
     const NAME: &'static str = "prometheus";
     type Value = f64;
-    type Books = prometheus::Registry;
+    type SharedState = prometheus::Registry;
 
     fn value(seconds: f64) -> f64 {
         seconds
@@ -234,7 +234,7 @@ pub struct PrometheusClient(prometheus_client::metrics::histogram::Histogram);
 impl Recorder for PrometheusClient {
     const NAME: &'static str = "prometheus-client";
     type Value = f64;
-    type Books = prometheus_client::registry::Registry;
+    type SharedState = prometheus_client::registry::Registry;
 
     fn value(seconds: f64) -> f64 {
         seconds
@@ -297,9 +297,9 @@ impl Recorder for MetricsHandle {
     const NAME: &'static str = "metrics, its exporter's handle";
     // The exporter empties its buckets while writers use them: 4 of 1,002,000 observations were
     // seen to be lost.
-    const KEEPS_ALL: bool = false;
+    const IS_LOSSLESS: bool = false;
     type Value = f64;
-    type Books = MetricsExporter;
+    type SharedState = MetricsExporter;
 
     fn value(seconds: f64) -> f64 {
         seconds
@@ -328,7 +328,7 @@ impl Recorder for MetricsHandle {
         counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().expect("a count")).sum()
     }
 
-    fn settle(exporter: &MetricsExporter) {
+    fn housekeeping(exporter: &MetricsExporter) {
         exporter.handle.run_upkeep();
     }
 

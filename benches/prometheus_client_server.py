@@ -1,8 +1,8 @@
 """``prometheus_client``'s own HTTP server, with metrics that a given number of processes has recorded.
 
-``http_peer.py PROCESSES TIMERS RATE`` prints the port. With one process, the series are in the memory
-of the server's process, which uses no files. Otherwise they are in files, as that many workers would
-leave them, and the server is a separate process. For every line on standard input, the program starts
+``prometheus_client_server.py PROCESSES TIMERS RATE`` prints the port. With one process, the series are in
+the memory of the server's process, which uses no files. Otherwise they are in files, as that many workers
+would leave them, and the server is a separate process. For every line on standard input, the program starts
 or stops observing RATE times a second, and prints a line when the change is in effect.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Served = tuple[int, list[Callable[[float], None]]]
 
 # Seconds between two rounds of due observations.
-TURN = 0.001
+RECORD_INTERVAL = 0.001
 
 
 def start(registry: CollectorRegistry) -> int:
@@ -98,13 +98,13 @@ def serve(directory: str, parent: Connection) -> None:
 
 def observe(timers: list[Callable[[float], None]], rate: float) -> None:
     """Observes with one timer after the other, until there is something to read."""
-    turns = cycle(timers)
-    begun, made = time.monotonic(), 0
-    while not select.select([sys.stdin], [], [], TURN)[0]:
-        due = int((time.monotonic() - begun) * rate)
-        for count in range(made, due):
-            next(turns)(0.0123456789 * (2 + count))
-        made = due
+    timers_in_turn = cycle(timers)
+    start_time, recorded = time.monotonic(), 0
+    while not select.select([sys.stdin], [], [], RECORD_INTERVAL)[0]:
+        due = int((time.monotonic() - start_time) * rate)
+        for count in range(recorded, due):
+            next(timers_in_turn)(0.0123456789 * (2 + count))
+        recorded = due
 
 
 def main(processes: int, timers: int, rate: float) -> None:
