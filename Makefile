@@ -13,6 +13,7 @@ PREFIX ?= /usr/local
 
 SDK := 2.0.0
 OLD_SDKS := 1.5.1 1.3.11
+E2E_SDKS := $(OLD_SDKS) 1.3.4
 # Environments with the oldest and the newest release of every dependency.
 ENDS := lowest highest
 WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -type f \
@@ -89,7 +90,7 @@ test-sdks: .venv/wheel ## Run the tests of the other languages, against the publ
 	@.ci/sdks.sh
 
 # Downloads 400 MB from Maven Central, once.
-e2e: .venv/wheel .venv-1.3.11/wheel ## Run workers of two SDKs at a real Conductor server and a real Prometheus; compare their counts
+e2e: .venv/wheel $(E2E_SDKS:%=.venv-%/wheel) ## Run workers of four versions of the SDK at a real Conductor server and a real Prometheus; compare their counts
 	@.ci/debian.sh java openjdk-17-jre-headless
 	@.ci/prometheus.sh
 	@.venv/bin/python -m pytest py-binding/e2e

@@ -1,7 +1,7 @@
 """Kills workers of the SDK at a real Conductor server, and compares Prometheus with the server's counts.
 
 The workers are ``examples/demo/worker.py``, the server is that of ``testing/server``. `make e2e`
-installs the requirements: two versions of the SDK, Java and Prometheus.
+installs the requirements: four versions of the SDK, Java and Prometheus.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
     from prometheus import Labels
 
-SDKS = {"2.0.0": ROOT / ".venv", "1.3.11": ROOT / ".venv-1.3.11"}
+SDK = "2.0.0"
+OLD_SDKS = ("1.5.1", "1.3.11", "1.3.4")
+ENVIRONMENTS = {SDK: ROOT / ".venv"} | {sdk: ROOT / f".venv-{sdk}" for sdk in OLD_SDKS}
 COUNT = "task_execute_time_seconds_count"
 ORDERS = 300
 A_SECOND = 15
@@ -106,11 +108,13 @@ def poll_requests(server: Server) -> float:
     return total(samples, "http_server_requests_seconds_count", uri="/api/tasks/poll/batch/{tasktype}")
 
 
-@pytest.fixture(scope="module", params=[("2.0.0", "one"), ("2.0.0", "all"), ("1.3.11", "all")], ids=" ".join)
+@pytest.fixture(
+    scope="module", params=[(SDK, "one"), (SDK, "all"), *((sdk, "all") for sdk in OLD_SDKS)], ids=" ".join
+)
 def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Orders arrive, workers are killed while they work, and all orders end."""
     sdk, whom = request.param
-    python = SDKS[sdk] / "bin" / "python"
+    python = ENVIRONMENTS[sdk] / "bin" / "python"
     assert python.exists(), f"{python} is not there: make e2e makes it"
     directory = tmp_path_factory.mktemp("workers")
     port = demo.free_port()
