@@ -26,7 +26,7 @@ fn holds(seen: &SeriesTotal, values: &[f64]) {
 }
 
 /// A thread's first observation: descriptors, block and lane are new to the reader.
-pub fn a_lane_is_published_beside_a_reader() {
+pub fn a_lane_is_published_with_concurrent_reader() {
     check("first lane", 2, (8, 32), || {
         let fixture = Fixture::new();
         let counter: Counter = fixture.metric("a");

@@ -112,7 +112,7 @@ ORDERINGS = [
         "segment/source.rs",
         ("            *word = place.load(Ordering::Relaxed);\n        }\n        fence(Ordering::Acquire);"),
         ("            *word = place.load(Ordering::Relaxed);\n        }"),
-        "a_full_ring_is_read_beside_its_writer",
+        "a_full_ring_is_read_with_concurrent_writer",
     ),
     Ordering(
         "block",
@@ -133,7 +133,7 @@ ORDERINGS = [
         "histogram/writer.rs",
         "self.table[page].store(line, Ordering::Release);",
         "self.table[page].store(line, Ordering::Relaxed);",
-        "a_bucket_page_is_first_used_beside_a_reader",
+        "a_bucket_page_is_first_used_with_concurrent_reader",
     ),
     Ordering(
         "follow",

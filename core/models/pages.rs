@@ -32,7 +32,7 @@ fn read(segment: &Arc<Segment>, line: u64) -> Distribution {
 }
 
 /// A page is claimed in new memory, and counted in, while the buckets are read.
-pub fn a_bucket_page_is_first_used_beside_a_reader() {
+pub fn a_bucket_page_is_first_used_with_concurrent_reader() {
     check("bucket page", 3, (14, 40), || {
         let segment = Arc::new(Segment::anonymous().unwrap());
         let lines = histogram::lines(0);

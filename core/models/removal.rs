@@ -51,7 +51,7 @@ pub fn a_lane_is_taken_from_a_growing_table() {
 }
 
 /// A lane that another thread took and hid serves its thread's next series, while it is read.
-pub fn a_lane_goes_to_another_series_beside_a_reader() {
+pub fn a_lane_goes_to_another_series_with_concurrent_reader() {
     check("another series", 1, (24, 40), || {
         let fixture = Fixture::new();
         let family = fixture.family::<Counter>("a");

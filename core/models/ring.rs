@@ -50,7 +50,7 @@ struct Case {
     window: u32,
     /// Observations before the reader starts, and concurrently with it.
     before: u64,
-    beside: u64,
+    concurrent: u64,
     /// Whether there is memory for more than the first chunk.
     grows: bool,
     lines: (usize, usize),
@@ -67,7 +67,7 @@ impl Case {
     }
 
     fn run(self) {
-        let Case { window, before, beside, since, .. } = self;
+        let Case { window, before, concurrent, since, .. } = self;
         let segment = Arc::new(Segment::anonymous().unwrap());
         let lane: &'static Lane = &segment.new_block().unwrap().lanes[0];
         let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
@@ -84,14 +84,14 @@ impl Case {
             ring.push(value(index), stamp(index), &growth);
         }
         let writer = move || {
-            for index in before..before + beside {
+            for index in before..before + concurrent {
                 ring.push(value(index), stamp(index), &growth);
             }
         };
         let reader = move || match read(&segment, lane_line, window, since) {
             Ok(reading) => {
                 let head = reading.head;
-                assert!((before..=before + beside).contains(&head), "a head of another time: {head}");
+                assert!((before..=before + concurrent).contains(&head), "a head of another time: {head}");
                 assert_eq!(reading.sum, sum(head), "the sum at {head}");
                 let length = reading.newest.len() as u64;
                 assert!(length <= head, "{length} observations at {head}");
@@ -109,13 +109,13 @@ impl Case {
 }
 
 /// A full ring of two chunks that continues: a chunk is entered again while it is copied.
-pub fn a_full_ring_is_read_beside_its_writer() {
+pub fn a_full_ring_is_read_with_concurrent_writer() {
     assert_eq!((CHUNK_SLOTS, full_ring(2)), (2, 2));
     Case {
         name: "full ring",
         window: 2,
         before: 4,
-        beside: 2,
+        concurrent: 2,
         grows: true,
         lines: (24, 24),
         preemptions: 2,
@@ -126,12 +126,12 @@ pub fn a_full_ring_is_read_beside_its_writer() {
 }
 
 /// A ring that gets its second chunk, in new memory, while it is read.
-pub fn a_ring_grows_beside_a_reader() {
+pub fn a_ring_grows_with_concurrent_reader() {
     Case {
         name: "growing ring",
         window: 3,
         before: 1,
-        beside: 2,
+        concurrent: 2,
         grows: true,
         lines: (18, 40),
         preemptions: 2,
@@ -142,12 +142,12 @@ pub fn a_ring_grows_beside_a_reader() {
 }
 
 /// A ring that gets no second chunk and enters its first again while it is read.
-pub fn a_ring_short_of_memory_is_read_beside_its_writer() {
+pub fn a_ring_short_of_memory_is_read_with_concurrent_writer() {
     Case {
         name: "short ring",
         window: 2,
         before: 2,
-        beside: 2,
+        concurrent: 2,
         grows: false,
         lines: (24, 24),
         preemptions: 1,
@@ -158,12 +158,12 @@ pub fn a_ring_short_of_memory_is_read_beside_its_writer() {
 }
 
 /// A full ring, of which only the new observations are read.
-pub fn a_full_ring_is_followed_beside_its_writer() {
+pub fn a_full_ring_is_followed_with_concurrent_writer() {
     Case {
         name: "followed ring",
         window: 2,
         before: 5,
-        beside: 2,
+        concurrent: 2,
         grows: true,
         lines: (24, 24),
         preemptions: 2,
@@ -174,12 +174,12 @@ pub fn a_full_ring_is_followed_beside_its_writer() {
 }
 
 /// A ring that gets no second chunk, of which only the new observations are read.
-pub fn a_ring_short_of_memory_is_followed_beside_its_writer() {
+pub fn a_ring_short_of_memory_is_followed_with_concurrent_writer() {
     Case {
         name: "followed short ring",
         window: 3,
         before: 4,
-        beside: 2,
+        concurrent: 2,
         grows: false,
         lines: (24, 24),
         preemptions: 1,
@@ -190,12 +190,12 @@ pub fn a_ring_short_of_memory_is_followed_beside_its_writer() {
 }
 
 /// The first observation of all.
-pub fn the_first_chunk_is_used_beside_a_reader() {
+pub fn the_first_chunk_is_used_with_concurrent_reader() {
     Case {
         name: "first chunk",
         window: 2,
         before: 0,
-        beside: 2,
+        concurrent: 2,
         grows: true,
         lines: (24, 24),
         preemptions: 2,

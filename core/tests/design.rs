@@ -307,7 +307,7 @@ fn series_beyond_the_limit_share_the_overflow_series() {
     check(&retired(directory.path(), 0), 14, "in the totals");
     let third = open();
     record(&third, &queues[5..]);
-    check(&snapshots(directory.path())(), 19, "beside the totals");
+    check(&snapshots(directory.path())(), 19, "with the totals");
     // Ended threads leave their lanes to other threads.
     let bytes = || {
         fs::metadata(

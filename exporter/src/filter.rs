@@ -30,7 +30,7 @@ impl Filter {
         if self.is_all() {
             return Cow::Borrowed(whole);
         }
-        Cow::Owned(whole.only(|family| self.includes(&family.name, family.shown_type.as_str())))
+        Cow::Owned(whole.filter(|family| self.includes(&family.name, family.shown_type.as_str())))
     }
 
     /// Returns the selected families of a text in format 0.0.4. A sample without HELP and TYPE

@@ -182,7 +182,7 @@ fn serve_adds_native_histograms_on_request() {
     let (_running, address) = serve(directory.path(), &["--surface", "canonical", "--native"]);
     let view: View = "canonical".parse().unwrap();
     let snapshot = Reader::new(directory.path()).snapshot().unwrap();
-    let shown = Exposition::new(&snapshot, &view).only(|family| family.name == "task_poll_time_seconds");
+    let shown = Exposition::new(&snapshot, &view).filter(|family| family.name == "task_poll_time_seconds");
     let accept = ["Accept: application/vnd.google.protobuf"];
     for (query, native) in [("", true), ("&native=0", false)] {
         let target = format!("/metrics?name[]=task_poll_time_seconds{query}");

@@ -204,7 +204,7 @@ fn external_families_are_in_every_format() {
     let endpoint = Endpoint::new();
     let others = others();
     let server = serve(endpoint.source.clone().with_extra(others.clone()));
-    let both = Exposition::default().beside(&others());
+    let both = Exposition::default().with_families(&others());
     let target = "/metrics?name[]=hits&name[]=up&native=1";
     for (accept, kind, bytes) in [
         ("text/plain", TEXT, expose::text(&both).into_bytes()),
@@ -229,7 +229,7 @@ fn protobuf_has_native_histograms_on_request() {
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
     let view = View::new(&[Surface::Canonical]).unwrap();
     let snapshot = Reader::new(endpoint.directory.path()).snapshot().unwrap();
-    let shown = Exposition::new(&snapshot, &view).only(|family| family.name == "task_poll_time_seconds");
+    let shown = Exposition::new(&snapshot, &view).filter(|family| family.name == "task_poll_time_seconds");
     let target = "/metrics?surface=canonical&name[]=task_poll_time_seconds_bucket";
     assert_ne!(expose::protobuf(&shown, true), expose::protobuf(&shown, false));
     for (query, native) in [("", false), ("&native=0", false), ("&native=1", true)] {

@@ -55,7 +55,7 @@ fuzz_target!(|input: &[u8]| {
             samples.push((format!("{name}{suffix}"), vec![(label, value)], number));
         }
         if let Ok(family) = ShownFamily::foreign(&name, "", kind, samples) {
-            let text = expose::text(&Exposition::default().beside(&[family]));
+            let text = expose::text(&Exposition::default().with_families(&[family]));
             let mut series = HashSet::new();
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 let head = line.rsplit_once(' ').map_or(line, |(head, _)| head);

@@ -13,7 +13,7 @@ use super::{
 ///
 /// let registry = Registry::new();
 /// let waits = registry.timer("wait_seconds", "Time in the queue.", &[])?.labels(&[])?;
-/// // Put it into the queue beside the message.
+/// // Put it into the queue together with the message.
 /// let queued = Stopwatch::start();
 /// let seconds = waits.observe_since(queued);
 /// assert!(seconds >= 0.0);

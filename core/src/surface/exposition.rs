@@ -142,7 +142,7 @@ impl Exposition {
 
     /// Returns a copy with the families for which `keep` returns true.
     #[must_use]
-    pub fn only(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
+    pub fn filter(&self, keep: impl Fn(&ShownFamily) -> bool) -> Exposition {
         let families: Vec<_> = self.families().filter(|family| keep(family)).cloned().collect();
         Exposition {
             order: (0..families.len()).collect(),
@@ -239,7 +239,7 @@ mod tests {
             registry.gauge(name, "", &["zone"]).unwrap().labels(&["a"]).unwrap().set(1.0);
         }
         let whole = Exposition::new(&registry.snapshot().unwrap(), &View::default());
-        let part = whole.only(|family| ["zebras", "apes"].contains(&family.name.as_str()));
+        let part = whole.filter(|family| ["zebras", "apes"].contains(&family.name.as_str()));
         let names: Vec<_> = part.families().map(|family| family.name.as_str()).collect();
         assert_eq!(names, ["apes", "zebras"]);
         let (whole, part) = (crate::expose::text(&whole), crate::expose::text(&part));

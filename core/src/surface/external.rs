@@ -44,7 +44,7 @@ impl ShownFamily {
     ///
     /// let sample = ("cards_total".to_owned(), vec![("bank".to_owned(), "b".to_owned())], 2.0);
     /// let cards = ShownFamily::foreign("cards", "Cards charged.", ShownType::Counter, [sample])?;
-    /// let text = ictus::expose::text(&Exposition::default().beside(&[cards]));
+    /// let text = ictus::expose::text(&Exposition::default().with_families(&[cards]));
     /// assert!(text.ends_with("cards_total{bank=\"b\"} 2.0\n"), "{text}");
     /// # Ok::<(), &str>(())
     /// ```
@@ -112,11 +112,11 @@ impl Exposition {
     /// family of another type has the name, or a family has one of the names of its samples, the
     /// family is omitted and logged once.
     #[must_use]
-    pub fn beside(&self, others: &[ShownFamily]) -> Exposition {
+    pub fn with_families(&self, external: &[ShownFamily]) -> Exposition {
         let mut families: Vec<_> = self.families().cloned().collect();
         let mut taken: BTreeSet<String> = families.iter().flat_map(names).collect();
         let mut left_out = self.left_out;
-        for other in others {
+        for other in external {
             let other = if self.utf8_names { Cow::Borrowed(other) } else { other.with_escaped_names() };
             left_out += other.left_out;
             let names = names(&other);
@@ -302,7 +302,7 @@ mod tests {
         registry.gauge("centre", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
         let mut view = View::default();
         view.own_state = false;
-        let both = Exposition::new(&registry.snapshot().unwrap(), &view).beside(&others());
+        let both = Exposition::new(&registry.snapshot().unwrap(), &view).with_families(&others());
         let text = r#"# HELP card_seconds A "card".
 # TYPE card_seconds histogram
 card_seconds_bucket{bank="b",le="1.0"} 1.0
@@ -337,7 +337,7 @@ waiting -0.5
     /// ones.
     #[test]
     fn external_histogram_stays_classic_in_native_expositions() {
-        let only = Exposition::default().beside(&[seconds()]);
+        let only = Exposition::default().with_families(&[seconds()]);
         assert_eq!(expose::protobuf(&only, true), expose::protobuf(&only, false));
     }
 
@@ -349,7 +349,7 @@ waiting -0.5
         let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
         let samples = ["a", "b"].map(|task| sample("polls_total", &[("task", task)], 7.0));
         let theirs = ShownFamily::foreign("polls", "Theirs.", ShownType::Counter, samples).unwrap();
-        let text = expose::text(&ours.beside(&[theirs]));
+        let text = expose::text(&ours.with_families(&[theirs]));
         let expected = "# HELP polls_total Ours.\n# TYPE polls_total counter\n\
                         polls_total{task=\"a\"} 1.0\npolls_total{task=\"b\"} 7.0\n";
         assert!(text.contains(expected), "{text}");
@@ -363,7 +363,7 @@ waiting -0.5
         let ours = Exposition::new(&registry.snapshot().unwrap(), &View::default());
         let count =
             ShownFamily::foreign("size_count", "", ShownType::Gauge, [sample("size_count", &[], 1.0)]);
-        let both = ours.beside(&[others(), others(), vec![count.unwrap()]].concat());
+        let both = ours.with_families(&[others(), others(), vec![count.unwrap()]].concat());
         for (name, help) in [("cards", "Ours."), ("size", "Ours."), ("card_seconds", "A \"card\".")] {
             let helps: Vec<_> =
                 both.families().filter(|family| family.name == name).map(|family| &*family.help).collect();
@@ -402,7 +402,7 @@ waiting -0.5
             let name = format!("{samples:?}");
             let family =
                 ShownFamily::foreign("x", "", shown_type, samples.into_iter().chain([good])).unwrap();
-            let only = Exposition::default().beside(&[family]);
+            let only = Exposition::default().with_families(&[family]);
             let shown = only.families().next().unwrap().series.len();
             // If two series become one, the first is shown.
             let is_twice = name.matches("\"x\", [(\"a").count() == 2;
@@ -424,7 +424,7 @@ waiting -0.5
         let waiting = ShownFamily::foreign("waiting", "", ShownType::Gauge, [up]).unwrap();
         // The series that no format can represent; the series of `cards` are added to the existing
         // family.
-        let both = ours.beside(&[others()[0].clone(), waiting]);
+        let both = ours.with_families(&[others()[0].clone(), waiting]);
         assert_eq!((number(&both).as_str(), both.left_out()), ("1.0", 1));
     }
 }

@@ -56,7 +56,7 @@ impl<'a> SeriesGroup<'a> {
     /// Returns the quantiles of the merged windows, in the order of [`QUANTILES`], or none if all
     /// windows are empty.
     pub(crate) fn quantiles(self) -> Option<[f64; QUANTILES.len()]> {
-        match self.only() {
+        match self.single_timing() {
             Some(timing) => timing.window.quantiles(),
             None => Window::merge(self.timings().map(|timing| &timing.window), WINDOW).quantiles(),
         }
@@ -64,7 +64,7 @@ impl<'a> SeriesGroup<'a> {
 
     /// Returns the merged distributions of all timers.
     pub(crate) fn distribution(self) -> Arc<Distribution> {
-        if let Some(timing) = self.only() {
+        if let Some(timing) = self.single_timing() {
             return timing.distribution.clone();
         }
         let mut merged = Distribution::default();
@@ -74,7 +74,7 @@ impl<'a> SeriesGroup<'a> {
 
     /// Returns the newest exemplar in each bucket of `distribution`.
     pub(crate) fn exemplars(self, distribution: &Distribution) -> Arc<[Exemplar]> {
-        if let Some(timing) = self.only() {
+        if let Some(timing) = self.single_timing() {
             return Arc::clone(&timing.exemplars);
         }
         let mut all: Vec<Exemplar> = self.timings().flat_map(|timing| &*timing.exemplars).cloned().collect();
@@ -82,7 +82,7 @@ impl<'a> SeriesGroup<'a> {
         all.into()
     }
 
-    fn only(self) -> Option<&'a Timing> {
+    fn single_timing(self) -> Option<&'a Timing> {
         let mut timings = self.timings();
         timings.next().filter(|_| timings.next().is_none())
     }

@@ -101,7 +101,8 @@ impl SnapshotCache {
         let known = plans.iter().position(|plan| *plan.view() == view);
         let mut plan = known.map_or_else(|| Renderer::new(&view), |at| plans.remove(at));
         let own = plan.show(snapshot);
-        let mut whole = if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.beside(foreign)) };
+        let mut whole =
+            if foreign.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(own.with_families(foreign)) };
         if !view.labels.is_empty() {
             whole = Cow::Owned(whole.with_labels(&view.labels));
         }
@@ -141,7 +142,7 @@ impl CachedSnapshot {
     pub(crate) fn exposition(&self, view: &View) -> Exposition {
         let mut view = view.clone();
         view.utf8_names = true;
-        Exposition::new(&self.snapshot, &view).beside(&self.foreign)
+        Exposition::new(&self.snapshot, &view).with_families(&self.foreign)
     }
 
     /// Returns the exposition of a query, in a format that the backend can write.
@@ -159,7 +160,7 @@ impl CachedSnapshot {
             }
             Backend::Function(write) => {
                 let mut text = query.filter.text(lock(write)(&query.view).into()).into_owned();
-                let foreign = Exposition::default().beside(self.others(&query.view));
+                let foreign = Exposition::default().with_families(self.others(&query.view));
                 expose::text_into(&mut text, &query.filter.exposition(&foreign));
                 text.into_bytes()
             }

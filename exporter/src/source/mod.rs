@@ -166,12 +166,12 @@ impl Source {
     }
 
     /// Adds a hook that returns further families, to this source and all its clones. Families whose
-    /// names conflict with those of Ictus are left out ([`Exposition::beside`]).
+    /// names conflict with those of Ictus are left out ([`Exposition::with_families`]).
     ///
     /// The hook is called once for each snapshot, while sinks wait. It must not use this source, and
     /// callers of this source must not hold a lock that the hook acquires.
     ///
-    /// [`Exposition::beside`]: ictus::surface::Exposition::beside
+    /// [`Exposition::with_families`]: ictus::surface::Exposition::with_families
     #[must_use]
     pub fn with_extra(self, extra: Extra) -> Source {
         self.shared().extra.store(Some(Arc::new(extra)));

@@ -45,8 +45,8 @@ pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
         KeyCode::Char('r') => state.sort(Order::Rate),
         KeyCode::Char('c') => state.sort(Order::Count),
         KeyCode::Char('n') => state.sort(Order::Name),
-        KeyCode::Char('>') | KeyCode::Tab | KeyCode::Right => turn(state, 1),
-        KeyCode::Char('<') | KeyCode::BackTab | KeyCode::Left => turn(state, -1),
+        KeyCode::Char('>') | KeyCode::Tab | KeyCode::Right => change_order(state, 1),
+        KeyCode::Char('<') | KeyCode::BackTab | KeyCode::Left => change_order(state, -1),
         KeyCode::Char('i') => state.is_reversed = !state.is_reversed,
         code => step(state, code),
     }
@@ -68,8 +68,8 @@ fn edit(state: &mut State, code: KeyCode) {
     }
 }
 
-fn turn(state: &mut State, by: isize) {
-    state.order = state.order.beside(by);
+fn change_order(state: &mut State, by: isize) {
+    state.order = state.order.offset_by(by);
     state.is_reversed = false;
 }
 

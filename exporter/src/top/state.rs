@@ -50,7 +50,7 @@ impl Order {
     ];
 
     /// Returns the column to the right or to the left, beginning again at the ends.
-    pub(super) fn beside(self, step: isize) -> Order {
+    pub(super) fn offset_by(self, step: isize) -> Order {
         let index = Order::ALL.iter().position(|order| *order == self).unwrap_or_default();
         let length = Order::ALL.len() as isize;
         Order::ALL[(index as isize + step).rem_euclid(length) as usize]

@@ -66,8 +66,8 @@ fn every_column_sorts_in_both_directions() {
             assert_eq!(down, up, "{order:?}");
         }
     }
-    assert_eq!(Order::Max.beside(1), Order::Name);
-    assert_eq!(Order::Name.beside(-1), Order::Max);
+    assert_eq!(Order::Max.offset_by(1), Order::Name);
+    assert_eq!(Order::Name.offset_by(-1), Order::Max);
 }
 
 #[test]
