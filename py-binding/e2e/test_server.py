@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ ORDERS = 300
 A_SECOND = 15
 RESPONSE_SECONDS = 15
 """Timeout after which the server hands the task of a killed worker to another worker."""
+DECISION_SECONDS = 5
+"""Interval at which the server is asked to look for such tasks."""
 
 
 @dataclass
@@ -126,7 +129,7 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
         return demo.workers(server.url, port, 600, directory, str(python))
 
     def wait(what: Callable[[], bool]) -> None:
-        assert demo.wait_for(what, 180), (directory / "worker.log").read_text(errors="replace")[-3000:]
+        assert demo.wait_for(what, 300), (directory / "worker.log").read_text(errors="replace")[-3000:]
 
     def done(part: float) -> Callable[[], bool]:
         return lambda: prometheus.ask(f"sum({COUNT})").get((), 0) > part * ORDERS * len(TASK_TYPES)
@@ -144,11 +147,14 @@ def run(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest
                 running.close()
                 running.enter_context(started())
             wait(lambda: len(arrivals.ids) >= ORDERS)
-        left = arrivals.ids
+        left, decided = arrivals.ids, time.monotonic()
 
         def ended() -> bool:
-            nonlocal left
+            nonlocal left, decided
             left = orders.running(left)
+            if left and time.monotonic() > decided + DECISION_SECONDS:
+                orders.decide(left)
+                decided = time.monotonic()
             return not left
 
         wait(ended)

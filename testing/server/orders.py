@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from conductor.client.configuration.configuration import Configuration
+from conductor.client.http.api.workflow_resource_api import WorkflowResourceApi
+from conductor.client.http.api_client import ApiClient
 from conductor.client.http.models import StartWorkflowRequest, TaskDef, WorkflowDef, WorkflowTask
 from conductor.client.orkes_clients import OrkesClients
 
@@ -24,9 +26,11 @@ class Orders:
     def __init__(self, url: str, name: str = NAME, task_types: tuple[str, ...] = TASK_TYPES) -> None:
         self._name = name
         self._task_types = task_types
-        clients = OrkesClients(configuration=Configuration(base_url=url))
+        configuration = Configuration(base_url=url)
+        clients = OrkesClients(configuration=configuration)
         self._metadata = clients.get_metadata_client()
         self._workflows = clients.get_workflow_client()
+        self._decisions = WorkflowResourceApi(ApiClient(configuration))
 
     def define(self, *, retries: int = 1, response_seconds: int = 10) -> None:
         """Registers the tasks and the workflow.
@@ -77,6 +81,15 @@ class Orders:
         return [
             one for one in ids if self._workflows.get_workflow(one, include_tasks=False).status == "RUNNING"
         ]
+
+    def decide(self, ids: Iterable[str]) -> None:
+        """Makes the server look for tasks of these workflows that have timed out.
+
+        The server does so by itself twice a minute, but an error in its locks (version 3.21.14) may
+        make it forget a workflow.
+        """
+        for one in ids:
+            self._decisions.decide(one)
 
     def tally(self, ids: Iterable[str]) -> Tally:
         """Returns the statuses of their tasks; each attempt counts separately."""
