@@ -38,7 +38,8 @@ install: ## Install the C library, its header, the command ictus and its manual 
 	cargo build --release --package ictus-ffi --package ictus-exporter --locked
 	@ffi-c/install.sh "$(PREFIX)"
 
-test: test-rust test-python test-sdks ## Run all tests
+test: ## Run all tests, and print which took longest
+	@.ci/slowest.py $(MAKE) --no-print-directory test-rust test-python test-sdks
 
 # Programs that tests run.
 tools-rust:
