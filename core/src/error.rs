@@ -20,6 +20,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A metric or label name that Prometheus rejects.
+    #[non_exhaustive]
     Name {
         /// The name as given.
         name: String,
@@ -27,6 +28,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// A family of that name exists with another kind or unit.
+    #[non_exhaustive]
     Mismatch {
         /// The name of the family.
         name: String,
@@ -36,6 +38,7 @@ pub enum Error {
         asked: String,
     },
     /// An option with an invalid value.
+    #[non_exhaustive]
     Option {
         /// The name of the option.
         option: &'static str,
@@ -43,6 +46,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The number of label values differs from the number of label names of the family.
+    #[non_exhaustive]
     LabelCount {
         /// The name of the family.
         name: String,
@@ -52,6 +56,7 @@ pub enum Error {
         given: usize,
     },
     /// The operating system returned an error, or the metrics directory cannot be used.
+    #[non_exhaustive]
     Io {
         /// The path of the file or directory.
         path: PathBuf,
@@ -63,6 +68,7 @@ pub enum Error {
     /// The surfaces cannot share an exposition.
     SurfaceConflict,
     /// The name of a surface or format that does not exist.
+    #[non_exhaustive]
     Unknown {
         /// The kind of the name, for example a surface.
         what: &'static str,

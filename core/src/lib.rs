@@ -47,6 +47,13 @@
 //!
 //! Methods of a registry that read or remove series need both features.
 //!
+//! # Compatibility
+//!
+//! A later version may add fields to structs and variants to enums. Enums and structs with public
+//! fields are therefore `#[non_exhaustive]`: match with a wildcard arm, create structs by their `new`
+//! or `default`, and then set fields. Only [`Printable`] is exhaustive: it is a wrapper, and its value
+//! is all that it has.
+//!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -49,7 +49,8 @@ fn described(metric: &Definition) -> String {
         (Kind::Counter, _) => "Counter",
         (Kind::Gauge, _) => "Gauge",
         (Kind::Timer, Unit::Bytes) => "Timer in bytes",
-        (Kind::Timer, _) => "Timer in seconds",
+        (Kind::Timer, Unit::Seconds) => "Timer in seconds",
+        other => panic!("{other:?}"),
     };
     let plural = if metric.labels.len() == 1 { "" } else { "s" };
     format!("{kind}; label{plural}: {}.", metric.labels.join(", "))

@@ -86,7 +86,7 @@ fn options(birth: usize) -> Options {
 fn said(snapshot: &Snapshot) -> Vec<String> {
     let lost = &snapshot.health.lost;
     let families = snapshot.families.iter().flat_map(|family| {
-        let Family { name, help, kind, unit, label_names, series } = family;
+        let Family { name, help, kind, unit, label_names, series, .. } = family;
         let head = format!("{name} {help} {kind:?} {unit:?} {label_names:?}");
         let series = series.iter().map(|series| match &series.value {
             Value::Timer(timing) => {

@@ -13,6 +13,7 @@ fn value(snapshot: &Snapshot, family: &str, labels: &[&str]) -> Option<f64> {
             assert_eq!((timing.sum, timing.window.observations().len()), (0.0, 0));
             Some(timing.count as f64)
         }
+        other => panic!("{other:?}"),
     }
 }
 

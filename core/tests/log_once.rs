@@ -4,36 +4,27 @@
 mod log_capture;
 
 use ictus::{
-    catalog::{self, Kind, Unit},
+    catalog::{self, Kind},
     expose,
     snapshot::{Family, Series, Snapshot, Value},
     surface::{Exposition, View},
 };
 
 fn counter(name: &str, labels: &[&str]) -> Family {
-    let labels: Vec<_> = labels.iter().map(|&label| label.to_owned()).collect();
-    Family {
-        name: name.to_owned(),
-        help: String::new(),
-        kind: Kind::Counter,
-        unit: Unit::None,
-        series: vec![Series { labels: labels.clone().into(), value: Value::Counter(1.0) }],
-        label_names: labels,
-    }
+    let values: Vec<_> = labels.iter().map(|&label| label.to_owned()).collect();
+    Family::new(name, Kind::Counter, labels, vec![Series::new(values, Value::Counter(1.0))])
 }
 
 #[test]
 fn each_cause_is_logged_once() {
     log_capture::install(log::LevelFilter::Trace);
-    let mut families = vec![
+    let snapshot = Snapshot::new(vec![
         counter(catalog::TASK_POLL.name, &["taskType"]),
         // Recorded by a program that defines the metric with other labels.
         counter(catalog::TASK_PAUSED.name, &["task_type"]),
         counter("task_poll_total", &[]),
         counter("reserved", &["__name__"]),
-    ];
-    families.sort_by(|a, b| a.name.cmp(&b.name));
-    let snapshot = Snapshot { families, ..Snapshot::default() };
+    ]);
     let mut view = View::default();
     view.own_state = false;
     for _ in 0..3 {

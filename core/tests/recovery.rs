@@ -31,6 +31,7 @@ fn seen(snapshot: &Snapshot) -> Seen {
                 Value::Timer(timing) => (one[0], one[1]) = (timing.count as f64, timing.sum),
                 Value::Counter(total) => one[2] = *total,
                 Value::Gauge(state) => one[3] = *state,
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -28,6 +28,7 @@ fn moved(snapshot: &Snapshot) -> Snapshot {
         match &mut series.value {
             Value::Counter(number) | Value::Gauge(number) => *number += 1e6,
             Value::Timer(timing) => (timing.count, timing.sum) = (timing.count + 1, timing.sum + 0.1),
+            other => panic!("{other:?}"),
         }
     }
     moved

@@ -74,19 +74,12 @@ proptest! {
         // The series are sorted by the label whose name comes first, though it was recorded second.
         let expected: BTreeMap<(&str, &str), f64> =
             values.iter().map(|(z, a)| ((a.as_str(), z.as_str()), number)).collect();
-        let series = expected.iter().map(|(&(a, z), &number)| Series {
-            labels: vec![z.to_owned(), a.to_owned()].into(),
-            value: Value::Gauge(number),
-        });
-        let family = Family {
-            name: "level".to_owned(),
-            help: help.clone(),
-            kind: Kind::Gauge,
-            unit: Unit::None,
-            label_names: vec!["z".to_owned(), "a".to_owned()],
-            series: series.collect(),
-        };
-        let snapshot = Snapshot { families: vec![family], ..Snapshot::default() };
+        let series = expected
+            .iter()
+            .map(|(&(a, z), &number)| Series::new([z.to_owned(), a.to_owned()], Value::Gauge(number)));
+        let mut family = Family::new("level", Kind::Gauge, &["z", "a"], series.collect());
+        family.help.clone_from(&help);
+        let snapshot = Snapshot::new(vec![family]);
         let mut view = View::default();
         view.own_state = false;
         let exposition = Exposition::new(&snapshot, &view);
@@ -113,10 +106,10 @@ const FAMILIES: [Definition; 8] = [
     catalog::TASK_POLL_TIME,
     catalog::EXTERNAL_PAYLOAD_USED,
     catalog::WORKFLOW_INPUT_SIZE,
-    Definition { name: "task_poll_total", kind: Kind::Counter, unit: Unit::None, labels: &[] },
-    Definition { name: "wait", kind: Kind::Timer, unit: Unit::Seconds, labels: &["z", "a"] },
-    Definition { name: "wait_count", kind: Kind::Gauge, unit: Unit::None, labels: &["a"] },
-    Definition { name: "two words", kind: Kind::Gauge, unit: Unit::None, labels: &[] },
+    Definition::new("task_poll_total", Kind::Counter, Unit::None, &[]),
+    Definition::new("wait", Kind::Timer, Unit::Seconds, &["z", "a"]),
+    Definition::new("wait_count", Kind::Gauge, Unit::None, &["a"]),
+    Definition::new("two words", Kind::Gauge, Unit::None, &[]),
 ];
 
 /// Returns the label values of up to 27 series. All snapshots share them, as those of one reader
@@ -141,6 +134,7 @@ fn any_value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Timer => {
             (vec(number, 0..4), 0..3usize).prop_map(|(values, which)| timer(&values, BOUNDS[which])).boxed()
         }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -150,15 +144,14 @@ const BOUNDS: [&[f64]; 3] = [&[10.0, 1e3], &[1.0, 1e3], &[0.5, 10.0, 1e3]];
 fn timer(values: &[f64], bounds: &[f64]) -> Value {
     let mut classic = vec![0; bounds.len() + 1];
     values.iter().for_each(|value| classic[bounds.partition_point(|bound| bound < value)] += 1);
-    let observations =
-        (0..).zip(values).map(|(stamp, &value)| Observation { epoch: 0, origin: 0, stamp, value });
-    Value::Timer(Timing {
-        count: values.len() as u64,
-        sum: values.iter().sum(),
-        window: Window::newest(observations.collect(), 1_000),
-        distribution: Distribution { bounds: bounds.to_vec(), classic, ..Distribution::default() }.into(),
-        exemplars: Arc::default(),
-    })
+    let observations = (0..).zip(values).map(|(stamp, &value)| Observation::new(stamp, value));
+    let mut distribution = Distribution::default();
+    (distribution.bounds, distribution.classic) = (bounds.to_vec(), classic);
+    let mut timing = Timing::default();
+    (timing.count, timing.sum) = (values.len() as u64, values.iter().sum());
+    timing.window = Window::newest(observations.collect(), 1_000);
+    timing.distribution = distribution.into();
+    Value::Timer(timing)
 }
 
 /// Generates a family with some of its pool's series, and the same series with other values.
@@ -187,29 +180,22 @@ fn family(
     turned: bool,
     series: impl Iterator<Item = (Arc<[String]>, Value)>,
 ) -> Family {
-    let mut label_names: Vec<_> = definition.labels.iter().map(|&name| name.to_owned()).collect();
+    let series = series.map(|(labels, value)| Series::new(labels, value)).collect();
+    let kind = if other { Kind::Gauge } else { definition.kind };
+    let mut family = Family::new(definition.name, kind, definition.labels, series);
+    family.unit = definition.unit;
     if turned {
-        label_names.reverse();
+        family.label_names.reverse();
+        "turned".clone_into(&mut family.help);
     }
-    Family {
-        name: definition.name.to_owned(),
-        help: if turned { "turned".to_owned() } else { String::new() },
-        kind: if other { Kind::Gauge } else { definition.kind },
-        unit: definition.unit,
-        label_names,
-        series: series.map(|(labels, value)| Series { labels, value }).collect(),
-    }
+    family
 }
 
 /// Generates two snapshots with the same series of some of the families.
 fn any_snapshots() -> impl Strategy<Value = [Snapshot; 2]> {
     let families: Vec<_> = FAMILIES.into_iter().map(|definition| any_family(definition).boxed()).collect();
     (subsequence(families, 0..=FAMILIES.len())).prop_flat_map(|families| families).prop_map(|pairs| {
-        [0, 1].map(|which| {
-            let mut families: Vec<_> = pairs.iter().map(|pair| pair[which].clone()).collect();
-            families.sort_by(|a, b| a.name.cmp(&b.name));
-            Snapshot { families, ..Snapshot::default() }
-        })
+        [0, 1].map(|which| Snapshot::new(pairs.iter().map(|pair| pair[which].clone()).collect()))
     })
 }
 

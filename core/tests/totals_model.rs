@@ -65,6 +65,7 @@ fn totals(series: &Series) -> Vec<f64> {
             let all = timing.distribution.count() as f64;
             vec![timing.count as f64, timing.sum, all]
         }
+        other => panic!("{other:?}"),
     }
 }
 

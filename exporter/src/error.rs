@@ -14,6 +14,7 @@ pub enum Error {
     /// The metrics directory could not be read.
     Read(ictus::Error),
     /// The given text is not an address to listen on.
+    #[non_exhaustive]
     Address {
         /// The given text.
         given: String,
@@ -21,6 +22,7 @@ pub enum Error {
         why: String,
     },
     /// The address could not be bound.
+    #[non_exhaustive]
     Bind {
         /// The address as given.
         address: BoundAddress,
@@ -28,6 +30,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A certificate, a key or a file of credentials cannot be used.
+    #[non_exhaustive]
     Security {
         /// The path of the file.
         path: PathBuf,
@@ -39,6 +42,7 @@ pub enum Error {
     /// The system could not create a thread or an event queue.
     Start(io::Error),
     /// The output file could not be written.
+    #[non_exhaustive]
     Write {
         /// The path of the output file.
         path: PathBuf,
@@ -46,6 +50,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The metrics could not be pushed.
+    #[non_exhaustive]
     Push {
         /// The destination, as given, without secrets.
         to: String,
@@ -53,6 +58,7 @@ pub enum Error {
         why: String,
     },
     /// The output path must not be replaced by a rename: it is a device, a pipe or a directory.
+    #[non_exhaustive]
     NotAFile {
         /// The output path.
         path: PathBuf,

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use ictus::{
     Snapshot,
-    catalog::{Kind, Unit},
     snapshot::{self, QUANTILES, Timing, Value},
     surface::View,
 };
@@ -106,11 +105,11 @@ struct Health {
     conflicting_definitions: u64,
     saturated_sums: u64,
     bytes: u64,
-    lost: Counts<14>,
+    lost: Counts,
 }
 
 /// Names and their counts; each name occurs once.
-struct Counts<const N: usize>([(&'static str, u64); N]);
+struct Counts(Vec<(&'static str, u64)>);
 
 impl Serialize for Labels<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -124,9 +123,9 @@ impl Serialize for OwnLabels {
     }
 }
 
-impl<const N: usize> Serialize for Counts<N> {
+impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0)
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 
@@ -147,16 +146,8 @@ fn family<'a>(family: &'a snapshot::Family, names: &'a FamilyNames) -> Family<'a
         name,
         origin: origin.name(),
         help: &family.help,
-        r#type: match family.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Timer => "timer",
-        },
-        unit: match family.unit {
-            Unit::None => None,
-            Unit::Seconds => Some("seconds"),
-            Unit::Bytes => Some("bytes"),
-        },
+        r#type: family.kind.as_str(),
+        unit: family.unit.as_str(),
         shown: shown_names.collect(),
         series: series.collect(),
     }
@@ -180,6 +171,8 @@ fn shown(value: &Value) -> Shown {
             let quantiles = window.quantiles().map(Quantiles::new);
             Shown::Timing { count: *count, sum: *sum, window: window.len(), quantiles }
         }
+        // A kind that this version cannot show: the series is listed with the value `null`.
+        _ => Shown::State { value: f64::NAN },
     }
 }
 
@@ -192,38 +185,6 @@ fn health(health: &snapshot::Health) -> Health {
         saturated_sums,
         ..
     } = *health;
-    let snapshot::Lost {
-        nan,
-        negative,
-        too_large,
-        reentered,
-        no_memory,
-        removed,
-        unlabelled,
-        label_too_long,
-        overflowed,
-        process_local_lanes,
-        truncated_windows,
-        exemplars,
-        removed_files,
-        closed_descriptors,
-    } = health.lost;
-    let lost = Counts([
-        ("nan", nan),
-        ("negative", negative),
-        ("too_large", too_large),
-        ("reentered", reentered),
-        ("no_memory", no_memory),
-        ("removed", removed),
-        ("unlabelled", unlabelled),
-        ("label_too_long", label_too_long),
-        ("overflowed", overflowed),
-        ("process_local_lanes", process_local_lanes),
-        ("truncated_windows", truncated_windows),
-        ("exemplars", exemplars),
-        ("removed_files", removed_files),
-        ("closed_descriptors", closed_descriptors),
-    ]);
     Health {
         live_segments,
         dead_segments,
@@ -234,7 +195,7 @@ fn health(health: &snapshot::Health) -> Health {
         conflicting_definitions,
         saturated_sums,
         bytes,
-        lost,
+        lost: Counts(health.lost.counts().collect()),
     }
 }
 
@@ -243,7 +204,7 @@ mod tests {
     use ictus::{
         Snapshot,
         catalog::{Kind, Unit},
-        snapshot::{Family, Health, Observation, Series, Timing, Value, Window},
+        snapshot::{Family, Observation, Series, Timing, Value, Window},
         surface::View,
     };
 
@@ -253,32 +214,26 @@ mod tests {
 
     fn family(name: &str, kind: Kind, unit: Unit, names: &[&str], series: &[(&[&str], Value)]) -> Family {
         let strings = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
-        let series = series
-            .iter()
-            .map(|(labels, value)| Series { labels: strings(labels).into(), value: value.clone() });
-        Family {
-            name: name.to_owned(),
-            help: String::new(),
-            kind,
-            unit,
-            label_names: strings(names),
-            series: series.collect(),
-        }
+        let series = series.iter().map(|(labels, value)| Series::new(strings(labels), value.clone()));
+        let mut family = Family::new(name, kind, names, series.collect());
+        family.unit = unit;
+        family
     }
 
     /// Equals the example in the user documentation, except for white space.
     #[test]
     fn every_metric_is_printed_as_documented() {
-        let observations =
-            (1..=5).map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 8.0 });
-        let window = Window::newest(observations.collect(), 1000);
-        let full = Timing { count: 7, sum: 2.5, window, ..Timing::default() };
+        let observations = (1..=5).map(|n| Observation::new(n, n as f64 / 8.0));
+        let mut full = Timing::default();
+        (full.count, full.sum) = (7, 2.5);
+        full.window = Window::newest(observations.collect(), 1000);
         let polls = [(&["resize", "SUCCESS"][..], Value::Timer(full))];
         let families = vec![
             family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, &["taskType", "status"], &polls),
             family("jobs", Kind::Counter, Unit::None, &[], &[(&[], Value::Counter(7.0))]),
         ];
-        let health = Health { live_segments: 2, bytes: 524_288, ..Health::default() };
+        let mut snapshot = Snapshot::new(families);
+        (snapshot.health.live_segments, snapshot.health.bytes) = (2, 524_288);
         let page = include_str!("../../docs/command.md");
         let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let mut quoted = false;
@@ -287,7 +242,7 @@ mod tests {
             quoted || !character.is_whitespace()
         };
         let expected: String = example.chars().filter(is_said).chain(['\n']).collect();
-        assert_eq!(String::from_utf8(json(&Snapshot { families, health })).unwrap(), expected);
+        assert_eq!(String::from_utf8(json(&snapshot)).unwrap(), expected);
     }
 
     /// The label has another name in the documented metric than in the record.
@@ -297,7 +252,7 @@ mod tests {
         let values = [(&["resize", "READ", "TASK"][..], Value::Counter(1.0))];
         let name = "conductor/external_payload_used";
         let families = vec![family(name, Kind::Counter, Unit::None, &names, &values)];
-        let snapshot = Snapshot { families, ..Snapshot::default() };
+        let snapshot = Snapshot::new(families);
         let bytes = super::json(&snapshot, &"documented".parse().unwrap());
         let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         let family = &parsed["families"][0];
@@ -314,7 +269,7 @@ mod tests {
         let label = "x\n\u{1b}\"\\é";
         let series = [(&[label][..], Value::Timer(Timing::default()))];
         let families = vec![family("wait", Kind::Timer, Unit::Bytes, &["queue"], &series)];
-        let bytes = json(&Snapshot { families, ..Snapshot::default() });
+        let bytes = json(&Snapshot::new(families));
         assert_eq!(bytes.iter().filter(|byte| byte.is_ascii_control()).count(), 1, "the end of the line");
         let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         let series = &parsed["families"][0]["series"][0];
@@ -327,7 +282,7 @@ mod tests {
         let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -0.0];
         let series: Vec<_> = values.iter().map(|value| (&[][..], Value::Gauge(*value))).collect();
         let families = vec![family("level", Kind::Gauge, Unit::None, &[], &series)];
-        let bytes = json(&Snapshot { families, ..Snapshot::default() });
+        let bytes = json(&Snapshot::new(families));
         let parsed: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         let shown: Vec<_> =
             (0..values.len()).map(|at| parsed["families"][0]["series"][at]["value"].as_f64()).collect();

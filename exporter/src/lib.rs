@@ -17,6 +17,9 @@
 //!
 //! This crate records no metrics, and no exporter makes a recording process wait.
 //!
+//! A later version may add fields to structs and variants to enums: those with public fields, and all
+//! enums, are `#[non_exhaustive]`.
+//!
 //! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

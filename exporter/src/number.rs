@@ -22,11 +22,11 @@ pub(crate) fn quantity(value: f64, unit: Unit) -> String {
         return format!("-{}", quantity(-value, unit));
     }
     match unit {
-        Unit::None => number(value),
         Unit::Seconds if value >= 59.95 => long_duration(value),
         Unit::Seconds => scaled(value, SECOND),
         Unit::Bytes if value >= 1e20 => format!("{value:.0e} B"),
         Unit::Bytes => scaled(value, BYTE),
+        _ => number(value),
     }
 }
 

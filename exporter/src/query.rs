@@ -7,8 +7,18 @@ use ictus::{
 
 use crate::filter::Filter;
 
-/// The part of a snapshot to show, and its format.
+/// The part of a snapshot to show, and its format. Start with [`Query::default`] or with a view, and
+/// set the fields.
+///
+/// ```
+/// use ictus_exporter::{Format, Query};
+///
+/// let mut query = Query::from(&"canonical".parse()?);
+/// query.format = Format::OpenMetrics;
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Query {
     /// The names and types under which series are shown.
     pub view: View,

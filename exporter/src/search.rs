@@ -184,7 +184,7 @@ fn quoted(text: &str) -> (Option<String>, &str) {
 #[cfg(test)]
 mod tests {
     use ictus::{
-        catalog::{Kind, Unit},
+        catalog::Kind,
         snapshot::{Family, Series, Timing, Value},
         surface::View,
     };
@@ -194,17 +194,9 @@ mod tests {
     const LABELS: [&str; 2] = ["status", "taskType"];
 
     fn matches(search: &str) -> bool {
-        let family = Family {
-            name: "conductor/task_execute_time".to_owned(),
-            help: String::new(),
-            kind: Kind::Timer,
-            unit: Unit::Seconds,
-            label_names: LABELS.map(str::to_owned).to_vec(),
-            series: vec![Series {
-                labels: ["SUCCESS".to_owned(), "charge_card".to_owned()].into(),
-                value: Value::Timer(Timing::default()),
-            }],
-        };
+        let labels = ["SUCCESS".to_owned(), "charge_card".to_owned()];
+        let series = Series::new(labels, Value::Timer(Timing::default()));
+        let family = Family::new("conductor/task_execute_time", Kind::Timer, &LABELS, vec![series]);
         let names = FamilyNames::new(&View::default(), &family);
         let labels = names.labels(&family, &family.series[0]);
         Search::parse(search).matches(&names, &labels)

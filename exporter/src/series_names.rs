@@ -90,7 +90,7 @@ pub(crate) fn selector(name: &str, labels: &[(String, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use ictus::{
-        catalog::{Kind, Unit},
+        catalog::Kind,
         snapshot::{Family, Series, Value},
         surface::View,
     };
@@ -98,17 +98,9 @@ mod tests {
     use super::{FamilyNames, line, selector};
 
     fn family(name: &str, kind: Kind, labels: &[(&str, &str)]) -> Family {
-        Family {
-            name: name.to_owned(),
-            help: String::new(),
-            kind,
-            unit: Unit::None,
-            label_names: labels.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            series: vec![Series {
-                labels: labels.iter().map(|(_, value)| (*value).to_owned()).collect(),
-                value: Value::Counter(1.0),
-            }],
-        }
+        let names: Vec<&str> = labels.iter().map(|&(name, _)| name).collect();
+        let values: Vec<String> = labels.iter().map(|&(_, value)| value.to_owned()).collect();
+        Family::new(name, kind, &names, vec![Series::new(values, Value::Counter(1.0))])
     }
 
     #[test]

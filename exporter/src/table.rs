@@ -40,6 +40,8 @@ pub(crate) fn table(snapshot: &Snapshot, view: &View) -> String {
                 Value::Counter(value) | Value::Gauge(value) => {
                     states.rows.push([name.clone(), labels, value.to_string()]);
                 }
+                // A kind that this version cannot show.
+                _ => states.rows.push([name.clone(), labels, "?".to_owned()]),
             }
         }
     }
@@ -100,30 +102,22 @@ mod tests {
     };
 
     fn family(name: &str, kind: Kind, unit: Unit, value: Value) -> Family {
-        Family {
-            name: name.to_owned(),
-            help: String::new(),
-            kind,
-            unit,
-            label_names: vec!["taskType".to_owned()],
-            series: vec![Series { labels: ["a\x1b[2J".to_owned()].into(), value }],
-        }
+        let series = Series::new(["a\x1b[2J".to_owned()], value);
+        let mut family = Family::new(name, kind, &["taskType"], vec![series]);
+        family.unit = unit;
+        family
     }
 
     #[test]
     fn columns_are_aligned_and_escaped() {
-        let observations = (1..=5)
-            .map(|n| Observation { epoch: 0, origin: 0, stamp: n, value: n as f64 / 1000.0 })
-            .collect();
-        let window = Window::newest(observations, 1000);
-        let timing = Timing { count: 5, sum: 0.015, window, ..Timing::default() };
-        let snapshot = Snapshot {
-            families: vec![
-                family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, Value::Timer(timing)),
-                family("jobs", Kind::Counter, Unit::None, Value::Counter(7.0)),
-            ],
-            ..Snapshot::default()
-        };
+        let observations = (1..=5).map(|n| Observation::new(n, n as f64 / 1000.0));
+        let mut timing = Timing::default();
+        (timing.count, timing.sum) = (5, 0.015);
+        timing.window = Window::newest(observations.collect(), 1000);
+        let snapshot = Snapshot::new(vec![
+            family("conductor/task_poll_time", Kind::Timer, Unit::Seconds, Value::Timer(timing)),
+            family("jobs", Kind::Counter, Unit::None, Value::Counter(7.0)),
+        ]);
         let expected = "\
 TIMER           LABELS               COUNT      SUM      P50      P75      P90      P95      P99
 task_poll_time  taskType=a\\u{1b}[2J      5  15.0 ms  3.00 ms  4.00 ms  4.60 ms  4.80 ms  4.96 ms

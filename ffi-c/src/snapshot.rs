@@ -64,7 +64,8 @@ pub unsafe extern "C" fn ictus_snapshot_value(
         match value {
             // SAFETY: by convention, NULL or writable.
             Value::Counter(value) | Value::Gauge(value) => unsafe { put(out, *value) },
-            Value::Timer(_) => Err(ictus_status::Mismatch),
+            // A timer, or a kind that is no single number.
+            _ => Err(ictus_status::Mismatch),
         }
     })
 }

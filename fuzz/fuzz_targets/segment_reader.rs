@@ -125,6 +125,7 @@ fn check(snapshot: &Snapshot) {
                 Value::Counter(total) => assert!(total.is_finite() && *total >= 0.0, "{total}"),
                 Value::Gauge(state) => assert!(state.is_finite(), "{state}"),
                 Value::Timer(timing) => check_timing(timing),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::arguments;
 /// anything else.
 pub(crate) fn error(error: &Error) -> PyErr {
     match error {
-        Error::Io { path, action, source } => {
+        Error::Io { path, action, source, .. } => {
             os_error(source, Some(path), &format!("cannot {action}"), &error.to_string())
         }
         _ => PyValueError::new_err(error.to_string()),
@@ -64,8 +64,8 @@ pub(crate) fn sink_error(error: &ictus_exporter::Error) -> PyErr {
         ictus_exporter::Error::Bind { source, .. } | ictus_exporter::Error::Start(source) => {
             os_error_of(error, source, None)
         }
-        ictus_exporter::Error::Write { path, source } => os_error_of(error, source, Some(path)),
-        ictus_exporter::Error::NotAFile { path } => {
+        ictus_exporter::Error::Write { path, source, .. } => os_error_of(error, source, Some(path)),
+        ictus_exporter::Error::NotAFile { path, .. } => {
             PyOSError::new_err((22, error.to_string(), path.as_os_str().to_owned()))
         }
         _ => PyOSError::new_err(error.to_string()),

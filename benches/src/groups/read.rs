@@ -138,18 +138,16 @@ fn sort_all(lanes: &[Window]) -> Quantiles {
 }
 
 fn observations(values: &[f64]) -> Vec<Observation> {
-    let at = |(stamp, &value)| Observation { epoch: 1, origin: 1, stamp, value };
-    (1..).zip(values).map(at).collect()
+    (1..).zip(values).map(|(stamp, &value)| Observation::new(stamp, value)).collect()
 }
 
 /// A lane that observed as often as the other lanes, in turn with them.
 fn lane(number: usize) -> Window {
     let (mut random, number) = (Random::new(number as u64), number as u64);
-    let at = |step| Observation {
-        epoch: 1,
-        origin: number,
-        stamp: step * 2 * LANES as u64 + number,
-        value: random.duration(),
+    let at = |step| {
+        let mut observation = Observation::new(step * 2 * LANES as u64 + number, random.duration());
+        observation.origin = number;
+        observation
     };
     Window::newest((1..=WINDOW_LEN as u64).map(at).collect(), WINDOW_LEN)
 }

@@ -7,9 +7,10 @@
 /// with it, so they cannot collide with families of the user.
 pub const PREFIX: &str = "conductor/";
 
-/// The kind of a family's series.
+/// The kind of a family's series. A later version may add kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
+#[non_exhaustive]
 pub enum Kind {
     /// A total that only grows.
     Counter = 1,
@@ -32,6 +33,16 @@ pub fn counter_name(name: &str) -> &str {
 }
 
 impl Kind {
+    /// Returns the name of the kind: `counter`, `gauge` or `timer`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Timer => "timer",
+        }
+    }
+
     /// Describes a family in an error: "a timer in seconds with the labels route, method".
     #[cfg(feature = "record")]
     pub(crate) fn described<L: AsRef<str>>(self, unit: Unit, labels: &[L]) -> String {
@@ -50,9 +61,10 @@ impl Kind {
     }
 }
 
-/// The unit of a timer's observations.
+/// The unit of a timer's observations. A later version may add units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
+#[non_exhaustive]
 pub enum Unit {
     /// No unit: counters and gauges.
     None = 0,
@@ -68,6 +80,16 @@ pub const TIME_BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 pub const SIZE_BUCKETS: &[f64] = &[1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 impl Unit {
+    /// Returns the name of the unit, `seconds` or `bytes`; `None` for counters and gauges.
+    #[must_use]
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Unit::None => None,
+            Unit::Seconds => Some("seconds"),
+            Unit::Bytes => Some("bytes"),
+        }
+    }
+
     /// Returns the upper bounds of the classic buckets of a timer in this unit.
     #[must_use]
     pub const fn buckets(self) -> &'static [f64] {
@@ -80,7 +102,16 @@ impl Unit {
 }
 
 /// A recorded metric: the family's name in the segment, its kind, unit and label names.
+///
+/// ```
+/// use ictus::{Registry, catalog::{Definition, Kind, Unit}};
+///
+/// const RETRIES: Definition = Definition::new("retries", Kind::Counter, Unit::None, &["taskType"]);
+/// Registry::new().recorded_counter(&RETRIES)?.labels(&["mail"])?.inc();
+/// # Ok::<(), ictus::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Definition {
     /// The recorded name, which starts with [`PREFIX`].
     pub name: &'static str,
@@ -90,6 +121,19 @@ pub struct Definition {
     pub unit: Unit,
     /// Label names, in the order of the label values.
     pub labels: &'static [&'static str],
+}
+
+impl Definition {
+    /// Creates a definition.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        unit: Unit,
+        labels: &'static [&'static str],
+    ) -> Definition {
+        Definition { name, kind, unit, labels }
+    }
 }
 
 /// Defines a constant for each row, and [`ALL`] of them.

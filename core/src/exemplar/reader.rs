@@ -24,6 +24,7 @@ const MAX_ATTEMPTS: usize = if cfg!(ictus_loom) { 1 } else { 8 };
 
 /// An observation with the id of its trace.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Exemplar {
     /// The value, in seconds or bytes.
     pub value: f64,
@@ -35,6 +36,12 @@ pub struct Exemplar {
 }
 
 impl Exemplar {
+    /// Creates an exemplar.
+    #[must_use]
+    pub fn new(value: f64, time: u64, trace_id: impl Into<Arc<str>>) -> Exemplar {
+        Exemplar { value, time, trace_id: trace_id.into() }
+    }
+
     /// Returns an exemplar that a reader may show, or `None` if a part of it is invalid.
     pub(crate) fn checked(value: f64, time: u64, trace_id: &[u8]) -> Option<Exemplar> {
         let trace_id = std::str::from_utf8(trace_id).ok().filter(|trace_id| is_fit(trace_id))?;

@@ -7,6 +7,7 @@ use super::{Exponential, exponential};
 /// The numbers never decrease. If a writer is faster than the reader, they may lack the
 /// observations that it is adding. They agree with the count when the writer pauses.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Distribution {
     /// Inclusive upper bounds of the classic buckets, ascending, without infinity.
     pub bounds: Vec<f64>,

@@ -51,7 +51,7 @@ use crate::{
     format::error::SegmentError,
     log_once,
     printable::Printable,
-    snapshot::{Health, Snapshot, timeline::Timeline},
+    snapshot::{Health, Lost, Snapshot, timeline::Timeline},
     sys::{self, fork::OncePerProcess},
 };
 use age::ReadTime;
@@ -232,7 +232,7 @@ impl Reader {
             self.totals_file.as_ref().and_then(|file| file.get().ok()).map_or(0, directory::bytes);
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.lost();
-        let health = Health { lost: losses.into(), unread_lanes, ..health };
+        let health = Health { lost: Lost::from_losses(losses), unread_lanes, ..health };
         let now = ReadTime::new(Anchor::now(), epoch, &self.timeline);
         let mut families = self.merged.families();
         let expired = self.idle.expire(&mut families, &now, idle);

@@ -4,6 +4,7 @@ use crate::format::layout::{HEALTH_COUNTERS, HealthCounter};
 
 /// The state of a metrics directory and its reader, with counts of rejected observations.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Health {
     /// Segments whose owner is alive.
     pub live_segments: u64,
@@ -40,6 +41,7 @@ pub struct Health {
 /// Counts of observations that were rejected, and of other failures to record, over all processes
 /// of the directory, living and ended.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Lost {
     /// Observations that were NaN.
     pub nan: u64,
@@ -79,6 +81,54 @@ pub struct Lost {
 }
 
 impl Lost {
+    /// Returns each count with the name of its field, in the order of the fields. Programs that show
+    /// all counts need no change when a version adds one.
+    ///
+    /// ```
+    /// let registry = ictus::Registry::new();
+    /// registry.timer("job_seconds", "", &[])?.labels(&[])?.observe(-1.0);
+    /// let rejected: Vec<_> =
+    ///     registry.snapshot()?.health.lost.counts().filter(|&(_, count)| count > 0).collect();
+    /// assert_eq!(rejected, [("negative", 1)]);
+    /// # Ok::<(), ictus::Error>(())
+    /// ```
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        // Without `..`, so that a new count cannot be forgotten.
+        let Lost {
+            nan,
+            negative,
+            too_large,
+            reentered,
+            no_memory,
+            removed,
+            unlabelled,
+            label_too_long,
+            overflowed,
+            process_local_lanes,
+            truncated_windows,
+            exemplars,
+            removed_files,
+            closed_descriptors,
+        } = *self;
+        [
+            ("nan", nan),
+            ("negative", negative),
+            ("too_large", too_large),
+            ("reentered", reentered),
+            ("no_memory", no_memory),
+            ("removed", removed),
+            ("unlabelled", unlabelled),
+            ("label_too_long", label_too_long),
+            ("overflowed", overflowed),
+            ("process_local_lanes", process_local_lanes),
+            ("truncated_windows", truncated_windows),
+            ("exemplars", exemplars),
+            ("removed_files", removed_files),
+            ("closed_descriptors", closed_descriptors),
+        ]
+        .into_iter()
+    }
+
     /// Adds counts that are in no segment yet.
     #[cfg(feature = "record")]
     pub(crate) fn add(&mut self, losses: [u64; HEALTH_COUNTERS]) {
@@ -98,7 +148,7 @@ impl Lost {
             exemplars,
             removed_files,
             closed_descriptors,
-        } = Lost::from(losses);
+        } = Lost::from_losses(losses);
         self.nan += nan;
         self.negative += negative;
         self.too_large += too_large;
@@ -114,10 +164,9 @@ impl Lost {
         self.removed_files += removed_files;
         self.closed_descriptors += closed_descriptors;
     }
-}
 
-impl From<[u64; HEALTH_COUNTERS]> for Lost {
-    fn from(losses: [u64; HEALTH_COUNTERS]) -> Lost {
+    /// Returns the counts of a header's counters.
+    pub(crate) fn from_losses(losses: [u64; HEALTH_COUNTERS]) -> Lost {
         let of = |loss: HealthCounter| losses[loss as usize];
         Lost {
             nan: of(HealthCounter::Nan),

@@ -43,6 +43,7 @@ use crate::catalog::{Kind, Unit, counter_name};
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The families, sorted by name, then by label names.
     pub families: Vec<Family>,
@@ -52,6 +53,7 @@ pub struct Snapshot {
 
 /// All series of one metric.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Family {
     /// The recorded name.
     pub name: String,
@@ -69,6 +71,7 @@ pub struct Family {
 
 /// One metric with one set of label values.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Series {
     /// The label values, in the order of the family's label names. Snapshots of one reader share
     /// them.
@@ -77,8 +80,9 @@ pub struct Series {
     pub value: Value,
 }
 
-/// The value of a series.
+/// The value of a series. A later version may add kinds of values.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// The total over all threads and processes.
     Counter(f64),
@@ -102,6 +106,7 @@ pub enum Value {
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Timing {
     /// The number of all observations since the series began.
     pub count: u64,
@@ -120,7 +125,31 @@ pub struct Timing {
     pub exemplars: Arc<[Exemplar]>,
 }
 
+impl Series {
+    /// Creates a series. `labels` are its label values, in the order of the family's label names.
+    #[must_use]
+    pub fn new(labels: impl Into<Arc<[String]>>, value: Value) -> Series {
+        Series { labels: labels.into(), value }
+    }
+}
+
 impl Snapshot {
+    /// Creates a snapshot of families, which it sorts. Its health is the default: all numbers are
+    /// 0.
+    ///
+    /// ```
+    /// use ictus::{catalog::Kind, snapshot::{Family, Series, Snapshot, Value}};
+    ///
+    /// let jobs = Series::new(["mail".to_owned()], Value::Counter(3.0));
+    /// let snapshot = Snapshot::new(vec![Family::new("jobs", Kind::Counter, &["queue"], vec![jobs])]);
+    /// assert_eq!(snapshot.get("jobs", &[("queue", "mail")]), Some(&Value::Counter(3.0)));
+    /// ```
+    #[must_use]
+    pub fn new(mut families: Vec<Family>) -> Snapshot {
+        families.sort_by(|a, b| (&a.name, &a.label_names).cmp(&(&b.name, &b.label_names)));
+        Snapshot { families, health: Health::default() }
+    }
+
     /// Returns the family of that name. Counters are found with and without `_total`. If several
     /// families have the name, returns the one whose label names sort first.
     #[must_use]
@@ -181,6 +210,22 @@ impl Snapshot {
 }
 
 impl Family {
+    /// Creates a family without a help text. A timer is in seconds.
+    ///
+    /// `label_names` must be sorted, and `series` must be sorted by their label values, which are in
+    /// the order of the names.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: Kind, label_names: &[&str], series: Vec<Series>) -> Family {
+        Family {
+            name: name.into(),
+            help: String::new(),
+            kind,
+            unit: if kind == Kind::Timer { Unit::Seconds } else { Unit::None },
+            label_names: label_names.iter().map(|&name| name.to_owned()).collect(),
+            series,
+        }
+    }
+
     /// Returns the value of the series with those label values, in the order of the family's label
     /// names.
     #[must_use]

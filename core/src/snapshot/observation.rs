@@ -8,6 +8,7 @@ use super::timeline::Timeline;
 /// order in which they were made. Observations of different epochs are ordered by the wall clock,
 /// as accurately as the anchors in the directory allow.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Observation {
     /// The clock epoch of the directory in which the stamp was taken.
     pub epoch: u32,
@@ -19,6 +20,23 @@ pub struct Observation {
     pub stamp: u64,
     /// The value, in seconds or bytes.
     pub value: f64,
+}
+
+impl Observation {
+    /// Creates an observation with the epoch and the origin 0.
+    ///
+    /// ```
+    /// use ictus::snapshot::{Observation, Window};
+    ///
+    /// let seconds = [0.3, 0.1, 0.2];
+    /// let observations = (1..).zip(seconds).map(|(stamp, value)| Observation::new(stamp, value));
+    /// let window = Window::newest(observations.collect(), 1_000);
+    /// assert_eq!(window.quantile(0.5), Some(0.2));
+    /// ```
+    #[must_use]
+    pub const fn new(stamp: u64, value: f64) -> Observation {
+        Observation { epoch: 0, origin: 0, stamp, value }
+    }
 }
 
 /// Sorts observations and keeps the newest `window` of them.

@@ -48,8 +48,9 @@ pub struct ShownFamily {
     pub(super) left_out: u64,
 }
 
-/// The type of a family as the formats state it.
+/// The type of a family as the formats state it. A later version may add types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ShownType {
     /// `counter`.
     Counter,
@@ -63,6 +64,7 @@ pub enum ShownType {
 
 /// A series as an exposition shows it, with at least one sample.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ShownSeries {
     /// The labels, without `quantile` and `le`.
     pub labels: Labels,
@@ -70,8 +72,9 @@ pub struct ShownSeries {
     pub value: ShownValue,
 }
 
-/// The value of a shown series.
+/// The value of a shown series. A later version may add kinds of values.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ShownValue {
     /// A total, shown as one sample.
     Counter(f64),
@@ -80,6 +83,7 @@ pub enum ShownValue {
     /// One sample per quantile, in the order of [`QUANTILES`], in a gauge family.
     Quantiles([f64; QUANTILES.len()]),
     /// A summary.
+    #[non_exhaustive]
     Summary {
         /// Quantiles in the order of [`QUANTILES`], or none if the window is empty.
         quantiles: Option<[f64; QUANTILES.len()]>,

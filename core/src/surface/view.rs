@@ -4,8 +4,10 @@ use std::{fmt, str::FromStr};
 
 use crate::error::{Error, Result};
 
-/// A set of names, labels and types under which the Conductor metrics are shown.
+/// A set of names, labels and types under which the Conductor metrics are shown. A later version may
+/// add surfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Surface {
     /// The metrics that the SDK emits by default.
     Legacy,
@@ -47,7 +49,7 @@ pub struct View {
 
 impl Surface {
     /// All surfaces.
-    pub const ALL: [Surface; 3] = [Surface::Legacy, Surface::Documented, Surface::Canonical];
+    pub const ALL: &[Surface] = &[Surface::Legacy, Surface::Documented, Surface::Canonical];
 
     /// Returns the name of the surface in options, environment variables and queries.
     #[must_use]
@@ -72,7 +74,7 @@ impl FromStr for Surface {
     /// Returns the surface of that name, ignoring white space around it, or [`Error::Unknown`] if
     /// there is none.
     fn from_str(given: &str) -> Result<Surface> {
-        Surface::ALL.into_iter().find(|surface| surface.name() == given.trim()).ok_or_else(|| {
+        Surface::ALL.iter().copied().find(|surface| surface.name() == given.trim()).ok_or_else(|| {
             Error::Unknown {
                 what: "surface",
                 given: given.to_owned(),
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_surface_is_found_by_its_name() {
-        for surface in Surface::ALL {
+        for &surface in Surface::ALL {
             assert_eq!(surface.to_string().parse::<Surface>().unwrap(), surface);
         }
         assert_eq!(" legacy ".parse::<Surface>().unwrap(), Surface::Legacy);
@@ -153,7 +155,7 @@ mod tests {
         for given in ["Legacy", "", "canon"] {
             let error = given.parse::<Surface>().unwrap_err();
             assert!(matches!(&error, Error::Unknown { what: "surface", given: named, .. } if named == given));
-            for surface in Surface::ALL {
+            for &surface in Surface::ALL {
                 assert!(error.to_string().contains(surface.name()));
             }
         }

@@ -9,8 +9,7 @@ use ictus::{
 pub(crate) fn snapshot() -> Snapshot {
     let mut families = conductor();
     families.extend(users());
-    families.sort_by(|a, b| a.name.cmp(&b.name));
-    Snapshot { families, ..Snapshot::default() }
+    Snapshot::new(families)
 }
 
 fn conductor() -> Vec<Family> {
@@ -92,11 +91,9 @@ fn conductor() -> Vec<Family> {
 }
 
 fn users() -> [Family; 3] {
-    const JOBS: Definition =
-        Definition { name: "jobs", kind: Kind::Counter, unit: Unit::None, labels: &["zone", "queue"] };
-    const LEVEL: Definition = Definition { name: "level", kind: Kind::Gauge, unit: Unit::None, labels: &[] };
-    const WAIT: Definition =
-        Definition { name: "wait_seconds", kind: Kind::Timer, unit: Unit::Seconds, labels: &["queue"] };
+    const JOBS: Definition = Definition::new("jobs", Kind::Counter, Unit::None, &["zone", "queue"]);
+    const LEVEL: Definition = Definition::new("level", Kind::Gauge, Unit::None, &[]);
+    const WAIT: Definition = Definition::new("wait_seconds", Kind::Timer, Unit::Seconds, &["queue"]);
     [
         counters(JOBS, &[(&["eu", "fast"], 2.0)]),
         family(LEVEL, vec![(&[], Value::Gauge(-1e6))]),
@@ -115,25 +112,29 @@ fn timers(definition: Definition, series: &[(Labels, u64, &[f64])]) -> Family {
     let lanes = (0_u64..).zip(series);
     let timing = |(origin, &(labels, stamp, values)): (u64, &(Labels, u64, &[f64]))| {
         let observations = (stamp..).zip(values);
-        let observed = observations.map(|(stamp, &value)| Observation { epoch: 1, origin, stamp, value });
-        let window = Window::newest(observed.collect(), 1_000);
-        let (count, sum) = (values.len() as u64, values.iter().sum());
-        let distribution = distribution(definition.unit.buckets(), values).into();
-        let exemplars = exemplars(values).into();
-        (labels, Value::Timer(Timing { count, sum, window, distribution, exemplars }))
+        let observed = observations.map(|(stamp, &value)| {
+            let mut observation = Observation::new(stamp, value);
+            (observation.epoch, observation.origin) = (1, origin);
+            observation
+        });
+        let mut timing = Timing::default();
+        timing.window = Window::newest(observed.collect(), 1_000);
+        (timing.count, timing.sum) = (values.len() as u64, values.iter().sum());
+        timing.distribution = distribution(definition.unit.buckets(), values).into();
+        timing.exemplars = exemplars(values).into();
+        (labels, Value::Timer(timing))
     };
     family(definition, lanes.map(timing).collect())
 }
 
 /// Returns the exemplars of some series: at a bound, between bounds, and above all bounds.
 fn exemplars(values: &[f64]) -> Vec<Exemplar> {
-    let of = |(value, time, trace_id): (f64, u64, &str)| Exemplar { value, time, trace_id: trace_id.into() };
     match values {
         [0.125, 0.25, 0.75] => vec![
-            of((0.25, 1_520_879_607_789_000_001, "4bf92f3577b34da6a3ce929d0e0e4736")),
-            of((0.75, 1_520_879_608_000_000_000, "a \\ \"b\"")),
+            Exemplar::new(0.25, 1_520_879_607_789_000_001, "4bf92f3577b34da6a3ce929d0e0e4736"),
+            Exemplar::new(0.75, 1_520_879_608_000_000_000, "a \\ \"b\""),
         ],
-        [30.0] => vec![of((30.0, 1_520_879_609_050_000_000, "日本"))],
+        [30.0] => vec![Exemplar::new(30.0, 1_520_879_609_050_000_000, "日本")],
         _ => Vec::new(),
     }
 }
@@ -141,20 +142,18 @@ fn exemplars(values: &[f64]) -> Vec<Exemplar> {
 fn distribution(bounds: &[f64], values: &[f64]) -> Distribution {
     let mut classic = vec![0; bounds.len() + 1];
     values.iter().for_each(|value| classic[bounds.partition_point(|bound| bound < value)] += 1);
-    Distribution { bounds: bounds.to_vec(), classic, ..Distribution::default() }
+    let mut distribution = Distribution::default();
+    (distribution.bounds, distribution.classic) = (bounds.to_vec(), classic);
+    distribution
 }
 
 fn family(definition: Definition, series: Vec<(Labels, Value)>) -> Family {
     let owned = |names: Labels| names.iter().map(|&name| name.to_owned()).collect::<Vec<String>>();
     let mut series: Vec<_> =
-        series.into_iter().map(|(labels, value)| Series { labels: owned(labels).into(), value }).collect();
+        series.into_iter().map(|(labels, value)| Series::new(owned(labels), value)).collect();
     series.sort_by(|a, b| a.labels.cmp(&b.labels));
-    Family {
-        name: definition.name.to_owned(),
-        help: format!("What {} measures", definition.name),
-        kind: definition.kind,
-        unit: definition.unit,
-        label_names: owned(definition.labels),
-        series,
-    }
+    let mut family = Family::new(definition.name, definition.kind, definition.labels, series);
+    family.help = format!("What {} measures", definition.name);
+    family.unit = definition.unit;
+    family
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ictus::{
     Registry, Snapshot,
-    catalog::{self, Kind, Unit},
+    catalog::{self, Definition, Kind},
     expose,
     snapshot::{Distribution, Exponential, Family, Series, Timing, Value},
     surface::{Exposition, Surface, View},
@@ -157,16 +157,11 @@ fn native_buckets(histogram: &Message<'_>) -> BTreeMap<i32, u64> {
 }
 
 fn polls(distribution: Distribution) -> Snapshot {
-    let timing = Timing { distribution: distribution.into(), ..Timing::default() };
-    let polls = Family {
-        name: catalog::TASK_POLL_TIME.name.to_owned(),
-        help: String::new(),
-        kind: Kind::Timer,
-        unit: Unit::Seconds,
-        label_names: catalog::TASK_POLL_TIME.labels.iter().map(|&name| name.to_owned()).collect(),
-        series: vec![Series { labels: vec![String::new(); 2].into(), value: Value::Timer(timing) }],
-    };
-    Snapshot { families: vec![polls], ..Snapshot::default() }
+    let Definition { name, kind, labels, .. } = catalog::TASK_POLL_TIME;
+    let mut timing = Timing::default();
+    timing.distribution = distribution.into();
+    let series = Series::new(vec![String::new(); 2], Value::Timer(timing));
+    Snapshot::new(vec![Family::new(name, kind, labels, vec![series])])
 }
 
 /// Returns the bucket of schema 3 by its definition: the first one whose upper bound is not below
@@ -228,7 +223,9 @@ proptest! {
     ) {
         let counts: BTreeMap<i32, u64> = near.into_iter().chain(far).filter(|&(_, count)| count > 0).collect();
         let exponential: Exponential = counts.iter().map(|(&bucket, &count)| (bucket, count)).collect();
-        let snapshot = polls(Distribution { zero, exponential, ..Distribution::default() });
+        let mut distribution = Distribution::default();
+        (distribution.zero, distribution.exponential) = (zero, exponential);
+        let snapshot = polls(distribution);
         with_histogram(&snapshot, true, |histogram| {
             let sum = counts.values().fold(zero, |sum, &count| sum.saturating_add(count));
             prop_assert_eq!((histogram.number(1), histogram.number(7)), (sum, zero));
@@ -243,18 +240,13 @@ proptest! {
         values in any::<[String; 2]>(),
         number in any::<f64>(),
     ) {
-        let family = Family {
-            name: "level".to_owned(),
-            help: help.clone(),
-            kind: Kind::Gauge,
-            unit: Unit::None,
-            // Labels are recorded in another order than they are shown.
-            label_names: vec!["z".to_owned(), "a".to_owned()],
-            series: vec![Series { labels: values.to_vec().into(), value: Value::Gauge(number) }],
-        };
+        let series = Series::new(values.to_vec(), Value::Gauge(number));
+        // Labels are recorded in another order than they are shown.
+        let mut family = Family::new("level", Kind::Gauge, &["z", "a"], vec![series]);
+        family.help.clone_from(&help);
         let mut view = View::default();
         view.own_state = false;
-        let snapshot = Snapshot { families: vec![family], ..Snapshot::default() };
+        let snapshot = Snapshot::new(vec![family]);
         let bytes = expose::protobuf(&Exposition::new(&snapshot, &view), true);
         let families = wire::delimited(&bytes);
         prop_assert_eq!(families.len(), 1);
@@ -270,7 +262,9 @@ proptest! {
 #[test]
 fn classic_histogram_has_no_native_fields() {
     let exponential: Exponential = [(1, 2)].into_iter().collect();
-    let snapshot = polls(Distribution { classic: vec![5], zero: 3, exponential, ..Distribution::default() });
+    let mut distribution = Distribution::default();
+    (distribution.classic, distribution.zero, distribution.exponential) = (vec![5], 3, exponential);
+    let snapshot = polls(distribution);
     with_histogram(&snapshot, false, |histogram| assert_eq!(histogram.tags(), [1, 2, 3]));
     with_histogram(&snapshot, true, |histogram| assert_eq!(histogram.tags(), [1, 2, 3, 5, 6, 7, 12, 13]));
 }
@@ -309,13 +303,10 @@ fn empty_native_histogram_is_recognized_as_native() {
 
 #[test]
 fn observations_without_an_exponential_bucket_are_in_classic_ones_only() {
-    let distribution = Distribution {
-        bounds: vec![1.0],
-        classic: vec![4, 6],
-        zero: 1,
-        unplaced: 2,
-        exponential: [(-3, 3), (8, 4)].into_iter().collect(),
-    };
+    let mut distribution = Distribution::default();
+    (distribution.bounds, distribution.classic) = (vec![1.0], vec![4, 6]);
+    (distribution.zero, distribution.unplaced) = (1, 2);
+    distribution.exponential = [(-3, 3), (8, 4)].into_iter().collect();
     for (native, count) in [(false, 10), (true, 8)] {
         with_histogram(&polls(distribution.clone()), native, |histogram| {
             let buckets = histogram.messages(3);

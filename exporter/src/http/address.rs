@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 /// The prefix of a unix socket's path in the textual form of an address.
 const UNIX: &str = "unix:";
 
-/// An address that clients connect to.
+/// An address that clients connect to. A later version may add kinds of addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BoundAddress {
     /// An IP address and a port.
     Tcp(SocketAddr),

@@ -86,7 +86,8 @@ fn request(exposition: &Exposition, attributes: Vec<KeyValue>, now: u64) -> Expo
     }
 }
 
-/// Converts a family, whose series are all of one kind; `None` if the family has no series.
+/// Converts a family, whose series are all of one kind. Returns `None` if the family has no series, or
+/// values of a kind that this version cannot convert.
 fn metric(family: &ShownFamily, now: u64) -> Option<Metric> {
     let series = || family.series.iter().map(|series| (&series.value, series.labels.iter()));
     let labels = |labels: &mut dyn Iterator<Item = (&str, &str)>| {
@@ -124,7 +125,7 @@ fn metric(family: &ShownFamily, now: u64) -> Option<Metric> {
         ShownValue::Summary { .. } => Data::Summary(Summary {
             data_points: series()
                 .filter_map(|(value, mut of)| match value {
-                    ShownValue::Summary { quantiles, sum, count } => Some(SummaryDataPoint {
+                    ShownValue::Summary { quantiles, sum, count, .. } => Some(SummaryDataPoint {
                         attributes: labels(&mut of),
                         time_unix_nano: now,
                         count: *count,
@@ -159,6 +160,7 @@ fn metric(family: &ShownFamily, now: u64) -> Option<Metric> {
                 })
             }
         }
+        _ => return None,
     };
     let unit = match () {
         () if family.name.ends_with("_seconds") => "s",

@@ -29,8 +29,8 @@ pub(super) fn lines(row: &Row, width: usize) -> Vec<String> {
     let mut numbers = Vec::new();
     match row.kind {
         Kind::Counter => numbers.push(("total", whole(row.count))),
-        Kind::Gauge => numbers.push(("value", whole(row.count))),
         Kind::Timer => numbers.push(("count", whole(row.count))),
+        _ => numbers.push(("value", whole(row.count))),
     }
     if let Some(value) = row.rate {
         numbers.push(("rate", format!("{} /s", rate(value))));

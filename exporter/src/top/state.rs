@@ -174,6 +174,8 @@ impl State {
                 let (count, timing) = match &series.value {
                     Value::Timer(timing) => (timing.count as f64, Some(timing)),
                     Value::Counter(value) | Value::Gauge(value) => (*value, None),
+                    // A kind that this version cannot draw.
+                    _ => continue,
                 };
                 // All observations of a new series happened since the previous snapshot.
                 let previous = self.counts.insert(key.clone(), count).unwrap_or_default();

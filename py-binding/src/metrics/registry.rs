@@ -174,7 +174,8 @@ impl Registry {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let view = convert::view_of(surfaces.as_ref(), false)?;
         let escaping = if utf8_names { Escaping::Utf8 } else { Escaping::Unstated };
-        let query = Query { format: convert::format(format)?, native, escaping, ..Query::from(&view) };
+        let mut query = Query::from(&view);
+        (query.format, query.native, query.escaping) = (convert::format(format)?, native, escaping);
         let source = Source::from_registry(self.core.clone());
         let rendered = py.detach(|| source.render(&query));
         log::deliver(py)?;

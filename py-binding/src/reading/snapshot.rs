@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use ictus::{
-    catalog::{Kind, Unit},
-    snapshot::{self, Health, Value},
-};
+use ictus::snapshot::{self, Health, Value};
 use pyo3::{
     IntoPyObjectExt,
     exceptions::PyTypeError,
@@ -52,6 +49,7 @@ impl Snapshot {
             Some(Value::Timer(_)) => {
                 Err(PyTypeError::new_err(format!("{name} is a timer: ask for its timing()")))
             }
+            Some(_) => Err(PyTypeError::new_err(format!("{name} is no single number"))),
         }
     }
 
@@ -125,21 +123,13 @@ impl Family {
     /// ``counter``, ``gauge`` or ``timer``.
     #[getter]
     fn kind(&self) -> &'static str {
-        match self.family().kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Timer => "timer",
-        }
+        self.family().kind.as_str()
     }
 
     /// The unit of a timer's observations: ``seconds`` or ``bytes``; empty for other kinds.
     #[getter]
     fn unit(&self) -> &'static str {
-        match self.family().unit {
-            Unit::None => "",
-            Unit::Seconds => "seconds",
-            Unit::Bytes => "bytes",
-        }
+        self.family().unit.as_str().unwrap_or_default()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -164,6 +154,7 @@ impl Family {
                 let held = match &series.value {
                     Value::Counter(value) | Value::Gauge(value) => value.into_bound_py_any(py)?,
                     Value::Timer(timing) => Timing::new(timing.clone()).into_bound_py_any(py)?,
+                    _ => py.None().into_bound(py),
                 };
                 Ok((PyTuple::new(py, series.labels.iter())?, held))
             })

@@ -60,7 +60,7 @@ impl Window {
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
-    /// let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+    /// let at = |stamp| Observation::new(stamp, stamp as f64);
     /// let window = Window::newest(vec![at(3), at(5), at(1), at(4)], 3);
     /// assert_eq!(window.observations(), [at(3), at(4), at(5)]);
     /// ```
@@ -80,7 +80,7 @@ impl Window {
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
-    /// let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+    /// let at = |stamp| Observation::new(stamp, stamp as f64);
     /// let windows = [[at(1), at(4)], [at(2), at(3)]].map(|lane| Window::newest(lane.to_vec(), 1_000));
     /// assert_eq!(Window::merge(&windows, 3).observations(), [at(2), at(3), at(4)]);
     /// ```

@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn rows_match_the_catalog() {
-        for row in Surface::ALL.into_iter().flat_map(Surface::rows) {
+        for row in Surface::ALL.iter().copied().flat_map(Surface::rows) {
             let kind = match row.shape {
                 MetricShape::Counter => Kind::Counter,
                 MetricShape::Gauge => Kind::Gauge,
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_surface_shows_each_name_once() {
-        for surface in Surface::ALL {
+        for &surface in Surface::ALL {
             let mut names: Vec<_> = surface.rows().iter().map(|row| row.name).collect();
             names.sort_unstable();
             let all = names.len();
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn every_recorded_metric_is_shown_by_a_surface() {
         for recorded in catalog::ALL {
-            let mut rows = Surface::ALL.into_iter().flat_map(Surface::rows);
+            let mut rows = Surface::ALL.iter().copied().flat_map(Surface::rows);
             assert!(rows.any(|row| row.recorded == recorded), "{}", recorded.name);
             assert!(recorded.name.starts_with(catalog::PREFIX), "{}", recorded.name);
         }
@@ -153,7 +153,7 @@ mod tests {
         }
         for recorded in catalog::ALL.iter().filter(|recorded| !recorded.name.ends_with("_message")) {
             let mut rows =
-                Surface::ALL.into_iter().flat_map(Surface::rows).filter(|row| row.recorded == recorded);
+                Surface::ALL.iter().copied().flat_map(Surface::rows).filter(|row| row.recorded == recorded);
             let is_named = rows.any(|row| [&metrics, &sdks].iter().any(|page| page.contains(&spelled(row))));
             assert!(is_named, "docs/metrics.md and docs/sdks.md lack {}", recorded.name);
         }

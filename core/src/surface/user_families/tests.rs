@@ -74,7 +74,7 @@ wait{a="2",quantile="0.99",z="1"} 0.5
 wait_sum{a="2",z="1"} 0.5
 wait_count{a="2",z="1"} 1.0
 "#;
-    for surface in Surface::ALL {
+    for &surface in Surface::ALL {
         let wait = family("wait", Kind::Timer, &["z", "a"], &[(&["1", "2"], timing(0.5))]);
         assert_eq!(shown(vec![counter("jobs", 3.0), gauge("level", 4.0), wait], surface), expected);
     }
