@@ -1,5 +1,5 @@
 //! The cache of a `Renderer`: rendering the same series again allocates nothing.
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::sync::Arc;
