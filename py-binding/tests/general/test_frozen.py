@@ -10,8 +10,10 @@ PROGRAM = """\
 import sys
 
 import ictus
+from ictus.asgi import TimingMiddleware
 
 registry = ictus.Registry()
+TimingMiddleware(None, registry=registry)
 with registry.timer("block_seconds").time():
     pass
 

@@ -1,9 +1,11 @@
 """Uses of the public names that a strict type checker accepts, and mistakes that it finds."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import ictus
-from ictus import testing
+from ictus import asgi, testing, wsgi
 
 registry = ictus.Registry("/tmp/metrics", window=100, buckets=(0.1, 1))
 jobs = registry.timer("job_seconds", "How long a job takes.", ["queue"])
@@ -39,7 +41,28 @@ body: bytes = registry.render("openmetrics")
 with ictus.start_http_server(0, registry=registry) as server:
     port: int | None = server.port
 
+
+def over_wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answers a request."""
+    start_response(environ["STATUS"], [])
+    return [b""]
+
+
+async def over_asgi(
+    scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
+    """Answers a request."""
+    assert scope["type"] == "http"
+    await send(await receive())
+
+
+timed = wsgi.TimingMiddleware(over_wsgi, registry=registry, route=lambda environ: environ["ROUTE"])
+body_parts: list[bytes] = list(wsgi.TimingMiddleware(timed, registry=registry)({}, print))
+later_timed = asgi.TimingMiddleware(over_asgi, registry=registry, route=lambda scope: scope["route"])
+asgi.TimingMiddleware(later_timed, registry=registry)
+
 mail.observe("long")  # is refused
+wsgi.TimingMiddleware(over_wsgi)  # is refused
 work("1")  # is refused
 registry.render("json")  # is refused
 timing.quantile(0.5)  # is refused
