@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from prometheus_client import CollectorRegistry, generate_latest
 
 import ictus
@@ -22,10 +22,11 @@ def test_environment_has_its_releases() -> None:
     required = REQUIREMENTS / f"requirements-{name}.txt"
     if name not in {"lowest", "highest"}:
         pytest.skip("neither of the two environments that are made for this")
-    for package, wanted in re.findall(
-        r"^([\w-]+)==([\w.]+)", required.read_text(encoding="utf-8"), re.MULTILINE
-    ):
-        assert version(package) == wanted
+    for line in required.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            one = Requirement(line)
+            if one.marker is None or one.marker.evaluate():
+                assert f"=={version(one.name)}" == str(one.specifier)
 
 
 def test_the_bridge_to_prometheus_client() -> None:
