@@ -598,6 +598,52 @@ fn overflow_series_does_not_decrease_when_the_other_process_ends() {
     assert_eq!(shown(&snapshot, "jobs").get(ictus::OVERFLOW), Some(&Value::Counter(10.0)));
 }
 
+/// The gauges of a process end with it. One whose segment is not retired yet takes no place either:
+/// a removal must see the series that snapshots show.
+#[test]
+fn gauge_of_an_ended_process_takes_no_slot_during_a_removal() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
+    let level = |registry: &Registry| registry.gauge("level", "", &["x"]).unwrap();
+    let (ended, living) = (open(), open());
+    level(&ended).labels(&["a"]).unwrap().set(1.0);
+    level(&living).labels(&["b"]).unwrap().set(2.0);
+    drop(ended);
+    let labels = || {
+        let snapshot = Reader::new(directory.path()).without_retiring().snapshot().unwrap();
+        shown(&snapshot, "level").into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(labels(), ["b"]);
+    assert!(!level(&living).remove(&["a"]).unwrap());
+    assert_eq!(labels(), ["b"], "the removal of another series does not move it to the overflow series");
+    level(&living).labels(&["b"]).unwrap().set(3.0);
+    assert!(level(&living).remove(&["b"]).unwrap());
+    assert_eq!(labels(), <[String; 0]>::default());
+}
+
+/// The limit of an ended process is smaller than that of a living one, in whose place its part of
+/// the series is shown. Removing the series removes both parts.
+#[test]
+fn removal_moves_no_part_of_an_ended_process_to_the_overflow_series() {
+    for is_retired in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let open =
+            |limit| Registry::open_with(directory.path(), Options::default().max_series(limit)).unwrap();
+        let jobs = |registry: &Registry| registry.counter("jobs", "", &["x"]).unwrap();
+        let (living, ended) = (open(3), open(2));
+        ["a", "b", "c"].iter().for_each(|label| jobs(&living).labels(&[label]).unwrap().add(1.0));
+        jobs(&ended).labels(&["c"]).unwrap().add(10.0);
+        drop(ended);
+        if is_retired {
+            Reader::new(directory.path()).snapshot().unwrap();
+        }
+        assert!(jobs(&living).remove(&["c"]).unwrap());
+        let snapshot = Reader::new(directory.path()).snapshot().unwrap();
+        let labels: Vec<String> = shown(&snapshot, "jobs").into_keys().collect();
+        assert_eq!(labels, ["a", "b"], "retired before: {is_retired}");
+    }
+}
+
 /// A reader that does not retire writes nothing, whatever expires.
 #[test]
 fn reader_that_does_not_retire_writes_no_record_of_the_overflow_series() {

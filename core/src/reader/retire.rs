@@ -50,9 +50,15 @@ pub(crate) fn forget(
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    fold_all(directory, &|totals| totals.forget(family, gone))
+}
+
+/// Retires all segments of ended processes under the directory's lock. Returns the number of series
+/// dropped.
+fn fold_all(directory: &Directory, drop: &dyn Fn(&mut Totals) -> usize) -> Result<usize, SegmentError> {
     let mut all = 0;
     loop {
-        let (folded, dropped) = fold(directory, &mut |_| None, &|totals| totals.forget(family, gone))?;
+        let (folded, dropped) = fold(directory, &mut |_| None, drop)?;
         all += dropped;
         // One pass reads as many segments as it may open; the series may be in the others, too.
         if folded < sys::descriptor_share() {
@@ -64,12 +70,17 @@ pub(crate) fn forget(
 /// Records in the totals file which contributions are in the overflow series of a family, before
 /// one of its series is removed. Returns all of them.
 ///
-/// Waits for the directory's lock, for a bounded time.
+/// Waits for the directory's lock, for a bounded time. Folds the segments of ended processes first:
+/// their parts of the series must get the places that they have before the removal. Otherwise, a
+/// part that is shown there because of this process's part would move to the overflow series. Their
+/// gauges have ended with them, and must take no place.
 pub(crate) fn note_overflowed(
     directory: &Directory,
     family: &FamilyDescriptor,
 ) -> Result<Overflowed, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
+    // The caller's `forget` folds again, and returns the error.
+    let _ = fold_all(directory, &|_| 0);
     let file = read_totals(directory)?;
     let mut ids = directory.segments()?;
     ids.retain(|id| !file.folded.contains(id));
