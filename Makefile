@@ -22,7 +22,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find core exporter py-binding -ty
 export PATH := $(PATH):$(HOME)/.cargo/bin
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos faults soak attack fuzz book coverage mutants audit clean
+.PHONY: help demo venv wheel install tools-rust tools-python test test-rust test-portable test-python test-sdks packages release-check sdk-matrix sdk-mutants exit-loop e2e bench bench-python results weaken chaos differential faults soak attack fuzz book coverage mutants audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,6 +116,11 @@ weaken: ## Weaken each memory ordering, one at a time, and run its test, which m
 
 chaos: ## Kill, fork, delete files and fill disks for a minute, without losing an observation (ICTUS_CHAOS_SECONDS, ICTUS_CHAOS_SEED)
 	ICTUS_CHAOS_SECONDS=$${ICTUS_CHAOS_SECONDS:-60} cargo test --release --package ictus --locked --test chaos -- --nocapture acknowledged
+
+# The number of programs of `make differential`.
+PROGRAMS ?= 10000
+differential: ## Run PROGRAMS=10000 random programs of several processes on Ictus and on a model, and compare what they show
+	ICTUS_PROGRAMS=$(PROGRAMS) cargo test --release --package ictus --locked --test differential -- --nocapture programs_show
 
 # ONLY=EMFILE runs the cells whose names contain that word.
 faults: .venv/wheel ## Do to a recording program what hosts do, at each moment, from C, Rust, Python and the drop-in; print the table (8 minutes; needs root)

@@ -1,0 +1,206 @@
+//! Runs a program on Ictus and on the model, and compares the snapshots.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use ictus::Reader;
+use tempfile::TempDir;
+
+use super::{
+    compare::difference,
+    lines::{Lines, lines},
+    model::Model,
+    program::{READERS, Step, Verb},
+    worker::{DIRECTORY, END, SOCKET},
+};
+
+/// The time in which a process must answer.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A process that obeys steps.
+struct Process {
+    pid: i32,
+    answers: BufReader<UnixStream>,
+    /// None if another process forked it.
+    child: Option<Child>,
+}
+
+struct Driver {
+    home: TempDir,
+    listener: UnixListener,
+    processes: BTreeMap<usize, Process>,
+    /// Readers that are kept: one retires, the other does not.
+    readers: [Reader; 2],
+    model: Model,
+}
+
+/// Runs a program. Returns the first difference.
+pub(crate) fn run(program: &[Step]) -> Result<(), String> {
+    let mut driver = Driver::new();
+    for (number, step) in program.iter().enumerate() {
+        driver.step(step).map_err(|error| format!("step {number}, {step}:\n{error}"))?;
+    }
+    for reader in (0..READERS).chain([0, 1]) {
+        driver.read(reader).map_err(|error| format!("at the end, reader {reader}:\n{error}"))?;
+    }
+    Ok(())
+}
+
+impl Driver {
+    fn new() -> Driver {
+        // Retirement syncs its files, which is slow on a disk.
+        let memory = Path::new("/dev/shm");
+        let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let listener = UnixListener::bind(home.path().join("socket")).unwrap();
+        let metrics = home.path().join("metrics");
+        let readers = [Reader::new(&metrics), Reader::new(&metrics).without_retiring()];
+        Driver { home, listener, processes: BTreeMap::new(), readers, model: Model::default() }
+    }
+
+    fn metrics(&self) -> PathBuf {
+        self.home.path().join("metrics")
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        let lives = self.processes.contains_key(&step.process);
+        match step.verb {
+            Verb::Read => return self.read(step.thread),
+            Verb::Clear => _ = ictus::clear(self.metrics()).map_err(|error| error.to_string())?,
+            Verb::Record | Verb::Again | Verb::Late | Verb::Invalid | Verb::Request if !lives => {
+                let process = self.start()?;
+                self.processes.insert(step.process, process);
+            }
+            _ if !lives => return Ok(()),
+            Verb::Fork if self.processes.contains_key(&step.thread) => return Ok(()),
+            _ => {}
+        }
+        let expected = self.model.step(step);
+        let Some(process) = self.processes.get_mut(&step.process) else { return Ok(()) };
+        match step.verb {
+            Verb::Clear => return Ok(()),
+            Verb::Kill | Verb::KillReading => {
+                if step.verb == Verb::KillReading {
+                    process.send(step);
+                    thread::sleep(Duration::from_micros(step.times as u64 * 20));
+                }
+                drop(self.processes.remove(&step.process));
+                return Ok(());
+            }
+            _ => process.send(step),
+        }
+        match step.verb {
+            Verb::Exit => {
+                process.wait();
+                drop(self.processes.remove(&step.process));
+            }
+            Verb::Fork => {
+                process.answer()?;
+                let child = self.accept(None)?;
+                self.processes.insert(step.thread, child);
+            }
+            Verb::Snapshot => {
+                let answer = process.answer()?;
+                let pairs = answer.lines().filter_map(|line| line.split_once('\t'));
+                return self.check(&pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
+            }
+            _ => {
+                let answer = process.answer()?;
+                if answer.trim_end() != expected {
+                    return Err(format!("  the process answers {answer:?} instead of {expected:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, reader: usize) -> Result<(), String> {
+        let metrics = self.metrics();
+        let snapshot = match reader {
+            0 | 1 => self.readers[reader].snapshot(),
+            2 => Reader::new(metrics).without_retiring().snapshot(),
+            _ => Reader::new(metrics).snapshot(),
+        };
+        self.check(&lines(&snapshot.map_err(|error| error.to_string())?))
+    }
+
+    fn check(&self, shown: &Lines) -> Result<(), String> {
+        difference(shown, &self.model.expected()).map_or(Ok(()), Err)
+    }
+
+    fn start(&self) -> Result<Process, String> {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "worker::worker", "--nocapture", "--test-threads=1"])
+            .env(SOCKET, self.home.path().join("socket"))
+            .env(DIRECTORY, self.metrics())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.accept(Some(child))
+    }
+
+    fn accept(&self, child: Option<Child>) -> Result<Process, String> {
+        let (stream, _) = self.listener.accept().unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let mut process = Process { pid: 0, answers: BufReader::new(stream), child };
+        let pid = process.answer()?;
+        process.pid = pid.trim_end().parse().map_err(|_| format!("  no process number: {pid:?}"))?;
+        Ok(process)
+    }
+}
+
+impl Process {
+    fn send(&mut self, step: &Step) {
+        // Fails if the process has ended, which `answer` reports.
+        let _ = self.answers.get_mut().write_all(format!("{step}\n").as_bytes());
+    }
+
+    fn answer(&mut self) -> Result<String, String> {
+        let mut text = String::new();
+        loop {
+            let start = text.len();
+            let read = self.answers.read_line(&mut text);
+            if !matches!(read, Ok(1..)) {
+                return Err(format!("  the process has ended or hangs: {read:?}"));
+            }
+            if text[start..].trim_end() == END {
+                text.truncate(start);
+                return Ok(text);
+            }
+        }
+    }
+
+    /// Waits until the process has ended, and has closed its files before.
+    fn wait(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.wait().unwrap();
+            return;
+        }
+        let state = || fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let has_ended = |state: &str| {
+            state.rsplit(')').next().is_none_or(|rest| rest.starts_with(" Z") || rest.starts_with(" X"))
+        };
+        while !state().is_empty() && !has_ended(&state()) {
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let (1.., Some(None) | None) =
+            (self.pid, self.child.as_mut().map(|child| child.try_wait().unwrap()))
+        {
+            // SAFETY: a signal to a process of this test that has not been waited for.
+            unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        }
+        self.wait();
+    }
+}

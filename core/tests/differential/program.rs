@@ -1,0 +1,212 @@
+//! Programs: sequences of steps, their text, and their random generator.
+
+use std::{fmt, str::FromStr};
+
+use super::families::{FAMILIES, VERSIONS};
+
+/// The action of a step. Its word in the text is the name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Records into a series through the handle that a look-up returns.
+    Record,
+    /// Records through the handle of an earlier step, also if its series was removed.
+    Again,
+    /// Like `Record`, with a timestamp that the process took in its previous recording step.
+    Late,
+    /// Records values that must be rejected.
+    Invalid,
+    /// Looks a series up.
+    Request,
+    /// Removes a series.
+    Remove,
+    /// Expires every series that this registry sees.
+    Expire,
+    /// Drops the registry.
+    Close,
+    /// Ends the process by `exit`.
+    Exit,
+    /// Ends the process by SIGKILL.
+    Kill,
+    /// Ends the process by SIGKILL while it takes snapshots, `times` microseconds after the first.
+    KillReading,
+    /// Forks the process; the child is process `thread`.
+    Fork,
+    /// Clears the directory.
+    Clear,
+    /// Takes a snapshot with a reader of the test.
+    Read,
+    /// Takes a snapshot with a registry.
+    Snapshot,
+}
+
+const VERBS: [(&str, Verb); 15] = [
+    ("record", Verb::Record),
+    ("again", Verb::Again),
+    ("late", Verb::Late),
+    ("invalid", Verb::Invalid),
+    ("request", Verb::Request),
+    ("remove", Verb::Remove),
+    ("expire", Verb::Expire),
+    ("close", Verb::Close),
+    ("exit", Verb::Exit),
+    ("kill", Verb::Kill),
+    ("killreading", Verb::KillReading),
+    ("fork", Verb::Fork),
+    ("clear", Verb::Clear),
+    ("read", Verb::Read),
+    ("snapshot", Verb::Snapshot),
+];
+
+/// One step. Numbers that the verb does not need have no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) verb: Verb,
+    pub(crate) process: usize,
+    pub(crate) registry: usize,
+    /// The thread that records; the reader of `Read`; the process that `Fork` creates.
+    pub(crate) thread: usize,
+    pub(crate) family: usize,
+    pub(crate) series: usize,
+    pub(crate) times: usize,
+    /// Eighths, so that sums of the model are exact.
+    pub(crate) amount: i32,
+    /// The version of the program, if the step opens the registry.
+    pub(crate) version: usize,
+}
+
+impl Step {
+    /// Whether the process keeps the handle for a later `Again`, and drops it otherwise.
+    pub(crate) fn keeps_handle(&self) -> bool {
+        self.amount % 3 == 0
+    }
+
+    /// Whether the step lists the labels of the family in the reverse order.
+    pub(crate) fn reverses_labels(&self) -> bool {
+        self.amount % 2 == 1
+    }
+}
+
+/// `record process 0 registry 1 thread 0 family 3 series 2 times 5 amount 8 version 0`
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Step { verb, process, registry, thread, family, series, times, amount, version } = self;
+        let word = VERBS.iter().find(|(_, other)| other == verb).map_or("", |(word, _)| word);
+        write!(
+            f,
+            "{word} process {process} registry {registry} thread {thread} family {family} series {series} \
+             times {times} amount {amount} version {version}"
+        )
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Step, String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let verb = VERBS.iter().find(|(word, _)| Some(word) == words.first());
+        let number = |name: &str| {
+            let at = words.iter().position(|word| *word == name);
+            let number = at.and_then(|at| words.get(at + 1)?.parse::<i32>().ok());
+            number.ok_or_else(|| format!("{name} is missing in {line:?}"))
+        };
+        let index = |name: &str| Ok::<_, String>(number(name)?.unsigned_abs() as usize);
+        Ok(Step {
+            verb: verb.ok_or_else(|| format!("no step: {line:?}"))?.1,
+            process: index("process")?,
+            registry: index("registry")?,
+            thread: index("thread")?,
+            family: index("family")?,
+            series: index("series")?,
+            times: index("times")?,
+            amount: number("amount")?,
+            version: index("version")?,
+        })
+    }
+}
+
+/// Returns the steps of a program's text, one in each line.
+pub(crate) fn parse(text: &str) -> Vec<Step> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| line.parse().unwrap_or_else(|error| panic!("{error}"))).collect()
+}
+
+/// Returns the text of a program.
+pub(crate) fn text(program: &[Step]) -> String {
+    program.iter().map(|step| format!("{step}\n")).collect()
+}
+
+pub(crate) const PROCESSES: usize = 4;
+pub(crate) const REGISTRIES: usize = 2;
+pub(crate) const THREADS: usize = 2;
+pub(crate) const SERIES: usize = 5;
+/// Readers that retire and do not, each of both kept over the program or created by the step.
+pub(crate) const READERS: usize = 4;
+
+/// A generator of pseudorandom numbers.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// Returns a number below a limit.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// Returns the program of a seed.
+///
+/// Each program uses some of the families, processes and versions only, so that its steps often
+/// meet in one series.
+pub(crate) fn generate(seed: u64) -> Vec<Step> {
+    let mut random = Random(seed);
+    let families: Vec<usize> = (0..=random.below(3)).map(|_| random.below(FAMILIES.len())).collect();
+    let versions: Vec<usize> = (0..=random.below(3)).map(|_| random.below(VERSIONS.len())).collect();
+    let (processes, registries) = (1 + random.below(PROCESSES), 1 + random.below(REGISTRIES));
+    let series = 1 + random.below(SERIES);
+    let length = 10 + random.below(50);
+    let step = |_| {
+        let verb = match random.below(100) {
+            0..36 => Verb::Record,
+            36..44 => Verb::Again,
+            44..48 => Verb::Late,
+            48..50 => Verb::Invalid,
+            50..52 => Verb::Request,
+            52..58 => Verb::Remove,
+            58..60 => Verb::Expire,
+            60..65 => Verb::Close,
+            65..66 => Verb::Exit,
+            66..70 => Verb::Kill,
+            70..71 => Verb::KillReading,
+            71..74 => Verb::Fork,
+            74..75 => Verb::Clear,
+            75..91 => Verb::Read,
+            _ => Verb::Snapshot,
+        };
+        let thread = match verb {
+            Verb::Fork => random.below(PROCESSES),
+            Verb::Read => random.below(READERS),
+            _ => random.below(THREADS),
+        };
+        Step {
+            verb,
+            process: random.below(processes),
+            registry: random.below(registries),
+            thread,
+            family: random.one_of(&families),
+            series: random.below(series),
+            times: random.one_of(&[1, 1, 1, 2, 3, 7, 70]),
+            amount: random.below(400) as i32,
+            version: random.one_of(&versions),
+        }
+    };
+    (0..length).map(step).collect()
+}

@@ -1,0 +1,230 @@
+//! A process of a program: obeys steps that it reads from the test's socket.
+
+use std::{
+    collections::HashMap,
+    env,
+    io::{BufRead, BufReader, Write},
+    mem,
+    os::unix::net::UnixStream,
+    process,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use ictus::{Counter, Family, Gauge, Registry, Stamp, Timer, catalog::Kind};
+
+use super::{
+    families::{FAMILIES, VERSIONS, help, values},
+    lines::lines,
+    program::{Step, Verb},
+};
+
+/// The path of the socket; set only in processes that the test starts.
+pub(crate) const SOCKET: &str = "ICTUS_TEST_SOCKET";
+/// The metrics directory.
+pub(crate) const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
+/// The end of an answer.
+pub(crate) const END: &str = ".";
+
+#[derive(Clone)]
+enum Handle {
+    Counter(Counter),
+    Gauge(Gauge),
+    Timer(Timer),
+}
+
+enum AnyFamily {
+    Counter(Family<Counter>),
+    Gauge(Family<Gauge>),
+    Timer(Family<Timer>),
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that does one job at a time.
+struct WorkerThread {
+    jobs: mpsc::Sender<Job>,
+    done: mpsc::Receiver<()>,
+}
+
+#[derive(Default)]
+struct Worker {
+    registries: HashMap<usize, Registry>,
+    /// By registry, family and series.
+    handles: HashMap<(usize, usize, usize), Handle>,
+    threads: HashMap<usize, WorkerThread>,
+    /// When the previous recording step began.
+    marked: Option<Stamp>,
+}
+
+/// Runs only in a process that the test started.
+#[test]
+fn worker() {
+    let Some(path) = env::var_os(SOCKET) else { return };
+    let connect = || UnixStream::connect(&path).unwrap();
+    let (mut worker, mut stream) = (Worker::default(), connect());
+    loop {
+        // The forked child has its own connection, and reads nothing that its parent has read ahead.
+        let mut requests = BufReader::new(stream.try_clone().unwrap()).lines();
+        answer(&mut stream, &process::id().to_string());
+        let is_child = loop {
+            let Some(Ok(line)) = requests.next() else { process::exit(1) };
+            let step: Step = line.parse().unwrap();
+            if step.verb == Verb::Fork {
+                // SAFETY: the test's threads wait for jobs and hold no lock.
+                if unsafe { libc::fork() } == 0 {
+                    break true;
+                }
+                answer(&mut stream, "");
+            } else {
+                let text = worker.obey(&step);
+                answer(&mut stream, &text);
+            }
+        };
+        if is_child {
+            stream = connect();
+            // The threads exist only in the parent.
+            mem::forget(mem::take(&mut worker.threads));
+            worker.marked = None;
+        }
+    }
+}
+
+fn answer(stream: &mut UnixStream, text: &str) {
+    stream.write_all(format!("{text}\n{END}\n").as_bytes()).unwrap();
+}
+
+impl Worker {
+    fn obey(&mut self, step: &Step) -> String {
+        match step.verb {
+            Verb::Record | Verb::Again | Verb::Late | Verb::Invalid | Verb::Request => self.record(step),
+            Verb::Remove => self.remove(step),
+            Verb::Expire => self.expire(step),
+            Verb::Close => {
+                self.handles.retain(|&(registry, ..), _| registry != step.registry);
+                self.registries.remove(&step.registry);
+                String::new()
+            }
+            Verb::Exit => process::exit(0),
+            Verb::KillReading => loop {
+                drop(ictus::Reader::new(env::var_os(DIRECTORY).unwrap()).snapshot());
+            },
+            Verb::Snapshot => {
+                let snapshot = self.registry(step).snapshot().unwrap();
+                lines(&snapshot).iter().map(|(name, value)| format!("{name}\t{value}\n")).collect()
+            }
+            Verb::Kill | Verb::Fork | Verb::Clear | Verb::Read => unreachable!("{step}"),
+        }
+    }
+
+    fn registry(&mut self, step: &Step) -> &Registry {
+        self.registries.entry(step.registry).or_insert_with(|| {
+            let directory = env::var_os(DIRECTORY).unwrap();
+            Registry::open_with(directory, VERSIONS[step.version].options()).unwrap()
+        })
+    }
+
+    /// Registers the family of a step.
+    fn family(&mut self, step: &Step) -> Result<AnyFamily, ictus::Error> {
+        let family = &FAMILIES[step.family];
+        let labels = turned(family.labels.to_vec(), step);
+        let (name, help) = (family.name, help(step.version));
+        let registry = self.registry(step);
+        Ok(match family.kind {
+            Kind::Counter => AnyFamily::Counter(registry.counter(name, &help, &labels)?),
+            Kind::Gauge => AnyFamily::Gauge(registry.gauge(name, &help, &labels)?),
+            _ => AnyFamily::Timer(registry.timer(name, &help, &labels)?),
+        })
+    }
+
+    fn record(&mut self, step: &Step) -> String {
+        let key = (step.registry, step.family, step.series);
+        let existing = self.handles.get(&key).filter(|_| step.verb == Verb::Again).cloned();
+        let late = self.marked.replace(Stamp::now()).filter(|_| step.verb == Verb::Late);
+        let handle = match existing {
+            Some(handle) => handle,
+            None => {
+                let Ok(family) = self.family(step) else { return "mismatch".to_owned() };
+                let values = turned(values(step.family, step.series), step);
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                match family {
+                    AnyFamily::Counter(family) => Handle::Counter(family.labels(&values).unwrap()),
+                    AnyFamily::Gauge(family) => Handle::Gauge(family.labels(&values).unwrap()),
+                    AnyFamily::Timer(family) => Handle::Timer(family.labels(&values).unwrap()),
+                }
+            }
+        };
+        match step.keeps_handle() {
+            true => self.handles.insert(key, handle.clone()),
+            false => self.handles.remove(&key),
+        };
+        let step = *step;
+        let thread = self.threads.entry(step.thread).or_insert_with(WorkerThread::new);
+        thread.run(Box::new(move || write(&handle, &step, late)));
+        "recorded".to_owned()
+    }
+
+    fn remove(&mut self, step: &Step) -> String {
+        let values = turned(values(step.family, step.series), step);
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        match self.family(step) {
+            Ok(AnyFamily::Counter(family)) => format!("{}", family.remove(&values).unwrap()),
+            Ok(AnyFamily::Gauge(family)) => format!("{}", family.remove(&values).unwrap()),
+            Ok(AnyFamily::Timer(family)) => format!("{}", family.remove(&values).unwrap()),
+            Err(_) => "mismatch".to_owned(),
+        }
+    }
+
+    /// The first call begins to watch counters and gauges, and retires segments. The second expires
+    /// all series, and drops them from the totals.
+    fn expire(&mut self, step: &Step) -> String {
+        let registry = self.registry(step);
+        (0..3).for_each(|_| _ = registry.remove_idle(Duration::from_nanos(1)).unwrap());
+        String::new()
+    }
+}
+
+fn write(handle: &Handle, step: &Step, late: Option<Stamp>) {
+    let times = if step.verb == Verb::Request { 0 } else { step.times };
+    for at in 0..times {
+        let amount = f64::from(step.amount + at as i32) / 8.0;
+        match (handle, step.verb) {
+            (Handle::Counter(counter), Verb::Invalid) => counter.add(-1.0 - amount),
+            (Handle::Gauge(gauge), Verb::Invalid) => gauge.add(f64::NAN),
+            (Handle::Timer(timer), Verb::Invalid) => timer.observe(-1.0 - amount),
+            (Handle::Counter(counter), _) => counter.add(amount),
+            (Handle::Gauge(gauge), _) if times == 1 => gauge.set(amount),
+            (Handle::Gauge(gauge), _) => gauge.add(amount),
+            (Handle::Timer(timer), _) => match late {
+                Some(stamp) => timer.observe_at(amount, stamp),
+                None => timer.observe(amount),
+            },
+        }
+    }
+}
+
+fn turned<T>(mut list: Vec<T>, step: &Step) -> Vec<T> {
+    if step.reverses_labels() {
+        list.reverse();
+    }
+    list
+}
+
+impl WorkerThread {
+    fn new() -> WorkerThread {
+        let ((jobs, todo), (did, done)) = (mpsc::channel::<Job>(), mpsc::channel());
+        thread::spawn(move || {
+            for job in todo {
+                job();
+                did.send(()).unwrap();
+            }
+        });
+        WorkerThread { jobs, done }
+    }
+
+    fn run(&self, job: Job) {
+        self.jobs.send(job).unwrap();
+        self.done.recv().unwrap();
+    }
+}
