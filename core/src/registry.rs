@@ -89,8 +89,11 @@ struct OwnReader {
 #[cfg(feature = "read")]
 impl OwnReader {
     fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<OwnReader> {
-        let memory = Arc::clone(recorder);
-        let reader = Reader::with_memory(directory.map(Path::to_owned), move || memory.memory());
+        // Weak: a forked child leaks the reader of its parent, and dropping the registry must end the
+        // child's segment nevertheless.
+        let memory = Arc::downgrade(recorder);
+        let memory = move || memory.upgrade().map_or_else(Vec::new, |recorder| recorder.memory());
+        let reader = Reader::with_memory(directory.map(Path::to_owned), memory);
         Arc::new(OwnReader { generation: fork::generation(), reader: Mutex::new(reader) })
     }
 }

@@ -49,6 +49,26 @@ fn child_of_a_process_with_gauges_only_has_its_own_segment() {
     assert_eq!(left.family("active").unwrap().get(&[]), Some(&Value::Gauge(1.0)));
 }
 
+/// The child leaks the reader of its parent, which must not hold the registry.
+#[test]
+fn registry_dropped_by_a_child_that_took_a_snapshot_ends_its_segment() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let registry = Registry::open(path).unwrap();
+    let gauge = registry.gauge("active", "", &[]).unwrap().labels(&[]).unwrap();
+    gauge.set(1.0);
+    registry.snapshot().unwrap();
+    assert!(in_child(move || {
+        gauge.set(10.0);
+        let both = registry.snapshot().unwrap();
+        drop((gauge, registry));
+        let after = Reader::new(path).without_retiring().snapshot().unwrap();
+        let active = |snapshot: &ictus::Snapshot| snapshot.family("active").unwrap().get(&[]).cloned();
+        (active(&both), active(&after)) == (Some(Value::Gauge(11.0)), Some(Value::Gauge(1.0)))
+            && after.health.live_segments == 1
+    }));
+}
+
 #[test]
 fn child_forked_during_a_snapshot_can_take_snapshots() {
     let directory = tempfile::tempdir().unwrap();
