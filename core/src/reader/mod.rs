@@ -25,6 +25,7 @@ pub(crate) mod local_segments;
 pub(crate) mod multiprocess;
 pub(crate) mod overflowed;
 pub(crate) mod placement;
+pub(crate) mod read_totals;
 pub(crate) mod retire;
 pub(crate) mod segment_file;
 pub(crate) mod segment_log;
@@ -42,9 +43,8 @@ use std::{
 use crate::{
     clock::{self, Anchor},
     directory::{
-        self, Directory, FileIdentity,
+        Directory,
         access::{self, MetricsPath},
-        checked_file::CheckedFile,
         clock_epoch::{self, UNSHARED_EPOCH},
     },
     error::{Error, Result},
@@ -58,10 +58,10 @@ use age::ReadTime;
 use aggregate::{Aggregator, FamilyView};
 use expiry::{ExpiredSeries, IdleTracker};
 use local_segments::LocalSegments;
+use read_totals::ReadTotals;
 use retire::{retire, try_forget, try_note_overflowed};
 use segment_file::{Opened, SegmentFile, is_exhausted};
 use segment_log::SegmentLog;
-use totals_file::TotalsFile;
 
 /// A reader of a metrics directory, which takes any number of snapshots.
 ///
@@ -84,13 +84,7 @@ pub struct Reader {
     place: Option<MetricsPath>,
     memory: Option<LocalSegments>,
     segments: HashMap<u64, SegmentFile>,
-    totals_file: Option<CheckedFile>,
-    /// The identity of the totals file when it was last opened.
-    totals_standing: FileIdentity,
-    /// The last totals that could be read.
-    totals: TotalsFile,
-    /// Whether `totals` are in `merged`.
-    is_merged: bool,
+    totals: ReadTotals,
     merged: Aggregator,
     /// Whether the directory could be read at least once.
     was_good: bool,
@@ -159,10 +153,7 @@ impl Reader {
             path,
             memory,
             segments: HashMap::new(),
-            totals_file: None,
-            totals_standing: FileIdentity::default(),
-            totals: TotalsFile::default(),
-            is_merged: true,
+            totals: ReadTotals::default(),
             merged: Aggregator::default(),
             was_good: false,
             timeline: Timeline::default(),
@@ -228,8 +219,7 @@ impl Reader {
         }
         let mut health = self.health.clone();
         self.segments.values().for_each(|known| known.count(&mut health));
-        health.bytes +=
-            self.totals_file.as_ref().and_then(|file| file.get().ok()).map_or(0, directory::bytes);
+        health.bytes += self.totals.bytes();
         health.live_segments += in_memory;
         let (losses, unread_lanes) = self.merged.lost();
         let health = Health { lost: Lost::from_losses(losses), unread_lanes, ..health };
@@ -263,7 +253,7 @@ impl Reader {
         if read.as_ref().is_err_and(is_exhausted) {
             // The files that this reader has open may have used up the descriptors.
             self.segments.values_mut().for_each(SegmentFile::close);
-            self.totals_file = None;
+            self.totals.close();
             read = self.read_directory(&place);
         }
         read.map_err(|error| Error::io(place.path(), "read the metrics directory", error))
@@ -314,11 +304,7 @@ impl Reader {
 
     /// Drops expired series from the totals.
     fn forget_expired(&mut self, directory: &Directory) {
-        let kept = |expired: &ExpiredSeries| {
-            let shapes = self.totals.totals.families.get(&expired.family.name).into_iter().flatten();
-            let mut shapes = shapes.filter(|family| family.record.same_shape(&expired.family));
-            shapes.any(|family| family.series.keys().any(|values| expired.series.contains(values.as_slice())))
-        };
+        let kept = |expired: &ExpiredSeries| self.merged.is_in_totals(expired.number, &expired.series);
         if !self.may_retire || !self.expired.iter().any(kept) {
             return;
         }
@@ -341,7 +327,7 @@ impl Reader {
         for _ in 0..MAX_ATTEMPTS {
             self.open_totals(directory)?;
             let ids = self.open_segments(directory)?;
-            if directory.standing_totals()? == self.totals_standing {
+            if self.totals.is(directory.standing_totals()?) {
                 self.was_good = true;
                 return Ok(Some(ids));
             }
@@ -351,41 +337,13 @@ impl Reader {
 
     /// Reads the totals file if it is not the one that was read last.
     fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
-        let standing = directory.standing_totals()?;
-        if self.totals_file.as_ref().is_some_and(CheckedFile::is_open) && standing == self.totals_standing {
-            return Ok(());
-        }
-        // Also set for a file that cannot be opened, so that `list` accepts the segments and the last
-        // good totals. Each snapshot tries to open the file again.
-        self.totals_standing = standing;
-        self.totals_file = None;
-        match self.read_totals(directory) {
-            Ok(Some(totals)) => (self.totals, self.is_merged) = (totals, false),
-            Ok(None) => {}
-            Err(SegmentError::Io(error)) if is_exhausted(&error) => {
-                self.totals_standing = FileIdentity::default();
-                return Err(error);
-            }
-            Err(bad) => self.complain(format!(
+        if let Err(bad) = self.totals.poll(directory)? {
+            self.complain(format!(
                 "{} is left out, the last good totals stay: {bad}",
                 directory.place().path().join("totals").display()
-            )),
+            ));
         }
         Ok(())
-    }
-
-    fn read_totals(
-        &mut self,
-        directory: &Directory,
-    ) -> std::result::Result<Option<TotalsFile>, SegmentError> {
-        let Some(mut file) = directory.open_totals()? else {
-            self.totals_standing = FileIdentity::default();
-            return Ok(None);
-        };
-        self.totals_standing = directory::standing(&file)?;
-        let totals = TotalsFile::read(&mut file);
-        self.totals_file = Some(CheckedFile::new(file)?);
-        totals.map(Some)
     }
 
     /// Opens the segments that the totals do not contain. Returns their ids.
@@ -435,7 +393,8 @@ impl Reader {
     /// Merges the changes of the listed segments and of this process's memory. Returns the number
     /// of segments in memory.
     ///
-    /// Returns `Ok(None)` if a segment was retired after it was listed. `listed` is sorted, and none if
+    /// Returns `Ok(None)` if a segment was retired after it was listed, or if the totals must be read
+    /// again and their file is not open any more. `listed` is sorted, and none if
     /// the segments could not be listed.
     fn merge(&mut self, listed: Option<&[u64]>, directory: Option<&Directory>) -> io::Result<Option<u64>> {
         let epoch = directory.and_then(clock_epoch::current);
@@ -446,9 +405,8 @@ impl Reader {
         self.follow_clocks(epoch);
         if let Some(ids) = listed {
             self.merged.keep_segments(|key| key.in_memory || ids.binary_search(&key.id).is_ok());
-            if !self.is_merged {
-                self.merged.put_totals(&self.totals.totals);
-                self.is_merged = true;
+            if let Some(totals) = self.totals.take_unmerged() {
+                self.merged.put_totals(totals);
             }
         }
         let mut in_memory = 0;
@@ -458,15 +416,24 @@ impl Reader {
                 None => return Ok(None),
             }
             self.follow_clocks(epoch);
-            let again = self.merged.settle(&self.totals.totals);
-            if again.is_empty() {
+            let again = self.merged.settle();
+            if again.lanes.is_empty() && !again.totals {
                 break;
             }
-            for (key, lane) in again {
+            for (key, lane) in again.lanes {
                 match (&mut self.memory, self.segments.get_mut(&key.id)) {
                     (Some(memory), _) if key.in_memory => memory.forget(key.id, lane),
                     (_, Some(known)) if !key.in_memory => known.forget(lane),
                     _ => {}
+                }
+            }
+            if again.totals {
+                match self.totals.read_again() {
+                    Ok(totals) => self.merged.put_totals_again(totals.unwrap_or_default()),
+                    Err(bad) => {
+                        log::debug!("the totals are opened again: {bad}");
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -478,7 +445,7 @@ impl Reader {
     /// clock.
     fn follow_clocks(&mut self, epoch: Option<u32>) {
         clock::calibrate();
-        let mut clocks = self.totals.totals.clocks.clone();
+        let mut clocks = self.totals.clocks.clone();
         self.segments.values().for_each(|known| known.add_clock(&mut clocks));
         let in_memory = self.memory.as_ref().map(LocalSegments::epoch);
         if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
@@ -549,7 +516,7 @@ impl Reader {
     /// Makes a forked child log again the messages that its parent process logged.
     fn log_again(&mut self) {
         self.complaint = None;
-        self.totals_standing = FileIdentity::default();
+        self.totals.reopen();
         self.segments.values_mut().for_each(SegmentFile::log_again);
         self.merged.log_again();
     }

@@ -16,7 +16,7 @@ mod sums;
 mod window_changes;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -117,19 +117,39 @@ impl Aggregator {
     }
 
     /// Replaces the contributions of the totals.
-    pub(crate) fn put_totals(&mut self, totals: &Totals) {
+    pub(crate) fn put_totals(&mut self, totals: Totals) {
         for id in std::mem::take(&mut self.in_totals) {
             self.remove(id, TOTALS_ORIGIN);
         }
         self.totals_losses = totals.losses;
         self.put_overflowed(&totals.over);
-        for family in totals.families.values().flatten() {
-            for (labels, total) in &family.series {
-                let id = self.series_of(&family.record, labels);
+        for FamilyTotal { record, created, series, .. } in totals.families.into_values().flatten() {
+            for (labels, total) in series {
+                let id = self.series_of(&record, &labels);
                 self.in_totals.push(id);
-                self.put(id, &of_totals(family), kept(total));
+                self.put_total(id, &Source::from_totals(&record, created), total);
             }
         }
+    }
+
+    /// Adds or replaces the share of the totals in a series.
+    ///
+    /// The window slides at once: the observations of all series together take much memory.
+    fn put_total(&mut self, id: u64, source: &Source<'_>, mut total: SeriesTotal) {
+        let newest = std::mem::take(&mut total.newest);
+        self.put(id, source, (total, Arrivals::Stored(&newest)));
+        drop(newest);
+        if let Some(series) = self.series.get_mut(&id)
+            && let Some(shape) = self.shapes.get(&series.shape)
+        {
+            series.slide_changes(shape.record.window);
+        }
+    }
+
+    /// Returns whether the totals contain any of these series of a family.
+    pub(crate) fn is_in_totals(&self, number: u64, series: &HashSet<Arc<[String]>>) -> bool {
+        let of_family = |id: &u64| self.series.get(id).filter(|series| series.shape == number);
+        self.in_totals.iter().filter_map(of_family).any(|one| series.contains(&one.labels))
     }
 
     fn put_overflowed(&mut self, over: &Overflowed) {
@@ -331,17 +351,10 @@ struct Source<'a> {
     precedence: Precedence,
 }
 
-/// Returns the totals as the source of a series.
-fn of_totals(family: &FamilyTotal) -> Source<'_> {
-    let precedence = Precedence { lives: false, created: family.created, segment: 0 };
-    Source { origin: TOTALS_ORIGIN, word: TOTALS_WORD, record: &family.record, precedence }
-}
-
-/// Returns the contribution of the totals to a series, and its observations.
-fn kept(total: &SeriesTotal) -> (SeriesTotal, Arrivals<'_>) {
-    let SeriesTotal { lanes, since, begun, count, sum, state, .. } = *total;
-    let (distribution, exemplars) = (total.distribution.clone(), total.exemplars.clone());
-    let newest = Vec::new();
-    let kept = SeriesTotal { lanes, since, begun, count, sum, state, distribution, newest, exemplars };
-    (kept, Arrivals::Stored(&total.newest))
+impl Source<'_> {
+    /// Returns the totals as the source of a series.
+    fn from_totals(record: &Arc<FamilyDescriptor>, created: u64) -> Source<'_> {
+        let precedence = Precedence { lives: false, created, segment: 0 };
+        Source { origin: TOTALS_ORIGIN, word: TOTALS_WORD, record, precedence }
+    }
 }

@@ -3,15 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{Aggregator, Key, kept, of_totals, series::SeriesAggregate};
+use super::{Aggregator, Key, Source, series::SeriesAggregate};
 use crate::reader::totals::Totals;
 
 impl Aggregator {
-    /// Settles the changed series. Returns the lanes that must be read again first.
-    ///
-    /// These lanes belong to windows from which newer observations were removed: observations that
-    /// fell out of such a window may belong in it again.
-    pub(crate) fn settle(&mut self, totals: &Totals) -> Vec<(Key, u64)> {
+    /// Settles the changed series. Returns what must be read again first.
+    pub(crate) fn settle(&mut self) -> ReadAgain {
         self.agree();
         self.place();
         let awaited = std::mem::take(&mut self.awaited);
@@ -34,20 +31,20 @@ impl Aggregator {
             }
         }
         let keys: HashMap<u32, Key> = match self.awaited.is_empty() {
-            true => return Vec::new(),
+            true => return ReadAgain::default(),
             false => self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect(),
         };
-        let mut lanes = Vec::new();
+        let mut again = ReadAgain::default();
         for id in self.awaited.clone() {
             for origin in self.series.get_mut(&id).map(SeriesAggregate::expect_again).unwrap_or_default() {
                 match keys.get(&((origin >> 32) as u32)) {
-                    Some(key) => lanes.push((*key, origin & u64::from(u32::MAX))),
-                    None => self.put_again(id, totals),
+                    Some(key) => again.lanes.push((*key, origin & u64::from(u32::MAX))),
+                    None => again.totals = true,
                 }
             }
             self.changed.insert(id);
         }
-        lanes
+        again
     }
 
     /// Accepts windows as they are, after all lanes that could be read again were read.
@@ -62,24 +59,36 @@ impl Aggregator {
         }
     }
 
-    /// Adds the share of the totals in a series again.
-    fn put_again(&mut self, id: u64, totals: &Totals) {
-        let Some(series) = self.series.get(&id) else { return };
-        let Some(shape) = self.shapes.get(&series.shape) else { return };
-        let shapes = totals.families.get(&shape.record.name).into_iter().flatten();
-        for family in shapes.filter(|family| family.record.same_shape(&shape.record)) {
-            if let Some(total) = family.series.get(&*series.labels) {
-                return self.put(id, &of_totals(family), kept(total));
+    /// Adds the shares of the totals again in those series that wait for them.
+    pub(crate) fn put_totals_again(&mut self, mut totals: Totals) {
+        for id in self.awaited.clone() {
+            let Some(series) = self.series.get(&id) else { continue };
+            let Some(shape) = self.shapes.get(&series.shape) else { continue };
+            let shapes = totals.families.get_mut(&shape.record.name).into_iter().flatten();
+            for family in shapes.filter(|family| family.record.same_shape(&shape.record)) {
+                if let Some(total) = family.series.remove(&*series.labels) {
+                    self.put_total(id, &Source::from_totals(&family.record, family.created), total);
+                    break;
+                }
             }
         }
     }
+}
+
+/// What must be read again for windows from which newer observations were removed: observations that
+/// fell out of such a window may belong in it again.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct ReadAgain {
+    pub(crate) lanes: Vec<(Key, u64)>,
+    /// Whether the totals are among it.
+    pub(crate) totals: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use super::Aggregator;
+    use super::{Aggregator, ReadAgain};
     use crate::{
         catalog::Kind,
         format::descriptor::FamilyDescriptor,
@@ -101,15 +110,15 @@ mod tests {
             let shapes = merged.names.get("jobs").map(Vec::len);
             (shapes, merged.shapes.len(), merged.series.len(), merged.in_totals.len())
         };
-        merged.put_totals(&totals);
-        assert_eq!(merged.settle(&totals), []);
+        merged.put_totals(totals.clone());
+        assert_eq!(merged.settle(), ReadAgain::default());
         assert_eq!(held(&merged), (Some(2), 2, 4, 4));
         totals.families.get_mut("jobs").unwrap().pop();
-        merged.put_totals(&totals);
-        assert_eq!(merged.settle(&totals), []);
+        merged.put_totals(totals.clone());
+        assert_eq!(merged.settle(), ReadAgain::default());
         assert_eq!(held(&merged), (Some(1), 1, 2, 2));
-        merged.put_totals(&Totals::default());
-        assert_eq!(merged.settle(&Totals::default()), []);
+        merged.put_totals(Totals::default());
+        assert_eq!(merged.settle(), ReadAgain::default());
         assert_eq!(held(&merged), (None, 0, 0, 0));
     }
 }

@@ -300,7 +300,7 @@ impl SeriesAggregate {
     ///
     /// If the window is longer than the definition of a lane keeps, it holds at most as many
     /// observations of the lane as that definition keeps: as many as a new reader would find.
-    fn slide_changes(&mut self, window: u32) {
+    pub(crate) fn slide_changes(&mut self, window: u32) {
         self.sweep();
         let mut arrivals = self.changes.take_arrivals();
         if arrivals.is_empty() {
