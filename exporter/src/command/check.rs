@@ -19,24 +19,24 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct Check {
-    /// The metrics directory that the workers record into
+    /// The metrics directory in which the workers record
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
-    /// The surfaces that are to be shown together
+    /// The surfaces to show together
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: String,
-    /// An address that is to be served, which must be free
+    /// An address to serve, which must be free
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<ListenAddress>,
-    /// Remove what ended processes left and nothing can read: damaged segments, and those set aside
+    /// Remove unreadable files of ended processes: damaged segments, and those set aside
     #[arg(long)]
     repair: bool,
 }
 
-/// Something that an operator wants to know.
+/// A problem of the directory, with its remedy.
 #[derive(Debug)]
 struct Finding {
-    /// The exit code where it is the first one; see docs/command.md.
+    /// The exit code if this is the first finding; see docs/command.md.
     code: i32,
     text: String,
 }
@@ -97,7 +97,7 @@ impl Check {
     }
 }
 
-/// An address that cannot be listened on.
+/// Returns a finding if the address cannot be listened on.
 fn check_address(listen: ListenAddress) -> Option<Finding> {
     match Server::start(Source::from_fn(|_| String::new()), listen) {
         Ok(server) => {
@@ -109,7 +109,7 @@ fn check_address(listen: ListenAddress) -> Option<Finding> {
     }
 }
 
-/// What is recorded there; nothing is moved or removed by looking.
+/// Reads the directory without moving or removing anything.
 fn inspect(directory: &Path) -> std::result::Result<Snapshot, Finding> {
     let shown = directory.display();
     if let Some(why) = Unusable::examine(directory) {

@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Dump {
     #[command(flatten)]
     input: SourceArgs,
-    /// How to print
+    /// The format of the output
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
     /// Add native histograms, which only protobuf can carry
@@ -34,7 +34,7 @@ enum OutputFormat {
     /// OpenMetrics text 1.0.0
     #[value(name = "openmetrics")]
     OpenMetrics,
-    /// Prometheus's protobuf messages, the length before each; not to a terminal
+    /// Prometheus's protobuf messages, each after its length; not to a terminal
     Protobuf,
     /// The snapshot as one line of JSON, with the names of the surface
     Json,
@@ -67,7 +67,7 @@ impl Dump {
         Ok(print(&bytes))
     }
 
-    /// Why what was asked for cannot be meant.
+    /// Returns the reason why the options contradict each other or the output, if they do.
     fn refusal(&self) -> Option<&'static str> {
         let protobuf = self.format == OutputFormat::Protobuf;
         if self.native && !protobuf {
@@ -85,7 +85,7 @@ impl Dump {
         Ok(source.render(&query)?.bytes().to_vec())
     }
 
-    /// What Ictus recorded, and nothing else.
+    /// Returns the data that Ictus recorded, without the families of `prometheus_client`.
     fn snapshot(&self) -> Result<ictus::Snapshot> {
         UnmergedMetrics::new(&self.input.directory, prometheus_client_files::NOT_RECORDED).poll();
         Ok(Reader::new(&self.input.directory).snapshot()?)

@@ -5,7 +5,7 @@ use clap::Args;
 /// Labels to add to every series.
 #[derive(Args, Debug, Default)]
 pub(super) struct LabelArgs {
-    /// A label for every series that has none of that name; may be given again
+    /// A label for every series that has none of that name; may be repeated
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_name)]
     labels: Vec<(String, String)>,
 }
@@ -20,7 +20,7 @@ impl LabelArgs {
     }
 }
 
-/// Returns what to say where a label is given twice.
+/// Returns the error for a label that is given twice.
 pub(super) fn repeated(labels: &[(String, String)]) -> Option<String> {
     let is_repeated = |at: usize| labels[..at].iter().any(|(name, _)| *name == labels[at].0);
     let at = (0..labels.len()).find(|&at| is_repeated(at))?;

@@ -10,7 +10,7 @@ use clap_mangen::{
 
 use super::{check, push};
 
-/// Exit codes and what they mean.
+/// Returns the exit codes and their meanings.
 fn exit_codes() -> Vec<(String, String)> {
     let findings = format!("{} to {}", check::CODES.start(), check::CODES.end());
     [

@@ -39,10 +39,10 @@ use self::top::Top;
 use self::{check::Check, dump::Dump, push::Push, serve::Serve, write::Write};
 use crate::terminal::{self, eprint, print};
 
-/// The exit code of a call that cannot be meant, as clap's own.
+/// The exit code for wrong usage, the same as clap's.
 const USAGE_ERROR: i32 = 2;
 
-/// Shows what the workers of Conductor recorded into a metrics directory.
+/// Serve, write, print and check the metrics in a metrics directory.
 #[derive(Debug, Parser)]
 #[command(name = "ictus", version, subcommand_required = true)]
 struct Cli {
@@ -52,46 +52,46 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Serves the metrics over HTTP, for Prometheus to scrape
+    /// Serve the metrics over HTTP, for Prometheus to scrape
     Serve(Serve),
-    /// Writes the metrics to a file at an interval, for node-exporter's textfile collector
+    /// Write the metrics to a file at an interval, for node-exporter's textfile collector
     Write(Write),
-    /// Prints the metrics once
+    /// Print the metrics once
     Dump(Dump),
-    /// Shows the slowest, busiest or most used series in the terminal, live
+    /// Show live series in the terminal: the slowest, busiest or most frequent first
     #[cfg(feature = "top")]
     Top(Top),
-    /// Hands the metrics to a Prometheus Pushgateway, where nothing can scrape
+    /// Push the metrics to a Prometheus Pushgateway or an OpenTelemetry Collector
     Push(Push),
-    /// Says what is wrong with a metrics directory, and what to do about it
+    /// Check a metrics directory, and print the remedy of each problem
     Check(Check),
-    /// Runs a Python program whose Conductor workers record with Ictus
+    /// Run a Python program whose Conductor workers record with Ictus
     ///
-    /// In the command of the Python wheel alone. The program runs as `python SCRIPT` or `python -m MODULE` would
-    /// run it, with ICTUS_CONDUCTOR=1 in its environment.
+    /// Only the command of the Python wheel has this action. The program runs as with `python SCRIPT` or
+    /// `python -m MODULE`, with ICTUS_CONDUCTOR=1 in its environment.
     #[command(override_usage = "ictus run SCRIPT [ARGUMENT]...\n       ictus run -m MODULE [ARGUMENT]...")]
     Run {
         /// The program and its arguments
         #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Prints completions for a shell
+    /// Print completions for a shell
     Completions {
-        /// Which
+        /// The shell
         shell: Shell,
     },
-    /// Prints the manual page
+    /// Print the manual page
     Man,
 }
 
-/// Reads what programs defined themselves with `prometheus_client` in a metrics directory, which takes
-/// Python.
+/// Returns the families that programs recorded in a metrics directory with `prometheus_client`. Only
+/// Python can read them.
 pub type Merge = Arc<dyn Fn(&Path) -> Arc<[ShownFamily]> + Send + Sync>;
 
-/// Runs the command with those arguments, the first being its name, and returns its exit code.
-/// SIGTERM and SIGINT are caught while it serves or writes.
+/// Runs the command and returns its exit code. The first argument is the command's name.
 ///
-/// Without `merge`, what others left in the directory is not shown, and that is said once.
+/// The command catches SIGTERM and SIGINT while it serves or writes. Without `merge`, it omits the
+/// families of `prometheus_client` and logs this once.
 pub fn run(args: impl Iterator<Item = OsString>, merge: Option<&Merge>) -> i32 {
     terminal::log_to_standard_error();
     let cli = match Cli::try_parse_from(args) {
@@ -136,7 +136,7 @@ mod tests {
 
     use super::Cli;
 
-    /// Whether the command refuses these arguments, and what it says.
+    /// Returns the exit code and the output of a call with wrong arguments.
     fn refusal(arguments: &[&str]) -> Option<String> {
         Cli::try_parse_from(arguments).err().map(|refused| refused.to_string())
     }

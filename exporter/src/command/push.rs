@@ -22,27 +22,27 @@ use ictus::surface::{Surface, View};
 pub(super) struct Push {
     #[command(flatten)]
     input: SourceArgs,
-    /// The Pushgateway
+    /// The URL of the Pushgateway
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9091")]
     gateway: String,
-    /// Instead to this OpenTelemetry Collector, as OTLP over HTTP with exponential histograms
+    /// The URL of an OpenTelemetry Collector instead: OTLP over HTTP, with exponential histograms
     #[cfg(feature = "otlp")]
     #[arg(long, value_name = "URL", conflicts_with = "gateway")]
     otlp: Option<String>,
-    /// The job whose metrics these are; to OTLP the service's name
+    /// The job label of the metrics; with OTLP, the name of the service
     #[arg(long, value_name = "NAME")]
     job: String,
-    /// A label that tells this group from others of the job (to OTLP an attribute of the resource); may be
-    /// given again
+    /// A label that distinguishes this group from others of the job (with OTLP, an attribute of the
+    /// resource); may be repeated
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = labels::parse)]
     labels: Vec<(String, String)>,
-    /// Prove by what is in this file who pushes: a line `bearer TOKEN` or `basic USER:PASSWORD`; else by the
+    /// Authenticate with this file, a line `bearer TOKEN` or `basic USER:PASSWORD`; without it, with the
     /// same text in ICTUS_PUSH_CREDENTIALS
     #[arg(long, value_name = "FILE", env = "ICTUS_PUSH_CREDENTIALS_FILE", value_parser = file())]
     credentials: Option<PathBuf>,
 }
 
-/// The credentials themselves. Not an option: arguments are in lists of processes.
+/// The variable with the credentials. It is no option, because process lists show arguments.
 pub(super) const CREDENTIALS: &str = "ICTUS_PUSH_CREDENTIALS";
 
 impl Push {

@@ -12,23 +12,23 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct SecurityArgs {
-    /// Speak TLS, with the chain of certificates in this file (PEM)
+    /// Serve over TLS with the certificate chain in this file (PEM)
     #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CERT", requires = "tls_key", value_parser = file())]
     tls_cert: Option<PathBuf>,
     /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", env = "ICTUS_TLS_KEY", requires = "tls_cert", value_parser = file())]
     tls_key: Option<PathBuf>,
-    /// Answer only clients with a certificate that one of the authorities in this file has signed (PEM)
+    /// Accept only clients with a certificate signed by an authority in this file (PEM)
     #[arg(long, value_name = "FILE", env = "ICTUS_TLS_CLIENT_CA", requires = "tls_cert", value_parser = file())]
     tls_client_ca: Option<PathBuf>,
-    /// Answer only clients in this file, with a line `bearer TOKEN` or `basic USER:PASSWORD` for each; the
-    /// password may be its bcrypt hash
+    /// Accept only the clients in this file, one line each: `bearer TOKEN` or `basic USER:PASSWORD`,
+    /// where the password may be a bcrypt hash
     #[arg(long, value_name = "FILE", env = "ICTUS_AUTH", value_parser = file())]
     auth: Option<PathBuf>,
 }
 
 impl SecurityArgs {
-    /// None where nothing is asked.
+    /// Returns `None` without TLS and authentication.
     pub(super) fn open(self) -> Result<Option<Security>> {
         let mut files = SecurityFiles::new();
         if let Some((certificate, key)) = self.tls_cert.zip(self.tls_key) {

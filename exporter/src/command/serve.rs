@@ -18,20 +18,21 @@ use crate::{
 pub(super) struct Serve {
     #[command(flatten)]
     input: SourceArgs,
-    /// Where to listen: HOST:PORT (0.0.0.0 or [::] for all interfaces), or unix:PATH for a socket
+    /// The address: HOST:PORT (0.0.0.0 or [::] for all interfaces), or unix:PATH for a Unix socket
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
     listen: ListenAddress,
-    /// Add native histograms for whoever asks for protobuf; ?native=0 leaves them out
+    /// Add native histograms to protobuf responses; a request with ?native=0 omits them
     #[arg(long)]
     native: bool,
-    /// A name by which clients may call the endpoint, besides addresses and localhost; may be given again. Without
-    /// any, an endpoint on a loopback address answers to no other, and one elsewhere to all
+    /// A host name that requests may use, in addition to IP addresses and localhost; may be repeated.
+    /// Without any, an endpoint on a loopback address accepts no other name, and an endpoint elsewhere
+    /// accepts all
     #[arg(long = "allow-host", value_name = "NAME", env = "ICTUS_ALLOWED_HOSTS", value_delimiter = ',')]
     allowed_hosts: Vec<String>,
-    /// Serve below this path, as behind a proxy: /ictus serves /ictus/metrics
+    /// Serve below this path, for example behind a proxy: /ictus serves /ictus/metrics
     #[arg(long, value_name = "PATH", default_value = "", value_parser = prefix)]
     path_prefix: String,
-    /// Minutes of past quantiles for the live page, from a snapshot in 10 seconds; 0 for none
+    /// Minutes of past quantiles on the live page, from a snapshot every 10 seconds; 0 for none
     #[arg(long, value_name = "MINUTES", default_value = "15", value_parser = clap::value_parser!(u64).range(..=60))]
     history: u64,
     #[command(flatten)]

@@ -18,23 +18,24 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct SourceArgs {
-    /// The metrics directory that the workers record into
+    /// The metrics directory in which the workers record
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     pub(super) directory: PathBuf,
     /// The surfaces to show: legacy, documented, or canonical alone
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: View,
-    /// Leave the ictus_* families out, the state of Ictus itself
+    /// Omit the ictus_* families, the state of Ictus itself
     #[arg(long)]
     no_health: bool,
 }
 
-/// Parses a metrics directory, and refuses a path that names no directory.
+/// Parses the path of a metrics directory. Rejects a path that no directory can have.
 pub(super) fn directory() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| Reader::open(&path).map(|_| path))
 }
 
-/// Parses a file, and refuses a path that only a shell would expand: services and containers have none.
+/// Parses the path of a file. Rejects a path that only a shell would expand, because services and
+/// containers have no shell.
 pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match path.as_os_str().as_encoded_bytes().first() {
         Some(b'~') => Err(UNEXPANDED),
@@ -46,7 +47,7 @@ const UNEXPANDED: &str =
     "it begins with `~`, which only a shell expands; give the whole path, or `./~` for a file of that name";
 
 impl SourceArgs {
-    /// The source, for an action that goes on: workers may start later.
+    /// Returns the source for an action that keeps running: workers may start later.
     pub(super) fn source_when_ready(&self, merge: Option<&Merge>, labels: Vec<(String, String)>) -> Source {
         match Unusable::examine(&self.directory) {
             None => {}
@@ -61,8 +62,8 @@ impl SourceArgs {
         source.with_view(view)
     }
 
-    /// Returns whether the directory can be read, and prints why not: for an action that prints once, where
-    /// waiting for workers would look like having none.
+    /// Returns whether the directory can be read, and prints the reason if not. This is for actions that
+    /// print once: they do not wait for workers.
     pub(super) fn is_readable(&self) -> bool {
         let why = Unusable::examine(&self.directory);
         why.iter().for_each(|why| eprint(why));
@@ -74,7 +75,8 @@ impl SourceArgs {
         &self.surface
     }
 
-    /// The source, with what others recorded where that can be merged. Where it cannot, it is said.
+    /// Returns the source with the families of `prometheus_client` if they can be merged. Otherwise logs
+    /// that they are omitted.
     pub(super) fn source(&self, merge: Option<&Merge>) -> Source {
         let mut view = self.surface.clone();
         view.own_state = !self.no_health;

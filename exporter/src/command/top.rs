@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct Top {
-    /// The metrics directory that the workers record into
+    /// The metrics directory in which the workers record
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
     /// The surfaces whose names are shown: legacy, documented, or canonical alone

@@ -29,7 +29,7 @@ pub(super) struct Write {
     /// The file to write, which node-exporter reads only as *.prom; - for standard output [default: DIR/conductor_metrics.prom]
     #[arg(long, value_name = "FILE", value_parser = file())]
     output: Option<PathBuf>,
-    /// Seconds from one write to the next
+    /// The interval of the writes in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = interval)]
     interval: Duration,
     #[command(flatten)]
