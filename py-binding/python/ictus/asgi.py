@@ -105,14 +105,13 @@ class _Routes:
     with the values of its parameters, so its template is searched for.
     """
 
-    __slots__ = ("_app", "_path", "_root_path", "_scope", "_within_mount")
+    __slots__ = ("_app", "_path", "_root_path", "_scope")
 
     def __init__(self, app: Any, scope: _Scope) -> None:
         self._app = app
         self._scope = scope
         self._path = scope.get("path", "")
         self._root_path = scope.get("root_path", "")
-        self._within_mount = "app_root_path" in scope
 
     def find(self) -> str | None:
         """Returns the template of the route that answered the request, or None."""
@@ -120,18 +119,17 @@ class _Routes:
         endpoint = scope.get("endpoint")
         if endpoint is None:
             return None
-        root_path = scope.get("root_path", "")
-        if (scope.get("path"), root_path) == (self._path, self._root_path):
+        end = scope.get("path", ""), scope.get("root_path", "")
+        begin = self._path, self._root_path
+        if end == begin:
             template = _route_of_router(scope)
             if template is not None:
                 return template
-        if not self._within_mount:
-            root_path = scope.get("app_root_path", root_path)
         routes = _routes(self._app)
-        # Starlette before 0.33 changes the path at a mounted application.
-        for path, root in ((scope.get("path", ""), root_path), (self._path, self._root_path)):
-            above = {**scope, "path": path, "root_path": root, "path_params": {}}
-            template = _search(routes, above, endpoint)
+        # FastAPI may set the root path, and a mounted application adds to it. Starlette before 0.33 also
+        # changes the path.
+        for path, root_path in ((end[0], scope.get("app_root_path", end[1])), begin):
+            template = _search(routes, {**scope, "path": path, "root_path": root_path}, endpoint)
             if template is not None:
                 return template or "/"
         return None
