@@ -11,7 +11,7 @@ pids=
 for venv in "$@"; do
     case $venv in
         # Oldest and newest dependencies: the tests that depend on them.
-        *lowest | *highest) what="test_dependencies.py test_collectors.py test_differential.py test_restarts.py test_provider.py general/test_web_requests.py" ;;
+        *lowest | *highest) what="test_dependencies.py test_collectors.py test_differential.py test_restarts.py test_provider.py api/test_web_requests.py" ;;
         *) what= ;;
     esac
     if [ -n "$what" ]; then
