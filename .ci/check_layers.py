@@ -29,20 +29,20 @@ ALLOWED: dict[str, str] = {
     "format": "catalog clock sync sys",
     "policy": "format",
     "directory": "clock error failpoint format sys",
-    "log_once": "format policy printable sys",
+    "log_once": "clock printable sys",
     # The parts of a lane, each with its writer and its reader.
     "ring": "format sum sync",
     "histogram": "format ring sync",
     "exemplar": "clock format ring sum sync",
     # Recording.
     "options": "error format",
-    "segment": "clock directory format sync sys",
+    "segment": "clock directory format log_once sync sys",
     "observe": (
-        "catalog clock directory error exemplar format histogram options plain_name policy ring segment "
-        "sum sync sys"
+        "catalog clock directory error exemplar format histogram log_once options plain_name policy ring "
+        "segment sum sync sys"
     ),
     "at_exit": "observe sys",
-    "host": "at_exit observe sys",
+    "host": "at_exit log_once observe sys",
     # Reading. The reader reads this process's own segments in memory.
     "snapshot": "catalog clock exemplar format histogram",
     "reader": (

@@ -1,4 +1,4 @@
-//! Forks and descriptors of the host process, for the crates that serve metrics. Not part of the
+//! Forks, descriptors and log lines of the host process, for the crates that serve metrics. Not part of the
 //! public API.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd},
 };
 
-pub use crate::sys::fork::OncePerProcess;
+pub use crate::log_once::{LogOnce, LoggedCauses};
 use crate::{
     at_exit, observe,
     sys::{fork, own_descriptor::OwnDescriptor},

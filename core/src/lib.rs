@@ -100,7 +100,6 @@ mod histogram;
 pub mod host;
 #[cfg(feature = "read")]
 mod literals;
-#[cfg(feature = "read")]
 mod log_once;
 #[cfg(ictus_loom)]
 #[path = "../models/loom_arc_swap.rs"]

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     error::{Error, Result},
     format::layout::HealthCounter,
+    log_once::LogOnce,
     policy::series_limit::OVERFLOW,
-    sys::fork::OncePerProcess,
 };
 
 /// A family and its series.
@@ -31,7 +31,7 @@ pub(crate) struct FamilyIndex {
     hasher: LabelHasher,
     active: ActiveCount,
     overflow: ArcSwapOption<Series>,
-    logged: OncePerProcess,
+    overflow_log: LogOnce,
 }
 
 /// Hashes label values, differently in each family.
@@ -63,7 +63,7 @@ impl FamilyIndex {
             shards: array::from_fn(|_| ArcSwap::new(Arc::clone(&empty))),
             hasher: LabelHasher::default(),
             overflow: ArcSwapOption::empty(),
-            logged: OncePerProcess::new(),
+            overflow_log: LogOnce::new(),
         }
     }
 
@@ -210,7 +210,7 @@ impl FamilyIndex {
     #[cold]
     fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
         recorder.lose(HealthCounter::Overflow);
-        if self.logged.is_first() {
+        if self.overflow_log.is_first() {
             self.log_overflow();
         }
         if let Some(series) = &*self.overflow.load() {

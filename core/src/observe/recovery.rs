@@ -33,8 +33,9 @@ use crate::{
     clock,
     directory::{Directory, access::MetricsPath},
     format::layout::HealthCounter,
+    log_once::LogOnce,
     segment::{copy::SegmentCopy, writer::Segment},
-    sys::fork::{self, OncePerProcess},
+    sys::fork,
 };
 
 const THREAD: &str = "ictus-recover";
@@ -57,8 +58,8 @@ const RETRY_INTERVAL: u64 = 1_000_000_000;
 const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which that attempt checks whether the recovery thread has finished.
 const SAVE_INTERVAL: Duration = Duration::from_millis(2);
-/// Interval, in nanoseconds, at which the same cause is logged.
-const LOG_INTERVAL: u64 = 60_000_000_000;
+/// Interval at which a cause is logged.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The segments that a recorder leaves, and the state of its recovery thread.
 #[derive(Debug, Default)]
@@ -72,8 +73,7 @@ pub(super) struct Recovery {
     thread: AtomicU64,
     check_at: AtomicU64,
     retry_at: AtomicU64,
-    log_at: AtomicU64,
-    logged: OncePerProcess,
+    cause_log: LogOnce,
     /// The cause, to be logged by the thread.
     cause: ArcSwapOption<String>,
 }
@@ -229,10 +229,7 @@ impl Recorder {
 
     fn log_cause(&self) {
         let Some(cause) = self.recovery.cause.load_full() else { return };
-        let (now, recovery) = (clock::monotonic(), &self.recovery);
-        let is_first = recovery.logged.is_first();
-        if is_first || now >= recovery.log_at.load(Relaxed) {
-            recovery.log_at.store(now + LOG_INTERVAL, Relaxed);
+        if self.recovery.cause_log.is_due(LOG_INTERVAL) {
             log::error!("{cause}");
         } else {
             log::debug!("{cause}");

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::{
     format::layout::{HEALTH_COUNTERS, HealthCounter},
+    log_once::LogOnce,
     segment::writer::Segment,
-    sys::fork::{self, OncePerProcess},
+    sys::fork,
 };
 
 /// Counts that the next segment takes over.
@@ -19,10 +20,10 @@ pub(super) struct Unrecorded {
 impl Unrecorded {
     /// Counts a rejected observation. Logs the first one without memory.
     pub(super) fn count(&self, loss: HealthCounter) {
-        static LOGGED: OncePerProcess = OncePerProcess::new();
+        static LOG: LogOnce = LogOnce::new();
         self.begin();
         self.counts[loss as usize].fetch_add(1, Relaxed);
-        if loss == HealthCounter::NoMemory && LOGGED.is_first() {
+        if loss == HealthCounter::NoMemory && LOG.is_first() {
             log::error!(
                 "observations are rejected: this process cannot map memory for them; raise its limits (`ulimit -v`, \
                  `ulimit -d`). They are counted as ictus_observations_rejected_total{{reason=\"no_memory\"}}, and \

@@ -20,6 +20,7 @@ pub(crate) mod clear;
 pub(crate) mod convert;
 pub(crate) mod cursor;
 pub(crate) mod expiry;
+pub(crate) mod family_log;
 #[cfg_attr(not(feature = "record"), path = "no_local_segments.rs")]
 pub(crate) mod local_segments;
 pub(crate) mod multiprocess;
@@ -49,10 +50,10 @@ use crate::{
     },
     error::{Error, Result},
     format::error::SegmentError,
-    log_once,
+    log_once::LogOnce,
     printable::Printable,
     snapshot::{Health, Lost, Snapshot, timeline::Timeline},
-    sys::{self, fork::OncePerProcess},
+    sys::{self, fork},
 };
 use age::ReadTime;
 use aggregate::{Aggregator, FamilyView};
@@ -92,9 +93,9 @@ pub struct Reader {
     timeline: Timeline,
     idle: IdleTracker,
     expired: Vec<ExpiredSeries>,
-    complaint: Option<String>,
-    /// Detects a forked child, which logs everything again.
-    process: OncePerProcess,
+    complaint_log: LogOnce,
+    /// The fork generation of the process that took the last snapshot: a child logs everything again.
+    generation: u32,
     segment_log: SegmentLog,
     may_retire: bool,
     /// The earliest time of the next retirement, set if one failed: a retirement reads all lanes of
@@ -159,8 +160,8 @@ impl Reader {
             timeline: Timeline::default(),
             idle: IdleTracker::default(),
             expired: Vec::new(),
-            complaint: None,
-            process: OncePerProcess::new(),
+            complaint_log: LogOnce::new(),
+            generation: 0,
             segment_log: SegmentLog::default(),
             may_retire: true,
             retry_retirement_at: None,
@@ -207,7 +208,8 @@ impl Reader {
         {
             self.place = Some(MetricsPath::resolve(path)?);
         }
-        if self.process.is_first() {
+        if self.generation != fork::generation() {
+            self.generation = fork::generation();
             self.log_again();
         }
         self.health.snapshots += 1;
@@ -280,7 +282,7 @@ impl Reader {
     /// Falls back to the last snapshot. Returns an error if there is none.
     fn give_up(&mut self) -> io::Result<()> {
         self.health.stale_snapshots += 1;
-        self.complain("the totals were replaced faster than they could be read".to_owned());
+        self.complain("the totals were replaced faster than they could be read");
         if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
@@ -338,7 +340,7 @@ impl Reader {
     /// Reads the totals file if it is not the one that was read last.
     fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
         if let Err(bad) = self.totals.poll(directory)? {
-            self.complain(format!(
+            self.complain(&format!(
                 "{} is left out, the last good totals stay: {bad}",
                 directory.place().path().join("totals").display()
             ));
@@ -487,7 +489,7 @@ impl Reader {
             |id: u64| folded.contains(&id) || segments.get(&id).is_some_and(|known| known.key(id).is_some());
         let (read, bad) = memory.read(&mut self.merged, elsewhere);
         if let Some(bad) = bad {
-            self.complain(format!("this process's own memory is left out: {bad}"));
+            self.complain(&format!("this process's own memory is left out: {bad}"));
         }
         Ok(Some(read))
     }
@@ -506,7 +508,7 @@ impl Reader {
                 log::debug!("this reader may not write and leaves retirement to others: {error}");
                 self.may_retire = false;
             }
-            Err(bad) => self.complain(format!(
+            Err(bad) => self.complain(&format!(
                 "segments of ended processes in {} cannot be added to the totals: {bad}",
                 directory.place().path().display()
             )),
@@ -515,17 +517,14 @@ impl Reader {
 
     /// Makes a forked child log again the messages that its parent process logged.
     fn log_again(&mut self) {
-        self.complaint = None;
         self.totals.reopen();
-        self.segments.values_mut().for_each(SegmentFile::log_again);
         self.merged.log_again();
     }
 
     /// Logs a cause, but not twice in a row.
-    fn complain(&mut self, complaint: String) {
-        if self.complaint.as_ref() != Some(&complaint) {
-            log::warn!("{}", Printable(&complaint));
-            self.complaint = Some(complaint);
+    fn complain(&self, complaint: &str) {
+        if self.complaint_log.is_new(complaint) {
+            log::warn!("{}", Printable(complaint));
         }
     }
 }
@@ -536,7 +535,7 @@ fn log_hidden(families: &[FamilyView<'_>]) {
         let is_shown =
             |family: &&FamilyView<'_>| !family.is_hidden && family.record.name == hidden.record.name;
         if let Some(holds) = families.iter().find(is_shown) {
-            log_once::hidden(holds.record, hidden.record);
+            family_log::hidden(holds.record, hidden.record);
         }
     }
 }

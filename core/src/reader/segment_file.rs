@@ -14,6 +14,7 @@ use crate::{
     clock::epoch_clocks::Clocks,
     directory::{self, Directory, access::MetricsPath, checked_file::CheckedFile, lock},
     format::error::SegmentError,
+    log_once::LogOnce,
     snapshot::Health,
 };
 
@@ -27,8 +28,10 @@ pub(crate) struct SegmentFile {
     bytes: u64,
     /// Whether the file could be read at least once. Its last good state then stays merged.
     was_good: bool,
-    /// The error of the last read, if it failed.
-    bad: Option<String>,
+    /// Whether the last read failed.
+    is_bad: bool,
+    /// Logs the error of a read, but not twice in a row.
+    error_log: LogOnce,
 }
 
 /// The result of opening a file.
@@ -104,7 +107,7 @@ impl SegmentFile {
     /// merged.
     pub(crate) fn read(&mut self, place: &MetricsPath, id: u64, into: &mut Aggregator, log: &mut SegmentLog) {
         // The reason why it was not opened is logged; that it is not open says less.
-        if self.bad.is_some() && !self.is_open() {
+        if self.is_bad && !self.is_open() {
             return;
         }
         let Some(key) = self.key(id) else { return };
@@ -121,7 +124,10 @@ impl SegmentFile {
         match looked {
             Ok(news) => {
                 into.put_news(key, reader.header.epoch, self.lives, news);
-                (self.was_good, self.bad) = (true, None);
+                self.was_good = true;
+                if std::mem::take(&mut self.is_bad) {
+                    self.error_log.reset();
+                }
             }
             Err(bad) => self.complain(place, id, &bad, log),
         }
@@ -151,10 +157,10 @@ impl SegmentFile {
 
     /// Counts the segment and its disk space.
     pub(crate) fn count(&self, health: &mut Health) {
-        let state = match (&self.bad, self.lives) {
-            (Some(_), _) => &mut health.bad_segments,
-            (None, true) => &mut health.live_segments,
-            (None, false) => &mut health.dead_segments,
+        let state = match (self.is_bad, self.lives) {
+            (true, _) => &mut health.bad_segments,
+            (false, true) => &mut health.live_segments,
+            (false, false) => &mut health.dead_segments,
         };
         *state += 1;
         health.bytes += self.bytes;
@@ -162,20 +168,14 @@ impl SegmentFile {
 
     /// Returns whether the segment can be folded into the totals.
     pub(crate) fn is_to_be_retired(&self) -> bool {
-        self.was_good && self.bad.is_none() && !self.lives
-    }
-
-    /// Forgets the logged error, so that it is logged again.
-    pub(crate) fn log_again(&mut self) {
-        self.bad = None;
+        self.was_good && !self.is_bad && !self.lives
     }
 
     /// Logs an error, but not twice in a row.
     fn complain(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
-        let reason = bad.to_string();
-        if self.bad.as_ref() != Some(&reason) {
+        self.is_bad = true;
+        if self.error_log.is_new(&bad.to_string()) {
             log.left_out(place, id, bad);
-            self.bad = Some(reason);
         }
     }
 }

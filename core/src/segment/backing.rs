@@ -26,7 +26,8 @@ use rustix::{
 
 use crate::{
     directory::{Directory, FileIdentity, NewSegment, access::MetricsPath, standing},
-    sys::{fork::OncePerProcess, own_descriptor::OwnDescriptor},
+    log_once::LogOnce,
+    sys::own_descriptor::OwnDescriptor,
 };
 
 /// The file of a segment of this process.
@@ -135,8 +136,8 @@ impl Backing {
     }
 
     fn warn_of_closing(&self) {
-        static LOGGED: OncePerProcess = OncePerProcess::new();
-        if LOGGED.is_first() {
+        static LOG: LogOnce = LogOnce::new();
+        if LOG.is_first() {
             log::warn!(
                 "{}: the program closed the descriptor of this file, which Ictus opened; the file is opened again",
                 self.place.segment_path(self.id).display()

@@ -48,32 +48,6 @@ fn begin() -> u32 {
     }
 }
 
-/// Detects the first call in a process, for messages that are logged once. A forked child with the
-/// same problem logs the message, too.
-#[derive(Debug)]
-pub struct OncePerProcess(AtomicU32);
-
-impl OncePerProcess {
-    /// Creates an instance whose first call is still to come.
-    #[must_use]
-    pub const fn new() -> OncePerProcess {
-        OncePerProcess(AtomicU32::new(0))
-    }
-
-    /// Returns whether this is the first call in this process.
-    pub fn is_first(&self) -> bool {
-        let generation = generation();
-        self.0.load(Ordering::Relaxed) != generation
-            && self.0.swap(generation, Ordering::Relaxed) != generation
-    }
-}
-
-impl Default for OncePerProcess {
-    fn default() -> OncePerProcess {
-        OncePerProcess::new()
-    }
-}
-
 /// Threads in critical changes, and pending forks: the generation in the high half, then 16 bits of
 /// forks and 16 bits of threads. Counts of another generation are ignored.
 static GATE: AtomicU64 = AtomicU64::new(0);

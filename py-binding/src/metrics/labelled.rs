@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use ictus::{Family, host::OncePerProcess, observe::MetricHandle};
+use ictus::{Family, host::LogOnce, observe::MetricHandle};
 use pyo3::{
     PyClass,
     exceptions::{PyTypeError, PyValueError},
@@ -34,8 +34,8 @@ struct Described<H> {
     name: String,
     label_names: Vec<String>,
     directory: Option<PathBuf>,
-    /// Whether this process has logged a measurement without labels.
-    logged: OncePerProcess,
+    /// Logs a measurement without labels.
+    unlabelled_log: LogOnce,
 }
 
 /// The children of a family in a `dict`, by tuples of strings.
@@ -66,8 +66,8 @@ impl<H: MetricHandle> Labelled<H> {
         label_names: Vec<String>,
         directory: Option<PathBuf>,
     ) -> Labelled<H> {
-        let logged = OncePerProcess::new();
-        let described = Arc::new(Described { family, name, label_names, directory, logged });
+        let unlabelled_log = LogOnce::new();
+        let described = Arc::new(Described { family, name, label_names, directory, unlabelled_log });
         let children = Children::Own(Arc::new(PyDict::new(py).unbind()));
         Labelled { described, children, values: None }
     }
@@ -140,9 +140,9 @@ impl<H: MetricHandle> Labelled<H> {
     /// Counts a measurement that ended without label values, and logs the first one. It raises no
     /// exception, because the program's function has already run and may have raised its own.
     pub(super) fn count_unlabelled(&self) {
-        let Described { family, name, label_names, logged, .. } = &*self.described;
+        let Described { family, name, label_names, unlabelled_log, .. } = &*self.described;
         family.count_unlabelled();
-        if logged.is_first() {
+        if unlabelled_log.is_first() {
             ::log::error!(
                 target: "ictus",
                 "a measurement of {name} was not recorded: it ended without labels; call \

@@ -5,7 +5,7 @@
 //! that started the sinks runs Python anyway: it waits for these requests and answers them.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ use std::{
 };
 
 use ictus::{
-    host::Descriptor,
+    host::{Descriptor, LoggedCauses},
     surface::{ShownFamily, ShownType},
 };
 use ictus_exporter::command::Merge;
@@ -30,7 +30,7 @@ const SHARE: u32 = 10;
 /// the sink uses the last merged families.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum number of distinct causes that are logged, which bounds memory.
-const MAX_SAID: usize = 32;
+const MAX_CAUSES: usize = 32;
 
 type Families = Arc<[ShownFamily]>;
 type MergeRequest = (PathBuf, SyncSender<Families>);
@@ -46,7 +46,7 @@ pub(crate) struct MergeQueue {
     asked_at: Instant,
     last: Arc<Mutex<Families>>,
     good_until: Instant,
-    said: HashSet<String>,
+    logged: LoggedCauses,
 }
 
 impl MergeQueue {
@@ -71,9 +71,9 @@ impl MergeQueue {
             }
         };
         let now = Instant::now();
-        let desk =
-            MergeQueue { questions, asker: None, asked_at: now, last, good_until: now, said: HashSet::new() };
-        (desk, Arc::new(merge))
+        let logged = LoggedCauses::new(MAX_CAUSES);
+        let queue = MergeQueue { questions, asker: None, asked_at: now, last, good_until: now, logged };
+        (queue, Arc::new(merge))
     }
 
     /// Waits up to `patience` for a request and answers it with the result of `function`. Returns
@@ -95,7 +95,7 @@ impl MergeQueue {
                     Ok(families) => self.answer(Some(&families))?,
                     // A file that is being created may be the cause; the last families stay.
                     Err(failed) if failed.is_instance_of::<PyException>(function.py()) => {
-                        self.say(format!("metrics of prometheus_client cannot be merged: {failed}"));
+                        self.log_once(&format!("metrics of prometheus_client cannot be merged: {failed}"));
                         self.answer(None)?;
                     }
                     Err(raised) => {
@@ -156,17 +156,16 @@ impl MergeQueue {
         for family in given {
             match shown(&family) {
                 Ok(family) => families.push(family),
-                Err(why) => self.say(format!("the metric family {:?} is not shown: {why}", family.0)),
+                Err(why) => self.log_once(&format!("the metric family {:?} is not shown: {why}", family.0)),
             }
         }
         Ok(families.into())
     }
 
     /// Logs each cause once.
-    fn say(&mut self, text: String) {
-        if self.said.len() < MAX_SAID && !self.said.contains(&text) {
+    fn log_once(&self, text: &str) {
+        if self.logged.is_new(text) {
             ::log::warn!(target: "ictus", "{text}");
-            self.said.insert(text);
         }
     }
 }

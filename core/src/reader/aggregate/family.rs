@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Source, steps};
 use crate::{
     format::descriptor::FamilyDescriptor,
-    log_once,
     policy::agreement::{self, Precedence},
+    reader::family_log,
 };
 
 /// A family of one shape: kind, unit and labels.
@@ -93,7 +93,7 @@ impl FamilyAggregate {
 
     /// Logs the conflicting definitions, each once in a process.
     pub(crate) fn log_conflicts(&self) {
-        self.conflicting().for_each(|other| log_once::conflict(&self.record, other));
+        self.conflicting().for_each(|other| family_log::conflict(&self.record, other));
     }
 
     /// Returns the smallest number of series that any process allows.
