@@ -481,6 +481,24 @@ fn series_of_ended_processes_expire_from_the_totals() {
     assert_eq!(young.snapshot().unwrap().families, []);
 }
 
+/// Also if that process is retired only then. Otherwise, its series would take places until the next
+/// call, without the parts of this process.
+#[test]
+fn series_of_an_unretired_process_expire_with_those_of_this_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Registry::open(directory.path()).unwrap();
+    let record = |registry: &Registry, label: &str| {
+        registry.timer("work_seconds", "", &["x"]).unwrap().labels(&[label]).unwrap().observe(1.0);
+    };
+    let (ended, living) = (open(), open());
+    record(&ended, "a");
+    record(&living, "b");
+    drop(ended);
+    assert_eq!(living.remove_idle(Duration::from_nanos(1)).unwrap(), 1);
+    let snapshot = Reader::new(directory.path()).without_retiring().snapshot().unwrap();
+    assert_eq!(snapshot.families, []);
+}
+
 #[test]
 fn retirement_of_a_segment_is_no_activity() {
     const IDLE: Duration = Duration::from_secs(2);

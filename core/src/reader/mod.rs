@@ -238,9 +238,9 @@ impl Reader {
         let families = convert::families(&families, &now);
         self.expired = expired;
         if let Some(directory) = &directory {
-            self.retire_dead(directory);
+            let has_retired = self.retire_dead(directory);
             self.note_overflowed(directory);
-            self.forget_expired(directory);
+            self.forget_expired(directory, has_retired);
         }
         Ok(Snapshot { families, health })
     }
@@ -304,10 +304,11 @@ impl Reader {
         });
     }
 
-    /// Drops expired series from the totals.
-    fn forget_expired(&mut self, directory: &Directory) {
+    /// Drops expired series from the totals. `has_retired` is true if the totals have more series
+    /// than this reader has read: these must not stay longer than the part of this process.
+    fn forget_expired(&mut self, directory: &Directory, has_retired: bool) {
         let kept = |expired: &ExpiredSeries| self.merged.is_in_totals(expired.number, &expired.series);
-        if !self.may_retire || !self.expired.iter().any(kept) {
+        if !self.may_retire || !self.expired.iter().any(|expired| has_retired || kept(expired)) {
             return;
         }
         let segments = &mut self.segments;
@@ -494,14 +495,16 @@ impl Reader {
         Ok(Some(read))
     }
 
-    fn retire_dead(&mut self, directory: &Directory) {
+    /// Retires the segments of ended processes. Returns whether there was one.
+    fn retire_dead(&mut self, directory: &Directory) -> bool {
         let is_early = self.retry_retirement_at.is_some_and(|at| Instant::now() < at);
         if !self.may_retire || is_early || !self.segments.values().any(SegmentFile::is_to_be_retired) {
-            return;
+            return false;
         }
         let segments = &mut self.segments;
         let retired = retire(directory, &mut |id| segments.get_mut(&id)?.listed());
         self.retry_retirement_at = retired.is_err().then(|| Instant::now() + RETRY_DELAY);
+        let has_retired = matches!(retired, Ok(1..));
         match retired {
             Ok(_) => {}
             Err(SegmentError::Io(error)) if is_refusal(&error) => {
@@ -513,6 +516,7 @@ impl Reader {
                 directory.place().path().display()
             )),
         }
+        has_retired
     }
 
     /// Makes a forked child log again the messages that its parent process logged.
