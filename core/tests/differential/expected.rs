@@ -10,12 +10,13 @@ use super::{
     model::{Labels, Model, Part, Segment, is_overflow, overflow},
 };
 
-/// The lines of a snapshot, and the windows of which only the newest observations are certain.
+/// The lines of a snapshot, and the windows of which only a part is certain.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) lines: Lines,
-    /// The number of certain observations, by the name of the line. See `certain`.
-    pub(crate) certain: BTreeMap<String, usize>,
+    /// By the name of the line: the number of newest observations that are certain (see `certain`),
+    /// and all observations that the window may have.
+    pub(crate) certain: BTreeMap<String, (usize, String)>,
 }
 
 /// Index of the segment, and its part.
@@ -131,7 +132,8 @@ impl Model {
         let window_name = format!("{name} window");
         let certain = self.certain(family);
         if certain < version.window {
-            expected.certain.insert(window_name.clone(), certain);
+            let possible = numbers(window.iter().map(|one| one.2));
+            expected.certain.insert(window_name.clone(), (certain, possible));
         }
         expected.lines.extend([
             (format!("{name} count"), all().count().to_string()),
@@ -159,10 +161,13 @@ impl Model {
     /// Returns the number of observations that a window certainly has.
     ///
     /// The totals keep as many observations as the largest window that was defined when they were
-    /// written. If a later definition has a larger one, older observations may be missing.
+    /// written. If a later definition has a larger one, older observations may be missing. If two
+    /// threads had a lane one after the other, it keeps as many as one of them would.
     fn certain(&self, family: usize) -> usize {
-        let ended = self.definers(family).into_iter().filter(|(lives, _)| !lives);
-        let windows = ended.map(|(_, number)| VERSIONS[self.segments[number].definitions[&family].0].window);
+        let is_cut = |&(lives, _): &(bool, usize)| !lives || self.has_adopted_lanes;
+        let windows = self.definers(family).into_iter().filter(is_cut);
+        let windows =
+            windows.map(|(_, number)| VERSIONS[self.segments[number].definitions[&family].0].window);
         windows.min().unwrap_or(usize::MAX)
     }
 }

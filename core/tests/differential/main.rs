@@ -89,8 +89,12 @@ fn former_differences_do_not_return() {
 
 /// The shortened programs of differences that were found.
 mod regressions {
-    pub(crate) const ALL: &[&str] =
-        &[GAUGE_OF_AN_ENDED_PROCESS, PART_IN_THE_PLACE_OF_ANOTHER, REGISTRY_DROPPED_BY_A_CHILD];
+    pub(crate) const ALL: &[&str] = &[
+        GAUGE_OF_AN_ENDED_PROCESS,
+        PART_IN_THE_PLACE_OF_ANOTHER,
+        REGISTRY_DROPPED_BY_A_CHILD,
+        EXPIRY_BEFORE_RETIREMENT,
+    ];
 
     /// A removal gave a place to the gauge of an ended process, and moved that of a living one to
     /// the overflow series.
@@ -121,5 +125,16 @@ record process 1 registry 0 thread 0 family 6 series 0 times 1 amount 8 version 
 record process 0 registry 1 thread 1 family 6 series 0 times 1 amount 8 version 4
 snapshot process 0 registry 1 thread 0 family 1 series 0 times 1 amount 8 version 0
 close process 0 registry 1 thread 1 family 1 series 0 times 1 amount 8 version 0
+";
+
+    /// Series of an ended process expired one snapshot later than those of a living one, and took
+    /// places meanwhile.
+    const EXPIRY_BEFORE_RETIREMENT: &str = "
+record process 0 registry 0 thread 0 family 3 series 0 times 1 amount 8 version 0
+record process 0 registry 0 thread 1 family 3 series 2 times 1 amount 8 version 0
+record process 0 registry 1 thread 1 family 3 series 1 times 1 amount 8 version 0
+close process 0 registry 0 thread 1 family 3 series 0 times 1 amount 8 version 0
+again process 0 registry 0 thread 0 family 3 series 1 times 1 amount 8 version 6
+expire process 0 registry 1 thread 0 family 3 series 0 times 1 amount 8 version 0
 ";
 }

@@ -24,6 +24,9 @@ pub(crate) struct Model {
     recorders: BTreeMap<(usize, usize), Recorder>,
     /// When the last recording step of each process began.
     marked: BTreeMap<usize, u64>,
+    /// Processes of which a thread has ended, so that lanes have several threads.
+    adopting: BTreeSet<usize>,
+    pub(crate) has_adopted_lanes: bool,
     /// Parts that stay in the overflow series: segment, family and labels.
     pub(crate) pinned: BTreeSet<(usize, usize, Labels)>,
 }
@@ -90,12 +93,17 @@ impl Model {
             }
             Verb::Remove => return self.remove(step),
             Verb::Expire => self.expire(step),
+            Verb::EndThread => {
+                self.adopting.insert(step.process);
+                self.has_adopted_lanes = true;
+            }
             Verb::Close => self.close(&[at]),
             Verb::Exit | Verb::Kill | Verb::KillReading => {
                 let ended: Vec<_> =
                     self.recorders.keys().copied().filter(|at| at.0 == step.process).collect();
                 self.close(&ended);
                 self.marked.remove(&step.process);
+                self.adopting.remove(&step.process);
             }
             Verb::Fork => {
                 let inherited = self.recorders.iter().filter(|(at, _)| at.0 == step.process);
@@ -104,6 +112,9 @@ impl Model {
                 };
                 let children: Vec<_> = inherited.map(child).collect();
                 self.recorders.extend(children);
+                if self.adopting.contains(&step.process) {
+                    self.adopting.insert(step.thread);
+                }
             }
             Verb::Clear => {
                 self.pinned.clear();
@@ -186,7 +197,8 @@ impl Model {
     }
 
     fn record(&mut self, step: &Step) -> String {
-        let mark = self.marked.insert(step.process, self.tick).filter(|_| step.verb == Verb::Late);
+        let is_late = step.verb == Verb::Late && !self.adopting.contains(&step.process);
+        let mark = self.marked.insert(step.process, self.tick).filter(|_| is_late);
         let key = (step.family, step.series);
         let existing = self.recorder(step).handles.get(&key).copied().filter(|_| step.verb == Verb::Again);
         let handle = match existing {

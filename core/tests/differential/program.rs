@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::families::{FAMILIES, VERSIONS};
+use super::families::VERSIONS;
 
 /// The action of a step. Its word in the text is the name in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     Remove,
     /// Expires every series that this registry sees.
     Expire,
+    /// Ends a thread, whose lanes the next thread adopts.
+    EndThread,
     /// Drops the registry.
     Close,
     /// Ends the process by `exit`.
@@ -39,7 +41,7 @@ pub(crate) enum Verb {
     Snapshot,
 }
 
-const VERBS: [(&str, Verb); 15] = [
+const VERBS: [(&str, Verb); 16] = [
     ("record", Verb::Record),
     ("again", Verb::Again),
     ("late", Verb::Late),
@@ -47,6 +49,7 @@ const VERBS: [(&str, Verb); 15] = [
     ("request", Verb::Request),
     ("remove", Verb::Remove),
     ("expire", Verb::Expire),
+    ("endthread", Verb::EndThread),
     ("close", Verb::Close),
     ("exit", Verb::Exit),
     ("kill", Verb::Kill),
@@ -165,16 +168,19 @@ impl Random {
 /// Returns the program of a seed.
 ///
 /// Each program uses some of the families, processes and versions only, so that its steps often
-/// meet in one series.
+/// meet in one series. One verb is more frequent than in other programs.
 pub(crate) fn generate(seed: u64) -> Vec<Step> {
     let mut random = Random(seed);
-    let families: Vec<usize> = (0..=random.below(3)).map(|_| random.below(FAMILIES.len())).collect();
+    // Mostly timers, which have the most state.
+    let weighted = [0, 1, 2, 3, 3, 3, 4, 4, 5, 6, 6, 7];
+    let families: Vec<usize> = (0..=random.below(3)).map(|_| random.one_of(&weighted)).collect();
+    let (_, frequent) = random.one_of(&VERBS);
     let versions: Vec<usize> = (0..=random.below(3)).map(|_| random.below(VERSIONS.len())).collect();
     let (processes, registries) = (1 + random.below(PROCESSES), 1 + random.below(REGISTRIES));
     let series = 1 + random.below(SERIES);
     let length = 10 + random.below(50);
     let step = |_| {
-        let verb = match random.below(100) {
+        let verb = match random.below(120) {
             0..36 => Verb::Record,
             36..44 => Verb::Again,
             44..48 => Verb::Late,
@@ -182,14 +188,16 @@ pub(crate) fn generate(seed: u64) -> Vec<Step> {
             50..52 => Verb::Request,
             52..58 => Verb::Remove,
             58..60 => Verb::Expire,
-            60..65 => Verb::Close,
+            60..64 => Verb::Close,
+            64..65 => Verb::EndThread,
             65..66 => Verb::Exit,
             66..70 => Verb::Kill,
             70..71 => Verb::KillReading,
             71..74 => Verb::Fork,
             74..75 => Verb::Clear,
             75..91 => Verb::Read,
-            _ => Verb::Snapshot,
+            91..100 => Verb::Snapshot,
+            _ => frequent,
         };
         let thread = match verb {
             Verb::Fork => random.below(PROCESSES),

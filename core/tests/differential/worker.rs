@@ -46,6 +46,7 @@ type Job = Box<dyn FnOnce() + Send>;
 struct WorkerThread {
     jobs: mpsc::Sender<Job>,
     done: mpsc::Receiver<()>,
+    thread: thread::JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -56,6 +57,8 @@ struct Worker {
     threads: HashMap<usize, WorkerThread>,
     /// When the previous recording step began.
     marked: Option<Stamp>,
+    /// Whether a thread has ended. The next one adopts lanes with newer timestamps than `marked`.
+    has_adopted: bool,
 }
 
 /// Runs only in a process that the test started.
@@ -101,6 +104,11 @@ impl Worker {
             Verb::Record | Verb::Again | Verb::Late | Verb::Invalid | Verb::Request => self.record(step),
             Verb::Remove => self.remove(step),
             Verb::Expire => self.expire(step),
+            Verb::EndThread => {
+                self.has_adopted = true;
+                self.threads.remove(&step.thread).into_iter().for_each(WorkerThread::end);
+                String::new()
+            }
             Verb::Close => {
                 self.handles.retain(|&(registry, ..), _| registry != step.registry);
                 self.registries.remove(&step.registry);
@@ -141,7 +149,8 @@ impl Worker {
     fn record(&mut self, step: &Step) -> String {
         let key = (step.registry, step.family, step.series);
         let existing = self.handles.get(&key).filter(|_| step.verb == Verb::Again).cloned();
-        let late = self.marked.replace(Stamp::now()).filter(|_| step.verb == Verb::Late);
+        let is_late = step.verb == Verb::Late && !self.has_adopted;
+        let late = self.marked.replace(Stamp::now()).filter(|_| is_late);
         let handle = match existing {
             Some(handle) => handle,
             None => {
@@ -214,13 +223,18 @@ fn turned<T>(mut list: Vec<T>, step: &Step) -> Vec<T> {
 impl WorkerThread {
     fn new() -> WorkerThread {
         let ((jobs, todo), (did, done)) = (mpsc::channel::<Job>(), mpsc::channel());
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             for job in todo {
                 job();
                 did.send(()).unwrap();
             }
         });
-        WorkerThread { jobs, done }
+        WorkerThread { jobs, done, thread }
+    }
+
+    fn end(self) {
+        drop(self.jobs);
+        self.thread.join().unwrap();
     }
 
     fn run(&self, job: Job) {
