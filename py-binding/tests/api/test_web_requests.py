@@ -254,7 +254,7 @@ def test_root_path_of_a_proxy_is_not_part_of_a_route(registry: ictus.Registry) -
 
 
 @pytest.mark.parametrize("place", ["within", "around"])
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
 def test_root_path_of_fastapi_is_not_part_of_a_route(registry: ictus.Registry, place: str) -> None:
     app: Any = FastAPI(root_path="/proxy")
     app.mount("/classic", Starlette(routes=[Route("/jobs/{job}", done)]))
