@@ -128,7 +128,7 @@ impl Options {
     /// The folder `ictus`, otherwise of mode 0700, gets that group and mode 0770, and files get
     /// mode 0640. Everything that members of the group record is included in snapshots. All
     /// processes that record in the directory must set the same group and be members of it; readers
-    /// need not set it. Only the options of a registry are used for this, not those of a family.
+    /// need not set it. It is an option of the registry: a family cannot set another group.
     ///
     /// ```no_run
     /// # use ictus::{Options, Registry};

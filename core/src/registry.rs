@@ -14,7 +14,7 @@ use crate::{
     at_exit,
     catalog::Definition,
     directory::access,
-    error::Result,
+    error::{Error, Result},
     observe::{Counter, Family, Gauge, Recorder, Timer},
     options::Options,
 };
@@ -252,7 +252,7 @@ impl Registry {
     ///
     /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch)
     /// as [`Registry::counter`] does, and [`Error::Option`](crate::Error::Option) if an option has
-    /// an invalid value.
+    /// an invalid value or sets another [group](Options::group) than the registry's.
     pub fn timer_with(
         &self,
         name: &str,
@@ -260,6 +260,10 @@ impl Registry {
         labels: &[&str],
         options: &Options,
     ) -> Result<Family<Timer>> {
+        if options.group.is_some() && options.group != self.recorder.options().group {
+            let reason = "it is an option of the registry; set it where the registry is opened";
+            return Err(Error::Option { option: "group", reason });
+        }
         Family::new(&self.recorder, name, help, labels, options)
     }
 

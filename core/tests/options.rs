@@ -7,13 +7,26 @@ use std::{
 };
 
 use ictus::{
-    OVERFLOW, Options, Reader, Registry, Snapshot,
+    Error, OVERFLOW, Options, Reader, Registry, Snapshot,
     snapshot::Value,
     surface::{Exposition, View},
 };
 use timing::timing;
 
 mod timing;
+
+#[test]
+fn group_of_a_family_is_refused_unless_the_registry_has_it() {
+    let grouped = Options::default().group(1);
+    for registry in [Registry::new(), Registry::with_options(Options::default().group(2))] {
+        let error = registry.timer_with("work_seconds", "", &[], &grouped).unwrap_err();
+        assert!(matches!(error, Error::Option { option: "group", .. }), "{error:?}");
+    }
+    // Options of a family are often those of the registry with some changes.
+    let registry = Registry::with_options(grouped.clone());
+    registry.timer_with("work_seconds", "", &[], &grouped.window(10)).unwrap();
+    registry.timer_with("idle_seconds", "", &[], &Options::default()).unwrap();
+}
 
 #[test]
 fn windows_of_any_length_hold_the_newest_observations() {
