@@ -26,10 +26,10 @@ fn one(shown: &SeriesView<'_>, record: &FamilyDescriptor, now: &ReadTime) -> Ser
     if let Value::Timer(timing) = &mut value
         && record.max_age > 0
     {
-        let is_within = |one: &Observation| now.age((one.epoch, one.stamp)) <= record.max_age;
+        let is_within = |one: Observation| now.age((one.epoch, one.stamp)) <= record.max_age;
         // Oldest first: if the first observation is young enough, all are.
-        if !timing.window.observations().first().is_none_or(is_within) {
-            timing.window = timing.window.map(|one| is_within(one).then_some(*one));
+        if !timing.window.iter().next().is_none_or(is_within) {
+            timing.window = timing.window.map(|one| is_within(one).then_some(one));
         }
     }
     Series { labels: shown.labels.clone(), value }

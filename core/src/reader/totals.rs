@@ -183,6 +183,8 @@ impl Totals {
         into.sum.add(&total.sum);
         into.state += total.state;
         into.distribution.merge(&total.distribution);
+        // Exactly: the windows of all series together take much memory.
+        into.newest.reserve_exact(total.newest.len());
         into.newest.extend(total.newest);
         into.exemplars.extend(total.exemplars);
         // Also necessary without new exemplars: there may be fewer buckets than before.

@@ -134,12 +134,12 @@ impl Timeline {
 
     /// Sorts observations; those of one lane keep their order.
     pub(crate) fn sort(&self, observations: &mut [Observation]) {
-        if !self.is_sorted(observations) {
+        if !self.is_sorted(observations.iter().copied()) {
             observations.sort_by(|one, other| self.order(one, other));
         }
     }
 
-    pub(crate) fn is_sorted(&self, observations: &[Observation]) -> bool {
+    pub(crate) fn is_sorted(&self, observations: impl Iterator<Item = Observation>) -> bool {
         observations.is_sorted_by(|one, other| self.order(one, other).is_le())
     }
 }

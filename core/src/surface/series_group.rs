@@ -38,7 +38,7 @@ impl<'a> SeriesGroup<'a> {
     /// Returns the newest observation of all timers.
     pub(crate) fn newest(self) -> Option<f64> {
         let windows = || self.timings().map(|timing| &timing.window);
-        let lasts = windows().filter_map(|window| window.observations().last());
+        let lasts = windows().filter_map(|window| window.iter().next_back());
         let timeline = windows().map(Window::timeline).reduce(Timeline::newer)?;
         lasts.max_by(|a, b| timeline.order(a, b)).map(|observation| observation.value)
     }

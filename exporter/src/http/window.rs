@@ -77,7 +77,7 @@ impl SeriesKey {
         })?;
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
         let Some(Value::Timer(timing)) = family.get(&labels) else { return None };
-        let values: Vec<f64> = timing.window.observations().iter().map(|seen| seen.value).collect();
+        let values: Vec<f64> = timing.window.iter().map(|seen| seen.value).collect();
         serde_json::to_vec(&Window { count: timing.count, values: &values }).ok()
     }
 }

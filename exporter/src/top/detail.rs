@@ -44,7 +44,7 @@ pub(super) fn lines(row: &Row, width: usize) -> Vec<String> {
         numbers.push(("window", format!("{} observations", row.window.len())));
     }
     lines.extend(numbers.into_iter().map(|(name, text)| format!("{name:<6} {text}")));
-    let values: Vec<f64> = row.window.observations().iter().map(|seen| seen.value).collect();
+    let values: Vec<f64> = row.window.iter().map(|seen| seen.value).collect();
     if !values.is_empty() {
         lines.push(String::new());
         lines.extend(distribution(&values, |value| quantity(value, row.unit), width));

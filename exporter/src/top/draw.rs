@@ -131,7 +131,7 @@ fn table(state: &State, width: usize) -> Table<'static> {
         let number = |order| Cell::new(Line::from(columns::cell(row, order)).alignment(Alignment::Right));
         line.extend(columns.numbers.iter().map(|(order, _)| number(*order)));
         if let Some(room) = columns.bars {
-            let values: Vec<f64> = row.window.observations().iter().map(|seen| seen.value).collect();
+            let values: Vec<f64> = row.window.iter().map(|seen| seen.value).collect();
             line.push(Cell::new(bars(&values, room)).style(Style::new().cyan()));
         }
         let is_selected = state.first + index == state.cursor;

@@ -99,7 +99,7 @@ impl Collector {
         for family in &snapshot.families {
             for series in &family.series {
                 if let Value::Timer(timing) = &series.value {
-                    let values = timing.window.observations().iter().map(|one| one.value).collect();
+                    let values = timing.window.iter().map(|one| one.value).collect();
                     windows.push((family.name.clone(), series.labels.to_vec(), values));
                 }
             }

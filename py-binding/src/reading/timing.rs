@@ -35,9 +35,8 @@ impl Timing {
     /// The newest observations, oldest first, as doubles: ``numpy.asarray`` takes it without a copy.
     #[getter]
     fn window<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let observations = self.0.window.observations();
-        let bytes: Vec<u8> =
-            observations.iter().flat_map(|observation| observation.value.to_ne_bytes()).collect();
+        let values = self.0.window.iter().map(|observation| observation.value);
+        let bytes: Vec<u8> = values.flat_map(f64::to_ne_bytes).collect();
         // A memoryview of empty bytes cannot be cast.
         let array = imports(py)?.call_method1("doubles", (PyBytes::new(py, &bytes),))?;
         PyMemoryView::from(&array)?.call_method0("toreadonly")

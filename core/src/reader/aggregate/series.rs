@@ -239,9 +239,8 @@ impl SeriesAggregate {
     pub(crate) fn take(&mut self, origin: u64) -> Option<(Share, Vec<Observation>)> {
         self.sweep();
         let share = self.shares.remove(&origin)?;
-        let of = |one: &&Observation| one.origin == origin;
-        let observations = self.window.observations().iter().chain(self.changes.arrivals());
-        let observations = observations.filter(of).copied().collect();
+        let observations = self.window.iter().chain(self.changes.arrivals().iter().copied());
+        let observations = observations.filter(|one| one.origin == origin).collect();
         self.changes.leave(origin);
         self.exchange(Some(&share.total), None);
         Some((share, observations))
@@ -353,7 +352,7 @@ impl SeriesAggregate {
     /// Returns whether no observation that fell out of the window belongs in it now. Must be called
     /// after `settle`.
     pub(crate) fn is_whole(&mut self, window: u32) -> bool {
-        let oldest = self.window.observations().first().map(|one| (one.epoch, one.stamp));
+        let oldest = self.window.iter().next().map(|one| (one.epoch, one.stamp));
         let is_full = self.window.len() == window as usize;
         let is_newer = |fell| newer(&self.timeline, oldest, Some(fell)) == oldest && oldest != Some(fell);
         self.holed = self.holed && self.fell.is_some_and(|fell| !(is_full && is_newer(fell)));
@@ -383,7 +382,7 @@ impl SeriesAggregate {
             .map(|(origin, share)| (number(origin), share))
             .collect();
         if !self.window.is_empty() {
-            self.window = self.window.map(|one| Some(Observation { origin: number(one.origin), ..*one }));
+            self.window = self.window.map(|one| Some(Observation { origin: number(one.origin), ..one }));
         }
     }
 

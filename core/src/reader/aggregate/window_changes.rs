@@ -67,9 +67,9 @@ impl WindowChanges {
             left(one.origin).is_none_or(|arrivals| index > arrivals)
         });
         let leaves = |one: &Observation| left(one.origin).is_some();
-        let has_any = window.observations().iter().any(leaves);
+        let has_any = window.iter().any(|one| leaves(&one));
         if has_any {
-            *window = window.map(|one| (!leaves(one)).then_some(*one));
+            *window = window.map(|one| (!leaves(&one)).then_some(one));
         }
         has_any
     }
@@ -82,7 +82,7 @@ pub(crate) fn limit(window: &mut Window, arrivals: &mut Vec<Observation>, most: 
     for one in arrivals.iter() {
         *surplus.entry(one.origin).or_default() += 1;
     }
-    for one in window.observations() {
+    for one in window.iter() {
         if let Some(count) = surplus.get_mut(&one.origin) {
             *count += 1;
         }
@@ -102,7 +102,7 @@ pub(crate) fn limit(window: &mut Window, arrivals: &mut Vec<Observation>, most: 
         _ => false,
     };
     // Those of the window are older than the arrivals of the same lane.
-    *window = window.map(|one| (!leaves(one)).then_some(*one));
+    *window = window.map(|one| (!leaves(&one)).then_some(one));
     arrivals.retain(|one| !leaves(one));
 }
 
@@ -113,11 +113,10 @@ pub(crate) fn drop_older(
     length: usize,
     timeline: &Timeline,
 ) -> Option<Observation> {
-    let observations = window.observations();
-    let oldest = observations[observations.len().checked_sub(length)?..].first()?;
+    let oldest = window.iter().nth(window.len().checked_sub(length)?)?;
     let mut newest: Option<Observation> = None;
     arrivals.retain(|one| {
-        let stays = timeline.order(one, oldest).is_ge();
+        let stays = timeline.order(one, &oldest).is_ge();
         if !stays && newest.is_none_or(|other| timeline.order(&other, one).is_lt()) {
             newest = Some(*one);
         }

@@ -23,6 +23,8 @@ struct Inner {
     /// The timeline that orders the observations.
     timeline: Timeline,
     quantiles: OnceLock<Option<[f64; QUANTILES.len()]>>,
+    /// The observations in their order, if they were requested.
+    listed: OnceLock<Vec<Observation>>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +40,6 @@ struct MergeIter {
     values: Vec<f64>,
     /// Sorted windows, each with the index at which its suffix begins.
     ends: Vec<(Window, usize)>,
-    sorted: OnceLock<Vec<Observation>>,
 }
 
 impl Default for Observations {
@@ -49,14 +50,14 @@ impl Default for Observations {
 
 impl PartialEq for Window {
     fn eq(&self, other: &Window) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.observations() == other.observations()
+        Arc::ptr_eq(&self.0, &other.0) || self.iter().eq(other.iter())
     }
 }
 
 impl Window {
     /// Creates a window with the newest `length` of the observations of some lanes. The
     /// observations of each lane must be in the order in which they were made. An epoch with a
-    /// greater number is newer.
+    /// greater number is newer. Negative values and NaN, which cannot be observed, count as 0.
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
@@ -73,7 +74,7 @@ impl Window {
     fn ordered(mut observations: Vec<Observation>, length: usize, timeline: &Timeline) -> Window {
         timeline.sort(&mut observations);
         observations.drain(..observations.len().saturating_sub(length));
-        Window::of(Observations::Sorted(SortedValues::of(observations)), timeline)
+        Window::of(Observations::Sorted(SortedValues::from_sorted(&observations)), timeline)
     }
 
     /// Returns a window with the newest `length` observations of several windows.
@@ -100,26 +101,26 @@ impl Window {
         for window in &mut windows {
             window.retime(&timeline);
         }
-        let runs: Vec<&[Observation]> = windows.iter().map(Window::observations).collect();
-        let lengths: Vec<usize> = runs.iter().map(|run| run.len()).collect();
+        let lengths: Vec<usize> = windows.iter().map(Window::len).collect();
         // A separate branch: nearly all windows have only one clock, and a merge compares thousands
         // of keys.
         let cuts = if timeline.has_times() {
-            kway_select::newest(&lengths, length, |run, at| timeline.key(&runs[run][at]))
+            kway_select::newest(&lengths, length, |run, at| timeline.key(&windows[run].get(at)))
         } else {
             kway_select::newest(&lengths, length, |run, at| {
-                let Observation { epoch, stamp, origin, .. } = runs[run][at];
+                let Observation { epoch, stamp, origin, .. } = windows[run].get(at);
                 (epoch, stamp, origin)
             })
         };
         let ends: Vec<(Window, usize)> = windows.into_iter().zip(cuts).collect();
         let mut values = Vec::with_capacity(length.min(lengths.iter().sum()));
         ends.iter().for_each(|(window, cut)| values.extend_from_slice(&window.values()[*cut..]));
-        Window::of(Observations::Merged(MergeIter { values, ends, sorted: OnceLock::new() }), &timeline)
+        Window::of(Observations::Merged(MergeIter { values, ends }), &timeline)
     }
 
     fn of(observations: Observations, timeline: &Timeline) -> Window {
-        Window(Arc::new(Inner { observations, timeline: timeline.clone(), quantiles: OnceLock::new() }))
+        let (timeline, quantiles, listed) = (timeline.clone(), OnceLock::new(), OnceLock::new());
+        Window(Arc::new(Inner { observations, timeline, quantiles, listed }))
     }
 
     /// Returns the timeline that orders the observations.
@@ -129,8 +130,8 @@ impl Window {
 
     /// Sorts the observations by another timeline.
     pub(crate) fn retime(&mut self, timeline: &Timeline) {
-        if !self.0.timeline.is(timeline) && !timeline.is_sorted(self.observations()) {
-            *self = Window::ordered(self.observations().to_vec(), usize::MAX, timeline);
+        if !self.0.timeline.is(timeline) && !timeline.is_sorted(self.iter()) {
+            *self = Window::ordered(self.iter().collect(), usize::MAX, timeline);
         }
     }
 
@@ -138,9 +139,7 @@ impl Window {
     fn sorted(&self) -> Window {
         match &self.0.observations {
             Observations::Sorted(_) => self.clone(),
-            Observations::Merged(_) => {
-                Window::ordered(self.observations().to_vec(), self.len(), &self.0.timeline)
-            }
+            Observations::Merged(_) => Window::ordered(self.iter().collect(), self.len(), &self.0.timeline),
         }
     }
 
@@ -160,7 +159,7 @@ impl Window {
             *self = self.sorted();
         }
         let held = Arc::make_mut(&mut self.0);
-        held.quantiles = OnceLock::new();
+        (held.quantiles, held.listed) = (OnceLock::new(), OnceLock::new());
         held.timeline = timeline.clone();
         match &mut held.observations {
             Observations::Sorted(sorted) => sorted.slide(arrivals, length, timeline),
@@ -170,26 +169,43 @@ impl Window {
 
     /// Returns a window with the observations that `change` returns for those of this window, in the
     /// same order.
-    pub(crate) fn map(&self, change: impl FnMut(&Observation) -> Option<Observation>) -> Window {
-        let observations: Vec<Observation> = self.observations().iter().filter_map(change).collect();
+    pub(crate) fn map(&self, change: impl FnMut(Observation) -> Option<Observation>) -> Window {
+        let observations: Vec<Observation> = self.iter().filter_map(change).collect();
         Window::ordered(observations, usize::MAX, &self.0.timeline)
     }
 
-    /// Returns the observations, oldest first.
+    /// Returns the observations, oldest first. They stay in memory with the window; a caller that
+    /// needs them once uses [`iter`](Window::iter).
     #[must_use]
     pub fn observations(&self) -> &[Observation] {
-        match &self.0.observations {
-            Observations::Sorted(sorted) => sorted.observations(),
-            Observations::Merged(merged) => merged.sorted.get_or_init(|| {
-                let mut all: Vec<Observation> = merged
-                    .ends
-                    .iter()
-                    .flat_map(|(window, cut)| &window.observations()[*cut..])
-                    .copied()
-                    .collect();
+        self.0.listed.get_or_init(|| match &self.0.observations {
+            Observations::Sorted(sorted) => (0..sorted.len()).map(|at| sorted.get(at)).collect(),
+            Observations::Merged(merged) => {
+                let ends = merged.ends.iter();
+                let mut all: Vec<Observation> =
+                    ends.flat_map(|(window, cut)| window.iter().skip(*cut)).collect();
                 self.0.timeline.sort(&mut all);
                 all
-            }),
+            }
+        })
+    }
+
+    /// Returns an iterator over the observations, oldest first.
+    ///
+    /// ```
+    /// # use ictus::snapshot::{Observation, Window};
+    /// # let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+    /// let window = Window::newest(vec![at(3), at(5), at(1), at(4)], 3);
+    /// assert!(window.iter().map(|observation| observation.value).eq([3.0, 4.0, 5.0]));
+    /// ```
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Observation> + DoubleEndedIterator {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    fn get(&self, index: usize) -> Observation {
+        match &self.0.observations {
+            Observations::Sorted(sorted) => sorted.get(index),
+            Observations::Merged(_) => self.observations()[index],
         }
     }
 
@@ -208,7 +224,7 @@ impl Window {
     /// Returns the value of the newest observation.
     #[must_use]
     pub fn last(&self) -> Option<f64> {
-        self.observations().last().map(|observation| observation.value)
+        self.iter().next_back().map(|observation| observation.value)
     }
 
     /// Returns the quantile at `q` in `0.0..=1.0`: linear interpolation at index `q * (n - 1)` of

@@ -1,36 +1,58 @@
 //! Sorted observations: newer ones are added while older ones are evicted.
 
+use std::borrow::Cow;
+
 use crate::snapshot::{Observation, timeline::Timeline};
 
-/// Observations, oldest first, with a separate array of their values, which suffices for quantiles.
+/// Observations, oldest first, as one array for each of their fields: 20 bytes an observation. The
+/// array of the values suffices for quantiles.
 #[derive(Debug, Default)]
 pub(crate) struct SortedValues {
-    observations: Vec<Observation>,
     values: Vec<f64>,
-    /// The number of evicted observations at the front of both vectors.
+    stamps: Vec<u64>,
+    /// The lane of each observation, as an index of `lanes`.
+    lane_indexes: Vec<u32>,
+    /// The lanes of all observations: epoch and origin, ascending. Those without an observation are
+    /// dropped when a lane is added.
+    lanes: Vec<(u32, u64)>,
+    /// The number of evicted observations at the front of the arrays.
     gone: usize,
 }
 
 impl Clone for SortedValues {
     fn clone(&self) -> SortedValues {
-        SortedValues { observations: self.observations().to_vec(), values: self.values().to_vec(), gone: 0 }
+        SortedValues {
+            values: self.values().to_vec(),
+            stamps: self.stamps[self.gone..].to_vec(),
+            lane_indexes: self.lane_indexes[self.gone..].to_vec(),
+            lanes: self.lanes.clone(),
+            gone: 0,
+        }
     }
 }
 
 impl SortedValues {
     /// Creates it from sorted observations.
-    pub(crate) fn of(observations: Vec<Observation>) -> SortedValues {
-        let values = observations.iter().map(value).collect();
-        SortedValues { observations, values, gone: 0 }
-    }
-
-    pub(crate) fn observations(&self) -> &[Observation] {
-        &self.observations[self.gone..]
+    pub(crate) fn from_sorted(observations: &[Observation]) -> SortedValues {
+        let mut sorted = SortedValues::default();
+        sorted.add(observations, observations.len());
+        sorted
     }
 
     /// Returns the values of the observations as quantiles need them: numbers of at least `+0.0`.
     pub(crate) fn values(&self) -> &[f64] {
         &self.values[self.gone..]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len() - self.gone
+    }
+
+    /// Returns the observation at an index below [`len`](Self::len).
+    pub(crate) fn get(&self, index: usize) -> Observation {
+        let at = self.gone + index;
+        let (epoch, origin) = self.lanes[self.lane_indexes[at] as usize];
+        Observation { epoch, origin, stamp: self.stamps[at], value: self.values[at] }
     }
 
     /// Adds sorted observations, and keeps the newest `length`. Returns the newest evicted
@@ -41,60 +63,118 @@ impl SortedValues {
         length: usize,
         timeline: &Timeline,
     ) -> Option<Observation> {
-        let is_behind = |one: &Observation, first: &Observation| timeline.order(one, first).is_le();
-        let Some(first) = arrivals.first() else { return self.drop_surplus(length) };
-        // Most arrivals are newer than all others, so that a binary search would be wasted.
-        if self.observations().last().is_none_or(|last| is_behind(last, first)) {
-            // Skip arrivals that would be evicted immediately; evict before adding.
-            let stay = length.saturating_sub(arrivals.len());
-            let (passing, arriving) = arrivals.split_at(arrivals.len().saturating_sub(length));
-            let gone = self.drop_surplus(stay);
-            self.add(arriving, length);
-            return passing.last().copied().or(gone);
-        }
-        let kept = self.gone + self.observations().partition_point(|one| is_behind(one, first));
-        self.observations.extend_from_slice(arrivals);
-        timeline.sort(&mut self.observations[kept..]);
-        self.values.truncate(kept);
-        self.values.extend(self.observations[kept..].iter().map(value));
-        let gone = self.drop_surplus(length);
-        self.observations.shrink_to(most(length));
-        self.values.shrink_to(most(length));
-        gone
-    }
-
-    /// Adds observations that are newer than all others.
-    fn add(&mut self, arrivals: &[Observation], length: usize) {
-        let (held, capacity) = (self.observations.len(), self.observations.capacity());
-        let needed = held + arrivals.len();
-        if needed > capacity {
-            let more = (2 * capacity).min(most(length)).max(needed) - held;
-            self.observations.reserve_exact(more);
-            self.values.reserve_exact(more);
-        }
-        self.observations.extend_from_slice(arrivals);
-        self.values.extend(arrivals.iter().map(value));
-    }
-
-    /// Keeps the newest `length` observations. Returns the newest evicted one.
-    fn drop_surplus(&mut self, length: usize) -> Option<Observation> {
-        let surplus = self.values().len().saturating_sub(length);
-        self.gone += surplus;
-        let newest_gone = self.observations[..self.gone].last().filter(|_| surplus > 0).copied();
-        // Compact only occasionally, so that an arrival moves few others.
-        if self.gone > length / 4 {
-            self.observations.drain(..self.gone);
-            self.values.drain(..self.gone);
-            self.gone = 0;
-        }
+        let older = self.older_than(arrivals.first(), timeline);
+        let newer: Cow<'_, [Observation]> = if older == self.len() {
+            arrivals.into()
+        } else {
+            let mut newer: Vec<Observation> = (older..self.len()).map(|at| self.get(at)).collect();
+            newer.extend_from_slice(arrivals);
+            timeline.sort(&mut newer);
+            newer.into()
+        };
+        let surplus = (older + newer.len()).saturating_sub(length);
+        let newest_gone = surplus.checked_sub(1);
+        let newest_gone = newest_gone.map(|at| if at < older { self.get(at) } else { newer[at - older] });
+        self.truncate(older);
+        self.evict(surplus.min(older), length);
+        self.add(&newer[surplus.saturating_sub(older)..], length);
         newest_gone
+    }
+
+    /// Returns the number of observations that are not newer than `first`, or of all.
+    fn older_than(&self, first: Option<&Observation>, timeline: &Timeline) -> usize {
+        let Some(first) = first else { return self.len() };
+        let is_older = |at: usize| timeline.order(&self.get(at), first).is_le();
+        // Most arrivals are newer than all others, so that a binary search would be wasted.
+        if self.len().checked_sub(1).is_none_or(is_older) {
+            return self.len();
+        }
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_older(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// Keeps the oldest `length` observations.
+    fn truncate(&mut self, length: usize) {
+        let length = self.gone + length;
+        self.values.truncate(length);
+        self.stamps.truncate(length);
+        self.lane_indexes.truncate(length);
+    }
+
+    /// Drops the oldest observations of a window of that length.
+    fn evict(&mut self, surplus: usize, length: usize) {
+        self.gone += surplus;
+        // Compact only occasionally, so that an arrival moves few others.
+        if self.gone > slack(length) {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
+        self.values.drain(..self.gone);
+        self.stamps.drain(..self.gone);
+        self.lane_indexes.drain(..self.gone);
+        self.gone = 0;
+    }
+
+    /// Adds observations that are newer than all others to a window of that length.
+    fn add(&mut self, arrivals: &[Observation], length: usize) {
+        self.reserve(arrivals.len(), length.saturating_add(slack(length)));
+        self.add_lanes(arrivals);
+        for one in arrivals {
+            let index = self.lanes.partition_point(|&lane| lane < lane_of(one));
+            self.values.push(value(one));
+            self.stamps.push(one.stamp);
+            self.lane_indexes.push(index as u32);
+        }
+    }
+
+    /// Reserves memory for more observations, of at most `most` in all.
+    fn reserve(&mut self, more: usize, most: usize) {
+        let (used, capacity) = (self.values.len(), self.values.capacity());
+        if used + more > capacity {
+            let more = (2 * capacity).min(most).max(used + more) - used;
+            self.values.reserve_exact(more);
+            self.stamps.reserve_exact(more);
+            self.lane_indexes.reserve_exact(more);
+        } else if capacity > most {
+            self.values.shrink_to(most);
+            self.stamps.shrink_to(most);
+            self.lane_indexes.shrink_to(most);
+        }
+    }
+
+    /// Adds the lanes of observations, and drops those that have none any more.
+    fn add_lanes(&mut self, arrivals: &[Observation]) {
+        if arrivals.iter().all(|one| self.lanes.binary_search(&lane_of(one)).is_ok()) {
+            return;
+        }
+        self.compact();
+        let mut is_used = vec![false; self.lanes.len()];
+        self.lane_indexes.iter().for_each(|&index| is_used[index as usize] = true);
+        let used = self.lanes.iter().zip(&is_used).filter(|&(_, is_used)| *is_used).map(|(lane, _)| *lane);
+        let mut lanes: Vec<(u32, u64)> = used.chain(arrivals.iter().map(lane_of)).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        lanes.shrink_to_fit();
+        let index_of = |lane: &(u32, u64)| lanes.partition_point(|other| other < lane) as u32;
+        let moved: Vec<u32> = self.lanes.iter().map(index_of).collect();
+        self.lane_indexes.iter_mut().for_each(|index| *index = moved[*index as usize]);
+        self.lanes = lanes;
     }
 }
 
-/// Returns the maximum capacity of a window of that length, including evicted observations that are
-/// not yet removed.
-fn most(length: usize) -> usize {
-    length.saturating_add(length / 4 + 1)
+/// Returns how many evicted observations a window of that length may have in memory.
+fn slack(length: usize) -> usize {
+    length / 16 + 1
+}
+
+fn lane_of(one: &Observation) -> (u32, u64) {
+    (one.epoch, one.origin)
 }
 
 /// Returns the value, or 0 for values that cannot have been observed: negative ones and NaN.
@@ -104,8 +184,13 @@ fn value(observation: &Observation) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Observation, SortedValues, Timeline};
+    use super::{Observation, SortedValues, Timeline, slack};
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn observations(sorted: &SortedValues) -> Vec<Observation> {
+        (0..sorted.len()).map(|at| sorted.get(at)).collect()
+    }
 
     #[test]
     fn capacity_grows_in_few_steps_up_to_the_window() {
@@ -117,12 +202,33 @@ mod tests {
                 let one = |stamp| Observation { epoch: 1, origin: 1, stamp, value: 1.0 };
                 let arrivals: Vec<Observation> = (first..first + part as u64).map(one).collect();
                 sorted.slide(&arrivals, LENGTH, &Timeline::default());
-                rooms.push([sorted.observations.capacity(), sorted.values.capacity()]);
+                rooms.push([
+                    sorted.values.capacity(),
+                    sorted.stamps.capacity(),
+                    sorted.lane_indexes.capacity(),
+                ]);
             }
-            // A quarter more than the window, for evicted observations that are not yet removed.
-            assert!(rooms.iter().flatten().all(|&room| room <= LENGTH + LENGTH / 4 + 1), "parts of {part}");
+            // More than the window, for evicted observations that are not yet removed.
+            assert!(rooms.iter().flatten().all(|&room| room <= LENGTH + slack(LENGTH)), "parts of {part}");
             rooms.dedup();
             assert!(rooms.len() <= 12, "parts of {part}: {rooms:?}");
+        }
+    }
+
+    /// Lanes come and go: those without observations do not stay.
+    #[test]
+    fn lanes_that_left_a_window_are_dropped() {
+        let mut sorted = SortedValues::default();
+        for stamp in 0..10_000_u64 {
+            let one = Observation {
+                epoch: 1 + stamp as u32 / 5_000,
+                origin: u64::MAX - stamp / 3,
+                stamp,
+                value: 1.0,
+            };
+            sorted.slide(&[one], 30, &Timeline::default());
+            assert_eq!(observations(&sorted).last(), Some(&one));
+            assert!(sorted.lanes.len() <= 12, "{stamp}: {} lanes", sorted.lanes.len());
         }
     }
 
@@ -146,11 +252,15 @@ mod tests {
                 Timeline::default().sort(&mut all);
                 let went = all.drain(..all.len().saturating_sub(length)).next_back();
                 prop_assert_eq!(gone, went);
-                prop_assert_eq!(sorted.observations(), &all[..]);
+                prop_assert_eq!(observations(&sorted), &all[..]);
+                let (capacity, most) = (sorted.values.capacity(), (length + slack(length)).max(all.len()));
+                prop_assert!(capacity <= most, "{} for {}", capacity, length);
+                let lanes: BTreeSet<u64> = all.iter().map(|one| one.origin).collect();
+                prop_assert!(sorted.lanes.len() <= lanes.len() + 3);
                 let values: Vec<f64> = all.iter().map(|one| one.value).collect();
                 prop_assert_eq!(sorted.values(), &values[..]);
                 let copy = sorted.clone();
-                prop_assert_eq!(copy.observations(), &all[..]);
+                prop_assert_eq!(observations(&copy), &all[..]);
             }
         }
     }
