@@ -43,7 +43,13 @@ impl Exponential {
             (Ok(at), 0) => _ = self.0.remove(at),
             (Ok(at), count) => self.0[at].1 = count,
             (Err(_), 0) => {}
-            (Err(at), count) => self.0.insert(at, (bucket, count)),
+            (Err(at), count) => {
+                // A reader holds the counts of every lane, so that room for as many more adds up.
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(self.0.len() / 8 + 1);
+                }
+                self.0.insert(at, (bucket, count));
+            }
         }
     }
 
@@ -65,6 +71,7 @@ impl FromIterator<(i32, u64)> for Exponential {
                 _ => {}
             }
         }
+        buckets.0.shrink_to_fit();
         buckets
     }
 }
@@ -76,6 +83,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Exponential;
+
+    #[test]
+    fn counts_take_little_more_memory_than_they_need() {
+        let mut counts: Exponential = (0..70).map(|bucket| (bucket, 1)).collect();
+        assert_eq!(counts.0.capacity(), 70);
+        for bucket in 70..500 {
+            counts.add(bucket, 1);
+            assert!(counts.0.capacity() <= counts.len() + counts.len() / 8 + 1, "{}", counts.len());
+        }
+    }
 
     proptest! {
         #[test]

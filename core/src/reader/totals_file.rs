@@ -60,7 +60,8 @@ impl TotalsFile {
 
     /// Replaces a directory's totals by these.
     pub(crate) fn replace_in(&self, directory: &Directory) -> Result<(), SegmentError> {
-        directory.replace_totals(self.length()?, |new| self.write(new), TotalsFile::check)
+        let head = self.head()?;
+        directory.replace_totals(head.length(), |new| self.write(&head, new), TotalsFile::check)
     }
 
     /// Checks that an opened totals file can be read.
@@ -100,21 +101,17 @@ impl TotalsFile {
         Ok(TotalsFile { generation, folded, aside, totals })
     }
 
-    /// Returns the number of bytes of the file.
-    pub(crate) fn length(&self) -> io::Result<u64> {
+    /// Encodes the body without writing it: its length and checksum precede it in the file.
+    fn head(&self) -> io::Result<Head> {
         let mut spelled = Output::new(io::sink());
         self.write_body(&mut spelled)?;
-        Ok(spelled.finish()?.0 + HEAD as u64)
+        let (body, checksum) = spelled.finish()?;
+        Ok(Head { body, checksum })
     }
 
     /// Writes the file piece by piece.
-    pub(crate) fn write(&self, into: &mut impl Write) -> io::Result<()> {
-        // The length and the checksum precede the body, so the body is encoded twice.
-        let mut spelled = Output::new(io::sink());
-        self.write_body(&mut spelled)?;
-        let (length, checksum) = spelled.finish()?;
-        let head = totals_head::encode(self.generation, length, &checksum);
-        into.write_all(bytemuck::cast_slice(&head))?;
+    fn write(&self, Head { body, checksum }: &Head, into: &mut impl Write) -> io::Result<()> {
+        into.write_all(bytemuck::cast_slice(&totals_head::encode(self.generation, *body, checksum)))?;
         let mut output = Output::new(into);
         self.write_body(&mut output)?;
         output.finish().map(|_| ())
@@ -131,6 +128,20 @@ impl TotalsFile {
         body.number(families().count() as u32)?;
         families().try_for_each(|family| write_family(body, family))?;
         write_overflowed(body, &self.totals.over)
+    }
+}
+
+/// The length and the checksum of the body.
+struct Head {
+    /// The number of bytes of the body.
+    body: u64,
+    checksum: crc32fast::Hasher,
+}
+
+impl Head {
+    /// Returns the number of bytes of the file.
+    fn length(&self) -> u64 {
+        HEAD as u64 + self.body
     }
 }
 
@@ -344,7 +355,7 @@ mod tests {
 
     fn encoded(file: &TotalsFile) -> Vec<u8> {
         let mut bytes = Vec::new();
-        file.write(&mut bytes).unwrap();
+        file.write(&file.head().unwrap(), &mut bytes).unwrap();
         bytes
     }
 
