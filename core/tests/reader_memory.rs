@@ -91,8 +91,8 @@ fn memory_of_a_series_is_bounded() {
     let Allocated { retained, peak } = memory(1_000);
     let [retained, peak] = [retained, peak].map(|bytes| bytes / SERIES as isize);
     println!("{retained} bytes a series, {peak} at the peak");
-    assert!(retained < 75_000, "{retained} bytes a series");
-    assert!(peak < 160_000, "{peak} bytes a series at the peak");
+    assert!(retained < 45_000, "{retained} bytes a series");
+    assert!(peak < 105_000, "{peak} bytes a series at the peak");
 }
 
 /// With short windows, nearly all memory is that of lanes.
@@ -101,5 +101,5 @@ fn memory_of_a_lane_is_bounded() {
     let Allocated { retained, .. } = memory(2);
     let retained = retained / (SERIES * PROCESSES) as isize;
     println!("{retained} bytes a lane");
-    assert!(retained < 3_000, "{retained} bytes a lane");
+    assert!(retained < 2_700, "{retained} bytes a lane");
 }
