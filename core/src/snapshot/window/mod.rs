@@ -194,7 +194,7 @@ impl Window {
     ///
     /// ```
     /// # use ictus::snapshot::{Observation, Window};
-    /// # let at = |stamp| Observation { epoch: 1, origin: 1, stamp, value: stamp as f64 };
+    /// let at = |stamp| Observation::new(stamp, stamp as f64);
     /// let window = Window::newest(vec![at(3), at(5), at(1), at(4)], 3);
     /// assert!(window.iter().map(|observation| observation.value).eq([3.0, 4.0, 5.0]));
     /// ```
