@@ -1,6 +1,7 @@
 /*
- * What calls through the shared library cost, beside an empty call: `make bench`. Rounds in which all
- * candidates take turns; ratios are medians over the rounds. Ends with 1 where a budget is exceeded.
+ * The cost of calls through the shared library, compared with an empty call: `make bench`. All
+ * candidates take turns in each round; ratios are medians over the rounds. Exits with 1 if a budget is
+ * exceeded.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -16,7 +17,7 @@ int empty_call(const void *object, double seconds, uint64_t end);
 enum { CALLS = 200000, ROUNDS = 101, CANDIDATES = 7 };
 
 static ictus_timer *timer;
-static ictus_local_timer *recorder;
+static ictus_local_timer *local_timer;
 static uint64_t end;
 
 static void nothing(void)
@@ -35,11 +36,11 @@ static void timer_at(void)
     }
 }
 
-static void recorder_at(void)
+static void local_timer_at(void)
 {
     int i;
     for (i = 0; i < CALLS; i++) {
-        ictus_local_timer_observe_at(recorder, 0.01, end += 2);
+        ictus_local_timer_observe_at(local_timer, 0.01, end += 2);
     }
 }
 
@@ -59,11 +60,11 @@ static void timer_now(void)
     }
 }
 
-static void recorder_now(void)
+static void local_timer_now(void)
 {
     int i;
     for (i = 0; i < CALLS; i++) {
-        ictus_local_timer_observe(recorder, 0.01);
+        ictus_local_timer_observe(local_timer, 0.01);
     }
 }
 
@@ -79,17 +80,17 @@ static const struct {
     const char *name;
     void (*run)(void);
     /*
-     * Times an empty call, at most, and what is aimed at; 0 for none. What is aimed at is not reached: the
-     * observation itself, of which each goes through words that the one before has just stored, costs more
-     * than what it leaves, and a recorder saves but the look-up.
+     * The maximum cost and the aim, as multiples of an empty call; 0 for none. The aim is not reached,
+     * because each observation loads words that the previous one has just stored. A local timer saves
+     * only the lookup of the lane.
      */
     double budget, aim;
 } candidates[CANDIDATES] = {
     {"an empty call", nothing, 0, 0},
-    {"ictus_local_timer_observe_at", recorder_at, 3.3, 1.5},
+    {"ictus_local_timer_observe_at", local_timer_at, 3.3, 1.5},
     {"ictus_timer_observe_at", timer_at, 3.5, 2.5},
     {"ictus_now", now, 0, 0},
-    {"ictus_local_timer_observe", recorder_now, 0, 0},
+    {"ictus_local_timer_observe", local_timer_now, 0, 0},
     {"ictus_timer_observe", timer_now, 0, 0},
     {"ictus_now, ictus_timer_observe_since", start_to_stop, 0, 0},
 };
@@ -130,11 +131,11 @@ int main(int argc, char **argv)
 
     if (argc != 2 || ictus_registry_open(str(argv[1]), &registry) != ICTUS_STATUS_OK ||
         ictus_timer_new(registry, str("calls_seconds"), str(""), NULL, NULL, 0, &timer) != ICTUS_STATUS_OK ||
-        ictus_local_timer_new(timer, &recorder) != ICTUS_STATUS_OK) {
+        ictus_local_timer_new(timer, &local_timer) != ICTUS_STATUS_OK) {
         fprintf(stderr, "usage: calls DIRECTORY\n");
         return 2;
     }
-    /* The clock's rate is measured between the first look and one some time later. */
+    /* The rate of the clock is measured between two readings, which are some milliseconds apart. */
     ictus_timer_observe_since(timer, ictus_now());
     pause.tv_sec = 0;
     pause.tv_nsec = 80 * 1000 * 1000;
