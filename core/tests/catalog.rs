@@ -130,7 +130,7 @@ fn ruby_rows_agree_with_the_catalog() {
 
 #[test]
 fn python_records_every_metric_with_its_number_of_labels() {
-    let source = read("py-binding/src/conductor/recorder.rs");
+    let source = read("py-binding/src/conductor/catalog_metrics.rs");
     assert_eq!(constants_after(&source, "&catalog::"), all_constants());
 }
 
@@ -148,7 +148,7 @@ fn python_stub_and_helpers_have_the_native_methods() {
     let native = read("py-binding/src/conductor/collector.rs");
     let stub = read("py-binding/python/ictus/_core.pyi");
     let stub = between(&stub, "\nclass Collector:", "\nclass ");
-    let helpers = read("py-binding/python/ictus/conductor/helpers.py");
+    let helpers = read("py-binding/python/ictus/conductor/by_name.py");
     let helpers = between(&helpers, "_METHODS:", "\n}");
     let methods = recording_methods(&native, "    fn ", '(');
     assert!(methods.len() > 20, "{methods:?}");

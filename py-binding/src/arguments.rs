@@ -22,22 +22,22 @@ fn items<T>(name: &str, what: &str, given: &Bound<'_, PyAny>) -> PyResult<Vec<T>
 where
     T: for<'a, 'py> FromPyObject<'a, 'py, Error = PyErr>,
 {
-    let refused = |given: String| {
+    let type_error = |given: String| {
         Err(PyTypeError::new_err(format!("`{name}` must be a sequence of {what}, not {given}")))
     };
     if given.is_instance_of::<PyString>() {
-        return refused("a string".to_owned());
+        return type_error("a string".to_owned());
     }
     let bytes = given.is_instance_of::<PyBytes>() || given.is_instance_of::<PyByteArray>();
     let Some(items) = given.try_iter().ok().filter(|_| !bytes) else {
-        return refused(type_name(given));
+        return type_error(type_name(given));
     };
     let mut extracted = Vec::new();
     for item in items {
         let item = item?;
         match item.extract() {
             Ok(item) => extracted.push(item),
-            Err(_) => return refused(format!("of {}: {}", type_name(&item), item.repr()?)),
+            Err(_) => return type_error(format!("of {}: {}", type_name(&item), item.repr()?)),
         }
     }
     Ok(extracted)
@@ -48,7 +48,7 @@ where
 /// # Errors
 ///
 /// `TypeError` for a value that is not a whole number, `ValueError` for one out of range.
-pub(crate) fn whole(
+pub(crate) fn whole_number(
     name: &str,
     given: Option<&Bound<'_, PyAny>>,
     low: u32,
@@ -82,7 +82,7 @@ impl<'py> FromPyObject<'_, 'py> for Port {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Port> {
-        let port = whole("port", Some(&*object), 0, u32::from(u16::MAX))?;
+        let port = whole_number("port", Some(&*object), 0, u32::from(u16::MAX))?;
         Ok(Port(port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default()))
     }
 }

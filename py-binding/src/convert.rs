@@ -24,22 +24,22 @@ pub(crate) fn error(error: &Error) -> PyErr {
 }
 
 /// Returns the subclass of `OSError` that belongs to the error, with `errno` and `filename`. The
-/// text is `whole` if the error has no number.
-fn os_error(source: &io::Error, path: Option<&Path>, doing: &str, whole: &str) -> PyErr {
-    let Some(number) = source.raw_os_error().or_else(|| number(source.kind())) else {
-        return PyOSError::new_err(whole.to_owned());
+/// text is `message` if the error has no number.
+fn os_error(source: &io::Error, path: Option<&Path>, action: &str, message: &str) -> PyErr {
+    let Some(errno) = source.raw_os_error().or_else(|| errno(source.kind())) else {
+        return PyOSError::new_err(message.to_owned());
     };
     let text = source.to_string();
     // Python itself shows the number.
     let text = text.split(" (os error ").next().unwrap_or(&text);
     match path {
-        Some(path) => PyOSError::new_err((number, format!("{doing}: {text}"), path.as_os_str().to_owned())),
-        None => PyOSError::new_err((number, format!("{doing}: {text}"))),
+        Some(path) => PyOSError::new_err((errno, format!("{action}: {text}"), path.as_os_str().to_owned())),
+        None => PyOSError::new_err((errno, format!("{action}: {text}"))),
     }
 }
 
 /// Returns the Linux `errno` for an error that did not come from a system call.
-fn number(kind: io::ErrorKind) -> Option<i32> {
+fn errno(kind: io::ErrorKind) -> Option<i32> {
     use io::ErrorKind;
     Some(match kind {
         ErrorKind::NotFound => 2,
@@ -58,13 +58,13 @@ fn number(kind: io::ErrorKind) -> Option<i32> {
 }
 
 /// Converts an error of the exporter to a Python exception.
-pub(crate) fn sink_error(error: &ictus_exporter::Error) -> PyErr {
+pub(crate) fn exporter_error(error: &ictus_exporter::Error) -> PyErr {
     match error {
         ictus_exporter::Error::Read(read) => self::error(read),
         ictus_exporter::Error::Bind { source, .. } | ictus_exporter::Error::Start(source) => {
-            os_error_of(error, source, None)
+            exporter_os_error(error, source, None)
         }
-        ictus_exporter::Error::Write { path, source, .. } => os_error_of(error, source, Some(path)),
+        ictus_exporter::Error::Write { path, source, .. } => exporter_os_error(error, source, Some(path)),
         ictus_exporter::Error::NotAFile { path, .. } => {
             PyOSError::new_err((22, error.to_string(), path.as_os_str().to_owned()))
         }
@@ -73,20 +73,20 @@ pub(crate) fn sink_error(error: &ictus_exporter::Error) -> PyErr {
 }
 
 /// Does the same as [`os_error`] with the exporter's text, which contains the remedy.
-fn os_error_of(error: &ictus_exporter::Error, source: &io::Error, path: Option<&Path>) -> PyErr {
+fn exporter_os_error(error: &ictus_exporter::Error, source: &io::Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
-    let Some(number) = source.raw_os_error().or_else(|| number(source.kind())) else {
+    let Some(errno) = source.raw_os_error().or_else(|| errno(source.kind())) else {
         return PyOSError::new_err(text);
     };
-    let text = text.replace(&format!(" (os error {number})"), "");
+    let text = text.replace(&format!(" (os error {errno})"), "");
     match path {
-        Some(path) => PyOSError::new_err((number, text, path.as_os_str().to_owned())),
-        None => PyOSError::new_err((number, text)),
+        Some(path) => PyOSError::new_err((errno, text, path.as_os_str().to_owned())),
+        None => PyOSError::new_err((errno, text)),
     }
 }
 
 /// Does the same as [`view`] with the `surfaces` argument of a Python call.
-pub(crate) fn view_of(surfaces: Option<&Bound<'_, PyAny>>, summaries: bool) -> PyResult<View> {
+pub(crate) fn view_from_argument(surfaces: Option<&Bound<'_, PyAny>>, summaries: bool) -> PyResult<View> {
     let names = surfaces.map(|given| arguments::strings("surfaces", given)).transpose()?;
     view(names.as_deref(), summaries)
 }
@@ -94,7 +94,7 @@ pub(crate) fn view_of(surfaces: Option<&Bound<'_, PyAny>>, summaries: bool) -> P
 /// Returns the view of the named surfaces, or the default view if there are none.
 pub(crate) fn view(surfaces: Option<&[String]>, summaries: bool) -> PyResult<View> {
     let names = surfaces.unwrap_or_default().join(",");
-    let mut view: View = names.parse().map_err(|refused| error(&refused))?;
+    let mut view: View = names.parse().map_err(|cause| error(&cause))?;
     view.summaries = summaries;
     Ok(view)
 }
@@ -114,8 +114,8 @@ pub(crate) fn format(name: &str) -> PyResult<Format> {
         "openmetrics" => Ok(Format::OpenMetrics),
         "protobuf" => Ok(Format::Protobuf),
         _ => {
-            let refusal = format!("format {name:?} is not known: try 'text', 'openmetrics' or 'protobuf'");
-            Err(PyValueError::new_err(refusal))
+            let message = format!("format {name:?} is not known: try 'text', 'openmetrics' or 'protobuf'");
+            Err(PyValueError::new_err(message))
         }
     }
 }

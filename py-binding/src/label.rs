@@ -1,5 +1,4 @@
-//! Conversion of Python objects to label values. The values are those that the SDK's collector
-//! would show.
+//! Conversion of Python objects to label values: the same values as the SDK's collector shows.
 //!
 //! An `Exception` that an object raises is replaced by a fallback value. Other exceptions, such as
 //! an interrupt or an exit, belong to the program and are passed on.
@@ -12,21 +11,21 @@ use pyo3::{
     types::{PyString, PyType},
 };
 
-/// Maximum length in bytes of a label value made from an exception, whose message has no bound.
+/// Maximum length in bytes of a label value made from an exception. Its message may be longer.
 const MAX_EXCEPTION_BYTES: usize = 200;
 
-/// Returns the result, or the value of `instead` if the result is an `Exception`.
+/// Returns the result, or the value of `fallback` if the result is an `Exception`.
 ///
 /// # Errors
 ///
 /// Returns a raised object that is not an `Exception`.
-pub(crate) fn unless_raised<T>(
+pub(crate) fn recover_from_exception<T>(
     py: Python<'_>,
     result: PyResult<T>,
-    instead: impl FnOnce() -> T,
+    fallback: impl FnOnce() -> T,
 ) -> PyResult<T> {
     match result {
-        Err(raised) if raised.is_instance_of::<PyException>(py) => Ok(instead()),
+        Err(raised) if raised.is_instance_of::<PyException>(py) => Ok(fallback()),
         result => result,
     }
 }
@@ -37,35 +36,35 @@ pub(crate) fn text<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     // The type must be exactly `str`: `prometheus_client` calls `str()`, which an enumeration of
     // strings overrides.
     if let Ok(string) = object.cast_exact::<PyString>() {
-        return Ok(characters(string));
+        return Ok(lossy_str(string));
     }
     let text = object.str().map(|string| string.to_string_lossy().into_owned());
-    unless_raised(object.py(), text, || unprintable(object)).map(Cow::Owned)
+    recover_from_exception(object.py(), text, || unprintable_placeholder(object)).map(Cow::Owned)
 }
 
 /// Returns the string's characters. Lone surrogates cannot be encoded in UTF-8 and are replaced.
-pub(crate) fn characters<'a>(string: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+pub(crate) fn lossy_str<'a>(string: &'a Bound<'_, PyString>) -> Cow<'a, str> {
     string.to_str().map_or_else(|_| string.to_string_lossy(), Cow::Borrowed)
 }
 
 /// Returns one object per HTTP status. The SDK creates a new string for the status at each call,
 /// and the handle cache compares objects by identity.
-pub(crate) fn code<'a, 'py>(status: &'a Bound<'py, PyAny>) -> &'a Bound<'py, PyAny> {
-    static CODES: [OnceLock<Py<PyAny>>; 500] = [const { OnceLock::new() }; 500];
+pub(crate) fn interned_status<'a, 'py>(status: &'a Bound<'py, PyAny>) -> &'a Bound<'py, PyAny> {
+    static STATUSES: [OnceLock<Py<PyAny>>; 500] = [const { OnceLock::new() }; 500];
     let Ok(text) = status.cast_exact::<PyString>() else { return status };
     let Ok(&[hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9']) =
         text.to_str().map(str::as_bytes)
     else {
         return status;
     };
-    let place = [hundreds - b'1', tens - b'0', ones - b'0'];
-    let place = place.into_iter().fold(0, |place, digit| place * 10 + usize::from(digit));
-    CODES[place].get_or_init(|| status.clone().unbind()).bind(status.py())
+    let index = [hundreds - b'1', tens - b'0', ones - b'0'];
+    let index = index.into_iter().fold(0, |index, digit| index * 10 + usize::from(digit));
+    STATUSES[index].get_or_init(|| status.clone().unbind()).bind(status.py())
 }
 
 /// Returns the exception's class by the rule that the SDKs share: the bare name of a class or of an
 /// instance's class, and `None` for no exception. For any other object, returns its text.
-pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
+pub(crate) fn class_name<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     let name = if let Ok(class) = exception.cast::<PyType>() {
         Cow::Owned(type_name(class))
     } else if exception.is_instance_of::<PyBaseException>() {
@@ -73,7 +72,7 @@ pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str
     } else {
         text(exception)?
     };
-    Ok(cut(name))
+    Ok(truncate(name))
 }
 
 /// Returns the exception's message, `str(exception)`. For an exception that carries a response,
@@ -81,21 +80,21 @@ pub(crate) fn class<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str
 /// contain a date.
 pub(crate) fn message<'a>(exception: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
     if exception.is_instance_of::<PyBaseException>() && has_response(exception)? {
-        return class(exception);
+        return class_name(exception);
     }
-    text(exception).map(cut)
+    text(exception).map(truncate)
 }
 
 fn has_response(exception: &Bound<'_, PyAny>) -> PyResult<bool> {
     for name in ["headers", "response"] {
-        if unless_raised(exception.py(), exception.hasattr(name), || false)? {
+        if recover_from_exception(exception.py(), exception.hasattr(name), || false)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn unprintable(object: &Bound<'_, PyAny>) -> String {
+fn unprintable_placeholder(object: &Bound<'_, PyAny>) -> String {
     format!("<unprintable {}>", type_name(&object.get_type()))
 }
 
@@ -104,11 +103,11 @@ fn type_name(class: &Bound<'_, PyType>) -> String {
 }
 
 /// Returns the longest prefix of at most [`MAX_EXCEPTION_BYTES`] that ends between two characters.
-fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+fn truncate(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= MAX_EXCEPTION_BYTES {
         return text;
     }
-    let end = (0..=MAX_EXCEPTION_BYTES).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let end = (0..=MAX_EXCEPTION_BYTES).rev().find(|&index| text.is_char_boundary(index)).unwrap_or(0);
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
         Cow::Owned(mut text) => {

@@ -8,12 +8,12 @@
 mod arguments;
 mod conductor;
 mod convert;
-mod interpreter;
 mod label;
 mod log;
 mod metrics;
 mod reading;
 mod serving;
+mod subinterpreters;
 
 /// A lock-free latency-timing core.
 // The stable ABI always runs with the GIL.
@@ -21,20 +21,22 @@ mod serving;
 mod _core {
     use pyo3::prelude::*;
 
-    use crate::interpreter;
+    use crate::subinterpreters;
     #[pymodule_export]
     use crate::{
         conductor::collector::Collector,
-        metrics::{counter::Counter, gauge::Gauge, registry::Registry, running::Running, timer::Timer},
+        metrics::{
+            counter::Counter, gauge::Gauge, registry::Registry, timer::Timer, timer_context::TimerContext,
+        },
         reading::{
             directory::{clear, multiprocess_files, read, retire, shown_names, text},
             snapshot::{Family, Snapshot},
             timing::Timing,
         },
         serving::{
-            answer::{Application, content_type},
+            application::{Application, content_type},
             command::command,
-            provide::{Provider, take_log},
+            provider::{Provider, take_log},
             security::Security,
             server::Server,
         },
@@ -42,7 +44,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        interpreter::refuse_others(module.py())
+        subinterpreters::reject(module.py())
     }
 
     #[pymodule_export]

@@ -3,7 +3,7 @@
 //! The core and the sinks log from threads that never touch Python and, rarely, while recording. A
 //! record is therefore only queued. Three paths deliver the queue:
 //!
-//! - Python's main thread, which is asked to do so between two bytecodes.
+//! - Python's main thread, on request between two bytecodes.
 //! - Any call of this module that records nothing.
 //! - A thread, `ictus-log`, if the main thread does not do so in time, because it waits for other
 //!   threads.
@@ -30,10 +30,10 @@ use crate::convert::imports;
 
 /// Maximum number of queued records. Causes are logged once, so a longer queue is a fault; the
 /// oldest records describe it best and are kept.
-const MOST: usize = 64;
+const MAX_RECORDS: usize = 64;
 /// Attempts to lock the records. After each failed one the thread yields to others.
 const MAX_ATTEMPTS: usize = 1000;
-const THREAD: &str = "ictus-log";
+const THREAD_NAME: &str = "ictus-log";
 /// Time that the main thread has to deliver a record before a separate thread does so.
 const MAIN_THREAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for which the end of the interpreter waits for threads that deliver records, and the
@@ -76,13 +76,13 @@ impl Log for PendingRecords {
         }
         let text = ictus::Printable(record.args()).to_string();
         let Some(mut records) = self.lock() else { return };
-        if records.len() < MOST {
+        if records.len() < MAX_RECORDS {
             records.push_back((record.level(), text));
             self.is_waiting.store(true, Ordering::Relaxed);
         }
         drop(records);
-        interpreter::while_it_runs(ask_main_thread);
-        interpreter::while_it_runs(remind);
+        interpreter_access::if_enabled(request_flush_on_main_thread);
+        interpreter_access::if_enabled(start_flush_thread);
     }
 
     fn flush(&self) {}
@@ -91,46 +91,46 @@ impl Log for PendingRecords {
 /// Access to the interpreter from threads of the core. It is allowed from the time a logger is set
 /// until the interpreter begins to end. The end of the interpreter waits for threads that use it; a
 /// forked child does not wait for threads of its parent.
-mod interpreter {
+mod interpreter_access {
     use super::{AtomicBool, AtomicU64, END_INTERVAL, END_TIMEOUT, Instant, Ordering, host, thread};
 
-    static RUNS: AtomicBool = AtomicBool::new(false);
+    static ENABLED: AtomicBool = AtomicBool::new(false);
     /// The generation of this process in the high half, and the number of its threads that use the
     /// interpreter in the low half.
     static USERS: AtomicU64 = AtomicU64::new(0);
 
-    fn own() -> u64 {
+    fn generation_bits() -> u64 {
         u64::from(host::generation()) << 32
     }
 
     fn users(word: u64) -> u64 {
-        if word & !u64::from(u32::MAX) == own() { word & u64::from(u32::MAX) } else { 0 }
+        if word & !u64::from(u32::MAX) == generation_bits() { word & u64::from(u32::MAX) } else { 0 }
     }
 
-    pub(super) fn while_it_runs(act: impl FnOnce()) {
-        struct Leave;
-        impl Drop for Leave {
+    pub(super) fn if_enabled(action: impl FnOnce()) {
+        struct UserGuard;
+        impl Drop for UserGuard {
             fn drop(&mut self) {
-                let leave = |word| users(word).checked_sub(1).map(|left| own() | left);
+                let leave = |word| users(word).checked_sub(1).map(|remaining| generation_bits() | remaining);
                 let _ = USERS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, leave);
             }
         }
-        let enter = |word| Some(own() | (users(word) + 1));
+        let enter = |word| Some(generation_bits() | (users(word) + 1));
         let _ = USERS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter);
-        let _leave = Leave;
-        if RUNS.load(Ordering::SeqCst) {
-            act();
+        let _guard = UserGuard;
+        if ENABLED.load(Ordering::SeqCst) {
+            action();
         }
     }
 
-    pub(super) fn began() {
-        RUNS.store(true, Ordering::SeqCst);
+    pub(super) fn enable() {
+        ENABLED.store(true, Ordering::SeqCst);
     }
 
     /// Must be called detached from the interpreter, because the threads that it waits for may need
     /// to attach.
-    pub(super) fn ends() {
-        RUNS.store(false, Ordering::SeqCst);
+    pub(super) fn disable() {
+        ENABLED.store(false, Ordering::SeqCst);
         let deadline = Instant::now() + END_TIMEOUT;
         while users(USERS.load(Ordering::SeqCst)) > 0 && Instant::now() < deadline {
             thread::sleep(END_INTERVAL);
@@ -141,9 +141,9 @@ mod interpreter {
 /// Asks Python's main thread to deliver the queue between two bytecodes. Any thread may call this,
 /// attached or not. It is needed because a process that only records makes no other call that
 /// delivers.
-fn ask_main_thread() {
-    extern "C" fn pending(_: *mut c_void) -> c_int {
-        Python::attach(|py| match deliver(py) {
+fn request_flush_on_main_thread() {
+    extern "C" fn flush_pending(_: *mut c_void) -> c_int {
+        Python::attach(|py| match flush(py) {
             Ok(()) => 0,
             Err(raised) => {
                 raised.restore(py);
@@ -154,68 +154,72 @@ fn ask_main_thread() {
     // SAFETY: the interpreter lives, which the callers ensure; the function takes no argument and
     // does not unwind: it sets an exception and returns -1. If too many calls are pending already, this
     // one is requested again later.
-    let _ = unsafe { ffi::Py_AddPendingCall(Some(pending), ptr::null_mut()) };
+    let _ = unsafe { ffi::Py_AddPendingCall(Some(flush_pending), ptr::null_mut()) };
 }
 
 /// Starts a thread that delivers the queue if the main thread does not.
-fn remind() {
+fn start_flush_thread() {
     /// The generation of the process whose thread waits, plus one.
-    static WAITS: AtomicU64 = AtomicU64::new(0);
-    let own = u64::from(host::generation()) + 1;
-    let waits = WAITS.load(Ordering::Relaxed);
-    if waits == own || WAITS.compare_exchange(waits, own, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+    static WAITING_GENERATION: AtomicU64 = AtomicU64::new(0);
+    let generation = u64::from(host::generation()) + 1;
+    let waiting = WAITING_GENERATION.load(Ordering::Relaxed);
+    if waiting == generation
+        || WAITING_GENERATION
+            .compare_exchange(waiting, generation, Ordering::Relaxed, Ordering::Relaxed)
+            .is_err()
+    {
         return;
     }
-    let wait = move || {
+    let flush_after_timeout = move || {
         thread::sleep(MAIN_THREAD_TIMEOUT);
-        WAITS.store(0, Ordering::SeqCst);
+        WAITING_GENERATION.store(0, Ordering::SeqCst);
         if PENDING.is_waiting.load(Ordering::Relaxed) {
-            interpreter::while_it_runs(|| {
+            interpreter_access::if_enabled(|| {
                 Python::attach(|py| {
-                    if let Err(raised) = deliver(py) {
+                    if let Err(raised) = flush(py) {
                         raised.write_unraisable(py, None);
                     }
                 });
             });
         }
     };
-    if thread::Builder::new().name(THREAD.to_owned()).spawn(wait).is_err() {
-        WAITS.store(0, Ordering::SeqCst);
+    if thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(flush_after_timeout).is_err() {
+        WAITING_GENERATION.store(0, Ordering::SeqCst);
     }
 }
 
 /// Queues the records that are logged from now on.
-pub(crate) fn keep(py: Python<'_>) {
+pub(crate) fn install(py: Python<'_>) {
     // Not called when the module is loaded, because the `ictus` command logs to standard error.
     // `set_logger` fails if a logger is already set, including this one.
     if log::set_logger(&PENDING).is_ok() {
         log::set_max_level(LevelFilter::Info);
         // If this fails, the interpreter is never asked, and only calls that record nothing deliver
         // records.
-        if end_with_interpreter(py).is_ok() {
-            interpreter::began();
+        if register_exit_handler(py).is_ok() {
+            interpreter_access::enable();
         }
     }
 }
 
 /// Registers a function for the end of the interpreter. It writes observations that only memory
 /// holds, delivers the records that this logs, and stops requests to the interpreter.
-fn end_with_interpreter(py: Python<'_>) -> PyResult<()> {
-    let end = PyCFunction::new_closure(py, None, None, |arguments, _| {
+fn register_exit_handler(py: Python<'_>) -> PyResult<()> {
+    let at_exit = PyCFunction::new_closure(py, None, None, |arguments, _| {
         arguments.py().detach(|| {
             host::save();
-            interpreter::ends();
+            interpreter_access::disable();
         });
-        deliver(arguments.py())
+        flush(arguments.py())
     })?;
-    imports(py)?.call_method0("exit")?.call_method1("watch", (end,)).map(drop)
+    imports(py)?.call_method0("exit_hooks")?.call_method1("register", (at_exit,)).map(drop)
 }
 
 /// Asks Python's main thread to deliver the queue between two bytecodes. The recording path uses
 /// this because it must not run Python code.
-pub(crate) fn deliver_later(_: Python<'_>) {
+pub(crate) fn flush_later(_: Python<'_>) {
     if PENDING.is_waiting.load(Ordering::Relaxed) {
-        ask_main_thread();
+        request_flush_on_main_thread();
     }
 }
 
@@ -225,26 +229,26 @@ pub(crate) fn deliver_later(_: Python<'_>) {
 ///
 /// Returns an exception of a handler that is not an `Exception`: an interrupt or an exit, which
 /// belong to the program.
-pub(crate) fn deliver(py: Python<'_>) -> PyResult<()> {
-    let mut ended = Ok(());
+pub(crate) fn flush(py: Python<'_>) -> PyResult<()> {
+    let mut result = Ok(());
     // An interrupt in one handler must not lose the records after it.
-    for (method, text) in take() {
+    for (method, text) in drain() {
         // A handler that fails must not end the caller.
-        if let Err(raised) = tell(py, method, &text)
+        if let Err(raised) = emit(py, method, &text)
             && !raised.is_instance_of::<PyException>(py)
         {
-            ended = ended.and(Err(raised));
+            result = result.and(Err(raised));
         }
     }
-    ended
+    result
 }
 
 /// Drains the queue. Returns pairs of a logger method and a text.
-pub(crate) fn take() -> Vec<(&'static str, String)> {
-    let Some(mut kept) = PENDING.lock() else { return Vec::new() };
+pub(crate) fn drain() -> Vec<(&'static str, String)> {
+    let Some(mut pending) = PENDING.lock() else { return Vec::new() };
     PENDING.is_waiting.store(false, Ordering::Relaxed);
-    let records = std::mem::take(&mut *kept);
-    drop(kept);
+    let records = std::mem::take(&mut *pending);
+    drop(pending);
     records.into_iter().map(|(level, text)| (method(level), text)).collect()
 }
 
@@ -257,7 +261,7 @@ fn method(level: Level) -> &'static str {
     }
 }
 
-fn tell(py: Python<'_>, method: &str, text: &str) -> PyResult<()> {
+fn emit(py: Python<'_>, method: &str, text: &str) -> PyResult<()> {
     let logger = imports(py)?.call_method0("logger")?;
     // The text may contain percent signs, so it is passed as an argument.
     logger.call_method1(method, ("%s", text))?;

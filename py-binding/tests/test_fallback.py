@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness import environment, eventually, file_samples, key, kill, provider, run, samples, start
-from ictus import _guests
-from ictus.conductor import MetricsSettings, _sdk, cleaning, factory
+from ictus import _prometheus_client
+from ictus.conductor import MetricsSettings, _sdk, cleanup, factory
 from ictus.conductor import provider as provider_module
 
 
@@ -70,8 +70,8 @@ def fail(*_):
     raise RuntimeError("broken")
 
 before = state()
-sys.modules["ictus.conductor.cleaning"] = broken = type(sys)("ictus.conductor.cleaning")
-broken.extend = broken.clean_once = broken.clean_before_workers = fail
+sys.modules["ictus.conductor.cleanup"] = broken = type(sys)("ictus.conductor.cleanup")
+broken.install = broken.clean_once = broken.clean_before_workers = fail
 from ictus.conductor import MetricsCollector, MetricsSettings
 print(before == state(), MetricsCollector is before[0])
 MetricsCollector(MetricsSettings({directory!r})).increment_task_poll("t")
@@ -105,7 +105,10 @@ def test_users_metrics_are_merged_by_the_sdks_rules() -> None:
     for pid, value in (("1", 1.0), ("2", 2.0)):
         for name, labels in values:
             metric.add_sample(name, dict(labels) | {"pid": pid}, value)
-    assert {(name, tuple(labels.items())): value for name, labels, value in _guests._merged(metric)} == values
+    assert {
+        (name, tuple(labels.items())): value
+        for name, labels, value in _prometheus_client._merge_samples(metric)
+    } == values
 
 
 @pytest.mark.parametrize("flag", ["clean_directory", "clean_dead_pids"])
@@ -116,10 +119,10 @@ def test_directories_are_cleaned_if_only_workers_clean(
     if not hasattr(_sdk.MetricsSettings, "_clean_stale_db_files"):
         pytest.skip("until 1.3 settings clean nothing")
     monkeypatch.setattr(_sdk, "CLEANS_IN_PARENT", False)
-    monkeypatch.setattr(cleaning, "_cleaned", set())
+    monkeypatch.setattr(cleanup, "_cleaned", set())
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for clean in (factory.create_metrics_collector, cleaning.clean_before_workers):
+    for clean in (factory.create_metrics_collector, cleanup.clean_before_workers):
         run("recording_worker.py", directory, "0.5", "10")
         stale = Path(directory, f"counter_{ended.pid}.db")
         stale.write_bytes(b"")

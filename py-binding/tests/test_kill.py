@@ -11,35 +11,35 @@ COUNT = key("task_execute_time_seconds_count", taskType="doomed", status="SUCCES
 
 
 def test_recorded_observations_survive_killed_workers(directory: str) -> None:
-    seen: list[float] = []
+    counts: list[float] = []
     finished = threading.Event()
 
-    def look() -> float:
-        seen.append(samples(directory, "legacy").get(COUNT, 0.0))
-        return seen[-1]
+    def read_count() -> float:
+        counts.append(samples(directory, "legacy").get(COUNT, 0.0))
+        return counts[-1]
 
     killer = start("killed_workers.py", directory, str(KILLS), "20261122")
-    beside: list[float] = []
+    concurrent_counts: list[float] = []
 
-    def look_all_the_time() -> None:
+    def read_repeatedly() -> None:
         while not finished.is_set():
-            beside.append(samples(directory, "legacy").get(COUNT, 0.0))
+            concurrent_counts.append(samples(directory, "legacy").get(COUNT, 0.0))
 
-    looking = threading.Thread(target=look_all_the_time)
-    looking.start()
+    reader = threading.Thread(target=read_repeatedly)
+    reader.start()
     try:
         assert killer.stdout is not None
         for number, line in enumerate(killer.stdout, start=1):
             reported = int(line)
-            count = look()
+            count = read_count()
             assert reported <= count, f"after {number} kills {reported} had returned, {count} are shown"
         assert number == KILLS
         assert killer.wait(30) == 0
         # Each worker may have been killed between an observation and its report.
-        assert look() <= reported + KILLS
-        assert seen == sorted(seen)
+        assert read_count() <= reported + KILLS
+        assert counts == sorted(counts)
     finally:
         finished.set()
-        looking.join()
+        reader.join()
         kill(killer)
-    assert beside == sorted(beside)
+    assert concurrent_counts == sorted(concurrent_counts)

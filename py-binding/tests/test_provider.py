@@ -22,7 +22,7 @@ from harness import (
     reachable,
     start,
 )
-from ictus import _core, _provide
+from ictus import _core, _provider_loop
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 NOBODY = 65534
@@ -151,7 +151,7 @@ def test_signal_is_not_lost_during_a_failure(directory: str) -> None:
         raise next(raised)
 
     with pytest.raises(KeyboardInterrupt):
-        _provide.run(_core.Provider.file(directory, Path(directory, "out.prom"), 0.05), guests)
+        _provider_loop.run(_core.Provider.file(directory, Path(directory, "out.prom"), 0.05), guests)
 
 
 @pytest.mark.usefixtures("polls")
@@ -163,7 +163,7 @@ def test_hanging_merge_hides_nothing_else(directory: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _provide.run(_core.Provider.file(directory, written, 0.05), guests)
+        _provider_loop.run(_core.Provider.file(directory, written, 0.05), guests)
 
 
 @pytest.mark.usefixtures("polls")

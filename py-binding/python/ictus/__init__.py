@@ -1,7 +1,6 @@
 """A lock-free latency-timing core for the SDKs of Conductor, the workflow engine.
 
-``Registry`` is where to start without Conductor; ``ictus.conductor`` is the drop-in for the metrics of
-``conductor-python``.
+Start with ``Registry``. For workers of ``conductor-python``, ``ictus.conductor`` replaces the SDK's metrics.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ __all__ = [
 
 _WEB = frozenset({"make_asgi_app", "make_wsgi_app"})
 _MODULES = frozenset({"otel", "process", "prometheus", "testing"})
-"""Modules that ``import ictus`` is enough for."""
+"""Modules that ``import ictus`` makes available without another import statement."""
 
 
 def start_http_server(
@@ -64,18 +63,22 @@ def start_http_server(
     client_cafile: str | os.PathLike[str] | None = None,
     allowed_hosts: Sequence[str] | None = None,
 ) -> Server:
-    """Serves a registry or a directory at ``http://addr:port/metrics``, from threads of its own.
+    """Serves the metrics of a registry or a directory at ``http://addr:port/metrics``, on separate threads.
 
-    The server runs until its ``close()``, or the end of the program; the result need not be kept. Port 0 is
-    any free one: ``port`` of the result is its number. With ``certfile`` and ``keyfile``, files in PEM, it
-    serves over TLS; with ``client_cafile``, to clients with a certificate of those authorities alone. With
-    ``auth``, a file with a line ``bearer TOKEN`` or ``basic USER:PASSWORD`` for each client (the password may
-    be its bcrypt hash), it serves those clients alone. The files are read again within ten seconds after a
-    change.
+    The server runs until its ``close()``, or until the program ends. You need not store the result. Port 0 is
+    any free port, whose number is ``port`` of the result. ``surfaces`` selects the names of Conductor's
+    metrics: ``legacy``, ``documented`` or ``canonical``.
 
-    At a loopback address the endpoint answers to addresses, ``localhost`` and ``allowed_hosts`` in ``Host``.
+    ``certfile`` and ``keyfile`` are PEM files and enable TLS. ``client_cafile`` requires a certificate of one
+    of its authorities from each client. ``auth`` is a file with one line per client: ``bearer TOKEN`` or
+    ``basic USER:PASSWORD``, where the password may be a bcrypt hash. The server serves no other client. It
+    reads changed files again within ten seconds.
 
-    Raises ``OSError`` where the port cannot be used, or a file cannot be read.
+    If ``addr`` is a loopback address, the ``Host`` header of a request must be an IP address, ``localhost``,
+    or one of ``allowed_hosts``.
+
+    Raises ``OSError`` if the port cannot be used or a file cannot be read, and ``ValueError`` for unknown
+    surfaces.
     """
     import os  # noqa: PLC0415
 
@@ -113,13 +116,13 @@ def __getattr__(name: str) -> Any:
         # the native module.
         from ictus import _core as module  # type: ignore[no-redef] # noqa: PLC0415
         from ictus import _imports  # noqa: F401, PLC0415
-    found = getattr(module, name)
-    globals()[name] = found
-    return found
+    attribute = getattr(module, name)
+    globals()[name] = attribute
+    return attribute
 
 
 def _module(name: str) -> Any:
-    """Imports a module of the package, by a statement that tools which freeze programs find."""
+    """Imports a module of the package, with a statement that tools find that freeze programs."""
     import sys  # noqa: PLC0415
 
     try:

@@ -11,13 +11,13 @@ def main() -> int:
         from ictus import run  # noqa: PLC0415
 
         return run.main(sys.argv[2:])
-    from ictus import _core, _guests  # noqa: PLC0415
+    from ictus import _core, _prometheus_client  # noqa: PLC0415
 
     # Python must not keep an interrupt pending: the command either catches it or ends by it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(format="ictus: %(message)s")
-    guests = _guests.families if _guests.CAN_BE_MERGED else None
-    return _core.command(["ictus", *sys.argv[1:]], guests)
+    user_families = _prometheus_client.collect if _prometheus_client.IS_INSTALLED else None
+    return _core.command(["ictus", *sys.argv[1:]], user_families)
 
 
 if __name__ == "__main__":

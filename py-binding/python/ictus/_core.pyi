@@ -1,4 +1,4 @@
-"""The native module: what the Rust side offers."""
+"""The native module, written in Rust."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -35,26 +35,27 @@ __all__ = [
 ]
 
 _Family = tuple[str, str, str, list[tuple[str, dict[str, str], float]]]
-_Guests = Callable[[Path], list[_Family]]
+_UserFamilies = Callable[[Path], list[_Family]]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Format = Literal["text", "openmetrics", "protobuf"]
 _Directory = str | os.PathLike[str]
 
 @final
 class Registry:
-    """Where metrics are recorded: this process's memory, or a directory that processes share.
+    """Creates, records and reads metrics, in memory or in a directory that processes share.
 
-    ``directory`` is created where it is missing; without it, metrics stay in this process's memory. A timer's
-    window has the newest ``window`` observations (default 1,000), none older than ``max_age`` seconds;
-    ``buckets`` are its histogram's upper bounds, and an empty sequence means no histogram. A family has at
-    most ``max_series`` series (default 1,000); further label sets share one series whose label values are
-    ``ictus_overflow``. A series that no process updates for ``expire_after`` seconds is removed. ``group`` is
-    the number of a group of users that may share the directory. With ``utf8_names``, names of metrics and
-    labels may have any characters; clients that take no others get underscores in their place.
-    ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES`` apply where the arguments are not given.
+    ``directory`` is created if it does not exist. Without it, metrics stay in the memory of this
+    process. The window of a timer has its ``window`` newest observations, by default 1,000, none older
+    than ``max_age`` seconds. ``buckets`` are the upper bounds of its histogram, in seconds; an empty
+    sequence disables it. A family has at most ``max_series`` series, by default 1,000. Further label
+    sets share one series, whose label values are ``ictus_overflow``. A series that no process updates
+    for ``expire_after`` seconds is removed. ``group`` is the id of the Unix group that may share the
+    directory. With ``utf8_names``, names of metrics and labels may contain any characters; clients that
+    do not support them get underscores instead. If an argument is not given, ``ICTUS_WINDOW`` and
+    ``ICTUS_MAX_SERIES`` apply.
 
-    Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options out of range. A
-    forked child records in the same directory, on its own.
+    A forked child records separately, in the same directory. Raises ``OSError`` if the directory cannot
+    be used, ``ValueError`` for an option out of range, and ``TypeError`` for an option of another type.
     """
 
     def __new__(
@@ -74,17 +75,18 @@ class Registry:
         """The directory, or None for a registry in memory."""
 
     def counter(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Counter:
-        """Returns a counter; the existing one where name, kind and labels are the same.
+        """Returns the counter with this name and these labels. Creates it if it does not exist.
 
-        ``_total`` at the end of ``name`` is left out, since formats add it; look-ups take both spellings.
-        ``help`` is shown with the metric, and ``labels`` are the label names. Raises ``ValueError`` for names
-        that Prometheus does not accept, and where a family of that name exists with another kind.
+        A ``_total`` at the end of ``name`` is removed, because the formats add it. Readers accept the name
+        with and without it. ``help`` is the help text, and ``labels`` are the label names. Raises
+        ``ValueError`` for a name that Prometheus does not accept, and if a family of that name has another
+        kind.
         """
 
     def gauge(self, name: str, help: str = "", labels: Sequence[str] = ()) -> Gauge:
-        """Returns a gauge, shown as the sum over live processes; the existing one where it is the same.
+        """Returns the gauge with this name and these labels. Creates it if it does not exist.
 
-        Arguments and errors are those of ``counter``.
+        Its value is the sum over the running processes. Arguments and errors are those of ``counter``.
         """
 
     def timer(
@@ -99,15 +101,19 @@ class Registry:
         max_series: int | None = None,
         buckets: Sequence[float] | None = None,
     ) -> Timer:
-        """Returns a timer of durations in seconds; the existing one where it is the same.
+        """Returns the timer with this name and these labels. Creates it if it does not exist.
 
-        ``name``, ``help``, ``labels`` and errors are those of ``counter``. The options are those of
-        ``Registry``, for this timer alone: ``window`` and ``max_age`` of the window, ``expire_after`` and
-        ``max_series`` of the series, ``buckets`` of the histogram.
+        A timer records durations in seconds. ``name``, ``help``, ``labels`` and errors are those of
+        ``counter``. The other arguments override the registry's options for this timer: ``window`` in
+        observations, ``max_age`` and ``expire_after`` in seconds, ``max_series``, and ``buckets`` in
+        seconds.
         """
 
     def snapshot(self) -> Snapshot:
-        """Returns what was recorded: here, or in the directory by all of its processes, living and dead."""
+        """Returns the recorded data of this process, or of all processes of the directory.
+
+        Raises ``OSError`` if the directory cannot be read.
+        """
 
     def render(
         self,
@@ -117,16 +123,20 @@ class Registry:
         native: bool = False,
         utf8_names: bool = False,
     ) -> bytes:
-        """Returns the exposition as bytes: ``text``, ``openmetrics`` or ``protobuf``.
+        """Returns the metrics as bytes in the format ``text``, ``openmetrics`` or ``protobuf``.
 
-        ``surfaces`` names the sets of names that Conductor's metrics are shown under. ``native`` adds native
-        histograms to protobuf. ``utf8_names`` shows names of any characters as they are, in quotes, for
-        clients that ask for ``escaping=allow-utf-8``. ``ictus.content_type`` returns the format's content
-        type.
+        ``surfaces`` selects the names of Conductor's metrics: ``legacy``, ``documented`` or ``canonical``.
+        ``native`` adds native histograms to protobuf. ``utf8_names`` writes names with any characters
+        unchanged, in quotes, for clients that request ``escaping=allow-utf-8``. ``ictus.content_type``
+        returns the content type of a format. Raises ``OSError`` if the directory cannot be read, and
+        ``ValueError`` for an unknown format or surface.
         """
 
     def remove_idle(self, seconds: float) -> int:
-        """Removes series that no process has updated for ``seconds``; returns how many of this process."""
+        """Removes the series that no process has updated for ``seconds``.
+
+        Returns the number of removed series of this process. Raises ``ValueError`` for a negative number.
+        """
 
     def _families(self) -> list[_Family]: ...
     def __copy__(self) -> Registry: ...
@@ -134,16 +144,20 @@ class Registry:
 
 @final
 class Counter:
-    """A total that only grows. In a family with labels, the children record: see ``labels``."""
+    """A total that only increases. If the family has labels, record on a child: see ``labels``."""
 
     def labels(self, *values: object, **named: object) -> Counter:
-        """Returns the series with these label values, by position or by name. Keep it in hot loops.
+        """Returns the child that records the series with these label values, by position or by name.
 
-        Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+        A label value can be any object, whose ``str`` is used. In hot loops, store the child. Raises
+        ``TypeError`` if the labels are not those of the family.
         """
 
     def remove(self, *values: object) -> bool:
-        """Removes the series and returns whether it existed. Children of it record nothing any more."""
+        """Removes the series with these label values. Returns whether it existed.
+
+        Existing children of this series record nothing from then on.
+        """
 
     @property
     def name(self) -> str:
@@ -154,11 +168,14 @@ class Counter:
         """The family's label names, in order."""
 
     def inc(self, amount: float = 1) -> None:
-        """Adds ``amount`` to the total. A negative or non-finite amount is rejected and counted."""
+        """Adds ``amount`` to the total. A negative or non-finite amount is rejected and counted.
+
+        Raises ``ValueError`` on a family with labels: call ``labels`` first.
+        """
 
     def count_exceptions(
         self, exception: type[BaseException] | tuple[type[BaseException], ...] | None = None
-    ) -> _Around:
+    ) -> _Block:
         """Counts the exceptions that leave a ``with`` block or a decorated function.
 
         ``exception`` is a class or a tuple of classes; by default, ``Exception``.
@@ -169,16 +186,20 @@ class Counter:
 
 @final
 class Gauge:
-    """A state that goes up and down. In a family with labels, the children record: see ``labels``."""
+    """A value that can increase and decrease. If the family has labels, record on a child: see ``labels``."""
 
     def labels(self, *values: object, **named: object) -> Gauge:
-        """Returns the series with these label values, by position or by name. Keep it in hot loops.
+        """Returns the child that records the series with these label values, by position or by name.
 
-        Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+        A label value can be any object, whose ``str`` is used. In hot loops, store the child. Raises
+        ``TypeError`` if the labels are not those of the family.
         """
 
     def remove(self, *values: object) -> bool:
-        """Removes the series and returns whether it existed. Children of it record nothing any more."""
+        """Removes the series with these label values. Returns whether it existed.
+
+        Existing children of this series record nothing from then on.
+        """
 
     @property
     def name(self) -> str:
@@ -189,15 +210,18 @@ class Gauge:
         """The family's label names, in order."""
 
     def set(self, value: float) -> None:
-        """Sets this process's state. A non-finite value is rejected and counted."""
+        """Sets this process's value. A non-finite value is rejected and counted.
+
+        Raises ``ValueError`` on a family with labels: call ``labels`` first.
+        """
 
     def inc(self, amount: float = 1) -> None:
-        """Adds ``amount`` to this process's state."""
+        """Adds ``amount`` to this process's value. Errors are those of ``set``."""
 
     def dec(self, amount: float = 1) -> None:
-        """Subtracts ``amount`` from this process's state."""
+        """Subtracts ``amount`` from this process's value. Errors are those of ``set``."""
 
-    def track_inprogress(self) -> _Around:
+    def track_inprogress(self) -> _Block:
         """Adds one while a ``with`` block or a decorated function runs."""
 
     def __copy__(self) -> Gauge: ...
@@ -205,19 +229,23 @@ class Gauge:
 
 @final
 class Timer:
-    """Durations in seconds: quantiles of the newest, and their lifetime count, sum and histogram.
+    """Durations in seconds: exact quantiles of the newest, and lifetime count, sum and histogram.
 
-    In a family with labels, the children record: see ``labels``.
+    If the family has labels, record on a child: see ``labels``.
     """
 
     def labels(self, *values: object, **named: object) -> Timer:
-        """Returns the series with these label values, by position or by name. Keep it in hot loops.
+        """Returns the child that records the series with these label values, by position or by name.
 
-        Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+        A label value can be any object, whose ``str`` is used. In hot loops, store the child. Raises
+        ``TypeError`` if the labels are not those of the family.
         """
 
     def remove(self, *values: object) -> bool:
-        """Removes the series and returns whether it existed. Children of it record nothing any more."""
+        """Removes the series with these label values. Returns whether it existed.
+
+        Existing children of this series record nothing from then on.
+        """
 
     @property
     def name(self) -> str:
@@ -228,13 +256,14 @@ class Timer:
         """The family's label names, in order."""
 
     def observe(self, seconds: float, exemplar: str | None = None) -> None:
-        """Records a duration. A negative or non-finite one is rejected and counted.
+        """Records a duration in seconds. A negative or non-finite one is rejected and counted.
 
-        ``exemplar`` is the id of the trace that the observation belongs to.
+        ``exemplar`` is the id of the observation's trace. Raises ``ValueError`` on a family with labels:
+        call ``labels`` first.
         """
 
     def time(self) -> Running:
-        """Measures a ``with`` block, or each call of a decorated function.
+        """Returns a context manager and decorator that records the duration of a block, or of each call.
 
         A coroutine is measured until it is done, a generator until it is exhausted.
         """
@@ -244,32 +273,36 @@ class Timer:
 
 @final
 class Running:
-    """A measurement: of one ``with`` block, or of each call of a decorated function.
+    """A measurement of one ``with`` block, or of each call of a decorated function.
 
-    Nothing is raised where it ends: a measurement without label values is counted and logged.
+    The end of a measurement raises nothing. If it has no label values, it is counted as rejected and
+    logged.
     """
 
     def labels(self, *values: object, **named: object) -> None:
-        """Sets the series in which the measurement ends, where the outcome is known only then."""
+        """Sets the label values of this measurement. Use this if they are known only at its end.
+
+        Raises ``TypeError`` if the labels are not those of the family.
+        """
 
     def discard(self) -> None:
         """Ends the measurement without recording it."""
 
     def __enter__(self) -> Running: ...
     def __exit__(self, *_raised: object) -> None:
-        """Records the time since, whether or not the block raised."""
+        """Records the duration, whether or not the block raised."""
 
     def __call__(self, function: _Function) -> _Function:
-        """A function measured at each call: a coroutine until it is done, a generator until exhausted."""
+        """Returns the function with a measurement of each call."""
 
-class _Around:
+class _Block:
     def __enter__(self) -> None: ...
     def __exit__(self, *raised: object) -> None: ...
     def __call__(self, function: _Function) -> _Function: ...
 
 @final
 class Snapshot:
-    """Every family at one instant, over all threads and processes."""
+    """All families at one instant, with the data of all threads and processes."""
 
     @property
     def families(self) -> list[Family]:
@@ -277,16 +310,22 @@ class Snapshot:
 
     @property
     def health(self) -> dict[str, int]:
-        """What the reader noticed about the directory, and what was not recorded, by name."""
+        """Counts by name: segments and bytes of the directory, and rejected observations."""
 
     def family(self, name: str, /) -> Family | None:
-        """Returns the family of that name, or None. A counter is found with and without ``_total``."""
+        """Returns the family of that name, or None. A counter's name may end with ``_total``."""
 
     def value(self, name: str, /, **labels: object) -> float | None:
-        """Returns the value of a counter's or gauge's series; None where nothing was recorded."""
+        """Returns the value of a series of a counter or gauge, or None if nothing was recorded.
+
+        Raises ``TypeError`` for a timer, and if the labels are not those of the family.
+        """
 
     def timing(self, name: str, /, **labels: object) -> Timing | None:
-        """Returns what a timer's series holds; None where nothing was recorded."""
+        """Returns the data of a timer's series, or None if nothing was recorded.
+
+        Raises ``TypeError`` if the family is no timer, and if the labels are not those of the family.
+        """
 
 @final
 class Family:
@@ -294,7 +333,7 @@ class Family:
 
     @property
     def name(self) -> str:
-        """The name it was recorded under: a counter's is without ``_total``."""
+        """The recorded name. The name of a counter has no ``_total``."""
 
     @property
     def help(self) -> str:
@@ -314,7 +353,7 @@ class Family:
 
     @property
     def series(self) -> list[tuple[tuple[str, ...], float | Timing]]:
-        """The label values of each series and what it holds: a number, or a timer's ``Timing``."""
+        """A list of pairs: the label values of a series, and its number or, for a timer, its ``Timing``."""
 
 @final
 class Timing:
@@ -322,36 +361,37 @@ class Timing:
 
     @property
     def count(self) -> int:
-        """The number of observations ever made."""
+        """The number of all observations, including those no longer in the window."""
 
     @property
     def sum(self) -> float:
-        """The sum of all observations ever made, in the family's unit."""
+        """The sum of all observations, in the family's unit."""
 
     @property
     def last(self) -> float | None:
-        """The newest observation; None where the window is empty."""
+        """The newest observation, or None if the window is empty."""
 
     @property
     def window(self) -> memoryview[float]:
-        """The newest observations, oldest first, as doubles: ``numpy.asarray`` takes it without a copy."""
+        """The newest observations, oldest first: a read-only view of doubles for ``numpy.asarray``."""
 
     @property
     def buckets(self) -> list[tuple[float, int]]:
-        """The number of observations up to each upper bound; the last bound is infinite.
+        """Pairs of an upper bound and the number of observations up to it. The last bound is infinite.
 
         Empty for a timer without a histogram.
         """
 
     def quantile(self, q: float) -> float | None:
-        """Returns the exact quantile of the window for ``q`` from 0 to 1; None where the window is empty.
+        """Returns the exact quantile ``q`` of the window, or None if the window is empty.
 
-        It is interpolated between its two neighbours in the sorted window, at the index ``q * (n - 1)``.
+        It is interpolated linearly between two values of the sorted window, at the index ``q * (n - 1)``.
+        Raises ``ValueError`` unless ``q`` is from 0 to 1.
         """
 
 @final
 class Security:
-    """What an endpoint asks of its clients: TLS, a secret, or both, read from files."""
+    """TLS and authentication of an endpoint, read from files."""
 
     def __new__(
         cls,
@@ -361,15 +401,15 @@ class Security:
         client_cafile: _Directory | None = None,
     ) -> Security: ...
     def reload(self) -> None:
-        """Reads the files again, each for itself.
+        """Reads the files again.
 
-        The last certificate stays in force where another cannot be read; without credentials that can be
-        read, every request is refused.
+        If a new certificate cannot be read, the last one stays in force. If the credentials cannot be read,
+        the endpoint rejects every request.
         """
 
 @final
 class Server:
-    """A running endpoint, on threads of its own, until it is closed."""
+    """A running HTTP endpoint. It runs on separate threads until ``close()``."""
 
     def __new__(
         cls,
@@ -384,7 +424,7 @@ class Server:
     ) -> Server: ...
     @property
     def port(self) -> int | None:
-        """The port that it listens on; None on a unix socket."""
+        """The port that the endpoint listens on; None for a unix socket."""
 
     def close(self) -> None:
         """Stops serving. The port is free when this returns."""
@@ -394,7 +434,7 @@ class Server:
 
 @final
 class Application:
-    """What WSGI and ASGI applications ask."""
+    """The endpoint behind WSGI and ASGI applications."""
 
     def __new__(
         cls,
@@ -406,22 +446,25 @@ class Application:
     def answer(
         self, method: bytes, query: bytes, accept: bytes, accept_encoding: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Answers a request for the metrics: status, headers, body. 400 for what is no request."""
+        """Returns the status, the headers and the body for a request. An invalid request gets status 400."""
 
 def content_type(format: _Format = "text") -> str:
-    """Returns the ``Content-Type`` of a format: ``text``, ``openmetrics`` or ``protobuf``."""
+    """Returns the ``Content-Type`` of a format: ``text``, ``openmetrics`` or ``protobuf``.
+
+    Raises ``ValueError`` for another format.
+    """
 
 def read(directory: _Directory) -> Snapshot:
-    """Returns what the processes that record in a directory, and those that did, have recorded.
+    """Returns the data that all processes, running and ended, have recorded in a directory.
 
-    Raises ``OSError`` where it cannot be read. A directory that does not exist is empty.
+    A directory that does not exist is empty. Raises ``OSError`` if the directory cannot be read.
     """
 
 @disjoint_base
 class Collector:
-    """Records what the Conductor SDK measures into a metrics directory.
+    """Records the metrics of the Conductor SDK in a metrics directory.
 
-    Records nothing until it is opened. No recording method raises.
+    It records nothing until ``_open``. No recording method raises an ``Exception``.
     """
 
     def __new__(cls, *_arguments: object, **_keywords: object) -> Self: ...
@@ -491,25 +534,26 @@ def text(
     *,
     summaries: bool = False,
 ) -> str:
-    """What the directory's segments say now, as Prometheus text."""
+    """Returns the metrics of the directory in the Prometheus text format."""
 
 def retire(directory: _Directory) -> None:
-    """Moves what dead processes left into the directory's totals, and removes their segments."""
+    """Moves the data of ended processes into the directory's totals, and removes their segments."""
 
 def clear(directory: _Directory) -> int:
-    """Removes what dead processes left, totals included. Gives how many segments."""
+    """Removes the data of ended processes, including totals. Returns the number of removed segments."""
 
 def multiprocess_files(directory: _Directory) -> list[tuple[str, bytes]]:
-    """Names and used bytes of the files of ``prometheus_client`` that are believed."""
+    """Returns names and used bytes of the trusted files of ``prometheus_client``."""
 
 def shown_names() -> list[str]:
-    """Every name that any surface gives to a family of the Conductor metrics."""
+    """Returns the names of the Conductor metrics on all surfaces."""
 
 @final
 class Provider:
-    """Writes or serves a metrics directory on threads of its own. Python answers for families of others.
+    """Writes or serves the metrics of a directory on separate threads.
 
-    Readable (``fileno``) where it has a question.
+    Its requests ask Python for the families that programs recorded with ``prometheus_client``. The
+    descriptor of ``fileno`` is readable while a request waits.
     """
 
     @staticmethod
@@ -537,22 +581,26 @@ class Provider:
         """Serves the text over HTTP."""
 
     def fileno(self) -> int:
-        """Returns the descriptor to wait for."""
+        """Returns the descriptor that is readable while a request waits.
+
+        Raises ``OSError`` after the program has closed it.
+        """
 
     def question(self) -> Path | None:
-        """Returns the metrics directory of which the families of others are asked for, if they are."""
+        """Returns the metrics directory of the next waiting request, or None."""
 
     def answer(self, families: list[_Family] | None) -> None:
-        """Answers the question; with ``None`` the last answer holds."""
+        """Responds to the request. ``None`` means that the families could not be read: the last ones stay."""
 
     def close(self) -> None:
-        """Ends it."""
+        """Stops the sink and its threads."""
 
 def take_log() -> list[tuple[str, str]]:
-    """Returns what was logged since the last call: the names of a logger's methods, and texts."""
+    """Returns the records logged since the last call, as pairs of a logger's method and a text."""
 
-def command(arguments: list[str], guests: _Guests | None = None) -> int:
+def command(arguments: list[str], user_families: _UserFamilies | None = None) -> int:
     """Runs the ``ictus`` command and returns its exit status.
 
-    ``guests`` returns the families that others recorded in a directory.
+    ``user_families`` returns the families that programs recorded in a directory with
+    ``prometheus_client``.
     """

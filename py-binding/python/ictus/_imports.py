@@ -1,4 +1,4 @@
-"""What the native module imports. Tools that freeze programs find imports in Python code alone."""
+"""The imports of the native module. Tools that freeze programs find imports only in Python code."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 
 def path_type() -> type[Path]:
-    """Returns the class of paths, which the native module makes."""
+    """Returns the class of the paths that the native module creates."""
     from pathlib import Path  # noqa: PLC0415
 
     return Path
 
 
-def around() -> ModuleType:
-    """Returns the module of decorators and blocks."""
-    from ictus import _around  # noqa: PLC0415
+def decorators() -> ModuleType:
+    """Returns the module of decorators and context managers."""
+    from ictus import _decorators  # noqa: PLC0415
 
-    return _around
+    return _decorators
 
 
-def exit() -> ModuleType:  # noqa: A001
-    """Returns the module that sees the end of a process."""
-    from ictus import _exit  # noqa: PLC0415
+def exit_hooks() -> ModuleType:
+    """Returns the module that calls functions when a process ends."""
+    from ictus import _exit_hooks  # noqa: PLC0415
 
-    return _exit
+    return _exit_hooks
 
 
 def doubles(data: bytes) -> array[float]:

@@ -1,4 +1,4 @@
-"""What goes wrong is said once a cause, and never raised into the SDK."""
+"""Logs each cause of a failure once per process. Nothing is raised into the SDK."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 
-from ictus._clean import printable
+from ictus._printable import printable
 
 _MAX_CAUSES = 1_000
 
@@ -17,7 +17,7 @@ os.register_at_fork(after_in_child=_told.clear)
 
 
 def once(text: str, cause: str | None = None) -> None:
-    """Logs a warning, unless this process has logged one of that cause before; the text is its own cause."""
+    """Logs a warning if this process has not logged one with this cause. The default cause is the text."""
     cause = printable(text if cause is None else cause)
     if cause in _told or len(_told) >= _MAX_CAUSES:
         return

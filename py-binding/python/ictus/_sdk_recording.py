@@ -1,8 +1,8 @@
-"""Processes that record with the SDK's own collector although Ictus is active in them.
+"""Marks processes that record with the SDK's own collector although Ictus is active in them.
 
-What the SDK recorded under names of the catalog is left out of what Ictus shows: usually it is what is left
-of a time before Ictus. In a process where Ictus fails, it is all that there is. Such a process leaves a
-mark in the metrics directory, and its files are shown whole.
+Ictus omits metrics of the catalog that the SDK recorded: they are usually older than the use of Ictus. In a
+process where Ictus fails, they are the only ones. Such a process writes a mark into the metrics directory,
+and Ictus then shows its files completely.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _marked: set[str] = set()
 
 
 def mark(directory: str) -> None:
-    """Marks this process, and what it forks, as one whose metrics are the SDK's."""
+    """Marks this process and its forks: their metrics are those of the SDK."""
     _marked.add(directory)
     # If the mark cannot be written, the SDK cannot write its files either.
     with contextlib.suppress(OSError):
@@ -26,19 +26,19 @@ def mark(directory: str) -> None:
 
 
 def marked_pids(directory: Path) -> frozenset[str]:
-    """Returns the marked processes of the directory, dead ones too: their counts stay, as the SDK's do."""
+    """Returns the ids of the marked processes, including ended ones, whose counts stay."""
     marks = directory.glob(f"{_PREFIX}*{_SUFFIX}")
     return frozenset(path.name[len(_PREFIX) : -len(_SUFFIX)] for path in marks)
 
 
 def pid_of(file: str) -> str | None:
-    """Returns the process that wrote one of ``prometheus_client``'s files."""
-    found = re.search(r"_(\d+)\.db$", file)
-    return None if found is None else found[1]
+    """Returns the id of the process that wrote one of ``prometheus_client``'s files."""
+    match = re.search(r"_(\d+)\.db$", file)
+    return None if match is None else match[1]
 
 
 def remove_marks(directory: str) -> None:
-    """Removes the marks of all processes, as their files are removed."""
+    """Removes the marks of all processes, whose files the caller removes."""
     for path in Path(directory).glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError):
             path.unlink()

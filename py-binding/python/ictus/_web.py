@@ -1,4 +1,4 @@
-"""The endpoint as an application for WSGI and ASGI servers."""
+"""The endpoint as a WSGI or ASGI application."""
 
 from __future__ import annotations
 
@@ -24,11 +24,16 @@ def make_wsgi_app(
     directory: str | os.PathLike[str] | None = None,
     surfaces: Sequence[str] | None = None,
 ) -> Callable[..., list[bytes]]:
-    """A WSGI application that shows a registry or a directory, wherever it is mounted."""
-    shown = Application(registry=registry, directory=directory, surfaces=surfaces)
+    """Returns a WSGI application that serves the metrics of a registry or a directory.
+
+    It can be mounted at any path. ``surfaces`` selects the names of Conductor's metrics: ``legacy``,
+    ``documented`` or ``canonical``. Raises ``OSError`` if the directory cannot be used, and ``ValueError``
+    for unknown surfaces.
+    """
+    endpoint = Application(registry=registry, directory=directory, surfaces=surfaces)
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        code, headers, body = shown.answer(*(_bytes(environ.get(name, "")) for name in _WSGI_NAMES))
+        code, headers, body = endpoint.answer(*(_bytes(environ.get(name, "")) for name in _WSGI_NAMES))
         headers.append(("Content-Length", str(len(body))))
         start_response(f"{code} {HTTPStatus(code).phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
@@ -42,8 +47,11 @@ def make_asgi_app(
     directory: str | os.PathLike[str] | None = None,
     surfaces: Sequence[str] | None = None,
 ) -> Callable[..., Awaitable[None]]:
-    """An ASGI application that shows a registry or a directory, wherever it is mounted."""
-    shown = Application(registry=registry, directory=directory, surfaces=surfaces)
+    """Returns an ASGI application that serves the metrics of a registry or a directory.
+
+    Arguments and errors are those of ``make_wsgi_app``.
+    """
+    endpoint = Application(registry=registry, directory=directory, surfaces=surfaces)
 
     async def app(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         if scope["type"] == "lifespan":
@@ -51,18 +59,19 @@ def make_asgi_app(
             return
         if scope["type"] != "http":
             raise ValueError(f"metrics are shown over http, and not over {scope['type']}")
-        asked: dict[bytes, bytes] = {}
+        request_headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             # A list that spans several headers is one list.
             key = bytes(name).lower()
-            asked[key] = asked[key] + b"," + value if key in asked else value
+            previous = request_headers.get(key)
+            request_headers[key] = value if previous is None else previous + b"," + value
         # Reading files blocks, and must not block the event loop.
         code, headers, body = await asyncio.to_thread(
-            shown.answer,
+            endpoint.answer,
             _bytes(scope["method"]),
             scope.get("query_string", b""),
-            asked.get(b"accept", b""),
-            asked.get(b"accept-encoding", b""),
+            request_headers.get(b"accept", b""),
+            request_headers.get(b"accept-encoding", b""),
         )
         headers.append(("content-length", str(len(body))))
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -73,12 +82,12 @@ def make_asgi_app(
 
 
 def _bytes(text: str) -> bytes:
-    """The bytes that a server made text of; what cannot be is no request, and is answered so."""
+    """Encodes text of a WSGI server. Invalid characters become ``?``; such a request gets status 400."""
     return text.encode("latin-1", "replace")
 
 
 async def _lifespan(receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-    """Nothing is to be done at the start and end of a server."""
+    """Confirms the start and the end of the server, which need no action."""
     while True:
         event = (await receive())["type"]
         await send({"type": f"{event}.complete"})

@@ -1,7 +1,8 @@
-"""Activation without a line in the program: waits for the SDK to be imported, then replaces its metrics.
+"""Activates Ictus in an unchanged program: waits until the SDK is imported, then replaces its metrics.
 
-``ictus.pth`` loads this in every interpreter that starts with ``ICTUS_CONDUCTOR=1``, and ``ictus run``
-starts one so. It must never stop an interpreter, so it imports next to nothing and raises nothing.
+``ictus.pth`` imports this module in every interpreter that starts with ``ICTUS_CONDUCTOR=1``. ``ictus run``
+starts such an interpreter. This module must never stop an interpreter, so it imports little and raises
+nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 ACTIVATE = "ICTUS_CONDUCTOR"
 DISABLE = "ICTUS_DISABLE"
 OPTION = "ictus"
-"""``python -X ictus`` activates where Python does not read the environment (``-E``, ``-I``)."""
+"""``python -X ictus`` activates Ictus if Python ignores the environment (``-E``, ``-I``)."""
 
 _AWAITED = frozenset(
     "conductor.client." + name
@@ -36,18 +37,18 @@ _AWAITED = frozenset(
 
 
 def is_set(variable: str) -> bool:
-    """Whether an environment variable says yes."""
+    """Returns whether an environment variable is set to 1, true, yes or on."""
     return os.environ.get(variable, "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def start() -> None:
-    """What ``ictus.pth`` calls where ``ICTUS_CONDUCTOR`` has a value, or ``-X ictus`` was given."""
+    """Activates Ictus if ``ICTUS_CONDUCTOR`` or ``-X ictus`` requires it. ``ictus.pth`` calls this."""
     if OPTION in sys._xoptions or (is_set(ACTIVATE) and not sys.flags.ignore_environment):
         watch()
 
 
 def watch() -> None:
-    """Activates Ictus as soon as this process has imported the SDK's metrics, now if it has."""
+    """Activates Ictus when this process imports the SDK's metrics, or at once if it has done so."""
     if is_set(DISABLE) or _finder.waits:
         return
     _finder.waits = True
@@ -60,9 +61,9 @@ def watch() -> None:
 
 
 class _MetaPath(list[Any]):
-    """The list of finders, in which the hook's is the first that is asked, wherever others put theirs.
+    """A list of finders in which the hook's finder is always the first.
 
-    Import hooks, test runners and tools that measure coverage put finders before those that are there.
+    Import hooks, test runners and coverage tools insert their finders at the beginning.
     """
 
     def __iter__(self) -> Iterator[Any]:
@@ -84,10 +85,10 @@ def _activate(just_imported: str = "") -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as failed:
-        _leave(f"{type(failed).__name__}: {failed}".splitlines()[0])
+        _warn_inactive(f"{type(failed).__name__}: {failed}".splitlines()[0])
 
 
-def _leave(cause: str) -> None:
+def _warn_inactive(cause: str) -> None:
     import logging  # noqa: PLC0415
 
     logging.getLogger("ictus").warning("the SDK's own metrics stay in use: %s", cause)
@@ -103,35 +104,35 @@ def _is_being_imported(name: str) -> bool:
 
 
 class _Finder:
-    """Finds nothing by itself: it has the awaited modules activate Ictus when they are loaded."""
+    """Finds modules with the other finders, and makes the awaited ones activate Ictus after their import."""
 
     def __init__(self) -> None:
         self.waits = False
-        self._is_asking = False
+        self._is_searching = False
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not self.waits or self._is_asking:
+        if not self.waits or self._is_searching:
             return None
         if name not in _AWAITED:
             if not _AWAITED.isdisjoint(sys.modules) and not _is_anything_imported():
                 # A program replaced the list of finders, and another finder comes first in the new
                 # list.
                 self.waits = False
-                _leave("another import hook has loaded the SDK; import ictus.conductor before it")
+                _warn_inactive("another import hook has loaded the SDK; import ictus.conductor before it")
             return None
-        self._is_asking = True
+        self._is_searching = True
         try:
-            spec = self._found_by_others(name, path, target)
+            spec = self._find_with_others(name, path, target)
         finally:
-            self._is_asking = False
+            self._is_searching = False
         if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
             loader: Any = _Loader(spec.loader)
             spec.loader = loader
         return spec
 
-    def _found_by_others(
+    def _find_with_others(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
         for finder in list(sys.meta_path):
@@ -145,7 +146,7 @@ class _Finder:
 
 
 class _Loader:
-    """A loader that activates Ictus after the one in whose place it is, which the module sees as its own."""
+    """Loads a module with the original loader, then activates Ictus. The module keeps its original loader."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader

@@ -1,7 +1,7 @@
-"""What Ictus recorded, as observable instruments of OpenTelemetry: needs ``opentelemetry-api``.
+"""Recorded metrics as observable instruments of OpenTelemetry. Requires ``opentelemetry-api``.
 
-Counters are observable counters, gauges are observable gauges; a timer is two observable counters,
-``….count`` and ``….sum``, and an observable gauge of its quantiles, with the attribute ``quantile``.
+A counter is an observable counter, and a gauge is an observable gauge. A timer is two observable counters,
+``….count`` and ``….sum``, and an observable gauge of its quantiles with the attribute ``quantile``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
 class Bridge:
-    """Makes instruments for families as they appear, and answers all of them from one snapshot."""
+    """Creates an instrument for each family. All instruments of a collection read one snapshot."""
 
     def __init__(self, registry: Registry, meter: Meter) -> None:
         self._registry = registry
@@ -30,87 +30,90 @@ class Bridge:
         # Never held while instruments are created: their creation waits for the end of a
         # collection, which may wait for this lock.
         self._lock = threading.Lock()
-        self._made: set[str] = set()
-        self._served: set[str] = set()
+        self._instrumented: set[str] = set()
+        self._observed: set[str] = set()
         # The snapshot of the current collection, or of the last one.
         self._snapshot: Snapshot | None = None
         self.refresh()
 
     def refresh(self) -> None:
-        """Makes the instruments of families that are new. Each collection has it done for the next one."""
+        """Creates instruments for new families. Each collection starts this for the next one."""
         # Not the snapshot that answers collections: that one must begin after its collection does.
         snapshot = self._registry.snapshot()
         with self._lock:
-            new = self._new(snapshot)
-            self._made.update(family.name for family in new)
+            new = self._new_families(snapshot)
+            self._instrumented.update(family.name for family in new)
         for family in new:
-            self._make(family)
+            self._create_instruments(family)
 
-    def _new(self, snapshot: Snapshot) -> list[Family]:
-        return [family for family in snapshot.families if family.name not in self._made]
+    def _new_families(self, snapshot: Snapshot) -> list[Family]:
+        return [family for family in snapshot.families if family.name not in self._instrumented]
 
-    def _make(self, family: Family) -> None:
+    def _create_instruments(self, family: Family) -> None:
         name, text, unit = family.name, family.help, {"seconds": "s", "bytes": "By"}.get(family.unit, "")
         meter = self._meter
         if family.kind == "counter":
-            meter.create_observable_counter(name, [self._reads(name, name, _number)], unit, text)
+            meter.create_observable_counter(name, [self._callback(name, name, _number)], unit, text)
         elif family.kind == "gauge":
-            meter.create_observable_gauge(name, [self._reads(name, name, _number)], unit, text)
+            meter.create_observable_gauge(name, [self._callback(name, name, _number)], unit, text)
         else:
             meter.create_observable_counter(
-                f"{name}.count", [self._reads(f"{name}.count", name, _count)], "1", text
+                f"{name}.count", [self._callback(f"{name}.count", name, _count)], "1", text
             )
             meter.create_observable_counter(
-                f"{name}.sum", [self._reads(f"{name}.sum", name, _sum)], unit, text
+                f"{name}.sum", [self._callback(f"{name}.sum", name, _sum)], unit, text
             )
-            meter.create_observable_gauge(name, [self._reads(name, name, _quantiles)], unit, text)
+            meter.create_observable_gauge(name, [self._callback(name, name, _quantiles)], unit, text)
 
-    def _reads(
+    def _callback(
         self, instrument: str, family: str, observe: Callable[[Any, dict[str, str]], Iterable[Observation]]
     ) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             with self._lock:
                 # A second call for the same instrument means that a new collection has begun.
-                if self._snapshot is None or instrument in self._served:
+                if self._snapshot is None or instrument in self._observed:
                     self._snapshot = self._registry.snapshot()
-                    self._served.clear()
-                    if self._new(self._snapshot):
+                    self._observed.clear()
+                    if self._new_families(self._snapshot):
                         # Another thread does this, because this one is in the middle of a
                         # collection.
                         threading.Thread(target=self.refresh, name="ictus-otel", daemon=True).start()
-                self._served.add(instrument)
-                found = self._snapshot.family(family)
-            if found is None:
+                self._observed.add(instrument)
+                result = self._snapshot.family(family)
+            if result is None:
                 return []
-            names = found.label_names
+            names = result.label_names
             return [
                 observation
-                for values, held in found.series
-                for observation in observe(held, dict(zip(names, values, strict=True)))
+                for values, value in result.series
+                for observation in observe(value, dict(zip(names, values, strict=True)))
             ]
 
         return callback
 
 
-def _number(held: Any, attributes: dict[str, str]) -> Iterable[Observation]:
-    yield Observation(held, attributes)
+def _number(value: Any, attributes: dict[str, str]) -> Iterable[Observation]:
+    yield Observation(value, attributes)
 
 
-def _count(held: Any, attributes: dict[str, str]) -> Iterable[Observation]:
-    yield Observation(held.count, attributes)
+def _count(value: Any, attributes: dict[str, str]) -> Iterable[Observation]:
+    yield Observation(value.count, attributes)
 
 
-def _sum(held: Any, attributes: dict[str, str]) -> Iterable[Observation]:
-    yield Observation(held.sum, attributes)
+def _sum(value: Any, attributes: dict[str, str]) -> Iterable[Observation]:
+    yield Observation(value.sum, attributes)
 
 
-def _quantiles(held: Any, attributes: dict[str, str]) -> Iterable[Observation]:
+def _quantiles(value: Any, attributes: dict[str, str]) -> Iterable[Observation]:
     for q in QUANTILES:
-        value = held.quantile(q)
-        if value is not None:
-            yield Observation(value, {**attributes, "quantile": str(q)})
+        quantile = value.quantile(q)
+        if quantile is not None:
+            yield Observation(quantile, {**attributes, "quantile": str(q)})
 
 
 def bridge(registry: Registry, meter: Meter) -> Bridge:
-    """Shows the registry's metrics, those of all processes of its directory, through the meter."""
+    """Exports the registry's metrics through the meter.
+
+    If the registry has a directory, they are those of all its processes.
+    """
     return Bridge(registry, meter)

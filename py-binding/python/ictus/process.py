@@ -1,7 +1,7 @@
 """Metrics of the processes themselves: processor time, memory, descriptors, garbage collection.
 
-Named as ``prometheus_client`` names them. Totals are summed over all processes, living and dead; states
-are of each living process, with its ``pid``.
+They have the names of ``prometheus_client``. Totals are sums over all processes, running and ended. Gauges
+have a series for each running process, with its ``pid``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
 
 class Watch:
-    """What looks at this process, and at each forked child, until it is closed."""
+    """Samples this process and each forked child periodically, until ``close()``."""
 
     def __init__(self, registry: Registry, interval: float) -> None:
         self._interval = interval
@@ -53,13 +53,13 @@ class Watch:
         self._durations = [durations.labels(number) for number in range(3)]
         self._began = 0.0
         self._spent = 0.0
-        self._look_unless_exhausted()
+        self._sample_unless_exhausted()
         self._start_thread()
         gc.callbacks.append(self._on_collection)
         _watches.add(self)
 
     def close(self) -> None:
-        """Ends it; what it has shown of this process goes when the process does."""
+        """Stops sampling. The gauges of this process stay until the process ends."""
         self._ended.set()
         self._thread.join()
         _watches.discard(self)
@@ -70,7 +70,7 @@ class Watch:
         # A forked child has no copy of the thread, and its CPU time starts at zero.
         self._spent = 0.0
         self._failed = False
-        self._try_to_look()
+        self._try_to_sample()
         self._start_thread()
 
     def _start_thread(self) -> None:
@@ -81,32 +81,32 @@ class Watch:
     def _run(self) -> None:
         ended = self._ended
         while not ended.wait(self._interval):
-            self._try_to_look()
+            self._try_to_sample()
 
-    def _look_unless_exhausted(self) -> None:
+    def _sample_unless_exhausted(self) -> None:
         # A permanent lack, such as a missing /proc, is raised to the caller.
         try:
-            self._look()
+            self._sample()
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
                 raise
-            self._note(error)
+            self._log_failure(error)
 
-    def _try_to_look(self) -> None:
+    def _try_to_sample(self) -> None:
         # A process without free descriptors or memory will have some again later.
         try:
-            self._look()
+            self._sample()
         except Exception as error:
-            self._note(error)
+            self._log_failure(error)
         else:
             self._failed = False
 
-    def _note(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         if not self._failed:
             _log.warning("the metrics of this process are not up to date: %s; trying again", error)
         self._failed = True
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         spent = time.process_time()
         self._cpu.inc(spent - self._spent)
         self._spent = spent
@@ -140,8 +140,8 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def watch(registry: Registry, interval: float = 10.0) -> Watch:
-    """Looks at this process every ``interval`` seconds, from a thread named ``ictus-process``.
+    """Samples this process every ``interval`` seconds, on a thread named ``ictus-process``.
 
-    Forked children look at themselves. Linux only: raises ``OSError`` where there is no ``/proc``.
+    Forked children sample themselves. Works on Linux only: raises ``OSError`` if ``/proc`` does not exist.
     """
     return Watch(registry, interval)

@@ -1,4 +1,4 @@
-"""What Ictus recorded, among the metrics of ``prometheus_client``."""
+"""Adds the metrics that Ictus recorded to a registry of ``prometheus_client``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
 
 
 class Bridge(Collector):
-    """Shows families of Ictus, read anew at each collection."""
+    """A collector for the families of Ictus. It reads them at each collection."""
 
     def __init__(self, families: Callable[[], list[_Family]]) -> None:
         self._families = families
@@ -32,12 +32,12 @@ class Bridge(Collector):
         self._shown: frozenset[str] = frozenset()
 
     def describe(self) -> list[Metric]:
-        """Nothing is known before it is read."""
+        """Returns no families: they are not known before a collection."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The families; those of Ictus itself too. Not one that has another collector's name."""
-        taken = self._taken()
+        """Yields all families, without those whose name another collector has."""
+        taken = self._names_of_other_collectors()
         shown: set[str] = set()
         for name, documentation, kind, samples in self._families():
             names = {f"{name}{suffix}" for suffix in _SUFFIXES.get(kind, ("",))}
@@ -51,8 +51,8 @@ class Bridge(Collector):
             yield metric
         self._shown = frozenset(shown)
 
-    def _taken(self) -> set[str]:
-        """Returns the names that other collectors have; of bridges, those registered before."""
+    def _names_of_other_collectors(self) -> set[str]:
+        """Returns the names of other collectors. Of other bridges, only those registered earlier count."""
         if self._registry is None:
             return set()
         taken: set[str] = set()
@@ -72,24 +72,24 @@ _SUFFIXES = {
     "summary": ("", "_sum", "_count", "_created"),
     "histogram": ("", "_bucket", "_sum", "_count", "_created"),
 }
-"""What a family of a type adds to its name, as ``prometheus_client``'s registry counts names."""
+"""The suffixes of a family's names by type, as ``prometheus_client``'s registry reserves them."""
 
 
-def register(made: Bridge, registry: CollectorRegistry) -> None:
-    """Registers a bridge so that its families are found by their names too, as ``?name[]=`` asks for.
+def register(new: Bridge, registry: CollectorRegistry) -> None:
+    """Registers a bridge so that ``?name[]=`` also finds its families.
 
-    The library looks names up in what collectors described when they were registered. A bridge describes
-    nothing: a name that it described could never be another collector's.
+    The library searches the names that collectors described at their registration. A bridge describes none,
+    because no other collector could then use a described name.
     """
-    registry.register(made)
-    made._registry = registry
+    registry.register(new)
+    new._registry = registry
     restricted = registry.restricted_registry
     if not isinstance(restricted, _Restricted):
         registry.restricted_registry = _Restricted(registry)  # type: ignore[method-assign, assignment]
 
 
 class _Restricted:
-    """In place of a registry's method ``restricted_registry``."""
+    """Replaces the method ``restricted_registry`` of a registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -99,30 +99,30 @@ class _Restricted:
 
 
 class _Restriction:
-    """Some of the families of a registry."""
+    """A view of a registry that contains only the requested names."""
 
     def __init__(self, registry: CollectorRegistry, names: frozenset[str]) -> None:
         self._registry = registry
         self._names = names
 
     def collect(self) -> Iterator[Metric]:
-        """The families, each with the samples of the names that were asked for."""
+        """Yields the families, each with its requested samples."""
         for metric in self._registry.collect():
-            kept = [sample for sample in metric.samples if sample.name in self._names]
+            samples = [sample for sample in metric.samples if sample.name in self._names]
             if metric.name in self._names:
-                kept = list(metric.samples)
-            if kept:
-                some = Metric(metric.name, metric.documentation, metric.type, metric.unit)
-                some.samples = kept
-                yield some
+                samples = list(metric.samples)
+            if samples:
+                family = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+                family.samples = samples
+                yield family
 
 
 def bridge(registry: Registry, into: CollectorRegistry = REGISTRY) -> Bridge:
-    """Shows the registry's metrics wherever that of ``prometheus_client`` is shown.
+    """Adds the registry's metrics to ``into``, a registry of ``prometheus_client``.
 
-    They are those of all processes of the registry's directory, as at Ictus's own endpoint. To end it,
-    ``into.unregister`` what is returned.
+    If the registry has a directory, they are those of all its processes, as at Ictus's own endpoint. To
+    remove them, call ``into.unregister`` with the returned bridge.
     """
-    made = Bridge(registry._families)
-    register(made, into)
-    return made
+    new = Bridge(registry._families)
+    register(new, into)
+    return new

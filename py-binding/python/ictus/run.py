@@ -1,4 +1,4 @@
-"""``ictus run``: a Python program with its metrics recorded by Ictus, without a change to it."""
+"""``ictus run``: runs an unchanged Python program whose metrics Ictus records."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ Usage: ictus run SCRIPT [ARGUMENT]...
        ictus run -m MODULE [ARGUMENT]...
        ictus run [PYTHON OPTION]... (SCRIPT | -m MODULE | -c CODE | -) [ARGUMENT]...
 
-Starts `python` with these arguments in place of this process, with ICTUS_CONDUCTOR=1 in its
-environment.
+Replaces this process with `python` and these arguments, and sets ICTUS_CONDUCTOR=1 in its environment.
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Becomes ``python`` with the arguments. Returns only where that is not possible."""
+    """Replaces this process with ``python`` and the arguments. Returns only if that fails."""
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE, end="")
         return 0
     if not arguments:
         print(USAGE, end="", file=sys.stderr)
         return 2
-    flags = _own_options()
+    flags = _interpreter_options()
     environment = dict(os.environ) | {hook.ACTIVATE: "1"}
     if sys.flags.ignore_environment or _ignores_environment(arguments):
         flags += ["-X", hook.OPTION]
-    if not _starts_the_hook():
-        _start_by_sitecustomize(environment)
+    if not _finds_pth_file():
+        _add_sitecustomize(environment)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -44,8 +43,8 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
-def _own_options() -> list[str]:
-    """Returns the options that this interpreter was given, before what it runs: a file, or ``-m ictus``."""
+def _interpreter_options() -> list[str]:
+    """Returns the options of this interpreter, which precede the file or ``-m ictus``."""
     options = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
     if options and not options[-1].startswith("--") and options[-1].endswith("m"):
         options[-1] = options[-1][:-1]
@@ -53,7 +52,7 @@ def _own_options() -> list[str]:
 
 
 def _ignores_environment(arguments: list[str]) -> bool:
-    """Whether Python's options among the arguments have ``-E`` or ``-I``."""
+    """Returns whether Python's options among the arguments contain ``-E`` or ``-I``."""
     takes_value = {"-W", "-X", "--check-hash-based-pycs"}
     position = 0
     while position < len(arguments):
@@ -69,14 +68,14 @@ def _ignores_environment(arguments: list[str]) -> bool:
     return False
 
 
-def _starts_the_hook() -> bool:
-    """Whether interpreters find the ``.pth`` file of this installation."""
+def _finds_pth_file() -> bool:
+    """Returns whether interpreters find the ``.pth`` file of this installation."""
     folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     return any(Path(folder, "ictus.pth").exists() for folder in folders)
 
 
-def _start_by_sitecustomize(environment: dict[str, str]) -> None:
-    """For a folder that is no site directory: Python imports ``sitecustomize`` from its path."""
+def _add_sitecustomize(environment: dict[str, str]) -> None:
+    """Adds the folder of ``sitecustomize`` to the path, for installations outside of a site directory."""
     package = Path(__file__).parent
     paths = [str(package / "_site"), str(package.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

@@ -1,4 +1,4 @@
-"""For tests of programs that record with Ictus."""
+"""Helpers for tests of programs that record with Ictus."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import ictus
 def get_sample_value(
     registry: ictus.Registry, name: str, labels: dict[str, str] | None = None
 ) -> float | None:
-    """The value of a sample, by its name and labels as the text shows them; None where it is not shown.
+    """Returns the value of a sample by its name and labels in the text format, or None if it does not exist.
 
-    A counter's is named with ``_total``; a timer has ``…_count``, ``…_sum``, and a ``quantile`` label.
+    The name of a counter's sample ends with ``_total``. A timer has the samples ``…_count`` and ``…_sum``,
+    and one for each ``quantile`` label.
     """
     for _, _, _, samples in registry._families():
         for sample, shown, value in samples:
@@ -20,10 +21,9 @@ def get_sample_value(
 
 
 def reset(registry: ictus.Registry) -> None:
-    """Begins all series of this process again, at zero. Metrics and children go on recording.
+    """Resets all series of this process to zero. Metrics and children keep recording.
 
-    For a registry in memory, or one whose directory no other process uses: what these have recorded
-    stays.
+    Use a registry in memory, or a directory that no other process uses: their values are not reset.
     """
     # Two calls are needed to detect whether counters and gauges change.
     for _ in range(2):

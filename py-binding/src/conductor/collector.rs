@@ -25,8 +25,8 @@ use pyo3::{
 };
 
 use super::{
-    lookup::HandleCache,
-    recorder::{CatalogMetrics, Errors},
+    catalog_metrics::{CatalogMetrics, Errors},
+    handle_cache::HandleCache,
 };
 use crate::{
     convert, label, log,
@@ -36,25 +36,27 @@ use crate::{
 /// Recorded name, label values and newest observations of a timer's series.
 type RecordedWindow = (String, Vec<String>, Vec<f64>);
 
-/// Records what the Conductor SDK measures into a metrics directory.
+/// Records the metrics of the Conductor SDK in a metrics directory.
+///
+/// It records nothing until ``_open``. No recording method raises an ``Exception``.
 #[pyclass(frozen, subclass, module = "ictus._core")]
 pub(crate) struct Collector {
-    recorder: OnceLock<CatalogMetrics>,
-    /// Pairs with nothing: whoever pauses it while others record cannot tell which call is the last.
+    metrics: OnceLock<CatalogMetrics>,
+    /// Relaxed, because it orders no other data: a recording that runs concurrently may or may not see it.
     paused: AtomicBool,
 }
 
 #[pymethods]
 impl Collector {
-    /// Whatever a subclass's constructor takes is its own affair.
+    /// Ignores all arguments: a subclass may have a constructor with any arguments.
     #[new]
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Collector {
-        Collector { recorder: OnceLock::new(), paused: AtomicBool::new(false) }
+        Collector { metrics: OnceLock::new(), paused: AtomicBool::new(false) }
     }
 
-    /// Starts recording into the directory, with windows of so many observations and so many series a
-    /// metric. A collector that records already goes on as it is.
+    /// Starts recording into the directory. `window` is the number of observations of each window,
+    /// `max_series` the maximum number of series of each metric. An open collector does not change.
     #[pyo3(signature = (directory, window=None, max_series=None))]
     fn _open(
         &self,
@@ -63,20 +65,20 @@ impl Collector {
         window: Option<u32>,
         max_series: Option<u32>,
     ) -> PyResult<()> {
-        log::keep(py);
-        if self.recorder.get().is_none() {
+        log::install(py);
+        if self.metrics.get().is_none() {
             let mut options = Options::default();
             options = window.into_iter().fold(options, Options::window);
             options = max_series.into_iter().fold(options, Options::max_series);
-            let recorder =
-                CatalogMetrics::open(&directory, options).map_err(|refused| convert::error(&refused))?;
-            let _ = self.recorder.set(recorder);
+            let metrics =
+                CatalogMetrics::open(&directory, options).map_err(|cause| convert::error(&cause))?;
+            let _ = self.metrics.set(metrics);
         }
         Ok(())
     }
 
-    /// What this collector has recorded in this process: `(name, help, type, [(sample name, labels,
-    /// value)])`.
+    /// Returns the families that this collector has recorded in this process, as `(name, help,
+    /// type, [(sample name, labels, value)])`.
     #[pyo3(signature = (surfaces=None, *, summaries=false))]
     fn _families<'py>(
         &self,
@@ -85,21 +87,21 @@ impl Collector {
         summaries: bool,
     ) -> PyResult<Vec<FamilyTuple<'py>>> {
         let view = convert::view(surfaces.as_deref(), summaries)?;
-        let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
-        let shown = py.detach(|| Ok(Exposition::new(&recorder.registry.own_snapshot()?, &view)));
-        families(py, &shown.map_err(|refused| convert::error(&refused))?)
+        let Some(metrics) = self.metrics.get() else { return Ok(Vec::new()) };
+        let exposition = py.detach(|| Ok(Exposition::new(&metrics.registry.own_snapshot()?, &view)));
+        families(py, &exposition.map_err(|cause| convert::error(&cause))?)
     }
 
-    /// Returns the windows of what this collector has recorded in this process.
+    /// Returns the windows of the timers that this collector has recorded in this process.
     fn _windows(&self, py: Python<'_>) -> PyResult<Vec<RecordedWindow>> {
-        let Some(recorder) = self.recorder.get() else { return Ok(Vec::new()) };
+        let Some(metrics) = self.metrics.get() else { return Ok(Vec::new()) };
         let snapshot =
-            py.detach(|| recorder.registry.own_snapshot()).map_err(|refused| convert::error(&refused))?;
+            py.detach(|| metrics.registry.own_snapshot()).map_err(|cause| convert::error(&cause))?;
         let mut windows = Vec::new();
         for family in &snapshot.families {
             for series in &family.series {
                 if let Value::Timer(timing) = &series.value {
-                    let values = timing.window.iter().map(|one| one.value).collect();
+                    let values = timing.window.iter().map(|observation| observation.value).collect();
                     windows.push((family.name.clone(), series.labels.to_vec(), values));
                 }
             }
@@ -128,8 +130,12 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        match self.recorder() {
-            Some(to) => to.task_poll.with_begun([task_type], |[kind]| to.begin(kind), Counter::inc),
+        match self.active_metrics() {
+            Some(metrics) => metrics.task_poll.with_new(
+                [task_type],
+                |[task_type]| metrics.create_counters(task_type),
+                Counter::inc,
+            ),
             None => Ok(()),
         }
     }
@@ -145,9 +151,9 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        if let Some(to) = self.recorder() {
-            let labels = [&*label::text(task_type)?, &*label::class(exception)?];
-            to.task_poll_error.with_texts(labels, Counter::inc);
+        if let Some(metrics) = self.active_metrics() {
+            let labels = [&*label::text(task_type)?, &*label::class_name(exception)?];
+            metrics.task_poll_error.with_texts(labels, Counter::inc);
         }
         Ok(())
     }
@@ -162,7 +168,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.task_execution_started, [task_type])
+        self.increment(|metrics| &metrics.task_execution_started, [task_type])
     }
 
     #[pyo3(
@@ -175,7 +181,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.task_execution_queue_full, [task_type])
+        self.increment(|metrics| &metrics.task_execution_queue_full, [task_type])
     }
 
     #[pyo3(
@@ -188,9 +194,9 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        if let Some(to) = self.recorder() {
-            let class = exception.map_or(Ok(Cow::Borrowed("None")), label::class)?;
-            to.uncaught_exception.with_texts([&*class], Counter::inc);
+        if let Some(metrics) = self.active_metrics() {
+            let class = exception.map_or(Ok(Cow::Borrowed("None")), label::class_name)?;
+            metrics.uncaught_exception.with_texts([&*class], Counter::inc);
         }
         Ok(())
     }
@@ -205,7 +211,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.worker_restart, [task_type])
+        self.increment(|metrics| &metrics.worker_restart, [task_type])
     }
 
     #[pyo3(
@@ -218,7 +224,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.task_paused, [task_type])
+        self.increment(|metrics| &metrics.task_paused, [task_type])
     }
 
     #[pyo3(
@@ -232,7 +238,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count_error(|to| &to.task_execute_error, task_type, exception)
+        self.increment_error(|metrics| &metrics.task_execute_error, task_type, exception)
     }
 
     #[pyo3(
@@ -245,7 +251,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.task_ack_failed, [task_type])
+        self.increment(|metrics| &metrics.task_ack_failed, [task_type])
     }
 
     #[pyo3(
@@ -259,7 +265,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count_error(|to| &to.task_ack_error, task_type, exception)
+        self.increment_error(|metrics| &metrics.task_ack_error, task_type, exception)
     }
 
     #[pyo3(
@@ -273,7 +279,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count_error(|to| &to.task_update_error, task_type, exception)
+        self.increment_error(|metrics| &metrics.task_update_error, task_type, exception)
     }
 
     #[pyo3(
@@ -288,7 +294,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.count(|to| &to.external_payload_used, [entity_name, operation, payload_type])
+        self.increment(|metrics| &metrics.external_payload_used, [entity_name, operation, payload_type])
     }
 
     #[pyo3(
@@ -304,10 +310,10 @@ impl Collector {
     ) -> PyResult<()> {
         // `by_message` gets the class too: the message of a failed request contains the headers of
         // its response, among them a date.
-        if let Some(to) = self.recorder() {
-            let labels = [&*label::text(workflow_type)?, &*label::class(exception)?];
-            to.workflow_start_error.by_class.with_texts(labels, Counter::inc);
-            to.workflow_start_error.by_message.with_texts(labels, Counter::inc);
+        if let Some(metrics) = self.active_metrics() {
+            let labels = [&*label::text(workflow_type)?, &*label::class_name(exception)?];
+            metrics.workflow_start_error.by_class.with_texts(labels, Counter::inc);
+            metrics.workflow_start_error.by_message.with_texts(labels, Counter::inc);
         }
         Ok(())
     }
@@ -318,9 +324,9 @@ impl Collector {
         name: &Bound<'_, PyAny>,
         exception: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let called = slf.call_method1("increment_workflow_start_error", (name, exception)).map(drop);
+        let result = slf.call_method1("increment_workflow_start_error", (name, exception)).map(drop);
         // An exception of an override must not fail the workflow client.
-        label::unless_raised(slf.py(), called, || ())
+        label::recover_from_exception(slf.py(), result, || ())
     }
 
     #[pyo3(
@@ -335,7 +341,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status)
+        self.observe_task(|metrics| &metrics.task_poll_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -350,7 +356,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status)
+        self.observe_task(|metrics| &metrics.task_execute_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -365,7 +371,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time_task(|to| &to.task_update_time, task_type, time_spent, status)
+        self.observe_task(|metrics| &metrics.task_update_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -380,7 +386,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time_task(|to| &to.task_poll_time, task_type, time_spent, status)
+        self.observe_task(|metrics| &metrics.task_poll_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -395,7 +401,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time_task(|to| &to.task_execute_time, task_type, time_spent, status)
+        self.observe_task(|metrics| &metrics.task_execute_time, task_type, time_spent, status)
     }
 
     #[pyo3(
@@ -410,7 +416,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time_task(|to| &to.task_update_time, task_type, time_spent, status)
+        self.observe_task(|metrics| &metrics.task_update_time, task_type, time_spent, status)
     }
 
     /// The label is the template where the caller has one, else the path.
@@ -429,14 +435,18 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let Some(to) = self.recorder() else { return Ok(()) };
+        let Some(metrics) = self.active_metrics() else { return Ok(()) };
         let template = match metric_uri {
-            Some(template) if label::unless_raised(template.py(), template.is_truthy(), || true)? => template,
+            Some(template)
+                if label::recover_from_exception(template.py(), template.is_truthy(), || true)? =>
+            {
+                template
+            }
             _ => uri,
         };
-        let labels = [method, template, label::code(status)];
-        let time_spent = number(time_spent)?;
-        to.api_request_time.with_spelled(labels, spell, |timer| timer.observe(time_spent))
+        let labels = [method, template, label::interned_status(status)];
+        let time_spent = to_f64(time_spent)?;
+        metrics.api_request_time.with_normalized(labels, normalize_uri, |timer| timer.observe(time_spent))
     }
 
     #[pyo3(
@@ -450,7 +460,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.time(|to| &to.task_result_size, [task_type], payload_size)
+        self.observe(|metrics| &metrics.task_result_size, [task_type], payload_size)
     }
 
     /// A `version` of None is recorded as absent, which is not the same as empty.
@@ -466,12 +476,12 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let Some(to) = self.recorder() else { return Ok(()) };
+        let Some(metrics) = self.active_metrics() else { return Ok(()) };
         let (version, absent) =
             if version.is_none() { (Cow::Borrowed(""), "1") } else { (label::text(version)?, "") };
         let labels = [&*label::text(workflow_type)?, &*version, absent];
-        let payload_size = number(payload_size)?;
-        to.workflow_input_size.with_texts(labels, |timer| timer.observe(payload_size));
+        let payload_size = to_f64(payload_size)?;
+        metrics.workflow_input_size.with_texts(labels, |timer| timer.observe(payload_size));
         Ok(())
     }
 
@@ -486,74 +496,74 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let Some(to) = self.recorder() else { return Ok(()) };
-        let count = number(count)?;
-        to.active_workers.with([task_type], |gauge| gauge.set(count))
+        let Some(metrics) = self.active_metrics() else { return Ok(()) };
+        let count = to_f64(count)?;
+        metrics.active_workers.with([task_type], |gauge| gauge.set(count))
     }
 }
 
 impl Collector {
     /// Returns the metrics to record in, or `None` if the collector is not open or is paused.
-    fn recorder(&self) -> Option<&CatalogMetrics> {
-        if self.paused.load(Ordering::Relaxed) { None } else { self.recorder.get() }
+    fn active_metrics(&self) -> Option<&CatalogMetrics> {
+        if self.paused.load(Ordering::Relaxed) { None } else { self.metrics.get() }
     }
 
-    fn count<const N: usize>(
+    fn increment<const N: usize>(
         &self,
-        which: impl FnOnce(&CatalogMetrics) -> &HandleCache<Counter, N>,
+        select: impl FnOnce(&CatalogMetrics) -> &HandleCache<Counter, N>,
         labels: [&Bound<'_, PyAny>; N],
     ) -> PyResult<()> {
-        self.recorder().map_or(Ok(()), |to| which(to).with(labels, Counter::inc))
+        self.active_metrics().map_or(Ok(()), |metrics| select(metrics).with(labels, Counter::inc))
     }
 
-    fn count_error(
+    fn increment_error(
         &self,
-        which: impl FnOnce(&CatalogMetrics) -> &Errors,
-        kind: &Bound<'_, PyAny>,
+        select: impl FnOnce(&CatalogMetrics) -> &Errors,
+        task_type: &Bound<'_, PyAny>,
         exception: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        if let Some(to) = self.recorder() {
-            let kind = label::text(kind)?;
-            let errors = which(to);
-            let (class, message) = (label::class(exception)?, label::message(exception)?);
-            errors.by_class.with_texts([&*kind, &*class], Counter::inc);
-            errors.by_message.with_texts([&*kind, &*message], Counter::inc);
+        if let Some(metrics) = self.active_metrics() {
+            let task_type = label::text(task_type)?;
+            let errors = select(metrics);
+            let (class, message) = (label::class_name(exception)?, label::message(exception)?);
+            errors.by_class.with_texts([&*task_type, &*class], Counter::inc);
+            errors.by_message.with_texts([&*task_type, &*message], Counter::inc);
         }
         Ok(())
     }
 
-    fn time<const N: usize>(
+    fn observe<const N: usize>(
         &self,
-        which: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, N>,
+        select: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, N>,
         labels: [&Bound<'_, PyAny>; N],
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let Some(to) = self.recorder() else { return Ok(()) };
-        let value = number(value)?;
-        which(to).with(labels, |timer| timer.observe(value))
+        let Some(metrics) = self.active_metrics() else { return Ok(()) };
+        let value = to_f64(value)?;
+        select(metrics).with(labels, |timer| timer.observe(value))
     }
 
-    fn time_task(
+    fn observe_task(
         &self,
-        which: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, 2>,
+        select: impl FnOnce(&CatalogMetrics) -> &HandleCache<Timer, 2>,
         task_type: &Bound<'_, PyAny>,
         time_spent: &Bound<'_, PyAny>,
         status: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let success = intern!(task_type.py(), "SUCCESS").as_any();
-        self.time(which, [task_type, status.unwrap_or(success)], time_spent)
+        self.observe(select, [task_type, status.unwrap_or(success)], time_spent)
     }
 }
 
 /// Returns the value, or NaN for an object that is not a number. The core rejects NaN and counts
 /// the rejection.
-fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    label::unless_raised(value.py(), value.extract(), || f64::NAN)
+fn to_f64(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    label::recover_from_exception(value.py(), value.extract(), || f64::NAN)
 }
 
 /// Replaces `{tasktype}` in a path by `{taskType}`: the SDK's clients spell this parameter in two
 /// ways.
-fn spell([_, uri, _]: &mut [Cow<'_, str>; 3]) {
+fn normalize_uri([_, uri, _]: &mut [Cow<'_, str>; 3]) {
     if uri.contains("{tasktype}") {
         *uri = Cow::Owned(uri.replace("{tasktype}", "{taskType}"));
     }

@@ -1,6 +1,6 @@
 //! The recording part of the drop-in for the Conductor SDK: native methods of the SDK's collector.
 
+mod catalog_metrics;
 pub(crate) mod collector;
-mod lookup;
-mod recorder;
-mod seen;
+mod handle_cache;
+mod identity_cache;

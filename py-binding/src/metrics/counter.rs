@@ -5,20 +5,22 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::labelled::Labelled;
+use super::labelled_family::LabelledFamily;
 use crate::convert::{Number, imports};
 
-/// A total that only grows. In a family with labels, the children record: see ``labels``.
+/// A total that only increases. If the family has labels, record on a child: see ``labels``.
 #[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Counter {
-    family: Labelled<ictus::Counter>,
-    /// What records, in a series' object and in that of a family without labels.
+    family: LabelledFamily<ictus::Counter>,
+    /// The handle that records. `None` in a family with labels, whose children record.
     handle: Option<ictus::Counter>,
 }
 
 #[pymethods]
 impl Counter {
     /// Adds ``amount`` to the total. A negative or non-finite amount is rejected and counted.
+    ///
+    /// Raises ``ValueError`` on a family with labels: call ``labels`` first.
     #[pyo3(signature = (amount=Number(1.0)), text_signature = "($self, amount=1)")]
     fn inc(&self, amount: Number) -> PyResult<()> {
         self.handle()?.add(amount.0);
@@ -34,12 +36,13 @@ impl Counter {
         exception: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         slf.get().handle()?;
-        imports(slf.py())?.call_method0("around")?.getattr("Exceptions")?.call1((slf, exception))
+        imports(slf.py())?.call_method0("decorators")?.getattr("Exceptions")?.call1((slf, exception))
     }
 
-    /// Returns the series with these label values, by position or by name. Keep it in hot loops.
+    /// Returns the child that records the series with these label values, by position or by name.
     ///
-    /// Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+    /// A label value can be any object, whose ``str`` is used. In hot loops, store the child. Raises
+    /// ``TypeError`` if the labels are not those of the family.
     #[pyo3(signature = (*values, **named))]
     fn labels<'py>(
         &self,
@@ -51,7 +54,9 @@ impl Counter {
         })
     }
 
-    /// Removes the series and returns whether it existed. Children of it record nothing any more.
+    /// Removes the series with these label values. Returns whether it existed.
+    ///
+    /// Existing children of this series record nothing from then on.
     #[pyo3(signature = (*values))]
     fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
         self.family.remove(values)
@@ -85,8 +90,11 @@ impl Counter {
 }
 
 impl Counter {
-    pub(super) fn new(py: Python<'_>, family: Labelled<ictus::Counter>) -> PyResult<Bound<'_, Counter>> {
-        let handle = family.only();
+    pub(super) fn new(
+        py: Python<'_>,
+        family: LabelledFamily<ictus::Counter>,
+    ) -> PyResult<Bound<'_, Counter>> {
+        let handle = family.unlabelled_handle();
         Bound::new(py, Counter { family, handle })
     }
 
@@ -94,6 +102,6 @@ impl Counter {
     /// record.
     #[inline]
     fn handle(&self) -> PyResult<&ictus::Counter> {
-        self.handle.as_ref().ok_or_else(|| self.family.unlabelled())
+        self.handle.as_ref().ok_or_else(|| self.family.missing_labels_error())
     }
 }

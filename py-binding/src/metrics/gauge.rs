@@ -5,33 +5,35 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::labelled::Labelled;
+use super::labelled_family::LabelledFamily;
 use crate::convert::{Number, imports};
 
-/// A state that goes up and down. In a family with labels, the children record: see ``labels``.
+/// A value that can increase and decrease. If the family has labels, record on a child: see ``labels``.
 #[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Gauge {
-    family: Labelled<ictus::Gauge>,
-    /// What records, in a series' object and in that of a family without labels.
+    family: LabelledFamily<ictus::Gauge>,
+    /// The handle that records. `None` in a family with labels, whose children record.
     handle: Option<ictus::Gauge>,
 }
 
 #[pymethods]
 impl Gauge {
-    /// Sets this process's state. A non-finite value is rejected and counted.
+    /// Sets this process's value. A non-finite value is rejected and counted.
+    ///
+    /// Raises ``ValueError`` on a family with labels: call ``labels`` first.
     fn set(&self, value: Number) -> PyResult<()> {
         self.handle()?.set(value.0);
         Ok(())
     }
 
-    /// Adds ``amount`` to this process's state.
+    /// Adds ``amount`` to this process's value. Errors are those of ``set``.
     #[pyo3(signature = (amount=Number(1.0)), text_signature = "($self, amount=1)")]
     fn inc(&self, amount: Number) -> PyResult<()> {
         self.handle()?.add(amount.0);
         Ok(())
     }
 
-    /// Subtracts ``amount`` from this process's state.
+    /// Subtracts ``amount`` from this process's value. Errors are those of ``set``.
     #[pyo3(signature = (amount=Number(1.0)), text_signature = "($self, amount=1)")]
     fn dec(&self, amount: Number) -> PyResult<()> {
         self.handle()?.add(-amount.0);
@@ -41,12 +43,13 @@ impl Gauge {
     /// Adds one while a ``with`` block or a decorated function runs.
     fn track_inprogress<'py>(slf: &Bound<'py, Gauge>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().handle()?;
-        imports(slf.py())?.call_method0("around")?.getattr("InProgress")?.call1((slf,))
+        imports(slf.py())?.call_method0("decorators")?.getattr("InProgress")?.call1((slf,))
     }
 
-    /// Returns the series with these label values, by position or by name. Keep it in hot loops.
+    /// Returns the child that records the series with these label values, by position or by name.
     ///
-    /// Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+    /// A label value can be any object, whose ``str`` is used. In hot loops, store the child. Raises
+    /// ``TypeError`` if the labels are not those of the family.
     #[pyo3(signature = (*values, **named))]
     fn labels<'py>(
         &self,
@@ -58,7 +61,9 @@ impl Gauge {
         })
     }
 
-    /// Removes the series and returns whether it existed. Children of it record nothing any more.
+    /// Removes the series with these label values. Returns whether it existed.
+    ///
+    /// Existing children of this series record nothing from then on.
     #[pyo3(signature = (*values))]
     fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
         self.family.remove(values)
@@ -92,8 +97,8 @@ impl Gauge {
 }
 
 impl Gauge {
-    pub(super) fn new(py: Python<'_>, family: Labelled<ictus::Gauge>) -> PyResult<Bound<'_, Gauge>> {
-        let handle = family.only();
+    pub(super) fn new(py: Python<'_>, family: LabelledFamily<ictus::Gauge>) -> PyResult<Bound<'_, Gauge>> {
+        let handle = family.unlabelled_handle();
         Bound::new(py, Gauge { family, handle })
     }
 
@@ -101,6 +106,6 @@ impl Gauge {
     /// record.
     #[inline]
     fn handle(&self) -> PyResult<&ictus::Gauge> {
-        self.handle.as_ref().ok_or_else(|| self.family.unlabelled())
+        self.handle.as_ref().ok_or_else(|| self.family.missing_labels_error())
     }
 }

@@ -2,8 +2,8 @@
 
 pub(crate) mod counter;
 pub(crate) mod gauge;
-mod labelled;
+mod labelled_family;
 mod options;
 pub(crate) mod registry;
-pub(crate) mod running;
 pub(crate) mod timer;
+pub(crate) mod timer_context;

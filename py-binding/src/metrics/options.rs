@@ -13,7 +13,7 @@ const MAX_WINDOW: u32 = 65_536;
 
 /// The options that a caller may set for a registry's families or for one timer.
 #[derive(Default)]
-pub(crate) struct Given {
+pub(crate) struct OptionOverrides {
     pub(crate) window: Option<u32>,
     pub(crate) max_age: Option<f64>,
     pub(crate) expire_after: Option<f64>,
@@ -21,7 +21,7 @@ pub(crate) struct Given {
     pub(crate) buckets: Option<Vec<f64>>,
 }
 
-impl Given {
+impl OptionOverrides {
     /// Returns the options of a call, after a check of each.
     pub(crate) fn from_arguments(
         window: Option<&Bound<'_, PyAny>>,
@@ -29,18 +29,18 @@ impl Given {
         expire_after: Option<f64>,
         max_series: Option<&Bound<'_, PyAny>>,
         buckets: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Given> {
-        Ok(Given {
-            window: arguments::whole("window", window, 1, MAX_WINDOW)?,
+    ) -> PyResult<OptionOverrides> {
+        Ok(OptionOverrides {
+            window: arguments::whole_number("window", window, 1, MAX_WINDOW)?,
             max_age,
             expire_after,
-            max_series: arguments::whole("max_series", max_series, 1, u32::MAX)?,
+            max_series: arguments::whole_number("max_series", max_series, 1, u32::MAX)?,
             buckets: buckets.map(|bounds| arguments::numbers("buckets", bounds)).transpose()?,
         })
     }
 
     /// Returns `options`, overridden by the options that are set here.
-    pub(crate) fn over(self, mut options: Options) -> PyResult<Options> {
+    pub(crate) fn apply_to(self, mut options: Options) -> PyResult<Options> {
         options = self.window.into_iter().fold(options, Options::window);
         options = self.max_series.into_iter().fold(options, Options::max_series);
         if let Some(age) = self.max_age {
@@ -58,19 +58,25 @@ impl Given {
 }
 
 /// Returns the options that environment variables set.
-pub(crate) fn of_environment() -> PyResult<Options> {
-    Given { window: variable("ICTUS_WINDOW")?, max_series: variable("ICTUS_MAX_SERIES")?, ..Given::default() }
-        .over(Options::default())
+pub(crate) fn from_environment() -> PyResult<Options> {
+    OptionOverrides {
+        window: parse_variable("ICTUS_WINDOW")?,
+        max_series: parse_variable("ICTUS_MAX_SERIES")?,
+        ..OptionOverrides::default()
+    }
+    .apply_to(Options::default())
 }
 
-fn variable<T: FromStr>(name: &str) -> PyResult<Option<T>> {
+fn parse_variable<T: FromStr>(name: &str) -> PyResult<Option<T>> {
     let Some(text) = env::var_os(name).filter(|text| !text.is_empty()) else { return Ok(None) };
     let number = text.to_str().and_then(|text| text.trim().parse().ok());
-    let refused = || PyValueError::new_err(format!("{name}={text:?} must be a whole number of at least 1"));
-    number.map(Some).ok_or_else(refused)
+    let value_error =
+        || PyValueError::new_err(format!("{name}={text:?} must be a whole number of at least 1"));
+    number.map(Some).ok_or_else(value_error)
 }
 
 pub(crate) fn seconds(name: &str, given: f64) -> PyResult<Duration> {
-    let refused = |_| PyValueError::new_err(format!("{name} must be a number of seconds, and is {given}"));
-    Duration::try_from_secs_f64(given).map_err(refused)
+    let value_error =
+        |_| PyValueError::new_err(format!("{name} must be a number of seconds, and is {given}"));
+    Duration::try_from_secs_f64(given).map_err(value_error)
 }

@@ -13,8 +13,8 @@ use pyo3::{
 use super::{
     counter::Counter,
     gauge::Gauge,
-    labelled::{Labelled, strs},
-    options::{self, Given},
+    labelled_family::{LabelledFamily, as_strs},
+    options::{self, OptionOverrides},
     timer::Timer,
 };
 use crate::{
@@ -25,24 +25,25 @@ use crate::{
     },
 };
 
-/// Where metrics are recorded: this process's memory, or a directory that processes share.
+/// Creates, records and reads metrics, in memory or in a directory that processes share.
 ///
-/// ``directory`` is created where it is missing; without it, metrics stay in this process's memory. A timer's
-/// window has the newest ``window`` observations (default 1,000), none older than ``max_age`` seconds;
-/// ``buckets`` are its histogram's upper bounds, and an empty sequence means no histogram. A family has at
-/// most ``max_series`` series (default 1,000); further label sets share one series whose label values are
-/// ``ictus_overflow``. A series that no process updates for ``expire_after`` seconds is removed. ``group`` is
-/// the number of a group of users that may share the directory. With ``utf8_names``, names of metrics and
-/// labels may have any characters; clients that take no others get underscores in their place.
-/// ``ICTUS_WINDOW`` and ``ICTUS_MAX_SERIES`` apply where the arguments are not given.
+/// ``directory`` is created if it does not exist. Without it, metrics stay in the memory of this
+/// process. The window of a timer has its ``window`` newest observations, by default 1,000, none older
+/// than ``max_age`` seconds. ``buckets`` are the upper bounds of its histogram, in seconds; an empty
+/// sequence disables it. A family has at most ``max_series`` series, by default 1,000. Further label
+/// sets share one series, whose label values are ``ictus_overflow``. A series that no process updates
+/// for ``expire_after`` seconds is removed. ``group`` is the id of the Unix group that may share the
+/// directory. With ``utf8_names``, names of metrics and labels may contain any characters; clients that
+/// do not support them get underscores instead. If an argument is not given, ``ICTUS_WINDOW`` and
+/// ``ICTUS_MAX_SERIES`` apply.
 ///
-/// Raises ``OSError`` where the directory cannot be used, and ``ValueError`` for options out of range. A
-/// forked child records in the same directory, on its own.
+/// A forked child records separately, in the same directory. Raises ``OSError`` if the directory cannot
+/// be used, ``ValueError`` for an option out of range, and ``TypeError`` for an option of another type.
 #[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Registry {
     pub(crate) core: ictus::Registry,
     options: Options,
-    /// The metrics by their names: who asks for one again gets the same object.
+    /// The metrics by their names. A repeated request returns the same object.
     metrics: Py<PyDict>,
 }
 
@@ -62,17 +63,17 @@ impl Registry {
         group: Option<&Bound<'py, PyAny>>,
         utf8_names: bool,
     ) -> PyResult<Registry> {
-        log::keep(py);
-        let given = Given::from_arguments(window, max_age, expire_after, max_series, buckets)?;
-        let mut options = given.over(options::of_environment()?)?;
-        let group = arguments::whole("group", group, 0, u32::MAX - 1)?;
+        log::install(py);
+        let overrides = OptionOverrides::from_arguments(window, max_age, expire_after, max_series, buckets)?;
+        let mut options = overrides.apply_to(options::from_environment()?)?;
+        let group = arguments::whole_number("group", group, 0, u32::MAX - 1)?;
         options = group.into_iter().fold(options, Options::group).utf8_names(utf8_names);
         let core = match &directory {
             Some(directory) => ictus::Registry::open_with(directory, options.clone()),
             None => options.check().map(|()| ictus::Registry::with_options(options.clone())),
         };
-        let core = core.map_err(|refused| convert::error(&refused))?;
-        log::deliver(py)?;
+        let core = core.map_err(|cause| convert::error(&cause))?;
+        log::flush(py)?;
         Ok(Registry { core, options, metrics: PyDict::new(py).unbind() })
     }
 
@@ -82,11 +83,12 @@ impl Registry {
         self.core.directory().map(Path::to_owned)
     }
 
-    /// Returns a counter; the existing one where name, kind and labels are the same.
+    /// Returns the counter with this name and these labels. Creates it if it does not exist.
     ///
-    /// ``_total`` at the end of ``name`` is left out, since formats add it; look-ups take both spellings.
-    /// ``help`` is shown with the metric, and ``labels`` are the label names. Raises ``ValueError`` for names
-    /// that Prometheus does not accept, and where a family of that name exists with another kind.
+    /// A ``_total`` at the end of ``name`` is removed, because the formats add it. Readers accept the name
+    /// with and without it. ``help`` is the help text, and ``labels`` are the label names. Raises
+    /// ``ValueError`` for a name that Prometheus does not accept, and if a family of that name has another
+    /// kind.
     #[pyo3(signature = (name, help="", labels=None), text_signature = "($self, name, help='', labels=())")]
     fn counter<'py>(
         &self,
@@ -97,13 +99,13 @@ impl Registry {
     ) -> PyResult<Bound<'py, Counter>> {
         let labels = label_names(labels)?;
         let name = ictus::catalog::counter_name(name);
-        let family = self.core.counter(name, help, &strs(&labels));
-        self.known(py, family, name, labels, Counter::new)
+        let family = self.core.counter(name, help, &as_strs(&labels));
+        self.get_or_create(py, family, name, labels, Counter::new)
     }
 
-    /// Returns a gauge, shown as the sum over live processes; the existing one where it is the same.
+    /// Returns the gauge with this name and these labels. Creates it if it does not exist.
     ///
-    /// Arguments and errors are those of ``counter``.
+    /// Its value is the sum over the running processes. Arguments and errors are those of ``counter``.
     #[pyo3(signature = (name, help="", labels=None), text_signature = "($self, name, help='', labels=())")]
     fn gauge<'py>(
         &self,
@@ -113,15 +115,16 @@ impl Registry {
         labels: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Gauge>> {
         let labels = label_names(labels)?;
-        let family = self.core.gauge(name, help, &strs(&labels));
-        self.known(py, family, name, labels, Gauge::new)
+        let family = self.core.gauge(name, help, &as_strs(&labels));
+        self.get_or_create(py, family, name, labels, Gauge::new)
     }
 
-    /// Returns a timer of durations in seconds; the existing one where it is the same.
+    /// Returns the timer with this name and these labels. Creates it if it does not exist.
     ///
-    /// ``name``, ``help``, ``labels`` and errors are those of ``counter``. The options are those of
-    /// ``Registry``, for this timer alone: ``window`` and ``max_age`` of the window, ``expire_after`` and
-    /// ``max_series`` of the series, ``buckets`` of the histogram.
+    /// A timer records durations in seconds. ``name``, ``help``, ``labels`` and errors are those of
+    /// ``counter``. The other arguments override the registry's options for this timer: ``window`` in
+    /// observations, ``max_age`` and ``expire_after`` in seconds, ``max_series``, and ``buckets`` in
+    /// seconds.
     #[pyo3(
         signature = (
             name, help="", labels=None, *,
@@ -143,26 +146,29 @@ impl Registry {
         max_series: Option<&Bound<'py, PyAny>>,
         buckets: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Timer>> {
-        let given = Given::from_arguments(window, max_age, expire_after, max_series, buckets)?;
-        let options = given.over(self.options.clone())?;
+        let overrides = OptionOverrides::from_arguments(window, max_age, expire_after, max_series, buckets)?;
+        let options = overrides.apply_to(self.options.clone())?;
         let labels = label_names(labels)?;
-        let family = self.core.timer_with(name, help, &strs(&labels), &options);
-        self.known(py, family, name, labels, Timer::new)
+        let family = self.core.timer_with(name, help, &as_strs(&labels), &options);
+        self.get_or_create(py, family, name, labels, Timer::new)
     }
 
-    /// Returns what was recorded: here, or in the directory by all of its processes, living and dead.
+    /// Returns the recorded data of this process, or of all processes of the directory.
+    ///
+    /// Raises ``OSError`` if the directory cannot be read.
     fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
         let snapshot = py.detach(|| self.core.snapshot());
-        log::deliver(py)?;
-        snapshot.map(Snapshot::new).map_err(|refused| convert::error(&refused))
+        log::flush(py)?;
+        snapshot.map(Snapshot::new).map_err(|cause| convert::error(&cause))
     }
 
-    /// Returns the exposition as bytes: ``text``, ``openmetrics`` or ``protobuf``.
+    /// Returns the metrics as bytes in the format ``text``, ``openmetrics`` or ``protobuf``.
     ///
-    /// ``surfaces`` names the sets of names that Conductor's metrics are shown under. ``native`` adds native
-    /// histograms to protobuf. ``utf8_names`` shows names of any characters as they are, in quotes, for
-    /// clients that ask for ``escaping=allow-utf-8``. ``ictus.content_type`` returns the format's content
-    /// type.
+    /// ``surfaces`` selects the names of Conductor's metrics: ``legacy``, ``documented`` or ``canonical``.
+    /// ``native`` adds native histograms to protobuf. ``utf8_names`` writes names with any characters
+    /// unchanged, in quotes, for clients that request ``escaping=allow-utf-8``. ``ictus.content_type``
+    /// returns the content type of a format. Raises ``OSError`` if the directory cannot be read, and
+    /// ``ValueError`` for an unknown format or surface.
     #[pyo3(signature = (format="text", *, surfaces=None, native=false, utf8_names=false))]
     fn render<'py>(
         &self,
@@ -172,21 +178,23 @@ impl Registry {
         native: bool,
         utf8_names: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let view = convert::view_of(surfaces.as_ref(), false)?;
+        let view = convert::view_from_argument(surfaces.as_ref(), false)?;
         let escaping = if utf8_names { Escaping::Utf8 } else { Escaping::Unstated };
         let mut query = Query::from(&view);
         (query.format, query.native, query.escaping) = (convert::format(format)?, native, escaping);
         let source = Source::from_registry(self.core.clone());
         let rendered = py.detach(|| source.render(&query));
-        log::deliver(py)?;
-        let rendered = rendered.map_err(|refused| convert::sink_error(&refused))?;
+        log::flush(py)?;
+        let rendered = rendered.map_err(|cause| convert::exporter_error(&cause))?;
         Ok(PyBytes::new(py, rendered.bytes()))
     }
 
-    /// Removes series that no process has updated for ``seconds``; returns how many of this process.
+    /// Removes the series that no process has updated for ``seconds``.
+    ///
+    /// Returns the number of removed series of this process. Raises ``ValueError`` for a negative number.
     fn remove_idle(&self, py: Python<'_>, seconds: f64) -> PyResult<usize> {
         let idle = options::seconds("seconds", seconds)?;
-        py.detach(|| self.core.remove_idle(idle)).map_err(|refused| convert::error(&refused))
+        py.detach(|| self.core.remove_idle(idle)).map_err(|cause| convert::error(&cause))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -206,9 +214,10 @@ impl Registry {
     /// `(name, help, type, [(sample name, labels, value)])` of each family: for bridges.
     fn _families<'py>(&self, py: Python<'py>) -> PyResult<Vec<FamilyTuple<'py>>> {
         let view = convert::view(None, false)?;
-        let shown =
-            py.detach(|| self.core.snapshot().map(|all| ictus::surface::Exposition::new(&all, &view)));
-        families(py, &shown.map_err(|refused| convert::error(&refused))?)
+        let exposition = py.detach(|| {
+            self.core.snapshot().map(|snapshot| ictus::surface::Exposition::new(&snapshot, &view))
+        });
+        families(py, &exposition.map_err(|cause| convert::error(&cause))?)
     }
 }
 
@@ -217,28 +226,28 @@ fn label_names(given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
 }
 
 impl Registry {
-    fn known<'py, H: MetricHandle, C: PyClass>(
+    fn get_or_create<'py, H: MetricHandle, C: PyClass>(
         &self,
         py: Python<'py>,
         family: ictus::Result<ictus::Family<H>>,
         name: &str,
         labels: Vec<String>,
-        make: impl FnOnce(Python<'py>, Labelled<H>) -> PyResult<Bound<'py, C>>,
+        create: impl FnOnce(Python<'py>, LabelledFamily<H>) -> PyResult<Bound<'py, C>>,
     ) -> PyResult<Bound<'py, C>> {
-        let family = family.map_err(|refused| convert::error(&refused))?;
-        log::deliver(py)?;
+        let family = family.map_err(|cause| convert::error(&cause))?;
+        log::flush(py)?;
         let metrics = self.metrics.bind(py);
         // Families of one name may have different labels. The same labels in another order mean the
         // same family, but the values then come in that order.
         let key: Vec<&str> = std::iter::once(name).chain(labels.iter().map(String::as_str)).collect();
         let key = PyTuple::new(py, key)?;
-        if let Some(known) = metrics.get_item(&key)? {
+        if let Some(existing) = metrics.get_item(&key)? {
             // The object has the requested class: otherwise the core would have refused the family.
-            return Ok(known.cast_into::<C>()?);
+            return Ok(existing.cast_into::<C>()?);
         }
-        let labelled = Labelled::new(py, family, name.to_owned(), labels, self.directory());
-        let made = make(py, labelled)?;
-        metrics.set_item(key, &made)?;
-        Ok(made)
+        let family = LabelledFamily::new(py, family, name.to_owned(), labels, self.directory());
+        let created = create(py, family)?;
+        metrics.set_item(key, &created)?;
+        Ok(created)
     }
 }

@@ -6,24 +6,25 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{labelled::Labelled, running::Running};
+use super::{labelled_family::LabelledFamily, timer_context::TimerContext};
 use crate::convert::Number;
 
-/// Durations in seconds: quantiles of the newest, and their lifetime count, sum and histogram.
+/// Durations in seconds: exact quantiles of the newest, and lifetime count, sum and histogram.
 ///
-/// In a family with labels, the children record: see ``labels``.
+/// If the family has labels, record on a child: see ``labels``.
 #[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Timer {
-    family: Labelled<ictus::Timer>,
-    /// What records, in a series' object and in that of a family without labels.
+    family: LabelledFamily<ictus::Timer>,
+    /// The handle that records. `None` in a family with labels, whose children record.
     handle: Option<ictus::Timer>,
 }
 
 #[pymethods]
 impl Timer {
-    /// Records a duration. A negative or non-finite one is rejected and counted.
+    /// Records a duration in seconds. A negative or non-finite one is rejected and counted.
     ///
-    /// ``exemplar`` is the id of the trace that the observation belongs to.
+    /// ``exemplar`` is the id of the observation's trace. Raises ``ValueError`` on a family with labels:
+    /// call ``labels`` first.
     #[pyo3(signature = (seconds, exemplar=None))]
     fn observe(&self, seconds: Number, exemplar: Option<&str>) -> PyResult<()> {
         let timer = self.handle()?;
@@ -34,16 +35,17 @@ impl Timer {
         Ok(())
     }
 
-    /// Measures a ``with`` block, or each call of a decorated function.
+    /// Returns a context manager and decorator that records the duration of a block, or of each call.
     ///
     /// A coroutine is measured until it is done, a generator until it is exhausted.
-    fn time(slf: &Bound<'_, Timer>) -> Running {
-        Running::new(slf)
+    fn time(slf: &Bound<'_, Timer>) -> TimerContext {
+        TimerContext::new(slf)
     }
 
-    /// Returns the series with these label values, by position or by name. Keep it in hot loops.
+    /// Returns the child that records the series with these label values, by position or by name.
     ///
-    /// Any object is a label value, as its ``str``. Raises ``TypeError`` for labels of another family.
+    /// A label value can be any object, whose ``str`` is used. In hot loops, store the child. Raises
+    /// ``TypeError`` if the labels are not those of the family.
     #[pyo3(signature = (*values, **named))]
     pub(super) fn labels<'py>(
         &self,
@@ -55,7 +57,9 @@ impl Timer {
         })
     }
 
-    /// Removes the series and returns whether it existed. Children of it record nothing any more.
+    /// Removes the series with these label values. Returns whether it existed.
+    ///
+    /// Existing children of this series record nothing from then on.
     #[pyo3(signature = (*values))]
     fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<bool> {
         self.family.remove(values)
@@ -89,8 +93,8 @@ impl Timer {
 }
 
 impl Timer {
-    pub(super) fn new(py: Python<'_>, family: Labelled<ictus::Timer>) -> PyResult<Bound<'_, Timer>> {
-        let handle = family.only();
+    pub(super) fn new(py: Python<'_>, family: LabelledFamily<ictus::Timer>) -> PyResult<Bound<'_, Timer>> {
+        let handle = family.unlabelled_handle();
         Bound::new(py, Timer { family, handle })
     }
 
@@ -101,9 +105,9 @@ impl Timer {
 
     /// Records the time since the start of a measurement. Raises no exception: the program's own
     /// may be propagating.
-    pub(super) fn end(&self, begun: Stopwatch) {
+    pub(super) fn record_since(&self, start: Stopwatch) {
         match &self.handle {
-            Some(timer) => _ = timer.observe_since(begun),
+            Some(timer) => _ = timer.observe_since(start),
             None => self.family.count_unlabelled(),
         }
     }
@@ -112,6 +116,6 @@ impl Timer {
     /// record.
     #[inline]
     fn handle(&self) -> PyResult<&ictus::Timer> {
-        self.handle.as_ref().ok_or_else(|| self.family.unlabelled())
+        self.handle.as_ref().ok_or_else(|| self.family.missing_labels_error())
     }
 }

@@ -19,7 +19,7 @@ use crate::{convert, log};
 /// A family as a Python tuple: name, help, type, samples.
 pub(crate) type FamilyTuple<'py> = (String, String, &'static str, Vec<(String, Bound<'py, PyDict>, f64)>);
 
-/// What the directory's segments say now, as Prometheus text.
+/// Returns the metrics of the directory in the Prometheus text format.
 #[pyfunction]
 #[pyo3(signature = (directory, surfaces=None, *, summaries=false))]
 pub(crate) fn text(
@@ -28,56 +28,56 @@ pub(crate) fn text(
     surfaces: Option<Bound<'_, PyAny>>,
     summaries: bool,
 ) -> PyResult<String> {
-    let view = convert::view_of(surfaces.as_ref(), summaries)?;
-    let text = py.detach(|| exposition(&directory, &view).map(|shown| expose::text(&shown)));
-    log::deliver(py)?;
-    text.map_err(|refused| convert::error(&refused))
+    let view = convert::view_from_argument(surfaces.as_ref(), summaries)?;
+    let text = py.detach(|| exposition(&directory, &view).map(|exposition| expose::text(&exposition)));
+    log::flush(py)?;
+    text.map_err(|cause| convert::error(&cause))
 }
 
-/// Returns what the processes that record in a directory, and those that did, have recorded.
+/// Returns the data that all processes, running and ended, have recorded in a directory.
 ///
-/// Raises ``OSError`` where it cannot be read. A directory that does not exist is empty.
+/// A directory that does not exist is empty. Raises ``OSError`` if the directory cannot be read.
 #[pyfunction]
 pub(crate) fn read(py: Python<'_>, directory: PathBuf) -> PyResult<Snapshot> {
     let snapshot = py.detach(|| Reader::new(directory).snapshot());
-    log::deliver(py)?;
-    snapshot.map(Snapshot::new).map_err(|refused| convert::error(&refused))
+    log::flush(py)?;
+    snapshot.map(Snapshot::new).map_err(|cause| convert::error(&cause))
 }
 
-/// Every name that any surface gives to a family of the Conductor metrics.
+/// Returns the names of the Conductor metrics on all surfaces.
 #[pyfunction]
 pub(crate) fn shown_names() -> Vec<String> {
     surface::shown_names().into_iter().collect()
 }
 
-/// Names and used bytes of the files of `prometheus_client` that are believed.
+/// Returns names and used bytes of the trusted files of ``prometheus_client``.
 #[pyfunction]
 pub(crate) fn multiprocess_files(
     py: Python<'_>,
     directory: PathBuf,
 ) -> PyResult<Vec<(String, Bound<'_, PyBytes>)>> {
     let files = py.detach(|| ictus::multiprocess_files(&directory).map(Iterator::collect::<Vec<_>>));
-    log::deliver(py)?;
+    log::flush(py)?;
     Ok(files?.into_iter().map(|file| (file.name, PyBytes::new(py, &file.bytes))).collect())
 }
 
-/// Moves what dead processes left into the directory's totals, and removes their segments.
+/// Moves the data of ended processes into the directory's totals, and removes their segments.
 #[pyfunction]
 pub(crate) fn retire(py: Python<'_>, directory: PathBuf) -> PyResult<()> {
-    let read = py.detach(|| Reader::new(directory).snapshot());
-    log::deliver(py)?;
-    read.map(drop).map_err(|refused| convert::error(&refused))
+    let snapshot = py.detach(|| Reader::new(directory).snapshot());
+    log::flush(py)?;
+    snapshot.map(drop).map_err(|cause| convert::error(&cause))
 }
 
-/// Removes what dead processes left, totals included. Gives how many segments.
+/// Removes the data of ended processes, including totals. Returns the number of removed segments.
 #[pyfunction]
 pub(crate) fn clear(py: Python<'_>, directory: PathBuf) -> PyResult<usize> {
-    py.detach(|| ictus::clear(directory)).map_err(|refused| convert::error(&refused))
+    py.detach(|| ictus::clear(directory)).map_err(|cause| convert::error(&cause))
 }
 
 /// Returns the families of an exposition as `(name, help, type, [(sample name, labels, value)])`.
-pub(crate) fn families<'py>(py: Python<'py>, shown: &Exposition) -> PyResult<Vec<FamilyTuple<'py>>> {
-    let families = shown.families().map(|family| {
+pub(crate) fn families<'py>(py: Python<'py>, exposition: &Exposition) -> PyResult<Vec<FamilyTuple<'py>>> {
+    let families = exposition.families().map(|family| {
         let samples = family.samples().map(|sample| {
             let name = format!("{}{}", family.name, sample.suffix);
             Ok((name, sample.labels().into_py_dict(py)?, sample.value))

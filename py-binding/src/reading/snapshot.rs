@@ -14,7 +14,7 @@ use pyo3::{
 use super::timing::Timing;
 use crate::label;
 
-/// Every family at one instant, over all threads and processes.
+/// All families at one instant, with the data of all threads and processes.
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Snapshot(Arc<ictus::Snapshot>);
 
@@ -22,7 +22,7 @@ pub(crate) struct Snapshot(Arc<ictus::Snapshot>);
 #[pyclass(frozen, module = "ictus")]
 pub(crate) struct Family {
     snapshot: Arc<ictus::Snapshot>,
-    at: usize,
+    index: usize,
 }
 
 #[pymethods]
@@ -30,17 +30,19 @@ impl Snapshot {
     /// The families, sorted by name.
     #[getter]
     fn families(&self) -> Vec<Family> {
-        (0..self.0.families.len()).map(|at| Family { snapshot: Arc::clone(&self.0), at }).collect()
+        (0..self.0.families.len()).map(|index| Family { snapshot: Arc::clone(&self.0), index }).collect()
     }
 
-    /// Returns the family of that name, or None. A counter is found with and without ``_total``.
+    /// Returns the family of that name, or None. A counter's name may end with ``_total``.
     #[pyo3(signature = (name, /))]
     fn family(&self, name: &str) -> Option<Family> {
-        let at = self.0.position(name)?;
-        Some(Family { snapshot: Arc::clone(&self.0), at })
+        let index = self.0.position(name)?;
+        Some(Family { snapshot: Arc::clone(&self.0), index })
     }
 
-    /// Returns the value of a counter's or gauge's series; None where nothing was recorded.
+    /// Returns the value of a series of a counter or gauge, or None if nothing was recorded.
+    ///
+    /// Raises ``TypeError`` for a timer, and if the labels are not those of the family.
     #[pyo3(signature = (name, /, **labels))]
     fn value(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<f64>> {
         match self.find(name, labels)? {
@@ -53,7 +55,9 @@ impl Snapshot {
         }
     }
 
-    /// Returns what a timer's series holds; None where nothing was recorded.
+    /// Returns the data of a timer's series, or None if nothing was recorded.
+    ///
+    /// Raises ``TypeError`` if the family is no timer, and if the labels are not those of the family.
     #[pyo3(signature = (name, /, **labels))]
     fn timing(&self, name: &str, labels: Option<&Bound<'_, PyDict>>) -> PyResult<Option<Timing>> {
         match self.find(name, labels)? {
@@ -63,33 +67,33 @@ impl Snapshot {
         }
     }
 
-    /// What the reader noticed about the directory, and what was not recorded, by name.
+    /// Counts by name: segments and bytes of the directory, and rejected observations.
     #[getter]
     fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let Health {
             live_segments, dead_segments, bad_segments, unread_lanes, bytes, saturated_sums, ..
         } = self.0.health;
-        let lost = &self.0.health.lost;
+        let counters = &self.0.health.lost;
         let numbers = [
             ("segments_live", live_segments),
             ("segments_dead", dead_segments),
             ("segments_bad", bad_segments),
             ("lanes_unread", unread_lanes),
-            ("lanes_process_local", lost.process_local_lanes),
-            ("segment_files_removed", lost.removed_files),
-            ("descriptors_closed", lost.closed_descriptors),
+            ("lanes_process_local", counters.process_local_lanes),
+            ("segment_files_removed", counters.removed_files),
+            ("descriptors_closed", counters.closed_descriptors),
             ("directory_bytes", bytes),
-            ("observations_rejected_nan", lost.nan),
-            ("observations_rejected_negative", lost.negative),
-            ("observations_rejected_too_large", lost.too_large),
-            ("observations_rejected_reentered", lost.reentered),
-            ("observations_rejected_no_memory", lost.no_memory),
-            ("observations_rejected_removed", lost.removed),
-            ("observations_rejected_unlabelled", lost.unlabelled),
-            ("observations_rejected_label_too_long", lost.label_too_long),
-            ("exemplars_rejected", lost.exemplars),
-            ("series_overflowed", lost.overflowed),
-            ("windows_truncated", lost.truncated_windows),
+            ("observations_rejected_nan", counters.nan),
+            ("observations_rejected_negative", counters.negative),
+            ("observations_rejected_too_large", counters.too_large),
+            ("observations_rejected_reentered", counters.reentered),
+            ("observations_rejected_no_memory", counters.no_memory),
+            ("observations_rejected_removed", counters.removed),
+            ("observations_rejected_unlabelled", counters.unlabelled),
+            ("observations_rejected_label_too_long", counters.label_too_long),
+            ("exemplars_rejected", counters.exemplars),
+            ("series_overflowed", counters.overflowed),
+            ("windows_truncated", counters.truncated_windows),
             ("sums_saturated", saturated_sums),
         ];
         numbers.into_py_dict(py)
@@ -108,7 +112,7 @@ impl Snapshot {
 
 #[pymethods]
 impl Family {
-    /// The name it was recorded under: a counter's is without ``_total``.
+    /// The recorded name. The name of a counter has no ``_total``.
     #[getter]
     fn name(&self) -> &str {
         &self.family().name
@@ -145,18 +149,18 @@ impl Family {
         self.family().label_names.clone()
     }
 
-    /// The label values of each series and what it holds: a number, or a timer's ``Timing``.
+    /// A list of pairs: the label values of a series, and its number or, for a timer, its ``Timing``.
     #[getter]
     fn series<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyTuple>, Bound<'py, PyAny>)>> {
         let series = self.family().series.iter();
         series
             .map(|series| {
-                let held = match &series.value {
+                let value = match &series.value {
                     Value::Counter(value) | Value::Gauge(value) => value.into_bound_py_any(py)?,
                     Value::Timer(timing) => Timing::new(timing.clone()).into_bound_py_any(py)?,
                     _ => py.None().into_bound(py),
                 };
-                Ok((PyTuple::new(py, series.labels.iter())?, held))
+                Ok((PyTuple::new(py, series.labels.iter())?, value))
             })
             .collect()
     }
@@ -164,7 +168,7 @@ impl Family {
 
 impl Family {
     fn family(&self) -> &snapshot::Family {
-        &self.snapshot.families[self.at]
+        &self.snapshot.families[self.index]
     }
 }
 

@@ -14,25 +14,25 @@ pub(crate) struct Timing(ictus::snapshot::Timing);
 
 #[pymethods]
 impl Timing {
-    /// The number of observations ever made.
+    /// The number of all observations, including those no longer in the window.
     #[getter]
     fn count(&self) -> u64 {
         self.0.count
     }
 
-    /// The sum of all observations ever made, in the family's unit.
+    /// The sum of all observations, in the family's unit.
     #[getter]
     fn sum(&self) -> f64 {
         self.0.sum
     }
 
-    /// The newest observation; None where the window is empty.
+    /// The newest observation, or None if the window is empty.
     #[getter]
     fn last(&self) -> Option<f64> {
         self.0.window.last()
     }
 
-    /// The newest observations, oldest first, as doubles: ``numpy.asarray`` takes it without a copy.
+    /// The newest observations, oldest first: a read-only view of doubles for ``numpy.asarray``.
     #[getter]
     fn window<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let values = self.0.window.iter().map(|observation| observation.value);
@@ -42,9 +42,10 @@ impl Timing {
         PyMemoryView::from(&array)?.call_method0("toreadonly")
     }
 
-    /// Returns the exact quantile of the window for ``q`` from 0 to 1; None where the window is empty.
+    /// Returns the exact quantile ``q`` of the window, or None if the window is empty.
     ///
-    /// It is interpolated between its two neighbours in the sorted window, at the index ``q * (n - 1)``.
+    /// It is interpolated linearly between two values of the sorted window, at the index ``q * (n - 1)``.
+    /// Raises ``ValueError`` unless ``q`` is from 0 to 1.
     fn quantile(&self, q: f64) -> PyResult<Option<f64>> {
         if (0.0..=1.0).contains(&q) {
             return Ok(self.0.window.quantile(q));
@@ -52,7 +53,7 @@ impl Timing {
         Err(PyValueError::new_err(format!("a quantile is from 0 to 1, and not {q}")))
     }
 
-    /// The number of observations up to each upper bound; the last bound is infinite.
+    /// Pairs of an upper bound and the number of observations up to it. The last bound is infinite.
     ///
     /// Empty for a timer without a histogram.
     #[getter]

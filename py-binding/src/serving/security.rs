@@ -1,4 +1,4 @@
-//! What an endpoint asks of its clients.
+//! The class `Security`: TLS and authentication of an endpoint.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::{convert, log};
 
-/// TLS and authentication, read from files.
+/// TLS and authentication of an endpoint, read from files.
 #[pyclass(frozen, module = "ictus._core")]
 pub(crate) struct Security(pub(super) http::Security);
 
@@ -22,7 +22,7 @@ impl Security {
         auth: Option<PathBuf>,
         client_cafile: Option<PathBuf>,
     ) -> PyResult<Security> {
-        log::keep(py);
+        log::install(py);
         let mut files = http::SecurityFiles::new();
         match (certfile, keyfile) {
             (Some(chain), Some(key)) => files = files.with_certificate(chain, key),
@@ -36,15 +36,17 @@ impl Security {
             files = files.with_auth(auth);
         }
         let opened = py.detach(|| http::Security::open(files));
-        log::deliver(py)?;
-        opened.map(Security).map_err(|refused| convert::sink_error(&refused))
+        log::flush(py)?;
+        opened.map(Security).map_err(|cause| convert::exporter_error(&cause))
     }
 
-    /// Reads the files again, each for itself. The last certificate stays in force where another cannot be read;
-    /// without credentials that can be read, every request is refused.
+    /// Reads the files again.
+    ///
+    /// If a new certificate cannot be read, the last one stays in force. If the credentials cannot be
+    /// read, the endpoint rejects every request.
     fn reload(&self, py: Python<'_>) -> PyResult<()> {
         let reloaded = py.detach(|| self.0.reload());
-        log::deliver(py)?;
-        reloaded.map_err(|refused| convert::sink_error(&refused))
+        log::flush(py)?;
+        reloaded.map_err(|cause| convert::exporter_error(&cause))
     }
 }

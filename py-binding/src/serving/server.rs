@@ -10,21 +10,21 @@ use std::{
 use ictus_exporter::{Source, http};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyTuple};
 
-use super::{provide::listen, security::Security};
+use super::{provider::listen, security::Security};
 use crate::{arguments::Port, convert, log, metrics::registry::Registry};
 
-/// A running endpoint, on threads of its own, until it is closed.
+/// A running HTTP endpoint. It runs on separate threads until ``close()``.
 #[pyclass(frozen, weakref, module = "ictus")]
 pub(crate) struct Server {
-    /// None once it is dropped.
+    /// `None` after it is dropped.
     server: Option<http::Server>,
     closed: AtomicBool,
 }
 
 #[pymethods]
 impl Server {
-    /// Listens at `addr` and `port`, 0 for any free port, and serves what was recorded in the registry
-    /// or the directory.
+    /// Listens at `addr` and `port`, and serves the metrics of the registry or the directory. Port 0
+    /// is any free port.
     #[new]
     #[pyo3(signature = (port, addr="0.0.0.0", *, registry=None, directory=None, surfaces=None, security=None, allowed_hosts=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
@@ -38,17 +38,18 @@ impl Server {
         security: Option<&Bound<'_, Security>>,
         allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Server> {
-        log::keep(py);
-        let source = source(registry, directory)?.with_view(convert::view_of(surfaces.as_ref(), false)?);
+        log::install(py);
+        let source =
+            source(registry, directory)?.with_view(convert::view_from_argument(surfaces.as_ref(), false)?);
         let listen = listen(addr, port.0, allowed_hosts)?;
         let security = security.map(|security| security.get().0.clone());
         let server = py.detach(|| http::Server::start_secured(source, listen, security));
-        log::deliver(py)?;
-        let server = server.map_err(|refused| convert::sink_error(&refused))?;
+        log::flush(py)?;
+        let server = server.map_err(|cause| convert::exporter_error(&cause))?;
         Ok(Server { server: Some(server), closed: AtomicBool::new(false) })
     }
 
-    /// The port that it listens on; None on a unix socket.
+    /// The port that the endpoint listens on; None for a unix socket.
     #[getter]
     fn port(&self) -> Option<u16> {
         self.server.as_ref()?.address().tcp().map(|address| address.port())
@@ -63,7 +64,7 @@ impl Server {
             });
             self.closed.store(true, Relaxed);
         }
-        log::deliver(py)
+        log::flush(py)
     }
 
     fn __enter__(slf: Bound<'_, Server>) -> Bound<'_, Server> {
@@ -97,7 +98,7 @@ impl Drop for Server {
 pub(super) fn source(registry: Option<&Bound<'_, Registry>>, directory: Option<PathBuf>) -> PyResult<Source> {
     match (registry, directory) {
         (Some(registry), None) => Ok(Source::from_registry(registry.get().core.clone())),
-        (None, Some(directory)) => Source::open(directory).map_err(|refused| convert::sink_error(&refused)),
+        (None, Some(directory)) => Source::open(directory).map_err(|cause| convert::exporter_error(&cause)),
         _ => Err(PyValueError::new_err("give either registry= or directory=: what is to be shown")),
     }
 }

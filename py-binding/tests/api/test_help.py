@@ -93,7 +93,7 @@ def test_help_of_the_package_shows_classes_functions_and_options() -> None:
         "expire_after=None",
         "window",
         "A family has",
-        "Raises ``OSError`` where it cannot be read.",
+        "Raises ``OSError`` if the directory cannot be read.",
     ):
         assert text in shown, text
     for name in ("Registry", "Server"):

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from ictus import _notice
-from ictus._clean import printable
+from ictus._printable import printable
 
 
 @pytest.mark.parametrize(

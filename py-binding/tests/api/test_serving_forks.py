@@ -246,11 +246,11 @@ def test_server_whose_descriptors_the_host_has_closed_ends_with_a_log_line(direc
 
 def test_provider_writes_nothing_to_descriptors_that_the_host_took(directory: str) -> None:
     program = """
-    from ictus import _core, _provide
+    from ictus import _core, _provider_loop
     os.chdir(directory)
     open("counter_1.db", "wb").close()
     provider = _core.Provider.file(directory, directory + "/out.prom", 0.1)
-    threading.Thread(target=_provide.run, args=(provider,), daemon=True).start()
+    threading.Thread(target=_provider_loop.run, args=(provider,), daemon=True).start()
     time.sleep(0.5)
     os.closerange(3, 256)
     files = [os.open("/tmp", os.O_TMPFILE | os.O_RDWR) for _ in range(100)]

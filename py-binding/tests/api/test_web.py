@@ -34,7 +34,7 @@ def registry() -> ictus.Registry:
 
 
 @contextmanager
-def beside(registry: ictus.Registry) -> Iterator[int]:
+def own_server(registry: ictus.Registry) -> Iterator[int]:
     """Yields the port of Ictus's own server."""
     with ictus.start_http_server(0, "127.0.0.1", registry=registry) as server:
         assert server.port
@@ -72,7 +72,7 @@ def asgi(registry: ictus.Registry) -> Iterator[int]:
     listening.close()
 
 
-@pytest.mark.parametrize("served", [beside, wsgi, asgi])
+@pytest.mark.parametrize("served", [own_server, wsgi, asgi])
 def test_metrics_are_shown_in_the_requested_format(
     served: Callable[..., Any], registry: ictus.Registry
 ) -> None:

@@ -1,4 +1,4 @@
-"""Starts the hook where ``ictus run`` cannot rely on a site directory, then the next ``sitecustomize``."""
+"""Starts the hook if ``ictus`` is not in a site directory, then runs the next ``sitecustomize``."""
 
 import contextlib
 import importlib.util

@@ -8,13 +8,13 @@ Importing this package replaces the SDK's collectors, factory and metrics provid
 Worker processes follow by themselves: they receive the settings by pickle, and unpickling them
 imports this package.
 
-With ``ICTUS_DISABLE=1``, and where Ictus cannot record with the installed SDK, nothing is replaced, and the
-names here are the SDK's own. The second is logged once a process.
+With ``ICTUS_DISABLE=1``, nothing is replaced, and the names here are the SDK's own. The same applies if Ictus
+cannot record with the installed SDK; each process logs this once.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from ictus.conductor import switch
+from ictus.conductor import activation
 from ictus.conductor.settings import MetricsSettings
 
 if TYPE_CHECKING:
@@ -41,26 +41,26 @@ __all__ = [
 
 
 def _activate() -> None:
-    """Replaces the SDK's names, or leaves all as it is and logs why."""
-    if not switch.is_on():
+    """Replaces the SDK's names, or changes nothing and logs the reason."""
+    if not activation.is_enabled():
         return
     try:
         from ictus.conductor import collectors, factory, patch  # noqa: PLC0415
 
         patch.install()
     except Exception as failed:
-        switch.turn_off(f"they cannot be replaced ({type(failed).__name__}: {failed})")
+        activation.disable(f"they cannot be replaced ({type(failed).__name__}: {failed})")
         return
     for module in (collectors, factory, patch):
         globals().update((name, vars(module)[name]) for name in __all__ if name in vars(module))
 
 
 def __getattr__(name: str) -> Any:
-    """Returns the SDK's own object where Ictus is off."""
+    """Returns the SDK's own object if Ictus is disabled."""
     if name in __all__:
-        from ictus.conductor import off  # noqa: PLC0415
+        from ictus.conductor import disabled  # noqa: PLC0415
 
-        return off.sdk_object(name)
+        return disabled.sdk_object(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,7 +1,7 @@
-"""The installed SDK as it is without Ictus: its own classes, and where its versions differ.
+"""The installed SDK without Ictus: its own classes, and the differences of its versions.
 
-Loaded before anything is replaced, so the names here go on meaning the SDK's own. ``compatibility`` is the
-first to load it, and says what is missing where that fails.
+This module is imported before anything is replaced, so its names stay the SDK's own. ``compatibility``
+imports it first, and reports a missing name if the import fails.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ else:
     )
 
 CLEANS_IN_PARENT = hasattr(MetricsSettings, "clean_metrics_directory")
-"""Whether the process that starts the workers cleans, as since 1.5.1, and not each that makes a collector."""
+"""Whether the process that starts the workers cleans the directory, as since 1.5.1.
+
+Until 1.5.0 each process that creates a collector cleans it.
+"""
 
 __all__ = [
     "CLEANS_IN_PARENT",
@@ -74,18 +77,18 @@ provide_metrics = CollectorBase.provide_metrics
 
 
 def metrics_directory(settings: Any) -> str:
-    """Where the workers' metrics live: ``metrics_directory``, which is ``directory`` until 1.3."""
-    found: str = settings.metrics_directory if HAS_FACTORY else settings.directory
-    return found
+    """Returns the metrics directory: ``metrics_directory``, until 1.3 ``directory``."""
+    directory: str = settings.metrics_directory if HAS_FACTORY else settings.directory
+    return directory
 
 
 def is_canonical(settings: Any) -> bool:
-    """Whether the settings chose the canonical metrics. Until 1.3 there are none."""
+    """Returns whether the settings choose the canonical metrics, which exist since 1.4."""
     return HAS_FACTORY and bool(settings.is_canonical)
 
 
 def begin_providing() -> None:
-    """What the SDK's provider does first in its process."""
+    """Does the first steps of the SDK's provider in its process."""
     if HAS_FACTORY:
         # The parent handles Ctrl-C and then ends the provider by SIGTERM. `signal` fails outside
         # the main thread, where no signal arrives anyway.

@@ -1,4 +1,4 @@
-"""Changes of the SDK's names that can be taken back."""
+"""Changes of the SDK's names that can be undone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _plain_new(cls: type, *_arguments: Any, **_keywords: Any) -> Any:
 
 
 class Changes:
-    """Attributes that were set, with what they were before."""
+    """Attributes that were set, with their previous values."""
 
     def __init__(self) -> None:
         self._previous: list[tuple[Any, str, object]] = []
@@ -23,7 +23,7 @@ class Changes:
         setattr(owner, name, value)
 
     def undo(self) -> None:
-        """Restores what was before the first change."""
+        """Restores the values before the first change."""
         while self._previous:
             owner, name, previous = self._previous.pop()
             if previous is _ABSENT and name == "__new__":

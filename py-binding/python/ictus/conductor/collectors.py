@@ -1,4 +1,4 @@
-"""The SDK's collectors, recording natively.
+"""The SDK's collectors with native recording methods.
 
 The native class comes first in the order of resolution, so its methods take the place of the SDK's
 recording methods. Everything else is the SDK's own: its constructor and attributes, its helpers,
@@ -13,27 +13,27 @@ import threading
 import weakref
 from typing import Any
 
-from ictus import _core, _notice, _provide, _sdk_recording
+from ictus import _core, _notice, _provider_loop, _sdk_recording
 from ictus.conductor import (
     _sdk,
-    helpers,
+    by_name,
+    collector_attributes,
     methods,
     options,
     provider,
-    recorded,
     surfaces,
-    updates,
+    task_update_timing,
 )
 
-_made: weakref.WeakSet[Any] = weakref.WeakSet()
+_collectors: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def _renew_locks() -> None:
-    """In a forked child: a lock that a thread of its parent held would be held for ever.
+    """Replaces the locks in a forked child, where a lock that a thread of the parent held stays locked.
 
-    Recording takes none of them, but the registry's collecting does, and so do the SDK's helpers.
+    Recording takes none of them. Collecting from the registry does, and so do the SDK's helpers.
     """
-    for collector in list(_made):
+    for collector in list(_collectors):
         collector._lock = threading.RLock()
         if hasattr(collector.registry, "_lock"):
             collector.registry._lock = threading.RLock()
@@ -42,8 +42,8 @@ def _renew_locks() -> None:
 os.register_at_fork(after_in_child=_renew_locks)
 
 
-class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorType):
-    """What the collectors have in common."""
+class _Recording(by_name.ByName, _core.Collector, metaclass=methods.CollectorType):
+    """The common base of the collectors."""
 
     registry: Any
     must_collect_metrics: Any
@@ -62,26 +62,26 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
 
     def _begin(self, settings: Any) -> None:
         if not _sdk.TIMES_UPDATES:
-            updates.time_them()
-        self._open(_sdk.metrics_directory(settings), *options.of(settings, type(self)))
-        _provide.log()
+            task_update_timing.install()
+        self._open(_sdk.metrics_directory(settings), *options.from_settings(settings, type(self)))
+        _provider_loop.forward_log()
         # Imported here and not earlier: the SDK's constructor must choose how prometheus_client is
         # imported.
         from ictus import prometheus  # noqa: PLC0415
 
-        shown, summaries = surfaces.of_collector(self._surface)
+        shown_surfaces, summaries = surfaces.for_collector(self._surface)
         bridges = vars(self.registry).setdefault("_ictus_bridges", set())
         # Until 1.3.3 all collectors of a process share a registry.
-        shows = (_sdk.metrics_directory(settings), tuple(shown or ()))
-        if shows not in bridges:
-            families = functools.partial(self._families, shown, summaries=summaries)
+        key = (_sdk.metrics_directory(settings), tuple(shown_surfaces or ()))
+        if key not in bridges:
+            families = functools.partial(self._families, shown_surfaces, summaries=summaries)
             prometheus.register(prometheus.Bridge(families), self.registry)
-            bridges.add(shows)
-        _made.add(self)
-        recorded.attach(self, self._surface)
+            bridges.add(key)
+        _collectors.add(self)
+        collector_attributes.attach(self, self._surface)
 
     def _leave_to_sdk(self, settings: Any, cause: Exception) -> None:
-        """Lets this collector record as the SDK's own does."""
+        """Makes this collector record as the SDK's own does."""
         _notice.once(f"the SDK's own metrics stay in use: {cause}")
         self.__dict__["_records_by_name"] = False
         methods.use_sdk_methods_guarded(self, self._sdk_class)
@@ -89,7 +89,7 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        methods.honour_overridden_helpers(cls)
+        methods.respect_overridden_helpers(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -97,7 +97,7 @@ class _Recording(helpers.ByName, _core.Collector, metaclass=methods.CollectorTyp
             # The attribute may be set at any time, as in the SDK's collectors.
             self._paused = not value
         elif name in methods.HELPERS:
-            methods.use_sdk_methods(self, self._sdk_class, methods.that_use(self._sdk_class, {name}))
+            methods.use_sdk_methods(self, self._sdk_class, methods.methods_that_use(self._sdk_class, {name}))
 
     provide_metrics = staticmethod(provider.provide_metrics)
 
@@ -116,23 +116,23 @@ class LegacyMetricsCollector(_Recording, _sdk.LegacyMetricsCollector):  # type: 
     _surface = "legacy"
 
     def collector_name(self) -> str:
-        """What the SDK calls it."""
+        """Returns the SDK's name of this collector."""
         return "legacy"
 
 
 class CanonicalMetricsCollector(_Recording, _sdk.CanonicalMetricsCollector):  # type: ignore[misc, valid-type]
     """The SDK's collector of canonical mode.
 
-    Records the same as the other; its registry shows the canonical names.
+    It records the same metrics as the default collector. Its registry shows the canonical names.
     """
 
     _sdk_class = _sdk.CanonicalMetricsCollector
     _surface = "canonical"
 
     def collector_name(self) -> str:
-        """What the SDK calls it."""
+        """Returns the SDK's name of this collector."""
         return "canonical"
 
 
 MetricsCollector = LegacyMetricsCollector
-"""The name under which the SDK has always had it."""
+"""The name of the default collector in all releases of the SDK."""

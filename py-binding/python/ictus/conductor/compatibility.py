@@ -1,7 +1,7 @@
-"""Checks that the installed SDK has the shape that the drop-in replaces, before anything is touched.
+"""Checks, before anything is replaced, that the installed SDK has the shape that the drop-in replaces.
 
-The check compares names and signatures, not a list of releases: a later release of the same shape works,
-and any other keeps its own metrics.
+The check compares names and signatures, not release numbers. A later release with the same shape works. Any
+other release keeps its own metrics.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _CLEANING_METHODS = ("clean_metrics_directory", "_clean_stale_db_files", "_clean
 
 
 class _UnsupportedError(Exception):
-    """What the installed SDK has otherwise than Ictus expects."""
+    """A difference between the installed SDK and the shape that Ictus expects."""
 
 
 def sdk_name() -> str:
@@ -76,7 +76,7 @@ def sdk_name() -> str:
 
 @functools.cache
 def find_problem() -> str | None:
-    """Returns why the installed SDK cannot be replaced, or ``None`` where it can."""
+    """Returns the reason why the installed SDK cannot be replaced, or ``None``."""
     try:
         _check()
     except _UnsupportedError as problem:
@@ -128,14 +128,14 @@ def _check_collector(sdk: Any, collector: Any) -> None:
     _check_call(f"{name}.__init__", inspect.getattr_static(collector, "__init__"), 2)
     methods = _RECORDING_METHODS + (_FACTORY_RECORDING_METHODS if sdk.HAS_FACTORY else ())
     for method in methods:
-        theirs = _attribute(collector, method, f"{name}.{method}")
-        if not _accepts(getattr(_core.Collector, method), theirs):
-            raise _UnsupportedError(f"{name}.{method} takes {inspect.signature(theirs)}")
+        original = _attribute(collector, method, f"{name}.{method}")
+        if not _accepts(getattr(_core.Collector, method), original):
+            raise _UnsupportedError(f"{name}.{method} takes {inspect.signature(original)}")
     for handler in _HANDLERS:
         _check_call(f"{name}.{handler}", _attribute(collector, handler, f"{name}.{handler}"), 2)
-    made = collector(None)
+    instance = collector(None)
     for attribute in _COLLECTOR_ATTRIBUTES:
-        _attribute(made, attribute, f"{name}().{attribute}")
+        _attribute(instance, attribute, f"{name}().{attribute}")
 
 
 def _check_helpers(sdk: Any) -> None:
@@ -146,10 +146,10 @@ def _check_helpers(sdk: Any) -> None:
         "_record_quantiles": (sdk.LegacyMetricsCollector, ["name", "documentation", "labels", "value"]),
     }
     for helper, (owner, expected) in helpers.items():
-        theirs = _attribute(owner, helper, f"{owner.__name__}.{helper}")
-        names = [parameter.name for parameter in _positional(theirs)][1:]
+        original = _attribute(owner, helper, f"{owner.__name__}.{helper}")
+        names = [parameter.name for parameter in _positional(original)][1:]
         if names[: len(expected)] != expected:
-            raise _UnsupportedError(f"{owner.__name__}.{helper} takes {inspect.signature(theirs)}")
+            raise _UnsupportedError(f"{owner.__name__}.{helper} takes {inspect.signature(original)}")
 
 
 def _check_restart_counter(module: Any) -> None:
@@ -163,20 +163,20 @@ def _check_restart_counter(module: Any) -> None:
 
 def _check_settings(sdk: Any) -> None:
     # This directory exists: the constructor creates a missing one.
-    made = sdk.MetricsSettings(directory=os.sep)
+    settings = sdk.MetricsSettings(directory=os.sep)
     chosen = ("metrics_directory", "is_canonical") if sdk.HAS_FACTORY else ("directory",)
     for attribute in (*_SETTINGS_ATTRIBUTES, *chosen):
-        _attribute(made, attribute, f"MetricsSettings().{attribute}")
+        _attribute(settings, attribute, f"MetricsSettings().{attribute}")
     for method in _CLEANING_METHODS:
-        theirs = getattr(sdk.MetricsSettings, method, None)
-        if theirs is not None:
-            _check_call(f"MetricsSettings.{method}", theirs, 1)
+        original = getattr(sdk.MetricsSettings, method, None)
+        if original is not None:
+            _check_call(f"MetricsSettings.{method}", original, 1)
 
 
 def _check_callers(has_factory: bool) -> None:
-    """Checks in the source that the task handler and the runners use what is replaced.
+    """Checks in the source that the task handler and the runners use the replaced names.
 
-    They are not imported for that: they may be what is being imported.
+    It does not import them, because their import may be in progress.
     """
     make = "create_metrics_collector" if has_factory else "MetricsCollector"
     for module, pattern in (
@@ -189,14 +189,14 @@ def _check_callers(has_factory: bool) -> None:
 
 
 def _accepts(ours: Any, theirs: Callable[..., Any]) -> bool:
-    """Whether our method takes every call that theirs takes, leaving out arguments that it does not know."""
-    taken = _positional(theirs)
+    """Returns whether our method accepts every call of theirs, apart from additional arguments."""
+    accepted = _positional(theirs)
     for index, parameter in enumerate(_positional(ours)[1:], 1):
-        if index >= len(taken):
+        if index >= len(accepted):
             # Calls of the SDK never pass this argument.
             if parameter.default is Parameter.empty:
                 return False
-        elif taken[index].name != parameter.name or not _is_optional_enough(parameter, taken[index]):
+        elif accepted[index].name != parameter.name or not _is_optional_enough(parameter, accepted[index]):
             return False
     return True
 
@@ -207,11 +207,13 @@ def _is_optional_enough(ours: Parameter, theirs: Parameter) -> bool:
 
 def _positional(function: Any) -> list[Parameter]:
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return [one for one in inspect.signature(function).parameters.values() if one.kind in kinds]
+    return [
+        parameter for parameter in inspect.signature(function).parameters.values() if parameter.kind in kinds
+    ]
 
 
 def _check_call(name: str, function: Callable[..., Any], count: int) -> None:
-    """Checks that a function can be called with so many positional arguments and no other."""
+    """Checks that a function can be called with ``count`` positional arguments and no other."""
     signature = inspect.signature(function)
     try:
         signature.bind(*range(count))
@@ -234,7 +236,7 @@ def _exists(module: str) -> bool:
 
 
 def _source(module: str) -> str | None:
-    """Returns the module's source text, or ``None`` where there is none to read."""
+    """Returns the module's source text, or ``None`` if it cannot be read."""
     try:
         spec = importlib.util.find_spec(module)
         loader: Any = None if spec is None else spec.loader

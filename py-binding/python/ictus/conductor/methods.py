@@ -20,13 +20,13 @@ NATIVE = frozenset(
 HELPERS = frozenset(
     ("_increment_counter", "_record_gauge", "_observe_histogram", "_record_quantiles", "_resolve_uri_label")
 )
-"""What the SDK's recording methods call, and programs override, since 1.4."""
+"""Helpers of the SDK since 1.4: its recording methods call them, and programs override them."""
 
 _Descriptor = type(_core.Collector.increment_task_poll)
 
 
 @functools.cache
-def _that_use(sdk_class: type, helper: str) -> frozenset[str]:
+def _methods_that_use(sdk_class: type, helper: str) -> frozenset[str]:
     using = set()
     for name in NATIVE:
         function = getattr(sdk_class, name, None)
@@ -35,13 +35,13 @@ def _that_use(sdk_class: type, helper: str) -> frozenset[str]:
     return frozenset(using)
 
 
-def that_use(sdk_class: type, helpers: Iterable[str]) -> frozenset[str]:
-    """Returns the recording methods which in the SDK call one of the helpers."""
-    return frozenset().union(*(_that_use(sdk_class, helper) for helper in helpers))
+def methods_that_use(sdk_class: type, helpers: Iterable[str]) -> frozenset[str]:
+    """Returns the recording methods whose SDK version calls one of the helpers."""
+    return frozenset().union(*(_methods_that_use(sdk_class, helper) for helper in helpers))
 
 
 def use_sdk_methods(collector: Any, sdk_class: type, names: Collection[str]) -> None:
-    """Gives one collector the SDK's methods in place of the native ones. What overrides those stays."""
+    """Gives one collector the SDK's methods in place of the native ones. Overrides stay."""
     for name in names:
         function = getattr(sdk_class, name, None)
         if function is not None and name not in vars(collector) and _is_native(type(collector), name):
@@ -49,10 +49,10 @@ def use_sdk_methods(collector: Any, sdk_class: type, names: Collection[str]) -> 
 
 
 def use_sdk_methods_guarded(collector: Any, sdk_class: type) -> None:
-    """Gives one collector all of the SDK's methods, which then raise nothing into the worker."""
-    before = set(vars(collector))
+    """Gives one collector all of the SDK's methods, wrapped so that they never raise into the worker."""
+    previous = set(vars(collector))
     use_sdk_methods(collector, sdk_class, NATIVE)
-    for name in vars(collector).keys() - before:
+    for name in vars(collector).keys() - previous:
         vars(collector)[name] = _guarded(vars(collector)[name])
 
 
@@ -67,25 +67,25 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., None]:
     return guarded
 
 
-def honour_overridden_helpers(derived: Any) -> None:
+def respect_overridden_helpers(derived: Any) -> None:
     """Gives a class that overrides helpers the SDK's recording methods, which call them."""
     overridden = [
-        helper for helper in HELPERS if _owner(derived, helper) not in (None, *_own_owners(derived))
+        helper for helper in HELPERS if _owner(derived, helper) not in (None, *_standard_owners(derived))
     ]
-    for name in that_use(derived._sdk_class, overridden) if overridden else ():
+    for name in methods_that_use(derived._sdk_class, overridden) if overridden else ():
         if _is_native(derived, name):
             type.__setattr__(derived, name, vars_of(derived._sdk_class, name))
 
 
-def _own_owners(derived: Any) -> tuple[type, ...]:
-    """The classes whose helpers are the SDK's or Ictus's."""
+def _standard_owners(derived: Any) -> tuple[type, ...]:
+    """Returns the classes of the SDK and of Ictus, whose helpers are no overrides."""
     sdk = derived._sdk_class.__mro__
-    ours = [one for one in derived.__mro__ if one.__module__.startswith("ictus.")]
+    ours = [base for base in derived.__mro__ if base.__module__.startswith("ictus.")]
     return (*sdk, *ours)
 
 
 def _owner(derived: type, name: str) -> type | None:
-    return next((one for one in derived.__mro__ if name in vars(one)), None)
+    return next((base for base in derived.__mro__ if name in vars(base)), None)
 
 
 def _is_native(derived: type, name: str) -> bool:
@@ -93,7 +93,7 @@ def _is_native(derived: type, name: str) -> bool:
 
 
 def vars_of(owner: type, name: str) -> Any:
-    """Returns the attribute as the class that has it keeps it."""
+    """Returns the attribute as its class stores it, without binding it."""
     return inspect.getattr_static(owner, name)
 
 
@@ -103,32 +103,32 @@ _Base: Any = type(Protocol)
 class CollectorType(_Base):
     """The type of the collectors' classes.
 
-    Shows native methods as Python functions where a class is asked for them: ``unittest.mock`` gives
-    ``self`` to what replaces a function, and to nothing else. Calls on instances do not pass here. Derived
-    from the type of protocols, which is that of abstract classes, so that collectors may be derived from
-    either too.
+    An attribute access on a class returns a native method as a Python function, because ``unittest.mock``
+    passes ``self`` only to replacements of functions. Calls on instances do not use this path. The base is
+    the type of protocols and abstract classes, so a collector can be derived from either.
     """
 
     _is_protocol = False
 
     def __getattribute__(cls, name: str) -> Any:  # noqa: N805 - the instances are classes
-        found = super().__getattribute__(name)
-        return _function(found, cls) if type(found) is _Descriptor and name in NATIVE else found
+        attribute = super().__getattribute__(name)
+        is_native = type(attribute) is _Descriptor and name in NATIVE
+        return _as_function(attribute, cls) if is_native else attribute
 
     def __setattr__(cls, name: str, value: Any) -> None:  # noqa: N805 - as above
         super().__setattr__(name, value)
         if name in HELPERS:
-            honour_overridden_helpers(cls)
+            respect_overridden_helpers(cls)
 
 
 @functools.cache
-def _function(native: Any, collector: Any) -> Callable[..., Any]:
+def _as_function(native: Any, collector: Any) -> Callable[..., Any]:
     sdk_class = collector.__dict__.get("_sdk_class") or collector._sdk_class
-    theirs = getattr(sdk_class, native.__name__, native)
+    original = getattr(sdk_class, native.__name__, native)
 
-    @functools.wraps(theirs)
+    @functools.wraps(original)
     def function(self: Any, *arguments: Any, **keywords: Any) -> Any:
         return native(self, *arguments, **keywords)
 
-    function.__signature__ = inspect.signature(theirs)  # type: ignore[attr-defined]
+    function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
     return function

@@ -1,4 +1,4 @@
-"""How large windows are and how many series there may be: argument, then variable, then default."""
+"""The size of windows and the limit of series: the argument, else the variable, else the default."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from typing import Any, NamedTuple
 from ictus import _notice
 
 _DEFAULT_WINDOW = 1000
-_MOST = {"window": 65_536, "max_series": 2**32 - 1}
+_MAX = {"window": 65_536, "max_series": 2**32 - 1}
 
 
 class Options(NamedTuple):
-    """``None`` is the core's default."""
+    """The options. ``None`` means the core's default."""
 
     window: int | None
     max_series: int | None
 
 
-def of(settings: Any, collector: type) -> Options:
-    """What holds for a collector of that class with those settings.
+def from_settings(settings: Any, collector: type) -> Options:
+    """Returns the options of a collector of that class with those settings.
 
-    A subclass of the SDK's collectors may say ``QUANTILE_WINDOW_SIZE``.
+    A subclass of the SDK's collectors may set ``QUANTILE_WINDOW_SIZE``.
     """
     window = _option(settings, "window")
     size = getattr(collector, "QUANTILE_WINDOW_SIZE", _DEFAULT_WINDOW)
     if window is None and size != _DEFAULT_WINDOW:
-        window = _checked("QUANTILE_WINDOW_SIZE", size, "window")
+        window = _validated("QUANTILE_WINDOW_SIZE", size, "window")
     return Options(window, _option(settings, "max_series"))
 
 
 def _option(settings: Any, name: str) -> int | None:
     given = getattr(settings, name, None)
     if given is not None:
-        return _checked(name, given, name)
+        return _validated(name, given, name)
     variable = f"ICTUS_{name.upper()}"
     text = os.environ.get(variable, "").strip()
-    return _checked(variable, text, name) if text else None
+    return _validated(variable, text, name) if text else None
 
 
-def _checked(where: str, given: Any, name: str) -> int | None:
+def _validated(source: str, given: Any, name: str) -> int | None:
     try:
         number = int(given)
     except (TypeError, ValueError, OverflowError):
         number = 0
-    if 1 <= number <= _MOST[name]:
+    if 1 <= number <= _MAX[name]:
         return number
-    _notice.once(f"{where}={given!r} is left out: it must be a whole number from 1 to {_MOST[name]}")
+    _notice.once(f"{source}={given!r} is left out: it must be a whole number from 1 to {_MAX[name]}")
     return None

@@ -1,4 +1,4 @@
-"""Activation: the SDK's own names become Ictus's, all of them or none."""
+"""Replaces the names of the SDK by those of Ictus: all of them or none."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from ictus.conductor import _sdk, cleaning, collectors, factory, instances, provider, settings
+from ictus.conductor import _sdk, cleanup, collectors, factory, provider, settings, subclass_hooks
 from ictus.conductor.changes import Changes
 
 
 def install() -> None:
-    """Replaces the SDK's collectors, factory and provider in this process. Once is enough.
+    """Replaces the SDK's collectors, factory and provider in this process. Further calls do nothing.
 
-    What cannot be replaced completely is not replaced at all.
+    If one replacement fails, all are undone.
     """
     if _is_installed():
         return
@@ -40,11 +40,11 @@ def _install(changes: Changes) -> None:
     )
     _count_restarts(changes, _sdk.metrics_collector)
     settings.carry_activation(changes)
-    cleaning.extend(changes)
+    cleanup.install(changes)
     if _sdk.HAS_FACTORY:
-        instances.watch_others(changes, _sdk.CollectorBase)
-        instances.replace(changes, _sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
-    instances.replace(changes, _sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
+        subclass_hooks.mark_other_collectors(changes, _sdk.CollectorBase)
+        subclass_hooks.replace(changes, _sdk.CanonicalMetricsCollector, collectors.CanonicalMetricsCollector)
+    subclass_hooks.replace(changes, _sdk.LegacyMetricsCollector, collectors.LegacyMetricsCollector)
     # The parent calls the provider through the base class, for each kind of collector. This is the
     # last change, so it marks the replacement as complete.
     changes.set(_sdk.CollectorBase, "provide_metrics", staticmethod(provider.provide_metrics))
@@ -55,9 +55,9 @@ def _is_installed() -> bool:
 
 
 def _replace_names(changes: Changes, replacements: list[tuple[Any, Any]]) -> None:
-    """Replaces the objects wherever the SDK's modules, loaded so far, have them.
+    """Replaces the objects in all modules of the SDK that are imported so far.
 
-    Its runners import collector and factory by name; a module loaded later finds the new ones.
+    Its runners import collector and factory by name. A module imported later gets the new ones.
     """
     # The first replacement of an object applies: until 1.3 the SDK has one class in two places of
     # the list.
@@ -70,7 +70,7 @@ def _replace_names(changes: Changes, replacements: list[tuple[Any, Any]]) -> Non
 
 
 def _count_restarts(changes: Changes, module: Any) -> None:
-    """Gives the module through which the parent counts restarts a counter that records them.
+    """Makes the parent count restarts with a counter that records them.
 
     The parent calls ``_ensure_prometheus_imported``, which sets the names, and then ``Counter``.
     """
@@ -80,7 +80,7 @@ def _count_restarts(changes: Changes, module: Any) -> None:
         ensure()
         # Imported here and not earlier: by now the SDK has chosen how prometheus_client is
         # imported.
-        from ictus.conductor.restarts import Counter  # noqa: PLC0415
+        from ictus.conductor.worker_restarts import Counter  # noqa: PLC0415
 
         module.Counter = Counter
 

@@ -1,4 +1,4 @@
-"""The SDK's metrics provider: the process that shows what all workers have recorded."""
+"""The SDK's metrics provider: the process that shows the metrics of all workers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ictus import _core, _notice, _provide
-from ictus.conductor import _sdk, cleaning, surfaces
+from ictus import _core, _notice, _provider_loop
+from ictus.conductor import _sdk, cleanup, surfaces
 
 _logger = logging.getLogger("ictus")
 
@@ -18,8 +18,8 @@ _logger = logging.getLogger("ictus")
 def provide_metrics(settings: Any) -> None:
     """Serves or writes the metrics until the process is ended.
 
-    Over HTTP where the settings name a port, else into ``file_name`` in the metrics directory. Where Ictus
-    cannot, the SDK's own provider does, unless it would show to all what is to be shown to some.
+    If the settings name a port, it serves over HTTP; else it writes ``file_name`` in the metrics directory.
+    If Ictus fails, the SDK's own provider takes over, unless access to the endpoint is restricted.
     """
     if settings is None:
         return
@@ -36,7 +36,7 @@ _SECURITY = ("ICTUS_TLS_CERT", "ICTUS_TLS_KEY", "ICTUS_AUTH", "ICTUS_TLS_CLIENT_
 
 
 def _is_restricted(settings: Any) -> bool:
-    """Whether it matters who reads the endpoint: the SDK's own serves on all interfaces, openly."""
+    """Returns whether access to the endpoint is restricted. The SDK's own provider cannot restrict it."""
     restricting = ("ICTUS_HTTP_HOST", "ICTUS_ALLOWED_HOSTS", *_SECURITY)
     return settings.http_port is not None and any(name in os.environ for name in restricting)
 
@@ -46,11 +46,11 @@ def _run(settings: Any) -> None:
     directory = _sdk.metrics_directory(settings)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     try:
-        cleaning.clean_before_workers(settings)
+        cleanup.clean_before_workers(settings)
     except Exception as refused:
         _notice.once(f"{directory} is not cleaned: {refused}")
     view = surfaces.view(settings)
-    _provide.run(_provider(settings, directory, view))
+    _provider_loop.run(_provider(settings, directory, view))
 
 
 def _provider(settings: Any, directory: str, view: surfaces.View) -> _core.Provider:
@@ -75,9 +75,9 @@ def _provider(settings: Any, directory: str, view: surfaces.View) -> _core.Provi
 
 
 def _security() -> _core.Security | None:
-    """What the environment says is asked of whoever reads the endpoint.
+    """Returns the TLS and authentication that environment variables set, or ``None``.
 
-    A variable that is set and blank fails: it must not mean that everybody may read.
+    Raises ``ValueError`` for a variable that is set and blank, because it must not open the endpoint.
     """
     files = [os.environ.get(name) for name in _SECURITY]
     for name, file in zip(_SECURITY, files, strict=True):

@@ -1,4 +1,4 @@
-"""Finds the SDK's class of settings, needed even where the rest of the SDK is not what Ictus expects."""
+"""Finds the SDK's class of settings, which is needed even if Ictus does not support the SDK."""
 
 from __future__ import annotations
 
@@ -15,25 +15,22 @@ _MODULE = "conductor.client.configuration.settings.metrics_settings"
 def find() -> Any:
     """Returns the SDK's ``MetricsSettings``.
 
-    Where it has moved, that is the class that the SDK's task handler takes.
-
-    # Errors
-
-    Raises ``ImportError`` where the SDK has no such class.
+    If it has moved, this is the class that the SDK's task handler accepts. Raises ``ImportError`` if the SDK
+    has no such class.
     """
     try:
         return getattr(importlib.import_module(_MODULE), _NAME)
     except (ImportError, AttributeError) as cause:
         if importlib.util.find_spec("conductor") is None:
             raise
-        for look in (_taken_by_the_task_handler, _defined_somewhere):
-            found = look()
-            if found is not None:
-                return found
+        for search in (_find_in_task_handler, _find_in_sources):
+            result = search()
+            if result is not None:
+                return result
         raise ImportError(f"the installed conductor-python has no {_MODULE}.{_NAME}") from cause
 
 
-def _taken_by_the_task_handler() -> Any:
+def _find_in_task_handler() -> Any:
     try:
         handler: Any = importlib.import_module("conductor.client.automator.task_handler")
     except ImportError:
@@ -48,7 +45,7 @@ def _taken_by_the_task_handler() -> Any:
     return classes[0] if len(classes) == 1 and isinstance(classes[0], type) else None
 
 
-def _defined_somewhere() -> Any:
+def _find_in_sources() -> Any:
     for folder in importlib.import_module("conductor.client").__path__:
         for path in sorted(Path(folder).rglob("*.py")):
             if f"class {_NAME}" not in path.read_text(encoding="utf-8", errors="replace"):

@@ -1,4 +1,4 @@
-"""The SDK's settings, which bring Ictus along to wherever they are unpickled."""
+"""The SDK's settings, extended so that unpickling them activates Ictus."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SdkMetricsSettings: Any = sdk_settings.find()
 class MetricsSettings(_SdkMetricsSettings):
     """The SDK's ``MetricsSettings``: same arguments, same attributes, and two more.
 
-    ``window`` is how many of the newest observations quantiles are taken of (1,000), and
-    ``max_series`` how many series a metric may have (1,000). They go along to the workers.
+    ``window`` is the number of newest observations from which quantiles are computed, by default 1,000.
+    ``max_series`` is the maximum number of series of a metric, by default 1,000. Workers get both.
 
-    Unpickling settings imports this package, which activates Ictus in that process. That is how
-    workers in spawned processes come to record with it.
+    Unpickling settings imports this package, which activates Ictus in that process. Spawned worker processes
+    record with Ictus for this reason.
     """
 
     window: int | None
@@ -55,7 +55,7 @@ class MetricsSettings(_SdkMetricsSettings):
 
 
 def _signature() -> inspect.Signature:
-    """What the installed SDK's settings take, and ours."""
+    """Returns the arguments of the installed SDK's settings, with ``window`` and ``max_series``."""
     theirs = inspect.signature(_SdkMetricsSettings.__init__).parameters.values()
     ours = inspect.signature(MetricsSettings.__init__).parameters
     return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
@@ -68,9 +68,9 @@ with contextlib.suppress(TypeError, ValueError):
 
 
 def carry_activation(changes: Changes) -> None:
-    """Makes the SDK's own settings bring Ictus along too.
+    """Makes unpickling of the SDK's own settings activate Ictus too.
 
-    A program that activates Ictus in its main process alone may still use the SDK's class.
+    A program that activates Ictus only in its main process may use the SDK's class.
     """
     changes.set(_SdkMetricsSettings, "__reduce_ex__", _reduce)
 
@@ -84,5 +84,5 @@ def _reduce(settings: object, protocol: Any) -> tuple[Any, ...]:
 
 
 def _unpickle(make: Callable[..., object], arguments: tuple[Any, ...]) -> object:
-    """Makes what was pickled. That it had to be imported from here has activated Ictus."""
+    """Creates the pickled object. The import of this function has activated Ictus."""
     return make(*arguments)

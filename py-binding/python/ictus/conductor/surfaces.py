@@ -1,4 +1,4 @@
-"""Which surfaces the provider and the collectors' registries show."""
+"""The surfaces that the provider and the collectors' registries show."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _NAMES = frozenset({"legacy", "documented", "canonical"})
 
 
 class View(NamedTuple):
-    """What to show; ``None`` for legacy and documented together."""
+    """The surfaces to show. ``None`` means legacy and documented together."""
 
     surfaces: list[str] | None
     summaries: bool
 
 
 def view(settings: Any) -> View:
-    """``ICTUS_SURFACES`` where it is set, else what the settings chose."""
-    chosen = _chosen()
+    """Returns the provider's view: ``ICTUS_SURFACES`` if it is set, else the settings' choice."""
+    chosen = _from_environment()
     if not chosen and _sdk.is_canonical(settings):
         chosen = ["canonical"]
     return View(chosen or None, _summaries())
 
 
-def of_collector(surface: str) -> View:
-    """What a collector's registry shows: ``ICTUS_SURFACES`` where it is set, else what its class is for."""
-    chosen = _chosen() or (["canonical"] if surface == "canonical" else None)
+def for_collector(surface: str) -> View:
+    """Returns the view of a collector's registry: ``ICTUS_SURFACES`` if it is set, else that of its class."""
+    chosen = _from_environment() or (["canonical"] if surface == "canonical" else None)
     return View(chosen, _summaries())
 
 
@@ -36,7 +36,7 @@ def _summaries() -> bool:
     return os.environ.get("ICTUS_TIMER_TYPE", "").strip().lower() == "summary"
 
 
-def _chosen() -> list[str]:
+def _from_environment() -> list[str]:
     given = os.environ.get("ICTUS_SURFACES", "")
     chosen = [name.strip() for name in given.split(",") if name.strip()]
     if not _NAMES.issuperset(chosen) or ("canonical" in chosen and len(set(chosen)) > 1):

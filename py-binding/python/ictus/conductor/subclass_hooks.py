@@ -1,7 +1,7 @@
-"""Instances of the SDK's collectors record with Ictus, by whatever name their class is known.
+"""Makes the SDK's collector classes, and classes derived from them, record with Ictus.
 
-A program may have imported a class, or derived one of its own, before Ictus came in: such names
-cannot be replaced, but what they make can.
+A program may have imported or derived a class before Ictus was activated. That name cannot be replaced, so
+``__new__`` of the class is.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 
 
 def replace(changes: Changes, original: type, replacement: type) -> None:
-    """Makes calls of the SDK's class, and of classes derived from it, return ours."""
+    """Makes a call of the SDK's class, or of a derived class, return an instance of ``replacement``."""
 
     def __new__(cls: type, *arguments: Any, **keywords: Any) -> Any:  # noqa: N807
-        made = replacement if cls is original else _recording(cls, replacement)
-        return _core.Collector.__new__(made, *arguments, **keywords)
+        recording = replacement if cls is original else _recording_class(cls, replacement)
+        return _core.Collector.__new__(recording, *arguments, **keywords)
 
     changes.set(original, "__new__", __new__)
 
 
-def watch_others(changes: Changes, base: type) -> None:
-    """Marks processes with collectors of the SDK's base class alone, which record with its helpers."""
+def mark_other_collectors(changes: Changes, base: type) -> None:
+    """Marks processes whose collectors derive only from the SDK's base class.
+
+    These collectors record with the SDK's helpers.
+    """
 
     def __new__(cls: type, settings: Any = None, *_arguments: Any, **_keywords: Any) -> Any:  # noqa: N807
         with contextlib.suppress(Exception):
@@ -40,8 +43,8 @@ def watch_others(changes: Changes, base: type) -> None:
 
 
 @functools.cache
-def _recording(derived: type, replacement: type) -> type:
-    """The same class, but what it inherits from the SDK's it inherits from ours."""
+def _recording_class(derived: type, replacement: type) -> type:
+    """Returns the derived class with ``replacement`` as an additional base."""
     if issubclass(derived, _core.Collector):
         return derived
     named = {

@@ -2,9 +2,9 @@
 //! requests.
 //!
 //! The sinks run on their own threads, which never touch Python. Only Python code waits: no
-//! function here but `close` releases the interpreter and attaches to it again. If a daemon thread did so, the
-//! interpreter would end the thread inside this library during finalization, and the process with
-//! it.
+//! function here but `close` releases the interpreter and attaches to it again. If a daemon thread
+//! did so, the interpreter would end the thread inside this library during finalization, and the
+//! process with it.
 
 use std::{
     fs::File,
@@ -20,25 +20,25 @@ use ictus::{host::Descriptor, surface::View};
 use ictus_exporter::{Source, file, http};
 use pyo3::{exceptions::PyOSError, prelude::*};
 
-use super::{guests::MergeQueue, security::Security};
+use super::{merge_queue::MergeQueue, security::Security};
 use crate::{convert, log};
 
 /// The lowest descriptor number that the pipe may use. Lower numbers are the host's standard
 /// streams, open or closed.
-const MIN_DESCRIPTOR: i32 = 3;
+const FIRST_FREE_DESCRIPTOR: i32 = 3;
 
-/// A sink that runs, and the questions that it asks of Python.
+/// A running sink, and its requests for families that only Python can read.
 #[pyclass(frozen, module = "ictus._core")]
 pub(crate) struct Provider {
-    /// Has a byte for each question that waits.
+    /// Has a byte for each waiting request.
     wake: Descriptor,
-    running: Mutex<Option<ActiveSinks>>,
+    sinks: Mutex<Option<ActiveSinks>>,
 }
 
-/// Fields are dropped in this order. Once the queue is gone, a sink that still waits for it gets no
-/// answer and does not block.
+/// Fields are dropped in this order. After the queue is dropped, a sink that still waits for it gets no
+/// response and does not block.
 struct ActiveSinks {
-    desk: MergeQueue,
+    queue: MergeQueue,
     _sink: Sink,
 }
 
@@ -60,13 +60,13 @@ impl Provider {
         surfaces: Option<Vec<String>>,
         summaries: bool,
     ) -> PyResult<Provider> {
-        log::keep(py);
+        log::install(py);
         let view = convert::view(surfaces.as_deref(), summaries)?;
         // A value that is not a duration becomes the shortest interval that the writer allows.
         let interval = Duration::try_from_secs_f64(interval).unwrap_or_default();
         Provider::start(directory, view, |source| {
-            let running = file::PeriodicWriter::new(source, path, interval).start();
-            Ok(Sink::File { _loop: running.map_err(|refused| convert::sink_error(&refused))? })
+            let writer = file::PeriodicWriter::new(source, path, interval).start();
+            Ok(Sink::File { _loop: writer.map_err(|cause| convert::exporter_error(&cause))? })
         })
     }
 
@@ -84,50 +84,53 @@ impl Provider {
         security: Option<&Bound<'_, Security>>,
         allowed_hosts: Option<Vec<String>>,
     ) -> PyResult<Provider> {
-        log::keep(py);
+        log::install(py);
         let view = convert::view(surfaces.as_deref(), summaries)?;
         let security = security.map(|security| security.get().0.clone());
         let listen = listen(host, port, allowed_hosts)?;
         Provider::start(directory, view, |source| {
             let server = http::Server::start_secured(source, listen, security);
-            Ok(Sink::Http { _server: server.map_err(|refused| convert::sink_error(&refused))? })
+            Ok(Sink::Http { _server: server.map_err(|cause| convert::exporter_error(&cause))? })
         })
     }
 
-    /// The descriptor that is readable when there is a question. Raises `OSError` once the program has closed it.
+    /// Returns the descriptor that is readable while a request waits. Raises `OSError` after the
+    /// program has closed it.
     fn fileno(&self) -> PyResult<i32> {
         Ok(self.wake.get()?.as_raw_fd())
     }
 
-    /// The metrics directory whose families of others a sink waits for, if one does.
+    /// Returns the metrics directory of the next waiting request, or `None`. The sink waits for the
+    /// families that programs recorded there with `prometheus_client`.
     fn question(&self) -> Option<PathBuf> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let desk = &mut running.as_mut()?.desk;
-        while let Some(directory) = desk.next() {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = &mut sinks.as_mut()?.queue;
+        while let Some(directory) = queue.next() {
             // The request arrives before its byte, which follows at once.
             if let Ok(wake) = self.wake.get().and_then(|wake| wake.try_clone_to_owned()) {
                 let _ = File::from(wake).read(&mut [0]);
             }
-            if !desk.answer_from_last() {
+            if !queue.respond_from_last() {
                 return Some(directory);
             }
         }
         None
     }
 
-    /// Answers the question: the families, or `None` where they could not be read and the last ones stay.
+    /// Answers the request with families. `None` means that they could not be read; the sink then
+    /// shows the last ones.
     fn answer(&self, families: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        match running.as_mut() {
-            Some(running) => running.desk.answer(families),
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        match sinks.as_mut() {
+            Some(sinks) => sinks.queue.respond(families),
             None => Ok(()),
         }
     }
 
-    /// Ends the sink.
+    /// Stops the sink and its threads.
     fn close(&self, py: Python<'_>) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        py.detach(|| drop(running));
+        let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(sinks));
     }
 }
 
@@ -138,10 +141,10 @@ impl Provider {
         start: impl FnOnce(Source) -> PyResult<Sink>,
     ) -> PyResult<Provider> {
         let (wake, waker) = pipe()?;
-        let (desk, merge) = MergeQueue::new(Some(waker));
+        let (queue, merge) = MergeQueue::new(Some(waker));
         let source = Source::new(&directory).with_view(view);
         let sink = start(source.with_extra(Arc::new(move || merge(&directory))))?;
-        Ok(Provider { wake, running: Mutex::new(Some(ActiveSinks { desk, _sink: sink })) })
+        Ok(Provider { wake, sinks: Mutex::new(Some(ActiveSinks { queue, _sink: sink })) })
     }
 }
 
@@ -149,23 +152,23 @@ impl Provider {
 ///
 /// The host may close both ends: each use checks that the number is still theirs.
 fn pipe() -> io::Result<(Descriptor, Descriptor)> {
-    let mut low = Vec::new();
+    let mut low_pairs = Vec::new();
     loop {
         let (reader, writer) = io::pipe()?;
-        if reader.as_raw_fd() >= MIN_DESCRIPTOR && writer.as_raw_fd() >= MIN_DESCRIPTOR {
+        if reader.as_raw_fd() >= FIRST_FREE_DESCRIPTOR && writer.as_raw_fd() >= FIRST_FREE_DESCRIPTOR {
             return Ok((
                 Descriptor::open(move || Ok(reader.into()))?,
                 Descriptor::open(move || Ok(writer.into()))?,
             ));
         }
-        low.push((reader, writer));
+        low_pairs.push((reader, writer));
     }
 }
 
-/// What was logged since the last call: the names of the methods of a logger, and texts.
+/// Returns the records logged since the last call, as pairs of a logger's method and a text.
 #[pyfunction]
 pub(crate) fn take_log() -> Vec<(&'static str, String)> {
-    log::take()
+    log::drain()
 }
 
 /// Returns the address to listen on, with the host names that clients may use.
@@ -179,8 +182,8 @@ pub(super) fn listen(
 }
 
 fn address(host: &str, port: u16) -> PyResult<SocketAddr> {
-    let mut found = (host, port)
+    let mut addresses = (host, port)
         .to_socket_addrs()
-        .map_err(|refused| PyOSError::new_err(format!("cannot listen on {host}: {refused}")))?;
-    found.next().ok_or_else(|| PyOSError::new_err(format!("{host} has no address")))
+        .map_err(|cause| PyOSError::new_err(format!("cannot listen on {host}: {cause}")))?;
+    addresses.next().ok_or_else(|| PyOSError::new_err(format!("{host} has no address")))
 }

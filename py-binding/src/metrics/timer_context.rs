@@ -12,26 +12,29 @@ use pyo3::{
 use super::timer::Timer;
 use crate::{convert::imports, log};
 
-/// A measurement: of one ``with`` block, or of each call of a decorated function.
+/// A measurement of one ``with`` block, or of each call of a decorated function.
 ///
-/// Nothing is raised where it ends: a measurement without label values is counted and logged.
-#[pyclass(frozen, module = "ictus")]
-pub(crate) struct Running {
+/// The end of a measurement raises nothing. If it has no label values, it is counted as rejected and
+/// logged.
+#[pyclass(frozen, module = "ictus", name = "Running")]
+pub(crate) struct TimerContext {
     /// Never held while Python code runs, nor across a release of the GIL.
     state: Mutex<State>,
 }
 
 struct State {
     timer: Py<Timer>,
-    begun: Option<Stopwatch>,
+    start: Option<Stopwatch>,
 }
 
 #[pymethods]
-impl Running {
-    /// Sets the series in which the measurement ends, where the outcome is known only then.
+impl TimerContext {
+    /// Sets the label values of this measurement. Use this if they are known only at its end.
+    ///
+    /// Raises ``TypeError`` if the labels are not those of the family.
     #[pyo3(signature = (*values, **named))]
     fn labels(
-        slf: &Bound<'_, Running>,
+        slf: &Bound<'_, TimerContext>,
         values: &Bound<'_, PyTuple>,
         named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
@@ -43,47 +46,46 @@ impl Running {
 
     /// Ends the measurement without recording it.
     fn discard(&self) {
-        self.state().begun = None;
+        self.state().start = None;
     }
 
-    fn __enter__<'py>(slf: Bound<'py, Running>) -> PyResult<Bound<'py, Running>> {
+    fn __enter__<'py>(slf: Bound<'py, TimerContext>) -> PyResult<Bound<'py, TimerContext>> {
         let mut state = slf.get().state();
-        if state.begun.is_some() {
+        if state.start.is_some() {
             return Err(PyRuntimeError::new_err("a measurement runs already: call time() for each block"));
         }
-        state.begun = Some(Stopwatch::start());
+        state.start = Some(Stopwatch::start());
         drop(state);
         Ok(slf)
     }
 
-    /// Records the time since, whether or not the block raised.
+    /// Records the duration, whether or not the block raised.
     #[pyo3(signature = (*_raised))]
     fn __exit__(&self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<()> {
         let mut state = self.state();
-        let Some(begun) = state.begun.take() else { return Ok(()) };
+        let Some(start) = state.start.take() else { return Ok(()) };
         let timer = state.timer.clone_ref(py);
         drop(state);
-        timer.get().end(begun);
+        timer.get().record_since(start);
         if timer.get().check_series().is_err() {
-            return log::deliver(py);
+            return log::flush(py);
         }
         Ok(())
     }
 
-    /// A function that is measured at each call: until it returns or raises, a coroutine until it is
-    /// done, a generator until it is exhausted.
+    /// Returns the function with a measurement of each call.
     fn __call__<'py>(&self, py: Python<'py>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let timer = self.state().timer.clone_ref(py);
         // Checked at decoration, because a call must not fail after the function has run.
         timer.get().check_series()?;
         let time = timer.bind(py).getattr("time")?;
-        imports(py)?.call_method0("around")?.getattr("each_call")?.call1((time, "time()", function))
+        imports(py)?.call_method0("decorators")?.getattr("wrap_calls")?.call1((time, "time()", function))
     }
 }
 
-impl Running {
-    pub(super) fn new(timer: &Bound<'_, Timer>) -> Running {
-        Running { state: Mutex::new(State { timer: timer.clone().unbind(), begun: None }) }
+impl TimerContext {
+    pub(super) fn new(timer: &Bound<'_, Timer>) -> TimerContext {
+        TimerContext { state: Mutex::new(State { timer: timer.clone().unbind(), start: None }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

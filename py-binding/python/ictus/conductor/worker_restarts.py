@@ -1,9 +1,9 @@
 """The counter with which the SDK's parent process counts restarts of workers.
 
-The parent has no collector; it makes a ``prometheus_client`` counter by itself. This one is such a
-counter in every respect, except that the restarts land in the parent's segment.
+The parent has no collector. It creates a ``prometheus_client`` counter instead. The counter here has the same
+interface, but records the restarts in the parent's segment.
 
-Import it only after ``prometheus_client`` may be imported.
+Import this module only after the SDK has chosen how to import ``prometheus_client``.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Any
 
 import prometheus_client
 
-from ictus import _core, _notice, _provide
+from ictus import _core, _notice, _provider_loop
 
 _NAME = "worker_restart"
 _LABELS = ("taskType",)
 
 
 class Counter(prometheus_client.Counter):
-    """``prometheus_client``'s, with another place for the value of the restarts."""
+    """The counter of ``prometheus_client``, which records restarts in a segment."""
 
     def _metric_init(self) -> None:
         directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         if directory and self._name == _NAME and tuple(self._labelnames) == _LABELS:
-            self._value = _Restarts(directory, *self._labelvalues)
+            self._value = _RestartValue(directory, *self._labelvalues)
             self._created = time.time()
         else:
             super()._metric_init()
 
 
-class _Restarts:
+class _RestartValue:
     """The value of one worker's counter."""
 
     def __init__(self, directory: str, task_type: str) -> None:
@@ -67,5 +67,5 @@ def _collector(directory: str) -> _core.Collector:
         collector._open(directory)
     except OSError as refused:
         _notice.once(f"restarts are not recorded: {refused}")
-    _provide.log()
+    _provider_loop.forward_log()
     return collector

@@ -5,7 +5,7 @@ use pyo3::{exceptions::PyImportError, ffi, prelude::*};
 
 /// Returns an error in every interpreter but the main one. `PyO3` has one set of types per process,
 /// and objects must not move between interpreters.
-pub(crate) fn refuse_others(_: Python<'_>) -> PyResult<()> {
+pub(crate) fn reject(_: Python<'_>) -> PyResult<()> {
     // SAFETY: the token proves that this thread is attached to an interpreter, which is the only
     // requirement.
     let current = unsafe { ffi::PyInterpreterState_Get() };

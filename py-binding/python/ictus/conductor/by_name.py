@@ -1,7 +1,7 @@
-"""The SDK's helpers that record by name, as subclasses of its collectors use them since 1.4.
+"""The SDK's helpers that record a metric by name. Subclasses of its collectors use them since 1.4.
 
-What the catalog has, with the labels that it has there, is recorded natively; all else by the SDK, in
-``prometheus_client``, as a metric of the user's own.
+A metric of the catalog with its labels is recorded natively. The SDK records every other metric with
+``prometheus_client``, as a metric of the user.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ictus import _core, _notice
-from ictus.conductor import recorded
+from ictus.conductor import collector_attributes
 
 _VALUE = "the value"
 _TASK = ("taskType",)
@@ -53,41 +53,41 @@ _SPELLINGS = {"payloadType": "payload_type"}
 
 
 class ByName:
-    """The helpers, before those of the SDK. Arguments that a later SDK adds are passed on."""
+    """The helpers, which precede those of the SDK. Arguments that a later SDK adds are passed to it."""
 
     _records_by_name = True
 
     def _increment_counter(
         self, name: Any, documentation: Any, labels: Any, *more: Any, **named: Any
     ) -> None:
-        if not _recorded(self, name, labels):
-            with recorded.by_the_sdk():
+        if not _try_record(self, name, labels):
+            with collector_attributes.sdk_values_only():
                 super()._increment_counter(name, documentation, labels, *more, **named)  # type: ignore[misc]
 
     def _record_gauge(
         self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
-        if not _recorded(self, name, labels, value):
-            with recorded.by_the_sdk():
+        if not _try_record(self, name, labels, value):
+            with collector_attributes.sdk_values_only():
                 super()._record_gauge(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
     def _observe_histogram(
         self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
-        if not _recorded(self, name, labels, value):
-            with recorded.by_the_sdk():
+        if not _try_record(self, name, labels, value):
+            with collector_attributes.sdk_values_only():
                 super()._observe_histogram(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
     def _record_quantiles(
         self, name: Any, documentation: Any, labels: Any, value: Any, *more: Any, **named: Any
     ) -> None:
-        if not _recorded(self, name, labels, value):
-            with recorded.by_the_sdk():
+        if not _try_record(self, name, labels, value):
+            with collector_attributes.sdk_values_only():
                 super()._record_quantiles(name, documentation, labels, value, *more, **named)  # type: ignore[misc]
 
 
-def _recorded(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
-    """Records natively what can be; false where it cannot."""
+def _try_record(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
+    """Records natively if possible. Returns whether it did."""
     if not collector._records_by_name:
         return False
     try:

@@ -7,7 +7,7 @@ use ictus::{
     catalog::{self, Definition},
 };
 
-use super::lookup::HandleCache;
+use super::handle_cache::HandleCache;
 
 /// The families of an open registry, one field per definition of the catalog. The number in each
 /// type is the number of labels.
@@ -86,7 +86,7 @@ impl CatalogMetrics {
 impl CatalogMetrics {
     /// Creates the counters of a task type that have no other label, so that they are shown at 0.
     /// Prometheus then sees the first count as an increase, and not as a new series.
-    pub(crate) fn begin(&self, task_type: &str) {
+    pub(crate) fn create_counters(&self, task_type: &str) {
         let counters = [
             &self.task_execution_started,
             &self.task_execution_queue_full,
@@ -94,7 +94,7 @@ impl CatalogMetrics {
             &self.worker_restart,
             &self.task_ack_failed,
         ];
-        counters.iter().for_each(|counter| counter.show([task_type]));
+        counters.iter().for_each(|counter| counter.create([task_type]));
     }
 }
 

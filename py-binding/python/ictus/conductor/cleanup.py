@@ -1,4 +1,4 @@
-"""The SDK's ``clean_directory`` and ``clean_dead_pids``, for what Ictus keeps in the directory as well.
+"""Extends the SDK's ``clean_directory`` and ``clean_dead_pids`` to the files of Ictus.
 
 The SDK calls both at most once a process and directory, and only in the process that starts the
 workers.
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 _cleaned: set[str] = set()
 
 
-def extend(changes: Changes) -> None:
+def install(changes: Changes) -> None:
     """Makes the SDK's settings clean segments too. Until 1.3 they clean nothing."""
     # Removes everything that no living process has locked, totals included.
-    _extend(changes, "_clean_stale_db_files", _clear)
+    _add_to(changes, "_clean_stale_db_files", _clear)
     # Keeps the counts and sums of ended processes by moving them into the totals. The SDK deletes
     # only its own files of ended processes.
-    _extend(changes, "_clean_dead_pid_files", _core.retire)
+    _add_to(changes, "_clean_dead_pid_files", _core.retire)
 
 
 def clean_once(settings: Any) -> None:
-    """Cleans as the settings of 1.4.0 and 1.5.0 ask, whose workers would do it: once, and not in a worker.
+    """Cleans the directory as the settings of 1.4.0 and 1.5.0 require: once, and never in a worker.
 
-    A worker may be a restarted one, whose predecessor's counts are in the directory.
+    In these releases the workers clean it. A restarted worker would remove its predecessor's counts.
     """
     directory = _sdk.metrics_directory(settings)
     if multiprocessing.parent_process() is None and directory not in _cleaned:
@@ -46,9 +46,10 @@ def clean_once(settings: Any) -> None:
 
 
 def clean_before_workers(settings: Any) -> None:
-    """The same in the provider, which the task handler of 1.4.0 and 1.5.0 starts before the workers.
+    """Cleans the directory in the provider, as the settings of 1.4.0 and 1.5.0 require.
 
-    They may have begun by now, so files of processes that live are left alone.
+    Their task handler starts the provider before the workers. Some may already run, so files of live
+    processes are kept.
     """
     if not _sdk.CLEANS_IN_PARENT and (
         getattr(settings, "clean_directory", False) or getattr(settings, "clean_dead_pids", False)
@@ -63,18 +64,18 @@ def _clear(directory: str) -> None:
     _core.clear(directory)
 
 
-def _extend(changes: Changes, name: str, clean: Callable[[str], object]) -> None:
-    theirs = getattr(_sdk.MetricsSettings, name, None)
-    if theirs is None:
+def _add_to(changes: Changes, name: str, clean: Callable[[str], object]) -> None:
+    original = getattr(_sdk.MetricsSettings, name, None)
+    if original is None:
         return
 
-    @functools.wraps(theirs)
-    def both(self: Any) -> None:
-        theirs(self)
+    @functools.wraps(original)
+    def clean_both(self: Any) -> None:
+        original(self)
         directory = _sdk.metrics_directory(self)
         try:
             clean(directory)
         except Exception as refused:
             _notice.once(f"{directory} is not cleaned: {refused}")
 
-    changes.set(_sdk.MetricsSettings, name, both)
+    changes.set(_sdk.MetricsSettings, name, clean_both)

@@ -9,7 +9,7 @@ use pyo3::{prelude::*, types::PyString};
 
 /// Maximum number of cached label sets. Further label sets, and objects created for each call, are
 /// found by their texts.
-const PLACES: usize = 128;
+const SLOTS: usize = 128;
 /// Number of slots that a label set may use, from the one that its addresses select.
 const MAX_ATTEMPTS: usize = 4;
 
@@ -17,7 +17,7 @@ const MAX_ATTEMPTS: usize = 4;
 /// takes no lock.
 pub(crate) struct IdentityCache<H, const N: usize> {
     /// Allocated with the first entry: most metrics of most processes are never recorded.
-    places: OnceLock<Box<[OnceLock<Entry<H, N>>]>>,
+    slots: OnceLock<Box<[OnceLock<Entry<H, N>>]>>,
 }
 
 struct Entry<H, const N: usize> {
@@ -27,16 +27,16 @@ struct Entry<H, const N: usize> {
 
 impl<H, const N: usize> IdentityCache<H, N> {
     pub(crate) const fn new() -> IdentityCache<H, N> {
-        IdentityCache { places: OnceLock::new() }
+        IdentityCache { slots: OnceLock::new() }
     }
 
     /// Returns the handle that these objects named before.
     #[inline]
     pub(crate) fn find(&self, labels: &[&Bound<'_, PyAny>; N]) -> Option<&H> {
-        let places = self.places.get()?;
-        for at in tries(labels) {
-            let entry = places.get(at)?.get()?;
-            if entry.is(labels) {
+        let slots = self.slots.get()?;
+        for index in probe_sequence(labels) {
+            let entry = slots.get(index)?.get()?;
+            if entry.matches(labels) {
                 return Some(&entry.handle);
             }
         }
@@ -44,13 +44,14 @@ impl<H, const N: usize> IdentityCache<H, N> {
     }
 
     /// Caches the handle if a slot is free and the text of each object cannot change.
-    pub(crate) fn keep(&self, labels: &[&Bound<'_, PyAny>; N], handle: H) {
+    pub(crate) fn insert(&self, labels: &[&Bound<'_, PyAny>; N], handle: H) {
         // The type must be exactly `str`: `str()` of a subclass may return another text each time.
         if !labels.iter().all(|label| label.is_exact_instance_of::<PyString>()) {
             return;
         }
-        let places = self.places.get_or_init(|| (0..PLACES).map(|_| OnceLock::new()).collect());
-        let free = tries(labels).find_map(|at| places.get(at).filter(|place| place.get().is_none()));
+        let slots = self.slots.get_or_init(|| (0..SLOTS).map(|_| OnceLock::new()).collect());
+        let free =
+            probe_sequence(labels).find_map(|index| slots.get(index).filter(|slot| slot.get().is_none()));
         if let Some(free) = free {
             // If another thread has set the slot in the meantime, its entry stays.
             let _ = free.set(Entry { labels: labels.map(|label| label.clone().unbind()), handle });
@@ -60,19 +61,19 @@ impl<H, const N: usize> IdentityCache<H, N> {
 
 impl<H, const N: usize> Entry<H, N> {
     #[inline]
-    fn is(&self, labels: &[&Bound<'_, PyAny>; N]) -> bool {
-        self.labels.iter().zip(labels).all(|(own, label)| own.as_ptr() == label.as_ptr())
+    fn matches(&self, labels: &[&Bound<'_, PyAny>; N]) -> bool {
+        self.labels.iter().zip(labels).all(|(cached, label)| cached.as_ptr() == label.as_ptr())
     }
 }
 
 /// Returns the slots that the label set may use, the preferred one first.
 #[inline]
-fn tries(labels: &[&Bound<'_, PyAny>]) -> impl Iterator<Item = usize> {
+fn probe_sequence(labels: &[&Bound<'_, PyAny>]) -> impl Iterator<Item = usize> {
     let first = labels.iter().fold(0, |mixed: usize, label| {
         // Addresses of objects are multiples of 16.
         mixed.wrapping_mul(31).wrapping_add(label.as_ptr().addr() >> 4)
     });
     // The factor of multiplicative hashing; its upper bits are the well-mixed ones.
-    let first = first.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) >> (usize::BITS - PLACES.ilog2());
-    (0..MAX_ATTEMPTS).map(move |further| (first + further) % PLACES)
+    let first = first.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize) >> (usize::BITS - SLOTS.ilog2());
+    (0..MAX_ATTEMPTS).map(move |step| (first + step) % SLOTS)
 }

@@ -9,12 +9,12 @@ use pyo3::{prelude::*, types::PyBytes};
 use super::server;
 use crate::{convert, log, metrics::registry::Registry};
 
-/// What WSGI and ASGI applications ask.
+/// The endpoint behind WSGI and ASGI applications.
 #[pyclass(frozen, module = "ictus._core")]
 pub(crate) struct Application(Source);
 
 /// A status, headers and a body.
-type Answer<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
+type Response<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>);
 
 #[pymethods]
 impl Application {
@@ -26,12 +26,12 @@ impl Application {
         directory: Option<PathBuf>,
         surfaces: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Application> {
-        log::keep(py);
-        let view = convert::view_of(surfaces.as_ref(), false)?;
+        log::install(py);
+        let view = convert::view_from_argument(surfaces.as_ref(), false)?;
         Ok(Application(server::source(registry, directory)?.with_view(view)))
     }
 
-    /// Answers a request for the metrics.
+    /// Returns the status, the headers and the body for a request. An invalid request gets status 400.
     fn answer<'py>(
         &self,
         py: Python<'py>,
@@ -39,10 +39,10 @@ impl Application {
         query: &[u8],
         accept: &[u8],
         accept_encoding: &[u8],
-    ) -> PyResult<Answer<'py>> {
+    ) -> PyResult<Response<'py>> {
         let headers = [(ACCEPT, accept), (ACCEPT_ENCODING, accept_encoding)];
         let response = py.detach(|| http::answer_parts(&self.0, method, query, &headers));
-        log::deliver(py)?;
+        log::flush(py)?;
         let headers = response.headers().iter();
         let headers =
             headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
@@ -51,6 +51,8 @@ impl Application {
 }
 
 /// Returns the ``Content-Type`` of a format: ``text``, ``openmetrics`` or ``protobuf``.
+///
+/// Raises ``ValueError`` for another format.
 #[pyfunction]
 #[pyo3(signature = (format="text"))]
 pub(crate) fn content_type(format: &str) -> PyResult<&'static str> {

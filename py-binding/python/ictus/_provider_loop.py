@@ -1,6 +1,7 @@
-"""Shows a metrics directory until a signal ends the process: in a file, or over HTTP.
+"""The loop of the process that shows a metrics directory, in a file or over HTTP, until a signal ends it.
 
-The wait is Python's: a daemon thread in here may be ended by the interpreter's finalization at any time.
+The loop waits in Python code. The interpreter's finalization may end a daemon thread at any time, and must
+not end it inside the native module.
 """
 
 from __future__ import annotations
@@ -10,22 +11,23 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core, _guests, _notice
+from ictus import _core, _notice, _prometheus_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 _SIGNAL_INTERVAL = 0.1
-"""Seconds after which a signal's handler runs at the latest, and what was logged is passed on."""
+"""Maximum seconds until a signal's handler runs, and until log records are forwarded."""
 
 _logger = logging.getLogger("ictus")
 
 
-def run(provider: _core.Provider, families: Callable[[Path], list[Any]] = _guests.families) -> None:
-    """Answers the provider's questions until a signal's handler raises.
+def run(provider: _core.Provider, families: Callable[[Path], list[Any]] = _prometheus_client.collect) -> None:
+    """Responds to the provider's requests until a signal's handler raises.
 
-    ``families`` returns what others recorded in a metrics directory.
+    ``families`` returns the families of a metrics directory that programs recorded with
+    ``prometheus_client``.
     """
     poll = select.poll()
     poll.register(provider, select.POLLIN)
@@ -35,8 +37,8 @@ def run(provider: _core.Provider, families: Callable[[Path], list[Any]] = _guest
                 poll.poll(_SIGNAL_INTERVAL * 1000)
             else:
                 time.sleep(_SIGNAL_INTERVAL)
-            log()
-            _answer(provider, families)
+            forward_log()
+            _respond(provider, families)
     finally:
         provider.close()
 
@@ -49,21 +51,21 @@ def _is_open(provider: _core.Provider) -> bool:
         return False
 
 
-def log() -> None:
-    """Passes on what the native module has logged."""
+def forward_log() -> None:
+    """Forwards the log records of the native module to ``logging``."""
     for method, text in _core.take_log():
         getattr(_logger, method)("%s", text)
 
 
-def _answer(provider: _core.Provider, families: Callable[[Path], list[Any]]) -> None:
+def _respond(provider: _core.Provider, families: Callable[[Path], list[Any]]) -> None:
     directory = provider.question()
     if directory is None:
         return
-    found = None
+    result = None
     try:
-        found = families(directory)
+        result = families(directory)
     except Exception as failed:
         # A file that is being created may be the cause; the last families stay.
         _notice.once(f"metrics of prometheus_client cannot be merged: {failed}")
     finally:
-        provider.answer(found)
+        provider.answer(result)

@@ -1,8 +1,8 @@
-"""Metrics that users define themselves with ``prometheus_client`` in multiprocess mode.
+"""Reads the metrics that users define with ``prometheus_client`` in multiprocess mode.
 
-The SDK's provider shows them beside its own, so whatever shows Ictus's does too. They stay in
-``prometheus_client``'s files; what the SDK's collector may have left there under names of the catalog is not
-shown twice.
+The SDK's provider shows them together with its own metrics, and so does Ictus. They stay in
+``prometheus_client``'s files. Metrics of the catalog in these files, which the SDK's collector recorded, are
+omitted, because Ictus shows its own.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ if TYPE_CHECKING:
 
 _CATALOG = frozenset(_core.shown_names())
 
-CAN_BE_MERGED = importlib.util.find_spec("prometheus_client") is not None
-"""Whether the library that can read them is installed."""
+IS_INSTALLED = importlib.util.find_spec("prometheus_client") is not None
+"""Whether ``prometheus_client``, which can read these files, is installed."""
 
 
-def families(directory: Path) -> list[_Family]:
-    """The guests' families, merged over processes as the SDK's provider does, without a label for the pid."""
+def collect(directory: Path) -> list[_Family]:
+    """Returns the families in a metrics directory, merged over processes as the SDK's provider does.
+
+    They have no label for the process id.
+    """
     files = _core.multiprocess_files(directory)
     if not files:
         return []
-    shown = [metric for metric in _read(directory, files) if not _is_of_catalog(metric)]
+    metrics = [metric for metric in _read(directory, files) if not _is_of_catalog(metric)]
     marked = _sdk_recording.marked_pids(directory)
     if marked:
-        theirs = [(file, data) for file, data in files if _sdk_recording.pid_of(file) in marked]
-        shown += [metric for metric in _read(directory, theirs) if _is_of_catalog(metric)]
-    return [(metric.name, metric.documentation, metric.type, _merged(metric)) for metric in shown]
+        sdk_files = [(file, data) for file, data in files if _sdk_recording.pid_of(file) in marked]
+        metrics += [metric for metric in _read(directory, sdk_files) if _is_of_catalog(metric)]
+    return [(metric.name, metric.documentation, metric.type, _merge_samples(metric)) for metric in metrics]
 
 
 def _is_of_catalog(metric: Any) -> bool:
@@ -41,10 +44,10 @@ def _is_of_catalog(metric: Any) -> bool:
 
 
 def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
-    """The families in the files, as ``MultiProcessCollector.merge`` has them.
+    """Returns the families of the files, as ``MultiProcessCollector.merge`` does.
 
-    It opens files by their names, and Ictus has opened and checked them: so their bytes are read here. A file
-    that cannot be read is left out alone, and so is what has another type than the first file says.
+    ``merge`` opens files by name. Ictus has already opened and checked them, so this function parses their
+    bytes. It omits a file that it cannot parse, and a family whose type differs from that in an earlier file.
     """
     # Imported here, because processes without user families need no import, and a provider must set
     # its environment variable first.
@@ -54,8 +57,8 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
     metrics: dict[str, Any] = {}
     for file, data in files:
         try:
-            kind, mode, pid = _described(file)
-            entries = _entries(data)
+            kind, mode, pid = _parse_name(file)
+            entries = _parse_entries(data)
         except Exception as failed:
             _notice.once(
                 f"{directory / file} is left out, prometheus_client cannot read it: {failed!r}",
@@ -86,8 +89,8 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
     return merged
 
 
-def _described(file: str) -> tuple[str, str, str]:
-    """Type, a gauge's mode and the process, as the file's name says."""
+def _parse_name(file: str) -> tuple[str, str, str]:
+    """Returns the type, a gauge's mode and the process id, which are in a file's name."""
     kind, *rest = file.removesuffix(".db").split("_")
     if kind not in ("counter", "gauge", "histogram", "summary"):
         message = "its name says no type"
@@ -95,21 +98,21 @@ def _described(file: str) -> tuple[str, str, str]:
     return (kind, rest[0], rest[1]) if kind == "gauge" else (kind, "", rest[0])
 
 
-def _entries(
+def _parse_entries(
     data: bytes,
 ) -> list[tuple[tuple[str, str, tuple[tuple[str, str], ...], str], float, float | None]]:
-    """Key, value and time of each entry; all of them, or it is an error."""
+    """Returns the key, the value and the timestamp of each entry. Raises if an entry is invalid."""
     from prometheus_client.mmap_dict import _read_all_values  # noqa: PLC0415
 
     read: Any = _read_all_values
     entries = []
     # `rest` is the position; newer versions put a timestamp before it.
     for key, value, *rest in read(data, len(data)):
-        entries.append((_key(key), value, rest[0] if len(rest) > 1 else None))
+        entries.append((_parse_key(key), value, rest[0] if len(rest) > 1 else None))
     return entries
 
 
-def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
+def _parse_key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
     # Until 0.14 keys have no help text, and the library shows this text instead.
     name, sample, labels, documentation = [*json.loads(key), "Multiprocess metric"][:4]
     texts = [name, sample, documentation, *labels, *labels.values()]
@@ -119,12 +122,12 @@ def _key(key: str) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
     return name, sample, tuple(sorted(labels.items())), documentation
 
 
-def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
-    """The samples of a family, those that differ by nothing but the process made one.
+def _merge_samples(metric: Any) -> list[tuple[str, dict[str, str], float]]:
+    """Returns the samples of a family, merged over the processes by the rules of the SDK's provider.
 
-    By the rules of the SDK's provider, by names: what is named ``…_count``, ``…_sum`` or ``…_bucket…``
-    is added up whatever its type, what has a quantile is averaged. Of any other gauge that each process has
-    its own value of, the last one read is shown: its ``multiprocess_mode`` chooses another rule.
+    Samples of gauges named ``…_count``, ``…_sum`` or ``…_bucket…`` are summed, and so are all samples of
+    other types. Samples with a quantile are averaged. Of any other gauge the last value is used, unless its
+    ``multiprocess_mode`` has already merged the values.
     """
     values: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
     for sample in metric.samples:
@@ -132,12 +135,12 @@ def _merged(metric: Any) -> list[tuple[str, dict[str, str], float]]:
         key = (sample.name, tuple(sorted(labels.items())))
         values.setdefault(key, []).append(sample.value)
     merged = []
-    for (name, pairs), read in values.items():
+    for (name, pairs), by_process in values.items():
         if metric.type != "gauge" or name.endswith(("_count", "_sum")) or "_bucket" in name:
-            value = sum(read)
+            value = sum(by_process)
         elif "quantile" in dict(pairs):
-            value = sum(read) / len(read)
+            value = sum(by_process) / len(by_process)
         else:
-            value = read[-1]
+            value = by_process[-1]
         merged.append((name, dict(pairs), value))
     return merged

@@ -1,7 +1,8 @@
 """The SDK's attributes of a collector: ``counters``, ``gauges``, ``quantile_data`` and their like.
 
-The SDK's collectors keep metrics of ``prometheus_client`` there, by name. What Ictus records is in its own
-memory, so these dictionaries look it up when they are read, beside what the SDK's helpers have put into them.
+The SDK's collectors store metrics of ``prometheus_client`` there, by name. Ictus records in its own memory.
+These dictionaries therefore read its values on access, and add them to the metrics that the SDK's helpers
+stored.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _ORDER = (
     "version",
     "quantile",
 )
-"""Labels in the order in which the SDK gives them."""
+"""Labels in the order of the SDK."""
 
 # The SDK's name and the labels of each recorded name.
 _WINDOWS = {
@@ -40,21 +41,21 @@ _WINDOWS = {
     "conductor/task_update_time": ("task_update_time_seconds", ("taskType", "status")),
 }
 
-_sdk_records: contextvars.ContextVar[bool] = contextvars.ContextVar("_sdk_records", default=False)
+_sdk_values_only: contextvars.ContextVar[bool] = contextvars.ContextVar("_sdk_values_only", default=False)
 
 
 @contextlib.contextmanager
-def by_the_sdk() -> Iterator[None]:
-    """Shows the SDK's helpers what they have put into the dictionaries, and nothing else."""
-    token = _sdk_records.set(True)
+def sdk_values_only() -> Iterator[None]:
+    """Makes the dictionaries contain only the metrics that the SDK's helpers stored."""
+    token = _sdk_values_only.set(True)
     try:
         yield
     finally:
-        _sdk_records.reset(token)
+        _sdk_values_only.reset(token)
 
 
 def attach(collector: Any, surface: str) -> None:
-    """Has the attributes that the SDK's constructor made show what the collector records."""
+    """Replaces the dictionaries of the SDK's constructor by ones that contain the recorded values."""
     readers: dict[str, Callable[[], dict[Any, Any]]] = {
         "counters": functools.partial(_counters, collector, surface),
         "gauges": functools.partial(_gauges, collector, surface, with_quantiles=False),
@@ -63,27 +64,27 @@ def attach(collector: Any, surface: str) -> None:
         "quantile_data": functools.partial(_quantile_data, collector, surface),
     }
     for name, read in readers.items():
-        own = vars(collector).get(name)
-        if type(own) is dict:
-            vars(collector)[name] = Recorded(own, read)
+        stored = vars(collector).get(name)
+        if type(stored) is dict:
+            vars(collector)[name] = RecordedValues(stored, read)
 
 
-class Recorded(dict[Any, Any]):
-    """A dictionary of the SDK that shows the natively recorded values."""
+class RecordedValues(dict[Any, Any]):
+    """A dictionary of the SDK that also contains the natively recorded values."""
 
-    def __init__(self, own: dict[Any, Any], read: Callable[[], dict[Any, Any]]) -> None:
-        super().__init__(own)
+    def __init__(self, stored: dict[Any, Any], read: Callable[[], dict[Any, Any]]) -> None:
+        super().__init__(stored)
         self._read = read
 
     def _all(self) -> dict[Any, Any]:
-        own = dict(super().items())
-        if _sdk_records.get():
-            return own
+        stored = dict(super().items())
+        if _sdk_values_only.get():
+            return stored
         try:
-            return {**self._read(), **own}
+            return {**self._read(), **stored}
         except Exception as failed:
             _notice.once(f"recorded values cannot be shown in a collector's attributes: {failed}")
-            return own
+            return stored
 
     def __getitem__(self, name: Any) -> Any:
         return self._all()[name]
@@ -98,7 +99,7 @@ class Recorded(dict[Any, Any]):
         return len(self._all())
 
     def __eq__(self, other: object) -> bool:
-        return self._all() == (other._all() if isinstance(other, Recorded) else other)
+        return self._all() == (other._all() if isinstance(other, RecordedValues) else other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -125,12 +126,12 @@ class Recorded(dict[Any, Any]):
         return self._all().items()
 
     def copy(self) -> dict[Any, Any]:
-        """Returns what is recorded now."""
+        """Returns a dictionary of the current values."""
         return self._all()
 
 
 class _Value:
-    """A number, as ``prometheus_client`` keeps it."""
+    """A number with the interface of ``prometheus_client``'s values."""
 
     def __init__(self, value: float) -> None:
         self._value = value
@@ -141,7 +142,7 @@ class _Value:
 
 
 class Metric:
-    """A metric to be read as one of ``prometheus_client``'s."""
+    """A recorded metric with the reading interface of ``prometheus_client``'s metrics."""
 
     def __init__(
         self, name: str, documentation: str, kind: str, samples: list[tuple[str, dict[str, str], float]]
@@ -149,7 +150,7 @@ class Metric:
         self._name, self._documentation, self._type = name, documentation, kind
         self._samples = samples
         names = {label for _, labels, _ in samples for label in labels} - {"le"}
-        self._labelnames = tuple(sorted(names, key=_place))
+        self._labelnames = tuple(sorted(names, key=_label_position))
         self._metrics: dict[tuple[str, ...], Metric] = {}
         self._value = _Value(sum(value for _, _, value in samples) if kind != "histogram" else 0.0)
         self._sum = _Value(sum(value for sample, _, value in samples if sample.endswith("_sum")))
@@ -158,8 +159,8 @@ class Metric:
             for sample, labels, value in samples:
                 rest = (sample, _without(labels, self._labelnames), value)
                 children.setdefault(self._values(labels), []).append(rest)
-            for values, of_child in children.items():
-                self._metrics[values] = Metric(name, documentation, kind, of_child)
+            for values, child_samples in children.items():
+                self._metrics[values] = Metric(name, documentation, kind, child_samples)
 
     def _values(self, labels: dict[str, str]) -> tuple[str, ...]:
         return tuple(labels.get(name, "") for name in self._labelnames)
@@ -183,7 +184,7 @@ class Metric:
         return [family]
 
 
-def _place(label: str) -> tuple[int, str]:
+def _label_position(label: str) -> tuple[int, str]:
     return (_ORDER.index(label) if label in _ORDER else len(_ORDER), label)
 
 
@@ -191,20 +192,20 @@ def _without(labels: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in labels.items() if name not in names}
 
 
-def _shown(collector: Any, surface: str, kind: str) -> dict[str, Metric]:
+def _metrics(collector: Any, surface: str, kind: str) -> dict[str, Metric]:
     return {
         name: Metric(name, documentation, kind, list(samples))
-        for name, documentation, of, samples in collector._families([surface])
-        if of == kind and not name.startswith("ictus_") and any(value for _, _, value in samples)
+        for name, documentation, metric_type, samples in collector._families([surface])
+        if metric_type == kind and not name.startswith("ictus_") and any(value for _, _, value in samples)
     }
 
 
-def _named(metrics: dict[str, Metric]) -> dict[Any, Metric]:
-    return {_name(name): metric for name, metric in metrics.items()}
+def _by_sdk_name(metrics: dict[str, Metric]) -> dict[Any, Metric]:
+    return {_sdk_name(name): metric for name, metric in metrics.items()}
 
 
-def _name(name: str) -> Any:
-    """The SDK's name, a string that is a member of an enumeration."""
+def _sdk_name(name: str) -> Any:
+    """Returns the SDK's name: a member of its enumeration of strings, if it has one."""
     from conductor.client.telemetry.model.metric_name import MetricName  # noqa: PLC0415
 
     try:
@@ -214,28 +215,28 @@ def _name(name: str) -> Any:
 
 
 def _counters(collector: Any, surface: str) -> dict[Any, Metric]:
-    return _named(_shown(collector, surface, "counter"))
+    return _by_sdk_name(_metrics(collector, surface, "counter"))
 
 
 def _gauges(collector: Any, surface: str, *, with_quantiles: bool) -> dict[Any, Metric]:
-    gauges = _shown(collector, surface, "gauge")
-    return _named(
+    gauges = _metrics(collector, surface, "gauge")
+    return _by_sdk_name(
         {name: gauge for name, gauge in gauges.items() if ("quantile" in gauge._labelnames) == with_quantiles}
     )
 
 
 def _histograms(collector: Any, surface: str) -> dict[Any, Metric]:
-    return _named(_shown(collector, surface, "histogram"))
+    return _by_sdk_name(_metrics(collector, surface, "histogram"))
 
 
 def _quantile_data(collector: Any, surface: str) -> dict[str, deque[float]]:
-    names = _shown(collector, surface, "gauge")
+    names = _metrics(collector, surface, "gauge")
     data = {}
     for recorded, values, observations in collector._windows():
         name, labels = _WINDOWS.get(recorded, ("", ()))
         if name in names:
             # The values are recorded in the order of the sorted label names.
             given = dict(zip(sorted(labels), values, strict=True))
-            key = f"{_name(name)}_{tuple(given[label] for label in labels)}"
+            key = f"{_sdk_name(name)}_{tuple(given[label] for label in labels)}"
             data[key] = deque(observations, maxlen=type(collector).QUANTILE_WINDOW_SIZE)
     return data

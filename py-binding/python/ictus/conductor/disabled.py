@@ -1,6 +1,6 @@
-"""What this package offers where Ictus is off: the SDK's own, under the same names.
+"""The names of this package if Ictus is disabled: the SDK's own objects.
 
-The SDK may be one that Ictus does not know, so each name is looked for when it is asked for.
+The installed SDK may lack some of them, so each name is imported on first use.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 _TELEMETRY = "conductor.client.telemetry."
-_PLACES = {
+_LOCATIONS = {
     "MetricsCollector": (("metrics_collector", "MetricsCollector"),),
     "LegacyMetricsCollector": (
         ("legacy_metrics_collector", "LegacyMetricsCollector"),
@@ -34,10 +34,10 @@ _PLACES = {
 
 
 def sdk_object(name: str) -> Any:
-    """Returns the SDK's own object of that name."""
+    """Returns the SDK's own object of that name. Raises ``AttributeError`` if the SDK has none."""
     if name == "install":
         return _install
-    for module, attribute in _PLACES[name]:
+    for module, attribute in _LOCATIONS[name]:
         try:
             return getattr(importlib.import_module(_TELEMETRY + module), attribute)
         except (ImportError, AttributeError):

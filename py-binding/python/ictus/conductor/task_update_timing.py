@@ -1,6 +1,6 @@
-"""Times the updates of tasks where the SDK does not: until 1.3 nobody called for it.
+"""Times task updates for SDKs until 1.3, which do not record them.
 
-Later versions do it in their runners, around each attempt, with the status of each. So does this.
+Later versions time each attempt in their runners and record its status. This module does the same.
 """
 
 from __future__ import annotations
@@ -31,48 +31,51 @@ _NOT_SUPPORTED = (404, 405)
 """The server does not know the second version of the update; the runner falls back to the first."""
 
 _updating: ContextVar[Any] = ContextVar("ictus_updating", default=None)
-"""The runner that is updating a task in this thread or asyncio task: others use its client as well."""
+"""The runner that updates a task in this thread or asyncio task. Other callers use the same client."""
 _timed: set[type] = set()
 
 
-def time_them() -> None:
-    """Times what the runners loaded so far do. Runners make collectors, so each is loaded by then."""
+def install() -> None:
+    """Wraps the runners that are imported so far.
+
+    A runner creates a collector, so its module is imported by then.
+    """
     for module_name, runner_name, update, client_name in _RUNNERS:
         module = sys.modules.get(f"conductor.client.automator.{module_name}")
         runner, client = getattr(module, runner_name, None), getattr(module, client_name, None)
         if runner is None or client is None or runner in _timed:
             continue
         _timed.add(runner)
-        _surround(runner, update, lambda runner, _: _mark(runner))
+        _wrap(runner, update, lambda runner, _: _mark(runner))
         for method in ("update_task", "update_task_v2"):
-            _surround(client, method, lambda _, name: _measure(name))
+            _wrap(client, method, lambda _, name: _measure(name))
 
 
-def _surround(owner: type, name: str, manager: Callable[[Any, str], AbstractContextManager[None]]) -> None:
-    """Makes a method run in a context, which is given its object and its name."""
+def _wrap(owner: type, name: str, manager: Callable[[Any, str], AbstractContextManager[None]]) -> None:
+    """Makes a method run inside a context manager, which gets the object and the method's name."""
     method = getattr(owner, name, None)
     if method is None:
         return
 
-    def surrounded(self: Any, *arguments: Any, **keywords: Any) -> Any:
+    def sync_wrapper(self: Any, *arguments: Any, **keywords: Any) -> Any:
         with manager(self, name):
             return method(self, *arguments, **keywords)
 
-    async def surrounded_until_done(self: Any, *arguments: Any, **keywords: Any) -> Any:
+    async def async_wrapper(self: Any, *arguments: Any, **keywords: Any) -> Any:
         with manager(self, name):
             return await method(self, *arguments, **keywords)
 
-    wrapper = surrounded_until_done if inspect.iscoroutinefunction(method) else surrounded
+    wrapper = async_wrapper if inspect.iscoroutinefunction(method) else sync_wrapper
     setattr(owner, name, functools.wraps(method)(wrapper))
 
 
 @contextlib.contextmanager
 def _mark(runner: Any) -> Iterator[None]:
-    before = _updating.set(runner)
+    token = _updating.set(runner)
     try:
         yield
     finally:
-        _updating.reset(before)
+        _updating.reset(token)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
-"""Measures blocks and functions, counts their exceptions, or counts them as in progress.
+"""Decorators and context managers of the metrics: time, exceptions, and work in progress.
 
 A decorated callable behaves as the undecorated one: the same calls, results, exceptions, attributes and
-bindings, whether it is a function, coroutine function, generator function, method or callable object.
-What cannot be decorated so is refused with a ``TypeError`` at decoration.
+bindings. It may be a function, a coroutine function, a generator function, a method or a callable object.
+Any other object raises ``TypeError`` at decoration.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
     from ictus import Counter, Gauge
 
-    _Block = Callable[[], Any]
-    _Wrapper = Callable[[_Block, Callable[..., Any]], Callable[..., Any]]
+    _NewBlock = Callable[[], Any]
+    _Wrapper = Callable[[_NewBlock, Callable[..., Any]], Callable[..., Any]]
 
 
-def each_call(around: _Block, decorator: str, function: Any) -> Any:
-    """Returns ``function`` with a new block of ``around`` around each call.
+def wrap_calls(new_block: _NewBlock, decorator: str, function: Any) -> Any:
+    """Returns ``function`` wrapped: each call runs inside a new context manager of ``new_block``.
 
-    A block lasts as long as the work: of a coroutine until it is done, of a generator until it is
-    exhausted. ``decorator`` names the decorator in errors.
+    The context manager exits when a coroutine is done, or a generator is exhausted. ``decorator`` names the
+    decorator in errors.
     """
-    wrap = functools.partial(each_call, around, decorator)
+    wrap = functools.partial(wrap_calls, new_block, decorator)
     if isinstance(function, types.FunctionType):
-        return functools.wraps(function)(_wrapper(function)(around, function))
+        return functools.wraps(function)(_wrapper_for(function)(new_block, function))
     # These objects hold a function and control how it is bound, so their type is kept.
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(wrap(function.__func__))
@@ -47,7 +47,7 @@ def each_call(around: _Block, decorator: str, function: Any) -> Any:
             "decorate its methods"
         )
     if callable(function):
-        return _callable_object(around, function)
+        return _wrap_callable_object(new_block, function)
     if isinstance(function, (property, functools.cached_property)):
         raise TypeError(
             f"{decorator} cannot decorate a {type(function).__name__}: put @{decorator} below "
@@ -56,31 +56,31 @@ def each_call(around: _Block, decorator: str, function: Any) -> Any:
     raise TypeError(f"{decorator} decorates functions and other callables, not {function!r}")
 
 
-def _wrapper(function: Callable[..., Any]) -> _Wrapper:
-    """Returns the kind of wrapper that keeps the kind of the function."""
+def _wrapper_for(function: Callable[..., Any]) -> _Wrapper:
+    """Returns the wrapper that preserves the kind of the function."""
     if inspect.iscoroutinefunction(function):
-        return _coroutine
+        return _wrap_coroutine
     if inspect.isasyncgenfunction(function):
-        return _async_generator
+        return _wrap_async_generator
     if inspect.isgeneratorfunction(function):
         awaitable = function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
-        return _generator_based_coroutine if awaitable else _generator
-    return _function
+        return _wrap_generator_based_coroutine if awaitable else _wrap_generator
+    return _wrap_function
 
 
-def _coroutine(around: _Block, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_coroutine(new_block: _NewBlock, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*arguments: Any, **keywords: Any) -> Any:
-        with around():
+        with new_block():
             return await function(*arguments, **keywords)
 
     return call
 
 
-def _async_generator(around: _Block, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_async_generator(new_block: _NewBlock, function: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
         # Does for asynchronous generators what ``yield from`` does for generators: asend, athrow
         # and aclose reach the inner one.
-        with around():
+        with new_block():
             inner = function(*arguments, **keywords)
             step = inner.__anext__()
             while True:
@@ -101,21 +101,21 @@ def _async_generator(around: _Block, function: Callable[..., Any]) -> Callable[.
     return call
 
 
-def _generator(around: _Block, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_generator(new_block: _NewBlock, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
-        with around():
+        with new_block():
             return (yield from function(*arguments, **keywords))
 
     return call
 
 
-def _generator_based_coroutine(around: _Block, function: Callable[..., Any]) -> Callable[..., Any]:
-    return types.coroutine(_generator(around, function))
+def _wrap_generator_based_coroutine(new_block: _NewBlock, function: Callable[..., Any]) -> Callable[..., Any]:
+    return types.coroutine(_wrap_generator(new_block, function))
 
 
-def _function(around: _Block, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_function(new_block: _NewBlock, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **keywords: Any) -> Any:
-        block = around()
+        block = new_block()
         block.__enter__()
         try:
             result = function(*arguments, **keywords)
@@ -123,20 +123,20 @@ def _function(around: _Block, function: Callable[..., Any]) -> Callable[..., Any
             block.__exit__(type(raised), raised, raised.__traceback__)
             raise
         if hasattr(type(result), "__await__"):
-            return _end_with(block, around, result)
+            return _end_with_result(block, new_block, result)
         block.__exit__(None, None, None)
         return result
 
     return call
 
 
-def _end_with(block: Any, around: _Block, result: Any) -> Any:
-    """Returns what a function returned to be awaited, with the block around the work."""
+def _end_with_result(block: Any, new_block: _NewBlock, result: Any) -> Any:
+    """Returns the awaitable that a function returned, changed so that the block exits when it is done."""
     if isinstance(result, types.CoroutineType):
         # The work has not begun. When it begins, a new block begins with it.
         block.discard()
         block.__exit__(None, None, None)
-        return _awaited(around, result)
+        return _wrap_coroutine_object(new_block, result)
     if hasattr(result, "add_done_callback"):
         # A future is already running. `exception()` would mark its exception as retrieved.
         def end(future: Any) -> None:
@@ -149,9 +149,9 @@ def _end_with(block: Any, around: _Block, result: Any) -> Any:
     return result
 
 
-def _awaited(around: _Block, inner: types.CoroutineType[Any, Any, Any]) -> Any:
+def _wrap_coroutine_object(new_block: _NewBlock, inner: types.CoroutineType[Any, Any, Any]) -> Any:
     async def outer() -> Any:
-        with around():
+        with new_block():
             return await inner
 
     outer.__name__, outer.__qualname__ = inner.__name__, inner.__qualname__
@@ -159,7 +159,7 @@ def _awaited(around: _Block, inner: types.CoroutineType[Any, Any, Any]) -> Any:
 
 
 class _Callable:
-    """A callable object with a block around each call; in all else it is the wrapped object."""
+    """A callable object whose calls run inside a block. Every attribute is that of the wrapped object."""
 
     def __getattr__(self, name: str) -> Any:
         if name == "__wrapped__":
@@ -176,11 +176,11 @@ class _Callable:
         return repr(self.__wrapped__)
 
 
-def _callable_object(around: _Block, wrapped: Any) -> Any:
+def _wrap_callable_object(new_block: _NewBlock, wrapped: Any) -> Any:
     function = inspect.getattr_static(type(wrapped), "__call__", None)
-    wrapper = _wrapper(function) if isinstance(function, types.FunctionType) else _function
+    wrapper = _wrapper_for(function) if isinstance(function, types.FunctionType) else _wrap_function
     members: dict[str, Any] = {
-        "__call__": staticmethod(wrapper(around, wrapped)),
+        "__call__": staticmethod(wrapper(new_block, wrapped)),
         "__class__": property(lambda _: type(wrapped)),
         "__doc__": getattr(wrapped, "__doc__", None),
         "__module__": getattr(wrapped, "__module__", None),
@@ -190,16 +190,16 @@ def _callable_object(around: _Block, wrapped: Any) -> Any:
 
         def get(this: Any, instance: Any, owner: Any = None) -> Any:
             bound = bind(wrapped, instance, owner)
-            return this if bound is wrapped else each_call(around, "a decorator", bound)
+            return this if bound is wrapped else wrap_calls(new_block, "a decorator", bound)
 
         members["__get__"] = get
-    made = type("_Callable", (_Callable,), members)()
-    object.__setattr__(made, "__wrapped__", wrapped)
-    return made
+    wrapper_object = type("_Callable", (_Callable,), members)()
+    object.__setattr__(wrapper_object, "__wrapped__", wrapped)
+    return wrapper_object
 
 
 class InProgress:
-    """Adds one while a block or a call lasts."""
+    """Adds one to a gauge while a block or a call runs."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
@@ -208,14 +208,14 @@ class InProgress:
         self._gauge.inc()
 
     def __exit__(self, *raised: object) -> None:
-        with _Guarded():
+        with _LogExceptions():
             self._gauge.dec()
 
     def discard(self) -> None:
-        """Changes nothing: what was added is taken off at the end all the same."""
+        """Does nothing: the exit of the block subtracts the one in any case."""
 
     def __call__(self, function: Callable[..., Any]) -> Any:
-        return each_call(lambda: self, "track_inprogress()", function)
+        return wrap_calls(lambda: self, "track_inprogress()", function)
 
 
 class Exceptions:
@@ -235,7 +235,7 @@ class Exceptions:
         pass
 
     def __exit__(self, kind: object, raised: BaseException | None, trace: object) -> None:
-        with _Guarded():
+        with _LogExceptions():
             if isinstance(raised, self._exception):
                 self._counter.inc()
 
@@ -243,11 +243,11 @@ class Exceptions:
         """Changes nothing: no exception has been counted."""
 
     def __call__(self, function: Callable[..., Any]) -> Any:
-        return each_call(lambda: self, "count_exceptions()", function)
+        return wrap_calls(lambda: self, "count_exceptions()", function)
 
 
-class _Guarded:
-    """Logs an exception instead of raising it over the program's own."""
+class _LogExceptions:
+    """Logs an exception of a metric, so that it does not replace the program's own."""
 
     def __enter__(self) -> None:
         pass
