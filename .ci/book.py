@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = ROOT / "target" / "book" / "pages"
 SITE = ROOT / "target" / "book" / "site"
-BESIDE = {
+OTHER_PAGES = {
     "Architecture": "ARCHITECTURE.md",
     "Contributing": "CONTRIBUTING.md",
     "Changelog": "CHANGELOG.md",
@@ -34,7 +34,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 def sources() -> list[Path]:
     """Returns all pages of the documentation."""
-    return sorted({*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / path for path in BESIDE.values())})
+    return sorted({*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / path for path in OTHER_PAGES.values())})
 
 
 def anchors(page: Path) -> set[str]:
@@ -74,7 +74,7 @@ def copy() -> None:
     """Copies the pages, and every file that they link to."""
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(DOCS, PAGES / "docs")
-    for path in BESIDE.values():
+    for path in OTHER_PAGES.values():
         (PAGES / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, PAGES / path)
     for page in sorted(PAGES.rglob("*.md")):
@@ -89,8 +89,8 @@ def copy() -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(target, place)
     contents = (DOCS / "SUMMARY.md").read_text(encoding="utf-8").replace("](", "](docs/")
-    beside = "".join(f"- [{title}]({path})\n" for title, path in BESIDE.items())
-    (PAGES / "SUMMARY.md").write_text(f"{contents}\n# Work on it\n\n{beside}", encoding="utf-8")
+    other_pages = "".join(f"- [{title}]({path})\n" for title, path in OTHER_PAGES.items())
+    (PAGES / "SUMMARY.md").write_text(f"{contents}\n# Work on it\n\n{other_pages}", encoding="utf-8")
     (PAGES / "docs" / "SUMMARY.md").unlink()
 
 

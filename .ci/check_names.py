@@ -25,6 +25,8 @@ RETIRED = set(
         LONGEST_TRACE_ID MANY_SEGMENTS NO_ROOM SECONDS_A_COUNT TOLD UNFINISHED
         ictus_conductor_counter_new ictus_conductor_gauge_new ictus_conductor_timer_new ictus_level
         ictus_log ictus_recorder ictus_write ictus_lanes_unshared_total ictus_windows_short_total
+        KEEPS_ALL MAX_SAID beside circumstances each_call refuse_others say_whether_sdk_is_there
+        time_them with_begun with_spelled
         """,
     )
 )
@@ -32,10 +34,12 @@ RETIRED_FILES = set(
     re.findall(
         r"[\w.]+",
         """
-        adoption.rs bound.c checked.rs conductors.py contest.py copies.rs extremes.rs eyes.rs full.py green.py
-        guest.py guest.rs host.py house.rs kept.rs killed.py known.rs late.py left_out.rs loaded.c
-        metrics_md.rs names.py nothing.py observe_itself.py provide.py quiet.rs shapes.rs spawned.py stock.rs
-        strangers.rs teardown.rs test_around.py test_honoured.py test_off.py test_pains.py watched.rs
+        _around.py _clean.py _guests.py _provide.py adoption.rs bound.c checked.rs conductors.py
+        contest.py copies.rs extremes.rs eyes.rs full.py green.py guest.py guest.rs guests.rs
+        host.py http_peer.py house.rs kept.rs killed.py known.rs late.py left_out.rs loaded.c
+        metrics_md.rs names.py nothing.py observe_itself.py off.py ours.rs peers.rs provide.py
+        provide.rs quiet.rs shapes.rs spawned.py stock.rs strangers.rs switch.py teardown.rs
+        test_around.py test_honoured.py test_off.py test_pains.py watched.rs
         """,
     )
 )
