@@ -150,7 +150,10 @@ impl SeriesAggregate {
         let last = newest.newest(first, &self.timeline);
         let last = last.or(before.as_ref().and_then(|before| before.newest));
         self.changes.add(newest, first, origin);
-        let share = Share { word, record: Arc::clone(record), labels, total, newest: last, again: false };
+        // The family counts its definitions by their addresses. If the totals file was read again, the
+        // same definition has another address.
+        let record = Arc::clone(before.as_ref().map_or(record, |before| &before.record));
+        let share = Share { word, record, labels, total, newest: last, again: false };
         self.insert(origin, share, before.as_ref());
         self.bound_changes(window);
     }
