@@ -122,17 +122,22 @@ impl Model {
         let lanes =
             || parts.iter().flat_map(|(number, part)| part.lanes.values().map(|lane| (*number, lane)));
         let all = || lanes().flat_map(|(_, lane)| lane.iter().map(|(_, value)| *value));
-        let mut window: Vec<(u64, usize, f64)> = Vec::new();
-        for (number, lane) in lanes() {
-            let newest = &lane[lane.len().saturating_sub(of(number).window)..];
-            window.extend(newest.iter().map(|&(stamp, value)| (stamp, number, value)));
-        }
-        window.sort_by_key(|&(stamp, number, _)| (stamp, number));
+        let merged = |limit: &dyn Fn(usize) -> usize| {
+            let mut merged: Vec<(u64, usize, f64)> = Vec::new();
+            for (number, lane) in lanes() {
+                let newest = &lane[lane.len().saturating_sub(limit(number))..];
+                merged.extend(newest.iter().map(|&(stamp, value)| (stamp, number, value)));
+            }
+            merged.sort_by_key(|&(stamp, number, _)| (stamp, number));
+            merged
+        };
+        let window = merged(&|number| of(number).window);
         let first = if version.ages { window.len() } else { window.len().saturating_sub(version.window) };
         let window_name = format!("{name} window");
         let certain = self.certain(family);
         if certain < version.window {
-            let possible = numbers(window.iter().map(|one| one.2));
+            let limit = |number| if self.has_adopted_lanes { usize::MAX } else { of(number).window };
+            let possible = numbers(merged(&limit).iter().map(|one| one.2));
             expected.certain.insert(window_name.clone(), (certain, possible));
         }
         expected.lines.extend([
@@ -161,8 +166,8 @@ impl Model {
     /// Returns the number of observations that a window certainly has.
     ///
     /// The totals keep as many observations as the largest window that was defined when they were
-    /// written. If a later definition has a larger one, older observations may be missing. If two
-    /// threads had a lane one after the other, it keeps as many as one of them would.
+    /// written. If a later definition has a larger one, older observations may be missing. If
+    /// threads adopt lanes, two threads may have one lane, and one thread two.
     fn certain(&self, family: usize) -> usize {
         let is_cut = |&(lives, _): &(bool, usize)| !lives || self.has_adopted_lanes;
         let windows = self.definers(family).into_iter().filter(is_cut);

@@ -185,11 +185,11 @@ impl Worker {
         }
     }
 
-    /// The first call begins to watch counters and gauges, and retires segments. The second expires
-    /// all series, and drops them from the totals.
+    /// The first call begins to watch all series. The second expires them at once.
     fn expire(&mut self, step: &Step) -> String {
         let registry = self.registry(step);
-        (0..3).for_each(|_| _ = registry.remove_idle(Duration::from_nanos(1)).unwrap());
+        registry.remove_idle(Duration::from_secs(3600)).unwrap();
+        registry.remove_idle(Duration::from_nanos(1)).unwrap();
         String::new()
     }
 }
