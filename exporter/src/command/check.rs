@@ -22,7 +22,7 @@ pub(super) struct Check {
     /// The metrics directory in which the workers record
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
-    /// The surfaces to show together
+    /// The sets of names to show together
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: String,
     /// An address to serve, which must be free

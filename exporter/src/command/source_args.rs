@@ -21,7 +21,7 @@ pub(super) struct SourceArgs {
     /// The metrics directory in which the workers record
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     pub(super) directory: PathBuf,
-    /// The surfaces to show: legacy, documented, or canonical alone
+    /// The set of names to show: legacy, documented, or canonical alone
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: View,
     /// Omit the ictus_* families, the state of Ictus itself

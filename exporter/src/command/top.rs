@@ -22,7 +22,7 @@ pub(super) struct Top {
     /// The metrics directory in which the workers record
     #[arg(value_name = "DIR", env = "ICTUS_DIRECTORY", value_parser = directory())]
     directory: PathBuf,
-    /// The surfaces whose names are shown: legacy, documented, or canonical alone
+    /// The set of names to show: legacy, documented, or canonical alone
     #[arg(long, value_name = "NAMES", env = "ICTUS_SURFACES", default_value = "legacy,documented")]
     surface: View,
     /// Which series come first
