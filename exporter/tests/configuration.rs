@@ -16,9 +16,14 @@ use terminal::{ictus, outcome};
 const SOURCES: [&str; 5] =
     ["core/src", "exporter/src", "py-binding/src", "py-binding/python", "bindings/javascript/src"];
 const ACTIONS: [&str; 6] = ["serve", "write", "dump", "top", "push", "check"];
-/// Variables of the project's own tests, and a constant of the C header.
-const NOT_SETTINGS: [&str; 4] =
-    ["ICTUS_ABI_VERSION", "ICTUS_FAILPOINT", "ICTUS_TEST_CLEARED_DIRECTORY", "ICTUS_TEST_DIRECTORY"];
+/// Variables of the project's own tests, a constant of the C header, and a setting of Django.
+const NOT_SETTINGS: [&str; 5] = [
+    "ICTUS_ABI_VERSION",
+    "ICTUS_FAILPOINT",
+    "ICTUS_REGISTRY",
+    "ICTUS_TEST_CLEARED_DIRECTORY",
+    "ICTUS_TEST_DIRECTORY",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
