@@ -34,12 +34,12 @@ RETIRED_FILES = set(
     re.findall(
         r"[\w.]+",
         """
-        _around.py _clean.py _guests.py _provide.py adoption.rs bound.c checked.rs conductors.py
-        contest.py copies.rs extremes.rs eyes.rs full.py green.py guest.py guest.rs guests.rs
-        host.py http_peer.py house.rs kept.rs killed.py known.rs late.py left_out.rs loaded.c
-        metrics_md.rs names.py nothing.py observe_itself.py off.py ours.rs peers.rs provide.py
-        provide.rs quiet.rs shapes.rs spawned.py stock.rs strangers.rs switch.py teardown.rs
-        test_around.py test_honoured.py test_off.py test_pains.py watched.rs
+        _around.py _clean.py _guests.py _notice.py _provide.py adoption.rs bound.c checked.rs
+        conductors.py contest.py copies.rs extremes.rs eyes.rs full.py green.py guest.py guest.rs
+        guests.rs host.py http_peer.py house.rs kept.rs killed.py known.rs late.py left_out.rs
+        loaded.c metrics_md.rs names.py nothing.py observe_itself.py off.py ours.rs peers.rs
+        provide.py provide.rs quiet.rs shapes.rs spawned.py stock.rs strangers.rs switch.py
+        teardown.rs test_around.py test_honoured.py test_off.py test_pains.py watched.rs
         """,
     )
 )

@@ -44,7 +44,7 @@ def test_failing_provider_is_replaced_by_that_of_the_sdk(
 
     monkeypatch.setattr(provider_module, "_provider", fail)
     monkeypatch.setattr(_sdk, "provide_metrics", given.append)
-    monkeypatch.setattr("ictus._notice._told", set())
+    monkeypatch.setattr("ictus._log_once._logged", set())
     settings = MetricsSettings(directory)
     provider_module.provide_metrics(settings)
     assert given == [settings]

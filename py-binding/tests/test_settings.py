@@ -20,7 +20,7 @@ WANTED = (200, 7)
 
 @pytest.fixture(autouse=True)
 def nothing_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ictus._notice._told", set())
+    monkeypatch.setattr("ictus._log_once._logged", set())
 
 
 def effective(directory: str) -> tuple[float, int]:

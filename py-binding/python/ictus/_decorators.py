@@ -12,7 +12,7 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any
 
-from ictus import _notice
+from ictus import _log_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -255,5 +255,5 @@ class _LogExceptions:
     def __exit__(self, kind: object, raised: BaseException | None, trace: object) -> bool:
         if not isinstance(raised, Exception):
             return False
-        _notice.once(f"a block or call was not recorded: {raised!r}")
+        _log_once.warning(f"a block or call was not recorded: {raised!r}")
         return True

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core, _notice, _sdk_recording
+from ictus import _core, _log_once, _sdk_recording
 
 if TYPE_CHECKING:
     from ictus._core import _Family
@@ -60,7 +60,7 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
             kind, mode, pid = _parse_name(file)
             entries = _parse_entries(data)
         except Exception as failed:
-            _notice.once(
+            _log_once.warning(
                 f"{directory / file} is left out, prometheus_client cannot read it: {failed!r}",
                 f"file: {failed!r}",
             )
@@ -70,7 +70,7 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
             if metric is None:
                 metric = metrics[name] = Metric(name, documentation, kind)
             if metric.type != kind:
-                _notice.once(
+                _log_once.warning(
                     f"{name} of prometheus_client is a {metric.type} and a {kind}: the {kind} is left out",
                     name,
                 )
@@ -85,7 +85,7 @@ def _read(directory: Path, files: list[tuple[str, bytes]]) -> list[Any]:
         try:
             merged += accumulate({name: metric}, accumulate=True)
         except Exception as failed:
-            _notice.once(f"{name} of prometheus_client is left out: {failed!r}", name)
+            _log_once.warning(f"{name} of prometheus_client is left out: {failed!r}", name)
     return merged
 
 

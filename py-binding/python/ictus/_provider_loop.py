@@ -11,7 +11,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core, _notice, _prometheus_client
+from ictus import _core, _log_once, _prometheus_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,6 @@ def _respond(provider: _core.Provider, families: Callable[[Path], list[Any]]) ->
         result = families(directory)
     except Exception as failed:
         # A file that is being created may be the cause; the last families stay.
-        _notice.once(f"metrics of prometheus_client cannot be merged: {failed}")
+        _log_once.warning(f"metrics of prometheus_client cannot be merged: {failed}")
     finally:
         provider.answer(result)

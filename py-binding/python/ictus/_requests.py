@@ -10,7 +10,7 @@ import contextlib
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ictus import _core, _notice
+from ictus import _core, _log_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ class RequestMetrics:
 
     def reject(self, error: Exception) -> None:
         """Logs and counts a measurement that failed."""
-        _notice.once(f"a request was not recorded: {error!r}")
+        _log_once.warning(f"a request was not recorded: {error!r}")
         with contextlib.suppress(Exception), self._durations.time():
             pass  # A measurement without labels is counted as rejected.
 
@@ -99,11 +99,12 @@ def template(route: Callable[[], object]) -> str:
     try:
         found = route()
     except Exception as error:
-        _notice.once(f"the route of a request is unknown: {error!r}", "the route of a request is unknown")
+        cause = "the route of a request is unknown"
+        _log_once.warning(f"the route of a request is unknown: {error!r}", cause)
         return OTHER
     if found is None:
         return OTHER
     if not isinstance(found, str):
-        _notice.once(f"the route of a request must be a string or None, not {type(found).__name__}")
+        _log_once.warning(f"the route of a request must be a string or None, not {type(found).__name__}")
         return OTHER
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
 
-from ictus import _core, _notice
+from ictus import _core, _log_once
 
 if TYPE_CHECKING:
     from ictus import Registry
@@ -33,7 +33,7 @@ def time_tasks(registry: Registry) -> None:
     began: dict[int, float] = {}
 
     def reject(error: Exception) -> None:
-        _notice.once(f"a task was not recorded: {error!r}")
+        _log_once.warning(f"a task was not recorded: {error!r}")
         with contextlib.suppress(Exception), runtimes.time():
             pass  # A measurement without labels is counted as rejected.
 

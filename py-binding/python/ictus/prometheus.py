@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
-from ictus import _notice
+from ictus import _log_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +42,7 @@ class Bridge(Collector):
         for name, documentation, kind, samples in self._families():
             names = {f"{name}{suffix}" for suffix in _SUFFIXES.get(kind, ("",))}
             if not names.isdisjoint(taken):
-                _notice.once(f"the metric family {name!r} is not shown: another collector has its name")
+                _log_once.warning(f"the metric family {name!r} is not shown: another collector has its name")
                 continue
             shown |= names
             metric = Metric(name, documentation, kind)

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from ictus import _notice
+from ictus import _log_once
 from ictus._printable import printable
 
 
@@ -33,9 +33,9 @@ def test_long_messages_are_cut() -> None:
 
 def test_notice_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "ictus"):
-        _notice.once("a file\nictus: forged\x1b[2J")
-        _notice.once("another file", "one cause of files")
-        _notice.once("a third file", "one cause of files")
+        _log_once.warning("a file\nictus: forged\x1b[2J")
+        _log_once.warning("another file", "one cause of files")
+        _log_once.warning("a third file", "one cause of files")
     assert [record.getMessage() for record in caplog.records] == [
         "a file\\nictus: forged\\u{1b}[2J",
         "another file",

@@ -7,13 +7,13 @@ import sys
 
 _PROGRAM = """
 import logging, os, sys
-from ictus import _notice
+from ictus import _log_once
 logging.basicConfig(stream=sys.stdout, format="%(process)d %(message)s")
 for _ in range(3):
-    _notice.once("the trouble")
+    _log_once.warning("the trouble")
 child = os.fork()
 for _ in range(3):
-    _notice.once("the trouble")
+    _log_once.warning("the trouble")
 sys.stdout.flush()
 if child:
     os.waitpid(child, 0)

@@ -27,7 +27,7 @@ from starlette.routing import Host, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import ictus
-from ictus import _notice, asgi, wsgi
+from ictus import _log_once, asgi, wsgi
 from ictus.celery import time_tasks
 
 if TYPE_CHECKING:
@@ -853,7 +853,7 @@ def middlewares(registry: ictus.Registry, **options: Any) -> list[tuple[Any, Cal
 def test_route_is_what_a_function_returns(
     registry: ictus.Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_notice, "_told", set())
+    monkeypatch.setattr(_log_once, "_logged", set())
 
     def path(request: dict[str, Any]) -> str:
         return "/known" if request.get("path", request.get("PATH_INFO")) == "/" else "/unknown"

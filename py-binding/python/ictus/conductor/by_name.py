@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ictus import _core, _notice
+from ictus import _core, _log_once
 from ictus.conductor import collector_attributes
 
 _VALUE = "the value"
@@ -93,7 +93,7 @@ def _try_record(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
     try:
         return _record(collector, name, labels, *value)
     except Exception as failed:
-        _notice.once(f"{_text(name)}: the collector's registry alone shows it: {failed!r}")
+        _log_once.warning(f"{_text(name)}: the collector's registry alone shows it: {failed!r}")
         return False
 
 
@@ -110,8 +110,8 @@ def _record(collector: Any, name: Any, labels: Any, *value: Any) -> bool:
         return False
     method, arguments = _METHODS[text]
     if given.keys() != set(arguments):
-        labelled = ", ".join(sorted(given.keys() - {_VALUE}))
-        _notice.once(f"{text}{{{labelled}}} is not of the catalog: the collector's registry alone shows it")
+        names = ", ".join(sorted(given.keys() - {_VALUE}))
+        _log_once.warning(f"{text}{{{names}}} is not of the catalog: the collector's registry alone shows it")
         return False
     # Calls the native method through its class: a subclass may override it with a method that calls
     # this helper.

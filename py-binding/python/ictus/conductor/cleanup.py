@@ -10,7 +10,7 @@ import functools
 import multiprocessing
 from typing import TYPE_CHECKING, Any
 
-from ictus import _core, _notice, _sdk_recording
+from ictus import _core, _log_once, _sdk_recording
 from ictus.conductor import _sdk
 
 if TYPE_CHECKING:
@@ -76,6 +76,6 @@ def _add_to(changes: Changes, name: str, clean: Callable[[str], object]) -> None
         try:
             clean(directory)
         except Exception as refused:
-            _notice.once(f"{directory} is not cleaned: {refused}")
+            _log_once.warning(f"{directory} is not cleaned: {refused}")
 
     changes.set(_sdk.MetricsSettings, name, clean_both)

@@ -13,7 +13,7 @@ import functools
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ictus import _notice
+from ictus import _log_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ class RecordedValues(dict[Any, Any]):
         try:
             return {**self._read(), **stored}
         except Exception as failed:
-            _notice.once(f"recorded values cannot be shown in a collector's attributes: {failed}")
+            _log_once.warning(f"recorded values cannot be shown in a collector's attributes: {failed}")
             return stored
 
     def __getitem__(self, name: Any) -> Any:

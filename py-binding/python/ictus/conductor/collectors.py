@@ -13,7 +13,7 @@ import threading
 import weakref
 from typing import Any
 
-from ictus import _core, _notice, _provider_loop, _sdk_recording
+from ictus import _core, _log_once, _provider_loop, _sdk_recording
 from ictus.conductor import (
     _sdk,
     by_name,
@@ -82,7 +82,7 @@ class _Recording(by_name.ByName, _core.Collector, metaclass=methods.CollectorTyp
 
     def _leave_to_sdk(self, settings: Any, cause: Exception) -> None:
         """Makes this collector record as the SDK's own does."""
-        _notice.once(f"the SDK's own metrics stay in use: {cause}")
+        _log_once.warning(f"the SDK's own metrics stay in use: {cause}")
         self.__dict__["_records_by_name"] = False
         methods.use_sdk_methods_guarded(self, self._sdk_class)
         _sdk_recording.mark(_sdk.metrics_directory(settings))

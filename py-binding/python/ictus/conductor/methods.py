@@ -7,7 +7,7 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ictus import _core, _notice
+from ictus import _core, _log_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -62,7 +62,7 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., None]:
         try:
             method(*arguments, **keywords)
         except Exception as failed:
-            _notice.once(f"metrics are not recorded: {failed}")
+            _log_once.warning(f"metrics are not recorded: {failed}")
 
     return guarded
 

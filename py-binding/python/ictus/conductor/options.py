@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from ictus import _notice
+from ictus import _log_once
 
 _DEFAULT_WINDOW = 1000
 _MAX = {"window": 65_536, "max_series": 2**32 - 1}
@@ -46,5 +46,5 @@ def _validated(source: str, given: Any, name: str) -> int | None:
         number = 0
     if 1 <= number <= _MAX[name]:
         return number
-    _notice.once(f"{source}={given!r} is left out: it must be a whole number from 1 to {_MAX[name]}")
+    _log_once.warning(f"{source}={given!r} is left out: it must be a whole number from 1 to {_MAX[name]}")
     return None

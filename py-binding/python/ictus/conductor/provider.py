@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ictus import _core, _notice, _provider_loop
+from ictus import _core, _log_once, _provider_loop
 from ictus.conductor import _sdk, cleanup, surfaces
 
 _logger = logging.getLogger("ictus")
@@ -28,7 +28,7 @@ def provide_metrics(settings: Any) -> None:
     except Exception as failed:
         if _is_restricted(settings):
             raise
-        _notice.once(f"the SDK's own provider takes over: {type(failed).__name__}: {failed}")
+        _log_once.warning(f"the SDK's own provider takes over: {type(failed).__name__}: {failed}")
         _sdk.provide_metrics(settings)
 
 
@@ -48,7 +48,7 @@ def _run(settings: Any) -> None:
     try:
         cleanup.clean_before_workers(settings)
     except Exception as refused:
-        _notice.once(f"{directory} is not cleaned: {refused}")
+        _log_once.warning(f"{directory} is not cleaned: {refused}")
     view = surfaces.view(settings)
     _provider_loop.run(_provider(settings, directory, view))
 

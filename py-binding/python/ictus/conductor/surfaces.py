@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from ictus import _notice
+from ictus import _log_once
 from ictus.conductor import _sdk
 
 _NAMES = frozenset({"legacy", "documented", "canonical"})
@@ -40,7 +40,7 @@ def _from_environment() -> list[str]:
     given = os.environ.get("ICTUS_SURFACES", "")
     chosen = [name.strip() for name in given.split(",") if name.strip()]
     if not _NAMES.issuperset(chosen) or ("canonical" in chosen and len(set(chosen)) > 1):
-        _notice.once(
+        _log_once.warning(
             f"ICTUS_SURFACES={given!r} is left out: it must be legacy, documented, both of them, or canonical"
         )
         return []

@@ -15,7 +15,7 @@ from typing import Any
 
 import prometheus_client
 
-from ictus import _core, _notice, _provider_loop
+from ictus import _core, _log_once, _provider_loop
 
 _NAME = "worker_restart"
 _LABELS = ("taskType",)
@@ -66,6 +66,6 @@ def _collector(directory: str) -> _core.Collector:
     try:
         collector._open(directory)
     except OSError as refused:
-        _notice.once(f"restarts are not recorded: {refused}")
+        _log_once.warning(f"restarts are not recorded: {refused}")
     _provider_loop.forward_log()
     return collector
