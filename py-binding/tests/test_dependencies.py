@@ -57,4 +57,4 @@ def test_the_bridge_to_opentelemetry() -> None:
     registry = ictus.Registry()
     registry.counter("polls", "Polls.").inc()
     # Without OpenTelemetry's SDK, instruments are created and do nothing.
-    assert otel.Bridge(registry, metrics.get_meter("test"))._made == {"polls"}
+    assert otel.Bridge(registry, metrics.get_meter("test"))._instrumented == {"polls"}
