@@ -183,11 +183,14 @@ impl Process {
             child.wait().unwrap();
             return;
         }
-        let state = || fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        let has_ended = |state: &str| {
-            state.rsplit(')').next().is_none_or(|rest| rest.starts_with(" Z") || rest.starts_with(" X"))
+        // The first thread may have ended before others that hold the files.
+        let has_ended = || {
+            let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else { return true };
+            let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count);
+            let state = stat.rsplit(')').next().unwrap_or_default();
+            threads <= 1 && (state.starts_with(" Z") || state.starts_with(" X"))
         };
-        while !state().is_empty() && !has_ended(&state()) {
+        while !has_ended() {
             thread::sleep(Duration::from_micros(200));
         }
     }
