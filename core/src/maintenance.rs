@@ -31,13 +31,15 @@ impl<M: MetricHandle> Family<M> {
     /// Observations through handles of the removed series are rejected and counted in
     /// [`Lost::removed`](crate::snapshot::Lost::removed), as are concurrent observations of other
     /// threads. Other running processes of the directory still show their part of the series until
-    /// they remove it too.
+    /// they remove it too. If they allow fewer series than are left, that part may move to the
+    /// [`OVERFLOW`](crate::OVERFLOW) series.
     ///
     /// The [`OVERFLOW`](crate::OVERFLOW) series cannot be removed, and neither can a series that is
     /// counted only in it.
     ///
     /// In a metrics directory this call waits up to five seconds for the lock of the directory. It
-    /// rewrites the totals if they hold the series. Do not call it in hot loops.
+    /// retires the segments of ended processes, and rewrites the totals if they hold the series. Do
+    /// not call it in hot loops.
     ///
     /// ```
     /// # let registry = ictus::Registry::new();
