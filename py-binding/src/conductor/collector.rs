@@ -238,7 +238,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.increment_error(|metrics| &metrics.task_execute_error, task_type, exception)
+        self.count_error(|metrics| &metrics.task_execute_error, task_type, exception)
     }
 
     #[pyo3(
@@ -265,7 +265,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.increment_error(|metrics| &metrics.task_ack_error, task_type, exception)
+        self.count_error(|metrics| &metrics.task_ack_error, task_type, exception)
     }
 
     #[pyo3(
@@ -279,7 +279,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        self.increment_error(|metrics| &metrics.task_update_error, task_type, exception)
+        self.count_error(|metrics| &metrics.task_update_error, task_type, exception)
     }
 
     #[pyo3(
@@ -516,7 +516,7 @@ impl Collector {
         self.active_metrics().map_or(Ok(()), |metrics| select(metrics).with(labels, Counter::inc))
     }
 
-    fn increment_error(
+    fn count_error(
         &self,
         select: impl FnOnce(&CatalogMetrics) -> &Errors,
         task_type: &Bound<'_, PyAny>,
