@@ -1,4 +1,6 @@
-//! A lock-free latency-timing core for the SDKs of Conductor, the workflow engine.
+//! Records latencies without locks, and computes exact quantiles over threads and processes.
+//!
+//! Written for the SDKs of Conductor, the workflow engine; usable in any program.
 //!
 //! ```text
 //!  observe ──► ring ──► segment ══► reader ──► snapshot ──► surface ──► expose
@@ -6,9 +8,11 @@
 //!                       memory      lanes      data         labels      protobuf
 //! ```
 //!
-//! Threads record into lanes of a memory-mapped segment without a lock. Any process can read all
-//! segments of a directory into a [`Snapshot`]: exact quantiles of the newest 1,000 observations of
-//! each series, and lifetime counts and sums. Start at [`Registry`].
+//! Each thread writes its own lane of a series: a ring of observations in the segment, a mapped file,
+//! of its process. Any process can read all segments of a directory into a [`Snapshot`]: exact
+//! quantiles of the newest 1,000 observations of each series, and lifetime counts and sums. A surface
+//! is a set of names under which they are exposed. The glossary of the repository,
+//! `docs/glossary.md`, defines the terms. Start at [`Registry`].
 //!
 //! ```
 //! use ictus::{Registry, snapshot::Value};
@@ -24,6 +28,7 @@
 //! };
 //! assert_eq!(timing.count, 100);
 //! let p99 = timing.window.quantile(0.99).expect("a window with observations");
+//! // A quantile is interpolated between the two nearest of the sorted observations.
 //! assert!((p99 - 0.09901).abs() < 1e-9);
 //! # Ok::<(), ictus::Error>(())
 //! ```
@@ -42,7 +47,7 @@
 //!
 //! ```toml
 //! [dependencies]
-//! ictus = { version = "0.1", default-features = false, features = ["record"] }
+//! ictus = { path = "../ictus/core", default-features = false, features = ["record"] }
 //! ```
 //!
 //! Methods of a registry that read or remove series need both features.
@@ -53,8 +58,6 @@
 //! fields are therefore `#[non_exhaustive]`: match with a wildcard arm, create structs by their `new`
 //! or `default`, and then set fields. Only [`Printable`] is exhaustive: it is a wrapper, and its value
 //! is all that it has.
-//!
-//! The glossary of the repository, `docs/glossary.md`, defines the terms.
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
