@@ -102,20 +102,26 @@ impl Window {
             window.retime(&timeline);
         }
         let lengths: Vec<usize> = windows.iter().map(Window::len).collect();
+        let runs: Vec<&SortedValues> = windows.iter().filter_map(Window::sorted_values).collect();
         // A separate branch: nearly all windows have only one clock, and a merge compares thousands
         // of keys.
         let cuts = if timeline.has_times() {
-            kway_select::newest(&lengths, length, |run, at| timeline.key(&windows[run].get(at)))
+            kway_select::newest(&lengths, length, |run, at| timeline.key(&runs[run].get(at)))
         } else {
-            kway_select::newest(&lengths, length, |run, at| {
-                let Observation { epoch, stamp, origin, .. } = windows[run].get(at);
-                (epoch, stamp, origin)
-            })
+            kway_select::newest(&lengths, length, |run, at| runs[run].age(at))
         };
         let ends: Vec<(Window, usize)> = windows.into_iter().zip(cuts).collect();
         let mut values = Vec::with_capacity(length.min(lengths.iter().sum()));
         ends.iter().for_each(|(window, cut)| values.extend_from_slice(&window.values()[*cut..]));
         Window::of(Observations::Merged(MergeIter { values, ends }), &timeline)
+    }
+
+    /// Returns the arrays of a window that is not merged.
+    fn sorted_values(&self) -> Option<&SortedValues> {
+        match &self.0.observations {
+            Observations::Sorted(sorted) => Some(sorted),
+            Observations::Merged(_) => None,
+        }
     }
 
     fn of(observations: Observations, timeline: &Timeline) -> Window {

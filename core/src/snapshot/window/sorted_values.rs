@@ -48,6 +48,14 @@ impl SortedValues {
         self.values.len() - self.gone
     }
 
+    /// Returns epoch, stamp and origin of the observation at an index below [`len`](Self::len).
+    #[inline]
+    pub(crate) fn age(&self, index: usize) -> (u32, u64, u64) {
+        let at = self.gone + index;
+        let (epoch, origin) = self.lanes[self.lane_indexes[at] as usize];
+        (epoch, self.stamps[at], origin)
+    }
+
     /// Returns the observation at an index below [`len`](Self::len).
     pub(crate) fn get(&self, index: usize) -> Observation {
         let at = self.gone + index;
