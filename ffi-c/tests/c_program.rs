@@ -78,10 +78,9 @@ fn example_of_the_documentation_compiles() {
     let page = fs::read_to_string(include().join("../docs/c-api.md")).unwrap();
     let example = page.split_once("```c\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
     let (includes, body) = example.split_once("\n\n").unwrap();
-    let parameters = "ictus_write_fn write, void *context";
-    let program = format!(
-        "#include <stdio.h>\n{includes}\nvoid example({parameters});\nvoid example({parameters})\n{{\n{body}}}\n"
-    );
+    let function = "int example(ictus_write_fn my_write, void *my_context)";
+    let program =
+        format!("#include <stdio.h>\n{includes}\n{function};\n{function}\n{{\n{body}return 0;\n}}\n");
     let build = tempfile::tempdir().unwrap();
     let source = build.path().join("example.c");
     fs::write(&source, program).unwrap();
