@@ -221,6 +221,10 @@ impl Faults {
     /// Removes the segments of all living workers, and the data of ended processes.
     fn take_the_folder_away(&mut self) {
         let folder = self.metrics.join("ictus");
+        if !folder.exists() {
+            // No worker has needed it since it was renamed.
+            return;
+        }
         let living: Vec<String> = self.workers.iter().map(|(name, _)| name.clone()).collect();
         self.oracle.all_deleted(&living);
         if self.dice.roll(2) == 0 {
