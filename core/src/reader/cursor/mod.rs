@@ -105,7 +105,7 @@ impl SegmentCursor {
             reader.words().read(line, &mut words)?;
             let known = self.blocks.get(&line);
             claimed = claimed.saturating_add(match known {
-                Some(known) if *known.words == words && lives == self.lived => known.claimed(),
+                Some(known) if known.is_current(&words) && lives == self.lived => known.claimed(),
                 _ => {
                     let mut seen = known.cloned().unwrap_or_default();
                     seen.look_closer(reader, line, &words, [self.lived, lives], &mut news)?;
@@ -177,6 +177,17 @@ impl BlockCache {
         &mut self.words[place * LINE_WORDS..][..LINE_WORDS]
     }
 
+    /// Returns the published lanes whose buckets lacked observations when they were read, as bits. The
+    /// words of such a lane may never change again, so it is read again at each poll.
+    fn incomplete(&self) -> u64 {
+        self.shown & !self.complete
+    }
+
+    /// Returns whether nothing must be read of a block that has these words now.
+    fn is_current(&self, words: &[u64; BLOCK_WORDS]) -> bool {
+        *self.words == *words && self.incomplete() == 0
+    }
+
     /// Returns the number of lines of the block and of the parts of its lanes.
     fn claimed(&self) -> u64 {
         Block::LINES.saturating_add(self.chunks).saturating_add(self.rest)
@@ -230,7 +241,7 @@ impl BlockCache {
                 self.chunks = self.chunks.saturating_add(head.chunks.saturating_mul(Chunk::LINES));
             }
             let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
-            let is_known = self.words[at.clone()] == first[at];
+            let is_known = self.words[at.clone()] == first[at] && self.incomplete() >> place & 1 == 0;
             if is_known && (lives[0] == lives[1] || reader.is_no_gauge(head.series)) {
                 continue;
             }
