@@ -85,8 +85,8 @@ class Orders:
     def decide(self, ids: Iterable[str]) -> None:
         """Makes the server look for tasks of these workflows that have timed out.
 
-        The server does so by itself twice a minute, but an error in its locks (version 3.21.14) may
-        make it forget a workflow.
+        The server does so by itself, but an error in its locks (version 3.21.14) may make it forget a
+        workflow.
         """
         for one in ids:
             self._decisions.decide(one)

@@ -82,7 +82,7 @@ def flask_route(environ: _Environ) -> str | None:
 
 
 class _Response:
-    """What is known of a response while it is sent."""
+    """The state of a response while it is sent."""
 
     def __init__(
         self, measurement: _requests.Measurement, route: Callable[[_Environ], str | None], environ: _Environ

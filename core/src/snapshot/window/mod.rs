@@ -102,6 +102,7 @@ impl Window {
             window.retime(&timeline);
         }
         let lengths: Vec<usize> = windows.iter().map(Window::len).collect();
+        // All of them: `sorted` and `retime` leave no merged window.
         let runs: Vec<&SortedValues> = windows.iter().filter_map(Window::sorted_values).collect();
         // A separate branch: nearly all windows have only one clock, and a merge compares thousands
         // of keys.
