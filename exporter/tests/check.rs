@@ -34,7 +34,7 @@ fn healthy_directory_has_no_finding() {
     let (directory, _registry) = recorded(Options::default());
     let (code, said) = check(directory.path(), &["--listen", "127.0.0.1:0"]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("1 families, 1 series; 1 living and 0 dead segments, "), "{said}");
+    assert!(said.starts_with("1 family, 1 series; 1 living and 0 dead segments, "), "{said}");
     assert!(said.ends_with("\nok\n"), "{said}");
 }
 
@@ -56,7 +56,7 @@ fn directory_without_metrics_of_ictus_is_reported() {
     fs::write(directory.path().join("counter_7.db"), b"").unwrap();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 14, "{said}");
-    assert!(said.contains("1 files of the SDK's own metrics (*.db) and none of Ictus's"), "{said}");
+    assert!(said.contains("DIR: 1 file of the SDK's own collector (*.db), and none of Ictus"), "{said}");
     assert!(said.contains("ICTUS_DISABLE is not set"), "{said}");
     assert!(!directory.path().join("ictus").exists(), "a look makes nothing");
 }
@@ -76,8 +76,8 @@ fn directory_without_a_live_process_is_reported() {
     drop(registry);
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 16, "{said}");
-    assert!(said.contains("0 living and 1 dead segments"), "{said}");
-    assert!(said.contains("all that recorded into DIR are dead"), "{said}");
+    assert!(said.contains("0 living and 1 dead segment,"), "{said}");
+    assert!(said.contains("DIR: all processes that recorded have ended"), "{said}");
     // The check removes nothing: the segments are still there.
     assert_eq!(check(directory.path(), &[]).0, 16);
     assert!(
@@ -97,7 +97,7 @@ fn segments_without_observations_are_reported() {
     assert!(jobs.remove(&["mail"]).unwrap());
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 17, "{said}");
-    assert!(said.contains("segments in DIR have no observations"), "{said}");
+    assert!(said.contains("DIR: segments without observations"), "{said}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn invalid_segment_is_reported() {
     fs::write(directory.path().join("ictus/00000000000000aa.seg"), b"no segment").unwrap();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 18, "{said}");
-    assert!(said.contains("1 segments in DIR/ictus cannot be read"), "{said}");
+    assert!(said.contains("DIR/ictus: 1 file cannot be read"), "{said}");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn full_families_and_rejections_are_reported() {
     registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap().observe(-1.0);
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 20, "the first one's");
-    assert!(said.contains("PROBLEM 21: 0 observations were NaN, 1 negative, 0 too large"), "{said}");
+    assert!(said.contains("PROBLEM 21: DIR: 1 observation rejected: 1 negative;"), "{said}");
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn hidden_families_and_ignored_options_are_reported() {
     newer.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
     let (code, said, _) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
     assert_eq!(code, Some(25), "{said}");
-    assert!(said.contains("PROBLEM 25: 1 definitions of living processes do not hold"), "{said}");
+    assert!(said.contains(": 1 definition of living processes without effect"), "{said}");
     newer.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
     let newest = Registry::open_with(directory.path(), Options::default().window(10)).unwrap();
     newest.timer("level", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0);
     let (code, said, _) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
     assert_eq!(code, Some(24), "{said}");
-    assert!(said.contains("PROBLEM 24: 1 families are not shown"), "{said}");
+    assert!(said.contains(": 1 family not shown, because a newer definition"), "{said}");
 }
 
 #[test]
@@ -158,8 +158,22 @@ fn unreadable_files_are_removed_on_request() {
     fs::write(own.join("00000000000000ab.seg"), "no segment").unwrap();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 18, "{said}");
-    assert!(said.contains("PROBLEM 26: 1 segments of ended processes are damaged in part"), "{said}");
+    assert!(said.contains("PROBLEM 26: DIR: 1 segment of ended processes, damaged in part"), "{said}");
     let (code, said) = check(directory.path(), &["--repair"]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("removed 2 unreadable segments\n1 families, 1 series"), "{said}");
+    assert!(said.starts_with("removed 2 unreadable segments\n1 family, 1 series"), "{said}");
+}
+
+#[test]
+fn series_that_no_surface_shows_are_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = Registry::open(directory.path()).unwrap();
+    registry.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
+    registry.counter("poll", "", &[]).unwrap().labels(&[]).unwrap().inc();
+    // The same exposed name as that of the counter.
+    registry.gauge("poll_total", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
+    let (code, said, errors) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
+    assert_eq!(code, Some(28), "{said}");
+    assert!(said.contains(": 1 series not shown, because of a reserved or invalid name"), "{said}");
+    assert!(errors.contains("poll"), "{errors}");
 }
