@@ -174,12 +174,12 @@ clean: ## Remove everything that was built
 	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK) py-binding/requirements-general.txt
 	@touch $@
 
-.venv-lowest/ready: py-binding/requirements-lowest.txt .ci/venv.sh
-	@PYTHONS=python3.10 PYTHON="$(PYTHON)" .ci/venv.sh .venv-lowest - $<
+.venv-lowest/ready: py-binding/requirements-lowest.txt .ci/venv.sh .ci/get_python.sh
+	@PYTHONS=3.10 PYTHON="$(PYTHON)" .ci/venv.sh .venv-lowest - $<
 	@touch $@
 
-.venv-highest/ready: py-binding/requirements-highest.txt .ci/venv.sh
-	@PYTHONS="python3.14 python3.13 python3.12" PYTHON="$(PYTHON)" .ci/venv.sh .venv-highest - $<
+.venv-highest/ready: py-binding/requirements-highest.txt .ci/venv.sh .ci/get_python.sh
+	@PYTHONS="3.14 3.13 3.12" PYTHON="$(PYTHON)" .ci/venv.sh .venv-highest - $<
 	@touch $@
 
 # Otherwise make would remove the file again, as an intermediate step.

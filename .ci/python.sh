@@ -3,6 +3,7 @@
 # more than they compute. Tests that do not depend on the SDK run with the first environment only. RUN
 # is the command that runs a module, instead of Python itself.
 set -u
+root=$PWD
 logs=target/ci
 mkdir -p "$logs"
 everything=py-binding/tests
@@ -16,7 +17,7 @@ for venv in "$@"; do
     esac
     if [ -n "$what" ]; then
         # shellcheck disable=SC2086
-        (cd "$everything" && exec "../../$venv/bin/python" ${RUN:-} -m pytest $what) >"$logs/python$venv.log" 2>&1 &
+        (cd "$everything" && exec "$root/$venv/bin/python" ${RUN:-} -m pytest $what) >"$logs/python$venv.log" 2>&1 &
     else
         # shellcheck disable=SC2086
         "$venv/bin/python" ${RUN:-} -m pytest "$everything" $less >"$logs/python$venv.log" 2>&1 &

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Creates the virtual environment $1 with the pinned development tools, version $2 of
 # conductor-python, and the requirement file $3, if there is one. With `-` for $2, only that file is
-# installed. Python is $PYTHON, or the first one that is new enough; $PYTHONS take precedence.
+# installed. Python is $PYTHON, or the first one that is new enough. The versions in $PYTHONS take
+# precedence; if the first of them is not used, a warning names it.
 set -eu
 directory=$1
 sdk=$2
@@ -12,20 +13,24 @@ fail() {
     exit 1
 }
 
-# Selects the first Python that is new enough.
 python=
-wanted=
-for name in ${PYTHONS:-}; do
-    # Versions of pyenv are not in the path until one is chosen.
-    wanted="$wanted $name $(ls "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/"$name" 2>/dev/null | tr '\n' ' ')"
+for version in ${PYTHONS:-}; do
+    ! python=$("$(dirname "$0")/get_python.sh" "$version") || break
 done
-for candidate in $wanted "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
-done
+if [ -z "$python" ]; then
+    for candidate in "${PYTHON:-python3}" python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+            python=$candidate
+            break
+        fi
+    done
+fi
 [ -n "$python" ] || fail "Python 3.10 or newer is needed (found: $(python3 --version 2>&1 || true)). Install it, or name it: make PYTHON=..."
+for version in ${PYTHONS:-}; do
+    "$python" --version | grep -q " $version\\." ||
+        echo "WARNING: PYTHON $version IS NOT TESTED: $directory has $("$python" --version) instead, for the reason above." >&2
+    break
+done
 
 # Debian and Ubuntu ship the modules for virtual environments in a separate package.
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
