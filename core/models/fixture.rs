@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     observe::{Family, MetricHandle, Recorder},
-    options::Options,
+    options::FamilyOptions,
     reader::{
         cursor::SegmentCursor,
         segment_reader::SegmentReader,
@@ -22,18 +22,18 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new() -> Fixture {
-        let recorder = Arc::new(Recorder::in_memory(Options::default().window(2).buckets(&[])));
+        let recorder = Arc::new(Recorder::in_memory(FamilyOptions::default().window(2).buckets(&[]).into()));
         let segment = recorder.with_segment(|segment| Some(Arc::clone(segment))).unwrap();
         Fixture { recorder, segment }
     }
 
     pub(super) fn family<M: MetricHandle>(&self, name: &str) -> Family<M> {
-        Family::new(&self.recorder, name, "", &[], self.recorder.options()).unwrap()
+        Family::new(&self.recorder, name, "", &[], &self.recorder.options().families).unwrap()
     }
 
     /// Returns a family whose series differ in one label.
     pub(super) fn labelled<M: MetricHandle>(&self, name: &str) -> Family<M> {
-        Family::new(&self.recorder, name, "", &["l"], self.recorder.options()).unwrap()
+        Family::new(&self.recorder, name, "", &["l"], &self.recorder.options().families).unwrap()
     }
 
     /// Returns the one series of a new family.

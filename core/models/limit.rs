@@ -7,7 +7,7 @@ use loom::thread::{self, JoinHandle};
 use super::{check, fixture::Fixture};
 use crate::{
     observe::{Counter, Family},
-    options::Options,
+    options::FamilyOptions,
 };
 
 /// Two threads request one name, and one of them then requests the other name that the family has
@@ -53,7 +53,7 @@ pub fn a_series_is_removed_while_it_gets_its_place() {
 }
 
 fn limited(fixture: &Fixture, max_series: u32) -> Arc<Family<Counter>> {
-    let options = Options::default().window(2).buckets(&[]).max_series(max_series);
+    let options = FamilyOptions::default().window(2).buckets(&[]).max_series(max_series);
     Arc::new(Family::new(&fixture.recorder, "a", "", &["l"], &options).unwrap())
 }
 

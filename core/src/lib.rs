@@ -141,7 +141,7 @@ pub use loom_arc_swap::{ArcSwap, ArcSwapOption, Guard};
 #[cfg(feature = "record")]
 pub use observe::{Counter, Family, Gauge, LocalTimer, Timer};
 #[cfg(feature = "record")]
-pub use options::Options;
+pub use options::{FamilyOptions, RegistryOptions};
 pub use policy::series_limit::OVERFLOW;
 pub use printable::{Printable, printable, printable_lines};
 #[cfg(feature = "read")]

@@ -14,9 +14,9 @@ use crate::{
     at_exit,
     catalog::Definition,
     directory::access,
-    error::{Error, Result},
+    error::Result,
     observe::{Counter, Family, Gauge, Recorder, Timer},
-    options::Options,
+    options::{FamilyOptions, RegistryOptions},
 };
 #[cfg(feature = "read")]
 use crate::{
@@ -108,13 +108,14 @@ impl Registry {
     /// Creates a registry in the memory of this process only.
     #[must_use]
     pub fn new() -> Registry {
-        Registry::with_options(Options::default())
+        Registry::with_options(RegistryOptions::default())
     }
 
-    /// Creates a registry in the memory of this process only, with `options` for its families.
+    /// Creates a registry in the memory of this process only, with `options`, which
+    /// can be [`RegistryOptions`] or [`FamilyOptions`] alone.
     #[must_use]
-    pub fn with_options(options: Options) -> Registry {
-        Registry::with(Recorder::in_memory(options), None)
+    pub fn with_options(options: impl Into<RegistryOptions>) -> Registry {
+        Registry::with(Recorder::in_memory(options.into()), None)
     }
 
     /// Opens a registry in a metrics directory and creates the directory if it does not exist.
@@ -139,17 +140,19 @@ impl Registry {
     /// than this one can write to it, or if it is on NFS, SMB, 9p or FUSE. Returns
     /// [`Error::Option`](crate::Error::Option) if the path is empty or begins with `~`.
     pub fn open(directory: impl AsRef<Path>) -> Result<Registry> {
-        Registry::open_with(directory, Options::default())
+        Registry::open_with(directory, RegistryOptions::default())
     }
 
-    /// Opens a registry in a metrics directory, with `options` for its families.
+    /// Opens a registry in a metrics directory, with `options`, which can be [`RegistryOptions`] or
+    /// [`FamilyOptions`] alone.
     ///
     /// # Errors
     ///
     /// Returns [`Error::Io`](crate::Error::Io) and [`Error::Option`](crate::Error::Option) as
     /// [`Registry::open`] does, and [`Error::Option`](crate::Error::Option) if an option has an
     /// invalid value.
-    pub fn open_with(directory: impl AsRef<Path>, options: Options) -> Result<Registry> {
+    pub fn open_with(directory: impl AsRef<Path>, options: impl Into<RegistryOptions>) -> Result<Registry> {
+        let options = options.into();
         options.check()?;
         let directory = access::resolve(directory.as_ref())?;
         let recorder = Recorder::open(&directory, options)?;
@@ -198,7 +201,7 @@ impl Registry {
     /// [`Error::Mismatch`](crate::Error::Mismatch) if a family of that name exists with another
     /// kind or unit.
     pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Counter>> {
-        Family::new(&self.recorder, name, help, labels, self.recorder.options())
+        Family::new(&self.recorder, name, help, labels, &self.recorder.options().families)
     }
 
     /// Registers a family of gauges, or returns the existing one if name, kind and labels are the
@@ -219,7 +222,7 @@ impl Registry {
     /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch),
     /// as [`Registry::counter`] does.
     pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Gauge>> {
-        Family::new(&self.recorder, name, help, labels, self.recorder.options())
+        Family::new(&self.recorder, name, help, labels, &self.recorder.options().families)
     }
 
     /// Registers a family of timers, in seconds, or returns the existing one if name, kind and
@@ -243,7 +246,7 @@ impl Registry {
     /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch),
     /// as [`Registry::counter`] does.
     pub fn timer(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family<Timer>> {
-        Family::new(&self.recorder, name, help, labels, self.recorder.options())
+        Family::new(&self.recorder, name, help, labels, &self.recorder.options().families)
     }
 
     /// Registers a family of timers with its own options instead of those of the registry.
@@ -252,18 +255,14 @@ impl Registry {
     ///
     /// Returns [`Error::Name`](crate::Error::Name) and [`Error::Mismatch`](crate::Error::Mismatch)
     /// as [`Registry::counter`] does, and [`Error::Option`](crate::Error::Option) if an option has
-    /// an invalid value or sets another [group](Options::group) than the registry's.
+    /// an invalid value.
     pub fn timer_with(
         &self,
         name: &str,
         help: &str,
         labels: &[&str],
-        options: &Options,
+        options: &FamilyOptions,
     ) -> Result<Family<Timer>> {
-        if options.group.is_some() && options.group != self.recorder.options().group {
-            let reason = "it is an option of the registry; set it where the registry is opened";
-            return Err(Error::Option { option: "group", reason });
-        }
         Family::new(&self.recorder, name, help, labels, options)
     }
 
@@ -362,8 +361,8 @@ impl Registry {
     }
 
     /// Expires every series that no process of the directory has updated for `idle`, in all
-    /// families, as [`Options::expire_after`] does for families that set it. Returns the number of
-    /// series removed from this process.
+    /// families, as [`FamilyOptions::expire_after`] does for families that set it. Returns the
+    /// number of series removed from this process.
     ///
     /// Counters and gauges count as idle if their values are the same in two reads: the first call
     /// starts to watch them. Call this method from time to time in a process that takes no

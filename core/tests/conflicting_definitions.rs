@@ -10,7 +10,7 @@ mod log_capture;
 use std::{thread, time::Duration};
 
 use ictus::{
-    Options, Reader, Registry, Snapshot,
+    FamilyOptions, Reader, Registry, Snapshot,
     catalog::Kind,
     snapshot::{Family, Value},
 };
@@ -88,14 +88,14 @@ fn removal_and_expiry_apply_to_a_family_and_not_to_its_name() {
     assert_eq!(snapshot.families_named("hits").len(), 1);
     assert_eq!(snapshot.get("hits", &[("route", "/"), ("method", "GET")]), Some(&Value::Counter(5.0)));
     // Expiry of a series that an ended process left under another type.
-    let record = |options: Options| {
+    let record = |options: FamilyOptions| {
         let registry = Registry::open_with(directory.path(), options).unwrap();
         (0..1000)
             .for_each(|_| registry.timer("work", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0));
         registry
     };
-    drop(record(Options::default()));
-    let expiring = Options::default().expire_after(Duration::from_millis(50));
+    drop(record(FamilyOptions::default()));
+    let expiring = FamilyOptions::default().expire_after(Duration::from_millis(50));
     let counters = Registry::open_with(directory.path(), expiring).unwrap();
     counters.counter("work", "", &["x"]).unwrap().labels(&["a"]).unwrap().inc();
     let mut reader = Reader::new(directory.path());
@@ -103,7 +103,7 @@ fn removal_and_expiry_apply_to_a_family_and_not_to_its_name() {
     thread::sleep(Duration::from_millis(200));
     reader.snapshot().unwrap();
     drop(counters);
-    let _living = record(Options::default());
+    let _living = record(FamilyOptions::default());
     let snapshot = Reader::new(directory.path()).snapshot().unwrap();
     let Some(Value::Timer(timing)) = snapshot.get("work", &[("x", "a")]) else { panic!("{snapshot:?}") };
     assert_eq!(timing.count, 2000);

@@ -16,7 +16,7 @@ use std::{
 };
 
 use ictus::{
-    Options, Reader, Registry, Snapshot, Timer,
+    FamilyOptions, Reader, Registry, Snapshot, Timer,
     snapshot::{Timing, Value},
 };
 use timing::timing;
@@ -83,7 +83,7 @@ fn forked(child: impl FnOnce()) -> libc::c_int {
 #[test]
 fn window_is_the_newest_observations_of_all_threads_and_processes() {
     let directory = tempfile::tempdir().unwrap();
-    let options = || Options::default().window(100);
+    let options = || FamilyOptions::default().window(100);
     let registries = [(); 3].map(|()| Registry::open_with(directory.path(), options()).unwrap());
     let timers = registries.each_ref().map(|registry| timer(registry, &[]));
     let mut number = 0;
@@ -145,7 +145,7 @@ fn totals_are_exact_and_never_decrease() {
     let (mut count, mut living) = (0_u64, Vec::new());
     // More series than the limit, in processes that begin and end in turn.
     for process in 0..8 {
-        let options = Options::default().max_series(3);
+        let options = FamilyOptions::default().max_series(3);
         let registry = Registry::open_with(directory.path(), options).unwrap();
         for queue in ["a", "b", "c", "d", "e"].iter().cycle().skip(process).take(3) {
             let timer = timer(&registry, &[queue]);
@@ -284,7 +284,7 @@ fn invalid_input_is_counted_and_not_recorded() {
 #[test]
 fn series_beyond_the_limit_share_the_overflow_series() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(directory.path(), Options::default().max_series(4)).unwrap();
+    let open = || Registry::open_with(directory.path(), FamilyOptions::default().max_series(4)).unwrap();
     let queues: Vec<String> = (0..10).map(|queue| queue.to_string()).collect();
     let record = |registry: &Registry, queues: &[String]| {
         queues.iter().for_each(|queue| timer(registry, &[queue]).observe(1.0));

@@ -18,7 +18,7 @@ use std::{
 };
 
 use ictus::{
-    Options, Reader, Registry, Timer,
+    FamilyOptions, Reader, Registry, Timer,
     snapshot::{Timing, Value},
 };
 
@@ -253,7 +253,7 @@ fn observations_of_containers_are_in_one_order() {
 fn exporter_in_a_container_applies_the_maximum_age() {
     for container in CONTAINERS {
         let directory = tempfile::tempdir().unwrap();
-        let options = Options::default().max_age(Duration::from_secs(600));
+        let options = FamilyOptions::default().max_age(Duration::from_secs(600));
         let registry = Registry::open_with(directory.path(), options).unwrap();
         observe(&timer(&registry), 100, 2.0);
         let Some(mut exporter) = start("an_exporter", directory.path(), container) else { continue };

@@ -11,7 +11,7 @@ use std::{
 };
 
 use ictus::{
-    Options, Reader, Registry, Timer, catalog, expose,
+    FamilyOptions, Reader, Registry, Timer, catalog, expose,
     snapshot::{Exemplar, Timing, Value},
     surface::{Exposition, Surface, View},
 };
@@ -23,8 +23,8 @@ const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 /// The bound between two buckets.
 const BOUNDS: [f64; 1] = [0.5];
 
-fn two_buckets() -> Options {
-    Options::default().buckets(&BOUNDS)
+fn two_buckets() -> FamilyOptions {
+    FamilyOptions::default().buckets(&BOUNDS)
 }
 
 fn timer(registry: &Registry) -> Timer {
@@ -108,7 +108,7 @@ fn stopped_measurement_has_an_exemplar() {
 
 #[test]
 fn timer_without_buckets_keeps_the_newest_exemplar() {
-    let registry = Registry::with_options(Options::default().without_distribution());
+    let registry = Registry::with_options(FamilyOptions::default().without_distribution());
     let timer = timer(&registry);
     for (value, id) in [(1.0, "a"), (100.0, "b")] {
         timer.observe_with_exemplar(value, id);
@@ -149,7 +149,7 @@ fn exemplars_of_threads_and_processes_are_merged() {
     timer(&second).observe_with_exemplar(0.2, "low, second");
     assert_eq!(ids(&exemplars()), ["low, second", "high, another thread"]);
     // Where bounds differ, only the buckets of all processes remain: one.
-    let third = open(Options::default().buckets(&[7.0]));
+    let third = open(FamilyOptions::default().buckets(&[7.0]));
     timer(&third).observe(8.0);
     assert_eq!(ids(&exemplars()), ["low, second"]);
 }
@@ -166,7 +166,7 @@ fn totals_with_fewer_buckets_than_exemplars_are_readable() {
     retire();
     // Only bounds that all processes have are shown: none here. The second process adds no
     // exemplar.
-    let second = Registry::open_with(directory.path(), Options::default().buckets(&[0.3])).unwrap();
+    let second = Registry::open_with(directory.path(), FamilyOptions::default().buckets(&[0.3])).unwrap();
     timer(&second).observe(1.0);
     drop(second);
     retire();

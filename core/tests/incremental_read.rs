@@ -13,7 +13,7 @@ use std::{
 };
 
 use ictus::{
-    Options, Reader, Registry, Snapshot, Stamp,
+    FamilyOptions, Reader, Registry, Snapshot, Stamp,
     snapshot::{Family, Value},
 };
 use proptest::prelude::*;
@@ -72,9 +72,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Returns options that differ in the data that they keep.
-fn options(birth: usize) -> Options {
+fn options(birth: usize) -> FamilyOptions {
     let windows = [8, 8, 5, 30];
-    let options = Options::default().window(windows[birth % windows.len()]);
+    let options = FamilyOptions::default().window(windows[birth % windows.len()]);
     match birth % 7 {
         3 => options.buckets(&[0.5, 1.0]),
         5 => options.max_series(3),
@@ -211,7 +211,8 @@ fn window_grows_again_with_each_larger_limit() {
     let directory = tempfile::tempdir().unwrap();
     let mut old = Reader::new(directory.path()).without_retiring();
     let process = |window, x, observations: u32| {
-        let registry = Registry::open_with(directory.path(), Options::default().window(window)).unwrap();
+        let registry =
+            Registry::open_with(directory.path(), FamilyOptions::default().window(window)).unwrap();
         let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
         (0..observations).for_each(|value| timers.labels(&[x]).unwrap().observe(f64::from(value)));
         (registry, timers)

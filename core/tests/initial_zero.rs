@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ictus::{Options, Reader, Registry, Snapshot, snapshot::Value};
+use ictus::{FamilyOptions, Reader, Registry, Snapshot, snapshot::Value};
 
 /// Returns the value of a series, or a timer's count.
 fn value(snapshot: &Snapshot, family: &str, labels: &[&str]) -> Option<f64> {
@@ -104,7 +104,7 @@ fn racing_threads_fill_the_series_limit_exactly() {
     const THREADS: usize = 8;
     const NAMES: usize = 60;
     for round in 0..50 {
-        let registry = Registry::with_options(Options::default().max_series(LIMIT as u32));
+        let registry = Registry::with_options(FamilyOptions::default().max_series(LIMIT as u32));
         let jobs = registry.counter("jobs", "", &["job"]).unwrap();
         let start = std::sync::Barrier::new(THREADS);
         std::thread::scope(|scope| {
@@ -135,7 +135,7 @@ fn racing_threads_fill_the_series_limit_exactly() {
 #[test]
 fn series_limit_is_exact_after_threads_race_to_remove_and_expire() {
     const LIMIT: usize = 10;
-    let registry = Registry::with_options(Options::default().max_series(LIMIT as u32));
+    let registry = Registry::with_options(FamilyOptions::default().max_series(LIMIT as u32));
     let jobs = registry.counter("jobs", "", &["job"]).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..6 {

@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path, thread, time::Duration};
 
-use ictus::{Options, Reader, Registry};
+use ictus::{FamilyOptions, Reader, Registry};
 
 mod log_capture;
 
@@ -66,7 +66,7 @@ fn forked_child_logs_a_cause_that_its_parent_logged() {
     log_capture::install(log::LevelFilter::Warn);
     let parent = tempfile::tempdir().unwrap();
 
-    let registry = Registry::with_options(Options::default().max_series(1));
+    let registry = Registry::with_options(FamilyOptions::default().max_series(1));
     let jobs = registry.counter("jobs", "", &["job"]).unwrap();
     jobs.labels(&["first"]).unwrap();
     logs_once("has reached its limit of", || jobs.labels(&["second"]).unwrap().inc());
@@ -88,7 +88,7 @@ fn forked_child_logs_a_cause_that_its_parent_logged() {
     }
 
     let registries = [10, 20].map(|window| {
-        let registry = Registry::open_with(&directory, Options::default().window(window)).unwrap();
+        let registry = Registry::open_with(&directory, FamilyOptions::default().window(window)).unwrap();
         registry.timer("work", "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
         registry
     });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ictus::{
-    Error, OVERFLOW, Options, Reader, Registry, Snapshot,
+    Error, FamilyOptions, OVERFLOW, Reader, Registry, RegistryOptions, Snapshot,
     snapshot::Value,
     surface::{Exposition, View},
 };
@@ -16,23 +16,36 @@ use timing::timing;
 mod timing;
 
 #[test]
-fn group_of_a_family_is_refused_unless_the_registry_has_it() {
-    let grouped = Options::default().group(1);
-    for registry in [Registry::new(), Registry::with_options(Options::default().group(2))] {
-        let error = registry.timer_with("work_seconds", "", &[], &grouped).unwrap_err();
-        assert!(matches!(error, Error::Option { option: "group", .. }), "{error:?}");
+fn timers_options_replace_those_of_the_registry() {
+    let families = FamilyOptions::default().window(3);
+    let options = RegistryOptions::default().families(families.clone()).utf8_names(true);
+    for registry in [Registry::with_options(families.clone()), Registry::with_options(options)] {
+        let usual = registry.timer("usual_seconds", "", &[]).unwrap();
+        let longer = registry.timer_with("longer_seconds", "", &[], &families.clone().window(5)).unwrap();
+        for timers in [usual, longer] {
+            let timer = timers.labels(&[]).unwrap();
+            (0..10).for_each(|_| timer.observe(1.0));
+        }
+        let snapshot = registry.snapshot().unwrap();
+        let window = |name| timing(&snapshot, name, &[]).window.observations().len();
+        assert_eq!((window("usual_seconds"), window("longer_seconds")), (3, 5));
     }
-    // Options of a family are often those of the registry with some changes.
-    let registry = Registry::with_options(grouped.clone());
-    registry.timer_with("work_seconds", "", &[], &grouped.window(10)).unwrap();
-    registry.timer_with("idle_seconds", "", &[], &Options::default()).unwrap();
+}
+
+#[test]
+fn names_of_any_characters_are_an_option_of_the_registry() {
+    let registry = Registry::with_options(RegistryOptions::default().utf8_names(true));
+    registry.timer_with("job.duration", "", &[], &FamilyOptions::default()).unwrap();
+    let plain = Registry::with_options(FamilyOptions::default());
+    let error = plain.timer_with("job.duration", "", &[], &FamilyOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::Name { .. }), "{error:?}");
 }
 
 #[test]
 fn windows_of_any_length_hold_the_newest_observations() {
     for window in [1, 2, 39, 40, 41, 64, 100, 1000, 5000] {
         let registry = Registry::new();
-        let options = Options::default().window(window);
+        let options = FamilyOptions::default().window(window);
         let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
         for length in [1, window / 2, window, window + 1, 3 * window + 77] {
             let before = timing_count(&registry);
@@ -57,7 +70,7 @@ fn timing_count(registry: &Registry) -> u64 {
 fn old_observations_leave_the_window_and_stay_in_the_totals() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
-    let options = Options::default().max_age(Duration::from_millis(300));
+    let options = FamilyOptions::default().max_age(Duration::from_millis(300));
     let family = registry.timer_with("work_seconds", "", &["queue"], &options).unwrap();
     let (idle, busy) = (family.labels(&["idle"]).unwrap(), family.labels(&["busy"]).unwrap());
     (0..10).for_each(|_| idle.observe(1.0));
@@ -78,7 +91,7 @@ fn old_observations_leave_the_window_and_stay_in_the_totals() {
 fn observations_of_an_earlier_boot_age() {
     for (age, shown) in [(3600.0, 2), (0.2, 1)] {
         let directory = tempfile::tempdir().unwrap();
-        let options = Options::default().max_age(Duration::from_secs_f64(age));
+        let options = FamilyOptions::default().max_age(Duration::from_secs_f64(age));
         let record = |value| {
             let registry = Registry::open(directory.path()).unwrap();
             let family = registry.timer_with("work_seconds", "", &[], &options).unwrap();
@@ -123,7 +136,7 @@ fn windows_stay_ordered_over_a_reboot() {
 fn scrape_of_families_with_a_maximum_age_does_not_wait() {
     let directory = tempfile::tempdir().unwrap();
     let hour = Duration::from_secs(3600);
-    let options = Options::default().max_age(hour).expire_after(hour);
+    let options = FamilyOptions::default().max_age(hour).expire_after(hour);
     let registry = Registry::open_with(directory.path(), options).unwrap();
     for number in 0..50 {
         registry.timer(&format!("work_{number}"), "", &[]).unwrap().labels(&[]).unwrap().observe(1.0);
@@ -143,7 +156,7 @@ fn scrape_of_families_with_a_maximum_age_does_not_wait() {
 #[test]
 fn series_beyond_the_limit_are_one_series() {
     let directory = tempfile::tempdir().unwrap();
-    let registry = Registry::open_with(directory.path(), Options::default().max_series(10)).unwrap();
+    let registry = Registry::open_with(directory.path(), FamilyOptions::default().max_series(10)).unwrap();
     let family = registry.counter("jobs", "", &["queue", "kind"]).unwrap();
     for queue in 0..100 {
         family.labels(&[&queue.to_string(), "x"]).unwrap().inc();
@@ -167,7 +180,8 @@ fn series_limit_holds_across_processes_and_retirement() {
         counts.sum::<f64>()
     };
     for process in 0..6 {
-        let registry = Registry::open_with(directory.path(), Options::default().max_series(10)).unwrap();
+        let registry =
+            Registry::open_with(directory.path(), FamilyOptions::default().max_series(10)).unwrap();
         let family = registry.counter("jobs", "", &["queue"]).unwrap();
         (0..8).for_each(|queue| family.labels(&[&format!("{process}/{queue}")]).unwrap().inc());
         let snapshot = registry.snapshot().unwrap();
@@ -188,8 +202,8 @@ fn series_limit_holds_across_processes_and_retirement() {
 fn newest_definition_applies_to_all_processes() {
     // Long enough for a machine that is busy with other tests.
     let (age, idle) = (Duration::from_secs(1), Duration::from_secs(3));
-    let short = Options::default().window(3).max_age(age).expire_after(idle);
-    let orders = [[Options::default(), short.clone()], [short, Options::default()]];
+    let short = FamilyOptions::default().window(3).max_age(age).expire_after(idle);
+    let orders = [[FamilyOptions::default(), short.clone()], [short, FamilyOptions::default()]];
     let mut opened: Vec<_> = orders
         .into_iter()
         .map(|options| {
@@ -222,11 +236,13 @@ fn newest_definition_applies_to_all_processes() {
 /// The options of ended processes no longer apply, whether their segments are retired or not.
 #[test]
 fn options_of_ended_processes_do_not_apply() {
-    let old =
-        Options::default().window(3).max_age(Duration::from_millis(1)).expire_after(Duration::from_millis(1));
+    let old = FamilyOptions::default()
+        .window(3)
+        .max_age(Duration::from_millis(1))
+        .expire_after(Duration::from_millis(1));
     for retires in [true, false] {
         let directory = tempfile::tempdir().unwrap();
-        let record = |options: Options| {
+        let record = |options: FamilyOptions| {
             let registry = Registry::open_with(directory.path(), options).unwrap();
             let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
             (0..10).for_each(|_| timer.observe(1.0));
@@ -241,7 +257,7 @@ fn options_of_ended_processes_do_not_apply() {
                 .take_while(|_| !totals.exists())
                 .for_each(|_| drop(Reader::new(directory.path()).snapshot()));
         }
-        let _living = record(Options::default());
+        let _living = record(FamilyOptions::default());
         let mut reader = Reader::new(directory.path()).without_retiring();
         for _ in 0..2 {
             let snapshot = reader.snapshot().unwrap();
@@ -257,7 +273,7 @@ fn options_of_ended_processes_do_not_apply() {
 #[test]
 fn overflow_series_is_the_sum_over_all_processes() {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options::default().max_series(1).window(4);
+    let options = FamilyOptions::default().max_series(1).window(4);
     let registries = [(); 4].map(|()| Registry::open_with(directory.path(), options.clone()).unwrap());
     for (process, registry) in registries.iter().enumerate() {
         // The values are not in the order of the processes.
@@ -281,7 +297,7 @@ fn overflow_series_is_the_sum_over_all_processes() {
 /// The overflow series does not expire, because no caller created it.
 #[test]
 fn overflow_series_does_not_expire() {
-    let options = Options::default().max_series(2).expire_after(Duration::from_millis(50));
+    let options = FamilyOptions::default().max_series(2).expire_after(Duration::from_millis(50));
     for processes in [1, 3] {
         let directory = tempfile::tempdir().unwrap();
         let registries: Vec<_> =
@@ -304,7 +320,7 @@ fn overflow_series_does_not_expire() {
 #[test]
 fn bounds_of_custom_buckets_are_inclusive() {
     let registry = Registry::new();
-    let options = Options::default().buckets(&[1.0, 2.0]);
+    let options = FamilyOptions::default().buckets(&[1.0, 2.0]);
     let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
     [0.0, 1.0, 1.5, 2.0, 2.0f64.next_up(), 1e9].into_iter().for_each(|value| timer.observe(value));
     let distribution = timing(&registry.snapshot().unwrap(), "work_seconds", &[]).distribution;
@@ -320,7 +336,7 @@ fn bounds_of_custom_buckets_are_inclusive() {
 #[test]
 fn timer_without_a_distribution_has_window_and_totals() {
     let directory = tempfile::tempdir().unwrap();
-    let bare = Options::default().without_distribution();
+    let bare = FamilyOptions::default().without_distribution();
     let expect = |count: u32, buckets: u64| {
         for snapshot in
             [Reader::new(directory.path()).snapshot(), Registry::open(directory.path()).unwrap().snapshot()]

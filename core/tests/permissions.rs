@@ -16,7 +16,7 @@ use std::{
     process::Command,
 };
 
-use ictus::{Error, Options, Reader, Registry, snapshot::Value};
+use ictus::{Error, Reader, Registry, RegistryOptions, snapshot::Value};
 
 const DIRECTORY: &str = "ICTUS_TEST_DIRECTORY";
 const GROUP: &str = "ICTUS_TEST_GROUP";
@@ -188,7 +188,8 @@ fn is_root() -> bool {
 fn other_user() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let group = std::env::var(GROUP).ok().map(|group| group.parse().unwrap());
-    let options = group.map_or(Options::default(), |group| Options::default().group(group));
+    let options =
+        group.map_or_else(RegistryOptions::default, |group| RegistryOptions::default().group(group));
     increment(&Registry::open_with(Path::new(&directory), options).unwrap());
 }
 
@@ -275,7 +276,7 @@ fn members_of_a_group_share_a_directory() {
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
     let folder = parent.path().join("ictus");
-    let options = Options::default().group(TEAM);
+    let options = RegistryOptions::default().group(TEAM);
     let registry = Registry::open_with(parent.path(), options.clone()).unwrap();
     increment(&registry);
     assert!(as_stranger(parent.path(), STRANGER, TEAM, Some(TEAM)));

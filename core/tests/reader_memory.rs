@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, path::Path};
 
-use ictus::{Options, Reader, Registry, Snapshot, snapshot::Value};
+use ictus::{FamilyOptions, Reader, Registry, Snapshot, snapshot::Value};
 
 mod allocated_bytes;
 
@@ -30,7 +30,7 @@ struct Fleet<'a> {
 impl Fleet<'_> {
     /// Replaces the oldest process.
     fn replace(&mut self) {
-        let options = Options::default().max_series(2 * SERIES as u32).window(self.window);
+        let options = FamilyOptions::default().max_series(2 * SERIES as u32).window(self.window);
         self.processes.push_back(Registry::open_with(self.directory, options).unwrap());
         if self.processes.len() > PROCESSES {
             self.processes.pop_front();

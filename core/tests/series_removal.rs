@@ -15,7 +15,7 @@ use std::{
 };
 
 use ictus::{
-    Options, Reader, Registry, Snapshot, Timer,
+    FamilyOptions, Reader, Registry, Snapshot, Timer,
     snapshot::{Timing, Value},
 };
 use proptest::prelude::*;
@@ -86,7 +86,7 @@ fn removed_series_is_absent_and_restarts_at_zero() {
 
 #[test]
 fn removal_frees_a_slot_and_keeps_the_overflow_series() {
-    let registry = Registry::with_options(Options::default().max_series(2));
+    let registry = Registry::with_options(FamilyOptions::default().max_series(2));
     let jobs = registry.counter("jobs", "", &["x"]).unwrap();
     ["a", "b", "c"].iter().for_each(|x| jobs.labels(&[x]).unwrap().inc());
     assert!(!jobs.remove(&[ictus::OVERFLOW]).unwrap());
@@ -285,7 +285,8 @@ proptest! {
 fn reader_concurrent_with_removals_never_mixes_series() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
-    let timers = registry.timer_with("work_seconds", "", &["x"], &Options::default().window(100)).unwrap();
+    let timers =
+        registry.timer_with("work_seconds", "", &["x"], &FamilyOptions::default().window(100)).unwrap();
     let counters = registry.counter("jobs", "", &["x"]).unwrap();
     let gauges = registry.gauge("active", "", &["x"]).unwrap();
     let done = AtomicBool::new(false);
@@ -406,7 +407,7 @@ fn observation_during_a_removal_reaches_no_other_series() {
 
 /// Opens two registries of one directory, which stand for two processes.
 fn pair(directory: &Path, idle: Duration) -> [Registry; 2] {
-    let options = Options::default().expire_after(idle);
+    let options = FamilyOptions::default().expire_after(idle);
     [(); 2].map(|()| Registry::open_with(directory, options.clone()).unwrap())
 }
 
@@ -524,7 +525,7 @@ fn retirement_of_a_segment_is_no_activity() {
 fn expiring_labels_take_bounded_memory() {
     const IDLE: Duration = Duration::from_millis(20);
     let directory = tempfile::tempdir().unwrap();
-    let options = Options::default().expire_after(IDLE).max_series(100);
+    let options = FamilyOptions::default().expire_after(IDLE).max_series(100);
     let registry = Registry::open_with(directory.path(), options).unwrap();
     let timers = registry.timer("work_seconds", "", &["x"]).unwrap();
     let kept = timers.labels(&["kept"]).unwrap();
@@ -547,7 +548,7 @@ fn revived_series_with_the_same_values_is_shown() {
     const IDLE: Duration = Duration::from_millis(500);
     let directory = tempfile::tempdir().unwrap();
     let [own, _] = pair(directory.path(), IDLE);
-    for registry in [own, Registry::with_options(Options::default().expire_after(IDLE))] {
+    for registry in [own, Registry::with_options(FamilyOptions::default().expire_after(IDLE))] {
         let timer = registry.timer("work_seconds", "", &["x"]).unwrap().labels(&["a"]).unwrap();
         let counter = registry.counter("jobs", "", &["x"]).unwrap().labels(&["a"]).unwrap();
         let gauge = registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap();
@@ -567,7 +568,7 @@ fn revived_series_with_the_same_values_is_shown() {
 #[test]
 fn overflow_series_does_not_decrease_when_a_slot_becomes_free() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
+    let open = || Registry::open_with(directory.path(), FamilyOptions::default().max_series(1)).unwrap();
     let [first, second, third] = [open(), open(), open()];
     let jobs = |registry: &Registry| registry.counter("jobs", "", &["x"]).unwrap();
     jobs(&first).labels(&["a"]).unwrap().add(1.0);
@@ -603,7 +604,7 @@ fn overflow_series_does_not_decrease_when_a_slot_becomes_free() {
 #[test]
 fn overflow_series_does_not_decrease_when_the_other_process_ends() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
+    let open = || Registry::open_with(directory.path(), FamilyOptions::default().max_series(1)).unwrap();
     let (first, second) = (open(), open());
     let jobs = |registry: &Registry| registry.counter("jobs", "", &["x"]).unwrap();
     jobs(&first).labels(&["a"]).unwrap().add(1.0);
@@ -621,7 +622,7 @@ fn overflow_series_does_not_decrease_when_the_other_process_ends() {
 #[test]
 fn gauge_of_an_ended_process_takes_no_slot_during_a_removal() {
     let directory = tempfile::tempdir().unwrap();
-    let open = || Registry::open_with(directory.path(), Options::default().max_series(1)).unwrap();
+    let open = || Registry::open_with(directory.path(), FamilyOptions::default().max_series(1)).unwrap();
     let level = |registry: &Registry| registry.gauge("level", "", &["x"]).unwrap();
     let (ended, living) = (open(), open());
     level(&ended).labels(&["a"]).unwrap().set(1.0);
@@ -645,8 +646,9 @@ fn gauge_of_an_ended_process_takes_no_slot_during_a_removal() {
 fn removal_moves_no_part_of_an_ended_process_to_the_overflow_series() {
     for is_retired in [false, true] {
         let directory = tempfile::tempdir().unwrap();
-        let open =
-            |limit| Registry::open_with(directory.path(), Options::default().max_series(limit)).unwrap();
+        let open = |limit| {
+            Registry::open_with(directory.path(), FamilyOptions::default().max_series(limit)).unwrap()
+        };
         let jobs = |registry: &Registry| registry.counter("jobs", "", &["x"]).unwrap();
         let (living, ended) = (open(3), open(2));
         ["a", "b", "c"].iter().for_each(|label| jobs(&living).labels(&[label]).unwrap().add(1.0));
@@ -667,7 +669,7 @@ fn removal_moves_no_part_of_an_ended_process_to_the_overflow_series() {
 fn reader_that_does_not_retire_writes_no_record_of_the_overflow_series() {
     let directory = tempfile::tempdir().unwrap();
     let open = || {
-        let options = Options::default().max_series(1).expire_after(Duration::from_millis(20));
+        let options = FamilyOptions::default().max_series(1).expire_after(Duration::from_millis(20));
         Registry::open_with(directory.path(), options).unwrap()
     };
     let [first, second] = [open(), open()];

@@ -149,7 +149,7 @@ proptest::proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let registry = Registry::open(directory.path()).unwrap();
-        let options = ictus::Options::default().window(window);
+        let options = ictus::FamilyOptions::default().window(window);
         let timer = registry.timer_with("work_seconds", "", &[], &options).unwrap().labels(&[]).unwrap();
         let stamps: Vec<_> = of.iter().map(|_| ictus::Stamp::now()).collect();
         // All threads live at once, so that none adopts another's lanes.

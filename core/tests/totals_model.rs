@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ictus::{
-    Options, Reader, Registry, Snapshot,
+    FamilyOptions, Reader, Registry, Snapshot,
     snapshot::{Series, Value},
 };
 
@@ -84,7 +84,7 @@ fn totals_never_decrease_and_none_is_lost() {
             if random.below(6) == 0 {
                 living.remove(&process);
             } else {
-                let options = Options::default()
+                let options = FamilyOptions::default()
                     .max_series(random.one_of(&[1, 2, 3, 100]))
                     .window(random.one_of(&[3, 70]));
                 let registry = living
@@ -152,7 +152,7 @@ fn other_totals_do_not_decrease_when_series_are_removed_or_expire() {
                     let limit = random.one_of(&[1, 2, 3]);
                     log.push(format!("{process} (of {limit}) records {queue}"));
                     let registry = living.entry(process).or_insert_with(|| {
-                        let options = Options::default().max_series(limit).window(3);
+                        let options = FamilyOptions::default().max_series(limit).window(3);
                         Registry::open_with(directory.path(), options).unwrap()
                     });
                     let times = random.one_of(&[1, 3, 80]);
@@ -217,7 +217,7 @@ fn windows_equal_those_of_the_model() {
                 // was.
                 let window = if model.is_empty() { 70 } else { random.one_of(&[2, 5, 30, 70]) };
                 let (registry, at) = living.entry(process).or_insert_with(|| {
-                    let options = Options::default().window(window);
+                    let options = FamilyOptions::default().window(window);
                     let begun = model.len() as u64;
                     model.push(Modelled { begun, window: window as usize, lives: true, lane: Vec::new() });
                     (Registry::open_with(directory.path(), options).unwrap(), model.len() - 1)

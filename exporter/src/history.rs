@@ -121,7 +121,7 @@ impl History {
 mod tests {
     use std::time::Duration;
 
-    use ictus::{Options, Registry};
+    use ictus::{FamilyOptions, Registry};
 
     use super::{History, INTERVAL, MAX_SERIES};
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_by_the_number_of_series() {
-        let registry = Registry::with_options(Options::default().max_series(3 * MAX_SERIES as u32));
+        let registry = Registry::with_options(FamilyOptions::default().max_series(3 * MAX_SERIES as u32));
         let jobs = registry.timer("job_seconds", "", &["job"]).unwrap();
         (0..MAX_SERIES + 10).for_each(|job| jobs.labels(&[&format!("{job:05}")]).unwrap().observe(1.0));
         let history = History::new(Duration::from_secs(60));

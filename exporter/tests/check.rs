@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use ictus::{Options, Registry};
+use ictus::{FamilyOptions, Registry};
 use tempfile::TempDir;
 use terminal::{ictus, outcome};
 
@@ -22,7 +22,7 @@ fn check(directory: &Path, options: &[&str]) -> (i32, String) {
 }
 
 /// Creates a directory with a registry that records.
-fn recorded(options: Options) -> (TempDir, Registry) {
+fn recorded(options: FamilyOptions) -> (TempDir, Registry) {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open_with(directory.path(), options).unwrap();
     registry.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
@@ -31,7 +31,7 @@ fn recorded(options: Options) -> (TempDir, Registry) {
 
 #[test]
 fn healthy_directory_has_no_finding() {
-    let (directory, _registry) = recorded(Options::default());
+    let (directory, _registry) = recorded(FamilyOptions::default());
     let (code, said) = check(directory.path(), &["--listen", "127.0.0.1:0"]);
     assert_eq!(code, 0, "{said}");
     assert!(said.starts_with("1 family, 1 series; 1 living and 0 dead segments, "), "{said}");
@@ -63,7 +63,7 @@ fn directory_without_metrics_of_ictus_is_reported() {
 
 #[test]
 fn unwritable_directory_is_reported() {
-    let (directory, _registry) = recorded(Options::default());
+    let (directory, _registry) = recorded(FamilyOptions::default());
     fs::set_permissions(directory.path().join("ictus"), Permissions::from_mode(0o777)).unwrap();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 13, "{said}");
@@ -72,7 +72,7 @@ fn unwritable_directory_is_reported() {
 
 #[test]
 fn directory_without_a_live_process_is_reported() {
-    let (directory, registry) = recorded(Options::default());
+    let (directory, registry) = recorded(FamilyOptions::default());
     drop(registry);
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 16, "{said}");
@@ -102,7 +102,7 @@ fn segments_without_observations_are_reported() {
 
 #[test]
 fn invalid_segment_is_reported() {
-    let (directory, _registry) = recorded(Options::default());
+    let (directory, _registry) = recorded(FamilyOptions::default());
     fs::write(directory.path().join("ictus/00000000000000aa.seg"), b"no segment").unwrap();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 18, "{said}");
@@ -111,7 +111,7 @@ fn invalid_segment_is_reported() {
 
 #[test]
 fn full_families_and_rejections_are_reported() {
-    let (directory, registry) = recorded(Options::default().max_series(1));
+    let (directory, registry) = recorded(FamilyOptions::default().max_series(1));
     registry.counter("jobs", "", &["queue"]).unwrap().labels(&["print"]).unwrap().inc();
     let (code, said) = check(directory.path(), &[]);
     assert_eq!(code, 20, "{said}");
@@ -124,7 +124,7 @@ fn full_families_and_rejections_are_reported() {
 
 #[test]
 fn surface_conflict_and_used_port_are_reported() {
-    let (directory, _registry) = recorded(Options::default());
+    let (directory, _registry) = recorded(FamilyOptions::default());
     let (code, said) = check(directory.path(), &["--surface", "legacy,canonical"]);
     assert_eq!(code, 10, "{said}");
     assert!(said.contains("canonical"), "{said}");
@@ -136,14 +136,14 @@ fn surface_conflict_and_used_port_are_reported() {
 
 #[test]
 fn hidden_families_and_ignored_options_are_reported() {
-    let (directory, _registry) = recorded(Options::default());
-    let newer = Registry::open_with(directory.path(), Options::default().window(10)).unwrap();
+    let (directory, _registry) = recorded(FamilyOptions::default());
+    let newer = Registry::open_with(directory.path(), FamilyOptions::default().window(10)).unwrap();
     newer.counter("jobs", "", &["queue"]).unwrap().labels(&["mail"]).unwrap().inc();
     let (code, said, _) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
     assert_eq!(code, Some(25), "{said}");
     assert!(said.contains(": 1 definition of living processes without effect"), "{said}");
     newer.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(1.0);
-    let newest = Registry::open_with(directory.path(), Options::default().window(10)).unwrap();
+    let newest = Registry::open_with(directory.path(), FamilyOptions::default().window(10)).unwrap();
     newest.timer("level", "", &["x"]).unwrap().labels(&["a"]).unwrap().observe(1.0);
     let (code, said, _) = outcome(&ictus().arg("check").arg(directory.path()).output().unwrap());
     assert_eq!(code, Some(24), "{said}");
@@ -152,7 +152,7 @@ fn hidden_families_and_ignored_options_are_reported() {
 
 #[test]
 fn unreadable_files_are_removed_on_request() {
-    let (directory, _registry) = recorded(Options::default());
+    let (directory, _registry) = recorded(FamilyOptions::default());
     let own = directory.path().join("ictus");
     fs::write(own.join("00000000000000aa.unreadable"), "damaged in part").unwrap();
     fs::write(own.join("00000000000000ab.seg"), "no segment").unwrap();

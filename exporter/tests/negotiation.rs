@@ -502,7 +502,7 @@ http_level 1.0
 #[test]
 fn recorded_utf8_names_are_escaped_or_quoted_as_requested() {
     let directory = tempfile::tempdir().unwrap();
-    let options = ictus::Options::default().utf8_names(true);
+    let options = ictus::RegistryOptions::default().utf8_names(true);
     let registry = ictus::Registry::open_with(directory.path(), options).unwrap();
     let wait = registry.timer("http.wait", "Says \"so\".", &["http.method"]).unwrap();
     wait.labels(&["GET"]).unwrap().observe(0.5);

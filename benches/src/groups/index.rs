@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hint::black_box};
 
-use ictus::{Options, Registry, observe::Family};
+use ictus::{FamilyOptions, Registry, observe::Family};
 
 use crate::candidate::{Candidate, Group, Workload};
 
@@ -53,7 +53,7 @@ fn hash_map() -> (HashMap<Vec<String>, u64>, Vec<String>) {
 /// Creates a family with 10,000 series and a limit of series.
 fn family(limit: usize) -> Family<ictus::Counter> {
     let limit = u32::try_from(limit).expect("a small number");
-    let registry = Registry::with_options(Options::default().max_series(limit));
+    let registry = Registry::with_options(FamilyOptions::default().max_series(limit));
     let family = registry.counter("tasks", "", &["task", "status"]).expect("a valid name");
     for name in names(0, SERIES) {
         family.labels(&[&name, "SUCCESS"]).expect("two values");

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use ictus::{Options, Registry, Stamp, Timer, snapshot::Value};
+use ictus::{FamilyOptions, Registry, Stamp, Timer, snapshot::Value};
 
 use super::Recorder;
 use crate::data::labels;
@@ -22,10 +22,10 @@ pub enum Series {
 impl Series {
     /// Returns the options of a timer that keeps this data.
     #[must_use]
-    pub fn options(self) -> Options {
+    pub fn options(self) -> FamilyOptions {
         match self {
-            Series::Plain => Options::default().without_distribution(),
-            Series::Buckets => Options::default(),
+            Series::Plain => FamilyOptions::default().without_distribution(),
+            Series::Buckets => FamilyOptions::default(),
         }
     }
 }

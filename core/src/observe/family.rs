@@ -16,7 +16,7 @@ use crate::{
         layout::HealthCounter,
         limits::{MAX_HELP, MAX_SERIES, MAX_VALUE, cut},
     },
-    options::Options,
+    options::FamilyOptions,
     policy::{label_order::LabelOrder, series_limit::OVERFLOW},
 };
 
@@ -91,11 +91,10 @@ impl<M: MetricHandle> Family<M> {
         name: &str,
         help: &str,
         labels: &[&str],
-        options: &Options,
+        options: &FamilyOptions,
     ) -> Result<Family<M>> {
         let name = if M::KIND == Kind::Counter { counter_name(name) } else { name };
-        let charset =
-            if options.utf8_names || recorder.options().utf8_names { Charset::Utf8 } else { Charset::Plain };
+        let charset = if recorder.options().utf8_names { Charset::Utf8 } else { Charset::Plain };
         names::metric(name, charset)?;
         names::labels(labels, M::KIND, charset)?;
         names::lengths(name, labels)?;
@@ -112,7 +111,7 @@ impl<M: MetricHandle> Family<M> {
                 asked: M::KIND.described(definition.unit, definition.labels),
             });
         }
-        let options = recorder.options();
+        let options = &recorder.options().families;
         Family::register(recorder, definition.name, "", definition.unit, definition.labels, options)
     }
 
@@ -122,7 +121,7 @@ impl<M: MetricHandle> Family<M> {
         help: &str,
         unit: Unit,
         labels: &[&str],
-        options: &Options,
+        options: &FamilyOptions,
     ) -> Result<Family<M>> {
         options.check()?;
         let bounds = options.buckets.as_deref().unwrap_or(unit.buckets());

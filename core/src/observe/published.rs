@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Counter, Family, Gauge, MetricHandle, Recorder, Timer};
 use crate::{
     clock::Stamp,
-    options::Options,
+    options::FamilyOptions,
     reader::{
         cursor::SegmentCursor,
         segment_reader::SegmentReader,
@@ -40,7 +40,8 @@ fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, 
     // In a separate thread, which has no lanes from other tests.
     std::thread::scope(|scope| {
         let recorded = scope.spawn(|| {
-            let recorder = Arc::new(Recorder::in_memory(Options::default().window(WINDOW).buckets(&[])));
+            let recorder =
+                Arc::new(Recorder::in_memory(FamilyOptions::default().window(WINDOW).buckets(&[]).into()));
             let mut id = 0;
             let trace = Trace::of(|| {
                 let segment: Arc<Segment> =
@@ -57,7 +58,7 @@ fn record(run: impl FnOnce(&Arc<Recorder>, &mut dyn FnMut()) + Send) -> (Trace, 
 }
 
 fn family<M: MetricHandle>(recorder: &Arc<Recorder>, name: &str) -> Family<M> {
-    Family::new(recorder, name, "", &["series"], recorder.options()).unwrap()
+    Family::new(recorder, name, "", &["series"], &recorder.options().families).unwrap()
 }
 
 /// Runs `count` readers, each of which reads twice. `check` receives the result of each read and

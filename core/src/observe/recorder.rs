@@ -26,7 +26,7 @@ use crate::{
         layout::{HEALTH_COUNTERS, HealthCounter},
         limits::MAX_DEFINITIONS,
     },
-    options::Options,
+    options::RegistryOptions,
     policy::agreement,
     segment::{
         reservation,
@@ -43,7 +43,7 @@ pub(crate) type UnsortedLabels = (Box<str>, Box<[String]>);
 /// The state that registries and handles share.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    options: Options,
+    options: RegistryOptions,
     /// None: the memory of this process only.
     place: Option<MetricsPath>,
     /// Created at the first observation, and again in every forked child.
@@ -83,18 +83,18 @@ pub(crate) fn watch_forks() {
 
 impl Recorder {
     /// Creates a recorder in the memory of this process.
-    pub(crate) fn in_memory(options: Options) -> Recorder {
+    pub(crate) fn in_memory(options: RegistryOptions) -> Recorder {
         Recorder::new(None, options)
     }
 
     /// Creates a recorder in a metrics directory. Creates the directory if it is missing.
-    pub(crate) fn open(directory: &Path, options: Options) -> Result<Recorder> {
+    pub(crate) fn open(directory: &Path, options: RegistryOptions) -> Result<Recorder> {
         let place = MetricsPath::resolve(directory)?.shared_with(options.group);
         place.make().map_err(|error| Error::io(place.path(), "use the metrics directory", error))?;
         Ok(Recorder::new(Some(place), options))
     }
 
-    fn new(place: Option<MetricsPath>, options: Options) -> Recorder {
+    fn new(place: Option<MetricsPath>, options: RegistryOptions) -> Recorder {
         // Before anything exists that a forked child must not share.
         watch_forks();
         Recorder {
@@ -113,8 +113,8 @@ impl Recorder {
         }
     }
 
-    /// Returns the default options of families.
-    pub(crate) fn options(&self) -> &Options {
+    /// Returns the options of the registry.
+    pub(crate) fn options(&self) -> &RegistryOptions {
         &self.options
     }
 

@@ -125,7 +125,7 @@ impl ReadTotals {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Options, Reader, Registry, snapshot::Value};
+    use crate::{FamilyOptions, Reader, Registry, snapshot::Value};
 
     /// The values of the window that a reader shows.
     fn window(reader: &mut Reader) -> Vec<f64> {
@@ -141,7 +141,7 @@ mod tests {
     fn observations_of_the_totals_return_to_a_window_when_newer_ones_are_removed() {
         for change in ["nothing", "damage", "close", "damage and close"] {
             let parent = tempfile::tempdir().unwrap();
-            let open = || Registry::open_with(parent.path(), Options::default().window(8)).unwrap();
+            let open = || Registry::open_with(parent.path(), FamilyOptions::default().window(8)).unwrap();
             let record = |registry: &Registry, values: std::ops::Range<u32>| {
                 let timer = registry.timer("seconds", "", &[]).unwrap().labels(&[]).unwrap();
                 values.for_each(|value| timer.observe(f64::from(value)));

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use ictus::{Family, Options, Reader, Registry, Timer};
+use ictus::{Family, FamilyOptions, Reader, Registry, Timer};
 
 use super::wall_clock::WallClock;
 
@@ -39,7 +39,7 @@ fn worker() {
     let (Some(directory), Some(acknowledged)) = (env::var_os(DIRECTORY), env::var_os(ACKNOWLEDGED)) else {
         return;
     };
-    let options = Options::default().window(64).max_series(100_000);
+    let options = FamilyOptions::default().window(64).max_series(100_000);
     let registry = Registry::open_with(directory, options).unwrap();
     let family = registry.timer(FAMILY, "", &["worker", "thread"]).unwrap();
     let acknowledged = PathBuf::from(acknowledged);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ictus::{Options, catalog::Kind};
+use ictus::{FamilyOptions, catalog::Kind};
 
 /// A family: its name, kind and label names. Some share a name.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ pub(crate) const VERSIONS: [Version; 8] = [
 ];
 
 impl Version {
-    pub(crate) fn options(&self) -> Options {
-        let options = Options::default().window(self.window as u32).max_series(self.max_series as u32);
+    pub(crate) fn options(&self) -> FamilyOptions {
+        let options = FamilyOptions::default().window(self.window as u32).max_series(self.max_series as u32);
         let options = options.max_age(self.ages.then_some(Duration::from_nanos(1)));
         match self.bounds {
             Some(bounds) => options.buckets(bounds),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ictus::{
-    Counter, Gauge, Options, Registry, Result, Timer,
+    Counter, FamilyOptions, Gauge, Registry, Result, Timer,
     catalog::{self, Definition},
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Errors {
 }
 
 impl CatalogMetrics {
-    pub(crate) fn open(directory: &Path, options: Options) -> Result<CatalogMetrics> {
+    pub(crate) fn open(directory: &Path, options: FamilyOptions) -> Result<CatalogMetrics> {
         let registry = &Registry::open_with(directory, options)?;
         Ok(CatalogMetrics {
             registry: registry.clone(),

@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-use ictus::{Counter, Options, Timer, snapshot::Value, surface::Exposition};
+use ictus::{Counter, FamilyOptions, Timer, snapshot::Value, surface::Exposition};
 use pyo3::{
     intern,
     prelude::*,
@@ -67,9 +67,9 @@ impl Collector {
     ) -> PyResult<()> {
         log::install(py);
         if self.metrics.get().is_none() {
-            let mut options = Options::default();
-            options = window.into_iter().fold(options, Options::window);
-            options = max_series.into_iter().fold(options, Options::max_series);
+            let mut options = FamilyOptions::default();
+            options = window.into_iter().fold(options, FamilyOptions::window);
+            options = max_series.into_iter().fold(options, FamilyOptions::max_series);
             let metrics =
                 CatalogMetrics::open(&directory, options).map_err(|cause| convert::error(&cause))?;
             let _ = self.metrics.set(metrics);

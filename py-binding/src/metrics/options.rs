@@ -1,9 +1,9 @@
-//! Options of registries and timers. An argument takes precedence over its environment variable,
-//! and the variable over the default.
+//! Options of families: the defaults of a registry, and those of a timer. An argument takes
+//! precedence over its environment variable, and the variable over the default.
 
 use std::{env, str::FromStr, time::Duration};
 
-use ictus::Options;
+use ictus::FamilyOptions;
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::arguments;
@@ -40,9 +40,9 @@ impl OptionOverrides {
     }
 
     /// Returns `options`, overridden by the options that are set here.
-    pub(crate) fn apply_to(self, mut options: Options) -> PyResult<Options> {
-        options = self.window.into_iter().fold(options, Options::window);
-        options = self.max_series.into_iter().fold(options, Options::max_series);
+    pub(crate) fn apply_to(self, mut options: FamilyOptions) -> PyResult<FamilyOptions> {
+        options = self.window.into_iter().fold(options, FamilyOptions::window);
+        options = self.max_series.into_iter().fold(options, FamilyOptions::max_series);
         if let Some(age) = self.max_age {
             options = options.max_age(seconds("max_age", age)?);
         }
@@ -58,13 +58,13 @@ impl OptionOverrides {
 }
 
 /// Returns the options that environment variables set.
-pub(crate) fn from_environment() -> PyResult<Options> {
+pub(crate) fn from_environment() -> PyResult<FamilyOptions> {
     OptionOverrides {
         window: parse_variable("ICTUS_WINDOW")?,
         max_series: parse_variable("ICTUS_MAX_SERIES")?,
         ..OptionOverrides::default()
     }
-    .apply_to(Options::default())
+    .apply_to(FamilyOptions::default())
 }
 
 fn parse_variable<T: FromStr>(name: &str) -> PyResult<Option<T>> {

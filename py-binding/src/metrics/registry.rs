@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ictus::{Options, observe::MetricHandle};
+use ictus::{FamilyOptions, RegistryOptions, observe::MetricHandle};
 use ictus_exporter::{Escaping, Query, Source};
 use pyo3::{
     PyClass,
@@ -42,7 +42,8 @@ use crate::{
 #[pyclass(frozen, dict, weakref, module = "ictus")]
 pub(crate) struct Registry {
     pub(crate) core: ictus::Registry,
-    options: Options,
+    /// The options of its families, which those of a timer override.
+    families: FamilyOptions,
     /// The metrics by their names. A repeated request returns the same object.
     metrics: Py<PyDict>,
 }
@@ -65,16 +66,17 @@ impl Registry {
     ) -> PyResult<Registry> {
         log::install(py);
         let overrides = OptionOverrides::from_arguments(window, max_age, expire_after, max_series, buckets)?;
-        let mut options = overrides.apply_to(options::from_environment()?)?;
+        let families = overrides.apply_to(options::from_environment()?)?;
         let group = arguments::whole_number("group", group, 0, u32::MAX - 1)?;
-        options = group.into_iter().fold(options, Options::group).utf8_names(utf8_names);
+        let options = RegistryOptions::default().families(families.clone()).utf8_names(utf8_names);
+        let options = group.into_iter().fold(options, RegistryOptions::group);
         let core = match &directory {
-            Some(directory) => ictus::Registry::open_with(directory, options.clone()),
-            None => options.check().map(|()| ictus::Registry::with_options(options.clone())),
+            Some(directory) => ictus::Registry::open_with(directory, options),
+            None => options.check().map(|()| ictus::Registry::with_options(options)),
         };
         let core = core.map_err(|cause| convert::error(&cause))?;
         log::flush(py)?;
-        Ok(Registry { core, options, metrics: PyDict::new(py).unbind() })
+        Ok(Registry { core, families, metrics: PyDict::new(py).unbind() })
     }
 
     /// The directory, or None for a registry in memory.
@@ -147,7 +149,7 @@ impl Registry {
         buckets: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Timer>> {
         let overrides = OptionOverrides::from_arguments(window, max_age, expire_after, max_series, buckets)?;
-        let options = overrides.apply_to(self.options.clone())?;
+        let options = overrides.apply_to(self.families.clone())?;
         let labels = label_names(labels)?;
         let family = self.core.timer_with(name, help, &as_strs(&labels), &options);
         self.get_or_create(py, family, name, labels, Timer::new)

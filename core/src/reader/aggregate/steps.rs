@@ -17,7 +17,7 @@ pub(crate) fn count(steps: usize) {
 #[cfg(test)]
 mod tests {
     use super::STEPS;
-    use crate::{Options, Reader, Registry};
+    use crate::{FamilyOptions, Reader, Registry};
 
     /// Returns the steps of the first snapshot of that many segments, and of a second one, before
     /// which every series of every segment changed.
@@ -26,10 +26,10 @@ mod tests {
         // Definitions that conflict, and bounds that differ, are not rare: each deployment that
         // changes an option has them.
         let options = [
-            Options::default().window(100),
-            Options::default().window(90),
-            Options::default().window(100).buckets(&[0.5, 1.0]),
-            Options::default().window(100).buckets(&[0.5, 2.0]),
+            FamilyOptions::default().window(100),
+            FamilyOptions::default().window(90),
+            FamilyOptions::default().window(100).buckets(&[0.5, 1.0]),
+            FamilyOptions::default().window(100).buckets(&[0.5, 2.0]),
         ];
         let record = |registry: &Registry| {
             registry.gauge("busy", "", &[]).unwrap().labels(&[]).unwrap().add(1.5);

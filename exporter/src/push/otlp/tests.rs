@@ -83,7 +83,7 @@ fn a_counter_is_a_monotonic_sum_and_a_quantile_a_gauge() {
 /// OTLP allows any characters in names.
 #[test]
 fn names_are_sent_unchanged() {
-    let registry = Registry::with_options(ictus::Options::default().utf8_names(true));
+    let registry = Registry::with_options(ictus::RegistryOptions::default().utf8_names(true));
     registry.counter("http.requests", "", &["url.path"]).unwrap().labels(&["/"]).unwrap().inc();
     let source = Source::from_registry(registry);
     let exposition = source.snapshot_since(source.freshness()).unwrap().exposition(source.view());

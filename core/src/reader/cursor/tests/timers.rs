@@ -4,7 +4,7 @@ use std::{cell::Cell, fs::File, path::Path, rc::Rc};
 
 use super::{BLOCK_WORDS, Looked, SegmentDelta};
 use crate::{
-    Family, Options, Registry, Timer,
+    Family, FamilyOptions, Registry, Timer,
     directory::access::MetricsPath,
     format::layout::{Chunk, LINE_WORDS, Lines},
     reader::{
@@ -15,7 +15,7 @@ use crate::{
 
 /// Returns timers with one label in a directory, whose windows have that length.
 fn timers(directory: &Path, window: u32) -> (Registry, Family<Timer>) {
-    let registry = Registry::open_with(directory, Options::default().window(window)).unwrap();
+    let registry = Registry::open_with(directory, FamilyOptions::default().window(window)).unwrap();
     let timers = registry.timer("work_seconds", "", &["of"]).unwrap();
     (registry, timers)
 }
@@ -201,7 +201,7 @@ fn a_writer_that_is_too_fast_leaves_its_lane_as_it_was() {
 #[test]
 fn a_timer_without_a_distribution_goes_on_as_well() {
     let parent = tempfile::tempdir().unwrap();
-    let options = Options::default().without_distribution();
+    let options = FamilyOptions::default().without_distribution();
     let registry = Registry::open_with(parent.path(), options).unwrap();
     let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
     observe(&timer, 5);

@@ -15,54 +15,50 @@ use crate::{
 /// [`Health::conflicting_definitions`](crate::snapshot::Health::conflicting_definitions).
 ///
 /// ```
-/// # use ictus::{Options, Registry};
-/// let registry = Registry::with_options(Options::default().max_series(100));
-/// let options = Options::default().window(200).max_age(std::time::Duration::from_secs(600));
+/// # use ictus::{FamilyOptions, Registry};
+/// let registry = Registry::with_options(FamilyOptions::default().max_series(100));
+/// let options = FamilyOptions::default().window(200).max_age(std::time::Duration::from_secs(600));
 /// let timer = registry.timer_with("job_seconds", "How long a job takes.", &["queue"], &options)?;
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct FamilyOptions {
     pub(crate) window: u32,
     pub(crate) max_age: Option<Duration>,
     pub(crate) expire_after: Option<Duration>,
     pub(crate) max_series: u32,
     pub(crate) buckets: Option<Vec<f64>>,
     pub(crate) distribution: bool,
-    pub(crate) group: Option<u32>,
-    pub(crate) utf8_names: bool,
 }
 
-impl Default for Options {
+impl Default for FamilyOptions {
     /// Returns a window of 1,000 observations of any age, 1,000 series, and the default buckets of
     /// the unit.
-    fn default() -> Options {
-        Options {
+    fn default() -> FamilyOptions {
+        FamilyOptions {
             window: 1000,
             max_age: None,
             expire_after: None,
             max_series: 1000,
             buckets: None,
             distribution: true,
-            group: None,
-            utf8_names: false,
         }
     }
 }
 
-impl Options {
+impl FamilyOptions {
     /// Sets how many of a timer's newest observations form the window for quantiles: 1 to 65,536.
     #[must_use]
-    pub fn window(self, observations: u32) -> Options {
-        Options { window: observations, ..self }
+    pub fn window(self, observations: u32) -> FamilyOptions {
+        FamilyOptions { window: observations, ..self }
     }
 
     /// Removes observations older than `age` from a timer's window, so that an idle series shows no
     /// quantiles instead of old ones. Counts and sums do not change. `None`, the default, keeps
     /// observations of any age.
     #[must_use]
-    pub fn max_age(self, age: impl Into<Option<Duration>>) -> Options {
-        Options { max_age: age.into(), ..self }
+    pub fn max_age(self, age: impl Into<Option<Duration>>) -> FamilyOptions {
+        FamilyOptions { max_age: age.into(), ..self }
     }
 
     /// Expires series that no process of the directory has updated for `idle`. Expired series are
@@ -81,8 +77,8 @@ impl Options {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use ictus::{Options, Registry};
-    /// let options = Options::default().expire_after(Duration::from_secs(3600));
+    /// # use ictus::{FamilyOptions, Registry};
+    /// let options = FamilyOptions::default().expire_after(Duration::from_secs(3600));
     /// let registry = Registry::with_options(options);
     /// let job = registry.timer("job_seconds", "", &["tenant"])?.labels(&["acme"])?;
     /// job.observe(0.5); // shown for an hour, if it is the last one
@@ -90,8 +86,8 @@ impl Options {
     /// # Ok::<(), ictus::Error>(())
     /// ```
     #[must_use]
-    pub fn expire_after(self, idle: impl Into<Option<Duration>>) -> Options {
-        Options { expire_after: idle.into(), ..self }
+    pub fn expire_after(self, idle: impl Into<Option<Duration>>) -> FamilyOptions {
+        FamilyOptions { expire_after: idle.into(), ..self }
     }
 
     /// Sets the maximum number of series of the family, in this process and over all processes.
@@ -99,17 +95,17 @@ impl Options {
     /// [`OVERFLOW`](crate::OVERFLOW), and counted. Numbers above 1,048,576 are reduced to
     /// 1,048,576.
     #[must_use]
-    pub fn max_series(self, series: u32) -> Options {
-        Options { max_series: series, ..self }
+    pub fn max_series(self, series: u32) -> FamilyOptions {
+        FamilyOptions { max_series: series, ..self }
     }
 
     /// Sets the upper bounds of a timer's classic buckets: ascending, finite, at most 1,000. A last
     /// bound of infinity, which other libraries write, is removed, because every histogram has that
     /// bucket.
     #[must_use]
-    pub fn buckets(self, bounds: &[f64]) -> Options {
+    pub fn buckets(self, bounds: &[f64]) -> FamilyOptions {
         let finite = bounds.strip_suffix(&[f64::INFINITY]).unwrap_or(bounds);
-        Options { buckets: Some(finite.to_vec()), ..self }
+        FamilyOptions { buckets: Some(finite.to_vec()), ..self }
     }
 
     /// Disables both kinds of buckets of a timer, which leaves a window, a count and a sum. An
@@ -118,51 +114,8 @@ impl Options {
     /// histogram. If only some processes have this option, the buckets of the other processes are
     /// shown.
     #[must_use]
-    pub fn without_distribution(self) -> Options {
-        Options { distribution: false, ..self }
-    }
-
-    /// Sets the number of a group of users that share the metrics directory, for
-    /// [`Registry::open_with`](crate::Registry::open_with).
-    ///
-    /// The folder `ictus`, otherwise of mode 0700, gets that group and mode 0770, and files get
-    /// mode 0640. Everything that members of the group record is included in snapshots. All
-    /// processes that record in the directory must set the same group and be members of it; readers
-    /// need not set it. It is an option of the registry: a family cannot set another group.
-    ///
-    /// ```no_run
-    /// # use ictus::{Options, Registry};
-    /// let registry = Registry::open_with("/run/metrics", Options::default().group(1000))?;
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    #[must_use]
-    pub fn group(self, number: u32) -> Options {
-        Options { group: Some(number), ..self }
-    }
-
-    /// Allows names of metrics and labels with any characters, for example `http.server.duration`.
-    /// Without this option such a name is an error.
-    ///
-    /// Clients that request `escaping=allow-utf-8` receive the names unchanged, in quotes. Other
-    /// clients receive an underscore instead of each character that is not a letter, a digit or `_`
-    /// (in a metric's name also `:`). If two metrics then have the same name, these clients receive
-    /// only the first one.
-    ///
-    /// ```
-    /// # use ictus::{Options, Registry, surface::{Exposition, View}};
-    /// let registry = Registry::with_options(Options::default().utf8_names(true));
-    /// registry.counter("http.requests", "", &["url.path"])?.labels(&["/"])?.inc();
-    /// let mut view = View::default();
-    /// let text = ictus::expose::text(&Exposition::new(&registry.snapshot()?, &view));
-    /// assert!(text.contains("\nhttp_requests_total{url_path=\"/\"} 1.0\n"), "{text}");
-    /// view.utf8_names = true;
-    /// let text = ictus::expose::text(&Exposition::new(&registry.snapshot()?, &view));
-    /// assert!(text.contains("\n{\"http.requests_total\",\"url.path\"=\"/\"} 1.0\n"), "{text}");
-    /// # Ok::<(), ictus::Error>(())
-    /// ```
-    #[must_use]
-    pub fn utf8_names(self, allowed: bool) -> Options {
-        Options { utf8_names: allowed, ..self }
+    pub fn without_distribution(self) -> FamilyOptions {
+        FamilyOptions { distribution: false, ..self }
     }
 
     /// Checks the options; every function that accepts options does this.
@@ -188,9 +141,6 @@ impl Options {
         if self.max_series == 0 {
             return refused("max_series", "a family has at least one series");
         }
-        if self.group == Some(u32::MAX) {
-            return refused("group", "no group has that number");
-        }
         let bounds = self.buckets.as_deref().unwrap_or_default();
         if bounds.len() > MAX_BOUNDS || !bounds.iter().all(|bound| bound.is_finite()) {
             return refused("buckets", "bounds are finite numbers, at most 1,000");
@@ -204,31 +154,30 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Options};
+    use super::{Duration, FamilyOptions};
 
     #[test]
     fn invalid_options_are_refused() {
         let bad = [
-            Options::default().window(0),
-            Options::default().window(65_537),
-            Options::default().max_series(0),
-            Options::default().max_age(Duration::ZERO),
-            Options::default().expire_after(Duration::ZERO),
-            Options::default().group(u32::MAX),
-            Options::default().buckets(&[1.0, 1.0]),
-            Options::default().buckets(&[2.0, 1.0]),
-            Options::default().buckets(&[f64::INFINITY, f64::INFINITY]),
-            Options::default().buckets(&[f64::INFINITY, 1.0]),
-            Options::default().buckets(&[f64::NEG_INFINITY]),
-            Options::default().buckets(&[f64::NAN]),
+            FamilyOptions::default().window(0),
+            FamilyOptions::default().window(65_537),
+            FamilyOptions::default().max_series(0),
+            FamilyOptions::default().max_age(Duration::ZERO),
+            FamilyOptions::default().expire_after(Duration::ZERO),
+            FamilyOptions::default().buckets(&[1.0, 1.0]),
+            FamilyOptions::default().buckets(&[2.0, 1.0]),
+            FamilyOptions::default().buckets(&[f64::INFINITY, f64::INFINITY]),
+            FamilyOptions::default().buckets(&[f64::INFINITY, 1.0]),
+            FamilyOptions::default().buckets(&[f64::NEG_INFINITY]),
+            FamilyOptions::default().buckets(&[f64::NAN]),
         ];
         for options in bad {
             options.check().unwrap_err();
         }
-        Options::default().window(65_536).buckets(&[]).check().unwrap();
-        let ends_in_infinity = Options::default().buckets(&[1.0, f64::INFINITY]);
+        FamilyOptions::default().window(65_536).buckets(&[]).check().unwrap();
+        let ends_in_infinity = FamilyOptions::default().buckets(&[1.0, f64::INFINITY]);
         ends_in_infinity.check().unwrap();
-        assert_eq!(ends_in_infinity, Options::default().buckets(&[1.0]));
-        Options::default().max_age(Duration::from_nanos(1)).expire_after(None).check().unwrap();
+        assert_eq!(ends_in_infinity, FamilyOptions::default().buckets(&[1.0]));
+        FamilyOptions::default().max_age(Duration::from_nanos(1)).expire_after(None).check().unwrap();
     }
 }
