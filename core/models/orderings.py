@@ -159,8 +159,8 @@ ORDERINGS = [
     Ordering(
         "described",
         "observe/series.rs",
-        "self.0.store(u64::from(segment.ordinal) << 32 | line, Ordering::Release);",
-        "self.0.store(u64::from(segment.ordinal) << 32 | line, Ordering::Relaxed);",
+        "self.0.store(pack(segment.ordinal, line.get()), Ordering::Release);",
+        "self.0.store(pack(segment.ordinal, line.get()), Ordering::Relaxed);",
         "two_threads_link_their_blocks",
     ),
     Ordering(

@@ -12,6 +12,8 @@ use crate::{
     format::{
         descriptor::FamilyDescriptor,
         layout::{HealthCounter, Lane},
+        line_index::LineIndex,
+        series_word::SeriesWord,
     },
     observe::{Counter, Gauge},
     segment::writer::Segment,
@@ -89,14 +91,15 @@ pub fn a_lane_is_published_late() {
     check("late lane", 3, (24, 24), || {
         let segment = Segment::anonymous().unwrap();
         let lane: &'static Lane = &segment.new_block().unwrap().lanes[0];
-        lane.promise(1);
+        let [before, after] = [1, 2].map(|serial| SeriesWord::new(serial, LineIndex::new(1)));
+        lane.promise(before);
         run([
-            Box::new(move || _ = lane.publish(1)),
+            Box::new(move || _ = lane.publish(before)),
             Box::new(move || {
                 lane.hide();
                 lane.clear();
-                lane.promise(2);
-                assert!(lane.publish(2), "shown with the word of the life before");
+                lane.promise(after);
+                assert!(lane.publish(after), "shown with the word of the life before");
             }),
         ]);
     });

@@ -116,6 +116,7 @@ pub mod models;
 pub mod observe;
 #[cfg(feature = "record")]
 mod options;
+mod packed;
 mod plain_name;
 pub(crate) mod policy;
 mod printable;

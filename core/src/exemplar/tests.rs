@@ -15,8 +15,10 @@ use super::{
 use crate::{
     clock,
     format::{
-        layout::{ExemplarSlot, LINE_WORDS, Lane, Lines, UNPUBLISHED},
+        layout::{ExemplarSlot, LINE_WORDS, Lane, Lines},
         line_allocator::LineAllocator,
+        line_index::LineIndex,
+        series_word::SeriesWord,
         source::SegmentSource,
     },
     ring::LaneHeader,
@@ -75,7 +77,7 @@ fn number(exemplar: &Exemplar) -> u64 {
 struct Written {
     trace: Trace,
     line: u64,
-    words: Vec<u64>,
+    words: Vec<SeriesWord>,
     /// The number of exemplars of each series.
     length: u64,
     /// The time at which each exemplar was written.
@@ -84,7 +86,7 @@ struct Written {
 
 impl Written {
     fn of(series: u64, length: u64) -> Written {
-        let word = |life: u64| (life + 1) << 32 | 1;
+        let word = |life: u64| SeriesWord::new(life as u32 + 1, LineIndex::new(1));
         let (mut line, mut times) = (0, Vec::new());
         let trace = Trace::of(|| {
             let (supply, lane, at) = new_lane();
@@ -116,7 +118,7 @@ impl Written {
         let mut seen = 0;
         for _ in 0..2 {
             let before = LaneHeader::read(&eyes, self.line).unwrap();
-            if before.series == 0 || before.series & UNPUBLISHED != 0 {
+            if !before.series.is_published() {
                 continue;
             }
             // Read again, as for the head: the words of the first read may be of several moments.

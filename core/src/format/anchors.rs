@@ -3,6 +3,7 @@
 use super::layout::{ANCHORS, anchor, identity};
 use crate::{
     clock::Anchor,
+    packed::pack,
     sync::{AtomicU64, Ordering},
 };
 
@@ -23,7 +24,7 @@ pub(crate) fn of_identity(words: &[u64; identity::WORDS]) -> Anchor {
 }
 
 fn check(words: [u64; 4]) -> u64 {
-    1 << 32 | u64::from(crc32fast::hash(bytemuck::cast_slice(&words)))
+    pack(1, crc32fast::hash(bytemuck::cast_slice(&words)))
 }
 
 /// Overwrites the older of the header's anchors. At most one thread may call this at a time.

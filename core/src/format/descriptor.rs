@@ -10,8 +10,12 @@ use super::{
     codec::{Decoder, Encoder},
     layout::{LINE, LINE_WORDS},
     limits::{MAX_SERIES, MAX_VALUE, cut},
+    line_index::LineIndex,
 };
-use crate::catalog::{Kind, Unit};
+use crate::{
+    catalog::{Kind, Unit},
+    packed::{pack, unpack},
+};
 
 /// Maximum number of bounds of a family.
 pub(crate) const MAX_BOUNDS: usize = 1000;
@@ -42,7 +46,7 @@ pub(crate) struct FamilyDescriptor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SeriesDescriptor {
     /// The line of the family's descriptor.
-    pub(crate) family: u64,
+    pub(crate) family: LineIndex,
     /// Unique to this descriptor. Its lines may be reused from a removed series.
     pub(crate) serial: u32,
     /// When its process created the series: wall clock, nanoseconds since 1970; 0 if unknown.
@@ -147,9 +151,9 @@ impl FamilyDescriptor {
 
 impl SeriesDescriptor {
     /// Returns the words to be stored. Truncates values that are longer than a reader accepts.
-    pub(crate) fn encode(family: u64, serial: u32, begun: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
+    pub(crate) fn encode(family: LineIndex, serial: u32, begun: u64, values: &[impl AsRef<str>]) -> Vec<u64> {
         let mut payload = Encoder::default();
-        payload.number(family as u32);
+        payload.number(family.get());
         payload.number(serial);
         payload.number(values.len() as u32);
         values.iter().for_each(|value| payload.string(cut(value.as_ref(), MAX_VALUE)));
@@ -160,7 +164,7 @@ impl SeriesDescriptor {
     /// Decodes the words. Returns `None` if they are not a valid series.
     pub(crate) fn decode(words: &[u64]) -> Option<SeriesDescriptor> {
         let mut fields = start(words, SERIES)?;
-        let (family, serial) = (u64::from(fields.number()?), fields.number()?);
+        let (family, serial) = (LineIndex::new(fields.number()?), fields.number()?);
         let values = fields.strings()?;
         let within = values.iter().all(|value| value.len() <= MAX_VALUE);
         within.then_some(SeriesDescriptor { family, serial, begun: fields.word().unwrap_or(0), values })
@@ -176,7 +180,7 @@ pub(crate) fn lines(first: &[u64]) -> Option<u64> {
 /// Returns the words of a descriptor: its head, then the payload in whole lines.
 fn finish(payload: &Encoder, tag: u32) -> Vec<u64> {
     let bytes = payload.as_slice();
-    let mut words = vec![u64::from(tag) << 32 | bytes.len() as u64, u64::from(crc32fast::hash(bytes))];
+    let mut words = vec![pack(tag, bytes.len() as u32), u64::from(crc32fast::hash(bytes))];
     words.extend(bytes.chunks(8).map(|bytes| {
         let mut word = [0; 8];
         word[..bytes.len()].copy_from_slice(bytes);
@@ -190,18 +194,18 @@ fn finish(payload: &Encoder, tag: u32) -> Vec<u64> {
 fn start(words: &[u64], tag: u32) -> Option<Decoder<'_>> {
     let bytes = length(words)?;
     let payload = bytemuck::cast_slice::<u64, u8>(words.get(HEAD_WORDS..)?).get(..bytes)?;
-    let whole = words[0] >> 32 == u64::from(tag) && words[1] == u64::from(crc32fast::hash(payload));
+    let whole = unpack(words[0]).0 == tag && words[1] == u64::from(crc32fast::hash(payload));
     whole.then_some(Decoder::of(payload))
 }
 
 fn length(words: &[u64]) -> Option<usize> {
-    let bytes = *words.first()? as u32 as usize;
+    let bytes = unpack(*words.first()?).1 as usize;
     (bytes <= MAX_BYTES).then_some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FamilyDescriptor, MAX_WINDOW, SeriesDescriptor, lines};
+    use super::{FamilyDescriptor, LineIndex, MAX_WINDOW, SeriesDescriptor, lines};
     use crate::catalog::{Kind, Unit};
     use proptest::prelude::*;
 
@@ -240,13 +244,13 @@ mod tests {
     proptest! {
         #[test]
         fn series_descriptor_round_trips(
-            family in 0u32..,
+            family in (0u32..).prop_map(LineIndex::new),
             serial in 0u32..,
             begun in 0u64..,
             values in prop::collection::vec(".*", 0..6),
         ) {
-            let words = SeriesDescriptor::encode(u64::from(family), serial, begun, &values);
-            let expected = SeriesDescriptor { family: u64::from(family), serial, begun, values };
+            let words = SeriesDescriptor::encode(family, serial, begun, &values);
+            let expected = SeriesDescriptor { family, serial, begun, values };
             prop_assert_eq!(SeriesDescriptor::decode(&words), Some(expected));
         }
 

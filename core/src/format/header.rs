@@ -8,7 +8,10 @@ use super::{
     layout::{ANCHORS, BYTE_ORDER, Header, MAGIC, VERSION, anchor, identity},
     source::SegmentSource,
 };
-use crate::clock::{Anchor, epoch_clocks::Clocks};
+use crate::{
+    clock::{Anchor, epoch_clocks::Clocks},
+    packed::unpack,
+};
 
 /// The word of the header's first later anchor.
 pub(crate) const FIRST_ANCHOR: usize = offset_of!(Header, anchors) / 8;
@@ -37,7 +40,7 @@ impl SegmentHeader {
         if words[identity::MAGIC] != MAGIC {
             return Err(SegmentError::InvalidHeader("not a segment"));
         }
-        let (version, order) = ((words[identity::VERSION] >> 32) as u32, words[identity::VERSION] as u32);
+        let (version, order) = unpack(words[identity::VERSION]);
         if order != BYTE_ORDER {
             return Err(SegmentError::InvalidHeader("written in another byte order"));
         }

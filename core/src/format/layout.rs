@@ -20,6 +20,7 @@
 
 use std::ptr;
 
+use super::series_word::SeriesWord;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Bytes of a line, the unit in which memory is claimed.
@@ -237,8 +238,8 @@ impl Lane {
     /// Sets the series word under which a new or cleared lane will be published. No reader sees the
     /// lane yet. The word identifies one life of one series, so a thread that set it for an earlier
     /// life can no longer publish the lane.
-    pub(crate) fn promise(&self, word: u64) {
-        self.series.store(word | UNPUBLISHED, Ordering::Relaxed);
+    pub(crate) fn promise(&self, word: SeriesWord) {
+        self.series.store(word.bits() | UNPUBLISHED, Ordering::Relaxed);
     }
 
     /// Publishes the lane under the series word that was set by `promise`. Returns false if the
@@ -246,7 +247,8 @@ impl Lane {
     ///
     /// Release, "lane": pairs with the reader's acquire after copying the block. A reader that sees
     /// the lane also sees its table, and the series with its descriptor.
-    pub(crate) fn publish(&self, word: u64) -> bool {
+    pub(crate) fn publish(&self, word: SeriesWord) -> bool {
+        let word = word.bits();
         self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 

@@ -12,6 +12,8 @@ pub(crate) mod header;
 pub(crate) mod layout;
 pub(crate) mod limits;
 pub(crate) mod line_allocator;
+pub(crate) mod line_index;
+pub(crate) mod series_word;
 pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod totals_head;

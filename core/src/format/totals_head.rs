@@ -13,7 +13,10 @@ use super::{
     source::stored_bytes,
     stream::{Input, Output},
 };
-use crate::clock::epoch_clocks::Clocks;
+use crate::{
+    clock::epoch_clocks::Clocks,
+    packed::{pack, unpack},
+};
 
 const MAGIC: u64 = u64::from_ne_bytes(*b"ICTUSTOT");
 /// Bytes before the body.
@@ -55,11 +58,12 @@ impl TotalsHead {
         if magic != MAGIC {
             return Err(SegmentError::InvalidHeader("not a totals file"));
         }
-        if version as u32 != BYTE_ORDER {
+        let (number, order) = unpack(version);
+        if order != BYTE_ORDER {
             return Err(SegmentError::InvalidHeader("written in another byte order"));
         }
-        if (version >> 32) as u32 > VERSION {
-            return Err(SegmentError::UnsupportedVersion((version >> 32) as u32));
+        if number > VERSION {
+            return Err(SegmentError::UnsupportedVersion(number));
         }
         if length != body {
             return Err(SegmentError::InvalidHeader(WRONG));
@@ -92,7 +96,7 @@ pub(crate) fn stored_length(file: &File) -> Result<u64, SegmentError> {
 
 /// Returns the bytes before a body of that length and checksum.
 pub(crate) fn encode(generation: u64, length: u64, body: &crc32fast::Hasher) -> [u64; HEAD / 8] {
-    let version = u64::from(VERSION) << 32 | u64::from(BYTE_ORDER);
+    let version = pack(VERSION, BYTE_ORDER);
     let checksum = checksum_of([MAGIC, version, generation, length], body);
     [MAGIC, version, generation, length, u64::from(checksum)]
 }

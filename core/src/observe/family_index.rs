@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     format::layout::HealthCounter,
     log_once::LogOnce,
+    packed::unpack,
     policy::series_limit::OVERFLOW,
 };
 
@@ -183,7 +184,7 @@ impl FamilyIndex {
 
     fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
         // Use other bits than those by which a table places its entries.
-        &self.shards[(hash >> 32) as usize % SHARDS]
+        &self.shards[unpack(hash).0 as usize % SHARDS]
     }
 
     fn check(&self, asked: &LabelQuery<'_>) -> Result<()> {

@@ -9,8 +9,9 @@ use super::thread_lanes;
 use crate::{
     exemplar,
     format::{
-        layout::{self, Chunk, HealthCounter, Lane, Lines, UNPUBLISHED},
+        layout::{self, Chunk, HealthCounter, Lane, Lines},
         line_allocator::LineAllocator,
+        series_word::SeriesWord,
     },
     histogram::{self, LaneBuckets},
     ring::Ring,
@@ -145,15 +146,15 @@ impl LaneWriter {
     }
 
     /// Returns the word of the series under which the lane is published; none if it is hidden.
-    pub(super) fn word(&self) -> Option<u64> {
-        let word = self.lane().series.load(Ordering::Relaxed);
-        (word & UNPUBLISHED == 0).then_some(word)
+    pub(super) fn word(&self) -> Option<SeriesWord> {
+        let word = SeriesWord::from_bits(self.lane().series.load(Ordering::Relaxed));
+        word.is_published().then_some(word)
     }
 
     /// Whether the lane is published under that series word.
     #[inline(always)]
-    pub(super) fn shows(&self, word: u64) -> bool {
-        self.lane().series.load(Ordering::Relaxed) == word
+    pub(super) fn shows(&self, word: SeriesWord) -> bool {
+        self.lane().series.load(Ordering::Relaxed) == word.bits()
     }
 
     /// Returns the incarnation of its series that the lane serves.
@@ -168,7 +169,7 @@ impl LaneWriter {
 
     /// Sets the incarnation of a series that the lane serves from now on, and the word under which
     /// it will be published. The lane must be in no table.
-    pub(super) fn serve(&self, series: usize, life: u64, word: u64) {
+    pub(super) fn serve(&self, series: usize, life: u64, word: SeriesWord) {
         self.series.store(series, Ordering::Relaxed);
         self.life.store(life, Ordering::Relaxed);
         self.lane().promise(word);
@@ -181,7 +182,7 @@ impl LaneWriter {
     }
 
     /// Publishes the lane under that series word. Returns false if it was hidden before.
-    pub(super) fn publish(&self, word: u64) -> bool {
+    pub(super) fn publish(&self, word: SeriesWord) -> bool {
         self.lane().publish(word)
     }
 
@@ -285,12 +286,12 @@ impl GaugeLane {
     }
 
     /// Sets the word under which the lane will be published. It is not the gauge's lane yet.
-    pub(super) fn promise(&self, word: u64) {
+    pub(super) fn promise(&self, word: SeriesWord) {
         self.lane.promise(word);
     }
 
     /// See [`LaneWriter::publish`].
-    pub(super) fn publish(&self, word: u64) -> bool {
+    pub(super) fn publish(&self, word: SeriesWord) -> bool {
         self.lane.publish(word)
     }
 

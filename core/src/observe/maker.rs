@@ -20,7 +20,12 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 
-use crate::{clock, segment::writer::Segment, sys::fork};
+use crate::{
+    clock,
+    packed::{pack, unpack},
+    segment::writer::Segment,
+    sys::fork,
+};
 
 /// Maximum time that a thread waits for another thread that creates the segment.
 const MAX_WAIT: Duration = Duration::from_millis(500);
@@ -131,7 +136,7 @@ impl Maker {
             return MakerTurn::Interrupted;
         }
         // A thread of the parent does not continue here.
-        let is_free = by == 0 || by >> 32 != thread >> 32;
+        let is_free = by == 0 || generation(by) != generation(thread);
         if is_free && self.by.compare_exchange(by, thread, Acquire, Relaxed).is_ok() {
             return MakerTurn::Own(Claim { maker: self, thread });
         }
@@ -158,7 +163,11 @@ fn this_thread() -> u64 {
         }
         number.get()
     });
-    u64::from(fork::generation()) << 32 | u64::from(number)
+    pack(fork::generation(), number)
+}
+
+fn generation(thread: u64) -> u32 {
+    unpack(thread).0
 }
 
 #[cfg(test)]

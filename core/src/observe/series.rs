@@ -19,8 +19,11 @@ use crate::{
     format::{
         descriptor::{FamilyDescriptor, MAX_BYTES, SeriesDescriptor},
         limits::MAX_VALUE,
+        line_index::LineIndex,
+        series_word::SeriesWord,
     },
     histogram::Bounds,
+    packed::{pack, unpack},
     segment::writer::{Segment, SeriesLocation},
     sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, process_wide, static_ref::AtomicOptionRef},
     sys::fork,
@@ -260,7 +263,7 @@ impl Series {
         segment: &Segment,
         life: u64,
         recorder: &Recorder,
-    ) -> Option<(&'static GaugeLane, u64)> {
+    ) -> Option<(&'static GaugeLane, SeriesWord)> {
         let word = self.describe(segment, life)?;
         let lane = match self.kept_lane(segment).or_else(|| recorder.freed_gauge(segment)) {
             Some(lane) => {
@@ -313,7 +316,7 @@ impl Series {
 
     /// Returns a lane's series word: the location of the descriptor. Writes the descriptor if the
     /// segment has none for this incarnation.
-    pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<u64> {
+    pub(super) fn describe(&self, segment: &Segment, life: u64) -> Option<SeriesWord> {
         let known = self.described.load_full();
         if let Some(known) = &known
             && (known.0, known.1.ordinal) == (life, segment.ordinal)
@@ -421,14 +424,15 @@ struct DescriptorCache(
 impl DescriptorCache {
     /// Returns the line. Calls `describe` if there is none. Threads that race write two
     /// descriptors; either will do, because readers merge series by their label values.
-    fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<u64>) -> Option<u64> {
+    fn line(&self, segment: &Segment, describe: impl FnOnce() -> Option<LineIndex>) -> Option<LineIndex> {
         let known = self.0.load(Ordering::Acquire);
-        if known >> 32 == u64::from(segment.ordinal) {
-            return Some(known & u64::from(u32::MAX));
+        let (ordinal, line) = unpack(known);
+        if ordinal == segment.ordinal {
+            return Some(LineIndex::new(line));
         }
         let line = describe()?;
         // Release: a thread that loads the line publishes a lane that points to it.
-        self.0.store(u64::from(segment.ordinal) << 32 | line, Ordering::Release);
+        self.0.store(pack(segment.ordinal, line.get()), Ordering::Release);
         Some(line)
     }
 }

@@ -21,7 +21,10 @@ use super::{
     handle::MAX_ATTEMPTS, lane::LaneWriter, lane_pool::LanePool, recorder::Recorder, series::Series,
 };
 use crate::{
-    format::layout::{BLOCK_LANES, Block, HealthCounter, Lines as _},
+    format::{
+        layout::{BLOCK_LANES, Block, HealthCounter, Lines as _},
+        series_word::SeriesWord,
+    },
     sync::{
         AtomicBool,
         Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
@@ -56,7 +59,7 @@ pub(crate) fn lane(id: usize) -> Option<&'static LaneWriter> {
 pub(crate) struct CachedLane {
     lane: &'static LaneWriter,
     /// Another word means another series, or another incarnation of the series.
-    word: u64,
+    word: SeriesWord,
     /// The lease counter of the shard. Another number means another thread's lease; 0 means a
     /// forked child.
     lease: &'static StdAtomicU64,

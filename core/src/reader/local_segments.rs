@@ -11,7 +11,11 @@ use super::{
     cursor::SegmentCursor,
     segment_reader::SegmentReader,
 };
-use crate::{directory::clock_epoch::UNSHARED_EPOCH, format::error::SegmentError, segment::writer::Segment};
+use crate::{
+    directory::clock_epoch::UNSHARED_EPOCH,
+    format::{error::SegmentError, line_index::LineIndex},
+    segment::writer::Segment,
+};
 
 /// The segments of this process that are not read from files.
 pub(crate) struct LocalSegments {
@@ -108,7 +112,7 @@ impl LocalSegments {
     }
 
     /// Makes the next poll read a lane completely.
-    pub(crate) fn forget(&mut self, id: u64, lane: u64) {
+    pub(crate) fn forget(&mut self, id: u64, lane: LineIndex) {
         if let Some(known) = self.known.get_mut(&id) {
             known.lanes.forget(lane);
         }

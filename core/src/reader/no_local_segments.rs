@@ -1,7 +1,7 @@
 //! Replaces the reader of this process's memory in a build that does not record.
 
 use super::aggregate::Aggregator;
-use crate::format::error::SegmentError;
+use crate::format::{error::SegmentError, line_index::LineIndex};
 
 /// There are no segments in memory, so this type has no value.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl LocalSegments {
         match *self {}
     }
 
-    pub(crate) fn forget(&mut self, _: u64, _: u64) {
+    pub(crate) fn forget(&mut self, _: u64, _: LineIndex) {
         match *self {}
     }
 }

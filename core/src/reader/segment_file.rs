@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::epoch_clocks::Clocks,
     directory::{self, Directory, access::MetricsPath, checked_file::CheckedFile, lock},
-    format::error::SegmentError,
+    format::{error::SegmentError, line_index::LineIndex},
     log_once::LogOnce,
     snapshot::Health,
 };
@@ -146,7 +146,7 @@ impl SegmentFile {
     }
 
     /// Makes the next poll read a lane completely.
-    pub(crate) fn forget(&mut self, lane: u64) {
+    pub(crate) fn forget(&mut self, lane: LineIndex) {
         self.lanes.forget(lane);
     }
 

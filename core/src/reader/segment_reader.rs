@@ -17,6 +17,8 @@ use crate::{
         header::{FIRST_ANCHOR, HEADER_WORDS, SegmentHeader},
         layout::{ANCHORS, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, anchor, full_ring, table_lines},
         limits::MAX_DEFINITIONS,
+        line_index::LineIndex,
+        series_word::SeriesWord,
         source::SegmentSource,
     },
     histogram,
@@ -29,15 +31,15 @@ use crate::{
 pub(crate) struct SegmentReader<W> {
     source: Metered<W>,
     pub(crate) header: SegmentHeader,
-    /// By series word. A descriptor does not change while a published lane points to it.
-    series: HashMap<u64, Arc<SeriesInfo>>,
-    /// By line. A family's descriptor never changes, so it is read once. With each family, the
+    /// A descriptor does not change while a published lane points to it.
+    series: HashMap<SeriesWord, Arc<SeriesInfo>>,
+    /// A family's descriptor never changes, so it is read once. With each family, the
     /// order of its labels if the writer did not sort them.
-    families: HashMap<u64, (Arc<FamilyDescriptor>, Option<LabelOrder>)>,
+    families: HashMap<LineIndex, (Arc<FamilyDescriptor>, Option<LabelOrder>)>,
     /// The number of definitions of each name.
     definitions: HashMap<String, usize>,
-    /// The cost of each descriptor, by its line.
-    parts: HashMap<u64, DescriptorCost>,
+    /// The cost of each descriptor.
+    parts: HashMap<LineIndex, DescriptorCost>,
     /// The sum of `parts`.
     taken: DescriptorCost,
 }
@@ -144,7 +146,7 @@ impl<W: SegmentSource> SegmentReader<W> {
 
     /// Returns the number of lines that a published lane of a series occupies in addition to its
     /// chunks.
-    pub(crate) fn lane_lines(&self, word: u64) -> u64 {
+    pub(crate) fn lane_lines(&self, word: SeriesWord) -> u64 {
         let Some(series) = self.series.get(&word) else { return 0 };
         let FamilyDescriptor { kind, window, distribution, bounds, .. } = &*series.family;
         match (kind, distribution) {
@@ -155,11 +157,11 @@ impl<W: SegmentSource> SegmentReader<W> {
     }
 
     /// Drops the series of lanes that are not published any more.
-    pub(crate) fn keep_series(&mut self, shown: &HashSet<u64>) {
+    pub(crate) fn keep_series(&mut self, shown: &HashSet<SeriesWord>) {
         let SegmentReader { series, parts, taken, .. } = self;
         series.retain(|word, _| shown.contains(word));
         // If a series uses the line of a removed one, it has already replaced its part.
-        let lines: HashSet<u64> = series.keys().map(|word| line_of(*word)).collect();
+        let lines: HashSet<LineIndex> = series.keys().map(|word| word.line()).collect();
         parts.retain(|line, part| {
             let stays = part.shown == 0 || lines.contains(line);
             if !stays {
@@ -170,7 +172,7 @@ impl<W: SegmentSource> SegmentReader<W> {
     }
 
     /// Adds the cost of a descriptor.
-    fn add_part(&mut self, line: u64, part: DescriptorCost) {
+    fn add_part(&mut self, line: LineIndex, part: DescriptorCost) {
         self.taken.lines += part.lines;
         self.taken.shown = self.taken.shown.saturating_add(part.shown);
         // The line belonged to a descriptor that was removed.
@@ -185,29 +187,33 @@ impl<W: SegmentSource> SegmentReader<W> {
     }
 
     /// Returns the series of that word if it was read already.
-    pub(crate) fn known(&self, word: u64) -> Option<&Arc<SeriesInfo>> {
+    pub(crate) fn known(&self, word: SeriesWord) -> Option<&Arc<SeriesInfo>> {
         self.series.get(&word)
     }
 
     /// Returns whether the series of that word is known, and is not a gauge.
-    pub(crate) fn is_no_gauge(&self, word: u64) -> bool {
+    pub(crate) fn is_no_gauge(&self, word: SeriesWord) -> bool {
         self.known(word).is_some_and(|series| series.family.kind != Kind::Gauge)
     }
 
     /// Returns whether a lane has another series word by now. If so, all that was read of the lane
     /// since it had `word` must be discarded.
-    pub(crate) fn has_ended(&self, lane: u64, word: u64) -> io::Result<bool> {
-        Ok(LaneHeader::read(&self.source, lane)?.series != word)
+    pub(crate) fn has_ended(&self, lane: LineIndex, word: SeriesWord) -> io::Result<bool> {
+        Ok(LaneHeader::read(&self.source, lane.word())?.series != word)
     }
 
     /// Returns the series of a lane; none if it was removed meanwhile.
-    pub(crate) fn series(&mut self, lane: u64, word: u64) -> Result<Option<Arc<SeriesInfo>>, SegmentError> {
+    pub(crate) fn series(
+        &mut self,
+        lane: LineIndex,
+        word: SeriesWord,
+    ) -> Result<Option<Arc<SeriesInfo>>, SegmentError> {
         if let Some(known) = self.series.get(&word) {
             return Ok(Some(Arc::clone(known)));
         }
         match self.read_series(word) {
             Ok(described) => {
-                self.add_part(line_of(word), described.part);
+                self.add_part(word.line(), described.part);
                 self.series.insert(word, Arc::clone(&described));
                 Ok(Some(described))
             }
@@ -217,10 +223,10 @@ impl<W: SegmentSource> SegmentReader<W> {
         }
     }
 
-    fn read_series(&mut self, word: u64) -> Result<Arc<SeriesInfo>, SegmentError> {
-        let words = self.descriptor(line_of(word))?;
+    fn read_series(&mut self, word: SeriesWord) -> Result<Arc<SeriesInfo>, SegmentError> {
+        let words = self.descriptor(word.line())?;
         let record = SeriesDescriptor::decode(&words).ok_or(SegmentError::Corrupt("a series' descriptor"))?;
-        if u64::from(record.serial) != word >> 32 {
+        if record.serial != word.serial() {
             return Err(SegmentError::Corrupt("a series' serial number"));
         }
         let (family, order) = self.family(record.family)?;
@@ -236,7 +242,10 @@ impl<W: SegmentSource> SegmentReader<W> {
         Ok(Arc::new(SeriesInfo { family, begun, values, part }))
     }
 
-    fn family(&mut self, line: u64) -> Result<(Arc<FamilyDescriptor>, Option<LabelOrder>), SegmentError> {
+    fn family(
+        &mut self,
+        line: LineIndex,
+    ) -> Result<(Arc<FamilyDescriptor>, Option<LabelOrder>), SegmentError> {
         if let Some(known) = self.families.get(&line) {
             return Ok(known.clone());
         }
@@ -255,12 +264,12 @@ impl<W: SegmentSource> SegmentReader<W> {
         Ok(family)
     }
 
-    fn descriptor(&self, line: u64) -> Result<Vec<u64>, SegmentError> {
+    fn descriptor(&self, line: LineIndex) -> Result<Vec<u64>, SegmentError> {
         let mut words = vec![0; LINE_WORDS];
-        self.source.read(line, &mut words)?;
+        self.source.read(line.word(), &mut words)?;
         let lines = descriptor::lines(&words).ok_or(SegmentError::Corrupt("a descriptor's length"))?;
         words.resize(lines as usize * LINE_WORDS, 0);
-        self.source.read(line, &mut words)?;
+        self.source.read(line.word(), &mut words)?;
         Ok(words)
     }
 }
@@ -270,11 +279,6 @@ impl DescriptorCost {
         self.lines = self.lines.saturating_sub(part.lines);
         self.shown = self.shown.saturating_sub(part.shown);
     }
-}
-
-/// Returns the line of the descriptor that a series word refers to.
-fn line_of(word: u64) -> u64 {
-    word & u64::from(u32::MAX)
 }
 
 fn lines_of(words: &[u64]) -> u64 {

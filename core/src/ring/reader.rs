@@ -7,6 +7,7 @@ use super::chunk_copy::ChunkCopies;
 use crate::{
     format::{
         layout::{CHUNK_SLOTS, LINE_WORDS, full_ring, table_lines},
+        series_word::SeriesWord,
         source::SegmentSource,
     },
     sum::ExactSum,
@@ -16,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LaneHeader {
     pub(crate) head: u64,
-    pub(crate) series: u64,
+    pub(crate) series: SeriesWord,
     pub(crate) table: u64,
     pub(crate) chunks: u64,
     pub(crate) exemplars: u64,
@@ -78,6 +79,7 @@ impl LaneHeader {
         let &[head, series, table, chunks, exemplars, exemplified, ..] = words else {
             return LaneHeader::default();
         };
+        let series = SeriesWord::from_bits(series);
         LaneHeader { head, series, table, chunks, exemplars, exemplified }
     }
 

@@ -24,8 +24,11 @@ use crate::{
     format::{
         layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, full_ring, table_lines},
         line_allocator::LineAllocator,
+        line_index::LineIndex,
+        series_word::SeriesWord,
     },
     histogram::{self, Bounds, Distribution, Folded, LaneBuckets},
+    packed::pack,
     segment::{
         weak_memory::{Location, Random, Trace, WeakMemoryView},
         writer::Segment,
@@ -222,7 +225,7 @@ fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) 
     let Pushed { trace, lane_line, buckets, window, .. } = pushed;
     let (mut read_well, mut counted) = (0, 0);
     for reader in 0..count {
-        let eyes = WeakMemoryView::new(trace, Random(seed << 32 | reader));
+        let eyes = WeakMemoryView::new(trace, Random(pack(seed as u32, reader as u32)));
         let mut since = 0;
         // First the whole ring, then the observations since.
         for time in 0..3 {

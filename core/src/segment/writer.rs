@@ -22,7 +22,10 @@ use crate::{
             BYTE_ORDER, Block, Header, HealthCounter, LINE, LINE_WORDS, Lane, Lines, MAGIC, SERIALS, VERSION,
             identity,
         },
+        line_index::LineIndex,
+        series_word::SeriesWord,
     },
+    packed::pack,
     sync::{AtomicU64, Mutex, Ordering, fence, static_ref::AtomicOptionRef},
     sys::{fork, random_id},
 };
@@ -83,7 +86,7 @@ struct NoMemory;
 /// A range of claimed lines.
 #[derive(Clone, Copy, Debug)]
 struct LineRange {
-    line: u64,
+    line: LineIndex,
     lines: u64,
 }
 
@@ -93,7 +96,7 @@ pub(crate) struct SeriesLocation {
     /// The ordinal of the segment.
     pub(crate) ordinal: u32,
     /// The series word of the lanes of the series.
-    pub(crate) word: u64,
+    pub(crate) word: SeriesWord,
     room: LineRange,
 }
 
@@ -148,7 +151,7 @@ impl Segment {
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
             (identity::MAGIC, MAGIC),
-            (identity::VERSION, u64::from(VERSION) << 32 | u64::from(BYTE_ORDER)),
+            (identity::VERSION, pack(VERSION, BYTE_ORDER)),
             (identity::ID, id),
             (identity::PID, u64::from(std::process::id())),
             (identity::CREATED, clock::wall()),
@@ -296,7 +299,7 @@ impl Segment {
 
     /// Stores a descriptor. Returns its line. Returns none if it is longer than readers accept:
     /// that one series would keep the whole segment from being shown.
-    pub(crate) fn describe(&self, words: &[u64]) -> Option<u64> {
+    pub(crate) fn describe(&self, words: &[u64]) -> Option<LineIndex> {
         let lines = descriptor::lines(words)?;
         if lines != (words.len() / LINE_WORDS) as u64 {
             return None;
@@ -305,7 +308,7 @@ impl Segment {
         for (place, &word) in iter::zip(self.mapping.words(line, lines)?, words) {
             place.store(word, Ordering::Relaxed);
         }
-        Some(line)
+        LineIndex::from_word(line)
     }
 
     /// Stores a series' descriptor, which `encode` creates for a serial number. Returns none if it
@@ -318,14 +321,14 @@ impl Segment {
         let lines = descriptor::lines(&words).filter(|&lines| lines == (words.len() / LINE_WORDS) as u64)?;
         let room = match self.free_room(lines) {
             Some(room) => room,
-            None => LineRange { line: self.claim(lines)?, lines },
+            None => LineRange { line: LineIndex::from_word(self.claim(lines)?)?, lines },
         };
-        for (place, &word) in iter::zip(self.mapping.words(room.line, lines)?, &words) {
+        for (place, &word) in iter::zip(self.mapping.words(room.line.word(), lines)?, &words) {
             // Release, "recycle": not before the lanes of the series that had the lines were
             // hidden.
             place.store(word, Ordering::Release);
         }
-        Some(SeriesLocation { ordinal: self.ordinal, word: u64::from(serial) << 32 | room.line, room })
+        Some(SeriesLocation { ordinal: self.ordinal, word: SeriesWord::new(serial, room.line), room })
     }
 
     /// Returns lines of a removed series: enough, and at most twice as many as needed.

@@ -17,6 +17,7 @@ use std::{
 };
 
 use super::{own_descriptor, wiped};
+use crate::packed::{pack, unpack};
 
 /// The number of the newest generation: the number of forks that led to this process. A fork may
 /// count twice.
@@ -51,21 +52,22 @@ fn begin() -> u32 {
 /// Threads in critical changes, and pending forks: the generation in the high half, then 16 bits of
 /// forks and 16 bits of threads. Counts of another generation are ignored.
 static GATE: AtomicU64 = AtomicU64::new(0);
-const THREADS: u64 = (1 << 16) - 1;
-const FORK: u64 = 1 << 16;
+const THREADS: u32 = (1 << 16) - 1;
+const FORK: u32 = 1 << 16;
 /// Maximum number of attempts, each after a delay, in which a fork waits for a thread that is
 /// blocked, for example on a disk that hangs.
 const MAX_ATTEMPTS: u32 = 10_000;
 const RETRY_DELAY: Duration = Duration::from_micros(100);
 
 /// Returns the forks and threads at the gate, if they are of this generation.
-fn counts(gate: u64, generation: u32) -> u64 {
-    if gate >> 32 == u64::from(generation) { gate & u64::from(u32::MAX) } else { 0 }
+fn counts(gate: u64, generation: u32) -> u32 {
+    let (of, counts) = unpack(gate);
+    if of == generation { counts } else { 0 }
 }
 
 /// Updates the forks and threads at the gate if `change` allows it. Returns whether it did.
-fn update(generation: u32, change: impl Fn(u64) -> Option<u64>) -> bool {
-    let change = |gate| Some(u64::from(generation) << 32 | change(counts(gate, generation))?);
+fn update(generation: u32, change: impl Fn(u32) -> Option<u32>) -> bool {
+    let change = |gate| Some(pack(generation, change(counts(gate, generation))?));
     // Acquire and release: each side of the gate sees all stores of the other side.
     GATE.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok()
 }
@@ -89,7 +91,7 @@ pub(crate) fn undivided<T>(change: impl FnOnce() -> T) -> T {
 
 extern "C" fn before_fork() {
     let generation = generation();
-    update(generation, |counts| Some(counts + FORK));
+    update(generation, |counts| counts.checked_add(FORK));
     for _ in 0..MAX_ATTEMPTS {
         if counts(GATE.load(Ordering::Acquire), generation) & THREADS == 0 {
             return;

@@ -49,7 +49,7 @@ impl FamilyAggregate {
     pub(crate) fn join(&mut self, source: &Source<'_>) {
         let (record, precedence) = (Arc::clone(source.record), source.precedence);
         let defined = Defined { record, precedence, lanes: 0 };
-        let place = place((source.origin >> 32) as u32, source.record);
+        let place = place(source.origin.rank(), source.record);
         self.sources.entry(place).or_insert(defined).lanes += 1;
     }
 

@@ -2,10 +2,11 @@
 //!
 //! The change of a lane replaces the lane's previous share, so a series without changes costs
 //! nothing. Every lane has an **origin**, its rank among all lanes: the rank of its segment, by
-//! creation and id, then its line. The totals have origin 0.
+//! creation and id, then its line. The totals have the first origin.
 
 mod arrivals;
 mod family;
+mod lane_origin;
 mod placing;
 mod refill;
 mod segment_order;
@@ -27,12 +28,15 @@ use super::{
 };
 use crate::{
     clock,
-    format::{descriptor::FamilyDescriptor, layout::HEALTH_COUNTERS},
+    format::{
+        descriptor::FamilyDescriptor, layout::HEALTH_COUNTERS, line_index::LineIndex, series_word::SeriesWord,
+    },
     policy::agreement::Precedence,
     snapshot::timeline::Timeline,
 };
 use arrivals::Arrivals;
 use family::FamilyAggregate;
+use lane_origin::LaneOrigin;
 pub(crate) use segment_order::Key;
 pub(crate) use series::Activity;
 use series::SeriesAggregate;
@@ -71,13 +75,9 @@ struct SegmentEntry {
     lives: bool,
     losses: [u64; HEALTH_COUNTERS],
     unread: u64,
-    /// The series of each lane, by line.
-    lanes: HashMap<u64, u64>,
+    /// The series of each lane.
+    lanes: HashMap<LineIndex, u64>,
 }
-
-/// The totals have no series word.
-const TOTALS_WORD: u64 = 0;
-const TOTALS_ORIGIN: u64 = 0;
 
 impl Aggregator {
     /// Returns the health counters of all segments and the totals, and the number of unread lanes.
@@ -119,7 +119,7 @@ impl Aggregator {
     /// Replaces the contributions of the totals.
     pub(crate) fn put_totals(&mut self, totals: Totals) {
         for id in std::mem::take(&mut self.in_totals) {
-            self.remove(id, TOTALS_ORIGIN);
+            self.remove(id, LaneOrigin::TOTALS);
         }
         self.totals_losses = totals.losses;
         self.put_overflowed(&totals.over);
@@ -174,7 +174,7 @@ impl Aggregator {
         (segment.losses, segment.unread) = (news.losses, news.unread);
         let now = clock::monotonic();
         for (line, lane) in news.lanes {
-            let origin = u64::from(segment.rank) << 32 | line;
+            let origin = LaneOrigin::new(segment.rank, line);
             let before = segment.lanes.get(&line).copied();
             let word = lane.as_ref().map(|lane| lane.word);
             // None if `before` belongs to another incarnation of the lane.
@@ -208,7 +208,7 @@ impl Aggregator {
         self.segments.insert(key, segment);
     }
 
-    fn has(&self, id: u64, origin: u64, word: u64) -> bool {
+    fn has(&self, id: u64, origin: LaneOrigin, word: SeriesWord) -> bool {
         self.series.get(&id).is_some_and(|series| series.has(origin, word))
     }
 
@@ -279,18 +279,18 @@ impl Aggregator {
         }
     }
 
-    fn advance(&mut self, id: u64, origin: u64, total: &SeriesTotal, newest: Arrivals<'_>) {
+    fn advance(&mut self, id: u64, origin: LaneOrigin, total: &SeriesTotal, newest: Arrivals<'_>) {
         let Some(series) = self.series.get_mut(&id) else { return };
         let Some(shape) = self.shapes.get(&series.shape) else { return };
         series.advance(origin, total.count, total.sum, newest, shape.record.window);
         self.changed.insert(id);
     }
 
-    fn remove(&mut self, id: u64, origin: u64) {
+    fn remove(&mut self, id: u64, origin: LaneOrigin) {
         let Some(series) = self.series.get_mut(&id) else { return };
         if let Some(record) = series.remove(origin) {
             let number = series.shape;
-            self.redefine(number, |shape| shape.leave((origin >> 32) as u32, &record));
+            self.redefine(number, |shape| shape.leave(origin.rank(), &record));
             self.unplaced.insert(number);
         }
         self.changed.insert(id);
@@ -336,7 +336,7 @@ impl Aggregator {
         let Some(segment) = self.segments.get_mut(key) else { return };
         let rank = segment.rank;
         for (line, id) in std::mem::take(&mut segment.lanes) {
-            self.remove(id, u64::from(rank) << 32 | line);
+            self.remove(id, LaneOrigin::new(rank, line));
         }
     }
 }
@@ -344,8 +344,9 @@ impl Aggregator {
 /// The source of a share: a lane or the totals.
 #[derive(Clone, Copy, Debug)]
 struct Source<'a> {
-    origin: u64,
-    word: u64,
+    origin: LaneOrigin,
+    /// The totals have no series word.
+    word: SeriesWord,
     /// The source's definition of the family.
     record: &'a Arc<FamilyDescriptor>,
     precedence: Precedence,
@@ -355,6 +356,6 @@ impl Source<'_> {
     /// Returns the totals as the source of a series.
     fn from_totals(record: &Arc<FamilyDescriptor>, created: u64) -> Source<'_> {
         let precedence = Precedence { lives: false, created, segment: 0 };
-        Source { origin: TOTALS_ORIGIN, word: TOTALS_WORD, record, precedence }
+        Source { origin: LaneOrigin::TOTALS, word: SeriesWord::NONE, record, precedence }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Aggregator, Key, TOTALS_ORIGIN, series::SeriesAggregate};
+use super::{Aggregator, Key, LaneOrigin, series::SeriesAggregate};
 use crate::{
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
     reader::overflowed::Overflowed,
@@ -24,7 +24,7 @@ struct SeriesShare {
     segment: u64,
     limit: Option<u32>,
     /// The origins of its lanes, and the series that each is merged into now.
-    lanes: Vec<(u64, u64)>,
+    lanes: Vec<(LaneOrigin, u64)>,
 }
 
 impl Aggregator {
@@ -91,7 +91,7 @@ impl Aggregator {
         let keys: HashMap<u32, Key> =
             self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect();
         for (origin, _, _, own) in over.into_iter().flat_map(SeriesAggregate::shares) {
-            let key = keys.get(&((origin >> 32) as u32)).filter(|key| !key.in_memory);
+            let key = keys.get(&origin.rank()).filter(|key| !key.in_memory);
             if let (Some(key), Some(values)) = (key, own) {
                 overflowed.insert(key.id, &shape.record, values);
             }
@@ -105,7 +105,7 @@ impl Aggregator {
         number: u64,
         labels: &Arc<[String]>,
         placed: bool,
-        origin: u64,
+        origin: LaneOrigin,
         from: u64,
         keys: &HashMap<u32, Key>,
     ) {
@@ -118,9 +118,9 @@ impl Aggregator {
         if let Some(series) = self.series.get_mut(&to) {
             series.adopt(origin, moved, (!placed).then(|| Arc::clone(labels)), window);
         }
-        let segment = keys.get(&((origin >> 32) as u32)).and_then(|key| self.segments.get_mut(key));
+        let segment = keys.get(&origin.rank()).and_then(|key| self.segments.get_mut(key));
         if let Some(segment) = segment {
-            segment.lanes.insert(origin & u64::from(u32::MAX), to);
+            segment.lanes.insert(origin.line(), to);
         }
         self.changed.extend([from, to]);
     }
@@ -132,10 +132,10 @@ impl Aggregator {
         for (labels, id) in shape.into_iter().flat_map(|shape| &shape.series) {
             let Some(series) = self.series.get(id) else { continue };
             for (origin, begun, limit, own) in series.shares() {
-                let rank = (origin >> 32) as u32;
+                let rank = origin.rank();
                 let labels = Arc::clone(own.unwrap_or(labels));
                 let segment = keys.get(&rank).map_or(0, |key| key.id);
-                let limit = (origin != TOTALS_ORIGIN).then_some(limit);
+                let limit = (origin != LaneOrigin::TOTALS).then_some(limit);
                 let part =
                     SeriesShare { labels: Arc::clone(&labels), begun, segment, limit, lanes: Vec::new() };
                 let part = parts.entry((rank, labels)).or_insert(part);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Aggregator, Key, Source, series::SeriesAggregate};
-use crate::reader::totals::Totals;
+use crate::{format::line_index::LineIndex, reader::totals::Totals};
 
 impl Aggregator {
     /// Settles the changed series. Returns what must be read again first.
@@ -37,8 +37,8 @@ impl Aggregator {
         let mut again = ReadAgain::default();
         for id in self.awaited.clone() {
             for origin in self.series.get_mut(&id).map(SeriesAggregate::expect_again).unwrap_or_default() {
-                match keys.get(&((origin >> 32) as u32)) {
-                    Some(key) => again.lanes.push((*key, origin & u64::from(u32::MAX))),
+                match keys.get(&origin.rank()) {
+                    Some(key) => again.lanes.push((*key, origin.line())),
                     None => again.totals = true,
                 }
             }
@@ -79,7 +79,7 @@ impl Aggregator {
 /// fell out of such a window may belong in it again.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct ReadAgain {
-    pub(crate) lanes: Vec<(Key, u64)>,
+    pub(crate) lanes: Vec<(Key, LineIndex)>,
     /// Whether the totals are among it.
     pub(crate) totals: bool,
 }

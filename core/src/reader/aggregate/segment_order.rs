@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Aggregator, SegmentEntry};
+use super::{Aggregator, LaneOrigin, SegmentEntry};
 
 /// The key by which segments rank: segments of a directory first, then segments in memory alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +47,7 @@ impl Aggregator {
             segment.rank = rank;
         }
         let rank = |rank: u32| ranks.get(&rank).copied().unwrap_or(rank);
-        let number =
-            |origin: u64| u64::from(rank((origin >> 32) as u32)) << 32 | origin & u64::from(u32::MAX);
+        let number = |origin: LaneOrigin| origin.with_rank(rank(origin.rank()));
         self.series.values_mut().for_each(|series| series.renumber(number));
         self.shapes.values_mut().for_each(|shape| shape.renumber(rank));
     }

@@ -10,7 +10,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Source, TOTALS_ORIGIN,
+    LaneOrigin, Source,
     arrivals::Arrivals,
     steps,
     sums::{Sums, tally},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     catalog::Kind,
     exemplar,
-    format::descriptor::FamilyDescriptor,
+    format::{descriptor::FamilyDescriptor, series_word::SeriesWord},
     reader::totals::SeriesTotal,
     snapshot::{Distribution, Exemplar, Observation, Timing, Value, Window, timeline::Timeline},
     sum::{ExactSum, LIMIT},
@@ -31,8 +31,7 @@ pub(crate) struct SeriesAggregate {
     /// The number of its family.
     pub(crate) shape: u64,
     pub(crate) labels: Arc<[String]>,
-    /// By origin.
-    shares: BTreeMap<u64, Share>,
+    shares: BTreeMap<LaneOrigin, Share>,
     sums: Sums,
     /// Whether shares can be subtracted from `sums` exactly. If not, `settle` adds them up.
     tells: bool,
@@ -59,7 +58,7 @@ pub(crate) struct SeriesAggregate {
 #[derive(Debug)]
 pub(crate) struct Share {
     /// The series word, which identifies the incarnation of the lane.
-    word: u64,
+    word: SeriesWord,
     record: Arc<FamilyDescriptor>,
     /// The label values that the share was recorded under, if this is the overflow series.
     labels: Option<Arc<[String]>>,
@@ -107,12 +106,12 @@ impl SeriesAggregate {
     }
 
     /// Returns whether the series has a share of that incarnation of a lane.
-    pub(crate) fn has(&self, origin: u64, word: u64) -> bool {
+    pub(crate) fn has(&self, origin: LaneOrigin, word: SeriesWord) -> bool {
         self.shares.get(&origin).is_some_and(|share| share.word == word)
     }
 
     /// Returns the oldest origin; none if the series has no shares.
-    pub(crate) fn first(&self) -> Option<u64> {
+    pub(crate) fn first(&self) -> Option<LaneOrigin> {
         self.shares.first_key_value().map(|(&origin, _)| origin)
     }
 
@@ -158,7 +157,7 @@ impl SeriesAggregate {
         self.bound_changes(window);
     }
 
-    fn insert(&mut self, origin: u64, share: Share, before: Option<&Share>) {
+    fn insert(&mut self, origin: LaneOrigin, share: Share, before: Option<&Share>) {
         self.has_others |= !share.total.exemplars.is_empty();
         self.shortest = self.shortest.min(share.record.window);
         self.shares.insert(origin, share);
@@ -168,7 +167,7 @@ impl SeriesAggregate {
     /// Adds new observations of a lane. `count` and `sum` are those of the lane after them.
     pub(crate) fn advance(
         &mut self,
-        origin: u64,
+        origin: LaneOrigin,
         count: u64,
         sum: ExactSum,
         newest: Arrivals<'_>,
@@ -191,7 +190,7 @@ impl SeriesAggregate {
     }
 
     /// Replaces the exemplars of a lane.
-    pub(crate) fn exemplify(&mut self, origin: u64, exemplars: Vec<Exemplar>) {
+    pub(crate) fn exemplify(&mut self, origin: LaneOrigin, exemplars: Vec<Exemplar>) {
         if let Some(share) = self.shares.get_mut(&origin) {
             share.total.exemplars = exemplars;
             self.has_others = true;
@@ -231,7 +230,7 @@ impl SeriesAggregate {
     }
 
     /// Removes the share of a lane. Returns the lane's definition of the family.
-    pub(crate) fn remove(&mut self, origin: u64) -> Option<Arc<FamilyDescriptor>> {
+    pub(crate) fn remove(&mut self, origin: LaneOrigin) -> Option<Arc<FamilyDescriptor>> {
         let share = self.shares.remove(&origin)?;
         self.changes.leave(origin);
         self.exchange(Some(&share.total), None);
@@ -239,11 +238,11 @@ impl SeriesAggregate {
     }
 
     /// Removes the share of a lane with its observations, and returns them for another series.
-    pub(crate) fn take(&mut self, origin: u64) -> Option<(Share, Vec<Observation>)> {
+    pub(crate) fn take(&mut self, origin: LaneOrigin) -> Option<(Share, Vec<Observation>)> {
         self.sweep();
         let share = self.shares.remove(&origin)?;
         let observations = self.window.iter().chain(self.changes.arrivals().iter().copied());
-        let observations = observations.filter(|one| one.origin == origin).collect();
+        let observations = observations.filter(|one| one.origin == origin.bits()).collect();
         self.changes.leave(origin);
         self.exchange(Some(&share.total), None);
         Some((share, observations))
@@ -253,7 +252,7 @@ impl SeriesAggregate {
     /// label values that the share was recorded under, if this is the overflow series.
     pub(crate) fn adopt(
         &mut self,
-        origin: u64,
+        origin: LaneOrigin,
         (share, observations): (Share, Vec<Observation>),
         labels: Option<Arc<[String]>>,
         window: u32,
@@ -273,7 +272,7 @@ impl SeriesAggregate {
     ///
     /// These are the origin, the begin, and the maximum number of series by the lane's definition. In
     /// the overflow series, the label values under which the share was recorded follow.
-    pub(crate) fn shares(&self) -> impl Iterator<Item = (u64, u64, u32, Option<&Arc<[String]>>)> {
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (LaneOrigin, u64, u32, Option<&Arc<[String]>>)> {
         self.shares.iter().map(|(&origin, share)| {
             (origin, share.total.begun, share.record.max_series, share.labels.as_ref())
         })
@@ -285,7 +284,7 @@ impl SeriesAggregate {
     }
 
     /// Replaces a share in the sums.
-    fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<u64>) {
+    fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<LaneOrigin>) {
         let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
         self.has_new_state |= [old, new].into_iter().flatten().any(|total| total.state != 0.0);
         self.tells = self.tells && self.sums.exchange(old, new);
@@ -311,7 +310,7 @@ impl SeriesAggregate {
         steps::count(arrivals.len() + self.window.len());
         if self.shortest < window {
             // The totals hold the observations of several lanes.
-            let own = |origin| self.shares.get(&origin).filter(|_| origin != TOTALS_ORIGIN);
+            let own = |origin| self.shares.get(&origin).filter(|_| origin != LaneOrigin::TOTALS);
             let own = |origin| own(origin).map_or(usize::MAX, |share| share.record.window as usize);
             window_changes::limit(&mut self.window, &mut arrivals, own);
         }
@@ -369,14 +368,14 @@ impl SeriesAggregate {
 
     /// Expects all shares again, with all observations that may be in the window. Returns their
     /// origins.
-    pub(crate) fn expect_again(&mut self) -> Vec<u64> {
+    pub(crate) fn expect_again(&mut self) -> Vec<LaneOrigin> {
         (self.fell, self.holed) = (None, false);
         self.shares.values_mut().for_each(|share| share.again = true);
         self.shares.keys().copied().collect()
     }
 
     /// Replaces the numbers of origins, whose order must stay the same.
-    pub(crate) fn renumber(&mut self, number: impl Fn(u64) -> u64) {
+    pub(crate) fn renumber(&mut self, number: impl Fn(LaneOrigin) -> LaneOrigin) {
         self.sweep();
         self.changes.renumber(&number);
         steps::count(self.shares.len());
@@ -385,7 +384,7 @@ impl SeriesAggregate {
             .map(|(origin, share)| (number(origin), share))
             .collect();
         if !self.window.is_empty() {
-            self.window = self.window.map(|one| Some(Observation { origin: number(one.origin), ..one }));
+            self.window = self.window.map(|one| Some(window_changes::renumbered(&one, &number)));
         }
     }
 
@@ -457,11 +456,16 @@ fn shown(kind: Kind, sums: &Sums, state: f64, window: Window, exemplars: Arc<[Ex
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::agreement::Precedence;
+    use crate::{format::line_index::LineIndex, policy::agreement::Precedence};
 
-    fn source(origin: u64, record: &Arc<FamilyDescriptor>) -> Source<'_> {
+    fn lane(number: u32) -> LaneOrigin {
+        LaneOrigin::new(1, LineIndex::new(number))
+    }
+
+    fn source(number: u32, record: &Arc<FamilyDescriptor>) -> Source<'_> {
+        let origin = lane(number);
         let precedence = Precedence { lives: true, created: 1, segment: 1 };
-        Source { origin, word: 1, record, precedence }
+        Source { origin, word: SeriesWord::new(1, LineIndex::new(1)), record, precedence }
     }
 
     #[test]
@@ -471,15 +475,15 @@ mod tests {
         let total = SeriesTotal { count: 1, sum: ExactSum::of([1.0]), ..SeriesTotal::default() };
         let made = |observations| Arrivals::Recorded { epoch: 1, observations };
         series.put(&source(1, &record), total, made(&[(1, 1.0)]), 3);
-        series.advance(1, 2, ExactSum::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
+        series.advance(lane(1), 2, ExactSum::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
         series.settle(3);
         assert!(series.is_whole(3));
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
         assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
-        series.advance(1, 4, ExactSum::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
+        series.advance(lane(1), 4, ExactSum::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
         series.settle(3);
         assert!(!series.is_whole(3));
-        assert_eq!(series.expect_again(), [1]);
+        assert_eq!(series.expect_again(), [1].map(lane));
     }
 
     #[test]
@@ -519,12 +523,12 @@ mod tests {
         }
         assert_eq!(count_of(&mut series), u64::MAX - 2);
         let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
-        series.advance(2, 4, ExactSum::of([1.0; 3]), made(&three), 3);
+        series.advance(lane(2), 4, ExactSum::of([1.0; 3]), made(&three), 3);
         assert_eq!(count_of(&mut series), u64::MAX);
-        series.advance(2, 5, ExactSum::of([1.0; 4]), made(&[(5, 1.0)]), 3);
+        series.advance(lane(2), 5, ExactSum::of([1.0; 4]), made(&[(5, 1.0)]), 3);
         assert_eq!(count_of(&mut series), u64::MAX);
         // Without the lane that saturated the count, the count is exact again.
-        series.remove(1);
+        series.remove(lane(1));
         assert_eq!(count_of(&mut series), 5);
     }
 
@@ -542,12 +546,12 @@ mod tests {
         };
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 9, &[(20, 9.0), (21, 9.0), (22, 9.0)]);
-        series.remove(9);
+        series.remove(lane(9));
         series.settle(3);
         put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
         assert!(!series.is_whole(3), "the one of origin 5 is the third newest");
         // All lanes are read again.
-        assert_eq!(series.expect_again(), [1, 5]);
+        assert_eq!(series.expect_again(), [1, 5].map(lane));
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::arrivals::Arrivals;
+use super::{LaneOrigin, arrivals::Arrivals};
 use crate::snapshot::{Observation, Window, timeline::Timeline};
 
 /// Observations that a window does not contain yet, and origins whose observations leave it.
@@ -13,14 +13,15 @@ pub(crate) struct WindowChanges {
     arrivals: Vec<Observation>,
     /// Origins, each with the number of arrivals when it left. Later arrivals of the same origin
     /// stay.
-    leaving: Vec<(u64, usize)>,
+    leaving: Vec<(LaneOrigin, usize)>,
 }
 
 impl WindowChanges {
     /// Adds the observations from index `first` on.
-    pub(crate) fn add(&mut self, newest: Arrivals<'_>, first: usize, origin: u64) {
+    pub(crate) fn add(&mut self, newest: Arrivals<'_>, first: usize, origin: LaneOrigin) {
         match newest {
             Arrivals::Recorded { epoch, observations } => {
+                let origin = origin.bits();
                 let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
                 self.arrivals.extend(observations[first..].iter().map(observation));
             }
@@ -29,7 +30,7 @@ impl WindowChanges {
     }
 
     /// Removes the observations that an origin has until now, in the window and here.
-    pub(crate) fn leave(&mut self, origin: u64) {
+    pub(crate) fn leave(&mut self, origin: LaneOrigin) {
         self.leaving.push((origin, self.arrivals.len()));
     }
 
@@ -44,8 +45,8 @@ impl WindowChanges {
     }
 
     /// Replaces the numbers of origins.
-    pub(crate) fn renumber(&mut self, number: impl Fn(u64) -> u64) {
-        self.arrivals.iter_mut().for_each(|one| one.origin = number(one.origin));
+    pub(crate) fn renumber(&mut self, number: impl Fn(LaneOrigin) -> LaneOrigin) {
+        self.arrivals.iter_mut().for_each(|one| *one = renumbered(one, &number));
         self.leaving.iter_mut().for_each(|(origin, _)| *origin = number(*origin));
     }
 
@@ -57,16 +58,17 @@ impl WindowChanges {
         let mut leaving = std::mem::take(&mut self.leaving);
         leaving.sort_unstable();
         // The last of several entries of one origin covers the most arrivals.
-        let left = |origin: u64| {
+        let left = |one: &Observation| {
+            let origin = LaneOrigin::from_bits(one.origin);
             let end = leaving.partition_point(|&(other, _)| other <= origin);
             leaving[..end].last().filter(|&&(other, _)| other == origin).map(|&(_, arrivals)| arrivals)
         };
         let mut index = 0;
         self.arrivals.retain(|one| {
             index += 1;
-            left(one.origin).is_none_or(|arrivals| index > arrivals)
+            left(one).is_none_or(|arrivals| index > arrivals)
         });
-        let leaves = |one: &Observation| left(one.origin).is_some();
+        let leaves = |one: &Observation| left(one).is_some();
         let has_any = window.iter().any(|one| leaves(&one));
         if has_any {
             *window = window.map(|one| (!leaves(&one)).then_some(one));
@@ -75,9 +77,18 @@ impl WindowChanges {
     }
 }
 
+/// Returns an observation with the number that replaces the one of its origin.
+pub(crate) fn renumbered(one: &Observation, number: impl Fn(LaneOrigin) -> LaneOrigin) -> Observation {
+    Observation { origin: number(LaneOrigin::from_bits(one.origin)).bits(), ..*one }
+}
+
 /// Drops the oldest observations of each origin of which `window` and `arrivals` together have more
 /// than `most`.
-pub(crate) fn limit(window: &mut Window, arrivals: &mut Vec<Observation>, most: impl Fn(u64) -> usize) {
+pub(crate) fn limit(
+    window: &mut Window,
+    arrivals: &mut Vec<Observation>,
+    most: impl Fn(LaneOrigin) -> usize,
+) {
     let mut surplus: HashMap<u64, usize> = HashMap::new();
     for one in arrivals.iter() {
         *surplus.entry(one.origin).or_default() += 1;
@@ -88,7 +99,7 @@ pub(crate) fn limit(window: &mut Window, arrivals: &mut Vec<Observation>, most: 
         }
     }
     surplus.retain(|origin, count| {
-        *count = count.saturating_sub(most(*origin));
+        *count = count.saturating_sub(most(LaneOrigin::from_bits(*origin)));
         *count > 0
     });
     if surplus.is_empty() {
@@ -131,10 +142,10 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Source, arrivals::Arrivals, series::SeriesAggregate};
+    use super::super::{LaneOrigin, Source, arrivals::Arrivals, series::SeriesAggregate};
     use crate::{
         catalog::Kind,
-        format::descriptor::FamilyDescriptor,
+        format::{descriptor::FamilyDescriptor, line_index::LineIndex, series_word::SeriesWord},
         policy::agreement::Precedence,
         reader::totals::SeriesTotal,
         snapshot::{Observation, Value, Window, timeline::Timeline},
@@ -145,6 +156,10 @@ mod tests {
     type Lane = Vec<(u64, f64)>;
 
     const WINDOW: u32 = 6;
+    fn origin(lane: usize) -> LaneOrigin {
+        LaneOrigin::new(1, LineIndex::new(lane as u32))
+    }
+
     /// The lengths of windows by the lanes' definitions.
     const OWN: [u32; 4] = [3, 6, 8, 6];
 
@@ -171,7 +186,8 @@ mod tests {
         let record =
             Arc::new(FamilyDescriptor { window: OWN[at], ..FamilyDescriptor::plain("a", Kind::Timer, &[]) });
         let precedence = Precedence { lives: true, created: 1, segment: 1 };
-        let source = Source { origin: at as u64 + 1, word: 1, record: &record, precedence };
+        let word = SeriesWord::new(1, LineIndex::new(1));
+        let source = Source { origin: origin(at), word, record: &record, precedence };
         let sum = ExactSum::of(lane.iter().map(|&(_, value)| value));
         let total = SeriesTotal { count: lane.len() as u64, sum, ..SeriesTotal::default() };
         let observations = &lane[lane.len().saturating_sub(OWN[at] as usize)..];
@@ -183,7 +199,7 @@ mod tests {
         series.settle(WINDOW);
         if !series.is_whole(WINDOW) {
             for origin in series.expect_again() {
-                let at = origin as usize - 1;
+                let at = origin.line().get() as usize;
                 put(series, at, lanes[at].as_ref().unwrap());
             }
             series.settle(WINDOW);
@@ -197,7 +213,7 @@ mod tests {
             let lane = lane.clone().unwrap_or_default();
             let own = lane.len().saturating_sub(OWN[at] as usize);
             let observation =
-                move |(stamp, value)| Observation { epoch: 1, origin: at as u64 + 1, stamp, value };
+                move |(stamp, value)| Observation { epoch: 1, origin: origin(at).bits(), stamp, value };
             lane.into_iter().skip(own).map(observation).collect::<Vec<_>>()
         };
         Window::newest(lanes.iter().enumerate().flat_map(kept).collect(), WINDOW as usize)
@@ -222,14 +238,14 @@ mod tests {
                             lane.extend(&new);
                             let sum = ExactSum::of(lane.iter().map(|&(_, value)| value));
                             let newest = Arrivals::Recorded { epoch: 1, observations: &new };
-                            series.advance(at as u64 + 1, lane.len() as u64, sum, newest, WINDOW);
+                            series.advance(origin(at), lane.len() as u64, sum, newest, WINDOW);
                         } else {
                             put(&mut series, at, &new);
                             lanes[at] = Some(new);
                         }
                     }
                     Step::End(at) => {
-                        series.remove(at as u64 + 1);
+                        series.remove(origin(at));
                         lanes[at] = None;
                     }
                     Step::Settle => {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use crate::{
     catalog::Kind,
     exemplar::{self, Exemplar},
-    format::{descriptor::FamilyDescriptor, error::SegmentError, source::SegmentSource},
+    format::{
+        descriptor::FamilyDescriptor, error::SegmentError, line_index::LineIndex, series_word::SeriesWord,
+        source::SegmentSource,
+    },
     histogram::{self, Distribution},
     reader::{
         segment_reader::{SegmentReader, SeriesInfo},
@@ -22,7 +25,7 @@ const FEW: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct LaneDelta {
     /// The series word, which identifies this incarnation of the lane.
-    pub(crate) word: u64,
+    pub(crate) word: SeriesWord,
     pub(crate) series: Arc<SeriesInfo>,
     holds: LaneValue,
     /// None if the exemplars did not change, or if there never were any.
@@ -61,7 +64,7 @@ pub(crate) enum LaneRead {
 /// Reads a lane that had the same series before and after its head was read.
 pub(crate) fn read<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
-    line: u64,
+    line: LineIndex,
     head: LaneHeader,
     before: Option<CachedTimer>,
     lives: bool,
@@ -82,7 +85,7 @@ pub(crate) fn read<W: SegmentSource>(
             // later.
             if head.exemplified != before.map_or(0, |before| before.exemplified) {
                 let buckets = if series.family.distribution { series.family.bounds.len() } else { 0 };
-                exemplars = Some(exemplar::read(reader.words(), line, buckets)?);
+                exemplars = Some(exemplar::read(reader.words(), line.word(), buckets)?);
             }
             let read = timer(reader.words(), line, head.head, &series.family, before);
             // After all other reads: detects that another incarnation of the lane was read.
@@ -127,7 +130,7 @@ pub(crate) fn copy_new<W: SegmentSource>(
 
 /// The new observations of a timer's lane, before the lane is read again.
 pub(crate) struct CopiedLane {
-    word: u64,
+    word: SeriesWord,
     series: Arc<SeriesInfo>,
     copied: NewObservations,
     before: u64,
@@ -151,7 +154,7 @@ impl CopiedLane {
 /// Reads a timer's lane, whose head is at least `head`.
 fn timer(
     source: &impl SegmentSource,
-    line: u64,
+    line: LineIndex,
     head: u64,
     family: &FamilyDescriptor,
     before: Option<CachedTimer>,
@@ -159,7 +162,7 @@ fn timer(
     let known = before.map_or(0, |before| before.head);
     // Counting a few values is faster than reading all buckets.
     if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= FEW {
-        let reading = ring::read(source, line, family.window, known)?;
+        let reading = ring::read(source, line.word(), family.window, known)?;
         if reading.since(known).is_some() {
             return Ok((newer(reading, known, u64::MAX), None));
         }
@@ -167,13 +170,13 @@ fn timer(
     let folded = if family.distribution {
         // Read the position of the buckets again: in the copy that first showed the series, other
         // words may be older than the series word.
-        let place = LaneHeader::read(source, line)?.buckets(family.window);
+        let place = LaneHeader::read(source, line.word())?.buckets(family.window);
         Some(histogram::read(source, place, &family.bounds)?)
     } else {
         None
     };
     // After the buckets, so that the ring has the observations that the buckets lack.
-    let reading = ring::read(source, line, family.window, known)?;
+    let reading = ring::read(source, line.word(), family.window, known)?;
     let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.with_rest(&reading))?;
     Ok((newer(reading, known, family.window.into()), Some(distribution)))
 }

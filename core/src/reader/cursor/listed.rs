@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::BLOCK_WORDS;
+use super::read_block;
 use crate::{
     format::{
         error::SegmentError,
-        layout::{BLOCK_LANES, Block, LINE_WORDS, Lines, UNPUBLISHED},
+        layout::{BLOCK_LANES, Block, LINE_WORDS, Lines},
         source::SegmentSource,
     },
     reader::segment_reader::{SegmentReader, SeriesInfo},
@@ -19,21 +19,20 @@ pub(crate) fn series<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
 ) -> Result<Vec<Arc<SeriesInfo>>, SegmentError> {
     let room = reader.begin()?;
-    let (mut line, _) = reader.root()?;
+    let (mut next, _) = reader.root()?;
     let (mut seen, mut listed) = (BTreeSet::new(), Vec::new());
-    while line != 0 {
-        if !seen.insert(line) || seen.len() as u64 * Block::LINES > room {
+    while next != 0 {
+        if !seen.insert(next) || seen.len() as u64 * Block::LINES > room {
             return Err(SegmentError::Corrupt("its blocks are linked in a ring"));
         }
-        let mut words = [0; BLOCK_WORDS];
-        reader.words().read(line, &mut words)?;
+        let (line, words) = read_block(reader, next)?;
         for place in 1..=BLOCK_LANES {
             let word = LaneHeader::of(&words[place * LINE_WORDS..]).series;
-            if word != 0 && word & UNPUBLISHED == 0 {
-                listed.extend(reader.series(line + place as u64, word)?);
+            if word.is_published() {
+                listed.extend(reader.series(line.saturating_add(place), word)?);
             }
         }
-        line = words[0];
+        next = words[0];
     }
     Ok(listed)
 }

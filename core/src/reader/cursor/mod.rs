@@ -24,7 +24,9 @@ use super::{
 use crate::{
     format::{
         error::SegmentError,
-        layout::{self, BLOCK_LANES, Block, Chunk, HEALTH_COUNTERS, LINE_WORDS, Lines, UNPUBLISHED},
+        layout::{self, BLOCK_LANES, Block, Chunk, HEALTH_COUNTERS, LINE_WORDS, Lines},
+        line_index::LineIndex,
+        series_word::SeriesWord,
         source::SegmentSource,
     },
     ring::LaneHeader,
@@ -42,8 +44,7 @@ const CHUNKS: usize = offset_of!(layout::Lane, chunks) / 8;
 /// The cached lanes of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentCursor {
-    /// By line.
-    blocks: BTreeMap<u64, BlockCache>,
+    blocks: BTreeMap<LineIndex, BlockCache>,
     /// Whether the owner lived at the last poll.
     lived: bool,
     /// Whether any poll succeeded.
@@ -76,8 +77,8 @@ pub(crate) struct SegmentDelta {
     pub(crate) losses: [u64; HEALTH_COUNTERS],
     /// Lanes that were never read, because their writers were faster than every attempt.
     pub(crate) unread: u64,
-    /// The lanes that changed, by line, unordered; none for a lane that is not published any more.
-    pub(crate) lanes: Vec<(u64, Option<LaneDelta>)>,
+    /// The lanes that changed, each with its line, unordered; none for a lane that is not published any more.
+    pub(crate) lanes: Vec<(LineIndex, Option<LaneDelta>)>,
 }
 
 impl SegmentCursor {
@@ -93,16 +94,15 @@ impl SegmentCursor {
         let mut lines = reader.begin()?;
         let (root, losses) = reader.root()?;
         let mut news = SegmentDelta { first: !self.looked, losses, unread: 0, lanes: Vec::new() };
-        let (mut line, mut claimed) = (root, 0_u64);
+        let (mut next, mut claimed) = (root, 0_u64);
         let (mut chain, mut changed) = (BTreeSet::new(), Vec::new());
-        while line != 0 {
-            let near = line.saturating_sub(Block::LINES - 1)..line.saturating_add(Block::LINES);
+        while next != 0 {
+            let (line, words) = read_block(reader, next)?;
+            let near = line.saturating_sub(BLOCK_LANES)..line.saturating_add(BLOCK_LANES + 1);
             if chain.range(near).next().is_some() {
                 return Err(SegmentError::Corrupt("its blocks are linked in a ring, or share memory"));
             }
             chain.insert(line);
-            let mut words = [0; BLOCK_WORDS];
-            reader.words().read(line, &mut words)?;
             let known = self.blocks.get(&line);
             claimed = claimed.saturating_add(match known {
                 Some(known) if known.is_current(&words) && lives == self.lived => known.claimed(),
@@ -115,11 +115,11 @@ impl SegmentCursor {
                 }
             });
             reader.check_lines(claimed, &mut lines)?;
-            line = words[0];
+            next = words[0];
         }
         for (line, seen) in &self.blocks {
             if !chain.contains(line) {
-                news.lanes.extend(seen.shown().map(|place| (line + place as u64, None)));
+                news.lanes.extend(seen.shown().map(|place| (line.saturating_add(place), None)));
             }
         }
         self.blocks.retain(|line, _| chain.contains(line));
@@ -132,12 +132,13 @@ impl SegmentCursor {
     }
 
     /// Makes the next poll read a timer's lane completely.
-    pub(crate) fn forget(&mut self, lane: u64) {
+    pub(crate) fn forget(&mut self, lane: LineIndex) {
         if let Some((line, seen)) = self.blocks.range_mut(..lane).next_back()
-            && lane - line <= BLOCK_LANES as u64
+            && let place = (lane.get() - line.get()) as usize
+            && place <= BLOCK_LANES
         {
             // A published timer's lane always has chunks, so its words differ from the cache.
-            seen.lane((lane - line) as usize)[CHUNKS] = 0;
+            seen.lane(place)[CHUNKS] = 0;
         }
     }
 
@@ -199,13 +200,13 @@ impl BlockCache {
     }
 
     /// Returns the series words of the published lanes.
-    fn series(&self) -> impl Iterator<Item = u64> {
+    fn series(&self) -> impl Iterator<Item = SeriesWord> {
         self.shown().map(|place| LaneHeader::of(&self.words[place * LINE_WORDS..]).series)
     }
 
     /// Returns the cached state of a lane in this incarnation; none if the lane must be read
     /// completely.
-    fn known(&self, place: usize, word: u64) -> Option<CachedTimer> {
+    fn known(&self, place: usize, word: SeriesWord) -> Option<CachedTimer> {
         let known = LaneHeader::of(&self.words[place * LINE_WORDS..]);
         let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
         let is_complete = self.complete >> place & 1 == 1;
@@ -220,7 +221,7 @@ impl BlockCache {
     fn look_closer<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
-        line: u64,
+        line: LineIndex,
         first: &[u64; BLOCK_WORDS],
         lives: [bool; 2],
         news: &mut SegmentDelta,
@@ -229,7 +230,7 @@ impl BlockCache {
         // series all along, so its words in the second belong to that series: "hide" and "recycle".
         let mut looks = [[0; BLOCK_WORDS]; 2];
         for words in &mut looks {
-            reader.words().read(line, words)?;
+            reader.words().read(line.word(), words)?;
         }
         let looks = [first, &looks[0], &looks[1]];
         self.chunks = 0;
@@ -267,7 +268,7 @@ impl BlockCache {
     fn settle_copied<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
-        line: u64,
+        line: LineIndex,
         copied: Vec<(usize, CopiedLane)>,
         looks: Looks<'_>,
         lives: bool,
@@ -277,7 +278,7 @@ impl BlockCache {
         let (low, lines) = (*low, low * LINE_WORDS..(high + 1) * LINE_WORDS);
         let mut again = [[0; BLOCK_WORDS]; 2];
         for words in &mut again {
-            reader.words().read(line + low as u64, &mut words[lines.clone()])?;
+            reader.words().read(line.saturating_add(low).word(), &mut words[lines.clone()])?;
         }
         let mut are_others = false;
         for (place, lane) in copied {
@@ -286,7 +287,7 @@ impl BlockCache {
                 Some((delta, chunk)) => {
                     self.store(place, looks, &delta);
                     self.tails[place] = u32::try_from(chunk).unwrap_or(0);
-                    news.lanes.push((line + place as u64, Some(delta)));
+                    news.lanes.push((line.saturating_add(place), Some(delta)));
                 }
                 None => are_others |= self.read_lane(reader, line, place, looks, lives, news)?,
             }
@@ -298,14 +299,14 @@ impl BlockCache {
     fn read_lane<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
-        line: u64,
+        line: LineIndex,
         place: usize,
         looks: Looks<'_>,
         lives: bool,
         news: &mut SegmentDelta,
     ) -> Result<bool, SegmentError> {
         let (head, is_shown) = header(looks, place);
-        let (word, lane) = (head.series, line + place as u64);
+        let (word, lane) = (head.series, line.saturating_add(place));
         let outcome = match is_shown {
             false => LaneRead::Absent,
             true if !is_same(looks, place) => LaneRead::Removed,
@@ -313,7 +314,7 @@ impl BlockCache {
         };
         let bit = 1 << place;
         let was_shown = self.shown & bit != 0;
-        let had_series = was_shown && self.lane(place)[SERIES] == word;
+        let had_series = was_shown && self.lane(place)[SERIES] == word.bits();
         match outcome {
             LaneRead::WriterTooFast if had_series => return Ok(false),
             LaneRead::Value(delta) => {
@@ -345,11 +346,23 @@ impl BlockCache {
         let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
         let lane = self.lane(place);
         lane.copy_from_slice(&looks[1][at]);
-        (lane[SERIES], lane[HEAD]) = (head.series, delta.head(head.head));
+        (lane[SERIES], lane[HEAD]) = (head.series.bits(), delta.head(head.head));
         let bit = 1 << place;
         self.shown |= bit;
         self.complete = if delta.is_complete() { self.complete | bit } else { self.complete & !bit };
     }
+}
+
+/// Reads the block at the line that a word holds.
+fn read_block<W: SegmentSource>(
+    reader: &SegmentReader<W>,
+    word: u64,
+) -> Result<(LineIndex, [u64; BLOCK_WORDS]), SegmentError> {
+    let mut words = [0; BLOCK_WORDS];
+    reader.words().read(word, &mut words)?;
+    // A sparse file may be longer than any segment. Its lines would be taken for other segments'.
+    let line = LineIndex::from_word(word).ok_or(SegmentError::Corrupt("a block's position"))?;
+    Ok((line, words))
 }
 
 /// Three reads of a block.
@@ -359,7 +372,7 @@ type Looks<'a> = [&'a [u64; BLOCK_WORDS]; 3];
 fn header(looks: Looks<'_>, place: usize) -> (LaneHeader, bool) {
     let [series, head, _] = looks.map(|words| LaneHeader::of(&words[place * LINE_WORDS..]));
     let word = series.series;
-    (LaneHeader { series: word, ..head }, word != 0 && word & UNPUBLISHED == 0)
+    (LaneHeader { series: word, ..head }, word.is_published())
 }
 
 /// Returns whether a lane has the same series in the first read and in the last one. If so, the

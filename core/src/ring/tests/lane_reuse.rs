@@ -19,7 +19,7 @@ struct Lives {
     buckets: u64,
     window: u32,
     lengths: Vec<u64>,
-    words: Vec<u64>,
+    words: Vec<SeriesWord>,
     /// The stores that hide the lane.
     ends: Vec<usize>,
 }
@@ -30,7 +30,7 @@ fn of_life(life: usize, index: u64) -> f64 {
 
 impl Lives {
     fn of(window: u32, lengths: &[u64]) -> Lives {
-        let word = |life: usize| (life as u64 + 1) << 32 | 1;
+        let word = |life: usize| SeriesWord::new(life as u32 + 1, LineIndex::new(1));
         let (mut lane_line, mut buckets) = (0, 0);
         let trace = Trace::of(|| {
             let segment = Arc::new(Segment::anonymous().unwrap());
@@ -91,7 +91,7 @@ impl Lives {
 fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
     let (mut read_well, mut ended) = (0, 0);
     for reader in 0..count {
-        let eyes = WeakMemoryView::new(&lives.trace, Random(seed << 32 | reader));
+        let eyes = WeakMemoryView::new(&lives.trace, Random(pack(seed as u32, reader as u32)));
         lives.approach_an_end(&eyes);
         let line = lives.lane_line;
         let word = LaneHeader::read(&eyes, line).unwrap().series;
@@ -144,7 +144,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
 fn follow(
     lives: &Lives,
     eyes: &WeakMemoryView<'_>,
-    (life, word): (usize, u64),
+    (life, word): (usize, SeriesWord),
     since: u64,
 ) -> Result<(), String> {
     let read_lane = || LaneHeader::read(eyes, lives.lane_line).unwrap();

@@ -11,7 +11,8 @@ use crate::{
     format::{
         descriptor::{FamilyDescriptor, SeriesDescriptor},
         error::SegmentError,
-        layout::{Block, Lane, Lines},
+        layout::Lane,
+        line_index::LineIndex,
         source::SegmentSource,
     },
     reader::segment_reader::SegmentReader,
@@ -56,7 +57,7 @@ impl Looked<Arc<Segment>> {
     }
 
     /// Returns the line of a family with one label.
-    fn family(&self, name: &str, kind: Kind) -> u64 {
+    fn family(&self, name: &str, kind: Kind) -> LineIndex {
         let family = FamilyDescriptor::plain(name, kind, &["number"]);
         self.segment().describe(&family.encode()).unwrap()
     }
@@ -87,7 +88,7 @@ impl<W: SegmentSource> Looked<W> {
     }
 
     /// Returns the lines of changed lanes, and of lanes that are not published any more.
-    fn lines(&mut self, lives: bool) -> [BTreeSet<u64>; 2] {
+    fn lines(&mut self, lives: bool) -> [BTreeSet<LineIndex>; 2] {
         let (news, _) = self.look(lives).unwrap();
         let (some, none): (Vec<_>, Vec<_>) = news.lanes.into_iter().partition(|(_, lane)| lane.is_some());
         [some, none].map(|lanes| lanes.into_iter().map(|(line, _)| line).collect())
@@ -116,9 +117,9 @@ fn what_did_not_change_is_not_read_again() {
     // Only the forgotten lane is read again.
     looked.lanes.forget(moved);
     assert_eq!(looked.lines(true), [BTreeSet::from([moved]), BTreeSet::new()]);
-    let newest = looked.root().load(Relaxed);
+    let newest = LineIndex::from_word(looked.root().load(Relaxed)).unwrap();
     looked.lanes.forget(newest);
-    looked.lanes.forget(newest + Block::LINES);
+    looked.lanes.forget(newest.saturating_add(super::BLOCK_LANES + 1));
     assert_eq!(looked.look(true).unwrap().1, still);
     // If the owner ended, its gauges end; no other lane is read.
     let (news, words) = looked.look(false).unwrap();
@@ -140,12 +141,14 @@ fn lanes_of_blocks_that_are_gone_are_gone() {
     let newest = looked.root().load(Relaxed);
     let older = looked.segment().words(newest, 1).unwrap()[0].load(Relaxed);
     looked.root().store(older, Relaxed);
-    let gone: BTreeSet<u64> = shown.into_iter().filter(|&line| line > newest).collect();
+    let gone: BTreeSet<LineIndex> = shown.into_iter().filter(|line| line.word() > newest).collect();
     assert_eq!(gone.len(), 5);
     assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
     assert_eq!(looked.reader.known_series(), super::BLOCK_LANES);
     looked.root().store(0, Relaxed);
-    let gone: BTreeSet<u64> = (older + 1..=older + super::BLOCK_LANES as u64).collect();
+    let older = LineIndex::from_word(older).unwrap();
+    let gone: BTreeSet<LineIndex> =
+        (1..=super::BLOCK_LANES).map(|place| older.saturating_add(place)).collect();
     assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
     assert_eq!(looked.reader.known_series(), 0);
 }

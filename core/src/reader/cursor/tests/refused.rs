@@ -10,14 +10,20 @@ use crate::{
         descriptor::SeriesDescriptor,
         error::SegmentError,
         header::{HEADER_WORDS, checksum},
-        layout::{BYTE_ORDER, Block, Chunk, LINE, LINE_WORDS, Lines, UNPUBLISHED, VERSION, identity},
+        layout::{BYTE_ORDER, Block, Chunk, LINE, LINE_WORDS, Lane, Lines, UNPUBLISHED, VERSION, identity},
+        series_word::SeriesWord,
         source::SegmentSource,
     },
-    reader::segment_reader::SegmentReader,
+    packed::pack,
+    reader::{cursor::listed, segment_reader::SegmentReader},
     segment::writer::Segment,
     sum::LIMIT,
     sync::Ordering::Relaxed,
 };
+
+fn series_word(lane: &Lane) -> SeriesWord {
+    SeriesWord::from_bits(lane.series.load(Relaxed))
+}
 
 /// The first words of a segment.
 struct Start(Vec<u64>);
@@ -47,7 +53,6 @@ fn a_header_that_does_not_hold_is_refused() {
     assert_eq!(open(&words, segment.id), "");
     assert!(open(&words[..8], segment.id).starts_with("it cannot be read: "));
     assert_eq!(open(&words, segment.id + 1), "its header is invalid: another id than its name");
-    let newer = u64::from(VERSION + 1) << 32;
     let newer_says = format!(
         "its format has version {}, and this reader supports versions up to {VERSION}; upgrade the reader",
         VERSION + 1
@@ -55,8 +60,8 @@ fn a_header_that_does_not_hold_is_refused() {
     let swapped = "its header is invalid: written in another byte order";
     for (word, value, expected) in [
         (identity::MAGIC, 0, "its header is invalid: not a segment"),
-        (identity::VERSION, newer | u64::from(BYTE_ORDER), newer_says.as_str()),
-        (identity::VERSION, newer | u64::from(BYTE_ORDER.swap_bytes()), swapped),
+        (identity::VERSION, pack(VERSION + 1, BYTE_ORDER), newer_says.as_str()),
+        (identity::VERSION, pack(VERSION + 1, BYTE_ORDER.swap_bytes()), swapped),
         (identity::VERSION, u64::from(BYTE_ORDER), "its header is invalid: wrong checksum"),
         (identity::CREATED, words[identity::CREATED] + 1, "its header is invalid: wrong checksum"),
         (identity::CHECKSUM, 0, "its header is invalid: wrong checksum"),
@@ -99,17 +104,17 @@ fn a_lane_that_nobody_recorded_is_refused() {
         }),
         ("a family's descriptor", |to| {
             let lane = to.record("a", Kind::Counter, 1)[0];
-            let series = lane.series.load(Relaxed) & u64::from(u32::MAX);
+            let series = series_word(lane).line();
             to.lane(|serial| SeriesDescriptor::encode(series, serial, 1, &["1"]), 1.0);
         }),
         ("a series' descriptor", |to| {
             let family = to.family("a", Kind::Counter);
-            to.record("a", Kind::Counter, 1)[0].series.store(family, Relaxed);
+            to.record("a", Kind::Counter, 1)[0].series.store(family.word(), Relaxed);
         }),
         ("a descriptor's length", |to| {
             let lane = to.record("a", Kind::Counter, 1)[0];
-            let line = lane.series.load(Relaxed) & u64::from(u32::MAX);
-            to.segment().words(line, 1).unwrap()[0].store(u64::MAX, Relaxed);
+            let line = series_word(lane).line();
+            to.segment().words(line.word(), 1).unwrap()[0].store(u64::MAX, Relaxed);
         }),
     ];
     for (number, (what, act)) in acts.into_iter().enumerate() {
@@ -132,6 +137,37 @@ fn a_lane_that_nobody_recorded_is_refused() {
     assert_eq!(looked.look(true).unwrap().0.lanes.len(), 2);
 }
 
+/// A segment whose words appear a second time in a hole of its file, at a position that no writer
+/// reaches.
+struct Sparse(Arc<Segment>);
+
+const FAR: u64 = 1 << 32;
+
+impl SegmentSource for Sparse {
+    fn read(&self, line: u64, into: &mut [u64]) -> io::Result<()> {
+        self.0.read(line % FAR, into)
+    }
+
+    fn lines(&self) -> io::Result<u64> {
+        self.0.lines()
+    }
+}
+
+/// Half a word holds the line of a lane, and the other half the rank of its segment. A larger line
+/// would name a lane of another segment.
+#[test]
+fn block_beyond_any_segment_is_refused() {
+    let near = Looked::new();
+    near.record("jobs", Kind::Counter, 1);
+    let segment = Arc::clone(&near.reader.source().source);
+    let mut far = Looked::of(Sparse(Arc::clone(&segment)), segment.id);
+    assert_eq!(far.look(true).unwrap().0.lanes.len(), 1);
+    segment.header.root.fetch_add(FAR, Relaxed);
+    let expected = "it is corrupt: a block's position";
+    assert_eq!(far.look(true).unwrap_err().to_string(), expected);
+    assert_eq!(listed::series(&mut far.reader).unwrap_err().to_string(), expected);
+}
+
 /// A series that is removed while it is read is absent, whatever words have replaced its
 /// descriptor.
 #[test]
@@ -139,8 +175,8 @@ fn a_series_that_ends_meanwhile_is_no_corruption() {
     for times in 0..8 {
         let mut looked = Looked::new();
         let lane = looked.record("jobs", Kind::Counter, 1)[0];
-        let line = lane.series.load(Relaxed) & u64::from(u32::MAX);
-        let descriptor = looked.segment().words(line, 1).unwrap();
+        let line = series_word(lane).line();
+        let descriptor = looked.segment().words(line.word(), 1).unwrap();
         looked.meanwhile(move |time| {
             if time == times {
                 lane.series.store(UNPUBLISHED, Relaxed);
