@@ -20,13 +20,14 @@ ALLOWED: dict[str, str] = {
     "plain_name": "",
     "printable": "",
     "literals": "",
+    "packed": "",
     "catalog": "",
     "sum": "",
     # The system and the bytes.
-    "sys": "",
+    "sys": "packed",
     "sync": "sys",
     "clock": "sys",
-    "format": "catalog clock sync sys",
+    "format": "catalog clock packed sync sys",
     "policy": "format",
     "directory": "clock error failpoint format sys",
     "log_once": "clock printable sys",
@@ -36,18 +37,18 @@ ALLOWED: dict[str, str] = {
     "exemplar": "clock format ring sum sync",
     # Recording.
     "options": "error format",
-    "segment": "clock directory format log_once sync sys",
+    "segment": "clock directory format log_once packed sync sys",
     "observe": (
-        "catalog clock directory error exemplar format histogram log_once options plain_name policy ring "
-        "segment sum sync sys"
+        "catalog clock directory error exemplar format histogram log_once options packed plain_name policy "
+        "ring segment sum sync sys"
     ),
     "at_exit": "observe sys",
     "host": "at_exit log_once observe sys",
     # Reading. The reader reads this process's own segments in memory.
     "snapshot": "catalog clock exemplar format histogram",
     "reader": (
-        "catalog clock directory error exemplar failpoint format histogram log_once policy printable ring "
-        "segment snapshot sum sys"
+        "catalog clock directory error exemplar failpoint format histogram log_once packed policy printable "
+        "ring segment snapshot sum sys"
     ),
     "surface": "catalog error exemplar literals log_once plain_name snapshot",
     "expose": "literals snapshot surface",

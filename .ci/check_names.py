@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks names: no retired identifier, no type name twice in a crate, no file names that differ by a plural.
 
-A retired word was an image or was hard to understand; docs/glossary.md has the terms in use.
+A retired word was an image or was hard to understand; docs/glossary.md has the terms in use. Numbers that
+share a word have names, too: code takes a word apart by the type of the word, and not by a shift.
 """
 
 from __future__ import annotations
@@ -68,6 +69,17 @@ DECLARATION = re.compile(
     r"^ *(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) +(\w+)|^(?:pub(?:\([^)]*\))? )?type +(\w+)",
     re.MULTILINE,
 )
+# A shift by half a word, or a mask of it. The number 2^32 is neither.
+HALVES = re.compile(
+    r"(?<!\b1 )(?<!\b1u64 )(?:<<|>>)=? 32\b|\b1(?:u64)? << 32\)?\s*\|"
+    r"|&\s*!?u64::from\(u32::MAX\)|&\s*!?0xffff_?ffff\b",
+    re.IGNORECASE,
+)
+# Files of the crates that may, and the reason.
+TAKES_HALVES = {
+    "core/src/packed.rs": "packs and unpacks words for all others",
+    "py-binding/src/log.rs": "one word, private to the file, of a crate that cannot import core's packed.rs",
+}
 CODE = {".rs", ".py", ".c", ".h", ".hpp", ".cpp", ".go", ".java", ".js", ".rb"}
 COMMENTS = {".py": r"#.*", ".rb": r"#.*"}
 
@@ -76,11 +88,11 @@ def main() -> int:
     """Prints the violations; returns the exit status."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
     files = [Path(name) for name in listed.stdout.split("\n") if name and (ROOT / name).is_file()]
-    faults = retired(files) + twice(files) + plurals(files)
+    faults = retired(files) + twice(files) + plurals(files) + halves(files)
     for fault in faults:
         print(fault, file=sys.stderr)
     if not faults:
-        print(f"{len(files)} files: no retired name, no type twice, no two names that differ by a plural")
+        print(f"{len(files)} files: no retired name, no type twice, no plural of a file, no half of a word")
     return 1 if faults else 0
 
 
@@ -91,12 +103,32 @@ def retired(files: list[Path]) -> list[str]:
         if file.suffix not in CODE or file == Path(__file__).resolve().relative_to(ROOT):
             continue
         for number, line in enumerate((ROOT / file).read_text(errors="replace").split("\n"), 1):
-            code = re.sub(COMMENTS.get(file.suffix, r"(//|^\s*/?\*).*"), "", line)
-            code = re.sub(r'"(?:[^"\\]|\\.)*"', '""', code)
+            code = without_prose(file, line)
             faults += [
                 f"{file}:{number}: {word} is retired; see docs/glossary.md"
                 for word in RETIRED.intersection(re.findall(r"\w+", code))
             ]
+    return faults
+
+
+def without_prose(file: Path, line: str) -> str:
+    """Returns a line of code without its comment and the text of its strings."""
+    code = re.sub(COMMENTS.get(file.suffix, r"(//|^\s*/?\*).*"), "", line)
+    return re.sub(r'"(?:[^"\\]|\\.)*"', '""', code)
+
+
+def halves(files: list[Path]) -> list[str]:
+    """Returns the lines of the crates' sources that take a word apart."""
+    faults = []
+    for file in files:
+        if file.suffix != ".rs" or "src" not in file.parts[:2] or str(file) in TAKES_HALVES:
+            continue
+        code = "\n".join(without_prose(file, line) for line in (ROOT / file).read_text().split("\n"))
+        faults += [
+            f"{file}:{code.count(chr(10), 0, match.start()) + 1}: {match.group()!r} takes a word apart: give "
+            "the word a type, or use pack and unpack (core/src/packed.rs)"
+            for match in HALVES.finditer(code)
+        ]
     return faults
 
 
