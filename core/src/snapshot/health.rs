@@ -2,6 +2,9 @@
 
 use crate::format::layout::{HEALTH_COUNTERS, HealthCounter};
 
+/// The number of counts in [`Lost`].
+const LOST_FIELDS: usize = 14;
+
 /// The state of a metrics directory and its reader, with counts of rejected observations.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -93,96 +96,68 @@ impl Lost {
     /// # Ok::<(), ictus::Error>(())
     /// ```
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        // Without `..`, so that a new count cannot be forgotten.
-        let Lost {
-            nan,
-            negative,
-            too_large,
-            reentered,
-            no_memory,
-            removed,
-            unlabelled,
-            label_too_long,
-            overflowed,
-            process_local_lanes,
-            truncated_windows,
-            exemplars,
-            removed_files,
-            closed_descriptors,
-        } = *self;
-        [
-            ("nan", nan),
-            ("negative", negative),
-            ("too_large", too_large),
-            ("reentered", reentered),
-            ("no_memory", no_memory),
-            ("removed", removed),
-            ("unlabelled", unlabelled),
-            ("label_too_long", label_too_long),
-            ("overflowed", overflowed),
-            ("process_local_lanes", process_local_lanes),
-            ("truncated_windows", truncated_windows),
-            ("exemplars", exemplars),
-            ("removed_files", removed_files),
-            ("closed_descriptors", closed_descriptors),
-        ]
-        .into_iter()
+        self.clone().fields().map(|(name, _, count)| (name, *count)).into_iter()
     }
 
     /// Adds counts that are in no segment yet.
-    #[cfg(feature = "record")]
     pub(crate) fn add(&mut self, losses: [u64; HEALTH_COUNTERS]) {
-        // Without `..`, so that a new count cannot be forgotten.
-        let Lost {
-            nan,
-            negative,
-            too_large,
-            reentered,
-            no_memory,
-            removed,
-            unlabelled,
-            label_too_long,
-            overflowed,
-            process_local_lanes,
-            truncated_windows,
-            exemplars,
-            removed_files,
-            closed_descriptors,
-        } = Lost::from_losses(losses);
-        self.nan += nan;
-        self.negative += negative;
-        self.too_large += too_large;
-        self.reentered += reentered;
-        self.no_memory += no_memory;
-        self.removed += removed;
-        self.unlabelled += unlabelled;
-        self.label_too_long += label_too_long;
-        self.overflowed += overflowed;
-        self.process_local_lanes += process_local_lanes;
-        self.truncated_windows += truncated_windows;
-        self.exemplars += exemplars;
-        self.removed_files += removed_files;
-        self.closed_descriptors += closed_descriptors;
+        for (_, counter, count) in self.fields() {
+            *count += losses[counter as usize];
+        }
     }
 
     /// Returns the counts of a header's counters.
     pub(crate) fn from_losses(losses: [u64; HEALTH_COUNTERS]) -> Lost {
-        let of = |loss: HealthCounter| losses[loss as usize];
-        Lost {
-            nan: of(HealthCounter::Nan),
-            negative: of(HealthCounter::Negative),
-            too_large: of(HealthCounter::TooLarge),
-            reentered: of(HealthCounter::Reentered),
-            no_memory: of(HealthCounter::NoMemory),
-            removed: of(HealthCounter::Removed),
-            unlabelled: of(HealthCounter::Unlabelled),
-            label_too_long: of(HealthCounter::LabelTooLong),
-            overflowed: of(HealthCounter::Overflow),
-            process_local_lanes: of(HealthCounter::ProcessLocal),
-            truncated_windows: of(HealthCounter::WindowTruncated),
-            exemplars: of(HealthCounter::Exemplar),
-            removed_files: of(HealthCounter::FileRemoved),
-            closed_descriptors: of(HealthCounter::DescriptorClosed),
+        let mut lost = Lost::default();
+        lost.add(losses);
+        lost
+    }
+
+    /// Returns each count with the name of its field and its counter in a header, in the order of
+    /// the fields.
+    fn fields(&mut self) -> [(&'static str, HealthCounter, &mut u64); LOST_FIELDS] {
+        macro_rules! fields {
+            ($($field:ident: $counter:ident,)*) => {{
+                // Without `..`, so that a new count cannot be forgotten.
+                let Lost { $($field),* } = self;
+                [$((stringify!($field), HealthCounter::$counter, $field)),*]
+            }};
         }
+        fields! {
+            nan: Nan,
+            negative: Negative,
+            too_large: TooLarge,
+            reentered: Reentered,
+            no_memory: NoMemory,
+            removed: Removed,
+            unlabelled: Unlabelled,
+            label_too_long: LabelTooLong,
+            overflowed: Overflow,
+            process_local_lanes: ProcessLocal,
+            truncated_windows: WindowTruncated,
+            exemplars: Exemplar,
+            removed_files: FileRemoved,
+            closed_descriptors: DescriptorClosed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{HEALTH_COUNTERS, Lost};
+
+    #[test]
+    fn each_count_has_a_counter_of_its_own() {
+        let distinct: [u64; HEALTH_COUNTERS] = std::array::from_fn(|at| 1 << at);
+        let lost = Lost::from_losses(distinct);
+        let counts: BTreeSet<u64> = lost.counts().map(|(_, count)| count).collect();
+        assert_eq!(counts.len(), lost.counts().count(), "{lost:?}");
+        assert_eq!((lost.nan, lost.closed_descriptors), (1 << 0, 1 << 13));
+        let mut twice = lost.clone();
+        twice.add(distinct);
+        let doubled: Vec<_> = lost.counts().map(|(name, count)| (name, 2 * count)).collect();
+        assert_eq!(twice.counts().collect::<Vec<_>>(), doubled);
     }
 }
