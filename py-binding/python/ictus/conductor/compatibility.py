@@ -15,6 +15,8 @@ import re
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
+from ictus.conductor._signature import signature
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -130,7 +132,7 @@ def _check_collector(sdk: Any, collector: Any) -> None:
     for method in methods:
         original = _attribute(collector, method, f"{name}.{method}")
         if not _accepts(getattr(_core.Collector, method), original):
-            raise _UnsupportedError(f"{name}.{method} takes {inspect.signature(original)}")
+            raise _UnsupportedError(f"{name}.{method} takes {signature(original)}")
     for handler in _HANDLERS:
         _check_call(f"{name}.{handler}", _attribute(collector, handler, f"{name}.{handler}"), 2)
     instance = collector(None)
@@ -149,7 +151,7 @@ def _check_helpers(sdk: Any) -> None:
         original = _attribute(owner, helper, f"{owner.__name__}.{helper}")
         names = [parameter.name for parameter in _positional(original)][1:]
         if names[: len(expected)] != expected:
-            raise _UnsupportedError(f"{owner.__name__}.{helper} takes {inspect.signature(original)}")
+            raise _UnsupportedError(f"{owner.__name__}.{helper} takes {signature(original)}")
 
 
 def _check_restart_counter(module: Any) -> None:
@@ -207,18 +209,16 @@ def _is_optional_enough(ours: Parameter, theirs: Parameter) -> bool:
 
 def _positional(function: Any) -> list[Parameter]:
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return [
-        parameter for parameter in inspect.signature(function).parameters.values() if parameter.kind in kinds
-    ]
+    return [parameter for parameter in signature(function).parameters.values() if parameter.kind in kinds]
 
 
 def _check_call(name: str, function: Callable[..., Any], count: int) -> None:
     """Checks that a function can be called with ``count`` positional arguments and no other."""
-    signature = inspect.signature(function)
+    arguments = signature(function)
     try:
-        signature.bind(*range(count))
+        arguments.bind(*range(count))
     except TypeError:
-        raise _UnsupportedError(f"{name} takes {signature}") from None
+        raise _UnsupportedError(f"{name} takes {arguments}") from None
 
 
 def _attribute(owner: Any, name: str, description: str) -> Any:

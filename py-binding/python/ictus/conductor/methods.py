@@ -8,6 +8,7 @@ import types
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ictus import _core, _log_once
+from ictus.conductor._signature import signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -130,5 +131,5 @@ def _as_function(native: Any, collector: Any) -> Callable[..., Any]:
     def function(self: Any, *arguments: Any, **keywords: Any) -> Any:
         return native(self, *arguments, **keywords)
 
-    function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+    function.__signature__ = signature(original)  # type: ignore[attr-defined]
     return function

@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from ictus.conductor import sdk_settings
+from ictus.conductor._signature import signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,14 +57,14 @@ class MetricsSettings(_SdkMetricsSettings):
 
 def _signature() -> inspect.Signature:
     """Returns the arguments of the installed SDK's settings, with ``window`` and ``max_series``."""
-    theirs = inspect.signature(_SdkMetricsSettings.__init__).parameters.values()
-    ours = inspect.signature(MetricsSettings.__init__).parameters
+    theirs = signature(_SdkMetricsSettings.__init__).parameters.values()
+    ours = signature(MetricsSettings.__init__).parameters
     return inspect.Signature([*theirs, ours["window"], ours["max_series"]])
 
 
 # The signature is for documentation only. A constructor without a signature, or with arguments that
-# cannot be listed with these two, is not an error.
-with contextlib.suppress(TypeError, ValueError):
+# cannot be listed with these two, is not an error, and neither is an annotation that raises.
+with contextlib.suppress(Exception):
     setattr(MetricsSettings.__init__, "__signature__", _signature())  # noqa: B010 - not known to type checkers
 
 
