@@ -162,7 +162,7 @@ audit: ## Check dependencies for advisories, unknown licenses and unknown source
 	target/tools/bin/cargo-deny --workspace check
 	target/tools/bin/cargo-deny --manifest-path fuzz/Cargo.toml check advisories sources
 	@python3 -m venv target/tools/pip-audit && target/tools/pip-audit/bin/pip -q install pip-audit
-	target/tools/pip-audit/bin/pip-audit --requirement py-binding/requirements-dev.txt --requirement py-binding/requirements-general.txt
+	target/tools/pip-audit/bin/pip-audit --requirement py-binding/requirements-dev.txt --requirement py-binding/requirements-api.txt
 	@.ci/audit.sh
 
 clean: ## Remove everything that was built
@@ -170,8 +170,8 @@ clean: ## Remove everything that was built
 
 # Each of these files is created last, so its presence means that the step is complete.
 
-.venv/ready: py-binding/requirements-dev.txt py-binding/requirements-general.txt .ci/venv.sh
-	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK) py-binding/requirements-general.txt
+.venv/ready: py-binding/requirements-dev.txt py-binding/requirements-api.txt .ci/venv.sh
+	@PYTHON="$(PYTHON)" .ci/venv.sh .venv $(SDK) py-binding/requirements-api.txt
 	@touch $@
 
 .venv-lowest/ready: py-binding/requirements-lowest.txt .ci/venv.sh .ci/get_python.sh
