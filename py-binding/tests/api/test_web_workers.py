@@ -366,22 +366,28 @@ def runs(folder: Path) -> dict[tuple[str, ...], int]:
     return {labels: timing.count for labels, timing in series}
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_tasks_of_workers_are_those_that_were_sent(pool: str, tmp_path: Path) -> None:
+def celery_program(folder: Path) -> dict[str, Any]:
+    """Writes the page's tasks with a broker of files, and returns the options of the broker."""
     [program] = blocks("python", "Celery")
     [broker] = re.findall(r'broker="(.*)"', program)
-    queue = tmp_path / "queue"
+    queue = folder / "queue"
     queue.mkdir()
     transport = {
-        "control_folder": str(tmp_path / "control"),
+        "control_folder": str(folder / "control"),
         "data_folder_in": str(queue),
         "data_folder_out": str(queue),
         "polling_interval": 0.1,
     }
     more = f"\napp.conf.broker_transport_options = {transport}\n\n{CELERY_MORE}"
-    (tmp_path / "tasks.py").write_text(
-        written(program, tmp_path).replace(broker, "filesystem://") + more, encoding="utf-8"
+    (folder / "tasks.py").write_text(
+        written(program, folder).replace(broker, "filesystem://") + more, encoding="utf-8"
     )
+    return transport
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_tasks_of_workers_are_those_that_were_sent(pool: str, tmp_path: Path) -> None:
+    transport = celery_program(tmp_path)
     sender = celery.Celery("sender", broker="filesystem://", set_as_current=False)
     sender.conf.broker_transport_options = transport
     sent: Counter[tuple[str, ...]] = Counter()
@@ -408,3 +414,35 @@ def test_tasks_of_workers_are_those_that_were_sent(pool: str, tmp_path: Path) ->
     assert runs(tmp_path) == sent
     for task in ("tasks.charge", "tasks.die"):
         assert ictus.read(tmp_path / "metrics").value("celery_running_tasks", task=task) in (None, 0)
+
+
+def test_commands_of_the_page_show_celery_tasks(tmp_path: Path) -> None:
+    celery_program(tmp_path)
+    start, send = blocks("sh", "Celery")
+    [shown] = blocks("text", "Celery")
+    port = str(free_port())
+    worker, serve = (line.removesuffix(" &") for line in start.splitlines())
+    serve = written(serve, tmp_path).replace("9465", port)
+    options = ("--without-gossip", "--without-mingle")
+    with (
+        running((*worker.split(), *options), tmp_path, end=signal.SIGKILL),
+        running(tuple(serve.split()[2:]), tmp_path),
+    ):
+        assert eventually(lambda: reachable(f"http://127.0.0.1:{port}/metrics"), bool)
+        assert eventually(lambda: "ready" in (tmp_path / "log").read_text(), bool)
+        send, print_counts = send.split("sleep 3\n")
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+        def run(script: str) -> str:
+            command = ["bash", "-c", script.replace("9465", port)]
+            return subprocess.run(
+                command,
+                cwd=tmp_path,
+                env={**os.environ, "PATH": path},
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
+
+        assert run(send) == ""
+        assert eventually(lambda: run(print_counts), lambda printed: printed == shown) == shown
