@@ -180,8 +180,8 @@ ORDERINGS = [
     Ordering(
         "shared",
         "observe/handle.rs",
-        "series.shared.exchange(known, Some(new), Ordering::AcqRel)",
-        "series.shared.exchange(known, Some(new), Ordering::Acquire)",
+        "series.shared.compare_exchange(known, Some(new), Ordering::AcqRel)",
+        "series.shared.compare_exchange(known, Some(new), Ordering::Acquire)",
         "two_threads_make_one_gauge",
     ),
     Ordering(
@@ -201,8 +201,8 @@ ORDERINGS = [
     Ordering(
         "ids",
         "observe/series.rs",
-        "FREE.exchange(known, Some(new), Ordering::AcqRel)",
-        "FREE.exchange(known, Some(new), Ordering::Acquire)",
+        "FREE.compare_exchange(known, Some(new), Ordering::AcqRel)",
+        "FREE.compare_exchange(known, Some(new), Ordering::Acquire)",
         "two_threads_make_two_gauges",
     ),
     Ordering(
@@ -285,8 +285,8 @@ ORDERINGS = [
     Ordering(
         "return",
         "observe/thread_lanes.rs",
-        "self.taken.exchange(newest, Some(lane), Release)",
-        "self.taken.exchange(newest, Some(lane), Relaxed)",
+        "self.taken.compare_exchange(newest, Some(lane), Release)",
+        "self.taken.compare_exchange(newest, Some(lane), Relaxed)",
         "a_lane_is_taken_from_a_growing_table",
     ),
     Ordering(
@@ -306,8 +306,8 @@ ORDERINGS = [
     Ordering(
         "end",
         "observe/thread_lanes.rs",
-        ("        fence(SeqCst);\n        if series.life()"),
-        "        if series.life()",
+        ("        fence(SeqCst);\n        if series.incarnation()"),
+        "        if series.incarnation()",
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
@@ -361,15 +361,15 @@ ORDERINGS = [
     Ordering(
         "signal",
         "observe/thread_lanes.rs",
-        ("let Some(lane) = slot.load(Acquire)\n                && lane.life()"),
-        ("let Some(lane) = slot.load(Relaxed)\n                && lane.life()"),
+        ("let Some(lane) = slot.load(Acquire)\n                && lane.incarnation()"),
+        ("let Some(lane) = slot.load(Relaxed)\n                && lane.incarnation()"),
         "a_series_ends_while_its_lane_is_made",
     ),
     Ordering(
         "kept",
         "observe/series.rs",
-        "self.kept.exchange(None, Some(lane), Ordering::Release)",
-        "self.kept.exchange(None, Some(lane), Ordering::Relaxed)",
+        "self.kept.compare_exchange(None, Some(lane), Ordering::Release)",
+        "self.kept.compare_exchange(None, Some(lane), Ordering::Relaxed)",
         "a_gauge_expires_while_two_threads_set_it",
     ),
     Ordering(
@@ -378,12 +378,12 @@ ORDERINGS = [
         (
             "let lane = self.kept.load(Ordering::Acquire)?;\n"
             "        let own = lane.ordinal == segment.ordinal;\n"
-            "        (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel)"
+            "        (own && self.kept.compare_exchange(Some(lane), None, Ordering::AcqRel)"
         ),
         (
             "let lane = self.kept.load(Ordering::Relaxed)?;\n"
             "        let own = lane.ordinal == segment.ordinal;\n"
-            "        (own && self.kept.exchange(Some(lane), None, Ordering::Release)"
+            "        (own && self.kept.compare_exchange(Some(lane), None, Ordering::Release)"
         ),
         "a_gauge_expires_while_two_threads_set_it",
     ),
@@ -411,8 +411,8 @@ ORDERINGS = [
     Ordering(
         "shards",
         "observe/thread_lanes.rs",
-        "SHARDS.exchange(newest, Some(shard), Release)",
-        "SHARDS.exchange(newest, Some(shard), Relaxed)",
+        "SHARDS.compare_exchange(newest, Some(shard), Release)",
+        "SHARDS.compare_exchange(newest, Some(shard), Relaxed)",
         "two_threads_link_their_blocks",
     ),
     Ordering(
@@ -467,7 +467,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/series.rs",
-        "self.shared.exchange(Some(old), Some(new), Ordering::AcqRel)",
+        "self.shared.compare_exchange(Some(old), Some(new), Ordering::AcqRel)",
         "",
         LEAVE,
     ),
@@ -479,7 +479,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/series.rs",
-        "self.shared.exchange(Some(new), None, Ordering::AcqRel)",
+        "self.shared.compare_exchange(Some(new), None, Ordering::AcqRel)",
         "",
         LEAVE,
     ),
@@ -497,7 +497,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/thread_lanes.rs",
-        ("== ordinal\n                    && slot.exchange(Some(lane), None, AcqRel).is_ok()"),
+        ("== ordinal\n                    && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()"),
         "",
         LEAVE,
     ),
@@ -512,7 +512,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/thread_lanes.rs",
-        "self.parked.exchange(newest, Some(lane), Release)",
+        "self.parked.compare_exchange(newest, Some(lane), Release)",
         "",
         LEAVE,
     ),
@@ -578,25 +578,25 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/handle.rs",
-        "series.shared.exchange(known, Some(new), Ordering::AcqRel)",
+        "series.shared.compare_exchange(known, Some(new), Ordering::AcqRel)",
         "Acquire",
         IN,
     ),
     LeftOut(
         "observe/handle.rs",
-        "series.shared.exchange(Some(new), None, Ordering::AcqRel)",
+        "series.shared.compare_exchange(Some(new), None, Ordering::AcqRel)",
         "",
         OUT,
     ),
     LeftOut(
         "observe/series.rs",
-        "self.shared.exchange(Some(lane), None, Ordering::AcqRel)",
+        "self.shared.compare_exchange(Some(lane), None, Ordering::AcqRel)",
         "",
         OUT,
     ),
     LeftOut(
         "observe/series.rs",
-        "(own && self.kept.exchange(Some(lane), None, Ordering::AcqRel)",
+        "(own && self.kept.compare_exchange(Some(lane), None, Ordering::AcqRel)",
         "Release",
         OUT,
     ),
@@ -608,7 +608,7 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/series.rs",
-        "FREE.exchange(known, Some(new), Ordering::AcqRel)",
+        "FREE.compare_exchange(known, Some(new), Ordering::AcqRel)",
         "Acquire",
         IN,
     ),
@@ -620,43 +620,43 @@ LEFT_OUT = [
     ),
     LeftOut(
         "observe/series.rs",
-        "        self.life.load(Ordering::Acquire)\n",
+        "        self.incarnation.load(Ordering::Acquire)\n",
         "",
         LIFE,
     ),
     LeftOut(
         "observe/series.rs",
-        "self.life.compare_exchange(expired, active, Ordering::AcqRel, Ordering::Relaxed)",
+        "self.incarnation.compare_exchange(expired, active, Ordering::AcqRel, Ordering::Relaxed)",
         "",
         LIFE,
     ),
     LeftOut(
         "observe/series.rs",
-        "self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended)",
+        "self.incarnation.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended)",
         "",
         LIFE,
     ),
     LeftOut(
         "observe/series.rs",
-        "self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten)",
+        "self.incarnation.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten)",
         "",
         LIFE,
     ),
     LeftOut(
         "observe/thread_lanes.rs",
-        ("== life\n                && slot.exchange(Some(lane), None, AcqRel).is_ok()"),
+        ("== life\n                && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()"),
         "",
         OUT,
     ),
     LeftOut(
         "observe/thread_lanes.rs",
-        ("        if slot.exchange(Some(lane), None, AcqRel).is_ok() {\n            stock.keep"),
+        ("        if slot.compare_exchange(Some(lane), None, AcqRel).is_ok() {\n            stock.release"),
         "",
         OUT,
     ),
     LeftOut(
         "observe/thread_lanes.rs",
-        "self.taken.exchange(newest, None, AcqRel)",
+        "self.taken.compare_exchange(newest, None, AcqRel)",
         "",
         OUT,
     ),
@@ -681,7 +681,7 @@ LEFT_OUT = [
     LeftOut(
         "segment/mapping.rs", "self.parts.iter().map_while(|part| part.load(Ordering::Acquire))", "", PARTS
     ),
-    LeftOut("segment/mapping.rs", "place.exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
+    LeftOut("segment/mapping.rs", "place.compare_exchange(None, Some(part), Ordering::AcqRel)", "", PARTS),
     LeftOut("segment/mapping.rs", "let begin = self.reserved.load(Ordering::Acquire);", "", PARTS),
     LeftOut("segment/mapping.rs", "self.reserved.fetch_max(had, Ordering::Release);", "", PARTS),
     LeftOut("segment/mapping.rs", "self.committed.fetch_max(end, Ordering::Release);", "", PARTS),

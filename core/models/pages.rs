@@ -14,7 +14,7 @@ use crate::{
 struct Growth(Arc<Segment>);
 
 impl LineAllocator for Growth {
-    fn claim(&self, lines: u64) -> Option<u64> {
+    fn allocate(&self, lines: u64) -> Option<u64> {
         self.0.claim(lines)
     }
 
@@ -22,13 +22,13 @@ impl LineAllocator for Growth {
         self.0.mapping().lines(line)
     }
 
-    fn short(&self) {}
+    fn on_window_truncated(&self) {}
 }
 
 /// Returns the buckets as a reader sees them if the ring has two observations and some are counted.
 fn read(segment: &Arc<Segment>, line: u64) -> Distribution {
     let reading = RingSnapshot { head: 2, newest: vec![(1, 1.0), (1, 1.0)], ..RingSnapshot::default() };
-    histogram::read(segment, line, &[]).unwrap().with_rest(&reading).unwrap()
+    histogram::read(segment, line, &[]).unwrap().complete_with(&reading).unwrap()
 }
 
 /// A page is claimed in new memory, and counted in, while the buckets are read.

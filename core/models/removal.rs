@@ -92,13 +92,13 @@ pub fn a_lane_is_published_late() {
         let segment = Segment::anonymous().unwrap();
         let lane: &'static Lane = &segment.new_block().unwrap().lanes[0];
         let [before, after] = [1, 2].map(|serial| SeriesWord::new(serial, LineIndex::new(1)));
-        lane.promise(before);
+        lane.reserve(before);
         run([
             Box::new(move || _ = lane.publish(before)),
             Box::new(move || {
-                lane.hide();
+                lane.unpublish();
                 lane.clear();
-                lane.promise(after);
+                lane.reserve(after);
                 assert!(lane.publish(after), "shown with the word of the life before");
             }),
         ]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{check, run};
 use crate::{
     format::{
-        layout::{CHUNK_SLOTS, Chunk, Lane, Lines, full_ring, table_lines},
+        layout::{CHUNK_SLOTS, Chunk, Lane, Lines, ring_chunks, table_lines},
         line_allocator::LineAllocator,
     },
     ring::{Ring, RingReadError, read},
@@ -18,7 +18,7 @@ use crate::{
 struct Growth(Arc<Segment>, bool);
 
 impl LineAllocator for Growth {
-    fn claim(&self, lines: u64) -> Option<u64> {
+    fn allocate(&self, lines: u64) -> Option<u64> {
         self.1.then(|| self.0.claim(lines))?
     }
 
@@ -26,7 +26,7 @@ impl LineAllocator for Growth {
         self.0.mapping().lines(line)
     }
 
-    fn short(&self) {}
+    fn on_window_truncated(&self) {}
 }
 
 fn value(index: u64) -> f64 {
@@ -71,7 +71,7 @@ impl Case {
         let segment = Arc::new(Segment::anonymous().unwrap());
         let lane: &'static Lane = &segment.new_block().unwrap().lanes[0];
         let lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
-        let full = full_ring(window);
+        let full = ring_chunks(window);
         let line = segment.claim(table_lines(full) + Chunk::LINES).unwrap();
         let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
         table[0].store(line + table_lines(full), Ordering::Relaxed);
@@ -110,7 +110,7 @@ impl Case {
 
 /// A full ring of two chunks that continues: a chunk is entered again while it is copied.
 pub fn a_full_ring_is_read_with_concurrent_writer() {
-    assert_eq!((CHUNK_SLOTS, full_ring(2)), (2, 2));
+    assert_eq!((CHUNK_SLOTS, ring_chunks(2)), (2, 2));
     Case {
         name: "full ring",
         window: 2,

@@ -137,7 +137,7 @@ pub(crate) fn once(notice: &str, cause: &str) {
 }
 
 /// Logs once that a family is not shown, and why.
-pub(crate) fn left_out(family: &str, why: &str) {
+pub(crate) fn warn_skipped(family: &str, why: &str) {
     let notice = format!("the metric family {family:?} is not shown: {why}");
     once(&notice, &notice);
 }

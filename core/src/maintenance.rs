@@ -72,7 +72,7 @@ impl<M: MetricHandle> Family<M> {
         overflowed?;
         recorder.refresh_copies();
         let dead = in_directory(recorder, |directory| {
-            retire::forget(directory, family, &|series| *series == stored)
+            retire::drop_series(directory, family, &|series| *series == stored)
         })?;
         Ok(own || dead > 0)
     }
@@ -92,7 +92,7 @@ pub(crate) fn own_overflowed(
     over: &Overflowed,
 ) -> HashSet<Vec<String>> {
     let Some(noted) = over.of(family) else { return HashSet::new() };
-    let own: Vec<u64> = recorder.own().iter().map(|segment| segment.id).collect();
+    let own: Vec<u64> = recorder.local_segments().iter().map(|segment| segment.id).collect();
     noted.iter().filter(|(segment, _)| own.contains(segment)).map(|(_, values)| values.clone()).collect()
 }
 

@@ -50,7 +50,7 @@ pub struct Registry {
     recorder: Arc<Recorder>,
     directory: Option<Arc<Path>>,
     #[cfg(feature = "read")]
-    reader: Arc<ArcSwap<OwnReader>>,
+    reader: Arc<ArcSwap<ProcessReader>>,
 }
 
 /// The label names of a registry's families, in the order in which they were registered.
@@ -81,20 +81,20 @@ impl GivenLabels {
 /// child, may hold the parent's lock.
 #[cfg(feature = "read")]
 #[derive(Debug)]
-struct OwnReader {
+struct ProcessReader {
     generation: u32,
     reader: Mutex<Reader>,
 }
 
 #[cfg(feature = "read")]
-impl OwnReader {
-    fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<OwnReader> {
+impl ProcessReader {
+    fn new(recorder: &Arc<Recorder>, directory: Option<&Path>) -> Arc<ProcessReader> {
         // Weak: a forked child leaks the reader of its parent, and dropping the registry must end the
         // child's segment nevertheless.
         let memory = Arc::downgrade(recorder);
-        let memory = move || memory.upgrade().map_or_else(Vec::new, |recorder| recorder.memory());
-        let reader = Reader::with_memory(directory.map(Path::to_owned), memory);
-        Arc::new(OwnReader { generation: fork::generation(), reader: Mutex::new(reader) })
+        let memory = move || memory.upgrade().map_or_else(Vec::new, |recorder| recorder.unshared_segment());
+        let reader = Reader::with_local_segments(directory.map(Path::to_owned), memory);
+        Arc::new(ProcessReader { generation: fork::generation(), reader: Mutex::new(reader) })
     }
 }
 
@@ -115,7 +115,7 @@ impl Registry {
     /// can be [`RegistryOptions`] or [`FamilyOptions`] alone.
     #[must_use]
     pub fn with_options(options: impl Into<RegistryOptions>) -> Registry {
-        Registry::with(Recorder::in_memory(options.into()), None)
+        Registry::from_recorder(Recorder::in_memory(options.into()), None)
     }
 
     /// Opens a registry in a metrics directory and creates the directory if it does not exist.
@@ -153,22 +153,22 @@ impl Registry {
     /// invalid value.
     pub fn open_with(directory: impl AsRef<Path>, options: impl Into<RegistryOptions>) -> Result<Registry> {
         let options = options.into();
-        options.check()?;
+        options.validate()?;
         let directory = access::resolve(directory.as_ref())?;
         let recorder = Recorder::open(&directory, options)?;
         #[cfg(feature = "read")]
         retire_if_crowded(&recorder);
-        Ok(Registry::with(recorder, Some(&directory)))
+        Ok(Registry::from_recorder(recorder, Some(&directory)))
     }
 
-    fn with(recorder: Recorder, directory: Option<&Path>) -> Registry {
+    fn from_recorder(recorder: Recorder, directory: Option<&Path>) -> Registry {
         let recorder = Arc::new(recorder);
         if directory.is_some() {
             at_exit::watch(&recorder);
         }
         Registry {
             #[cfg(feature = "read")]
-            reader: Arc::new(ArcSwap::new(OwnReader::new(&recorder, directory))),
+            reader: Arc::new(ArcSwap::new(ProcessReader::new(&recorder, directory))),
             recorder,
             directory: directory.map(Arc::from),
         }
@@ -271,7 +271,7 @@ impl Registry {
     /// # Errors
     ///
     /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a counter.
-    pub fn recorded_counter(&self, definition: &Definition) -> Result<Family<Counter>> {
+    pub fn catalog_counter(&self, definition: &Definition) -> Result<Family<Counter>> {
         Family::recorded(&self.recorder, definition)
     }
 
@@ -280,7 +280,7 @@ impl Registry {
     /// # Errors
     ///
     /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a gauge.
-    pub fn recorded_gauge(&self, definition: &Definition) -> Result<Family<Gauge>> {
+    pub fn catalog_gauge(&self, definition: &Definition) -> Result<Family<Gauge>> {
         Family::recorded(&self.recorder, definition)
     }
 
@@ -289,7 +289,7 @@ impl Registry {
     /// # Errors
     ///
     /// Returns [`Error::Mismatch`](crate::Error::Mismatch) if the definition is not a timer.
-    pub fn recorded_timer(&self, definition: &Definition) -> Result<Family<Timer>> {
+    pub fn catalog_timer(&self, definition: &Definition) -> Result<Family<Timer>> {
         Family::recorded(&self.recorder, definition)
     }
 }
@@ -304,7 +304,7 @@ impl Registry {
     ///
     /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be listed.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.look(None).map(|(snapshot, _)| snapshot)
+        self.snapshot_and_expire(None).map(|(snapshot, _)| snapshot)
     }
 
     /// Returns the value of a series in a snapshot.
@@ -345,17 +345,17 @@ impl Registry {
     /// }
     /// let jobs = |snapshot: ictus::Snapshot| snapshot.family("jobs").unwrap().get(&[]).cloned();
     /// assert_eq!(jobs(mine.snapshot()?), Some(Value::Counter(2.0)));
-    /// assert_eq!(jobs(mine.own_snapshot()?), Some(Value::Counter(1.0)));
+    /// assert_eq!(jobs(mine.local_snapshot()?), Some(Value::Counter(1.0)));
     /// # Ok::<(), ictus::Error>(())
     /// ```
     ///
     /// # Errors
     ///
     /// Returns no error at present. Callers must expect those of [`snapshot`](Registry::snapshot).
-    pub fn own_snapshot(&self) -> Result<Snapshot> {
+    pub fn local_snapshot(&self) -> Result<Snapshot> {
         let recorder = Arc::clone(&self.recorder);
         // A new reader for each call: waits for no lock of another call or of a fork's parent.
-        let mut snapshot = Reader::with_memory(None, move || recorder.own()).snapshot()?;
+        let mut snapshot = Reader::with_local_segments(None, move || recorder.local_segments()).snapshot()?;
         snapshot.health.lost.add(self.recorder.unrecorded());
         Ok(snapshot)
     }
@@ -384,22 +384,22 @@ impl Registry {
     /// Returns [`Error::Io`](crate::Error::Io) if the directory cannot be listed.
     pub fn remove_idle(&self, idle: Duration) -> Result<usize> {
         let nanoseconds = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
-        self.look(Some(nanoseconds.max(1))).map(|(_, expired)| expired)
+        self.snapshot_and_expire(Some(nanoseconds.max(1))).map(|(_, expired)| expired)
     }
 
     /// Takes a snapshot and frees the series of this process that have expired.
-    fn look(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
+    fn snapshot_and_expire(&self, idle: Option<u64>) -> Result<(Snapshot, usize)> {
         self.recorder.check_file_now();
         let mut own = self.reader.load_full();
         if own.generation != fork::generation() {
             // Leaked: a thread of the parent may have been anywhere inside it at the fork.
             std::mem::forget(own);
-            own = OwnReader::new(&self.recorder, self.directory.as_deref());
+            own = ProcessReader::new(&self.recorder, self.directory.as_deref());
             self.reader.store(Arc::clone(&own));
         }
         // A reader that panicked has merged each segment entirely or not at all.
         let mut reader = own.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut snapshot = reader.snapshot_within(idle)?;
+        let mut snapshot = reader.snapshot_in_epoch(idle)?;
         snapshot.health.lost.add(self.recorder.unrecorded());
         let expired = reader.expired().iter().map(|expired| {
             let over = own_overflowed(&self.recorder, &expired.family, &expired.over);

@@ -258,7 +258,7 @@ fn recorded_exemplars_survive_a_kill_at_any_instant() {
 #[test]
 fn openmetrics_shows_exemplars_and_text_does_not() {
     let registry = Registry::new();
-    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    let polls = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
     // Two series that the canonical surface shows separately, and a family of the user, which is a
     // summary.
     let of = |task| polls.labels(&[task, "SUCCESS"]).unwrap();

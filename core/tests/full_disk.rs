@@ -108,7 +108,7 @@ fn lanes_in_memory_and_in_files_are_in_one_order() {
         family.labels(&[&queue.to_string()]).unwrap().observe(1.0);
     }
     let check = |value: f64| {
-        for snapshot in [registry.snapshot().unwrap(), registry.own_snapshot().unwrap()] {
+        for snapshot in [registry.snapshot().unwrap(), registry.local_snapshot().unwrap()] {
             let window = timing(&snapshot, "work_seconds", &[]).window;
             assert_eq!((window.quantile(0.0), window.last()), (Some(value), Some(value)));
         }

@@ -406,7 +406,7 @@ fn lack_of_address_space_is_counted_and_recording_resumes() {
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
         let timer = timer(&registry, "first");
         (0..1000).for_each(|_| timer.observe(1.0));
-        let lost = registry.own_snapshot().map(|snapshot| snapshot.health.lost.no_memory);
+        let lost = registry.local_snapshot().map(|snapshot| snapshot.health.lost.no_memory);
         // SAFETY: reads a local.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const old) }, 0);
         assert_eq!(lost.unwrap(), 1000);

@@ -165,7 +165,7 @@ fn records_throughout(directory: &Path, registry: &Registry, threads: usize, fau
     let all = all.collect();
     wait_for(directory, &all);
     assert_eq!(seen(&registry.snapshot().unwrap()), all);
-    assert_eq!(seen(&registry.own_snapshot().unwrap()), all);
+    assert_eq!(seen(&registry.local_snapshot().unwrap()), all);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn series_removed_after_a_recovery_is_absent_from_both_files() {
     (left[0], left[1]) = (0.0, 0.0);
     let all = [("a".to_owned(), left), ("b".to_owned(), expected(1))].into();
     wait_for(parent.path(), &all);
-    assert_eq!(seen(&registry.own_snapshot().unwrap()), all);
+    assert_eq!(seen(&registry.local_snapshot().unwrap()), all);
 }
 
 #[test]

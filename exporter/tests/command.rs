@@ -129,7 +129,7 @@ fn dump_prints_json() {
     (1..=100).for_each(|milliseconds| timer.observe(f64::from(milliseconds) / 1000.0));
     timer.observe(f64::NAN);
     registry.gauge("level", "", &[]).unwrap().labels(&[]).unwrap().set(3.5);
-    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    let polls = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
     let output = ictus().arg("dump").arg(directory.path()).args(["--format", "json"]).output().unwrap();
     let (code, printed, errors) = outcome(&output);
@@ -160,7 +160,7 @@ fn dump_prints_json() {
 fn dump_prints_native_histograms_on_request() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
-    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    let polls = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
     let view: View = "canonical".parse().unwrap();
     let exposition = Exposition::new(&Reader::new(directory.path()).snapshot().unwrap(), &view);
@@ -177,7 +177,7 @@ fn dump_prints_native_histograms_on_request() {
 fn serve_adds_native_histograms_on_request() {
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
-    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    let polls = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
     let (_running, address) = serve(directory.path(), &["--surface", "canonical", "--native"]);
     let view: View = "canonical".parse().unwrap();

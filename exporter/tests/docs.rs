@@ -14,7 +14,7 @@ trait TaskRunnerEventsListener {
 
 // The page:
 struct Ictus {
-    executions: ictus::Family<ictus::Timer>, // registry.recorded_timer(&ictus::catalog::TASK_EXECUTE_TIME)?
+    executions: ictus::Family<ictus::Timer>, // registry.catalog_timer(&ictus::catalog::TASK_EXECUTE_TIME)?
 }
 
 impl TaskRunnerEventsListener for Ictus {
@@ -40,7 +40,7 @@ fn page_has_the_compiled_program() {
 #[test]
 fn an_event_is_an_observation() {
     let registry = ictus::Registry::new();
-    let executions = registry.recorded_timer(&ictus::catalog::TASK_EXECUTE_TIME).unwrap();
+    let executions = registry.catalog_timer(&ictus::catalog::TASK_EXECUTE_TIME).unwrap();
     let event = TaskExecutionCompleted { task_type: "t".to_owned(), duration: Duration::from_millis(5) };
     Ictus { executions }.on_task_execution_completed(&event);
     let snapshot = registry.snapshot().unwrap();

@@ -225,7 +225,7 @@ fn external_families_are_in_every_format() {
 #[test]
 fn protobuf_has_native_histograms_on_request() {
     let endpoint = Endpoint::new();
-    let polls = endpoint.registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    let polls = endpoint.registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.25);
     let view = View::new(&[Surface::Canonical]).unwrap();
     let snapshot = Reader::new(endpoint.directory.path()).snapshot().unwrap();

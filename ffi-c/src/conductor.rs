@@ -106,7 +106,7 @@ pub unsafe extern "C" fn ictus_catalog_timer_new(
         let registry = unsafe { borrow(registry) }?;
         // SAFETY: by convention, NULL or readable during this call.
         let values = unsafe { strings(label_values, label_count) }?;
-        let family = registry.0.recorded_timer(definition(metric)?)?;
+        let family = registry.0.catalog_timer(definition(metric)?)?;
         // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_timer(family.labels(&values)?))) }
     })
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn ictus_catalog_counter_new(
         let registry = unsafe { borrow(registry) }?;
         // SAFETY: by convention, NULL or readable during this call.
         let values = unsafe { strings(label_values, label_count) }?;
-        let family = registry.0.recorded_counter(definition(metric)?)?;
+        let family = registry.0.catalog_counter(definition(metric)?)?;
         // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_counter(family.labels(&values)?))) }
     })
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn ictus_catalog_gauge_new(
         let registry = unsafe { borrow(registry) }?;
         // SAFETY: by convention, NULL or readable during this call.
         let values = unsafe { strings(label_values, label_count) }?;
-        let family = registry.0.recorded_gauge(definition(metric)?)?;
+        let family = registry.0.catalog_gauge(definition(metric)?)?;
         // SAFETY: by convention, NULL or writable.
         unsafe { give(out, || Ok(ictus_gauge(family.labels(&values)?))) }
     })

@@ -307,7 +307,7 @@ fn record(directory: &Path) {
     times.labels(&["wrapped"]).expect("a label").observe(0.5);
     registry.counter("count", "", &[]).expect("a family").labels(&[]).expect("no labels").add(2.5);
     registry.gauge("state", "", &["a"]).expect("a family").labels(&[""]).expect("a label").set(-1.0);
-    let polls = registry.recorded_timer(&ictus::catalog::TASK_POLL_TIME).expect("a family");
+    let polls = registry.catalog_timer(&ictus::catalog::TASK_POLL_TIME).expect("a family");
     let polls = polls.labels(&["mail", "SUCCESS"]).expect("labels");
     (0..40).for_each(|n| polls.observe(f64::from(n)));
     let wrapped = times.labels(&["wrapped"]).expect("a label");

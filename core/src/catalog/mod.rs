@@ -107,7 +107,7 @@ impl Unit {
 /// use ictus::{Registry, catalog::{Definition, Kind, Unit}};
 ///
 /// const RETRIES: Definition = Definition::new("retries", Kind::Counter, Unit::None, &["taskType"]);
-/// Registry::new().recorded_counter(&RETRIES)?.labels(&["mail"])?.inc();
+/// Registry::new().catalog_counter(&RETRIES)?.labels(&["mail"])?.inc();
 /// # Ok::<(), ictus::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

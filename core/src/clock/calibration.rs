@@ -10,7 +10,7 @@
 
 use std::{thread, time::Duration};
 
-use super::{monotonic, processor::counter};
+use super::{monotonic, processor::read_tsc};
 
 /// The counter and the kernel's clock at one instant.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ const MAX_CHANGE: f64 = 1e-3;
 pub(super) fn read_clocks() -> ClockReading {
     tightest(|| {
         let before = monotonic();
-        let count = counter();
+        let count = read_tsc();
         ClockReading { count, nanosecond: before, uncertainty: monotonic().saturating_sub(before) }
     })
 }

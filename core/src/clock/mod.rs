@@ -29,7 +29,7 @@ pub(crate) use identity::ClockIdentity;
 pub(crate) use processor::calibrate;
 #[cfg(feature = "read")]
 pub(crate) use processor::seconds_a_stamp;
-use processor::{counter, counts, seconds_a_count};
+use processor::{read_tsc, seconds_per_tick, uses_tsc};
 
 /// A timestamp of the clock that orders observations. Timestamps of one boot of one machine are
 /// comparable.
@@ -48,7 +48,7 @@ impl Stamp {
 /// Returns the current timestamp as a number.
 #[inline]
 pub(crate) fn now() -> u64 {
-    if counts() { counter() } else { monotonic() }
+    if uses_tsc() { read_tsc() } else { monotonic() }
 }
 
 /// Returns CLOCK_MONOTONIC in nanoseconds. Cold, to keep it out of the code that reads the counter.
@@ -68,12 +68,12 @@ pub(crate) fn wall() -> u64 {
 
 /// Returns the seconds per clock tick, or 0 if this process has not measured the rate precisely.
 fn rate_of_stamps() -> f64 {
-    if counts() { seconds_a_count() } else { 1e-9 }
+    if uses_tsc() { seconds_per_tick() } else { 1e-9 }
 }
 
 /// Returns the name of the clock that makes the timestamps.
 pub(crate) fn source() -> &'static str {
-    if counts() { "tsc" } else { "monotonic" }
+    if uses_tsc() { "tsc" } else { "monotonic" }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Processors without a counter that all processors share: the kernel's clock makes the timestamps.
 
 #[inline(always)]
-pub(super) fn counts() -> bool {
+pub(super) fn uses_tsc() -> bool {
     false
 }
 
@@ -11,12 +11,12 @@ pub(super) fn measures() -> bool {
 }
 
 #[inline(always)]
-pub(super) fn counter() -> u64 {
+pub(super) fn read_tsc() -> u64 {
     0
 }
 
 #[inline(always)]
-pub(super) fn seconds_a_count() -> f64 {
+pub(super) fn seconds_per_tick() -> f64 {
     1e-9
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Stamp, monotonic,
-    processor::{calibrate, counter, counts, measures, seconds_a_count},
+    processor::{calibrate, measures, read_tsc, seconds_per_tick, uses_tsc},
 };
 
 /// The start of a measurement, for [`Timer::observe_since`](crate::Timer::observe_since). It is
@@ -36,7 +36,7 @@ impl Stopwatch {
     #[inline]
     pub fn start() -> Stopwatch {
         if measures() {
-            Stopwatch(Start::Counter(counter()))
+            Stopwatch(Start::Counter(read_tsc()))
         } else {
             Stopwatch(Start::Monotonic(monotonic()))
         }
@@ -77,7 +77,7 @@ impl Stopwatch {
     pub fn stamp(self) -> Stamp {
         match self.0 {
             Start::Counter(count) => Stamp(count),
-            Start::Monotonic(nanosecond) if !counts() => Stamp(nanosecond),
+            Start::Monotonic(nanosecond) if !uses_tsc() => Stamp(nanosecond),
             // Before the counter's rate is known, the current timestamp is the best approximation.
             Start::Monotonic(_) => Stamp::now(),
         }
@@ -89,13 +89,13 @@ impl Stopwatch {
     pub(crate) fn stop(self) -> (f64, u64) {
         match self.0 {
             Start::Counter(start) => {
-                let end = counter();
-                (end.saturating_sub(start) as f64 * seconds_a_count(), end)
+                let end = read_tsc();
+                (end.saturating_sub(start) as f64 * seconds_per_tick(), end)
             }
             Start::Monotonic(start) => {
                 let end = monotonic();
                 calibrate();
-                let stamp = if counts() { counter() } else { end };
+                let stamp = if uses_tsc() { read_tsc() } else { end };
                 (end.saturating_sub(start) as f64 / 1e9, stamp)
             }
         }
@@ -105,7 +105,7 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::{Start, Stopwatch, measures};
-    use crate::clock::{counts, now};
+    use crate::clock::{now, uses_tsc};
     use std::{thread, time::Duration};
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
             let expected = instant.elapsed().as_secs_f64();
             assert!((seconds - expected).abs() < 0.005, "{watch:?}: {seconds}, not {expected}");
         }
-        assert_eq!(counts(), measures());
+        assert_eq!(uses_tsc(), measures());
     }
 
     #[test]

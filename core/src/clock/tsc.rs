@@ -8,10 +8,10 @@ use std::sync::{
 use super::calibration::{Calibration, measure_roughly, read_clocks};
 use crate::sys;
 
-const UNKNOWN: u8 = 0;
+const UNDETECTED: u8 = 0;
 const KERNEL: u8 = 1;
-const COUNTER: u8 = 2;
-static CHOICE: AtomicU8 = AtomicU8::new(UNKNOWN);
+const TSC: u8 = 2;
+static SOURCE: AtomicU8 = AtomicU8::new(UNDETECTED);
 
 /// Seconds per count, as `f64` bits; 0 if unknown. Negative if a known rate is in doubt:
 /// measurements that started with the counter still use it.
@@ -21,17 +21,17 @@ static CALIBRATION: Mutex<Calibration> = Mutex::new(Calibration::new());
 
 /// Returns whether the counter makes the timestamps. It does only if the kernel uses it, too.
 #[inline]
-pub(super) fn counts() -> bool {
-    match CHOICE.load(Relaxed) {
-        UNKNOWN => choose(),
-        choice => choice == COUNTER,
+pub(super) fn uses_tsc() -> bool {
+    match SOURCE.load(Relaxed) {
+        UNDETECTED => detect(),
+        choice => choice == TSC,
     }
 }
 
 #[cold]
-fn choose() -> bool {
-    let is_trusted = sys::trusts_processor_counter();
-    CHOICE.store(if is_trusted { COUNTER } else { KERNEL }, Relaxed);
+fn detect() -> bool {
+    let is_trusted = sys::has_invariant_tsc();
+    SOURCE.store(if is_trusted { TSC } else { KERNEL }, Relaxed);
     is_trusted
 }
 
@@ -43,14 +43,14 @@ pub(super) fn measures() -> bool {
 
 #[inline(always)]
 #[expect(unsafe_code, reason = "one instruction that every x86-64 processor has")]
-pub(super) fn counter() -> u64 {
+pub(super) fn read_tsc() -> u64 {
     // SAFETY: reads a register; `rdtsc` is part of the baseline.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
 /// Returns the seconds per count by the last known rate; 0 if no rate was ever known.
 #[inline(always)]
-pub(super) fn seconds_a_count() -> f64 {
+pub(super) fn seconds_per_tick() -> f64 {
     f64::from_bits(SECONDS_PER_TICK.load(Relaxed)).abs()
 }
 
@@ -58,7 +58,7 @@ pub(super) fn seconds_a_count() -> f64 {
 /// a microsecond and does not block.
 #[cold]
 pub(crate) fn calibrate() {
-    if !counts() {
+    if !uses_tsc() {
         return;
     }
     // If several threads calibrate at once, one of them is enough.
@@ -70,7 +70,7 @@ pub(crate) fn calibrate() {
     calibration.learn(read_clocks());
     match calibration.rate() {
         Some(seconds) => SECONDS_PER_TICK.store(seconds.to_bits(), Relaxed),
-        None => SECONDS_PER_TICK.store((-seconds_a_count()).to_bits(), Relaxed),
+        None => SECONDS_PER_TICK.store((-seconds_per_tick()).to_bits(), Relaxed),
     }
 }
 
@@ -79,10 +79,10 @@ pub(crate) fn calibrate() {
 /// measure, so that a child that is forked in the meantime waits for none of them.
 pub(crate) fn seconds_a_stamp() -> f64 {
     static ROUGHLY: AtomicU64 = AtomicU64::new(0);
-    if !counts() {
+    if !uses_tsc() {
         return 1e-9;
     }
-    let known = seconds_a_count();
+    let known = seconds_per_tick();
     if known > 0.0 {
         return known;
     }

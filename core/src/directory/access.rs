@@ -39,8 +39,8 @@ pub(crate) struct MetricsPath {
     group: Option<u32>,
 }
 
-const FOLDER: &str = "ictus";
-const ROOT: u32 = 0;
+const FOLDER_NAME: &str = "ictus";
+const ROOT_UID: u32 = 0;
 const MODE_GROUP_WRITE: u32 = 0o020;
 const MODE_OTHER_WRITE: u32 = 0o002;
 /// Maximum number of checks of a folder that another user is creating, and the interval between
@@ -49,17 +49,17 @@ const MAX_ATTEMPTS: u32 = 40;
 const POLL_AGAIN_INTERVAL: Duration = Duration::from_millis(5);
 
 impl MetricsPath {
-    pub(crate) fn of(metrics_directory: &Path) -> MetricsPath {
-        MetricsPath { path: metrics_directory.join(FOLDER), group: None }
+    pub(crate) fn new(metrics_directory: &Path) -> MetricsPath {
+        MetricsPath { path: metrics_directory.join(FOLDER_NAME), group: None }
     }
 
     /// Returns the folder of a metrics directory that a user named; see [`resolve`].
     pub(crate) fn resolve(metrics_directory: &Path) -> Result<MetricsPath> {
-        resolve(metrics_directory).map(|path| MetricsPath::of(&path))
+        resolve(metrics_directory).map(|path| MetricsPath::new(&path))
     }
 
     /// Returns the same path, whose folder is shared with a group when it is created.
-    pub(crate) fn shared_with(self, group: Option<u32>) -> MetricsPath {
+    pub(crate) fn with_group(self, group: Option<u32>) -> MetricsPath {
         MetricsPath { group, ..self }
     }
 
@@ -85,12 +85,12 @@ impl MetricsPath {
     }
 
     /// Opens the folder for writing, and creates it if it is missing.
-    pub(crate) fn make(&self) -> io::Result<Directory> {
+    pub(crate) fn create_or_open(&self) -> io::Result<Directory> {
         if let Some(metrics_directory) = self.path.parent() {
             fs::create_dir_all(metrics_directory)?;
         }
         for _ in 1..MAX_ATTEMPTS {
-            match self.make_once() {
+            match self.try_create() {
                 // Until another user has given the new folder to the group, only that user has
                 // access.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.group.is_some() => {
@@ -99,10 +99,10 @@ impl MetricsPath {
                 made => return made,
             }
         }
-        self.make_once()
+        self.try_create()
     }
 
-    fn make_once(&self) -> io::Result<Directory> {
+    fn try_create(&self) -> io::Result<Directory> {
         match fs::DirBuilder::new().mode(0o700).create(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
@@ -130,7 +130,7 @@ impl MetricsPath {
             }
             Err(error) => return Err(error.into()),
         };
-        match sys::refused_file_system(&folder)? {
+        match sys::unsupported_file_system(&folder)? {
             Some(system) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 format!(
@@ -167,7 +167,7 @@ pub(crate) fn resolve(metrics_directory: &Path) -> Result<PathBuf> {
 /// Gives a folder to a group, if that is not done and this user may do it.
 fn share(folder: &File, user: u32, group: u32) -> io::Result<()> {
     let data = FolderMode::of(&folder.metadata()?);
-    if data.is_shared_with(group) || (data.owner != user && user != ROOT) {
+    if data.is_shared_with(group) || (data.owner != user && user != ROOT_UID) {
         return Ok(());
     }
     // The group changes before the rights, so that the folder's previous group gets no access.
@@ -198,15 +198,15 @@ impl FolderMode {
     fn check_writer(&self, user: u32, shared_with: Option<u32>) -> io::Result<()> {
         let &FolderMode { owner, group, mode } = self;
         match shared_with {
-            Some(asked) if !self.is_shared_with(asked) => Err(refused(format!(
+            Some(asked) if !self.is_shared_with(asked) => Err(access_error(format!(
                 "it is not shared with the group {asked}: it belongs to user {owner}, who must give the \
                  same group"
             ))),
-            None if mode & MODE_GROUP_WRITE != 0 => Err(refused(format!(
+            None if mode & MODE_GROUP_WRITE != 0 => Err(access_error(format!(
                 "the group {group} may write in it (mode {mode:o}): give that group as the option `group`, \
                  in every process, or take the right away (chmod g-w)"
             ))),
-            None if owner != user && user != ROOT => Err(refused(format!(
+            None if owner != user && user != ROOT_UID => Err(access_error(format!(
                 "it belongs to user {owner}, and this process is user {user}: choose another directory, or \
                  share it by the option `group`, in every process"
             ))),
@@ -229,7 +229,7 @@ impl AccessPolicy {
     fn of(folder: &FolderMode, user: u32) -> io::Result<AccessPolicy> {
         let &FolderMode { owner, group, mode } = folder;
         if mode & MODE_OTHER_WRITE != 0 {
-            return Err(refused(format!(
+            return Err(access_error(format!(
                 "everybody may write in it (mode {mode:o}): take the right away (chmod o-w) or remove it"
             )));
         }
@@ -238,8 +238,8 @@ impl AccessPolicy {
 
     /// Returns whether a file of that owner and group is accepted. A file of the group was created
     /// by a member, because no other user can give a file to the group.
-    pub(crate) fn accepts(&self, owner: u32, group: u32) -> bool {
-        [self.owner, self.user, ROOT].contains(&owner) || self.group == Some(group)
+    pub(crate) fn trusts(&self, owner: u32, group: u32) -> bool {
+        [self.owner, self.user, ROOT_UID].contains(&owner) || self.group == Some(group)
     }
 
     /// Returns the read permissions of new files in addition to the owner's.
@@ -247,7 +247,7 @@ impl AccessPolicy {
     /// Root's files in the folder of another user stay root's, because no other user may truncate a
     /// file that root has mapped. That user may read them; the folder keeps all others out. In a
     /// shared folder, members may read each other's files but not write them.
-    pub(crate) fn readers(&self) -> Option<Mode> {
+    pub(crate) fn file_mode(&self) -> Option<Mode> {
         match self.group {
             Some(_) => Some(Mode::RGRP),
             None if self.owner != self.user => Some(Mode::RGRP | Mode::ROTH),
@@ -256,7 +256,7 @@ impl AccessPolicy {
     }
 }
 
-fn refused(why: String) -> io::Error {
+fn access_error(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
@@ -315,9 +315,9 @@ mod tests {
     #[test]
     fn files_of_other_users_count_only_in_a_group() {
         let alone = AccessPolicy::of(&folder(OTHER, 0o700), 0).unwrap();
-        assert!(alone.accepts(OTHER, 7) && alone.accepts(0, 7) && !alone.accepts(ME, TEAM));
+        assert!(alone.trusts(OTHER, 7) && alone.trusts(0, 7) && !alone.trusts(ME, TEAM));
         let shared = AccessPolicy::of(&folder(OTHER, 0o770), ME).unwrap();
-        assert!(shared.accepts(OTHER, 7) && shared.accepts(ME, 7) && shared.accepts(5000, TEAM));
-        assert!(!shared.accepts(5000, 7));
+        assert!(shared.trusts(OTHER, 7) && shared.trusts(ME, 7) && shared.trusts(5000, TEAM));
+        assert!(!shared.trusts(5000, 7));
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{fs::File, io, os::fd::BorrowedFd};
 
-use super::{FileIdentity, standing};
+use super::{FileIdentity, file_identity};
 use crate::{format::source::SegmentSource, sys::own_descriptor::OwnDescriptor};
 
 /// An open file, whose descriptor number is checked to belong to the file that was opened.
@@ -14,7 +14,7 @@ use crate::{format::source::SegmentSource, sys::own_descriptor::OwnDescriptor};
 pub(crate) struct CheckedFile {
     /// `None` if the file is closed.
     file: Option<OwnDescriptor>,
-    standing: FileIdentity,
+    identity: FileIdentity,
 }
 
 impl CheckedFile {
@@ -25,13 +25,13 @@ impl CheckedFile {
     }
 
     pub(crate) fn of(file: OwnDescriptor) -> io::Result<CheckedFile> {
-        let standing = standing(file.get()?)?;
-        Ok(CheckedFile { file: Some(file), standing })
+        let standing = file_identity(file.get()?)?;
+        Ok(CheckedFile { file: Some(file), identity: standing })
     }
 
     /// Returns the identity of the file.
-    pub(crate) fn standing(&self) -> FileIdentity {
-        self.standing
+    pub(crate) fn identity(&self) -> FileIdentity {
+        self.identity
     }
 
     /// Returns whether this process opened the file and the host has not closed its number.

@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Directory, segment_name, unfinished_name};
+use super::{Directory, segment_name, temp_name};
 use crate::{
     format::{layout::identity, source::SegmentSource},
     sys::{self, own_descriptor::OwnDescriptor, random_id},
@@ -84,7 +84,7 @@ impl Directory {
         // The file gets its mode before its name, because other processes open it as soon as they
         // see it. A link, unlike a rename, never takes the name from a file that other processes
         // have locked.
-        let new = unfinished_name(random_id()?);
+        let new = temp_name(random_id()?);
         self.create_file(&new)?;
         let linked = linkat(&self.folder, &new, &self.folder, LOCK, AtFlags::empty());
         self.remove(&new)?;
@@ -116,7 +116,7 @@ impl Directory {
 ///
 /// The check takes a shared lock, which does not obstruct other readers and is released before the
 /// function returns.
-pub(crate) fn owner_lives(segment: impl AsFd) -> bool {
+pub(crate) fn is_owner_alive(segment: impl AsFd) -> bool {
     let segment = segment.as_fd();
     match flock(segment, FlockOperation::NonBlockingLockShared) {
         Ok(()) => {

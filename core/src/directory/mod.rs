@@ -100,7 +100,7 @@ impl Directory {
     /// Opens the folder of a metrics directory, and creates it if it is missing.
     #[cfg(test)]
     pub(crate) fn create(metrics_directory: &Path) -> io::Result<Directory> {
-        MetricsPath::of(metrics_directory).make()
+        MetricsPath::new(metrics_directory).create_or_open()
     }
 
     pub(crate) fn place(&self) -> &MetricsPath {
@@ -141,8 +141,8 @@ impl Directory {
     pub(crate) fn new_segment(&self, id: u64) -> io::Result<NewSegment> {
         let file = self.create_locked(id, CREATE)?;
         // The caller maps the first descriptor and may then close it.
-        let second = self.open_own(unfinished_name(id), GROW)?;
-        if standing(file.get()?)? != standing(second.get()?)? {
+        let second = self.open_own(temp_name(id), GROW)?;
+        if file_identity(file.get()?)? != file_identity(second.get()?)? {
             return Err(io::Error::other("another process replaced the file"));
         }
         Ok(NewSegment { file, second })
@@ -154,9 +154,9 @@ impl Directory {
     }
 
     fn create_locked(&self, id: u64, flags: OFlags) -> io::Result<OwnDescriptor> {
-        let name = unfinished_name(id);
+        let name = temp_name(id);
         let file = OwnDescriptor::open(|| self.open_at(&name, flags))?;
-        self.share(&name, file.get()?)?;
+        self.set_group_mode(&name, file.get()?)?;
         flock(file.get()?, FlockOperation::NonBlockingLockExclusive)?;
         Ok(file)
     }
@@ -179,13 +179,13 @@ impl Directory {
     }
 
     pub(crate) fn publish_segment(&self, id: u64) -> io::Result<()> {
-        self.rename(unfinished_name(id), segment_name(id))
+        self.rename(temp_name(id), segment_name(id))
     }
 
     /// Removes the unfinished file of a segment that could not be created.
     pub(crate) fn discard_new_segment(&self, id: u64) {
         // The file may be missing, or removing it may fail. A later retirement then removes it.
-        let _ = self.remove(unfinished_name(id));
+        let _ = self.remove(temp_name(id));
     }
 
     /// Removes a segment's file. Succeeds if the file does not exist.
@@ -195,7 +195,7 @@ impl Directory {
 
     /// Removes the files of processes that died while they created a segment. Requires the
     /// directory's lock. No reader has seen these files, and nothing was recorded in them.
-    pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
+    pub(crate) fn remove_stale_temp_files(&self) -> io::Result<()> {
         for name in self.names()?.iter().filter(|name| unfinished_id_of(name).is_some()) {
             let Ok(file) = self.open(name) else { continue };
             let age = file.metadata().and_then(|data| data.modified()).map(|made| made.elapsed());
@@ -215,7 +215,7 @@ impl Directory {
     }
 
     /// Returns the identity of the file that has the totals' name now.
-    pub(crate) fn standing_totals(&self) -> io::Result<FileIdentity> {
+    pub(crate) fn totals_identity(&self) -> io::Result<FileIdentity> {
         self.standing_at(TOTALS)
     }
 
@@ -319,7 +319,7 @@ impl Directory {
 
     /// Opens a file for reading. Fails if it does not exist.
     fn open(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_at(name, READ).map_err(not_opened)?;
+        let file = self.open_at(name, READ).map_err(open_error)?;
         self.check(&file)?;
         Ok(file.into())
     }
@@ -331,7 +331,7 @@ impl Directory {
     }
 
     fn open_own(&self, name: impl AsRef<Path>, flags: OFlags) -> io::Result<OwnDescriptor> {
-        let file = OwnDescriptor::open(|| self.open_at(name, flags)).map_err(not_opened)?;
+        let file = OwnDescriptor::open(|| self.open_at(name, flags)).map_err(open_error)?;
         self.check(file.get()?)?;
         Ok(file)
     }
@@ -345,10 +345,10 @@ impl Directory {
     fn check(&self, file: impl AsFd) -> io::Result<()> {
         let data = fstat(file)?;
         if !FileType::from_raw_mode(data.st_mode).is_file() {
-            return Err(refused("it is not a regular file"));
+            return Err(access_error("it is not a regular file"));
         }
-        if !self.trust.accepts(data.st_uid, data.st_gid) {
-            return Err(refused(&format!(
+        if !self.trust.trusts(data.st_uid, data.st_gid) {
+            return Err(access_error(&format!(
                 "it belongs to user {}, whose files do not count in this directory",
                 data.st_uid
             )));
@@ -366,18 +366,18 @@ impl Directory {
     /// Creates a new file for appending, with the mode and group of all files in the folder.
     pub(crate) fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open_at(&name, CREATE)?;
-        self.share(name, file.as_fd())?;
+        self.set_group_mode(name, file.as_fd())?;
         Ok(file.into())
     }
 
     /// Grants read access to a new file as the policy requires, regardless of the process's umask.
     /// Removes the file if that fails.
-    fn share(&self, name: impl AsRef<Path>, file: BorrowedFd<'_>) -> io::Result<()> {
+    fn set_group_mode(&self, name: impl AsRef<Path>, file: BorrowedFd<'_>) -> io::Result<()> {
         let regrouped = match self.trust.group {
             Some(group) if fstat(file)?.st_gid != group => fchown(file, None, Some(Gid::from_raw(group))),
             _ => Ok(()),
         };
-        let shared = regrouped.and_then(|()| match self.trust.readers() {
+        let shared = regrouped.and_then(|()| match self.trust.file_mode() {
             Some(readers) => fchmod(file, Mode::RUSR | Mode::WUSR | readers),
             None => Ok(()),
         });
@@ -409,23 +409,23 @@ pub(crate) fn standing_at(path: &Path) -> io::Result<FileIdentity> {
 }
 
 /// Returns the identity of an open file.
-pub(crate) fn standing(file: impl AsFd) -> io::Result<FileIdentity> {
+pub(crate) fn file_identity(file: impl AsFd) -> io::Result<FileIdentity> {
     Ok(FileIdentity(Some(fstat(file)?)))
 }
 
-fn not_opened(error: Errno) -> io::Error {
+fn open_error(error: Errno) -> io::Error {
     match error {
-        Errno::LOOP | Errno::MLINK => refused("it is a symbolic link"),
+        Errno::LOOP | Errno::MLINK => access_error("it is a symbolic link"),
         error => error.into(),
     }
 }
 
-fn refused(why: &str) -> io::Error {
+fn access_error(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// Returns the bytes of a file on disk, including committed pages.
-pub(crate) fn bytes(file: impl AsFd) -> u64 {
+pub(crate) fn read_bytes(file: impl AsFd) -> u64 {
     fstat(file).map_or(0, |data| u64::try_from(data.st_blocks).unwrap_or(0) * 512)
 }
 
@@ -450,7 +450,7 @@ fn aside_name(id: u64) -> PathBuf {
 fn unfinished_id_of(name: &Path) -> Option<u64> {
     let digits = name.to_str()?.strip_prefix(TEMP_PREFIX)?;
     let id = u64::from_str_radix(digits, 16).ok()?;
-    (name == Path::new(&unfinished_name(id))).then_some(id)
+    (name == Path::new(&temp_name(id))).then_some(id)
 }
 
 /// Returns the name of a segment's file.
@@ -458,13 +458,13 @@ pub(crate) fn segment_name(id: u64) -> PathBuf {
     format!("{id:016x}.{EXTENSION}").into()
 }
 
-pub(crate) fn unfinished_name(id: u64) -> String {
+pub(crate) fn temp_name(id: u64) -> String {
     format!("{TEMP_PREFIX}{id:016x}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Directory, id_with, lock::owner_lives, segment_name};
+    use super::{Directory, id_with, lock::is_owner_alive, segment_name};
     use std::path::Path;
 
     #[test]
@@ -493,9 +493,9 @@ mod tests {
         directory.publish_segment(7).unwrap();
         assert_eq!(directory.segments().unwrap(), [7]);
         let file = directory.open_segment(7).unwrap();
-        assert!(owner_lives(&file));
+        assert!(is_owner_alive(&file));
         drop(new);
-        assert!(!owner_lives(&file));
+        assert!(!is_owner_alive(&file));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use reader::MAX_CLOCK_SKEW;
 #[cfg(feature = "read")]
 pub(crate) use reader::{keep_newest, read};
 #[cfg(feature = "record")]
-pub(crate) use writer::{clear, is_busy, record};
+pub(crate) use writer::{clear, is_writing, record};
 
 use crate::format::layout::EXEMPLAR_TEXT;
 #[cfg(feature = "record")]
@@ -40,7 +40,7 @@ pub(crate) const MAX_TRACE_ID_BYTES: usize = EXEMPLAR_TEXT * 8;
 /// Maximum number of slots of a lane. If there are more buckets, neighboring buckets share a slot.
 const MAX_SLOTS: usize = 32;
 /// Returns whether every format can represent a trace id.
-fn is_fit(trace_id: &str) -> bool {
+fn is_valid(trace_id: &str) -> bool {
     (1..=MAX_TRACE_ID_BYTES).contains(&trace_id.len()) && !trace_id.chars().any(char::is_control)
 }
 

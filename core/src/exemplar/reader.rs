@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, io, sync::Arc};
 
-use super::{bucket, is_fit, slots};
+use super::{bucket, is_valid, slots};
 use crate::{
     clock,
     format::{
@@ -44,7 +44,7 @@ impl Exemplar {
 
     /// Returns an exemplar that a reader may show, or `None` if a part of it is invalid.
     pub(crate) fn checked(value: f64, time: u64, trace_id: &[u8]) -> Option<Exemplar> {
-        let trace_id = std::str::from_utf8(trace_id).ok().filter(|trace_id| is_fit(trace_id))?;
+        let trace_id = std::str::from_utf8(trace_id).ok().filter(|trace_id| is_valid(trace_id))?;
         let is_plausible = (1..clock::wall().saturating_add(MAX_CLOCK_SKEW)).contains(&time);
         let is_value = (0.0..LIMIT).contains(&value);
         (is_value && is_plausible).then(|| Exemplar { value, time, trace_id: trace_id.into() })

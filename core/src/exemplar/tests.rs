@@ -9,8 +9,8 @@ use std::{cell::Cell, io, sync::Arc};
 use proptest::prelude::*;
 
 use super::{
-    Exemplar, MAX_CLOCK_SKEW, MAX_TRACE_ID_BYTES, bucket, clear, is_busy, keep_newest, lines, read, record,
-    slots,
+    Exemplar, MAX_CLOCK_SKEW, MAX_TRACE_ID_BYTES, bucket, clear, is_writing, keep_newest, lines, read,
+    record, slots,
 };
 use crate::{
     clock,
@@ -33,13 +33,13 @@ use crate::{
 const BOUNDS: [f64; 2] = [10.0, 100.0];
 
 /// A segment with memory for a limited number of claims.
-struct Rationed {
+struct LimitedAllocator {
     segment: Arc<Segment>,
     claims: Cell<u64>,
 }
 
-impl LineAllocator for Rationed {
-    fn claim(&self, lines: u64) -> Option<u64> {
+impl LineAllocator for LimitedAllocator {
+    fn allocate(&self, lines: u64) -> Option<u64> {
         self.claims.set(self.claims.get().checked_sub(1)?);
         self.segment.claim(lines)
     }
@@ -48,15 +48,15 @@ impl LineAllocator for Rationed {
         self.segment.mapping().lines(line)
     }
 
-    fn short(&self) {}
+    fn on_window_truncated(&self) {}
 }
 
 /// Creates an empty lane. Returns its line, too.
-fn new_lane() -> (Rationed, &'static Lane, u64) {
+fn new_lane() -> (LimitedAllocator, &'static Lane, u64) {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let lane = &segment.new_block().unwrap().lanes[0];
     let line = segment.header.root.load(Ordering::Relaxed) + 1;
-    (Rationed { segment, claims: Cell::new(1) }, lane, line)
+    (LimitedAllocator { segment, claims: Cell::new(1) }, lane, line)
 }
 
 /// Values of all three buckets, not in order.
@@ -94,11 +94,11 @@ impl Written {
             let published = store_trace::count();
             for life in 0..series {
                 if life > 0 {
-                    lane.hide();
+                    lane.unpublish();
                     clear(lane, &supply, BOUNDS.len());
                     lane.clear();
                 }
-                lane.promise(word(life));
+                lane.reserve(word(life));
                 assert!(lane.publish(word(life)));
                 for number in life * length..(life + 1) * length {
                     assert!(record(lane, &supply, &BOUNDS, value(number), &trace_id(number)));
@@ -171,8 +171,8 @@ fn killed_writer_leaves_complete_exemplars() {
     let written = Written::of(1, 40);
     let count = written.line as usize * LINE_WORDS + std::mem::offset_of!(Lane, exemplified) / 8;
     for stores in written.trace.published..=written.trace.stores.len() {
-        let eyes = WeakMemoryView::after(&written.trace, stores);
-        let complete = written.trace.made(count, stores);
+        let eyes = WeakMemoryView::after_read(&written.trace, stores);
+        let complete = written.trace.recorded_at(count, stores);
         let found = read(&eyes, written.line, BOUNDS.len()).unwrap();
         for bucket in 0..=BOUNDS.len() {
             let is_in = |number: &u64| super::bucket(&BOUNDS, value(*number)) == bucket;
@@ -195,12 +195,12 @@ fn interrupting_handler_tears_no_exemplar() {
     let turn = slot.turn.load(Ordering::Relaxed);
     // Another write of the slot has begun.
     slot.turn.store(turn + 1, Ordering::Relaxed);
-    assert!(is_busy(lane, &supply, BOUNDS.len()));
+    assert!(is_writing(lane, &supply, BOUNDS.len()));
     assert!(!record(lane, &supply, &BOUNDS, 2.0, "handler's"));
     assert!(record(lane, &supply, &BOUNDS, 20.0, "in another slot"));
     assert_eq!(slot.turn.load(Ordering::Relaxed), turn + 1);
     slot.turn.store(turn + 2, Ordering::Relaxed);
-    assert!(!is_busy(lane, &supply, BOUNDS.len()));
+    assert!(!is_writing(lane, &supply, BOUNDS.len()));
     let found = read(&supply.segment, line, BOUNDS.len()).unwrap();
     assert!(found.iter().map(|one| &*one.trace_id).eq(["first", "in another slot"]));
 }

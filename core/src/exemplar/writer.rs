@@ -1,6 +1,6 @@
 //! The writer of exemplars: no lock, no allocation, and no step that a reader could block.
 
-use super::{MAX_TRACE_ID_BYTES, bucket, is_fit, lines, slots};
+use super::{MAX_TRACE_ID_BYTES, bucket, is_valid, lines, slots};
 use crate::{
     clock,
     format::{
@@ -21,17 +21,18 @@ pub(crate) fn record(
     value: f64,
     trace_id: &str,
 ) -> bool {
-    if !is_fit(trace_id) {
+    if !is_valid(trace_id) {
         return false;
     }
-    let Some(slot) = slot(lane, supply, bounds, value) else { return false };
+    let Some(slot) = slot_for(lane, supply, bounds, value) else { return false };
     let (turn, relaxed) = (slot.turn.load(Ordering::Relaxed), Ordering::Relaxed);
     // Not a store, because a signal handler may have written since the load. An odd turn: this is
     // such a handler.
     if turn % 2 == 1 || slot.turn.compare_exchange(turn, turn.wrapping_add(1), relaxed, relaxed).is_err() {
         return false;
     }
-    let words = [value.to_bits(), clock::wall(), trace_id.len() as u64].into_iter().chain(text(trace_id));
+    let words =
+        [value.to_bits(), clock::wall(), trace_id.len() as u64].into_iter().chain(text_words(trace_id));
     for (place, word) in slot.words.iter().zip(words) {
         // Release, "turn": a reader that sees a new word sees at its last read that the turn is
         // odd, or a later turn, and that the lane of the earlier series was hidden.
@@ -46,7 +47,7 @@ pub(crate) fn record(
 }
 
 /// Returns the slot for a value. Claims all slots of the lane if it has none.
-fn slot(
+fn slot_for(
     lane: &Lane,
     supply: &impl LineAllocator,
     bounds: &[f64],
@@ -54,7 +55,7 @@ fn slot(
 ) -> Option<&'static ExemplarSlot> {
     let mut first = lane.exemplars.load(Ordering::Relaxed);
     if first == 0 {
-        let new = supply.claim(lines(bounds.len()))?;
+        let new = supply.allocate(lines(bounds.len()))?;
         first = match lane.exemplars.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => new,
             // A signal handler was faster.
@@ -62,38 +63,38 @@ fn slot(
         };
     }
     let place = bucket(bounds, value) * slots(bounds.len()) / (bounds.len() + 1);
-    at(supply, first, place)
+    slot_at(supply, first, place)
 }
 
-fn at(supply: &impl LineAllocator, first: u64, place: usize) -> Option<&'static ExemplarSlot> {
+fn slot_at(supply: &impl LineAllocator, first: u64, place: usize) -> Option<&'static ExemplarSlot> {
     supply.lines(first + place as u64 * ExemplarSlot::LINES)
 }
 
 /// Returns the id as words, padded with zeros.
-fn text(trace_id: &str) -> [u64; EXEMPLAR_TEXT] {
+fn text_words(trace_id: &str) -> [u64; EXEMPLAR_TEXT] {
     let mut bytes = [0; MAX_TRACE_ID_BYTES];
     bytes[..trace_id.len()].copy_from_slice(trace_id.as_bytes());
     bytemuck::cast(bytes)
 }
 
-fn all(
+fn slots_of(
     lane: &Lane,
     supply: &impl LineAllocator,
     bounds: usize,
 ) -> impl Iterator<Item = &'static ExemplarSlot> {
     let first = lane.exemplars.load(Ordering::Relaxed);
     let slots = if first == 0 { 0 } else { slots(bounds) };
-    (0..slots).filter_map(move |place| at(supply, first, place))
+    (0..slots).filter_map(move |place| slot_at(supply, first, place))
 }
 
 /// Returns whether the caller is a signal handler that interrupted the write of an exemplar.
-pub(crate) fn is_busy(lane: &Lane, supply: &impl LineAllocator, bounds: usize) -> bool {
-    all(lane, supply, bounds).any(|slot| slot.turn.load(Ordering::Relaxed) % 2 == 1)
+pub(crate) fn is_writing(lane: &Lane, supply: &impl LineAllocator, bounds: usize) -> bool {
+    slots_of(lane, supply, bounds).any(|slot| slot.turn.load(Ordering::Relaxed) % 2 == 1)
 }
 
 /// Empties the slots of a hidden lane, which keeps them. Relaxed: a reader of the earlier life
 /// finds fewer exemplars, and a reader of the next life acquires the lane after this.
 pub(crate) fn clear(lane: &Lane, supply: &impl LineAllocator, bounds: usize) {
     lane.exemplified.store(0, Ordering::Relaxed);
-    all(lane, supply, bounds).for_each(|slot| slot.turn.store(0, Ordering::Relaxed));
+    slots_of(lane, supply, bounds).for_each(|slot| slot.turn.store(0, Ordering::Relaxed));
 }

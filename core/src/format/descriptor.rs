@@ -63,13 +63,13 @@ const HEAD_WORDS: usize = 2;
 
 impl FamilyDescriptor {
     /// Returns whether series of both families may be merged.
-    pub(crate) fn same_shape(&self, other: &FamilyDescriptor) -> bool {
+    pub(crate) fn is_compatible(&self, other: &FamilyDescriptor) -> bool {
         (self.kind, self.unit, &self.labels) == (other.kind, other.unit, &other.labels)
     }
 
     /// Returns whether both descriptors define the same family: the same shape and name.
     pub(crate) fn same_family(&self, other: &FamilyDescriptor) -> bool {
-        self.name == other.name && self.same_shape(other)
+        self.name == other.name && self.is_compatible(other)
     }
 
     /// Returns the words to be stored.
@@ -132,7 +132,7 @@ impl FamilyDescriptor {
 
     /// Returns a family without a distribution, and with default options.
     #[cfg(any(test, ictus_loom))]
-    pub(crate) fn plain(name: &str, kind: Kind, labels: &[&str]) -> FamilyDescriptor {
+    pub(crate) fn test_fixture(name: &str, kind: Kind, labels: &[&str]) -> FamilyDescriptor {
         FamilyDescriptor {
             name: name.to_owned(),
             help: String::new(),

@@ -153,7 +153,7 @@ pub(crate) enum HealthCounter {
 /// Readers skip such a lane.
 pub(crate) const UNPUBLISHED: u64 = 1 << 63;
 /// Upper limit of descriptors' serial numbers, exclusive.
-pub(crate) const SERIALS: u32 = 1 << 31;
+pub(crate) const SERIAL_BITS: u32 = 1 << 31;
 
 /// A lane's head: the words that change with each observation, and the lines of its other parts.
 #[repr(C, align(64))]
@@ -238,11 +238,11 @@ impl Lane {
     /// Sets the series word under which a new or cleared lane will be published. No reader sees the
     /// lane yet. The word identifies one life of one series, so a thread that set it for an earlier
     /// life can no longer publish the lane.
-    pub(crate) fn promise(&self, word: SeriesWord) {
+    pub(crate) fn reserve(&self, word: SeriesWord) {
         self.series.store(word.bits() | UNPUBLISHED, Ordering::Relaxed);
     }
 
-    /// Publishes the lane under the series word that was set by `promise`. Returns false if the
+    /// Publishes the lane under the series word that was set by `reserve`. Returns false if the
     /// lane was hidden in the meantime.
     ///
     /// Release, "lane": pairs with the reader's acquire after copying the block. A reader that sees
@@ -252,9 +252,9 @@ impl Lane {
         self.series.compare_exchange(word | UNPUBLISHED, word, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Unpublishes the lane so that readers skip it, and revokes the word set by `promise`. May be
+    /// Unpublishes the lane so that readers skip it, and revokes the word set by `reserve`. May be
     /// called from any thread of the owner.
-    pub(crate) fn hide(&self) {
+    pub(crate) fn unpublish(&self) {
         // The closure always returns `Some`, so the update cannot fail.
         let _ = self.series.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |_| Some(UNPUBLISHED));
     }
@@ -293,14 +293,14 @@ impl Chunk {
     /// Prefetches the line after that of a slot. With many series in turn, a long time passes
     /// before the writer reaches that line, and then it does not wait for memory.
     #[inline(always)]
-    pub(crate) fn expect_behind(&self, slot: usize) {
-        expect(ptr::from_ref(&self.slots[slot]).wrapping_add(LINE / size_of::<Slot>()));
+    pub(crate) fn prefetch_next(&self, slot: usize) {
+        prefetch(ptr::from_ref(&self.slots[slot]).wrapping_add(LINE / size_of::<Slot>()));
     }
 
     /// Prefetches the lines that are written first when the chunk is entered.
-    pub(crate) fn expect_start(&self) {
-        expect(self);
-        expect(&self.slots[0]);
+    pub(crate) fn prefetch_start(&self) {
+        prefetch(self);
+        prefetch(&self.slots[0]);
     }
 
     /// Returns a slot's value. Only for the lane's writer.
@@ -327,7 +327,7 @@ impl Chunk {
 /// Returns the number of chunks in a full ring: enough for the window and for the observations that
 /// a writer adds while a reader copies it. At least two, so that the newest full chunk of a full
 /// ring is never the next to be reused.
-pub(crate) fn full_ring(window: u32) -> u64 {
+pub(crate) fn ring_chunks(window: u32) -> u64 {
     (u64::from(window) + WINDOW_HEADROOM).div_ceil(CHUNK_SLOTS).max(2)
 }
 
@@ -393,7 +393,7 @@ pub(crate) unsafe fn words(start: *mut u8, count: usize) -> &'static [AtomicU64]
 
 /// Prefetches a line of memory.
 #[inline(always)]
-fn expect<T>(at: *const T) {
+fn prefetch<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -112,7 +112,7 @@ mod tests {
         let label = "l".repeat(MAX_NAME - 6);
         let record = |name: &str, labels: &[&str], help: usize| FamilyDescriptor {
             help: "h".repeat(help),
-            ..FamilyDescriptor::plain(name, Kind::Counter, labels)
+            ..FamilyDescriptor::test_fixture(name, Kind::Counter, labels)
         };
         for (record, within) in [
             (record(&longest, &[], MAX_HELP), true),
@@ -132,7 +132,7 @@ mod tests {
         let usual = |kind, bounds: usize| FamilyDescriptor {
             distribution: true,
             bounds: (0..bounds).map(|bound| bound as f64).collect(),
-            ..FamilyDescriptor::plain(&"n".repeat(150), kind, &["label_of_some_length"; 20])
+            ..FamilyDescriptor::test_fixture(&"n".repeat(150), kind, &["label_of_some_length"; 20])
         };
         for values in [0, 10, 1_000, 64 << 10, 1 << 20] {
             for kind in [Kind::Counter, Kind::Gauge] {

@@ -39,11 +39,11 @@ impl Bounds {
     }
 
     /// Returns the process's table of these bounds. Lanes keep it, and lanes are never freed.
-    pub(crate) fn shared(bounds: &[f64]) -> Arc<Bounds> {
-        static KNOWN: Mutex<Vec<Weak<Bounds>>> = Mutex::new(Vec::new());
+    pub(crate) fn interned(bounds: &[f64]) -> Arc<Bounds> {
+        static INTERNED: Mutex<Vec<Weak<Bounds>>> = Mutex::new(Vec::new());
         // Does not wait: in a forked child the lock may be held forever, and the child then creates
         // another table.
-        let Ok(mut known) = KNOWN.try_lock() else { return Arc::new(Bounds::new(bounds)) };
+        let Ok(mut known) = INTERNED.try_lock() else { return Arc::new(Bounds::new(bounds)) };
         known.retain(|table| table.strong_count() > 0);
         if let Some(table) = known.iter().filter_map(Weak::upgrade).find(|table| table.as_slice() == bounds) {
             return table;
@@ -61,21 +61,21 @@ impl Bounds {
         &self.bounds
     }
 
-    /// Returns whether a sixteenth contains more than one bound, so that only [`Bounds::place`]
+    /// Returns whether a sixteenth contains more than one bound, so that only [`Bounds::bucket_index`]
     /// finds the bucket.
-    pub(crate) fn is_crowded(&self) -> bool {
+    pub(crate) fn is_dense(&self) -> bool {
         self.crowded
     }
 
     /// Returns the index of a value's bucket: the first whose bound is not below the value.
-    pub(crate) fn place(&self, value: f64) -> usize {
+    pub(crate) fn bucket_index(&self, value: f64) -> usize {
         self.bounds.partition_point(|&bound| bound < value)
     }
 
     /// Returns the sixteenth of a value above the zero threshold.
     #[inline(always)]
-    pub(crate) fn sixteenth(&self, value: f64) -> &SubBucketBounds {
-        &self.sixteenths[exponential::sixteenth(value)]
+    pub(crate) fn sub_bucket(&self, value: f64) -> &SubBucketBounds {
+        &self.sixteenths[exponential::sub_bucket(value)]
     }
 }
 
@@ -87,19 +87,19 @@ impl SubBucketBounds {
         let mut inside =
             bounds[place..].iter().map(|bound| bound.to_bits()).take_while(|&bound| bound < bits.end);
         let bound = inside.next().unwrap_or(u64::MAX);
-        let (cell, cell_bound) = exponential::first_cell(&bits);
+        let (cell, cell_bound) = exponential::first_dense_index(&bits);
         (SubBucketBounds { cell_bound, bound, cell, place: place as u32 }, inside.next().is_some())
     }
 
-    /// As [`Bounds::place`], for a value in this sixteenth. The bounds must not be crowded.
+    /// As [`Bounds::bucket_index`], for a value in this sixteenth. The bounds must not be crowded.
     #[inline(always)]
     pub(crate) fn place(&self, value: f64) -> usize {
         (self.place + u32::from(value.to_bits() > self.bound)) as usize
     }
 
-    /// As [`exponential::cell`], for a value in this sixteenth.
+    /// As [`exponential::dense_index`], for a value in this sixteenth.
     #[inline(always)]
-    pub(crate) fn cell(&self, value: f64) -> usize {
+    pub(crate) fn dense_index(&self, value: f64) -> usize {
         self.cell.wrapping_add(u32::from(value.to_bits() > self.cell_bound)) as usize
             % exponential::DENSE_BUCKETS
     }
@@ -113,10 +113,14 @@ mod tests {
     use crate::sum::LIMIT;
 
     fn check(bounds: &Bounds, value: f64) {
-        if let Some(cell) = exponential::cell(value) {
+        if let Some(cell) = exponential::dense_index(value) {
             let expected = bounds.as_slice().iter().filter(|&&bound| value > bound).count();
-            let sixteenth = bounds.sixteenth(value);
-            assert_eq!((bounds.place(value), sixteenth.cell(value)), (expected, cell), "{value:e}");
+            let sixteenth = bounds.sub_bucket(value);
+            assert_eq!(
+                (bounds.bucket_index(value), sixteenth.dense_index(value)),
+                (expected, cell),
+                "{value:e}"
+            );
             assert!(bounds.crowded || sixteenth.place(value) == expected, "{value:e}");
         }
     }

@@ -1,6 +1,6 @@
 //! Distributions as plain data, and how distributions of several lanes are merged.
 
-use super::{Exponential, exponential};
+use super::{SparseCounts, exponential};
 
 /// A lifetime distribution of a timer's observations.
 ///
@@ -17,10 +17,10 @@ pub struct Distribution {
     /// Observations not above 2^-32.
     pub zero: u64,
     /// Observations for whose exponential bucket there was no memory.
-    pub unplaced: u64,
+    pub unallocated: u64,
     /// Observations by exponential bucket. Bucket `i` is `(2^((i-1)/8), 2^(i/8)]`, as in
     /// Prometheus's schema 3.
-    pub exponential: Exponential,
+    pub exponential: SparseCounts,
 }
 
 impl Distribution {
@@ -58,12 +58,12 @@ impl Distribution {
         } else {
             let shared: Vec<f64> =
                 self.bounds.iter().copied().filter(|bound| other.bounds.contains(bound)).collect();
-            let mut classic = self.coarse(&shared);
-            add(&mut classic, &other.coarse(&shared));
+            let mut classic = self.rescale(&shared);
+            add(&mut classic, &other.rescale(&shared));
             (self.bounds, self.classic) = (shared, classic);
         }
         self.zero = self.zero.saturating_add(other.zero);
-        self.unplaced = self.unplaced.saturating_add(other.unplaced);
+        self.unallocated = self.unallocated.saturating_add(other.unallocated);
         if self.exponential.is_empty() {
             self.exponential.clone_from(&other.exponential);
         } else {
@@ -72,14 +72,14 @@ impl Distribution {
     }
 
     /// Counts values in the classic buckets.
-    pub(crate) fn add_classic(&mut self, values: impl Iterator<Item = f64>) {
+    pub(crate) fn add_to_bounds(&mut self, values: impl Iterator<Item = f64>) {
         values.for_each(|value| self.classic[self.bounds.partition_point(|&bound| bound < value)] += 1);
     }
 
     /// Counts values in the exponential buckets.
-    pub(crate) fn add_exponential(&mut self, values: impl Iterator<Item = f64>) {
+    pub(crate) fn add_to_exponential(&mut self, values: impl Iterator<Item = f64>) {
         for value in values {
-            match exponential::index(value) {
+            match exponential::bucket_index(value) {
                 Some(bucket) => self.exponential.add(bucket, 1),
                 None => self.zero += 1,
             }
@@ -87,7 +87,7 @@ impl Distribution {
     }
 
     /// Raises each number to that of an earlier reading of the same buckets.
-    pub(crate) fn raise(&mut self, earlier: &Distribution) {
+    pub(crate) fn max_with(&mut self, earlier: &Distribution) {
         if self.bounds == earlier.bounds {
             self.classic
                 .iter_mut()
@@ -95,7 +95,7 @@ impl Distribution {
                 .for_each(|(count, &known)| *count = known.max(*count));
         }
         self.zero = self.zero.max(earlier.zero);
-        self.unplaced = self.unplaced.max(earlier.unplaced);
+        self.unallocated = self.unallocated.max(earlier.unallocated);
         for (bucket, known) in earlier.exponential.iter() {
             if known > self.exponential.get(bucket) {
                 self.exponential.set(bucket, known);
@@ -104,7 +104,7 @@ impl Distribution {
     }
 
     /// Returns the classic buckets for a subset of the bounds.
-    fn coarse(&self, bounds: &[f64]) -> Vec<u64> {
+    fn rescale(&self, bounds: &[f64]) -> Vec<u64> {
         let mut coarse = vec![0u64; bounds.len() + 1];
         for (place, &count) in self.classic.iter().enumerate() {
             let upper = self.bounds.get(place).copied().unwrap_or(f64::INFINITY);
@@ -137,7 +137,7 @@ mod tests {
         one.merge(&of(&[2.0, 3.0, 5.0, 7.0], &[10, 20, 30, 40, 50]));
         assert_eq!(one, of(&[2.0, 5.0], &[15, 54, 95]));
         assert_eq!(one.count(), 14 + 150);
-        one.raise(&of(&[2.0, 5.0], &[16, 3, 96]));
+        one.max_with(&of(&[2.0, 5.0], &[16, 3, 96]));
         assert_eq!(one, of(&[2.0, 5.0], &[16, 54, 96]));
         one.merge(&of(&[4.0], &[1, 1]));
         assert_eq!(one, of(&[], &[168]));

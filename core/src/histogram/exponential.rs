@@ -81,7 +81,7 @@ const DOUBLING: [SubBucket; 16] = {
 
 /// Returns the cell of a value below 2^96, or `None` for a value in the zero bucket.
 #[inline(always)]
-pub(crate) fn cell(value: f64) -> Option<usize> {
+pub(crate) fn dense_index(value: f64) -> Option<usize> {
     if value <= ZERO_THRESHOLD {
         return None;
     }
@@ -96,7 +96,7 @@ pub(crate) fn cell(value: f64) -> Option<usize> {
 
 /// Returns the number of the sixteenth of a value that has a cell.
 #[inline(always)]
-pub(crate) fn sixteenth(value: f64) -> usize {
+pub(crate) fn sub_bucket(value: f64) -> usize {
     (value.to_bits() >> 48) as usize % SUB_BUCKETS
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn bits_of(number: usize) -> Range<u64> {
 
 /// Returns the cell of the least value in a sixteenth, as a number that wraps below 0, and the bits
 /// of the greatest value in that cell.
-pub(crate) fn first_cell(bits: &Range<u64>) -> (u32, u64) {
+pub(crate) fn first_dense_index(bits: &Range<u64>) -> (u32, u64) {
     let SubBucket { buckets, bound } = DOUBLING[(bits.start >> 48) as usize % 16];
     let doublings = ((bits.start >> 52) - FIRST_EXPONENT) as u32;
     ((8 * doublings + buckets).wrapping_sub(1), bits.start & !MANTISSA | bound)
@@ -124,18 +124,18 @@ pub(crate) fn upper_bound(index: i32) -> f64 {
 }
 
 /// Returns whether a bucket can contain observations.
-pub(crate) fn is_known(bucket: i32) -> bool {
+pub(crate) fn has_bucket(bucket: i32) -> bool {
     (FIRST..FIRST + DENSE_BUCKETS as i32).contains(&bucket)
 }
 
 /// Returns the bucket at an index of a page.
-pub(crate) fn at(page: usize, place: usize) -> i32 {
+pub(crate) fn bucket_at(page: usize, place: usize) -> i32 {
     (page * PAGE_BUCKETS + place) as i32 + FIRST
 }
 
 /// Returns the bucket of a value, or `None` for the zero bucket.
-pub(crate) fn index(value: f64) -> Option<i32> {
-    cell(value).map(|cell| cell as i32 + FIRST)
+pub(crate) fn bucket_index(value: f64) -> Option<i32> {
+    dense_index(value).map(|cell| cell as i32 + FIRST)
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
         for value in
             [ZERO_THRESHOLD, ZERO_THRESHOLD.next_up(), 1e-3, 1.0_f64.next_down(), 1.0, LIMIT.next_down()]
         {
-            assert!(bits_of(sixteenth(value)).contains(&value.to_bits()), "{value:e}");
+            assert!(bits_of(sub_bucket(value)).contains(&value.to_bits()), "{value:e}");
         }
         let mut starts: Vec<u64> = (0..SUB_BUCKETS).map(|number| bits_of(number).start).collect();
         starts.sort_unstable();
@@ -189,22 +189,25 @@ mod tests {
     fn upper_bound_is_inclusive() {
         for bucket in -255..=750 {
             let bound = upper_bound(bucket);
-            assert_eq!((index(bound), index(bound.next_up())), (Some(bucket), Some(bucket + 1)));
-            let cell = cell(bound).unwrap();
-            assert_eq!(at(cell / PAGE_BUCKETS, cell % PAGE_BUCKETS), bucket);
-            assert!(is_known(bucket));
+            assert_eq!(
+                (bucket_index(bound), bucket_index(bound.next_up())),
+                (Some(bucket), Some(bucket + 1))
+            );
+            let cell = dense_index(bound).unwrap();
+            assert_eq!(bucket_at(cell / PAGE_BUCKETS, cell % PAGE_BUCKETS), bucket);
+            assert!(has_bucket(bucket));
         }
-        assert!(!is_known(-256) && is_known(-255) && is_known(768) && !is_known(769));
-        assert_eq!((upper_bound(FIRST - 1), cell(ZERO_THRESHOLD)), (ZERO_THRESHOLD, None));
-        assert_eq!((cell(0.0), cell(f64::MIN_POSITIVE)), (None, None));
-        assert_eq!(cell(ZERO_THRESHOLD.next_up()), Some(0));
-        assert!(cell(LIMIT.next_down()).unwrap() < DENSE_BUCKETS - 8);
+        assert!(!has_bucket(-256) && has_bucket(-255) && has_bucket(768) && !has_bucket(769));
+        assert_eq!((upper_bound(FIRST - 1), dense_index(ZERO_THRESHOLD)), (ZERO_THRESHOLD, None));
+        assert_eq!((dense_index(0.0), dense_index(f64::MIN_POSITIVE)), (None, None));
+        assert_eq!(dense_index(ZERO_THRESHOLD.next_up()), Some(0));
+        assert!(dense_index(LIMIT.next_down()).unwrap() < DENSE_BUCKETS - 8);
     }
 
     proptest! {
         #[test]
         fn buckets_are_those_of_prometheus(value in prop_oneof![1e-9..1e7f64, 2.4e-10..1e-6, 1e7..1e28]) {
-            prop_assert_eq!(index(value), Some(oracle(value)).filter(|_| value > ZERO_THRESHOLD));
+            prop_assert_eq!(bucket_index(value), Some(oracle(value)).filter(|_| value > ZERO_THRESHOLD));
         }
     }
 }

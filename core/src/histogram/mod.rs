@@ -30,11 +30,11 @@ pub(crate) use bounds::Bounds;
 #[cfg(feature = "read")]
 pub use distribution::Distribution;
 #[cfg(test)]
-pub(crate) use reader::Folded;
+pub(crate) use reader::BucketCounts;
 #[cfg(feature = "read")]
 pub(crate) use reader::read;
 #[cfg(feature = "read")]
-pub use sparse_counts::Exponential;
+pub use sparse_counts::SparseCounts;
 #[cfg(feature = "record")]
 pub(crate) use writer::LaneBuckets;
 
@@ -43,7 +43,7 @@ use crate::format::layout::LINE_WORDS;
 /// Words before the classic buckets.
 const HEAD_WORDS: usize = 2;
 const ZERO: usize = 0;
-const UNPLACED: usize = 1;
+const UNALLOCATED: usize = 1;
 /// Lines of the table of pages.
 const TABLE_LINES: u64 = (exponential::PAGES / LINE_WORDS) as u64;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Distribution, HEAD_WORDS, TABLE_LINES, UNPLACED, ZERO, classic_lines, exponential};
+use super::{Distribution, HEAD_WORDS, TABLE_LINES, UNALLOCATED, ZERO, classic_lines, exponential};
 use crate::{
     format::{layout::LINE_WORDS, source::SegmentSource},
     ring::{RingReadError, RingSnapshot},
@@ -14,70 +14,70 @@ const MAX_ATTEMPTS: usize = 8;
 
 /// The buckets of a lane, as read.
 #[derive(Debug)]
-pub(crate) struct Folded {
+pub(crate) struct BucketCounts {
     distribution: Distribution,
     /// The number of observations in the classic and in the exponential buckets. `None` if it is
     /// unknown, because some words are older than others.
-    upto: Option<[u64; 2]>,
+    covered: Option<[u64; 2]>,
 }
 
 /// Reads the buckets that start at a line.
-pub(crate) fn read(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<Folded> {
-    let mut words = look(source, line, bounds)?;
+pub(crate) fn read(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<BucketCounts> {
+    let mut words = read_words(source, line, bounds)?;
     for _ in 0..MAX_ATTEMPTS {
         // "fold": words only grow. If two reads are equal, all words had these values at one
         // instant between them. They then contain the observations up to the number that is their
         // sum.
-        let again = look(source, line, bounds)?;
+        let again = read_words(source, line, bounds)?;
         if again == words {
             let distribution = words.distribution(bounds);
-            let upto = Some(counted(&distribution));
-            return Ok(Folded { distribution, upto });
+            let upto = Some(covered_by(&distribution));
+            return Ok(BucketCounts { distribution, covered: upto });
         }
         words = again;
     }
-    Ok(Folded { distribution: words.distribution(bounds), upto: None })
+    Ok(BucketCounts { distribution: words.distribution(bounds), covered: None })
 }
 
-impl Folded {
+impl BucketCounts {
     /// Returns the number of observations in the buckets, if it is known.
     #[cfg(test)]
-    pub(crate) fn upto(&self) -> Option<[u64; 2]> {
-        self.upto
+    pub(crate) fn covered(&self) -> Option<[u64; 2]> {
+        self.covered
     }
 
     /// Returns the distribution of all observations of a ring snapshot that was read after the
     /// buckets. If the writer was too fast, returns only the observations in the buckets.
-    pub(crate) fn with_rest(mut self, reading: &RingSnapshot) -> Result<Distribution, RingReadError> {
-        let Some([classic, exponential]) = self.upto else { return Ok(self.distribution) };
+    pub(crate) fn complete_with(mut self, reading: &RingSnapshot) -> Result<Distribution, RingReadError> {
+        let Some([classic, exponential]) = self.covered else { return Ok(self.distribution) };
         if classic.max(exponential) > reading.head {
             return Err(RingReadError::Corrupt("a lane's buckets hold more than its ring"));
         }
         if let (Some(classic), Some(exponential)) = (reading.since(classic), reading.since(exponential)) {
-            self.distribution.add_classic(classic);
-            self.distribution.add_exponential(exponential);
+            self.distribution.add_to_bounds(classic);
+            self.distribution.add_to_exponential(exponential);
         }
         Ok(self.distribution)
     }
 }
 
 /// Returns the number of observations in the classic and in the exponential buckets.
-fn counted(distribution: &Distribution) -> [u64; 2] {
-    let Distribution { zero, unplaced, exponential, .. } = distribution;
+fn covered_by(distribution: &Distribution) -> [u64; 2] {
+    let Distribution { zero, unallocated: unplaced, exponential, .. } = distribution;
     let all = exponential.values().chain([*zero, *unplaced]);
     [distribution.count(), all.fold(0, u64::saturating_add)]
 }
 
 /// The words of one read.
 #[derive(PartialEq)]
-struct Look {
+struct BucketWords {
     /// The zero, unplaced and classic buckets, and the table of pages.
     words: Vec<u64>,
     /// The existing pages, one after the other.
     pages: Vec<u64>,
 }
 
-fn look(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<Look> {
+fn read_words(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<BucketWords> {
     let classic = classic_lines(bounds.len()) as usize * LINE_WORDS;
     let mut words = vec![0; classic + TABLE_LINES as usize * LINE_WORDS];
     source.read(line, &mut words)?;
@@ -87,22 +87,22 @@ fn look(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<Lo
         pages.resize(known + exponential::PAGE_BUCKETS, 0);
         source.read(page, &mut pages[known..])?;
     }
-    Ok(Look { words, pages })
+    Ok(BucketWords { words, pages })
 }
 
-impl Look {
+impl BucketWords {
     fn distribution(&self, bounds: &[f64]) -> Distribution {
         let (words, table) = self.words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
         let made = table.iter().enumerate().filter(|&(_, &line)| line != 0);
         let pages = made.zip(self.pages.chunks_exact(exponential::PAGE_BUCKETS));
         let counts = pages.flat_map(|((page, _), counts)| {
-            counts.iter().enumerate().map(move |(place, &count)| (exponential::at(page, place), count))
+            counts.iter().enumerate().map(move |(place, &count)| (exponential::bucket_at(page, place), count))
         });
         Distribution {
             bounds: bounds.to_vec(),
             classic: words[HEAD_WORDS..][..=bounds.len()].to_vec(),
             zero: words[ZERO],
-            unplaced: words[UNPLACED],
+            unallocated: words[UNALLOCATED],
             exponential: counts.collect(),
         }
     }

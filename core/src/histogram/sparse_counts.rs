@@ -2,9 +2,9 @@
 
 /// Counts by exponential bucket, ascending. Contains only buckets with a count above 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exponential(Vec<(i32, u64)>);
+pub struct SparseCounts(Vec<(i32, u64)>);
 
-impl Exponential {
+impl SparseCounts {
     /// Returns the buckets and their counts, in ascending order of the buckets.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (i32, u64)> + Clone {
         self.0.iter().copied()
@@ -60,9 +60,9 @@ impl Exponential {
 }
 
 /// Later counts of a bucket replace earlier ones.
-impl FromIterator<(i32, u64)> for Exponential {
-    fn from_iter<I: IntoIterator<Item = (i32, u64)>>(counts: I) -> Exponential {
-        let mut buckets = Exponential::default();
+impl FromIterator<(i32, u64)> for SparseCounts {
+    fn from_iter<I: IntoIterator<Item = (i32, u64)>>(counts: I) -> SparseCounts {
+        let mut buckets = SparseCounts::default();
         for (bucket, count) in counts {
             match buckets.0.last() {
                 // Buckets usually come in order.
@@ -82,11 +82,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Exponential;
+    use super::SparseCounts;
 
     #[test]
     fn counts_take_little_more_memory_than_they_need() {
-        let mut counts: Exponential = (0..70).map(|bucket| (bucket, 1)).collect();
+        let mut counts: SparseCounts = (0..70).map(|bucket| (bucket, 1)).collect();
         assert_eq!(counts.0.capacity(), 70);
         for bucket in 70..500 {
             counts.add(bucket, 1);
@@ -99,9 +99,9 @@ mod tests {
         fn sparse_counts_equal_a_map_without_zeros(counts in prop::collection::vec((-5..5, 0..3_u64), 0..30)) {
             let mut expected: BTreeMap<i32, u64> = counts.iter().copied().collect();
             expected.retain(|_, count| *count > 0);
-            let collected: Exponential = counts.iter().copied().collect();
+            let collected: SparseCounts = counts.iter().copied().collect();
             prop_assert!(collected.iter().eq(expected.iter().map(|(&bucket, &count)| (bucket, count))));
-            let (mut sums, mut expected) = (Exponential::default(), BTreeMap::new());
+            let (mut sums, mut expected) = (SparseCounts::default(), BTreeMap::new());
             for (bucket, count) in counts {
                 sums.add(bucket, count);
                 *expected.entry(bucket).or_insert(0) += count;

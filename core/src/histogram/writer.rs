@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Bounds, HEAD_WORDS, UNPLACED, ZERO, bounds::SubBucketBounds, classic_lines, exponential};
+use super::{Bounds, HEAD_WORDS, UNALLOCATED, ZERO, bounds::SubBucketBounds, classic_lines, exponential};
 use crate::{
     format::{
         layout::{BucketPage, LINE_WORDS, Lines},
@@ -29,7 +29,7 @@ impl LaneBuckets {
     /// Creates the buckets in new, zeroed words.
     pub(crate) fn new(bounds: Arc<Bounds>, words: BucketWords) -> LaneBuckets {
         let (words, table) = words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
-        LaneBuckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicOptionRef::none()) }
+        LaneBuckets { bounds, words, table, pages: std::array::from_fn(|_| AtomicOptionRef::null()) }
     }
 
     /// Resets the buckets of a hidden lane. The buckets keep their pages. Release, "recycle": not
@@ -43,15 +43,15 @@ impl LaneBuckets {
     /// Counts values, one after the other.
     pub(crate) fn add(&self, values: impl Iterator<Item = f64>, supply: &impl LineAllocator) {
         let bounds = &*self.bounds;
-        if bounds.is_crowded() {
-            self.add_by(values, |_, value| bounds.place(value), supply);
+        if bounds.is_dense() {
+            self.add_n(values, |_, value| bounds.bucket_index(value), supply);
         } else {
-            self.add_by(values, SubBucketBounds::place, supply);
+            self.add_n(values, SubBucketBounds::place, supply);
         }
     }
 
     #[inline(always)]
-    fn add_by(
+    fn add_n(
         &self,
         values: impl Iterator<Item = f64>,
         place: impl Fn(&SubBucketBounds, f64) -> usize,
@@ -62,25 +62,25 @@ impl LaneBuckets {
         let classic = &words[HEAD_WORDS..];
         for value in values {
             if value <= exponential::ZERO_THRESHOLD {
-                increment(&classic[bounds.place(value)]);
+                increment(&classic[bounds.bucket_index(value)]);
                 increment(&words[ZERO]);
                 continue;
             }
-            let sixteenth = bounds.sixteenth(value);
+            let sixteenth = bounds.sub_bucket(value);
             increment(&classic[place(sixteenth, value)]);
-            let cell = sixteenth.cell(value);
+            let cell = sixteenth.dense_index(value);
             let (page, place) = (cell / exponential::PAGE_BUCKETS, cell % exponential::PAGE_BUCKETS);
             match self.pages[page].load(Ordering::Relaxed) {
                 Some(page) => increment(&page.counts[place]),
-                None => self.add_to_new_page(page, place, supply),
+                None => self.allocate_page(page, place, supply),
             }
         }
     }
 
     #[cold]
-    fn add_to_new_page(&self, page: usize, place: usize, supply: &impl LineAllocator) {
-        let new = supply.claim(BucketPage::LINES).and_then(|line| Some((line, supply.lines(line)?)));
-        let Some((line, new)) = new else { return increment(&self.words[UNPLACED]) };
+    fn allocate_page(&self, page: usize, place: usize, supply: &impl LineAllocator) {
+        let new = supply.allocate(BucketPage::LINES).and_then(|line| Some((line, supply.lines(line)?)));
+        let Some((line, new)) = new else { return increment(&self.words[UNALLOCATED]) };
         let new: &'static BucketPage = new;
         increment(&new.counts[place]);
         // Release, "page": a reader that acquires the line sees zeroed words or later ones.

@@ -86,7 +86,7 @@ impl ActiveCount {
     /// state, one changes the series and one, maybe another, changes the count.
     fn complete(&self, state: &Arc<ActiveState>) {
         let Some((series, life)) = &state.announced else { return };
-        let begun = series.begin(*life);
+        let begun = series.revive(*life);
         self.replace(
             state,
             &Arc::new(ActiveState { count: state.count + usize::from(begun), announced: None }),

@@ -123,7 +123,7 @@ impl<M: MetricHandle> Family<M> {
         labels: &[&str],
         options: &FamilyOptions,
     ) -> Result<Family<M>> {
-        options.check()?;
+        options.validate()?;
         let bounds = options.buckets.as_deref().unwrap_or(unit.buckets());
         let given = labels;
         let mut labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
@@ -196,7 +196,7 @@ impl<M: MetricHandle> Family<M> {
     /// # Ok::<(), ictus::Error>(())
     /// ```
     pub fn count_unlabelled(&self) {
-        self.recorder.lose(HealthCounter::Unlabelled);
+        self.recorder.count_rejected(HealthCounter::Unlabelled);
     }
 
     /// Removes this process's part of a series. Returns false if there was none.

@@ -92,7 +92,7 @@ impl FamilyIndex {
         asked: &LabelQuery<'_>,
         recorder: &Recorder,
     ) -> Result<Arc<Series>> {
-        self.check(asked)?;
+        self.check_labels(asked)?;
         let shard = self.shard(hash);
         if self.active.is_full() {
             // Since the first lookup, the series may have got the last place.
@@ -120,18 +120,22 @@ impl FamilyIndex {
         }
         // Another thread may hold the series already. Detach it: its observations go to the
         // overflow series too.
-        new.forget();
-        sweep(shard);
+        new.detach();
+        detach_removed(shard);
         Ok(self.overflow(recorder))
     }
 
     /// Returns the series for observations through an old handle. That is the same series if it had
     /// only expired. Returns none if the series was removed.
     #[cold]
-    pub(crate) fn again(self: &Arc<Self>, old: &Arc<Series>, recorder: &Recorder) -> Option<Arc<Series>> {
+    pub(crate) fn resolve_stale(
+        self: &Arc<Self>,
+        old: &Arc<Series>,
+        recorder: &Recorder,
+    ) -> Option<Arc<Series>> {
         match old.state() {
             SeriesState::Removed => None,
-            SeriesState::Detached => self.series(&LabelQuery(&old.values().strs()), recorder).ok(),
+            SeriesState::Detached => self.series(&LabelQuery(&old.values().as_strs()), recorder).ok(),
             SeriesState::Expired if !self.active.begin(old) => Some(self.overflow(recorder)),
             SeriesState::Expired | SeriesState::Active => Some(Arc::clone(old)),
         }
@@ -139,7 +143,7 @@ impl FamilyIndex {
 
     /// Removes the series with the given label values. Returns false if there is none.
     pub(crate) fn remove(&self, asked: &LabelQuery<'_>) -> Result<bool> {
-        self.check(asked)?;
+        self.check_labels(asked)?;
         let hash = self.hasher.hash_one(asked);
         let previous = self.shard(hash).rcu(|entries| {
             if find(entries, hash, asked).is_none() {
@@ -165,10 +169,10 @@ impl FamilyIndex {
                 // Only the index holds the series. A thread that takes a handle now finds it
                 // detached.
                 if series.state() == SeriesState::Expired && Arc::strong_count(series) == 1 {
-                    series.forget();
+                    series.detach();
                 }
             }
-            sweep(shard);
+            detach_removed(shard);
         }
         expired
     }
@@ -187,7 +191,7 @@ impl FamilyIndex {
         &self.shards[unpack(hash).0 as usize % SHARDS]
     }
 
-    fn check(&self, asked: &LabelQuery<'_>) -> Result<()> {
+    fn check_labels(&self, asked: &LabelQuery<'_>) -> Result<()> {
         if asked.0.len() == self.family.record.labels.len() {
             return Ok(());
         }
@@ -210,7 +214,7 @@ impl FamilyIndex {
     /// Returns the overflow series, in which all label sets beyond the family's limit are counted.
     #[cold]
     fn overflow(self: &Arc<Self>, recorder: &Recorder) -> Arc<Series> {
-        recorder.lose(HealthCounter::Overflow);
+        recorder.count_rejected(HealthCounter::Overflow);
         if self.overflow_log.is_first() {
             self.log_overflow();
         }
@@ -219,7 +223,7 @@ impl FamilyIndex {
         }
         let values = vec![OVERFLOW; self.family.record.labels.len()];
         let new = Arc::new(Series::new(Arc::clone(&self.family), &LabelQuery(&values)));
-        new.begin(0);
+        new.revive(0);
         let previous = self.overflow.compare_and_swap(&None::<Arc<Series>>, Some(Arc::clone(&new)));
         if let Some(series) = &*previous {
             return Arc::clone(series);
@@ -249,7 +253,7 @@ fn find<'a>(entries: &'a Shard, hash: u64, asked: &LabelQuery<'_>) -> Option<&'a
 }
 
 /// Drops the series that lookups no longer find.
-fn sweep(shard: &ArcSwap<Shard>) {
+fn detach_removed(shard: &ArcSwap<Shard>) {
     shard.rcu(|entries| {
         if entries.iter().all(|entry| is_indexed(&entry.series)) {
             return Arc::clone(entries);

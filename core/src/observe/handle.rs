@@ -117,7 +117,7 @@ impl Counter {
         if (0.0..LIMIT).contains(&by) {
             self.0.record(|lane| lane.add(by));
         } else {
-            reject(&self.0.recorder, by);
+            count_rejected(&self.0.recorder, by);
         }
     }
 }
@@ -134,7 +134,7 @@ impl Gauge {
             self.write(|lane| lane.set(to));
         } else {
             // A gauge may be negative, so an infinity of either sign is too large.
-            reject(&self.recorder, to.abs());
+            count_rejected(&self.recorder, to.abs());
         }
     }
 
@@ -143,7 +143,7 @@ impl Gauge {
         if by.is_finite() {
             self.write(|lane| lane.add(by));
         } else {
-            reject(&self.recorder, by.abs());
+            count_rejected(&self.recorder, by.abs());
         }
     }
 
@@ -152,7 +152,7 @@ impl Gauge {
     pub(super) fn publish(&self) {
         if !self.series.is_published() {
             // If there is no memory, the first write counts the failure.
-            let _ = again(&self.recorder, &self.series, |series| self.attach(series));
+            let _ = retry_on_ended(&self.recorder, &self.series, |series| self.attach(series));
         }
     }
 
@@ -165,8 +165,8 @@ impl Gauge {
         // Write while this call holds the series: after the last holder drops it, another gauge may
         // use its lane.
         let attach_and_write = |series: &Series| self.attach(series).map(|lane| write_to(lane, &write));
-        if let Err(loss) = again(&self.recorder, &self.series, attach_and_write) {
-            self.recorder.lose(loss);
+        if let Err(loss) = retry_on_ended(&self.recorder, &self.series, attach_and_write) {
+            self.recorder.count_rejected(loss);
         }
     }
 
@@ -189,7 +189,7 @@ impl Gauge {
         {
             return Some(Ok(lane));
         }
-        let Some(life) = series.life() else { return Some(Err(AttachError::SeriesEnded)) };
+        let Some(life) = series.incarnation() else { return Some(Err(AttachError::SeriesEnded)) };
         if !series.is_describable() {
             return Some(Err(AttachError::Rejected(HealthCounter::LabelTooLong)));
         }
@@ -200,25 +200,25 @@ impl Gauge {
         let Some((new, word, segment)) = made else {
             return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
         };
-        if let Err(other) = series.shared.exchange(known, Some(new), Ordering::AcqRel) {
+        if let Err(other) = series.shared.compare_exchange(known, Some(new), Ordering::AcqRel) {
             // Another thread was faster. Keep the lane for this series only: a thread that sets the
             // gauge may hold this lane from an earlier incarnation.
-            series.keep_lane(new);
+            series.store_spare_lane(new);
             return Some(other.ok_or(AttachError::SeriesEnded));
         }
         // "end" and "leave": either the thread that ends the incarnation or leaves the segment sees
         // the lane, or this thread sees the end.
         fence(Ordering::SeqCst);
-        if series.life() == Some(life) && !segment.is_left() && new.publish(word) {
+        if series.incarnation() == Some(life) && !segment.is_left() && new.publish(word) {
             series.note_published(life);
             return Some(Ok(new));
         }
-        if series.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
+        if series.shared.compare_exchange(Some(new), None, Ordering::AcqRel).is_ok() {
             // The next incarnation may have begun with this lane and published it.
             new.hide();
-            series.keep_lane(new);
+            series.store_spare_lane(new);
         }
-        if series.life() == Some(life) && segment.is_left() {
+        if series.incarnation() == Some(life) && segment.is_left() {
             None
         } else {
             Some(Err(AttachError::SeriesEnded))
@@ -272,13 +272,13 @@ impl Timer {
     #[inline]
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
         // Keep the slow path out of line so that the fast path spills no registers.
-        if is_observation(value)
+        if is_valid_observation(value)
             && let Some(lane) = thread_lanes::lane(self.0.id)
-            && lane.observe_usual(value, stamp.0)
+            && lane.observe_fast(value, stamp.0)
         {
             return;
         }
-        self.observe_unusual(value, stamp);
+        self.observe_slow(value, stamp);
     }
 
     /// Records one observation together with the id of its trace, as an **exemplar**.
@@ -310,16 +310,16 @@ impl Timer {
         // Store -0.0 as 0.0.
         let value = value + 0.0;
         let Handle { recorder, series, .. } = &self.0;
-        if !is_observation(value) {
-            return reject(recorder, value);
+        if !is_valid_observation(value) {
+            return count_rejected(recorder, value);
         }
         let bounds = series.family.bounds.as_deref().map_or(&[][..], Bounds::as_slice);
         self.0.record(|lane| {
             let taken = lane.observe(value, end.0);
             // Store the exemplar after the observation: a reader that sees the exemplar also counts
             // the observation.
-            if taken == RecordResult::Recorded && !lane.exemplify(bounds, value, trace_id) {
-                recorder.lose(HealthCounter::Exemplar);
+            if taken == RecordResult::Recorded && !lane.record_exemplar(bounds, value, trace_id) {
+                recorder.count_rejected(HealthCounter::Exemplar);
             }
             taken
         });
@@ -327,13 +327,13 @@ impl Timer {
 
     #[cold]
     #[inline(never)]
-    fn observe_unusual(&self, value: f64, stamp: Stamp) {
+    fn observe_slow(&self, value: f64, stamp: Stamp) {
         // Store -0.0 as 0.0.
         let value = if value == 0.0 { 0.0 } else { value };
-        if is_observation(value) {
+        if is_valid_observation(value) {
             self.0.record(|lane| lane.observe(value, stamp.0));
         } else {
-            reject(&self.0.recorder, value);
+            count_rejected(&self.0.recorder, value);
         }
     }
 
@@ -396,7 +396,9 @@ impl Handle {
     fn publish_new_lane(&self) {
         let Handle { recorder, series, .. } = self;
         // If there is no memory, the first observation counts the failure.
-        let _ = again(recorder, series, |series| thread_lanes::with_new_lane(series, recorder, |_| ()));
+        let _ = retry_on_ended(recorder, series, |series| {
+            thread_lanes::attach_and_retry(series, recorder, |_| ())
+        });
     }
 
     /// Writes to this thread's lane of the series. Counts the observation as rejected if that
@@ -405,23 +407,25 @@ impl Handle {
     fn record(&self, write: impl Fn(&LaneWriter) -> RecordResult) {
         match thread_lanes::lane(self.id) {
             Some(lane) if write(lane) == RecordResult::Recorded => {}
-            Some(_) => self.recorder.lose(HealthCounter::Reentered),
-            None => self.record_in_new_lane(write),
+            Some(_) => self.recorder.count_rejected(HealthCounter::Reentered),
+            None => self.attach_and_record(write),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn record_in_new_lane(&self, write: impl Fn(&LaneWriter) -> RecordResult) {
+    fn attach_and_record(&self, write: impl Fn(&LaneWriter) -> RecordResult) {
         let Handle { recorder, series, .. } = self;
         if OUTLIVED.load(Relaxed) {
             recorder.leave_outlived();
         }
         recorder.check_file();
-        match again(recorder, series, |series| thread_lanes::with_new_lane(series, recorder, &write)) {
+        match retry_on_ended(recorder, series, |series| {
+            thread_lanes::attach_and_retry(series, recorder, &write)
+        }) {
             Ok(RecordResult::Recorded) => {}
-            Ok(RecordResult::Reentrant) => recorder.lose(HealthCounter::Reentered),
-            Err(loss) => recorder.lose(loss),
+            Ok(RecordResult::Reentrant) => recorder.count_rejected(HealthCounter::Reentered),
+            Err(loss) => recorder.count_rejected(loss),
         }
     }
 }
@@ -432,7 +436,7 @@ pub(super) const MAX_ATTEMPTS: usize = 4;
 
 /// Attaches to a series, or to the series that has replaced it, and retries if that one ended.
 #[cold]
-fn again<T>(
+fn retry_on_ended<T>(
     recorder: &Recorder,
     series: &Arc<Series>,
     attach: impl Fn(&Series) -> Result<T, AttachError>,
@@ -443,8 +447,8 @@ fn again<T>(
             Ok(done) => return Ok(done),
             Err(AttachError::Rejected(loss)) => return Err(loss),
             Err(AttachError::SeriesEnded) => {
-                let index = recorder.known(&series.family.record).ok_or(HealthCounter::Removed)?;
-                series = index.again(&series, recorder).ok_or(HealthCounter::Removed)?;
+                let index = recorder.family_index(&series.family.record).ok_or(HealthCounter::Removed)?;
+                series = index.resolve_stale(&series, recorder).ok_or(HealthCounter::Removed)?;
             }
         }
     }
@@ -454,18 +458,18 @@ fn again<T>(
 /// Whether a timer accepts the value: the bits of non-negative numbers have the order of the
 /// numbers; the bits of all other values are greater.
 #[inline(always)]
-pub(super) fn is_observation(value: f64) -> bool {
+pub(super) fn is_valid_observation(value: f64) -> bool {
     value.to_bits() < LIMIT.to_bits()
 }
 
 #[cold]
-fn reject(recorder: &Recorder, value: f64) {
+fn count_rejected(recorder: &Recorder, value: f64) {
     let loss = match value {
         _ if value.is_nan() => HealthCounter::Nan,
         _ if value < 0.0 => HealthCounter::Negative,
         _ => HealthCounter::TooLarge,
     };
-    recorder.lose(loss);
+    recorder.count_rejected(loss);
 }
 
 #[cfg(test)]
@@ -485,7 +489,7 @@ mod tests {
         let gauge = registry.gauge("active", "", &["x"]).unwrap().labels(&["a"]).unwrap();
         let (recorder, record) = (Arc::clone(&gauge.recorder), gauge.series.family.record.clone());
         assert_eq!(recorder.expire(&record, |_| true), 1);
-        assert!(gauge.series.forget());
+        assert!(gauge.series.detach());
         assert_eq!(recorder.expire(&record, |_| true), 0);
         (gauge, recorder, record)
     }

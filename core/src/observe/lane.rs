@@ -32,7 +32,7 @@ pub(crate) struct LaneWriter {
     /// The shape that decides which series can reuse the lane.
     shape: LaneSpec,
     /// The incarnation of its series that it serves.
-    life: StdAtomicU64,
+    incarnation: StdAtomicU64,
     /// The id of the series that it serves.
     series: AtomicUsize,
     /// The next lane in the list of lanes to return to their owner, or of parked lanes.
@@ -60,7 +60,7 @@ impl LaneSpec {
             return DESCRIPTOR_LINES;
         }
         let buckets = self.bounds.as_ref().map_or(0, |bounds| histogram::lines(bounds.len()));
-        DESCRIPTOR_LINES + layout::table_lines(layout::full_ring(self.window)) + buckets + Chunk::LINES
+        DESCRIPTOR_LINES + layout::table_lines(layout::ring_chunks(self.window)) + buckets + Chunk::LINES
     }
 
     fn bounds(&self) -> usize {
@@ -75,7 +75,7 @@ struct CounterLane {
     busy: AtomicBool,
     /// The rounding error of the head's last addition, as `f64` bits. Without it, a million
     /// additions of a tenth would drift.
-    left_over: AtomicU64,
+    compensation: AtomicU64,
 }
 
 /// The parts that a timer's lane needs once in 64 observations.
@@ -91,7 +91,7 @@ pub(super) struct LaneResources {
 }
 
 impl LineAllocator for LaneResources {
-    fn claim(&self, lines: u64) -> Option<u64> {
+    fn allocate(&self, lines: u64) -> Option<u64> {
         self.segment.upgrade()?.claim_to_grow(lines)
     }
 
@@ -99,13 +99,13 @@ impl LineAllocator for LaneResources {
         self.segment.upgrade()?.mapping().lines(line)
     }
 
-    fn short(&self) {
+    fn on_window_truncated(&self) {
         if let Some(segment) = self.segment.upgrade() {
-            segment.lose(HealthCounter::WindowTruncated);
+            segment.count_rejected(HealthCounter::WindowTruncated);
         }
     }
 
-    fn left(&self, full: &Chunk, next: u64) {
+    fn on_chunk_finished(&self, full: &Chunk, next: u64) {
         if let Some(buckets) = &self.buckets {
             buckets.add(full.values(), self);
         }
@@ -134,7 +134,7 @@ pub(super) enum RecordResult {
 impl LaneWriter {
     pub(super) fn new(ring: Ring, rest: LaneResources, shape: LaneSpec) -> LaneWriter {
         let (counter, life, series) = (CounterLane::default(), StdAtomicU64::new(0), AtomicUsize::new(0));
-        LaneWriter { ring, counter, rest, shape, life, series, next: AtomicOptionRef::none() }
+        LaneWriter { ring, counter, rest, shape, incarnation: life, series, next: AtomicOptionRef::null() }
     }
 
     fn lane(&self) -> &'static Lane {
@@ -146,39 +146,39 @@ impl LaneWriter {
     }
 
     /// Returns the word of the series under which the lane is published; none if it is hidden.
-    pub(super) fn word(&self) -> Option<SeriesWord> {
+    pub(super) fn series_word(&self) -> Option<SeriesWord> {
         let word = SeriesWord::from_bits(self.lane().series.load(Ordering::Relaxed));
         word.is_published().then_some(word)
     }
 
     /// Whether the lane is published under that series word.
     #[inline(always)]
-    pub(super) fn shows(&self, word: SeriesWord) -> bool {
+    pub(super) fn shows_series(&self, word: SeriesWord) -> bool {
         self.lane().series.load(Ordering::Relaxed) == word.bits()
     }
 
     /// Returns the incarnation of its series that the lane serves.
-    pub(super) fn life(&self) -> u64 {
-        self.life.load(Ordering::Relaxed)
+    pub(super) fn incarnation(&self) -> u64 {
+        self.incarnation.load(Ordering::Relaxed)
     }
 
     /// Whether the lane serves that incarnation of that series.
     pub(super) fn serves(&self, series: usize, life: u64) -> bool {
-        self.series.load(Ordering::Relaxed) == series && self.life() == life
+        self.series.load(Ordering::Relaxed) == series && self.incarnation() == life
     }
 
     /// Sets the incarnation of a series that the lane serves from now on, and the word under which
     /// it will be published. The lane must be in no table.
-    pub(super) fn serve(&self, series: usize, life: u64, word: SeriesWord) {
+    pub(super) fn assign(&self, series: usize, life: u64, word: SeriesWord) {
         self.series.store(series, Ordering::Relaxed);
-        self.life.store(life, Ordering::Relaxed);
-        self.lane().promise(word);
+        self.incarnation.store(life, Ordering::Relaxed);
+        self.lane().reserve(word);
     }
 
     /// Whether the caller is a signal handler that interrupted a write.
-    pub(super) fn is_busy(&self) -> bool {
-        let writes_exemplar = || exemplar::is_busy(self.lane(), &self.rest, self.shape.bounds());
-        self.ring.is_busy() || self.counter.busy.load(Ordering::Relaxed) || writes_exemplar()
+    pub(super) fn is_writing(&self) -> bool {
+        let writes_exemplar = || exemplar::is_writing(self.lane(), &self.rest, self.shape.bounds());
+        self.ring.is_writing() || self.counter.busy.load(Ordering::Relaxed) || writes_exemplar()
     }
 
     /// Publishes the lane under that series word. Returns false if it was hidden before.
@@ -187,15 +187,15 @@ impl LaneWriter {
     }
 
     /// Unpublishes the lane so that readers skip it. May be called from any thread.
-    pub(super) fn hide(&self) {
-        self.lane().hide();
+    pub(super) fn unpublish(&self) {
+        self.lane().unpublish();
     }
 
     /// Hides a lane of a segment that was left. Does nothing if the segment has been dropped,
     /// because its memory may be in use by another segment.
-    pub(super) fn hide_if_there(&self) {
+    pub(super) fn unpublish_if_mapped(&self) {
         if let Some(_segment) = self.rest.segment.upgrade() {
-            self.hide();
+            self.unpublish();
         }
     }
 
@@ -205,21 +205,21 @@ impl LaneWriter {
             buckets.clear();
         }
         self.ring.clear(&self.rest);
-        self.counter.left_over.store(0, Ordering::Relaxed);
+        self.counter.compensation.store(0, Ordering::Relaxed);
         exemplar::clear(self.lane(), &self.rest, self.shape.bounds());
         self.lane().clear();
     }
 
     /// Stores an observation's exemplar. Returns false if it is left out.
-    pub(super) fn exemplify(&self, bounds: &[f64], value: f64, trace_id: &str) -> bool {
+    pub(super) fn record_exemplar(&self, bounds: &[f64], value: f64, trace_id: &str) -> bool {
         exemplar::record(self.lane(), &self.rest, bounds, value, trace_id)
     }
 
     /// Records an observation of a timer on the fast path. Returns false, without any effect, if
     /// the slow path is needed.
     #[inline(always)]
-    pub(super) fn observe_usual(&self, value: f64, stamp: u64) -> bool {
-        self.ring.push_behind(value, stamp)
+    pub(super) fn observe_fast(&self, value: f64, stamp: u64) -> bool {
+        self.ring.push_in_chunk(value, stamp)
     }
 
     /// Records an observation of a timer.
@@ -234,7 +234,7 @@ impl LaneWriter {
     /// Adds to a counter, which stays below [`LIMIT`]: readers accept no larger value.
     #[inline]
     pub(super) fn add(&self, by: f64) -> RecordResult {
-        let CounterLane { busy, left_over } = &self.counter;
+        let CounterLane { busy, compensation: left_over } = &self.counter;
         if busy.load(Ordering::Relaxed) {
             return RecordResult::Reentrant;
         }
@@ -246,7 +246,7 @@ impl LaneWriter {
         let by = by + f64::from_bits(left_over.load(Ordering::Relaxed));
         // The rounding error must never decrease the counter.
         let sum = (value + by).max(value).min(LIMIT.next_down());
-        left_over.store(rounded_off(value, by, sum).to_bits(), Ordering::Relaxed);
+        left_over.store(rounding_error(value, by, sum).to_bits(), Ordering::Relaxed);
         head.store(sum.to_bits(), Ordering::Release);
         compiler_fence(Ordering::SeqCst);
         busy.store(false, Ordering::Relaxed);
@@ -256,7 +256,7 @@ impl LaneWriter {
 
 /// Returns the rounding error of `sum`, which is `value + by` rounded (Knuth's two-sum).
 #[inline]
-fn rounded_off(value: f64, by: f64, sum: f64) -> f64 {
+fn rounding_error(value: f64, by: f64, sum: f64) -> f64 {
     let added = sum - value;
     (value - (sum - added)) + (by - added)
 }
@@ -282,12 +282,12 @@ const AWAITED: u64 = 0x7ff8_0000_4157_4149;
 impl GaugeLane {
     /// Creates the lane of a gauge in the segment with that ordinal.
     pub(super) fn new(generation: u32, ordinal: u32, lane: &'static Lane) -> GaugeLane {
-        GaugeLane { generation, ordinal, lane, carried: AtomicU64::new(0), next: AtomicOptionRef::none() }
+        GaugeLane { generation, ordinal, lane, carried: AtomicU64::new(0), next: AtomicOptionRef::null() }
     }
 
     /// Sets the word under which the lane will be published. It is not the gauge's lane yet.
-    pub(super) fn promise(&self, word: SeriesWord) {
-        self.lane.promise(word);
+    pub(super) fn reserve(&self, word: SeriesWord) {
+        self.lane.reserve(word);
     }
 
     /// See [`LaneWriter::publish`].
@@ -295,9 +295,9 @@ impl GaugeLane {
         self.lane.publish(word)
     }
 
-    /// See [`LaneWriter::hide`].
+    /// See [`LaneWriter::unpublish`].
     pub(super) fn hide(&self) {
-        self.lane.hide();
+        self.lane.unpublish();
     }
 
     /// See [`LaneWriter::clear`].

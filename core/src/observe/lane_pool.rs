@@ -22,26 +22,26 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct LanePool {
     /// By the ordinal of the segment.
-    blocks: HashMap<u32, Cursor>,
+    blocks: HashMap<u32, BlockCursor>,
     /// Lanes of removed series.
     free: HashMap<LaneSpec, Vec<&'static LaneWriter>>,
 }
 
 /// The block of a segment that this pool is filling.
-struct Cursor {
+struct BlockCursor {
     block: &'static Block,
     used: usize,
 }
 
 impl LanePool {
     /// Stores a lane for reuse. It must be in no table, and hidden from readers.
-    pub(crate) fn keep(&mut self, lane: &'static LaneWriter) {
+    pub(crate) fn release(&mut self, lane: &'static LaneWriter) {
         self.free.entry(lane.shape().clone()).or_default().push(lane);
     }
 
     /// Returns a lane that is in no table and hidden from readers: a removed series' lane or a new
     /// one.
-    pub(crate) fn lane(
+    pub(crate) fn acquire(
         &mut self,
         family: &FamilyDefinition,
         segment: &Arc<Segment>,
@@ -54,30 +54,30 @@ impl LanePool {
             bounds: family.bounds.as_deref().map(bits),
         };
         if let Some(free) = self.free.get_mut(&shape)
-            && let Some(at) = free.iter().rposition(|lane| !lane.is_busy())
+            && let Some(at) = free.iter().rposition(|lane| !lane.is_writing())
         {
             let lane = free.swap_remove(at);
             lane.clear();
             return Some(lane);
         }
-        let lane = self.next_lane(segment)?;
+        let lane = self.allocate_lane(segment)?;
         let (ring, buckets) = match is_timer {
-            true => new_ring(lane, segment, family)?,
-            false => (Ring::none(lane), None),
+            true => allocate_ring(lane, segment, family)?,
+            false => (Ring::without_lane(lane), None),
         };
         let rest = LaneResources { segment: Arc::downgrade(segment), buckets, anchored: AtomicU64::new(0) };
         Some(Box::leak(Box::new(LaneWriter::new(ring, rest, shape))))
     }
 
     /// Returns the next free lane of the pool's block in a segment.
-    fn next_lane(&mut self, segment: &Segment) -> Option<&'static Lane> {
+    fn allocate_lane(&mut self, segment: &Segment) -> Option<&'static Lane> {
         let cursor = match self.blocks.entry(segment.ordinal) {
             Entry::Occupied(entry) if entry.get().used < BLOCK_LANES => entry.into_mut(),
             Entry::Occupied(mut entry) => {
-                entry.insert(Cursor { block: segment.new_block()?, used: 0 });
+                entry.insert(BlockCursor { block: segment.new_block()?, used: 0 });
                 entry.into_mut()
             }
-            Entry::Vacant(entry) => entry.insert(Cursor { block: segment.new_block()?, used: 0 }),
+            Entry::Vacant(entry) => entry.insert(BlockCursor { block: segment.new_block()?, used: 0 }),
         };
         cursor.used += 1;
         Some(&cursor.block.lanes[cursor.used - 1])
@@ -85,12 +85,12 @@ impl LanePool {
 }
 
 /// Claims a timer lane's table, buckets and first chunk together.
-fn new_ring(
+fn allocate_ring(
     lane: &'static Lane,
     segment: &Segment,
     family: &FamilyDefinition,
 ) -> Option<(Ring, Option<LaneBuckets>)> {
-    let full = layout::full_ring(family.record.window);
+    let full = layout::ring_chunks(family.record.window);
     let table_lines = layout::table_lines(full);
     let bucket_lines = family.bounds.as_ref().map_or(0, |bounds| histogram::lines(bounds.len()));
     let line = segment.claim(table_lines + bucket_lines + Chunk::LINES)?;

@@ -3,7 +3,7 @@
 use std::{cell::Cell, fmt, marker::PhantomData};
 
 use super::{
-    handle::{Timer, is_observation},
+    handle::{Timer, is_valid_observation},
     thread_lanes::{self, CachedLane},
 };
 use crate::clock::{Stamp, Stopwatch};
@@ -38,14 +38,14 @@ pub struct LocalTimer {
     timer: Timer,
     /// A signal handler may change it while it is read. A mix of both states yields no lane: every
     /// event that changes the lane of a running thread also changes the word.
-    held: Cell<Option<CachedLane>>,
+    cached: Cell<Option<CachedLane>>,
     /// The cached lane belongs to this thread.
     thread: PhantomData<*const ()>,
 }
 
 impl LocalTimer {
     pub(crate) fn new(timer: Timer) -> LocalTimer {
-        LocalTimer { timer, held: Cell::new(None), thread: PhantomData }
+        LocalTimer { timer, cached: Cell::new(None), thread: PhantomData }
     }
 
     /// Records one observation, as [`Timer::observe`].
@@ -57,14 +57,14 @@ impl LocalTimer {
     /// Records one observation that ended at `stamp`, as [`Timer::observe_at`].
     #[inline]
     pub fn observe_at(&self, value: f64, stamp: Stamp) {
-        if is_observation(value)
-            && let Some(held) = self.held.get()
+        if is_valid_observation(value)
+            && let Some(held) = self.cached.get()
             && let Some(lane) = held.lane()
-            && lane.observe_usual(value, stamp.0)
+            && lane.observe_fast(value, stamp.0)
         {
             return;
         }
-        self.observe_unusual(value, stamp);
+        self.observe_slow(value, stamp);
     }
 
     /// Records the time since a measurement began, as [`Timer::observe_since`]. Returns it in
@@ -78,9 +78,9 @@ impl LocalTimer {
 
     #[cold]
     #[inline(never)]
-    fn observe_unusual(&self, value: f64, stamp: Stamp) {
+    fn observe_slow(&self, value: f64, stamp: Stamp) {
         self.timer.observe_at(value, stamp);
-        self.held.set(thread_lanes::hold(self.timer.id()));
+        self.cached.set(thread_lanes::cache_lane(self.timer.id()));
     }
 }
 

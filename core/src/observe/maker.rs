@@ -33,7 +33,7 @@ const MAX_WAIT: Duration = Duration::from_millis(500);
 const YIELDS: u32 = 64;
 const RETRY_DELAY: Duration = Duration::from_micros(100);
 /// Time after a failure, in nanoseconds, in which no segment is created.
-const RETRY_AFTER: u64 = 100_000_000;
+const CREATION_RETRY_DELAY: u64 = 100_000_000;
 
 /// Coordinates the creation of one segment.
 #[derive(Debug, Default)]
@@ -70,20 +70,20 @@ impl Maker {
     /// Returns the segment in `place`. Creates it if there is none, or if it is the parent's. If
     /// several threads create one, one of them is stored, and the others are passed to `discard`,
     /// unseen.
-    pub(super) fn present(
+    pub(super) fn get_or_create(
         &self,
         place: &ArcSwapOption<Segment>,
         make: impl FnOnce() -> Option<Segment>,
         discard: impl FnOnce(&Segment),
     ) -> Option<Arc<Segment>> {
-        if let Some(segment) = own(place) {
+        if let Some(segment) = is_own(place) {
             return Some(segment);
         }
         // In a model no thread continues while this one waits, so all of them race.
         let _claim = if cfg!(ictus_loom) { None } else { self.turn(place)? };
         let current = place.load_full();
         if let Some(segment) = &current
-            && segment.is_own()
+            && segment.belongs_to_this_process()
         {
             return current;
         }
@@ -91,7 +91,7 @@ impl Maker {
             return None;
         }
         let Some(new) = make().map(Arc::new) else {
-            self.retry_at.store(clock::monotonic() + RETRY_AFTER, Relaxed);
+            self.retry_at.store(clock::monotonic() + CREATION_RETRY_DELAY, Relaxed);
             return None;
         };
         let before = place.compare_and_swap(&current, Some(Arc::clone(&new)));
@@ -123,7 +123,7 @@ impl Maker {
                 }
                 thread::sleep(RETRY_DELAY);
             }
-            if own(place).is_some() {
+            if is_own(place).is_some() {
                 break;
             }
         }
@@ -145,8 +145,8 @@ impl Maker {
 }
 
 /// Returns the segment in a place if it belongs to this process.
-fn own(place: &ArcSwapOption<Segment>) -> Option<Arc<Segment>> {
-    place.load_full().filter(|segment| segment.is_own())
+fn is_own(place: &ArcSwapOption<Segment>) -> Option<Arc<Segment>> {
+    place.load_full().filter(|segment| segment.belongs_to_this_process())
 }
 
 /// Returns the thread's key: the generation in the high half, a unique thread number in the low
@@ -195,7 +195,8 @@ mod tests {
             Segment::anonymous().ok()
         };
         let ids: Vec<u64> = thread::scope(|scope| {
-            let present = || maker.present(&place, make, |_| panic!("a second one was made")).unwrap().id;
+            let present =
+                || maker.get_or_create(&place, make, |_| panic!("a second one was made")).unwrap().id;
             let threads: Vec<_> = (0..20).map(|_| scope.spawn(present)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
@@ -208,7 +209,7 @@ mod tests {
         let (maker, place) = (Maker::default(), ArcSwapOption::empty());
         maker.by.store(super::this_thread() + 1, Relaxed);
         let begun = Instant::now();
-        let made = maker.present(&place, || Segment::anonymous().ok(), |_| {}).unwrap();
+        let made = maker.get_or_create(&place, || Segment::anonymous().ok(), |_| {}).unwrap();
         assert!(begun.elapsed() >= MAX_WAIT && begun.elapsed() < 20 * MAX_WAIT);
         assert!(Arc::ptr_eq(&made, &place.load_full().unwrap()));
     }
@@ -216,8 +217,8 @@ mod tests {
     #[test]
     fn signal_handler_does_not_wait_for_the_thread_that_it_interrupted() {
         let (maker, place) = (Maker::default(), ArcSwapOption::empty());
-        let inner = || maker.present(&place, || Segment::anonymous().ok(), |_| {});
-        let made = maker.present(
+        let inner = || maker.get_or_create(&place, || Segment::anonymous().ok(), |_| {});
+        let made = maker.get_or_create(
             &place,
             || {
                 assert!(inner().is_none());
@@ -235,9 +236,9 @@ mod tests {
             calls.fetch_add(1, Relaxed);
             None
         };
-        (0..1000).for_each(|_| assert!(maker.present(&place, fail, |_| {}).is_none()));
+        (0..1000).for_each(|_| assert!(maker.get_or_create(&place, fail, |_| {}).is_none()));
         assert!(calls.load(Relaxed) < 100);
         thread::sleep(Duration::from_millis(150));
-        assert!(maker.present(&place, || Segment::anonymous().ok(), |_| {}).is_some());
+        assert!(maker.get_or_create(&place, || Segment::anonymous().ok(), |_| {}).is_some());
     }
 }

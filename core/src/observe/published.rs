@@ -69,7 +69,7 @@ fn readers((trace, id): &(Trace, u64), count: u64, check: impl Fn(&Totals, usize
         let mut segment = SegmentReader::open(eyes, *id).unwrap();
         for look in 0..2 {
             let seen = segment.source().state.borrow().seen;
-            let known = trace.moments.partition_point(|&moment| moment <= seen) - 1;
+            let known = trace.checkpoints.partition_point(|&moment| moment <= seen) - 1;
             let totals = SegmentCursor::default().read(&mut segment, true);
             let totals = totals.unwrap_or_else(|bad| panic!("reader {reader}, look {look}: {bad}"));
             check(&totals, known).unwrap_or_else(|wrong| panic!("reader {reader}, look {look}: {wrong}"));
@@ -177,12 +177,12 @@ fn a_reader_never_mixes_series() {
                         gauge.set(value(series, index));
                     }
                 }
-                store_trace::hand_over();
+                store_trace::transfer_fence();
             }
             timed.remove(&[&label]).unwrap();
             counted.remove(&[&label]).unwrap();
             gauged.remove(&[&label]).unwrap();
-            store_trace::hand_over();
+            store_trace::transfer_fence();
         }
     });
     readers(&recorded, 10_000, |totals, _| {

@@ -76,9 +76,9 @@ impl Drop for Recorder {
 pub(crate) fn watch_forks() {
     extern "C" fn in_child() {
         reservation::keep_parents_addresses();
-        thread_lanes::forget_parents_lanes();
+        thread_lanes::reset_after_fork();
     }
-    fork::watch_forks(in_child);
+    fork::install_fork_handlers(in_child);
 }
 
 impl Recorder {
@@ -89,8 +89,8 @@ impl Recorder {
 
     /// Creates a recorder in a metrics directory. Creates the directory if it is missing.
     pub(crate) fn open(directory: &Path, options: RegistryOptions) -> Result<Recorder> {
-        let place = MetricsPath::resolve(directory)?.shared_with(options.group);
-        place.make().map_err(|error| Error::io(place.path(), "use the metrics directory", error))?;
+        let place = MetricsPath::resolve(directory)?.with_group(options.group);
+        place.create_or_open().map_err(|error| Error::io(place.path(), "use the metrics directory", error))?;
         Ok(Recorder::new(Some(place), options))
     }
 
@@ -128,7 +128,7 @@ impl Recorder {
             let existing = families.get(&*requested.name).map_or(&[][..], |existing| existing);
             let is_settled = |family: &Arc<FamilyIndex>| {
                 let record = &family.family.record;
-                record.same_shape(requested) || !agreement::coexist(record, requested)
+                record.is_compatible(requested) || !agreement::coexist(record, requested)
             };
             // A reader refuses a segment with more definitions of one name.
             if existing.iter().any(is_settled) || existing.len() >= MAX_DEFINITIONS {
@@ -139,7 +139,7 @@ impl Recorder {
             families.insert(requested.name.as_str().into(), all);
             Arc::new(families)
         });
-        self.known(requested).ok_or_else(|| {
+        self.family_index(requested).ok_or_else(|| {
             let families = self.families.load();
             let existing = families.get(&*requested.name).and_then(|existing| existing.first());
             let unsorted = self.unsorted_labels();
@@ -190,28 +190,28 @@ impl Recorder {
     }
 
     /// Returns a registered family.
-    pub(super) fn known(&self, family: &FamilyDescriptor) -> Option<Arc<FamilyIndex>> {
+    pub(super) fn family_index(&self, family: &FamilyDescriptor) -> Option<Arc<FamilyIndex>> {
         let families = self.families.load();
         let named = families.get(&*family.name)?;
-        named.iter().find(|known| known.family.record.same_shape(family)).cloned()
+        named.iter().find(|known| known.family.record.is_compatible(family)).cloned()
     }
 
     /// Returns the unpublished lane of a gauge that was removed from a segment.
-    pub(super) fn freed_gauge(&self, segment: &Segment) -> Option<&'static GaugeLane> {
-        self.with_gauges(|gauges| {
+    pub(super) fn take_free_gauge_lane(&self, segment: &Segment) -> Option<&'static GaugeLane> {
+        self.with_free_gauges(|gauges| {
             let at = gauges.iter().rposition(|lane| lane.ordinal == segment.ordinal)?;
             Some(gauges.swap_remove(at))
         })?
     }
 
     /// Stores the hidden lane of a gauge that no thread can set any more.
-    pub(super) fn free_gauge(&self, lane: &'static GaugeLane) {
+    pub(super) fn release_gauge_lane(&self, lane: &'static GaugeLane) {
         if lane.generation == fork::generation() {
-            self.with_gauges(|gauges| gauges.push(lane));
+            self.with_free_gauges(|gauges| gauges.push(lane));
         }
     }
 
-    fn with_gauges<T>(&self, act: impl FnOnce(&mut Vec<&'static GaugeLane>) -> T) -> Option<T> {
+    fn with_free_gauges<T>(&self, act: impl FnOnce(&mut Vec<&'static GaugeLane>) -> T) -> Option<T> {
         match self.gauges.try_lock() {
             Ok(mut gauges) => Some(act(&mut gauges)),
             Err(TryLockError::Poisoned(poisoned)) => Some(act(&mut poisoned.into_inner())),
@@ -221,7 +221,7 @@ impl Recorder {
     }
 
     /// Frees the lines of a descriptor.
-    pub(super) fn free(&self, place: &SeriesLocation) {
+    pub(super) fn release_series(&self, place: &SeriesLocation) {
         for segment in [self.segment.load_full(), self.fallback.load_full()].into_iter().flatten() {
             segment.free(place);
         }
@@ -229,9 +229,10 @@ impl Recorder {
 
     /// Expires the idle series of a family. Returns how many.
     pub(crate) fn expire(&self, family: &FamilyDescriptor, is_idle: impl Fn(&[String]) -> bool) -> usize {
-        let is_idle =
-            |values: &LabelValues| is_idle(&values.strs().into_iter().map(str::to_owned).collect::<Vec<_>>());
-        self.known(family).map_or(0, |index| index.expire(is_idle))
+        let is_idle = |values: &LabelValues| {
+            is_idle(&values.as_strs().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        self.family_index(family).map_or(0, |index| index.expire(is_idle))
     }
 
     /// Calls `act` with this process's segment. If that segment has no memory for it, calls `act`
@@ -241,8 +242,8 @@ impl Recorder {
         self.check_file();
         let segment = self.segment()?;
         if let Some(done) = act(&segment) {
-            if !segment.in_file() && self.place.is_some() {
-                segment.lose(HealthCounter::ProcessLocal);
+            if !segment.is_file_backed() && self.place.is_some() {
+                segment.count_rejected(HealthCounter::ProcessLocal);
                 // The recovery thread could not be started, or has just ended.
                 self.degrade(|| cannot_make(self.place.as_ref(), "it could not be made before"));
             }
@@ -252,12 +253,12 @@ impl Recorder {
             // A recovery has replaced it meanwhile.
             return act(&self.segment().filter(|new| new.id != segment.id)?);
         }
-        if !segment.in_file() {
+        if !segment.is_file_backed() {
             return None;
         }
-        segment.lose(HealthCounter::ProcessLocal);
+        segment.count_rejected(HealthCounter::ProcessLocal);
         let make = || Segment::anonymous().ok();
-        let done = act(&self.fallback_maker.present(&self.fallback, make, |_| {})?);
+        let done = act(&self.fallback_maker.get_or_create(&self.fallback, make, |_| {})?);
         self.degrade(|| {
             "the segment of this process cannot grow (is the disk full?); until it can, new series are \
              recorded in memory that other processes do not see"
@@ -268,7 +269,7 @@ impl Recorder {
 
     /// Returns this process's segment. Creates it if it is missing or belongs to the parent.
     fn segment(&self) -> Option<Arc<Segment>> {
-        let segment = self.maker.present(
+        let segment = self.maker.get_or_create(
             &self.segment,
             || self.new_segment(),
             |unused| {
@@ -285,7 +286,7 @@ impl Recorder {
 
     fn new_segment(&self) -> Option<Segment> {
         if let Some(place) = &self.place {
-            match place.make().and_then(|directory| Segment::create(&directory)) {
+            match place.create_or_open().and_then(|directory| Segment::create(&directory)) {
                 Ok(segment) => return Some(segment),
                 Err(error) => self.degrade(|| cannot_make(Some(place), error)),
             }
@@ -295,20 +296,20 @@ impl Recorder {
 
     /// Returns the segments that hold this process's records, except records that other processes
     /// have taken over. Segments in a file are included, for readers that do not find the file.
-    pub(crate) fn memory(&self) -> Vec<Arc<Segment>> {
+    pub(crate) fn unshared_segment(&self) -> Vec<Arc<Segment>> {
         let present = [self.current(), self.current_fallback()].into_iter().flatten();
         let mut segments: Vec<_> = present.chain(self.recovery.leaving()).collect();
-        segments.retain(|segment| segment.is_own());
+        segments.retain(|segment| segment.belongs_to_this_process());
         segments.sort_by_key(|segment| segment.ordinal);
         segments.dedup_by_key(|segment| segment.ordinal);
         segments
     }
 
     /// Returns all segments of this process, wherever they are.
-    pub(crate) fn own(&self) -> Vec<Arc<Segment>> {
-        let mut segments = self.memory();
+    pub(crate) fn local_segments(&self) -> Vec<Arc<Segment>> {
+        let mut segments = self.unshared_segment();
         segments.extend(self.recovery.left());
-        segments.retain(|segment| segment.is_own());
+        segments.retain(|segment| segment.belongs_to_this_process());
         segments.sort_by_key(|segment| segment.ordinal);
         segments.dedup_by_key(|segment| segment.ordinal);
         segments
@@ -326,12 +327,12 @@ impl Recorder {
 
     /// Returns the segment in which lanes are created, if there is one.
     pub(super) fn current(&self) -> Option<Arc<Segment>> {
-        self.segment.load_full().filter(|segment| segment.is_own())
+        self.segment.load_full().filter(|segment| segment.belongs_to_this_process())
     }
 
     /// Returns the segment of lanes for which the current segment has no memory.
     pub(super) fn current_fallback(&self) -> Option<Arc<Segment>> {
-        self.fallback.load_full().filter(|segment| segment.is_own())
+        self.fallback.load_full().filter(|segment| segment.belongs_to_this_process())
     }
 
     /// Makes `new` the segment in which lanes are created.
@@ -357,9 +358,9 @@ impl Recorder {
 
     /// Counts a rejected observation.
     #[cold]
-    pub(super) fn lose(&self, loss: HealthCounter) {
+    pub(super) fn count_rejected(&self, loss: HealthCounter) {
         match self.segment() {
-            Some(segment) => segment.lose(loss),
+            Some(segment) => segment.count_rejected(loss),
             None => self.unrecorded.count(loss),
         }
     }

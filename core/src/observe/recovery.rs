@@ -139,7 +139,7 @@ impl Recovery {
     pub(super) fn leaving(&self) -> Vec<Arc<Segment>> {
         let leaving = self.leaving.load();
         // A forked child inherits the list, but not the work.
-        let own = leaving.iter().filter(|leaving| leaving.segment.is_own());
+        let own = leaving.iter().filter(|leaving| leaving.segment.belongs_to_this_process());
         own.map(|leaving| Arc::clone(&leaving.segment)).collect()
     }
 
@@ -151,7 +151,7 @@ impl Recovery {
     fn begin_to_leave(&self, segment: &Arc<Segment>) {
         self.leaving.rcu(|leaving| {
             let mut leaving = Vec::clone(leaving);
-            leaving.retain(|one| one.segment.is_own());
+            leaving.retain(|one| one.segment.belongs_to_this_process());
             if !leaving.iter().any(|one| one.segment.id == segment.id) {
                 leaving.push(Arc::new(Leaving { segment: Arc::clone(segment), state: Mutex::default() }));
             }
@@ -162,7 +162,7 @@ impl Recovery {
     fn finish(&self, done: &Arc<Leaving>) {
         self.left.rcu(|left| {
             let mut left = Vec::clone(left);
-            left.retain(|one| one.is_own() && one.id != done.segment.id);
+            left.retain(|one| one.belongs_to_this_process() && one.id != done.segment.id);
             left.push(Arc::clone(&done.segment));
             left
         });
@@ -240,7 +240,7 @@ impl Recorder {
     pub(crate) fn is_degraded(&self) -> bool {
         let Some(place) = self.place() else { return false };
         let main = self.current();
-        let unseen = main.is_some_and(|main| !main.in_file() || is_removed(place, &main));
+        let unseen = main.is_some_and(|main| !main.is_file_backed() || is_removed(place, &main));
         unseen || self.current_fallback().is_some() || !self.recovery.leaving().is_empty()
     }
 
@@ -256,7 +256,7 @@ impl Recorder {
             return;
         }
         if let Some(main) = self.current()
-            && main.in_file()
+            && main.is_file_backed()
             && is_removed(place, &main)
         {
             self.degrade(|| removed(place));
@@ -295,11 +295,11 @@ impl Recorder {
     fn recover(&self) -> io::Result<Progress> {
         let Some(place) = self.place() else { return Ok(Progress::Done) };
         let Some(_turn) = self.recovery.turn.acquire() else { return Ok(Progress::Busy) };
-        let directory = place.make()?;
+        let directory = place.create_or_open()?;
         let main = self.leave_what_is_not_seen(place, &directory)?;
         let mut progress = Progress::Done;
         for leaving in &**self.recovery.leaving.load() {
-            if !leaving.segment.is_own() {
+            if !leaving.segment.belongs_to_this_process() {
                 continue;
             }
             if self.move_out(leaving, &main, &directory)? {
@@ -323,15 +323,19 @@ impl Recorder {
     /// there is none.
     fn leave_what_is_not_seen(&self, place: &MetricsPath, directory: &Directory) -> io::Result<Arc<Segment>> {
         let main = match self.current() {
-            Some(main) if main.in_file() && !is_removed(place, &main) && !main.has_outlived_clock() => main,
+            Some(main)
+                if main.is_file_backed() && !is_removed(place, &main) && !main.has_outlived_clock() =>
+            {
+                main
+            }
             current => {
                 let outlived = current.as_ref().filter(|current| current.has_outlived_clock());
                 let new = Segment::create_after(directory, outlived.map(|outlived| outlived.epoch))?;
                 let new = Arc::new(new);
                 if let Some(current) = &current {
                     self.recovery.begin_to_leave(current);
-                    if current.in_file() && is_removed(place, current) {
-                        new.lose(HealthCounter::FileRemoved);
+                    if current.is_file_backed() && is_removed(place, current) {
+                        new.count_rejected(HealthCounter::FileRemoved);
                     }
                 }
                 self.replace(current.as_ref(), &new);
@@ -352,7 +356,7 @@ impl Recorder {
     fn move_out(&self, leaving: &Leaving, main: &Arc<Segment>, directory: &Directory) -> io::Result<bool> {
         let segment = &leaving.segment;
         let mut state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
-        segment.leave();
+        segment.abandon();
         if !self.move_gauges(segment, main) {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -363,7 +367,8 @@ impl Recorder {
             state.lanes = Some(lanes);
         }
         let LeavingState { lanes, copy } = &mut *state;
-        if segment.has_outlived_clock() && segment.in_file() && !is_removed(directory.place(), segment) {
+        if segment.has_outlived_clock() && segment.is_file_backed() && !is_removed(directory.place(), segment)
+        {
             // Other processes see its whole content, and the stores that threads still make there.
             return Ok(true);
         }
@@ -396,7 +401,7 @@ impl Recorder {
         for leaving in &**self.recovery.leaving.load() {
             // Before the lock: a thread of the parent may have held that of a parent's segment at the
             // fork.
-            if !leaving.segment.is_own() {
+            if !leaving.segment.belongs_to_this_process() {
                 continue;
             }
             let state = leaving.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -427,13 +432,13 @@ impl Recorder {
         let is_noticed = self.recovery.thread.load(Relaxed) == u64::from(fork::generation()) + 1;
         let directory = match place.open()? {
             Some(directory) => directory,
-            None if is_noticed => place.make()?,
+            None if is_noticed => place.create_or_open()?,
             // The directory was removed after the last series was created: do not create an unused
             // directory again.
             None => return Ok(()),
         };
-        for segment in self.memory() {
-            if segment.in_file() && !is_removed(place, &segment) {
+        for segment in self.unshared_segment() {
+            if segment.is_file_backed() && !is_removed(place, &segment) {
                 continue;
             }
             // Keep the file open: this process, which continues for a moment, owns the copy.

@@ -31,7 +31,7 @@ use crate::{
 
 /// A series of a family.
 ///
-/// A series has one incarnation (`life`) after another: an observation of an expired series begins
+/// A series has one incarnation after another: an observation of an expired series begins
 /// the next one. A new series has the state of an expired one until its first incarnation begins. A
 /// lane serves one incarnation and ends with it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) struct Series {
     pub(super) family: Arc<FamilyDefinition>,
     values: LabelValues,
     /// The number of the current incarnation. The low bits hold the [`SeriesState`].
-    life: AtomicU64,
+    incarnation: AtomicU64,
     /// The incarnation that readers can see; see [`Series::is_published`].
     published: AtomicU64,
     described: ArcSwapOption<(u64, SeriesLocation)>,
@@ -80,7 +80,7 @@ pub(crate) struct FamilyDefinition {
 impl FamilyDefinition {
     pub(super) fn new(record: FamilyDescriptor, recorder: Weak<Recorder>) -> FamilyDefinition {
         let has_buckets = record.kind == Kind::Timer && record.distribution;
-        let bounds = has_buckets.then(|| Bounds::shared(&record.bounds));
+        let bounds = has_buckets.then(|| Bounds::interned(&record.bounds));
         FamilyDefinition { record, bounds, described: DescriptorCache::default(), recorder }
     }
 }
@@ -118,7 +118,7 @@ impl From<&LabelQuery<'_>> for LabelValues {
 
 impl LabelValues {
     /// Returns the values as a caller would pass them.
-    pub(super) fn strs(&self) -> Vec<&str> {
+    pub(super) fn as_strs(&self) -> Vec<&str> {
         self.0.iter().map(|value| &**value).collect()
     }
 }
@@ -126,14 +126,14 @@ impl LabelValues {
 impl Series {
     pub(super) fn new(family: Arc<FamilyDefinition>, asked: &LabelQuery<'_>) -> Series {
         Series {
-            id: ids::take(),
+            id: ids::acquire(),
             family,
             values: asked.into(),
-            life: AtomicU64::new(SeriesState::Expired as u64),
+            incarnation: AtomicU64::new(SeriesState::Expired as u64),
             published: AtomicU64::new(0),
             described: ArcSwapOption::empty(),
-            shared: AtomicOptionRef::none(),
-            kept: AtomicOptionRef::none(),
+            shared: AtomicOptionRef::null(),
+            kept: AtomicOptionRef::null(),
         }
     }
 
@@ -146,11 +146,11 @@ impl Series {
     }
 
     fn life_word(&self) -> u64 {
-        self.life.load(Ordering::Acquire)
+        self.incarnation.load(Ordering::Acquire)
     }
 
     /// Returns the current incarnation, or none if the series is not active.
-    pub(super) fn life(&self) -> Option<u64> {
+    pub(super) fn incarnation(&self) -> Option<u64> {
         let word = self.life_word();
         (state(word) == SeriesState::Active).then_some(word >> STATE_BITS)
     }
@@ -161,11 +161,11 @@ impl Series {
         (state(word) == SeriesState::Expired).then_some(word >> STATE_BITS)
     }
 
-    /// Begins the incarnation that follows the expired incarnation `life`. Returns whether this or
+    /// Begins the incarnation that follows the expired `incarnation`. Returns whether this or
     /// another thread has begun it, even if it has ended since.
-    pub(super) fn begin(&self, life: u64) -> bool {
+    pub(super) fn revive(&self, life: u64) -> bool {
         let (expired, active) = (life << STATE_BITS | SeriesState::Expired as u64, (life + 1) << STATE_BITS);
-        let begun = self.life.compare_exchange(expired, active, Ordering::AcqRel, Ordering::Relaxed);
+        let begun = self.incarnation.compare_exchange(expired, active, Ordering::AcqRel, Ordering::Relaxed);
         begun.map_or_else(|word| word >> STATE_BITS > life, |_| true)
     }
 
@@ -173,7 +173,8 @@ impl Series {
     /// lane of it.
     #[inline]
     pub(super) fn is_published(&self) -> bool {
-        self.published.load(Ordering::Relaxed) == Series::publication(self.life.load(Ordering::Relaxed))
+        self.published.load(Ordering::Relaxed)
+            == Series::publication(self.incarnation.load(Ordering::Relaxed))
     }
 
     /// Notes that a lane of this incarnation is published.
@@ -196,27 +197,27 @@ impl Series {
             // An expired series that its family has dropped must not begin another incarnation.
             ((state(word) as u64) < to as u64).then_some(word >> STATE_BITS << STATE_BITS | to as u64)
         };
-        let Ok(before) = self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
+        let Ok(before) = self.incarnation.fetch_update(Ordering::AcqRel, Ordering::Relaxed, ended) else {
             return false;
         };
         let was_present = state(before) == SeriesState::Active;
         if was_present {
-            self.leave(before >> STATE_BITS);
+            self.release_resources(before >> STATE_BITS);
         }
         was_present
     }
 
     /// Marks an expired series as dropped by its family.
-    pub(super) fn forget(&self) -> bool {
+    pub(super) fn detach(&self) -> bool {
         let forgotten = |word| {
             (state(word) == SeriesState::Expired)
                 .then_some(word >> STATE_BITS << STATE_BITS | SeriesState::Detached as u64)
         };
-        self.life.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten).is_ok()
+        self.incarnation.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forgotten).is_ok()
     }
 
     /// Releases the lanes and the descriptor of an incarnation.
-    fn leave(&self, life: u64) {
+    fn release_resources(&self, life: u64) {
         let described = self.described.load_full();
         // "end": either a thread that creates a lane sees the end, or this thread sees its lane.
         fence(Ordering::SeqCst);
@@ -224,10 +225,10 @@ impl Series {
         let shared = self.shared.load(Ordering::Acquire);
         if let Some(lane) = shared
             && lane.generation == fork::generation()
-            && self.shared.exchange(Some(lane), None, Ordering::AcqRel).is_ok()
+            && self.shared.compare_exchange(Some(lane), None, Ordering::AcqRel).is_ok()
         {
             lane.hide();
-            self.keep_lane(lane);
+            self.store_spare_lane(lane);
         }
         // Now no published lane points to the descriptor.
         if let Some(described) = described
@@ -237,23 +238,23 @@ impl Series {
             if Guard::into_inner(known).is_some_and(|known| Arc::ptr_eq(&known, &described))
                 && let Some(recorder) = self.family.recorder.upgrade()
             {
-                recorder.free(&described.1);
+                recorder.release_series(&described.1);
             }
         }
     }
 
     /// Returns the lane that the gauge had in its previous incarnation, if it lies in this segment.
-    pub(super) fn kept_lane(&self, segment: &Segment) -> Option<&'static GaugeLane> {
+    pub(super) fn take_spare_lane(&self, segment: &Segment) -> Option<&'static GaugeLane> {
         let lane = self.kept.load(Ordering::Acquire)?;
         let own = lane.ordinal == segment.ordinal;
-        (own && self.kept.exchange(Some(lane), None, Ordering::AcqRel).is_ok()).then_some(lane)
+        (own && self.kept.compare_exchange(Some(lane), None, Ordering::AcqRel).is_ok()).then_some(lane)
     }
 
     /// Keeps a gauge's hidden lane for its next incarnation. Of two that threads created at once,
     /// it keeps one.
-    pub(super) fn keep_lane(&self, lane: &'static GaugeLane) {
+    pub(super) fn store_spare_lane(&self, lane: &'static GaugeLane) {
         // Release, "kept": the lane is hidden.
-        let _ = self.kept.exchange(None, Some(lane), Ordering::Release);
+        let _ = self.kept.compare_exchange(None, Some(lane), Ordering::Release);
     }
 
     /// Returns a hidden lane in a segment for a gauge's current incarnation, and the series word
@@ -265,7 +266,7 @@ impl Series {
         recorder: &Recorder,
     ) -> Option<(&'static GaugeLane, SeriesWord)> {
         let word = self.describe(segment, life)?;
-        let lane = match self.kept_lane(segment).or_else(|| recorder.freed_gauge(segment)) {
+        let lane = match self.take_spare_lane(segment).or_else(|| recorder.take_free_gauge_lane(segment)) {
             Some(lane) => {
                 lane.clear();
                 lane
@@ -275,7 +276,7 @@ impl Series {
                 Box::leak(Box::new(GaugeLane::new(generation, ordinal, segment.shared_lane()?)))
             }
         };
-        lane.promise(word);
+        lane.reserve(word);
         Some((lane, word))
     }
 
@@ -283,7 +284,7 @@ impl Series {
     /// memory for it.
     pub(super) fn move_gauge(&self, from: u32, to: &Segment, recorder: &Recorder) -> bool {
         let Some(old) = self.shared.load(Ordering::Acquire) else { return true };
-        let Some(life) = self.life() else { return true };
+        let Some(life) = self.incarnation() else { return true };
         if old.ordinal != from || old.generation != fork::generation() {
             return true;
         }
@@ -291,7 +292,7 @@ impl Series {
         // Hide the old lane before its state is in another lane: no reader of both counts it twice.
         old.hide();
         old.move_to(new);
-        if self.shared.exchange(Some(old), Some(new), Ordering::AcqRel).is_err() {
+        if self.shared.compare_exchange(Some(old), Some(new), Ordering::AcqRel).is_err() {
             // The incarnation has ended.
             new.hide();
             return true;
@@ -299,8 +300,8 @@ impl Series {
         // "end": either the thread that ends the incarnation sees the lane, or this thread sees the
         // end.
         fence(Ordering::SeqCst);
-        let is_shown = self.life() == Some(life) && new.publish(word);
-        if !is_shown && self.shared.exchange(Some(new), None, Ordering::AcqRel).is_ok() {
+        let is_shown = self.incarnation() == Some(life) && new.publish(word);
+        if !is_shown && self.shared.compare_exchange(Some(new), None, Ordering::AcqRel).is_ok() {
             new.hide();
         }
         true
@@ -339,15 +340,15 @@ impl Drop for Series {
     fn drop(&mut self) {
         // No handle is left, so no thread writes. Observations of a series that was not removed
         // stay readable.
-        if let Some(life) = self.life() {
+        if let Some(life) = self.incarnation() {
             thread_lanes::end(self.id, life, Disposition::Retain);
         }
         if let Some(lane) = self.kept.load(Ordering::Acquire)
             && let Some(recorder) = self.family.recorder.upgrade()
         {
-            recorder.free_gauge(lane);
+            recorder.release_gauge_lane(lane);
         }
-        ids::give(self.id);
+        ids::release(self.id);
     }
 }
 
@@ -368,7 +369,7 @@ mod ids {
         static NEXT: AtomicU32 = AtomicU32::new(0);
     }
     process_wide! {
-        static FREE: AtomicOptionRef<Free> = AtomicOptionRef::none();
+        static FREE: AtomicOptionRef<Free> = AtomicOptionRef::null();
     }
 
     struct Free {
@@ -384,7 +385,7 @@ mod ids {
             _ => {
                 let new: &'static Free =
                     Box::leak(Box::new(Free { generation: fork::generation(), ids: Mutex::default() }));
-                match FREE.exchange(known, Some(new), Ordering::AcqRel) {
+                match FREE.compare_exchange(known, Some(new), Ordering::AcqRel) {
                     Ok(()) => new,
                     Err(other) => other?,
                 }
@@ -397,12 +398,12 @@ mod ids {
         }
     }
 
-    pub(super) fn take() -> usize {
+    pub(super) fn acquire() -> usize {
         let free = with_free(Vec::pop).flatten();
         free.unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed) as usize)
     }
 
-    pub(super) fn give(id: usize) {
+    pub(super) fn release(id: usize) {
         // The lock is held only briefly; a few ids may be lost.
         for _ in 0..100 {
             if with_free(|free| free.push(id)).is_some() {

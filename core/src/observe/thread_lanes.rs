@@ -45,7 +45,7 @@ thread_local! {
     /// The table of the shard that this thread leases. It has no destructor, so that a lookup is
     /// one load and works until the very end of the thread.
     static LANES: Cell<&'static LaneTable> = const { Cell::new(&[]) };
-    static LEASE: ThreadLease = const { ThreadLease(Cell::new(None)) };
+    static THREAD_LANES: ThreadLease = const { ThreadLease(Cell::new(None)) };
 }
 
 /// Returns this thread's lane of a series, if it has one.
@@ -73,19 +73,19 @@ impl CachedLane {
     #[inline(always)]
     pub(crate) fn lane(&self) -> Option<&'static LaneWriter> {
         let CachedLane { lane, word, lease, number } = *self;
-        (lease.load(Relaxed) == number && lane.shows(word)).then_some(lane)
+        (lease.load(Relaxed) == number && lane.shows_series(word)).then_some(lane)
     }
 }
 
 /// Returns this thread's lane of a series, for caching. Returns none if the thread has no lane of
 /// it, and at the end of the thread.
 #[cold]
-pub(crate) fn hold(id: usize) -> Option<CachedLane> {
-    let shard = LEASE.try_with(|lease| lease.0.get()).ok()??;
+pub(crate) fn cache_lane(id: usize) -> Option<CachedLane> {
+    let shard = THREAD_LANES.try_with(|lease| lease.0.get()).ok()??;
     // Before the lane: if the lane is taken in between, the number does not fit.
     let number = shard.lease.load(Acquire);
     let lane = lane(id)?;
-    Some(CachedLane { lane, word: lane.word()?, lease: shard.lease, number })
+    Some(CachedLane { lane, word: lane.series_word()?, lease: shard.lease, number })
 }
 
 /// Returns the thread's shard when the thread ends.
@@ -96,14 +96,14 @@ impl Drop for ThreadLease {
         if let Some(shard) = self.0.get() {
             // Fails only in a model, where all of a thread's locals are dropped at once.
             let _ = LANES.try_with(|lanes| lanes.set(&[]));
-            shard.give_back();
+            shard.release();
         }
     }
 }
 
 process_wide! {
     /// All shards, newest first. A shard is never removed from the list.
-    static SHARDS: AtomicOptionRef<ThreadLanes> = AtomicOptionRef::none();
+    static SHARDS: AtomicOptionRef<ThreadLanes> = AtomicOptionRef::null();
 }
 
 struct ThreadLanes {
@@ -113,7 +113,7 @@ struct ThreadLanes {
     /// The number of the lease, in memory that is wiped in a child. The number also changes when
     /// lanes are parked.
     lease: &'static StdAtomicU64,
-    table: AtomicOptionRef<TableBox>,
+    table: AtomicOptionRef<LaneTableRef>,
     /// Only the leasing thread locks it; the lock proves that to the compiler.
     stock: Mutex<LanePool>,
     /// Lanes that other threads took out of the table.
@@ -125,7 +125,7 @@ struct ThreadLanes {
     next: AtomicOptionRef<ThreadLanes>,
 }
 
-struct TableBox(&'static LaneTable);
+struct LaneTableRef(&'static LaneTable);
 
 impl fmt::Debug for ThreadLanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,11 +143,11 @@ pub(crate) enum AttachError {
 }
 
 impl ThreadLanes {
-    fn lease() -> &'static ThreadLanes {
+    fn acquire() -> &'static ThreadLanes {
         let generation = fork::generation();
         for shard in shards() {
             let free = shard.generation == generation && !shard.leased.load(Relaxed);
-            // Acquire, pairs with the release of `give_back`: all writes of the previous thread are
+            // Acquire, pairs with the release of `release`: all writes of the previous thread are
             // visible.
             if free && !shard.leased.swap(true, Acquire) {
                 return shard;
@@ -157,24 +157,24 @@ impl ThreadLanes {
             generation,
             leased: AtomicBool::new(true),
             lease: first_lease(),
-            table: AtomicOptionRef::none(),
+            table: AtomicOptionRef::null(),
             stock: Mutex::default(),
-            taken: AtomicOptionRef::none(),
-            parked: AtomicOptionRef::none(),
+            taken: AtomicOptionRef::null(),
+            parked: AtomicOptionRef::null(),
             visits: StdAtomicU64::new(0),
-            next: AtomicOptionRef::none(),
+            next: AtomicOptionRef::null(),
         }));
         let mut newest = SHARDS.load(Acquire);
         loop {
             shard.next.store(newest, Relaxed);
-            match SHARDS.exchange(newest, Some(shard), Release) {
+            match SHARDS.compare_exchange(newest, Some(shard), Release) {
                 Ok(()) => return shard,
                 Err(other) => newest = other,
             }
         }
     }
 
-    fn give_back(&self) {
+    fn release(&self) {
         // Invalidate the lanes that the thread has cached.
         self.lease.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         // No allocation, no lock: this runs in thread-local destructors. A forked child never
@@ -188,7 +188,7 @@ impl ThreadLanes {
 
     /// Returns a table that has an index for that series id. The length doubles, so that all tables
     /// of a shard together cost twice the last one.
-    fn table_for(&self, id: usize) -> &'static LaneTable {
+    fn grown_table(&self, id: usize) -> &'static LaneTable {
         let old = self.table();
         if id < old.len() {
             return old;
@@ -200,7 +200,7 @@ impl ThreadLanes {
         for (to, from) in iter::zip(new, old) {
             to.store(from.load(Relaxed), Relaxed);
         }
-        let table: &'static TableBox = Box::leak(Box::new(TableBox(new)));
+        let table: &'static LaneTableRef = Box::leak(Box::new(LaneTableRef(new)));
         self.table.store(Some(table), Release);
         // "take": either a thread that takes a lane out of the old table sees the new one, or this
         // thread sees the removal.
@@ -210,7 +210,7 @@ impl ThreadLanes {
                 && let Some(lane) = to.load(Relaxed)
             {
                 // The other thread may take it from here as well.
-                let _ = to.exchange(Some(lane), None, Relaxed);
+                let _ = to.compare_exchange(Some(lane), None, Relaxed);
             }
         }
         table.0
@@ -218,18 +218,18 @@ impl ThreadLanes {
 
     /// Takes the lane of an incarnation of a series out of the table. May be called from any
     /// thread.
-    fn take(&self, id: usize, life: u64) -> Option<&'static LaneWriter> {
+    fn detach_lane(&self, id: usize, life: u64) -> Option<&'static LaneWriter> {
         let mut taken: Option<&'static LaneWriter> = None;
         let mut table = self.table.load(Acquire);
         loop {
             if let Some(slot) = table?.0.get(id)
                 && let Some(lane) = slot.load(Acquire)
-                && lane.life() == life
-                && slot.exchange(Some(lane), None, AcqRel).is_ok()
+                && lane.incarnation() == life
+                && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()
             {
                 taken = Some(lane);
             }
-            // "take", pairs with the fence of `table_for`.
+            // "take", pairs with the fence of `grown_table`.
             fence(SeqCst);
             let now = self.table.load(Acquire);
             if now.map(std::ptr::from_ref) == table.map(std::ptr::from_ref) {
@@ -240,12 +240,12 @@ impl ThreadLanes {
     }
 
     /// Returns a lane that was taken and hidden to the shard, for reuse.
-    fn give(&self, lane: &'static LaneWriter) {
+    fn return_lane(&self, lane: &'static LaneWriter) {
         let mut newest = None;
         loop {
             lane.next.store(newest, Relaxed);
             // Release, "return": the lane is hidden.
-            match self.taken.exchange(newest, Some(lane), Release) {
+            match self.taken.compare_exchange(newest, Some(lane), Release) {
                 Ok(()) => return,
                 Err(other) => newest = other,
             }
@@ -261,14 +261,14 @@ impl ThreadLanes {
             for slot in current.0 {
                 if let Some(lane) = slot.load(Acquire)
                     && lane.shape().ordinal == ordinal
-                    && slot.exchange(Some(lane), None, AcqRel).is_ok()
+                    && slot.compare_exchange(Some(lane), None, AcqRel).is_ok()
                     // Another table of the shard may have held it as well.
                     && !lanes.iter().any(|one| std::ptr::eq(*one, lane))
                 {
                     lanes.push(lane);
                 }
             }
-            // "take", pairs with the fence of `table_for`.
+            // "take", pairs with the fence of `grown_table`.
             fence(SeqCst);
             let now = self.table.load(Acquire);
             if now.map(std::ptr::from_ref) == Some(std::ptr::from_ref(current)) {
@@ -280,7 +280,7 @@ impl ThreadLanes {
             let mut newest = self.parked.load(Relaxed);
             loop {
                 lane.next.store(newest, Relaxed);
-                match self.parked.exchange(newest, Some(lane), Release) {
+                match self.parked.compare_exchange(newest, Some(lane), Release) {
                     Ok(()) => break,
                     Err(other) => newest = other,
                 }
@@ -298,14 +298,14 @@ impl ThreadLanes {
     }
 
     /// Moves lanes that other threads took from this shard back to its pool.
-    fn collect(&self, stock: &mut LanePool) {
+    fn reclaim_lanes(&self, stock: &mut LanePool) {
         let mut newest = None;
-        // Acquire, pairs with the release of `give`.
-        while let Err(other) = self.taken.exchange(newest, None, AcqRel) {
+        // Acquire, pairs with the release of `return_lane`.
+        while let Err(other) = self.taken.compare_exchange(newest, None, AcqRel) {
             newest = other;
         }
         for lane in iter::successors(newest, |lane| lane.next.load(Relaxed)) {
-            stock.keep(lane);
+            stock.release(lane);
         }
     }
 
@@ -335,36 +335,36 @@ impl ThreadLanes {
         series: &Series,
         recorder: &Recorder,
     ) -> Option<Result<&'static LaneWriter, AttachError>> {
-        let slot = &self.table_for(series.id)[series.id];
+        let slot = &self.grown_table(series.id)[series.id];
         if let Some(lane) = slot.load(Relaxed) {
             return Some(Ok(lane));
         }
-        let Some(life) = series.life() else { return Some(Err(AttachError::SeriesEnded)) };
-        self.collect(stock);
+        let Some(life) = series.incarnation() else { return Some(Err(AttachError::SeriesEnded)) };
+        self.reclaim_lanes(stock);
         if !series.is_describable() {
             return Some(Err(AttachError::Rejected(HealthCounter::LabelTooLong)));
         }
         let made = recorder.with_segment(|segment| {
             let word = series.describe(segment, life)?;
-            Some((stock.lane(&series.family, segment)?, word, Arc::clone(segment)))
+            Some((stock.acquire(&series.family, segment)?, word, Arc::clone(segment)))
         });
         let Some((lane, word, segment)) = made else {
             return Some(Err(AttachError::Rejected(HealthCounter::NoMemory)));
         };
-        lane.serve(series.id, life, word);
+        lane.assign(series.id, life, word);
         // Release, for the compiler: a signal handler of this thread finds a complete lane.
         slot.store(Some(lane), Release);
         // "end" and "leave": either the thread that ends the incarnation or leaves the segment sees
         // the lane, or this thread sees the end.
         fence(SeqCst);
-        if series.life() == Some(life) && !segment.is_left() && lane.publish(word) {
+        if series.incarnation() == Some(life) && !segment.is_left() && lane.publish(word) {
             series.note_published(life);
             return Some(Ok(lane));
         }
-        if slot.exchange(Some(lane), None, AcqRel).is_ok() {
-            stock.keep(lane);
+        if slot.compare_exchange(Some(lane), None, AcqRel).is_ok() {
+            stock.release(lane);
         }
-        if series.life() == Some(life) && segment.is_left() {
+        if series.incarnation() == Some(life) && segment.is_left() {
             None
         } else {
             Some(Err(AttachError::SeriesEnded))
@@ -396,15 +396,15 @@ pub(crate) enum Disposition {
 pub(crate) fn end(id: usize, life: u64, end: Disposition) {
     let generation = fork::generation();
     for shard in shards().filter(|shard| shard.generation == generation) {
-        if let Some(lane) = shard.take(id, life)
+        if let Some(lane) = shard.detach_lane(id, life)
             && end == Disposition::Discard
         {
-            lane.hide();
-            shard.give(lane);
+            lane.unpublish();
+            shard.return_lane(lane);
         }
         if end == Disposition::Discard {
             // These lanes are not reused: their segment was left.
-            shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::hide_if_there);
+            shard.parked().filter(|lane| lane.serves(id, life)).for_each(LaneWriter::unpublish_if_mapped);
         }
     }
 }
@@ -439,7 +439,7 @@ impl Parked {
         self.0.iter().all(|ParkedLanes { shard, lanes, visits }| {
             let left = shard.visits.load(std::sync::atomic::Ordering::Acquire) != *visits
                 || !shard.leased.load(Acquire);
-            left && !lanes.iter().any(|lane| lane.is_busy())
+            left && !lanes.iter().any(|lane| lane.is_writing())
         })
     }
 }
@@ -465,18 +465,18 @@ fn shards() -> impl Iterator<Item = &'static ThreadLanes> {
 /// This also works in a thread whose thread-locals are destroyed: there it leases a shard for this
 /// one call.
 #[cold]
-pub(crate) fn with_new_lane<T>(
+pub(crate) fn attach_and_retry<T>(
     series: &Series,
     recorder: &Recorder,
     write: impl FnOnce(&LaneWriter) -> T,
 ) -> Result<T, AttachError> {
-    let leased = LEASE.try_with(|lease| {
+    let leased = THREAD_LANES.try_with(|lease| {
         // After a fork, the lease belongs to the parent's thread; the child's first lease replaces
         // it.
         let generation = fork::generation();
         let shard = match lease.0.get() {
             Some(shard) if shard.generation == generation => shard,
-            _ => ThreadLanes::lease(),
+            _ => ThreadLanes::acquire(),
         };
         lease.0.set(Some(shard));
         shard
@@ -489,9 +489,9 @@ pub(crate) fn with_new_lane<T>(
             lane.map(write)
         }
         Err(_) => {
-            let shard = ThreadLanes::lease();
+            let shard = ThreadLanes::acquire();
             let result = shard.attach(series, recorder).map(write);
-            shard.give_back();
+            shard.release();
             result
         }
     }
@@ -503,11 +503,11 @@ pub(crate) fn forget_lanes() {
 }
 
 /// Fork handler of a child: its one thread forgets the lanes that it inherited.
-pub(crate) extern "C" fn forget_parents_lanes() {
+pub(crate) extern "C" fn reset_after_fork() {
     LANES.with(|lanes| {
-        // In a thread without lanes, do not access `LEASE`: the access could initialize it here.
+        // In a thread without lanes, do not access `THREAD_LANES`: the access could initialize it here.
         if !lanes.replace(&[]).is_empty() {
-            let _ = LEASE.try_with(|lease| lease.0.get().map(|shard| shard.lease.store(0, Relaxed)));
+            let _ = THREAD_LANES.try_with(|lease| lease.0.get().map(|shard| shard.lease.store(0, Relaxed)));
         }
     });
 }

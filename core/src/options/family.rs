@@ -124,7 +124,7 @@ impl FamilyOptions {
     ///
     /// Returns [`Error::Option`](crate::Error::Option), which names the first invalid option and
     /// its valid values.
-    pub fn check(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         let refused = |option, reason| Err(Error::Option { option, reason });
         if !(1..=MAX_WINDOW).contains(&self.window) {
             return refused("window", "it must be from 1 to 65,536 observations");
@@ -172,12 +172,12 @@ mod tests {
             FamilyOptions::default().buckets(&[f64::NAN]),
         ];
         for options in bad {
-            options.check().unwrap_err();
+            options.validate().unwrap_err();
         }
-        FamilyOptions::default().window(65_536).buckets(&[]).check().unwrap();
+        FamilyOptions::default().window(65_536).buckets(&[]).validate().unwrap();
         let ends_in_infinity = FamilyOptions::default().buckets(&[1.0, f64::INFINITY]);
-        ends_in_infinity.check().unwrap();
+        ends_in_infinity.validate().unwrap();
         assert_eq!(ends_in_infinity, FamilyOptions::default().buckets(&[1.0]));
-        FamilyOptions::default().max_age(Duration::from_nanos(1)).expire_after(None).check().unwrap();
+        FamilyOptions::default().max_age(Duration::from_nanos(1)).expire_after(None).validate().unwrap();
     }
 }

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn different_options_conflict_and_different_help_does_not() {
-        let record = FamilyDescriptor::plain("jobs", Kind::Timer, &["queue"]);
+        let record = FamilyDescriptor::test_fixture("jobs", Kind::Timer, &["queue"]);
         assert!(!conflicts(&record, &FamilyDescriptor { help: "Jobs.".into(), ..record.clone() }));
         let others = [
             FamilyDescriptor { window: 9, ..record.clone() },
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn families_of_one_type_and_unit_are_shown_together() {
-        let record = FamilyDescriptor::plain("jobs", Kind::Timer, &["queue"]);
+        let record = FamilyDescriptor::test_fixture("jobs", Kind::Timer, &["queue"]);
         assert!(coexist(&record, &FamilyDescriptor { labels: Vec::new(), ..record.clone() }));
         assert!(!coexist(&record, &FamilyDescriptor { kind: Kind::Counter, ..record.clone() }));
         assert!(!coexist(&record, &FamilyDescriptor { unit: Unit::Bytes, ..record.clone() }));

@@ -38,7 +38,7 @@ use crate::{
 /// another process holds its lock. Files that were removed before the error stay removed.
 pub fn clear(directory: impl AsRef<Path>) -> Result<usize> {
     let place = MetricsPath::resolve(directory.as_ref())?;
-    let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_opened(&opened)));
+    let cleared = place.open().and_then(|opened| opened.map_or(Ok(0), |opened| clear_directory(&opened)));
     cleared.map_err(|source| Error::io(place.path(), "clear the metrics directory", source))
 }
 
@@ -96,9 +96,9 @@ fn is_damaged(directory: &Directory, id: u64) -> bool {
 
 /// Clears the directory in the same steps as a retirement, but with empty totals. If the process is
 /// killed at any step, readers see all of the old data or none of it.
-fn clear_opened(directory: &Directory) -> io::Result<usize> {
+fn clear_directory(directory: &Directory) -> io::Result<usize> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
-    directory.remove_unfinished()?;
+    directory.remove_stale_temp_files()?;
     let mut dead = Vec::new();
     for id in directory.segments()? {
         if let Ok(Some(lock)) = directory.lock_segment(id) {

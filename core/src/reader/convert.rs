@@ -16,12 +16,12 @@ pub(crate) fn families(families: &[FamilyView<'_>], now: &ReadTime) -> Vec<Famil
 
 fn family(shown: &FamilyView<'_>, now: &ReadTime) -> Family {
     let record = &**shown.record;
-    let series = shown.series.iter().map(|series| one(series, record, now));
+    let series = shown.series.iter().map(|view| series(view, record, now));
     let FamilyDescriptor { name, help, kind, unit, labels, .. } = record.clone();
     Family { name, help, kind, unit, label_names: labels, series: series.collect() }
 }
 
-fn one(shown: &SeriesView<'_>, record: &FamilyDescriptor, now: &ReadTime) -> Series {
+fn series(shown: &SeriesView<'_>, record: &FamilyDescriptor, now: &ReadTime) -> Series {
     let mut value = shown.value(record.kind);
     if let Value::Timer(timing) = &mut value
         && record.max_age > 0

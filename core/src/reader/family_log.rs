@@ -17,7 +17,7 @@ pub(crate) fn conflict(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
 /// Logs once that a family is not shown because a definition of another type or unit applies to its
 /// name.
 pub(crate) fn hidden(holds: &FamilyDescriptor, other: &FamilyDescriptor) {
-    log_once::left_out(
+    log_once::warn_skipped(
         &other.name,
         &format!(
             "another definition of that name holds ({}), of another type or unit than this one ({}); give one \

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    aggregate::{Aggregator, Key},
+    aggregate::{Aggregator, SegmentKey},
     cursor::SegmentCursor,
     segment_reader::SegmentReader,
 };
@@ -22,7 +22,7 @@ pub(crate) struct LocalSegments {
     segments: Box<dyn Fn() -> Vec<Arc<Segment>> + Send>,
     /// The segments of the current snapshot.
     current: Vec<Arc<Segment>>,
-    known: HashMap<u64, LocalSegment>,
+    cached: HashMap<u64, LocalSegment>,
     /// The epoch of this process's clock in the directory, so that lanes in memory and in files
     /// have one order.
     epoch: u32,
@@ -43,7 +43,7 @@ impl fmt::Debug for LocalSegments {
 impl LocalSegments {
     pub(crate) fn new(segments: impl Fn() -> Vec<Arc<Segment>> + Send + 'static) -> LocalSegments {
         let (current, known) = Default::default();
-        LocalSegments { segments: Box::new(segments), current, known, epoch: UNSHARED_EPOCH }
+        LocalSegments { segments: Box::new(segments), current, cached: known, epoch: UNSHARED_EPOCH }
     }
 
     /// Returns the epoch of the timestamps in memory.
@@ -56,7 +56,7 @@ impl LocalSegments {
         if self.epoch != epoch {
             self.epoch = epoch;
             // All segments are read again.
-            self.known.clear();
+            self.cached.clear();
         }
     }
 
@@ -85,11 +85,11 @@ impl LocalSegments {
             self.join(epoch);
         }
         let is_there = |id: u64| segments.iter().any(|segment| segment.id == id);
-        self.known.retain(|id, _| is_there(*id));
-        into.keep_segments(|key| !key.in_memory || is_there(key.id));
+        self.cached.retain(|id, _| is_there(*id));
+        into.retain_segments(|key| !key.in_memory || is_there(key.id));
         let (mut read, mut why) = (0, None);
         for segment in segments {
-            match self.read_one(&segment, into) {
+            match self.poll_one(&segment, into) {
                 Ok(()) => read += 1,
                 Err(bad) => why = Some(bad),
             }
@@ -97,24 +97,24 @@ impl LocalSegments {
         (read, why)
     }
 
-    fn read_one(&mut self, segment: &Arc<Segment>, into: &mut Aggregator) -> Result<(), SegmentError> {
-        let known = match self.known.entry(segment.id) {
+    fn poll_one(&mut self, segment: &Arc<Segment>, into: &mut Aggregator) -> Result<(), SegmentError> {
+        let known = match self.cached.entry(segment.id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let reader = SegmentReader::open(Arc::clone(segment), segment.id)?;
                 place.insert(LocalSegment { reader, lanes: SegmentCursor::default() })
             }
         };
-        let news = known.lanes.look(&mut known.reader, true)?;
-        let key = Key { in_memory: true, created: known.reader.header.created, id: segment.id };
-        into.put_news(key, self.epoch, true, news);
+        let news = known.lanes.poll(&mut known.reader, true)?;
+        let key = SegmentKey { in_memory: true, created: known.reader.header.created, id: segment.id };
+        into.apply_delta(key, self.epoch, true, news);
         Ok(())
     }
 
     /// Makes the next poll read a lane completely.
-    pub(crate) fn forget(&mut self, id: u64, lane: LineIndex) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.lanes.forget(lane);
+    pub(crate) fn invalidate(&mut self, id: u64, lane: LineIndex) {
+        if let Some(cached) = self.cached.get_mut(&id) {
+            cached.lanes.invalidate(lane);
         }
     }
 }

@@ -83,7 +83,7 @@ use segment_log::SegmentLog;
 pub struct Reader {
     path: Option<PathBuf>,
     place: Option<MetricsPath>,
-    memory: Option<LocalSegments>,
+    local_segments: Option<LocalSegments>,
     segments: HashMap<u64, SegmentFile>,
     totals: ReadTotals,
     merged: Aggregator,
@@ -140,7 +140,7 @@ impl Reader {
     /// Returns a reader of a directory and of the segments that this process records in memory
     /// alone.
     #[cfg(feature = "record")]
-    pub(crate) fn with_memory(
+    pub(crate) fn with_local_segments(
         directory: Option<PathBuf>,
         memory: impl Fn() -> Vec<std::sync::Arc<crate::segment::writer::Segment>> + Send + 'static,
     ) -> Reader {
@@ -152,7 +152,7 @@ impl Reader {
         Reader {
             place: path.as_deref().and_then(|path| MetricsPath::resolve(path).ok()),
             path,
-            memory,
+            local_segments: memory,
             segments: HashMap::new(),
             totals: ReadTotals::default(),
             merged: Aggregator::default(),
@@ -191,7 +191,7 @@ impl Reader {
     ///
     /// [`Error::Io`] if the directory exists and cannot be read.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
-        self.snapshot_within(None)
+        self.snapshot_in_epoch(None)
     }
 
     /// Returns the series that expired at the last snapshot.
@@ -202,7 +202,7 @@ impl Reader {
 
     /// Returns a snapshot without series that have been idle for more than `idle` nanoseconds. If
     /// `idle` is none, the idle time of each family counts.
-    pub(crate) fn snapshot_within(&mut self, idle: Option<u64>) -> Result<Snapshot> {
+    pub(crate) fn snapshot_in_epoch(&mut self, idle: Option<u64>) -> Result<Snapshot> {
         if self.place.is_none()
             && let Some(path) = &self.path
         {
@@ -213,17 +213,17 @@ impl Reader {
             self.log_again();
         }
         self.health.snapshots += 1;
-        self.memory.iter_mut().for_each(LocalSegments::begin);
+        self.local_segments.iter_mut().for_each(LocalSegments::begin);
         let (directory, in_memory) = self.read_all()?;
         let epoch = directory.as_ref().and_then(clock_epoch::current);
         if let Some(place) = &self.place {
             self.segment_log.finish(place);
         }
         let mut health = self.health.clone();
-        self.segments.values().for_each(|known| known.count(&mut health));
+        self.segments.values().for_each(|known| known.count_health(&mut health));
         health.bytes += self.totals.bytes();
         health.live_segments += in_memory;
-        let (losses, unread_lanes) = self.merged.lost();
+        let (losses, unread_lanes) = self.merged.health_counters();
         let health = Health { lost: Lost::from_losses(losses), unread_lanes, ..health };
         let now = ReadTime::new(Anchor::now(), epoch, &self.timeline);
         let mut families = self.merged.families();
@@ -267,7 +267,7 @@ impl Reader {
             let listed = match &directory {
                 Some(directory) => self.list(directory)?,
                 // The directory does not exist, or was removed.
-                None => Some(self.listed(Vec::new())),
+                None => Some(self.list_consistently(Vec::new())),
             };
             if let Some(in_memory) = self.merge(listed.as_deref(), directory.as_ref())? {
                 return Ok((directory, in_memory));
@@ -282,7 +282,7 @@ impl Reader {
     /// Falls back to the last snapshot. Returns an error if there is none.
     fn give_up(&mut self) -> io::Result<()> {
         self.health.stale_snapshots += 1;
-        self.complain("the totals were replaced faster than they could be read");
+        self.log_once("the totals were replaced faster than they could be read");
         if self.was_good { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
@@ -316,7 +316,7 @@ impl Reader {
             let listing: &mut dyn FnMut(u64) -> _ = &mut |id| segments.get_mut(&id)?.listed();
             match try_forget(directory, listing, family, &|values| series.contains(values)) {
                 Ok(_) => {}
-                Err(SegmentError::Io(error)) if is_refusal(&error) => self.may_retire = false,
+                Err(SegmentError::Io(error)) if is_access_denied(&error) => self.may_retire = false,
                 Err(bad) => log::debug!("expired series of {} stay in the totals: {bad}", family.name),
             }
         }
@@ -330,7 +330,7 @@ impl Reader {
         for _ in 0..MAX_ATTEMPTS {
             self.open_totals(directory)?;
             let ids = self.open_segments(directory)?;
-            if self.totals.is(directory.standing_totals()?) {
+            if self.totals.is(directory.totals_identity()?) {
                 self.was_good = true;
                 return Ok(Some(ids));
             }
@@ -341,7 +341,7 @@ impl Reader {
     /// Reads the totals file if it is not the one that was read last.
     fn open_totals(&mut self, directory: &Directory) -> io::Result<()> {
         if let Err(bad) = self.totals.poll(directory)? {
-            self.complain(&format!(
+            self.log_once(&format!(
                 "{} is left out, the last good totals stay: {bad}",
                 directory.place().path().join("totals").display()
             ));
@@ -353,7 +353,7 @@ impl Reader {
     fn open_segments(&mut self, directory: &Directory) -> io::Result<Vec<u64>> {
         let (segments, set_aside) = directory.segments_and_set_aside()?;
         self.health.unreadable_segments = set_aside.len() as u64;
-        let ids = self.listed(segments);
+        let ids = self.list_consistently(segments);
         // A bounded number of files stays open. The other segments are opened for each reading.
         let max_open = sys::descriptor_share();
         let surplus = self.segments.values_mut().filter(|known| known.is_open()).skip(max_open);
@@ -363,7 +363,7 @@ impl Reader {
             let known = self.segments.entry(id).or_default();
             // Once the header of such a segment was read, the segment is opened only to read its
             // lanes.
-            if known.is_open() || known.key(id).is_some() && open >= max_open {
+            if known.is_open() || known.order_key(id).is_some() && open >= max_open {
                 continue;
             }
             // If the segment was retired after it was listed, the totals were replaced, which
@@ -379,12 +379,12 @@ impl Reader {
     }
 
     /// Drops the segments that were removed or folded. Returns the ids of all others, sorted.
-    fn listed(&mut self, mut ids: Vec<u64>) -> Vec<u64> {
+    fn list_consistently(&mut self, mut ids: Vec<u64>) -> Vec<u64> {
         let folded = &self.totals.folded;
         ids.sort_unstable();
         // A segment whose file was removed while its owner lives is still read.
         self.segments.retain(|id, known| {
-            !folded.contains(id) && (ids.binary_search(id).is_ok() || known.owner_lives())
+            !folded.contains(id) && (ids.binary_search(id).is_ok() || known.is_owner_alive())
         });
         ids.extend(self.segments.keys());
         ids.retain(|id| !folded.contains(id));
@@ -401,37 +401,37 @@ impl Reader {
     /// the segments could not be listed.
     fn merge(&mut self, listed: Option<&[u64]>, directory: Option<&Directory>) -> io::Result<Option<u64>> {
         let epoch = directory.and_then(clock_epoch::current);
-        if let (Some(memory), Some(epoch)) = (&mut self.memory, epoch) {
+        if let (Some(memory), Some(epoch)) = (&mut self.local_segments, epoch) {
             memory.join(epoch);
         }
         // The clocks of new segments, before their observations are merged.
         self.follow_clocks(epoch);
         if let Some(ids) = listed {
-            self.merged.keep_segments(|key| key.in_memory || ids.binary_search(&key.id).is_ok());
+            self.merged.retain_segments(|key| key.in_memory || ids.binary_search(&key.id).is_ok());
             if let Some(totals) = self.totals.take_unmerged() {
-                self.merged.put_totals(totals);
+                self.merged.apply_totals(totals);
             }
         }
         let mut in_memory = 0;
         for _ in 0..MAX_LISTINGS {
-            match self.look(listed.unwrap_or_default(), directory)? {
+            match self.poll_segments(listed.unwrap_or_default(), directory)? {
                 Some(read) => in_memory = read,
                 None => return Ok(None),
             }
             self.follow_clocks(epoch);
-            let again = self.merged.settle();
+            let again = self.merged.finish_update();
             if again.lanes.is_empty() && !again.totals {
                 break;
             }
             for (key, lane) in again.lanes {
-                match (&mut self.memory, self.segments.get_mut(&key.id)) {
-                    (Some(memory), _) if key.in_memory => memory.forget(key.id, lane),
-                    (_, Some(known)) if !key.in_memory => known.forget(lane),
+                match (&mut self.local_segments, self.segments.get_mut(&key.id)) {
+                    (Some(memory), _) if key.in_memory => memory.invalidate(key.id, lane),
+                    (_, Some(known)) if !key.in_memory => known.invalidate(lane),
                     _ => {}
                 }
             }
             if again.totals {
-                match self.totals.read_again() {
+                match self.totals.reread() {
                     Ok(totals) => self.merged.put_totals_again(totals.unwrap_or_default()),
                     Err(bad) => {
                         log::debug!("the totals are opened again: {bad}");
@@ -450,7 +450,7 @@ impl Reader {
         clock::calibrate();
         let mut clocks = self.totals.clocks.clone();
         self.segments.values().for_each(|known| known.add_clock(&mut clocks));
-        let in_memory = self.memory.as_ref().map(LocalSegments::epoch);
+        let in_memory = self.local_segments.as_ref().map(LocalSegments::epoch);
         if clocks.epochs().chain(in_memory).all(|other| Some(other) == epoch) {
             // Timestamps of this process's clock need no anchors.
             return;
@@ -463,11 +463,12 @@ impl Reader {
         self.merged.put_timeline(&self.timeline);
     }
 
-    fn look(&mut self, ids: &[u64], directory: Option<&Directory>) -> io::Result<Option<u64>> {
+    fn poll_segments(&mut self, ids: &[u64], directory: Option<&Directory>) -> io::Result<Option<u64>> {
         if let Some(place) = &self.place {
             // Oldest first. A segment that precedes a merged one changes the ranks of all segments,
             // and so touches every series.
-            let mut keys: Vec<_> = ids.iter().filter_map(|id| self.segments.get(id)?.key(*id)).collect();
+            let mut keys: Vec<_> =
+                ids.iter().filter_map(|id| self.segments.get(id)?.order_key(*id)).collect();
             keys.sort_unstable();
             for key in keys {
                 let Some(known) = self.segments.get_mut(&key.id) else { continue };
@@ -483,14 +484,15 @@ impl Reader {
                 }
             }
         }
-        let Some(memory) = &mut self.memory else { return Ok(Some(0)) };
+        let Some(memory) = &mut self.local_segments else { return Ok(Some(0)) };
         let (segments, folded) = (&self.segments, &self.totals.folded);
         // A segment that moved from memory to a file has the same id there.
-        let elsewhere =
-            |id: u64| folded.contains(&id) || segments.get(&id).is_some_and(|known| known.key(id).is_some());
+        let elsewhere = |id: u64| {
+            folded.contains(&id) || segments.get(&id).is_some_and(|known| known.order_key(id).is_some())
+        };
         let (read, bad) = memory.read(&mut self.merged, elsewhere);
         if let Some(bad) = bad {
-            self.complain(&format!("this process's own memory is left out: {bad}"));
+            self.log_once(&format!("this process's own memory is left out: {bad}"));
         }
         Ok(Some(read))
     }
@@ -498,7 +500,7 @@ impl Reader {
     /// Retires the segments of ended processes. Returns whether there was one.
     fn retire_dead(&mut self, directory: &Directory) -> bool {
         let is_early = self.retry_retirement_at.is_some_and(|at| Instant::now() < at);
-        if !self.may_retire || is_early || !self.segments.values().any(SegmentFile::is_to_be_retired) {
+        if !self.may_retire || is_early || !self.segments.values().any(SegmentFile::can_retire) {
             return false;
         }
         let segments = &mut self.segments;
@@ -507,11 +509,11 @@ impl Reader {
         let has_retired = matches!(retired, Ok(1..));
         match retired {
             Ok(_) => {}
-            Err(SegmentError::Io(error)) if is_refusal(&error) => {
+            Err(SegmentError::Io(error)) if is_access_denied(&error) => {
                 log::debug!("this reader may not write and leaves retirement to others: {error}");
                 self.may_retire = false;
             }
-            Err(bad) => self.complain(&format!(
+            Err(bad) => self.log_once(&format!(
                 "segments of ended processes in {} cannot be added to the totals: {bad}",
                 directory.place().path().display()
             )),
@@ -526,7 +528,7 @@ impl Reader {
     }
 
     /// Logs a cause, but not twice in a row.
-    fn complain(&self, complaint: &str) {
+    fn log_once(&self, complaint: &str) {
         if self.complaint_log.is_new(complaint) {
             log::warn!("{}", Printable(complaint));
         }
@@ -544,6 +546,6 @@ fn log_hidden(families: &[FamilyView<'_>]) {
     }
 }
 
-fn is_refusal(error: &io::Error) -> bool {
+fn is_access_denied(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

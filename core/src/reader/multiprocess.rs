@@ -99,7 +99,7 @@ struct TrustedUsers {
 impl TrustedUsers {
     fn of(directory: &Path, data: &Metadata) -> TrustedUsers {
         let user = geteuid().as_raw();
-        let folder = MetricsPath::of(directory).path().symlink_metadata().ok().filter(Metadata::is_dir);
+        let folder = MetricsPath::new(directory).path().symlink_metadata().ok().filter(Metadata::is_dir);
         let recorder = folder.map_or(user, |folder| folder.uid());
         let shared = data.mode() & 0o022 == 0o020;
         TrustedUsers { users: [user, 0, data.uid(), recorder], group: shared.then(|| data.gid()) }

@@ -28,7 +28,7 @@ impl LocalSegments {
         match *self {}
     }
 
-    pub(crate) fn forget(&mut self, _: u64, _: LineIndex) {
+    pub(crate) fn invalidate(&mut self, _: u64, _: LineIndex) {
         match *self {}
     }
 }

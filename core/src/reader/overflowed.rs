@@ -46,7 +46,7 @@ impl Overflowed {
     }
 
     /// Drops the contributions of all other segments.
-    pub(crate) fn keep_segments(&mut self, is_kept: impl Fn(u64) -> bool) {
+    pub(crate) fn retain_segments(&mut self, is_kept: impl Fn(u64) -> bool) {
         self.0.values_mut().for_each(|noted| noted.retain(|(segment, _)| is_kept(*segment)));
         self.0.retain(|_, noted| !noted.is_empty());
     }

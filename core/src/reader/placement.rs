@@ -92,7 +92,7 @@ fn family_placement(
     let mut window = record.window;
     for (segment, totals) in [(None, totals)].into_iter().chain(dead.iter().map(|&(id, of)| (Some(id), of))) {
         let shapes = totals.families.get(&record.name).into_iter().flatten();
-        for family in shapes.filter(|family| family.record.same_shape(record)) {
+        for family in shapes.filter(|family| family.record.is_compatible(record)) {
             window = window.max(family.record.window);
             contributions.extend(family.series.iter().map(|(labels, series)| Contribution {
                 labels,
@@ -144,7 +144,7 @@ mod tests {
     };
 
     fn family(max_series: u32, window: u32) -> Arc<FamilyDescriptor> {
-        let plain = FamilyDescriptor::plain("jobs", Kind::Counter, &["queue"]);
+        let plain = FamilyDescriptor::test_fixture("jobs", Kind::Counter, &["queue"]);
         Arc::new(FamilyDescriptor { max_series, window, ..plain })
     }
 

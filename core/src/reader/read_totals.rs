@@ -19,7 +19,7 @@ pub(crate) struct ReadTotals {
     /// The totals file that was opened last.
     opened: Option<Arc<CheckedFile>>,
     /// The identity of the totals file when it was last opened.
-    standing: FileIdentity,
+    identity: FileIdentity,
     /// The file of the last totals that could be read.
     good: Option<Arc<CheckedFile>>,
     /// The generation of the last totals that could be read.
@@ -36,13 +36,13 @@ impl ReadTotals {
     /// Reads the totals file if it is not the one that was opened last. Returns the error of a file
     /// that is refused; the last good totals then stay.
     pub(crate) fn poll(&mut self, directory: &Directory) -> io::Result<Result<(), SegmentError>> {
-        let standing = directory.standing_totals()?;
-        if self.opened.as_ref().is_some_and(|file| file.is_open()) && standing == self.standing {
+        let standing = directory.totals_identity()?;
+        if self.opened.as_ref().is_some_and(|file| file.is_open()) && standing == self.identity {
             return Ok(Ok(()));
         }
         // Also set for a file that cannot be opened, so that its segments and the last good totals
         // count as of one moment. Each snapshot tries to open the file again.
-        self.standing = standing;
+        self.identity = standing;
         self.opened = None;
         match self.open(directory) {
             Err(SegmentError::Io(error)) if is_exhausted(&error) => {
@@ -58,7 +58,7 @@ impl ReadTotals {
             self.reopen();
             return Ok(());
         };
-        self.standing = directory::standing(&file)?;
+        self.identity = directory::file_identity(&file)?;
         let read = TotalsFile::read(&mut file);
         let file = Arc::new(CheckedFile::new(file)?);
         self.opened = Some(Arc::clone(&file));
@@ -70,12 +70,12 @@ impl ReadTotals {
 
     /// Returns whether the totals file has that identity, when it is the one that was opened last.
     pub(crate) fn is(&self, standing: FileIdentity) -> bool {
-        self.standing == standing
+        self.identity == standing
     }
 
     /// Makes the next poll open the file, if there is one.
     pub(crate) fn reopen(&mut self) {
-        self.standing = FileIdentity::default();
+        self.identity = FileIdentity::default();
     }
 
     /// Closes the files. The next poll opens the totals file.
@@ -85,7 +85,7 @@ impl ReadTotals {
 
     /// Returns the disk space of the open totals file.
     pub(crate) fn bytes(&self) -> u64 {
-        self.opened.as_ref().and_then(|file| file.get().ok()).map_or(0, directory::bytes)
+        self.opened.as_ref().and_then(|file| file.get().ok()).map_or(0, directory::read_bytes)
     }
 
     /// Returns the totals, if they are not merged yet.
@@ -98,7 +98,7 @@ impl ReadTotals {
     /// # Errors
     ///
     /// If the file cannot be read any more. The next poll reads the totals file instead.
-    pub(crate) fn read_again(&mut self) -> Result<Option<Totals>, SegmentError> {
+    pub(crate) fn reread(&mut self) -> Result<Option<Totals>, SegmentError> {
         if self.unmerged.is_some() {
             // The file contains segments that are merged separately.
             return Ok(None);

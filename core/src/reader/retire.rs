@@ -37,20 +37,20 @@ pub(crate) type Listing<'a> = &'a mut dyn FnMut(u64) -> Option<Vec<Arc<SeriesInf
 /// holds the directory's lock.
 pub(crate) fn retire(directory: &Directory, listing: Listing<'_>) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
-    fold(directory, listing, &|_| 0).map(|(folded, _)| folded)
+    add_to_totals(directory, listing, &|_| 0).map(|(folded, _)| folded)
 }
 
 /// Drops series of a family from the data of ended processes. Returns the number of series.
 ///
 /// Waits for the directory's lock, for a bounded time. Folds the segments of ended processes first,
 /// so that one replacement of the totals drops the series.
-pub(crate) fn forget(
+pub(crate) fn drop_series(
     directory: &Directory,
     family: &FamilyDescriptor,
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
-    fold_all(directory, &|totals| totals.forget(family, gone))
+    fold_all(directory, &|totals| totals.remove_series(family, gone))
 }
 
 /// Retires all segments of ended processes under the directory's lock. Returns the number of series
@@ -58,7 +58,7 @@ pub(crate) fn forget(
 fn fold_all(directory: &Directory, drop: &dyn Fn(&mut Totals) -> usize) -> Result<usize, SegmentError> {
     let mut all = 0;
     loop {
-        let (folded, dropped) = fold(directory, &mut |_| None, drop)?;
+        let (folded, dropped) = add_to_totals(directory, &mut |_| None, drop)?;
         all += dropped;
         // One pass reads as many segments as it may open; the series may be in the others, too.
         if folded < sys::descriptor_share() {
@@ -79,7 +79,7 @@ pub(crate) fn note_overflowed(
     family: &FamilyDescriptor,
 ) -> Result<Overflowed, SegmentError> {
     let _lock = directory.lock_within(CHANGE_TIMEOUT)?;
-    // The caller's `forget` folds again, and returns the error.
+    // The caller's `drop_series` folds again, and returns the error.
     let _ = fold_all(directory, &|_| 0);
     let file = read_totals(directory)?;
     let mut ids = directory.segments()?;
@@ -114,7 +114,7 @@ fn note(directory: &Directory, mut file: TotalsFile, overflowed: &Overflowed) ->
     file.replace_in(directory)
 }
 
-/// Like [`forget`], but does nothing if another process holds the lock: a scrape never waits.
+/// Like [`drop_series`], but does nothing if another process holds the lock: a scrape never waits.
 pub(crate) fn try_forget(
     directory: &Directory,
     listing: Listing<'_>,
@@ -122,17 +122,18 @@ pub(crate) fn try_forget(
     gone: &dyn Fn(&[String]) -> bool,
 ) -> Result<usize, SegmentError> {
     let Some(_lock) = directory.try_lock()? else { return Ok(0) };
-    fold(directory, listing, &|totals| totals.forget(family, gone)).map(|(_, dropped)| dropped)
+    add_to_totals(directory, listing, &|totals| totals.remove_series(family, gone))
+        .map(|(_, dropped)| dropped)
 }
 
 /// Retires under the directory's lock. Returns the number of segments folded and of series dropped.
-fn fold(
+fn add_to_totals(
     directory: &Directory,
     listing: Listing<'_>,
     drop: &dyn Fn(&mut Totals) -> usize,
 ) -> Result<(usize, usize), SegmentError> {
     failpoint::hit("retire/locked");
-    directory.remove_unfinished()?;
+    directory.remove_stale_temp_files()?;
     failpoint::hit("retire/cleared unfinished");
     let mut file = read_totals(directory)?;
     let named = file.folded.len();
@@ -143,14 +144,15 @@ fn fold(
     failpoint::hit("retire/cleared named");
     let mut ids = directory.segments()?;
     ids.retain(|id| !file.folded.contains(id));
-    file.totals.over.keep_segments(|id| ids.contains(&id));
+    file.totals.over.retain_segments(|id| ids.contains(&id));
     let mut rest = read_dead(directory, &ids);
     let is_same = rest.is_empty() && file.folded.len() == named;
     let placement = decide(directory, &file.totals, &rest, &ids, listing)?;
     let (mut folded, mut dropped) = (0, 0);
     let mut next = Some(file);
     loop {
-        let (batch, gone) = match fold_some(directory, next.take(), &rest, &placement, drop, is_same) {
+        let (batch, gone) = match add_some_to_totals(directory, next.take(), &rest, &placement, drop, is_same)
+        {
             Ok(done) => done,
             // Removed files may occupy the disk until readers close them. The next retirement folds
             // the rest.
@@ -185,7 +187,7 @@ fn fold(
 
 /// Writes totals with as many of the segments as the disk can hold. Returns their range and the
 /// number of series dropped.
-fn fold_some(
+fn add_some_to_totals(
     directory: &Directory,
     read: Option<TotalsFile>,
     rest: &[DeadSegment],
@@ -251,7 +253,7 @@ fn add(mut totals: Totals, dead: &[DeadSegment], placement: &Placement) -> Total
         totals.merge(&dead.totals, |family, labels| placement.place(dead.id, family, labels));
     }
     placement.widen(&mut totals);
-    totals.settle();
+    totals.prepare_for_storage();
     totals
 }
 
@@ -374,7 +376,7 @@ mod tests {
     }
 
     fn opened(metrics_directory: &Path) -> Directory {
-        MetricsPath::of(metrics_directory).open().unwrap().unwrap()
+        MetricsPath::new(metrics_directory).open().unwrap().unwrap()
     }
 
     /// Records as a process that then ends. Its gauge ends with it.

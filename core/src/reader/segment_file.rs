@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use rustix::io::Errno;
 
 use super::{
-    aggregate::{Aggregator, Key},
+    aggregate::{Aggregator, SegmentKey},
     cursor::{SegmentCursor, listed},
     segment_log::SegmentLog,
     segment_reader::{SegmentReader, SeriesInfo},
@@ -66,12 +66,12 @@ impl SegmentFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Opened::Gone),
             Err(error) if is_exhausted(&error) => return Err(error),
             Err(error) => {
-                self.complain(directory.place(), id, &error.into(), log);
+                self.log_once(directory.place(), id, &error.into(), log);
                 return Ok(Opened::Yes);
             }
         };
         if let Some(reader) = &mut self.reader
-            && file.standing() == reader.source().standing()
+            && file.identity() == reader.source().identity()
         {
             *reader.source_mut() = file;
             return Ok(Opened::Yes);
@@ -82,7 +82,7 @@ impl SegmentFile {
                 self.lanes = SegmentCursor::default();
                 self.reader = Some(reader);
             }
-            Err(bad) => self.complain(directory.place(), id, &bad, log),
+            Err(bad) => self.log_once(directory.place(), id, &bad, log),
         }
         Ok(Opened::Yes)
     }
@@ -99,8 +99,8 @@ impl SegmentFile {
     }
 
     /// Returns the rank key of the segment; none if its header was never read.
-    pub(crate) fn key(&self, id: u64) -> Option<Key> {
-        self.reader.as_ref().map(|reader| Key { in_memory: false, created: reader.header.created, id })
+    pub(crate) fn order_key(&self, id: u64) -> Option<SegmentKey> {
+        self.reader.as_ref().map(|reader| SegmentKey { in_memory: false, created: reader.header.created, id })
     }
 
     /// Merges the changes of the segment. If the segment cannot be read, its last good state stays
@@ -110,26 +110,26 @@ impl SegmentFile {
         if self.is_bad && !self.is_open() {
             return;
         }
-        let Some(key) = self.key(id) else { return };
+        let Some(key) = self.order_key(id) else { return };
         let Some(reader) = &mut self.reader else { return };
         // Before the lanes are read: if the owner has ended, all its writes are visible.
         let looked = match reader.source().get() {
             Ok(file) => {
-                self.lives = lock::owner_lives(file);
-                self.bytes = directory::bytes(file);
-                self.lanes.look(reader, self.lives)
+                self.lives = lock::is_owner_alive(file);
+                self.bytes = directory::read_bytes(file);
+                self.lanes.poll(reader, self.lives)
             }
             Err(error) => Err(error.into()),
         };
         match looked {
             Ok(news) => {
-                into.put_news(key, reader.header.epoch, self.lives, news);
+                into.apply_delta(key, reader.header.epoch, self.lives, news);
                 self.was_good = true;
                 if std::mem::take(&mut self.is_bad) {
                     self.error_log.reset();
                 }
             }
-            Err(bad) => self.complain(place, id, &bad, log),
+            Err(bad) => self.log_once(place, id, &bad, log),
         }
     }
 
@@ -146,17 +146,17 @@ impl SegmentFile {
     }
 
     /// Makes the next poll read a lane completely.
-    pub(crate) fn forget(&mut self, lane: LineIndex) {
-        self.lanes.forget(lane);
+    pub(crate) fn invalidate(&mut self, lane: LineIndex) {
+        self.lanes.invalidate(lane);
     }
 
     /// Returns whether the owner lives now.
-    pub(crate) fn owner_lives(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.source().get().is_ok_and(lock::owner_lives))
+    pub(crate) fn is_owner_alive(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.source().get().is_ok_and(lock::is_owner_alive))
     }
 
     /// Counts the segment and its disk space.
-    pub(crate) fn count(&self, health: &mut Health) {
+    pub(crate) fn count_health(&self, health: &mut Health) {
         let state = match (self.is_bad, self.lives) {
             (true, _) => &mut health.bad_segments,
             (false, true) => &mut health.live_segments,
@@ -167,12 +167,12 @@ impl SegmentFile {
     }
 
     /// Returns whether the segment can be folded into the totals.
-    pub(crate) fn is_to_be_retired(&self) -> bool {
+    pub(crate) fn can_retire(&self) -> bool {
         self.was_good && !self.is_bad && !self.lives
     }
 
     /// Logs an error, but not twice in a row.
-    fn complain(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
+    fn log_once(&mut self, place: &MetricsPath, id: u64, bad: &SegmentError, log: &mut SegmentLog) {
         self.is_bad = true;
         if self.error_log.is_new(&bad.to_string()) {
             log.left_out(place, id, bad);

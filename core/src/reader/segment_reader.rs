@@ -15,7 +15,7 @@ use crate::{
         descriptor::{self, FamilyDescriptor, SeriesDescriptor},
         error::SegmentError,
         header::{FIRST_ANCHOR, HEADER_WORDS, SegmentHeader},
-        layout::{ANCHORS, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, anchor, full_ring, table_lines},
+        layout::{ANCHORS, HEALTH_COUNTERS, Header, LINE, LINE_WORDS, anchor, ring_chunks, table_lines},
         limits::MAX_DEFINITIONS,
         line_index::LineIndex,
         series_word::SeriesWord,
@@ -100,7 +100,7 @@ impl<W: SegmentSource> SegmentReader<W> {
 
     /// Returns the line of the newest block, 0 for none, and the health counters of the owner. Also
     /// reads the later anchors.
-    pub(crate) fn root(&mut self) -> io::Result<(u64, [u64; HEALTH_COUNTERS])> {
+    pub(crate) fn read_root(&mut self) -> io::Result<(u64, [u64; HEALTH_COUNTERS])> {
         const FIRST: usize = offset_of!(Header, root) / 8;
         const COUNTS: usize = offset_of!(Header, losses) / 8 - FIRST;
         let mut words = [0; HEADER_WORDS - FIRST];
@@ -150,14 +150,14 @@ impl<W: SegmentSource> SegmentReader<W> {
         let Some(series) = self.series.get(&word) else { return 0 };
         let FamilyDescriptor { kind, window, distribution, bounds, .. } = &*series.family;
         match (kind, distribution) {
-            (Kind::Timer, true) => table_lines(full_ring(*window)) + histogram::lines(bounds.len()),
-            (Kind::Timer, false) => table_lines(full_ring(*window)),
+            (Kind::Timer, true) => table_lines(ring_chunks(*window)) + histogram::lines(bounds.len()),
+            (Kind::Timer, false) => table_lines(ring_chunks(*window)),
             _ => 0,
         }
     }
 
     /// Drops the series of lanes that are not published any more.
-    pub(crate) fn keep_series(&mut self, shown: &HashSet<SeriesWord>) {
+    pub(crate) fn retain_series(&mut self, shown: &HashSet<SeriesWord>) {
         let SegmentReader { series, parts, taken, .. } = self;
         series.retain(|word, _| shown.contains(word));
         // If a series uses the line of a removed one, it has already replaced its part.
@@ -182,23 +182,23 @@ impl<W: SegmentSource> SegmentReader<W> {
     }
 
     #[cfg(test)]
-    pub(crate) fn known_series(&self) -> usize {
+    pub(crate) fn cached_series(&self) -> usize {
         self.series.len()
     }
 
     /// Returns the series of that word if it was read already.
-    pub(crate) fn known(&self, word: SeriesWord) -> Option<&Arc<SeriesInfo>> {
+    pub(crate) fn cached(&self, word: SeriesWord) -> Option<&Arc<SeriesInfo>> {
         self.series.get(&word)
     }
 
     /// Returns whether the series of that word is known, and is not a gauge.
-    pub(crate) fn is_no_gauge(&self, word: SeriesWord) -> bool {
-        self.known(word).is_some_and(|series| series.family.kind != Kind::Gauge)
+    pub(crate) fn is_not_gauge(&self, word: SeriesWord) -> bool {
+        self.cached(word).is_some_and(|series| series.family.kind != Kind::Gauge)
     }
 
     /// Returns whether a lane has another series word by now. If so, all that was read of the lane
     /// since it had `word` must be discarded.
-    pub(crate) fn has_ended(&self, lane: LineIndex, word: SeriesWord) -> io::Result<bool> {
+    pub(crate) fn is_stale(&self, lane: LineIndex, word: SeriesWord) -> io::Result<bool> {
         Ok(LaneHeader::read(&self.source, lane.word())?.series != word)
     }
 
@@ -218,7 +218,7 @@ impl<W: SegmentSource> SegmentReader<W> {
                 Ok(Some(described))
             }
             // The descriptor of another series may have been written to the same line.
-            Err(_) if self.has_ended(lane, word)? => Ok(None),
+            Err(_) if self.is_stale(lane, word)? => Ok(None),
             Err(bad) => Err(bad),
         }
     }

@@ -71,12 +71,12 @@ pub(crate) struct SeriesTotal {
 
 impl Totals {
     /// Returns totals that have losses only.
-    pub(crate) fn of_losses(losses: [u64; HEALTH_COUNTERS]) -> Totals {
+    pub(crate) fn from_losses(losses: [u64; HEALTH_COUNTERS]) -> Totals {
         Totals { losses, ..Totals::default() }
     }
 
     /// Returns the rank of the next lane.
-    pub(crate) fn next_lane(&mut self) -> u64 {
+    pub(crate) fn next_index(&mut self) -> u64 {
         self.lanes += 1;
         self.lanes
     }
@@ -107,10 +107,14 @@ impl Totals {
     }
 
     /// Drops series of a family. Returns the number of series.
-    pub(crate) fn forget(&mut self, family: &FamilyDescriptor, gone: &dyn Fn(&[String]) -> bool) -> usize {
+    pub(crate) fn remove_series(
+        &mut self,
+        family: &FamilyDescriptor,
+        gone: &dyn Fn(&[String]) -> bool,
+    ) -> usize {
         let Some(shapes) = self.families.get_mut(&family.name) else { return 0 };
         let mut dropped = 0;
-        for total in shapes.iter_mut().filter(|total| total.record.same_shape(family)) {
+        for total in shapes.iter_mut().filter(|total| total.record.is_compatible(family)) {
             let before = total.series.len();
             total.series.retain(|values, _| !gone(values));
             dropped += before - total.series.len();
@@ -129,7 +133,8 @@ impl Totals {
         let instant = |one: &Observation| timeline.instant((one.epoch, one.stamp));
         for family in self.families.values_mut().flatten() {
             let shapes = all.families.get(&family.record.name).into_iter().flatten();
-            let Some(whole) = shapes.into_iter().find(|whole| whole.record.same_shape(&family.record)) else {
+            let Some(whole) = shapes.into_iter().find(|whole| whole.record.is_compatible(&family.record))
+            else {
                 continue;
             };
             for (values, series) in &mut family.series {
@@ -145,7 +150,7 @@ impl Totals {
     /// Keeps at least `observations` observations of each series of a family.
     pub(crate) fn keep_at_least(&mut self, record: &FamilyDescriptor, observations: u32) {
         let shapes = self.families.get_mut(&record.name).into_iter().flatten();
-        for family in shapes.filter(|family| family.record.same_shape(record)) {
+        for family in shapes.filter(|family| family.record.is_compatible(record)) {
             family.kept = family.kept.max(observations);
         }
     }
@@ -159,7 +164,7 @@ impl Totals {
         total: SeriesTotal,
     ) {
         let shapes = self.families.entry(record.name.clone()).or_default();
-        let known = shapes.iter().position(|family| family.record.same_shape(record));
+        let known = shapes.iter().position(|family| family.record.is_compatible(record));
         let at = known.unwrap_or_else(|| {
             let (record, kept) = (Arc::clone(record), record.window);
             shapes.push(FamilyTotal { record, created, kept, series: BTreeMap::new() });

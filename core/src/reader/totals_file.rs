@@ -32,7 +32,7 @@ use crate::{
         stream::{Input, Output},
         totals_head::{self, HEAD, TotalsHead, write_clocks},
     },
-    histogram::{Distribution, Exponential, exponential::is_known},
+    histogram::{Distribution, SparseCounts, exponential::has_bucket},
     policy::label_order::LabelOrder,
     snapshot::{Observation, observation::keep_newest, timeline::Timeline},
     sum::{ExactSum, LIMIT},
@@ -96,7 +96,7 @@ impl TotalsFile {
         let decode_rest = |body: &mut Input<_>| decode_rest(body, each).filter(|_| body.left() == 0);
         let (head, over) = TotalsHead::decode(source, length, decode_rest)?;
         let TotalsHead { generation, losses, folded, aside, clocks } = head;
-        let mut totals = Totals::of_losses(losses);
+        let mut totals = Totals::from_losses(losses);
         (totals.clocks, totals.over) = (clocks, over);
         Ok(TotalsFile { generation, folded, aside, totals })
     }
@@ -271,7 +271,7 @@ fn decode_family(
 }
 
 fn write_distribution(body: &mut Output<impl Write>, distribution: &Distribution) -> io::Result<()> {
-    let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
+    let Distribution { bounds, classic, zero, unallocated: unplaced, exponential } = distribution;
     body.number(bounds.len() as u32)?;
     bounds.iter().try_for_each(|bound| body.word(bound.to_bits()))?;
     body.number(classic.len() as u32)?;
@@ -298,13 +298,19 @@ fn decode_distribution(body: &mut Input<impl Read>) -> Option<Distribution> {
         let (bucket, count) = (body.number()?.cast_signed(), body.word()?);
         (last.replace(bucket) < Some(bucket)).then_some((bucket, count))
     };
-    let exponential = (0..count).map(bucket).collect::<Option<Exponential>>()?;
+    let exponential = (0..count).map(bucket).collect::<Option<SparseCounts>>()?;
     let sound = bounds.len() <= MAX_BOUNDS
         && bounds.is_sorted_by(|low, high| low < high)
         && bounds.iter().all(|bound| bound.is_finite());
     let whole = classic.len() == bounds.len() + 1 || (classic.is_empty() && bounds.is_empty());
-    let known = exponential.iter().all(|(bucket, _)| is_known(bucket));
-    (sound && whole && known).then_some(Distribution { bounds, classic, zero, unplaced, exponential })
+    let known = exponential.iter().all(|(bucket, _)| has_bucket(bucket));
+    (sound && whole && known).then_some(Distribution {
+        bounds,
+        classic,
+        zero,
+        unallocated: unplaced,
+        exponential,
+    })
 }
 
 /// Decodes the exemplars of a series with these bounds.
@@ -329,7 +335,7 @@ fn decode_observation(body: &mut Input<impl Read>) -> Option<Observation> {
 impl Totals {
     /// Prepares the totals for storage: bounds the windows, and drops the gauges of ended
     /// processes.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn prepare_for_storage(&mut self) {
         for shapes in self.families.values_mut() {
             shapes.retain(|family| family.record.kind != Kind::Gauge);
         }
@@ -367,12 +373,12 @@ mod tests {
         let labels = ["a", "b", "c"][..labels].to_vec();
         Arc::new(FamilyDescriptor {
             distribution: true,
-            ..FamilyDescriptor::plain(&format!("{kind:?}"), kind, &labels)
+            ..FamilyDescriptor::test_fixture(&format!("{kind:?}"), kind, &labels)
         })
     }
 
     fn file(series: &[(String, u32)]) -> TotalsFile {
-        let mut totals = Totals::of_losses(std::array::from_fn(|loss| loss as u64 + 1));
+        let mut totals = Totals::from_losses(std::array::from_fn(|loss| loss as u64 + 1));
         for (value, count) in series {
             let newest = (0..*count).map(|index| Observation {
                 epoch: index / 2,
@@ -385,13 +391,13 @@ mod tests {
                 since: 0,
                 begun: 3,
                 count: u64::from(*count),
-                sum: ExactSum::of(newest.clone().map(|observation| observation.value)),
+                sum: ExactSum::from_values(newest.clone().map(|observation| observation.value)),
                 state: 0.0,
                 distribution: Distribution {
                     bounds: vec![0.5],
                     classic: vec![1, u64::from(*count)],
                     zero: 7,
-                    unplaced: 8,
+                    unallocated: 8,
                     exponential: [(-5, 1), (700, 2)].into_iter().collect(),
                 },
                 newest: newest.collect(),
@@ -401,7 +407,7 @@ mod tests {
             };
             totals.add_series(&family(Kind::Timer, 1), 5, std::slice::from_ref(value), total);
         }
-        totals.settle();
+        totals.prepare_for_storage();
         for (segment, value) in [(3, "a"), (3, "b"), (u64::MAX, "a")] {
             totals.over.insert(segment, &family(Kind::Timer, 1), &[value.to_owned()]);
         }

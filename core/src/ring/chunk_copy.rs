@@ -37,7 +37,7 @@ struct ChunkCopy {
     words: Box<[u64; CHUNK_WORDS]>,
     laps: WrapCounts,
     /// The chunk's laps, if they were read again after the copy.
-    again: Option<WrapCounts>,
+    reread: Option<WrapCounts>,
     /// The indices of valid observations, of the older lap and of the newer one.
     valid: [Range<u64>; 2],
 }
@@ -67,7 +67,7 @@ impl ChunkCopies {
 
     /// Copies all chunks, or the chunks from index `from` up to the one that holds the newest
     /// observation.
-    pub(crate) fn take(
+    pub(crate) fn take_copies(
         &mut self,
         source: &impl SegmentSource,
         lane: LaneHeader,
@@ -106,20 +106,20 @@ impl ChunkCopies {
         } else {
             None
         };
-        self.chunks.push(ChunkCopy { place, line, words, laps, again, valid: [0..0, 0..0] });
+        self.chunks.push(ChunkCopy { place, line, words, laps, reread: again, valid: [0..0, 0..0] });
         let holds = |lap: WrapCount| (lap.first + 1..=lap.first + CHUNK_SLOTS).contains(&lane.head);
         Ok(laps.into_iter().flatten().any(holds))
     }
 
     /// Determines which observations were valid throughout, given the head that was read after the
     /// copies.
-    pub(crate) fn settle(&mut self, lane: LaneHeader, after: LaneHeader) {
+    pub(crate) fn validate(&mut self, lane: LaneHeader, after: LaneHeader) {
         // A ring uses all of its chunks in turn, and never has fewer than before. So it enters a chunk
         // again after this many observations at the earliest, also if it grows in the meantime.
         let chunks = if self.reads_once { lane.chunks.min(self.full) } else { self.full };
         let slots = chunks * CHUNK_SLOTS;
         for chunk in &mut self.chunks {
-            chunk.valid = chunk.settled(lane.head, after.head, slots);
+            chunk.valid = chunk.validated(lane.head, after.head, slots);
         }
     }
 
@@ -128,7 +128,7 @@ impl ChunkCopies {
     }
 
     /// Returns the index of the chunk that holds the newest observation.
-    pub(crate) fn place_of(&self, head: u64) -> Option<u64> {
+    pub(crate) fn chunk_index_of(&self, head: u64) -> Option<u64> {
         self.newest(head).map(|chunk| chunk.place)
     }
 
@@ -145,11 +145,11 @@ impl ChunkCopies {
 
     /// Returns the newest observations below a head without a gap, and the sum of all. Returns
     /// `None` if the copies lack the newest observation or a part of the sum.
-    pub(crate) fn assemble(&self, head: u64, window: u32) -> Result<Option<RingSnapshot>, RingReadError> {
+    pub(crate) fn to_snapshot(&self, head: u64, window: u32) -> Result<Option<RingSnapshot>, RingReadError> {
         if head == 0 {
             return Ok(Some(RingSnapshot::default()));
         }
-        if self.place_of(head).is_none() {
+        if self.chunk_index_of(head).is_none() {
             return Ok(None);
         }
         // At most a window and the observations that buckets may lack. One more than the copied
@@ -180,7 +180,7 @@ impl ChunkCopies {
     /// chunk's values. If the writer has already entered the next chunk, that chunk's record
     /// contains the sum.
     fn sum(&self, head: u64, newest: &[(u64, f64)]) -> Option<ExactSum> {
-        let before = |first| self.chunks.iter().find_map(|chunk| chunk.sum_before(first));
+        let before = |first| self.chunks.iter().find_map(|chunk| chunk.sum_up_to(first));
         if let Some(sum) = before(head) {
             return Some(sum);
         }
@@ -209,9 +209,9 @@ fn laps(records: &[u64]) -> Result<WrapCounts, RingReadError> {
 impl ChunkCopy {
     /// Returns the indices of the older and of the newer lap that were published before the copy,
     /// at `head`, and not overwritten until after it, at `after`.
-    fn settled(&self, head: u64, after: u64, slots: u64) -> [Range<u64>; 2] {
+    fn validated(&self, head: u64, after: u64, slots: u64) -> [Range<u64>; 2] {
         let [older, Some(newer)] = self.laps else { return [0..0, 0..0] };
-        let later = match self.again {
+        let later = match self.reread {
             // The ring returns to the chunk after this many observations.
             None => Some(newer.first + slots).filter(|&first| first <= after),
             Some([_, Some(newest)]) if newest.first == newer.first => None,
@@ -228,10 +228,10 @@ impl ChunkCopy {
     }
 
     /// Returns the sum of all observations before an index at which a lap entered the chunk.
-    fn sum_before(&self, first: u64) -> Option<ExactSum> {
+    fn sum_up_to(&self, first: u64) -> Option<ExactSum> {
         let of = |laps: WrapCounts| laps.into_iter().flatten().find(|lap| lap.first == first);
         let copied = of(self.laps)?;
-        match self.again {
+        match self.reread {
             // The copy showed the record before the fence that precedes the second read, so it is
             // complete here.
             Some(again) => of(again).map(|lap| lap.sum),

@@ -6,7 +6,7 @@ use std::io;
 use super::chunk_copy::ChunkCopies;
 use crate::{
     format::{
-        layout::{CHUNK_SLOTS, LINE_WORDS, full_ring, table_lines},
+        layout::{CHUNK_SLOTS, LINE_WORDS, ring_chunks, table_lines},
         series_word::SeriesWord,
         source::SegmentSource,
     },
@@ -71,7 +71,7 @@ impl LaneHeader {
     /// Returns the line of the lane's buckets, which follow the chunk table of a ring for that
     /// window.
     pub(crate) fn buckets(&self, window: u32) -> u64 {
-        self.table.saturating_add(table_lines(full_ring(window)))
+        self.table.saturating_add(table_lines(ring_chunks(window)))
     }
 
     /// Decodes the lane in `words`.
@@ -85,7 +85,7 @@ impl LaneHeader {
 
     /// Returns the lane if its head and chunks are possible for a ring whose head was `earlier`
     /// before.
-    fn of_ring(self, full: u64, earlier: u64) -> Result<LaneHeader, RingReadError> {
+    fn checked(self, full: u64, earlier: u64) -> Result<LaneHeader, RingReadError> {
         let heads = earlier..=u64::MAX / 2;
         if !heads.contains(&self.head) || self.chunks == 0 || self.chunks > full {
             return Err(RingReadError::Corrupt("a lane's head or number of chunks"));
@@ -117,19 +117,19 @@ pub(crate) fn read(
     window: u32,
     since: u64,
 ) -> Result<RingSnapshot, RingReadError> {
-    let ring = RingSource { source, line, full: full_ring(window), window };
-    let mut lane = ring.look(since)?;
+    let ring = RingSource { source, line, full: ring_chunks(window), window };
+    let mut lane = ring.read_lane_header(since)?;
     if let Some(copied) = copy_since(source, lane, window, since, 0)?
-        && let Some((reading, _)) = copied.settle(ring.look(lane.head)?)?
+        && let Some((reading, _)) = copied.settle(ring.read_lane_header(lane.head)?)?
     {
         return Ok(reading);
     }
     let mut at_rest = 0;
     for _ in 0..MAX_ATTEMPTS {
-        if let Some(reading) = ring.whole(lane)? {
+        if let Some(reading) = ring.read_all(lane)? {
             return Ok(reading);
         }
-        let next = ring.look(lane.head)?;
+        let next = ring.read_lane_header(lane.head)?;
         at_rest = if next == lane { at_rest + 1 } else { 0 };
         if at_rest == ATTEMPTS_AT_REST {
             break;
@@ -162,8 +162,8 @@ pub(crate) fn copy_since(
     since: u64,
     chunk: u64,
 ) -> Result<Option<NewObservations>, RingReadError> {
-    let full = full_ring(window);
-    let lane = lane.of_ring(full, since)?;
+    let full = ring_chunks(window);
+    let lane = lane.checked(full, since)?;
     if since == 0 || lane.head - since >= (full - 1) * CHUNK_SLOTS {
         return Ok(None);
     }
@@ -173,7 +173,7 @@ pub(crate) fn copy_since(
     if chunk != 0 && (lane.head - 1) / CHUNK_SLOTS == first {
         copies.take_chunk(source, lane, first % lane.chunks, chunk)?;
     } else {
-        copies.take(source, lane, Some(first))?;
+        copies.take_copies(source, lane, Some(first))?;
     }
     Ok(Some(NewObservations { copies, lane, window, since }))
 }
@@ -186,8 +186,8 @@ impl NewObservations {
     /// the position that they have in a ring that never lacked memory.
     pub(crate) fn settle(mut self, after: LaneHeader) -> Result<Option<(RingSnapshot, u64)>, RingReadError> {
         let head = self.lane.head;
-        self.copies.settle(self.lane, after.of_ring(full_ring(self.window), head)?);
-        let reading = self.copies.assemble(head, self.window)?;
+        self.copies.validate(self.lane, after.checked(ring_chunks(self.window), head)?);
+        let reading = self.copies.to_snapshot(head, self.window)?;
         let reading = reading.filter(|reading| reading.since(self.since).is_some());
         Ok(reading.and_then(|reading| Some((reading, self.copies.line_of(head)?))))
     }
@@ -202,28 +202,28 @@ struct RingSource<'a, W> {
 }
 
 impl<W: SegmentSource> RingSource<'_, W> {
-    fn look(&self, earlier: u64) -> Result<LaneHeader, RingReadError> {
-        LaneHeader::read(self.source, self.line)?.of_ring(self.full, earlier)
+    fn read_lane_header(&self, earlier: u64) -> Result<LaneHeader, RingReadError> {
+        LaneHeader::read(self.source, self.line)?.checked(self.full, earlier)
     }
 
     /// Copies the ring, then the observations that arrived in the meantime: exact at the head that
     /// was read between the two. Returns `None` if the writer lapped the ring in the meantime.
-    fn whole(&self, lane: LaneHeader) -> Result<Option<RingSnapshot>, RingReadError> {
+    fn read_all(&self, lane: LaneHeader) -> Result<Option<RingSnapshot>, RingReadError> {
         let mut copies = ChunkCopies::of(self.full);
-        copies.take(self.source, lane, None)?;
-        let between = self.look(lane.head)?;
-        copies.settle(lane, between);
+        copies.take_copies(self.source, lane, None)?;
+        let between = self.read_lane_header(lane.head)?;
+        copies.validate(lane, between);
         // The words of one read may be of several moments. If the number of chunks was stale, some
         // chunks were not copied.
         if between.head == lane.head && between.chunks == lane.chunks {
-            return copies.assemble(lane.head, self.window);
+            return copies.to_snapshot(lane.head, self.window);
         }
-        let Some(place) = copies.place_of(lane.head) else { return Ok(None) };
+        let Some(place) = copies.chunk_index_of(lane.head) else { return Ok(None) };
         let mut arrived = ChunkCopies::of(self.full);
-        arrived.take(self.source, between, Some(place))?;
-        arrived.settle(between, self.look(between.head)?);
+        arrived.take_copies(self.source, between, Some(place))?;
+        arrived.validate(between, self.read_lane_header(between.head)?);
         arrived.extend(copies);
-        let reading = arrived.assemble(between.head, self.window)?;
+        let reading = arrived.to_snapshot(between.head, self.window)?;
         // A gap in the observations that arrived in the meantime: the writer lapped the reader. A
         // ring that could not grow to its window no longer holds observations below such a gap. A
         // ring that grew in the meantime may still hold them.

@@ -22,12 +22,12 @@ use super::{
 };
 use crate::{
     format::{
-        layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, full_ring, table_lines},
+        layout::{CHUNK_SLOTS, Chunk, LINE_WORDS, Lane, Lines, ring_chunks, table_lines},
         line_allocator::LineAllocator,
         line_index::LineIndex,
         series_word::SeriesWord,
     },
-    histogram::{self, Bounds, Distribution, Folded, LaneBuckets},
+    histogram::{self, Bounds, BucketCounts, Distribution, LaneBuckets},
     packed::pack,
     segment::{
         weak_memory::{Location, Random, Trace, WeakMemoryView},
@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// The stores of a writer to a ring, and the contents of the ring at each head.
-struct Pushed {
+struct RecordedPushes {
     trace: Trace,
     lane_line: u64,
     /// The line of the buckets.
@@ -52,7 +52,7 @@ struct Pushed {
 const BOUNDS: [f64; 3] = [10.0, 100.0, 1000.0];
 
 /// A lane as a thread has it. Some claims of chunks fail.
-struct Rationed<'a> {
+struct LimitedAllocator<'a> {
     segment: &'a Segment,
     head: &'a AtomicU64,
     buckets: LaneBuckets,
@@ -60,8 +60,8 @@ struct Rationed<'a> {
     dry: fn(u64) -> bool,
 }
 
-impl LineAllocator for Rationed<'_> {
-    fn claim(&self, lines: u64) -> Option<u64> {
+impl LineAllocator for LimitedAllocator<'_> {
+    fn allocate(&self, lines: u64) -> Option<u64> {
         let dry = (self.dry)(self.head.load(Ordering::Relaxed) / CHUNK_SLOTS);
         (!dry).then(|| self.segment.claim(lines))?
     }
@@ -70,9 +70,9 @@ impl LineAllocator for Rationed<'_> {
         self.segment.mapping().lines(line)
     }
 
-    fn short(&self) {}
+    fn on_window_truncated(&self) {}
 
-    fn left(&self, full: &Chunk, _: u64) {
+    fn on_chunk_finished(&self, full: &Chunk, _: u64) {
         self.buckets.add(full.values(), self);
     }
 }
@@ -84,8 +84,8 @@ fn new_lane<'a>(
     lane: &'static Lane,
     window: u32,
     dry: fn(u64) -> bool,
-) -> (Ring, Rationed<'a>, impl FnOnce()) {
-    let full = full_ring(window);
+) -> (Ring, LimitedAllocator<'a>, impl FnOnce()) {
+    let full = ring_chunks(window);
     let bucket_lines = histogram::lines(BOUNDS.len());
     let line = segment.claim(table_lines(full) + bucket_lines + Chunk::LINES).unwrap();
     let table = &segment.words(line, table_lines(full)).unwrap()[..full as usize];
@@ -98,11 +98,11 @@ fn new_lane<'a>(
         lane.table.store(line, Ordering::Relaxed);
         lane.chunks.store(1, Ordering::Relaxed);
     };
-    (ring, Rationed { segment, head: &lane.head, buckets, dry }, link)
+    (ring, LimitedAllocator { segment, head: &lane.head, buckets, dry }, link)
 }
 
 /// Creates a lane that is linked, with chunks. Returns its line, too.
-fn linked_lane(segment: &Segment, window: u32) -> (&'static Lane, u64, Ring, Rationed<'_>) {
+fn linked_lane(segment: &Segment, window: u32) -> (&'static Lane, u64, Ring, LimitedAllocator<'_>) {
     let lane = &segment.new_block().unwrap().lanes[0];
     let line = segment.header.root.load(Ordering::Relaxed) + 1;
     let (ring, supply, link) = new_lane(segment, lane, window, |_| false);
@@ -119,10 +119,10 @@ fn stamp(index: u64) -> u64 {
     index / 3 + 7
 }
 
-impl Pushed {
+impl RecordedPushes {
     /// Pushes observations into a ring that gets no more chunks while memory is exhausted.
-    fn of(window: u32, observations: u64, dry: fn(u64) -> bool) -> Pushed {
-        let full = full_ring(window);
+    fn of(window: u32, observations: u64, dry: fn(u64) -> bool) -> RecordedPushes {
+        let full = ring_chunks(window);
         let (mut lane_line, mut table_line, mut chunks) = (0, 0, Vec::new());
         let trace = Trace::of(|| {
             let segment = Arc::new(Segment::anonymous().unwrap());
@@ -143,7 +143,7 @@ impl Pushed {
             (segment, vec![published])
         });
         let held = held(&trace, lane_line as usize * LINE_WORDS, &chunks);
-        Pushed { trace, lane_line, buckets: table_line + table_lines(full), window, held }
+        RecordedPushes { trace, lane_line, buckets: table_line + table_lines(full), window, held }
     }
 }
 
@@ -174,10 +174,10 @@ fn held(trace: &Trace, head: Location, chunks: &[Location]) -> Vec<u64> {
 
 /// Checks that a reading matches the ring at the reading's head: the whole window, or all
 /// observations since the earlier reading.
-fn check(pushed: &Pushed, reading: &RingSnapshot, since: u64, healthy: bool) -> Result<(), String> {
+fn check(pushed: &RecordedPushes, reading: &RingSnapshot, since: u64, healthy: bool) -> Result<(), String> {
     let head = reading.head;
     let window = u64::from(pushed.window);
-    if reading.sum != ExactSum::of((0..head).map(value)) {
+    if reading.sum != ExactSum::from_values((0..head).map(value)) {
         return Err(format!("the sum at {head}: {:?}", reading.sum.to_f64()));
     }
     let length = reading.newest.len() as u64;
@@ -205,8 +205,8 @@ fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) ->
     }
     let placed: u64 = seen.exponential.values().sum();
     // An observation without memory for its page is counted in `unplaced`.
-    let same = seen.exponential.iter().eq(exponential) || seen.unplaced > 0;
-    if same && seen.classic == classic && placed + seen.unplaced == classic.iter().sum() {
+    let same = seen.exponential.iter().eq(exponential) || seen.unallocated > 0;
+    if same && seen.classic == classic && placed + seen.unallocated == classic.iter().sum() {
         Ok(())
     } else {
         Err(format!("the distribution of {}: {seen:?}", classic.iter().sum::<u64>()))
@@ -215,14 +215,14 @@ fn check_distribution(seen: &Distribution, values: impl Iterator<Item = f64>) ->
 
 /// Returns whether buckets and a reading together are the distribution of all observations below
 /// its head.
-fn is_whole(folded: &Folded, reading: &RingSnapshot) -> bool {
-    folded.upto().is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()))
+fn is_whole(folded: &BucketCounts, reading: &RingSnapshot) -> bool {
+    folded.covered().is_some_and(|upto| upto.into_iter().all(|upto| reading.since(upto).is_some()))
 }
 
 /// Runs readers over a trace. Returns the number that got a reading, and the number that got a
 /// distribution.
-fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) {
-    let Pushed { trace, lane_line, buckets, window, .. } = pushed;
+fn readers(pushed: &RecordedPushes, healthy: bool, count: u64, seed: u64) -> (u64, u64) {
+    let RecordedPushes { trace, lane_line, buckets, window, .. } = pushed;
     let (mut read_well, mut counted) = (0, 0);
     for reader in 0..count {
         let eyes = WeakMemoryView::new(trace, Random(pack(seed as u32, reader as u32)));
@@ -239,10 +239,10 @@ fn readers(pushed: &Pushed, healthy: bool, count: u64, seed: u64) -> (u64, u64) 
                     read_well += u64::from(time == 0);
                     check(pushed, &reading, since, healthy).unwrap_or_else(fail);
                     let head = *lane_line as usize * LINE_WORDS;
-                    let possible = trace.made(head, before)..=trace.made(head, state.written);
+                    let possible = trace.recorded_at(head, before)..=trace.recorded_at(head, state.written);
                     assert!(possible.contains(&reading.head), "a head of another time");
                     let is_whole = is_whole(&folded, &reading);
-                    let distribution = folded.with_rest(&reading).unwrap();
+                    let distribution = folded.complete_with(&reading).unwrap();
                     if is_whole {
                         counted += u64::from(time == 0);
                         check_distribution(&distribution, (0..reading.head).map(value)).unwrap_or_else(fail);
@@ -270,7 +270,7 @@ fn a_full_ring_reads_exactly() {
     .into_iter()
     .enumerate()
     {
-        let pushed = Pushed::of(window, observations, |_| false);
+        let pushed = RecordedPushes::of(window, observations, |_| false);
         let (read_well, counted) = readers(&pushed, true, count, seed as u64);
         assert!(read_well > count / 2, "window {window}: only {read_well} of {count} readers read");
         assert!(counted > count / 3, "window {window}: only {counted} of {count} readers counted");
@@ -288,18 +288,18 @@ fn interrupted_observation_follows_those_of_the_handler() {
             assert!(ring.push(value(index), stamp(index), &supply));
             index += 1;
         }
-        ring.knew(known);
+        ring.set_begun(known);
         assert!(ring.push(value(index), stamp(index), &supply));
         index += 1;
         // While an observation is being written, no other can be.
-        ring.knew(index + 1);
-        assert!(ring.is_busy() && !ring.push(1.0, 1, &supply));
-        assert!(ring.is_busy(), "it is still written");
-        ring.knew(index);
+        ring.set_begun(index + 1);
+        assert!(ring.is_writing() && !ring.push(1.0, 1, &supply));
+        assert!(ring.is_writing(), "it is still written");
+        ring.set_begun(index);
     }
     let reading = read(&segment, line, 300, 0).unwrap();
     let expected: Vec<_> = (0..index).map(|index| (stamp(index), value(index))).collect();
-    assert_eq!((reading.head, reading.sum), (index, ExactSum::of((0..index).map(value))));
+    assert_eq!((reading.head, reading.sum), (index, ExactSum::from_values((0..index).map(value))));
     assert_eq!(reading.newest, expected);
 }
 
@@ -310,18 +310,18 @@ fn ring_of_a_killed_writer_is_readable() {
     for ((window, observations), dry) in
         [(1, 400), (40, 400), (300, 700), (1000, 1500)].into_iter().zip(shortages)
     {
-        let pushed = Pushed::of(window, observations, dry);
-        let Pushed { trace, lane_line, buckets, .. } = &pushed;
+        let pushed = RecordedPushes::of(window, observations, dry);
+        let RecordedPushes { trace, lane_line, buckets, .. } = &pushed;
         for at in trace.published..=trace.stores.len() {
-            let eyes = WeakMemoryView::after(trace, at);
+            let eyes = WeakMemoryView::after_read(trace, at);
             let folded = histogram::read(&eyes, *buckets, &BOUNDS).unwrap();
             let reading = read(&eyes, *lane_line, window, 0)
                 .unwrap_or_else(|error| panic!("window {window}, killed at {at}: {error:?}"));
-            let head = trace.made(*lane_line as usize * LINE_WORDS, at);
+            let head = trace.recorded_at(*lane_line as usize * LINE_WORDS, at);
             assert_eq!(reading.head, head, "window {window}, killed at {at}");
             let fail = |wrong| panic!("window {window}, killed at {at}: {wrong}");
             check(&pushed, &reading, 0, false).unwrap_or_else(fail);
-            check_distribution(&folded.with_rest(&reading).unwrap(), (0..head).map(value))
+            check_distribution(&folded.complete_with(&reading).unwrap(), (0..head).map(value))
                 .unwrap_or_else(fail);
         }
     }
@@ -342,7 +342,7 @@ fn ring_without_memory_reads_its_slots() {
     ];
     for (seed, window) in [40, 300, 1000].into_iter().enumerate() {
         for (shortage, dry) in shortages.into_iter().enumerate() {
-            let pushed = Pushed::of(window, 3800, dry);
+            let pushed = RecordedPushes::of(window, 3800, dry);
             let (read_well, _) = readers(&pushed, false, 100, (100 + 10 * seed + shortage) as u64);
             assert!(read_well > 90, "window {window}, shortage {shortage}: {read_well} of 100 read");
         }

@@ -29,9 +29,9 @@ pub(crate) struct Ring {
     lane: &'static Lane,
     table: &'static [AtomicU64],
     /// The chunks of the table that have been used. They stay mapped for the life of the process.
-    known: Box<[AtomicOptionRef<Chunk>]>,
+    chunk_cache: Box<[AtomicOptionRef<Chunk>]>,
     /// The chunk's index in the table.
-    place: AtomicU64,
+    chunk_index: AtomicU64,
     /// The exact sum of all observations before the current chunk.
     sum: [AtomicU64; 3],
 }
@@ -44,14 +44,14 @@ impl Ring {
             chunk: AtomicStaticRef::new(first),
             lane,
             table,
-            known: table.iter().map(|_| AtomicOptionRef::none()).collect(),
-            place: AtomicU64::new(0),
+            chunk_cache: table.iter().map(|_| AtomicOptionRef::null()).collect(),
+            chunk_index: AtomicU64::new(0),
             sum: [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
 
     /// Returns the ring of a lane that has none. It accepts no observations.
-    pub(crate) fn none(lane: &'static Lane) -> Ring {
+    pub(crate) fn without_lane(lane: &'static Lane) -> Ring {
         Ring::new(lane, &[], Chunk::none())
     }
 
@@ -61,7 +61,7 @@ impl Ring {
 
     /// Returns whether an observation is being written, by a thread that a signal handler
     /// interrupted.
-    pub(crate) fn is_busy(&self) -> bool {
+    pub(crate) fn is_writing(&self) -> bool {
         !self.table.is_empty() && self.begun.load(Ordering::Relaxed) != self.lane.head.load(Ordering::Relaxed)
     }
 
@@ -77,7 +77,7 @@ impl Ring {
             self.chunk.store(first, Ordering::Relaxed);
         }
         self.begun.store(0, Ordering::Relaxed);
-        self.place.store(0, Ordering::Relaxed);
+        self.chunk_index.store(0, Ordering::Relaxed);
         self.sum.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
 
@@ -85,14 +85,14 @@ impl Ring {
     /// Returns false if the caller interrupted this function on its own thread.
     pub(crate) fn push(&self, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
         loop {
-            if self.push_behind(value, stamp) {
+            if self.push_in_chunk(value, stamp) {
                 return true;
             }
             let head = self.begun.load(Ordering::Relaxed);
-            if head.is_multiple_of(CHUNK_SLOTS) && self.push_first(head, value, stamp, supply) {
+            if head.is_multiple_of(CHUNK_SLOTS) && self.push_into_next_chunk(head, value, stamp, supply) {
                 return true;
             }
-            if self.is_busy() || self.table.is_empty() {
+            if self.is_writing() || self.table.is_empty() {
                 return false;
             }
         }
@@ -101,7 +101,7 @@ impl Ring {
     /// Appends an observation to a chunk that already has one, which is the usual case. Returns
     /// false and does nothing in a new chunk, or if a signal handler ran between two instructions.
     #[inline(always)]
-    pub(crate) fn push_behind(&self, value: f64, stamp: u64) -> bool {
+    pub(crate) fn push_in_chunk(&self, value: f64, stamp: u64) -> bool {
         let head = self.begun.load(Ordering::Relaxed);
         let slot = (head % CHUNK_SLOTS) as usize;
         if slot == 0 {
@@ -109,12 +109,12 @@ impl Ring {
         }
         let chunk = self.chunk.load(Ordering::Relaxed);
         let last = chunk.slots[slot - 1].stamp.load(Ordering::Relaxed);
-        let stamp = if stamp < last { raised(last) } else { stamp };
+        let stamp = if stamp < last { clamped_stamp(last) } else { stamp };
         let lane = self.lane;
-        if !self.begin(lane, head) {
+        if !self.reserve(lane, head) {
             return false;
         }
-        chunk.expect_behind(slot);
+        chunk.prefetch_next(slot);
         self.write(lane, chunk, head, value, stamp);
         true
     }
@@ -123,7 +123,7 @@ impl Ring {
     /// nothing if the lane's head differs from `head`. Then a handler has written since the caller
     /// read it, or the caller itself is a handler that interrupted a write.
     #[inline(always)]
-    fn begin(&self, lane: &Lane, head: u64) -> bool {
+    fn reserve(&self, lane: &Lane, head: u64) -> bool {
         self.begun.store(head + 1, Ordering::Relaxed);
         // Keeps the compiler from moving the write up: a handler on this thread sees program order.
         compiler_fence(Ordering::SeqCst);
@@ -136,7 +136,7 @@ impl Ring {
 
     /// Simulates an observation that read the number of begun ones and was then interrupted.
     #[cfg(test)]
-    pub(crate) fn knew(&self, begun: u64) {
+    pub(crate) fn set_begun(&self, begun: u64) {
         self.begun.store(begun, Ordering::Relaxed);
     }
 
@@ -144,17 +144,17 @@ impl Ring {
     /// lane's head differs from `head`.
     #[cold]
     #[inline(never)]
-    fn push_first(&self, head: u64, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
+    fn push_into_next_chunk(&self, head: u64, value: f64, stamp: u64, supply: &impl LineAllocator) -> bool {
         // Until the chunk is overwritten, it holds the last timestamp.
         let left = self.chunk.load(Ordering::Relaxed);
         let last = left.slots[CHUNK_SLOTS as usize - 1].stamp.load(Ordering::Relaxed);
-        if self.table.is_empty() || !self.begin(self.lane, head) {
+        if self.table.is_empty() || !self.reserve(self.lane, head) {
             return false;
         }
         if head > 0 {
-            self.leave(left, stamp, supply);
+            self.finish_chunk(left, stamp, supply);
         }
-        let chunk = self.enter(head, supply).unwrap_or(left);
+        let chunk = self.enter_chunk(head, supply).unwrap_or(left);
         // A timestamp of 0 marks a slot that was never written.
         self.write(self.lane, chunk, head, value, stamp.max(last).max(1));
         true
@@ -171,8 +171,8 @@ impl Ring {
     }
 
     /// Adds up a full chunk, before any of its slots is overwritten.
-    fn leave(&self, full: &Chunk, next: u64, supply: &impl LineAllocator) {
-        supply.left(full, next);
+    fn finish_chunk(&self, full: &Chunk, next: u64, supply: &impl LineAllocator) {
+        supply.on_chunk_finished(full, next);
         let mut sum = ExactSum([0, 1, 2].map(|word| self.sum[word].load(Ordering::Relaxed)));
         sum.add_all::<{ CHUNK_SLOTS as usize }>(|slot| full.value(slot));
         for (word, value) in self.sum.iter().zip(sum.0) {
@@ -182,8 +182,8 @@ impl Ring {
 
     /// Makes the next chunk the current one. Returns `None` if the registry was dropped and no
     /// reader is left: then any memory that is still mapped will do.
-    fn enter(&self, head: u64, supply: &impl LineAllocator) -> Option<&'static Chunk> {
-        let place = if head == 0 { 0 } else { self.next_place(supply) };
+    fn enter_chunk(&self, head: u64, supply: &impl LineAllocator) -> Option<&'static Chunk> {
+        let place = if head == 0 { 0 } else { self.next_chunk_index(supply) };
         let chunk = self.chunk_at(place as usize, supply)?;
         let [first, second] = &chunk.records;
         let older = second.entered.load(Ordering::Relaxed) < first.entered.load(Ordering::Relaxed);
@@ -197,17 +197,17 @@ impl Ring {
             // Release, "grow": not before the chunk has a record.
             self.lane.chunks.store(place + 1, Ordering::Release);
         }
-        self.place.store(place, Ordering::Relaxed);
+        self.chunk_index.store(place, Ordering::Relaxed);
         self.chunk.store(chunk, Ordering::Relaxed);
-        let next = self.known.get(place as usize + 1).or(self.known.first())?;
+        let next = self.chunk_cache.get(place as usize + 1).or(self.chunk_cache.first())?;
         if let Some(next) = next.load(Ordering::Relaxed) {
-            next.expect_start();
+            next.prefetch_start();
         }
         Some(chunk)
     }
 
     fn chunk_at(&self, place: usize, supply: &impl LineAllocator) -> Option<&'static Chunk> {
-        let known = self.known.get(place)?;
+        let known = self.chunk_cache.get(place)?;
         if let Some(chunk) = known.load(Ordering::Relaxed) {
             return Some(chunk);
         }
@@ -218,9 +218,9 @@ impl Ring {
 
     /// Returns the index after the current one, with its line in the table. A ring grows only at
     /// the end of a lap, so that the chunks are always in the order of their observations.
-    fn next_place(&self, supply: &impl LineAllocator) -> u64 {
+    fn next_chunk_index(&self, supply: &impl LineAllocator) -> u64 {
         let chunks = self.lane.chunks.load(Ordering::Relaxed);
-        let next = self.place.load(Ordering::Relaxed) + 1;
+        let next = self.chunk_index.load(Ordering::Relaxed) + 1;
         if next < chunks {
             return next;
         }
@@ -232,8 +232,8 @@ impl Ring {
             Chunk::clear(chunk);
             return chunks;
         }
-        let Some(line) = supply.claim(Chunk::LINES) else {
-            supply.short();
+        let Some(line) = supply.allocate(Chunk::LINES) else {
+            supply.on_window_truncated();
             return 0;
         };
         place.store(line, Ordering::Relaxed);
@@ -245,6 +245,6 @@ impl Ring {
 /// branch: the next observation then need not wait for this one's timestamp.
 #[cold]
 #[inline(never)]
-fn raised(last: u64) -> u64 {
+fn clamped_stamp(last: u64) -> u64 {
     last
 }

@@ -25,7 +25,7 @@ use rustix::{
 };
 
 use crate::{
-    directory::{Directory, FileIdentity, NewSegment, access::MetricsPath, standing},
+    directory::{Directory, FileIdentity, NewSegment, access::MetricsPath, file_identity},
     log_once::LogOnce,
     sys::own_descriptor::OwnDescriptor,
 };
@@ -40,7 +40,7 @@ pub(crate) struct Backing {
     closed: AtomicU64,
     place: MetricsPath,
     id: u64,
-    standing: FileIdentity,
+    identity: FileIdentity,
 }
 
 impl Backing {
@@ -51,14 +51,14 @@ impl Backing {
         id: u64,
         new: NewSegment,
     ) -> io::Result<(Backing, OwnDescriptor)> {
-        let standing = standing(new.file.get()?)?;
+        let standing = file_identity(new.file.get()?)?;
         let backing = Backing {
             descriptor: RwLock::new(new.file),
             locks: AtomicBool::new(false),
             closed: AtomicU64::new(0),
             place: directory.place().clone(),
             id,
-            standing,
+            identity: standing,
         };
         Ok((backing, new.second))
     }
@@ -86,8 +86,8 @@ impl Backing {
     }
 
     /// Returns the identity of the file.
-    pub(crate) fn standing(&self) -> FileIdentity {
-        self.standing
+    pub(crate) fn identity(&self) -> FileIdentity {
+        self.identity
     }
 
     /// Calls `act` with the open file through which the file grows. Waits for no other thread.
@@ -149,7 +149,7 @@ impl Backing {
     fn reopen(&self) -> io::Result<OwnDescriptor> {
         let directory = self.place.open()?.ok_or(io::ErrorKind::NotFound)?;
         let file = directory.open_to_grow(self.id)?;
-        if standing(file.get()?)? != self.standing {
+        if file_identity(file.get()?)? != self.identity {
             return Err(io::Error::new(io::ErrorKind::NotFound, "another file is in its place"));
         }
         Ok(file)

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Lines that are compared and written at once.
-const STEP: u64 = 1024;
+const COPY_STEP: u64 = 1024;
 /// More blocks than a segment of the maximum size has.
 const MAX_BLOCKS: usize = 1 << 18;
 
@@ -62,7 +62,7 @@ impl SegmentCopy {
         // Discard the file that a failed copy may have left behind.
         into.discard_new_segment(id);
         let created = into.new_copy(id).and_then(|new| {
-            let standing = directory::standing(new.get()?)?;
+            let standing = directory::file_identity(new.get()?)?;
             let copy = SegmentCopy { file: new, standing, committed: AtomicUsize::new(0), epoch };
             copy.refresh(segment)?;
             into.publish_segment(id)?;
@@ -98,7 +98,7 @@ impl SegmentCopy {
                 Some((&head, _)) => head.min(lines),
                 None => lines,
             };
-            let count = STEP.min(end - line);
+            let count = COPY_STEP.min(end - line);
             has_changed |= self.write(line, &load(segment, line, count)?)?;
             line += count;
         }
@@ -122,11 +122,11 @@ impl SegmentCopy {
             Ok(file) => file,
             // A process that takes files over writes totals before it removes them.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(directory.standing_totals()? == FileIdentity::default());
+                return Ok(directory.totals_identity()? == FileIdentity::default());
             }
             Err(error) => return Err(error),
         };
-        if directory::standing(file.get()?)? == self.standing {
+        if directory::file_identity(file.get()?)? == self.standing {
             // At the end of the file, in case it must grow by writing.
             seek(file.get()?, SeekFrom::End(0))?;
             self.file = file;
@@ -224,7 +224,7 @@ mod tests {
 
     fn copied() -> (tempfile::TempDir, Directory, SegmentCopy, u64) {
         let parent = tempfile::tempdir().unwrap();
-        let directory = MetricsPath::of(parent.path()).make().unwrap();
+        let directory = MetricsPath::new(parent.path()).create_or_open().unwrap();
         let segment = Arc::new(Segment::anonymous().unwrap());
         let copy = SegmentCopy::create(&directory, &segment).unwrap();
         (parent, directory, copy, segment.id)

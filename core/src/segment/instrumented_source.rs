@@ -47,12 +47,12 @@ impl<'a, W> InstrumentedSource<'a, W> {
     }
 
     /// Sets the hook that runs before each read.
-    pub(crate) fn meanwhile(&self, happens: impl Fn(usize) + 'a) {
+    pub(crate) fn on_read(&self, happens: impl Fn(usize) + 'a) {
         *self.happens.borrow_mut() = Box::new(happens);
     }
 
     /// Sets the lengths that it reports from now on.
-    pub(crate) fn seem(&self, lengths: Vec<u64>) {
+    pub(crate) fn report_lengths(&self, lengths: Vec<u64>) {
         *self.lengths.borrow_mut() = lengths;
     }
 
@@ -63,7 +63,7 @@ impl<'a, W> InstrumentedSource<'a, W> {
     }
 
     /// Returns the number of reads since `begin`.
-    pub(crate) fn times(&self) -> usize {
+    pub(crate) fn read_count(&self) -> usize {
         self.times.get()
     }
 

@@ -57,7 +57,7 @@ impl Mapping {
 
     /// Returns the identity of the file; none for anonymous memory.
     pub(crate) fn standing(&self) -> Option<FileIdentity> {
-        self.file.as_ref().map(Backing::standing)
+        self.file.as_ref().map(Backing::identity)
     }
 
     /// Maps memory of this process only.
@@ -67,7 +67,7 @@ impl Mapping {
 
     fn new(file: Option<Backing>, bytes: usize) -> io::Result<Mapping> {
         let mapping = Mapping {
-            parts: [const { AtomicOptionRef::none() }; MAX_PARTS],
+            parts: [const { AtomicOptionRef::null() }; MAX_PARTS],
             reserved: AtomicUsize::new(0),
             committed: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
@@ -160,7 +160,7 @@ impl Mapping {
             let place = self.parts.get(index).ok_or(io::ErrorKind::OutOfMemory)?;
             let wanted = reservation::suitable(had, end - had).min(MAX_LENGTH - had);
             let part = map(had, wanted)?;
-            if place.exchange(None, Some(part), Ordering::AcqRel).is_err() {
+            if place.compare_exchange(None, Some(part), Ordering::AcqRel).is_err() {
                 // Another thread was faster; no thread has seen this part.
                 part.discard();
             }
@@ -207,7 +207,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // A forked child has none of this memory, and may use its addresses for other things.
         if self.generation == fork::generation() {
-            self.parts().for_each(|part| part.give_back());
+            self.parts().for_each(|part| part.release());
         }
     }
 }

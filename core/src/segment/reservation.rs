@@ -23,12 +23,12 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-use crate::sys::{self, fork::undivided};
+use crate::sys::{self, fork::without_fork};
 
 /// Bytes reserved at once, at most, if nothing is limited and nothing is used yet.
 const FIRST: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 4 << 20 };
 /// Minimum number of bytes reserved at once.
-pub(crate) const STEP: usize = 256 << 10;
+pub(crate) const GROWTH_STEP: usize = 256 << 10;
 /// Divisor of the limit on address space: at most that part is reserved at once, unless more is
 /// needed.
 const FRACTION: u64 = 64;
@@ -49,7 +49,7 @@ pub(crate) struct Reservation {
 }
 
 const FREE: usize = 0;
-const TAKEN: usize = 1;
+const USED: usize = 1;
 /// The slot has no addresses.
 const EMPTY: usize = 2;
 
@@ -69,13 +69,13 @@ fn all() -> impl Iterator<Item = &'static Reservation> {
 /// much again, limited to a fraction of the address space that the process may have.
 pub(crate) fn suitable(had: usize, needed: usize) -> usize {
     let limit = getrlimit(Resource::As).current.map_or(u64::MAX, |limit| limit / FRACTION);
-    let most = usize::try_from(limit).unwrap_or(usize::MAX) / STEP * STEP;
-    had.max(FIRST).min(most).max(STEP).max(needed.next_multiple_of(STEP))
+    let most = usize::try_from(limit).unwrap_or(usize::MAX) / GROWTH_STEP * GROWTH_STEP;
+    had.max(FIRST).min(most).max(GROWTH_STEP).max(needed.next_multiple_of(GROWTH_STEP))
 }
 
 impl Reservation {
     /// Maps a part of a segment's file, from its byte `begin` on. The part has `wanted` bytes, or
-    /// fewer if the system refuses that many, and its length is a multiple of [`STEP`]. A forked
+    /// fewer if the system refuses that many, and its length is a multiple of [`GROWTH_STEP`]. A forked
     /// child does not get the mapping: it would pin the open file, and with it the lock that shows
     /// that the owner is alive.
     pub(crate) fn for_file(
@@ -85,7 +85,7 @@ impl Reservation {
     ) -> io::Result<&'static Reservation> {
         let all = ProtFlags::READ | ProtFlags::WRITE;
         let map = |start: *mut u8, length, how| {
-            undivided(|| {
+            without_fork(|| {
                 let flags = MapFlags::SHARED | sys::MAP_RESERVE | how;
                 // SAFETY: at an address of the kernel's choice, or in place of a reservation of
                 // which nothing is handed out.
@@ -102,7 +102,7 @@ impl Reservation {
                 Ok((_, kept)) => (free, kept),
                 Err(error) => {
                     // The state of these addresses is unknown now: never use them again.
-                    free.lose();
+                    free.lose_addresses();
                     return Err(error.into());
                 }
             },
@@ -135,7 +135,7 @@ impl Reservation {
     /// Claims a reservation that a segment has returned.
     fn free(wanted: usize) -> Option<&'static Reservation> {
         let fits = |one: &&Reservation| (wanted..=wanted.max(FIRST)).contains(&one.length());
-        all().find(|one| fits(one) && one.passes(FREE, TAKEN))
+        all().find(|one| fits(one) && one.passes(FREE, USED))
     }
 
     fn begins_at(&'static self, begin: usize) -> &'static Reservation {
@@ -146,7 +146,7 @@ impl Reservation {
 
     /// Stores new addresses, in an empty slot if there is one.
     fn put(start: *mut u8, length: usize) -> &'static Reservation {
-        let reservation = match all().find(|one| one.passes(EMPTY, TAKEN)) {
+        let reservation = match all().find(|one| one.passes(EMPTY, USED)) {
             Some(empty) => empty,
             None => {
                 let new = Box::leak(Box::new(Reservation {
@@ -154,7 +154,7 @@ impl Reservation {
                     length: AtomicUsize::new(0),
                     begin: AtomicUsize::new(0),
                     used: AtomicUsize::new(0),
-                    state: AtomicUsize::new(TAKEN),
+                    state: AtomicUsize::new(USED),
                     is_kept_from_children: AtomicBool::new(false),
                     next: ALL.load(Ordering::Acquire),
                 }));
@@ -209,7 +209,7 @@ impl Reservation {
     }
 
     /// Returns it for other segments. Memory that was handed out becomes zeros.
-    pub(crate) fn give_back(&self) {
+    pub(crate) fn release(&self) {
         match map_nothing(self.start(), self.length(), self.used.load(Ordering::Acquire), MapFlags::FIXED) {
             Ok(_) => {
                 self.is_kept_from_children.store(false, Ordering::Relaxed);
@@ -223,12 +223,12 @@ impl Reservation {
     pub(crate) fn discard(&self) {
         // SAFETY: this reservation's, of which nothing was handed out.
         if unsafe { munmap(self.start().cast(), self.length()) }.is_ok() {
-            self.lose();
+            self.lose_addresses();
         }
     }
 
     /// Forgets the addresses. The slot can hold others.
-    fn lose(&self) {
+    fn lose_addresses(&self) {
         self.start.store(ptr::null_mut(), Ordering::Relaxed);
         self.length.store(0, Ordering::Relaxed);
         self.is_kept_from_children.store(false, Ordering::Relaxed);
@@ -245,8 +245,8 @@ fn smaller_and_smaller<T>(
         match map(length) {
             // EAGAIN: the host locks its memory, and this length exceeds the limit of locked
             // memory.
-            Err(Errno::NOMEM | Errno::AGAIN) if length > STEP => {
-                length = (length / 2).next_multiple_of(STEP);
+            Err(Errno::NOMEM | Errno::AGAIN) if length > GROWTH_STEP => {
+                length = (length / 2).next_multiple_of(GROWTH_STEP);
             }
             mapped => return mapped,
         }

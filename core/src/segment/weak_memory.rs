@@ -38,7 +38,7 @@ pub(crate) struct Trace {
     /// Number of stores that every reader sees.
     pub(crate) published: usize,
     /// How many stores were made at each of the moments that the writer marked.
-    pub(crate) moments: Vec<usize>,
+    pub(crate) checkpoints: Vec<usize>,
     start: usize,
 }
 
@@ -73,7 +73,7 @@ impl Trace {
                 by.entry(store.site).or_default().push(at);
             }
         }
-        Trace { stores, of, by: by.into_values().collect(), published, moments, start }
+        Trace { stores, of, by: by.into_values().collect(), published, checkpoints: moments, start }
     }
 
     pub(crate) fn place(&self, store: &Store) -> Location {
@@ -86,7 +86,7 @@ impl Trace {
     }
 
     /// Returns how many of the stores to a word are among the first `written` stores.
-    pub(crate) fn made(&self, place: Location, written: usize) -> u64 {
+    pub(crate) fn recorded_at(&self, place: Location, written: usize) -> u64 {
         self.to(place).partition_point(|&store| store < written) as u64
     }
 }
@@ -139,8 +139,8 @@ pub(crate) struct State {
 #[derive(Clone, Copy)]
 pub(crate) enum Schedule {
     /// Reads at random moments while the writer continues.
-    Wanders(Step),
-    Glimpses(TargetStore),
+    RandomWalk(Step),
+    Targeted(TargetStore),
 }
 
 /// The progress of the writer while the reader reads.
@@ -175,7 +175,7 @@ pub(crate) struct TargetStore {
 impl<'a> WeakMemoryView<'a> {
     /// Creates the view of a reader that sees the first `written` stores and no other: the writer
     /// is dead.
-    pub(crate) fn after(trace: &'a Trace, written: usize) -> WeakMemoryView<'a> {
+    pub(crate) fn after_read(trace: &'a Trace, written: usize) -> WeakMemoryView<'a> {
         let never = Step { chance: u64::MAX, stores: 0, leaps: 0, leap: 0, stale: 1 };
         let state = State {
             random: Random(written as u64),
@@ -183,7 +183,7 @@ impl<'a> WeakMemoryView<'a> {
             seen: written,
             pending: written,
             given: vec![0; trace.of.len()],
-            gaze: Schedule::Wanders(never),
+            gaze: Schedule::RandomWalk(never),
         };
         WeakMemoryView { trace, state: RefCell::new(state) }
     }
@@ -196,7 +196,7 @@ impl<'a> WeakMemoryView<'a> {
             seen: 0,
             pending: 0,
             given: vec![0; trace.of.len()],
-            gaze: Schedule::Wanders(Step {
+            gaze: Schedule::RandomWalk(Step {
                 chance: random.of(&[1, 2, 8, 100, 3000]),
                 stores: random.of(&[1, 1, 3, 10]),
                 leaps: random.of(&[0, 0, 3, 20]),
@@ -209,7 +209,7 @@ impl<'a> WeakMemoryView<'a> {
             state.glimpse(trace);
         } else {
             state.written += state.random.below((trace.stores.len() - trace.published) as u64 + 1) as usize;
-            state.lag(trace, &[0, 3, 200, 5000]);
+            state.limit_visibility(trace, &[0, 3, 200, 5000]);
         }
         WeakMemoryView { trace, state: RefCell::new(state) }
     }
@@ -221,7 +221,7 @@ impl State {
         let store = self.random.of(of_site);
         self.written = store + 1;
         let place = trace.place(&trace.stores[store]);
-        self.gaze = Schedule::Glimpses(TargetStore {
+        self.gaze = Schedule::Targeted(TargetStore {
             place,
             site: self.random.one_in(2).then_some(trace.stores[store].site),
             until: self.random.of(&[0, 0, 0, 1, 2, 3, 5, 9]),
@@ -238,19 +238,19 @@ impl State {
         } else {
             // Equally likely by one store and by thousands.
             let most = 1 << self.random.below(u64::from((store - trace.published + 1).ilog2()) + 2);
-            self.lag(trace, &[most]);
+            self.limit_visibility(trace, &[most]);
         }
     }
 
     /// Makes the reader's view lag by a random number of stores, up to one of the limits in `most`.
-    fn lag(&mut self, trace: &Trace, most: &[u64]) {
+    fn limit_visibility(&mut self, trace: &Trace, most: &[u64]) {
         let most = self.random.of(most);
         let behind = self.random.below(most + 1) as usize;
         self.seen = self.written.saturating_sub(behind).max(trace.published);
         self.pending = self.seen;
     }
 
-    fn go_on(&mut self, trace: &Trace, stores: u64) {
+    fn advance_writer(&mut self, trace: &Trace, stores: u64) {
         self.written = (self.written + self.random.below(stores + 1) as usize).min(trace.stores.len());
     }
 
@@ -263,18 +263,18 @@ impl State {
         let oldest = known.max(self.given[place]);
         let count = match self.gaze {
             _ if oldest == made => made,
-            Schedule::Wanders(Step { stale, .. }) if self.random.one_in(stale) => {
+            Schedule::RandomWalk(Step { stale, .. }) if self.random.one_in(stale) => {
                 oldest + self.random.below((made - oldest) as u64) as usize
             }
-            Schedule::Wanders(_) => made,
-            Schedule::Glimpses(TargetStore { place: fresh, site, until: 0, others, .. })
+            Schedule::RandomWalk(_) => made,
+            Schedule::Targeted(TargetStore { place: fresh, site, until: 0, others, .. })
                 if fresh == place
                     || site == Some(trace.stores[stores[made - 1]].site)
                     || self.random.one_in(others) =>
             {
                 made
             }
-            Schedule::Glimpses(_) => oldest,
+            Schedule::Targeted(_) => oldest,
         };
         self.given[place] = count;
         let Some(newest) = count.checked_sub(1) else { return 0 };
@@ -287,12 +287,12 @@ impl State {
     fn after_read(&mut self, trace: &Trace) {
         self.seen = self.seen.max(self.pending);
         match &mut self.gaze {
-            &mut Schedule::Wanders(Step { leaps, leap, .. }) if leaps > 0 && self.random.one_in(leaps) => {
-                self.go_on(trace, leap);
+            &mut Schedule::RandomWalk(Step { leaps, leap, .. }) if leaps > 0 && self.random.one_in(leaps) => {
+                self.advance_writer(trace, leap);
             }
-            Schedule::Wanders(_) => {}
-            Schedule::Glimpses(TargetStore { until: 0, opens, others, .. }) if *opens => *others = 1,
-            Schedule::Glimpses(TargetStore { until, .. }) => *until = until.saturating_sub(1),
+            Schedule::RandomWalk(_) => {}
+            Schedule::Targeted(TargetStore { until: 0, opens, others, .. }) if *opens => *others = 1,
+            Schedule::Targeted(TargetStore { until, .. }) => *until = until.saturating_sub(1),
         }
     }
 }
@@ -307,10 +307,10 @@ impl SegmentSource for WeakMemoryView<'_> {
             _ => {}
         }
         for at in order {
-            if let Schedule::Wanders(Step { chance, stores, .. }) = state.gaze
+            if let Schedule::RandomWalk(Step { chance, stores, .. }) = state.gaze
                 && state.random.one_in(chance)
             {
-                state.go_on(self.trace, stores);
+                state.advance_writer(self.trace, stores);
             }
             into[at] = state.load(self.trace, line as usize * LINE_WORDS + at);
         }

@@ -19,8 +19,8 @@ use crate::{
         anchors, descriptor,
         header::checksum,
         layout::{
-            BYTE_ORDER, Block, Header, HealthCounter, LINE, LINE_WORDS, Lane, Lines, MAGIC, SERIALS, VERSION,
-            identity,
+            BYTE_ORDER, Block, Header, HealthCounter, LINE, LINE_WORDS, Lane, Lines, MAGIC, SERIAL_BITS,
+            VERSION, identity,
         },
         line_index::LineIndex,
         series_word::SeriesWord,
@@ -31,12 +31,12 @@ use crate::{
 };
 
 /// Memory is committed in steps of this many bytes.
-const STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
+const GROWTH_STEP: usize = if cfg!(ictus_loom) { 8 * LINE } else { 256 << 10 };
 /// Maximum attempts to claim lines. The end of a part may take some of the lines; parts are longer
 /// than that.
 const MAX_ATTEMPTS: usize = 4;
 /// Delay after a failed growth before the next attempt, in nanoseconds.
-const RETRY_AFTER: u64 = 1_000_000_000;
+const GROWTH_RETRY_DELAY: u64 = 1_000_000_000;
 /// Maximum difference of stamps of one clock between two processors: a second or more.
 const MAX_STEP_BACK: u64 = 1 << 32;
 /// Whether a segment of this process has ever outlived its clock.
@@ -129,7 +129,7 @@ impl Segment {
         let epoch = clock_epoch::join_after(directory, ended)?;
         let made = directory
             .new_segment(id)
-            .and_then(|new| Mapping::file(directory, id, new, STEP))
+            .and_then(|new| Mapping::file(directory, id, new, GROWTH_STEP))
             .and_then(|mapping| Segment::initialise(id, &epoch, mapping))
             .and_then(|segment| {
                 directory.publish_segment(id)?;
@@ -143,11 +143,11 @@ impl Segment {
 
     /// Creates a segment in anonymous memory of this process.
     pub(crate) fn anonymous() -> io::Result<Segment> {
-        Segment::initialise(random_id()?, &Epoch::unshared(), Mapping::anonymous(STEP)?)
+        Segment::initialise(random_id()?, &Epoch::unshared(), Mapping::anonymous(GROWTH_STEP)?)
     }
 
     fn initialise(id: u64, epoch: &Epoch, mapping: Mapping) -> io::Result<Segment> {
-        static ORDINAL: AtomicU32 = AtomicU32::new(1);
+        static NEXT_ORDINAL: AtomicU32 = AtomicU32::new(1);
         let header: &'static Header = mapping.lines(0).ok_or(io::ErrorKind::OutOfMemory)?;
         let words = [
             (identity::MAGIC, MAGIC),
@@ -167,7 +167,7 @@ impl Segment {
         header.cursor.store(Header::LINES, Ordering::Release);
         Ok(Segment {
             id,
-            ordinal: ORDINAL.fetch_add(1, Relaxed),
+            ordinal: NEXT_ORDINAL.fetch_add(1, Relaxed),
             generation: fork::generation(),
             epoch: epoch.number,
             header,
@@ -175,7 +175,7 @@ impl Segment {
             mapping,
             growing: AtomicBool::new(false),
             retry_at: StdAtomicU64::new(0),
-            shared: AtomicOptionRef::none(),
+            shared: AtomicOptionRef::null(),
             serials: AtomicU32::new(0),
             free: Mutex::default(),
             reserved: StdAtomicU64::new(0),
@@ -219,7 +219,7 @@ impl Segment {
         let reserved = self.reserved.fetch_add(lines, Relaxed) + lines;
         let end = (self.header.cursor.load(Ordering::Relaxed) + reserved) as usize * LINE;
         // Step by step, so that a disk with less room gives what it has.
-        while self.mapping.committed() < end && self.commit(self.mapping.committed() + STEP).is_ok() {}
+        while self.mapping.committed() < end && self.commit(self.mapping.committed() + GROWTH_STEP).is_ok() {}
     }
 
     /// Whether `lines` can be claimed. Grows the segment for that, but not soon after a failure.
@@ -232,9 +232,9 @@ impl Segment {
         if now < self.grow_at.load(Relaxed) {
             return false;
         }
-        let has_grown = self.commit(end.next_multiple_of(STEP)).is_ok();
+        let has_grown = self.commit(end.next_multiple_of(GROWTH_STEP)).is_ok();
         if !has_grown {
-            self.grow_at.store(now + RETRY_AFTER, Relaxed);
+            self.grow_at.store(now + GROWTH_RETRY_DELAY, Relaxed);
         }
         has_grown
     }
@@ -249,7 +249,7 @@ impl Segment {
     fn claim_once(&self, count: u64) -> Result<Option<u64>, NoMemory> {
         let next = self.header.cursor.load(Ordering::Relaxed);
         let end = (next + count) as usize * LINE;
-        self.make_room(end);
+        self.grow(end);
         // Check before claiming: a full disk must not move the cursor at every attempt.
         if end > self.mapping.committed() {
             return Err(NoMemory);
@@ -259,14 +259,15 @@ impl Segment {
         let end = (line + count) as usize * LINE;
         if end > self.mapping.committed() {
             // Other threads claimed in between. The lines stay unused if this fails.
-            self.commit(end.next_multiple_of(STEP)).map_err(|_| NoMemory)?;
+            self.commit(end.next_multiple_of(GROWTH_STEP)).map_err(|_| NoMemory)?;
         }
         Ok(self.mapping.is_whole(line, count).then_some(line))
     }
 
     fn commit(&self, bytes: usize) -> io::Result<()> {
         let committed = self.mapping.commit(bytes);
-        (0..self.mapping.take_closed_descriptors()).for_each(|_| self.lose(HealthCounter::DescriptorClosed));
+        (0..self.mapping.take_closed_descriptors())
+            .for_each(|_| self.count_rejected(HealthCounter::DescriptorClosed));
         committed
     }
 
@@ -275,9 +276,9 @@ impl Segment {
     ///
     /// Any thread that runs out of lines grows the segment. It must not wait for the thread that is
     /// growing it, which may be descheduled.
-    fn make_room(&self, end: usize) {
+    fn grow(&self, end: usize) {
         let committed = self.mapping.committed();
-        if end + STEP / 4 <= committed {
+        if end + GROWTH_STEP / 4 <= committed {
             return;
         }
         let now = clock::monotonic();
@@ -287,9 +288,9 @@ impl Segment {
         self.renew_anchor();
         let first = !self.growing.swap(true, Relaxed);
         if first || end > committed {
-            let enough = (committed + STEP).max(end.next_multiple_of(STEP));
+            let enough = (committed + GROWTH_STEP).max(end.next_multiple_of(GROWTH_STEP));
             if self.commit(enough).is_err() {
-                self.retry_at.store(now + RETRY_AFTER, Relaxed);
+                self.retry_at.store(now + GROWTH_RETRY_DELAY, Relaxed);
             }
         }
         if first {
@@ -316,10 +317,10 @@ impl Segment {
     pub(crate) fn describe_series(&self, encode: impl FnOnce(u32) -> Vec<u64>) -> Option<SeriesLocation> {
         self.renew_anchor();
         // Serials wrap after 2^31 series; only a reader that runs all that time could be misled.
-        let serial = self.serials.fetch_add(1, Relaxed) % SERIALS;
+        let serial = self.serials.fetch_add(1, Relaxed) % SERIAL_BITS;
         let words = encode(serial);
         let lines = descriptor::lines(&words).filter(|&lines| lines == (words.len() / LINE_WORDS) as u64)?;
-        let room = match self.free_room(lines) {
+        let room = match self.find_free_range(lines) {
             Some(room) => room,
             None => LineRange { line: LineIndex::from_word(self.claim(lines)?)?, lines },
         };
@@ -332,7 +333,7 @@ impl Segment {
     }
 
     /// Returns lines of a removed series: enough, and at most twice as many as needed.
-    fn free_room(&self, lines: u64) -> Option<LineRange> {
+    fn find_free_range(&self, lines: u64) -> Option<LineRange> {
         let mut free = match self.free.try_lock() {
             Ok(free) => free,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -345,7 +346,7 @@ impl Segment {
 
     /// Frees the lines of a descriptor, once all lanes that point to it are hidden.
     pub(crate) fn free(&self, place: &SeriesLocation) {
-        if place.ordinal == self.ordinal && self.is_own() {
+        if place.ordinal == self.ordinal && self.belongs_to_this_process() {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(place.room);
         }
     }
@@ -377,7 +378,7 @@ impl Segment {
             }
             let block = GaugeBlock { block: self.new_block()?, used: AtomicU64::new(0) };
             // The thread that fails leaves an empty block behind.
-            let _ = self.shared.exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
+            let _ = self.shared.compare_exchange(filling, Some(Box::leak(Box::new(block))), Ordering::AcqRel);
         }
     }
 
@@ -410,12 +411,12 @@ impl Segment {
     }
 
     /// Whether this process created it, and not the parent from which it was forked.
-    pub(crate) fn is_own(&self) -> bool {
+    pub(crate) fn belongs_to_this_process(&self) -> bool {
         self.generation == fork::generation()
     }
 
     /// Marks the segment as left: nothing more is created in it.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn abandon(&self) {
         self.left.store(true, Relaxed);
         // "leave": a thread that publishes a lane sees this, or the lane is found in its table.
         fence(Ordering::SeqCst);
@@ -429,12 +430,12 @@ impl Segment {
     /// Whether it has memory to grow now. Tries to grow if it has not.
     pub(crate) fn can_grow(&self) -> bool {
         let used = self.header.cursor.load(Ordering::Relaxed) as usize * LINE;
-        let wanted = used + STEP / 2;
-        wanted <= self.mapping.committed() || self.commit(wanted.next_multiple_of(STEP)).is_ok()
+        let wanted = used + GROWTH_STEP / 2;
+        wanted <= self.mapping.committed() || self.commit(wanted.next_multiple_of(GROWTH_STEP)).is_ok()
     }
 
     /// Whether the segment is in a file, which other processes can read.
-    pub(crate) fn in_file(&self) -> bool {
+    pub(crate) fn is_file_backed(&self) -> bool {
         self.mapping.is_file()
     }
 
@@ -445,41 +446,41 @@ impl Segment {
 
     /// Counts a rejected observation.
     #[cold]
-    pub(crate) fn lose(&self, loss: HealthCounter) {
+    pub(crate) fn count_rejected(&self, loss: HealthCounter) {
         self.header.losses[loss as usize].fetch_add(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Directory, LINE, Relaxed, STEP, Segment};
+    use super::{Directory, GROWTH_STEP, LINE, Relaxed, Segment};
     use crate::{Registry, sys::growth};
 
     #[test]
     fn growth_takes_at_most_one_system_call_for_each_step() {
         let parent = tempfile::tempdir().unwrap();
-        let before = growth::calls();
+        let before = growth::syscall_count();
         let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
         for lines in (1..600).cycle().take(20_000) {
             segment.claim(lines).unwrap();
         }
-        let (calls, committed) = (growth::calls() - before, segment.mapping.committed());
+        let (calls, committed) = (growth::syscall_count() - before, segment.mapping.committed());
         let used = segment.header.cursor.load(super::Ordering::Relaxed) as usize * LINE;
-        assert!(used > 300 << 20 && committed - used <= 2 * STEP, "{used} of {committed} bytes");
-        assert!(calls <= committed / STEP, "{calls} calls for {committed} bytes");
+        assert!(used > 300 << 20 && committed - used <= 2 * GROWTH_STEP, "{used} of {committed} bytes");
+        assert!(calls <= committed / GROWTH_STEP, "{calls} calls for {committed} bytes");
     }
 
     #[test]
     fn observations_on_grown_lanes_grow_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let registry = Registry::open(parent.path()).unwrap();
-        let before = growth::calls();
+        let before = growth::syscall_count();
         let timer = registry.timer("work_seconds", "", &[]).unwrap().labels(&[]).unwrap();
         // All pages of the exponential buckets, and the ring, are created in the first step.
         (0..3000).for_each(|n| timer.observe(1e-6 * f64::from(n)));
-        assert_eq!(growth::calls() - before, 1);
+        assert_eq!(growth::syscall_count() - before, 1);
         (0..1_000_000).for_each(|n| timer.observe(1e-9 * f64::from(n)));
-        assert_eq!(growth::calls() - before, 1);
+        assert_eq!(growth::syscall_count() - before, 1);
     }
 
     #[test]
@@ -487,9 +488,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let segment = Segment::create(&Directory::create(parent.path()).unwrap()).unwrap();
         segment.growing.store(true, Relaxed);
-        for _ in 0..3 * STEP / LINE / 16 {
+        for _ in 0..3 * GROWTH_STEP / LINE / 16 {
             segment.claim(16).unwrap();
         }
-        segment.claim((2 * STEP / LINE) as u64).unwrap();
+        segment.claim((2 * GROWTH_STEP / LINE) as u64).unwrap();
     }
 }

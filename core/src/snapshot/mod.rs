@@ -18,7 +18,7 @@ pub use window::Window;
 
 pub use crate::{
     exemplar::Exemplar,
-    histogram::{Distribution, Exponential},
+    histogram::{Distribution, SparseCounts},
 };
 
 use std::{ops::Range, sync::Arc};

@@ -10,13 +10,13 @@ use std::arch::{
     },
 };
 
-use super::batch::{FROM, SPLIT, TO, joined};
+use super::batch::{MAX_SPLIT, MIN_SPLIT, SPLIT_BITS, combine};
 
-/// As [`by_halves`](super::batch::by_halves). Returns `None` if the processor lacks the
+/// As [`sum_split`](super::batch::sum_split). Returns `None` if the processor lacks the
 /// instructions.
 #[inline]
 #[expect(clippy::option_option, reason = "whether it was tried, and what came of it")]
-pub(super) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<Option<u128>> {
+pub(super) fn sum_split<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<Option<u128>> {
     // SAFETY: the processor has the feature that the function is compiled for.
     is_x86_feature_detected!("avx2").then(|| unsafe { compiled::<COUNT>(value) })
 }
@@ -26,9 +26,9 @@ fn compiled<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
     if !COUNT.is_multiple_of(4) {
         return None;
     }
-    let split = _mm256_set1_pd(SPLIT);
+    let split = _mm256_set1_pd(SPLIT_BITS);
     let (mut highs, mut lows) = (_mm256_setzero_pd(), _mm256_setzero_pd());
-    let (mut least, mut greatest) = (_mm256_set1_pd(TO), _mm256_set1_pd(FROM));
+    let (mut least, mut greatest) = (_mm256_set1_pd(MAX_SPLIT), _mm256_set1_pd(MIN_SPLIT));
     for at in (0..COUNT).step_by(4) {
         let values = _mm256_set_pd(value(at + 3), value(at + 2), value(at + 1), value(at));
         let high = _mm256_sub_pd(_mm256_add_pd(values, split), split);
@@ -45,5 +45,5 @@ fn compiled<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
     let greatest = _mm_max_pd(_mm256_castpd256_pd128(greatest), _mm256_extractf128_pd::<1>(greatest));
     let least = _mm_cvtsd_f64(_mm_min_pd(least, _mm_unpackhi_pd(least, least)));
     let greatest = _mm_cvtsd_f64(_mm_max_pd(greatest, _mm_unpackhi_pd(greatest, greatest)));
-    (least >= FROM && greatest < TO).then(|| joined(sum(highs), sum(lows)))
+    (least >= MIN_SPLIT && greatest < MAX_SPLIT).then(|| combine(sum(highs), sum(lows)))
 }

@@ -1,10 +1,10 @@
 //! Sums of many values at once, in units of 2^-96, for values in the range of usual durations.
 
 /// The constant that splits a value in two: adding and subtracting it leaves a multiple of 2^-34.
-pub(crate) const SPLIT: f64 = (3_u64 << 17) as f64;
-/// The range of values that [`by_halves`] accepts.
-pub(crate) const FROM: f64 = 1.0 / (1 << 30) as f64;
-pub(crate) const TO: f64 = (1 << 13) as f64;
+pub(crate) const SPLIT_BITS: f64 = (3_u64 << 17) as f64;
+/// The range of values that [`sum_split`] accepts.
+pub(crate) const MIN_SPLIT: f64 = 1.0 / (1 << 30) as f64;
+pub(crate) const MAX_SPLIT: f64 = (1 << 13) as f64;
 /// Number of independent accumulators.
 const ACCUMULATORS: usize = 4;
 
@@ -13,10 +13,10 @@ const ACCUMULATORS: usize = 4;
 pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Option<u128> {
     const { assert!(COUNT <= 64) };
     #[cfg(target_arch = "x86_64")]
-    if let Some(sum) = super::avx2::by_halves::<COUNT>(value) {
-        return sum.or_else(|| by_mantissas::<COUNT>(value));
+    if let Some(sum) = super::avx2::sum_split::<COUNT>(value) {
+        return sum.or_else(|| sum_mantissas::<COUNT>(value));
     }
-    by_halves::<COUNT>(value).or_else(|| by_mantissas::<COUNT>(value))
+    sum_split::<COUNT>(value).or_else(|| sum_mantissas::<COUNT>(value))
 }
 
 /// Returns the sum of values from 2^-30 to 2^13, the range of most durations, or `None` for other
@@ -26,13 +26,13 @@ pub(crate) fn sum<const COUNT: usize>(value: impl Fn(usize) -> f64 + Copy) -> Op
 /// at most 2^-35, which is a multiple of 2^-82. Sums of 64 of either have at most 53 bits. So every
 /// addition is exact, the order does not matter, and several accumulators run in parallel.
 #[inline(always)]
-pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
+pub(crate) fn sum_split<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
     let (mut highs, mut lows) = ([0.0; ACCUMULATORS], [0.0; ACCUMULATORS]);
-    let (mut least, mut greatest) = ([TO; ACCUMULATORS], [FROM; ACCUMULATORS]);
+    let (mut least, mut greatest) = ([MAX_SPLIT; ACCUMULATORS], [MIN_SPLIT; ACCUMULATORS]);
     for row in 0..COUNT / ACCUMULATORS {
         let values: [f64; ACCUMULATORS] = std::array::from_fn(|at| value(ACCUMULATORS * row + at));
         for (at, &value) in values.iter().enumerate() {
-            let high = (value + SPLIT) - SPLIT;
+            let high = (value + SPLIT_BITS) - SPLIT_BITS;
             highs[at] += high;
             lows[at] += value - high;
             least[at] = if value < least[at] { value } else { least[at] };
@@ -40,22 +40,22 @@ pub(crate) fn by_halves<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Opt
         }
     }
     let within = COUNT.is_multiple_of(ACCUMULATORS)
-        && least.iter().all(|&value| value >= FROM)
-        && greatest.iter().all(|&value| value < TO);
-    within.then(|| joined(highs.iter().sum(), lows.iter().sum()))
+        && least.iter().all(|&value| value >= MIN_SPLIT)
+        && greatest.iter().all(|&value| value < MAX_SPLIT);
+    within.then(|| combine(highs.iter().sum(), lows.iter().sum()))
 }
 
 /// Adds a multiple of 2^-34 and one of 2^-82, both of at most 53 bits. The result is in units of
 /// 2^-96.
 #[inline(always)]
-pub(crate) fn joined(high: f64, low: f64) -> u128 {
+pub(crate) fn combine(high: f64, low: f64) -> u128 {
     let high = i128::from((high * (1_u64 << 34) as f64) as i64);
     let low = i128::from((low * (1_u64 << 41) as f64 * (1_u64 << 41) as f64) as i64);
     ((high << 62) + (low << 14)) as u128
 }
 
 /// Returns the sum of values from 2^-44 to 2^20: shifted mantissas, 64 of which fit into 124 bits.
-fn by_mantissas<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
+fn sum_mantissas<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128> {
     let (mut sum, mut outside) = (0_u128, 0);
     for bits in (0..COUNT).map(|at| value(at).to_bits()) {
         let shift = (bits >> 52).wrapping_sub(super::UNIT_EXPONENT);
@@ -70,19 +70,19 @@ fn by_mantissas<const COUNT: usize>(value: impl Fn(usize) -> f64) -> Option<u128
 mod tests {
     use proptest::prelude::*;
 
-    use super::{by_halves, by_mantissas};
+    use super::{sum_mantissas, sum_split};
     use crate::sum::{ExactSum, LIMIT};
 
     const COUNT: usize = 64;
 
     fn all(values: &[f64]) -> ExactSum {
-        let mut sum = ExactSum::of([1.0]);
+        let mut sum = ExactSum::from_values([1.0]);
         sum.add_all::<COUNT>(|at| values[at]);
         sum
     }
 
     fn one_by_one(values: &[f64]) -> ExactSum {
-        ExactSum::of([1.0].iter().chain(values).copied())
+        ExactSum::from_values([1.0].iter().chain(values).copied())
     }
 
     #[test]
@@ -95,8 +95,8 @@ mod tests {
         }
         let mut mixed = [greatest; 64];
         mixed[..32].fill(least.next_up());
-        let halves = |values: [f64; COUNT]| by_halves::<COUNT>(|at| values[at]);
-        let mantissas = |values: [f64; COUNT]| by_mantissas::<COUNT>(|at| values[at]);
+        let halves = |values: [f64; COUNT]| sum_split::<COUNT>(|at| values[at]);
+        let mantissas = |values: [f64; COUNT]| sum_mantissas::<COUNT>(|at| values[at]);
         assert_eq!(halves(mixed), mantissas(mixed));
         assert!(halves(mixed).is_some() && halves([8192.0; 64]).is_none());
         assert!(mantissas([8192.0; 64]).is_some() && mantissas([0.0; 64]).is_none());
@@ -128,8 +128,8 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         fn all_instruction_sets_give_the_same_sum(values in prop::collection::vec(1e-10..9000.0f64, COUNT)) {
             let value = |at: usize| values[at];
-            if let Some(sum) = crate::sum::avx2::by_halves::<COUNT>(value) {
-                prop_assert_eq!(sum, by_halves::<COUNT>(value));
+            if let Some(sum) = crate::sum::avx2::sum_split::<COUNT>(value) {
+                prop_assert_eq!(sum, sum_split::<COUNT>(value));
             }
         }
     }

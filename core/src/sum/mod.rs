@@ -80,7 +80,7 @@ impl ExactSum {
 
     /// Subtracts `part`. Returns `None` if it is greater than the sum, or if the sum is saturated
     /// and its exact value is therefore unknown.
-    pub(crate) fn without(&self, part: &ExactSum) -> Option<ExactSum> {
+    pub(crate) fn checked_sub(&self, part: &ExactSum) -> Option<ExactSum> {
         let (low, borrow) = self.0[0].overflowing_sub(part.0[0]);
         let (middle, borrow) = sub_with_borrow(self.0[1], part.0[1], borrow);
         let (high, borrow) = sub_with_borrow(self.0[2], part.0[2], borrow);
@@ -88,7 +88,7 @@ impl ExactSum {
     }
 
     /// Returns the sum of values.
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> ExactSum {
+    pub(crate) fn from_values(values: impl IntoIterator<Item = f64>) -> ExactSum {
         let mut sum = ExactSum::default();
         values.into_iter().for_each(|value| sum.add_value(value));
         sum
@@ -131,38 +131,38 @@ mod tests {
     #[test]
     fn single_value_round_trips() {
         for value in [0.0, 1.0, 0.001, 1e-9, 1e7, 3.5e27, 0.1 + 0.2, f64::EPSILON] {
-            assert_eq!(ExactSum::of([value]).to_f64(), value);
+            assert_eq!(ExactSum::from_values([value]).to_f64(), value);
         }
     }
 
     #[test]
     fn values_below_the_unit_round_to_zero_or_one() {
-        assert_eq!(ExactSum::of([f64::MIN_POSITIVE, 5e-324]), ExactSum::default());
-        assert_eq!(ExactSum::of([2f64.powi(-97)]).0, [1, 0, 0]);
-        assert_eq!(ExactSum::of([2f64.powi(-98)]).0, [0, 0, 0]);
+        assert_eq!(ExactSum::from_values([f64::MIN_POSITIVE, 5e-324]), ExactSum::default());
+        assert_eq!(ExactSum::from_values([2f64.powi(-97)]).0, [1, 0, 0]);
+        assert_eq!(ExactSum::from_values([2f64.powi(-98)]).0, [0, 0, 0]);
     }
 
     #[test]
     fn sums_are_accurate_from_one_end_of_their_range_to_the_other() {
         // Values with bits below a unit: each is rounded, all in the same direction.
         for smallest in [1e-17, 1.234_567_890_123_456_7e-17, 9.87e-16] {
-            let sum = ExactSum::of(std::iter::repeat_n(smallest, 100_000)).to_f64();
+            let sum = ExactSum::from_values(std::iter::repeat_n(smallest, 100_000)).to_f64();
             assert!((sum / (smallest * 1e5) - 1.0).abs() < 1e-12, "{smallest}: {sum}");
         }
         // Values that are whole numbers of units: there is no error.
         let exact = 2f64.powi(-44) * (1.0 + f64::EPSILON);
-        let sum = ExactSum::of(std::iter::repeat_n(exact, 1 << 17)).to_f64();
+        let sum = ExactSum::from_values(std::iter::repeat_n(exact, 1 << 17)).to_f64();
         assert_eq!(sum, exact * f64::from(1 << 17));
         // The largest observation, as often as the sum can contain it.
         let largest = LIMIT.next_down();
-        let sum = ExactSum::of([largest; 4]);
+        let sum = ExactSum::from_values([largest; 4]);
         assert_eq!((sum.to_f64(), sum.is_saturated()), (4.0 * largest, false));
-        assert!(ExactSum::of([largest; 5]).is_saturated());
+        assert!(ExactSum::from_values([largest; 5]).is_saturated());
     }
 
     #[test]
     fn sums_of_values_below_the_range_are_not_accurate() {
-        let sum = ExactSum::of(std::iter::repeat_n(1e-20, 100_000)).to_f64();
+        let sum = ExactSum::from_values(std::iter::repeat_n(1e-20, 100_000)).to_f64();
         assert!((sum / 1e-15 - 1.0).abs() > 1e-12, "{sum}: the documented range may be wider");
     }
 
@@ -178,9 +178,9 @@ mod tests {
     fn nothing_is_subtracted_from_a_saturated_sum() {
         let mut sum = ExactSum([u64::MAX, u64::MAX, u64::MAX - 1]);
         let part = ExactSum([0, 0, u64::MAX - 1]);
-        assert_eq!(sum.without(&part), Some(ExactSum([u64::MAX, u64::MAX, 0])));
+        assert_eq!(sum.checked_sub(&part), Some(ExactSum([u64::MAX, u64::MAX, 0])));
         sum.add(&part);
-        assert_eq!((sum, sum.without(&part)), (ExactSum([u64::MAX; 3]), None));
+        assert_eq!((sum, sum.checked_sub(&part)), (ExactSum([u64::MAX; 3]), None));
     }
 
     /// Sums of small multiples of a power of two, which `i128` holds exactly.
@@ -193,7 +193,7 @@ mod tests {
     proptest! {
         #[test]
         fn sums_are_those_of_integers(values in prop::collection::vec(any::<u32>(), 0..200), exponent in -80..40i32) {
-            let sum = ExactSum::of(values.iter().map(|&value| f64::from(value) * 2f64.powi(exponent)));
+            let sum = ExactSum::from_values(values.iter().map(|&value| f64::from(value) * 2f64.powi(exponent)));
             prop_assert_eq!(sum.to_f64(), oracle(&values, exponent));
         }
 
@@ -201,9 +201,9 @@ mod tests {
         fn sums_do_not_depend_on_order_and_never_decrease(
             mut values in prop::collection::vec(prop_oneof![0.0..1e-6, 0.0..1.0, 0.0..1e9, 0.0..LIMIT / 1e3], 1..100),
         ) {
-            let forward = ExactSum::of(values.iter().copied());
+            let forward = ExactSum::from_values(values.iter().copied());
             values.reverse();
-            prop_assert_eq!(ExactSum::of(values.iter().copied()), forward);
+            prop_assert_eq!(ExactSum::from_values(values.iter().copied()), forward);
             let mut sum = ExactSum::default();
             let mut shown = 0.0;
             for value in values {
@@ -218,11 +218,11 @@ mod tests {
             kept in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
             taken in prop::collection::vec(prop_oneof![0.0..1e-9, 0.0..1e3, 0.0..LIMIT / 1e3], 0..20),
         ) {
-            let [kept, taken] = [kept, taken].map(ExactSum::of);
+            let [kept, taken] = [kept, taken].map(ExactSum::from_values);
             let mut all = kept;
             all.add(&taken);
-            prop_assert_eq!(all.without(&taken), Some(kept));
-            prop_assert_eq!(kept.without(&all), Some(ExactSum::default()).filter(|_| taken == ExactSum::default()));
+            prop_assert_eq!(all.checked_sub(&taken), Some(kept));
+            prop_assert_eq!(kept.checked_sub(&all), Some(ExactSum::default()).filter(|_| taken == ExactSum::default()));
         }
 
         #[test]
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_million_constant_or_tiny_values_hold_twelve_digits() {
         for value in [1e-9, 0.1, 1e-12, 12345.678] {
-            let sum = ExactSum::of(std::iter::repeat_n(value, 1_000_000)).to_f64();
+            let sum = ExactSum::from_values(std::iter::repeat_n(value, 1_000_000)).to_f64();
             assert!((sum / (value * 1e6) - 1.0).abs() < 1e-12, "{value}: {sum}");
         }
     }
@@ -260,7 +260,7 @@ mod tests {
             lost += if sum >= value { (sum - next) + value } else { (value - next) + sum };
             sum = next;
         }
-        let exact = ExactSum::of(values.iter().copied()).to_f64();
+        let exact = ExactSum::from_values(values.iter().copied()).to_f64();
         assert!((exact / (sum + lost) - 1.0).abs() < 1e-15, "{exact} instead of {}", sum + lost);
         let naive: f64 = values.iter().sum();
         assert!((naive / exact - 1.0).abs() > 1e-15, "the oracle is no better than a plain sum");

@@ -92,7 +92,10 @@ impl CatalogFamilies {
             let columns = labels.iter().map(|label| column(family, label));
             let columns = columns.collect::<Option<_>>().filter(|_| family.kind == recorded.kind);
             if columns.is_none() {
-                log_once::left_out(&family.name, "it was recorded with another kind or other label names");
+                log_once::warn_skipped(
+                    &family.name,
+                    "it was recorded with another kind or other label names",
+                );
             }
             columns
         });

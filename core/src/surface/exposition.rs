@@ -200,7 +200,7 @@ impl Buckets {
     }
 
     /// Returns whether another value has the same number of buckets and the same bounds.
-    pub(super) fn is_like(&self, other: &Buckets) -> bool {
+    pub(super) fn has_same_layout(&self, other: &Buckets) -> bool {
         self.bounds == other.bounds && self.distribution.classic.len() == other.distribution.classic.len()
     }
 }

@@ -31,7 +31,7 @@ struct SampleParts {
     /// Upper bounds, and the number of observations up to each.
     buckets: Vec<(f64, f64)>,
     /// The reason why the series is not shown.
-    unfit: Option<&'static str>,
+    invalid_reason: Option<&'static str>,
 }
 
 impl ShownFamily {
@@ -71,7 +71,8 @@ impl ShownFamily {
         for (sample, mut labels, value) in samples {
             let Some(suffix) = sample.strip_prefix(name).filter(|suffix| *suffix != "_created") else {
                 if !sample.starts_with(name) {
-                    all.entry(labels).or_default().unfit = Some("one of its samples has another name");
+                    all.entry(labels).or_default().invalid_reason =
+                        Some("one of its samples has another name");
                 }
                 continue;
             };
@@ -82,15 +83,15 @@ impl ShownFamily {
             let added =
                 bound.and_then(|bound| checked.and_then(|()| parts.add(shown_type, suffix, bound, value)));
             if let Err(why) = added {
-                parts.unfit = Some(why);
+                parts.invalid_reason = Some(why);
             }
         }
         let mut bounds = BoundText::default();
         let (mut series, mut left_out) = (Vec::new(), 0);
         for (labels, mut parts) in all {
-            if let Some(why) = parts.unfit.or_else(|| parts.bounds_twice()) {
+            if let Some(why) = parts.invalid_reason.or_else(|| parts.bounds_twice()) {
                 left_out += 1;
-                log_once::left_out(name, why);
+                log_once::warn_skipped(name, why);
                 continue;
             }
             series.push(ShownSeries {
@@ -126,7 +127,7 @@ impl Exposition {
             if let Some(same) = same {
                 same.add_missing(&other);
             } else if names.iter().any(|name| taken.contains(name)) {
-                log_once::left_out(&other.name, "another family is shown under that name");
+                log_once::warn_skipped(&other.name, "another family is shown under that name");
                 left_out += other.series.len() as u64;
             } else {
                 taken.extend(names);
@@ -202,7 +203,7 @@ impl SampleParts {
             ShownType::Summary => ShownValue::Summary { quantiles: None, sum, count: count as u64 },
             ShownType::Histogram => {
                 let distribution = distribution(buckets, count);
-                let bounds = bounds.spell(&distribution.bounds);
+                let bounds = bounds.format_value(&distribution.bounds);
                 let distribution = Arc::new(distribution);
                 ShownValue::Histogram(Buckets {
                     distribution,

@@ -33,7 +33,7 @@ const GAUGE: FamilyTemplate =
     &[part(ShownType::Gauge, |members, _| Some(ShownValue::Gauge(members.total())))];
 
 /// The newest observation of a timer. Without an observation there is no sample.
-const NEWEST: FamilyTemplate =
+const LAST_VALUE: FamilyTemplate =
     &[part(ShownType::Gauge, |members, _| members.newest().map(ShownValue::Gauge))];
 
 /// A timer as the SDK shows it: the gauges `x` (one sample per quantile), `x_count` and `x_sum`.
@@ -58,7 +58,7 @@ const SUMMARY: FamilyTemplate = &[part(ShownType::Summary, |members, _| {
 
 const HISTOGRAM: FamilyTemplate = &[part(ShownType::Histogram, |members, bounds| {
     let distribution = members.distribution();
-    let bounds = bounds.spell(&distribution.bounds);
+    let bounds = bounds.format_value(&distribution.bounds);
     let exemplars = members.exemplars(&distribution);
     let sum = members.sum();
     Some(ShownValue::Histogram(Buckets { distribution, sum, exemplars, bounds, native: true }))
@@ -76,7 +76,7 @@ pub(crate) const fn of_shape(shape: MetricShape, summaries: bool) -> FamilyTempl
     match shape {
         MetricShape::Counter => COUNTER,
         MetricShape::Gauge => GAUGE,
-        MetricShape::Newest => NEWEST,
+        MetricShape::Newest => LAST_VALUE,
         MetricShape::Timer if summaries => SUMMARY,
         MetricShape::Timer => QUANTILE_GAUGES,
         MetricShape::Histogram => HISTOGRAM,
@@ -105,7 +105,7 @@ impl TemplatePart {
         let (mut next, mut same) = (0, true);
         for (labels, members) in layout.iter(families) {
             if let Some(value) = (self.value)(members, bounds) {
-                same &= put(series, next, labels, value);
+                same &= write(series, next, labels, value);
                 next += 1;
             }
         }
@@ -118,10 +118,10 @@ impl TemplatePart {
 }
 
 /// Overwrites a series. Returns whether only numbers have changed, which is the usual case.
-fn put(series: &mut Vec<ShownSeries>, at: usize, labels: &Labels, value: ShownValue) -> bool {
+fn write(series: &mut Vec<ShownSeries>, at: usize, labels: &Labels, value: ShownValue) -> bool {
     match series.get_mut(at) {
-        Some(shown) if shown.labels.is(labels) => {
-            let same = shown.value.is_like(&value);
+        Some(shown) if shown.labels.equals(labels) => {
+            let same = shown.value.has_same_layout(&value);
             shown.value = value;
             return same;
         }
@@ -139,7 +139,7 @@ pub(crate) struct BoundText {
 }
 
 impl BoundText {
-    pub(crate) fn spell(&mut self, bounds: &[f64]) -> Arc<[String]> {
+    pub(crate) fn format_value(&mut self, bounds: &[f64]) -> Arc<[String]> {
         if self.spelled.is_empty() || self.bounds != bounds {
             let spell = |bound| {
                 let mut spelled = String::new();

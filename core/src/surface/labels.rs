@@ -42,7 +42,7 @@ impl Labels {
     }
 
     /// Returns the labels whose names sort before `name`, and those whose names sort after it.
-    pub(super) fn around(
+    pub(super) fn split_at(
         &self,
         name: &str,
     ) -> (impl Iterator<Item = (&str, &str)>, impl Iterator<Item = (&str, &str)>) {
@@ -56,7 +56,7 @@ impl Labels {
     }
 
     /// Returns whether both are clones of the same labels.
-    pub(super) fn is(&self, other: &Labels) -> bool {
+    pub(super) fn equals(&self, other: &Labels) -> bool {
         Arc::ptr_eq(&self.recorded, &other.recorded) && Arc::ptr_eq(&self.columns, &other.columns)
     }
 }

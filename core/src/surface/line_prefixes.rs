@@ -38,7 +38,7 @@ impl LinePrefixes {
         self.text.clear();
         self.ends.clear();
         for series in series {
-            self.add_own(name, series);
+            self.add_bucket_lines(name, series);
             self.add_plain(name, series);
         }
         // Shrinks after a family had many more series.
@@ -47,17 +47,17 @@ impl LinePrefixes {
     }
 
     /// Escapes the labels for the first line only, and copies the text to the others.
-    fn add_own(&mut self, name: &str, series: &ShownSeries) {
+    fn add_bucket_lines(&mut self, name: &str, series: &ShownSeries) {
         let LinePrefixes { text, ends } = self;
         let (own_label, suffix) = series.value.own();
         let mut around: Option<(Range<usize>, Range<usize>)> = None;
-        for (own, _) in series.value.own_samples() {
+        for (own, _) in series.value.bucket_samples() {
             if let Some((before, after)) = &around {
                 text.extend_from_within(before.clone());
                 text.push_str(own);
                 text.extend_from_within(after.clone());
             } else {
-                let (before, after) = series.labels.around(own_label);
+                let (before, after) = series.labels.split_at(own_label);
                 let start = text.len();
                 text.push('\n');
                 push_opened(text, name, suffix);

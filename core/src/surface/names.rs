@@ -38,9 +38,9 @@ impl ShownFamily {
                     series.push(ShownSeries { labels, value: one.value.clone() });
                 }
                 Ok(_) => {
-                    log_once::left_out(&self.name, "another series has its labels, once they are escaped")
+                    log_once::warn_skipped(&self.name, "another series has its labels, once they are escaped")
                 }
-                Err(why) => log_once::left_out(&self.name, why),
+                Err(why) => log_once::warn_skipped(&self.name, why),
             }
         }
         let left_out = (self.series.len() - series.len()) as u64;

@@ -35,7 +35,7 @@ pub struct Renderer {
     planned: Vec<CatalogFamilies>,
     /// The index of the first `ictus_*` family, if the view shows them.
     own: Option<usize>,
-    guests: UserFamilies,
+    user_families: UserFamilies,
     exposition: Exposition,
 }
 
@@ -48,7 +48,7 @@ impl Renderer {
         let own = view.own_state.then(|| internal_metrics::add(&mut exposition));
         let guests = UserFamilies::new(&exposition);
         exposition.sort();
-        Renderer { view: view.clone(), planned, own, guests, exposition }
+        Renderer { view: view.clone(), planned, own, user_families: guests, exposition }
     }
 
     /// Returns the view.
@@ -65,7 +65,7 @@ impl Renderer {
         if let Some(first) = self.own {
             internal_metrics::show(&mut self.exposition, first, snapshot);
         }
-        self.guests.show(snapshot, &mut self.exposition);
+        self.user_families.show(snapshot, &mut self.exposition);
         if self.own.is_some() {
             internal_metrics::show_left_out(&mut self.exposition);
         }

@@ -10,7 +10,7 @@ use crate::snapshot::{Exemplar, QUANTILES};
 pub(super) const QUANTILE: &str = "quantile";
 
 /// [`QUANTILES`] as text.
-const SPELLED: [&str; QUANTILES.len()] = ["0.5", "0.75", "0.9", "0.95", "0.99"];
+const FORMATTED: [&str; QUANTILES.len()] = ["0.5", "0.75", "0.9", "0.95", "0.99"];
 
 /// One line of an exposition.
 #[derive(Clone, Copy, Debug)]
@@ -24,14 +24,14 @@ pub struct Sample<'a> {
     /// The labels of the series.
     labels: &'a Labels,
     /// The label `quantile` or `le` and its value, if the sample has one.
-    own: Option<(&'static str, &'a str)>,
+    reserved_label: Option<(&'static str, &'a str)>,
 }
 
 impl<'a> Sample<'a> {
     /// Returns names and values, unescaped and sorted by name, including `quantile` or `le`.
     pub fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let (before, after) = self.labels.around(self.own.map_or("", |(name, _)| name));
-        before.chain(self.own).chain(after)
+        let (before, after) = self.labels.split_at(self.reserved_label.map_or("", |(name, _)| name));
+        before.chain(self.reserved_label).chain(after)
     }
 }
 
@@ -51,7 +51,7 @@ impl ShownFamily {
     #[inline]
     pub(crate) fn numbers(&self) -> impl Iterator<Item = f64> {
         self.series.iter().flat_map(|ShownSeries { value, .. }| {
-            let own = value.own_samples().map(|(_, number)| number);
+            let own = value.bucket_samples().map(|(_, number)| number);
             own.chain(value.plain_samples().map(|(_, number)| number))
         })
     }
@@ -62,17 +62,23 @@ impl ShownSeries {
     pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
         let ShownSeries { labels, value } = self;
         let (name, suffix) = value.own();
-        let own = value.own_samples();
-        let own = own.zip(value.own_exemplars()).map(move |((own, value), exemplar)| Sample {
+        let own = value.bucket_samples();
+        let own = own.zip(value.bucket_exemplars()).map(move |((own, value), exemplar)| Sample {
             suffix,
             value,
             exemplar,
             labels,
-            own: Some((name, own)),
+            reserved_label: Some((name, own)),
         });
         let plain = value.plain_samples();
         let exemplar = None;
-        own.chain(plain.map(move |(suffix, value)| Sample { suffix, value, exemplar, labels, own: None }))
+        own.chain(plain.map(move |(suffix, value)| Sample {
+            suffix,
+            value,
+            exemplar,
+            labels,
+            reserved_label: None,
+        }))
     }
 }
 
@@ -85,7 +91,7 @@ impl ShownValue {
 
     /// Returns these samples as pairs of label value and sample value. They precede the others.
     #[inline]
-    pub(super) fn own_samples(&self) -> impl Iterator<Item = (&str, f64)> {
+    pub(super) fn bucket_samples(&self) -> impl Iterator<Item = (&str, f64)> {
         let (quantiles, buckets) = match self {
             ShownValue::Counter(_) | ShownValue::Gauge(_) => (None, None),
             ShownValue::Quantiles(quantiles) => (Some(quantiles), None),
@@ -93,7 +99,7 @@ impl ShownValue {
             ShownValue::Histogram(buckets) => (None, Some(buckets)),
         };
         let quantiles =
-            quantiles.into_iter().flat_map(|values| SPELLED.into_iter().zip(values.iter().copied()));
+            quantiles.into_iter().flat_map(|values| FORMATTED.into_iter().zip(values.iter().copied()));
         let buckets = buckets.into_iter().flat_map(Buckets::cumulative);
         quantiles.chain(buckets.map(|(bound, count)| (bound, count as f64)))
     }
@@ -103,7 +109,7 @@ impl ShownValue {
     }
 
     /// Returns the exemplars of these samples.
-    fn own_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
+    fn bucket_exemplars(&self) -> impl Iterator<Item = Option<&Exemplar>> {
         self.buckets().into_iter().flat_map(Buckets::bucket_exemplars).chain(std::iter::repeat(None))
     }
 
@@ -123,14 +129,14 @@ impl ShownValue {
     }
 
     /// Returns whether the samples differ from those of another value only in their numbers.
-    pub(super) fn is_like(&self, other: &ShownValue) -> bool {
+    pub(super) fn has_same_layout(&self, other: &ShownValue) -> bool {
         use ShownValue::{Counter, Gauge, Histogram, Quantiles, Summary};
         match (self, other) {
             (Counter(_), Counter(_)) | (Gauge(_), Gauge(_)) | (Quantiles(_), Quantiles(_)) => true,
             (Summary { quantiles: one, .. }, Summary { quantiles: other, .. }) => {
                 one.is_some() == other.is_some()
             }
-            (Histogram(one), Histogram(other)) => one.is_like(other),
+            (Histogram(one), Histogram(other)) => one.has_same_layout(other),
             _ => false,
         }
     }
@@ -138,10 +144,10 @@ impl ShownValue {
 
 #[cfg(test)]
 mod tests {
-    use super::{QUANTILES, SPELLED};
+    use super::{FORMATTED, QUANTILES};
 
     #[test]
     fn quantiles_are_formatted_as_numbers() {
-        assert_eq!(SPELLED.map(str::to_owned), QUANTILES.map(|quantile| quantile.to_string()));
+        assert_eq!(FORMATTED.map(str::to_owned), QUANTILES.map(|quantile| quantile.to_string()));
     }
 }

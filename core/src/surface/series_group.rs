@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::series_mapping::Place;
+use super::series_mapping::SeriesPosition;
 use crate::{
     exemplar,
     snapshot::{Distribution, Exemplar, Family, QUANTILES, Timing, Value, Window, timeline::Timeline},
@@ -17,11 +17,11 @@ pub(crate) struct SeriesGroup<'a> {
     /// All families of the name.
     families: &'a [Family],
     /// The positions of the group's series in these families.
-    places: &'a [Place],
+    places: &'a [SeriesPosition],
 }
 
 impl<'a> SeriesGroup<'a> {
-    pub(crate) fn new(families: &'a [Family], places: &'a [Place]) -> SeriesGroup<'a> {
+    pub(crate) fn new(families: &'a [Family], places: &'a [SeriesPosition]) -> SeriesGroup<'a> {
         SeriesGroup { families, places }
     }
 
@@ -95,7 +95,8 @@ impl<'a> SeriesGroup<'a> {
     }
 
     fn values(self) -> impl Iterator<Item = &'a Value> {
-        let value = |&(family, series): &Place| Some(&self.families.get(family)?.series.get(series)?.value);
+        let value =
+            |&(family, series): &SeriesPosition| Some(&self.families.get(family)?.series.get(series)?.value);
         self.places.iter().filter_map(value)
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct SeriesMapping {
     /// The families for which the mapping was created.
     families: Vec<Recorded>,
     /// The positions of the recorded series, sorted by shown labels.
-    places: Vec<Place>,
+    places: Vec<SeriesPosition>,
     shown: Vec<MappedSeries>,
 }
 
@@ -32,7 +32,7 @@ struct Recorded {
 
 /// The position of a recorded series: the index of its family among the families of the name, and
 /// its index in the family.
-pub(crate) type Place = (usize, usize);
+pub(crate) type SeriesPosition = (usize, usize);
 
 /// One shown series: its labels, and the range in `places` of its recorded series.
 #[derive(Debug)]
@@ -47,12 +47,12 @@ impl SeriesMapping {
     pub(crate) fn new(families: &[Family], columns: Vec<Option<Vec<Column>>>) -> SeriesMapping {
         let columns: Vec<Option<Arc<[Column]>>> =
             columns.into_iter().map(|columns| columns.map(Arc::from)).collect();
-        let labels = |(family, series): Place| &families[family].series[series].labels;
-        let values = |place: Place| {
+        let labels = |(family, series): SeriesPosition| &families[family].series[series].labels;
+        let values = |place: SeriesPosition| {
             let columns = columns[place.0].as_deref().unwrap_or_default();
             columns.iter().map(move |column| (&*column.name, column.value(labels(place))))
         };
-        let order = |a: Place, b: Place| match families.len() {
+        let order = |a: SeriesPosition, b: SeriesPosition| match families.len() {
             1 => values(a).map(|(_, value)| value).cmp(values(b).map(|(_, value)| value)),
             // Prometheus treats a label with an empty value as a missing label.
             _ => {
@@ -63,7 +63,7 @@ impl SeriesMapping {
         };
         let all = families.iter().enumerate().zip(&columns).filter(|(_, columns)| columns.is_some());
         let all = all.flat_map(|((at, family), _)| (0..family.series.len()).map(move |series| (at, series)));
-        let mut places: Vec<Place> =
+        let mut places: Vec<SeriesPosition> =
             all.filter(|&place| values(place).all(|(_, value)| value.is_some())).collect();
         places.sort_by(|&a, &b| order(a, b));
         let mut shown = Vec::with_capacity(places.len());
@@ -79,7 +79,7 @@ impl SeriesMapping {
     }
 
     /// Returns whether the families have the series for which the mapping was created.
-    pub(crate) fn fits(&self, families: &[Family]) -> bool {
+    pub(crate) fn matches(&self, families: &[Family]) -> bool {
         self.families.len() == families.len()
             && self.families.iter().zip(families).all(|(recorded, family)| recorded.is(family))
     }

@@ -95,7 +95,7 @@ impl View {
 impl Names {
     /// Returns the name of a user's family, or none if no format can represent it.
     fn shown(self, family: &Family) -> Option<ShownName> {
-        if self.unfit(family).is_some() {
+        if self.invalid_reason(family).is_some() {
             return None;
         }
         let shown_type = family_template::of_kind(family.kind)[0].shown_type;

@@ -49,7 +49,7 @@ impl FamilySlot {
         exposition: &mut Exposition,
         columns: impl FnMut(&Family) -> Option<Vec<Column>>,
     ) {
-        let fitting = self.layout.take().filter(|layout| layout.fits(families));
+        let fitting = self.layout.take().filter(|layout| layout.matches(families));
         let layout =
             fitting.unwrap_or_else(|| SeriesMapping::new(families, families.iter().map(columns).collect()));
         for (part, shown) in self.form.iter().zip(&mut exposition.families[self.families.clone()]) {

@@ -26,7 +26,7 @@ pub(crate) struct UserFamilies {
     /// The number of other families, which precede the user families.
     others: usize,
     names: Names,
-    guests: Vec<UserFamily>,
+    families: Vec<UserFamily>,
     /// The number of series that the last snapshot had and that could not be shown.
     left_out: u64,
 }
@@ -38,11 +38,11 @@ struct UserFamily {
     /// Whether each of them cannot be shown.
     unfit: Vec<bool>,
     /// The slot of the families, or the reason why none of them can be shown.
-    room: Result<Room, &'static str>,
+    room: Result<Placement, &'static str>,
 }
 
 #[derive(Debug)]
-struct Room {
+struct Placement {
     slot: FamilySlot,
     /// Indices of earlier families of the exposition that have one of this family's names. If one
     /// of them has series, this family is not shown.
@@ -53,7 +53,7 @@ impl UserFamilies {
     /// Creates an empty set, for an exposition that has all other families.
     pub(crate) fn new(exposition: &Exposition) -> UserFamilies {
         let names = Names { utf8: exposition.utf8_names };
-        UserFamilies { others: exposition.families.len(), names, guests: Vec::new(), left_out: 0 }
+        UserFamilies { others: exposition.families.len(), names, families: Vec::new(), left_out: 0 }
     }
 
     /// Shows the user families, each unless another family is shown under one of its names.
@@ -62,17 +62,17 @@ impl UserFamilies {
             let named = snapshot.families.chunk_by(|one, other| one.name == other.name);
             named.filter(|families| !families[0].name.starts_with(catalog::PREFIX))
         };
-        let mut known = self.guests.iter();
-        let same = named().all(|families| known.next().is_some_and(|guest| guest.is_of(families)));
+        let mut known = self.families.iter();
+        let same = named().all(|families| known.next().is_some_and(|guest| guest.matches(families)));
         if !same || known.next().is_some() {
-            self.settle(named(), exposition);
+            self.resolve_conflicts(named(), exposition);
         }
         self.left_out = 0;
-        for (guest, families) in self.guests.iter_mut().zip(named()) {
+        for (guest, families) in self.families.iter_mut().zip(named()) {
             let is_shown = match guest.show(families, exposition, self.names) {
                 Ok(()) => true,
                 Err(why) => {
-                    log_once::left_out(&families[0].name, why);
+                    log_once::warn_skipped(&families[0].name, why);
                     false
                 }
             };
@@ -83,7 +83,11 @@ impl UserFamilies {
     }
 
     /// Assigns a slot to the families of each name.
-    fn settle<'a>(&mut self, named: impl Iterator<Item = &'a [Family]>, exposition: &mut Exposition) {
+    fn resolve_conflicts<'a>(
+        &mut self,
+        named: impl Iterator<Item = &'a [Family]>,
+        exposition: &mut Exposition,
+    ) {
         exposition.families.truncate(self.others);
         let shown = self.names;
         let mut taken: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -106,20 +110,20 @@ impl UserFamilies {
                 Some(family) => {
                     let form = family_template::of_kind(family.kind);
                     let slot = FamilySlot::new(form, &shown.metric(family), &family.help, exposition);
-                    Ok(Room { slot, rivals: take(exposition) })
+                    Ok(Placement { slot, rivals: take(exposition) })
                 }
-                None => Err(shown.unfit(&families[0]).unwrap_or_default()),
+                None => Err(shown.invalid_reason(&families[0]).unwrap_or_default()),
             };
             let unfit = families.iter().map(|family| shown.left_out(family, families).is_some()).collect();
             UserFamily { families: families.iter().map(described).collect(), unfit, room }
         });
-        self.guests = guests.collect();
+        self.families = guests.collect();
         exposition.sort();
     }
 }
 
 impl UserFamily {
-    fn is_of(&self, families: &[Family]) -> bool {
+    fn matches(&self, families: &[Family]) -> bool {
         let is = |(made_for, family): (&Family, &Family)| {
             let Family { name, help, kind, label_names, .. } = made_for;
             (name, help, kind, label_names) == (&family.name, &family.help, &family.kind, &family.label_names)
@@ -134,7 +138,7 @@ impl UserFamily {
         exposition: &mut Exposition,
         names: Names,
     ) -> Result<(), &'static str> {
-        let Room { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
+        let Placement { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
         if rivals.iter().any(|&rival| !exposition.families[rival].series.is_empty()) {
             slot.clear(exposition);
             let nothing = families.iter().all(|family| family.series.is_empty());
@@ -143,7 +147,7 @@ impl UserFamily {
         slot.show(families, exposition, |family| match names.left_out(family, families) {
             None => Some(names.columns(family)),
             Some(why) => {
-                log_once::left_out(&family.name, why);
+                log_once::warn_skipped(&family.name, why);
                 None
             }
         });
@@ -193,12 +197,13 @@ impl Names {
     /// one.
     fn left_out(self, family: &Family, named: &[Family]) -> Option<&'static str> {
         let is_other = || named.first().is_some_and(|first| first.kind != family.kind);
-        self.unfit(family).or_else(|| is_other().then_some("another family is shown under that name"))
+        self.invalid_reason(family)
+            .or_else(|| is_other().then_some("another family is shown under that name"))
     }
 
     /// Returns the reason why a family's names cannot be written, if there is one. A registry
     /// rejects such names, but a segment can contain any bytes.
-    pub(super) fn unfit(self, family: &Family) -> Option<&'static str> {
+    pub(super) fn invalid_reason(self, family: &Family) -> Option<&'static str> {
         let labels: Vec<_> = family.label_names.iter().map(|name| self.label(name)).collect();
         if self.metric(family).is_empty() {
             Some("it has no name")

@@ -14,7 +14,7 @@ pub(crate) struct AtomicOptionRef<T: 'static>(AtomicPtr<T>);
 
 impl<T: Sync + 'static> AtomicOptionRef<T> {
     #[cfg(not(ictus_loom))]
-    pub(crate) const fn none() -> AtomicOptionRef<T> {
+    pub(crate) const fn null() -> AtomicOptionRef<T> {
         AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))
     }
 
@@ -27,7 +27,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
     #[inline(always)]
     pub(crate) fn load(&self, order: Ordering) -> Option<&'static T> {
         let pointer = self.0.load(order);
-        // SAFETY: null, or from a `&'static T` passed to `store` or `exchange`.
+        // SAFETY: null, or from a `&'static T` passed to `store` or `compare_exchange`.
         unsafe { pointer.as_ref() }
     }
 
@@ -37,7 +37,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
     }
 
     /// Replaces `from` by `to`. On failure, returns the current reference as `Err`.
-    pub(crate) fn exchange(
+    pub(crate) fn compare_exchange(
         &self,
         from: Option<&'static T>,
         to: Option<&'static T>,
@@ -45,7 +45,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
     ) -> Result<(), Option<&'static T>> {
         match self.0.compare_exchange(raw(from), raw(to), order, Ordering::Acquire) {
             Ok(_) => Ok(()),
-            // SAFETY: null, or from a `&'static T` passed to `store` or `exchange`.
+            // SAFETY: null, or from a `&'static T` passed to `store` or `compare_exchange`.
             Err(pointer) => Err(unsafe { pointer.as_ref() }),
         }
     }

@@ -54,7 +54,7 @@ pub(crate) fn count() -> usize {
 
 /// Continues the trace as another thread that acquired all stores of this one. No fence of this
 /// thread precedes the stores of the other.
-pub(crate) fn hand_over() {
+pub(crate) fn transfer_fence() {
     TRACE.with_borrow_mut(|trace| {
         if let Some(traced) = trace {
             traced.fenced = 0;
@@ -67,14 +67,14 @@ pub(crate) fn fence(order: Ordering) {
     atomic::fence(order);
     let _ = TRACE.try_with(|trace| {
         if let Some(traced) = &mut *trace.borrow_mut()
-            && releases(order)
+            && is_release(order)
         {
             traced.fenced = traced.stores.len();
         }
     });
 }
 
-fn releases(order: Ordering) -> bool {
+fn is_release(order: Ordering) -> bool {
     matches!(order, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst)
 }
 
@@ -92,16 +92,16 @@ impl AtomicU64 {
     #[track_caller]
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         self.0.store(value, order);
-        self.note(value, order);
+        self.record_store(value, order);
     }
 
     #[track_caller]
-    fn note(&self, value: u64, order: Ordering) {
+    fn record_store(&self, value: u64, order: Ordering) {
         let site = Location::caller();
         // A thread that ends has no trace.
         let _ = TRACE.try_with(|trace| {
             if let Some(TracedU64 { stores, fenced }) = &mut *trace.borrow_mut() {
-                let releases = if releases(order) { stores.len() + 1 } else { *fenced };
+                let releases = if is_release(order) { stores.len() + 1 } else { *fenced };
                 stores.push(Store { address: (&raw const self.0).addr(), value, releases, site });
             }
         });
@@ -111,7 +111,7 @@ impl AtomicU64 {
     #[track_caller]
     pub(crate) fn fetch_add(&self, by: u64, order: Ordering) -> u64 {
         let before = self.0.fetch_add(by, order);
-        self.note(before.wrapping_add(by), order);
+        self.record_store(before.wrapping_add(by), order);
         before
     }
 
@@ -125,7 +125,7 @@ impl AtomicU64 {
     ) -> Result<u64, u64> {
         let before = self.0.fetch_update(set, fetch, &mut update)?;
         if let Some(value) = update(before) {
-            self.note(value, set);
+            self.record_store(value, set);
         }
         Ok(before)
     }
@@ -140,7 +140,7 @@ impl AtomicU64 {
         failure: Ordering,
     ) -> Result<u64, u64> {
         let before = self.0.compare_exchange(from, to, success, failure)?;
-        self.note(to, success);
+        self.record_store(to, success);
         Ok(before)
     }
 }

@@ -51,7 +51,7 @@ fn begin() -> u32 {
 
 /// Threads in critical changes, and pending forks: the generation in the high half, then 16 bits of
 /// forks and 16 bits of threads. Counts of another generation are ignored.
-static GATE: AtomicU64 = AtomicU64::new(0);
+static FORK_GATE: AtomicU64 = AtomicU64::new(0);
 const THREADS: u32 = (1 << 16) - 1;
 const FORK: u32 = 1 << 16;
 /// Maximum number of attempts, each after a delay, in which a fork waits for a thread that is
@@ -69,14 +69,14 @@ fn counts(gate: u64, generation: u32) -> u32 {
 fn update(generation: u32, change: impl Fn(u32) -> Option<u32>) -> bool {
     let change = |gate| Some(pack(generation, change(counts(gate, generation))?));
     // Acquire and release: each side of the gate sees all stores of the other side.
-    GATE.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok()
+    FORK_GATE.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok()
 }
 
 /// Runs `change` with no fork in between. Otherwise a fork could copy an intermediate state,
 /// because the kernel copies descriptors, mappings and memory one after the other.
-pub(crate) fn undivided<T>(change: impl FnOnce() -> T) -> T {
-    struct Leave(u32);
-    impl Drop for Leave {
+pub(crate) fn without_fork<T>(change: impl FnOnce() -> T) -> T {
+    struct GateGuard(u32);
+    impl Drop for GateGuard {
         fn drop(&mut self) {
             update(self.0, |counts| counts.checked_sub(1));
         }
@@ -85,26 +85,26 @@ pub(crate) fn undivided<T>(change: impl FnOnce() -> T) -> T {
     while !update(generation, |counts| (counts < FORK).then_some(counts + 1)) {
         thread::yield_now();
     }
-    let _leave = Leave(generation);
+    let _leave = GateGuard(generation);
     change()
 }
 
-extern "C" fn before_fork() {
+extern "C" fn atfork_prepare() {
     let generation = generation();
     update(generation, |counts| counts.checked_add(FORK));
     for _ in 0..MAX_ATTEMPTS {
-        if counts(GATE.load(Ordering::Acquire), generation) & THREADS == 0 {
+        if counts(FORK_GATE.load(Ordering::Acquire), generation) & THREADS == 0 {
             return;
         }
         thread::sleep(RETRY_DELAY);
     }
 }
 
-extern "C" fn in_parent() {
+extern "C" fn atfork_parent() {
     update(generation(), |counts| counts.checked_sub(FORK));
 }
 
-extern "C" fn in_child() {
+extern "C" fn atfork_child() {
     let new = NEWEST.fetch_add(1, Ordering::Relaxed) + 1;
     wiped::mark(&UNWIPED).store(new, Ordering::Relaxed);
     own_descriptor::close_parents();
@@ -112,7 +112,7 @@ extern "C" fn in_child() {
 
 /// Registers the fork handlers. Calls `child` in every forked child before `fork` returns, where
 /// only async-signal-safe work is allowed.
-pub(crate) fn watch_forks(child: extern "C" fn()) {
+pub(crate) fn install_fork_handlers(child: extern "C" fn()) {
     // Not a `Once`: a child that is forked while another thread is inside would wait for that
     // thread forever. If two threads register handlers, a fork counts twice.
     static WATCHED: AtomicBool = AtomicBool::new(false);
@@ -121,7 +121,8 @@ pub(crate) fn watch_forks(child: extern "C" fn()) {
     }
     wiped::prepare(&NEWEST);
     // SAFETY: these store atomics, sleep, map memory, and close descriptors.
-    let unseen = unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
+    let unseen =
+        unsafe { libc::pthread_atfork(Some(atfork_prepare), Some(atfork_parent), Some(atfork_child)) };
     // SAFETY: the caller guarantees that `child` is async-signal-safe.
     let unseen = unseen | unsafe { libc::pthread_atfork(None, None, Some(child)) };
     if unseen != 0 {

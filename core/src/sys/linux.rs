@@ -59,7 +59,7 @@ pub(crate) fn maps_file(process: u32, name: &str) -> bool {
 
 /// Returns whether the kernel uses the processor's counter as its clock.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn trusts_processor_counter() -> bool {
+pub(crate) fn has_invariant_tsc() -> bool {
     const FILE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     fs::read_to_string(FILE).is_ok_and(|source| source.trim() == "tsc")
 }
@@ -67,15 +67,15 @@ pub(crate) fn trusts_processor_counter() -> bool {
 /// Returns the boot's random id, or `None` if `/proc` does not show it.
 pub(crate) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    known(id.trim())
+    supported_type(id.trim())
 }
 
 /// Returns the time namespace, or `None` if `/proc` does not show it.
 pub(crate) fn time_namespace() -> Option<String> {
-    known(fs::read_link("/proc/self/ns/time").ok()?.to_str()?)
+    supported_type(fs::read_link("/proc/self/ns/time").ok()?.to_str()?)
 }
 
-fn known(text: &str) -> Option<String> {
+fn supported_type(text: &str) -> Option<String> {
     let is_word = !text.is_empty() && !text.contains(char::is_whitespace);
     is_word.then(|| text.to_owned())
 }
@@ -87,8 +87,8 @@ pub(crate) fn since_boot() -> Option<u64> {
 }
 
 /// Returns the name of the file system of a file, if shared memory or locks are not reliable on it.
-pub(crate) fn refused_file_system(file: impl AsFd) -> io::Result<Option<&'static str>> {
-    Ok(refused(fstatfs(file)?.f_type as u32))
+pub(crate) fn unsupported_file_system(file: impl AsFd) -> io::Result<Option<&'static str>> {
+    Ok(unsupported(fstatfs(file)?.f_type as u32))
 }
 
 /// Returns whether a file may have fewer blocks than contents because its file system compresses:
@@ -98,7 +98,7 @@ pub(crate) fn compresses(file: impl AsFd) -> bool {
 }
 
 /// Returns the name of a rejected file system, by the magic number of `statfs`.
-fn refused(kind: u32) -> Option<&'static str> {
+fn unsupported(kind: u32) -> Option<&'static str> {
     Some(match kind {
         0x6969 => "NFS",
         0x517B | 0xFF53_4D42 | 0xFE53_4D42 => "SMB (CIFS)",
@@ -110,7 +110,7 @@ fn refused(kind: u32) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{compresses, refused, refused_file_system};
+    use super::{compresses, unsupported, unsupported_file_system};
     use std::fs::File;
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         // From linux/magic.h; SMB's second number is from fs/smb.
         let magics = [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x6573_5546];
         let names = ["NFS", "SMB (CIFS)", "SMB (CIFS)", "SMB (CIFS)", "9p", "FUSE"];
-        assert_eq!(magics.map(refused), names.map(Some));
+        assert_eq!(magics.map(unsupported), names.map(Some));
         // tmpfs, ext4, xfs, btrfs, overlayfs, zfs, ramfs, f2fs.
         for good in [
             0x0102_1994,
@@ -130,10 +130,10 @@ mod tests {
             0x8584_58F6,
             0xF2F5_2010,
         ] {
-            assert_eq!(refused(good), None);
+            assert_eq!(unsupported(good), None);
         }
-        assert_eq!(refused_file_system(File::open("/dev/shm").unwrap()).unwrap(), None);
+        assert_eq!(unsupported_file_system(File::open("/dev/shm").unwrap()).unwrap(), None);
         assert!(!compresses(File::open("/dev/shm").unwrap()));
-        assert_eq!(refused_file_system(File::open("/proc").unwrap()).unwrap(), None);
+        assert_eq!(unsupported_file_system(File::open("/proc").unwrap()).unwrap(), None);
     }
 }

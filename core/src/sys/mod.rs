@@ -27,11 +27,11 @@ use linux as system;
 use portable as system;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use system::trusts_processor_counter;
+pub(crate) use system::has_invariant_tsc;
 #[cfg(feature = "record")]
 pub(crate) use system::{AT_FREE_ADDRESSES, KEPT_FROM_CHILDREN, MAP_RESERVE, commit};
 pub(crate) use system::{
-    WIPED_IN_CHILDREN, boot_id, compresses, maps_file, refused_file_system, since_boot, time_namespace,
+    WIPED_IN_CHILDREN, boot_id, compresses, maps_file, since_boot, time_namespace, unsupported_file_system,
 };
 
 /// Returns the maximum number of files that one part of Ictus keeps open: a quarter of the
@@ -52,15 +52,15 @@ pub(crate) mod growth {
     use std::cell::Cell;
 
     thread_local! {
-        static CALLS: Cell<usize> = const { Cell::new(0) };
+        static SYSCALLS: Cell<usize> = const { Cell::new(0) };
     }
 
     pub(crate) fn count() {
-        CALLS.set(CALLS.get() + 1);
+        SYSCALLS.set(SYSCALLS.get() + 1);
     }
 
-    pub(crate) fn calls() -> usize {
-        CALLS.get()
+    pub(crate) fn syscall_count() -> usize {
+        SYSCALLS.get()
     }
 }
 

@@ -21,7 +21,7 @@ use rustix::{
     io::{Errno, fcntl_dupfd_cloexec},
 };
 
-use super::fork::{generation, undivided};
+use super::fork::{generation, without_fork};
 
 /// The lowest number that is neither standard input, output nor error.
 const FIRST_NUMBER: RawFd = 3;
@@ -30,35 +30,35 @@ const FIRST_NUMBER: RawFd = 3;
 /// ends. A forked child closes it.
 #[derive(Debug)]
 pub(crate) struct OwnDescriptor {
-    held: &'static Held,
+    slot: &'static FdSlot,
     generation: u32,
 }
 
 /// An entry for a descriptor, which is reused after the descriptor is closed.
 #[derive(Debug)]
-struct Held {
-    /// The descriptor, [`FREE`] or [`TAKEN`].
+struct FdSlot {
+    /// The descriptor, [`FREE`] or [`USED`].
     number: AtomicI32,
     /// The device and inode of the file.
     device: AtomicU64,
     inode: AtomicU64,
-    next: *const Held,
+    next: *const FdSlot,
 }
 
 const FREE: RawFd = -1;
 /// Owned by an `OwnDescriptor` that is about to open its file, or whose number the host has closed.
-const TAKEN: RawFd = -2;
+const USED: RawFd = -2;
 
 // SAFETY: `next` points to a leaked entry and is not written after the entry is published.
-unsafe impl Sync for Held {}
+unsafe impl Sync for FdSlot {}
 
 /// All entries, newest first. They are never freed, so the fork handler may walk them.
-static HELD: AtomicPtr<Held> = AtomicPtr::new(ptr::null_mut());
+static FD_SLOTS: AtomicPtr<FdSlot> = AtomicPtr::new(ptr::null_mut());
 
-fn all_held() -> impl Iterator<Item = &'static Held> {
+fn all_slots() -> impl Iterator<Item = &'static FdSlot> {
     // SAFETY: entries are leaked, and complete before they are published.
-    let place = |place: *const Held| unsafe { place.as_ref() };
-    std::iter::successors(place(HELD.load(Ordering::Acquire)), move |held| place(held.next))
+    let place = |place: *const FdSlot| unsafe { place.as_ref() };
+    std::iter::successors(place(FD_SLOTS.load(Ordering::Acquire)), move |held| place(held.next))
 }
 
 /// Returns the same open file under a number other than those of standard input, output and error.
@@ -75,8 +75,8 @@ impl OwnDescriptor {
     pub(crate) fn open(
         open: impl FnOnce() -> rustix::io::Result<OwnedFd>,
     ) -> rustix::io::Result<OwnDescriptor> {
-        let held = Held::take();
-        let opened = undivided(|| {
+        let held = FdSlot::acquire();
+        let opened = without_fork(|| {
             let opened = open().and_then(above_standard).and_then(|opened| {
                 let (device, inode) = identity(&opened)?;
                 held.device.store(device, Ordering::Relaxed);
@@ -87,15 +87,15 @@ impl OwnDescriptor {
             if number != FREE {
                 // The kernel returns a free number. If another entry has the same number, the host
                 // has closed that descriptor.
-                let lost = |other: &'static Held| {
-                    other.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed)
+                let lost = |other: &'static FdSlot| {
+                    other.number.compare_exchange(number, USED, Ordering::Relaxed, Ordering::Relaxed)
                 };
-                all_held().for_each(|other| _ = lost(other));
+                all_slots().for_each(|other| _ = lost(other));
             }
             held.number.store(number, Ordering::Release);
             opened
         });
-        opened.map(|_| OwnDescriptor { held, generation: generation() })
+        opened.map(|_| OwnDescriptor { slot: held, generation: generation() })
     }
 
     /// Returns the descriptor, after a check that its number still refers to the opened file. Fails
@@ -104,10 +104,10 @@ impl OwnDescriptor {
         if self.generation != generation() {
             return Err(Errno::BADF.into());
         }
-        let number = self.held.number.load(Ordering::Acquire);
-        if number < 0 || !self.held.has(number) {
+        let number = self.slot.number.load(Ordering::Acquire);
+        if number < 0 || !self.slot.has(number) {
             // From now on the number must not be closed: it is free, or the host's.
-            let _ = self.held.number.compare_exchange(number, TAKEN, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self.slot.number.compare_exchange(number, USED, Ordering::Relaxed, Ordering::Relaxed);
             return Err(Errno::BADF.into());
         }
         self.unchecked()
@@ -117,7 +117,7 @@ impl OwnDescriptor {
     /// check. The host may have closed it since. Fails if the number is known to be closed, and in
     /// a forked child of the process that opened it.
     pub(crate) fn unchecked(&self) -> io::Result<BorrowedFd<'_>> {
-        let number = self.held.number.load(Ordering::Acquire);
+        let number = self.slot.number.load(Ordering::Acquire);
         if self.generation != generation() || number < 0 {
             return Err(Errno::BADF.into());
         }
@@ -132,29 +132,29 @@ impl Drop for OwnDescriptor {
     fn drop(&mut self) {
         // In a child, the entry is free, or already has another descriptor.
         if self.generation == generation() {
-            undivided(|| self.held.close());
+            without_fork(|| self.slot.close());
         }
     }
 }
 
-impl Held {
+impl FdSlot {
     /// Claims a free entry, or creates one if there is none.
-    fn take() -> &'static Held {
-        let take = |held: &&Held| {
-            held.number.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    fn acquire() -> &'static FdSlot {
+        let take = |held: &&FdSlot| {
+            held.number.compare_exchange(FREE, USED, Ordering::Acquire, Ordering::Relaxed).is_ok()
         };
-        if let Some(held) = all_held().find(take) {
+        if let Some(held) = all_slots().find(take) {
             return held;
         }
-        let new = Held {
-            number: AtomicI32::new(TAKEN),
+        let new = FdSlot {
+            number: AtomicI32::new(USED),
             device: AtomicU64::new(0),
             inode: AtomicU64::new(0),
-            next: HELD.load(Ordering::Acquire),
+            next: FD_SLOTS.load(Ordering::Acquire),
         };
         let held = Box::leak(Box::new(new));
         while let Err(newest) =
-            HELD.compare_exchange(held.next.cast_mut(), held, Ordering::AcqRel, Ordering::Acquire)
+            FD_SLOTS.compare_exchange(held.next.cast_mut(), held, Ordering::AcqRel, Ordering::Acquire)
         {
             held.next = newest;
         }
@@ -183,7 +183,7 @@ impl Held {
 
 /// Closes the parent's descriptors. A forked child calls this first.
 pub(crate) fn close_parents() {
-    all_held().for_each(Held::close);
+    all_slots().for_each(FdSlot::close);
 }
 
 fn identity(file: impl std::os::fd::AsFd) -> rustix::io::Result<(u64, u64)> {

@@ -29,7 +29,7 @@ pub(crate) fn maps_file(_: u32, _: &str) -> bool {
 
 /// Returns false: whether all processors share one counter is unknown.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn trusts_processor_counter() -> bool {
+pub(crate) fn has_invariant_tsc() -> bool {
     false
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn since_boot() -> Option<u64> {
 }
 
 /// Returns `None`: there is no portable way to find out, so no file system is rejected.
-pub(crate) fn refused_file_system(_: impl AsFd) -> io::Result<Option<&'static str>> {
+pub(crate) fn unsupported_file_system(_: impl AsFd) -> io::Result<Option<&'static str>> {
     Ok(None)
 }
 

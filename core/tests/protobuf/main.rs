@@ -8,7 +8,7 @@ use ictus::{
     Registry, Snapshot,
     catalog::{self, Definition, Kind},
     expose,
-    snapshot::{Distribution, Exponential, Family, Series, Timing, Value},
+    snapshot::{Distribution, Family, Series, SparseCounts, Timing, Value},
     surface::{Exposition, Surface, View},
 };
 use proptest::{collection::vec, prelude::*};
@@ -181,7 +181,7 @@ proptest! {
         ], 1..300),
     ) {
         let registry = Registry::new();
-        let timer = registry.recorded_timer(&catalog::TASK_POLL_TIME)?.labels(&["resize", "SUCCESS"])?;
+        let timer = registry.catalog_timer(&catalog::TASK_POLL_TIME)?.labels(&["resize", "SUCCESS"])?;
         values.iter().for_each(|&value| timer.observe(value));
         let mut zero = 0;
         let mut expected = BTreeMap::new();
@@ -222,7 +222,7 @@ proptest! {
         zero in 0..9u64,
     ) {
         let counts: BTreeMap<i32, u64> = near.into_iter().chain(far).filter(|&(_, count)| count > 0).collect();
-        let exponential: Exponential = counts.iter().map(|(&bucket, &count)| (bucket, count)).collect();
+        let exponential: SparseCounts = counts.iter().map(|(&bucket, &count)| (bucket, count)).collect();
         let mut distribution = Distribution::default();
         (distribution.zero, distribution.exponential) = (zero, exponential);
         let snapshot = polls(distribution);
@@ -261,7 +261,7 @@ proptest! {
 
 #[test]
 fn classic_histogram_has_no_native_fields() {
-    let exponential: Exponential = [(1, 2)].into_iter().collect();
+    let exponential: SparseCounts = [(1, 2)].into_iter().collect();
     let mut distribution = Distribution::default();
     (distribution.classic, distribution.zero, distribution.exponential) = (vec![5], 3, exponential);
     let snapshot = polls(distribution);
@@ -272,7 +272,7 @@ fn classic_histogram_has_no_native_fields() {
 #[test]
 fn classic_buckets_have_exemplars() {
     let registry = Registry::new();
-    let timer = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap().labels(&["a", "SUCCESS"]).unwrap();
+    let timer = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap().labels(&["a", "SUCCESS"]).unwrap();
     timer.observe(0.02);
     timer.observe_with_exemplar(1e6, "4bf92f3577b34da6a3ce929d0e0e4736");
     let snapshot = registry.snapshot().unwrap();
@@ -305,7 +305,7 @@ fn empty_native_histogram_is_recognized_as_native() {
 fn observations_without_an_exponential_bucket_are_in_classic_ones_only() {
     let mut distribution = Distribution::default();
     (distribution.bounds, distribution.classic) = (vec![1.0], vec![4, 6]);
-    (distribution.zero, distribution.unplaced) = (1, 2);
+    (distribution.zero, distribution.unallocated) = (1, 2);
     distribution.exponential = [(-3, 3), (8, 4)].into_iter().collect();
     for (native, count) in [(false, 10), (true, 8)] {
         with_histogram(&polls(distribution.clone()), native, |histogram| {

@@ -20,7 +20,7 @@ fn prometheus_stores_exemplars_with_their_series() {
     }
     let directory = tempfile::tempdir().unwrap();
     let registry = Registry::open(directory.path()).unwrap();
-    let timer = registry.recorded_timer(&TASK_EXECUTE_TIME).unwrap().labels(&["resize", "SUCCESS"]).unwrap();
+    let timer = registry.catalog_timer(&TASK_EXECUTE_TIME).unwrap().labels(&["resize", "SUCCESS"]).unwrap();
     let before = now();
     for (value, trace) in OBSERVED {
         timer.observe_with_exemplar(value, trace);

@@ -25,7 +25,7 @@ fn durations(of: std::ops::Range<u64>, many: u64) -> Vec<f64> {
 }
 
 fn execute(registry: &Registry, values: &[f64]) {
-    let timer = registry.recorded_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
+    let timer = registry.catalog_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
     let timer = timer.labels(&["resize", "SUCCESS"]).unwrap();
     values.iter().for_each(|value| timer.observe(*value));
 }
@@ -40,7 +40,7 @@ fn exact(values: &[f64], q: f64) -> f64 {
 }
 
 fn count(registry: &Registry, definition: &catalog::Definition, by: f64) {
-    registry.recorded_counter(definition).unwrap().labels(&["resize"]).unwrap().add(by);
+    registry.catalog_counter(definition).unwrap().labels(&["resize"]).unwrap().add(by);
 }
 
 /// Starts a Prometheus with that configuration. With `native` it accepts native histograms, and
@@ -89,7 +89,7 @@ fn fleet_percentile_is_that_of_all_values() {
         let registry = Registry::open(&directory).unwrap();
         // A rate needs a first value.
         execute(&registry, &[]);
-        let requests = registry.recorded_timer(&catalog::API_REQUEST_TIME).unwrap();
+        let requests = registry.catalog_timer(&catalog::API_REQUEST_TIME).unwrap();
         requests.labels(&["GET", "/tasks/poll", "200"]).unwrap().observe(0.01);
         count(&registry, &catalog::TASK_POLL, 0.0);
         count(&registry, &catalog::WORKER_RESTART, 0.0);
@@ -201,7 +201,7 @@ fn three_jobs_on_one_endpoint_count_once(server: SocketAddr, registry: &Registry
             });
         }
     };
-    let refused = registry.recorded_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
+    let refused = registry.catalog_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
     (0..4).for_each(|_| refused.labels(&["resize", "SUCCESS"]).unwrap().observe(f64::NAN));
     count(registry, &catalog::WORKER_RESTART, 1.0);
     restarts(1.0);

@@ -99,8 +99,8 @@ fn prometheus_stores_an_exposition_with_one_invalid_series() {
     let metrics = home.path().join("metrics");
     // Families of a living process: the SDK's names, and those of `ictus.process.watch`.
     let registry = Registry::open(&metrics).unwrap();
-    registry.recorded_counter(&catalog::TASK_POLL).unwrap().labels(&["resize"]).unwrap().inc();
-    let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+    registry.catalog_counter(&catalog::TASK_POLL).unwrap().labels(&["resize"]).unwrap().inc();
+    let polls = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
     polls.labels(&["resize", "SUCCESS"]).unwrap().observe(0.5);
     registry.counter("process_cpu_seconds", "", &[]).unwrap();
     registry.gauge("process_open_fds", "", &["pid"]).unwrap().labels(&["1"]).unwrap().set(3.0);

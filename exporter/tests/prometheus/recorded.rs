@@ -101,16 +101,16 @@ impl Recorded {
     /// Records the data on a separate thread, as another worker would.
     pub(crate) fn record(&self, registry: &Registry) {
         let record = || {
-            let active = registry.recorded_gauge(&catalog::ACTIVE_WORKERS).unwrap();
+            let active = registry.catalog_gauge(&catalog::ACTIVE_WORKERS).unwrap();
             active.labels(&["resize"]).unwrap().set(self.active);
             for (definition, labels, values) in &self.timers {
-                let timer = registry.recorded_timer(definition).unwrap().labels(&borrowed(labels)).unwrap();
+                let timer = registry.catalog_timer(definition).unwrap().labels(&borrowed(labels)).unwrap();
                 values.iter().for_each(|value| timer.observe(*value));
             }
-            let polls = registry.recorded_timer(&catalog::TASK_POLL_TIME).unwrap();
+            let polls = registry.catalog_timer(&catalog::TASK_POLL_TIME).unwrap();
             (0..self.refused).for_each(|_| polls.labels(&["resize", "SUCCESS"]).unwrap().observe(f64::NAN));
             for (definition, labels, by) in &self.counters {
-                let counter = registry.recorded_counter(definition).unwrap();
+                let counter = registry.catalog_counter(definition).unwrap();
                 counter.labels(&borrowed(labels)).unwrap().add(*by);
             }
         };
@@ -128,8 +128,8 @@ pub(crate) fn record_others(registry: &Registry, known: &Recorded) {
         let labels: Vec<_> = definition.labels.iter().map(|name| format!("some {name}")).collect();
         let labels = borrowed(&labels);
         match definition.kind {
-            Kind::Counter => registry.recorded_counter(definition).unwrap().labels(&labels).unwrap().inc(),
-            Kind::Timer => registry.recorded_timer(definition).unwrap().labels(&labels).unwrap().observe(0.1),
+            Kind::Counter => registry.catalog_counter(definition).unwrap().labels(&labels).unwrap().inc(),
+            Kind::Timer => registry.catalog_timer(definition).unwrap().labels(&labels).unwrap().observe(0.1),
             _ => panic!("nothing records {}", definition.name),
         }
     }

@@ -78,7 +78,7 @@ impl CatalogMetrics {
             },
             task_result_size: timer(registry, &catalog::TASK_RESULT_SIZE)?,
             workflow_input_size: timer(registry, &catalog::WORKFLOW_INPUT_SIZE)?,
-            active_workers: HandleCache::new(registry.recorded_gauge(&catalog::ACTIVE_WORKERS)?),
+            active_workers: HandleCache::new(registry.catalog_gauge(&catalog::ACTIVE_WORKERS)?),
         })
     }
 }
@@ -100,10 +100,10 @@ impl CatalogMetrics {
 
 fn counter<const N: usize>(registry: &Registry, definition: &Definition) -> Result<HandleCache<Counter, N>> {
     debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
-    registry.recorded_counter(definition).map(HandleCache::new)
+    registry.catalog_counter(definition).map(HandleCache::new)
 }
 
 fn timer<const N: usize>(registry: &Registry, definition: &Definition) -> Result<HandleCache<Timer, N>> {
     debug_assert_eq!(definition.labels.len(), N, "{}", definition.name);
-    registry.recorded_timer(definition).map(HandleCache::new)
+    registry.catalog_timer(definition).map(HandleCache::new)
 }

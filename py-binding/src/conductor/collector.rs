@@ -88,7 +88,7 @@ impl Collector {
     ) -> PyResult<Vec<FamilyTuple<'py>>> {
         let view = convert::view(surfaces.as_deref(), summaries)?;
         let Some(metrics) = self.metrics.get() else { return Ok(Vec::new()) };
-        let exposition = py.detach(|| Ok(Exposition::new(&metrics.registry.own_snapshot()?, &view)));
+        let exposition = py.detach(|| Ok(Exposition::new(&metrics.registry.local_snapshot()?, &view)));
         families(py, &exposition.map_err(|cause| convert::error(&cause))?)
     }
 
@@ -96,7 +96,7 @@ impl Collector {
     fn _windows(&self, py: Python<'_>) -> PyResult<Vec<RecordedWindow>> {
         let Some(metrics) = self.metrics.get() else { return Ok(Vec::new()) };
         let snapshot =
-            py.detach(|| metrics.registry.own_snapshot()).map_err(|cause| convert::error(&cause))?;
+            py.detach(|| metrics.registry.local_snapshot()).map_err(|cause| convert::error(&cause))?;
         let mut windows = Vec::new();
         for family in &snapshot.families {
             for series in &family.series {

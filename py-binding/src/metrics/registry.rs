@@ -72,7 +72,7 @@ impl Registry {
         let options = group.into_iter().fold(options, RegistryOptions::group);
         let core = match &directory {
             Some(directory) => ictus::Registry::open_with(directory, options),
-            None => options.check().map(|()| ictus::Registry::with_options(options)),
+            None => options.validate().map(|()| ictus::Registry::with_options(options)),
         };
         let core = core.map_err(|cause| convert::error(&cause))?;
         log::flush(py)?;

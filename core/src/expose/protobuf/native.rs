@@ -2,7 +2,7 @@
 //! difference between each count and the previous one.
 
 use super::message::{BucketSpan, Histogram};
-use crate::snapshot::{Distribution, Exponential};
+use crate::snapshot::{Distribution, SparseCounts};
 
 /// The maximum number of empty buckets within a span: up to this number, their counts take fewer
 /// bytes than a new span.
@@ -19,7 +19,7 @@ pub(super) fn add(histogram: &mut Histogram, distribution: &Distribution) {
     (histogram.positive_span, histogram.positive_delta) = spans(exponential);
 }
 
-fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
+fn spans(buckets: &SparseCounts) -> (Vec<BucketSpan>, Vec<i64>) {
     let mut spans: Vec<BucketSpan> = Vec::new();
     let mut deltas = Vec::with_capacity(buckets.len());
     let (mut next, mut last) = (0_i32, 0_u64);
@@ -30,14 +30,14 @@ fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
         match spans.last_mut() {
             Some(span) if gap <= MAX_GAP => {
                 for _ in 0..gap {
-                    deltas.push(delta(last, 0));
+                    deltas.push(push_delta(last, 0));
                     last = 0;
                 }
                 span.length += gap + 1;
             }
             _ => spans.push(BucketSpan { offset, length: 1 }),
         }
-        deltas.push(delta(last, count));
+        deltas.push(push_delta(last, count));
         (next, last) = (bucket.wrapping_add(1), count);
     }
     (spans, deltas)
@@ -45,7 +45,7 @@ fn spans(buckets: &Exponential) -> (Vec<BucketSpan>, Vec<i64>) {
 
 /// Returns the difference of two counts. Wraps for counts above the largest `i64`, and so does the
 /// sum that Prometheus computes.
-fn delta(last: u64, count: u64) -> i64 {
+fn push_delta(last: u64, count: u64) -> i64 {
     count.wrapping_sub(last).cast_signed()
 }
 

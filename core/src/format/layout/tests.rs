@@ -25,7 +25,7 @@ fn the_documented_lines_are_those_of_the_code() {
     for (part, expected) in lines {
         assert_eq!(row("## A segment", part)[1], expected.to_string(), "{part}");
     }
-    assert!(PAGE.contains("16 for a window of 1,000") && full_ring(1000) == 16 && full_ring(1) == 2);
+    assert!(PAGE.contains("16 for a window of 1,000") && ring_chunks(1000) == 16 && ring_chunks(1) == 2);
     assert!(row("## A segment", "block")[2].contains("63 lanes of 8 words") && BLOCK_LANES == 63);
 }
 

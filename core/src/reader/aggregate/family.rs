@@ -45,16 +45,16 @@ impl FamilyAggregate {
         self.sources.values().map(|source| source.precedence).max()
     }
 
-    /// Counts a lane that uses the source's definition. The caller must `agree` later.
-    pub(crate) fn join(&mut self, source: &Source<'_>) {
+    /// Counts a lane that uses the source's definition. The caller must `reconcile` later.
+    pub(crate) fn add_definition(&mut self, source: &Source<'_>) {
         let (record, precedence) = (Arc::clone(source.record), source.precedence);
         let defined = Defined { record, precedence, lanes: 0 };
         let place = place(source.origin.rank(), source.record);
         self.sources.entry(place).or_insert(defined).lanes += 1;
     }
 
-    /// Counts out a lane that used that definition. The caller must `agree` later.
-    pub(crate) fn leave(&mut self, rank: u32, record: &Arc<FamilyDescriptor>) {
+    /// Counts out a lane that used that definition. The caller must `reconcile` later.
+    pub(crate) fn remove_definition(&mut self, rank: u32, record: &Arc<FamilyDescriptor>) {
         let place = place(rank, record);
         let Some(source) = self.sources.get_mut(&place) else { return };
         source.lanes -= 1;
@@ -68,7 +68,7 @@ impl FamilyAggregate {
         self.sources.range((rank, 0)..=(rank, usize::MAX)).next().is_some()
     }
 
-    /// Records whether a segment's owner lives. The caller must `agree` later.
+    /// Records whether a segment's owner lives. The caller must `reconcile` later.
     pub(crate) fn set_life(&mut self, rank: u32, lives: bool) {
         for (_, source) in self.sources.range_mut((rank, 0)..=(rank, usize::MAX)) {
             source.precedence.lives = lives;
@@ -76,7 +76,7 @@ impl FamilyAggregate {
     }
 
     /// Determines the effective definition, and logs the ones that conflict with it.
-    pub(crate) fn agree(&mut self) {
+    pub(crate) fn reconcile(&mut self) {
         steps::count(self.sources.len());
         let definitions = self.sources.values().map(|source| (source.precedence, &source.record));
         let Some(record) = agreement::holds(definitions) else { return };

@@ -37,7 +37,7 @@ use crate::{
 use arrivals::Arrivals;
 use family::FamilyAggregate;
 use lane_origin::LaneOrigin;
-pub(crate) use segment_order::Key;
+pub(crate) use segment_order::SegmentKey;
 pub(crate) use series::Activity;
 use series::SeriesAggregate;
 pub(crate) use series_limit::{FamilyView, SeriesView};
@@ -51,14 +51,14 @@ pub(crate) struct Aggregator {
     series: HashMap<u64, SeriesAggregate>,
     /// The last number of a family or series. Numbers are never reused.
     next: u64,
-    segments: BTreeMap<Key, SegmentEntry>,
+    segments: BTreeMap<SegmentKey, SegmentEntry>,
     /// The series that the totals contain.
     in_totals: Vec<u64>,
     totals_losses: [u64; HEALTH_COUNTERS],
     /// Series that changed since they were settled.
     changed: BTreeSet<u64>,
     /// The changed series whose lanes are being read again.
-    awaited: BTreeSet<u64>,
+    awaiting_reread: BTreeSet<u64>,
     /// The order of observations.
     timeline: Timeline,
     /// The contributions that stay in overflow series.
@@ -81,7 +81,7 @@ struct SegmentEntry {
 
 impl Aggregator {
     /// Returns the health counters of all segments and the totals, and the number of unread lanes.
-    pub(crate) fn lost(&self) -> ([u64; HEALTH_COUNTERS], u64) {
+    pub(crate) fn health_counters(&self) -> ([u64; HEALTH_COUNTERS], u64) {
         let mut losses = self.totals_losses;
         for segment in self.segments.values() {
             losses.iter_mut().zip(segment.losses).for_each(|(sum, lost)| *sum = sum.saturating_add(lost));
@@ -95,8 +95,8 @@ impl Aggregator {
     }
 
     /// Drops the contributions of segments that no longer exist.
-    pub(crate) fn keep_segments(&mut self, keep: impl Fn(&Key) -> bool) {
-        let gone: Vec<Key> = self.segments.keys().filter(|key| !keep(key)).copied().collect();
+    pub(crate) fn retain_segments(&mut self, keep: impl Fn(&SegmentKey) -> bool) {
+        let gone: Vec<SegmentKey> = self.segments.keys().filter(|key| !keep(key)).copied().collect();
         for key in gone {
             self.clear(&key);
             self.segments.remove(&key);
@@ -117,7 +117,7 @@ impl Aggregator {
     }
 
     /// Replaces the contributions of the totals.
-    pub(crate) fn put_totals(&mut self, totals: Totals) {
+    pub(crate) fn apply_totals(&mut self, totals: Totals) {
         for id in std::mem::take(&mut self.in_totals) {
             self.remove(id, LaneOrigin::TOTALS);
         }
@@ -137,7 +137,7 @@ impl Aggregator {
     /// The window slides at once: the observations of all series together take much memory.
     fn put_total(&mut self, id: u64, source: &Source<'_>, mut total: SeriesTotal) {
         let newest = std::mem::take(&mut total.newest);
-        self.put(id, source, (total, Arrivals::Stored(&newest)));
+        self.apply(id, source, (total, Arrivals::Stored(&newest)));
         drop(newest);
         if let Some(series) = self.series.get_mut(&id)
             && let Some(shape) = self.shapes.get(&series.shape)
@@ -163,9 +163,9 @@ impl Aggregator {
     }
 
     /// Merges the changes of a segment.
-    pub(crate) fn put_news(&mut self, key: Key, epoch: u32, lives: bool, news: SegmentDelta) {
+    pub(crate) fn apply_delta(&mut self, key: SegmentKey, epoch: u32, lives: bool, news: SegmentDelta) {
         if !self.segments.contains_key(&key) {
-            self.enter(key);
+            self.insert_segment(key);
         } else if news.first {
             self.clear(&key);
         }
@@ -190,7 +190,7 @@ impl Aggregator {
                 segment.lanes.insert(line, id);
                 id
             });
-            let (goes_on, exemplars) = (lane.goes_on(), lane.take_exemplars());
+            let (goes_on, exemplars) = (lane.is_incremental(), lane.take_exemplars());
             let begun = series.begun;
             let total = SeriesTotal { since: now, begun, ..lane.take_total() };
             let newest = Arrivals::Recorded { epoch, observations: lane.newest() };
@@ -199,10 +199,10 @@ impl Aggregator {
             } else {
                 let precedence = Precedence { lives, created: key.created, segment: key.id };
                 let source = Source { origin, word: lane.word, record: &series.family, precedence };
-                self.put(id, &source, (total, newest));
+                self.apply(id, &source, (total, newest));
             }
             if let (Some(exemplars), Some(series)) = (exemplars, self.series.get_mut(&id)) {
-                series.exemplify(origin, exemplars);
+                series.add_exemplars(origin, exemplars);
             }
         }
         self.segments.insert(key, segment);
@@ -217,7 +217,7 @@ impl Aggregator {
         let shapes = self.names.get(&record.name).map_or(&[][..], |shapes| shapes);
         let known = shapes
             .iter()
-            .find(|number| self.shapes.get(number).is_some_and(|shape| shape.record.same_shape(record)));
+            .find(|number| self.shapes.get(number).is_some_and(|shape| shape.record.is_compatible(record)));
         let number = known.copied().unwrap_or_else(|| {
             let number = self.number();
             self.names.entry(record.name.clone()).or_default().push(number);
@@ -237,7 +237,7 @@ impl Aggregator {
             if let Some(shape) = self.shapes.get_mut(&number) {
                 shape.series.insert(labels, id);
             }
-            // If nothing is added to the series, `settle` drops it.
+            // If nothing is added to the series, `finish_update` drops it.
             self.changed.insert(id);
             id
         })
@@ -248,22 +248,22 @@ impl Aggregator {
         self.next
     }
 
-    fn put(&mut self, id: u64, source: &Source<'_>, (total, newest): (SeriesTotal, Arrivals<'_>)) {
+    fn apply(&mut self, id: u64, source: &Source<'_>, (total, newest): (SeriesTotal, Arrivals<'_>)) {
         let Some(series) = self.series.get(&id) else { return };
         let number = series.shape;
         if !series.has(source.origin, source.word) {
-            self.redefine(number, |shape| shape.join(source));
+            self.update_definition(number, |shape| shape.add_definition(source));
             self.unplaced.insert(number);
         }
         let Some(shape) = self.shapes.get(&number) else { return };
         if let Some(series) = self.series.get_mut(&id) {
-            series.put(source, total, newest, shape.record.window);
+            series.apply(source, total, newest, shape.record.window);
         }
         self.changed.insert(id);
     }
 
     /// Records whether a segment's owner lives. The definitions of live processes take precedence.
-    fn set_life(&mut self, key: &Key, lives: bool) {
+    fn set_life(&mut self, key: &SegmentKey, lives: bool) {
         let Some(segment) = self.segments.get_mut(key) else { return };
         let rank = segment.rank;
         if std::mem::replace(&mut segment.lives, lives) != lives {
@@ -274,7 +274,7 @@ impl Aggregator {
                 .map(|(id, _)| *id)
                 .collect();
             for number in shapes {
-                self.redefine(number, |shape| shape.set_life(rank, lives));
+                self.update_definition(number, |shape| shape.set_life(rank, lives));
             }
         }
     }
@@ -290,14 +290,14 @@ impl Aggregator {
         let Some(series) = self.series.get_mut(&id) else { return };
         if let Some(record) = series.remove(origin) {
             let number = series.shape;
-            self.redefine(number, |shape| shape.leave(origin.rank(), &record));
+            self.update_definition(number, |shape| shape.remove_definition(origin.rank(), &record));
             self.unplaced.insert(number);
         }
         self.changed.insert(id);
     }
 
-    /// Changes the definitions of a family. `agree` determines the effective one.
-    fn redefine(&mut self, number: u64, change: impl FnOnce(&mut FamilyAggregate)) {
+    /// Changes the definitions of a family. `reconcile` determines the effective one.
+    fn update_definition(&mut self, number: u64, change: impl FnOnce(&mut FamilyAggregate)) {
         if let Some(shape) = self.shapes.get_mut(&number) {
             change(shape);
             self.redefined.insert(number);
@@ -306,11 +306,11 @@ impl Aggregator {
 
     /// Determines the effective definition of each family whose definitions changed, and resizes the
     /// windows if it changed them.
-    fn agree(&mut self) {
+    fn reconcile(&mut self) {
         for number in std::mem::take(&mut self.redefined) {
             let Some(shape) = self.shapes.get_mut(&number) else { continue };
             let before = shape.record.window;
-            shape.agree();
+            shape.reconcile();
             let window = shape.record.window;
             if window != before {
                 for id in shape.series.values() {
@@ -321,7 +321,7 @@ impl Aggregator {
         }
     }
 
-    fn drop_shape(&mut self, number: u64) {
+    fn remove_family(&mut self, number: u64) {
         let Some(shape) = self.shapes.remove(&number) else { return };
         if let Some(shapes) = self.names.get_mut(&shape.record.name) {
             shapes.retain(|other| *other != number);
@@ -332,7 +332,7 @@ impl Aggregator {
     }
 
     /// Removes the contributions of a segment.
-    fn clear(&mut self, key: &Key) {
+    fn clear(&mut self, key: &SegmentKey) {
         let Some(segment) = self.segments.get_mut(key) else { return };
         let rank = segment.rank;
         for (line, id) in std::mem::take(&mut segment.lanes) {

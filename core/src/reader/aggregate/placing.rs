@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Aggregator, Key, LaneOrigin, series::SeriesAggregate};
+use super::{Aggregator, SegmentKey, LaneOrigin, series::SeriesAggregate};
 use crate::{
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
     reader::overflowed::Overflowed,
@@ -35,7 +35,7 @@ impl Aggregator {
         if crowded.is_empty() {
             return;
         }
-        let keys: HashMap<u32, Key> =
+        let keys: HashMap<u32, SegmentKey> =
             self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect();
         for number in crowded {
             self.place_family(number, &keys);
@@ -55,7 +55,7 @@ impl Aggregator {
                 .is_some_and(|id| self.series.get(id).is_some_and(|of| of.is_mixed()))
     }
 
-    fn place_family(&mut self, number: u64, keys: &HashMap<u32, Key>) {
+    fn place_family(&mut self, number: u64, keys: &HashMap<u32, SegmentKey>) {
         let parts = self.parts(number, keys);
         let noted = self.shapes.get(&number).and_then(|shape| self.over.of(&shape.record));
         let is_over = |segment: u64, labels: &[String]| {
@@ -88,7 +88,7 @@ impl Aggregator {
         let Some(shape) = self.shapes.get(&number) else { return overflowed };
         let over = shape.series.get(&*overflow(shape.record.labels.len()));
         let over = over.and_then(|id| self.series.get(id)).filter(|series| series.is_mixed());
-        let keys: HashMap<u32, Key> =
+        let keys: HashMap<u32, SegmentKey> =
             self.segments.iter().map(|(key, segment)| (segment.rank, *key)).collect();
         for (origin, _, _, own) in over.into_iter().flat_map(SeriesAggregate::shares) {
             let key = keys.get(&origin.rank()).filter(|key| !key.in_memory);
@@ -107,7 +107,7 @@ impl Aggregator {
         placed: bool,
         origin: LaneOrigin,
         from: u64,
-        keys: &HashMap<u32, Key>,
+        keys: &HashMap<u32, SegmentKey>,
     ) {
         let is_placed = self.series.get(&from).is_some_and(|series| series.labels == *labels);
         let window = self.shapes.get(&number).map(|shape| shape.record.window);
@@ -126,7 +126,7 @@ impl Aggregator {
     }
 
     /// Returns the parts of segments and totals in all series of a family.
-    fn parts(&self, number: u64, keys: &HashMap<u32, Key>) -> Vec<SeriesShare> {
+    fn parts(&self, number: u64, keys: &HashMap<u32, SegmentKey>) -> Vec<SeriesShare> {
         let mut parts: BTreeMap<(u32, Arc<[String]>), SeriesShare> = BTreeMap::new();
         let shape = self.shapes.get(&number);
         for (labels, id) in shape.into_iter().flat_map(|shape| &shape.series) {

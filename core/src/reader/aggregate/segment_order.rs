@@ -6,7 +6,7 @@ use super::{Aggregator, LaneOrigin, SegmentEntry};
 
 /// The key by which segments rank: segments of a directory first, then segments in memory alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct SegmentKey {
     pub(crate) in_memory: bool,
     pub(crate) created: u64,
     pub(crate) id: u64,
@@ -19,8 +19,8 @@ const LAST: u32 = u32::MAX;
 impl Aggregator {
     /// Adds a segment, and assigns its rank. Each new segment normally gets the next rank. All
     /// segments get new ranks only if an older one appears late, or if the ranks run out.
-    pub(crate) fn enter(&mut self, key: Key) {
-        let alike = |other: &&Key| other.in_memory == key.in_memory;
+    pub(crate) fn insert_segment(&mut self, key: SegmentKey) {
+        let alike = |other: &&SegmentKey| other.in_memory == key.in_memory;
         let before = self.segments.range(..key).next_back().filter(|(other, _)| alike(other));
         let is_last = self.segments.range(key..).next().is_none_or(|(other, _)| !alike(&other));
         let first = if key.in_memory { FIRST_LOCAL_RANK } else { 1 };
@@ -33,7 +33,7 @@ impl Aggregator {
 
     /// Assigns new ranks in the same order to all segments, after `new` was inserted between
     /// others.
-    fn renumber(&mut self, new: Key) {
+    fn renumber(&mut self, new: SegmentKey) {
         #[cfg(test)]
         tests::RENUMBERED.set(tests::RENUMBERED.get() + 1);
         let mut ranks = HashMap::new();
@@ -57,7 +57,7 @@ impl Aggregator {
 mod tests {
     use std::cell::Cell;
 
-    use super::{Aggregator, FIRST_LOCAL_RANK, Key, LAST};
+    use super::{Aggregator, FIRST_LOCAL_RANK, LAST, SegmentKey};
     use crate::{Reader, Registry};
 
     thread_local! {
@@ -92,14 +92,14 @@ mod tests {
     #[test]
     fn ranks_are_in_the_order_of_segments_whichever_comes_first() {
         for (in_memory, first, last) in [(false, 1, FIRST_LOCAL_RANK - 1), (true, FIRST_LOCAL_RANK, LAST)] {
-            let key = |created| Key { in_memory, created, id: 7 };
+            let key = |created| SegmentKey { in_memory, created, id: 7 };
             let mut merged = Aggregator::default();
             // A segment of the other kind exists, too.
-            let other = Key { in_memory: !in_memory, created: 0, id: 1 };
-            merged.enter(other);
+            let other = SegmentKey { in_memory: !in_memory, created: 0, id: 1 };
+            merged.insert_segment(other);
             let other_rank = merged.segments[&other].rank;
             for created in [10, 20, 30] {
-                merged.enter(key(created));
+                merged.insert_segment(key(created));
             }
             merged.segments.remove(&key(20));
             let mut expected = vec![(10, first), (30, first + 2)];
@@ -111,14 +111,14 @@ mod tests {
             };
             check(&merged, &expected);
             // The newest segment gets the next rank. One in between causes a renumbering.
-            merged.enter(key(40));
+            merged.insert_segment(key(40));
             expected.push((40, first + 3));
             check(&merged, &expected);
-            merged.enter(key(25));
+            merged.insert_segment(key(25));
             check(&merged, &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3)]);
             // A renumbering also follows if the ranks run out.
             merged.segments.get_mut(&key(40)).unwrap().rank = last - 1;
-            merged.enter(key(50));
+            merged.insert_segment(key(50));
             check(
                 &merged,
                 &[(10, first), (25, first + 1), (30, first + 2), (40, first + 3), (50, first + 4)],

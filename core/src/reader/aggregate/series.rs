@@ -1,6 +1,6 @@
 //! One series: the merged shares of its lanes and of the totals.
 //!
-//! Changes of shares are collected. [`settle`](SeriesAggregate::settle) applies them to the window,
+//! Changes of shares are collected. [`finish_update`](SeriesAggregate::finish_update) applies them to the window,
 //! the state and the sums once for all lanes, so that the time is linear in the number of lanes.
 //!
 //! Observations that fall out of the window are dropped. Because lanes only grow, such an
@@ -13,7 +13,7 @@ use super::{
     LaneOrigin, Source,
     arrivals::Arrivals,
     steps,
-    sums::{Sums, tally},
+    sums::{Sums, count_values},
     window_changes::{self, WindowChanges},
 };
 use crate::{
@@ -31,10 +31,10 @@ pub(crate) struct SeriesAggregate {
     /// The number of its family.
     pub(crate) shape: u64,
     pub(crate) labels: Arc<[String]>,
-    shares: BTreeMap<LaneOrigin, Share>,
+    shares: BTreeMap<LaneOrigin, Contribution>,
     sums: Sums,
-    /// Whether shares can be subtracted from `sums` exactly. If not, `settle` adds them up.
-    tells: bool,
+    /// Whether shares can be subtracted from `sums` exactly. If not, `finish_update` adds them up.
+    sums_subtractable: bool,
     state: f64,
     /// Whether a share with a state changed since `state` was computed.
     has_new_state: bool,
@@ -46,17 +46,17 @@ pub(crate) struct SeriesAggregate {
     /// The order of observations in the window.
     timeline: Timeline,
     /// Epoch and timestamp of the newest observation that fell out of the window.
-    fell: Option<(u32, u64)>,
+    newest_evicted: Option<(u32, u64)>,
     /// Whether observations were removed from the window, so that dropped ones may belong in it.
-    holed: bool,
+    needs_refill: bool,
     exemplars: Arc<[Exemplar]>,
     /// Whether the exemplars of a share changed since `exemplars` was computed.
-    has_others: bool,
+    has_other_exemplars: bool,
 }
 
 /// The share of one lane, or of the totals, in a series.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct Contribution {
     /// The series word, which identifies the incarnation of the lane.
     word: SeriesWord,
     record: Arc<FamilyDescriptor>,
@@ -67,7 +67,7 @@ pub(crate) struct Share {
     /// Epoch and timestamp of its newest observation.
     newest: Option<(u32, u64)>,
     /// Whether the lane is being read again, for observations that fell out of the window.
-    again: bool,
+    rereading: bool,
 }
 
 /// The values that show whether a series was updated.
@@ -91,17 +91,17 @@ impl SeriesAggregate {
             labels,
             shares: BTreeMap::new(),
             sums: Sums::default(),
-            tells: true,
+            sums_subtractable: true,
             state: 0.0,
             has_new_state: false,
             shortest: u32::MAX,
             window: Window::default(),
             changes: WindowChanges::default(),
             timeline,
-            fell: None,
-            holed: false,
+            newest_evicted: None,
+            needs_refill: false,
             exemplars: Arc::default(),
-            has_others: false,
+            has_other_exemplars: false,
         }
     }
 
@@ -118,7 +118,7 @@ impl SeriesAggregate {
     /// Adds or replaces the share of a lane. An existing share must be of the same incarnation.
     ///
     /// `newest` holds the newest of all observations of the lane, or at least the new ones.
-    pub(crate) fn put(
+    pub(crate) fn apply(
         &mut self,
         source: &Source<'_>,
         mut total: SeriesTotal,
@@ -135,15 +135,15 @@ impl SeriesAggregate {
             }
             // If the writer was too fast, the buckets may have been read with fewer observations of
             // the ring.
-            total.distribution.raise(&before.total.distribution);
+            total.distribution.max_with(&before.total.distribution);
         }
-        let goes_on = before.as_ref().filter(|before| !before.again);
+        let goes_on = before.as_ref().filter(|before| !before.rereading);
         let arrivals = goes_on.and_then(|before| total.count.checked_sub(before.total.count));
         let known = arrivals.and_then(|arrivals| newest.len().checked_sub(arrivals as usize));
         if before.is_some() && known.is_none() {
             // Observations in between were overwritten, or the lane was read again: all of them are
             // replaced.
-            self.changes.leave(origin);
+            self.changes.remove(origin);
         }
         let first = known.unwrap_or(0);
         let last = newest.newest(first, &self.timeline);
@@ -152,16 +152,16 @@ impl SeriesAggregate {
         // The family counts its definitions by their addresses. If the totals file was read again, the
         // same definition has another address.
         let record = Arc::clone(before.as_ref().map_or(record, |before| &before.record));
-        let share = Share { word, record, labels, total, newest: last, again: false };
+        let share = Contribution { word, record, labels, total, newest: last, rereading: false };
         self.insert(origin, share, before.as_ref());
         self.bound_changes(window);
     }
 
-    fn insert(&mut self, origin: LaneOrigin, share: Share, before: Option<&Share>) {
-        self.has_others |= !share.total.exemplars.is_empty();
+    fn insert(&mut self, origin: LaneOrigin, share: Contribution, before: Option<&Contribution>) {
+        self.has_other_exemplars |= !share.total.exemplars.is_empty();
         self.shortest = self.shortest.min(share.record.window);
         self.shares.insert(origin, share);
-        self.exchange(before.map(|before| &before.total), Some(origin));
+        self.replace(before.map(|before| &before.total), Some(origin));
     }
 
     /// Adds new observations of a lane. `count` and `sum` are those of the lane after them.
@@ -173,16 +173,17 @@ impl SeriesAggregate {
         newest: Arrivals<'_>,
         window: u32,
     ) {
-        let Arrivals::Recorded { epoch, observations } = newest else { return self.distrust() };
+        let Arrivals::Recorded { epoch, observations } = newest else { return self.invalidate() };
         let values = observations.iter().map(|&(_, value)| value);
-        let share = self.shares.get_mut(&origin).filter(|share| !share.again);
+        let share = self.shares.get_mut(&origin).filter(|share| !share.rereading);
         let share = share.filter(|share| share.total.count.checked_add(values.len() as u64) == Some(count));
-        let Some(share) = share else { return self.distrust() };
+        let Some(share) = share else { return self.invalidate() };
         let has_buckets = share.record.distribution;
-        if has_buckets && tally(&mut share.total.distribution, values.clone()).is_none() {
-            return self.distrust();
+        if has_buckets && count_values(&mut share.total.distribution, values.clone()).is_none() {
+            return self.invalidate();
         }
-        self.tells = self.tells && self.sums.advance(share.total.sum, sum, values, has_buckets);
+        self.sums_subtractable =
+            self.sums_subtractable && self.sums.advance(share.total.sum, sum, values, has_buckets);
         (share.total.count, share.total.sum) = (count, sum);
         share.newest = observations.last().map(|&(stamp, _)| (epoch, stamp)).or(share.newest);
         self.changes.add(newest, 0, origin);
@@ -190,19 +191,19 @@ impl SeriesAggregate {
     }
 
     /// Replaces the exemplars of a lane.
-    pub(crate) fn exemplify(&mut self, origin: LaneOrigin, exemplars: Vec<Exemplar>) {
+    pub(crate) fn add_exemplars(&mut self, origin: LaneOrigin, exemplars: Vec<Exemplar>) {
         if let Some(share) = self.shares.get_mut(&origin) {
             share.total.exemplars = exemplars;
-            self.has_others = true;
+            self.has_other_exemplars = true;
         }
     }
 
     /// Applies the collected changes. `window` is the length of the window.
-    pub(crate) fn settle(&mut self, window: u32) {
+    pub(crate) fn finish_update(&mut self, window: u32) {
         self.slide_changes(window);
-        if !self.tells {
+        if !self.sums_subtractable {
             steps::count(self.shares.len());
-            self.tells = self.sums.add_up(self.shares.values().map(|share| &share.total));
+            self.sums_subtractable = self.sums.recompute(self.shares.values().map(|share| &share.total));
         }
         if std::mem::take(&mut self.has_new_state) {
             steps::count(self.shares.len());
@@ -217,34 +218,34 @@ impl SeriesAggregate {
     /// Takes the newest exemplar of each bucket from all shares.
     fn settle_exemplars(&mut self) {
         // A changed share may have removed bounds from the series, which then has fewer buckets.
-        if self.has_others || !self.exemplars.is_empty() {
+        if self.has_other_exemplars || !self.exemplars.is_empty() {
             let all = self.shares.values().flat_map(|share| &share.total.exemplars);
             self.exemplars = newest_exemplars(all, &self.sums.distribution);
-            self.has_others = false;
+            self.has_other_exemplars = false;
         }
     }
 
     /// Requires that all lanes are read again.
-    fn distrust(&mut self) {
-        (self.holed, self.fell) = (true, Some(NEVER));
+    fn invalidate(&mut self) {
+        (self.needs_refill, self.newest_evicted) = (true, Some(NEVER));
     }
 
     /// Removes the share of a lane. Returns the lane's definition of the family.
     pub(crate) fn remove(&mut self, origin: LaneOrigin) -> Option<Arc<FamilyDescriptor>> {
         let share = self.shares.remove(&origin)?;
-        self.changes.leave(origin);
-        self.exchange(Some(&share.total), None);
+        self.changes.remove(origin);
+        self.replace(Some(&share.total), None);
         Some(share.record)
     }
 
     /// Removes the share of a lane with its observations, and returns them for another series.
-    pub(crate) fn take(&mut self, origin: LaneOrigin) -> Option<(Share, Vec<Observation>)> {
-        self.sweep();
+    pub(crate) fn take(&mut self, origin: LaneOrigin) -> Option<(Contribution, Vec<Observation>)> {
+        self.apply_removals();
         let share = self.shares.remove(&origin)?;
         let observations = self.window.iter().chain(self.changes.arrivals().iter().copied());
         let observations = observations.filter(|one| one.origin == origin.bits()).collect();
-        self.changes.leave(origin);
-        self.exchange(Some(&share.total), None);
+        self.changes.remove(origin);
+        self.replace(Some(&share.total), None);
         Some((share, observations))
     }
 
@@ -253,7 +254,7 @@ impl SeriesAggregate {
     pub(crate) fn adopt(
         &mut self,
         origin: LaneOrigin,
-        (share, observations): (Share, Vec<Observation>),
+        (share, observations): (Contribution, Vec<Observation>),
         labels: Option<Arc<[String]>>,
         window: u32,
     ) {
@@ -261,10 +262,10 @@ impl SeriesAggregate {
         // The window of the other series may not have held all of its observations.
         let is_whole = observations.len() as u64 >= share.total.count.min(own.into());
         self.changes.add(Arrivals::Stored(&observations), 0, origin);
-        self.insert(origin, Share { labels, ..share }, None);
+        self.insert(origin, Contribution { labels, ..share }, None);
         self.bound_changes(window);
         if !is_whole {
-            self.distrust();
+            self.invalidate();
         }
     }
 
@@ -284,10 +285,10 @@ impl SeriesAggregate {
     }
 
     /// Replaces a share in the sums.
-    fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<LaneOrigin>) {
+    fn replace(&mut self, old: Option<&SeriesTotal>, new: Option<LaneOrigin>) {
         let new = new.and_then(|origin| self.shares.get(&origin)).map(|share| &share.total);
         self.has_new_state |= [old, new].into_iter().flatten().any(|total| total.state != 0.0);
-        self.tells = self.tells && self.sums.exchange(old, new);
+        self.sums_subtractable = self.sums_subtractable && self.sums.replace(old, new);
     }
 
     /// Bounds the memory of the collected changes.
@@ -302,7 +303,7 @@ impl SeriesAggregate {
     /// If the window is longer than the definition of a lane keeps, it holds at most as many
     /// observations of the lane as that definition keeps: as many as a new reader would find.
     pub(crate) fn slide_changes(&mut self, window: u32) {
-        self.sweep();
+        self.apply_removals();
         let mut arrivals = self.changes.take_arrivals();
         if arrivals.is_empty() {
             return;
@@ -315,7 +316,8 @@ impl SeriesAggregate {
             window_changes::limit(&mut self.window, &mut arrivals, own);
         }
         let older = window_changes::drop_older(&mut arrivals, &self.window, window as usize, &self.timeline);
-        self.fell = newer(&self.timeline, self.fell, older.map(|one| (one.epoch, one.stamp)));
+        self.newest_evicted =
+            newer(&self.timeline, self.newest_evicted, older.map(|one| (one.epoch, one.stamp)));
         // The observations of the totals were ordered by the timeline of the process that retired
         // them.
         self.timeline.sort(&mut arrivals);
@@ -323,60 +325,62 @@ impl SeriesAggregate {
     }
 
     fn slide(&mut self, arrivals: &[Observation], window: u32) {
-        self.sweep();
+        self.apply_removals();
         let fell = self.window.slide(arrivals, window as usize, &self.timeline);
-        self.fell = newer(&self.timeline, self.fell, fell.map(|one| (one.epoch, one.stamp)));
+        self.newest_evicted =
+            newer(&self.timeline, self.newest_evicted, fell.map(|one| (one.epoch, one.stamp)));
     }
 
     /// Orders the window by another timeline. Returns whether lanes must be read again.
     pub(crate) fn retime(&mut self, timeline: &Timeline) -> bool {
-        self.sweep();
+        self.apply_removals();
         self.timeline = timeline.clone();
         self.window.retime(timeline);
         // An observation that fell out, of any epoch, may now be newer than one in the window.
-        if self.fell.is_some() && timeline.is_far() {
-            self.distrust();
+        if self.newest_evicted.is_some() && timeline.is_far() {
+            self.invalidate();
         }
-        self.holed
+        self.needs_refill
     }
 
     /// Removes the observations of all leaving origins at once.
-    fn sweep(&mut self) {
-        self.holed |= self.changes.sweep(&mut self.window);
+    fn apply_removals(&mut self) {
+        self.needs_refill |= self.changes.apply_removals(&mut self.window);
     }
 
     /// Changes the length of the window from `before` to `window`.
     pub(crate) fn resize(&mut self, before: u32, window: u32) {
-        self.holed |= window > before;
+        self.needs_refill |= window > before;
         self.slide(&[], window);
     }
 
     /// Returns whether no observation that fell out of the window belongs in it now. Must be called
-    /// after `settle`.
-    pub(crate) fn is_whole(&mut self, window: u32) -> bool {
+    /// after `finish_update`.
+    pub(crate) fn is_complete(&mut self, window: u32) -> bool {
         let oldest = self.window.iter().next().map(|one| (one.epoch, one.stamp));
         let is_full = self.window.len() == window as usize;
         let is_newer = |fell| newer(&self.timeline, oldest, Some(fell)) == oldest && oldest != Some(fell);
-        self.holed = self.holed && self.fell.is_some_and(|fell| !(is_full && is_newer(fell)));
-        !self.holed
+        self.needs_refill =
+            self.needs_refill && self.newest_evicted.is_some_and(|fell| !(is_full && is_newer(fell)));
+        !self.needs_refill
     }
 
-    /// Accepts the window as it is after `settle`.
-    pub(crate) fn accept(&mut self) {
-        self.holed = false;
+    /// Accepts the window as it is after `finish_update`.
+    pub(crate) fn accept_as_is(&mut self) {
+        self.needs_refill = false;
     }
 
     /// Expects all shares again, with all observations that may be in the window. Returns their
     /// origins.
-    pub(crate) fn expect_again(&mut self) -> Vec<LaneOrigin> {
-        (self.fell, self.holed) = (None, false);
-        self.shares.values_mut().for_each(|share| share.again = true);
+    pub(crate) fn request_reread(&mut self) -> Vec<LaneOrigin> {
+        (self.newest_evicted, self.needs_refill) = (None, false);
+        self.shares.values_mut().for_each(|share| share.rereading = true);
         self.shares.keys().copied().collect()
     }
 
     /// Replaces the numbers of origins, whose order must stay the same.
     pub(crate) fn renumber(&mut self, number: impl Fn(LaneOrigin) -> LaneOrigin) {
-        self.sweep();
+        self.apply_removals();
         self.changes.renumber(&number);
         steps::count(self.shares.len());
         self.shares = std::mem::take(&mut self.shares)
@@ -470,48 +474,48 @@ mod tests {
 
     #[test]
     fn a_lane_that_does_not_go_on_from_what_is_known_is_read_again() {
-        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
+        let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
-        let total = SeriesTotal { count: 1, sum: ExactSum::of([1.0]), ..SeriesTotal::default() };
+        let total = SeriesTotal { count: 1, sum: ExactSum::from_values([1.0]), ..SeriesTotal::default() };
         let made = |observations| Arrivals::Recorded { epoch: 1, observations };
-        series.put(&source(1, &record), total, made(&[(1, 1.0)]), 3);
-        series.advance(lane(1), 2, ExactSum::of([1.0, 2.0]), made(&[(2, 2.0)]), 3);
-        series.settle(3);
-        assert!(series.is_whole(3));
+        series.apply(&source(1, &record), total, made(&[(1, 1.0)]), 3);
+        series.advance(lane(1), 2, ExactSum::from_values([1.0, 2.0]), made(&[(2, 2.0)]), 3);
+        series.finish_update(3);
+        assert!(series.is_complete(3));
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
         assert_eq!((timing.count, timing.sum, timing.window.len()), (2, 3.0, 2));
-        series.advance(lane(1), 4, ExactSum::of([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
-        series.settle(3);
-        assert!(!series.is_whole(3));
-        assert_eq!(series.expect_again(), [1].map(lane));
+        series.advance(lane(1), 4, ExactSum::from_values([1.0, 2.0, 3.0, 4.0]), made(&[(4, 4.0)]), 3);
+        series.finish_update(3);
+        assert!(!series.is_complete(3));
+        assert_eq!(series.request_reread(), [1].map(lane));
     }
 
     #[test]
     fn summed_gauges_stay_finite() {
-        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Gauge, &[]));
+        let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Gauge, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         for (sign, expected) in [(1.0, f64::MAX), (-1.0, f64::MIN)] {
             for origin in [1, 2] {
                 let total = SeriesTotal { state: sign * f64::MAX, ..SeriesTotal::default() };
-                series.put(
+                series.apply(
                     &source(origin, &record),
                     total,
                     Arrivals::Recorded { epoch: 1, observations: &[] },
                     3,
                 );
             }
-            series.settle(3);
+            series.finish_update(3);
             assert_eq!(series.value(Kind::Gauge), Value::Gauge(expected));
         }
     }
 
     #[test]
     fn a_count_that_is_full_stays_full() {
-        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
+        let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         let made = |observations| Arrivals::Recorded { epoch: 1, observations };
         let count_of = |series: &mut SeriesAggregate| {
-            series.settle(3);
+            series.finish_update(3);
             match series.value(Kind::Timer) {
                 Value::Timer(timing) => timing.count,
                 other => panic!("{other:?}"),
@@ -519,13 +523,13 @@ mod tests {
         };
         for (origin, count) in [(1, u64::MAX - 3), (2, 1)] {
             let total = SeriesTotal { count, ..SeriesTotal::default() };
-            series.put(&source(origin, &record), total, made(&[(1, 1.0)]), 3);
+            series.apply(&source(origin, &record), total, made(&[(1, 1.0)]), 3);
         }
         assert_eq!(count_of(&mut series), u64::MAX - 2);
         let three = [(2, 1.0), (3, 1.0), (4, 1.0)];
-        series.advance(lane(2), 4, ExactSum::of([1.0; 3]), made(&three), 3);
+        series.advance(lane(2), 4, ExactSum::from_values([1.0; 3]), made(&three), 3);
         assert_eq!(count_of(&mut series), u64::MAX);
-        series.advance(lane(2), 5, ExactSum::of([1.0; 4]), made(&[(5, 1.0)]), 3);
+        series.advance(lane(2), 5, ExactSum::from_values([1.0; 4]), made(&[(5, 1.0)]), 3);
         assert_eq!(count_of(&mut series), u64::MAX);
         // Without the lane that saturated the count, the count is exact again.
         series.remove(lane(1));
@@ -536,22 +540,22 @@ mod tests {
     /// be newer.
     #[test]
     fn what_fell_out_comes_back_before_one_of_the_same_stamp() {
-        let record = Arc::new(FamilyDescriptor::plain("a", Kind::Timer, &[]));
+        let record = Arc::new(FamilyDescriptor::test_fixture("a", Kind::Timer, &[]));
         let mut series = SeriesAggregate::new(1, Arc::new([]), Timeline::default());
         let put = |series: &mut SeriesAggregate, origin, observations: &[(u64, f64)]| {
             let count = observations.len() as u64;
             let total = SeriesTotal { count, ..SeriesTotal::default() };
-            series.put(&source(origin, &record), total, Arrivals::Recorded { epoch: 1, observations }, 3);
-            series.settle(3);
+            series.apply(&source(origin, &record), total, Arrivals::Recorded { epoch: 1, observations }, 3);
+            series.finish_update(3);
         };
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 9, &[(20, 9.0), (21, 9.0), (22, 9.0)]);
         series.remove(lane(9));
-        series.settle(3);
+        series.finish_update(3);
         put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
-        assert!(!series.is_whole(3), "the one of origin 5 is the third newest");
+        assert!(!series.is_complete(3), "the one of origin 5 is the third newest");
         // All lanes are read again.
-        assert_eq!(series.expect_again(), [1, 5].map(lane));
+        assert_eq!(series.request_reread(), [1, 5].map(lane));
         put(&mut series, 5, &[(10, 5.0)]);
         put(&mut series, 1, &[(10, 1.0), (30, 1.0), (31, 1.0)]);
         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
@@ -559,8 +563,8 @@ mod tests {
         assert_eq!(shown, [5.0, 1.0, 1.0]);
         // The observation that fell out has the same timestamp now. After all lanes were read, the
         // window is accepted as it is.
-        assert!(!series.is_whole(3));
-        series.accept();
-        assert!(series.is_whole(3));
+        assert!(!series.is_complete(3));
+        series.accept_as_is();
+        assert!(series.is_complete(3));
     }
 }

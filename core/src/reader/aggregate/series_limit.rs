@@ -102,7 +102,7 @@ mod tests {
         while seen != [true; 2] {
             let parent = tempfile::tempdir().unwrap();
             let registries = [(); 2].map(|()| Registry::open(parent.path()).unwrap());
-            let directory = || MetricsPath::of(parent.path()).open().unwrap().unwrap();
+            let directory = || MetricsPath::new(parent.path()).open().unwrap().unwrap();
             let mut reader = Reader::new(parent.path());
             let mut ids = Vec::new();
             for (number, registry) in registries.iter().enumerate() {

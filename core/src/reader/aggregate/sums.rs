@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::{
     histogram::exponential,
     reader::totals::SeriesTotal,
-    snapshot::{Distribution, Exponential},
+    snapshot::{Distribution, SparseCounts},
     sum::ExactSum,
 };
 
@@ -25,23 +25,23 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Replaces the part of a lane. Returns false if all parts must be added up.
-    pub(crate) fn exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> bool {
+    pub(crate) fn replace(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> bool {
         self.parts = self.parts + usize::from(new.is_some()) - usize::from(old.is_some());
-        if self.try_exchange(old, new).is_some() {
+        if self.try_replace(old, new).is_some() {
             return true;
         }
         let only = new.filter(|_| self.parts == 1);
-        only.is_some_and(|only| self.add_up(std::iter::once(only)))
+        only.is_some_and(|only| self.recompute(std::iter::once(only)))
     }
 
-    fn try_exchange(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> Option<()> {
+    fn try_replace(&mut self, old: Option<&SeriesTotal>, new: Option<&SeriesTotal>) -> Option<()> {
         let [old_count, new_count] = [old, new].map(|total| total.map_or(0, |total| total.count));
         let [old_sum, new_sum] = [old, new].map(|total| total.map_or(ExactSum::default(), |total| total.sum));
-        self.count = moved(self.count, old_count, new_count)?;
-        self.exact = self.exact.without(&old_sum)?;
+        self.count = checked_replace(self.count, old_count, new_count)?;
+        self.exact = self.exact.checked_sub(&old_sum)?;
         self.exact.add(&new_sum);
         let [old, new] = [old, new].map(|total| total.map(|total| &total.distribution));
-        if is_nothing(&self.distribution) && [old, new].into_iter().flatten().all(is_nothing) {
+        if is_zero(&self.distribution) && [old, new].into_iter().flatten().all(is_zero) {
             return Some(());
         }
         exchange(Arc::make_mut(&mut self.distribution), old, new)
@@ -55,16 +55,16 @@ impl Sums {
         values: impl ExactSizeIterator<Item = f64>,
         has_buckets: bool,
     ) -> bool {
-        let count = moved(self.count, 0, values.len() as u64);
-        let exact = self.exact.without(&from);
+        let count = checked_replace(self.count, 0, values.len() as u64);
+        let exact = self.exact.checked_sub(&from);
         let (Some(count), Some(mut exact)) = (count, exact) else { return false };
         exact.add(&to);
         (self.count, self.exact) = (count, exact);
-        !has_buckets || tally(Arc::make_mut(&mut self.distribution), values).is_some()
+        !has_buckets || count_values(Arc::make_mut(&mut self.distribution), values).is_some()
     }
 
     /// Adds up all parts. Returns whether parts can be replaced from now on.
-    pub(crate) fn add_up<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
+    pub(crate) fn recompute<'a>(&mut self, totals: impl Iterator<Item = &'a SeriesTotal> + Clone) -> bool {
         let (mut count, mut exact, mut distribution) = (0_u64, ExactSum::default(), Distribution::default());
         for total in totals.clone() {
             count = count.saturating_add(total.count);
@@ -80,12 +80,12 @@ impl Sums {
 }
 
 /// Returns `sum` with the part `old` replaced by `new`.
-fn moved(sum: u64, old: u64, new: u64) -> Option<u64> {
+fn checked_replace(sum: u64, old: u64, new: u64) -> Option<u64> {
     sum.checked_sub(old)?.checked_add(new).filter(|&sum| sum != u64::MAX)
 }
 
 fn counts(distribution: &Distribution) -> impl Iterator<Item = u64> {
-    let Distribution { classic, zero, unplaced, exponential, .. } = distribution;
+    let Distribution { classic, zero, unallocated: unplaced, exponential, .. } = distribution;
     [*zero, *unplaced].into_iter().chain(classic.iter().copied()).chain(exponential.values())
 }
 
@@ -94,23 +94,23 @@ fn has_same_bounds(one: &Distribution, other: &Distribution) -> bool {
 }
 
 /// Returns whether there are no buckets at all, as for a counter.
-fn is_nothing(distribution: &Distribution) -> bool {
-    let Distribution { bounds, classic, zero, unplaced, exponential } = distribution;
+fn is_zero(distribution: &Distribution) -> bool {
+    let Distribution { bounds, classic, zero, unallocated: unplaced, exponential } = distribution;
     bounds.is_empty() && classic.is_empty() && (*zero, *unplaced) == (0, 0) && exponential.is_empty()
 }
 
 /// Counts values. If this returns none, the distribution must not be used.
-pub(crate) fn tally(distribution: &mut Distribution, values: impl Iterator<Item = f64>) -> Option<()> {
+pub(crate) fn count_values(distribution: &mut Distribution, values: impl Iterator<Item = f64>) -> Option<()> {
     for value in values {
         let place = distribution.bounds.partition_point(|&bound| bound < value);
         let count = distribution.classic.get_mut(place)?;
-        *count = moved(*count, 0, 1)?;
-        match exponential::index(value) {
+        *count = checked_replace(*count, 0, 1)?;
+        match exponential::bucket_index(value) {
             Some(bucket) => {
-                let count = moved(distribution.exponential.get(bucket), 0, 1)?;
+                let count = checked_replace(distribution.exponential.get(bucket), 0, 1)?;
                 distribution.exponential.set(bucket, count);
             }
-            None => distribution.zero = moved(distribution.zero, 0, 1)?,
+            None => distribution.zero = checked_replace(distribution.zero, 0, 1)?,
         }
     }
     Some(())
@@ -123,23 +123,23 @@ fn exchange(sum: &mut Distribution, old: Option<&Distribution>, new: Option<&Dis
     }
     let of = |part: Option<&Distribution>, at: usize| part.map_or(0, |part| part.classic[at]);
     for (at, count) in sum.classic.iter_mut().enumerate() {
-        *count = moved(*count, of(old, at), of(new, at))?;
+        *count = checked_replace(*count, of(old, at), of(new, at))?;
     }
-    let of = |part: Option<&Distribution>| part.map_or((0, 0), |part| (part.zero, part.unplaced));
+    let of = |part: Option<&Distribution>| part.map_or((0, 0), |part| (part.zero, part.unallocated));
     let ((old_zero, old_unplaced), (new_zero, new_unplaced)) = (of(old), of(new));
-    sum.zero = moved(sum.zero, old_zero, new_zero)?;
-    sum.unplaced = moved(sum.unplaced, old_unplaced, new_unplaced)?;
+    sum.zero = checked_replace(sum.zero, old_zero, new_zero)?;
+    sum.unallocated = checked_replace(sum.unallocated, old_unplaced, new_unplaced)?;
     exchange_buckets(&mut sum.exponential, old.map(|old| &old.exponential), new.map(|new| &new.exponential))
 }
 
 /// Replaces a part of the exponential buckets. Few of them differ, and only those are searched.
 fn exchange_buckets(
-    sums: &mut Exponential,
-    old: Option<&Exponential>,
-    new: Option<&Exponential>,
+    sums: &mut SparseCounts,
+    old: Option<&SparseCounts>,
+    new: Option<&SparseCounts>,
 ) -> Option<()> {
-    let mut old = old.into_iter().flat_map(Exponential::iter).peekable();
-    let mut new = new.into_iter().flat_map(Exponential::iter).peekable();
+    let mut old = old.into_iter().flat_map(SparseCounts::iter).peekable();
+    let mut new = new.into_iter().flat_map(SparseCounts::iter).peekable();
     loop {
         let bucket = match (old.peek(), new.peek()) {
             (Some((one, _)), Some((other, _))) => *one.min(other),
@@ -151,7 +151,7 @@ fn exchange_buckets(
         if had == has {
             continue;
         }
-        sums.set(bucket, moved(sums.get(bucket), had, has)?);
+        sums.set(bucket, checked_replace(sums.get(bucket), had, has)?);
     }
 }
 
@@ -168,14 +168,15 @@ mod tests {
         let sums = prop_oneof![20 => 0.0..1e9, 1 => Just(f64::MAX)];
         (few.clone(), sums, bounds, prop::array::uniform5(few), exponential, 0..8).prop_map(
             |(count, sum, bounds, counts, exponential, kind)| {
-                let sum = if sum == f64::MAX { ExactSum([u64::MAX; 3]) } else { ExactSum::of([sum]) };
+                let sum =
+                    if sum == f64::MAX { ExactSum([u64::MAX; 3]) } else { ExactSum::from_values([sum]) };
                 let classic = counts[2..][..=bounds.len()].to_vec();
                 let [zero, unplaced, ..] = counts;
                 let distribution = match kind {
                     0 => Distribution::default(),
                     _ => {
                         let exponential = exponential.into_iter().collect();
-                        Distribution { bounds, classic, zero, unplaced, exponential }
+                        Distribution { bounds, classic, zero, unallocated: unplaced, exponential }
                     }
                 };
                 SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
@@ -187,8 +188,8 @@ mod tests {
     fn lane(values: &[f64]) -> SeriesTotal {
         let mut distribution =
             Distribution { bounds: vec![1.0], classic: vec![0; 2], ..Distribution::default() };
-        super::tally(&mut distribution, values.iter().copied()).unwrap();
-        let (count, sum) = (values.len() as u64, ExactSum::of(values.iter().copied()));
+        super::count_values(&mut distribution, values.iter().copied()).unwrap();
+        let (count, sum) = (values.len() as u64, ExactSum::from_values(values.iter().copied()));
         SeriesTotal { count, sum, distribution, ..SeriesTotal::default() }
     }
 
@@ -197,22 +198,22 @@ mod tests {
     fn ordinary_parts_can_be_exchanged() {
         let mut sums = Sums::default();
         let (one, more, other) = (lane(&[0.5, 2.0]), lane(&[0.5, 2.0, 2.0]), lane(&[0.0, 3.0]));
-        assert!(sums.exchange(None, Some(&one)) && sums.exchange(None, Some(&other)));
-        assert!(sums.exchange(Some(&one), Some(&more)));
-        assert!(sums.advance(other.sum, ExactSum::of([0.0, 3.0, 0.5]), [0.5].into_iter(), true));
+        assert!(sums.replace(None, Some(&one)) && sums.replace(None, Some(&other)));
+        assert!(sums.replace(Some(&one), Some(&more)));
+        assert!(sums.advance(other.sum, ExactSum::from_values([0.0, 3.0, 0.5]), [0.5].into_iter(), true));
         assert_eq!((sums.count, sums.parts), (6, 2));
         assert_eq!((&sums.distribution.classic, sums.distribution.zero), (&vec![3, 3], 1));
-        assert!(sums.add_up([&more, &other].into_iter()));
-        assert!(sums.exchange(Some(&more), None) && sums.exchange(Some(&other), None));
+        assert!(sums.recompute([&more, &other].into_iter()));
+        assert!(sums.replace(Some(&more), None) && sums.replace(Some(&other), None));
         assert_eq!((sums.count, sums.exact, sums.parts), (0, ExactSum::default(), 0));
         // The same without buckets.
         let plain = |count| SeriesTotal { count, ..SeriesTotal::default() };
         let mut sums = Sums::default();
-        assert!(sums.exchange(None, Some(&plain(1))) && sums.exchange(None, Some(&plain(2))));
-        assert!(sums.advance(ExactSum::default(), ExactSum::of([4.0]), [4.0].into_iter(), false));
-        assert_eq!((sums.count, sums.exact), (4, ExactSum::of([4.0])));
+        assert!(sums.replace(None, Some(&plain(1))) && sums.replace(None, Some(&plain(2))));
+        assert!(sums.advance(ExactSum::default(), ExactSum::from_values([4.0]), [4.0].into_iter(), false));
+        assert_eq!((sums.count, sums.exact), (4, ExactSum::from_values([4.0])));
         // If bounds differ, the sum does not show which part has which counts.
-        assert!(!sums.exchange(None, Some(&one)));
+        assert!(!sums.replace(None, Some(&one)));
     }
 
     proptest! {
@@ -223,13 +224,13 @@ mod tests {
             let mut lanes: [Option<SeriesTotal>; 4] = Default::default();
             let (mut sums, mut tells) = (Sums::default(), true);
             for (lane, new) in steps {
-                tells &= sums.exchange(lanes[lane].as_ref(), new.as_ref());
+                tells &= sums.replace(lanes[lane].as_ref(), new.as_ref());
                 lanes[lane] = new;
                 if !tells {
-                    tells = sums.add_up(lanes.iter().flatten());
+                    tells = sums.recompute(lanes.iter().flatten());
                 }
                 let mut expected = Sums::default();
-                expected.add_up(lanes.iter().flatten());
+                expected.recompute(lanes.iter().flatten());
                 prop_assert_eq!((sums.count, sums.exact), (expected.count, expected.exact));
                 if lanes.iter().any(Option::is_some) {
                     prop_assert_eq!(&sums.distribution, &expected.distribution);

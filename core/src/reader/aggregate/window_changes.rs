@@ -13,7 +13,7 @@ pub(crate) struct WindowChanges {
     arrivals: Vec<Observation>,
     /// Origins, each with the number of arrivals when it left. Later arrivals of the same origin
     /// stay.
-    leaving: Vec<(LaneOrigin, usize)>,
+    pending_removals: Vec<(LaneOrigin, usize)>,
 }
 
 impl WindowChanges {
@@ -30,8 +30,8 @@ impl WindowChanges {
     }
 
     /// Removes the observations that an origin has until now, in the window and here.
-    pub(crate) fn leave(&mut self, origin: LaneOrigin) {
-        self.leaving.push((origin, self.arrivals.len()));
+    pub(crate) fn remove(&mut self, origin: LaneOrigin) {
+        self.pending_removals.push((origin, self.arrivals.len()));
     }
 
     /// Returns the observations that are not in the window yet.
@@ -47,15 +47,15 @@ impl WindowChanges {
     /// Replaces the numbers of origins.
     pub(crate) fn renumber(&mut self, number: impl Fn(LaneOrigin) -> LaneOrigin) {
         self.arrivals.iter_mut().for_each(|one| *one = renumbered(one, &number));
-        self.leaving.iter_mut().for_each(|(origin, _)| *origin = number(*origin));
+        self.pending_removals.iter_mut().for_each(|(origin, _)| *origin = number(*origin));
     }
 
     /// Removes the observations of the origins that left. Returns whether the window had any.
-    pub(crate) fn sweep(&mut self, window: &mut Window) -> bool {
-        if self.leaving.is_empty() {
+    pub(crate) fn apply_removals(&mut self, window: &mut Window) -> bool {
+        if self.pending_removals.is_empty() {
             return false;
         }
-        let mut leaving = std::mem::take(&mut self.leaving);
+        let mut leaving = std::mem::take(&mut self.pending_removals);
         leaving.sort_unstable();
         // The last of several entries of one origin covers the most arrivals.
         let left = |one: &Observation| {
@@ -182,28 +182,30 @@ mod tests {
     }
 
     /// Adds a lane as it is read whole: with as many observations as its definition keeps.
-    fn put(series: &mut SeriesAggregate, at: usize, lane: &Lane) {
-        let record =
-            Arc::new(FamilyDescriptor { window: OWN[at], ..FamilyDescriptor::plain("a", Kind::Timer, &[]) });
+    fn apply(series: &mut SeriesAggregate, at: usize, lane: &Lane) {
+        let record = Arc::new(FamilyDescriptor {
+            window: OWN[at],
+            ..FamilyDescriptor::test_fixture("a", Kind::Timer, &[])
+        });
         let precedence = Precedence { lives: true, created: 1, segment: 1 };
         let word = SeriesWord::new(1, LineIndex::new(1));
         let source = Source { origin: origin(at), word, record: &record, precedence };
-        let sum = ExactSum::of(lane.iter().map(|&(_, value)| value));
+        let sum = ExactSum::from_values(lane.iter().map(|&(_, value)| value));
         let total = SeriesTotal { count: lane.len() as u64, sum, ..SeriesTotal::default() };
         let observations = &lane[lane.len().saturating_sub(OWN[at] as usize)..];
-        series.put(&source, total, Arrivals::Recorded { epoch: 1, observations }, WINDOW);
+        series.apply(&source, total, Arrivals::Recorded { epoch: 1, observations }, WINDOW);
     }
 
     /// Settles a series as a snapshot does.
-    fn settle(series: &mut SeriesAggregate, lanes: &[Option<Lane>]) {
-        series.settle(WINDOW);
-        if !series.is_whole(WINDOW) {
-            for origin in series.expect_again() {
+    fn finish_update(series: &mut SeriesAggregate, lanes: &[Option<Lane>]) {
+        series.finish_update(WINDOW);
+        if !series.is_complete(WINDOW) {
+            for origin in series.request_reread() {
                 let at = origin.line().get() as usize;
-                put(series, at, lanes[at].as_ref().unwrap());
+                apply(series, at, lanes[at].as_ref().unwrap());
             }
-            series.settle(WINDOW);
-            series.accept();
+            series.finish_update(WINDOW);
+            series.accept_as_is();
         }
     }
 
@@ -236,11 +238,11 @@ mod tests {
                         }).collect();
                         if let Some(lane) = &mut lanes[at] {
                             lane.extend(&new);
-                            let sum = ExactSum::of(lane.iter().map(|&(_, value)| value));
+                            let sum = ExactSum::from_values(lane.iter().map(|&(_, value)| value));
                             let newest = Arrivals::Recorded { epoch: 1, observations: &new };
                             series.advance(origin(at), lane.len() as u64, sum, newest, WINDOW);
                         } else {
-                            put(&mut series, at, &new);
+                            apply(&mut series, at, &new);
                             lanes[at] = Some(new);
                         }
                     }
@@ -249,7 +251,7 @@ mod tests {
                         lanes[at] = None;
                     }
                     Step::Settle => {
-                        settle(&mut series, &lanes);
+                        finish_update(&mut series, &lanes);
                         let Value::Timer(timing) = series.value(Kind::Timer) else { panic!() };
                         prop_assert_eq!(timing.window, expected(&lanes));
                         let all = || lanes.iter().flatten().flatten().map(|&(_, value)| value);

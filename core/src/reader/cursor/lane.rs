@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Maximum number of new observations that are counted one by one.
-const FEW: u64 = 64;
+const MAX_RING_ONLY: u64 = 64;
 
 /// The value of a published lane, or the change of a timer since the last poll.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub(crate) fn read<W: SegmentSource>(
             }
             let read = timer(reader.words(), line, head.head, &series.family, before);
             // After all other reads: detects that another incarnation of the lane was read.
-            if reader.has_ended(line, word)? {
+            if reader.is_stale(line, word)? {
                 return Ok(LaneRead::Removed);
             }
             match read {
@@ -114,12 +114,12 @@ pub(crate) fn copy_new<W: SegmentSource>(
     before: CachedTimer,
     chunk: u64,
 ) -> Option<CopiedLane> {
-    let series = Arc::clone(reader.known(lane.series)?);
+    let series = Arc::clone(reader.cached(lane.series)?);
     let new = lane.head.checked_sub(before.head)?;
     let is_followed = series.family.kind == Kind::Timer
         && before.is_complete
         && before.exemplified == lane.exemplified
-        && (1..=FEW).contains(&new);
+        && (1..=MAX_RING_ONLY).contains(&new);
     if !is_followed {
         return None;
     }
@@ -140,13 +140,13 @@ impl CopiedLane {
     /// Returns the change of the lane, and the line of the chunk that holds its newest observation.
     /// `after` was read after the copies, and `last` after that. Returns none if the lane must be
     /// read by [`read`].
-    pub(crate) fn settle(self, after: LaneHeader, last: LaneHeader) -> Option<(LaneDelta, u64)> {
+    pub(crate) fn validate(self, after: LaneHeader, last: LaneHeader) -> Option<(LaneDelta, u64)> {
         let CopiedLane { word, series, copied, before } = self;
         if last.series != word {
             return None;
         }
         let (reading, chunk) = copied.settle(after).ok()??;
-        let holds = LaneValue::Timer(newer(reading, before, u64::MAX), None);
+        let holds = LaneValue::Timer(trim_to_window(reading, before, u64::MAX), None);
         Some((LaneDelta { word, series, holds, exemplars: None }, chunk))
     }
 }
@@ -161,10 +161,10 @@ fn timer(
 ) -> Result<(RingSnapshot, Option<Distribution>), SegmentError> {
     let known = before.map_or(0, |before| before.head);
     // Counting a few values is faster than reading all buckets.
-    if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= FEW {
+    if before.is_some_and(|before| before.is_complete) && head.saturating_sub(known) <= MAX_RING_ONLY {
         let reading = ring::read(source, line.word(), family.window, known)?;
         if reading.since(known).is_some() {
-            return Ok((newer(reading, known, u64::MAX), None));
+            return Ok((trim_to_window(reading, known, u64::MAX), None));
         }
     }
     let folded = if family.distribution {
@@ -177,13 +177,13 @@ fn timer(
     };
     // After the buckets, so that the ring has the observations that the buckets lack.
     let reading = ring::read(source, line.word(), family.window, known)?;
-    let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.with_rest(&reading))?;
-    Ok((newer(reading, known, family.window.into()), Some(distribution)))
+    let distribution = folded.map_or(Ok(Distribution::default()), |folded| folded.complete_with(&reading))?;
+    Ok((trim_to_window(reading, known, family.window.into()), Some(distribution)))
 }
 
 /// Drops the observations before the head `before`, and all but the newest `most` of the others.
 /// This keeps the delta small until the whole segment is read.
-fn newer(mut reading: RingSnapshot, before: u64, most: u64) -> RingSnapshot {
+fn trim_to_window(mut reading: RingSnapshot, before: u64, most: u64) -> RingSnapshot {
     let wanted = usize::try_from(most.min(reading.head - before)).unwrap_or(usize::MAX);
     reading.newest = reading.newest.split_off(reading.newest.len().saturating_sub(wanted));
     reading
@@ -203,7 +203,7 @@ impl LaneDelta {
     pub(crate) fn is_complete(&self) -> bool {
         match &self.holds {
             LaneValue::Timer(reading, Some(distribution)) if self.series.family.distribution => {
-                let Distribution { zero, unplaced, exponential, .. } = distribution;
+                let Distribution { zero, unallocated: unplaced, exponential, .. } = distribution;
                 let all = exponential.values().chain([*zero, *unplaced]);
                 let exponential = all.fold(0_u64, u64::saturating_add);
                 distribution.count() == reading.head && exponential == reading.head
@@ -213,7 +213,7 @@ impl LaneDelta {
     }
 
     /// Returns whether this contains only the new observations. Otherwise all of the lane was read.
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(crate) fn is_incremental(&self) -> bool {
         matches!(self.holds, LaneValue::Timer(_, None))
     }
 
@@ -226,7 +226,7 @@ impl LaneDelta {
     pub(crate) fn take_total(&mut self) -> SeriesTotal {
         let total = SeriesTotal { lanes: 1, ..SeriesTotal::default() };
         match &mut self.holds {
-            LaneValue::Counter(value) => SeriesTotal { sum: ExactSum::of([*value]), ..total },
+            LaneValue::Counter(value) => SeriesTotal { sum: ExactSum::from_values([*value]), ..total },
             LaneValue::Gauge(state) => SeriesTotal { state: *state, ..total },
             LaneValue::Timer(RingSnapshot { head, sum, .. }, distribution) => {
                 let distribution = distribution.take().unwrap_or_default();

@@ -19,7 +19,7 @@ pub(crate) fn series<W: SegmentSource>(
     reader: &mut SegmentReader<W>,
 ) -> Result<Vec<Arc<SeriesInfo>>, SegmentError> {
     let room = reader.begin()?;
-    let (mut next, _) = reader.root()?;
+    let (mut next, _) = reader.read_root()?;
     let (mut seen, mut listed) = (BTreeSet::new(), Vec::new());
     while next != 0 {
         if !seen.insert(next) || seen.len() as u64 * Block::LINES > room {

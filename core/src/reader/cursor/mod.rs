@@ -46,9 +46,9 @@ const CHUNKS: usize = offset_of!(layout::Lane, chunks) / 8;
 pub(crate) struct SegmentCursor {
     blocks: BTreeMap<LineIndex, BlockCache>,
     /// Whether the owner lived at the last poll.
-    lived: bool,
+    owner_was_alive: bool,
     /// Whether any poll succeeded.
-    looked: bool,
+    polled: bool,
 }
 
 /// The cached state of a block.
@@ -57,7 +57,7 @@ struct BlockCache {
     /// The words of the block; zeros for a lane that must be read again.
     words: Box<[u64; BLOCK_WORDS]>,
     /// The published lanes, as bits.
-    shown: u64,
+    published: u64,
     /// The published lanes whose buckets held every observation when they were read, as bits.
     complete: u64,
     /// Lines of the chunks of its lanes.
@@ -86,14 +86,14 @@ impl SegmentCursor {
     ///
     /// If the segment turns out to be corrupt, the cache stays as it was, and the next poll returns
     /// all changes. A lane whose writer was faster than every attempt keeps its last state.
-    pub(crate) fn look<W: SegmentSource>(
+    pub(crate) fn poll<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
         lives: bool,
     ) -> Result<SegmentDelta, SegmentError> {
         let mut lines = reader.begin()?;
-        let (root, losses) = reader.root()?;
-        let mut news = SegmentDelta { first: !self.looked, losses, unread: 0, lanes: Vec::new() };
+        let (root, losses) = reader.read_root()?;
+        let mut news = SegmentDelta { first: !self.polled, losses, unread: 0, lanes: Vec::new() };
         let (mut next, mut claimed) = (root, 0_u64);
         let (mut chain, mut changed) = (BTreeSet::new(), Vec::new());
         while next != 0 {
@@ -105,10 +105,10 @@ impl SegmentCursor {
             chain.insert(line);
             let known = self.blocks.get(&line);
             claimed = claimed.saturating_add(match known {
-                Some(known) if known.is_current(&words) && lives == self.lived => known.claimed(),
+                Some(known) if known.is_current(&words) && lives == self.owner_was_alive => known.claimed(),
                 _ => {
                     let mut seen = known.cloned().unwrap_or_default();
-                    seen.look_closer(reader, line, &words, [self.lived, lives], &mut news)?;
+                    seen.read_changed_lanes(reader, line, &words, [self.owner_was_alive, lives], &mut news)?;
                     let claimed = seen.claimed();
                     changed.push((line, seen));
                     claimed
@@ -119,20 +119,20 @@ impl SegmentCursor {
         }
         for (line, seen) in &self.blocks {
             if !chain.contains(line) {
-                news.lanes.extend(seen.shown().map(|place| (line.saturating_add(place), None)));
+                news.lanes.extend(seen.published_lanes().map(|place| (line.saturating_add(place), None)));
             }
         }
         self.blocks.retain(|line, _| chain.contains(line));
         self.blocks.extend(changed);
-        (self.lived, self.looked) = (lives, true);
+        (self.owner_was_alive, self.polled) = (lives, true);
         if news.lanes.iter().any(|(_, lane)| lane.is_none()) {
-            reader.keep_series(&self.blocks.values().flat_map(BlockCache::series).collect());
+            reader.retain_series(&self.blocks.values().flat_map(BlockCache::series).collect());
         }
         Ok(news)
     }
 
     /// Makes the next poll read a timer's lane completely.
-    pub(crate) fn forget(&mut self, lane: LineIndex) {
+    pub(crate) fn invalidate(&mut self, lane: LineIndex) {
         if let Some((line, seen)) = self.blocks.range_mut(..lane).next_back()
             && let place = (lane.get() - line.get()) as usize
             && place <= BLOCK_LANES
@@ -148,13 +148,13 @@ impl SegmentCursor {
         reader: &mut SegmentReader<W>,
         lives: bool,
     ) -> Result<Totals, SegmentError> {
-        let mut news = self.look(reader, lives)?;
+        let mut news = self.poll(reader, lives)?;
         news.lanes.sort_unstable_by_key(|&(line, _)| line);
-        let mut totals = Totals::of_losses(news.losses);
+        let mut totals = Totals::from_losses(news.losses);
         totals.unread_lanes = news.unread;
         reader.header.add_clock(&mut totals.clocks);
         for mut lane in news.lanes.into_iter().filter_map(|(_, lane)| lane) {
-            let (epoch, origin) = (reader.header.epoch, totals.next_lane());
+            let (epoch, origin) = (reader.header.epoch, totals.next_index());
             let observation = |&(stamp, value): &(u64, f64)| Observation { epoch, origin, stamp, value };
             let newest = lane.newest().iter().map(observation).collect();
             let exemplars = lane.take_exemplars().unwrap_or_default();
@@ -169,7 +169,7 @@ impl SegmentCursor {
 impl Default for BlockCache {
     fn default() -> BlockCache {
         let (words, tails) = (Box::new([0; BLOCK_WORDS]), [0; BLOCK_LANES + 1]);
-        BlockCache { words, shown: 0, complete: 0, chunks: 0, rest: 0, tails }
+        BlockCache { words, published: 0, complete: 0, chunks: 0, rest: 0, tails }
     }
 }
 
@@ -181,7 +181,7 @@ impl BlockCache {
     /// Returns the published lanes whose buckets lacked observations when they were read, as bits. The
     /// words of such a lane may never change again, so it is read again at each poll.
     fn incomplete(&self) -> u64 {
-        self.shown & !self.complete
+        self.published & !self.complete
     }
 
     /// Returns whether nothing must be read of a block that has these words now.
@@ -195,20 +195,20 @@ impl BlockCache {
     }
 
     /// Returns the indexes of the published lanes.
-    fn shown(&self) -> impl Iterator<Item = usize> {
-        (1..=BLOCK_LANES).filter(|place| self.shown >> place & 1 == 1)
+    fn published_lanes(&self) -> impl Iterator<Item = usize> {
+        (1..=BLOCK_LANES).filter(|place| self.published >> place & 1 == 1)
     }
 
     /// Returns the series words of the published lanes.
     fn series(&self) -> impl Iterator<Item = SeriesWord> {
-        self.shown().map(|place| LaneHeader::of(&self.words[place * LINE_WORDS..]).series)
+        self.published_lanes().map(|place| LaneHeader::of(&self.words[place * LINE_WORDS..]).series)
     }
 
     /// Returns the cached state of a lane in this incarnation; none if the lane must be read
     /// completely.
-    fn known(&self, place: usize, word: SeriesWord) -> Option<CachedTimer> {
+    fn cached_lane(&self, place: usize, word: SeriesWord) -> Option<CachedTimer> {
         let known = LaneHeader::of(&self.words[place * LINE_WORDS..]);
-        let is_known = self.shown >> place & 1 == 1 && known.series == word && known.chunks != 0;
+        let is_known = self.published >> place & 1 == 1 && known.series == word && known.chunks != 0;
         let is_complete = self.complete >> place & 1 == 1;
         let LaneHeader { head, exemplified, .. } = known;
         is_known.then_some(CachedTimer { head, is_complete, exemplified })
@@ -218,7 +218,7 @@ impl BlockCache {
     /// last poll.
     ///
     /// `first` holds the words of the block that the caller has read.
-    fn look_closer<W: SegmentSource>(
+    fn read_changed_lanes<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
         line: LineIndex,
@@ -243,16 +243,16 @@ impl BlockCache {
             }
             let at = place * LINE_WORDS..(place + 1) * LINE_WORDS;
             let is_known = self.words[at.clone()] == first[at] && self.incomplete() >> place & 1 == 0;
-            if is_known && (lives[0] == lives[1] || reader.is_no_gauge(head.series)) {
+            if is_known && (lives[0] == lives[1] || reader.is_not_gauge(head.series)) {
                 continue;
             }
-            let cached = self.known(place, head.series).filter(|_| is_shown && is_same(looks, place));
+            let cached = self.cached_lane(place, head.series).filter(|_| is_shown && is_same(looks, place));
             match cached.and_then(|cached| copy_new(reader, head, cached, self.tails[place].into())) {
                 Some(lane) => copied.push((place, lane)),
                 None => are_others |= self.read_lane(reader, line, place, looks, lives[1], news)?,
             }
         }
-        are_others |= self.settle_copied(reader, line, copied, looks, lives[1], news)?;
+        are_others |= self.validate_copied(reader, line, copied, looks, lives[1], news)?;
         if are_others {
             self.rest = self.series().map(|word| reader.lane_lines(word)).sum();
         }
@@ -265,7 +265,7 @@ impl BlockCache {
     /// The lines of all these lanes are read twice. The heads of the first read show what was
     /// overwritten while it was copied. The series words of the second read show that these heads
     /// are of the same life.
-    fn settle_copied<W: SegmentSource>(
+    fn validate_copied<W: SegmentSource>(
         &mut self,
         reader: &mut SegmentReader<W>,
         line: LineIndex,
@@ -283,7 +283,7 @@ impl BlockCache {
         let mut are_others = false;
         for (place, lane) in copied {
             let [after, last] = again.each_ref().map(|words| LaneHeader::of(&words[place * LINE_WORDS..]));
-            match lane.settle(after, last) {
+            match lane.validate(after, last) {
                 Some((delta, chunk)) => {
                     self.store(place, looks, &delta);
                     self.tails[place] = u32::try_from(chunk).unwrap_or(0);
@@ -310,10 +310,10 @@ impl BlockCache {
         let outcome = match is_shown {
             false => LaneRead::Absent,
             true if !is_same(looks, place) => LaneRead::Removed,
-            true => read(reader, lane, head, self.known(place, word), lives)?,
+            true => read(reader, lane, head, self.cached_lane(place, word), lives)?,
         };
         let bit = 1 << place;
-        let was_shown = self.shown & bit != 0;
+        let was_shown = self.published & bit != 0;
         let had_series = was_shown && self.lane(place)[SERIES] == word.bits();
         match outcome {
             LaneRead::WriterTooFast if had_series => return Ok(false),
@@ -333,7 +333,7 @@ impl BlockCache {
                 news.unread += 1;
             }
         }
-        self.shown &= !bit;
+        self.published &= !bit;
         if was_shown {
             news.lanes.push((lane, None));
         }
@@ -348,7 +348,7 @@ impl BlockCache {
         lane.copy_from_slice(&looks[1][at]);
         (lane[SERIES], lane[HEAD]) = (head.series.bits(), delta.head(head.head));
         let bit = 1 << place;
-        self.shown |= bit;
+        self.published |= bit;
         self.complete = if delta.is_complete() { self.complete | bit } else { self.complete & !bit };
     }
 }

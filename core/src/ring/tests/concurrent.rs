@@ -4,7 +4,8 @@
 use std::cell::Cell;
 
 use super::{
-    Arc, CHUNK_SLOTS, ExactSum, LINE_WORDS, Rationed, Ring, Segment, full_ring, linked_lane, stamp, value,
+    Arc, CHUNK_SLOTS, ExactSum, LINE_WORDS, LimitedAllocator, Ring, Segment, linked_lane, ring_chunks, stamp,
+    value,
 };
 use crate::{
     ring::reader::{RingSnapshot, read},
@@ -17,7 +18,7 @@ struct Writer<'a> {
     line: u64,
     window: u32,
     ring: Ring,
-    supply: Rationed<'a>,
+    supply: LimitedAllocator<'a>,
     pushed: Cell<u64>,
 }
 
@@ -39,17 +40,17 @@ impl Writer<'_> {
     /// one time of the call.
     fn read(&self, since: u64, arrive: impl Fn(usize) -> u64) -> (RingSnapshot, usize, usize) {
         let watched = InstrumentedSource::new(Arc::clone(self.segment));
-        watched.meanwhile(|look| self.push(arrive(look)));
+        watched.on_read(|look| self.push(arrive(look)));
         let before = self.pushed.get();
         let reading = read(&watched, self.line, self.window, since).unwrap();
         assert!((before..=self.pushed.get()).contains(&reading.head), "a head of another time");
-        assert_eq!(reading.sum, ExactSum::of((0..reading.head).map(value)));
+        assert_eq!(reading.sum, ExactSum::from_values((0..reading.head).map(value)));
         let first = reading.head - reading.newest.len() as u64;
         let all = (first..reading.head).map(|index| (stamp(index), value(index)));
         assert!(reading.newest.iter().copied().eq(all));
         let least = (reading.head - since).min(u64::from(self.window));
         assert!(reading.newest.len() as u64 >= least, "{} of {least}", reading.newest.len());
-        (reading, watched.times(), watched.words())
+        (reading, watched.read_count(), watched.words())
     }
 }
 
@@ -57,7 +58,7 @@ impl Writer<'_> {
 fn cached_chunks_are_not_copied_again() {
     let segment = Arc::new(Segment::anonymous().unwrap());
     let writer = Writer::new(&segment, 1000);
-    let full = full_ring(1000);
+    let full = ring_chunks(1000);
     // Reads of the head, before and after, and of the table.
     let looks = 2 * LINE_WORDS + (full as usize).next_multiple_of(LINE_WORDS);
     let ring = full * CHUNK_SLOTS;
@@ -91,7 +92,7 @@ fn cached_chunks_are_not_copied_again() {
 #[test]
 fn reading_is_consistent_under_concurrent_writes() {
     for window in [40, 300] {
-        let ring = full_ring(window) * CHUNK_SLOTS;
+        let ring = ring_chunks(window) * CHUNK_SLOTS;
         for before in [0, 30, 64, u64::from(window), ring - 1, ring + 40, 5 * ring + 64] {
             for (when, burst) in
                 (0..9).flat_map(|when| [1, 34, 64, 100, ring, ring + 70].map(|burst| (when, burst)))
@@ -118,7 +119,7 @@ fn busy_writer_is_read_without_waiting() {
         let (RingSnapshot { head, .. }, looks, _) = writer.read(0, |_| 1);
         // Heads and tables, before and for observations that arrived in the meantime; chunks, twice
         // while the ring grows.
-        let chunks = head.div_ceil(CHUNK_SLOTS).min(full_ring(1000)) as usize;
+        let chunks = head.div_ceil(CHUNK_SLOTS).min(ring_chunks(1000)) as usize;
         assert!(looks <= 2 * (chunks + 3) + 5, "{looks} looks at {head}");
     }
 }

@@ -1,7 +1,7 @@
 //! Words that no writer wrote. Each is rejected with the right reason.
 
 use super::{
-    Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, full_ring, linked_lane, stamp,
+    Arc, AtomicU64, CHUNK_SLOTS, LINE_WORDS, Lane, Lines, Ordering, Segment, linked_lane, ring_chunks, stamp,
     value,
 };
 use crate::{
@@ -54,7 +54,7 @@ fn slots_that_were_never_written_are_refused() {
     let changes: [(&str, Change); 12] = [
         ("head", |ring| (&ring.lane.head, u64::MAX / 2 + 1)),
         ("chunks", |ring| (&ring.lane.chunks, 0)),
-        ("chunks", |ring| (&ring.lane.chunks, full_ring(WINDOW) + 1)),
+        ("chunks", |ring| (&ring.lane.chunks, ring_chunks(WINDOW) + 1)),
         ("entered", |ring| (&ring.chunk(0)[0], 2)),
         ("entered", |ring| (&ring.chunk(0)[RECORD], u64::MAX / 2 + 2)),
         ("entered", |ring| (&ring.chunk(1)[0], CHUNK_SLOTS)),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The stores of a writer in all lives of the lane.
-struct Lives {
+struct Reuses {
     trace: Trace,
     lane_line: u64,
     /// The line of the buckets.
@@ -28,8 +28,8 @@ fn of_life(life: usize, index: u64) -> f64 {
     (life as u64 * 1_000_000 + index + 1) as f64
 }
 
-impl Lives {
-    fn of(window: u32, lengths: &[u64]) -> Lives {
+impl Reuses {
+    fn of(window: u32, lengths: &[u64]) -> Reuses {
         let word = |life: usize| SeriesWord::new(life as u32 + 1, LineIndex::new(1));
         let (mut lane_line, mut buckets) = (0, 0);
         let trace = Trace::of(|| {
@@ -38,17 +38,17 @@ impl Lives {
             lane_line = segment.header.root.load(Ordering::Relaxed) + 1;
             let (ring, supply, link) = new_lane(&segment, lane, window, |_| false);
             link();
-            buckets = lane.table.load(Ordering::Relaxed) + table_lines(full_ring(window));
-            lane.promise(word(0));
+            buckets = lane.table.load(Ordering::Relaxed) + table_lines(ring_chunks(window));
+            lane.reserve(word(0));
             assert!(lane.publish(word(0)));
             let published = store_trace::count();
             for (life, &length) in lengths.iter().enumerate() {
                 if life > 0 {
-                    lane.hide();
+                    lane.unpublish();
                     supply.buckets.clear();
                     ring.clear(&supply);
                     lane.clear();
-                    lane.promise(word(life));
+                    lane.reserve(word(life));
                     assert!(lane.publish(word(life)));
                 }
                 for index in 0..length {
@@ -62,13 +62,13 @@ impl Lives {
         let series = trace.to(lane_line as usize * LINE_WORDS + 1);
         let hidden = |&&store: &&usize| trace.stores[store].value == UNPUBLISHED;
         let ends = series.iter().filter(hidden).copied().collect();
-        Lives { trace, lane_line, buckets, window, lengths: lengths.to_vec(), words, ends }
+        Reuses { trace, lane_line, buckets, window, lengths: lengths.to_vec(), words, ends }
     }
 
     /// Lets most readers begin shortly before a life ends, with a slow writer and stale loads.
-    fn approach_an_end(&self, eyes: &WeakMemoryView<'_>) {
+    fn advance_near_wrap(&self, eyes: &WeakMemoryView<'_>) {
         let mut state = eyes.state.borrow_mut();
-        if matches!(state.gaze, Schedule::Glimpses(_)) || state.random.one_in(4) {
+        if matches!(state.gaze, Schedule::Targeted(_)) || state.random.one_in(4) {
             return;
         }
         let end = self.ends[state.random.below(self.ends.len() as u64) as usize];
@@ -82,17 +82,17 @@ impl Lives {
         state.seen = state.written.saturating_sub(behind).max(self.trace.published);
         state.pending = state.seen;
         let (chance, leap) = (state.random.of(&[8, 50, 200]), state.random.of(&[20, 200, 600]));
-        state.gaze = Schedule::Wanders(Step { chance, stores: 3, leaps: 2, leap, stale: 2 });
+        state.gaze = Schedule::RandomWalk(Step { chance, stores: 3, leaps: 2, leap, stale: 2 });
     }
 }
 
 /// Runs readers. Returns the number that read a life completely, and the number that saw that it
 /// had ended.
-fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
+fn readers(lives: &Reuses, count: u64, seed: u64) -> (u64, u64) {
     let (mut read_well, mut ended) = (0, 0);
     for reader in 0..count {
         let eyes = WeakMemoryView::new(&lives.trace, Random(pack(seed as u32, reader as u32)));
-        lives.approach_an_end(&eyes);
+        lives.advance_near_wrap(&eyes);
         let line = lives.lane_line;
         let word = LaneHeader::read(&eyes, line).unwrap().series;
         let Some(life) = lives.words.iter().position(|&known| known == word) else {
@@ -120,14 +120,18 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
             "reader {seed}/{reader}: {head} after {} in life {life}",
             known.head
         );
-        assert_eq!(reading.sum, ExactSum::of((0..head).map(|index| of_life(life, index))), "{seed}/{reader}");
+        assert_eq!(
+            reading.sum,
+            ExactSum::from_values((0..head).map(|index| of_life(life, index))),
+            "{seed}/{reader}"
+        );
         assert!(reading.newest.len() as u64 >= head.min(u64::from(lives.window)), "{seed}/{reader}");
         let first = head - reading.newest.len() as u64;
         for (index, &seen) in (first..).zip(&reading.newest) {
             assert_eq!(seen, (stamp(index), of_life(life, index)), "{seed}/{reader}");
         }
         let is_whole = is_whole(&folded, &reading);
-        let distribution = folded.with_rest(&reading).unwrap();
+        let distribution = folded.complete_with(&reading).unwrap();
         let counted = distribution.count();
         assert!(counted <= head, "{seed}/{reader}: {counted} of {head} in life {life}");
         if is_whole {
@@ -142,7 +146,7 @@ fn readers(lives: &Lives, count: u64, seed: u64) -> (u64, u64) {
 /// Reads what a life has got since the head `since`, as a cursor does: two reads of the lane, the
 /// chunks, two more reads of the lane.
 fn follow(
-    lives: &Lives,
+    lives: &Reuses,
     eyes: &WeakMemoryView<'_>,
     (life, word): (usize, SeriesWord),
     since: u64,
@@ -166,7 +170,7 @@ fn follow(
     let of = |index| (stamp(index), of_life(life, index));
     let is_right = head == lane.head
         && length >= head - since
-        && reading.sum == ExactSum::of((0..head).map(|index| of_life(life, index)))
+        && reading.sum == ExactSum::from_values((0..head).map(|index| of_life(life, index)))
         && reading.newest.iter().copied().eq((head - length..head).map(of));
     if is_right { Ok(()) } else { Err(format!("{head} since {since} in life {life}")) }
 }
@@ -181,7 +185,7 @@ fn reader_never_mixes_two_incarnations_of_a_lane() {
         (1000, &[1500, 300, 1200], 600),
     ];
     for (seed, (window, lengths, count)) in all.into_iter().enumerate() {
-        let lives = Lives::of(window, lengths);
+        let lives = Reuses::of(window, lengths);
         let (read_well, ended) = readers(&lives, count, 200 + seed as u64);
         assert!(read_well > 100 && ended > 100, "window {window}: {read_well} and {ended} of {count}");
     }

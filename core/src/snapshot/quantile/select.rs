@@ -17,14 +17,14 @@ const RANGE_BITS: u32 = 10;
 /// The number of ranges that are skipped together.
 const BLOCK: usize = 64;
 /// The maximum number of values that are sorted immediately.
-const FEW: usize = 64;
+const SMALL_INPUT: usize = 64;
 /// The maximum number of gathered values that are sorted.
-const MANY: usize = 128;
+const MAX_GATHERED: usize = 128;
 /// The maximum depth of ranges within ranges. Beyond it, values are found by selection.
 const MAX_DEPTH: u32 = 3;
 
 /// A range that contains requested ranks.
-struct Holder {
+struct RankRange {
     range: u16,
     /// The number of values in lower ranges.
     below: usize,
@@ -42,13 +42,13 @@ pub(crate) fn at_ranks(values: &[f64], ranks: &[usize], found: &mut [f64]) {
 
 #[inline(always)]
 fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
-    if values.len() <= FEW {
+    if values.len() <= SMALL_INPUT {
         let mut keys: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
         keys.sort_unstable();
         ranks.iter().zip(found).for_each(|(&rank, found)| *found = f64::from_bits(keys[rank]));
         return;
     }
-    let (low, high) = (least(values), greatest(values));
+    let (low, high) = (min(values), max(values));
     if low >= high {
         return found.fill(values[0]);
     }
@@ -57,10 +57,10 @@ fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
         return select(values, ranks, found);
     }
     let ranges = ranges(values, low, high);
-    let held = holders(&counts(&ranges), ranks);
-    if held.iter().map(|holder| holder.count).sum::<usize>() > MANY {
+    let held = ranges_holding(&counts(&ranges), ranks);
+    if held.iter().map(|holder| holder.count).sum::<usize>() > MAX_GATHERED {
         return held.into_iter().for_each(|holder| {
-            within(
+            in_range(
                 values,
                 &ranges,
                 &holder,
@@ -70,7 +70,7 @@ fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
             );
         });
     }
-    let mut keys = [0; MANY + 1];
+    let mut keys = [0; MAX_GATHERED + 1];
     gather(values, &ranges, &held, &mut keys);
     let mut before = 0;
     for holder in &held {
@@ -83,18 +83,18 @@ fn search(values: &[f64], ranks: &[usize], found: &mut [f64], depth: u32) {
 
 /// Returns the smallest value.
 #[inline(always)]
-fn least(values: &[f64]) -> f64 {
-    extreme(values, f64::INFINITY, |one, other| if one < other { one } else { other })
+fn min(values: &[f64]) -> f64 {
+    min_or_max(values, f64::INFINITY, |one, other| if one < other { one } else { other })
 }
 
 /// Returns the greatest value.
 #[inline(always)]
-fn greatest(values: &[f64]) -> f64 {
-    extreme(values, 0.0, |one, other| if one > other { one } else { other })
+fn max(values: &[f64]) -> f64 {
+    min_or_max(values, 0.0, |one, other| if one > other { one } else { other })
 }
 
 #[inline(always)]
-fn extreme(values: &[f64], start: f64, pick: impl Fn(f64, f64) -> f64) -> f64 {
+fn min_or_max(values: &[f64], start: f64, pick: impl Fn(f64, f64) -> f64) -> f64 {
     // Processes eight values at a time: each is compared with the value eight positions before it,
     // not with its neighbour.
     let mut extremes = [start; 8];
@@ -129,12 +129,12 @@ fn counts(ranges: &[u16]) -> [u16; RANGES] {
 
 /// Returns the ranges that contain the ranks, in ascending order.
 #[inline(always)]
-fn holders(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<Holder> {
+fn ranges_holding(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<RankRange> {
     let mut blocks = [0_u16; RANGES / BLOCK];
     for (sum, block) in blocks.iter_mut().zip(counts.chunks_exact(BLOCK)) {
         *sum = block.iter().sum();
     }
-    let mut holders: Vec<Holder> = Vec::with_capacity(ranks.len());
+    let mut holders: Vec<RankRange> = Vec::with_capacity(ranks.len());
     let (mut block, mut below_block) = (0, 0);
     let (mut range, mut below) = (0, 0);
     for (at, &rank) in ranks.iter().enumerate() {
@@ -151,16 +151,16 @@ fn holders(counts: &[u16; RANGES], ranks: &[usize]) -> Vec<Holder> {
             Some(last) if usize::from(last.range) == range => last.ranks.end = at + 1,
             _ => {
                 let (range, count) = (range as u16, usize::from(counts[range]));
-                holders.push(Holder { range, below, count, ranks: at..at + 1 });
+                holders.push(RankRange { range, below, count, ranks: at..at + 1 });
             }
         }
     }
     holders
 }
 
-/// Gathers the sorted bits of the values in those ranges, at most [`MANY`].
+/// Gathers the sorted bits of the values in those ranges, at most [`MAX_GATHERED`].
 #[inline(always)]
-fn gather(values: &[f64], ranges: &[u16], held: &[Holder], keys: &mut [u64; MANY + 1]) {
+fn gather(values: &[f64], ranges: &[u16], held: &[RankRange], keys: &mut [u64; MAX_GATHERED + 1]) {
     let mut wanted = [0_u8; RANGES];
     held.iter().for_each(|holder| wanted[usize::from(holder.range)] = 1);
     // One element more than needed: each value is stored, and the length advances only if it is
@@ -176,7 +176,14 @@ fn gather(values: &[f64], ranges: &[u16], held: &[Holder], keys: &mut [u64; MANY
 /// Searches the values of one range in the same way.
 #[cold]
 #[inline(never)]
-fn within(values: &[f64], ranges: &[u16], holder: &Holder, ranks: &[usize], found: &mut [f64], depth: u32) {
+fn in_range(
+    values: &[f64],
+    ranges: &[u16],
+    holder: &RankRange,
+    ranks: &[usize],
+    found: &mut [f64],
+    depth: u32,
+) {
     let mut held = vec![0.0; holder.count + 1];
     let mut length = 0;
     for (&value, &range) in values.iter().zip(ranges) {

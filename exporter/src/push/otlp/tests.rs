@@ -15,11 +15,11 @@ fn metrics(registry: &Registry, surface: Surface) -> Vec<Metric> {
 
 fn registry() -> Registry {
     let registry = Registry::new();
-    let timer = registry.recorded_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
+    let timer = registry.catalog_timer(&catalog::TASK_EXECUTE_TIME).unwrap();
     let timer = timer.labels(&["resize", "SUCCESS"]).unwrap();
     // Twice on a bound, just above it, zero, and below it.
     [1.0, 1.0, 1.01, 0.0, 0.25].iter().for_each(|value| timer.observe(*value));
-    registry.recorded_counter(&catalog::TASK_POLL).unwrap().labels(&["resize"]).unwrap().add(3.0);
+    registry.catalog_counter(&catalog::TASK_POLL).unwrap().labels(&["resize"]).unwrap().add(3.0);
     registry
 }
 

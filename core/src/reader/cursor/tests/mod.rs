@@ -51,14 +51,14 @@ impl Looked<Arc<Segment>> {
         let place = self.segment().describe_series(encode).unwrap();
         let lane = self.segment().shared_lane().unwrap();
         lane.head.store(value.to_bits(), Relaxed);
-        lane.promise(place.word);
+        lane.reserve(place.word);
         assert!(lane.publish(place.word));
         lane
     }
 
     /// Returns the line of a family with one label.
     fn family(&self, name: &str, kind: Kind) -> LineIndex {
-        let family = FamilyDescriptor::plain(name, kind, &["number"]);
+        let family = FamilyDescriptor::test_fixture(name, kind, &["number"]);
         self.segment().describe(&family.encode()).unwrap()
     }
 
@@ -78,13 +78,13 @@ impl<W: SegmentSource> Looked<W> {
     /// Polls the segment. Returns the changes and the number of words that were read.
     fn look(&mut self, lives: bool) -> Result<(SegmentDelta, usize), SegmentError> {
         self.reader.source().begin();
-        let news = self.lanes.look(&mut self.reader, lives)?;
+        let news = self.lanes.poll(&mut self.reader, lives)?;
         Ok((news, self.reader.source().words()))
     }
 
     /// Calls `happens` before each read from now on.
     fn meanwhile(&self, happens: impl Fn(usize) + 'static) {
-        self.reader.source().meanwhile(happens);
+        self.reader.source().on_read(happens);
     }
 
     /// Returns the lines of changed lanes, and of lanes that are not published any more.
@@ -115,22 +115,22 @@ fn what_did_not_change_is_not_read_again() {
     let moved = news.lanes[0].0;
     assert_eq!(looked.look(true).unwrap().1, still);
     // Only the forgotten lane is read again.
-    looked.lanes.forget(moved);
+    looked.lanes.invalidate(moved);
     assert_eq!(looked.lines(true), [BTreeSet::from([moved]), BTreeSet::new()]);
     let newest = LineIndex::from_word(looked.root().load(Relaxed)).unwrap();
-    looked.lanes.forget(newest);
-    looked.lanes.forget(newest.saturating_add(super::BLOCK_LANES + 1));
+    looked.lanes.invalidate(newest);
+    looked.lanes.invalidate(newest.saturating_add(super::BLOCK_LANES + 1));
     assert_eq!(looked.look(true).unwrap().1, still);
     // If the owner ended, its gauges end; no other lane is read.
     let (news, words) = looked.look(false).unwrap();
     assert_eq!((news.lanes.len(), words), (10, still + blocks * 2 * BLOCK_WORDS));
     assert!(news.lanes.iter().all(|(_, lane)| lane.is_none()));
     assert_eq!(looked.look(false).unwrap().1, still);
-    assert_eq!(looked.reader.known_series(), 100);
+    assert_eq!(looked.reader.cached_series(), 100);
     // Series that are not published any more are dropped.
-    counters[..60].iter().for_each(|lane| lane.hide());
+    counters[..60].iter().for_each(|lane| lane.unpublish());
     assert_eq!(looked.lines(false).map(|lines| lines.len()), [0, 60]);
-    assert_eq!(looked.reader.known_series(), 40);
+    assert_eq!(looked.reader.cached_series(), 40);
 }
 
 #[test]
@@ -144,11 +144,11 @@ fn lanes_of_blocks_that_are_gone_are_gone() {
     let gone: BTreeSet<LineIndex> = shown.into_iter().filter(|line| line.word() > newest).collect();
     assert_eq!(gone.len(), 5);
     assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
-    assert_eq!(looked.reader.known_series(), super::BLOCK_LANES);
+    assert_eq!(looked.reader.cached_series(), super::BLOCK_LANES);
     looked.root().store(0, Relaxed);
     let older = LineIndex::from_word(older).unwrap();
     let gone: BTreeSet<LineIndex> =
         (1..=super::BLOCK_LANES).map(|place| older.saturating_add(place)).collect();
     assert_eq!(looked.lines(true), [BTreeSet::new(), gone]);
-    assert_eq!(looked.reader.known_series(), 0);
+    assert_eq!(looked.reader.cached_series(), 0);
 }

@@ -227,7 +227,7 @@ fn what_claims_more_than_there_is_is_refused() {
     // More lines than claimed; as many; as many only at the second call, because the segment grew.
     for lengths in [vec![1 << 20], vec![claimed], vec![1, claimed], vec![claimed - 1, claimed]] {
         looked.lanes = SegmentCursor::default();
-        looked.reader.source().seem(lengths.clone());
+        looked.reader.source().report_lengths(lengths.clone());
         assert_eq!(looked.look(true).unwrap().0.lanes.len(), 1, "{lengths:?}");
         // Nor is it refused if nothing changed.
         looked.look(true).unwrap();
@@ -242,7 +242,7 @@ fn what_claims_more_than_there_is_is_refused() {
     ] {
         lane.chunks.store(chunks, Relaxed);
         looked.lanes = SegmentCursor::default();
-        looked.reader.source().seem(lengths.clone());
+        looked.reader.source().report_lengths(lengths.clone());
         match looked.look(true) {
             Err(SegmentError::Corrupt(what)) => assert!(what.contains("share memory"), "{what}"),
             other => panic!("{lengths:?}: {other:?}"),

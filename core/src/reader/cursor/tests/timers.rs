@@ -22,7 +22,7 @@ fn timers(directory: &Path, window: u32) -> (Registry, Family<Timer>) {
 
 /// Opens the only segment of a directory.
 fn looked(directory: &Path) -> Looked<File> {
-    let directory = MetricsPath::of(directory).open().unwrap().unwrap();
+    let directory = MetricsPath::new(directory).open().unwrap().unwrap();
     let id = directory.segments().unwrap()[0];
     Looked::of(directory.open_segment(id).unwrap(), id)
 }
@@ -54,7 +54,7 @@ fn of_a_timer_only_what_is_new_is_read() {
         (0..new).for_each(|number| timer.observe(number as f64));
         let (mut news, words) = looked.look(true).unwrap();
         let lanes = told(&mut news);
-        assert_eq!((lanes.len(), lanes[0].newest().len(), lanes[0].goes_on()), (1, new, new <= 64));
+        assert_eq!((lanes.len(), lanes[0].newest().len(), lanes[0].is_incremental()), (1, new, new <= 64));
         let chunk = Chunk::LINES as usize * LINE_WORDS;
         // Two more reads of the block, the heads and the table, the chunks; for many new
         // observations also the buckets.
@@ -77,7 +77,7 @@ fn new_observations_of_a_lane_take_one_read() {
     looked.look(true).unwrap();
     looked.look(true).unwrap();
     // The root and the blocks.
-    let still = looked.reader.source().times();
+    let still = looked.reader.source().read_count();
     for (new, most) in [
         // The chunks of the newest observations become known.
         (1, 2 * timers.len()),
@@ -90,7 +90,7 @@ fn new_observations_of_a_lane_take_one_read() {
         timers.iter().for_each(|timer| observe(timer, new));
         let (news, _) = looked.look(true).unwrap();
         assert_eq!(news.lanes.len(), timers.len());
-        let reads = looked.reader.source().times();
+        let reads = looked.reader.source().read_count();
         // Each block is read twice more before the chunks, and twice more after them.
         assert!(reads <= still + 4 * (still - 1) + most, "{reads} reads, {still} at rest, {new} new");
     }
@@ -149,10 +149,10 @@ fn a_timer_that_is_asked_for_again_is_read_whole() {
         let mut looked = looked(parent.path());
         let (news, _) = looked.look(true).unwrap();
         let line = news.lanes.iter().map(|&(line, _)| line).max().unwrap();
-        looked.lanes.forget(line);
+        looked.lanes.invalidate(line);
         let (mut news, _) = looked.look(true).unwrap();
         let mut lanes = told(&mut news);
-        assert_eq!((lanes.len(), lanes[0].goes_on()), (1, false));
+        assert_eq!((lanes.len(), lanes[0].is_incremental()), (1, false));
         let newest = lanes[0].newest().len() as u64;
         assert_eq!(newest, lanes[0].take_total().count.min(1000));
     }
@@ -209,7 +209,7 @@ fn a_timer_without_a_distribution_goes_on_as_well() {
     for goes_on in [false, true, true] {
         observe(&timer, 1);
         let (mut news, _) = looked.look(true).unwrap();
-        assert_eq!(told(&mut news)[0].goes_on(), goes_on);
+        assert_eq!(told(&mut news)[0].is_incremental(), goes_on);
     }
 }
 
@@ -230,7 +230,7 @@ fn buckets_that_lacked_something_are_read_again() {
         let mut look = |looked: &mut Looked<File>| {
             let (mut news, _) = looked.look(true).unwrap();
             let lane = told(&mut news).remove(0);
-            let (goes_on, new) = (lane.goes_on(), lane.newest().len() as u64);
+            let (goes_on, new) = (lane.is_incremental(), lane.newest().len() as u64);
             let SeriesTotal { count, distribution, .. } = lane.take_total();
             counted = match goes_on {
                 true => counted.map(|known| known + new),
