@@ -47,7 +47,7 @@ pub fn a_bucket_page_is_first_used_with_concurrent_reader() {
         let shared = Arc::clone(&segment);
         let reader = move || {
             let seen = read(&shared, line);
-            assert_eq!((seen.zero, seen.unplaced), (0, 0));
+            assert_eq!((seen.zero, seen.unallocated), (0, 0));
             let counted: u64 = seen.exponential.values().sum();
             assert!(counted <= 2 && seen.count() <= 2, "{seen:?}");
             assert!(seen.exponential.iter().all(|(bucket, _)| bucket == 0), "{seen:?}");

@@ -146,5 +146,5 @@ pub fn a_gauge_expires_while_two_threads_set_it() {
 
 /// Returns the definition of the gauge that expires.
 fn gauge_a() -> FamilyDescriptor {
-    FamilyDescriptor::plain("a", Kind::Gauge, &[])
+    FamilyDescriptor::test_fixture("a", Kind::Gauge, &[])
 }

@@ -15,7 +15,7 @@ impl SeriesWord {
     pub(crate) const NONE: SeriesWord = SeriesWord(0);
 
     /// Returns the word of the descriptor at that line. `serial` is below
-    /// [`SERIALS`](super::layout::SERIALS).
+    /// [`SERIAL_BITS`](super::layout::SERIAL_BITS).
     pub(crate) const fn new(serial: u32, line: LineIndex) -> SeriesWord {
         SeriesWord(pack(serial, line.get()))
     }
@@ -52,11 +52,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{LineIndex, SeriesWord};
-    use crate::format::layout::{SERIALS, UNPUBLISHED};
+    use crate::format::layout::{SERIAL_BITS, UNPUBLISHED};
 
     proptest! {
         #[test]
-        fn word_holds_serial_and_line(serial in 0..SERIALS, line: u32) {
+        fn word_holds_serial_and_line(serial in 0..SERIAL_BITS, line: u32) {
             let word = SeriesWord::new(serial, LineIndex::new(line));
             prop_assert_eq!((word.serial(), word.line()), (serial, LineIndex::new(line)));
             prop_assert_eq!(SeriesWord::from_bits(word.bits()), word);

@@ -70,14 +70,14 @@ fn covered_by(distribution: &Distribution) -> [u64; 2] {
 
 /// The words of one read.
 #[derive(PartialEq)]
-struct BucketWords {
+struct BucketCopy {
     /// The zero, unplaced and classic buckets, and the table of pages.
     words: Vec<u64>,
     /// The existing pages, one after the other.
     pages: Vec<u64>,
 }
 
-fn read_words(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<BucketWords> {
+fn read_words(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Result<BucketCopy> {
     let classic = classic_lines(bounds.len()) as usize * LINE_WORDS;
     let mut words = vec![0; classic + TABLE_LINES as usize * LINE_WORDS];
     source.read(line, &mut words)?;
@@ -87,10 +87,10 @@ fn read_words(source: &impl SegmentSource, line: u64, bounds: &[f64]) -> io::Res
         pages.resize(known + exponential::PAGE_BUCKETS, 0);
         source.read(page, &mut pages[known..])?;
     }
-    Ok(BucketWords { words, pages })
+    Ok(BucketCopy { words, pages })
 }
 
-impl BucketWords {
+impl BucketCopy {
     fn distribution(&self, bounds: &[f64]) -> Distribution {
         let (words, table) = self.words.split_at(classic_lines(bounds.len()) as usize * LINE_WORDS);
         let made = table.iter().enumerate().filter(|&(_, &line)| line != 0);

@@ -90,7 +90,9 @@ impl Recorder {
     /// Creates a recorder in a metrics directory. Creates the directory if it is missing.
     pub(crate) fn open(directory: &Path, options: RegistryOptions) -> Result<Recorder> {
         let place = MetricsPath::resolve(directory)?.with_group(options.group);
-        place.create_or_open().map_err(|error| Error::io(place.path(), "use the metrics directory", error))?;
+        place
+            .create_or_open()
+            .map_err(|error| Error::io(place.path(), "use the metrics directory", error))?;
         Ok(Recorder::new(Some(place), options))
     }
 

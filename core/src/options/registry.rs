@@ -87,11 +87,11 @@ impl RegistryOptions {
     ///
     /// Returns [`Error::Option`](crate::Error::Option), which names the first invalid option and
     /// its valid values.
-    pub fn check(&self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         if self.group == Some(u32::MAX) {
             return Err(Error::Option { option: "group", reason: "no group has that number" });
         }
-        self.families.check()
+        self.families.validate()
     }
 }
 
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn invalid_options_of_a_registry_and_of_its_families_are_refused() {
-        RegistryOptions::default().group(u32::MAX).check().unwrap_err();
-        RegistryOptions::from(FamilyOptions::default().window(0)).check().unwrap_err();
-        RegistryOptions::default().group(u32::MAX - 1).utf8_names(true).check().unwrap();
+        RegistryOptions::default().group(u32::MAX).validate().unwrap_err();
+        RegistryOptions::from(FamilyOptions::default().window(0)).validate().unwrap_err();
+        RegistryOptions::default().group(u32::MAX - 1).utf8_names(true).validate().unwrap();
     }
 
     #[test]

@@ -38,11 +38,11 @@ struct UserFamily {
     /// Whether each of them cannot be shown.
     unfit: Vec<bool>,
     /// The slot of the families, or the reason why none of them can be shown.
-    room: Result<Placement, &'static str>,
+    room: Result<ListPlacement, &'static str>,
 }
 
 #[derive(Debug)]
-struct Placement {
+struct ListPlacement {
     slot: FamilySlot,
     /// Indices of earlier families of the exposition that have one of this family's names. If one
     /// of them has series, this family is not shown.
@@ -110,7 +110,7 @@ impl UserFamilies {
                 Some(family) => {
                     let form = family_template::of_kind(family.kind);
                     let slot = FamilySlot::new(form, &shown.metric(family), &family.help, exposition);
-                    Ok(Placement { slot, rivals: take(exposition) })
+                    Ok(ListPlacement { slot, rivals: take(exposition) })
                 }
                 None => Err(shown.invalid_reason(&families[0]).unwrap_or_default()),
             };
@@ -138,7 +138,7 @@ impl UserFamily {
         exposition: &mut Exposition,
         names: Names,
     ) -> Result<(), &'static str> {
-        let Placement { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
+        let ListPlacement { slot, rivals } = self.room.as_mut().map_err(|why| *why)?;
         if rivals.iter().any(|&rival| !exposition.families[rival].series.is_empty()) {
             slot.clear(exposition);
             let nothing = families.iter().all(|family| family.series.is_empty());

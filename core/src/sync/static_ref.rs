@@ -20,7 +20,7 @@ impl<T: Sync + 'static> AtomicOptionRef<T> {
 
     /// Loom's atomics are created at run time.
     #[cfg(ictus_loom)]
-    pub(crate) fn none() -> AtomicOptionRef<T> {
+    pub(crate) fn null() -> AtomicOptionRef<T> {
         AtomicOptionRef(AtomicPtr::new(ptr::null_mut()))
     }
 

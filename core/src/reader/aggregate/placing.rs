@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Aggregator, SegmentKey, LaneOrigin, series::SeriesAggregate};
+use super::{Aggregator, LaneOrigin, SegmentKey, series::SeriesAggregate};
 use crate::{
     policy::series_limit::{Contribution, is_overflow, overflow, placed},
     reader::overflowed::Overflowed,

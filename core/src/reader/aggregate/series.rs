@@ -31,7 +31,7 @@ pub(crate) struct SeriesAggregate {
     /// The number of its family.
     pub(crate) shape: u64,
     pub(crate) labels: Arc<[String]>,
-    shares: BTreeMap<LaneOrigin, Contribution>,
+    shares: BTreeMap<LaneOrigin, LaneShare>,
     sums: Sums,
     /// Whether shares can be subtracted from `sums` exactly. If not, `finish_update` adds them up.
     sums_subtractable: bool,
@@ -56,7 +56,7 @@ pub(crate) struct SeriesAggregate {
 
 /// The share of one lane, or of the totals, in a series.
 #[derive(Debug)]
-pub(crate) struct Contribution {
+pub(crate) struct LaneShare {
     /// The series word, which identifies the incarnation of the lane.
     word: SeriesWord,
     record: Arc<FamilyDescriptor>,
@@ -152,12 +152,12 @@ impl SeriesAggregate {
         // The family counts its definitions by their addresses. If the totals file was read again, the
         // same definition has another address.
         let record = Arc::clone(before.as_ref().map_or(record, |before| &before.record));
-        let share = Contribution { word, record, labels, total, newest: last, rereading: false };
+        let share = LaneShare { word, record, labels, total, newest: last, rereading: false };
         self.insert(origin, share, before.as_ref());
         self.bound_changes(window);
     }
 
-    fn insert(&mut self, origin: LaneOrigin, share: Contribution, before: Option<&Contribution>) {
+    fn insert(&mut self, origin: LaneOrigin, share: LaneShare, before: Option<&LaneShare>) {
         self.has_other_exemplars |= !share.total.exemplars.is_empty();
         self.shortest = self.shortest.min(share.record.window);
         self.shares.insert(origin, share);
@@ -239,7 +239,7 @@ impl SeriesAggregate {
     }
 
     /// Removes the share of a lane with its observations, and returns them for another series.
-    pub(crate) fn take(&mut self, origin: LaneOrigin) -> Option<(Contribution, Vec<Observation>)> {
+    pub(crate) fn take(&mut self, origin: LaneOrigin) -> Option<(LaneShare, Vec<Observation>)> {
         self.apply_removals();
         let share = self.shares.remove(&origin)?;
         let observations = self.window.iter().chain(self.changes.arrivals().iter().copied());
@@ -254,7 +254,7 @@ impl SeriesAggregate {
     pub(crate) fn adopt(
         &mut self,
         origin: LaneOrigin,
-        (share, observations): (Contribution, Vec<Observation>),
+        (share, observations): (LaneShare, Vec<Observation>),
         labels: Option<Arc<[String]>>,
         window: u32,
     ) {
@@ -262,7 +262,7 @@ impl SeriesAggregate {
         // The window of the other series may not have held all of its observations.
         let is_whole = observations.len() as u64 >= share.total.count.min(own.into());
         self.changes.add(Arrivals::Stored(&observations), 0, origin);
-        self.insert(origin, Contribution { labels, ..share }, None);
+        self.insert(origin, LaneShare { labels, ..share }, None);
         self.bound_changes(window);
         if !is_whole {
             self.invalidate();
