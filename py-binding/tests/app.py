@@ -70,8 +70,8 @@ def settings_class(activation: str) -> Any:
 
 
 def run() -> None:
-    made = settings_class(sys.argv[3])(directory=sys.argv[1], file_name="out.prom")
-    main(made, sys.argv[2])
+    settings = settings_class(sys.argv[3])(directory=sys.argv[1], file_name="out.prom")
+    main(settings, sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import threading
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 FORKS = 100
-made = MetricsCollector(MetricsSettings(sys.argv[1]))
+collector = MetricsCollector(MetricsSettings(sys.argv[1]))
 stop = threading.Event()
 
 
@@ -18,9 +18,9 @@ def record() -> None:
     while not stop.is_set():
         number += 1
         # Creates a new series now and then: the slow path holds locks that the fast path does not.
-        made.increment_task_poll(f"task {number % 2000 // 10}")
-        made.record_task_poll_time("t", 0.1)
-        made.registry.get_sample_value("no_such_name")
+        collector.increment_task_poll(f"task {number % 2000 // 10}")
+        collector.record_task_poll_time("t", 0.1)
+        collector.registry.get_sample_value("no_such_name")
 
 
 threads = [threading.Thread(target=record) for _ in range(3)]
@@ -29,11 +29,11 @@ for thread in threads:
 for _ in range(FORKS):
     child = os.fork()
     if child == 0:
-        made.increment_task_paused("child")
-        made.record_task_execute_time("child", 0.1)
+        collector.increment_task_paused("child")
+        collector.record_task_execute_time("child", 0.1)
         # Creates a series and reads, although threads of the parent may have held locks at the fork.
-        made.increment_task_poll(f"child {os.getpid()}")
-        made.registry.get_sample_value("no_such_name")
+        collector.increment_task_poll(f"child {os.getpid()}")
+        collector.registry.get_sample_value("no_such_name")
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 stop.set()

@@ -8,12 +8,12 @@ from ictus import _core
 from ictus.conductor import MetricsCollector, MetricsSettings
 
 directory = sys.argv[1]
-made = MetricsCollector(MetricsSettings(directory))
+collector = MetricsCollector(MetricsSettings(directory))
 for _ in range(100):
-    made.record_task_execute_time("first", 0.1)
+    collector.record_task_execute_time("first", 0.1)
 for number in range(300):
     for _ in range(200):
-        made.record_task_execute_time(f"task {number}", 0.1)
+        collector.record_task_execute_time(f"task {number}", 0.1)
 for _ in range(2000):
-    made.record_task_execute_time("first", 0.1)
+    collector.record_task_execute_time("first", 0.1)
 print(_core.text(directory, ["legacy"]))

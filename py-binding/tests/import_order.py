@@ -29,7 +29,7 @@ if __name__ == "__main__":
             importlib.import_module("ictus.conductor").install()
         else:
             importlib.import_module(f"conductor.client.{argument}")
-    found = {}
+    modules = {}
     for module_name, names in NAMES.items():
         try:
             module = importlib.import_module(f"conductor.client.{module_name}")
@@ -37,8 +37,8 @@ if __name__ == "__main__":
             continue
         for name in names:
             if hasattr(module, name):
-                found[f"{module_name}.{name}"] = getattr(module, name).__module__
+                modules[f"{module_name}.{name}"] = getattr(module, name).__module__
         base = getattr(module, "MetricsCollectorBase", None) or getattr(module, "MetricsCollector", None)
         if base is not None:
-            found[f"{module_name} provider"] = base.provide_metrics.__module__
-    print(json.dumps(found))
+            modules[f"{module_name} provider"] = base.provide_metrics.__module__
+    print(json.dumps(modules))

@@ -10,6 +10,6 @@ from ictus.conductor import MetricsCollector, MetricsSettings
 
 assert prometheus_client.values.ValueClass.__name__ == "MutexValue"
 for directory in sys.argv[1:]:
-    made = MetricsCollector(MetricsSettings(directory))
-    made.increment_task_poll(directory)
-    print(made.registry.get_sample_value("task_poll_total", {"taskType": directory}))
+    collector = MetricsCollector(MetricsSettings(directory))
+    collector.increment_task_poll(directory)
+    print(collector.registry.get_sample_value("task_poll_total", {"taskType": directory}))

@@ -62,14 +62,14 @@ def observed() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    found = observed()
+    state = observed()
     if sys.argv[-1] == "spawn":
         context = multiprocessing.get_context("spawn")
         queue = context.Queue()
         child = context.Process(target=in_child, args=(queue,))
         child.start()
-        found["child"] = queue.get(timeout=30)
+        state["child"] = queue.get(timeout=30)
         child.join()
     warnings.warn("shown", DeprecationWarning, stacklevel=1)
-    print(json.dumps(found, indent=1))
+    print(json.dumps(state, indent=1))
     sys.exit(7)

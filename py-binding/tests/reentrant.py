@@ -13,14 +13,14 @@ from typing import Any
 
 from ictus.conductor import MetricsCollector, MetricsSettings
 
-made = MetricsCollector(MetricsSettings(sys.argv[1]))
-told = dict.fromkeys(("main", "signal", "destructor", "text"), 0)
+collector = MetricsCollector(MetricsSettings(sys.argv[1]))
+counts = dict.fromkeys(("main", "signal", "destructor", "text"), 0)
 
 
 def count(task_type: str) -> None:
-    told[task_type] += 1
-    made.increment_task_poll(task_type)
-    made.record_task_execute_time(task_type, 0.1)
+    counts[task_type] += 1
+    collector.increment_task_poll(task_type)
+    collector.record_task_execute_time(task_type, 0.1)
 
 
 class Cyclic:
@@ -45,7 +45,7 @@ class Label:
 
 def interrupt(*_: Any) -> None:
     count("signal")
-    made.registry.get_sample_value("task_poll_total", {"taskType": "main"})
+    collector.registry.get_sample_value("task_poll_total", {"taskType": "main"})
     # Set only now: on a busy machine, the next signal would otherwise always arrive before this
     # handler has ended.
     signal.setitimer(signal.ITIMER_REAL, 0.001)
@@ -53,9 +53,9 @@ def interrupt(*_: Any) -> None:
 
 signal.signal(signal.SIGALRM, interrupt)
 signal.setitimer(signal.ITIMER_REAL, 0.001)
-while told["signal"] < 100:
+while counts["signal"] < 100:
     count("main")
-    made.increment_task_poll(Label())
-    made.record_task_execute_time(Label(), 0.1)
+    collector.increment_task_poll(Label())
+    collector.record_task_execute_time(Label(), 0.1)
 signal.setitimer(signal.ITIMER_REAL, 0)
-print(json.dumps(told))
+print(json.dumps(counts))

@@ -25,9 +25,9 @@ def work(settings: Any) -> None:
 if __name__ == "__main__":
     from ictus.conductor import MetricsSettings
 
-    made = MetricsSettings(directory=sys.argv[1], **json.loads(sys.argv[2]))
+    worker_settings = MetricsSettings(directory=sys.argv[1], **json.loads(sys.argv[2]))
     context: Any = multiprocessing.get_context(sys.argv[3])
-    process = context.Process(target=work, args=(made,))
+    process = context.Process(target=work, args=(worker_settings,))
     process.start()
     process.join(60)
     sys.exit(process.exitcode)

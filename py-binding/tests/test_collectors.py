@@ -42,27 +42,27 @@ class Unprintable(Exception):
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_instances_are_those_of_the_sdk_without_its_files(directory: str, collector: Any) -> None:
-    made = collector(MetricsSettings(directory=directory))
-    assert isinstance(made, _sdk.CollectorBase)
-    assert made.must_collect_metrics is True
-    assert made.counters == made.gauges == made.histograms == {}
-    assert made._lock.acquire(blocking=False)
-    assert made.collector_name() == ("canonical" if collector is CanonicalMetricsCollector else "legacy")
+    instance = collector(MetricsSettings(directory=directory))
+    assert isinstance(instance, _sdk.CollectorBase)
+    assert instance.must_collect_metrics is True
+    assert instance.counters == instance.gauges == instance.histograms == {}
+    assert instance._lock.acquire(blocking=False)
+    assert instance.collector_name() == ("canonical" if collector is CanonicalMetricsCollector else "legacy")
     if HAS_FACTORY:
-        assert made._active_worker_counts == {}
-    made.increment_task_poll("t")
-    made.record_task_poll_time("t", 0.1)
+        assert instance._active_worker_counts == {}
+    instance.increment_task_poll("t")
+    instance.record_task_poll_time("t", 0.1)
     assert not list(Path(directory).glob("*.db"))
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_without_settings_nothing_is_recorded(collector: Any) -> None:
-    made = collector(None)
-    made.increment_task_poll("t")
-    made.record_task_execute_time("t", 1.0, status="FAILURE")
-    made.increment_uncaught_exception()
-    assert made.registry is None
-    assert made.must_collect_metrics is False
+    instance = collector(None)
+    instance.increment_task_poll("t")
+    instance.record_task_execute_time("t", 1.0, status="FAILURE")
+    instance.increment_uncaught_exception()
+    assert instance.registry is None
+    assert instance.must_collect_metrics is False
 
 
 def test_overridden_and_patched_methods_are_honoured(directory: str) -> None:
@@ -106,9 +106,9 @@ def test_classes_imported_or_derived_earlier_create_our_instances(directory: str
     class Further(Own):
         """A further subclass."""
 
-    for made, name in ((Own(settings), "own"), (Further(settings, name="further"), "further")):
-        assert isinstance(made, (Own, LegacyMetricsCollector))
-        made.on_poll_started(SimpleNamespace(task_type="t"))
+    for instance, name in ((Own(settings), "own"), (Further(settings, name="further"), "further")):
+        assert isinstance(instance, (Own, LegacyMetricsCollector))
+        instance.on_poll_started(SimpleNamespace(task_type="t"))
         assert samples(directory)[key("task_poll_total", taskType=f"{name} t")] == 1
     assert type(Own(settings)) is type(Own(settings))
     assert type(Own(settings)).__name__ == "Own"
@@ -123,19 +123,19 @@ def test_classes_imported_or_derived_earlier_create_our_instances(directory: str
 @pytest.mark.parametrize("odd", [None, 7, b"bytes", "\udc80", Unprintable(), object, [], "x" * 100_000])
 @pytest.mark.parametrize("number", ["no number", None, float("nan"), float("inf"), -1, 10**400, object()])
 def test_no_value_raises(directory: str, odd: Any, number: Any) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
-    made.increment_task_poll(odd)
-    made.increment_task_execution_error(odd, odd)
-    made.increment_task_poll_error(odd, odd)
-    made.increment_uncaught_exception(odd)
-    made.measure_workflow_start_error(odd, odd)
-    made.increment_external_payload_used(odd, odd, odd)
-    made.record_task_poll_time(odd, number)
-    made.record_task_execute_time(odd, number, status=odd)
-    made.record_api_request_time(odd, odd, odd, number, metric_uri=odd)
-    made.record_task_result_payload_size(odd, number)
-    made.record_workflow_input_payload_size(odd, odd, number)
-    made.set_active_workers(odd, number)
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    collector.increment_task_poll(odd)
+    collector.increment_task_execution_error(odd, odd)
+    collector.increment_task_poll_error(odd, odd)
+    collector.increment_uncaught_exception(odd)
+    collector.measure_workflow_start_error(odd, odd)
+    collector.increment_external_payload_used(odd, odd, odd)
+    collector.record_task_poll_time(odd, number)
+    collector.record_task_execute_time(odd, number, status=odd)
+    collector.record_api_request_time(odd, odd, odd, number, metric_uri=odd)
+    collector.record_task_result_payload_size(odd, number)
+    collector.record_workflow_input_payload_size(odd, odd, number)
+    collector.set_active_workers(odd, number)
     samples(directory)
 
 
@@ -191,25 +191,25 @@ CALLS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("raises", [KeyboardInterrupt(), SystemExit(3)])
 def test_interrupts_and_exits_pass_through_every_argument(directory: str, raises: BaseException) -> None:
     assert CALLS.keys() == methods.NATIVE
-    made = _core.Collector()
-    made._open(directory)
+    collector = _core.Collector()
+    collector._open(directory)
     for name, arguments in CALLS.items():
         for place in range(len(arguments)):
             given = [*arguments[:place], Raising(raises), *arguments[place + 1 :]]
             with pytest.raises(type(raises)):
-                getattr(made, name)(*given)
+                getattr(collector, name)(*given)
             # An `Exception` ends nothing.
             given[place] = Raising(ValueError("no"))
-            getattr(made, name)(*given)
+            getattr(collector, name)(*given)
     with pytest.raises(type(raises)):
-        made.increment_task_execution_error("t", RaisingError(raises))
+        collector.increment_task_execution_error("t", RaisingError(raises))
 
 
 def test_interrupts_and_exits_record_nothing(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
-    made.increment_task_execution_error("t", "counted")
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    collector.increment_task_execution_error("t", "counted")
     with pytest.raises(KeyboardInterrupt):
-        made.increment_task_execution_error("t", RaisingError(KeyboardInterrupt()))
+        collector.increment_task_execution_error("t", RaisingError(KeyboardInterrupt()))
     counted = {
         labels: value for (name, labels), value in samples(directory).items() if "execute_error" in name
     }
@@ -220,38 +220,38 @@ def test_series_are_identified_by_text_and_not_by_object(directory: str) -> None
     class Changing(str):
         """A string subclass whose text changes with each conversion."""
 
-        said = 0
+        conversions = 0
 
         def __str__(self) -> str:
-            self.said += 1
-            return f"said {self.said}"
+            self.conversions += 1
+            return f"text {self.conversions}"
 
-    made = MetricsCollector(MetricsSettings(directory=directory))
+    collector = MetricsCollector(MetricsSettings(directory=directory))
     # More label sets than the identity cache holds, and several objects of each text in each round.
     kept = [f"kept {number}" for number in range(300)]
     changing = Changing("changing")
     for _ in range(3):
         for name in kept:
-            made.increment_task_poll(name)
-            made.increment_task_poll("".join(name))
-            made.increment_task_poll(name.encode().decode())
-        made.increment_task_poll(changing)
+            collector.increment_task_poll(name)
+            collector.increment_task_poll("".join(name))
+            collector.increment_task_poll(name.encode().decode())
+        collector.increment_task_poll(changing)
     shown = {
         dict(labels)["taskType"]: value
         for (name, labels), value in samples(directory).items()
         if name == "task_poll_total"
     }
-    said = {f"said {number}": 1.0 for number in (1, 2, 3)}
-    assert shown == dict.fromkeys(kept, 9.0) | said
+    changed = {f"text {number}": 1.0 for number in (1, 2, 3)}
+    assert shown == dict.fromkeys(kept, 9.0) | changed
 
 
 def test_errors_are_shown_by_message_or_by_class(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
+    collector = MetricsCollector(MetricsSettings(directory=directory))
     # 199 bytes and one character of two bytes: the limit would fall within the character.
-    made.increment_task_execution_error("t", ValueError("x" * 199 + "é"))
-    made.increment_task_update_error("t", ValueError)
-    made.increment_task_ack_error("t", "a string")
-    made.increment_workflow_start_error("w", None)
+    collector.increment_task_execution_error("t", ValueError("x" * 199 + "é"))
+    collector.increment_task_update_error("t", ValueError)
+    collector.increment_task_ack_error("t", "a string")
+    collector.increment_workflow_start_error("w", None)
     legacy = samples(directory, "legacy")
     assert legacy[key("task_execute_error_total", taskType="t", exception="x" * 199)] == 1
     assert legacy[key("task_update_error_total", taskType="t", exception="<class 'ValueError'>")] == 1
@@ -273,25 +273,25 @@ class Response(Exception):
 
 
 def test_texts_of_responses_and_of_workflow_errors_are_no_labels(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
+    collector = MetricsCollector(MetricsSettings(directory=directory))
     for second in range(5):
         for kind in ("task_execution", "task_update", "task_ack"):
-            getattr(made, f"increment_{kind}_error")("t", Response(second))
-        made.increment_task_poll_error("t", Response(second))
-        made.increment_uncaught_exception(Response(second))
-        made.increment_workflow_start_error("w", Response(second))
-        made.measure_workflow_start_error("w", ValueError(f"order {second}"))
+            getattr(collector, f"increment_{kind}_error")("t", Response(second))
+        collector.increment_task_poll_error("t", Response(second))
+        collector.increment_uncaught_exception(Response(second))
+        collector.increment_workflow_start_error("w", Response(second))
+        collector.measure_workflow_start_error("w", ValueError(f"order {second}"))
     for surface in ("legacy", "documented", "canonical"):
         labels = [dict(labels) for name, labels in samples(directory, surface) if name.endswith("_total")]
-        found = {label["exception"] for label in labels if "exception" in label}
-        assert found == {"Response", "ValueError"}, surface
+        exceptions = {label["exception"] for label in labels if "exception" in label}
+        assert exceptions == {"Response", "ValueError"}, surface
 
 
 def test_an_absent_version_is_recorded_as_absent(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
+    collector = MetricsCollector(MetricsSettings(directory=directory))
     event = SimpleNamespace(name="w", version=None, size_bytes=10)
-    made.on_workflow_input_payload_size(event)
-    made.record_workflow_input_payload_size("empty", "", 20)
+    collector.on_workflow_input_payload_size(event)
+    collector.record_workflow_input_payload_size("empty", "", 20)
     legacy = samples(directory, "legacy")
     # The SDK's spelling, on this surface. An empty version is a version as well.
     assert legacy[key("workflow_input_size", workflowType="w", version="1")] == 10
@@ -301,41 +301,41 @@ def test_an_absent_version_is_recorded_as_absent(directory: str) -> None:
 
 
 def test_the_registry_is_one_of_prometheus_client(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory=directory))
-    made.increment_task_poll("t")
-    Counter("mine", "A user's own", registry=made.registry).inc()
-    shown = generate_latest(made.registry).decode()
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    collector.increment_task_poll("t")
+    Counter("mine", "A user's own", registry=collector.registry).inc()
+    shown = generate_latest(collector.registry).decode()
     assert 'task_poll_total{taskType="t"} 1.0' in shown
     assert "mine_total 1.0" in shown
     path = Path(directory, "out.prom")
-    write_to_textfile(str(path), made.registry)
+    write_to_textfile(str(path), collector.registry)
     assert 'task_poll_total{taskType="t"} 1.0' in path.read_text(encoding="utf-8")
 
 
 def test_registry_shows_the_values_of_this_process(directory: str) -> None:
     run("recording_worker.py", directory, "0.5", "10")
-    made = MetricsCollector(MetricsSettings(directory=directory))
-    assert made.registry.get_sample_value("task_execute_time_seconds_count") is None
-    made.record_task_execute_time("shared", 0.25)
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    assert collector.registry.get_sample_value("task_execute_time_seconds_count") is None
+    collector.record_task_execute_time("shared", 0.25)
     labels = {"taskType": "shared", "status": "SUCCESS"}
-    assert made.registry.get_sample_value("task_execute_time_seconds_count", labels) == 1
-    assert made.registry.get_sample_value("task_execute_time_seconds_sum", labels) == 0.25
+    assert collector.registry.get_sample_value("task_execute_time_seconds_count", labels) == 1
+    assert collector.registry.get_sample_value("task_execute_time_seconds_sum", labels) == 0.25
     child = os.fork()
     if child == 0:
         # A child has not recorded anything yet, regardless of its parent.
-        same = made.registry.get_sample_value("task_execute_time_seconds_count", labels)
+        same = collector.registry.get_sample_value("task_execute_time_seconds_count", labels)
         os._exit(0 if same is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert samples(directory)[key("task_execute_time_seconds_count", **labels)] == 11
 
 
 def test_forked_child_has_its_own_locks(directory: str) -> None:
-    made: Any = MetricsCollector(MetricsSettings(directory=directory))
+    collector: Any = MetricsCollector(MetricsSettings(directory=directory))
     held = threading.Event()
     release = threading.Event()
 
     def hold() -> None:
-        with made._lock, made.registry._lock:
+        with collector._lock, collector.registry._lock:
             held.set()
             release.wait()
 
@@ -346,10 +346,10 @@ def test_forked_child_has_its_own_locks(directory: str) -> None:
     if child == 0:
         # Ends the child if it waits indefinitely.
         signal.alarm(60)
-        made.increment_task_poll("t")
+        collector.increment_task_poll("t")
         if HAS_FACTORY:
-            made._increment_counter("own", "A user's own.", {MetricLabel.TASK_TYPE: "t"})
-        polls = made.registry.get_sample_value("task_poll_total", {"taskType": "t"})
+            collector._increment_counter("own", "A user's own.", {MetricLabel.TASK_TYPE: "t"})
+        polls = collector.registry.get_sample_value("task_poll_total", {"taskType": "t"})
         os._exit(0 if polls == 1 else 1)
     assert os.waitpid(child, 0)[1] == 0
     release.set()
@@ -371,13 +371,13 @@ def test_factory_creates_the_collector_of_the_settings(
     for create in (create_metrics_collector, create_metrics_collector_for_parent):
         assert type(create(MetricsSettings(directory=directory))) is LegacyMetricsCollector
     monkeypatch.setenv("WORKER_CANONICAL_METRICS", " True ")
-    made = create_metrics_collector(MetricsSettings(directory=directory))
-    assert type(made) is (CanonicalMetricsCollector if HAS_FACTORY else LegacyMetricsCollector)
-    made.increment_task_poll_error("t", ValueError("x"))
+    created = create_metrics_collector(MetricsSettings(directory=directory))
+    assert type(created) is (CanonicalMetricsCollector if HAS_FACTORY else LegacyMetricsCollector)
+    created.increment_task_poll_error("t", ValueError("x"))
     where = f"{directory}/canonical" if HAS_FACTORY else directory
     polls = key("task_poll_error_total", taskType="t", exception="ValueError")
     assert samples(where, "canonical")[polls] == 1
-    assert made.registry.get_sample_value(polls[0], dict(polls[1])) == (1 if HAS_FACTORY else None)
+    assert created.registry.get_sample_value(polls[0], dict(polls[1])) == (1 if HAS_FACTORY else None)
 
 
 def test_unusable_directory_leaves_the_sdks_own_metrics(
@@ -392,9 +392,9 @@ def test_unusable_directory_leaves_the_sdks_own_metrics(
         clean_metrics_directory=lambda: file.mkdir(exist_ok=True),
     )
     for make in (MetricsCollector, create_metrics_collector, create_metrics_collector_for_parent):
-        made = make(settings)
-        made.increment_task_poll("t")
-        assert made.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
+        collector = make(settings)
+        collector.increment_task_poll("t")
+        assert collector.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1
 
 
@@ -409,12 +409,12 @@ def test_full_disk_is_logged_once(directory: str, caplog: pytest.LogCaptureFixtu
             collector.record_task_poll_time(str(number), 0.1, "SUCCESS")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    said: list[str] = []
+    lines: list[str] = []
     deadline = time.monotonic() + 10
     # A separate thread logs the cause, and the next call forwards the line to Python.
-    while not said and time.monotonic() < deadline:
+    while not lines and time.monotonic() < deadline:
         time.sleep(0.05)
         collector.record_task_poll_time("0", 0.1, "SUCCESS")
         messages = [record.getMessage() for record in caplog.records if record.name == "ictus"]
-        said = [message for message in messages if "is the disk full?" in message]
-    assert len(said) == 1
+        lines = [message for message in messages if "is the disk full?" in message]
+    assert len(lines) == 1

@@ -21,9 +21,9 @@ COUNTS = [key("task_execute_time_seconds_count", taskType=task, status="SUCCESS"
 @pytest.fixture(params=["uninstalled", "all but the .pth file uninstalled", "a broken native module"])
 def interpreter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     """Returns an interpreter with all packages of this one, and Ictus in the state that the test names."""
-    made = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
-    [packages] = made.glob("lib/python*/site-packages")
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    [packages] = venv.glob("lib/python*/site-packages")
     for entry in PACKAGES.iterdir():
         if not entry.name.startswith("ictus"):
             (packages / entry.name).symlink_to(entry)
@@ -33,7 +33,7 @@ def interpreter(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Pa
         shutil.copytree(PACKAGES / "ictus", packages / "ictus")
         for native in (packages / "ictus").glob("_core*.so"):
             native.write_bytes(b"not a library")
-    return request.param, made / "bin" / "python"
+    return request.param, venv / "bin" / "python"
 
 
 def test_program_continues_with_the_sdks_metrics(directory: str, interpreter: tuple[str, Path]) -> None:

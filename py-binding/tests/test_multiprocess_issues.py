@@ -144,15 +144,15 @@ def test_forked_child_does_not_wait_for_threads_of_its_parent(directory: str) ->
 
 
 def test_recording_may_interrupt_recording(directory: str) -> None:
-    told = json.loads(run("reentrant.py", directory))
-    assert told["signal"] >= 100
-    assert told["text"] == told["destructor"] == 2 * told["main"]
+    counts = json.loads(run("reentrant.py", directory))
+    assert counts["signal"] >= 100
+    assert counts["text"] == counts["destructor"] == 2 * counts["main"]
     shown = samples(directory, "documented")
-    for task_type, times in told.items():
+    for task_type, times in counts.items():
         assert shown[key("task_poll_total", taskType=task_type)] == times
         timed = key("task_execute_time_seconds_count", taskType=task_type, status="SUCCESS")
         assert shown[timed] == times
-    assert shown[key("task_poll_total", taskType="labelled")] == told["main"]
+    assert shown[key("task_poll_total", taskType="labelled")] == counts["main"]
 
 
 def test_import_order_does_not_fix_the_mode(tmp_path: Path) -> None:
@@ -191,9 +191,9 @@ def test_idle_connection_blocks_no_scrape(directory: str) -> None:
 
 
 def test_messages_of_exceptions_are_a_bounded_number_of_series(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory, max_series=50))
+    collector = MetricsCollector(MetricsSettings(directory, max_series=50))
     for number in range(500):
-        made.increment_task_execution_error("t", ValueError(f"no file {number}"))
+        collector.increment_task_execution_error("t", ValueError(f"no file {number}"))
     errors = {
         labels: value for (name, labels), value in samples(directory, "legacy").items() if "error" in name
     }
@@ -205,10 +205,10 @@ def test_messages_of_exceptions_are_a_bounded_number_of_series(directory: str) -
 
 def test_collectors_can_be_created_repeatedly(directory: str) -> None:
     for _ in range(5):
-        made = MetricsCollector(MetricsSettings(directory))
-        made.increment_task_poll("t")
+        collector = MetricsCollector(MetricsSettings(directory))
+        collector.increment_task_poll("t")
         assert "task_poll_total" in _core.text(directory)
-    assert made.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
+    assert collector.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
     assert samples(directory)[POLLS] == 5
 
 

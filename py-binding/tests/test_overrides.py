@@ -23,25 +23,25 @@ COLLECTORS = [LegacyMetricsCollector, CanonicalMetricsCollector]
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_patched_method_receives_its_collector(directory: str, collector: Any) -> None:
-    made = collector(MetricsSettings(directory))
+    instance = collector(MetricsSettings(directory))
     with patch.object(collector, "increment_task_poll", autospec=True) as poll:
-        made.on_poll_started(SimpleNamespace(task_type="t"))
+        instance.on_poll_started(SimpleNamespace(task_type="t"))
         with pytest.raises(TypeError):
-            made.increment_task_poll()
-    poll.assert_called_once_with(made, "t")
-    with patch.object(made, "record_task_poll_time", autospec=True) as record:
-        made.on_poll_completed(SimpleNamespace(task_type="t", duration_ms=250))
+            instance.increment_task_poll()
+    poll.assert_called_once_with(instance, "t")
+    with patch.object(instance, "record_task_poll_time", autospec=True) as record:
+        instance.on_poll_completed(SimpleNamespace(task_type="t", duration_ms=250))
     record.assert_called_once_with("t", 0.25, status="SUCCESS")
-    made.increment_task_poll("t")
-    collector.increment_task_poll(made, task_type="t")
+    instance.increment_task_poll("t")
+    collector.increment_task_poll(instance, task_type="t")
     assert samples(directory, "legacy")[POLLS] == 2
 
 
 @pytest.mark.parametrize("collector", COLLECTORS)
 def test_surface_is_that_of_the_class(directory: str, collector: Any) -> None:
-    made = collector(MetricsSettings(directory))
-    made.record_task_poll_time("t", 0.1)
-    types = {family.name: family.type for family in made.registry.collect()}
+    instance = collector(MetricsSettings(directory))
+    instance.record_task_poll_time("t", 0.1)
+    types = {family.name: family.type for family in instance.registry.collect()}
     expected = "histogram" if collector is CanonicalMetricsCollector else "gauge"
     assert types["task_poll_time_seconds"] == expected
     assert ("task_poll_time" in types) == (collector is LegacyMetricsCollector)
@@ -62,21 +62,21 @@ def test_a_collector_may_be_a_protocol_as_well(directory: str) -> None:
 
 
 def test_unknown_arguments_are_ignored(directory: str) -> None:
-    made: Any = MetricsCollector(MetricsSettings(directory))
-    made.increment_task_poll("t", "domain", worker="w")
-    made.record_api_request_time("GET", "/", "200", 0.1, None, "more", retried=True)
-    made.increment_uncaught_exception(None, thread="x")
+    collector: Any = MetricsCollector(MetricsSettings(directory))
+    collector.increment_task_poll("t", "domain", worker="w")
+    collector.record_api_request_time("GET", "/", "200", 0.1, None, "more", retried=True)
+    collector.increment_uncaught_exception(None, thread="x")
     shown = samples(directory, "legacy")
     assert shown[POLLS] == 1
     assert shown[key("http_api_client_request_count", method="GET", uri="/", status="200")] == 1
 
 
 def test_collector_without_settings_can_enable_collecting() -> None:
-    made = MetricsCollector(None)
-    assert made.must_collect_metrics is False
-    assert "must_collect_metrics" in vars(made) or not HAS_FACTORY
-    made.must_collect_metrics = False
-    made.increment_task_poll("t")
+    collector = MetricsCollector(None)
+    assert collector.must_collect_metrics is False
+    assert "must_collect_metrics" in vars(collector) or not HAS_FACTORY
+    collector.must_collect_metrics = False
+    collector.increment_task_poll("t")
 
 
 def _helpers(derive_from: Any) -> tuple[Any, list[Any]]:
@@ -104,13 +104,13 @@ def _helpers(derive_from: Any) -> tuple[Any, list[Any]]:
 @pytest.mark.parametrize("derive_from", [MetricsCollector, _sdk.LegacyMetricsCollector])
 def test_overridden_helpers_are_called(directory: str, derive_from: Any) -> None:
     own, called = _helpers(derive_from)
-    made = own(MetricsSettings(directory))
-    made.increment_task_poll("another")
-    made.record_task_poll_time("t", 0.5)
-    made.record_api_request_time("GET", "/a", "200", 0.1)
+    collector = own(MetricsSettings(directory))
+    collector.increment_task_poll("another")
+    collector.record_task_poll_time("t", 0.5)
+    collector.record_api_request_time("GET", "/a", "200", 0.1)
     # Metrics whose helpers are not overridden are recorded as usual.
-    made.record_task_update_time("t", 0.25)
-    made.record_task_result_payload_size("t", 5)
+    collector.record_task_update_time("t", 0.25)
+    collector.record_task_result_payload_size("t", 5)
     assert called == ["task_poll", "task_poll_time_seconds", "http_api_client_request"]
     shown = samples(directory, "legacy", "documented")
     assert shown[POLLS] == 1
@@ -126,9 +126,9 @@ def test_patched_helpers_are_called(directory: str, of: str) -> None:
     class Own(MetricsCollector):
         """A subclass that is patched, then restored."""
 
-    made = Own(MetricsSettings(directory))
-    with patch.object(made if of == "the instance" else Own, "_increment_counter") as helper:
-        made.increment_task_poll("t")
+    collector = Own(MetricsSettings(directory))
+    with patch.object(collector if of == "the instance" else Own, "_increment_counter") as helper:
+        collector.increment_task_poll("t")
     assert helper.call_count == 1
-    made.increment_task_poll("t")
+    collector.increment_task_poll("t")
     assert samples(directory, "legacy")[POLLS] == 1

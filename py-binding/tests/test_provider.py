@@ -33,10 +33,10 @@ POLLS = key("task_poll_total", taskType="t")
 @pytest.fixture
 def polls(directory: str) -> MetricsCollector:
     """Returns a collector that has counted a poll."""
-    made = MetricsCollector(MetricsSettings(directory=directory))
-    made.increment_task_poll("t")
-    made.record_api_request_time("GET", "/", "200", 0.1)
-    return made
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    collector.increment_task_poll("t")
+    collector.record_api_request_time("GET", "/", "200", 0.1)
+    return collector
 
 
 def test_file_follows_the_recorded_values(directory: str, polls: MetricsCollector) -> None:

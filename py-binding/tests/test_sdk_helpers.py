@@ -20,52 +20,54 @@ pytestmark = pytest.mark.skipif(not HAS_FACTORY, reason="until 1.3 the helpers a
 @pytest.mark.parametrize("name", MetricName)
 def test_values_recorded_by_name_in_subclasses_are_recorded(directory: str, name: Any) -> None:
     """Calls by helper are recorded natively, and shown like those of the SDK's collectors."""
-    theirs = tell_calls(_sdk.LegacyMetricsCollector) | tell_calls(_sdk.CanonicalMetricsCollector)
+    theirs = calls_by_metric(_sdk.LegacyMetricsCollector) | calls_by_metric(_sdk.CanonicalMetricsCollector)
     helper, arguments = theirs[name]
-    made = MetricsCollector(MetricsSettings(directory=directory))
-    getattr(made, helper)(**arguments)
+    collector = MetricsCollector(MetricsSettings(directory=directory))
+    getattr(collector, helper)(**arguments)
     if name in (MetricName.TASK_POLL_TIME, MetricName.TASK_EXECUTE_TIME):
         return
     shown = samples(directory, "legacy") | samples(directory, "canonical")
-    found = [labels for (shown_name, labels) in shown if shown_name.startswith(name.value)]
+    recorded = [labels for (shown_name, labels) in shown if shown_name.startswith(name.value)]
     expected = {label.value: value for label, value in arguments["labels"].items()}
-    assert [labels for labels in found if expected.items() <= dict(labels).items()]
+    assert [labels for labels in recorded if expected.items() <= dict(labels).items()]
     assert not list(Path(directory).glob("*.db"))
 
 
-def tell_calls(original: Any) -> dict[Any, tuple[str, dict[str, Any]]]:
+def calls_by_metric(original: Any) -> dict[Any, tuple[str, dict[str, Any]]]:
     """Returns the helper that the SDK's recording methods call, and its arguments, by the metric's name."""
-    told: dict[Any, tuple[str, dict[str, Any]]] = {}
+    calls: dict[Any, tuple[str, dict[str, Any]]] = {}
 
-    def told_to(helper: str) -> Any:
-        def tell(**arguments: Any) -> None:
-            told[arguments["name"]] = (helper, arguments)
+    def recorder(helper: str) -> Any:
+        def record(**arguments: Any) -> None:
+            calls[arguments["name"]] = (helper, arguments)
 
-        return tell
+        return record
 
-    made = object.__new__(original)
-    made.__init__(None)
+    instance = object.__new__(original)
+    instance.__init__(None)
     for helper in ("_increment_counter", "_record_gauge", "_observe_histogram", "_record_quantiles"):
-        setattr(made, helper, told_to(helper))
-    made.increment_uncaught_exception(ValueError("x"))
+        setattr(instance, helper, recorder(helper))
+    instance.increment_uncaught_exception(ValueError("x"))
     for method in dir(original):
         if method.startswith(("increment_", "record_", "set_")) and "uncaught" not in method:
-            parameters = inspect.signature(getattr(made, method)).parameters
+            parameters = inspect.signature(getattr(instance, method)).parameters
             numbers = {"time_spent", "payload_size", "count"}
-            getattr(made, method)(*[7 if one in numbers else "text" for one in parameters])
-    return told
+            getattr(instance, method)(*[7 if one in numbers else "text" for one in parameters])
+    return calls
 
 
 def test_metrics_outside_the_catalog_are_recorded_by_the_sdk(
     directory: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made: Any = MetricsCollector(MetricsSettings(directory=directory))
-    made._increment_counter("cards_charged", "Cards charged.", {MetricLabel.TASK_TYPE: "t"})
-    made._observe_histogram("card_seconds", "A card.", {MetricLabel.TASK_TYPE: "t"}, 0.5, (0.1, 1))
-    made._record_gauge("cards", "Cards.", {MetricLabel.TASK_TYPE: "t"}, 3)
+    collector: Any = MetricsCollector(MetricsSettings(directory=directory))
+    collector._increment_counter("cards_charged", "Cards charged.", {MetricLabel.TASK_TYPE: "t"})
+    collector._observe_histogram("card_seconds", "A card.", {MetricLabel.TASK_TYPE: "t"}, 0.5, (0.1, 1))
+    collector._record_gauge("cards", "Cards.", {MetricLabel.TASK_TYPE: "t"}, 3)
     request = {MetricLabel.METHOD: "GET"}
-    made._record_quantiles(MetricName.API_REQUEST_TIME, MetricDocumentation.API_REQUEST_TIME, request, 0.5)
-    shown = made.registry.get_sample_value
+    collector._record_quantiles(
+        MetricName.API_REQUEST_TIME, MetricDocumentation.API_REQUEST_TIME, request, 0.5
+    )
+    shown = collector.registry.get_sample_value
     assert shown("cards_charged_total", {"taskType": "t"}) == 1
     assert shown("card_seconds_count", {"taskType": "t"}) == 1
     assert shown("cards", {"taskType": "t"}) == 3

@@ -68,10 +68,10 @@ def test_instances_have_the_attributes_of_the_sdks(theirs: Any, ours: Any, direc
     for settings in (None, MetricsSettings(directory)):
         original = object.__new__(theirs)
         original.__init__(settings)
-        expected, made = vars(original), vars(ours(settings))
-        assert made.keys() == expected.keys()
+        expected, attributes = vars(original), vars(ours(settings))
+        assert attributes.keys() == expected.keys()
         # Dictionaries are subclasses of the SDK's that include the natively recorded metrics.
-        kinds = {name: (type(made[name]), type(value)) for name, value in expected.items()}
+        kinds = {name: (type(attributes[name]), type(value)) for name, value in expected.items()}
         assert all(issubclass(ours, theirs) for ours, theirs in kinds.values()), kinds
 
 
@@ -87,14 +87,14 @@ def test_hook_replaces_names_in_every_import_order(first: str) -> None:
 
 @pytest.mark.parametrize(("hook", "disable"), [("", ""), ("0", ""), ("1", "1")])
 def test_names_are_those_of_the_sdk_without_the_hook(hook: str, disable: str) -> None:
-    found = json.loads(run("import_order.py", ICTUS_CONDUCTOR=hook, ICTUS_DISABLE=disable))
-    assert found
-    assert not [name for name, module in found.items() if "ictus" in module]
+    modules = json.loads(run("import_order.py", ICTUS_CONDUCTOR=hook, ICTUS_DISABLE=disable))
+    assert modules
+    assert not [name for name, module in modules.items() if "ictus" in module]
 
 
-def _all_ours(found: dict[str, str]) -> None:
-    assert len(found) == (13 if HAS_FACTORY else 8), found
-    assert not [name for name, module in found.items() if not module.startswith("ictus.")]
+def _all_ours(modules: dict[str, str]) -> None:
+    assert len(modules) == (13 if HAS_FACTORY else 8), modules
+    assert not [name for name, module in modules.items() if not module.startswith("ictus.")]
 
 
 def _takes(ours: Any, theirs: Any) -> bool:
@@ -104,9 +104,9 @@ def _takes(ours: Any, theirs: Any) -> bool:
     expected = [(p.name, p.default) for p in inspect.signature(theirs).parameters.values()]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = inspect.signature(ours).parameters.values()
-    found = [(p.name, p.default) for p in parameters if p.kind not in variadic]
-    if len(found) < len(parameters):
+    accepted = [(p.name, p.default) for p in parameters if p.kind not in variadic]
+    if len(accepted) < len(parameters):
         # The function passes on arguments that it does not name.
-        expected = expected[: len(found)]
-    more = [default for _, default in found[len(expected) :]]
-    return found[: len(expected)] == expected and inspect.Parameter.empty not in more
+        expected = expected[: len(accepted)]
+    more = [default for _, default in accepted[len(expected) :]]
+    return accepted[: len(expected)] == expected and inspect.Parameter.empty not in more

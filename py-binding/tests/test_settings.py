@@ -64,17 +64,17 @@ def test_subclass_may_set_the_window(directory: str, given: int | None, window: 
 
         QUANTILE_WINDOW_SIZE = 200
 
-    made = Own(MetricsSettings(directory, window=given))
+    collector = Own(MetricsSettings(directory, window=given))
     for number in range(1, 3001):
-        made.record_task_execute_time("t", number)
+        collector.record_task_execute_time("t", number)
     assert effective(directory)[0] == pytest.approx(window)
 
 
 def test_settings_of_the_sdk_are_sufficient(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ICTUS_WINDOW", "200")
-    made = MetricsCollector(_sdk.MetricsSettings(directory))
+    collector = MetricsCollector(_sdk.MetricsSettings(directory))
     for number in range(1, 3001):
-        made.record_task_execute_time("t", number)
+        collector.record_task_execute_time("t", number)
     assert effective(directory)[0] == pytest.approx(200)
 
 
@@ -83,8 +83,8 @@ def test_invalid_values_are_ignored_and_logged_once(
     directory: str, nonsense: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(3):
-        made = MetricsCollector(MetricsSettings(directory, window=nonsense))
-        made.increment_task_poll("t")
+        collector = MetricsCollector(MetricsSettings(directory, window=nonsense))
+        collector.increment_task_poll("t")
     assert samples(directory)[key("task_poll_total", taskType="t")] == 3
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1
 
@@ -95,10 +95,10 @@ def test_invalid_surfaces_are_ignored_and_logged_once(
 ) -> None:
     monkeypatch.setenv("ICTUS_SURFACES", nonsense)
     for _ in range(3):
-        made = MetricsCollector(MetricsSettings(directory))
+        collector = MetricsCollector(MetricsSettings(directory))
         assert surfaces.view(MetricsSettings(directory)).surfaces is None
-    made.increment_task_poll("t")
-    assert made.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
+    collector.increment_task_poll("t")
+    assert collector.registry.get_sample_value("task_poll_total", {"taskType": "t"}) == 1
     assert len([record for record in caplog.records if record.name == "ictus"]) == 1
 
 
@@ -116,32 +116,32 @@ def test_surfaces_are_chosen_by_a_variable(
     directory: str, chosen: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ICTUS_SURFACES", chosen)
-    made = MetricsCollector(MetricsSettings(directory))
-    made.record_api_request_time("GET", "/", "200", 0.1)
-    families = {family.name for family in made.registry.collect()}
+    collector = MetricsCollector(MetricsSettings(directory))
+    collector.record_api_request_time("GET", "/", "200", 0.1)
+    families = {family.name for family in collector.registry.collect()}
     timers = {name for name in families if "request" in name and not name.endswith(("_count", "_sum"))}
     assert timers == expected
 
 
 def test_timers_are_summaries_on_request(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ICTUS_TIMER_TYPE", "Summary")
-    made = MetricsCollector(MetricsSettings(directory))
-    made.record_task_poll_time("t", 0.1)
-    types = {family.name: family.type for family in made.registry.collect()}
+    collector = MetricsCollector(MetricsSettings(directory))
+    collector.record_task_poll_time("t", 0.1)
+    types = {family.name: family.type for family in collector.registry.collect()}
     assert types["task_poll_time_seconds"] == "summary"
     assert "task_poll_time_seconds_count" not in types
 
 
 def test_collecting_can_be_stopped_and_resumed(directory: str) -> None:
-    made = MetricsCollector(MetricsSettings(directory))
+    collector = MetricsCollector(MetricsSettings(directory))
 
     def record() -> None:
-        made.increment_task_poll("t")
-        made.record_task_poll_time("t", 0.1)
-        made.record_api_request_time("GET", "/", 200, 0.1)
-        made.increment_task_execution_error("t", ValueError("x"))
-        made.set_active_workers("t", 1)
-        made.increment_uncaught_exception()
+        collector.increment_task_poll("t")
+        collector.record_task_poll_time("t", 0.1)
+        collector.record_api_request_time("GET", "/", 200, 0.1)
+        collector.increment_task_execution_error("t", ValueError("x"))
+        collector.set_active_workers("t", 1)
+        collector.increment_uncaught_exception()
 
     def counts() -> dict[str, float]:
         shown = samples(directory)
@@ -149,11 +149,11 @@ def test_collecting_can_be_stopped_and_resumed(directory: str) -> None:
 
     record()
     before = counts()
-    made.must_collect_metrics = False
+    collector.must_collect_metrics = False
     record()
-    assert made.must_collect_metrics is False
+    assert collector.must_collect_metrics is False
     assert counts() == before
-    made.must_collect_metrics = True
+    collector.must_collect_metrics = True
     record()
     assert counts()["task_poll_total"] == 2
 
