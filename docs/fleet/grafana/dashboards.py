@@ -36,6 +36,8 @@ class Panel:
     kind: str = "timeseries"
     limits: list[float] = field(default_factory=list)
     """From which a value is drawn as a warning, and as a failure."""
+    exemplars: bool = False
+    """Whether Grafana requests the exemplars of the last query."""
 
 
 def summed(metric: str, where: str = TASK, by: str = "taskType", function: str = "rate") -> str:
@@ -85,7 +87,8 @@ def buckets(name: str, title: str, by: str, where: str, unit: str) -> Panel:
         f"{title}: quantiles",
         unit,
         legends(by, query),
-        "Over all instances, estimated from buckets.",
+        "Over all instances, estimated from buckets. Dots are exemplars: observations with a trace.",
+        exemplars=True,
     )
 
 
@@ -246,6 +249,30 @@ def variable(name: str, label: str, query: str, *, several: bool) -> dict[str, A
     return choice
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "timeseries": {
+        "legend": {
+            "displayMode": "table",
+            "placement": "right",
+            "showLegend": True,
+            "calcs": ["lastNotNull", "max"],
+        },
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    },
+    "stat": {
+        "graphMode": "area",
+        "colorMode": "value",
+        "justifyMode": "auto",
+        "textMode": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "orientation": "auto",
+    },
+}
+
+
 def drawn(panel: Panel, number: int) -> dict[str, Any]:
     """A panel as Grafana has it, two in a row."""
     steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
@@ -253,6 +280,12 @@ def drawn(panel: Panel, number: int) -> dict[str, Any]:
         {"color": colour, "value": limit}
         for colour, limit in zip(("orange", "red"), panel.limits, strict=False)
     ]
+    targets: list[dict[str, Any]] = [
+        {"refId": chr(ord("A") + at), "datasource": SOURCE, "expr": query, "legendFormat": legend}
+        for at, (legend, query) in enumerate(panel.queries.items())
+    ]
+    if panel.exemplars:
+        targets[-1]["exemplar"] = True
     return {
         "id": number + 1,
         "title": panel.title,
@@ -260,25 +293,17 @@ def drawn(panel: Panel, number: int) -> dict[str, Any]:
         "type": panel.kind,
         "datasource": SOURCE,
         "gridPos": {"x": 12 * (number % 2), "y": 8 * (number // 2), "w": 12, "h": 8},
-        "targets": [
-            {"refId": chr(ord("A") + at), "datasource": SOURCE, "expr": query, "legendFormat": legend}
-            for at, (legend, query) in enumerate(panel.queries.items())
-        ],
+        "targets": targets,
         "fieldConfig": {
             "defaults": {
                 "unit": panel.unit,
                 "min": 0,
                 "thresholds": {"mode": "absolute", "steps": steps},
-                "custom": {"fillOpacity": 8, "showPoints": "never"},
+                "custom": {"fillOpacity": 8, "showPoints": "never"} if panel.kind == "timeseries" else {},
             },
             "overrides": [],
         },
-        "options": {
-            "legend": {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull", "max"]},
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        }
-        if panel.kind == "timeseries"
-        else {},
+        "options": OPTIONS[panel.kind],
     }
 
 
@@ -295,6 +320,7 @@ def dashboard(uid: str, title: str, about: str, metric: str, panels: list[Panel]
         "refresh": "30s",
         "time": {"from": "now-1h", "to": "now"},
         "timezone": "browser",
+        "annotations": {"list": []},
         "templating": {
             "list": [
                 {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"},
@@ -321,6 +347,10 @@ def dashboard(uid: str, title: str, about: str, metric: str, panels: list[Panel]
                 "icon": "external link",
                 "url": "http://${endpoint}/",
                 "targetBlank": True,
+                "tags": [],
+                "asDropdown": False,
+                "includeVars": False,
+                "keepTime": False,
             }
         ],
         "panels": [drawn(panel, number) for number, panel in enumerate(panels)],
