@@ -6,6 +6,10 @@ const OPERATOR = /^(=~|!~|!=|=)/;
 const SUFFIXES = { counter: [], gauge: ["_count", "_sum"], summary: ["_count", "_sum"], histogram: ["_count", "_sum", "_bucket"] };
 /** Labels that Prometheus adds to samples of timers, not to series. */
 const OF_SAMPLES = ["quantile", "le"];
+/** Of strings; and of expressions, what JavaScript writes differently. */
+const ESCAPES = { n: "\n", t: "\t" };
+const ANCHORS = { A: "^", z: "$" };
+const CLASSES = { alnum: "A-Za-z0-9", alpha: "A-Za-z", digit: "0-9", lower: "a-z", space: "\\s", upper: "A-Z" };
 
 /** Returns whether a sample of the family has that name, or whether it was recorded under it. */
 function has(series, name) {
@@ -23,10 +27,26 @@ function quoted(text) {
   let value = "";
   for (let at = 1; at < text.length; at++) {
     if (text[at] === quote) return [value, text.slice(at + 1)];
-    if (text[at] === "\\" && quote !== "`") at += 1;
-    value += text[at - 1] === "\\" && text[at] === "n" ? "\n" : text[at] ?? "";
+    const isEscape = text[at] === "\\" && quote !== "`";
+    if (isEscape) at += 1;
+    value += (isEscape && ESCAPES[text[at]]) || (text[at] ?? "");
   }
   return [null, ""];
+}
+
+/** A regular expression of RE2, as in Prometheus, as one of JavaScript. */
+function compile(text) {
+  const [, flags = "", body] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(text);
+  const refuse = (what) => { throw new SyntaxError(`${text} has ${what}, which Prometheus does not support`); };
+  if (/\(\?<?[=!]/.test(body)) refuse("look-around");
+  const translated = body.replaceAll("(?P<", "(?<")
+    .replace(/\[:(\w+):\]/g, (all, name) => CLASSES[name] ?? all)
+    .replace(/\\(.)/gsu, (all, escaped) => {
+      if (/[1-9k]/.test(escaped)) refuse("a back-reference");
+      // JavaScript refuses a backslash before other punctuation.
+      return ANCHORS[escaped] ?? (/[\p{L}\p{N}^$\\.*+?()[\]{}|/]/u.test(escaped) ? all : `\\u{${escaped.codePointAt(0).toString(16)}}`);
+    });
+  return new RegExp(`^(?:${translated})$`, `su${flags.replaceAll("s", "")}`);
 }
 
 /** Parses a search; `error` is why a part of it matches nothing. */
@@ -40,9 +60,7 @@ export function parse(text) {
     let is = (found) => found === value;
     if (operator.endsWith("~")) {
       try {
-        // RE2 writes flags at the start.
-        const flags = /^\(\?([ims]+)\)/.exec(value);
-        const expression = new RegExp(`^(?:${value.slice(flags?.[0].length ?? 0)})$`, `su${flags?.[1].replace("s", "") ?? ""}`);
+        const expression = compile(value);
         is = (found) => expression.test(found);
       } catch (failure) {
         error = failure.message;
@@ -59,16 +77,17 @@ export function parse(text) {
 
   function matchers(rest) {
     for (;;) {
-      rest = rest.replace(/^[\s,]+/, "");
+      rest = next(rest);
       const label = IDENTIFIER.exec(rest)[0];
       const after = rest.slice(label.length).trimStart();
       const operator = OPERATOR.exec(after)?.[0];
-      if (!label || !operator) return after.startsWith("}") ? after.slice(1).replace(/^\[[^\]]*\]/, "") : "";
+      if (!label || !operator) return after.startsWith("}") ? after.slice(1).replace(/^\[[^\]]*(\]|$)/, "") : "";
       rest = matcher(label, operator, after.slice(operator.length).trimStart());
     }
   }
 
-  let rest = text.trimStart();
+  const next = (rest) => rest.replace(/^[\s,]+/, "");
+  let rest = next(text);
   while (rest) {
     const name = IDENTIFIER.exec(rest)[0];
     const after = rest.slice(name.length);
@@ -85,7 +104,7 @@ export function parse(text) {
       tests.push((series) => series.search.includes(lower) || has(series, word));
       rest = rest.slice(word.length);
     }
-    rest = rest.trimStart();
+    rest = next(rest);
   }
   return { error, matches: (series) => tests.every((test) => test(series)) };
 }

@@ -139,7 +139,7 @@ fn family<'a>(family: &'a snapshot::Family, names: &'a FamilyNames) -> Family<'a
     });
     let series = family.series.iter().map(|series| Series {
         labels: Labels(&family.label_names, &series.labels),
-        shown_labels: shown_labels(family, names, series),
+        shown_labels: shown_labels(names, series),
         value: shown(&series.value),
     });
     Family {
@@ -153,15 +153,12 @@ fn family<'a>(family: &'a snapshot::Family, names: &'a FamilyNames) -> Family<'a
     }
 }
 
-fn shown_labels(
-    family: &snapshot::Family,
-    names: &FamilyNames,
-    series: &snapshot::Series,
-) -> Option<OwnLabels> {
-    let labels = names.unescaped_labels(family, series);
-    let recorded: BTreeMap<_, _> = family.label_names.iter().zip(series.labels.iter()).collect();
-    let shown = labels.iter().map(|(name, value)| (name, value)).collect();
-    (recorded != shown).then_some(OwnLabels(labels))
+fn shown_labels(names: &FamilyNames, series: &snapshot::Series) -> Option<OwnLabels> {
+    let shown: Vec<_> = names.label_pairs(&series.labels).collect();
+    let is_recorded = names.recorded_pairs(&series.labels).collect::<BTreeMap<_, _>>()
+        == shown.iter().copied().collect::<BTreeMap<_, _>>();
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    (!is_recorded).then(|| OwnLabels(shown.into_iter().map(owned).collect()))
 }
 
 fn shown(value: &Value) -> Shown {

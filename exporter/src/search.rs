@@ -6,7 +6,7 @@
 
 use regex_lite::Regex;
 
-use crate::series_names::{FamilyNames, line};
+use crate::series_names::FamilyNames;
 
 /// A parsed search.
 #[derive(Debug, Default)]
@@ -18,14 +18,9 @@ pub(crate) struct Search {
 
 #[derive(Debug)]
 enum Term {
-    /// Lower case.
-    Word(String),
+    Word { word: String, lowercase: String },
     Name(String),
-    Matcher {
-        label: String,
-        is_negated: bool,
-        value: LabelPattern,
-    },
+    Matcher { label: String, is_negated: bool, value: LabelPattern },
 }
 
 #[derive(Debug)]
@@ -42,9 +37,9 @@ const OF_SAMPLES: [&str; 2] = ["quantile", "le"];
 impl Search {
     pub(crate) fn parse(text: &str) -> Search {
         let mut search = Search::default();
-        let mut rest = text.trim_start();
+        let mut rest = next(text);
         while !rest.is_empty() {
-            rest = search.term(rest).trim_start();
+            rest = next(search.term(rest));
         }
         search
     }
@@ -54,14 +49,14 @@ impl Search {
         self.error.as_deref()
     }
 
-    /// Returns whether a series matches all terms.
-    pub(crate) fn matches(&self, names: &FamilyNames, labels: &[(String, String)]) -> bool {
+    /// Returns whether a series of a family, with these recorded label values, matches all terms.
+    pub(crate) fn matches(&self, names: &FamilyNames, recorded: &[String]) -> bool {
         self.terms.iter().all(|term| match term {
-            Term::Word(word) => {
-                let is_in = |text: &str| text.to_lowercase().contains(word);
+            Term::Word { word, lowercase } => {
+                let is_in = |text: &str| text.to_lowercase().contains(lowercase);
                 names.shown.iter().any(|shown| is_in(&shown.name) || shown.has_sample(word))
                     || is_in(&names.recorded)
-                    || is_in(&line(labels))
+                    || names.label_pairs(recorded).any(|(name, value)| is_in(&format!("{name}={value}")))
             }
             Term::Name(name) => names.has(name),
             Term::Matcher { label, .. } if OF_SAMPLES.contains(&label.as_str()) => true,
@@ -70,7 +65,8 @@ impl Search {
                 all.chain([names.recorded.as_str()]).any(|name| value.is(name)) != *is_negated
             }
             Term::Matcher { label, is_negated, value } => {
-                let found = labels.iter().find(|(name, _)| name == label);
+                let mut labels = names.label_pairs(recorded).chain(names.recorded_pairs(recorded));
+                let found = labels.find(|(name, _)| name == label);
                 // To Prometheus, a label that is missing is empty.
                 value.is(found.map_or("", |(_, value)| value)) != *is_negated
             }
@@ -88,26 +84,28 @@ impl Search {
             return self.matchers(inside);
         }
         // Without quotes it is a word: `job=imp` finds `job=import`.
-        if let Some((operator, rest)) = operator(after)
+        if !name.is_empty()
+            && let Some((operator, rest)) = operator(after)
             && rest.starts_with(['"', '\'', '`'])
         {
             return self.matcher(name, operator, rest);
         }
         let end = text.find(char::is_whitespace).unwrap_or(text.len());
-        self.terms.push(Term::Word(text[..end].to_lowercase()));
+        let word = text[..end].to_owned();
+        self.terms.push(Term::Word { lowercase: word.to_lowercase(), word });
         &text[end..]
     }
 
     /// Reads matchers up to the closing brace, and a range after it.
     fn matchers<'a>(&mut self, mut text: &'a str) -> &'a str {
         loop {
-            text = text.trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+            text = next(text);
             let label = identifier(text);
             let after = text[label.len()..].trim_start();
             let Some((operator, rest)) = operator(after).filter(|_| !label.is_empty()) else {
                 let Some(closed) = after.strip_prefix('}') else { return "" };
-                let is_range = closed.starts_with('[');
-                return closed.find(']').filter(|_| is_range).map_or(closed, |end| &closed[end + 1..]);
+                let Some(range) = closed.strip_prefix('[') else { return closed };
+                return range.split_once(']').map_or("", |(_, rest)| rest);
             };
             text = self.matcher(label, operator, rest.trim_start());
         }
@@ -142,6 +140,11 @@ impl LabelPattern {
             LabelPattern::Invalid => false,
         }
     }
+}
+
+/// Returns the text from the next term or matcher on.
+fn next(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c == ',' || c.is_whitespace())
 }
 
 /// Returns the name of a metric or a label at the start of a text.
@@ -184,80 +187,91 @@ fn quoted(text: &str) -> (Option<String>, &str) {
 #[cfg(test)]
 mod tests {
     use ictus::{
-        catalog::Kind,
+        Snapshot,
+        catalog::{EXTERNAL_PAYLOAD_USED, Kind, TASK_EXECUTE_TIME, Unit},
         snapshot::{Family, Series, Timing, Value},
         surface::View,
     };
+    use serde::Deserialize;
 
     use super::{FamilyNames, Search};
+    use crate::json::json;
 
-    const LABELS: [&str; 2] = ["status", "taskType"];
+    /// The searches that `top` and the live page are tested with. A browser test reads the same file.
+    #[derive(Deserialize)]
+    struct Cases {
+        snapshot: serde_json::Value,
+        /// The names of the series of the snapshot, in its order.
+        series: Vec<String>,
+        cases: Vec<Case>,
+    }
 
-    fn matches(search: &str) -> bool {
-        let labels = ["SUCCESS".to_owned(), "charge_card".to_owned()];
-        let series = Series::new(labels, Value::Timer(Timing::default()));
-        let family = Family::new("conductor/task_execute_time", Kind::Timer, &LABELS, vec![series]);
-        let names = FamilyNames::new(&View::default(), &family);
-        let labels = names.labels(&family, &family.series[0]);
-        Search::parse(search).matches(&names, &labels)
+    #[derive(Deserialize)]
+    struct Case {
+        search: String,
+        found: Vec<String>,
+        #[serde(default)]
+        has_error: bool,
+    }
+
+    fn family(name: &str, kind: Kind, labels: &[&str], series: &[&[&str]]) -> Family {
+        let value = || match kind {
+            Kind::Timer => Value::Timer(Timing::default()),
+            Kind::Counter => Value::Counter(1.0),
+            _ => Value::Gauge(1.0),
+        };
+        let series = series.iter().map(|values| {
+            let values: Vec<String> = values.iter().map(|&one| one.to_owned()).collect();
+            Series::new(values, value())
+        });
+        Family::new(name, kind, labels, series.collect())
+    }
+
+    fn snapshot() -> Snapshot {
+        let mut executed = family(
+            TASK_EXECUTE_TIME.name,
+            Kind::Timer,
+            TASK_EXECUTE_TIME.labels,
+            &[&["charge_card", "SUCCESS"], &["refund", "FAILURE"]],
+        );
+        executed.unit = Unit::Seconds;
+        let payload = EXTERNAL_PAYLOAD_USED;
+        Snapshot::new(vec![
+            executed,
+            family(payload.name, payload.kind, payload.labels, &[&["resize", "READ", "TASK_INPUT"]]),
+            family("queue.depth", Kind::Gauge, &["région"], &[&["Été à la mer"], &["-"]]),
+            family("jobTime", Kind::Timer, &["path"], &[&["C:\\new \"a\"\n"], &["a+b"]]),
+        ])
     }
 
     #[test]
-    fn series_are_found_by_words_names_and_matchers() {
-        for search in [
-            "",
-            "  ",
-            "task_execute_time",
-            "task_execute_time_seconds",
-            "task_execute_time_seconds_count",
-            "EXECUTE charge",
-            "status=succ",
-            "taskType=\"charge_card\"",
-            "taskType='charge_card' execute",
-            "task_execute_time_seconds{}",
-            "task_execute_time{taskType=\"charge_card\"}",
-            "task_execute_time_seconds{taskType=\"charge_card\",status=\"SUCCESS\",quantile=\"0.99\"}",
-            "task_execute_time_seconds_sum{taskType=~\"charge.*\", status!=\"FAILURE\"}[5m]",
-            "{status!~\"FAIL.*\"}",
-            "{taskType=~`charge_(card|cart)`}",
-            "{__name__=~\"task_.*_seconds\"}",
-            "{__name__!=\"task_poll_total\"}",
-            "{region=\"\"}",
-            // Not complete yet.
-            "task_execute_time_seconds{",
-            "task_execute_time_seconds{taskType",
-            "task_execute_time_seconds{taskType=",
-            "task_execute_time_seconds{taskType=\"ch",
-            "taskType=\"cha",
-        ] {
-            assert!(matches(search), "{search}");
+    fn searches_find_the_series_of_the_shared_cases() {
+        let Cases { snapshot: shared, series: ids, cases } =
+            serde_json::from_str(include_str!("../tests/search_cases.json")).unwrap();
+        let (snapshot, view) = (snapshot(), View::default());
+        let written: serde_json::Value = serde_json::from_slice(&json(&snapshot, &view)).unwrap();
+        assert_eq!(written["families"], shared["families"], "{}", written["families"]);
+        for Case { search: text, found, has_error } in cases {
+            let search = Search::parse(&text);
+            let mut next_id = ids.iter();
+            let mut matching = Vec::new();
+            for family in &snapshot.families {
+                let names = FamilyNames::new(&view, family);
+                for series in &family.series {
+                    let id = next_id.next().unwrap();
+                    if search.matches(&names, &series.labels) {
+                        matching.push(id.clone());
+                    }
+                }
+            }
+            assert_eq!((matching, search.error().is_some()), (found, has_error), "{text}");
         }
     }
 
     #[test]
-    fn other_series_are_not_found() {
-        for search in [
-            "poll",
-            "execute refund",
-            "taskType=\"charge\"",
-            "task_execute{}",
-            "task_execute_time_seconds{taskType=\"refund\"}",
-            "task_execute_time_seconds_bucket{}",
-            "{status=~\"SUCC\"}",
-            "{status!=\"SUCCESS\"}",
-            "{status!~\"S.*\"}",
-            "{region=\"eu\"}",
-            "{__name__=\"task_poll_total\"}",
-        ] {
-            assert!(!matches(search), "{search}");
-        }
-    }
-
-    #[test]
-    fn an_invalid_expression_is_reported_and_matches_nothing() {
+    fn an_invalid_expression_is_reported() {
         let search = Search::parse("{status=~\"(\"}");
         assert!(search.error().is_some_and(|error| error.starts_with("( is not a regular expression")));
-        assert!(!matches("{status=~\"(\"}") && !matches("{status!~\"(\"}"));
         assert!(Search::parse("{status=~\"a\"}").error().is_none());
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct FamilyNames {
     pub(crate) shown: Vec<ShownName>,
     /// The recorded name, without the prefix of Conductor's metrics.
     pub(crate) recorded: String,
+    /// The names of the recorded labels.
+    label_names: Vec<String>,
     /// Indices of the recorded labels that the first name does not show.
     unshown: Vec<usize>,
 }
@@ -28,7 +30,7 @@ impl FamilyNames {
             shown.first().map(|name| name.shown_indices().collect()).unwrap_or_default();
         let unshown = (0..family.label_names.len()).filter(|index| !of_first.contains(index)).collect();
         let recorded = printable(FamilyOrigin::from_family(family).1).into_owned();
-        Arc::new(FamilyNames { shown, recorded, unshown })
+        Arc::new(FamilyNames { shown, recorded, label_names: family.label_names.to_vec(), unshown })
     }
 
     /// Returns the name to display: as in Prometheus, or the recorded one of a family that the view
@@ -57,19 +59,29 @@ impl FamilyNames {
 
     /// Returns the printable labels of a series: those that the first name shows, then the recorded
     /// ones that it omits and that distinguish recorded series.
-    pub(crate) fn labels(&self, family: &Family, series: &Series) -> Vec<(String, String)> {
-        let escaped = |text: String| printable(&text).into_owned();
-        let labels = self.unescaped_labels(family, series).into_iter();
-        labels.map(|(name, value)| (escaped(name), escaped(value))).collect()
+    pub(crate) fn labels(&self, series: &Series) -> Vec<(String, String)> {
+        let escaped = |text: &str| printable(text).into_owned();
+        self.label_pairs(&series.labels).map(|(name, value)| (escaped(name), escaped(value))).collect()
     }
 
     /// Returns these labels as they are.
-    pub(crate) fn unescaped_labels(&self, family: &Family, series: &Series) -> Vec<(String, String)> {
-        let shown = self.shown.first().into_iter().flat_map(|first| first.labels(&series.labels));
+    pub(crate) fn label_pairs<'a>(
+        &'a self,
+        recorded: &'a [String],
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let shown = self.shown.first().into_iter().flat_map(|first| first.labels(recorded));
         let unshown = self.unshown.iter().filter_map(|&index| {
-            Some((family.label_names.get(index)?.as_str(), series.labels.get(index)?.as_str()))
+            Some((self.label_names.get(index)?.as_str(), recorded.get(index)?.as_str()))
         });
-        shown.chain(unshown).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        shown.chain(unshown)
+    }
+
+    /// Returns the recorded labels of a series.
+    pub(crate) fn recorded_pairs<'a>(
+        &'a self,
+        recorded: &'a [String],
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.label_names.iter().map(String::as_str).zip(recorded.iter().map(String::as_str))
     }
 }
 
@@ -110,7 +122,7 @@ mod tests {
         assert_eq!((names.name(), names.recorded.as_str()), ("task_poll_total", "task_poll"));
         assert!(names.others().eq(["task_poll"]) && names.has("task_poll") && names.has("task_poll_total"));
         assert!(!names.has("task_poll_total_count") && !names.has("task"));
-        let labels = names.labels(&polls, &polls.series[0]);
+        let labels = names.labels(&polls.series[0]);
         assert_eq!(line(&labels), "taskType=a\"b");
         assert_eq!(selector(names.name(), &labels), "task_poll_total{taskType=\"a\\\"b\"}");
     }
@@ -122,7 +134,7 @@ mod tests {
             family("conductor/thread_uncaught_exception", Kind::Counter, &[("exception", "OSError")]);
         let names = FamilyNames::new(&"legacy".parse().unwrap(), &uncaught);
         assert_eq!(names.name(), "thread_uncaught_exceptions_total");
-        assert_eq!(line(&names.labels(&uncaught, &uncaught.series[0])), "exception=OSError");
+        assert_eq!(line(&names.labels(&uncaught.series[0])), "exception=OSError");
     }
 
     #[test]
@@ -130,6 +142,6 @@ mod tests {
         let started = family("conductor/task_execution_started", Kind::Counter, &[("taskType", "a")]);
         let names = FamilyNames::new(&View::default(), &started);
         assert_eq!((names.name(), names.others().count()), ("task_execution_started", 0));
-        assert_eq!(line(&names.labels(&started, &started.series[0])), "taskType=a");
+        assert_eq!(line(&names.labels(&started.series[0])), "taskType=a");
     }
 }

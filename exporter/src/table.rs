@@ -25,7 +25,7 @@ pub(crate) fn table(snapshot: &Snapshot, view: &View) -> String {
         let names = FamilyNames::new(view, family);
         let name = names.name().to_owned();
         for series in &family.series {
-            let labels = line(&names.labels(family, series));
+            let labels = line(&names.labels(series));
             match &series.value {
                 Value::Timer(timing) => {
                     let quantiles = timing.window.quantiles().map_or_else(

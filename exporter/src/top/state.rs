@@ -63,6 +63,8 @@ pub(super) struct Row {
     pub(super) names: Arc<FamilyNames>,
     /// Printable names and values.
     pub(super) labels: Vec<(String, String)>,
+    /// The values of the recorded labels.
+    recorded: Arc<[String]>,
     pub(super) kind: Kind,
     pub(super) unit: Unit,
     /// The number of observations of a timer, otherwise the value.
@@ -169,7 +171,7 @@ impl State {
         for family in &snapshot.families {
             let names = FamilyNames::new(&self.view, family);
             for series in &family.series {
-                let labels = names.labels(family, series);
+                let labels = names.labels(series);
                 let key = format!("{} {}", family.name, line(&labels));
                 let (count, timing) = match &series.value {
                     Value::Timer(timing) => (timing.count as f64, Some(timing)),
@@ -184,6 +186,7 @@ impl State {
                 self.rows.push(Row {
                     names: names.clone(),
                     labels,
+                    recorded: series.labels.clone(),
                     kind: family.kind,
                     unit: family.unit,
                     count,
@@ -207,7 +210,7 @@ impl State {
         self.filter_error = search.error().map(str::to_owned);
         let rows = &self.rows;
         self.shown =
-            (0..rows.len()).filter(|&at| search.matches(&rows[at].names, &rows[at].labels)).collect();
+            (0..rows.len()).filter(|&at| search.matches(&rows[at].names, &rows[at].recorded)).collect();
         // Rows without a value come last in both directions. So do values that are not durations,
         // which cannot be compared with durations.
         let group = |at: usize| match self.order {
