@@ -120,7 +120,9 @@ fn table(state: &State, width: usize) -> Table<'static> {
         widths.push(Constraint::Length(cells(*room)));
     }
     if let Some(room) = columns.bars {
-        head.push(Cell::new(shorten::end("WINDOW, OLDEST FIRST", room)).bold());
+        let titles = ["WINDOW, OLDEST FIRST", "WINDOW"];
+        let title = titles.into_iter().find(|title| title.len() <= room).unwrap_or_default();
+        head.push(Cell::new(title).bold());
         widths.push(Constraint::Length(cells(room)));
     }
     let lines = rows.iter().zip(texts).enumerate().map(|(index, (row, (name, labels)))| {

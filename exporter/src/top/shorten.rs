@@ -75,12 +75,10 @@ pub(super) fn labels(
     varies: impl Fn(usize, usize) -> bool,
     room: usize,
 ) -> Vec<String> {
-    let texts = rows.iter().enumerate().map(|(row, (_, labels))| {
+    // The forms of a row, the longest first.
+    let forms = rows.iter().enumerate().map(|(row, (_, labels))| {
         let pair = |(name, value): &(String, String)| format!("{name}={value}");
         let full = joined(labels.iter().map(pair));
-        if width(&full) <= room {
-            return full;
-        }
         let needed: Vec<_> = labels
             .iter()
             .enumerate()
@@ -89,12 +87,24 @@ pub(super) fn labels(
             .collect();
         let needed = if needed.is_empty() { labels.iter().collect() } else { needed };
         let pairs = joined(needed.iter().map(|label| pair(label)));
-        if width(&pairs) <= room {
-            return pairs;
-        }
-        values(&needed.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), room)
+        let values = values(&needed.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), room);
+        [full, pairs, values]
     });
-    let mut shown: Vec<String> = texts.collect();
+    let forms: Vec<[String; 3]> = forms.collect();
+    // Rows of one metric have the same form, so that they can be compared.
+    let mut form_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((name, _), forms) in rows.iter().zip(&forms) {
+        let fitting = forms.iter().position(|text| width(text) <= room).unwrap_or(forms.len() - 1);
+        let form = form_of.entry(name).or_default();
+        *form = fitting.max(*form);
+    }
+    let forms = rows.iter().zip(forms);
+    let mut shown: Vec<String> = forms
+        .map(|((name, _), mut forms)| {
+            let form = form_of.get(name).copied().unwrap_or_default();
+            std::mem::take(&mut forms[form])
+        })
+        .collect();
     let full: Vec<String> =
         rows.iter().map(|(_, labels)| joined(labels.iter().map(|(_, value)| value.clone()))).collect();
     // Rows that look equal are reduced to the parts in which values differ, and then to the part

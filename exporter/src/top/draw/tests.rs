@@ -123,6 +123,22 @@ fn a_wide_screen_has_every_column() {
 }
 
 #[test]
+fn no_title_is_cut_and_rows_of_a_metric_have_one_form() {
+    let registry = Registry::new();
+    let jobs = registry.timer("job_seconds", "", &["job", "status"]).unwrap();
+    for job in ["import", "a_job_with_a_name_that_leaves_no_space_for_the_names_of_labels"] {
+        jobs.labels(&[job, "SUCCESS"]).unwrap().observe(1.0);
+    }
+    let mut state = state_of(&registry);
+    for width in 40..200 {
+        let lines = screen(&mut state, width, 12);
+        assert!(!lines[1].contains('…'), "{lines:#?}");
+        let forms: Vec<bool> = lines[2..4].iter().map(|line| line.contains("job=")).collect();
+        assert_eq!(forms[0], forms[1], "{width}: {lines:#?}");
+    }
+}
+
+#[test]
 fn a_series_is_shown_alone() {
     let mut state = wide();
     state.filter = "status=200 tenants/6".to_owned();
