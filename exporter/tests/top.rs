@@ -266,6 +266,54 @@ fn series_are_found_by_their_names_in_prometheus_and_shown_alone() {
     terminal.until("the counter", |screen| screen.contains("1 of 6 series"));
 }
 
+impl Terminal {
+    /// Sends the bytes by which a terminal reports a mouse button, in characters from the left and from
+    /// the top: 0 is the left button, 65 the wheel.
+    fn click(&self, button: u8, column: usize, line: usize) {
+        let bytes = format!("\x1b[<{button};{};{}M", column + 1, line + 1);
+        let bytes: Vec<String> = bytes.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: Vec<&str> = bytes.iter().map(String::as_str).collect();
+        self.press(&[&["-H"], &bytes[..]].concat());
+    }
+
+    /// Returns whether the command has requested reports of the mouse.
+    fn has_mouse(&self) -> bool {
+        outcome(&self.tmux(&["display-message", "-p", "#{mouse_standard_flag}#{mouse_sgr_flag}"])).1.trim()
+            == "11"
+    }
+}
+
+#[test]
+fn the_mouse_sorts_selects_and_scrolls_until_it_is_released() {
+    if !has_tmux() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let _registry = recorded(directory.path());
+    let terminal = Terminal::start(directory.path(), "--interval 0.2");
+    let screen = terminal.until("by p99", |screen| in_order(screen, &["job=slow", "job=some", "job=often"]));
+    assert!(terminal.has_mouse());
+    let header = screen.lines().nth(1).unwrap();
+    let column = header[..header.find("COUNT").unwrap()].chars().count();
+    terminal.click(0, column, 1);
+    terminal.until("by count", |screen| in_order(screen, &["job=often", "job=some", "job=slow"]));
+    terminal.click(0, 3, 4);
+    terminal.until("the third series", |screen| screen.contains("job_seconds{job=\"slow\"}"));
+    terminal.click(0, 3, 4);
+    terminal.until("its details", |screen| screen.contains("job = slow"));
+    terminal.click(0, 3, 4);
+    terminal.until("the list", |screen| screen.contains("COUNT▾"));
+    terminal.click(64, 3, 4);
+    terminal.until("the first series", |screen| screen.contains("job_seconds{job=\"often\"}"));
+    terminal.press(&["m"]);
+    terminal.until("the mouse released", |_| !terminal.has_mouse());
+    terminal.press(&["m"]);
+    terminal.until("the mouse used again", |_| terminal.has_mouse());
+    terminal.press(&["q"]);
+    terminal.until("the end", |screen| screen.contains("ended with 0"));
+    assert!(!terminal.has_mouse(), "the shell gets no reports of the mouse");
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn signals_end_top_and_restore_the_screen() {

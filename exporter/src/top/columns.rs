@@ -65,6 +65,20 @@ impl Columns {
         let (name, labels) = text_widths(natural_name, natural_labels, natural.min(reserve) + left);
         Columns { name, labels, numbers, bars }
     }
+
+    /// Returns the columns that series are sorted by, from left to right, each with the position at
+    /// which it ends.
+    pub(super) fn ends(&self) -> Vec<(Order, usize)> {
+        let labels = [(Order::Labels, self.labels)].into_iter().filter(|(_, width)| *width > 0);
+        let all = [(Order::Name, self.name)].into_iter().chain(labels).chain(self.numbers.iter().copied());
+        let mut end = 0;
+        all.map(|(order, width)| {
+            // One cell separates columns.
+            end += width + 1;
+            (order, end)
+        })
+        .collect()
+    }
 }
 
 /// Divides the rest of the line between names and labels.

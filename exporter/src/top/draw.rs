@@ -14,6 +14,7 @@ use super::{
     columns::{self, Columns},
     detail,
     keys::HELP,
+    mouse::ListArea,
     shorten,
     state::{self, Order, State},
 };
@@ -36,13 +37,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State, directory: &Path) {
     // The first line is the header of the table.
     state.height = usize::from(body.height.saturating_sub(1));
     state.scroll();
+    state.list = None;
     match state.detail {
         Some(first) if state.selected().is_some() => series(frame, state, first, body),
         _ if state.shown.is_empty() => {
             let text = Paragraph::new(empty(state, directory)).wrap(Wrap { trim: true });
             frame.render_widget(text, body);
         }
-        _ => frame.render_widget(table(state, width), body),
+        _ => {
+            let (table, columns) = table(state, width);
+            frame.render_widget(table, body);
+            state.list = Some(ListArea { header: body.y, columns });
+        }
     }
     if let Some(row) = state.selected() {
         frame.render_widget(Line::from(shorten::middle(&row.selector(), width)).dim(), selected);
@@ -97,7 +103,8 @@ fn title(state: &State, directory: &Path, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-fn table(state: &State, width: usize) -> Table<'static> {
+/// Returns the list, and the end of each of its columns.
+fn table(state: &State, width: usize) -> (Table<'static>, Vec<(Order, usize)>) {
     let rows: Vec<&state::Row> =
         state.shown.iter().skip(state.first).take(state.height).map(|&at| &state.rows[at]).collect();
     let columns = Columns::new(state, &rows, width);
@@ -139,7 +146,8 @@ fn table(state: &State, width: usize) -> Table<'static> {
         let is_selected = state.first + index == state.cursor;
         Row::new(line).style(if is_selected { Style::new().reversed() } else { Style::new() })
     });
-    Table::new(lines.collect::<Vec<_>>(), widths).header(Row::new(head)).column_spacing(1)
+    let table = Table::new(lines.collect::<Vec<_>>(), widths).header(Row::new(head)).column_spacing(1);
+    (table, columns.ends())
 }
 
 fn cells(width: usize) -> u16 {

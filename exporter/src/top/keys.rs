@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::state::{Order, State};
 
 /// The keys and their effects, as the help shows them.
-pub(super) const HELP: [(&str, &str); 10] = [
+pub(super) const HELP: [(&str, &str); 12] = [
     ("↑ ↓ j k", "a row up, down; also PgUp PgDn Home End"),
     ("Enter", "show the series; Esc shows all again"),
     ("/", "search: words, or name{label=\"value\"}"),
@@ -14,6 +14,8 @@ pub(super) const HELP: [(&str, &str); 10] = [
     ("9 r c n", "sort by p99, rate, count, name"),
     ("i", "invert the order; so does the same key again"),
     ("p, space", "pause, resume"),
+    ("mouse", "wheel; click on a title, a series, the selected series"),
+    ("m", "release the mouse, to select text; use it again"),
     ("?", "show or hide this help"),
     ("q, Ctrl-C", "quit"),
 ];
@@ -47,6 +49,7 @@ pub(super) fn is_end(state: &mut State, key: KeyEvent) -> bool {
         KeyCode::Char('n') => state.sort(Order::Name),
         KeyCode::Char('>') | KeyCode::Tab | KeyCode::Right => change_order(state, 1),
         KeyCode::Char('<') | KeyCode::BackTab | KeyCode::Left => change_order(state, -1),
+        KeyCode::Char('m') => state.has_mouse = !state.has_mouse,
         KeyCode::Char('i') => state.is_reversed = !state.is_reversed,
         code => step(state, code),
     }
@@ -73,7 +76,7 @@ fn change_order(state: &mut State, by: isize) {
     state.is_reversed = false;
 }
 
-/// Moves the cursor, or scrolls the series that is shown alone.
+/// Handles a key that moves the cursor or scrolls.
 fn step(state: &mut State, code: KeyCode) {
     let rows = match code {
         KeyCode::Down | KeyCode::Char('j') => 1,
@@ -84,6 +87,11 @@ fn step(state: &mut State, code: KeyCode) {
         KeyCode::End => isize::MAX,
         _ => return,
     };
+    scroll(state, rows);
+}
+
+/// Moves the cursor, or scrolls the series that is shown alone.
+pub(super) fn scroll(state: &mut State, rows: isize) {
     match &mut state.detail {
         Some(first) => *first = first.saturating_add_signed(rows),
         None => state.step(rows),

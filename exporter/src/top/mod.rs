@@ -1,6 +1,6 @@
 //! `ictus top`: shows the series of a metrics directory in a terminal, live.
 //!
-//! The command takes a snapshot at each interval, and handles keys immediately. It draws a
+//! The command takes a snapshot at each interval, and handles keys and the mouse immediately. It draws a
 //! [`State`](state::State), which does not depend on a terminal. `columns` chooses what fits, and
 //! `shorten` what remains of long names and labels.
 
@@ -9,6 +9,7 @@ mod detail;
 mod draw;
 mod hangup;
 mod keys;
+mod mouse;
 mod shorten;
 mod state;
 
@@ -22,7 +23,7 @@ use ictus::{Reader, surface::View};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 pub(crate) use self::state::Order;
-use self::state::State;
+use self::{mouse::MouseCapture, state::State};
 use crate::{directory::Unusable, terminal::StderrBuffer};
 
 /// The longest time until a signal is noticed.
@@ -59,6 +60,7 @@ fn watch(
     let mut reader = Reader::new(directory);
     let mut state = State::new(order, view);
     let mut next = Instant::now();
+    let mut mouse = MouseCapture::default();
     while !is_stopped() {
         let now = Instant::now();
         if now >= next {
@@ -79,12 +81,16 @@ fn watch(
         state.logged = hold.last();
         terminal.draw(|frame| draw::draw(frame, &mut state, directory))?;
         // A resize is an event, too, and the screen is redrawn immediately.
-        if event::poll(next.saturating_duration_since(Instant::now()).min(SIGNAL_INTERVAL))?
-            && let Event::Key(key) = event::read()?
-            && key.kind != KeyEventKind::Release
-            && keys::is_end(&mut state, key)
-        {
-            return Ok(());
+        mouse.set(state.has_mouse)?;
+        if !event::poll(next.saturating_duration_since(Instant::now()).min(SIGNAL_INTERVAL))? {
+            continue;
+        }
+        match event::read()? {
+            Event::Key(key) if key.kind != KeyEventKind::Release && keys::is_end(&mut state, key) => {
+                return Ok(());
+            }
+            Event::Mouse(event) => mouse::handle(&mut state, event),
+            _ => {}
         }
     }
     Ok(())

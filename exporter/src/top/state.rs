@@ -13,6 +13,7 @@ use ictus::{
 use crate::{
     search::Search,
     series_names::{FamilyNames, line, selector},
+    top::mouse::ListArea,
 };
 
 /// The column by which series are sorted.
@@ -123,6 +124,10 @@ pub(super) struct State {
     pub(super) cursor: usize,
     pub(super) first: usize,
     pub(super) height: usize,
+    /// Whether the terminal reports the mouse.
+    pub(super) has_mouse: bool,
+    /// Where the list was drawn; none if it is not on the screen.
+    pub(super) list: Option<ListArea>,
     /// The series that the cursor follows, since the user has moved it.
     followed: Option<String>,
     counts: HashMap<String, f64>,
@@ -149,6 +154,8 @@ impl State {
             cursor: 0,
             first: 0,
             height: 0,
+            has_mouse: true,
+            list: None,
             followed: None,
             counts: HashMap::new(),
             read_at: None,
