@@ -11,6 +11,7 @@ pub const OPENMETRICS_CONTENT_TYPE: &str = "application/openmetrics-text; versio
 /// The format differs from text 0.0.4 as follows:
 ///
 /// - The family of a counter is named without `_total`.
+/// - Families whose names end in `_seconds` or `_bytes` have that unit.
 /// - Quotes in help texts are escaped.
 /// - Buckets of histograms have exemplars.
 /// - `# EOF` marks the end, so that a client detects a truncated response.
@@ -36,6 +37,7 @@ pub fn openmetrics_into(out: &mut String, exposition: &Exposition) {
     for family in exposition.families() {
         writer.help(family, "", escape::value);
         writer.type_line(family, "");
+        writer.unit_line(family);
         if family.has_exemplars() {
             writer.samples_with_exemplars(family);
         } else {
@@ -43,4 +45,37 @@ pub fn openmetrics_into(out: &mut String, exposition: &Exposition) {
         }
     }
     out.push_str("# EOF\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::openmetrics;
+    use crate::{
+        catalog::Kind,
+        snapshot::{Family, Series, Snapshot, Value},
+        surface::{Exposition, View},
+    };
+
+    #[test]
+    fn families_have_the_unit_with_which_their_names_end() {
+        let family =
+            |name: &str, kind, value| Family::new(name, kind, &[], vec![Series::new(Vec::new(), value)]);
+        let families = vec![
+            family("busy_seconds", Kind::Counter, Value::Counter(1.0)),
+            family("free_bytes", Kind::Gauge, Value::Gauge(1.0)),
+            family("milliseconds", Kind::Gauge, Value::Gauge(1.0)),
+            family("seconds_left", Kind::Gauge, Value::Gauge(1.0)),
+            family("wait.seconds", Kind::Gauge, Value::Gauge(1.0)),
+        ];
+        let mut view = View::default();
+        view.own_state = false;
+        let text = openmetrics(&Exposition::new(&Snapshot::new(families), &view));
+        let units: Vec<_> = text.lines().filter(|line| line.starts_with("# UNIT")).collect();
+        let expected =
+            ["# UNIT busy_seconds seconds", "# UNIT free_bytes bytes", "# UNIT wait_seconds seconds"];
+        assert_eq!(units, expected, "{text}");
+        assert!(
+            text.contains("# TYPE busy_seconds counter\n# UNIT busy_seconds seconds\nbusy_seconds_total ")
+        );
+    }
 }

@@ -6,10 +6,10 @@ use crate::{
     surface::{Exposition, ShownFamily},
 };
 
-/// Estimated lengths: of a number with 17 digits and an exponent, and of the two comments of a
+/// Estimated lengths: of a number with 17 digits and an exponent, and of the three comments of a
 /// family without names and help text. Longer text makes the buffer grow.
 const MAX_NUMBER_LEN: usize = 24;
-const COMMENT_PREFIXES: usize = 48;
+const COMMENT_PREFIXES: usize = 64;
 
 /// Appends lines to a buffer that the caller can reuse.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl<'a> Writer<'a> {
     /// Creates a writer, and reserves memory for the whole exposition.
     pub(super) fn new(out: &'a mut String, exposition: &Exposition) -> Writer<'a> {
         let length = |family: &ShownFamily| {
-            let comments = COMMENT_PREFIXES + 2 * family.name.len() + family.help.len();
+            let comments = COMMENT_PREFIXES + 3 * family.name.len() + family.help.len();
             comments + family.heads.length_with(MAX_NUMBER_LEN)
         };
         out.reserve(exposition.families().map(length).sum());
@@ -40,6 +40,15 @@ impl<'a> Writer<'a> {
         self.comment("# TYPE ", family, suffix);
         self.out.push_str(family.shown_type.as_str());
         self.out.push('\n');
+    }
+
+    /// Appends `# UNIT name unit`, if the family has a unit.
+    pub(super) fn unit_line(&mut self, family: &ShownFamily) {
+        if let Some(unit) = family.unit() {
+            self.comment("# UNIT ", family, "");
+            self.out.push_str(unit);
+            self.out.push('\n');
+        }
     }
 
     /// Appends one line per sample: `name{label="value",…} number`.

@@ -20,6 +20,12 @@ impl ShownFamily {
         is_plain(&self.name, OF_METRICS)
     }
 
+    /// Returns the unit with which the name ends, as the unit of OpenMetrics must be.
+    pub(crate) fn unit(&self) -> Option<&'static str> {
+        let is_end = |unit: &&str| self.name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_'));
+        ["seconds", "bytes"].into_iter().find(is_end)
+    }
+
     /// Returns the family with escaped names. A series is omitted if escaping makes two of its
     /// label names equal, or its labels equal to those of another series. Omitted series are logged
     /// once and counted.

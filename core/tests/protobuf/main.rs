@@ -28,8 +28,15 @@ fn labels(metric: &Message<'_>) -> Labels {
 
 /// Returns a family's samples, following the descriptions of the text formats.
 fn samples(family: &Message<'_>) -> Vec<Sample> {
-    assert_eq!(family.tags(), [1, 2, 3, 4]);
     let name = family.string(1);
+    let base = name.strip_suffix("_total").unwrap_or(&name);
+    match ["seconds", "bytes"].into_iter().find(|unit| base.ends_with(&format!("_{unit}"))) {
+        Some(unit) => {
+            assert_eq!(family.tags(), [1, 2, 3, 4, 5], "{name}");
+            assert_eq!(family.string(5), unit, "{name}");
+        }
+        None => assert_eq!(family.tags(), [1, 2, 3, 4], "{name}"),
+    }
     let mut samples = Vec::new();
     for metric in family.messages(4) {
         let labels = labels(&metric);

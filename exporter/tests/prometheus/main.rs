@@ -21,6 +21,7 @@ mod http;
 mod ictus_command;
 mod invalid;
 mod lint;
+mod metadata;
 mod native;
 mod page;
 mod programs;

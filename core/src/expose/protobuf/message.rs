@@ -16,6 +16,8 @@ pub(super) struct MetricFamily {
     pub(super) kind: i32,
     #[prost(message, repeated, tag = "4")]
     pub(super) metric: Vec<Metric>,
+    #[prost(string, optional, tag = "5")]
+    pub(super) unit: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]

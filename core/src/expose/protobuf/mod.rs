@@ -77,6 +77,7 @@ fn message(family: &ShownFamily, native: bool) -> MetricFamily {
         help: family.help.clone(),
         kind: kind.into(),
         metric,
+        unit: family.unit().map(str::to_owned),
     }
 }
 
