@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ictus::{
     Snapshot,
-    snapshot::{self, QUANTILES, Timing, Value},
+    snapshot::{self, QUANTILES, Timing, Value, Window},
     surface::View,
 };
 use serde::{Serialize, Serializer};
@@ -73,18 +73,24 @@ enum Shown {
     Timing { count: u64, sum: f64, window: usize, quantiles: Option<Quantiles> },
 }
 
-#[derive(Serialize)]
+/// The quantiles of a window that are shown over time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Quantiles {
-    p50: f64,
+    pub(crate) p50: f64,
     p75: f64,
     p90: f64,
     p95: f64,
     p99: f64,
+    p999: f64,
+    pub(crate) max: f64,
 }
 
 impl Quantiles {
-    pub(crate) fn new([p50, p75, p90, p95, p99]: [f64; QUANTILES.len()]) -> Quantiles {
-        Quantiles { p50, p75, p90, p95, p99 }
+    /// Returns the quantiles; none if the window is empty.
+    pub(crate) fn new(window: &Window) -> Option<Quantiles> {
+        let [p50, p75, p90, p95, p99]: [f64; QUANTILES.len()] = window.quantiles()?;
+        let (p999, max) = (window.quantile(0.999)?, window.quantile(1.0)?);
+        Some(Quantiles { p50, p75, p90, p95, p99, p999, max })
     }
 }
 
@@ -164,10 +170,12 @@ fn shown_labels(names: &FamilyNames, series: &snapshot::Series) -> Option<OwnLab
 fn shown(value: &Value) -> Shown {
     match value {
         Value::Counter(value) | Value::Gauge(value) => Shown::State { value: *value },
-        Value::Timer(Timing { count, sum, window, .. }) => {
-            let quantiles = window.quantiles().map(Quantiles::new);
-            Shown::Timing { count: *count, sum: *sum, window: window.len(), quantiles }
-        }
+        Value::Timer(Timing { count, sum, window, .. }) => Shown::Timing {
+            count: *count,
+            sum: *sum,
+            window: window.len(),
+            quantiles: Quantiles::new(window),
+        },
         // A kind that this version cannot show: the series is listed with the value `null`.
         _ => Shown::State { value: f64::NAN },
     }

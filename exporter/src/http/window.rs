@@ -60,11 +60,7 @@ impl SeriesKey {
             origin.name() == self.origin && name == self.name && labels == self.labels
         };
         let points = history.map(|history| history.points(is_series)).unwrap_or_default().into_iter();
-        let points = points.map(|PastPoint { time, count, quantiles }| ShownPoint {
-            time,
-            count,
-            quantiles: quantiles.map(Quantiles::new),
-        });
+        let points = points.map(|PastPoint { time, count, quantiles }| ShownPoint { time, count, quantiles });
         // Serialization fails only if a key is not a string; all keys are.
         serde_json::to_vec(&Past { points: points.collect() }).unwrap_or_default()
     }
