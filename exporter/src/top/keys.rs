@@ -14,8 +14,8 @@ pub(super) const HELP: [(&str, &str); 12] = [
     ("9 r c n", "sort by p99, rate, count, name"),
     ("i", "invert the order; so does the same key again"),
     ("p, space", "pause, resume"),
-    ("mouse", "wheel; click on a title, a series, the selected series"),
-    ("m", "release the mouse, to select text; use it again"),
+    ("mouse", "scroll; click titles, series, a series twice"),
+    ("m", "release the mouse to select text, or use it"),
     ("?", "show or hide this help"),
     ("q, Ctrl-C", "quit"),
 ];

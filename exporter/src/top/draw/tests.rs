@@ -177,6 +177,18 @@ fn an_empty_list_has_its_reason_and_a_way_back() {
 }
 
 #[test]
+fn help_is_not_cut() {
+    let mut state = state();
+    state.help = true;
+    for (width, height) in [(60, 20), (80, 24), (200, 60)] {
+        let lines = screen(&mut state, width, height).join("\n");
+        for (keys, effect) in super::HELP {
+            assert!(lines.contains(&format!("{keys:<10} {effect} ")), "{keys} {effect}: {lines}");
+        }
+    }
+}
+
+#[test]
 fn every_size_is_drawn() {
     let mut state = state();
     for help in [true, false] {
