@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 import collectors
+import events
 import handles
 import limits
 
@@ -19,7 +20,7 @@ EXCEEDED = 3
 
 def main() -> int:
     """Prints the tables."""
-    held = [part.shown() for part in (collectors, handles, limits)]
+    held = [part.shown() for part in (collectors, events, handles, limits)]
     return 0 if all(held) else EXCEEDED
 
 

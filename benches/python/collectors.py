@@ -27,8 +27,8 @@ BUDGETS: dict[str, dict[str, tuple[float, float]]] = {
     "on_task_execution_completed(event)": {LEGACY: (180, 750), CANONICAL: (28, 120)},
 }
 """The minimum ratio of the cost of the SDK's collectors to that of Ictus, and the target. The minimum
-is lower for events, because the SDK's own handlers dispatch them in Python, so that overridden and
-patched methods are called. The handler alone costs more than the target allows.
+is lower for events, because a handler also checks that the program overrides none of the methods that
+the SDK's handler calls.
 """
 
 

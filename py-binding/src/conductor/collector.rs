@@ -19,13 +19,14 @@ use std::{
 
 use ictus::{Counter, FamilyOptions, Timer, snapshot::Value, surface::Exposition};
 use pyo3::{
-    intern,
+    PyTraverseError, PyVisit, intern,
     prelude::*,
     types::{PyDict, PyTuple},
 };
 
 use super::{
     catalog_metrics::{CatalogMetrics, Errors},
+    events::{self, EventHandlers, EventKind},
     handle_cache::HandleCache,
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(crate) struct Collector {
     metrics: OnceLock<CatalogMetrics>,
     /// Relaxed, because it orders no other data: a recording that runs concurrently may or may not see it.
     paused: AtomicBool,
+    pub(super) events: EventHandlers,
 }
 
 #[pymethods]
@@ -52,7 +54,15 @@ impl Collector {
     #[new]
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Collector {
-        Collector { metrics: OnceLock::new(), paused: AtomicBool::new(false) }
+        Collector {
+            metrics: OnceLock::new(),
+            paused: AtomicBool::new(false),
+            events: EventHandlers::default(),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.events.traverse(&visit)
     }
 
     /// Starts recording into the directory. `window` is the number of observations of each window,
@@ -151,11 +161,7 @@ impl Collector {
         _more: &Bound<'_, PyTuple>,
         _named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        if let Some(metrics) = self.active_metrics() {
-            let labels = [&*label::text(task_type)?, &*label::class_name(exception)?];
-            metrics.task_poll_error.with_texts(labels, Counter::inc);
-        }
-        Ok(())
+        self.count_poll_error(task_type, exception)
     }
 
     #[pyo3(
@@ -500,15 +506,56 @@ impl Collector {
         let count = to_f64(count)?;
         metrics.active_workers.with([task_type], |gauge| gauge.set(count))
     }
+
+    /// Makes every collector check again, at its next event, what its classes override.
+    #[staticmethod]
+    fn _note_class_change() {
+        events::note_class_change();
+    }
+
+    fn on_poll_completed(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        events::handle(slf, event, EventKind::PollCompleted, intern!(slf.py(), "on_poll_completed"))
+    }
+
+    fn on_poll_failure(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        events::handle(slf, event, EventKind::PollFailure, intern!(slf.py(), "on_poll_failure"))
+    }
+
+    fn on_task_execution_started(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        events::handle(
+            slf,
+            event,
+            EventKind::ExecutionStarted,
+            intern!(slf.py(), "on_task_execution_started"),
+        )
+    }
+
+    fn on_task_execution_completed(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        events::handle(
+            slf,
+            event,
+            EventKind::ExecutionCompleted,
+            intern!(slf.py(), "on_task_execution_completed"),
+        )
+    }
+
+    fn on_task_execution_failure(slf: &Bound<'_, Collector>, event: &Bound<'_, PyAny>) -> PyResult<()> {
+        events::handle(
+            slf,
+            event,
+            EventKind::ExecutionFailure,
+            intern!(slf.py(), "on_task_execution_failure"),
+        )
+    }
 }
 
 impl Collector {
     /// Returns the metrics to record in, or `None` if the collector is not open or is paused.
-    fn active_metrics(&self) -> Option<&CatalogMetrics> {
+    pub(super) fn active_metrics(&self) -> Option<&CatalogMetrics> {
         if self.paused.load(Ordering::Relaxed) { None } else { self.metrics.get() }
     }
 
-    fn increment<const N: usize>(
+    pub(super) fn increment<const N: usize>(
         &self,
         select: impl FnOnce(&CatalogMetrics) -> &HandleCache<Counter, N>,
         labels: [&Bound<'_, PyAny>; N],
@@ -516,7 +563,7 @@ impl Collector {
         self.active_metrics().map_or(Ok(()), |metrics| select(metrics).with(labels, Counter::inc))
     }
 
-    fn count_error(
+    pub(super) fn count_error(
         &self,
         select: impl FnOnce(&CatalogMetrics) -> &Errors,
         task_type: &Bound<'_, PyAny>,
@@ -541,6 +588,18 @@ impl Collector {
         let Some(metrics) = self.active_metrics() else { return Ok(()) };
         let value = to_f64(value)?;
         select(metrics).with(labels, |timer| timer.observe(value))
+    }
+
+    pub(super) fn count_poll_error(
+        &self,
+        task_type: &Bound<'_, PyAny>,
+        exception: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if let Some(metrics) = self.active_metrics() {
+            let labels = [&*label::text(task_type)?, &*label::class_name(exception)?];
+            metrics.task_poll_error.with_texts(labels, Counter::inc);
+        }
+        Ok(())
     }
 
     fn observe_task(

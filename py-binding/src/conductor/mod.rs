@@ -2,5 +2,7 @@
 
 mod catalog_metrics;
 pub(crate) mod collector;
+mod event_records;
+mod events;
 mod handle_cache;
 mod identity_cache;

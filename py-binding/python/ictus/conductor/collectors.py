@@ -1,8 +1,9 @@
 """The SDK's collectors with native recording methods.
 
 The native class comes first in the order of resolution, so its methods take the place of the SDK's
-recording methods. Everything else is the SDK's own: its constructor and attributes, its helpers,
-and its event handlers, which call the recording methods on ``self`` and so honour overrides.
+recording methods and event handlers. Everything else is the SDK's own: its constructor, attributes and
+helpers. Its event handlers, which call the recording methods on ``self``, are used wherever a program
+overrides one of these methods.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ictus.conductor import (
     _sdk,
     by_name,
     collector_attributes,
+    events,
     methods,
     options,
     provider,
@@ -90,16 +92,22 @@ class _Recording(by_name.ByName, _core.Collector, metaclass=methods.CollectorTyp
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         methods.respect_overridden_helpers(cls)
+        _core.Collector._note_class_change()
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name == "must_collect_metrics":
+        if name == "__dict__":
+            _core.Collector._note_class_change()
+        elif name == "must_collect_metrics":
             # The attribute may be set at any time, as in the SDK's collectors.
             self._paused = not value
         elif name in methods.HELPERS:
             methods.use_sdk_methods(self, self._sdk_class, methods.methods_that_use(self._sdk_class, {name}))
 
     provide_metrics = staticmethod(provider.provide_metrics)
+
+    def _native_handlers(self) -> Any:
+        return events.native_handlers(type(self))
 
     def on_workflow_input_payload_size(self, event: Any) -> None:
         # Surfaces show an absent version in different ways, so it is recorded as absent.

@@ -18,10 +18,16 @@ NATIVE = frozenset(
 )
 """The methods that record natively."""
 
+HANDLERS = frozenset(name for name in vars(_core.Collector) if name.startswith("on_"))
+"""The SDK's event handlers that have a native form."""
+
 HELPERS = frozenset(
     ("_increment_counter", "_record_gauge", "_observe_histogram", "_record_quantiles", "_resolve_uri_label")
 )
 """Helpers of the SDK since 1.4: its recording methods call them, and programs override them."""
+
+_DECIDING = NATIVE | HELPERS | {"__bases__", "__getattribute__", "_active_worker_counts", "_sdk_class"}
+"""Attributes of a class on which it depends whether events are handled natively."""
 
 _Descriptor = type(_core.Collector.increment_task_poll)
 
@@ -45,7 +51,7 @@ def use_sdk_methods(collector: Any, sdk_class: type, names: Collection[str]) -> 
     """Gives one collector the SDK's methods in place of the native ones. Overrides stay."""
     for name in names:
         function = getattr(sdk_class, name, None)
-        if function is not None and name not in vars(collector) and _is_native(type(collector), name):
+        if function is not None and name not in vars(collector) and is_native(type(collector), name):
             vars(collector)[name] = types.MethodType(function, collector)
 
 
@@ -74,7 +80,7 @@ def respect_overridden_helpers(derived: Any) -> None:
         helper for helper in HELPERS if _owner(derived, helper) not in (None, *_standard_owners(derived))
     ]
     for name in methods_that_use(derived._sdk_class, overridden) if overridden else ():
-        if _is_native(derived, name):
+        if is_native(derived, name):
             type.__setattr__(derived, name, vars_of(derived._sdk_class, name))
 
 
@@ -89,7 +95,8 @@ def _owner(derived: type, name: str) -> type | None:
     return next((base for base in derived.__mro__ if name in vars(base)), None)
 
 
-def _is_native(derived: type, name: str) -> bool:
+def is_native(derived: type, name: str) -> bool:
+    """Returns whether instances of a class have the native method of that name."""
     return _owner(derived, name) is _core.Collector
 
 
@@ -113,13 +120,20 @@ class CollectorType(_Base):
 
     def __getattribute__(cls, name: str) -> Any:  # noqa: N805 - the instances are classes
         attribute = super().__getattribute__(name)
-        is_native = type(attribute) is _Descriptor and name in NATIVE
-        return _as_function(attribute, cls) if is_native else attribute
+        has_native_form = type(attribute) is _Descriptor and (name in NATIVE or name in HANDLERS)
+        return _as_function(attribute, cls) if has_native_form else attribute
 
     def __setattr__(cls, name: str, value: Any) -> None:  # noqa: N805 - as above
         super().__setattr__(name, value)
         if name in HELPERS:
             respect_overridden_helpers(cls)
+        if name in _DECIDING:
+            _core.Collector._note_class_change()
+
+    def __delattr__(cls, name: str) -> None:  # noqa: N805 - as above
+        super().__delattr__(name)
+        if name in _DECIDING:
+            _core.Collector._note_class_change()
 
 
 @functools.cache
